@@ -1,0 +1,5 @@
+"""The ``netdesc`` command. Commands hold no logic of their own and load when they run."""
+
+from netdesc.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,109 @@
+"""How a command ends when it fails: one clear message and a documented exit code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+import click
+
+from netdesc import __version__
+from netdesc.cli.output import Output
+
+AT_FAULT, USAGE, ENVIRONMENT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
+
+USER_ERRORS = {
+    "netdesc.description": ("DescriptionError", AT_FAULT),
+    "netdesc.events": ("EventFileError", AT_FAULT),
+    "netdesc.exchange": ("NetFileError", AT_FAULT),
+}
+"""Errors of the rooms that tell the user what to mend. An error with an ``exit_code`` is one, too.
+
+A room that was never imported cannot have raised, so none is imported to find out."""
+
+
+class Failures(AbstractContextManager["Failures"]):
+    """Turns whatever ends the ``with`` block into a message and a ``SystemExit``."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None or isinstance(error, SystemExit | GeneratorExit):
+            return False
+        if isinstance(error, click.ClickException):
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        code, message = describe(error)
+        if code == BUG:
+            message = report_bug(error)
+        self.output.complain(message)
+        if self.output.as_json:
+            self.output.give({"status": "failed", "exit_code": code, **details(error, message)})
+        self.output.flush()
+        raise SystemExit(code) from None
+
+
+def describe(error: BaseException) -> tuple[int, str]:
+    """The exit code and the message for ``error``; a bug has no message yet."""
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+        return INTERRUPTED, "interrupted"
+    own_code = getattr(error, "exit_code", None)
+    if isinstance(own_code, int):
+        return own_code, f"error: {error}"
+    if hasattr(error, "diagnostics"):
+        from netdesc.cli.findings import exit_code, text
+
+        return exit_code(error.diagnostics), text(error.diagnostics)  # type: ignore[attr-defined]
+    for module, (name, code) in USER_ERRORS.items():
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            return code, f"error: {error}"
+    if isinstance(error, MemoryError):
+        return ENVIRONMENT, "error: not enough memory"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return ENVIRONMENT, f"error: {where}{error.strerror or error}"
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netdesc"):
+        return ENVIRONMENT, f"error: the Python package {error.name} is missing"
+    return BUG, ""
+
+
+def details(error: BaseException, message: str) -> dict[str, object]:
+    if hasattr(error, "diagnostics"):
+        from netdesc.cli.findings import records
+
+        return {"diagnostics": records(error.diagnostics)}  # type: ignore[attr-defined]
+    return {"message": message.removeprefix("error: ")}
+
+
+def report_bug(error: BaseException) -> str:
+    """Save what is needed to find a bug into a file of the temporary folder; say where it is."""
+    report = "\n".join(
+        [
+            f"netdesc {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"command: {' '.join(sys.argv)}",
+            f"folder: {os.getcwd()}",
+            "",
+            *traceback.format_exception(error),
+        ]
+    )
+    summary = f"error: netdesc has a bug: {type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="netdesc-report-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(report)
+    except OSError:
+        return f"{summary}\n{report}"
+    return f"{summary}\nPlease file an issue with this report: {file.name}"

@@ -1,0 +1,50 @@
+"""A click group whose commands live in modules that are imported only when they run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """Where a command lives, ``module:attribute``, and its line in the group's help."""
+
+    place: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """Lists its commands from a table, so that ``--help`` imports none of them."""
+
+    def __init__(self, *args: object, entries: Mapping[str, Entry], **settings: object) -> None:
+        super().__init__(*args, **settings)  # type: ignore[arg-type]
+        self.entries = entries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with a suggestion that does not import every command."""
+        if args and not args[0].startswith("-") and args[0] not in self.entries:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], self.entries, n=1)
+            hint = f' Did you mean "{close[0]}"?' if close else ""
+            ctx.fail(f'no command "{args[0]}".{hint}')
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,66 @@
+"""The entry point: the table of commands, and one place where every outcome gets its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from netdesc import __version__
+from netdesc.cli.failures import Failures
+from netdesc.cli.lazy import Entry, LazyGroup
+from netdesc.cli.output import Output
+
+COMMANDS = {
+    "validate": Entry("netdesc.cli.validate:validate", "Check documents and report every finding."),
+    "schema": Entry("netdesc.cli.schema:schema", "Print, write or check the JSON Schema."),
+    "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
+    "compile": Entry("netdesc.cli.compile:compile_command", "Build a network and its kernels."),
+    "train": Entry("netdesc.cli.train:train", "Train a network, or go on with a run."),
+    "compile-and-train": Entry(
+        "netdesc.cli.train:compile_and_train", "From the document to the trained, exported network."
+    ),
+    "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
+    "export": Entry("netdesc.cli.exchange:export", "Write the network of a run as a .net file."),
+    "import": Entry("netdesc.cli.exchange:import_command", "Turn a .net file into a document."),
+    "explain": Entry("netdesc.cli.explain:explain", "Explain a diagnostic by its code."),
+    "bench": Entry("netdesc.cli.bench:bench", "Measure the time of an epoch and of its parts."),
+}
+
+EPILOG = """\b
+Start with:
+  netdesc compile-and-train examples/oxford.json
+
+\b
+Exit codes: 0 fine, 1 the document or file is at fault, 2 usage, 3 missing data or
+environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="netdesc", message="%(prog)s %(version)s")
+@click.pass_context
+def netdesc(ctx: click.Context) -> None:
+    """Compile a JSON description of a spiking network into a trained network."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; a command's return value is its exit code (None is 0)."""
+    output = Output()
+    with Failures(output):
+        code = netdesc.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="netdesc",
+            standalone_mode=False,
+            obj=output,
+        )
+        output.flush()
+        sys.exit(code or 0)
+    raise AssertionError("Failures always exits")

@@ -1,0 +1,48 @@
+"""``netdesc validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from netdesc.cli import findings, options
+from netdesc.cli.output import Output
+
+
+@click.command(epilog="Example: netdesc validate examples/*.json")
+@click.argument(
+    "files", metavar="FILE.json...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@options.overrides
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the findings.",
+)
+@options.as_json
+@options.quiet
+@click.pass_obj
+def validate(output: Output, files: tuple[Path, ...], overrides: tuple[str, ...], form: str) -> int:
+    """Check documents; report all findings of each, with line, column and a way out."""
+    from netdesc.description import check
+
+    output.as_json |= form == "json"
+    diagnostics = [found for file in files for found in check(file, overrides)[1]]
+    if output.as_json:
+        output.give(
+            {
+                "diagnostics": findings.records(diagnostics),
+                "files": len(files),
+                "errors": findings.count(diagnostics, "error"),
+                "warnings": findings.count(diagnostics, "warning"),
+            }
+        )
+    elif diagnostics:
+        output.say(findings.text(diagnostics))
+    else:
+        output.note(f"{len(files)} file{'s' if len(files) > 1 else ''}: no findings")
+    return findings.exit_code(diagnostics)

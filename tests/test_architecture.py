@@ -1,0 +1,122 @@
+"""Imports go one way through the rooms, and the rooms that must stay light do."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "netdesc"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "description": set(),
+    "graph": {"description"},
+    "events": set(),
+    "kernels": set(),
+    "modules": {"graph", "kernels"},
+    "losses": {"graph", "kernels"},
+    "training": {"description", "graph", "events", "kernels", "modules", "losses"},
+    "exchange": {"description", "graph", "events", "kernels", "modules"},
+    "hardware": {"graph", "events", "kernels", "exchange"},
+    "cli": {
+        "description", "graph", "events", "kernels", "modules", "losses", "training", "exchange",
+        "hardware",
+    },
+}  # fmt: skip
+"""Room -> the rooms that it may import; a document flows from the top to the bottom."""
+
+MUST_NOT_IMPORT = {
+    "description": {"torch", "numpy", "numba", "h5py"},
+    "graph": {"torch", "numba"},
+    "hardware": {"torch"},
+    "cli": {"torch", "numba", "h5py"},
+}
+"""Room -> packages that none of its files names. A command gets at torch through the rooms."""
+
+LIGHT = {
+    "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
+    "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
+    "netdesc.description": {"torch", "numpy"},
+    "netdesc.graph": {"torch", "numpy"},
+    "netdesc.hardware": {"torch"},
+}
+"""Module -> packages that are not loaded after importing it, however indirectly."""
+
+
+def imports(source: str) -> Iterator[str]:
+    """Every module that ``source`` imports, in functions and under TYPE_CHECKING, too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def violations(room: str, source: str) -> list[str]:
+    """The imports in ``source`` that a file of ``room`` must not have."""
+    found = []
+    for name in imports(source):
+        top, *rest = name.split(".")
+        if top == "netdesc":
+            other = rest[0] if rest else ""
+            wrong = other in MAY_IMPORT and other != room and other not in MAY_IMPORT[room]
+        else:
+            wrong = top in MUST_NOT_IMPORT.get(room, ())
+        if wrong:
+            found.append(name)
+    return found
+
+
+def room_files() -> Iterator[tuple[str, Path]]:
+    for room in MAY_IMPORT:
+        yield from ((room, path) for path in sorted((PACKAGE / room).rglob("*.py")))
+
+
+def test_the_flow_has_no_cycle() -> None:
+    order = list(MAY_IMPORT)
+    for room, others in MAY_IMPORT.items():
+        assert all(order.index(other) < order.index(room) for other in others)
+
+
+def test_every_folder_is_a_room() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_go_one_way(room: str) -> None:
+    paths = [path for other, path in room_files() if other == room]
+    assert paths
+    found = {
+        str(path.relative_to(PACKAGE)): wrong
+        for path in paths
+        if (wrong := violations(room, path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("description", "from netdesc.graph import build_graph"),
+        ("description", "def f():\n    import numpy as np"),
+        ("exchange", "from netdesc import training"),
+        ("hardware", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch.nn"),
+    ],
+)
+def test_wrong_imports_are_noticed(room: str, source: str) -> None:
+    assert len(violations(room, source)) == 1
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*(name for name in sys.modules if '.' not in name))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not LIGHT[module] & set(result.stdout.split())

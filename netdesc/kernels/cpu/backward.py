@@ -1,0 +1,163 @@
+"""Adjoints of the CUBA dynamics for Numba: one pass backward in time for each tile of neurons.
+
+Fast maths is allowed here: these are float gradients, the integer grid is only read. Their order of
+additions is fixed by the tile's own loop, so no result depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.steps import decay_state
+from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT
+
+_FLUSH = np.float32(1e-30)
+"""Adjoints below this become 0: they decay for ever, and denormal numbers are slow."""
+
+
+@numba.njit(inline="always", fastmath=True)
+def exp_of_minus(y):
+    """``exp(−y)`` for y ≥ 0, to about 1e-6 relative; y above 60 counts as 60.
+
+    A Taylor polynomial of degree 6 in −y/64, squared six times: arithmetic only, so it vectorises.
+    """
+    y = y if y < np.float32(60) else np.float32(60)
+    x = y * np.float32(-1 / 64)
+    p = np.float32(1 / 720) * x + np.float32(1 / 120)
+    p = p * x + np.float32(1 / 24)
+    p = p * x + np.float32(1 / 6)
+    p = p * x + np.float32(1 / 2)
+    p = p * x + np.float32(1)
+    p = p * x + np.float32(1)
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    return p * p
+
+
+@numba.njit(inline="always", fastmath=True)
+def _flush(x):
+    magnitude = -x if x < 0 else x
+    return x if magnitude > _FLUSH else np.float32(0)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def adjoint(
+    grad_out,
+    voltage,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    height,
+    width,
+    learn,
+    tile,
+    grad_z,
+    grad_decays,
+):
+    """From the gradient of the spikes to the gradient of the input, through v and u.
+
+    The surrogate ``height · exp(−|v − θ| / width)`` (width in state units) is recomputed from the
+    stored voltage; the reset is not differentiated. With ``learn`` the gradients of the two decays
+    are summed into ``grad_decays`` [batch, 2, neurons], u being recovered from the voltage exactly.
+    """
+    steps, batch, neurons = voltage.shape
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        g_u = np.zeros(n, np.float32)
+        g_v = np.zeros(n, np.float32)
+        share_u = keep_u[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
+        share_v = keep_v[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
+        narrow = np.float32(1) / np.float32(width)
+        high = np.float32(height)
+        silent = np.zeros(n, np.float32)
+        at_rest = np.zeros(n, np.int32)
+        for t in range(steps - 1, -1, -1):
+            v_t = voltage[t, b, lo : lo + n]
+            if learn:
+                before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
+                _decay_gradients(
+                    g_u,
+                    g_v,
+                    v_t,
+                    before,
+                    keep_v[lo : lo + n],
+                    bias[lo : lo + n],
+                    threshold,
+                    grad_decays[b, 0, lo : lo + n],
+                    grad_decays[b, 1, lo : lo + n],
+                )
+            g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
+            g_t = grad_z[t, b, lo : lo + n]
+            for i in range(n):
+                away = np.float32(np.int32(v_t[i] - threshold))
+                away = -away if away < 0 else away
+                surrogate = high * exp_of_minus(away * narrow)
+                through_v = _flush(share_v[i] * g_v[i] + surrogate * g_s[i])
+                through_u = _flush(share_u[i] * g_u[i] + through_v)
+                g_v[i] = through_v
+                g_u[i] = through_u
+                g_t[i] = through_u
+
+
+@numba.njit(inline="always", fastmath=True)
+def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
+    """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
+    for i in range(v_t.size):
+        held_before = np.int32(0) if before[i] > threshold else before[i]
+        current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])
+        held = np.int32(0) if v_t[i] > threshold else v_t[i]
+        grad_u[i] -= g_u[i] * np.float32(current) * np.float32(1 / STATE_UNIT)
+        grad_v[i] -= g_v[i] * np.float32(held) * np.float32(1 / STATE_UNIT)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
+    """Adjoint of ``leaky_forward``; with ``learn`` the decay's gradient goes to [batch, neurons]."""
+    steps, batch, neurons = grad_u.shape
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        g = np.zeros(n, np.float32)
+        share = keep[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
+        grad_d = grad_decay[b, lo : lo + n]
+        for t in range(steps - 1, -1, -1):
+            u_t = u_TBN[t, b, lo : lo + n]
+            if learn:
+                for i in range(n):
+                    grad_d[i] -= g[i] * u_t[i]
+            from_t = grad_u[t, b, lo : lo + n]
+            to_t = grad_z[t, b, lo : lo + n]
+            for i in range(n):
+                g[i] = _flush(share[i] * g[i] + from_t[i])
+                to_t[i] = g[i]
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def weight_gradient_by_events(starts, ends, sources, grad_z_RO, tile, grad_IO):
+    """Add row r of ``grad_z_RO`` to the row of every source that spiked in r; ``grad_IO`` is zeroed.
+
+    Threads own columns, so the order of additions is the order of the events.
+    """
+    rows, outputs = grad_z_RO.shape
+    tiles = (outputs + tile - 1) // tile
+    for item in numba.prange(tiles):
+        lo = item * tile
+        n = min(tile, outputs - lo)
+        grad_IO[:, lo : lo + n] = 0
+        for r in range(rows):
+            g = grad_z_RO[r, lo : lo + n]
+            for e in range(starts[r], ends[r]):
+                into = grad_IO[sources[e], lo : lo + n]
+                for i in range(n):
+                    into[i] += g[i]

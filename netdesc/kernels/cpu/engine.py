@@ -1,0 +1,220 @@
+"""The CPU engine: Numba kernels behind the same functions as the reference has.
+
+A layer whose input is sparse and binary runs on event lists; where the input is dense or graded, or
+the weights are not on the grid, it takes the matrix product. ``notes[2]`` says which.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import backward, forward, van_rossum
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.grid import WEIGHT_UNIT
+from netdesc.kernels.parameters import Dynamics
+
+PRODUCT, EVENTS = 0, 1
+
+EVENT_DENSITY = 0.1
+"""Share of non-zero inputs up to which adding rows by events is faster than the product."""
+
+_TILE = 64
+"""Neurons of a tile: enough to fill vectors, few enough to share a small layer among threads.
+
+It depends on the layer alone, never on the number of threads.
+"""
+
+
+def _tile(neurons: int) -> int:
+    tiles = -(-neurons // _TILE)
+    return -(-neurons // tiles // 8) * 8
+
+
+def _tiles(batch: int, neurons: int) -> int:
+    return batch * -(-neurons // _tile(neurons))
+
+
+def _follow_torch_threads() -> None:
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
+
+
+def _rows(tensor_TBN: torch.Tensor) -> np.ndarray:
+    return _array(tensor_TBN).reshape(-1, tensor_TBN.shape[2])
+
+
+def _events(spikes_TBI: torch.Tensor) -> EventLists | None:
+    """The event lists of an input, or None where the matrix product is the better way."""
+    events = EventLists(_rows(spikes_TBI))
+    return events if events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel() else None
+
+
+def _outputs(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = (steps, batch, neurons)
+    peaks = np.zeros((_tiles(batch, neurons), 2), np.int32)
+    return np.empty(shape, np.float32), np.empty(shape, np.int32), peaks
+
+
+def _finish(
+    out: np.ndarray, voltage: np.ndarray, peaks: np.ndarray, path: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    largest_u, largest_v = peaks.max(axis=0)
+    notes = torch.tensor([int(largest_u), int(largest_v), path])
+    return torch.from_numpy(out), torch.from_numpy(voltage), notes
+
+
+def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _array(neurons.keep_u), _array(neurons.keep_v), _array(neurons.bias)
+
+
+def cuba(
+    z_TBN: torch.Tensor, neurons: Dynamics
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``reference.cuba.cuba``."""
+    _follow_torch_threads()
+    out, voltage, peaks = _outputs(*z_TBN.shape)
+    forward.forward_from_input(
+        _array(z_TBN),
+        *_per_neuron(neurons),
+        np.int32(neurons.threshold),
+        neurons.delay,
+        _tile(z_TBN.shape[2]),
+        out,
+        voltage,
+        peaks,
+    )
+    return _finish(out, voltage, peaks, PRODUCT)
+
+
+def dense_cuba(
+    spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, neurons: Dynamics
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``reference.cuba.dense_cuba``; the weight must be on the grid."""
+    _follow_torch_threads()
+    events = _events(spikes_TBI)
+    if events is None:
+        return cuba(spikes_TBI @ weight_OI.T, neurons)
+    steps, batch, _ = spikes_TBI.shape
+    out, voltage, peaks = _outputs(steps, batch, weight_OI.shape[0])
+    integer_IO = (weight_OI.detach() * WEIGHT_UNIT).to(torch.int16).T
+    forward.forward_by_events(
+        events.starts,
+        events.ends,
+        events.sources,
+        _array(integer_IO),
+        *_per_neuron(neurons),
+        np.int32(neurons.threshold),
+        neurons.delay,
+        _tile(weight_OI.shape[0]),
+        out,
+        voltage,
+        peaks,
+    )
+    return _finish(out, voltage, peaks, EVENTS)
+
+
+def cuba_backward(
+    grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.cuba.cuba_backward``."""
+    _follow_torch_threads()
+    steps, batch, size = voltage_TBN.shape
+    grad_z = np.empty((steps, batch, size), np.float32)
+    grad_decays = np.zeros((batch, 2, size), np.float32)
+    backward.adjoint(
+        _array(grad_out_TBN),
+        _array(voltage_TBN),
+        *_per_neuron(neurons),
+        np.int32(neurons.threshold),
+        neurons.delay,
+        neurons.height,
+        neurons.width,
+        learn,
+        _tile(size),
+        grad_z,
+        grad_decays,
+    )
+    return torch.from_numpy(grad_z), torch.from_numpy(grad_decays.sum(axis=0))
+
+
+def dense_cuba_backward(
+    grad_out_TBO: torch.Tensor,
+    spikes_TBI: torch.Tensor,
+    weight_OI: torch.Tensor,
+    voltage_TBO: torch.Tensor,
+    neurons: Dynamics,
+    learn: bool,
+    want_input: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``reference.cuba.dense_cuba_backward``."""
+    grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
+    grad_RO = grad_z_TBO.reshape(-1, weight_OI.shape[0])
+    events = _events(spikes_TBI)
+    if events is None:
+        grad_weight = grad_RO.T @ spikes_TBI.reshape(-1, weight_OI.shape[1])
+    else:
+        grad_IO = np.empty(weight_OI.shape[::-1], np.float32)
+        backward.weight_gradient_by_events(
+            events.starts,
+            events.ends,
+            events.sources,
+            _array(grad_RO),
+            _tile(weight_OI.shape[0]),
+            grad_IO,
+        )
+        grad_weight = torch.from_numpy(grad_IO).T.contiguous()
+    grad_input = grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0)
+    return grad_input, grad_weight, grad_decays
+
+
+def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """See ``reference.cuba.leaky``."""
+    _follow_torch_threads()
+    u = np.empty(z_TBN.shape, np.float32)
+    forward.leaky_forward(_array(z_TBN), _array(keep), _tile(z_TBN.shape[2]), u)
+    return torch.from_numpy(u)
+
+
+def leaky_backward(
+    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.cuba.leaky_backward``."""
+    _follow_torch_threads()
+    steps, batch, size = u_TBN.shape
+    grad_z = np.empty((steps, batch, size), np.float32)
+    grad_decay = np.zeros((batch, size), np.float32)
+    backward.leaky_adjoint(
+        _array(grad_u_TBN), _array(u_TBN), _array(keep), learn, _tile(size), grad_z, grad_decay
+    )
+    return torch.from_numpy(grad_z), torch.from_numpy(grad_decay.sum(axis=0))
+
+
+def spike_time(
+    output_TBN: torch.Tensor,
+    target_TBN: torch.Tensor,
+    decay: float,
+    order: int,
+    length: int,
+    want_gradient: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.van_rossum.spike_time``."""
+    _follow_torch_threads()
+    _, batch, neurons = output_TBN.shape
+    tail = van_rossum.tail_coefficients(decay, order, length)
+    tile = _tile(neurons)
+    filtered = np.empty(output_TBN.shape, np.float32)
+    squares = np.zeros((batch, neurons))
+    van_rossum.filter_difference(
+        _array(output_TBN), _array(target_TBN), decay, tail, length, tile, filtered, squares
+    )
+    loss = torch.tensor(float(squares.sum()), dtype=torch.float32)
+    if not want_gradient:
+        return loss, output_TBN.new_empty(0)
+    grad = np.empty_like(filtered)
+    van_rossum.filter_adjoint(filtered, decay, tail, length, 2.0, tile, grad)
+    return loss, torch.from_numpy(grad)

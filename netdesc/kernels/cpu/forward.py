@@ -1,0 +1,119 @@
+"""CUBA forward dynamics for Numba: every thread owns a tile of neurons and walks all steps.
+
+There is no barrier in the time loop, a tile's states stay in the L1 cache, and no result depends on
+the number of threads. Arrays are time-first ``[steps, batch, neurons]``. ``keep`` is 4096 − decay.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.steps import decay_state, saturate, to_state
+from netdesc.kernels.grid import STATE_UNIT, STATES_PER_WEIGHT
+
+
+@numba.njit(inline="always")
+def _largest(peak, value):
+    magnitude = np.int32(-value if value < 0 else value)
+    return magnitude if magnitude > peak else peak
+
+
+@numba.njit(inline="always")
+def _advance(z, unit, keep_u, keep_v, bias, threshold, u, held, v_t, peak_u, peak_v):
+    """One step of a tile: ``z`` times ``unit`` state units arrive; writes u, the held v and v_t."""
+    for i in range(z.size):
+        current = saturate(np.int32(decay_state(u[i], keep_u[i]) + np.int32(z[i] * unit)))
+        v = saturate(np.int32(np.int32(decay_state(held[i], keep_v[i]) + current) + bias[i]))
+        u[i] = current
+        v_t[i] = v
+        held[i] = np.int32(0) if v > threshold else v
+        peak_u[i] = _largest(peak_u[i], current)
+        peak_v[i] = _largest(peak_v[i], v)
+
+
+@numba.njit(inline="always")
+def _emit(v_t, threshold, out_t):
+    for i in range(v_t.size):
+        out_t[i] = np.float32(1) if v_t[i] > threshold else np.float32(0)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def forward_by_events(
+    starts, ends, sources, weight_IO, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, peaks
+):
+    """Integer currents from event lists, then u, v and spikes, in one pass.
+
+    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO`` holds
+    integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes, ``delay``
+    steps late), ``voltage`` (int32, before the reset) and ``peaks`` (per tile: largest |u|, |v|).
+    """
+    steps, batch, neurons = out.shape
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        state = np.zeros((5, n), np.int32)
+        z, u, held, peak_u, peak_v = state[0], state[1], state[2], state[3], state[4]
+        ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
+        out[:delay, b, lo : lo + n] = 0
+        for t in range(steps):
+            row = t * batch + b
+            z[:] = 0
+            for e in range(starts[row], ends[row]):
+                w = weight_IO[sources[e], lo : lo + n]
+                for i in range(n):
+                    z[i] = np.int32(z[i] + w[i])
+            v_t = voltage[t, b, lo : lo + n]
+            _advance(
+                z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v
+            )
+            if t + delay < steps:
+                _emit(v_t, threshold, out[t + delay, b, lo : lo + n])
+        peaks[item, 0] = peak_u.max()
+        peaks[item, 1] = peak_v.max()
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, peaks):
+    """As ``forward_by_events``, from a float input (threshold units) that is there already."""
+    steps, batch, neurons = out.shape
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        state = np.zeros((5, n), np.int32)
+        z, u, held, peak_u, peak_v = state[0], state[1], state[2], state[3], state[4]
+        ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
+        out[:delay, b, lo : lo + n] = 0
+        for t in range(steps):
+            z_t = z_TBN[t, b, lo : lo + n]
+            for i in range(n):
+                z[i] = to_state(z_t[i])
+            v_t = voltage[t, b, lo : lo + n]
+            _advance(z, 1, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
+            if t + delay < steps:
+                _emit(v_t, threshold, out[t + delay, b, lo : lo + n])
+        peaks[item, 0] = peak_u.max()
+        peaks[item, 1] = peak_v.max()
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def leaky_forward(z_TBN, keep, tile, u_TBN):
+    """The current alone: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``, handed out as floats."""
+    steps, batch, neurons = z_TBN.shape
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        u = np.zeros(n, np.int32)
+        k = keep[lo : lo + n]
+        for t in range(steps):
+            z_t = z_TBN[t, b, lo : lo + n]
+            u_t = u_TBN[t, b, lo : lo + n]
+            for i in range(n):
+                u[i] = saturate(np.int32(decay_state(u[i], k[i]) + to_state(z_t[i])))
+                u_t[i] = np.float32(u[i]) * np.float32(1 / STATE_UNIT)

@@ -1,0 +1,103 @@
+"""The truncated exponential filter of the van Rossum distance and its adjoint, as recurrences.
+
+Convolving ``h[n] = aⁿ`` k times with itself gives ``C(n + k − 1, k − 1) aⁿ``: k chained one-pole
+recurrences. The filter is cut after ``length`` steps, so the recurrences' tail is subtracted; with
+the same recurrences delayed by ``length`` steps it is
+``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. States are 64 bits wide,
+because for a slow filter the sum and its tail are large and close to one another.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+_NEGLIGIBLE = 1e-12
+"""A tail smaller than this share of the filter's first value cannot be seen in 32 bits."""
+
+
+def tail_coefficients(a: float, order: int, length: int) -> np.ndarray:
+    """Coefficients [order] of the delayed recurrences that make up the tail; zeros if negligible."""
+    tail = np.array(
+        [a**length * math.comb(length + order - i - 1, order - i) for i in range(1, order + 1)]
+    )
+    return tail if tail.max() > _NEGLIGIBLE else np.zeros(order)
+
+
+@numba.njit(inline="always", fastmath=True)
+def _chain(x, a, y):
+    """One step of the chained recurrences: ``y[0] = a·y[0] + x``, ``y[k] = a·y[k] + y[k − 1]``."""
+    orders, n = y.shape
+    for i in range(n):
+        y[0, i] = a * y[0, i] + x[i]
+    for k in range(1, orders):
+        for i in range(n):
+            y[k, i] = a * y[k, i] + y[k - 1, i]
+
+
+@numba.njit(inline="always", fastmath=True)
+def _subtract_tail(tail, late, filtered):
+    for k in range(tail.size):
+        for i in range(filtered.size):
+            filtered[i] -= tail[k] * late[k, i]
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def filter_difference(output, target, a, tail, length, tile, filtered, squares):
+    """Filter ``output − target`` [steps, batch, neurons]; ``squares`` [batch, neurons] sums f²."""
+    steps, batch, neurons = output.shape
+    tiles = (neurons + tile - 1) // tile
+    has_tail = tail.max() > 0
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        x = np.empty(n)
+        f = np.empty(n)
+        y = np.zeros((tail.size, n))
+        late = np.zeros((tail.size, n))
+        total = np.zeros(n)
+        for t in range(steps):
+            out_t, target_t = output[t, b, lo : lo + n], target[t, b, lo : lo + n]
+            for i in range(n):
+                x[i] = out_t[i] - target_t[i]
+            _chain(x, a, y)
+            f[:] = y[tail.size - 1]
+            if has_tail and t >= length:
+                out_t = output[t - length, b, lo : lo + n]
+                target_t = target[t - length, b, lo : lo + n]
+                for i in range(n):
+                    x[i] = out_t[i] - target_t[i]
+                _chain(x, a, late)
+                _subtract_tail(tail, late, f)
+            f_t = filtered[t, b, lo : lo + n]
+            for i in range(n):
+                f_t[i] = f[i]
+                total[i] += f[i] * f[i]
+        squares[b, lo : lo + n] = total
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
+    """The filter run backward in time over ``filtered``, times ``scale``: the output's gradient."""
+    steps, batch, neurons = filtered.shape
+    tiles = (neurons + tile - 1) // tile
+    has_tail = tail.max() > 0
+    for item in numba.prange(batch * tiles):
+        b = item // tiles
+        lo = (item % tiles) * tile
+        n = min(tile, neurons - lo)
+        f = np.empty(n)
+        y = np.zeros((tail.size, n))
+        late = np.zeros((tail.size, n))
+        for t in range(steps - 1, -1, -1):
+            _chain(filtered[t, b, lo : lo + n], a, y)
+            f[:] = y[tail.size - 1]
+            if has_tail and t + length < steps:
+                _chain(filtered[t + length, b, lo : lo + n], a, late)
+                _subtract_tail(tail, late, f)
+            g_t = grad[t, b, lo : lo + n]
+            for i in range(n):
+                g_t[i] = scale * f[i]

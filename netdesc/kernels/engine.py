@@ -1,0 +1,64 @@
+"""Which engine computes: chosen by device, or forced. Nothing falls back in silence."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import ModuleType
+
+import torch
+
+_ENGINES = {
+    "reference": ("netdesc.kernels.reference.engine", None),
+    "cpu": ("netdesc.kernels.cpu.engine", "cpu"),
+}
+"""Name of an engine: its module, and the only device that it runs on."""
+
+ENGINE_NAMES = ("auto", *_ENGINES)
+
+_BY_DEVICE = {"cpu": "cpu"}
+
+_forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
+
+
+class EngineError(ValueError):
+    """An engine was asked for that does not exist or cannot run on this device."""
+
+
+def engine_name(device: torch.device) -> str:
+    """The engine that will compute on ``device``."""
+    forced = _forced.get()
+    name = forced or _BY_DEVICE.get(device.type)
+    if name is None:
+        raise EngineError(
+            f"netdesc has no fast engine for device '{device.type}'; "
+            "use the cpu, or ask for engine 'reference', which is slow"
+        )
+    only_on = _ENGINES[name][1]
+    if only_on not in (None, device.type):
+        raise EngineError(
+            f"engine '{name}' runs on device '{only_on}', but the tensors are on '{device.type}'"
+        )
+    return name
+
+
+def engine_for(device: torch.device) -> ModuleType:
+    """The module of the engine that will compute on ``device``."""
+    return importlib.import_module(_ENGINES[engine_name(device)][0])
+
+
+@contextlib.contextmanager
+def use_engine(name: str) -> Iterator[None]:
+    """Within the block, compute on the engine ``name``; ``auto`` chooses by device.
+
+    Raises EngineError for a name that no engine has.
+    """
+    if name not in ENGINE_NAMES:
+        raise EngineError(f"unknown engine '{name}'; netdesc has {', '.join(ENGINE_NAMES)}")
+    token = _forced.set(None if name == "auto" else name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)

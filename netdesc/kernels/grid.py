@@ -1,0 +1,39 @@
+"""The integer grid on which neurons compute, shared by every engine.
+
+Weights are even integers with unit 1/64, states are integers with unit 1/4096 of a threshold unit,
+decays are integers 0..4096. These are the fixed-point formats of Loihi-style neurons as lava-dl's
+``slayer`` trains them. Nothing here imports torch.
+"""
+
+WEIGHT_UNIT = 64
+"""An integer weight or threshold of 64 is 1.0."""
+
+STATE_UNIT = 4096
+"""An integer state of 4096 is 1.0."""
+
+STATES_PER_WEIGHT = STATE_UNIT // WEIGHT_UNIT
+"""A weight of one unit adds this many state units to the current."""
+
+DECAY_BITS = 12
+DECAY_ONE = 1 << DECAY_BITS
+"""An integer decay of 4096 forgets everything in one step."""
+
+STATE_LIMIT = 1 << 29
+"""States saturate here in training, on every engine, so that 32 bits always suffice.
+
+A current that decays, an input and a bias of this size still add up within 32 bits. The device's
+own range is 64 times smaller; a state that leaves it is reported long before it saturates.
+"""
+
+DEVICE_STATE_LIMIT = (1 << 23) - 1
+"""The largest magnitude that the device's 24-bit states hold."""
+
+
+def weight_limits(bits: int) -> tuple[int, int]:
+    """The smallest and largest integer weight of a width in bits (8 bits: −256 and 254)."""
+    return -(1 << bits), (1 << bits) - 2
+
+
+def threshold_mantissa(threshold: float) -> int:
+    """``vThMant``: the threshold in weight units, cut off toward zero as the device does."""
+    return int(WEIGHT_UNIT * threshold)

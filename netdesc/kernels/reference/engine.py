@@ -1,0 +1,149 @@
+"""The definition of every operator: one step after the other, in plain torch.
+
+Tensors are time-first ``[steps, batch, neurons]``. States are 64-bit integers here, so that nothing
+can overflow; the fast engines must equal this spike for spike and gradient for gradient.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.reference.van_rossum import spike_time
+
+__all__ = [
+    "cuba",
+    "cuba_backward",
+    "dense_cuba",
+    "dense_cuba_backward",
+    "leaky",
+    "leaky_backward",
+    "spike_time",
+]
+
+PRODUCT = 0
+"""What ``notes[2]`` holds: this engine always multiplies, it has no event path."""
+
+
+def to_state(value: torch.Tensor) -> torch.Tensor:
+    """``trunc(4096 · value)``, saturated; NaN becomes 0."""
+    scaled = torch.nan_to_num(value * STATE_UNIT, nan=0.0).clamp(-STATE_LIMIT, STATE_LIMIT)
+    return scaled.to(torch.int64)
+
+
+def decay_state(state: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """``keep · state / 4096``, rounded toward zero."""
+    return state.sign() * ((state.abs() * keep.to(torch.int64)) >> DECAY_BITS)
+
+
+def saturate(state: torch.Tensor) -> torch.Tensor:
+    return state.clamp(-STATE_LIMIT, STATE_LIMIT)
+
+
+def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """The current, in threshold units: ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``."""
+    u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
+    u_TBN = torch.empty_like(z_TBN)
+    for t in range(z_TBN.shape[0]):
+        u = saturate(decay_state(u, keep) + to_state(z_TBN[t]))
+        u_TBN[t] = u.to(torch.float32) / STATE_UNIT
+    return u_TBN
+
+
+def cuba(
+    z_TBN: torch.Tensor, neurons: Dynamics
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [3].
+
+    ``notes`` holds the largest |u| and |v| in state units, and which path the engine took.
+    """
+    u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
+    held = torch.zeros_like(u)
+    out_TBN = torch.zeros_like(z_TBN)
+    voltage_TBN = torch.empty_like(z_TBN, dtype=torch.int32)
+    notes = torch.zeros(3, dtype=torch.int64, device=z_TBN.device)
+    notes[2] = PRODUCT
+    steps = z_TBN.shape[0]
+    for t in range(steps):
+        u = saturate(decay_state(u, neurons.keep_u) + to_state(z_TBN[t]))
+        v = saturate(decay_state(held, neurons.keep_v) + u + neurons.bias)
+        spikes = v > neurons.threshold
+        held = v.masked_fill(spikes, 0)
+        voltage_TBN[t] = v
+        if t + neurons.delay < steps:
+            out_TBN[t + neurons.delay] = spikes
+        notes[0] = torch.maximum(notes[0], u.abs().max())
+        notes[1] = torch.maximum(notes[1], v.abs().max())
+    return out_TBN, voltage_TBN, notes
+
+
+def cuba_backward(
+    grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
+
+    ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``; the
+    reset is not differentiated. The decays get ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``.
+    """
+    share_u = neurons.keep_u / DECAY_ONE
+    share_v = neurons.keep_v / DECAY_ONE
+    g_u = torch.zeros_like(grad_out_TBN[0])
+    g_v = torch.zeros_like(g_u)
+    grad_z_TBN = torch.empty_like(grad_out_TBN)
+    grad_decays = grad_out_TBN.new_zeros(2, grad_out_TBN.shape[2])
+    v_TBN = voltage_TBN.to(torch.int64)
+    held_TBN = v_TBN.masked_fill(v_TBN > neurons.threshold, 0)
+    steps = v_TBN.shape[0]
+    for t in reversed(range(steps)):
+        if learn:
+            before = held_TBN[t - 1] if t else torch.zeros_like(held_TBN[0])
+            u = v_TBN[t] - decay_state(before, neurons.keep_v) - neurons.bias
+            grad_decays[0] -= (g_u * u / STATE_UNIT).sum(0)
+            grad_decays[1] -= (g_v * held_TBN[t] / STATE_UNIT).sum(0)
+        late = t + neurons.delay
+        g_s = grad_out_TBN[late] if late < steps else torch.zeros_like(g_u)
+        away = (v_TBN[t] - neurons.threshold).abs().to(torch.float32)
+        g_v = share_v * g_v + neurons.height * torch.exp(-away / neurons.width) * g_s
+        g_u = share_u * g_u + g_v
+        grad_z_TBN[t] = g_u
+    return grad_z_TBN, grad_decays
+
+
+def leaky_backward(
+    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of ``leaky``'s input and of its decay [neurons]."""
+    share = keep / DECAY_ONE
+    g = torch.zeros_like(grad_u_TBN[0])
+    grad_z_TBN = torch.empty_like(grad_u_TBN)
+    grad_decay = grad_u_TBN.new_zeros(grad_u_TBN.shape[2])
+    for t in reversed(range(grad_u_TBN.shape[0])):
+        if learn:
+            grad_decay -= (g * u_TBN[t]).sum(0)
+        g = share * g + grad_u_TBN[t]
+        grad_z_TBN[t] = g
+    return grad_z_TBN, grad_decay
+
+
+def dense_cuba(
+    spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, neurons: Dynamics
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """``cuba`` of ``z = W s``. Sums of weights on the grid are exact in float32 in any order."""
+    return cuba(spikes_TBI @ weight_OI.T, neurons)
+
+
+def dense_cuba_backward(
+    grad_out_TBO: torch.Tensor,
+    spikes_TBI: torch.Tensor,
+    weight_OI: torch.Tensor,
+    voltage_TBO: torch.Tensor,
+    neurons: Dynamics,
+    learn: bool,
+    want_input: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
+    grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
+    grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
+    grad_input = grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0)
+    return grad_input, grad_weight, grad_decays

@@ -1,0 +1,40 @@
+"""The van Rossum distance by its definition: an explicit convolution in plain torch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+
+def impulse_response(decay: float, order: int, length: int) -> torch.Tensor:
+    """``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, cut to ``length``; float64."""
+    n = torch.arange(length, dtype=torch.float64)
+    ways = torch.tensor([float(math.comb(i + order - 1, order - 1)) for i in range(length)])
+    return ways.to(torch.float64) * decay**n
+
+
+def _convolve(x_TBN: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    y_TBN = torch.zeros_like(x_TBN)
+    for n in range(min(len(h), x_TBN.shape[0])):
+        y_TBN[n:] += h[n] * x_TBN[: x_TBN.shape[0] - n]
+    return y_TBN
+
+
+def spike_time(
+    output_TBN: torch.Tensor,
+    target_TBN: torch.Tensor,
+    decay: float,
+    order: int,
+    length: int,
+    want_gradient: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """``Σ (h ∗ (output − target))²`` as a float32 scalar, and its gradient (empty if not wanted)."""
+    h = impulse_response(decay, order, length).to(output_TBN.device)
+    difference = output_TBN.to(torch.float64) - target_TBN.to(torch.float64)
+    filtered = _convolve(difference, h)
+    loss = (filtered * filtered).sum().to(torch.float32)
+    if not want_gradient:
+        return loss, output_TBN.new_empty(0)
+    adjoint = _convolve(filtered.flip(0), h).flip(0)
+    return loss, (2.0 * adjoint).to(torch.float32)

@@ -1,5 +1,53 @@
-"""netdesc compiles a JSON description of a spiking network into a trained network."""
+"""netdesc compiles a JSON description of a spiking network into a trained network.
 
-from typing import Any
+The names below load their room, and torch with it, when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netdesc.compiler import Compiled, compile
+    from netdesc.description import DescriptionError, load
+    from netdesc.exchange import export_net, import_net
+    from netdesc.hardware import run_integer
+    from netdesc.training import train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Compiled",
+    "DescriptionError",
+    "__version__",
+    "compile",
+    "export_net",
+    "import_net",
+    "load",
+    "run_integer",
+    "train",
+]
+
+_HOMES = {
+    "Compiled": "netdesc.compiler",
+    "compile": "netdesc.compiler",
+    "DescriptionError": "netdesc.description",
+    "load": "netdesc.description",
+    "train": "netdesc.training",
+    "export_net": "netdesc.exchange",
+    "import_net": "netdesc.exchange",
+    "run_integer": "netdesc.hardware",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'netdesc' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -21,6 +21,7 @@ USER_ERRORS = {
     "netdesc.description": ("DescriptionError", AT_FAULT),
     "netdesc.events": ("EventFileError", AT_FAULT),
     "netdesc.exchange": ("NetFileError", AT_FAULT),
+    "netdesc.kernels.engine": ("EngineError", ENVIRONMENT),
 }
 """Errors of the rooms that tell the user what to mend. An error with an ``exit_code`` is one, too.
 

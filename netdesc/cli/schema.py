@@ -24,10 +24,10 @@ def schema(output: Output, file: Path, write: bool, check: bool) -> int:
 
     FILE is where --write puts it and --check looks for it, schemas/network.schema.json by default.
     """
-    from netdesc.description import json_schema
-
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
+    from netdesc.description import json_schema
+
     text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
     if write:
         file.write_text(text, encoding="utf-8")

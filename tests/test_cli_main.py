@@ -1,0 +1,182 @@
+"""The command line itself: what it loads, how it ends, and what it prints where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from netdesc.cli import failures
+from netdesc.cli.main import COMMANDS, main
+from netdesc.cli.output import Output
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def fails(error: BaseException, output: Output | None = None) -> int:
+    """The exit code of a command that ends with ``error``."""
+    with pytest.raises(SystemExit) as exit, failures.Failures(output or Output()):
+        raise error
+    assert isinstance(exit.value.code, int)
+    return exit.value.code
+
+
+def test_help_is_fast_and_lists_every_command_without_loading_any() -> None:
+    code = (
+        "import sys; from netdesc.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print('LOADED', *(m for m in sys.modules))"
+    )
+    seconds = []
+    for _ in range(3):  # the fastest of three, as other work on the machine only slows it down
+        start = time.perf_counter()
+        result = run_python(code)
+        seconds.append(time.perf_counter() - start)
+    text, _, loaded = result.stdout.partition("LOADED")
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert not {"torch", "numpy", "pydantic", "rich", "netdesc.cli.validate"} & set(loaded.split())
+    assert min(seconds) < 0.3
+
+
+def test_version_and_python_m() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "netdesc", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("netdesc 0.")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help_text_with_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main([name, "--help"])
+    assert exit.value.code == 0
+    assert f"netdesc {name}" in capsys.readouterr().out.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vaildate"], 'Did you mean "validate"?'),
+        (["validate"], "Missing argument"),
+        (["explain", "--nonsense", "ND101"], "--nonsense"),
+        (["schema", "--write", "--check"], "exclude each other"),
+    ],
+)
+def test_usage_errors_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(arguments)
+    assert exit.value.code == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+class Diverged(ValueError):
+    exit_code = 4
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (Diverged("the loss is nan"), 4, "error: the loss is nan"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(28, "No space left on device", "a/b"), 3, "error: a/b: No space left on device"),
+        (MemoryError(), 3, "error: not enough memory"),
+        (ModuleNotFoundError("no", name="torch"), 3, "error: the Python package torch is missing"),
+        (click.UsageError("no such thing"), 2, "Error: no such thing"),
+    ],
+)
+def test_known_failures_are_one_message(
+    error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(error) == code
+    captured = capsys.readouterr()
+    assert captured.err.strip() == message
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), ModuleNotFoundError("x", name="netdesc.y")])
+def test_a_bug_exits_70_and_leaves_a_report(
+    error: Exception,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert fails(error) == 70
+    (report,) = tmp_path.iterdir()
+    message = capsys.readouterr().err
+    assert str(report) in message
+    assert "Traceback" not in message
+    assert "Traceback" in report.read_text()
+    assert str(error) in report.read_text()
+
+
+def test_a_bug_with_nowhere_to_report_prints_everything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere at all")
+    assert fails(ZeroDivisionError("division by zero")) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_failure_with_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.as_json = True
+    assert fails(Diverged("the loss is nan"), output) == 4
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {
+        "status": "failed",
+        "exit_code": 4,
+        "message": "the loss is nan",
+    }
+    assert captured.err.strip() == "error: the loss is nan"
+
+
+def test_a_closed_pipe_does_not_change_how_a_command_ends() -> None:
+    code = (
+        "import sys; from netdesc.cli.output import Output\n"
+        "output = Output()\n"
+        "for _ in range(100): output.say('x' * 10_000)\n"
+        "output.flush(); sys.exit(7)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(20) == 7
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.quiet = True
+    output.say("result")
+    output.note("remark")
+    output.complain("fault")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("result\n", "fault\n")
+
+
+def test_tables_are_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().table(["layer", "synapses"], [["hidden", 51200], ["output", 7]])
+    lines = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert lines[-2:] == ["hidden     51,200", "output          7"]

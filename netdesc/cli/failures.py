@@ -13,17 +13,17 @@ from types import TracebackType
 import click
 
 from netdesc import __version__
+from netdesc.cli import findings
+from netdesc.cli.codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED
 from netdesc.cli.output import Output
 
-AT_FAULT, USAGE, ENVIRONMENT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
-
 USER_ERRORS = {
-    "netdesc.description": ("DescriptionError", AT_FAULT),
     "netdesc.events": ("EventFileError", AT_FAULT),
     "netdesc.exchange": ("NetFileError", AT_FAULT),
     "netdesc.kernels.engine": ("EngineError", ENVIRONMENT),
 }
-"""Errors of the rooms that tell the user what to mend. An error with an ``exit_code`` is one, too.
+"""Errors of the rooms that tell the user what to mend; so are those that carry an ``exit_code`` or
+``diagnostics``.
 
 A room that was never imported cannot have raised, so none is imported to find out."""
 
@@ -62,10 +62,9 @@ def describe(error: BaseException) -> tuple[int, str]:
     own_code = getattr(error, "exit_code", None)
     if isinstance(own_code, int):
         return own_code, f"error: {error}"
-    if hasattr(error, "diagnostics"):
-        from netdesc.cli.findings import exit_code, text
-
-        return exit_code(error.diagnostics), text(error.diagnostics)  # type: ignore[attr-defined]
+    diagnostics = getattr(error, "diagnostics", None)
+    if diagnostics is not None:
+        return findings.exit_code(diagnostics), findings.text(diagnostics)
     for module, (name, code) in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
@@ -81,10 +80,9 @@ def describe(error: BaseException) -> tuple[int, str]:
 
 
 def details(error: BaseException, message: str) -> dict[str, object]:
-    if hasattr(error, "diagnostics"):
-        from netdesc.cli.findings import records
-
-        return {"diagnostics": records(error.diagnostics)}  # type: ignore[attr-defined]
+    diagnostics = getattr(error, "diagnostics", None)
+    if diagnostics is not None:
+        return {"diagnostics": findings.records(diagnostics)}
     return {"message": message.removeprefix("error: ")}
 
 

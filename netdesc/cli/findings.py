@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from netdesc.cli.failures import AT_FAULT, ENVIRONMENT
+from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
 
 if TYPE_CHECKING:
     from netdesc.description import Diagnostic

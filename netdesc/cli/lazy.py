@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -19,8 +19,8 @@ class Entry(NamedTuple):
 class LazyGroup(click.Group):
     """Lists its commands from a table, so that ``--help`` imports none of them."""
 
-    def __init__(self, *args: object, entries: Mapping[str, Entry], **settings: object) -> None:
-        super().__init__(*args, **settings)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, entries: Mapping[str, Entry], **settings: Any) -> None:
+        super().__init__(*args, **settings)
         self.entries = entries
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -1,0 +1,64 @@
+"""One finding about a description, and the error that carries findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A finding with its place. Lines and columns count from 1, columns in characters.
+
+    A finding about the file as a whole (it is missing, it is not UTF-8 at all) or about a value
+    that came from ``--set`` has no place: then ``line``, ``column`` and their ends are ``None``.
+    ``override`` is the ``--set`` argument at fault, or empty.
+    """
+
+    code: str
+    severity: Severity
+    file: str
+    message: str
+    pointer: str = ""
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    hint: str = ""
+    """What to do, in a few words. It stands beside the caret."""
+    notes: tuple[str, ...] = ()
+    """Further lines under the excerpt, such as ``allowed: …``."""
+    excerpt: str = ""
+    """The source line in which the finding starts."""
+    override: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity == "error"
+
+    @property
+    def concerns_data(self) -> bool:
+        """True where a data or weights file is at fault, not the document (ND3xx).
+
+        A command that fails only because of such files ends with exit code 3, not 1.
+        """
+        return self.code.startswith("ND3")
+
+
+class DescriptionError(ValueError):
+    """The description has errors. ``diagnostics`` holds all findings, warnings included."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = list(diagnostics)
+        # Imported here: rendering needs the class above.
+        from netdesc.description.render import render_text
+
+        super().__init__(render_text(self.diagnostics))
+
+    @property
+    def concerns_data(self) -> bool:
+        """True where every error is about a data or weights file (see Diagnostic)."""
+        return all(finding.concerns_data for finding in self.diagnostics if finding.is_error)

@@ -1,0 +1,48 @@
+"""Data: where input and target spikes come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from netdesc.description.models.base import Section, field
+
+PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class EventFile(Section):
+    """A file of spike events and how they are binned to steps."""
+
+    path: PathText = field(
+        "File of events: .bs1, .bs2 or .npy. Relative to the JSON file, and to the working "
+        "directory in --set.",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+    )
+    rounding: Literal["nearest", "floor"] = field(
+        "How an event's time becomes a step: the nearest (half to even) or the one before.",
+        default="nearest",
+    )
+    duplicates: Literal["or", "sum"] = field(
+        "Two events of a neuron in one step: one spike (or), or a spike of size two (sum).",
+        default="or",
+    )
+
+
+class Pair(Section):
+    """One sample: an input and the output that is wanted for it."""
+
+    input: EventFile = field("Events that enter the network.")
+    target: EventFile = field("Events that the last layer should emit.")
+
+
+class SpikeFiles(Section):
+    """Pairs of event files."""
+
+    type: Literal["spike_files"] = field("Pairs of event files.")
+    train: tuple[Pair, ...] = field("Samples to train on.", min_length=1)
+    validation: tuple[Pair, ...] = field("Samples to measure on and never to train on.", default=())

@@ -1,0 +1,83 @@
+"""The document: one network with its task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from netdesc.description.models.base import Name, Section, field
+from netdesc.description.models.data import PathText, Sha256, SpikeFiles
+from netdesc.description.models.layers import Layer
+from netdesc.description.models.loss import SpikeTime
+from netdesc.description.models.neurons import Cuba
+from netdesc.description.models.training import Training
+
+FORMAT = 1
+"""The version of the language that this package reads."""
+
+
+class Time(Section):
+    """Time is cut into steps of equal length."""
+
+    steps: int = field("Steps of one sample.", unit="steps", ge=1, le=1_000_000, standin=1000)
+    step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
+
+
+Size = Annotated[int, Field(ge=1, le=1 << 20)]
+
+
+class Input(Section):
+    """The network's input."""
+
+    shape: tuple[Size, ...] = field(
+        "Shape of the input of one step: [neurons], or [channels, height, width].",
+        unit="neurons",
+        min_length=1,
+        max_length=8,
+    )
+
+
+class Weights(Section):
+    """Weights to start from."""
+
+    path: PathText = field(
+        "A .net or .safetensors file. Relative to the JSON file, and to the working directory in "
+        "--set.",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+    )
+
+
+class Document(Section):
+    """A spiking network, its data, its loss and its training, in format 1."""
+
+    schema_: str | None = field(
+        "The JSON Schema by which an editor checks this file. netdesc ignores it.",
+        default=None,
+        alias="$schema",
+    )
+    format: Literal[1] = field("Version of the description language.")
+    name: str = field(
+        "Name of the network. Runs and exported files are named after it.",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        max_length=100,
+        standin="network",
+    )
+    description: str = field("What the network is for, in a sentence or two.", default="")
+    time: Time = field("Steps and their length.")
+    data: SpikeFiles = field("Where the spikes come from.")
+    input: Input = field("The network's input.")
+    neurons: dict[Name, Cuba] = field("Neurons that layers refer to by name.", default={})
+    layers: tuple[Layer, ...] = field(
+        "The layers, in the order in which they run. The last one is the network's output.",
+        min_length=1,
+        max_length=10_000,
+    )
+    loss: SpikeTime = field("What training makes small.")
+    training: Training = field("How the network is trained.")
+    weights: Weights | None = field(
+        "Weights to start from; null draws them from the seed.", default=None
+    )

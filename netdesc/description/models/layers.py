@@ -1,0 +1,73 @@
+"""Layers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.description.models.base import Name, Section, field, form_tag, type_tag
+from netdesc.description.models.neurons import Cuba
+
+From = Annotated[
+    Annotated[str, Tag("<plain>")]
+    | Annotated[Annotated[tuple[str, ...], Field(min_length=1)], Tag("<list>")],
+    Discriminator(form_tag),
+]
+
+NeuronOrName = Annotated[
+    Annotated[str, Tag("<plain>")] | Annotated[Cuba, Tag("<object>")], Discriminator(form_tag)
+]
+
+FROM_TEXT = (
+    "Name of the layer whose output this layer reads, or a list of names whose outputs are summed; "
+    '"input" is the network\'s input. Null reads the layer before.'
+)
+
+
+class Quantization(Section):
+    """The grid of the device's weights: 2·round(32·w), clamped to -256..254."""
+
+    bits: Literal[8] = field("Bits of a weight on the device.", unit="bit", default=8)
+
+
+class Dense(Section):
+    """Fully connected synapses into neurons."""
+
+    name: Name = field("Name of the layer, unique in the network.")
+    type: Literal["dense"] = field("Fully connected synapses into neurons.")
+    units: int = field("Number of neurons.", unit="neurons", ge=1, le=1 << 20, standin=1)
+    neuron: NeuronOrName = field(
+        'The layer\'s neuron: a name from "neurons", or an object in place.'
+    )
+    from_: From | None = field(FROM_TEXT, default=None, alias="from")
+    weight_scale: float = field(
+        "Factor on the initial weights, which are uniform in ±1/sqrt(inputs).",
+        unit="1",
+        default=1.0,
+        gt=0,
+    )
+    weight_norm: bool = field(
+        "True trains a direction and a length for each neuron's weights.", default=False
+    )
+    quantization: Quantization | None = field(
+        "Weights on the device's grid, in training too; null trains with plain weights.",
+        default=Quantization(),
+    )
+    axonal_delay_step: bool = field(
+        "True delays the layer's spikes by one step, as the device does.", default=True
+    )
+
+
+class Flatten(Section):
+    """Lays a multi-dimensional input out in one dimension, last axis fastest."""
+
+    name: Name = field("Name of the layer, unique in the network.")
+    type: Literal["flatten"] = field("Lays the input out in one dimension, last axis fastest.")
+    from_: From | None = field(FROM_TEXT, default=None, alias="from")
+
+
+Layer = Annotated[
+    Annotated[Dense, Tag("<dense>")] | Annotated[Flatten, Tag("<flatten>")],
+    Discriminator(type_tag),
+]

@@ -1,0 +1,194 @@
+"""``--set PATH=VALUE``: values from the command line, as if they stood in the file."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from netdesc.description import structure
+from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.models import Document
+from netdesc.description.places import dotted
+from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.tree import MAX_INTEGER, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A path, the value to put there and the argument as the user wrote it."""
+
+    parts: tuple[str, ...]
+    value: Any
+    text: str
+
+
+class OverrideFault(ValueError):
+    """An override that cannot be applied; turned into a diagnostic at once."""
+
+    def __init__(self, code: str, message: str, hint: str = "", note: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.note = code, message, hint, note
+
+
+def apply(
+    data: dict[str, Any], arguments: Sequence[str], file: str
+) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
+    """The data with the overrides in it, which paths changed by which argument, and the faults."""
+    changed: dict[Parts, str] = {}
+    faults: list[Diagnostic] = []
+    for argument in arguments:
+        attempt = copy.deepcopy(data)
+        try:
+            parts = _put(attempt, _parse(argument))
+        except OverrideFault as fault:
+            faults.append(
+                Diagnostic(
+                    fault.code,
+                    "error",
+                    file,
+                    fault.message,
+                    hint=fault.hint,
+                    notes=(fault.note,) if fault.note else (),
+                    override=argument,
+                )
+            )
+            continue
+        # A later override of an enclosing value hides earlier ones inside it.
+        changed = {old: by for old, by in changed.items() if old[: len(parts)] != parts}
+        changed[parts] = argument
+        data = attempt
+    _make_paths_absolute(data, changed)
+    return data, changed, faults
+
+
+def _parse(argument: str) -> Override:
+    path, equals, text = argument.partition("=")
+    path = path.strip()
+    if not equals or path in ("", "/"):
+        raise OverrideFault("ND111", "an override is PATH=VALUE, such as training.epochs=50")
+    if path.startswith("/"):
+        parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+    else:
+        parts = path.split(".")
+    if "" in parts:
+        raise OverrideFault("ND111", f"{path} has an empty part")
+    return Override(tuple(parts), _value(text), argument)
+
+
+def _value(text: str) -> Any:
+    """JSON, or else the text itself. What looks like JSON and is broken is an error."""
+
+    def refuse(word: str) -> Any:
+        raise OverrideFault("ND111", f"JSON has no number {word}")
+
+    def number(digits: str) -> float:
+        if not math.isfinite(float(digits)):
+            raise OverrideFault("ND111", f"{digits[:40]} does not fit into a 64-bit float")
+        return float(digits)
+
+    def integer(digits: str) -> int:
+        if len(digits) > 20 or abs(int(digits)) > MAX_INTEGER:
+            raise OverrideFault("ND111", f"{digits[:40]} does not fit into 64 bits")
+        return int(digits)
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise OverrideFault("ND111", "a key occurs twice in one object")
+        return found
+
+    try:
+        value = json.loads(
+            text,
+            parse_constant=refuse,
+            parse_float=number,
+            parse_int=integer,
+            object_pairs_hook=unique,
+        )
+    except json.JSONDecodeError as problem:
+        if text.lstrip()[:1] in ("{", "[", '"'):
+            message = f"the value is broken JSON at character {problem.pos + 1}"
+            hint = "quote it for the shell: --set 'name={…}'"
+            raise OverrideFault("ND111", message, hint) from None
+        value = text
+    except RecursionError:
+        raise OverrideFault("ND111", "the value is nested too deeply") from None
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise OverrideFault("ND111", "the value is not UTF-8 text") from None
+    return value
+
+
+def _put(data: dict[str, Any], override: Override) -> Parts:
+    """Set one value, creating the optional sections on the way to it."""
+    holder: Any = data
+    parts: Parts = ()
+    for part in override.parts[:-1]:
+        key = _key(holder, part, parts, data, override)
+        if isinstance(holder, dict):
+            members = cast("dict[str, Any]", holder)
+            if members.get(str(key)) is None:
+                members[str(key)] = _default(data, (*parts, key))
+        holder = holder[key]
+        parts = (*parts, key)
+    last = _key(holder, override.parts[-1], parts, data, override)
+    parts = (*parts, last)
+    holder[last] = override.value
+    return parts
+
+
+def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
+    """The key or index that a part names in a value, if the language has it."""
+    where = dotted(parts) or "the document"
+    if isinstance(holder, list):
+        size = len(cast("list[Any]", holder))
+        if not part.isascii() or not part.isdigit() or len(part) > 9 or int(part) >= size:
+            message = f"{where} has no item {part}"
+            note = f"items are counted from 0 to {size - 1}" if size else "the list is empty"
+            raise OverrideFault("ND112", message, note=note)
+        return int(part)
+    if not isinstance(holder, dict):
+        raise OverrideFault("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
+    if structure.annotations_at(Document, (*parts, part), data):
+        return part
+    present = cast("dict[str, Any]", holder)
+    if part in present and part != override.parts[-1]:
+        return part
+    candidates = structure.models_at(Document, parts, data)
+    known = {name for model in candidates for name in structure.fields(model)}
+    raise OverrideFault(
+        "ND112",
+        f'there is no field "{part}" in {where}',
+        did_you_mean(part, known),
+        allowed(known) if known else "",
+    )
+
+
+def _default(data: Any, parts: Parts) -> Any:
+    """What an absent section starts from: its default, or an empty object."""
+    parent = structure.choose(
+        structure.models_at(Document, parts[:-1], data), _holder(data, parts[:-1])
+    )
+    info = structure.fields(parent).get(str(parts[-1])) if parent is not None else None
+    default = info.default if info is not None else None
+    return default.model_dump(mode="json") if isinstance(default, structure.Section) else {}
+
+
+def _holder(data: Any, parts: Parts) -> Any:
+    for part in parts:
+        data = data[part]
+    return data
+
+
+def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
+    """Paths on the command line start at the working directory: make that last."""
+    for parts in structure.path_places(Document, data):
+        if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
+            holder = _holder(data, parts[:-1])
+            holder[parts[-1]] = os.path.abspath(holder[parts[-1]])

@@ -1,0 +1,316 @@
+"""Turns what pydantic finds wrong into diagnostics at the key or value that is at fault."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from netdesc.description import structure
+from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.models import Document
+from netdesc.description.models.base import NAME_PATTERN
+from netdesc.description.places import Places, dotted, lookup
+from netdesc.description.spelling import allowed, closest, did_you_mean
+from netdesc.description.tree import Parts
+
+_KINDS = {
+    "int_type": "an integer",
+    "float_type": "a number",
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+_LIMITS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+_PATTERNS = {
+    NAME_PATTERN: "a name: letters, digits, _ and -, starting with a letter or _",
+    r"^[0-9a-f]{64}$": "64 lower-case hexadecimal digits",
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a file name: letters, digits, _, . and -",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error of pydantic, at a path of the document."""
+
+    kind: str
+    parts: Parts
+    value: Any
+    context: Mapping[str, Any]
+    on_key: bool = False
+
+
+def faults(error: ValidationError, data: Any) -> list[Fault]:
+    """Pydantic's errors at paths of the document, without those that only follow from others."""
+    found: list[Fault] = []
+    for each in error.errors(include_url=False):
+        parts = tuple(p for p in each["loc"] if not (isinstance(p, str) and p[:1] + p[-1:] == "<>"))
+        on_key = parts[-1:] == ("[key]",)
+        parts = parts[:-1] if on_key else parts
+        found.append(Fault(each["type"], parts, each["input"], each.get("ctx", {}), on_key))
+    return _without_echoes(found, data)
+
+
+def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
+    """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
+    misspelt = {
+        (*fault.parts[:-1], best)
+        for fault in found
+        if fault.kind == "extra_forbidden" and (best := _meant(fault, data)) is not None
+    }
+    untyped = {
+        fault.parts[:-1]
+        for fault in found
+        if fault.parts[-1:] == ("type",) and fault.kind not in ("extra_forbidden", "missing")
+    }
+
+    def is_echo(fault: Fault) -> bool:
+        if fault.kind == "missing" and fault.parts in misspelt:
+            return True
+        if fault.kind in ("too_short", "too_long"):
+            # Pydantic counts valid items only.
+            size = len(fault.value)
+            low, high = fault.context.get("min_length", 0), fault.context.get("max_length", size)
+            return low <= size <= (high if high is not None else size)
+        return fault.parts[:-1] in untyped and fault.parts[-1] != "type"
+
+    return [fault for fault in found if not is_echo(fault)]
+
+
+def _meant(fault: Fault, data: Any) -> str | None:
+    """The field that an unknown key probably means: one that is not there yet."""
+    parent = fault.parts[:-1]
+    present = cast("dict[str, Any]", lookup(data, parent) or {})
+    known = _known(parent, data)
+    return closest(str(fault.parts[-1]), [name for name in known if name not in present])
+
+
+def _known(parts: Parts, data: Any) -> dict[str, Any]:
+    """The fields that the object at a path may have."""
+    candidates = structure.models_at(Document, parts, data)
+    chosen = structure.choose(candidates, lookup(data, parts))
+    return dict(structure.fields(chosen)) if chosen is not None else {}
+
+
+def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
+    """Each fault as a finding."""
+    listed: list[Diagnostic] = []
+    for fault in found:
+        if not places.is_guessed(fault.parts):
+            listed.append(_diagnose(fault, places))
+    return listed
+
+
+def _diagnose(fault: Fault, places: Places) -> Diagnostic:
+    if fault.kind == "extra_forbidden":
+        return _unknown_field(fault, places)
+    if fault.kind == "missing":
+        return _missing(fault, places)
+    if fault.kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _union(fault, places)
+    if fault.kind == "literal_error":
+        return _literal(fault, places)
+    if fault.kind in _LIMITS or fault.kind == "finite_number":
+        return _limit(fault, places)
+    if fault.kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
+        return _length(fault, places)
+    if fault.kind == "string_pattern_mismatch":
+        return _pattern(fault, places)
+    return _kind(fault, places)
+
+
+def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
+    parent, key = fault.parts[:-1], str(fault.parts[-1])
+    subject = places.subject(parent)
+    candidates = structure.models_at(Document, parent, places.data)
+    known = _known(parent, places.data)
+    owners = [
+        name
+        for model in candidates
+        if key in structure.fields(model)
+        for name in structure.type_names(model)
+    ]
+    best = _meant(fault, places.data)
+    notes = (allowed(known),)
+    if owners and best is None:
+        kind = lookup(places.data, (*parent, "type"))
+        message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
+        return places.diagnostic("ND105", fault.parts, message, notes=notes, on="key")
+    return places.diagnostic(
+        "ND101",
+        fault.parts,
+        f'unknown field "{_cut(key)}" in {subject}',
+        hint=f'did you mean "{best}"?' if best else "",
+        notes=notes,
+        on="key",
+    )
+
+
+def _missing(fault: Fault, places: Places) -> Diagnostic:
+    parent, key = fault.parts[:-1], fault.parts[-1]
+    subject = places.subject(parent)
+    if isinstance(key, int):
+        wanted = key + 1
+        return places.diagnostic("ND108", parent, f"{subject} needs at least {wanted} values")
+    annotations = structure.annotations_at(Document, fault.parts, places.data)
+    values = [value for each in annotations for value in structure.literals(each)]
+    notes = (_choices(values),) if values else ()
+    return places.diagnostic("ND102", fault.parts, f'"{key}" is missing in {subject}', notes=notes)
+
+
+def _union(fault: Fault, places: Places) -> Diagnostic:
+    candidates = structure.models_at(Document, fault.parts, places.data)
+    names = [name for model in candidates for name in structure.type_names(model)]
+    subject = places.subject(fault.parts)
+    notes = (allowed(names),)
+    if not isinstance(fault.value, dict):
+        return _kind_of(fault.parts, "an object", fault.value, places)
+    value = cast("dict[str, Any]", fault.value)
+    at = (*fault.parts, "type")
+    if "type" not in value:
+        for key in value:
+            if closest(key, ["type"]):
+                return places.diagnostic(
+                    "ND101",
+                    (*fault.parts, key),
+                    f'unknown field "{_cut(key)}" in {subject}',
+                    hint='did you mean "type"?',
+                    on="key",
+                )
+        return places.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
+    kind = value["type"]
+    if not isinstance(kind, str):
+        return _kind_of(at, "a string", kind, places)
+    message = f'unknown type "{_cut(kind)}" of {subject}'
+    hint = did_you_mean(kind, names)
+    return places.diagnostic("ND104", at, message, hint=hint, notes=notes)
+
+
+def _literal(fault: Fault, places: Places) -> Diagnostic:
+    annotations = structure.annotations_at(Document, fault.parts, places.data)
+    values = [value for each in annotations for value in structure.literals(each)]
+    texts = [value for value in values if isinstance(value, str)]
+    given = fault.value
+    is_type = fault.parts[-1:] == ("type",)
+    hint = did_you_mean(given, texts) if isinstance(given, str) else ""
+    if is_type and isinstance(given, str):
+        message = f'unknown type "{_cut(given)}" of {places.subject(fault.parts[:-1])}'
+        return places.diagnostic(
+            "ND104", fault.parts, message, hint=hint, notes=(_choices(values),)
+        )
+    if texts and not isinstance(given, str):
+        return _kind_of(fault.parts, "a string", given, places, (_choices(values),))
+    message = f"{dotted(fault.parts)} cannot be {_show(given)}"
+    return places.diagnostic("ND107", fault.parts, message, hint=hint, notes=(_choices(values),))
+
+
+def _limit(fault: Fault, places: Places) -> Diagnostic:
+    name = dotted(fault.parts)
+    if fault.kind == "finite_number":
+        return places.diagnostic("ND106", fault.parts, f"{name} must be a finite number")
+    key, words = _LIMITS[fault.kind]
+    limit = fault.context[key]
+    shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
+    message = f"{name} must be {words} {shown}, not {_show(fault.value)}"
+    return places.diagnostic("ND106", fault.parts, message)
+
+
+def _length(fault: Fault, places: Places) -> Diagnostic:
+    name = places.subject(fault.parts)
+    of_text = fault.kind.startswith("string")
+    if fault.kind.endswith("short"):
+        least = fault.context["min_length"]
+        if of_text or least == 1:
+            return places.diagnostic("ND108", fault.parts, f"{name} is empty")
+        message = f"{name} needs at least {least} values, not {len(fault.value)}"
+    else:
+        most = fault.context["max_length"]
+        things = "characters" if of_text else "values"
+        message = f"{name} may have at most {most} {things}, not {len(fault.value)}"
+    return places.diagnostic("ND108", fault.parts, message)
+
+
+def _pattern(fault: Fault, places: Places) -> Diagnostic:
+    wanted = _PATTERNS[fault.context["pattern"]]
+    message = f"{_show(fault.value)} is not {wanted}"
+    on = "key" if fault.on_key else "value"
+    return places.diagnostic("ND109", fault.parts, message, on=on)
+
+
+def _kind(fault: Fault, places: Places) -> Diagnostic:
+    expected = _KINDS.get(fault.kind, "another kind of value")
+    forms = _forms(fault, places)
+    return _kind_of(fault.parts, forms or expected, fault.value, places)
+
+
+def _forms(fault: Fault, places: Places) -> str:
+    """All forms that the place takes, such as "a number or an object"."""
+    names = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+    words: list[str] = []
+    for annotation in structure.annotations_at(Document, fault.parts, places.data):
+        for each in structure.alternatives(annotation):
+            origin = structure.get_origin(each)
+            if each is type(None):
+                words.append("null")
+            elif each in names:
+                words.append(names[each])
+            elif origin is tuple:
+                words.append("a list")
+            elif origin is dict or structure.models(each):
+                words.append("an object")
+    return " or ".join(dict.fromkeys(words))
+
+
+def _kind_of(
+    parts: Parts, expected: str, given: Any, places: Places, notes: tuple[str, ...] = ()
+) -> Diagnostic:
+    hint = ""
+    if isinstance(given, float) and "an integer" in expected and given.is_integer():
+        hint = f"write {int(given)}"
+    elif isinstance(given, str) and _is_number(given) and re.search("number|integer", expected):
+        hint = "write it without quotes"
+    elif given is None:
+        hint = "leave the field out, or give a value"
+    message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
+    return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text) is not None
+
+
+def _describe(value: Any) -> str:
+    """A value in words: what it is and, if it is short, what it says."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return f"the string {_show(value)}" if isinstance(value, str) else _show(value)
+
+
+def _show(value: Any) -> str:
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _choices(values: Iterable[Any]) -> str:
+    return allowed(value if isinstance(value, str) else json.dumps(value) for value in values)

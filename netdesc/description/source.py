@@ -1,0 +1,81 @@
+"""The text of a document: reading it, and where in it an offset lies."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from netdesc.description.diagnostic import Diagnostic
+
+MAX_BYTES = 4 << 20
+"""Largest document. A description is a few kilobytes: weights and events lie in other files."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text with the name under which diagnostics show it."""
+
+    text: str
+    name: str
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        position = self.text.find("\n")
+        while position >= 0:
+            starts.append(position + 1)
+            position = self.text.find("\n", position + 1)
+        return starts
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column of a character, both from 1."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """A line, counted from 1, without its line break."""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+
+def read_source(path: Path, name: str) -> Source | Diagnostic:
+    """The file's text, or the reason why there is none."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
+        reason = getattr(problem, "strerror", None) or str(problem)
+        return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}")
+    if len(raw) > MAX_BYTES:
+        limit = MAX_BYTES >> 20
+        return Diagnostic(
+            "ND005",
+            "error",
+            name,
+            f"the file is larger than {limit} MiB",
+            notes=(
+                "a description holds no weights and no events: these lie in files of their own",
+            ),
+        )
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        before = raw[: problem.start].decode("utf-8")
+        line, column = Source(before, name).place(len(before))
+        return Diagnostic(
+            "ND003",
+            "error",
+            name,
+            f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} begins no character",
+            line=line,
+            column=column,
+            end_line=line,
+            end_column=column + 1,
+            excerpt=before.rpartition("\n")[2] + "\ufffd",
+        )
+    return Source(text, name)

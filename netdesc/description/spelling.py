@@ -1,0 +1,52 @@
+"""Which known name a misspelt one probably means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def distance(left: str, right: str) -> int:
+    """Edits (insert, drop, change, swap two neighbours) that turn one text into the other."""
+    older: list[int] = []
+    old = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        new = [i]
+        for j, b in enumerate(right, 1):
+            best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                best = min(best, older[j - 2] + 1)
+            new.append(best)
+        older, old = old, new
+    return old[-1]
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is near enough to be meant, if there is one."""
+    if len(name) > 100:
+        return None
+    plain = _plain(name)
+    ranked = sorted((distance(plain, _plain(each)), each) for each in known)
+    if not ranked:
+        return None
+    edits, best = ranked[0]
+    return best if edits <= max(1, min(len(plain), len(best)) // 3) else None
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``did you mean "…"?``, or nothing."""
+    best = closest(name, known)
+    return f'did you mean "{best}"?' if best is not None else ""
+
+
+def allowed(names: Iterable[str], room: int = 60) -> str:
+    """A note that lists what may stand in a place, cut where it gets long."""
+    listed: list[str] = []
+    for name in sorted(names):
+        if listed and len(", ".join([*listed, name])) > room:
+            return "allowed: " + ", ".join([*listed, "…"])
+        listed.append(name)
+    return "allowed: " + ", ".join(listed)

@@ -1,0 +1,125 @@
+"""Which model describes which object of a document: read off the models' annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from netdesc.description.models.base import Section
+
+Model = type[Section]
+
+
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The members of an annotation, through unions and annotations."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from alternatives(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for member in get_args(annotation):
+            yield from alternatives(member)
+    else:
+        yield annotation
+
+
+def models(annotation: Any) -> list[Model]:
+    """The models that an annotation allows."""
+    return [
+        cast("Model", each)
+        for each in alternatives(annotation)
+        if isinstance(each, type) and issubclass(each, Section)
+    ]
+
+
+def fields(model: Model) -> dict[str, FieldInfo]:
+    """A model's fields under the names that the document uses."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def type_names(model: Model) -> tuple[str, ...]:
+    """What ``type`` may be in this model; empty for a model without one."""
+    info = model.model_fields.get("type")
+    return tuple(get_args(info.annotation)) if info is not None else ()
+
+
+def step(annotation: Any, part: str | int, value: Any) -> list[Any]:
+    """The annotations of a member of a value: a field, an entry or an item."""
+    found: list[Any] = []
+    for each in alternatives(annotation):
+        origin, arguments = get_origin(each), get_args(each)
+        if isinstance(part, str) and origin is dict:
+            found.append(arguments[1])
+        elif isinstance(part, int) and origin is tuple:
+            fixed = len(arguments) < 2 or arguments[1] is not Ellipsis
+            position = part if fixed else 0
+            if position < len(arguments):
+                found.append(arguments[position])
+    model = choose(models(annotation), value) if isinstance(part, str) else None
+    if model is not None and isinstance(part, str) and part in fields(model):
+        found.append(fields(model)[part].annotation)
+    return found
+
+
+def choose(candidates: list[Model], value: Any) -> Model | None:
+    """The model that fits a value: the only one there is, or the one of its ``type``."""
+    if len(candidates) == 1:
+        return candidates[0]
+    kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
+    for model in candidates:
+        if kind in type_names(model):
+            return model
+    return None
+
+
+def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Any]:
+    """The annotations that hold at a path of a document's plain data."""
+    current: list[Any] = [root]
+    for part in parts:
+        current = [found for each in current for found in step(each, part, data)]
+        if isinstance(data, dict):
+            data = cast("dict[Any, Any]", data).get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            items = cast("list[Any]", data)
+            data = items[part] if 0 <= part < len(items) else None
+        else:
+            data = None
+    return current
+
+
+def models_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Model]:
+    """The models that a path's object may follow (several in a union)."""
+    return [model for each in annotations_at(root, parts, data) for model in models(each)]
+
+
+def literals(annotation: Any) -> list[Any]:
+    """The values that an annotation lists."""
+    return [
+        value
+        for each in alternatives(annotation)
+        if get_origin(each) is Literal
+        for value in get_args(each)
+    ]
+
+
+def path_places(
+    annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Where in plain data the names of files stand."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        model = choose(models(annotation), members)
+        known = fields(model) if model is not None else {}
+        for key, member in members.items():
+            if isinstance(member, str):
+                if key in known and "x-path" in cast("Any", known[key].json_schema_extra or {}):
+                    yield (*parts, key)
+                continue
+            for each in step(annotation, key, members):
+                yield from path_places(each, member, (*parts, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[Any]", value)):
+            for each in step(annotation, index, item):
+                yield from path_places(each, item, (*parts, index))

@@ -1,0 +1,22 @@
+"""Network files of other programs: lava-dl's ``.net`` (hdf5), read and written."""
+
+from netdesc.exchange.errors import NetFileError
+from netdesc.exchange.export import export_net, network_record
+from netdesc.exchange.importer import Imported, import_net
+from netdesc.exchange.reader import read_net
+from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.writer import write_net
+
+__all__ = [
+    "DenseLayer",
+    "FlattenLayer",
+    "Imported",
+    "InputLayer",
+    "NetFile",
+    "NetFileError",
+    "export_net",
+    "import_net",
+    "network_record",
+    "read_net",
+    "write_net",
+]

@@ -1,0 +1,11 @@
+"""Training: from a description to a run directory that holds everything about the run.
+
+- ``train``: what the commands and users call; ``loop`` is the loop itself
+- ``Run``: how it ended; ``TrainingError`` and its kinds: what the user can mend
+"""
+
+from netdesc.training.entry import train
+from netdesc.training.errors import TrainingError
+from netdesc.training.session import Run
+
+__all__ = ["Run", "TrainingError", "train"]

@@ -1,0 +1,174 @@
+"""Checkpoints: the weights for whoever wants them, and one file with everything to go on from.
+
+``last.state`` alone decides where a resumed run starts. It is replaced atomically, after the
+metrics that belong to it are on the disk, so that a kill between any two writes does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+from torch import nn
+
+from netdesc.events import atomic_path
+from netdesc.training.errors import ResumeError, storing
+from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
+from netdesc.training.stopping import EarlyStopping
+
+STATE_FORMAT = 1
+SAVE_COST = 0.02
+"""Largest share of the run's time that saving may take."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come. All of it goes into ``last.state``."""
+
+    epoch: int = 0
+    """Complete epochs; also the number of the next one."""
+    seconds: float = 0.0
+    """Time spent in these epochs, over all sittings."""
+    best_loss: float = math.inf
+    """The lowest validation loss, or training loss where there is no validation."""
+    best_epoch: int | None = None
+    last: dict[str, Any] = field(default_factory=dict)
+    """The last epoch's line of ``metrics.jsonl``."""
+
+
+class BestWeights:
+    """A copy of the best weights so far, kept on the device."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._live = dict(network.state_dict())
+        self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
+        self.is_saved = True
+
+    def take(self) -> None:
+        """Copies the network's present weights."""
+        for name, tensor in self._live.items():
+            self.tensors[name].copy_(tensor)
+        self.is_saved = False
+
+
+@dataclass
+class Saver:
+    """Writes checkpoints of one run, at intervals that keep their cost under ``SAVE_COST``.
+
+    ``every_s`` seconds pass between two of them, more where the disk is slow.
+    """
+
+    folder: Path
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    stopping: EarlyStopping
+    best: BestWeights
+    lock_sha256: str
+    every_s: float
+    saved_epoch: int | None = None
+    """Complete epochs in the newest checkpoint on the disk."""
+    _due: float = math.inf
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time for the next checkpoint; ``now`` is ``time.perf_counter()``."""
+        return now >= self._due
+
+    def save(self, progress: Progress, metrics_bytes: int) -> None:
+        """Writes ``last.state``, then the two weight files. StorageError leaves the old ones."""
+        began = time.perf_counter()
+        notes = {
+            "format": STATE_FORMAT,
+            "lock_sha256": self.lock_sha256,
+            "metrics_bytes": metrics_bytes,
+            "progress": asdict(progress),
+            "stopping": {"reference": self.stopping.reference, "waited": self.stopping.waited},
+        }
+        _write(self.folder / "last.state", self._tensors(), notes)
+        self.saved_epoch = progress.epoch
+        _write(self.folder / "last.safetensors", dict(self.network.state_dict()))
+        self.save_best()
+        now = time.perf_counter()
+        self._due = now + max(self.every_s, (now - began) / SAVE_COST)
+
+    def save_best(self) -> None:
+        """Writes ``best.safetensors`` where it is older than the best weights in memory."""
+        if not self.best.is_saved:
+            _write(self.folder / "best.safetensors", self.best.tensors)
+            self.best.is_saved = True
+
+    def restore(self) -> tuple[Progress, int]:
+        """Puts everything back as ``last.state`` holds it: (progress, bytes of metrics).
+
+        A run that has no such file yet stands at its beginning. ResumeError where the file is
+        damaged or belongs to another lock.
+        """
+        self._due = time.perf_counter() + self.every_s
+        path = self.folder / "last.state"
+        if not path.exists():
+            return Progress(), 0
+        try:
+            with safe_open(path, framework="pt") as file:
+                notes = json.loads(file.metadata()["netdesc"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise ResumeError(f"{path}: this checkpoint is damaged: {error}") from error
+        if notes["format"] != STATE_FORMAT:
+            raise ResumeError(
+                f"{path}: written as format {notes['format']}; this netdesc reads {STATE_FORMAT}"
+            )
+        if notes["lock_sha256"] != self.lock_sha256:
+            raise ResumeError(
+                f"{path}: network.lock.json is not the one that this checkpoint was trained with"
+            )
+        self._load(path, tensors)
+        self.stopping.reference = notes["stopping"]["reference"]
+        self.stopping.waited = notes["stopping"]["waited"]
+        self.saved_epoch = notes["progress"]["epoch"]
+        return Progress(**notes["progress"]), notes["metrics_bytes"]
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        parts = {
+            "model": self.network.state_dict(),
+            "best": self.best.tensors,
+            "optimizer": optimizer_tensors(self.optimizer, self.network),
+            "random": _random_states(self.network),
+        }
+        return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
+
+    def _load(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for key, tensor in tensors.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = tensor
+        try:
+            self.network.load_state_dict(parts["best"])
+            self.best.take()
+            self.network.load_state_dict(parts["model"])
+        except (KeyError, RuntimeError) as error:
+            raise ResumeError(f"{path}: this checkpoint does not fit the network") from error
+        load_optimizer_tensors(self.optimizer, self.network, parts.get("optimizer", {}))
+        torch.set_rng_state(parts["random"]["cpu"])
+        if "cuda" in parts["random"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state(parts["random"]["cuda"])
+
+
+def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    device = next(network.parameters()).device
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _write(path: Path, tensors: dict[str, torch.Tensor], notes: dict | None = None) -> None:
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+    metadata = None if notes is None else {"netdesc": json.dumps(notes)}
+    with storing(path), atomic_path(path) as temporary:
+        temporary.write_bytes(to_bytes(arrays, metadata))

@@ -1,0 +1,39 @@
+"""Where a run computes."""
+
+from __future__ import annotations
+
+import torch
+
+from netdesc.kernels.engine import EngineError, engine_name
+from netdesc.training.errors import DeviceError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is the GPU where there is one that netdesc can use.
+
+    Call it with the engine chosen. DeviceError where there is no such device, or where the engine
+    does not run on it.
+    """
+    if name not in DEVICES:
+        raise DeviceError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')
+    if name == "cuda" and not torch.cuda.is_available():
+        built = torch.version.cuda is not None
+        reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"
+        raise DeviceError(f'the device "cuda" is not available: {reason}; use "cpu" or "auto"')
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() and _has_engine("cuda") else "cpu"
+    try:
+        engine_name(torch.device(name))
+    except EngineError as error:
+        raise DeviceError(str(error)) from error
+    return torch.device(name)
+
+
+def _has_engine(name: str) -> bool:
+    try:
+        engine_name(torch.device(name))
+    except EngineError:
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""The figures of an epoch, gathered on the device and read once.
+
+Reading a number from a device waits for it. So losses and norms are added up where they are, and
+``read`` fetches all of them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One epoch in numbers, over its batches: the loss, and means by layer.
+
+    Gradient norms are L2 and before clipping; rates are spikes a neuron a step.
+    """
+
+    loss: float
+    gradient_norms: dict[str, float]
+    spike_rates: dict[str, float]
+    fault: str | None
+    """Where the first NaN or infinity is (layers in order, then the loss), or None."""
+
+
+class Figures:
+    """Adds up the loss and, by layer, gradient norm, weight norm and spike rate over batches."""
+
+    def __init__(self, network: nn.Module, blocks: Iterable[tuple[str, nn.Module]]) -> None:
+        self._parameters = parameters_by_layer(network)
+        self._rates: dict[str, torch.Tensor] = {}
+        self._hooks = [block.register_forward_hook(self._hook(name)) for name, block in blocks]
+        self._sum: torch.Tensor | None = None
+        self.gradient_norm = torch.zeros(())
+        """Global L2 norm of the last batch's gradients, on the device."""
+
+    def _hook(self, name: str):
+        def keep_rate(_block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+            self._rates[name] = spikes_TBN.detach().mean()
+
+        return keep_rate
+
+    def add(self, loss: torch.Tensor, share: float) -> None:
+        """Adds a batch after its backward pass, without waiting for the device.
+
+        ``loss`` is the batch's part of the epoch's loss, ``share`` its part of the samples.
+        """
+        layers = self._parameters.values()
+        gradients = [norm([p.grad for p in layer if p.grad is not None]) for layer in layers]
+        weights = [norm([p.detach() for p in layer]) for layer in layers]
+        row = torch.stack([loss.detach(), *gradients, *weights, *self._rates.values()])
+        if share != 1.0:
+            row[1:] *= share
+        self._sum = row if self._sum is None else self._sum + row
+        self.gradient_norm = norm(gradients)
+
+    def read(self) -> Reading:
+        """Waits for the device, returns the figures since the last call and starts over."""
+        assert self._sum is not None, "no batch was added"
+        loss, *values = self._sum.tolist()
+        self._sum = None
+        layers = len(self._parameters)
+        gradients = dict(zip(self._parameters, values[:layers], strict=True))
+        weights = dict(zip(self._parameters, values[layers : 2 * layers], strict=True))
+        rates = dict(zip(self._rates, values[2 * layers :], strict=True))
+        return Reading(loss, gradients, rates, _fault(loss, gradients, weights))
+
+    def close(self) -> None:
+        """Takes the hooks off the network."""
+        for hook in self._hooks:
+            hook.remove()
+
+
+def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Layer name -> its parameters, layers in the order of the network."""
+    layers: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        layers.setdefault(name.removeprefix("layers.").partition(".")[0], []).append(parameter)
+    return layers
+
+
+def norm(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """L2 norm of all the numbers in ``tensors``, as a scalar on their device."""
+    norms = [torch.linalg.vector_norm(tensor) for tensor in tensors]
+    if len(norms) == 1:
+        return norms[0]
+    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+
+
+def weight_fault(network: nn.Module) -> str | None:
+    """The first layer with a weight that is NaN or infinite, in words, or None."""
+    layers = parameters_by_layer(network)
+    weights = torch.stack([norm([p.detach() for p in layer]) for layer in layers.values()])
+    return _fault(0.0, {}, dict(zip(layers, weights.tolist(), strict=True)))
+
+
+def _fault(loss: float, gradients: dict[str, float], weights: dict[str, float]) -> str | None:
+    for layer in weights:
+        if not math.isfinite(weights[layer]):
+            return f'a weight of layer "{layer}" is NaN or infinite'
+        if not math.isfinite(gradients.get(layer, 0.0)):
+            return f'the gradient of layer "{layer}" is NaN or infinite'
+    return None if math.isfinite(loss) else f"the loss is {loss}"

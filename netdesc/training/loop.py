@@ -1,0 +1,138 @@
+"""The training loop, top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch.nn.utils import clip_grads_with_norm_
+
+from netdesc.training.checkpoint import Progress, Saver
+from netdesc.training.figures import Figures, weight_fault
+from netdesc.training.files import Metrics
+from netdesc.training.interrupt import StopRequest
+from netdesc.training.job import Job
+from netdesc.training.optimizer import make_contiguous, set_learning_rate
+from netdesc.training.progress import Display, Standing
+
+
+class Divergence(Exception):
+    """Training ran into a NaN or an infinity; the message names the epoch and the layer."""
+
+    def __init__(self, epoch: int, fault: str) -> None:
+        super().__init__(f"training diverged in epoch {epoch}: {fault}")
+        self.epoch = epoch
+
+
+def fit(
+    job: Job,
+    progress: Progress,
+    saver: Saver,
+    metrics: Metrics,
+    display: Display,
+    stop: StopRequest,
+) -> None:
+    """Trains from ``progress``, kept up to date in place, to the last epoch or until told to stop.
+
+    The loss, and without validation the best weights, are those before an epoch's last step: that
+    is what the last batch was computed with. Raises Divergence, and StorageError where a file
+    cannot be written; the checkpoint before it is then in place.
+    """
+    network, optimizer, training = job.network, job.optimizer, job.training
+    parameters = list(network.parameters())
+    samples = len(job.train.samples)
+    figures = Figures(network, network.blocks())
+
+    def step() -> None:
+        if training.gradient_clip is not None:
+            clip_grads_with_norm_(parameters, training.gradient_clip, figures.gradient_norm)
+        optimizer.step()
+        network.project()
+
+    for epoch in range(progress.epoch, training.epochs):
+        if stop.requested or saver.stopping.is_over:
+            break
+        began = time.perf_counter()
+        rate = job.rate(epoch)
+        set_learning_rate(optimizer, rate)
+        network.set_tau_grad(epoch / max(1, training.epochs - 1))
+        network.train()
+        for number, batch in enumerate(job.train.shuffled(training.seed, epoch)):
+            if number:
+                step()
+            optimizer.zero_grad()
+            loss = job.loss(network(batch.input_TBN), batch.target_TBN)
+            loss.backward()
+            make_contiguous(network)
+            figures.add(loss * job.loss_share(batch, samples), batch.size / samples)
+        reading = figures.read()  # the epoch's one wait for the device
+        if reading.fault:
+            raise Divergence(epoch, reading.fault)
+        if job.validation is None and reading.loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = reading.loss, epoch
+            saver.best.take()
+        step()
+
+        row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss}
+        if job.validation is not None:
+            row["validation_loss"] = value = validation_loss(job)
+            if not math.isfinite(value):
+                raise Divergence(epoch, weight_fault(network) or f"the validation loss is {value}")
+            if value < progress.best_loss:
+                progress.best_loss, progress.best_epoch = value, epoch
+                saver.best.take()
+        now = time.perf_counter()
+        row |= {
+            "seconds": round(now - began, 6),
+            "learning_rate": rate,
+            "gradient_norms": reading.gradient_norms,
+            "spike_rates": reading.spike_rates,
+        }
+        metrics.append(row)
+        saver.stopping.watch(row.get("validation_loss", reading.loss))
+        progress.epoch, progress.last = epoch + 1, row
+        progress.seconds += now - began
+
+        if display.is_due(now):
+            display.show(standing(progress, training.epochs), now)
+            metrics.flush()
+        if saver.is_due(now):
+            save(job, progress, saver, metrics)
+    figures.close()
+    save(job, progress, saver, metrics)
+    if progress.last:
+        display.show(standing(progress, training.epochs), time.perf_counter())
+
+
+@torch.no_grad()
+def validation_loss(job: Job) -> float:
+    """The loss over the validation samples, without dropout and with one wait for the device."""
+    assert job.validation is not None
+    job.network.eval()
+    total = torch.zeros((), device=job.device)
+    for batch in job.validation.in_order():
+        loss = job.loss(job.network(batch.input_TBN), batch.target_TBN)
+        total += loss * job.loss_share(batch, len(job.validation.samples))
+    return total.item()
+
+
+def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
+    """Writes a checkpoint of sound weights; Divergence where they are not."""
+    fault = weight_fault(job.network)
+    if fault:
+        raise Divergence(progress.epoch - 1, fault)
+    saver.save(progress, metrics.sync())
+
+
+def standing(progress: Progress, epochs: int) -> Standing:
+    last = progress.last
+    return Standing(
+        epoch=progress.epoch,
+        epochs=epochs,
+        loss=last["loss"],
+        validation_loss=last.get("validation_loss"),
+        best_loss=progress.best_loss,
+        rate=last["learning_rate"],
+    )

@@ -1,0 +1,97 @@
+"""The optimizer, the rules its gradients must obey, and its state as plain tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer that ``document.training.optimizer`` describes.
+
+    Weight decay acts on synapses. Learnt neuron parameters are spared: a decay constant that
+    shrinks toward 0 is not a simpler neuron but one that never forgets.
+    """
+    synapses, neurons = [], []
+    for name, parameter in network.named_parameters():
+        (synapses if ".synapse." in name else neurons).append(parameter)
+    groups = [
+        {"params": synapses, "weight_decay": spec.weight_decay},
+        {"params": neurons, "weight_decay": 0.0},
+    ]
+    return _BUILDERS[spec.type](spec, [group for group in groups if group["params"]])
+
+
+def _adam(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.Adam(
+        groups, lr=spec.learning_rate, betas=tuple(spec.betas), eps=spec.eps, fused=True
+    )
+
+
+def _adamw(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        groups, lr=spec.learning_rate, betas=tuple(spec.betas), eps=spec.eps, fused=True
+    )
+
+
+def _sgd(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        groups,
+        lr=spec.learning_rate,
+        momentum=spec.momentum,
+        nesterov=spec.nesterov,
+        fused=True,
+    )
+
+
+_BUILDERS: dict[str, Callable[[Any, list[dict[str, Any]]], torch.optim.Optimizer]] = {
+    "adam": _adam,
+    "adamw": _adamw,
+    "sgd": _sgd,
+}
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def make_contiguous(network: nn.Module) -> None:
+    """Lays out every gradient like its parameter.
+
+    The fused optimizers walk both as flat memory: a transposed gradient would be applied to the
+    wrong weights, and torch 2.13 does not complain.
+    """
+    for parameter in network.parameters():
+        if parameter.grad is not None and not parameter.grad.is_contiguous():
+            parameter.grad = parameter.grad.contiguous()
+
+
+def optimizer_tensors(
+    optimizer: torch.optim.Optimizer, network: nn.Module
+) -> dict[str, torch.Tensor]:
+    """The optimizer's memory as ``<parameter name>.<what>`` (moments and step counts)."""
+    return {
+        f"{name}.{key}": value
+        for name, parameter in network.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, torch.Tensor)  # SGD without momentum keeps a None
+    }
+
+
+def load_optimizer_tensors(
+    optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, torch.Tensor]
+) -> None:
+    """Puts back what ``optimizer_tensors`` returned, on the devices of the parameters."""
+    memory: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        name, _, what = key.rpartition(".")
+        memory.setdefault(name, {})[what] = value
+    for name, parameter in network.named_parameters():
+        if name in memory:
+            optimizer.state[parameter] = {
+                what: value.to(parameter.device) for what, value in memory[name].items()
+            }

@@ -1,0 +1,189 @@
+"""What the user sees of a run, all of it on standard error."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from netdesc.training.files import Log
+
+Style = Literal["auto", "live", "plain", "quiet"]
+"""``live`` keeps one line up to date, ``plain`` prints a line now and then, ``quiet`` prints only
+warnings; ``auto`` is live in a terminal and plain elsewhere."""
+
+_LIVE_INTERVAL_S = 0.25
+_PLAIN_INTERVAL_S = 5.0
+_LOG_INTERVAL_S = 30.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands after an epoch."""
+
+    epoch: int
+    """Complete epochs."""
+    epochs: int
+    loss: float
+    validation_loss: float | None
+    best_loss: float
+    rate: float
+
+
+class Display:
+    """Prints messages and, at intervals, the standing of the run; both go into the log as well.
+
+    What is said before ``keep`` hands over the log reaches it then.
+    """
+
+    interval_s = _PLAIN_INTERVAL_S
+
+    def __init__(self) -> None:
+        self._log: Log | None = None
+        self._unlogged: list[str] = []
+        self._due = self._log_due = 0.0
+        self._start: tuple[float, int] | None = None
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def keep(self, log: Log) -> None:
+        """Writes everything that was and will be said into ``log``."""
+        self._log = log
+        for text in self._unlogged:
+            log.write(text)
+        self._unlogged.clear()
+
+    def say(self, text: str) -> None:
+        """Tells something that happened. StorageError where the log cannot be written."""
+        self.print(text)
+        self._write(text)
+
+    def warn(self, text: str) -> None:
+        """Tells something that the user should know even when nothing else is shown."""
+        self.print(f"warning: {text}", is_urgent=True)
+        self._write(f"warning: {text}")
+
+    def _write(self, text: str) -> None:
+        if self._log is None:
+            self._unlogged.append(text)
+        else:
+            self._log.write(text)
+
+    def is_due(self, now: float) -> bool:
+        """Whether the standing should be shown again; ``now`` is ``time.perf_counter()``."""
+        return now >= self._due
+
+    def show(self, standing: Standing, now: float) -> None:
+        """Shows the standing, and counts time from the first call on for what is left."""
+        self._due = now + self.interval_s
+        if self._start is None:
+            self._start = (now, standing.epoch)
+        line = _line(standing, self._start, now)
+        self.render(line)
+        if now >= self._log_due or standing.epoch == standing.epochs:
+            self._log_due = now + _LOG_INTERVAL_S
+            self._write(line)
+
+    def print(self, text: str, is_urgent: bool = False) -> None:
+        """Puts a message on standard error."""
+        raise NotImplementedError
+
+    def render(self, line: str) -> None:
+        """Puts the standing on standard error."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends the display; nothing is shown after it."""
+
+
+class Quiet(Display):
+    """Prints warnings only."""
+
+    def print(self, text: str, is_urgent: bool = False) -> None:
+        if is_urgent:
+            print(text, file=sys.stderr, flush=True)
+
+    def render(self, line: str) -> None:
+        pass
+
+
+class Plain(Display):
+    """Prints a line now and then."""
+
+    def print(self, text: str, is_urgent: bool = False) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def render(self, line: str) -> None:
+        self.print(line)
+
+
+class Live(Display):
+    """One line that is drawn again and again; messages scroll above it."""
+
+    interval_s = _LIVE_INTERVAL_S
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._console = Console(stderr=True, highlight=False)
+        # Redrawn from the loop, without a thread that would take time from the kernels.
+        self._live = RichLive(console=self._console, auto_refresh=False, redirect_stdout=False)
+        self._is_drawn = False
+
+    def print(self, text: str, is_urgent: bool = False) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def render(self, line: str) -> None:
+        from rich.text import Text
+
+        if not self._is_drawn:
+            self._live.start()
+            self._is_drawn = True
+        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def close(self) -> None:
+        if self._is_drawn:
+            self._live.stop()
+            self._is_drawn = False
+
+
+def build_display(style: Style) -> Display:
+    """The display for a style; ValueError for an unknown one."""
+    if style == "auto":
+        style = "live" if sys.stderr is not None and sys.stderr.isatty() else "plain"
+    if style not in _STYLES:
+        raise ValueError(f'unknown progress "{style}"; known are auto, {", ".join(_STYLES)}')
+    return _STYLES[style]()
+
+
+_STYLES: dict[str, type[Display]] = {"live": Live, "plain": Plain, "quiet": Quiet}
+
+
+def _line(standing: Standing, start: tuple[float, int], now: float) -> str:
+    width = len(str(standing.epochs))
+    parts = [f"epoch {standing.epoch:{width}d}/{standing.epochs}", f"loss {standing.loss:,.6g}"]
+    if standing.validation_loss is not None:
+        parts.append(f"validation {standing.validation_loss:,.6g}")
+    parts += [f"best {standing.best_loss:,.6g}", f"rate {standing.rate:.3g}"]
+    began, first = start
+    if standing.epoch > first:
+        each = (now - began) / (standing.epoch - first)
+        left = each * (standing.epochs - standing.epoch)
+        parts += [f"{_duration(each)} an epoch", f"{_clock(left)} left"]
+    return "  ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.1f} ms"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

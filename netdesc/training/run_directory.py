@@ -1,0 +1,130 @@
+"""The folder of a run: made once, held by one process at a time, never overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from netdesc.events import atomic_path
+from netdesc.training.errors import ResumeError, RunDirectoryError, storing
+
+DOCUMENT = "network.json"
+LOCK = "network.lock.json"
+RECORD = "run.json"
+METRICS = "metrics.jsonl"
+LOG = "train.log"
+CHECKPOINTS = "checkpoints"
+
+_HOLDER = ".lock"
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
+
+
+def default_path(name: str) -> Path:
+    """``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` below the working directory."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
+
+
+@contextlib.contextmanager
+def create(path: Path, document: str, lock: str) -> Iterator[None]:
+    """Makes the folder with its document and lock, and holds it for the block.
+
+    RunDirectoryError where it holds anything already; then nothing is touched. A folder in which
+    a run was killed before its lock was written counts as empty.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
+    _refuse_contents(path)
+    with storing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    with hold(path):
+        _refuse_contents(path)
+        write_text(path / DOCUMENT, document)
+        write_text(path / LOCK, lock)
+        with storing(path / CHECKPOINTS):
+            (path / CHECKPOINTS).mkdir(exist_ok=True)
+        yield
+
+
+def _refuse_contents(path: Path) -> None:
+    if not path.is_dir():
+        return
+    with storing(path):
+        names = {entry.name for entry in path.iterdir() if not _TEMPORARY.fullmatch(entry.name)}
+    if names and not (_HOLDER in names and names <= {_HOLDER, DOCUMENT}):
+        hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
+        raise RunDirectoryError(
+            f"{path} already holds something; a run is never written over{hint}"
+        )
+
+
+@contextlib.contextmanager
+def reopen(path: Path) -> Iterator[None]:
+    """Holds the folder of an existing run for the block, and clears what a kill left half written.
+
+    ResumeError where there is no run; RunDirectoryError where another process is at work in it.
+    """
+    if not (path / LOCK).is_file():
+        raise ResumeError(
+            f"{path} holds no run that can be continued: there is no {LOCK} in it"
+            if path.is_dir()
+            else f"{path}: there is no such run"
+        )
+    with hold(path):
+        for folder in (path, path / CHECKPOINTS):
+            with storing(folder):
+                folder.mkdir(exist_ok=True)
+                for entry in folder.iterdir():
+                    if _TEMPORARY.fullmatch(entry.name):
+                        entry.unlink()
+        yield
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Keeps other processes out of the folder. The system lets go when the process dies."""
+    with storing(path / _HOLDER):
+        file = os.open(path / _HOLDER, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not _try_lock(file):
+            holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
+        with storing(path / _HOLDER):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: int) -> bool:
+        os.lseek(file, 1 << 20, os.SEEK_SET)  # beyond the text, which others may still read
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. StorageError."""
+    with storing(path), atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")

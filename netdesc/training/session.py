@@ -1,0 +1,183 @@
+"""One sitting at a run: the loop, and what each of its endings leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netdesc.graph import Graph
+from netdesc.training import run_directory
+from netdesc.training.checkpoint import BestWeights, Progress, Saver
+from netdesc.training.errors import StorageError, storing
+from netdesc.training.files import Log, Metrics
+from netdesc.training.interrupt import StopRequest
+from netdesc.training.job import Job
+from netdesc.training.loop import Divergence, fit, save
+from netdesc.training.progress import Display
+from netdesc.training.record import Record, changes, circumstances, now
+from netdesc.training.stopping import EarlyStopping
+
+EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
+
+Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
+"""Called with the run's folder, the graph and the best weights when training is done."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended: ``status`` is ``done``, ``diverged`` or ``interrupted``.
+
+    ``best`` and ``final`` are the metrics of the best and of the last epoch, as in ``run.json``.
+    """
+
+    path: Path
+    status: str
+    message: str
+    best: dict[str, Any] | None
+    final: dict[str, Any] | None
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that did this run returns: 0, 4 or 130."""
+        return EXIT_CODES[self.status]
+
+
+@dataclass(eq=False)
+class Session:
+    """A run whose folder this process holds, with everything open that the loop writes to."""
+
+    path: Path
+    job: Job
+    record: Record
+    display: Display
+    saver: Saver
+    progress: Progress
+    metrics: Metrics
+
+    def run(self, finish: Finish | None) -> Run:
+        """Trains to the end. StorageError, and whatever else stops it, after noting it."""
+        self._begin()
+        try:
+            with StopRequest() as stop:
+                if self.saver.saved_epoch is None:
+                    save(self.job, self.progress, self.saver, self.metrics)
+                fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
+                return self._complete(finish) if self._is_complete else self._interrupted()
+        except Divergence as error:
+            return self._diverged(error)
+        except KeyboardInterrupt:
+            return self._interrupted()
+        except StorageError as error:
+            message = f"{error}; {self._safe}"
+            self._fail(message)
+            raise StorageError(message) from error
+        except BaseException as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def _begin(self) -> None:
+        conditions = circumstances(self.job.device)
+        epochs, done = self.job.training.epochs, self.progress.epoch
+        if self.record.is_new:
+            self.display.say(f"training {self.job.graph.name} for {epochs} epochs in {self.path}")
+        else:
+            self.display.say(f"resuming {self.path} after {done} of {epochs} epochs")
+            for change in changes(self.record.fields, conditions):
+                self.display.warn(f"{change}; the run may not go on to the same bits")
+            if self.metrics.is_short:
+                self.display.warn(f"{run_directory.METRICS} has lost lines that were written")
+        self.record.begin(conditions)
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.progress.epoch >= self.job.training.epochs or self.saver.stopping.is_over
+
+    @property
+    def _safe(self) -> str:
+        """What the disk holds, and how to go on from it."""
+        if self.saver.saved_epoch is None:
+            return "nothing was trained yet"
+        return (
+            f"the checkpoint after {self.saver.saved_epoch} epochs is safe; "
+            f"go on with: netdesc train --resume {self.path}"
+        )
+
+    def _complete(self, finish: Finish | None) -> Run:
+        if finish is not None:
+            with storing(self.path):
+                finish(self.path, self.job.graph, self.saver.best.tensors)
+        best = f"{self.progress.best_loss:,.6g} in epoch {self.progress.best_epoch}"
+        early = "" if self.progress.epoch == self.job.training.epochs else ", stopped early"
+        return self._end(
+            "done", f"done after {self.progress.epoch} epochs{early}: best loss {best}"
+        )
+
+    def _interrupted(self) -> Run:
+        return self._end("interrupted", f"interrupted; {self._safe}")
+
+    def _diverged(self, error: Divergence) -> Run:
+        self.saver.save_best()
+        self.metrics.sync()
+        kept = f"the checkpoint after {self.saver.saved_epoch} epochs is kept"
+        return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
+
+    def _end(self, status: str, message: str) -> Run:
+        tell = self.display.warn if status == "diverged" else self.display.say
+        tell(message)
+        self._note(status, message)
+        return Run(
+            self.path, status, message, self.record.fields["best"], self.record.fields["final"]
+        )
+
+    def _fail(self, message: str) -> None:
+        with contextlib.suppress(StorageError):  # the disk that is full may refuse this, too
+            self._note("failed", message)
+
+    def _note(self, status: str, message: str) -> None:
+        progress, validated = self.progress, self.job.validation is not None
+        best = {
+            "epoch": progress.best_epoch,
+            "validation_loss" if validated else "loss": progress.best_loss,
+        }
+        self.record.update(
+            status=status,
+            message=message,
+            ended=now(),
+            epochs_done=progress.epoch,
+            seconds=round(progress.seconds, 3),
+            stopped_early=self.saver.stopping.is_over and progress.epoch < self.job.training.epochs,
+            layers=self.job.engines() or self.record.fields["layers"],
+            best=None if progress.best_epoch is None else best,
+            final=progress.last or None,
+        )
+
+
+@contextlib.contextmanager
+def open_session(
+    path: Path, job: Job, lock_sha256: str, record: Record, display: Display
+) -> Iterator[Session]:
+    """Opens the files of a run and puts everything back as its checkpoint holds it."""
+    early = job.training.early_stopping
+    saver = Saver(
+        folder=path / run_directory.CHECKPOINTS,
+        network=job.network,
+        optimizer=job.optimizer,
+        stopping=EarlyStopping(early.patience_epochs, early.min_delta)
+        if early
+        else EarlyStopping(),
+        best=BestWeights(job.network),
+        lock_sha256=lock_sha256,
+        every_s=job.training.checkpoint_every_s,
+    )
+    progress, length = saver.restore()
+    with (
+        Log(path / run_directory.LOG) as log,
+        Metrics(path / run_directory.METRICS, length) as metrics,
+    ):
+        display.keep(log)
+        yield Session(path, job, record, display, saver, progress, metrics)

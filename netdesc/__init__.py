@@ -9,11 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdesc.compiler import Compiled, compile
+    from netdesc.compiler import Compiled, compile, train
     from netdesc.description import DescriptionError, load
     from netdesc.exchange import export_net, import_net
     from netdesc.hardware import run_integer
-    from netdesc.training import train
 
 __version__ = "0.1.0"
 
@@ -34,7 +33,7 @@ _HOMES = {
     "compile": "netdesc.compiler",
     "DescriptionError": "netdesc.description",
     "load": "netdesc.description",
-    "train": "netdesc.training",
+    "train": "netdesc.compiler",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",
     "run_integer": "netdesc.hardware",

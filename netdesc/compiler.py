@@ -1,15 +1,26 @@
-"""From a description to a module that computes it."""
+"""The rooms put together: from a document, a run or a network file to a module, and to a run."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from netdesc.description import Description
+from netdesc import training
+from netdesc.description import Description, Document, load
+from netdesc.exchange import Imported, NetFileError, export_net, import_net
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.training.run_directory import CHECKPOINTS, LOCK
+from netdesc.training.weights import Loader, load_weights
+
+READERS: dict[str, Loader] = {".net": lambda path: import_net(path).weights}
+"""Suffix of a weights file -> what reads it; training knows ``.safetensors`` itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +37,69 @@ class Compiled:
 
 
 def compile(description: Description) -> Compiled:
-    """Builds the module, with weights drawn from ``training.seed``, and the loss."""
-    graph = build_graph(description.document)
-    model = build(graph, seed=description.document.training.seed)
-    return Compiled(model, build_loss(graph), graph)
+    """Builds model and loss. Weights come from the document's ``weights``, or from its seed.
+
+    TrainingError where the weights do not fit.
+    """
+    compiled = _compile(description.document)
+    weights = description.document.weights
+    if weights is not None:
+        load_weights(description.resolve(weights.path), compiled.model, READERS)
+    return compiled
+
+
+def _compile(document: Document) -> Compiled:
+    graph = build_graph(document)
+    return Compiled(build(graph, seed=document.training.seed), build_loss(graph), graph)
+
+
+def compile_kernels(compiled: Compiled) -> None:
+    """Runs the network once on silence, forward and backward, so that its kernels exist.
+
+    Numba keeps them on the disk; the next process loads them.
+    """
+    graph, model = compiled.graph, compiled.model
+    silence_TBN = torch.zeros(graph.steps, 1, *graph.input_shape)
+    target_TBN = torch.zeros(graph.steps, 1, *graph.output_shape)
+    compiled.loss(model(silence_TBN), target_TBN).backward()
+    model.zero_grad()
+
+
+def compile_run(folder: Path) -> tuple[Description, Compiled]:
+    """The network of a run with its best weights. TrainingError where they are missing."""
+    description = load(folder / LOCK)
+    compiled = _compile(description.document)
+    load_weights(folder / CHECKPOINTS / "best.safetensors", compiled.model, READERS)
+    return description, compiled
+
+
+def compile_imported(imported: Imported) -> Compiled:
+    """The network of a ``.net`` file with its weights."""
+    compiled = _compile(Document.model_validate(imported.description))
+    weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
+    compiled.model.load_state_dict(weights)
+    return compiled
+
+
+def train(
+    description: Description | None = None,
+    *,
+    tell: Callable[[str], None] = warnings.warn,
+    **settings: Any,
+) -> training.Run:
+    """Trains as ``netdesc.training.train`` does, and writes ``network.net`` into the run.
+
+    A network that a ``.net`` file cannot hold is trained all the same; ``tell`` is called with the
+    reason, and with warnings of the export.
+    """
+
+    def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
+        model = build(graph)
+        model.load_state_dict(weights)
+        try:
+            for warning in export_net(model, folder / "network.net"):
+                tell(warning)
+        except NetFileError as error:
+            tell(f"no network.net is written: {error}")
+
+    return training.train(description, readers=READERS, finish=finish, **settings)

@@ -64,7 +64,9 @@ def describe(error: BaseException) -> tuple[int, str]:
         return own_code, f"error: {error}"
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        return findings.exit_code(diagnostics), findings.text(diagnostics)
+        return findings.exit_code(diagnostics), findings.text(
+            diagnostics, Output.has_colour(sys.stderr)
+        )
     for module, (name, code) in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
@@ -82,7 +84,8 @@ def describe(error: BaseException) -> tuple[int, str]:
 def details(error: BaseException, message: str) -> dict[str, object]:
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        return {"diagnostics": findings.records(diagnostics)}
+        files = len({finding.file for finding in diagnostics})
+        return findings.record(diagnostics, files)
     return {"message": message.removeprefix("error: ")}
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.description import Diagnostic
-
-
-def count(diagnostics: Sequence[Diagnostic], severity: str) -> int:
-    return sum(finding.severity == severity for finding in diagnostics)
+    from netdesc.description import Description, Diagnostic
 
 
 def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
@@ -23,13 +22,23 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
     return ENVIRONMENT if all(finding.concerns_data for finding in errors) else AT_FAULT
 
 
-def text(diagnostics: Sequence[Diagnostic]) -> str:
+def text(diagnostics: Sequence[Diagnostic], colour: bool = False) -> str:
     from netdesc.description import render_text
 
-    return render_text(diagnostics).rstrip("\n")
+    return render_text(diagnostics, colour=colour)
 
 
-def records(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
+def record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
     from netdesc.description import to_json
 
-    return to_json(diagnostics)
+    return to_json(diagnostics, files)
+
+
+def load_document(output: Output, file: Path, overrides: Sequence[str]) -> Description:
+    """The description in ``file``; its warnings are noted. DescriptionError as ``load``."""
+    from netdesc.description import load
+
+    description = load(file, overrides)
+    if description.warnings:
+        output.note(text(description.warnings, output.has_colour(sys.stderr)))
+    return description

@@ -54,6 +54,11 @@ class Output:
             table.add_row(*(_cell(value) for value in row))
         self.say(self._render(table))
 
+    @staticmethod
+    def has_colour(stream: TextIO) -> bool:
+        """Only a terminal is given colour, and only without ``NO_COLOR``."""
+        return stream.isatty() and not os.environ.get("NO_COLOR")
+
     def flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")

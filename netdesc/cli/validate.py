@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -33,16 +34,9 @@ def validate(output: Output, files: tuple[Path, ...], overrides: tuple[str, ...]
     output.as_json |= form == "json"
     diagnostics = [found for file in files for found in check(file, overrides)[1]]
     if output.as_json:
-        output.give(
-            {
-                "diagnostics": findings.records(diagnostics),
-                "files": len(files),
-                "errors": findings.count(diagnostics, "error"),
-                "warnings": findings.count(diagnostics, "warning"),
-            }
-        )
+        output.give(findings.record(diagnostics, len(files)))
     elif diagnostics:
-        output.say(findings.text(diagnostics))
+        output.say(findings.text(diagnostics, output.has_colour(sys.stdout)))
     else:
         output.note(f"{len(files)} file{'s' if len(files) > 1 else ''}: no findings")
     return findings.exit_code(diagnostics)

@@ -1,0 +1,56 @@
+"""``netdesc compile``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from netdesc.cli import findings, options
+from netdesc.cli.output import Output
+from netdesc.cli.show import graph_record, print_graph
+
+
+@click.command("compile", epilog="Example: netdesc compile examples/oxford.json")
+@options.document
+@options.overrides
+@options.engine
+@options.as_json
+@options.quiet
+@click.pass_obj
+def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engine: str) -> None:
+    """Check FILE.json, build the network and compile its kernels, as training would.
+
+    Nothing is written but the cache of compiled kernels, which later commands use.
+    """
+    description = findings.load_document(output, file, overrides)
+    output.note("loading torch …")
+    from netdesc import compiler
+    from netdesc.kernels.engine import use_engine
+
+    start = time.perf_counter()
+    compiled = compiler.compile(description)
+    built = time.perf_counter()
+    output.note("compiling kernels (kept for the next time) …")
+    with use_engine(engine):
+        compiler.compile_kernels(compiled)
+    done = time.perf_counter()
+    paths = compiled.model.engine_report()
+    if output.as_json:
+        output.give(
+            {
+                **graph_record(compiled.graph),
+                "engines": [
+                    {"layer": layer, "engine": name, "path": path} for layer, name, path in paths
+                ],
+                "build_s": round(built - start, 3),
+                "kernels_s": round(done - built, 3),
+            }
+        )
+        return
+    print_graph(output, compiled.graph)
+    engines = ", ".join(sorted({name for _, name, _ in paths}))
+    output.say(
+        f"built in {built - start:.2f} s; kernels of engine {engines} ready in {done - built:.2f} s"
+    )

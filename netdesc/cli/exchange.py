@@ -1,0 +1,94 @@
+"""``netdesc export`` and ``netdesc import``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+
+@click.command(
+    epilog="Example: netdesc export runs/oxford/20261124-222631-3f9a -o oxford.net",
+)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE.net",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to write.",
+)
+@options.as_json
+@click.pass_obj
+def export(output: Output, run: Path, target: Path) -> None:
+    """Write the network of the run in the folder RUN, with its best weights, as FILE.net."""
+    if target.suffix.lower() != ".net":
+        raise click.UsageError(f"{target}: netdesc exports .net files; name one, as {run.name}.net")
+    from netdesc.compiler import compile_run
+    from netdesc.exchange import export_net
+
+    _, compiled = compile_run(run)
+    warnings = export_net(compiled.model, target)
+    for warning in warnings:
+        output.complain(f"warning: {warning}")
+    if output.as_json:
+        output.give({"network": str(target), "warnings": warnings})
+    else:
+        output.note(f"wrote {target}")
+
+
+@click.command("import", epilog="Example: netdesc import oxford.net -o networks")
+@click.argument("file", metavar="FILE.net", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    default=Path(),
+    type=click.Path(path_type=Path),
+    help="Folder for the two files; the working directory by default.",
+)
+@options.as_json
+@click.pass_obj
+def import_command(output: Output, file: Path, folder: Path) -> None:
+    """Turn FILE.net into a document, NAME.json, with its weights beside it, and show the layers.
+
+    Files that exist are never overwritten.
+    """
+    from netdesc.exchange import import_net
+
+    imported = import_net(file)
+    document = imported.save(folder)
+    for warning in imported.warnings:
+        output.complain(f"warning: {warning}")
+    if output.as_json:
+        output.give(
+            {
+                "document": str(document),
+                "layers": [asdict(row) for row in imported.table],
+                "warnings": imported.warnings,
+            }
+        )
+        return
+    output.table(
+        ("layer", "name", "type", "input", "output", "threshold", "weights"),
+        [
+            (
+                row.layer,
+                row.name,
+                row.type,
+                row.input_size,
+                row.output_size,
+                "" if row.threshold is None else f"{row.threshold:g}",
+                row.weights,
+            )
+            for row in imported.table
+        ],
+    )
+    output.note(f"wrote {document} and {document.with_suffix('.safetensors').name}")

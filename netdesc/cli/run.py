@@ -1,0 +1,77 @@
+"""``netdesc run``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.inference import Arithmetic
+
+
+@click.command(epilog="Example: netdesc run network.net data/oxford/input.bs1 -o output.bs1")
+@click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
+@click.argument("events", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="OUT.bs1",
+    type=click.Path(path_type=Path),
+    help="Write the output spikes into this file.",
+)
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["float", "integer"]),
+    default="float",
+    show_default=True,
+    help="As in training, or in the device's integers of 24 bits.",
+)
+@options.as_json
+@click.pass_obj
+def run(
+    output: Output, network: Path, events: Path, target: Path | None, arithmetic: Arithmetic
+) -> None:
+    """Send the events of the file INPUT through a network and count the spikes.
+
+    The network is a run (with its best weights), a document or a .net file. Where the document has
+    a target for INPUT, the output is compared with it.
+    """
+    from netdesc import inference
+    from netdesc.events import from_dense, write_events
+
+    result = inference.run(network, events, arithmetic)
+    for warning in result.warnings:
+        output.complain(f"warning: {warning}")
+    if target is not None:
+        write_events(target, from_dense(result.spikes_TN, result.graph.step_ms))
+    if output.as_json:
+        output.give(
+            {
+                "arithmetic": arithmetic,
+                "steps": result.graph.steps,
+                "layers": [asdict(layer) for layer in result.layers],
+                "comparison": result.comparison and asdict(result.comparison),
+                "output": target and str(target),
+                "warnings": result.warnings,
+            }
+        )
+        return
+    output.table(
+        ("layer", "neurons", "spikes"),
+        [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers],
+    )
+    if result.comparison is not None:
+        compared = result.comparison
+        output.say(
+            f"against the target: loss {compared.loss:,.6g}, "
+            f"{compared.met:,} of {compared.target_spikes:,} spikes in the same step"
+        )
+    if target is not None:
+        output.note(f"wrote {target}")

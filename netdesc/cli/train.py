@@ -1,0 +1,125 @@
+"""``netdesc train`` and ``netdesc compile-and-train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netdesc.cli import findings, options
+from netdesc.cli.output import Output
+from netdesc.cli.show import print_graph
+
+if TYPE_CHECKING:
+    from netdesc.training import Run
+
+_OPTIONS = (
+    click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
+    options.overrides,
+    click.option(
+        "--run-dir",
+        type=click.Path(path_type=Path),
+        help="Folder of the run, which must not exist yet; runs/NAME/DATE-TIME by default.",
+    ),
+    click.option(
+        "--resume",
+        metavar="RUN",
+        type=click.Path(path_type=Path),
+        help="Go on with the run in this folder; everything that it needs is in there.",
+    ),
+    options.device,
+    options.engine,
+    click.option("--seed", type=int, help="The same as --set training.seed=N."),
+    options.quiet,
+    options.as_json,
+    click.pass_obj,
+)
+
+
+def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        for option in reversed(_OPTIONS):
+            function = option(function)
+        epilog = f"\b\nExamples:\n  netdesc {name} examples/oxford.json --set training.epochs=200\n"
+        epilog += f"  netdesc {name} --resume runs/oxford/20261124-222631-3f9a"
+        return click.command(name, epilog=epilog)(function)
+
+    return decorate
+
+
+@_training_command("train")
+def train(output: Output, **arguments: Any) -> int:
+    """Train the network in FILE.json, or in the network.lock.json of an earlier run.
+
+    The run's folder keeps the document, the weights, the figures of every epoch and network.net.
+    Ctrl-C stops after the epoch with a checkpoint.
+    """
+    return _train(output, show_layers=False, **arguments)
+
+
+@_training_command("compile-and-train")
+def compile_and_train(output: Output, **arguments: Any) -> int:
+    """From FILE.json to a trained network: check, show the layers, compile, train, export.
+
+    The run's folder keeps the document, the weights, the figures of every epoch and network.net.
+    Ctrl-C stops after the epoch with a checkpoint.
+    """
+    return _train(output, show_layers=True, **arguments)
+
+
+def _train(
+    output: Output,
+    show_layers: bool,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    resume: Path | None,
+    **settings: Any,
+) -> int:
+    description = None
+    if resume is None:
+        if file is None:
+            raise click.UsageError("give a FILE.json to train, or --resume RUN")
+        if seed is not None:
+            overrides += (f"training.seed={seed}",)
+        description = findings.load_document(output, file, overrides)
+        if show_layers and not output.quiet:
+            from netdesc.graph import build_graph
+
+            print_graph(output, build_graph(description.document))
+    elif file or overrides or seed is not None or settings["run_dir"]:
+        raise click.UsageError(
+            "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
+        )
+    from netdesc import compiler
+
+    run = compiler.train(
+        description,
+        resume=resume,
+        progress="quiet" if output.quiet else "auto",
+        tell=lambda text: output.complain(f"warning: {text}"),
+        **settings,
+    )
+    _report(output, run)
+    return run.exit_code
+
+
+def _report(output: Output, run: Run) -> None:
+    network = run.path / "network.net"
+    exported = network if network.exists() else None
+    if output.as_json:
+        output.give(
+            {
+                "status": run.status,
+                "exit_code": run.exit_code,
+                "message": run.message,
+                "run": str(run.path),
+                "network": exported and str(exported),
+                "best": run.best,
+                "final": run.final,
+            }
+        )
+    elif run.status == "done":
+        output.say(str(exported or run.path))

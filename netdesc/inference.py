@@ -1,0 +1,171 @@
+"""Sending the spikes of a file through a network, in floats or in the device's integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.compiler import Compiled, compile, compile_imported, compile_run
+from netdesc.description import Description, load
+from netdesc.description.models.data import EventFile
+from netdesc.events import Event, read_events, to_dense
+from netdesc.exchange import import_net, read_net
+from netdesc.graph import Dense, Graph
+from netdesc.hardware import simulate
+
+Arithmetic = Literal["float", "integer"]
+
+
+@dataclass(frozen=True)
+class LayerSpikes:
+    """How often the neurons of a layer, or of the input, spiked in all."""
+
+    layer: str
+    neurons: int
+    spikes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The output beside the target that the document has for this input."""
+
+    loss: float
+    target_spikes: int
+    met: int
+    """Target spikes that the output has in the same step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` tell where to doubt it."""
+
+    graph: Graph
+    spikes_TN: NDArray[np.bool_]
+    layers: list[LayerSpikes]
+    comparison: Comparison | None
+    warnings: list[str]
+
+
+def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float") -> Result:
+    """Runs a network on a file of events.
+
+    ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
+    Where the document has ``events`` as an input, they are binned as it says and the output is
+    compared with its target. ValueErrors of the rooms tell what does not fit.
+    """
+    events = Path(events)
+    event = read_events(events)
+    compiled, description = _open(Path(network), event)
+    graph = compiled.graph
+    pair = None if description is None else _find_pair(description, events)
+    input_TN, dropped = _bin(event, graph.input_shape, graph, pair[0] if pair else None)
+    warnings = []
+    if dropped:
+        warnings.append(
+            f"{events}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
+            f"{graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
+        )
+    engine = _in_integers if arithmetic == "integer" else _in_floats
+    spikes_TN, counts, doubts = engine(compiled, input_TN)
+    layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
+    layers += [
+        LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
+        for layer in graph.layers
+        if layer.name in counts
+    ]
+    comparison = None
+    if description is not None and pair is not None:
+        target = read_events(description.resolve(pair[1].path))
+        target_TN, _ = _bin(target, graph.output_shape, graph, pair[1])
+        comparison = _compare(compiled, spikes_TN, target_TN)
+    return Result(graph, spikes_TN, layers, comparison, warnings + doubts)
+
+
+def _open(path: Path, event: Event) -> tuple[Compiled, Description | None]:
+    if path.is_dir():
+        description, compiled = compile_run(path)
+        return compiled, description
+    if path.suffix.lower() == ".net":
+        return compile_imported(import_net(path, steps=_steps(path, event))), None
+    description = load(path)
+    return compile(description), description
+
+
+def _steps(path: Path, event: Event) -> int | None:
+    """Steps for a file that does not give its time: all input, and time for it to come through."""
+    net = read_net(path).net
+    if net.simulation is not None:
+        return None
+    last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
+    return round(last_ms) + 1 + len(net.layers)
+
+
+def _find_pair(description: Description, events: Path) -> tuple[EventFile, EventFile] | None:
+    data = description.document.data
+    for pair in (*data.train, *data.validation) if data else ():
+        path = description.resolve(pair.input.path)
+        if path.exists() and path.samefile(events):
+            return pair.input, pair.target
+    return None
+
+
+def _bin(
+    event: Event, shape: tuple[int, ...], graph: Graph, file: EventFile | None
+) -> tuple[NDArray[np.float32], int]:
+    if file is None:
+        return to_dense(event, shape, graph.steps, graph.step_ms)
+    return to_dense(event, shape, graph.steps, graph.step_ms, file.rounding, file.duplicates)
+
+
+Outcome = tuple[NDArray[np.bool_], dict[str, int], list[str]]
+"""Output spikes, spikes by layer of neurons, warnings."""
+
+
+def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+    counts: dict[str, int] = {}
+
+    def count(name: str):
+        def hook(_block: torch.nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+            counts[name] = int(torch.count_nonzero(spikes_TBN))
+
+        return hook
+
+    hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
+    compiled.model.eval()
+    with torch.no_grad():
+        output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
+    for hook in hooks:
+        hook.remove()
+    return output_TBN[:, 0].numpy() != 0, counts, []
+
+
+def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+    integer = simulate(compiled.model, input_TN)
+    names = [layer.name for layer in compiled.graph.layers if isinstance(layer, Dense)]
+    counts = {name: run.spikes for name, run in zip(names, integer.counts, strict=True)}
+    doubts = [
+        f'layer "{name}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits of '
+        "the device; a float run, which has no such limit, can differ"
+        for name, run in zip(names, integer.counts, strict=True)
+        if run.wrapped or run.clipped
+    ]
+    shape = (len(input_TN), *compiled.graph.output_shape)
+    return integer.spikes_TN.reshape(shape), counts, doubts
+
+
+def _compare(
+    compiled: Compiled, spikes_TN: NDArray[np.bool_], target_TN: NDArray[np.float32]
+) -> Comparison:
+    output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
+    with torch.no_grad():
+        loss = compiled.loss(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
+    return Comparison(
+        loss=loss.item(),
+        target_spikes=int(np.count_nonzero(target_TN)),
+        met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
+    )

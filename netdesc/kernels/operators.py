@@ -7,6 +7,7 @@ are in threshold units. ``notes`` [3] holds the largest |u| and |v| that occurre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +18,31 @@ from netdesc.kernels.grid import WEIGHT_UNIT, weight_limits
 from netdesc.kernels.parameters import dynamics, keep
 
 _Cuba = tuple[Tensor, Tensor, Tensor]
+
+_library = torch.library.Library("netdesc", "DEF")
+
+
+def _operator(function: Callable[..., Any]) -> Any:
+    """Define ``torch.ops.netdesc.<name>`` with the function's own schema.
+
+    ``torch.library.custom_op`` would do, but loads torch's compiler when it is first called, which
+    takes longer than a short training run.
+    """
+    name = function.__name__
+    _library.define(name + torch.library.infer_schema(function, mutates_args=()))
+    _library.impl(name, function, "CompositeExplicitAutograd")
+    return getattr(torch.ops.netdesc, name).default
+
+
+def _fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register how shapes and types come out, for tracing without data."""
+    return torch.library.register_fake(f"netdesc::{name}", lib=_library)
+
+
+def _gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
+    torch.library.register_autograd(
+        f"netdesc::{name}", backward, setup_context=setup_context, lib=_library
+    )
 
 
 def _to_decay(grad_N: Tensor, decay: Tensor) -> Tensor:
@@ -31,7 +57,7 @@ def _learns(current_decay: Tensor, voltage_decay: Tensor) -> bool:
 # cuba: spikes of neurons whose input is a float tensor
 
 
-@torch.library.custom_op("netdesc::cuba", mutates_args=())
+@_operator
 def cuba(
     z_TBN: Tensor,
     current_decay: Tensor,
@@ -59,7 +85,7 @@ def cuba(
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
 
-@torch.library.custom_op("netdesc::cuba_backward", mutates_args=())
+@_operator
 def cuba_backward(
     grad_out_TBN: Tensor,
     voltage_TBN: Tensor,
@@ -87,13 +113,13 @@ def cuba_backward(
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
 
 
-@cuba.register_fake
+@_fake("cuba")
 def _(z_TBN: Tensor, *_: Any) -> _Cuba:
     out = z_TBN.new_empty(z_TBN.shape)
     return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(3, dtype=torch.int64)
 
 
-@cuba_backward.register_fake
+@_fake("cuba_backward")
 def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     grad = grad_out_TBN.new_empty(grad_out_TBN.shape)
     return grad, grad.new_empty(2, grad.shape[2])
@@ -103,6 +129,7 @@ def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
     _, current_decay, voltage_decay, bias, *ctx.scalars = inputs
     _, voltage_TBN, notes = output
     ctx.mark_non_differentiable(voltage_TBN, notes)
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(voltage_TBN, current_decay, voltage_decay, bias)
 
 
@@ -126,13 +153,13 @@ def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, 
     )
 
 
-cuba.register_autograd(_cuba_gradient, setup_context=_cuba_context)
+_gradient("cuba", _cuba_gradient, _cuba_context)
 
 
 # dense_cuba: the same behind dense synapses whose weights are on the grid
 
 
-@torch.library.custom_op("netdesc::dense_cuba", mutates_args=())
+@_operator
 def dense_cuba(
     spikes_TBI: Tensor,
     weight_OI: Tensor,
@@ -144,7 +171,7 @@ def dense_cuba(
     scale_grad: float,
     delay: bool,
 ) -> _Cuba:
-    """``cuba`` of ``z = W s``; ``weight_OI`` holds multiples of 1/64, as ``quantize_weight`` gives."""
+    """``cuba`` of ``z = W s``; ``weight_OI`` holds multiples of 1/64 (see ``quantize_weight``)."""
     neurons = dynamics(
         weight_OI.shape[0],
         current_decay,
@@ -158,7 +185,7 @@ def dense_cuba(
     return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, neurons)
 
 
-@torch.library.custom_op("netdesc::dense_cuba_backward", mutates_args=())
+@_operator
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
     spikes_TBI: Tensor,
@@ -174,7 +201,7 @@ def dense_cuba_backward(
     learn: bool,
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the input spikes (empty unless wanted), the weight and both decays [2, neurons]."""
+    """Gradients of the input (empty unless wanted), the weight and both decays [2, neurons]."""
     neurons = dynamics(
         weight_OI.shape[0],
         current_decay,
@@ -191,14 +218,14 @@ def dense_cuba_backward(
     )
 
 
-@dense_cuba.register_fake
+@_fake("dense_cuba")
 def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _Cuba:
     steps, batch, _inputs = spikes_TBI.shape
     out = spikes_TBI.new_empty(steps, batch, weight_OI.shape[0])
     return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(3, dtype=torch.int64)
 
 
-@dense_cuba_backward.register_fake
+@_fake("dense_cuba_backward")
 def _(
     grad_out_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -214,6 +241,7 @@ def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
     spikes_TBI, weight_OI, current_decay, voltage_decay, bias, *ctx.scalars = inputs
     _, voltage_TBO, notes = output
     ctx.mark_non_differentiable(voltage_TBO, notes)
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(spikes_TBI, weight_OI, voltage_TBO, current_decay, voltage_decay, bias)
 
 
@@ -241,19 +269,19 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
     )
 
 
-dense_cuba.register_autograd(_dense_gradient, setup_context=_dense_context)
+_gradient("dense_cuba", _dense_gradient, _dense_context)
 
 
 # leaky: the current alone, for what acts between current and voltage
 
 
-@torch.library.custom_op("netdesc::leaky", mutates_args=())
+@_operator
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
     return engine_for(z_TBN.device).leaky(z_TBN, keep(decay, z_TBN.shape[2]))
 
 
-@torch.library.custom_op("netdesc::leaky_backward", mutates_args=())
+@_operator
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
@@ -262,12 +290,12 @@ def leaky_backward(
     return engine.leaky_backward(grad_u_TBN, u_TBN, keep(decay, u_TBN.shape[2]), learn)
 
 
-@leaky.register_fake
+@_fake("leaky")
 def _(z_TBN: Tensor, decay: Tensor) -> Tensor:
     return z_TBN.new_empty(z_TBN.shape)
 
 
-@leaky_backward.register_fake
+@_fake("leaky_backward")
 def _(grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
     return u_TBN.new_empty(u_TBN.shape), u_TBN.new_empty(u_TBN.shape[2])
 
@@ -282,20 +310,20 @@ def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor]:
     return grad_z, _to_decay(grad_decay, decay)
 
 
-leaky.register_autograd(_leaky_gradient, setup_context=_leaky_context)
+_gradient("leaky", _leaky_gradient, _leaky_context)
 
 
 # quantize_weight: onto the grid, gradient straight through except where the clamp acts
 
 
-@torch.library.custom_op("netdesc::quantize_weight", mutates_args=())
+@_operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
     low, high = weight_limits(bits)
     return torch.clamp(2 * torch.round(weight * (WEIGHT_UNIT / 2)), low, high) / WEIGHT_UNIT
 
 
-@quantize_weight.register_fake
+@_fake("quantize_weight")
 def _(weight: Tensor, bits: int) -> Tensor:
     return weight.new_empty(weight.shape)
 
@@ -308,54 +336,59 @@ def _quantize_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> N
 def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     (weight,) = ctx.saved_tensors
     low, high = weight_limits(ctx.bits)
-    rounded = 2 * torch.round(weight * (WEIGHT_UNIT / 2))
-    return grad * ((rounded >= low) & (rounded <= high)), None
+    # hardtanh's gradient passes between its limits; halfway between integers they are unambiguous.
+    halves = torch.round(weight * (WEIGHT_UNIT / 2))
+    inside = torch.ops.aten.hardtanh_backward(grad, halves, low / 2 - 0.5, high / 2 + 0.5)
+    return inside, None
 
 
-quantize_weight.register_autograd(_quantize_gradient, setup_context=_quantize_context)
+_gradient("quantize_weight", _quantize_gradient, _quantize_context)
 
 
-# spike_time: the van Rossum distance, with its gradient computed beside it
+# spike_time: the van Rossum distance
 
 
-@torch.library.custom_op("netdesc::spike_time", mutates_args=())
+@_operator
 def spike_time(
-    output_TBN: Tensor,
-    target_TBN: Tensor,
-    decay: float,
-    order: int,
-    length: int,
-    want_gradient: bool,
+    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
-    """``Σ (h ∗ (output − target))²`` and its gradient by the output (empty if not wanted).
+    """``Σ f²`` with ``f = h ∗ (output − target)``, and f [steps, batch, neurons].
 
     ``h[n] = decayⁿ`` for n < ``length``, convolved ``order − 1`` times with itself and cut.
     """
     engine = engine_for(output_TBN.device)
-    return engine.spike_time(output_TBN, target_TBN, decay, order, length, want_gradient)
+    return engine.spike_time(output_TBN, target_TBN, decay, order, length)
 
 
-@spike_time.register_fake
-def _(
-    output_TBN: Tensor,
-    target_TBN: Tensor,
-    decay: float,
-    order: int,
-    length: int,
-    want_gradient: bool,
-) -> tuple[Tensor, Tensor]:
-    shape = output_TBN.shape if want_gradient else (0,)
-    return output_TBN.new_empty(()), output_TBN.new_empty(shape)
+@_operator
+def spike_time_backward(
+    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
+) -> Tensor:
+    """The gradient by the output: the filter run backward in time over ``2 · grad_loss · f``."""
+    engine = engine_for(filtered_TBN.device)
+    return engine.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
+
+
+@_fake("spike_time")
+def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape)
+
+
+@_fake("spike_time_backward")
+def _(filtered_TBN: Tensor, *_: Any) -> Tensor:
+    return filtered_TBN.new_empty(filtered_TBN.shape)
 
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    _, _, *ctx.filter = inputs
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(output[1])
 
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    (grad_output,) = ctx.saved_tensors
-    return grad_output * grad_loss, None, None, None, None, None
+    (filtered_TBN,) = ctx.saved_tensors
+    return spike_time_backward(filtered_TBN, grad_loss, *ctx.filter), None, None, None, None
 
 
-spike_time.register_autograd(_spike_time_gradient, setup_context=_spike_time_context)
+_gradient("spike_time", _spike_time_gradient, _spike_time_context)

@@ -33,7 +33,7 @@ class Dynamics:
 
 
 def keep(decay: torch.Tensor, neurons: int) -> torch.Tensor:
-    """``4096 − round(4096 · decay)`` for each neuron, int32 [neurons]; the decay is held in [0, 1]."""
+    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is held in [0, 1]."""
     share = torch.round(decay.detach().clamp(0.0, 1.0) * DECAY_ONE)
     return (DECAY_ONE - share).to(torch.int32).expand(neurons).contiguous()
 
@@ -51,8 +51,8 @@ def dynamics(
     """Bring the floats of a CUBA operator onto the grid.
 
     ``bias`` [neurons] or [0] is in threshold units. The surrogate is
-    ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, θ being the
-    threshold on the grid.
+    ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, θ being
+    the threshold on the grid.
     """
     mantissa = threshold_mantissa(threshold)
     tau = 100.0 * tau_grad * mantissa / WEIGHT_UNIT

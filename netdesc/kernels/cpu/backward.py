@@ -121,7 +121,7 @@ def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, gra
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
 def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
-    """Adjoint of ``leaky_forward``; with ``learn`` the decay's gradient goes to [batch, neurons]."""
+    """Adjoint of ``leaky_forward``; ``learn`` also sums the decay's gradient [batch, neurons]."""
     steps, batch, neurons = grad_u.shape
     tiles = (neurons + tile - 1) // tile
     for item in numba.prange(batch * tiles):
@@ -144,20 +144,25 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
-def weight_gradient_by_events(starts, ends, sources, grad_z_RO, tile, grad_IO):
-    """Add row r of ``grad_z_RO`` to the row of every source that spiked in r; ``grad_IO`` is zeroed.
+def weight_gradient_by_events(starts, ends, sources, grad_z_RO, tile, grad_OI):
+    """Sum row r of ``grad_z_RO`` for every source that has an event in r, into ``grad_OI``.
 
-    Threads own columns, so the order of additions is the order of the events.
+    A thread adds up its outputs in memory of its own, where a source's row is contiguous and no
+    other thread writes; the order of additions is the order of the events.
     """
     rows, outputs = grad_z_RO.shape
+    inputs = grad_OI.shape[1]
     tiles = (outputs + tile - 1) // tile
     for item in numba.prange(tiles):
         lo = item * tile
         n = min(tile, outputs - lo)
-        grad_IO[:, lo : lo + n] = 0
+        sums_IO = np.zeros((inputs, n), np.float32)
         for r in range(rows):
             g = grad_z_RO[r, lo : lo + n]
             for e in range(starts[r], ends[r]):
-                into = grad_IO[sources[e], lo : lo + n]
+                into = sums_IO[sources[e]]
                 for i in range(n):
                     into[i] += g[i]
+        for i in range(n):
+            for j in range(inputs):
+                grad_OI[lo + i, j] = sums_IO[j, i]

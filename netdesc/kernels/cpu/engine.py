@@ -20,20 +20,15 @@ PRODUCT, EVENTS = 0, 1
 EVENT_DENSITY = 0.1
 """Share of non-zero inputs up to which adding rows by events is faster than the product."""
 
-_TILE = 64
-"""Neurons of a tile: enough to fill vectors, few enough to share a small layer among threads.
-
-It depends on the layer alone, never on the number of threads.
-"""
+_MIN_TILE, _MAX_TILE = 32, 256
+"""Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
 
 
-def _tile(neurons: int) -> int:
-    tiles = -(-neurons // _TILE)
-    return -(-neurons // tiles // 8) * 8
-
-
-def _tiles(batch: int, neurons: int) -> int:
-    return batch * -(-neurons // _tile(neurons))
+def _tile(batch: int, neurons: int) -> int:
+    """Neurons of a tile, such that every thread gets one; no result depends on it."""
+    tiles_a_sample = -(-numba.get_num_threads() // batch)
+    share = -(-neurons // tiles_a_sample)
+    return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
 
 
 def _follow_torch_threads() -> None:
@@ -56,7 +51,7 @@ def _events(spikes_TBI: torch.Tensor) -> EventLists | None:
 
 def _outputs(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shape = (steps, batch, neurons)
-    peaks = np.zeros((_tiles(batch, neurons), 2), np.int32)
+    peaks = np.zeros((batch * -(-neurons // _tile(batch, neurons)), 2), np.int32)
     return np.empty(shape, np.float32), np.empty(shape, np.int32), peaks
 
 
@@ -72,9 +67,7 @@ def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _array(neurons.keep_u), _array(neurons.keep_v), _array(neurons.bias)
 
 
-def cuba(
-    z_TBN: torch.Tensor, neurons: Dynamics
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.cuba.cuba``."""
     _follow_torch_threads()
     out, voltage, peaks = _outputs(*z_TBN.shape)
@@ -83,7 +76,7 @@ def cuba(
         *_per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
-        _tile(z_TBN.shape[2]),
+        _tile(*z_TBN.shape[1:]),
         out,
         voltage,
         peaks,
@@ -110,7 +103,7 @@ def dense_cuba(
         *_per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
-        _tile(weight_OI.shape[0]),
+        _tile(batch, weight_OI.shape[0]),
         out,
         voltage,
         peaks,
@@ -135,7 +128,7 @@ def cuba_backward(
         neurons.height,
         neurons.width,
         learn,
-        _tile(size),
+        _tile(batch, size),
         grad_z,
         grad_decays,
     )
@@ -158,16 +151,16 @@ def dense_cuba_backward(
     if events is None:
         grad_weight = grad_RO.T @ spikes_TBI.reshape(-1, weight_OI.shape[1])
     else:
-        grad_IO = np.empty(weight_OI.shape[::-1], np.float32)
+        grad_OI = np.empty(weight_OI.shape, np.float32)
         backward.weight_gradient_by_events(
             events.starts,
             events.ends,
             events.sources,
             _array(grad_RO),
-            _tile(weight_OI.shape[0]),
-            grad_IO,
+            _tile(1, weight_OI.shape[0]),
+            grad_OI,
         )
-        grad_weight = torch.from_numpy(grad_IO).T.contiguous()
+        grad_weight = torch.from_numpy(grad_OI)
     grad_input = grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0)
     return grad_input, grad_weight, grad_decays
 
@@ -176,7 +169,7 @@ def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """See ``reference.cuba.leaky``."""
     _follow_torch_threads()
     u = np.empty(z_TBN.shape, np.float32)
-    forward.leaky_forward(_array(z_TBN), _array(keep), _tile(z_TBN.shape[2]), u)
+    forward.leaky_forward(_array(z_TBN), _array(keep), _tile(*z_TBN.shape[1:]), u)
     return torch.from_numpy(u)
 
 
@@ -189,32 +182,53 @@ def leaky_backward(
     grad_z = np.empty((steps, batch, size), np.float32)
     grad_decay = np.zeros((batch, size), np.float32)
     backward.leaky_adjoint(
-        _array(grad_u_TBN), _array(u_TBN), _array(keep), learn, _tile(size), grad_z, grad_decay
+        _array(grad_u_TBN),
+        _array(u_TBN),
+        _array(keep),
+        learn,
+        _tile(batch, size),
+        grad_z,
+        grad_decay,
     )
     return torch.from_numpy(grad_z), torch.from_numpy(grad_decay.sum(axis=0))
 
 
 def spike_time(
-    output_TBN: torch.Tensor,
-    target_TBN: torch.Tensor,
-    decay: float,
-    order: int,
-    length: int,
-    want_gradient: bool,
+    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.van_rossum.spike_time``."""
     _follow_torch_threads()
     _, batch, neurons = output_TBN.shape
-    tail = van_rossum.tail_coefficients(decay, order, length)
-    tile = _tile(neurons)
     filtered = np.empty(output_TBN.shape, np.float32)
     squares = np.zeros((batch, neurons))
     van_rossum.filter_difference(
-        _array(output_TBN), _array(target_TBN), decay, tail, length, tile, filtered, squares
+        _array(output_TBN),
+        _array(target_TBN),
+        decay,
+        van_rossum.tail_coefficients(decay, order, length),
+        length,
+        _tile(batch, neurons),
+        filtered,
+        squares,
     )
     loss = torch.tensor(float(squares.sum()), dtype=torch.float32)
-    if not want_gradient:
-        return loss, output_TBN.new_empty(0)
-    grad = np.empty_like(filtered)
-    van_rossum.filter_adjoint(filtered, decay, tail, length, 2.0, tile, grad)
-    return loss, torch.from_numpy(grad)
+    return loss, torch.from_numpy(filtered)
+
+
+def spike_time_backward(
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
+) -> torch.Tensor:
+    """See ``reference.van_rossum.spike_time_backward``."""
+    _follow_torch_threads()
+    _, batch, neurons = filtered_TBN.shape
+    grad = np.empty(filtered_TBN.shape, np.float32)
+    van_rossum.filter_adjoint(
+        _array(filtered_TBN),
+        decay,
+        van_rossum.tail_coefficients(decay, order, length),
+        length,
+        2.0 * float(grad_loss),
+        _tile(batch, neurons),
+        grad,
+    )
+    return torch.from_numpy(grad)

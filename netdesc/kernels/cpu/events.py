@@ -11,47 +11,48 @@ _CHUNK = 16
 _PARTS = 64
 """Runs of rows that are listed independently, each into its own stretch of the list."""
 
+_ONE = np.uint32(0x3F800000)
+"""The bits of 1.0 as a 32-bit float."""
+
 
 @numba.njit(inline="always")
-def _append(row, first, width, sources, at):
-    """Append the non-zero columns without a branch; returns the new end and a graded flag."""
-    graded = np.int32(0)
+def _append(bits, first, width, sources, at, odd_bits):
+    """Append the non-zero columns, without a branch; notes whether one is not exactly 1."""
     for c in range(first, first + width):
-        x = row[c]
         sources[at] = c
-        at += np.int64(x != np.float32(0))
-        graded |= np.int32((x != np.float32(0)) & (x != np.float32(1)))
-    return at, graded
+        at += np.int64(bits[c] != 0)
+        odd_bits |= np.uint32((bits[c] != 0) & (bits[c] != _ONE))
+    return at, odd_bits
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list(values, sources, starts, ends, graded):
-    rows, columns = values.shape
+def _list_events(bits_RC, sources, starts, ends, odd_bits):
+    rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
     per_part = (rows + _PARTS - 1) // _PARTS
     for part in numba.prange(_PARTS):
         first_row = part * per_part
         # One spare entry a part: appending writes an entry before it knows whether to keep it.
         at = first_row * columns + part
+        odd = np.uint32(0)
         for r in range(first_row, min(rows, first_row + per_part)):
-            row = values[r]
+            bits = bits_RC[r]
             starts[r] = at
             for first in range(0, whole, _CHUNK):
-                some = np.int32(0)
+                some = np.uint32(0)
                 for c in range(_CHUNK):
-                    some |= np.int32(row[first + c] != np.float32(0))
+                    some = np.uint32(some | bits[first + c])
                 if some:
-                    at, other = _append(row, first, _CHUNK, sources, at)
-                    graded[part] |= other
-            at, other = _append(row, whole, columns - whole, sources, at)
-            graded[part] |= other
+                    at, odd = _append(bits, first, _CHUNK, sources, at, odd)
+            at, odd = _append(bits, whole, columns - whole, sources, at, odd)
             ends[r] = at
+        odd_bits[part] = odd
 
 
 class EventLists:
-    """The events of ``values`` [rows, columns]: row r's columns are ``sources[starts[r]:ends[r]]``.
+    """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
-    ``binary`` tells whether every event is exactly 1; ``count`` is the number of events. The list
+    ``binary`` tells whether no event is anything but 1; ``count`` is the number of events. The list
     reserves room for a dense tensor but touches only what the events need.
     """
 
@@ -62,7 +63,7 @@ class EventLists:
         self.sources = np.empty(rows * columns + _PARTS, np.int32)
         self.starts = np.empty(rows, np.int64)
         self.ends = np.empty(rows, np.int64)
-        graded = np.zeros(_PARTS, np.int32)
-        _list(values, self.sources, self.starts, self.ends, graded)
-        self.binary = not graded.any()
+        odd_bits = np.zeros(_PARTS, np.uint32)
+        _list_events(values.view(np.uint32), self.sources, self.starts, self.ends, odd_bits)
         self.count = int((self.ends - self.starts).sum())
+        self.binary = not odd_bits.any()

@@ -40,13 +40,26 @@ def _emit(v_t, threshold, out_t):
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def forward_by_events(
-    starts, ends, sources, weight_IO, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, peaks
+    starts,
+    ends,
+    sources,
+    weight_IO,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    tile,
+    out,
+    voltage,
+    peaks,
 ):
     """Integer currents from event lists, then u, v and spikes, in one pass.
 
-    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO`` holds
-    integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes, ``delay``
-    steps late), ``voltage`` (int32, before the reset) and ``peaks`` (per tile: largest |u|, |v|).
+    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
+    holds integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes,
+    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``peaks`` (per tile: largest
+    |u| and |v|).
     """
     steps, batch, neurons = out.shape
     tiles = (neurons + tile - 1) // tile
@@ -66,9 +79,7 @@ def forward_by_events(
                 for i in range(n):
                     z[i] = np.int32(z[i] + w[i])
             v_t = voltage[t, b, lo : lo + n]
-            _advance(
-                z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v
-            )
+            _advance(z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
             if t + delay < steps:
                 _emit(v_t, threshold, out[t + delay, b, lo : lo + n])
         peaks[item, 0] = peak_u.max()

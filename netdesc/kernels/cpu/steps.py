@@ -26,8 +26,7 @@ def decay_state(state, keep):
     low = np.int32(state & _LOW)
     toward_zero = np.int32((state >> 31) & _LOW)
     return np.int32(
-        np.int32(high * keep)
-        + np.int32(np.int32(np.int32(low * keep) + toward_zero) >> DECAY_BITS)
+        np.int32(high * keep) + np.int32(np.int32(np.int32(low * keep) + toward_zero) >> DECAY_BITS)
     )
 
 

@@ -3,8 +3,8 @@
 Convolving ``h[n] = aⁿ`` k times with itself gives ``C(n + k − 1, k − 1) aⁿ``: k chained one-pole
 recurrences. The filter is cut after ``length`` steps, so the recurrences' tail is subtracted; with
 the same recurrences delayed by ``length`` steps it is
-``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. States are 64 bits wide,
-because for a slow filter the sum and its tail are large and close to one another.
+``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. States are 64 bits
+wide, because for a slow filter the sum and its tail are large and close to one another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEGLIGIBLE = 1e-12
 
 
 def tail_coefficients(a: float, order: int, length: int) -> np.ndarray:
-    """Coefficients [order] of the delayed recurrences that make up the tail; zeros if negligible."""
+    """Coefficients [order] of the delayed recurrences that make up the tail; 0 if negligible."""
     tail = np.array(
         [a**length * math.comb(length + order - i - 1, order - i) for i in range(1, order + 1)]
     )

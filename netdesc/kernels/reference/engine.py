@@ -10,7 +10,7 @@ import torch
 
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics
-from netdesc.kernels.reference.van_rossum import spike_time
+from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 
 __all__ = [
     "cuba",
@@ -20,6 +20,7 @@ __all__ = [
     "leaky",
     "leaky_backward",
     "spike_time",
+    "spike_time_backward",
 ]
 
 PRODUCT = 0
@@ -42,7 +43,7 @@ def saturate(state: torch.Tensor) -> torch.Tensor:
 
 
 def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """The current, in threshold units: ``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``."""
+    """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units."""
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     u_TBN = torch.empty_like(z_TBN)
     for t in range(z_TBN.shape[0]):
@@ -51,9 +52,7 @@ def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     return u_TBN
 
 
-def cuba(
-    z_TBN: torch.Tensor, neurons: Dynamics
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [3].
 
     ``notes`` holds the largest |u| and |v| in state units, and which path the engine took.
@@ -83,8 +82,8 @@ def cuba_backward(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
 
-    ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``; the
-    reset is not differentiated. The decays get ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``.
+    ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``;
+    the reset is not differentiated. The decays get ``−Σ g_u[t+1] u[t]`` and ``−Σ g_v[t+1] v̄[t]``.
     """
     share_u = neurons.keep_u / DECAY_ONE
     share_v = neurons.keep_v / DECAY_ONE

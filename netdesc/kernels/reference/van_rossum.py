@@ -22,19 +22,19 @@ def _convolve(x_TBN: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
 
 
 def spike_time(
-    output_TBN: torch.Tensor,
-    target_TBN: torch.Tensor,
-    decay: float,
-    order: int,
-    length: int,
-    want_gradient: bool,
+    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """``Σ (h ∗ (output − target))²`` as a float32 scalar, and its gradient (empty if not wanted)."""
+    """``Σ f²`` as a float32 scalar, and ``f = h ∗ (output − target)`` [steps, batch, neurons]."""
     h = impulse_response(decay, order, length).to(output_TBN.device)
     difference = output_TBN.to(torch.float64) - target_TBN.to(torch.float64)
     filtered = _convolve(difference, h)
-    loss = (filtered * filtered).sum().to(torch.float32)
-    if not want_gradient:
-        return loss, output_TBN.new_empty(0)
-    adjoint = _convolve(filtered.flip(0), h).flip(0)
-    return loss, (2.0 * adjoint).to(torch.float32)
+    return (filtered * filtered).sum().to(torch.float32), filtered.to(torch.float32)
+
+
+def spike_time_backward(
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
+) -> torch.Tensor:
+    """The output's gradient: f correlated with h, times ``2 · grad_loss``."""
+    h = impulse_response(decay, order, length).to(filtered_TBN.device)
+    adjoint = _convolve(filtered_TBN.to(torch.float64).flip(0), h).flip(0)
+    return (2.0 * grad_loss * adjoint).to(torch.float32)

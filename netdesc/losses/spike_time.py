@@ -1,0 +1,45 @@
+"""The van Rossum distance between spike trains."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from netdesc.graph import nodes
+from netdesc.kernels import operators
+
+
+class SpikeTime(nn.Module):
+    """``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
+
+    ``h[n] = exp(−n · step / time constant)``, convolved ``filter_order − 1`` times with itself and
+    cut to ``filter_steps`` steps. Summed over time, batch and neurons (no ½, no division by the
+    number of steps, so that figures compare with published runs), or the mean over all of these.
+    """
+
+    def __init__(self, loss: nodes.SpikeTime, step_ms: float) -> None:
+        super().__init__()
+        self.decay = math.exp(-step_ms / loss.time_constant_ms)
+        self.order = loss.filter_order
+        self.length = loss.filter_steps
+        self.mean = loss.reduction == "mean"
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """A scalar from two tensors [steps, batch, *shape].
+
+        Raises ValueError where their shapes differ.
+        """
+        if output.shape != target.shape:
+            raise ValueError(
+                f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
+            )
+        total, _ = operators.spike_time(
+            output.flatten(2), target.flatten(2), self.decay, self.order, self.length
+        )
+        return total / output.numel() if self.mean else total
+
+
+def build_loss(graph: nodes.Graph) -> SpikeTime:
+    """The loss module of a graph."""
+    return SpikeTime(graph.loss, graph.step_ms)

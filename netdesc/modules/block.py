@@ -1,0 +1,50 @@
+"""Blocks: what one layer of a document becomes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph.nodes import Dense
+from netdesc.kernels import operators
+from netdesc.modules.neuron import Cuba
+from netdesc.modules.synapse import DenseSynapse
+
+
+class DenseBlock(nn.Module):
+    """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
+
+    ``notes`` holds what the last forward pass observed (see ``kernels.operators``).
+    """
+
+    def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
+        super().__init__()
+        units = math.prod(layer.output_shape)
+        self.synapse = DenseSynapse(layer, generator)
+        self.neuron = Cuba(layer.neuron, units, layer.axonal_delay_step, generator)
+        self.notes: Tensor | None = None
+
+    def forward(self, spikes_TBI: Tensor) -> Tensor:
+        weight, neuron = self.synapse(), self.neuron
+        if self.synapse.bits is None or neuron.acts_on_current:
+            out, notes = neuron(nn.functional.linear(spikes_TBI, weight))
+        else:
+            out, _, notes = operators.dense_cuba(
+                spikes_TBI,
+                weight,
+                neuron.current_decay,
+                neuron.voltage_decay,
+                neuron.bias(),
+                *neuron.scalars(),
+            )
+        self.notes = notes
+        return out
+
+
+class FlattenBlock(nn.Module):
+    """[steps, batch, *shape] to [steps, batch, size], row-major."""
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        return spikes.flatten(start_dim=2)

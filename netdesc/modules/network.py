@@ -1,0 +1,113 @@
+"""The network: a torch module that runs a graph's layers in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph import nodes
+from netdesc.kernels.engine import engine_name
+from netdesc.kernels.grid import DEVICE_STATE_LIMIT
+from netdesc.modules.block import DenseBlock, FlattenBlock
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """How a layer's last forward pass was computed, and whether the device could follow.
+
+    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096).
+    """
+
+    name: str
+    engine: str
+    path: str
+    peak_current: int
+    peak_voltage: int
+
+    @property
+    def leaves_device_range(self) -> bool:
+        """Whether a state needed more than the device's 24 bits."""
+        return max(self.peak_current, self.peak_voltage) > DEVICE_STATE_LIMIT
+
+
+class _Layers(nn.Module):
+    """Blocks by name. Unlike ``nn.ModuleDict`` it takes any name, also that of a method."""
+
+    def __setitem__(self, name: str, block: nn.Module) -> None:
+        self._modules[name] = block
+
+    def __getitem__(self, name: str) -> nn.Module:
+        block = self._modules[name]
+        assert block is not None
+        return block
+
+
+class Network(nn.Module):
+    """A compiled network, from [steps, batch, *input shape] to [steps, batch, *output shape]."""
+
+    def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.graph = graph
+        self.layers = _Layers()
+        for layer in graph.layers:
+            self.layers[layer.name] = (
+                DenseBlock(layer, generator) if isinstance(layer, nodes.Dense) else FlattenBlock()
+            )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The output layer's spikes.
+
+        Raises ValueError where ``input`` is not [steps, batch, *input shape].
+        """
+        expected = self.graph.input_shape
+        if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
+            shape = ", ".join(str(size) for size in expected)
+            raise ValueError(
+                f"network '{self.graph.name}' takes an input of shape [steps, batch, {shape}], "
+                f"not {list(input.shape)}"
+            )
+        values = {nodes.INPUT: input.to(torch.float32)}
+        for layer in self.graph.layers:
+            first, *others = (values[name] for name in layer.inputs)
+            for other in others:
+                first = first + other
+            values[layer.name] = self.layers[layer.name](first)
+        return values[self.graph.layers[-1].name]
+
+    def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
+        """The layers that have synapses and neurons, in order."""
+        for layer in self.graph.layers:
+            block = self.layers[layer.name]
+            if isinstance(block, DenseBlock):
+                yield layer.name, block
+
+    def set_tau_grad(self, fraction: float) -> None:
+        """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run."""
+        for _, block in self.blocks():
+            block.neuron.tau_grad = block.neuron.tau_schedule.at(fraction)
+
+    def project(self) -> None:
+        """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""
+        for _, block in self.blocks():
+            block.neuron.project()
+
+    def engine_report(self) -> list[LayerReport]:
+        """What the last forward pass observed, for each layer that has run."""
+        reports: list[LayerReport] = []
+        for name, block in self.blocks():
+            if block.notes is None:
+                continue
+            peak_current, peak_voltage, by_events = block.notes.tolist()
+            engine = engine_name(block.synapse.weight.device)
+            path = "events" if by_events else "product"
+            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage))
+        return reports
+
+
+def build(graph: nodes.Graph, seed: int | None = None) -> Network:
+    """The torch module of a graph; ``seed`` fixes its initial weights and drawn decays."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    return Network(graph, generator)

@@ -1,0 +1,105 @@
+"""CUBA neurons: their parameters, and what happens between their input and their spikes."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph import nodes
+from netdesc.kernels import operators
+from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa
+from netdesc.modules.norm import MeanNorm
+
+
+class Cuba(nn.Module):
+    """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
+
+    Decays are the share lost per step, [] or, with ``per_channel``, [units]; parameters where they
+    are learnt, buffers elsewhere. ``tau_grad`` is the surrogate's present width.
+    """
+
+    current_decay: Tensor
+    voltage_decay: Tensor
+
+    def __init__(
+        self,
+        neuron: nodes.Cuba,
+        units: int,
+        axonal_delay_step: bool,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.threshold = neuron.threshold
+        self.scale_grad = neuron.scale_grad
+        self.tau_schedule = neuron.tau_grad
+        self.tau_grad = neuron.tau_grad.at(0.0)
+        self.axonal_delay_step = axonal_delay_step
+        self.dropout = neuron.dropout
+        shape = (units,) if neuron.per_channel else ()
+        for name in ("current_decay", "voltage_decay"):
+            low, high = getattr(neuron, name)
+            decay = torch.full(shape, low)
+            if high > low:
+                decay.uniform_(low, high, generator=generator)
+            if name in neuron.learn:
+                self.register_parameter(name, nn.Parameter(decay))
+            else:
+                self.register_buffer(name, decay)
+        self.norm = MeanNorm(units) if neuron.norm else None
+
+    def scalars(self) -> tuple[float, float, float, bool]:
+        """Threshold, surrogate width and height, axonal delay, as the operators take them."""
+        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step
+
+    def bias(self) -> Tensor:
+        """The bias [units] outside training, in threshold units; [0] where there is none."""
+        return self.current_decay.new_empty(0) if self.norm is None else self.norm.bias()
+
+    @property
+    def acts_on_current(self) -> bool:
+        """Whether something stands between synapses and spikes that needs whole tensors."""
+        return self.training and (self.norm is not None or self.dropout > 0)
+
+    def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
+        """Spikes [steps, batch, units] and notes [3] (see ``kernels.operators``)."""
+        if self.training and self.dropout > 0:
+            # One decision a neuron and sample: a dropped neuron is silent at every step.
+            z_TBN = z_TBN * nn.functional.dropout(torch.ones_like(z_TBN[:1]), self.dropout)
+        current_decay, bias = self.current_decay, self.bias()
+        if self.training and self.norm is not None:
+            z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
+            current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
+        out, _, notes = operators.cuba(
+            z_TBN, current_decay, self.voltage_decay, bias, *self.scalars()
+        )
+        return out, notes
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring learnt decays back into [0, 1] after an optimizer's step."""
+        self.current_decay.clamp_(0.0, 1.0)
+        self.voltage_decay.clamp_(0.0, 1.0)
+
+    @torch.no_grad()
+    def integers(self) -> dict[str, int | np.ndarray | None]:
+        """``iDecay``, ``vDecay`` (int, or int64 [units]), ``vThMant`` and ``bias`` of the device."""
+        bias = self.bias()
+        return {
+            "iDecay": _decay_integer(self.current_decay),
+            "vDecay": _decay_integer(self.voltage_decay),
+            "vThMant": threshold_mantissa(self.threshold),
+            "bias": None
+            if self.norm is None
+            else (bias * WEIGHT_UNIT).to(torch.int64).cpu().numpy(),
+        }
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}, tau_grad={self.tau_grad:g}, dropout={self.dropout}"
+
+
+def _decay_integer(decay: Tensor) -> int | np.ndarray:
+    integer = torch.round(decay.clamp(0.0, 1.0) * DECAY_ONE).to(torch.int64).cpu()
+    return int(integer) if integer.dim() == 0 else cast(np.ndarray, integer.numpy())

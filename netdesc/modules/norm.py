@@ -1,0 +1,39 @@
+"""Mean-only normalisation of a neuron's current."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.kernels import operators
+
+MOMENTUM = 0.1
+"""Share of a batch's mean in the running mean."""
+
+BIAS_BITS = 8
+"""The mean is subtracted on the grid of 8-bit weights, as the device holds a bias."""
+
+
+class MeanNorm(nn.Module):
+    """Subtracts each channel's mean over batch and time from the current.
+
+    In training the mean is the batch's; afterwards it is the running mean, which is what the device
+    applies as a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
+    """
+
+    running_mean: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+
+    def bias(self) -> Tensor:
+        """What is added to the current outside training, [channels], on the grid."""
+        return -operators.quantize_weight(self.running_mean, BIAS_BITS)
+
+    def forward(self, current_TBN: Tensor) -> Tensor:
+        """The normalised current of a batch in training."""
+        mean = current_TBN.mean(dim=(0, 1))
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, MOMENTUM)
+        return current_TBN - operators.quantize_weight(mean, BIAS_BITS)

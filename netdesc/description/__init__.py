@@ -1,17 +1,25 @@
 """The description language: documents, their checks and what is said about them."""
 
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.explain import explain
 from netdesc.description.load import Description, check, load
-from netdesc.description.models import Document
+from netdesc.description.lock import lock_text
+from netdesc.description.models import Document, Lock
 from netdesc.description.render import render_text, to_json
+from netdesc.description.schema import json_schema, schema_text
 
 __all__ = [
     "Description",
     "DescriptionError",
     "Diagnostic",
     "Document",
+    "Lock",
     "check",
+    "explain",
+    "json_schema",
     "load",
+    "lock_text",
     "render_text",
+    "schema_text",
     "to_json",
 ]

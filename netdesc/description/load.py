@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from netdesc.description import overrides as command_line
-from netdesc.description.data_files import check_files
+from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.models import Document
+from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.places import Places, pointer, spanned
+from netdesc.description.places import Places, spanned
+from netdesc.description.plain import members, pointer
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose, faults
 from netdesc.description.source import Source, read_source
+from netdesc.description.standins import is_doubtful, mended
 from netdesc.description.tree import Parsed, Parts, parse
-
-Origin = Literal["file", "default", "--set"]
 
 
 @dataclass(frozen=True)
 class Description:
     """A document that is fit to be compiled, and where it came from.
 
-    ``origins`` maps the JSON pointer of every value that holds no other to who set it. ``files``
-    says where a lock keeps the files whose paths it quotes.
+    ``origins`` maps the JSON pointer of every value that holds no other to who set it. ``lock`` is
+    there if the file is a lock, and ``files`` says where the files are whose paths it quotes.
     """
 
     document: Document
     path: Path
     text: str
     origins: Mapping[str, Origin]
-    warnings: list[Diagnostic]
+    warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    lock: Lock | None = None
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
 
     def resolve(self, path_in_document: str) -> Path:
@@ -48,19 +49,22 @@ class Description:
         return known if known is not None else self.path.parent / path_in_document
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Description:
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
+) -> Description:
     """Read a document, or a lock, and check it.
 
-    Raises DescriptionError with all findings where one of them is an error.
+    Without ``with_files`` the data and weights files that it names are left alone. Raises
+    DescriptionError with all findings where one of them is an error.
     """
-    description, findings = check(path, overrides)
+    description, findings = check(path, overrides, with_files=with_files)
     if description is None:
         raise DescriptionError(findings)
     return description
 
 
 def check(
-    path: str | Path, overrides: Sequence[str] = ()
+    path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """All findings about a document, in the order of the file. ``None`` where one is an error."""
     name = str(path)
@@ -74,16 +78,18 @@ def check(
     ]
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_meaning(source, parsed, Path(path).absolute(), overrides)
+        description, more = _check_meaning(
+            source, parsed, Path(path).absolute(), overrides, with_files
+        )
         findings += more
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
-    if any(finding.is_error for finding in findings):
+    if description is None or any(finding.is_error for finding in findings):
         return None, findings
-    return description, findings
+    return replace(description, warnings=findings), findings
 
 
 def _check_meaning(
-    source: Source, parsed: Parsed, path: Path, overrides: Sequence[str]
+    source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Everything after the syntax: overrides, shape, rules and files."""
     assert parsed.root is not None
@@ -92,20 +98,35 @@ def _check_meaning(
     findings: list[Diagnostic] = []
     if isinstance(data, dict):
         refused = _other_format(places)
-        if refused:
+        if refused is not None:
             return None, [refused]
-        data, changed, findings = command_line.apply(data, overrides, source.name)
+        given = cast("dict[str, Any]", data)
+        data, changed, findings = command_line.apply(given, overrides, source.name)
         places = Places(source, parsed.root, data, changed, parsed.guessed)
+    touched: list[Parts] = []
     try:
-        document = Document.model_validate_json(json.dumps(data))
+        whole = Document.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        return None, findings + diagnose(faults(error, data), places)
-    findings += check_rules(document, places)
+        found = faults(error, data)
+        findings += diagnose(found, places)
+        whole, touched = mended(data, found)
+        if whole is None:
+            return None, findings
+    lock = whole.lock
+    files = locked_files(lock, path.parent) if lock is not None else {}
     description = Description(
-        document, path, source.text, _origins(document, data, places.overridden), findings
+        document=whole.model_copy(update={"lock": None}),
+        path=path,
+        text=source.text,
+        origins=_origins(whole, data, places.overridden),
+        lock=lock,
+        files=files,
     )
-    findings += check_files(description, places)
-    description.warnings.sort(key=places.order)
+    checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
+    later = check_rules(whole, places)
+    if with_files:
+        later += FileChecks(whole, places, description.resolve, checksums).run()
+    findings += [finding for finding in later if not is_doubtful(finding, touched)]
     return description, findings
 
 
@@ -123,12 +144,16 @@ def _other_format(places: Places) -> Diagnostic | None:
     return places.diagnostic("ND110", ("format",), message)
 
 
-def _origins(document: Document, data: Any, changed: Mapping[Parts, str]) -> dict[str, Origin]:
-    """Who set each value of the complete document."""
+def _origins(whole: Document, data: Any, changed: Mapping[Parts, str]) -> dict[str, Origin]:
+    """Who set each value of the complete document; a lock remembers who did when it was made."""
+    locked = whole.lock.origins if whole.lock is not None else {}
     found: dict[str, Origin] = {}
-    for parts, given in _leaves(document.model_dump(mode="json"), data, ()):
-        by_command = any(parts[:length] in changed for length in range(1, len(parts) + 1))
-        found[pointer(parts)] = "default" if not given else "--set" if by_command else "file"
+    for parts, is_given in _leaves(whole.model_dump(mode="json"), data, ()):
+        at = pointer(parts)
+        if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
+            found[at] = "--set"
+        else:
+            found[at] = locked.get(at, "file") if is_given else "default"
     return found
 
 
@@ -137,17 +162,8 @@ _ABSENT = object()
 
 def _leaves(value: Any, given: Any, parts: Parts) -> Iterator[tuple[Parts, bool]]:
     """Every value that holds no other, and whether the user gave it."""
-    members: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        members = list(value.items())
-    elif isinstance(value, list):
-        members = list(enumerate(value))
-    if not members:
+    held = members(value)
+    if not held:
         yield parts, given is not _ABSENT
-    for key, member in members:
-        inner: Any = _ABSENT
-        if isinstance(given, dict) and key in given:
-            inner = given[key]
-        elif isinstance(given, list) and isinstance(key, int) and key < len(given):
-            inner = given[key]
-        yield from _leaves(member, inner, (*parts, key))
+    for key, member in held.items():
+        yield from _leaves(member, members(given).get(key, _ABSENT), (*parts, key))

@@ -13,7 +13,7 @@ from typing import Any, cast
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
-from netdesc.description.places import dotted
+from netdesc.description.plain import dotted, lookup
 from netdesc.description.spelling import allowed, did_you_mean
 from netdesc.description.tree import MAX_INTEGER, Parts
 
@@ -132,10 +132,10 @@ def _put(data: dict[str, Any], override: Override) -> Parts:
     for part in override.parts[:-1]:
         key = _key(holder, part, parts, data, override)
         if isinstance(holder, dict):
-            members = cast("dict[str, Any]", holder)
-            if members.get(str(key)) is None:
-                members[str(key)] = _default(data, (*parts, key))
-        holder = holder[key]
+            section = cast("dict[str, Any]", holder)
+            if section.get(str(key)) is None:
+                section[str(key)] = _default(data, (*parts, key))
+        holder = cast("Any", holder)[key]
         parts = (*parts, key)
     last = _key(holder, override.parts[-1], parts, data, override)
     parts = (*parts, last)
@@ -173,22 +173,16 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
 def _default(data: Any, parts: Parts) -> Any:
     """What an absent section starts from: its default, or an empty object."""
     parent = structure.choose(
-        structure.models_at(Document, parts[:-1], data), _holder(data, parts[:-1])
+        structure.models_at(Document, parts[:-1], data), lookup(data, parts[:-1])
     )
     info = structure.fields(parent).get(str(parts[-1])) if parent is not None else None
     default = info.default if info is not None else None
     return default.model_dump(mode="json") if isinstance(default, structure.Section) else {}
 
 
-def _holder(data: Any, parts: Parts) -> Any:
-    for part in parts:
-        data = data[part]
-    return data
-
-
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
     """Paths on the command line start at the working directory: make that last."""
     for parts in structure.path_places(Document, data):
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
-            holder = _holder(data, parts[:-1])
+            holder = lookup(data, parts[:-1])
             holder[parts[-1]] = os.path.abspath(holder[parts[-1]])

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.plain import dotted, lookup, pointer
 from netdesc.description.source import Source
 from netdesc.description.tree import Node, Parts, Span
-
-
-def pointer(parts: Iterable[str | int]) -> str:
-    """The JSON pointer (RFC 6901) of a path."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-def lookup(data: Any, parts: Iterable[str | int]) -> Any:
-    """The value at a path of plain data, or ``None``."""
-    for part in parts:
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
-            data = data[part]
-        else:
-            return None
-    return data
 
 
 @dataclass(slots=True)
@@ -120,16 +103,6 @@ class Places:
                 return f"the neuron of {self.subject(parts[:2])}"
             case _:
                 return dotted(parts)
-
-    def order(self, diagnostic: Diagnostic) -> tuple[int, int, int]:
-        """Sort key: the order of the file, then what has no line."""
-        has_line = diagnostic.line is not None
-        return (0 if has_line else 1, diagnostic.line or 0, diagnostic.column or 0)
-
-
-def dotted(parts: Iterable[str | int]) -> str:
-    """A path as ``--set`` writes it."""
-    return ".".join(str(part) for part in parts)
 
 
 def spanned(

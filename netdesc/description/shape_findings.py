@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
@@ -14,7 +14,8 @@ from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
-from netdesc.description.places import Places, dotted, lookup
+from netdesc.description.places import Places
+from netdesc.description.plain import dotted, lookup, members
 from netdesc.description.spelling import allowed, closest, did_you_mean
 from netdesc.description.tree import Parts
 
@@ -68,7 +69,7 @@ def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
     misspelt = {
         (*fault.parts[:-1], best)
         for fault in found
-        if fault.kind == "extra_forbidden" and (best := _meant(fault, data)) is not None
+        if fault.kind == "extra_forbidden" and (best := meant(fault, data)) is not None
     }
     untyped = {
         fault.parts[:-1]
@@ -89,10 +90,10 @@ def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
     return [fault for fault in found if not is_echo(fault)]
 
 
-def _meant(fault: Fault, data: Any) -> str | None:
+def meant(fault: Fault, data: Any) -> str | None:
     """The field that an unknown key probably means: one that is not there yet."""
     parent = fault.parts[:-1]
-    present = cast("dict[str, Any]", lookup(data, parent) or {})
+    present = members(lookup(data, parent))
     known = _known(parent, data)
     return closest(str(fault.parts[-1]), [name for name in known if name not in present])
 
@@ -142,7 +143,7 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         if key in structure.fields(model)
         for name in structure.type_names(model)
     ]
-    best = _meant(fault, places.data)
+    best = meant(fault, places.data)
     notes = (allowed(known),)
     if owners and best is None:
         kind = lookup(places.data, (*parent, "type"))
@@ -175,13 +176,13 @@ def _union(fault: Fault, places: Places) -> Diagnostic:
     names = [name for model in candidates for name in structure.type_names(model)]
     subject = places.subject(fault.parts)
     notes = (allowed(names),)
+    value: dict[str, Any] = fault.value
     if not isinstance(fault.value, dict):
         return _kind_of(fault.parts, "an object", fault.value, places)
-    value = cast("dict[str, Any]", fault.value)
     at = (*fault.parts, "type")
     if "type" not in value:
         for key in value:
-            if closest(key, ["type"]):
+            if closest(key, ["type"]) is not None:
                 return places.diagnostic(
                     "ND101",
                     (*fault.parts, key),
@@ -261,7 +262,7 @@ def _forms(fault: Fault, places: Places) -> str:
     words: list[str] = []
     for annotation in structure.annotations_at(Document, fault.parts, places.data):
         for each in structure.alternatives(annotation):
-            origin = structure.get_origin(each)
+            origin = get_origin(each)
             if each is type(None):
                 words.append("null")
             elif each in names:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from netdesc.description.models import Document, Flatten, Layer
+from netdesc.description.tree import Parts
 
 INPUT = "input"
 """The name under which ``from`` refers to the network's input."""
@@ -29,6 +30,12 @@ class Problem:
     position: int | None
     source: str
     shapes: tuple[Shape, ...] = ()
+
+    @property
+    def parts(self) -> Parts:
+        """Where in the document the name stands that the layer reads."""
+        at: Parts = ("layers", self.layer, "from")
+        return at if self.position is None else (*at, self.position)
 
 
 @dataclass(slots=True)

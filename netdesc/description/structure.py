@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from netdesc.description.models.base import Section
+from netdesc.description.plain import members
 
 Model = type[Section]
 
@@ -25,10 +26,22 @@ def alternatives(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
+def branches(annotation: Any) -> Iterator[Any]:
+    """The members of a union, through nested unions, with what annotations say of each."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        for member in arguments:
+            yield from branches(member)
+    elif origin is Annotated and get_origin(arguments[0]) in (Union, UnionType):
+        yield from branches(arguments[0])
+    else:
+        yield annotation
+
+
 def models(annotation: Any) -> list[Model]:
     """The models that an annotation allows."""
     return [
-        cast("Model", each)
+        each
         for each in alternatives(annotation)
         if isinstance(each, type) and issubclass(each, Section)
     ]
@@ -43,6 +56,11 @@ def type_names(model: Model) -> tuple[str, ...]:
     """What ``type`` may be in this model; empty for a model without one."""
     info = model.model_fields.get("type")
     return tuple(get_args(info.annotation)) if info is not None else ()
+
+
+def sentence(model: Model) -> str:
+    """What a model says of itself, on one line."""
+    return " ".join((model.__doc__ or "").split())
 
 
 def step(annotation: Any, part: str | int, value: Any) -> list[Any]:
@@ -79,13 +97,7 @@ def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list
     current: list[Any] = [root]
     for part in parts:
         current = [found for each in current for found in step(each, part, data)]
-        if isinstance(data, dict):
-            data = cast("dict[Any, Any]", data).get(part)
-        elif isinstance(data, list) and isinstance(part, int):
-            items = cast("list[Any]", data)
-            data = items[part] if 0 <= part < len(items) else None
-        else:
-            data = None
+        data = members(data).get(part)
     return current
 
 

@@ -3,6 +3,7 @@
 from netdesc.description.models.data import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import Document, Input, Time, Weights
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization
+from netdesc.description.models.lock import Lock, LockedFile, Origin
 from netdesc.description.models.loss import SpikeTime
 from netdesc.description.models.neurons import Cuba, TauGradSchedule
 from netdesc.description.models.training import (
@@ -29,6 +30,9 @@ __all__ = [
     "Flatten",
     "Input",
     "Layer",
+    "Lock",
+    "LockedFile",
+    "Origin",
     "Pair",
     "Quantization",
     "Sgd",

@@ -9,6 +9,7 @@ from pydantic import Field
 from netdesc.description.models.base import Name, Section, field
 from netdesc.description.models.data import PathText, Sha256, SpikeFiles
 from netdesc.description.models.layers import Layer
+from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import SpikeTime
 from netdesc.description.models.neurons import Cuba
 from netdesc.description.models.training import Training
@@ -80,4 +81,9 @@ class Document(Section):
     training: Training = field("How the network is trained.")
     weights: Weights | None = field(
         "Weights to start from; null draws them from the seed.", default=None
+    )
+    lock: Lock | None = field(
+        "In a lock only: where its values and files came from. Written by netdesc.",
+        default=None,
+        exclude=True,
     )

@@ -134,7 +134,7 @@ class Training(Section):
         le=1 << 20,
     )
     validation_split: float = field(
-        "Share of the training samples that is set aside for validation.",
+        "Share of the training samples that is set aside for validation, rounded down.",
         unit="1",
         default=0.0,
         ge=0,
@@ -157,3 +157,8 @@ class Training(Section):
     schedule: Schedule = field(
         "How the learning rate changes over the run.", default=ConstantSchedule(type="constant")
     )
+
+    def held_out(self, samples: int) -> int:
+        """How many of so many training samples validation_split sets aside."""
+        # The small term mends products such as 0.29 · 100 = 28.999…
+        return int(self.validation_split * samples + 1e-9)

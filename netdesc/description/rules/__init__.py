@@ -5,10 +5,65 @@ from __future__ import annotations
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.places import Places
+from netdesc.description.rules import (
+    batch_size,
+    decay_surprise,
+    duplicate_layer,
+    idle_step_schedule,
+    input_rank,
+    later_source,
+    nesterov,
+    nothing_to_train,
+    patience,
+    range_order,
+    range_without_per_channel,
+    repeated_entry,
+    reserved_name,
+    rising_cosine,
+    sum_of_shapes,
+    threshold_range,
+    threshold_zero,
+    time_constant,
+    too_large,
+    two_validations,
+    unknown_neuron,
+    unknown_source,
+    unread_layer,
+    unused_neuron,
+    validation_split,
+    warmup,
+)
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    unknown_neuron.RULE,
+    unused_neuron.RULE,
+    duplicate_layer.RULE,
+    reserved_name.RULE,
+    unknown_source.RULE,
+    later_source.RULE,
+    input_rank.RULE,
+    sum_of_shapes.RULE,
+    repeated_entry.RULE,
+    nothing_to_train.RULE,
+    threshold_zero.RULE,
+    decay_surprise.RULE,
+    time_constant.RULE,
+    unread_layer.RULE,
+    range_without_per_channel.RULE,
+    range_order.RULE,
+    validation_split.RULE,
+    two_validations.RULE,
+    warmup.RULE,
+    idle_step_schedule.RULE,
+    nesterov.RULE,
+    batch_size.RULE,
+    patience.RULE,
+    threshold_range.RULE,
+    too_large.RULE,
+    rising_cosine.RULE,
+)
 
 
 def check_rules(document: Document, places: Places) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netdesc.description.diagnostic import Severity
+from netdesc.description.entry import Entry
 from netdesc.description.models import Cuba, Document
 from netdesc.description.shapes import Wiring
 from netdesc.description.tree import Parts
@@ -37,22 +38,6 @@ class Context:
         for index, layer in enumerate(self.document.layers):
             if layer.type == "dense" and isinstance(layer.neuron, Cuba):
                 yield ("layers", index, "neuron"), layer.neuron
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What ``netdesc explain`` says of a code.
-
-    ``wrong`` and ``right`` are the text at the JSON pointer ``at`` of an otherwise good document.
-    """
-
-    code: str
-    title: str
-    cause: str
-    fix: str
-    at: str
-    wrong: str
-    right: str
 
 
 @dataclass(frozen=True, slots=True)

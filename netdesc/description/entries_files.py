@@ -1,0 +1,92 @@
+"""What ``netdesc explain`` says of ND3xx: data and weights files."""
+
+from __future__ import annotations
+
+from netdesc.description.entry import Entry
+
+ENTRIES = (
+    Entry(
+        code="ND301",
+        title="a file is missing",
+        cause="There is no file where a path of the document leads.",
+        fix="Paths are relative to the JSON file, and in --set to the working directory.",
+        at="/data/train/0/input/path",
+        wrong='"missing.bs1"',
+        right='"input.bs1"',
+    ),
+    Entry(
+        code="ND302",
+        title="a file cannot be read",
+        cause="The path leads to a directory, or the permissions forbid reading the file.",
+        fix="Name a file, or change its permissions.",
+        at="/data/train/0/input/path",
+        wrong='"directory.bs1"',
+        right='"input.bs1"',
+    ),
+    Entry(
+        code="ND303",
+        title="a file is not the one that was meant",
+        cause="The file's SHA-256 differs from the one in the document or the lock.",
+        fix="Restore the file, or write its new SHA-256 into the document.",
+        at="/data/train/0/input",
+        wrong='{"path": "input.bs1",\n "sha256": "' + "0" * 64 + '"}',
+        right='{"path": "input.bs1"}',
+    ),
+    Entry(
+        code="ND304",
+        title="an event file of odd length",
+        cause=(
+            "An event has 5 bytes in a .bs1 file and 6 in a .bs2 file. This file ends within an "
+            "event: it is cut off, or of the other kind."
+        ),
+        fix="Restore the file, or rename it to its kind.",
+        at="/data/train/0/input/path",
+        wrong='"cut.bs1"',
+        right='"input.bs1"',
+    ),
+    Entry(
+        code="ND305",
+        title="a file of unknown kind",
+        cause="Event files end in .bs1, .bs2 or .npy, weights in .net or .safetensors.",
+        fix="Convert the file, or correct its name.",
+        at="/data/train/0/input/path",
+        wrong='"input.csv"',
+        right='"input.bs1"',
+    ),
+    Entry(
+        code="ND306",
+        title="a target without events",
+        cause=(
+            "The target file has no event that lies within the network's output and the time of "
+            "a sample: there is nothing to learn from it but silence."
+        ),
+        fix="Check the file, the output's size, time.steps and time.step_ms.",
+        at="/data/train/0/target/path",
+        wrong='"empty.bs1"',
+        right='"target.bs1"',
+    ),
+    Entry(
+        code="ND307",
+        title="an input without events",
+        cause=(
+            "The input file has no event that lies within the network's input and the time of a "
+            "sample: the network would see nothing."
+        ),
+        fix="Check the file, input.shape, time.steps and time.step_ms.",
+        at="/data/train/0/input/path",
+        wrong='"empty.bs1"',
+        right='"input.bs1"',
+    ),
+    Entry(
+        code="ND308",
+        title="events outside the network",
+        cause=(
+            "Some events name a neuron that the network does not have, or a time after the last "
+            "step. They are dropped."
+        ),
+        fix="Check input.shape or the last layer's units, time.steps and time.step_ms.",
+        at="/time/steps",
+        wrong="10",
+        right="100",
+    ),
+)

@@ -1,0 +1,44 @@
+"""``netdesc explain``: cause, example and fix of every code."""
+
+from __future__ import annotations
+
+import textwrap
+
+from netdesc.description import entries_files, entries_shape, entries_text
+from netdesc.description.entry import Entry
+from netdesc.description.rules import RULES
+from netdesc.description.spelling import closest
+
+ENTRIES: dict[str, Entry] = {
+    entry.code: entry
+    for entry in (
+        *entries_text.ENTRIES,
+        *entries_shape.ENTRIES,
+        *(rule.entry for rule in RULES),
+        *entries_files.ENTRIES,
+    )
+}
+
+
+def explain(code: str, width: int = 80) -> str:
+    """What a code means, an example that fails, and the same one mended.
+
+    Raises ValueError for an unknown code.
+    """
+    entry = ENTRIES.get(code.strip().upper())
+    if entry is None:
+        best = closest(code.upper(), ENTRIES)
+        hint = f'; did you mean "{best}"?' if best else ""
+        raise ValueError(f'there is no code "{code}"{hint}')
+    lines = [f"{entry.code}: {entry.title}", ""]
+    lines += textwrap.wrap(entry.cause, width)
+    lines += ["", "wrong" + _place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
+    lines += ["right:", textwrap.indent(entry.right, "    "), ""]
+    lines += textwrap.wrap(entry.fix, width)
+    return "\n".join(lines)
+
+
+def _place(entry: Entry) -> str:
+    if not entry.at:
+        return ""
+    return " with --set" if entry.at == "--set" else f" at {entry.at}"

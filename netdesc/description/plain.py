@@ -1,0 +1,32 @@
+"""Plain data, as JSON gives it, and paths into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+
+def pointer(parts: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) of a path."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def lookup(data: Any, parts: Iterable[str | int]) -> Any:
+    """The value at a path of plain data, or ``None``."""
+    for part in parts:
+        if part not in members(data):
+            return None
+        data = data[part]
+    return data
+
+
+def members(value: Any) -> dict[str | int, Any]:
+    """What a value of plain data holds, by key or index."""
+    if isinstance(value, dict):
+        return cast("dict[str | int, Any]", value)
+    return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}
+
+
+def dotted(parts: Iterable[str | int]) -> str:
+    """A path as ``--set`` writes it."""
+    return ".".join(str(part) for part in parts)

@@ -1,0 +1,40 @@
+"""A batch larger than the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    training = context.document.training
+    samples = len(context.document.data.train)
+    samples -= training.held_out(samples)
+    if training.batch_size is not None and training.batch_size > samples:
+        yield Finding(
+            ("training", "batch_size"),
+            f"a batch of {training.batch_size} is larger than the training set of {samples}",
+        )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND222",
+        title="the batch is larger than the training set",
+        cause="A batch holds each sample once, so that it can never have batch_size samples here.",
+        fix="Use a smaller batch_size, or leave it out to take the whole set.",
+        at="/training",
+        wrong=(
+            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+            ' "batch_size": 32}'
+        ),
+        right=(
+            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+            ' "batch_size": 1}'
+        ),
+    ),
+    severity="warning",
+    check=check,
+)

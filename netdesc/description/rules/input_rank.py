@@ -1,0 +1,37 @@
+"""A dense layer whose input has several dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for problem in context.wiring.problems:
+        if problem.kind == "rank":
+            name = context.document.layers[problem.layer].name
+            yield Finding(
+                ("layers", problem.layer, "type"),
+                f'the input of dense layer "{name}" has the shape {list(problem.shapes[0])}',
+                hint='add a layer of type "flatten" before it',
+            )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND207",
+        title="a dense layer needs an input of one dimension",
+        cause=(
+            "A dense layer connects every input with every unit and knows no rows and columns. "
+            "Its input here has several dimensions."
+        ),
+        fix="Put a flatten layer before it.",
+        at="/input",
+        wrong='{"shape": [2, 2]}',
+        right='{"shape": [4]}',
+    ),
+    severity="error",
+    check=check,
+)

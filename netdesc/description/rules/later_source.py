@@ -1,0 +1,41 @@
+"""A layer reads itself or a layer after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shapes import INPUT
+from netdesc.description.spelling import allowed
+
+
+def check(context: Context) -> Iterator[Finding]:
+    layers = context.document.layers
+    for problem in context.wiring.problems:
+        name = layers[problem.layer].name
+        earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
+        if problem.kind == "later":
+            message = f'layer "{name}" reads "{problem.source}", which comes after it'
+            yield Finding(problem.parts, message, notes=(allowed(earlier),))
+        elif problem.kind == "itself":
+            message = f'layer "{name}" reads itself'
+            yield Finding(problem.parts, message, notes=(allowed(earlier),))
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND206",
+        title='"from" names the layer itself or a later one',
+        cause=(
+            "Layers run in the order in which they are listed, so that a layer can read only "
+            "those before it."
+        ),
+        fix="Change the order of the layers, or name an earlier one.",
+        at="/layers/0",
+        wrong='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "output"}',
+        right='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "input"}',
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,39 @@
+"""A range of decays for neurons that share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for parts, neuron in context.neurons():
+        if neuron.per_channel:
+            continue
+        for name in ("current_decay", "voltage_decay"):
+            if isinstance(getattr(neuron, name), tuple):
+                message = f"{name} is a range, but the layer's neurons share one value"
+                yield Finding((*parts, name), message, hint='add "per_channel": true')
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND215",
+        title="a range of decays without per_channel",
+        cause=(
+            "A decay of the form [low, high] gives every neuron a value of its own, which only "
+            "per_channel allows."
+        ),
+        fix='Set "per_channel": true, or give one number.',
+        at="/neurons/cuba",
+        wrong='{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2]}',
+        right=(
+            '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
+            ' "per_channel": true}'
+        ),
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,43 @@
+"""A list that names the same thing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.tree import Parts
+
+
+def check(context: Context) -> Iterator[Finding]:
+    lists: list[tuple[Parts, tuple[str, ...]]] = [
+        ((*parts, "learn"), neuron.learn) for parts, neuron in context.neurons()
+    ]
+    for index, layer in enumerate(context.document.layers):
+        if isinstance(layer.from_, tuple):
+            lists.append((("layers", index, "from"), layer.from_))
+    for parts, names in lists:
+        for position, name in enumerate(names):
+            if name in names[:position]:
+                yield Finding((*parts, position), f'"{name}" is listed twice')
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND209",
+        title="a list names the same thing twice",
+        cause='"from" or "learn" holds an entry twice. A layer would be summed with itself.',
+        fix="Take one of the two away.",
+        at="/layers/1",
+        wrong=(
+            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+            ' "from": ["hidden", "hidden"]}'
+        ),
+        right=(
+            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+            ' "from": ["hidden"]}'
+        ),
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,31 @@
+"""A layer with the name of the network's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shapes import INPUT
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for index, layer in enumerate(context.document.layers):
+        if layer.name == INPUT:
+            message = f'"{INPUT}" is the name of the network\'s input'
+            yield Finding(("layers", index, "name"), message, hint="choose another name")
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND204",
+        title="a layer has a reserved name",
+        cause='In "from", the name "input" means the network\'s input, so no layer can have it.',
+        fix="Give the layer another name.",
+        at="/layers/0/name",
+        wrong='"input"',
+        right='"hidden"',
+    ),
+    severity="error",
+    check=check,
+)

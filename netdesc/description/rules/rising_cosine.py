@@ -1,0 +1,43 @@
+"""A cosine schedule that rises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import CosineSchedule
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    training = context.document.training
+    schedule, rate = training.schedule, training.optimizer.learning_rate
+    if isinstance(schedule, CosineSchedule) and schedule.final_rate > rate:
+        yield Finding(
+            ("training", "schedule", "final_rate"),
+            f"the rate would rise from {rate:g} to {schedule.final_rate:g}",
+        )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND226",
+        title="the cosine schedule rises",
+        cause=(
+            "final_rate is the learning rate at the end of the run, not a factor. Here it is "
+            "larger than learning_rate."
+        ),
+        fix="Use a final_rate below learning_rate, or 0.",
+        at="/training",
+        wrong=(
+            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+            ' "schedule": {"type": "cosine", "final_rate": 0.1}}'
+        ),
+        right=(
+            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+            ' "schedule": {"type": "cosine", "final_rate": 0.0001}}'
+        ),
+    ),
+    severity="warning",
+    check=check,
+)

@@ -1,0 +1,43 @@
+"""A layer that sums inputs of different shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for problem in context.wiring.problems:
+        if problem.kind == "sum":
+            name = context.document.layers[problem.layer].name
+            first, other = (list(shape) for shape in problem.shapes)
+            yield Finding(
+                problem.parts,
+                f'layer "{name}" adds "{problem.source}" of shape {other} to the shape {first}',
+            )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND208",
+        title="inputs of different shapes cannot be summed",
+        cause=(
+            'A list in "from" sums the outputs of its layers, neuron by neuron. That needs equal '
+            "shapes."
+        ),
+        fix="Make the layers equally large, or read only one of them.",
+        at="/layers/1",
+        wrong=(
+            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+            ' "from": ["input", "hidden"]}'
+        ),
+        right=(
+            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+            ' "from": ["hidden"]}'
+        ),
+    ),
+    severity="error",
+    check=check,
+)

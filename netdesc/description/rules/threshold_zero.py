@@ -1,0 +1,36 @@
+"""A threshold that is zero on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for parts, neuron in context.neurons():
+        if int(64 * neuron.threshold) == 0:
+            yield Finding(
+                (*parts, "threshold"),
+                f"the threshold {neuron.threshold:g} becomes trunc(64·threshold) = 0 on the device",
+                hint="use at least 0.015625",
+            )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND211",
+        title="a threshold that becomes zero on the device",
+        cause=(
+            "The device holds trunc(64·threshold), and netdesc trains with that value. Below 1/64 "
+            "it is zero: every positive voltage would spike."
+        ),
+        fix="Use a threshold of at least 1/64 = 0.015625.",
+        at="/neurons/cuba/threshold",
+        wrong="0.01",
+        right="0.1",
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,61 @@
+"""Validation samples of two kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    split = context.document.training.validation_split
+    if split > 0 and context.document.data.validation:
+        message = "data.validation has samples, and validation_split would take more"
+        yield Finding(("training", "validation_split"), message, hint="keep one of the two")
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND218",
+        title="validation samples and a validation split",
+        cause=(
+            "Either data.validation lists the samples to validate on, or "
+            "training.validation_split takes them from the training samples."
+        ),
+        fix="Keep one of the two.",
+        at="",
+        wrong=(
+            '{"format": 1, "name": "example", "time": {"steps": 100},\n'
+            ' "data": {"type": "spike_files",\n'
+            '  "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}},\n'
+            '            {"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],\n'
+            '  "validation": [{"input": {"path": "input.bs1"},\n'
+            '                  "target": {"path": "target.bs1"}}]},\n'
+            ' "input": {"shape": [4]},\n'
+            ' "neurons": {"cuba": {"type": "cuba", "threshold": 1,\n'
+            '                      "current_decay": 1, "voltage_decay": 0.1}},\n'
+            ' "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],\n'
+            ' "loss": {"type": "spike_time", "time_constant_ms": 2},\n'
+            ' "training": {"epochs": 10, "validation_split": 0.5,\n'
+            '              "optimizer": {"type": "adam", "learning_rate": 0.001}}}'
+        ),
+        right=(
+            '{"format": 1, "name": "example", "time": {"steps": 100},\n'
+            ' "data": {"type": "spike_files",\n'
+            '  "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}},\n'
+            '            {"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],\n'
+            '  "validation": [{"input": {"path": "input.bs1"},\n'
+            '                  "target": {"path": "target.bs1"}}]},\n'
+            ' "input": {"shape": [4]},\n'
+            ' "neurons": {"cuba": {"type": "cuba", "threshold": 1,\n'
+            '                      "current_decay": 1, "voltage_decay": 0.1}},\n'
+            ' "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],\n'
+            ' "loss": {"type": "spike_time", "time_constant_ms": 2},\n'
+            ' "training": {"epochs": 10,\n'
+            '              "optimizer": {"type": "adam", "learning_rate": 0.001}}}'
+        ),
+    ),
+    severity="error",
+    check=check,
+)

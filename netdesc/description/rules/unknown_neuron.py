@@ -1,0 +1,40 @@
+"""A layer names a neuron that there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import Dense
+from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.spelling import allowed, did_you_mean
+
+
+def check(context: Context) -> Iterator[Finding]:
+    known = context.document.neurons
+    for index, layer in enumerate(context.document.layers):
+        if isinstance(layer, Dense) and isinstance(layer.neuron, str) and layer.neuron not in known:
+            yield Finding(
+                ("layers", index, "neuron"),
+                f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
+                hint=did_you_mean(layer.neuron, known),
+                notes=(allowed(known),) if known else ("neurons is empty",),
+            )
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND201",
+        title="a layer names a neuron that is not defined",
+        cause='A layer\'s "neuron" is a name that "neurons" does not hold.',
+        fix=(
+            'Correct the name, add the neuron to "neurons", or give the neuron as an object in '
+            "place."
+        ),
+        at="/layers/0/neuron",
+        wrong='"cubs"',
+        right='"cuba"',
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,33 @@
+"""A layer whose output goes nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    read = {source for sources in context.wiring.sources for source in sources}
+    for index, layer in enumerate(context.document.layers[:-1]):
+        if layer.name not in read:
+            yield Finding(("layers", index, "name"), f'nothing reads the layer "{layer.name}"')
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND214",
+        title="nothing reads a layer's output",
+        cause=(
+            "Only the last layer is the network's output. The output of this layer goes nowhere, "
+            "so that it costs time and learns nothing."
+        ),
+        fix='Read it in another layer\'s "from", or take the layer out.',
+        at="/layers/1",
+        wrong='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "input"}',
+        right='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}',
+    ),
+    severity="warning",
+    check=check,
+)

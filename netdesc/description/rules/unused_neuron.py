@@ -1,0 +1,44 @@
+"""A neuron that no layer uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import Dense
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    used = {
+        layer.neuron
+        for layer in context.document.layers
+        if isinstance(layer, Dense) and isinstance(layer.neuron, str)
+    }
+    for name in context.document.neurons:
+        if name not in used:
+            yield Finding(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND202",
+        title="a neuron that no layer uses",
+        cause=(
+            '"neurons" holds a neuron whose name stands in no layer. Often the layer means it and '
+            "names another."
+        ),
+        fix="Use it, or take it out.",
+        at="/neurons",
+        wrong=(
+            '{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1},\n'
+            ' "slow": {"type": "cuba", "threshold": 1, "current_decay": 1,\n'
+            ' "voltage_decay": 0.01}}'
+        ),
+        right=(
+            '{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}}'
+        ),
+    ),
+    severity="warning",
+    check=check,
+)

@@ -1,0 +1,179 @@
+"""The JSON Schema of the language (draft-07), for editors.
+
+Written so that an editor shows one plain error for one typo. A choice by ``type`` is an ``enum``
+and an ``if``/``then`` for each type, because a ``oneOf`` reports every branch that failed. What is
+required is asked only of an object whose keys are all known: a misspelt key would otherwise be
+reported twice, as unknown and as missing.
+"""
+
+from __future__ import annotations
+
+import json
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic.fields import FieldInfo
+
+from netdesc.description import structure
+from netdesc.description.models import Document
+from netdesc.description.models.base import Section
+from netdesc.description.structure import Model
+
+Schema = dict[str, Any]
+
+_PLAIN = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+_LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+
+
+def json_schema() -> Schema:
+    """The schema of a document, as an object."""
+    definitions: dict[str, Schema] = {}
+    whole = _model(Document, definitions)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "netdesc network",
+        **whole,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def schema_text() -> str:
+    """The schema as the file ``schemas/network.schema.json`` holds it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
+    """The schema of an object."""
+    fields = structure.fields(model)
+    schema: Schema = {
+        "type": "object",
+        "description": structure.sentence(model),
+        "properties": {name: _field(info, definitions) for name, info in fields.items()},
+        "additionalProperties": False,
+    }
+    required = [name for name, info in fields.items() if info.is_required()]
+    if required:
+        schema["if"] = {"propertyNames": {"enum": list(fields)}}
+        schema["then"] = {"required": required}
+    return schema
+
+
+def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
+    """The schema of a field, with its documentation."""
+    schema = _annotation(info.annotation, definitions) | _limits(info.metadata, info.annotation)
+    described: Schema = {"description": info.description}
+    if not info.is_required():
+        default = info.default
+        described["default"] = (
+            default.model_dump(mode="json") if isinstance(default, Section) else default
+        )
+    return described | schema
+
+
+def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
+    """The schema of a type."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner = _annotation(arguments[0], definitions)
+        return inner | _limits(arguments[1:], arguments[0])
+    if origin in (Union, UnionType):
+        return _union(list(structure.branches(annotation)), definitions)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is dict:
+        key = _annotation(arguments[0], definitions)
+        schema: Schema = {
+            "type": "object",
+            "additionalProperties": _annotation(arguments[1], definitions),
+        }
+        return schema | ({"propertyNames": key} if key != {"type": "string"} else {})
+    if origin is tuple:
+        return _list(arguments, definitions)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return _objects([annotation], definitions)
+    return {"type": _PLAIN[annotation]}
+
+
+def _list(arguments: tuple[Any, ...], definitions: dict[str, Schema]) -> Schema:
+    if arguments[-1] is Ellipsis:
+        return {"type": "array", "items": _annotation(arguments[0], definitions)}
+    size = len(arguments)
+    # All places hold the same kind of number here, which one "items" says more plainly.
+    assert len(set(arguments)) == 1
+    items = _annotation(arguments[0], definitions)
+    return {"type": "array", "items": items, "minItems": size, "maxItems": size}
+
+
+def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
+    """A choice: by JSON's own types, and among objects by their ``type``."""
+    models = [model for member in members for model in structure.models(member)]
+    others = [_annotation(each, definitions) for each in members if not structure.models(each)]
+    if models and not others:
+        return _objects(models, definitions)
+    values = [value for schema in others for value in schema.get("enum", ())]
+    if values and not models:
+        nullable = any(schema.get("type") == "null" for schema in others)
+        return {"enum": [*values, None] if nullable else values}
+    if models:
+        others.append({"type": "object"} | _objects(models, definitions))
+    kinds = [schema["type"] for schema in others]
+    choices = [
+        {"if": {"type": schema["type"]}, "then": rest}
+        for schema in others
+        if (rest := {key: value for key, value in schema.items() if key != "type"})
+    ]
+    joined: Schema = {"type": kinds}
+    if choices:
+        joined["allOf"] = choices
+    return joined
+
+
+def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
+    """One object, or a choice of objects by ``type``."""
+    for model in models:
+        if model.__name__ not in definitions:
+            definitions[model.__name__] = _model(model, definitions)
+    names = {name: model for model in models for name in structure.type_names(model)}
+    if not names:
+        # Draft-07 ignores what stands beside a "$ref", such as the field's description.
+        return {"allOf": [{"$ref": _reference(models[0])}]}
+    meanings = (f"{name}: {structure.sentence(model)}" for name, model in names.items())
+    types = {"enum": list(names), "description": "\n".join(meanings)}
+    return {
+        "type": "object",
+        "properties": {"type": types},
+        "required": ["type"],
+        "allOf": [
+            {
+                "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+                "then": {"$ref": _reference(model)},
+            }
+            for name, model in names.items()
+        ],
+    }
+
+
+def _reference(model: Model) -> str:
+    return f"#/definitions/{model.__name__}"
+
+
+def _limits(metadata: Any, annotation: Any) -> Schema:
+    """What annotations and field options say beside the type."""
+    found: Schema = {}
+    is_list = get_origin(annotation) is tuple
+    for each in metadata:
+        if isinstance(each, FieldInfo):
+            found |= _limits(each.metadata, annotation)
+            continue
+        for name, key in _LIMITS.items():
+            if (limit := getattr(each, name, None)) is not None:
+                found[key] = limit
+        if isinstance(each, annotated_types.MinLen):
+            found["minItems" if is_list else "minLength"] = each.min_length
+        if isinstance(each, annotated_types.MaxLen):
+            found["maxItems" if is_list else "maxLength"] = each.max_length
+        pattern = getattr(each, "pattern", None)
+        if pattern is not None:
+            found["pattern"] = pattern
+    return found

@@ -1,0 +1,101 @@
+"""Checking on in spite of faults: what is wrong is replaced, so that the rules can still look.
+
+A document with a misspelt key and an unknown neuron has two faults, and both are to be shown at
+once. So a misspelt key is taken as what it means, an unknown one is left out, and a wrong value is
+replaced by the number that it spells, by its default or by a harmless stand-in. Where none of these
+is at hand, the rules are left out. What the rules say about a section in which something was
+replaced is not shown: it may be wrong.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from netdesc.description import structure
+from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.models import Document
+from netdesc.description.plain import lookup, pointer
+from netdesc.description.shape_findings import Fault, faults, meant
+from netdesc.description.tree import Parts
+
+ROUNDS = 3
+"""Mending a misspelt key brings its value to light, which may be wrong in turn."""
+
+
+def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Parts]]:
+    """A document in which what is wrong was replaced, if that can be, and where it was."""
+    data = copy.deepcopy(data)
+    touched: list[Parts] = []
+    for _ in range(ROUNDS):
+        for fault in found:
+            if not _mend(data, fault):
+                return None, touched
+            touched.append(fault.parts)
+        try:
+            return Document.model_validate_json(json.dumps(data)), touched
+        except ValidationError as error:
+            found = faults(error, data)
+    return None, touched
+
+
+def is_doubtful(finding: Diagnostic, touched: Iterable[Parts]) -> bool:
+    """True where a finding may only come from what was replaced."""
+    for parts in touched:
+        section = parts[:2] if parts[0] in ("neurons", "layers") else parts[:1]
+        if f"{finding.pointer}/".startswith(f"{pointer(section)}/"):
+            return True
+        # Events are measured against time and layers, the filter against the step.
+        reaches_far = parts[0] in ("time", "input", "layers")
+        if reaches_far and finding.pointer.startswith(("/data", "/loss")):
+            return True
+    return False
+
+
+def _mend(data: Any, fault: Fault) -> bool:
+    """Replace what one fault is about; False where nothing can stand in for it."""
+    parent, key = fault.parts[:-1], fault.parts[-1:]
+    holder = lookup(data, parent)
+    if not key or fault.on_key or not isinstance(holder, dict):
+        return False
+    section, name = cast("dict[str, Any]", holder), str(key[0])
+    if fault.kind == "extra_forbidden":
+        best = meant(fault, data)
+        value = section.pop(name)
+        if best is not None:
+            section[best] = value
+        return True
+    info = _field(parent, name, data)
+    if info is None:
+        return False
+    number = _as_number(fault.value) if fault.kind != "missing" else None
+    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    if number is not None and fault.kind in ("int_type", "float_type"):
+        section[name] = number
+    elif not info.is_required():
+        section.pop(name, None)
+    elif "x-standin" in extra:
+        section[name] = extra["x-standin"]
+    else:
+        return False
+    return True
+
+
+def _field(parent: Parts, name: str, data: Any) -> FieldInfo | None:
+    model = structure.choose(structure.models_at(Document, parent, data), lookup(data, parent))
+    return structure.fields(model).get(name) if model is not None else None
+
+
+def _as_number(value: Any) -> int | float | None:
+    """The number that a value plainly means: "200" or 200.0 for 200."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value):
+        value = float(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return None

@@ -35,14 +35,15 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     output.note("compiling kernels (kept for the next time) …")
     with use_engine(engine):
         compiler.compile_kernels(compiled)
+        reports = compiled.model.engine_report()
     done = time.perf_counter()
-    paths = compiled.model.engine_report()
     if output.as_json:
         output.give(
             {
                 **graph_record(compiled.graph),
                 "engines": [
-                    {"layer": layer, "engine": name, "path": path} for layer, name, path in paths
+                    {"layer": report.name, "engine": report.engine, "path": report.path}
+                    for report in reports
                 ],
                 "build_s": round(built - start, 3),
                 "kernels_s": round(done - built, 3),
@@ -50,7 +51,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
         )
         return
     print_graph(output, compiled.graph)
-    engines = ", ".join(sorted({name for _, name, _ in paths}))
+    engines = ", ".join(sorted({report.engine for report in reports}))
     output.say(
         f"built in {built - start:.2f} s; kernels of engine {engines} ready in {done - built:.2f} s"
     )

@@ -14,4 +14,8 @@ def explain(output: Output, code: str) -> None:
     """Print cause, example and fix of the diagnostic CODE."""
     from netdesc import description
 
-    output.say(description.explain(code))
+    try:
+        text = description.explain(code)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    output.say(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -26,9 +25,9 @@ def schema(output: Output, file: Path, write: bool, check: bool) -> int:
     """
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
-    from netdesc.description import json_schema
+    from netdesc.description import schema_text
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    text = schema_text()
     if write:
         file.write_text(text, encoding="utf-8")
         output.note(f"wrote {file}")

@@ -1,0 +1,363 @@
+"""Every command on a small network, from the document to the .net file and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli_process import netdesc_process
+
+from netdesc.cli import main
+from netdesc.events import from_dense, read_events, write_events
+
+STEPS = 40
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+Netdesc = Callable[..., Outcome]
+
+
+@pytest.fixture
+def netdesc(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Netdesc:
+    """Runs a command in ``tmp_path`` and returns how it ended."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Outcome:
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(exit.value.code, int)
+        return Outcome(exit.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    """A network of 6-8-4 neurons with one pair of spike files, in a folder of its own."""
+    folder = tmp_path / "task"
+    folder.mkdir()
+    random = np.random.default_rng(3)
+    write_events(folder / "in.bs1", from_dense(random.random((STEPS, 6)) < 0.3, 1.0))
+    write_events(folder / "out.bs1", from_dense(random.random((STEPS, 4)) < 0.1, 1.0))
+    path = folder / "small.json"
+    path.write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "name": "small",
+                "time": {"steps": STEPS},
+                "data": {
+                    "type": "spike_files",
+                    "train": [{"input": {"path": "in.bs1"}, "target": {"path": "out.bs1"}}],
+                },
+                "input": {"shape": [6]},
+                "neurons": {
+                    "cuba": {
+                        "type": "cuba",
+                        "threshold": 0.5,
+                        "current_decay": 1.0,
+                        "voltage_decay": 0.25,
+                    }
+                },
+                "layers": [
+                    {"name": "a", "type": "dense", "units": 8, "neuron": "cuba", "weight_scale": 2},
+                    {"name": "b", "type": "dense", "units": 4, "neuron": "cuba", "weight_scale": 2},
+                ],
+                "loss": {"type": "spike_time", "time_constant_ms": 2.0},
+                "training": {"epochs": 4, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+            }
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def trained(netdesc: Netdesc, document: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    assert netdesc("train", document, "--run-dir", folder, "--quiet").code == 0
+    return folder
+
+
+# validate, schema, show, explain
+
+
+def test_validate_is_content_with_a_sound_document(netdesc: Netdesc, document: Path) -> None:
+    outcome = netdesc("validate", document)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "no findings" in outcome.err
+
+
+@pytest.mark.parametrize("flags", [["--format", "json"], ["--json"]])
+def test_validate_reports_every_finding_as_one_object(
+    netdesc: Netdesc, document: Path, flags: list[str]
+) -> None:
+    text = document.read_text()
+    document.write_text(text.replace('"units": 8', '"unit": 8').replace('"epochs"', '"epoch"'))
+    outcome = netdesc("validate", document, *flags)
+    assert outcome.code == 1
+    assert outcome.err == ""
+    assert outcome.record["files"] == 1
+    assert outcome.record["errors"] == 2
+    assert {found["line"] for found in outcome.record["diagnostics"]} == {1}
+
+
+def test_validate_prints_findings_as_text(netdesc: Netdesc, document: Path) -> None:
+    document.write_text(document.read_text().replace('"threshold"', '"treshold"'))
+    outcome = netdesc("validate", document)
+    assert outcome.code == 1
+    assert 'did you mean "threshold"?' in outcome.out
+    assert "\x1b" not in outcome.out
+
+
+def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:
+    (document.parent / "out.bs1").unlink()
+    assert netdesc("validate", document).code == 3
+    assert netdesc("train", document).code == 3
+
+
+def test_set_overrides_the_document(netdesc: Netdesc, document: Path) -> None:
+    outcome = netdesc("show", document, "--set", "/layers/0/units=16", "--json")
+    assert outcome.record["layers"][1]["output_shape"] == [16]
+    outcome = netdesc("validate", document, "--set", "training.epochs=many")
+    assert outcome.code == 1
+    assert "--set training.epochs=many" in outcome.out
+
+
+def test_show_prints_the_layer_table(netdesc: Netdesc, document: Path) -> None:
+    outcome = netdesc("show", document)
+    assert outcome.code == 0
+    assert "small: 40 steps of 1 ms, 80 parameters, 80 synapses" in outcome.out
+
+
+def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
+    file = tmp_path / "schema.json"
+    assert netdesc("schema", "--check", file).code == 1
+    assert netdesc("schema", "--write", file).code == 0
+    assert netdesc("schema", "--check", file).code == 0
+    assert json.loads(netdesc("schema").out) == json.loads(file.read_text())
+    file.write_text(file.read_text().replace("threshold", "treshold"))
+    assert netdesc("schema", "--check", file).code == 1
+
+
+def test_explain(netdesc: Netdesc) -> None:
+    assert "ND101" in netdesc("explain", "ND101").out
+    unknown = netdesc("explain", "ND999")
+    assert unknown.code == 2
+    assert "ND999" in unknown.err
+
+
+@pytest.mark.parametrize("command", ["validate", "show", "explain", "schema"])
+def test_light_commands_are_fast_and_leave_torch_alone(command: str, document: Path) -> None:
+    argument = {"explain": ["ND101"], "schema": []}.get(command, [str(document)])
+    ended = netdesc_process(command, *argument)
+    assert ended.code == 0
+    assert "netdesc.description" in ended.loaded
+    assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
+    assert ended.cpu_s < 0.5
+
+
+def test_validate_on_the_oxford_file_is_fast() -> None:
+    ended = netdesc_process("validate", REPOSITORY / "examples" / "oxford.json")
+    assert ended.code == 0
+    assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
+    assert ended.cpu_s < 0.5
+
+
+# compile and train
+
+
+def test_compile_names_engine_and_sizes(netdesc: Netdesc, document: Path) -> None:
+    outcome = netdesc("compile", document, "--json")
+    assert outcome.code == 0
+    assert outcome.record["synapses"] == 80
+    assert [(each["layer"], each["engine"]) for each in outcome.record["engines"]] == [
+        ("a", "cpu"),
+        ("b", "cpu"),
+    ]
+    reference = netdesc("compile", document, "--engine", "reference")
+    assert "kernels of engine reference" in reference.out
+
+
+def test_compile_and_train_ends_with_a_network(
+    netdesc: Netdesc, document: Path, tmp_path: Path
+) -> None:
+    outcome = netdesc("compile-and-train", document, "--run-dir", "run", "--seed", "5")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert "small: 40 steps" in outcome.out
+    assert Path(lines[-1]) == Path("run/network.net")
+    assert (tmp_path / "run" / "network.net").is_file()
+    lock = json.loads((tmp_path / "run" / "network.lock.json").read_text())
+    assert '"seed": 5' in json.dumps(lock)
+
+
+def test_train_with_json_prints_one_object(netdesc: Netdesc, document: Path) -> None:
+    outcome = netdesc("train", document, "--json", "--set", "training.epochs=2")
+    record = outcome.record
+    assert (record["status"], record["exit_code"], outcome.code) == ("done", 0, 0)
+    assert record["final"]["epoch"] == 1
+    assert Path(record["network"]).is_file()
+
+
+def test_a_run_that_a_net_file_cannot_hold_is_trained_all_the_same(
+    netdesc: Netdesc, document: Path
+) -> None:
+    outcome = netdesc("train", document, "--json", "--set", "/layers/0/quantization=null")
+    assert outcome.code == 0
+    assert outcome.record["network"] is None
+    assert "no network.net is written" in outcome.err
+
+
+def test_training_from_a_lock_repeats_the_run(netdesc: Netdesc, trained: Path) -> None:
+    again = netdesc("train", trained / "network.lock.json", "--run-dir", "again", "--quiet")
+    assert again.code == 0
+    name = "checkpoints/last.safetensors"
+    assert Path("again", name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_a_run_directory_is_never_overwritten(
+    netdesc: Netdesc, document: Path, trained: Path
+) -> None:
+    before = (trained / "run.json").read_bytes()
+    outcome = netdesc("train", document, "--run-dir", trained)
+    assert outcome.code in (1, 2)
+    assert str(trained) in outcome.err
+    assert (trained / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["task/small.json", "--resume", "run"], ["--resume", "run", "--seed", "3"]]
+)
+def test_train_wants_a_document_or_a_run(netdesc: Netdesc, arguments: list[str]) -> None:
+    assert netdesc("train", *arguments).code == 2
+
+
+def test_resume_of_a_finished_run_changes_nothing(netdesc: Netdesc, trained: Path) -> None:
+    before = (trained / "checkpoints" / "last.safetensors").read_bytes()
+    assert netdesc("train", "--resume", trained).code == 0
+    assert (trained / "checkpoints" / "last.safetensors").read_bytes() == before
+    assert netdesc("train", "--resume", "nowhere").code == 1
+
+
+# run, export, import
+
+
+@pytest.mark.parametrize("kind", ["run", "document", "net"])
+def test_integers_and_floats_agree_for_every_kind_of_network(
+    netdesc: Netdesc, document: Path, trained: Path, kind: str
+) -> None:
+    network = {"run": trained, "document": document, "net": trained / "network.net"}[kind]
+    spikes = {}
+    for arithmetic in ("float", "integer"):
+        outcome = netdesc(
+            "run", network, document.parent / "in.bs1", "-o", f"{arithmetic}.bs1",
+            "--arithmetic", arithmetic, "--json",
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
+        spikes[arithmetic] = outcome.record["layers"]
+        assert (outcome.record["comparison"] is None) == (kind == "net")
+        assert len(read_events(f"{arithmetic}.bs1")) == outcome.record["layers"][-1]["spikes"]
+    assert spikes["float"] == spikes["integer"]
+    assert spikes["float"][-1]["spikes"] > 0
+    assert Path("float.bs1").read_bytes() == Path("integer.bs1").read_bytes()
+
+
+def test_run_compares_with_the_target_that_the_document_has(
+    netdesc: Netdesc, document: Path, trained: Path
+) -> None:
+    outcome = netdesc("run", trained, document.parent / "in.bs1")
+    best = json.loads((trained / "run.json").read_text())["best"]
+    assert f"against the target: loss {best['loss']:,.6g}" in outcome.out
+
+
+def test_run_tells_of_events_outside_the_tensor(netdesc: Netdesc, document: Path) -> None:
+    write_events("far.bs1", from_dense(np.ones((STEPS + 5, 6)), 1.0))
+    outcome = netdesc("run", document, "far.bs1")
+    assert outcome.code == 0
+    assert f"30 of {6 * (STEPS + 5)} events lie outside" in outcome.err
+
+
+def test_export_import_export_is_the_same_network(netdesc: Netdesc, trained: Path) -> None:
+    assert netdesc("export", trained, "-o", "first.net").code == 0
+    outcome = netdesc("import", "first.net", "-o", "networks")
+    assert outcome.code == 0, outcome.err
+    assert "dense0" in outcome.out
+    assert {path.name for path in Path("networks").iterdir()} == {
+        "first.json",
+        "first.safetensors",
+    }
+    before = Path("networks/first.json").read_bytes()
+    again = netdesc("import", "first.net", "-o", "networks")
+    assert again.code != 0
+    assert "first.json" in again.err
+    assert Path("networks/first.json").read_bytes() == before
+
+
+def test_an_imported_document_is_sound_and_runs(
+    netdesc: Netdesc, document: Path, trained: Path
+) -> None:
+    assert netdesc("import", trained / "network.net").code == 0
+    assert netdesc("validate", "network.json").code == 0
+    events = document.parent / "in.bs1"
+    ran = netdesc("run", "network.json", events, "--json", "--arithmetic", "integer").record
+    same = netdesc("run", trained, events, "--json", "--arithmetic", "integer").record
+    assert ran["layers"][-1]["spikes"] == same["layers"][-1]["spikes"]
+
+
+def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) -> None:
+    outcome = netdesc("export", trained, "-o", "small.nir")
+    assert outcome.code == 2
+    assert ".net" in outcome.err
+    assert not Path("small.nir").exists()
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate", "absent.json"],
+        ["show", "absent.json"],
+        ["train", "absent.json"],
+        ["run", "absent.net", "task/in.bs1"],
+        ["run", "task/small.json", "absent.bs1"],
+        ["run", "task/small.json", "odd.bs1"],
+        ["run", "no.net", "task/in.bs1"],
+        ["import", "absent.net"],
+        ["import", "no.net"],
+        ["export", "task", "-o", "a.net"],
+        ["export", "absent", "-o", "a.net"],
+        ["train", "task"],
+    ],
+)
+def test_bad_files_are_one_clear_message(
+    netdesc: Netdesc, document: Path, arguments: list[str]
+) -> None:
+    Path("odd.bs1").write_bytes(b"1234567")
+    Path("no.net").write_text("this is no hdf5")
+    outcome = netdesc(*arguments)
+    assert outcome.code in (1, 3)
+    wrong = next(name for name in arguments[1:] if name not in ("task/small.json", "-o"))
+    assert Path(wrong).name in outcome.err + outcome.out
+    assert "Traceback" not in outcome.err
+    assert "bug" not in outcome.err

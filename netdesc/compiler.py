@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
 
 def compile_imported(imported: Imported) -> Compiled:
     """The network of a ``.net`` file with its weights."""
-    compiled = _compile(Document.model_validate(imported.description))
+    compiled = _compile(Document.model_validate_json(json.dumps(imported.description)))
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
     compiled.model.load_state_dict(weights)
     return compiled

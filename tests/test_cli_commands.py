@@ -334,30 +334,30 @@ def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) ->
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("code", "arguments"),
     [
-        ["validate", "absent.json"],
-        ["show", "absent.json"],
-        ["train", "absent.json"],
-        ["run", "absent.net", "task/in.bs1"],
-        ["run", "task/small.json", "absent.bs1"],
-        ["run", "task/small.json", "odd.bs1"],
-        ["run", "no.net", "task/in.bs1"],
-        ["import", "absent.net"],
-        ["import", "no.net"],
-        ["export", "task", "-o", "a.net"],
-        ["export", "absent", "-o", "a.net"],
-        ["train", "task"],
+        (1, ["validate", "absent.json"]),
+        (1, ["show", "absent.json"]),
+        (1, ["train", "absent.json"]),
+        (1, ["train", "task"]),
+        (1, ["run", "absent.net", "task/in.bs1"]),
+        (1, ["run", "no.net", "task/in.bs1"]),
+        (3, ["run", "task/small.json", "absent.bs1"]),
+        (1, ["run", "task/small.json", "odd.bs1"]),
+        (1, ["run", "task", "task/in.bs1"]),
+        (1, ["import", "absent.net"]),
+        (1, ["import", "no.net"]),
+        (1, ["export", "task", "-o", "a.net"]),
+        (1, ["export", "absent", "-o", "a.net"]),
     ],
 )
 def test_bad_files_are_one_clear_message(
-    netdesc: Netdesc, document: Path, arguments: list[str]
+    netdesc: Netdesc, document: Path, code: int, arguments: list[str]
 ) -> None:
     Path("odd.bs1").write_bytes(b"1234567")
     Path("no.net").write_text("this is no hdf5")
     outcome = netdesc(*arguments)
-    assert outcome.code in (1, 3)
     wrong = next(name for name in arguments[1:] if name not in ("task/small.json", "-o"))
     assert Path(wrong).name in outcome.err + outcome.out
-    assert "Traceback" not in outcome.err
     assert "bug" not in outcome.err
+    assert outcome.code == code

@@ -78,6 +78,11 @@ class Diverged(ValueError):
         (Diverged("the loss is nan"), 4, "error: the loss is nan"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "a/b"), 3, "error: a/b: No space left on device"),
+        (
+            FileExistsError(17, "x", "a/b"),
+            2,
+            "error: a/b exists, and netdesc does not overwrite it",
+        ),
         (MemoryError(), 3, "error: not enough memory"),
         (ModuleNotFoundError("no", name="torch"), 3, "error: the Python package torch is missing"),
         (click.UsageError("no such thing"), 2, "Error: no such thing"),

@@ -14,13 +14,13 @@ import click
 
 from netdesc import __version__
 from netdesc.cli import findings
-from netdesc.cli.codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED
+from netdesc.cli.codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED, USAGE
 from netdesc.cli.output import Output
 
 USER_ERRORS = {
-    "netdesc.events": ("EventFileError", AT_FAULT),
-    "netdesc.exchange": ("NetFileError", AT_FAULT),
-    "netdesc.kernels.engine": ("EngineError", ENVIRONMENT),
+    "netdesc.events": "EventFileError",
+    "netdesc.exchange": "NetFileError",
+    "netdesc.kernels.engine": "EngineError",
 }
 """Errors of the rooms that tell the user what to mend; so are those that carry an ``exit_code`` or
 ``diagnostics``.
@@ -67,18 +67,26 @@ def describe(error: BaseException) -> tuple[int, str]:
         return findings.exit_code(diagnostics), findings.text(
             diagnostics, Output.has_colour(sys.stderr)
         )
-    for module, (name, code) in USER_ERRORS.items():
+    for module, name in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
-            return code, f"error: {error}"
+            return ENVIRONMENT if _is_missing(error) else AT_FAULT, f"error: {error}"
     if isinstance(error, MemoryError):
         return ENVIRONMENT, "error: not enough memory"
+    if isinstance(error, FileExistsError):
+        return USAGE, f"error: {error.filename} exists, and netdesc does not overwrite it"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return ENVIRONMENT, f"error: {where}{error.strerror or error}"
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netdesc"):
         return ENVIRONMENT, f"error: the Python package {error.name} is missing"
     return BUG, ""
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether the system refused the file, so that nothing is known about what is in it."""
+    cause = error.__cause__ or error.__context__
+    return isinstance(cause, OSError) and cause.errno is not None
 
 
 def details(error: BaseException, message: str) -> dict[str, object]:

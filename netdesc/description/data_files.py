@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -42,7 +43,7 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
     """Where a lock's files are: beside it as when it was written, or else where they were."""
     found: dict[str, Path] = {}
     for file in lock.files:
-        near, far = directory / file.location, Path(file.absolute)
+        near, far = Path(os.path.normpath(directory / file.location)), Path(file.absolute)
         found[file.path] = far if far.exists() and not near.exists() else near
     return found
 
@@ -93,7 +94,7 @@ class FileChecks:
                 raw = file.read(quick)
             digest = file_sha256(path) if wanted else ""
         except FileNotFoundError:
-            note = f"looked for {path}"
+            note = f"looked for {path.resolve()}"
             yield self._finding("ND301", parts, f"there is no file {quoted}", notes=(note,))
             return
         except (OSError, ValueError) as problem:

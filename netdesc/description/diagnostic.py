@@ -15,7 +15,6 @@ class Diagnostic:
 
     A finding about the file as a whole (it is missing, it is not UTF-8 at all) or about a value
     that came from ``--set`` has no place: then ``line``, ``column`` and their ends are ``None``.
-    ``override`` is the ``--set`` argument at fault, or empty.
     """
 
     code: str
@@ -33,7 +32,8 @@ class Diagnostic:
     """Further lines under the excerpt, such as ``allowed: …``."""
     excerpt: str = ""
     """The source line in which the finding starts."""
-    override: str = ""
+    override: str | None = None
+    """The ``--set`` argument at fault, if it is one."""
 
     @property
     def is_error(self) -> bool:

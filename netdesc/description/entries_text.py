@@ -53,7 +53,7 @@ ENTRIES = (
         cause=f"A description needs eight levels; more than {MAX_DEPTH} are refused.",
         fix="Check the brackets.",
         at="/description",
-        wrong="[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        wrong="[" * (MAX_DEPTH + 1) + "\n" + "]" * (MAX_DEPTH + 1),
         right='"a sentence"',
     ),
     Entry(
@@ -80,7 +80,7 @@ ENTRIES = (
         cause="JSON has no comments.",
         fix='Put remarks into "description", or take them out.',
         at="/time",
-        wrong='{"steps": 100} // one tenth of a second',
+        wrong='{"steps": 100 /* a tenth of a second */}',
         right='{"steps": 100}',
     ),
     Entry(

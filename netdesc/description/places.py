@@ -37,7 +37,7 @@ class Places:
         Where the document does not have the path (a missing field), at what encloses it.
         """
         override = self._override(parts)
-        if override:
+        if override is not None:
             return Diagnostic(
                 code,
                 severity,
@@ -55,7 +55,7 @@ class Places:
 
     def is_guessed(self, parts: Parts) -> bool:
         """True where the value's text was no JSON, so that checking what stands in is idle."""
-        if self._override(parts) or not self.guessed:
+        if not self.guessed or self._override(parts) is not None:
             return False
         node = self.root.find(parts)
         return node is not None and any(
@@ -83,11 +83,11 @@ class Places:
             return parent.keys[str(parts[-1])]
         return node.start, node.start + 1
 
-    def _override(self, parts: Parts) -> str:
+    def _override(self, parts: Parts) -> str | None:
         for length in range(len(parts), 0, -1):
             if parts[:length] in self.overridden:
                 return self.overridden[parts[:length]]
-        return ""
+        return None
 
     def subject(self, parts: Parts) -> str:
         """A noun phrase for an object of the document, as messages use it."""

@@ -64,7 +64,7 @@ def _finding(diagnostic: Diagnostic, width: int, colour: bool) -> list[str]:
     def paint(text: str, name: str) -> str:
         return f"{_COLOURS[name]}{text}{_RESET}" if colour and text else text
 
-    if diagnostic.override:
+    if diagnostic.override is not None:
         where = f"--set {_printable(diagnostic.override)}"
     elif diagnostic.line is not None:
         where = f"{_printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"

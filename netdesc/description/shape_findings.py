@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -177,6 +177,8 @@ def _union(fault: Fault, places: Places) -> Diagnostic:
     subject = places.subject(fault.parts)
     notes = (allowed(names),)
     value: dict[str, Any] = fault.value
+    if fault.context["discriminator"] == "form_tag()":
+        return _kind(fault, places)
     if not isinstance(fault.value, dict):
         return _kind_of(fault.parts, "an object", fault.value, places)
     at = (*fault.parts, "type")
@@ -211,8 +213,8 @@ def _literal(fault: Fault, places: Places) -> Diagnostic:
         return places.diagnostic(
             "ND104", fault.parts, message, hint=hint, notes=(_choices(values),)
         )
-    if texts and not isinstance(given, str):
-        return _kind_of(fault.parts, "a string", given, places, (_choices(values),))
+    if not any(type(given) is type(value) for value in values):
+        return _kind_of(fault.parts, _forms(fault, places), given, places, (_choices(values),))
     message = f"{dotted(fault.parts)} cannot be {_show(given)}"
     return places.diagnostic("ND107", fault.parts, message, hint=hint, notes=(_choices(values),))
 
@@ -258,7 +260,12 @@ def _kind(fault: Fault, places: Places) -> Diagnostic:
 
 def _forms(fault: Fault, places: Places) -> str:
     """All forms that the place takes, such as "a number or an object"."""
-    names = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+    names: dict[Any, str] = {
+        int: "an integer",
+        float: "a number",
+        str: "a string",
+        bool: "true or false",
+    }
     words: list[str] = []
     for annotation in structure.annotations_at(Document, fault.parts, places.data):
         for each in structure.alternatives(annotation):
@@ -267,6 +274,8 @@ def _forms(fault: Fault, places: Places) -> str:
                 words.append("null")
             elif each in names:
                 words.append(names[each])
+            elif origin is Literal:
+                words.extend(names[type(value)] for value in get_args(each))
             elif origin is tuple:
                 words.append("a list")
             elif origin is dict or structure.models(each):

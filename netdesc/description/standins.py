@@ -4,7 +4,7 @@ A document with a misspelt key and an unknown neuron has two faults, and both ar
 once. So a misspelt key is taken as what it means, an unknown one is left out, and a wrong value is
 replaced by the number that it spells, by its default or by a harmless stand-in. Where none of these
 is at hand, the rules are left out. What the rules say about a section in which something was
-replaced is not shown: it may be wrong.
+replaced by a guess is not shown: it may be wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -35,9 +35,11 @@ def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Par
     touched: list[Parts] = []
     for _ in range(ROUNDS):
         for fault in found:
-            if not _mend(data, fault):
+            how = _mend(data, fault)
+            if how == "not":
                 return None, touched
-            touched.append(fault.parts)
+            if how == "by guess":
+                touched.append(fault.parts)
         try:
             return Document.model_validate_json(json.dumps(data)), touched
         except ValidationError as error:
@@ -58,33 +60,34 @@ def is_doubtful(finding: Diagnostic, touched: Iterable[Parts]) -> bool:
     return False
 
 
-def _mend(data: Any, fault: Fault) -> bool:
-    """Replace what one fault is about; False where nothing can stand in for it."""
+def _mend(data: Any, fault: Fault) -> Literal["plainly", "by guess", "not"]:
+    """Replace what one fault is about, by what it plainly means or by a guess, if there is one."""
     parent, key = fault.parts[:-1], fault.parts[-1:]
     holder = lookup(data, parent)
     if not key or fault.on_key or not isinstance(holder, dict):
-        return False
+        return "not"
     section, name = cast("dict[str, Any]", holder), str(key[0])
     if fault.kind == "extra_forbidden":
         best = meant(fault, data)
         value = section.pop(name)
         if best is not None:
             section[best] = value
-        return True
+        return "by guess" if best is None else "plainly"
     info = _field(parent, name, data)
     if info is None:
-        return False
+        return "not"
     number = _as_number(fault.value) if fault.kind != "missing" else None
     extra = cast("dict[str, Any]", info.json_schema_extra or {})
     if number is not None and fault.kind in ("int_type", "float_type"):
         section[name] = number
-    elif not info.is_required():
+        return "plainly"
+    if not info.is_required():
         section.pop(name, None)
     elif "x-standin" in extra:
         section[name] = extra["x-standin"]
     else:
-        return False
-    return True
+        return "not"
+    return "by guess"
 
 
 def _field(parent: Parts, name: str, data: Any) -> FieldInfo | None:

@@ -8,8 +8,11 @@ _VALUES = {"string", "number", "constant", "apostrophes", "word", "open_string"}
 _CLOSING = {"{": "}", "[": "]"}
 
 
-def first_break(tokens: list[Token], text: str) -> Mistake | None:
-    """The first token that cannot stand where it stands, or ``None`` for well-formed JSON."""
+def first_break(tokens: list[Token], text: str, *, is_whole: bool = True) -> Mistake | None:
+    """The first token that cannot stand where it stands, or ``None`` for well-formed JSON.
+
+    Without ``is_whole`` the tokens are the beginning of a text, and nothing is said of its end.
+    """
     open_brackets: list[Token] = []
     expected = "value"  # value | key | colon | separator | end
     previous: Token | None = None
@@ -36,6 +39,8 @@ def first_break(tokens: list[Token], text: str) -> Mistake | None:
         else:
             return _unexpected(expected, token, previous, inside, text)
         previous = token
+    if not is_whole:
+        return None
     if open_brackets:
         opened = open_brackets[-1]
         closing = _CLOSING[opened.kind]

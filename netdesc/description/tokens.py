@@ -32,7 +32,8 @@ _BAD_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|(?P<bad>\\u[0-9a-fA
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(?P<lone>(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|\\."
 )
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -70,8 +71,11 @@ class Scan:
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     standin: str = ""
     guessed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    broken: bool = False
-    """True where a token has no plain meaning: the document cannot be checked further."""
+    broken_at: int | None = None
+    """Where the first token without a plain meaning is: the document cannot be checked further."""
+
+    def give_up(self, at: int) -> None:
+        self.broken_at = at if self.broken_at is None else self.broken_at
 
 
 def scan(text: str) -> Scan:
@@ -89,7 +93,7 @@ def scan(text: str) -> Scan:
             if depth > MAX_DEPTH:
                 message = f"objects and lists are nested more than {MAX_DEPTH} deep"
                 result.mistakes.append(Mistake("ND006", match.start(), match.end(), message))
-                result.broken = True
+                result.give_up(match.start())
                 return result
             _blank_trailing_comma(text, raw, result, parts, match.start())
             parts.append(raw)
@@ -145,10 +149,10 @@ def _string(raw: str, start: int, result: Scan) -> str:
     if len(result.mistakes) == mistakes and "\\u" in raw:
         for surrogate in _SURROGATE.finditer(raw):
             if surrogate["lone"]:
-                end = start + surrogate.end()
-                message = f"{raw[surrogate.end() - 6 : surrogate.end()]} is half a character"
+                at, end = start + surrogate.start(), start + surrogate.end()
+                message = f"{surrogate['lone']} is half a character"
                 hint = "a surrogate needs its other half"
-                result.mistakes.append(Mistake("ND012", end - 6, end, message, hint))
+                result.mistakes.append(Mistake("ND012", at, end, message, hint))
     if len(result.mistakes) > mistakes:
         result.guessed.append((start, start + len(raw)))
         return '"' + "x" * (len(raw) - 2) + '"'
@@ -168,6 +172,7 @@ def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
         return blank
     if kind == "open_comment":
         report("ND009", "a comment that is never closed", "JSON has no comments")
+        result.give_up(start)
         return blank
     if kind == "apostrophes":
         report("ND012", "a string in apostrophes", 'write it in double quotes: "…"')
@@ -176,19 +181,22 @@ def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
         report("ND010", f"JSON has no number {raw}", "write a finite number")
     elif kind == "word" and raw in _OTHER_LANGUAGES:
         report("ND007", f"JSON has no {raw}", f"write {_OTHER_LANGUAGES[raw]}")
-    elif kind == "word" and re.match(r"[-+.]*[0-9]", raw):
+    elif kind == "word" and re.match(r"[-+.]*(?:[0-9]|$)", raw):
         report("ND013", f"{_cut(raw)} is no number in JSON", _number_hint(raw))
     elif kind == "word":
         report("ND007", f"{_cut(raw)} without quotes", f'write "{_cut(raw)}"')
-        result.broken = True
+        result.give_up(start)
         return blank
     elif kind == "open_string":
         report("ND012", "a string that is not closed on its line", 'put a " at its end')
-        result.broken = True
+        result.give_up(start)
         return blank
     else:
         shown = raw if raw.isprintable() else f"U+{ord(raw):04X}"
         report("ND007", f"{shown} does not belong here")
+        # A stray space of another kind means nothing; a stray semicolon may mean a comma.
+        if raw.isprintable() and not raw.isspace():
+            result.give_up(start)
         return blank
     result.guessed.append((start, end))
     return "0" + " " * (len(raw) - 1)

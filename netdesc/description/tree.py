@@ -57,11 +57,11 @@ def parse(source: Source) -> Parsed:
         parsed = parse(rest)
         return Parsed(parsed.root, [bom, *parsed.mistakes], parsed.guessed)
     scanned = scan(text)
-    if any(mistake.code == "ND006" for mistake in scanned.mistakes):
-        return Parsed(None, scanned.mistakes, [])
+    if scanned.broken_at is not None:
+        return Parsed(None, _with_break(scanned, text), [])
     tree = _parser().parse(scanned.standin.encode("ascii"))
     values = tree.root_node.named_children
-    if scanned.broken or tree.root_node.has_error or len(values) != 1:
+    if tree.root_node.has_error or len(values) != 1:
         return Parsed(None, _with_break(scanned, text), [])
     builder = _Builder(text, scanned)
     return Parsed(builder.build(values[0]), scanned.mistakes, scanned.guessed)
@@ -72,15 +72,13 @@ def _parser() -> tree_sitter.Parser:
 
 
 def _with_break(scanned: Scan, text: str) -> list[Mistake]:
-    """The mistakes in tokens and, if they do not explain it, the first break in structure."""
-    found = first_break(scanned.tokens, text)
+    """The mistakes in tokens, and the first break in structure before any of unclear meaning."""
+    end = scanned.broken_at
+    tokens = [token for token in scanned.tokens if end is None or token.end <= end]
+    found = first_break(tokens, text, is_whole=end is None)
     if found is None and not scanned.mistakes:
-        found = Mistake("ND007", 0, min(1, len(text)), "the text is no JSON")
-    if found is None or any(found.start <= other.end for other in scanned.mistakes[:0]):
-        return scanned.mistakes
-    if any(m.start < found.end and found.start < m.end for m in scanned.mistakes):
-        return scanned.mistakes
-    return sorted([*scanned.mistakes, found], key=lambda mistake: mistake.start)
+        found = Mistake("ND007", 0, min(1, len(text)), "the text is not JSON")
+    return scanned.mistakes if found is None else [*scanned.mistakes, found]
 
 
 class _Builder:

@@ -9,6 +9,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
+    if any(problem.kind == "unknown" for problem in context.wiring.problems):
+        return  # the misspelt name may mean the layer
     read = {source for sources in context.wiring.sources for source in sources}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:

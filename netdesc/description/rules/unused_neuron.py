@@ -10,6 +10,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
+    if not any(isinstance(layer, Dense) for layer in context.document.layers):
+        return  # no layer takes a neuron, which is another fault
     used = {
         layer.neuron
         for layer in context.document.layers

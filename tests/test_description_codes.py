@@ -1,0 +1,83 @@
+"""Every code has an example that fails and a twin that passes, and none is emitted unexplained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from description_samples import BASE, codes, findings, with_text, write_files
+
+from netdesc.description import check, explain, render_text
+from netdesc.description.explain import ENTRIES
+from netdesc.description.source import MAX_BYTES
+
+SHOWN = [entry for entry in ENTRIES.values() if entry.at is not None]
+FILES = {
+    "ND002": b" \n",
+    "ND003": BASE.replace("without", "with\u00e9out").encode("latin-1"),
+    "ND004": b"\xef\xbb\xbf" + BASE.encode(),
+    "ND005": BASE.encode() + b" " * MAX_BYTES,
+}
+
+
+def _example(entry, text: str, directory: Path):
+    if entry.at == "--set":
+        return findings(directory, BASE, text)
+    return findings(directory, with_text(entry.at, text) if entry.at else text)
+
+
+@pytest.mark.parametrize("entry", SHOWN, ids=lambda entry: entry.code)
+def test_the_wrong_example_has_the_code_and_the_right_one_has_no_findings(entry, tmp_path):
+    wrong = _example(entry, entry.wrong, tmp_path)
+    assert set(codes(wrong)) == {entry.code}
+    assert _example(entry, entry.right, tmp_path) == []
+
+
+@pytest.mark.parametrize(("code", "raw"), FILES.items(), ids=FILES)
+def test_whole_files_that_are_no_document(code, raw, tmp_path):
+    assert codes(findings(tmp_path, raw)) == [code]
+    assert findings(tmp_path, BASE) == []
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    write_files(tmp_path)
+    for path in (tmp_path / "absent.json", tmp_path, tmp_path / "a\0b", tmp_path / ("x" * 5000)):
+        description, found = check(path)
+        assert description is None
+        assert codes(found) == ["ND001"]
+        assert "Traceback" not in render_text(found)
+
+
+def test_utf_16_is_named(tmp_path):
+    (finding,) = findings(tmp_path, BASE.encode("utf-16"))
+    assert finding.code == "ND003"
+    assert "UTF-16" in finding.message
+
+
+def test_every_code_is_covered_here():
+    assert {entry.code for entry in SHOWN} | set(FILES) | {"ND001"} == set(ENTRIES)
+
+
+def test_every_code_in_the_source_is_explained():
+    folder = Path(check.__code__.co_filename).parent
+    used = {
+        code for path in folder.rglob("*.py") for code in re.findall(r"ND\d{3}", path.read_text())
+    }
+    assert used == set(ENTRIES)
+
+
+@pytest.mark.parametrize("code", ENTRIES)
+def test_explain_shows_cause_example_and_fix(code):
+    text = explain(code.lower())
+    entry = ENTRIES[code]
+    assert text.startswith(f"{code}: {entry.title}")
+    assert " ".join(entry.cause.split()) in " ".join(text.split())
+    assert "wrong" in text
+    assert "right" in text
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+def test_an_unknown_code_is_a_clear_error():
+    with pytest.raises(ValueError, match=r'no code "ND999"'):
+        explain("ND999")

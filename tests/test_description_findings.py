@@ -1,0 +1,216 @@
+"""What is said about a document of the wrong shape or meaning, and where."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from description_samples import BASE, as_json, codes, findings, parts_of, with_text, write_files
+
+from netdesc.description import DescriptionError, check, load, render_text
+
+CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
+
+
+def _text(finding):
+    return " | ".join((finding.message, finding.hint, *finding.notes))
+
+
+CASES = [
+    # pointer, text, code, pointer of the finding, words
+    ("/neurons/cuba/treshold", "1", "ND101", "/neurons/cuba/treshold", 'in neuron "cuba"'),
+    ("/layers/0/unit", "1", "ND101", "/layers/0/unit", 'layer "hidden"'),
+    ("/colour", "1", "ND101", "/colour", "the document"),
+    ("/time/Step_MS", "1", "ND101", "/time/Step_MS", 'did you mean "step_ms"?'),
+    ("/layers/0/neuron", CUBA.replace("type", "tpye"), "ND101", "/layers/0/neuron/tpye", '"type"?'),
+    ("/training/optimizer", '{"learning_rate": 1}', "ND102", "/training/optimizer/type", "sgd"),
+    ("/loss", '{"type": "spike_time"}', "ND102", "/loss/time_constant_ms", '"time_constant_ms"'),
+    ("/time", "{}", "ND102", "/time/steps", '"steps" is missing in time'),
+    ("/time/steps", "100.0", "ND103", "/time/steps", "write 100"),
+    ("/time/steps", "true", "ND103", "/time/steps", "an integer, not true"),
+    ("/time/steps", "null", "ND103", "/time/steps", "not null"),
+    ("/time/step_ms", '"1"', "ND103", "/time/step_ms", "without quotes"),
+    ("/time", "[]", "ND103", "/time", "time must be an object, not a list"),
+    ("/layers", "{}", "ND103", "/layers", "a list, not an object"),
+    ("/layers/0", "7", "ND103", "/layers/0", "an object, not 7"),
+    ("/layers/0/neuron", "7", "ND103", "/layers/0/neuron", "a string or an object"),
+    ("/neurons/cuba/tau_grad", '"wide"', "ND103", "/neurons/cuba/tau_grad", "number or an object"),
+    ("/neurons/cuba/voltage_decay", "{}", "ND103", "/neurons/cuba/voltage_decay", "number or a li"),
+    ("/neurons/cuba/per_channel", "1", "ND103", "/neurons/cuba/per_channel", "true or false"),
+    ("/layers/1/from", "3", "ND103", "/layers/1/from", "a string or a list or null"),
+    ("/layers/1/type", "3", "ND103", "/layers/1/type", "a string"),
+    ("/loss/type", '"spike_tme"', "ND104", "/loss/type", 'did you mean "spike_time"?'),
+    ("/layers/0/type", '"conv"', "ND104", "/layers/0/type", "allowed: dense, flatten"),
+    ("/neurons/cuba/type", '"lif"', "ND104", "/neurons/cuba/type", "allowed: cuba"),
+    ("/neurons/cuba/threshold", "0", "ND106", "/neurons/cuba/threshold", "greater than 0"),
+    ("/neurons/cuba/voltage_decay", "-1", "ND106", "/neurons/cuba/voltage_decay", "at least 0"),
+    ("/neurons/cuba/dropout", "1", "ND106", "/neurons/cuba/dropout", "less than 1"),
+    ("/time/steps", "0", "ND106", "/time/steps", "at least 1"),
+    ("/time/steps", "9000000", "ND106", "/time/steps", "at most 1000000"),
+    ("/training/epochs", "0", "ND106", "/training/epochs", "at least 1, not 0"),
+    ("/neurons/cuba/norm", '"max"', "ND107", "/neurons/cuba/norm", "allowed: mean"),
+    (
+        "/layers/0/quantization",
+        '{"bits": 4}',
+        "ND107",
+        "/layers/0/quantization/bits",
+        "cannot be 4",
+    ),
+    ("/neurons/cuba/learn", '["decay"]', "ND107", "/neurons/cuba/learn/0", "current_decay"),
+    ("/layers", "[]", "ND108", "/layers", "layers is empty"),
+    ("/name", '""', "ND109", "/name", "a file name"),
+    ("/layers/0/name", '"a.b"', "ND109", "/layers/0/name", "a name"),
+    ("/neurons", '{"a b": ' + CUBA + "}", "ND109", "/neurons/a b", "a name"),
+    ("/format", "7", "ND110", "/format", "written for format 7; this netdesc reads 1"),
+    ("/format", "0", "ND110", "/format", "no format 0"),
+    ("/format", '"1"', "ND103", "/format", "format must be"),
+    ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
+    ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
+    ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
+    ("/layers/1/from", '["hidden", "imput"]', "ND205", "/layers/1/from/1", '"input"?'),
+    (
+        "/layers/0/neuron",
+        CUBA.replace("1,", "0.01,", 1),
+        "ND211",
+        "/layers/0/neuron/threshold",
+        "0",
+    ),
+    ("/neurons/cuba/voltage_decay", "0.99999", "ND212", "/neurons/cuba/voltage_decay", "4096"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "code", "at", "words"), CASES)
+def test_one_fault_is_found_at_its_place(pointer, text, code, at, words, tmp_path):
+    source = with_text(pointer, text)
+    found = findings(tmp_path, source)
+    (finding,) = [each for each in found if each.code != "ND202"]  # the neuron that is now unused
+    assert (finding.code, finding.pointer) == (code, at)
+    assert words in _text(finding)
+    assert finding.line is not None
+    assert finding.excerpt == source.splitlines()[finding.line - 1]
+    parts = parts_of(at)
+    assert finding.severity == ("warning" if code == "ND212" else "error")
+    if code in ("ND101", "ND105"):
+        assert finding.excerpt[finding.column - 1 :].startswith(f'"{parts[-1]}"')
+
+
+def test_the_example_of_the_language_reference(tmp_path):
+    text = BASE.replace('"threshold"', '"treshold"')
+    found = findings(tmp_path, text)
+    shown = render_text(found, width=90).replace(str(tmp_path / "network.json"), "oxford.json")
+    assert (
+        shown
+        == """\
+oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba"
+  at /neurons/cuba/treshold
+   |
+12 |     "cuba": {"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}
+   |                              ^^^^^^^^^^ did you mean "threshold"?
+   = allowed: current_decay, dropout, learn, norm, per_channel, scale_grad, …
+   = help: netdesc explain ND101
+oxford.json: 1 error"""
+    )
+
+
+def test_all_findings_come_at_once_in_the_order_of_the_file(tmp_path):
+    text = (
+        BASE.replace('"steps": 100', '"steps": "100",')
+        .replace('"threshold"', '"treshold"')
+        .replace('"units": 8, "neuron": "cuba"', '"units": 8.0, "neuron": "cubs"')
+        .replace('"name": "output", "type": "dense"', '"name": "hidden", "type": "dense"')
+        .replace('"epochs": 10', '"epochs": 10, "seed": -1')
+        .replace('"input.bs1"', '"absent.bs1"')
+    )
+    found = findings(tmp_path, text)
+    assert codes(found) == [
+        "ND103",  # steps in quotes
+        "ND008",
+        "ND301",  # no file absent.bs1
+        "ND101",  # treshold
+        "ND103",  # 8.0 units
+        "ND201",  # cubs
+        "ND203",  # a second "hidden"
+        "ND106",  # seed -1
+    ]
+    places = [(each.line, each.column) for each in found]
+    assert places == sorted(places)
+
+
+def test_rules_look_on_where_faults_are_elsewhere(tmp_path):
+    text = with_text("/layers/1/neuron", '"cubs"', with_text("/time/stepms", "1"))
+    assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
+    text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
+    assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
+
+
+def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
+    text = BASE.replace('"threshold": 1', '"treshold": -1')
+    assert codes(findings(tmp_path, text)) == ["ND101"]
+
+
+def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):
+    (finding,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
+    assert finding.hint == ""
+
+
+def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
+    text = with_text("/training/optimizer", '{"type": "adagrad", "lr": 1}')
+    assert codes(findings(tmp_path, text)) == ["ND104"]
+    text = with_text("/neurons/cuba", '{"type": "lif", "tau": 1}')
+    assert codes(findings(tmp_path, text)) == ["ND104"]
+
+
+def test_numbers_in_quotes_and_nan_have_one_finding_each(tmp_path):
+    text = with_text("/neurons/cuba/threshold", "NaN", with_text("/time/steps", '"100"'))
+    assert codes(findings(tmp_path, text)) == ["ND103", "ND010"]
+
+
+def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(BASE)
+    description = load(tmp_path / "network.json")
+    document = description.document
+    assert isinstance(document.neurons["cuba"].threshold, float)
+    assert document.layers[0].type == "dense"
+    assert document.training.schedule.type == "constant"
+    assert description.origins["/time/steps"] == "file"
+    assert description.origins["/time/step_ms"] == "default"
+    assert description.origins["/training/schedule/type"] == "default"
+    dumped = as_json(document.model_dump())
+    assert dumped["layers"][0]["from"] is None
+    assert json.loads(json.dumps(dumped)) == dumped
+
+
+def test_the_whole_default_document_is_a_document(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(BASE)
+    first = load(tmp_path / "network.json").document
+    (tmp_path / "full.json").write_text(json.dumps(first.model_dump(mode="json")))
+    assert load(tmp_path / "full.json").document == first
+
+
+def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
+    write_files(tmp_path)
+    path = tmp_path / "network.json"
+    path.write_text(with_text("/loss/time_constant_ms", "5000"))
+    assert codes(load(path).warnings) == ["ND213"]
+    path.write_text(with_text("/time/steps", "0", with_text("/loss/time_constant_ms", "5000")))
+    with pytest.raises(DescriptionError, match="time.steps must be at least 1") as caught:
+        load(path)
+    assert "ND106" in codes(caught.value.diagnostics)
+    assert isinstance(caught.value, ValueError)
+    assert not caught.value.concerns_data
+
+
+def test_missing_data_can_be_told_from_a_bad_document(tmp_path):
+    write_files(tmp_path)
+    path = tmp_path / "network.json"
+    path.write_text(BASE.replace('"input.bs1"', '"absent.bs1"'))
+    with pytest.raises(DescriptionError) as caught:
+        load(path)
+    assert caught.value.concerns_data
+    assert load(path, with_files=False).document.name == "example"
+    path.write_text("[]")
+    description, found = check(path)
+    assert description is None
+    assert codes(found) == ["ND103"]

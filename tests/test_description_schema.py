@@ -1,0 +1,193 @@
+"""The JSON Schema: complete, documented, up to date, and one error for one typo."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from description_samples import BASE, codes, findings, write_files
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.description import json_schema, load, lock_text, schema_text
+from netdesc.description.models import Document
+from netdesc.description.structure import alternatives, fields, models
+
+FILE = Path(__file__).parent.parent / "schemas" / "network.schema.json"
+VALIDATOR = jsonschema.Draft7Validator(json_schema())
+LANGUAGE_EXAMPLE = """
+{
+  "$schema": "../schemas/network.schema.json",
+  "format": 1,
+  "name": "oxford",
+  "description": "Turn Poisson spikes into a spike raster that draws the Radcliffe Camera.",
+  "time": {"steps": 2000, "step_ms": 1.0},
+  "data": {
+    "type": "spike_files",
+    "train": [{"input": {"path": "../data/oxford/input.bs1"},
+               "target": {"path": "../data/oxford/target.bs1", "rounding": "floor"}}]
+  },
+  "input": {"shape": [200]},
+  "neurons": {
+    "cuba": {"type": "cuba", "threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1}
+  },
+  "layers": [
+    {"name": "hidden", "type": "dense", "units": 256, "neuron": "cuba"},
+    {"name": "output", "type": "dense", "units": 200, "neuron": "cuba"}
+  ],
+  "loss": {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2},
+  "training": {
+    "epochs": 5000,
+    "seed": 0,
+    "optimizer": {"type": "adam", "learning_rate": 0.001, "weight_decay": 1e-5}
+  }
+}
+"""
+
+
+def _errors(document) -> list[str]:
+    return [error.message for error in VALIDATOR.iter_errors(document)]
+
+
+def test_the_committed_schema_is_up_to_date():
+    assert FILE.read_text(encoding="utf-8") == schema_text()
+
+
+def test_it_is_a_draft_7_schema():
+    jsonschema.Draft7Validator.check_schema(json_schema())
+    assert json_schema()["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert '"oneOf"' not in schema_text()
+
+
+def test_the_example_of_the_language_passes():
+    assert _errors(json.loads(LANGUAGE_EXAMPLE)) == []
+
+
+def _all_models():
+    open_models, seen = [Document], []
+    while open_models:
+        model = open_models.pop()
+        seen.append(model)
+        for info in fields(model).values():
+            for each in _inner(info.annotation):
+                if each not in seen and each not in open_models:
+                    open_models.append(each)
+    return seen
+
+
+def _inner(annotation):
+    found = list(models(annotation))
+    for each in alternatives(annotation):
+        for argument in getattr(each, "__args__", ()):
+            if argument is not Ellipsis:
+                found += _inner(argument)
+    return found
+
+
+def _is_number(annotation) -> bool:
+    return any(each in (int, float) for each in alternatives(annotation))
+
+
+@pytest.mark.parametrize("model", _all_models(), ids=lambda model: model.__name__)
+def test_every_field_is_described_with_its_unit_and_default(model):
+    for name, info in fields(model).items():
+        assert info.description, name
+        assert info.is_required() == ("Required." in info.description), name
+        assert info.is_required() != ("Default: " in info.description), name
+        if _is_number(info.annotation) and name != "seed":
+            assert "Unit: " in info.description or "Dimensionless." in info.description, name
+
+
+def test_the_models_found_are_all_of_them():
+    assert {model.__name__ for model in _all_models()} - {"Document"} == set(
+        json_schema()["definitions"]
+    )
+
+
+def _keys(value, parts=()):
+    """Every place of a document that has a key."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield (*parts, key)
+            yield from _keys(member, (*parts, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _keys(item, (*parts, index))
+
+
+def _parent(document, parts):
+    for part in parts[:-1]:
+        document = document[part]
+    return document
+
+
+TYPO_PLACES = [
+    parts
+    for parts in _keys(json.loads(BASE))
+    if parts != ("neurons", "cuba")  # a free name
+]
+
+
+@pytest.mark.parametrize("parts", TYPO_PLACES, ids=lambda parts: ".".join(map(str, parts)))
+def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(parts, tmp_path):
+    document = json.loads(BASE)
+    parent = _parent(document, parts)
+    parent[f"{parts[-1]}x"] = parent.pop(parts[-1])
+    assert len(_errors(document)) == 1
+    found = findings(tmp_path, json.dumps(document, indent=1))
+    (finding,) = found
+    assert finding.code == "ND101"
+    assert finding.hint == f'did you mean "{parts[-1]}"?'
+
+
+@pytest.mark.parametrize(
+    ("parts", "value"),
+    [
+        (("layers", 0, "type"), "dens"),
+        (("layers", 0, "units"), "8"),
+        (("layers", 0, "neuron"), 3),
+        (("layers", 0, "from"), []),
+        (("neurons", "cuba", "type"), "lif"),
+        (("neurons", "cuba", "voltage_decay"), [0.1]),
+        (("neurons", "cuba", "voltage_decay"), 2),
+        (("neurons", "cuba", "tau_grad"), {"type": "linear", "start": 1}),
+        (("neurons", "cuba", "norm"), "max"),
+        (("training", "optimizer", "learning_rate"), 0),
+        (("training", "batch_size"), 0),
+        (("training", "schedule"), {"type": "cosine", "factor": 1}),
+        (("weights",), {"path": ""}),
+        (("time", "steps"), 0),
+        (("name",), "a/b"),
+    ],
+)
+def test_one_wrong_value_is_one_error(parts, value):
+    document = json.loads(BASE)
+    _parent(document, parts)[parts[-1]] = value
+    assert len(_errors(document)) == 1
+
+
+def test_locks_pass_too(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(BASE)
+    text = lock_text(load(tmp_path / "network.json"), tmp_path, {"netdesc": "1"})
+    assert _errors(json.loads(text)) == []
+
+
+JUNK = st.none() | st.booleans() | st.integers(-2, 300) | st.floats(-2, 2) | st.text(max_size=3)
+
+
+@given(st.data())
+def test_the_schema_and_the_models_agree(tmp_path_factory, data):
+    """What the models refuse (ND1xx) the schema refuses, and the other way round."""
+    document = copy.deepcopy(json.loads(BASE))
+    parts = data.draw(st.sampled_from(list(_keys(document))))
+    value = data.draw(JUNK | st.lists(JUNK, max_size=3) | st.just({}))
+    _parent(document, parts)[parts[-1]] = value
+    if isinstance(value, float) and value.is_integer():
+        return  # JSON Schema takes 2.0 for an integer
+    found = findings(tmp_path_factory.getbasetemp(), json.dumps(document))
+    refused = any(code.startswith("ND1") for code in codes(found))
+    assert refused == bool(_errors(document))

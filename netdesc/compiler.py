@@ -18,10 +18,7 @@ from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.training.run_directory import CHECKPOINTS, LOCK
-from netdesc.training.weights import Loader, load_weights
-
-READERS: dict[str, Loader] = {".net": lambda path: import_net(path).weights}
-"""Suffix of a weights file -> what reads it; training knows ``.safetensors`` itself."""
+from netdesc.training.weights import Loader, Weights, load_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +42,30 @@ def compile(description: Description) -> Compiled:
     compiled = _compile(description.document)
     weights = description.document.weights
     if weights is not None:
-        load_weights(description.resolve(weights.path), compiled.model, READERS)
+        path = description.resolve(weights.path)
+        load_weights(path, compiled.model, weight_readers(description.document))
     return compiled
+
+
+def weight_readers(document: Document) -> dict[str, Loader]:
+    """Suffix of a weights file -> what reads it; training knows ``.safetensors`` itself.
+
+    Layers have no names in a ``.net`` file: its layers of neurons are taken in their order.
+    """
+    wanted = [layer.name for layer in document.layers if layer.type == "dense"]
+
+    def read_net(path: Path) -> Weights:
+        weights = import_net(path).weights
+        parts = {key: key.split(".", 2) for key in weights}  # layers, the layer's name, the rest
+        given = list(dict.fromkeys(name for _, name, _ in parts.values()))
+        if len(given) != len(wanted):
+            return weights
+        names = dict(zip(given, wanted, strict=True))
+        return {
+            f"layers.{names[name]}.{rest}": weights[key] for key, (_, name, rest) in parts.items()
+        }
+
+    return {".net": read_net}
 
 
 def _compile(document: Document) -> Compiled:
@@ -70,7 +89,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """The network of a run with its best weights. TrainingError where they are missing."""
     description = load(folder / LOCK)
     compiled = _compile(description.document)
-    load_weights(folder / CHECKPOINTS / "best.safetensors", compiled.model, READERS)
+    load_weights(folder / CHECKPOINTS / "best.safetensors", compiled.model, {})
     return description, compiled
 
 
@@ -85,6 +104,7 @@ def compile_imported(imported: Imported) -> Compiled:
 def train(
     description: Description | None = None,
     *,
+    resume: str | Path | None = None,
     tell: Callable[[str], None] = warnings.warn,
     **settings: Any,
 ) -> training.Run:
@@ -103,4 +123,8 @@ def train(
         except NetFileError as error:
             tell(f"no network.net is written: {error}")
 
-    return training.train(description, readers=READERS, finish=finish, **settings)
+    document = None if description is None else description.document
+    if resume is not None and (Path(resume) / LOCK).is_file():
+        document = load(Path(resume) / LOCK).document
+    readers = {} if document is None else weight_readers(document)
+    return training.train(description, resume=resume, readers=readers, finish=finish, **settings)

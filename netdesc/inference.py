@@ -141,7 +141,12 @@ def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
         output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
     for hook in hooks:
         hook.remove()
-    return output_TBN[:, 0].numpy() != 0, counts, []
+    doubts = [
+        f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
+        for report in compiled.model.engine_report()
+        if report.leaves_device_range
+    ]
+    return output_TBN[:, 0].numpy() != 0, counts, doubts
 
 
 def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:

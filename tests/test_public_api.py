@@ -1,0 +1,130 @@
+"""``import netdesc``: the names that it offers, loaded when they are used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import netdesc
+from netdesc.events import from_dense, write_events
+
+DOCUMENT = {
+    "format": 1,
+    "name": "tiny",
+    "time": {"steps": 30},
+    "data": {
+        "type": "spike_files",
+        "train": [{"input": {"path": "in.bs1"}, "target": {"path": "out.bs1"}}],
+    },
+    "input": {"shape": [5]},
+    "layers": [
+        {
+            "name": "only",
+            "type": "dense",
+            "units": 3,
+            "neuron": {
+                "type": "cuba",
+                "threshold": 0.5,
+                "current_decay": 0.5,
+                "voltage_decay": 0.25,
+            },
+            "weight_scale": 3,
+        }
+    ],
+    "loss": {"type": "spike_time", "time_constant_ms": 2},
+    "training": {"epochs": 3, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
+}
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    random = np.random.default_rng(1)
+    write_events(tmp_path / "in.bs1", from_dense(random.random((30, 5)) < 0.4, 1.0))
+    write_events(tmp_path / "out.bs1", from_dense(random.random((30, 3)) < 0.2, 1.0))
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(DOCUMENT))
+    return path
+
+
+def test_every_name_is_there_and_known_to_type_checkers() -> None:
+    for name in netdesc.__all__:
+        assert getattr(netdesc, name) is not None
+    assert set(netdesc.__all__) <= set(dir(netdesc))
+    source = Path(netdesc.__file__).read_text(encoding="utf-8")
+    typed = {
+        alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("netdesc.")
+        for alias in node.names
+    }
+    assert typed == set(netdesc.__all__) - {"__version__"}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        netdesc.nonsense  # noqa: B018
+
+
+def test_checking_a_document_does_not_load_torch(document: Path) -> None:
+    code = (
+        "import sys, netdesc; netdesc.load(sys.argv[1]); netdesc.DescriptionError\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(document)], check=True)
+
+
+def test_the_whole_way_from_python(document: Path, tmp_path: Path) -> None:
+    description = netdesc.load(document)
+    compiled = netdesc.compile(description)
+    assert compiled.graph.parameters == 15
+    assert compiled.model.state_dict()["layers.only.synapse.weight"].shape == (3, 5)
+
+    input_TBN = (torch.rand(30, 2, 5, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    output_TBN = compiled.model(input_TBN)
+    assert output_TBN.shape == (30, 2, 3)
+    assert output_TBN.sum() > 0
+    loss = compiled.loss(output_TBN, torch.zeros_like(output_TBN))
+    loss.backward()
+    assert loss > 0
+
+    netdesc.export_net(compiled.model, tmp_path / "tiny.net")
+    for sample in range(2):
+        integer_TN = netdesc.run_integer(tmp_path / "tiny.net", input_TBN[:, sample].numpy())
+        assert integer_TN.dtype == bool
+        assert np.array_equal(integer_TN, output_TBN[:, sample].detach().numpy() != 0)
+    imported = netdesc.import_net(tmp_path / "tiny.net")
+    assert len(imported.weights) == 3
+
+    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "done"
+    assert (tmp_path / "run" / "network.net").is_file()
+
+
+def test_compiling_the_same_document_twice_gives_the_same_weights(document: Path) -> None:
+    description = netdesc.load(document)
+    first, second = (netdesc.compile(description).model.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_weights_of_the_document_are_loaded(document: Path, tmp_path: Path) -> None:
+    other = netdesc.load(document, ["training.seed=9"])
+    netdesc.export_net(netdesc.compile(other).model, tmp_path / "other.net")
+    path = tmp_path / "other.net"
+    again = netdesc.load(document, [f"weights.path={path}"])
+    netdesc.export_net(netdesc.compile(again).model, tmp_path / "again.net")
+    start = [netdesc.import_net(tmp_path / name).weights for name in ("other.net", "again.net")]
+    assert all(np.array_equal(start[0][name], start[1][name]) for name in start[0])
+
+
+def test_a_bad_document_raises_all_its_diagnostics(document: Path) -> None:
+    document.write_text(json.dumps({**DOCUMENT, "nme": 1, "format": "1"}))
+    with pytest.raises(netdesc.DescriptionError) as error:
+        netdesc.load(document)
+    assert len(error.value.diagnostics) == 2

@@ -7,18 +7,19 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from netdesc import training
 from netdesc.description import Description, Document, load
-from netdesc.exchange import Imported, NetFileError, export_net, import_net
+from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.training import Run
+from netdesc.training.progress import Style
 from netdesc.training.run_directory import CHECKPOINTS, LOCK
-from netdesc.training.weights import Loader, Weights, load_weights
+from netdesc.training.weights import Loader, load_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,29 +44,13 @@ def compile(description: Description) -> Compiled:
     weights = description.document.weights
     if weights is not None:
         path = description.resolve(weights.path)
-        load_weights(path, compiled.model, weight_readers(description.document))
+        load_weights(path, compiled.model, weight_readers(compiled.graph))
     return compiled
 
 
-def weight_readers(document: Document) -> dict[str, Loader]:
-    """Suffix of a weights file -> what reads it; training knows ``.safetensors`` itself.
-
-    Layers have no names in a ``.net`` file: its layers of neurons are taken in their order.
-    """
-    wanted = [layer.name for layer in document.layers if layer.type == "dense"]
-
-    def read_net(path: Path) -> Weights:
-        weights = import_net(path).weights
-        parts = {key: key.split(".", 2) for key in weights}  # layers, the layer's name, the rest
-        given = list(dict.fromkeys(name for _, name, _ in parts.values()))
-        if len(given) != len(wanted):
-            return weights
-        names = dict(zip(given, wanted, strict=True))
-        return {
-            f"layers.{names[name]}.{rest}": weights[key] for key, (_, name, rest) in parts.items()
-        }
-
-    return {".net": read_net}
+def weight_readers(graph: Graph) -> dict[str, Loader]:
+    """Suffix of a weights file -> what reads it for ``graph``; training knows ``.safetensors``."""
+    return {".net": lambda path: read_weights(path, graph)}
 
 
 def _compile(document: Document) -> Compiled:
@@ -104,10 +89,13 @@ def compile_imported(imported: Imported) -> Compiled:
 def train(
     description: Description | None = None,
     *,
+    run_dir: str | Path | None = None,
     resume: str | Path | None = None,
+    device: str = "auto",
+    engine: str = "auto",
+    progress: Style = "auto",
     tell: Callable[[str], None] = warnings.warn,
-    **settings: Any,
-) -> training.Run:
+) -> Run:
     """Trains as ``netdesc.training.train`` does, and writes ``network.net`` into the run.
 
     A network that a ``.net`` file cannot hold is trained all the same; ``tell`` is called with the
@@ -121,10 +109,20 @@ def train(
             for warning in export_net(model, folder / "network.net"):
                 tell(warning)
         except NetFileError as error:
+            if isinstance(error.__cause__, OSError):  # the disk, not the network, is in the way
+                raise error.__cause__ from None
             tell(f"no network.net is written: {error}")
 
     document = None if description is None else description.document
     if resume is not None and (Path(resume) / LOCK).is_file():
         document = load(Path(resume) / LOCK).document
-    readers = {} if document is None else weight_readers(document)
-    return training.train(description, resume=resume, readers=readers, finish=finish, **settings)
+    return training.train(
+        description,
+        run_dir=run_dir,
+        resume=resume,
+        device=device,
+        engine=engine,
+        progress=progress,
+        readers={} if document is None else weight_readers(build_graph(document)),
+        finish=finish,
+    )

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.grid import WEIGHT_UNIT, weight_limits
 from netdesc.kernels.parameters import dynamics, keep
+from netdesc.kernels.quantization import quantize, straight_through
 
 _Cuba = tuple[Tensor, Tensor, Tensor]
+_DenseCuba = tuple[Tensor, Tensor, Tensor, Tensor]
 
 _library = torch.library.Library("netdesc", "DEF")
 
@@ -45,9 +46,21 @@ def _gradient(name: str, backward: Callable[..., Any], setup_context: Callable[.
     )
 
 
-def _to_decay(grad_N: Tensor, decay: Tensor) -> Tensor:
-    """Bring a gradient per neuron to the decay's own shape."""
+def _decay_gradient(grad_N: Tensor, decay: Tensor) -> Tensor | None:
+    """A gradient per neuron in the decay's own shape; None where it is not learnt."""
+    if not decay.requires_grad:
+        return None
     return grad_N.sum_to_size(decay.shape) if decay.dim() else grad_N.sum()
+
+
+def _decay_gradients(
+    grad_decays: Tensor, current_decay: Tensor, voltage_decay: Tensor
+) -> list[Tensor | None]:
+    grad_current, grad_voltage = grad_decays
+    return [
+        _decay_gradient(grad_current, current_decay),
+        _decay_gradient(grad_voltage, voltage_decay),
+    ]
 
 
 def _learns(current_decay: Tensor, voltage_decay: Tensor) -> bool:
@@ -144,13 +157,7 @@ def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, 
         *ctx.scalars,
         _learns(current_decay, voltage_decay),
     )
-    grad_current, grad_voltage = grad_decays
-    return (
-        grad_z,
-        _to_decay(grad_current, current_decay),
-        _to_decay(grad_voltage, voltage_decay),
-        *[None] * 5,
-    )
+    return (grad_z, *_decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 5)
 
 
 _gradient("cuba", _cuba_gradient, _cuba_context)
@@ -163,6 +170,7 @@ _gradient("cuba", _cuba_gradient, _cuba_context)
 def dense_cuba(
     spikes_TBI: Tensor,
     weight_OI: Tensor,
+    bits: int,
     current_decay: Tensor,
     voltage_decay: Tensor,
     bias: Tensor,
@@ -170,8 +178,11 @@ def dense_cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
-) -> _Cuba:
-    """``cuba`` of ``z = W s``; ``weight_OI`` holds multiples of 1/64 (see ``quantize_weight``)."""
+) -> _DenseCuba:
+    """``cuba`` of ``z = W s`` with the real ``weight_OI`` quantised as ``quantize_weight`` does.
+
+    The fourth result is the engine's own: the input's events, for the backward pass.
+    """
     neurons = dynamics(
         weight_OI.shape[0],
         current_decay,
@@ -182,14 +193,16 @@ def dense_cuba(
         scale_grad,
         delay,
     )
-    return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, neurons)
+    return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, bits, neurons)
 
 
 @_operator
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
     spikes_TBI: Tensor,
+    events: Tensor,
     weight_OI: Tensor,
+    bits: int,
     voltage_TBO: Tensor,
     current_decay: Tensor,
     voltage_decay: Tensor,
@@ -214,20 +227,35 @@ def dense_cuba_backward(
     )
     engine = engine_for(grad_out_TBO.device)
     return engine.dense_cuba_backward(
-        grad_out_TBO, spikes_TBI, weight_OI, voltage_TBO, neurons, learn, want_input
+        grad_out_TBO,
+        spikes_TBI,
+        events,
+        weight_OI,
+        bits,
+        voltage_TBO,
+        neurons,
+        learn,
+        want_input,
     )
 
 
 @_fake("dense_cuba")
-def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _Cuba:
+def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
     steps, batch, _inputs = spikes_TBI.shape
     out = spikes_TBI.new_empty(steps, batch, weight_OI.shape[0])
-    return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(3, dtype=torch.int64)
+    # How many numbers the events take is known only when the engine has looked at the input.
+    size = torch.library.get_ctx().new_dynamic_size()
+    return (
+        out,
+        out.new_empty(out.shape, dtype=torch.int32),
+        out.new_empty(3, dtype=torch.int64),
+        out.new_empty(size, dtype=torch.int32),
+    )
 
 
 @_fake("dense_cuba_backward")
 def _(
-    grad_out_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, *rest: Any
+    grad_out_TBO: Tensor, spikes_TBI: Tensor, events: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     want_input = rest[-1]
     return (
@@ -237,21 +265,27 @@ def _(
     )
 
 
-def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
-    spikes_TBI, weight_OI, current_decay, voltage_decay, bias, *ctx.scalars = inputs
-    _, voltage_TBO, notes = output
-    ctx.mark_non_differentiable(voltage_TBO, notes)
+def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _DenseCuba) -> None:
+    spikes_TBI, weight_OI, ctx.bits, current_decay, voltage_decay, bias, *ctx.scalars = inputs
+    _, voltage_TBO, notes, events = output
+    ctx.mark_non_differentiable(voltage_TBO, notes, events)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(spikes_TBI, weight_OI, voltage_TBO, current_decay, voltage_decay, bias)
+    ctx.save_for_backward(
+        spikes_TBI, events, weight_OI, voltage_TBO, current_decay, voltage_decay, bias
+    )
 
 
 def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    spikes_TBI, weight_OI, voltage_TBO, current_decay, voltage_decay, bias = ctx.saved_tensors
+    spikes_TBI, events, weight_OI, voltage_TBO, current_decay, voltage_decay, bias = (
+        ctx.saved_tensors
+    )
     want_input = ctx.needs_input_grad[0]
-    grad_input, grad_weight, (grad_current, grad_voltage) = dense_cuba_backward(
+    grad_input, grad_weight, grad_decays = dense_cuba_backward(
         grad_out,
         spikes_TBI,
+        events,
         weight_OI,
+        ctx.bits,
         voltage_TBO,
         current_decay,
         voltage_decay,
@@ -263,8 +297,8 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
     return (
         grad_input if want_input else None,
         grad_weight,
-        _to_decay(grad_current, current_decay),
-        _to_decay(grad_voltage, voltage_decay),
+        None,
+        *_decay_gradients(grad_decays, current_decay, voltage_decay),
         *[None] * 5,
     )
 
@@ -304,10 +338,10 @@ def _leaky_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
     ctx.save_for_backward(output, inputs[1])
 
 
-def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor]:
+def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor | None]:
     u_TBN, decay = ctx.saved_tensors
     grad_z, grad_decay = leaky_backward(grad_u, u_TBN, decay, decay.requires_grad)
-    return grad_z, _to_decay(grad_decay, decay)
+    return grad_z, _decay_gradient(grad_decay, decay)
 
 
 _gradient("leaky", _leaky_gradient, _leaky_context)
@@ -319,8 +353,7 @@ _gradient("leaky", _leaky_gradient, _leaky_context)
 @_operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
-    low, high = weight_limits(bits)
-    return torch.clamp(2 * torch.round(weight * (WEIGHT_UNIT / 2)), low, high) / WEIGHT_UNIT
+    return quantize(weight, bits)
 
 
 @_fake("quantize_weight")
@@ -335,11 +368,7 @@ def _quantize_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> N
 
 def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     (weight,) = ctx.saved_tensors
-    low, high = weight_limits(ctx.bits)
-    # hardtanh's gradient passes between its limits; halfway between integers they are unambiguous.
-    halves = torch.round(weight * (WEIGHT_UNIT / 2))
-    inside = torch.ops.aten.hardtanh_backward(grad, halves, low / 2 - 0.5, high / 2 + 0.5)
-    return inside, None
+    return straight_through(grad, weight, ctx.bits), None
 
 
 _gradient("quantize_weight", _quantize_gradient, _quantize_context)

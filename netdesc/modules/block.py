@@ -27,13 +27,14 @@ class DenseBlock(nn.Module):
         self.notes: Tensor | None = None
 
     def forward(self, spikes_TBI: Tensor) -> Tensor:
-        weight, neuron = self.synapse(), self.neuron
-        if self.synapse.bits is None or neuron.acts_on_current:
-            out, notes = neuron(nn.functional.linear(spikes_TBI, weight))
+        neuron, bits = self.neuron, self.synapse.bits
+        if bits is None or neuron.acts_on_current:
+            out, notes = neuron(nn.functional.linear(spikes_TBI, self.synapse()))
         else:
-            out, _, notes = operators.dense_cuba(
+            out, _, notes, _ = operators.dense_cuba(
                 spikes_TBI,
-                weight,
+                self.synapse.folded(),
+                bits,
                 neuron.current_decay,
                 neuron.voltage_decay,
                 neuron.bias(),

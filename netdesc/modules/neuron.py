@@ -85,7 +85,7 @@ class Cuba(nn.Module):
 
     @torch.no_grad()
     def integers(self) -> dict[str, int | np.ndarray | None]:
-        """``iDecay``, ``vDecay`` (int, or int64 [units]), ``vThMant`` and ``bias`` of the device."""
+        """The device's ``iDecay``, ``vDecay`` (int, or int64 [units]), ``vThMant`` and ``bias``."""
         bias = self.bias()
         return {
             "iDecay": _decay_integer(self.current_decay),

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.steps import decay_state
-from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT
+from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT
 
 _FLUSH = np.float32(1e-30)
 """Adjoints below this become 0: they decay for ever, and denormal numbers are slow."""
@@ -144,11 +144,14 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
-def weight_gradient_by_events(starts, ends, sources, grad_z_RO, tile, grad_OI):
+def weight_gradient_by_events(
+    starts, ends, sources, grad_z_RO, weight_OI, low, high, tile, grad_OI
+):
     """Sum row r of ``grad_z_RO`` for every source that has an event in r, into ``grad_OI``.
 
     A thread adds up its outputs in memory of its own, where a source's row is contiguous and no
-    other thread writes; the order of additions is the order of the events.
+    other thread writes; the order of additions is the order of the events. Weights whose
+    half integer leaves ``low`` to ``high`` are clamped going forward, so they get no gradient.
     """
     rows, outputs = grad_z_RO.shape
     inputs = grad_OI.shape[1]
@@ -165,4 +168,6 @@ def weight_gradient_by_events(starts, ends, sources, grad_z_RO, tile, grad_OI):
                     into[i] += g[i]
         for i in range(n):
             for j in range(inputs):
-                grad_OI[lo + i, j] = sums_IO[j, i]
+                half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
+                inside = (half >= low) & (half <= high)
+                grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)

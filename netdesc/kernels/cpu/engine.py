@@ -9,13 +9,17 @@ from __future__ import annotations
 import numba
 import numpy as np
 import torch
+from numba.core import config
 
 from netdesc.kernels.cpu import backward, forward, van_rossum
+from netdesc.kernels.cpu.buffers import matmul, take
 from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.grid import WEIGHT_UNIT
 from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.quantization import half_limits, quantize, straight_through
 
 PRODUCT, EVENTS = 0, 1
+
+_MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
 EVENT_DENSITY = 0.1
 """Share of non-zero inputs up to which adding rows by events is faster than the product."""
@@ -32,7 +36,7 @@ def _tile(batch: int, neurons: int) -> int:
 
 
 def _follow_torch_threads() -> None:
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -43,16 +47,15 @@ def _rows(tensor_TBN: torch.Tensor) -> np.ndarray:
     return _array(tensor_TBN).reshape(-1, tensor_TBN.shape[2])
 
 
-def _events(spikes_TBI: torch.Tensor) -> EventLists | None:
-    """The event lists of an input, or None where the matrix product is the better way."""
-    events = EventLists(_rows(spikes_TBI))
-    return events if events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel() else None
+def _half_limits(bits: int) -> tuple[np.float32, np.float32]:
+    low, high = half_limits(bits)
+    return np.float32(low), np.float32(high)
 
 
 def _outputs(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shape = (steps, batch, neurons)
     peaks = np.zeros((batch * -(-neurons // _tile(batch, neurons)), 2), np.int32)
-    return np.empty(shape, np.float32), np.empty(shape, np.int32), peaks
+    return take(shape, np.float32), take(shape, np.int32), peaks
 
 
 def _finish(
@@ -68,7 +71,7 @@ def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """See ``reference.cuba.cuba``."""
+    """See ``reference.engine.cuba``."""
     _follow_torch_threads()
     out, voltage, peaks = _outputs(*z_TBN.shape)
     forward.forward_from_input(
@@ -85,21 +88,23 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
 
 
 def dense_cuba(
-    spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, neurons: Dynamics
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """See ``reference.cuba.dense_cuba``; the weight must be on the grid."""
+    spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, bits: int, neurons: Dynamics
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     _follow_torch_threads()
-    events = _events(spikes_TBI)
-    if events is None:
-        return cuba(spikes_TBI @ weight_OI.T, neurons)
+    events = EventLists(_rows(spikes_TBI))
+    if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
+        out, voltage, notes = cuba(matmul(spikes_TBI, quantize(weight_OI, bits).T), neurons)
+        return out, voltage, notes, voltage.new_empty(0)
     steps, batch, _ = spikes_TBI.shape
+    integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
+    forward.quantized_rows(_array(weight_OI), *_half_limits(bits), integer_IO)
     out, voltage, peaks = _outputs(steps, batch, weight_OI.shape[0])
-    integer_IO = (weight_OI.detach() * WEIGHT_UNIT).to(torch.int16).T
     forward.forward_by_events(
         events.starts,
         events.ends,
         events.sources,
-        _array(integer_IO),
+        integer_IO,
         *_per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
@@ -108,16 +113,16 @@ def dense_cuba(
         voltage,
         peaks,
     )
-    return _finish(out, voltage, peaks, EVENTS)
+    return *_finish(out, voltage, peaks, EVENTS), torch.from_numpy(events.packed)
 
 
 def cuba_backward(
     grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.cuba.cuba_backward``."""
+    """See ``reference.engine.cuba_backward``."""
     _follow_torch_threads()
     steps, batch, size = voltage_TBN.shape
-    grad_z = np.empty((steps, batch, size), np.float32)
+    grad_z = take((steps, batch, size), np.float32)
     grad_decays = np.zeros((batch, 2, size), np.float32)
     backward.adjoint(
         _array(grad_out_TBN),
@@ -138,37 +143,44 @@ def cuba_backward(
 def dense_cuba_backward(
     grad_out_TBO: torch.Tensor,
     spikes_TBI: torch.Tensor,
+    packed_events: torch.Tensor,
     weight_OI: torch.Tensor,
+    bits: int,
     voltage_TBO: torch.Tensor,
     neurons: Dynamics,
     learn: bool,
     want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """See ``reference.cuba.dense_cuba_backward``."""
+    """See ``reference.engine.dense_cuba_backward``."""
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
-    grad_RO = grad_z_TBO.reshape(-1, weight_OI.shape[0])
-    events = _events(spikes_TBI)
-    if events is None:
-        grad_weight = grad_RO.T @ spikes_TBI.reshape(-1, weight_OI.shape[1])
-    else:
-        grad_OI = np.empty(weight_OI.shape, np.float32)
+    outputs, inputs = weight_OI.shape
+    grad_RO = grad_z_TBO.reshape(-1, outputs)
+    if packed_events.numel():
+        events = EventLists.unpack(packed_events.numpy(), len(grad_RO))
+        grad_OI = take((outputs, inputs), np.float32)
         backward.weight_gradient_by_events(
             events.starts,
             events.ends,
             events.sources,
-            _array(grad_RO),
-            _tile(1, weight_OI.shape[0]),
+            grad_RO.numpy(),
+            _array(weight_OI),
+            *_half_limits(bits),
+            _tile(1, outputs),
             grad_OI,
         )
         grad_weight = torch.from_numpy(grad_OI)
-    grad_input = grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0)
-    return grad_input, grad_weight, grad_decays
+    else:
+        product = grad_RO.T @ spikes_TBI.reshape(-1, inputs)
+        grad_weight = straight_through(product, weight_OI, bits)
+    if not want_input:
+        return grad_z_TBO.new_empty(0), grad_weight, grad_decays
+    return matmul(grad_z_TBO, quantize(weight_OI, bits)), grad_weight, grad_decays
 
 
 def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """See ``reference.cuba.leaky``."""
+    """See ``reference.engine.leaky``."""
     _follow_torch_threads()
-    u = np.empty(z_TBN.shape, np.float32)
+    u = take(z_TBN.shape, np.float32)
     forward.leaky_forward(_array(z_TBN), _array(keep), _tile(*z_TBN.shape[1:]), u)
     return torch.from_numpy(u)
 
@@ -176,10 +188,10 @@ def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
 def leaky_backward(
     grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.cuba.leaky_backward``."""
+    """See ``reference.engine.leaky_backward``."""
     _follow_torch_threads()
     steps, batch, size = u_TBN.shape
-    grad_z = np.empty((steps, batch, size), np.float32)
+    grad_z = take((steps, batch, size), np.float32)
     grad_decay = np.zeros((batch, size), np.float32)
     backward.leaky_adjoint(
         _array(grad_u_TBN),
@@ -199,7 +211,7 @@ def spike_time(
     """See ``reference.van_rossum.spike_time``."""
     _follow_torch_threads()
     _, batch, neurons = output_TBN.shape
-    filtered = np.empty(output_TBN.shape, np.float32)
+    filtered = take(output_TBN.shape, np.float32)
     squares = np.zeros((batch, neurons))
     van_rossum.filter_difference(
         _array(output_TBN),
@@ -221,7 +233,7 @@ def spike_time_backward(
     """See ``reference.van_rossum.spike_time_backward``."""
     _follow_torch_threads()
     _, batch, neurons = filtered_TBN.shape
-    grad = np.empty(filtered_TBN.shape, np.float32)
+    grad = take(filtered_TBN.shape, np.float32)
     van_rossum.filter_adjoint(
         _array(filtered_TBN),
         decay,

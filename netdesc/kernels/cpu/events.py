@@ -5,6 +5,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.buffers import take
+
 _CHUNK = 16
 """Columns that are looked at together: one AVX-512 register of floats."""
 
@@ -53,17 +55,35 @@ class EventLists:
     """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
     ``binary`` tells whether no event is anything but 1; ``count`` is the number of events. The list
-    reserves room for a dense tensor but touches only what the events need.
+    reserves room for a dense tensor but touches only what the events need. ``packed`` holds it all
+    in one int32 array, which a backward pass takes from its forward pass.
     """
 
-    __slots__ = ("binary", "count", "ends", "sources", "starts")
+    __slots__ = ("binary", "count", "ends", "packed", "sources", "starts")
 
     def __init__(self, values: np.ndarray) -> None:
         rows, columns = values.shape
-        self.sources = np.empty(rows * columns + _PARTS, np.int32)
-        self.starts = np.empty(rows, np.int64)
-        self.ends = np.empty(rows, np.int64)
+        self._view(take((packed_size(rows, columns),), np.int32), rows)
         odd_bits = np.zeros(_PARTS, np.uint32)
         _list_events(values.view(np.uint32), self.sources, self.starts, self.ends, odd_bits)
         self.count = int((self.ends - self.starts).sum())
         self.binary = not odd_bits.any()
+
+    def _view(self, packed: np.ndarray, rows: int) -> None:
+        self.packed = packed
+        bounds = packed[: 4 * rows].view(np.int64)
+        self.starts, self.ends, self.sources = bounds[:rows], bounds[rows:], packed[4 * rows :]
+
+    @classmethod
+    def unpack(cls, packed: np.ndarray, rows: int) -> EventLists:
+        """Binary event lists as an earlier pass found them."""
+        lists = cls.__new__(cls)
+        lists._view(packed, rows)
+        lists.count = int((lists.ends - lists.starts).sum())
+        lists.binary = True
+        return lists
+
+
+def packed_size(rows: int, columns: int) -> int:
+    """Length of ``EventLists.packed`` of a tensor."""
+    return 4 * rows + rows * columns + _PARTS

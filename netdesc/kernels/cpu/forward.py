@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.steps import decay_state, saturate, to_state
-from netdesc.kernels.grid import STATE_UNIT, STATES_PER_WEIGHT
+from netdesc.kernels.grid import STATE_UNIT, STATES_PER_WEIGHT, WEIGHT_UNIT
 
 
 @numba.njit(inline="always")
@@ -128,3 +128,18 @@ def leaky_forward(z_TBN, keep, tile, u_TBN):
             for i in range(n):
                 u[i] = saturate(np.int32(decay_state(u[i], k[i]) + to_state(z_t[i])))
                 u_t[i] = np.float32(u[i]) * np.float32(1 / STATE_UNIT)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def quantized_rows(weight_OI, low, high, integer_IO):
+    """Integer weights ``2 · clamp(round(32 · w), low, high)``, an input's outgoing row contiguous.
+
+    Rounding is half to even.
+    """
+    outputs, inputs = weight_OI.shape
+    for j in numba.prange(inputs):
+        row = integer_IO[j]
+        for o in range(outputs):
+            half = np.rint(weight_OI[o, j] * np.float32(WEIGHT_UNIT / 2))
+            half = low if half < low else half
+            row[o] = np.int16(2 * np.int32(high if half > high else half))

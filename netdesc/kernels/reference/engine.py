@@ -7,9 +7,11 @@ can overflow; the fast engines must equal this spike for spike and gradient for 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 
 __all__ = [
@@ -23,26 +25,29 @@ __all__ = [
     "spike_time_backward",
 ]
 
+DenseForward = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Spikes, voltages, notes, and the input's event lists, which this engine leaves empty."""
+
 PRODUCT = 0
 """What ``notes[2]`` holds: this engine always multiplies, it has no event path."""
 
 
-def to_state(value: torch.Tensor) -> torch.Tensor:
+def to_state(value: Tensor) -> Tensor:
     """``trunc(4096 · value)``, saturated; NaN becomes 0."""
     scaled = torch.nan_to_num(value * STATE_UNIT, nan=0.0).clamp(-STATE_LIMIT, STATE_LIMIT)
     return scaled.to(torch.int64)
 
 
-def decay_state(state: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+def decay_state(state: Tensor, keep: Tensor) -> Tensor:
     """``keep · state / 4096``, rounded toward zero."""
     return state.sign() * ((state.abs() * keep.to(torch.int64)) >> DECAY_BITS)
 
 
-def saturate(state: torch.Tensor) -> torch.Tensor:
+def saturate(state: Tensor) -> Tensor:
     return state.clamp(-STATE_LIMIT, STATE_LIMIT)
 
 
-def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+def leaky(z_TBN: Tensor, keep: Tensor) -> Tensor:
     """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units."""
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     u_TBN = torch.empty_like(z_TBN)
@@ -52,7 +57,7 @@ def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     return u_TBN
 
 
-def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [3].
 
     ``notes`` holds the largest |u| and |v| in state units, and which path the engine took.
@@ -78,8 +83,8 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
 
 
 def cuba_backward(
-    grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
+    grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
+) -> tuple[Tensor, Tensor]:
     """Gradients of the input [steps, batch, neurons] and of both decays [2, neurons].
 
     ``g_v[t] = (1 − d_v) g_v[t+1] + ρ(v[t]) g_s[t]`` and ``g_u[t] = (1 − d_u) g_u[t+1] + g_v[t]``;
@@ -110,8 +115,8 @@ def cuba_backward(
 
 
 def leaky_backward(
-    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
+    grad_u_TBN: Tensor, u_TBN: Tensor, keep: Tensor, learn: bool
+) -> tuple[Tensor, Tensor]:
     """Gradients of ``leaky``'s input and of its decay [neurons]."""
     share = keep / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])
@@ -125,24 +130,27 @@ def leaky_backward(
     return grad_z_TBN, grad_decay
 
 
-def dense_cuba(
-    spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, neurons: Dynamics
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def dense_cuba(spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics) -> DenseForward:
     """``cuba`` of ``z = W s``. Sums of weights on the grid are exact in float32 in any order."""
-    return cuba(spikes_TBI @ weight_OI.T, neurons)
+    out, voltage, notes = cuba(spikes_TBI @ quantize(weight_OI, bits).T, neurons)
+    return out, voltage, notes, voltage.new_empty(0)
 
 
 def dense_cuba_backward(
-    grad_out_TBO: torch.Tensor,
-    spikes_TBI: torch.Tensor,
-    weight_OI: torch.Tensor,
-    voltage_TBO: torch.Tensor,
+    grad_out_TBO: Tensor,
+    spikes_TBI: Tensor,
+    events: Tensor,
+    weight_OI: Tensor,
+    bits: int,
+    voltage_TBO: Tensor,
     neurons: Dynamics,
     learn: bool,
     want_input: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
-    grad_input = grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0)
-    return grad_input, grad_weight, grad_decays
+    grad_weight = straight_through(grad_weight, weight_OI, bits)
+    if not want_input:
+        return grad_z_TBO.new_empty(0), grad_weight, grad_decays
+    return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays

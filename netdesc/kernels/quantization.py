@@ -1,0 +1,29 @@
+"""Real weights and the integer grid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.grid import WEIGHT_UNIT, weight_limits
+
+
+def half_limits(bits: int) -> tuple[int, int]:
+    """Smallest and largest ``round(32 · w)`` on the grid: integer weights are twice these."""
+    low, high = weight_limits(bits)
+    return low // 2, high // 2
+
+
+def quantize(weight: Tensor, bits: int) -> Tensor:
+    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
+    low, high = half_limits(bits)
+    halves = torch.round(weight * (WEIGHT_UNIT / 2))
+    return torch.clamp(halves, low, high) / (WEIGHT_UNIT / 2)
+
+
+def straight_through(grad: Tensor, weight: Tensor, bits: int) -> Tensor:
+    """The gradient of ``quantize``: unchanged, but 0 where the weight was clamped."""
+    low, high = half_limits(bits)
+    halves = torch.round(weight * (WEIGHT_UNIT / 2))
+    # hardtanh's gradient passes between its limits; halfway between integers they are unambiguous.
+    return torch.ops.aten.hardtanh_backward(grad, halves, low - 0.5, high + 0.5)

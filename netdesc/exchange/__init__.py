@@ -2,7 +2,7 @@
 
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export import export_net, network_record
-from netdesc.exchange.importer import Imported, import_net
+from netdesc.exchange.importer import Imported, import_net, read_weights
 from netdesc.exchange.reader import read_net
 from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.exchange.writer import write_net
@@ -18,5 +18,6 @@ __all__ = [
     "import_net",
     "network_record",
     "read_net",
+    "read_weights",
     "write_net",
 ]

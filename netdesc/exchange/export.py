@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,7 +76,7 @@ def network_record(model: Model, path: str | Path = "the network") -> NetFile:
 
 
 def _export_flatten(layer: Flatten, _block: Any) -> FlattenLayer:
-    return FlattenLayer(int(np.prod(layer.output_shape)))
+    return FlattenLayer(math.prod(layer.output_shape))
 
 
 def _export_dense(layer: Dense, block: Any) -> DenseLayer:

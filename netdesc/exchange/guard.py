@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.heap import heap_text
 
 LARGEST_FILE = 1 << 30
 BUDGET = 1 << 30
@@ -35,6 +36,8 @@ _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowEr
 class _Source:
     path: Path
     budget: int
+    base: int
+    """Where hdf5's addresses count from: files may begin with a block of other bytes."""
 
 
 @contextlib.contextmanager
@@ -48,7 +51,7 @@ def open_net(path: str | Path) -> Iterator[Group]:
         raise NetFileError(path, f"is damaged or truncated ({_cause(error)})") from error
     with file:
         try:
-            yield Group(_Source(path, BUDGET), file, layer=None, below="")
+            yield Group(_Source(path, BUDGET, file.userblock_size), file, layer=None, below="")
         except LayerError as error:
             raise NetFileError(path, error.problem, error.layer, error.dataset) from error
 
@@ -102,10 +105,12 @@ class Group:
             raise self.error(dataset, f"is damaged ({_cause(error)})") from error
 
     def names(self) -> list[str]:
+        """Those of all entries; of a name that is not UTF-8 each byte is taken for a letter."""
         with self.explain(""):
             if len(self._handle) > LARGEST_GROUP:
                 raise self.error("", f"has {len(self._handle)} entries; {LARGEST_GROUP} are read")
-            return list(self._handle)
+            names: list[Any] = list(self._handle)
+        return [name if isinstance(name, str) else name.decode("latin-1") for name in names]
 
     def has(self, name: str) -> bool:
         with self.explain(name):
@@ -132,12 +137,20 @@ class Group:
                 raise self.error(name, f"is {dataset.dtype}, not text")
             if dataset.size != 1 or (string.length or 0) > LONGEST_TEXT:
                 raise self.error(name, "is not one short text")
-            value: Any = dataset[()]
-            value = value.item() if isinstance(value, np.ndarray) else value
-            text = value if isinstance(value, str) else bytes(value).decode("ascii")
+            text = self._read_text(name, dataset, string.length).decode("ascii")
         if len(text) > LONGEST_TEXT or not text.isprintable():
             raise self.error(name, "is not one short text")
         return text
+
+    def _read_text(self, name: str, dataset: h5py.Dataset, width: int | None) -> bytes:
+        if width is not None:
+            value: Any = dataset[()]
+            return bytes(value.item() if isinstance(value, np.ndarray) else value)
+        offset = dataset.id.get_offset()
+        if offset is None:
+            raise self.error(name, "is not laid out as one piece")
+        with self._source.path.open("rb") as file:
+            return heap_text(file, offset, self._source.base, LONGEST_TEXT).rstrip(b"\0")
 
     def integers(self, name: str) -> NDArray[np.int32]:
         """Numbers that are whole and fit 32 bits, in whichever type the file holds them."""
@@ -205,7 +218,7 @@ class Group:
 
 def plain(name: str) -> str:
     """A name out of a file, short and in ASCII, so that any terminal can show it."""
-    return name[:60].encode("ascii", "backslashreplace").decode()
+    return name[:60].encode("unicode_escape").decode()
 
 
 _LINKS: dict[type, str] = {

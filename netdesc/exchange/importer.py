@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from netdesc.exchange.record import (
     NetFile,
     NetLayer,
 )
+from netdesc.graph.nodes import Dense, Graph
 from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT
 
 DEFAULT_STEPS = 1000
@@ -99,7 +101,10 @@ def import_net(
     path = Path(path)
     reading = read_net(path)
     net = reading.net
-    parts = [_import_layer(path, index, layer) for index, layer in enumerate(net.layers)]
+    parts = [
+        _import_part(path, index, _name(index, layer), layer)
+        for index, layer in enumerate(net.layers)
+    ]
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = _named_neurons([part.layer for part in parts if part.layer])
     description: Document = {
@@ -130,7 +135,7 @@ def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> Docume
 
 def _table(net: NetFile) -> list[Row]:
     rows: list[Row] = []
-    size = int(np.prod(net.input_shape, dtype=np.int64))
+    size = math.prod(net.input_shape)
     for index, layer in enumerate(net.layers):
         dense = layer if isinstance(layer, DenseLayer) else None
         output = dense.outputs if dense else size
@@ -140,6 +145,46 @@ def _table(net: NetFile) -> list[Row]:
         rows.append(Row(index, name, layer.kind, size, output, threshold, weights))
         size = output
     return rows
+
+
+def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:
+    """The weights of a ``.net`` file under the names of ``graph``'s layers, to start from.
+
+    Layers with neurons are matched in their order, whatever they are called. NetFileError where
+    their number or the shape of one does not fit.
+    """
+    path = Path(path)
+    net = read_net(path).net
+    theirs = [(i, layer) for i, layer in enumerate(net.layers) if isinstance(layer, DenseLayer)]
+    ours = [layer for layer in graph.layers if isinstance(layer, Dense)]
+    if len(theirs) != len(ours):
+        problem = f"has {len(theirs)} layers of neurons; {graph.name} has {len(ours)}"
+        raise NetFileError(path, problem)
+    weights: dict[str, NDArray[np.float32]] = {}
+    for (index, layer), wanted in zip(theirs, ours, strict=True):
+        shape = (math.prod(wanted.output_shape), math.prod(wanted.input_shape))
+        if layer.weight.shape != shape:
+            problem = f"has shape {list(layer.weight.shape)}; {wanted.name} has {list(shape)}"
+            raise NetFileError(path, problem, index, "weight")
+        weights |= _state_for(wanted, _import_part(path, index, wanted.name, layer).weights)
+    return weights
+
+
+def _state_for(
+    wanted: Dense, weights: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """What a file says, in the form in which ``wanted`` keeps it."""
+    state = f"layers.{wanted.name}"
+    weight = weights[f"{state}.synapse.weight"]
+    if wanted.weight_norm:
+        weights[f"{state}.synapse.gain"] = np.linalg.norm(weight, axis=1, keepdims=True)
+    for name in (f"{state}.neuron.current_decay", f"{state}.neuron.voltage_decay"):
+        if wanted.neuron.per_channel:
+            weights[name] = np.broadcast_to(weights[name], len(weight)).copy()
+    mean = f"{state}.neuron.norm.running_mean"
+    if wanted.neuron.norm:
+        weights.setdefault(mean, np.zeros(len(weight), np.float32))
+    return weights
 
 
 # Layers
@@ -158,9 +203,9 @@ def _name(index: int, layer: NetLayer) -> str:
     return f"{layer.kind}{index}"
 
 
-def _import_layer(path: Path, index: int, layer: NetLayer) -> Part:
+def _import_part(path: Path, index: int, name: str, layer: NetLayer) -> Part:
     try:
-        return IMPORTERS[layer.kind](_name(index, layer), layer)
+        return IMPORTERS[layer.kind](name, layer)
     except LayerError as error:
         raise NetFileError(path, error.problem, index, error.dataset) from error
 

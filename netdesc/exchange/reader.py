@@ -87,8 +87,9 @@ def _read_simulation(root: Group) -> Simulation | None:
 
 def _unread(kind: str, group: Group) -> list[str]:
     known = READERS[kind].known
-    found = [name for name in group.names() if name != "neuron"]
-    if "neuron" in group.names():
+    names = group.names()
+    found = [name for name in names if name != "neuron"]
+    if "neuron" in names:
         found += [f"neuron/{name}" for name in group.group("neuron").names()]
     return [plain(name) for name in found if name not in known]
 
@@ -197,9 +198,9 @@ NEURON_CONSTANTS = (
 def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
     """Shape () or (outputs,); an array of one stands for all."""
     decay = neuron.integers(name)
-    if decay.size == 1:
-        return decay.reshape(())
-    return decay.reshape(-1) if decay.size == outputs else decay
+    if decay.size not in (1, outputs):
+        raise neuron.error(name, f"has shape {list(decay.shape)}; the layer has {outputs} neurons")
+    return decay.reshape(() if decay.size == 1 else -1)
 
 
 _NEURON_KNOWN = frozenset(

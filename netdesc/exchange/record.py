@@ -18,6 +18,8 @@ LARGEST_THRESHOLD = 1 << 23
 LARGEST_BIAS = 1 << 17
 LARGEST_SIZE = 1 << 20
 """Neurons of a layer, and of one axis of the input."""
+LARGEST_INPUT = 1 << 24
+"""Neurons of the input."""
 
 Integers = NDArray[np.int32]
 
@@ -32,6 +34,8 @@ class InputLayer:
     def __post_init__(self) -> None:
         if not self.shape or any(not 1 <= size <= LARGEST_SIZE for size in self.shape):
             raise LayerError("shape", f"is {list(self.shape)}; sizes are 1 to {LARGEST_SIZE}")
+        if math.prod(self.shape) > LARGEST_INPUT:
+            raise LayerError("shape", f"is {list(self.shape)}, more than {LARGEST_INPUT} neurons")
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class FlattenLayer:
     size: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= LARGEST_SIZE:
-            raise LayerError("shape", f"says {self.size} neurons; a layer has 1 to {LARGEST_SIZE}")
+        if not 1 <= self.size <= LARGEST_INPUT:
+            raise LayerError("shape", f"says {self.size} neurons; it is 1 to {LARGEST_INPUT}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ class DenseLayer:
             raise LayerError(
                 "weight", f"has shape {list(self.weight.shape)}, not [outputs, inputs]"
             )
-        if max(self.weight.shape) > LARGEST_SIZE:
+        if self.outputs > LARGEST_SIZE or self.inputs > LARGEST_INPUT:
             raise LayerError("weight", f"has shape {list(self.weight.shape)}, which is too large")
         _require(
             "weight",
@@ -157,11 +161,12 @@ class NetFile:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The input layer's shape; without one, what the first layer reads."""
-        first = self.layers[0]
+        """The shape that a flatten layer reads from an input layer; else a number of neurons."""
+        first, *others = self.layers
         if isinstance(first, InputLayer):
-            return first.shape
-        return (first.size, 1, 1) if isinstance(first, FlattenLayer) else (first.inputs,)
+            flattened = others and isinstance(others[0], FlattenLayer)
+            return first.shape if flattened else (math.prod(first.shape),)
+        return (first.size,) if isinstance(first, FlattenLayer) else (first.inputs,)
 
     @property
     def outputs(self) -> int:

@@ -1,0 +1,101 @@
+"""Networks, records and files for the tests of exchange and hardware."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from hypothesis import strategies as st
+
+from netdesc.description import Document
+from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.graph import build_graph
+from netdesc.modules import Network, build
+
+DATA = {
+    "type": "spike_files",
+    "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],
+}
+
+
+def document(input_shape: list[int], layers: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "name": "sample",
+        "time": {"steps": 40},
+        "data": DATA,
+        "input": {"shape": input_shape},
+        "layers": layers,
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
+        **more,
+    }
+
+
+def dense(name: str, units: int, **more: Any) -> dict[str, Any]:
+    neuron = {"type": "cuba", "threshold": 0.4, "current_decay": 0.25, "voltage_decay": 0.03}
+    neuron |= more.pop("neuron", {})
+    return {"name": name, "type": "dense", "units": units, "neuron": neuron, **more}
+
+
+def model_of(description: dict[str, Any], seed: int = 0) -> Network:
+    parsed = Document.model_validate_json(json.dumps({"data": DATA, **description}))
+    return build(build_graph(parsed), seed=seed)
+
+
+def datasets(path: Path) -> dict[str, tuple]:
+    """Name -> type, shape, values and storage of every dataset of an hdf5 file."""
+    found: dict[str, tuple] = {}
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        assert not item.attrs
+        if isinstance(item, h5py.Dataset):
+            value = np.asarray(item[()])
+            stored = (item.chunks, item.compression, h5py.check_string_dtype(item.dtype))
+            found[name] = (item.dtype, item.shape, value.tolist(), stored)
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+    return found
+
+
+@st.composite
+def records(draw: st.DrawFn, representable: bool = True) -> NetFile:
+    """Chains of layers; ``representable`` keeps to what the language can say."""
+    sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
+    layers: list[InputLayer | FlattenLayer | DenseLayer] = []
+    if draw(st.booleans()):
+        layers += [InputLayer((sizes[0], 2)), FlattenLayer(2 * sizes[0])]
+        sizes[0] *= 2
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers.append(draw(dense_layers(inputs, outputs, representable)))
+        if draw(st.booleans()):
+            layers.append(FlattenLayer(outputs))
+    return NetFile(tuple(layers))
+
+
+def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrategy[int]):
+    size = int(np.prod(shape, dtype=int))
+    values = draw(st.lists(elements, min_size=size, max_size=size))
+    return np.array(values, dtype=np.int32).reshape(shape)
+
+
+@st.composite
+def dense_layers(draw: st.DrawFn, inputs: int, outputs: int, representable: bool) -> DenseLayer:
+    decays = st.integers(0, 4096)
+    own = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
+    limit = 127 if representable else 1000
+    means = st.integers(-limit - 1, limit).map(lambda half: -2 * half)
+    return DenseLayer(
+        weight=_integers(
+            draw, (outputs, inputs), st.integers(-128, 127).map(lambda half: 2 * half)
+        ),
+        current_decay=_integers(draw, own, decays),
+        voltage_decay=_integers(draw, own, decays),
+        threshold=draw(st.integers(1, 400)),
+        bias=_integers(draw, (outputs,), means) if draw(st.booleans()) else None,
+    )

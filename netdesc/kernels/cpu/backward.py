@@ -9,11 +9,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import decay_state
+from netdesc.kernels.cpu.steps import decay_state, flush
 from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT
-
-_FLUSH = np.float32(1e-30)
-"""Adjoints below this become 0: they decay for ever, and denormal numbers are slow."""
 
 
 @numba.njit(inline="always", fastmath=True)
@@ -36,12 +33,6 @@ def exp_of_minus(y):
     p = p * p
     p = p * p
     return p * p
-
-
-@numba.njit(inline="always", fastmath=True)
-def _flush(x):
-    magnitude = -x if x < 0 else x
-    return x if magnitude > _FLUSH else np.float32(0)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
@@ -101,8 +92,8 @@ def adjoint(
                 away = np.float32(np.int32(v_t[i] - threshold))
                 away = -away if away < 0 else away
                 surrogate = high * exp_of_minus(away * narrow)
-                through_v = _flush(share_v[i] * g_v[i] + surrogate * g_s[i])
-                through_u = _flush(share_u[i] * g_u[i] + through_v)
+                through_v = flush(share_v[i] * g_v[i] + surrogate * g_s[i])
+                through_u = flush(share_u[i] * g_u[i] + through_v)
                 g_v[i] = through_v
                 g_u[i] = through_u
                 g_t[i] = through_u
@@ -139,7 +130,7 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
             from_t = grad_u[t, b, lo : lo + n]
             to_t = grad_z[t, b, lo : lo + n]
             for i in range(n):
-                g[i] = _flush(share[i] * g[i] + from_t[i])
+                g[i] = flush(share[i] * g[i] + from_t[i])
                 to_t[i] = g[i]
 
 

@@ -216,8 +216,7 @@ def spike_time(
     van_rossum.filter_difference(
         _array(output_TBN),
         _array(target_TBN),
-        decay,
-        van_rossum.tail_coefficients(decay, order, length),
+        *van_rossum.recurrence(decay, order, length),
         length,
         _tile(batch, neurons),
         filtered,
@@ -236,8 +235,7 @@ def spike_time_backward(
     grad = take(filtered_TBN.shape, np.float32)
     van_rossum.filter_adjoint(
         _array(filtered_TBN),
-        decay,
-        van_rossum.tail_coefficients(decay, order, length),
+        *van_rossum.recurrence(decay, order, length),
         length,
         2.0 * float(grad_loss),
         _tile(batch, neurons),

@@ -12,6 +12,9 @@ import numpy as np
 from netdesc.kernels.cpu.steps import decay_state, saturate, to_state
 from netdesc.kernels.grid import STATE_UNIT, STATES_PER_WEIGHT, WEIGHT_UNIT
 
+_LINE = 16
+"""Floats of a cache line: the transposition reads whole lines."""
+
 
 @numba.njit(inline="always")
 def _largest(peak, value):
@@ -137,9 +140,10 @@ def quantized_rows(weight_OI, low, high, integer_IO):
     Rounding is half to even.
     """
     outputs, inputs = weight_OI.shape
-    for j in numba.prange(inputs):
-        row = integer_IO[j]
+    for block in numba.prange((inputs + _LINE - 1) // _LINE):
+        first = block * _LINE
         for o in range(outputs):
-            half = np.rint(weight_OI[o, j] * np.float32(WEIGHT_UNIT / 2))
-            half = low if half < low else half
-            row[o] = np.int16(2 * np.int32(high if half > high else half))
+            for j in range(first, min(first + _LINE, inputs)):
+                half = np.rint(weight_OI[o, j] * np.float32(WEIGHT_UNIT / 2))
+                half = low if half < low else half
+                integer_IO[j, o] = np.int16(2 * np.int32(high if half > high else half))

@@ -13,6 +13,7 @@ from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT
 
 _LOW = np.int32(DECAY_ONE - 1)
 _LIMIT = np.int32(STATE_LIMIT)
+_FLOOR = np.float32(1e-30)
 
 
 @numba.njit(inline="always")
@@ -44,3 +45,10 @@ def to_state(value):
     scaled = scaled if scaled < np.float32(STATE_LIMIT) else np.float32(STATE_LIMIT)
     scaled = scaled if scaled > np.float32(-STATE_LIMIT) else np.float32(-STATE_LIMIT)
     return np.int32(scaled)
+
+
+@numba.njit(inline="always")
+def flush(value):
+    """Make a decaying float 0 below 1e-30: denormal numbers, which would follow, are slow."""
+    magnitude = -value if value < 0 else value
+    return value if magnitude > _FLOOR else value * np.float32(0)

@@ -3,8 +3,9 @@
 Convolving ``h[n] = aⁿ`` k times with itself gives ``C(n + k − 1, k − 1) aⁿ``: k chained one-pole
 recurrences. The filter is cut after ``length`` steps, so the recurrences' tail is subtracted; with
 the same recurrences delayed by ``length`` steps it is
-``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. States are 64 bits
-wide, because for a slow filter the sum and its tail are large and close to one another.
+``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. Where there is a tail,
+states are 64 bits wide, because for a slow filter the sum and its tail are large and close to one
+another; ``tail`` and ``a`` carry the width.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ import math
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.steps import flush
+
 _NEGLIGIBLE = 1e-12
 """A tail smaller than this share of the filter's first value cannot be seen in 32 bits."""
 
 
-def tail_coefficients(a: float, order: int, length: int) -> np.ndarray:
-    """Coefficients [order] of the delayed recurrences that make up the tail; 0 if negligible."""
+def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarray]:
+    """``a`` and the tail's coefficients [order], 32 bits wide and all 0 where it is negligible."""
     tail = np.array(
         [a**length * math.comb(length + order - i - 1, order - i) for i in range(1, order + 1)]
     )
-    return tail if tail.max() > _NEGLIGIBLE else np.zeros(order)
+    if tail.max() > _NEGLIGIBLE:
+        return np.float64(a), tail
+    return np.float32(a), np.zeros(order, np.float32)
 
 
 @numba.njit(inline="always", fastmath=True)
@@ -31,10 +36,10 @@ def _chain(x, a, y):
     """One step of the chained recurrences: ``y[0] = a·y[0] + x``, ``y[k] = a·y[k] + y[k − 1]``."""
     orders, n = y.shape
     for i in range(n):
-        y[0, i] = a * y[0, i] + x[i]
+        y[0, i] = flush(a * y[0, i] + x[i])
     for k in range(1, orders):
         for i in range(n):
-            y[k, i] = a * y[k, i] + y[k - 1, i]
+            y[k, i] = flush(a * y[k, i] + y[k - 1, i])
 
 
 @numba.njit(inline="always", fastmath=True)
@@ -54,10 +59,10 @@ def filter_difference(output, target, a, tail, length, tile, filtered, squares):
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        x = np.empty(n)
-        f = np.empty(n)
-        y = np.zeros((tail.size, n))
-        late = np.zeros((tail.size, n))
+        x = np.empty(n, tail.dtype)
+        f = np.empty(n, tail.dtype)
+        y = np.zeros((tail.size, n), tail.dtype)
+        late = np.zeros((tail.size, n), tail.dtype)
         total = np.zeros(n)
         for t in range(steps):
             out_t, target_t = output[t, b, lo : lo + n], target[t, b, lo : lo + n]
@@ -89,9 +94,9 @@ def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        f = np.empty(n)
-        y = np.zeros((tail.size, n))
-        late = np.zeros((tail.size, n))
+        f = np.empty(n, tail.dtype)
+        y = np.zeros((tail.size, n), tail.dtype)
+        late = np.zeros((tail.size, n), tail.dtype)
         for t in range(steps - 1, -1, -1):
             _chain(filtered[t, b, lo : lo + n], a, y)
             f[:] = y[tail.size - 1]

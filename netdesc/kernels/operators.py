@@ -1,8 +1,9 @@
 """The operators as torch sees them, with fake and autograd registrations.
 
 Each computes on the engine of its tensors' device (see ``engine``). Tensors are time-first; numbers
-are in threshold units. ``notes`` [3] holds the largest |u| and |v| that occurred (in state units,
-1/4096) and whether the engine took the event path (1) or the matrix product (0).
+are in threshold units. ``notes`` [4] holds the largest |u| and |v| that occurred (in state units,
+1/4096), whether the engine took the event path (1) or the matrix product (0), and how many spikes
+it handed out.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def cuba_backward(
 @_fake("cuba")
 def _(z_TBN: Tensor, *_: Any) -> _Cuba:
     out = z_TBN.new_empty(z_TBN.shape)
-    return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(3, dtype=torch.int64)
+    return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(4, dtype=torch.int64)
 
 
 @_fake("cuba_backward")
@@ -248,7 +249,7 @@ def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
     return (
         out,
         out.new_empty(out.shape, dtype=torch.int32),
-        out.new_empty(3, dtype=torch.int64),
+        out.new_empty(4, dtype=torch.int64),
         out.new_empty(size, dtype=torch.int32),
     )
 

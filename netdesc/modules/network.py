@@ -18,7 +18,8 @@ from netdesc.modules.block import DenseBlock, FlattenBlock
 class LayerReport:
     """How a layer's last forward pass was computed, and whether the device could follow.
 
-    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096).
+    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096);
+    ``spikes`` is the number of spikes that the layer handed on.
     """
 
     name: str
@@ -26,6 +27,7 @@ class LayerReport:
     path: str
     peak_current: int
     peak_voltage: int
+    spikes: int
 
     @property
     def leaves_device_range(self) -> bool:
@@ -100,10 +102,10 @@ class Network(nn.Module):
         for name, block in self.blocks():
             if block.notes is None:
                 continue
-            peak_current, peak_voltage, by_events = block.notes.tolist()
+            peak_current, peak_voltage, by_events, spikes = block.notes.tolist()
             engine = engine_name(block.synapse.weight.device)
             path = "events" if by_events else "product"
-            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage))
+            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage, spikes))
         return reports
 
 

@@ -64,7 +64,7 @@ class Cuba(nn.Module):
         return self.training and (self.norm is not None or self.dropout > 0)
 
     def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
-        """Spikes [steps, batch, units] and notes [3] (see ``kernels.operators``)."""
+        """Spikes [steps, batch, units] and notes [4] (see ``kernels.operators``)."""
         if self.training and self.dropout > 0:
             # One decision a neuron and sample: a dropped neuron is silent at every step.
             z_TBN = z_TBN * nn.functional.dropout(torch.ones_like(z_TBN[:1]), self.dropout)

@@ -34,14 +34,16 @@ class Figures:
     def __init__(self, network: nn.Module, blocks: Iterable[tuple[str, nn.Module]]) -> None:
         self._parameters = parameters_by_layer(network)
         self._rates: dict[str, torch.Tensor] = {}
-        self._hooks = [block.register_forward_hook(self._hook(name)) for name, block in blocks]
+        for name, block in blocks:
+            block.register_forward_hook(self._hook(name))
         self._sum: torch.Tensor | None = None
         self.gradient_norm = torch.zeros(())
         """Global L2 norm of the last batch's gradients, on the device."""
 
     def _hook(self, name: str):
-        def keep_rate(_block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-            self._rates[name] = spikes_TBN.detach().mean()
+        def keep_rate(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+            assert isinstance(block.notes, torch.Tensor)
+            self._rates[name] = block.notes[3] / spikes_TBN.numel()
 
         return keep_rate
 
@@ -51,7 +53,7 @@ class Figures:
         ``loss`` is the batch's part of the epoch's loss, ``share`` its part of the samples.
         """
         layers = self._parameters.values()
-        gradients = [norm([p.grad for p in layer if p.grad is not None]) for layer in layers]
+        gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
         weights = [norm([p.detach() for p in layer]) for layer in layers]
         row = torch.stack([loss.detach(), *gradients, *weights, *self._rates.values()])
         if share != 1.0:
@@ -70,11 +72,6 @@ class Figures:
         rates = dict(zip(self._rates, values[2 * layers :], strict=True))
         return Reading(loss, gradients, rates, _fault(loss, gradients, weights))
 
-    def close(self) -> None:
-        """Takes the hooks off the network."""
-        for hook in self._hooks:
-            hook.remove()
-
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Layer name -> its parameters, layers in the order of the network."""
@@ -87,9 +84,7 @@ def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 def norm(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """L2 norm of all the numbers in ``tensors``, as a scalar on their device."""
     norms = [torch.linalg.vector_norm(tensor) for tensor in tensors]
-    if len(norms) == 1:
-        return norms[0]
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
 
 def weight_fault(network: nn.Module) -> str | None:
@@ -97,6 +92,10 @@ def weight_fault(network: nn.Module) -> str | None:
     layers = parameters_by_layer(network)
     weights = torch.stack([norm([p.detach() for p in layer]) for layer in layers.values()])
     return _fault(0.0, {}, dict(zip(layers, weights.tolist(), strict=True)))
+
+
+def _gradient(parameter: nn.Parameter) -> torch.Tensor:
+    return parameter.new_zeros(()) if parameter.grad is None else parameter.grad
 
 
 def _fault(loss: float, gradients: dict[str, float], weights: dict[str, float]) -> str | None:

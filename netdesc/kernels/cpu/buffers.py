@@ -19,47 +19,59 @@ _ALIGNMENT = 64
 _FORGET_AFTER = 256
 """A free buffer that this many requests have passed by is given back."""
 
+_Key = tuple[tuple[int, ...], type[np.generic]]
+
+
+class _Buffer:
+    """Memory, the one array that is handed out of it, and the number of the last request for it."""
+
+    __slots__ = ("array", "last_request", "memory")
+
+    def __init__(self, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        self.memory = np.empty(size + _ALIGNMENT, np.uint8)
+        start = -self.memory.ctypes.data % _ALIGNMENT
+        self.array = self.memory[start : start + size].view(dtype).reshape(shape)
+        self.last_request = 0
+
+    def is_free(self) -> bool:
+        # A tensor made of the array holds the array; a view of the array holds the memory. Beside
+        # them, getrefcount counts our attribute, its own argument, and the array's hold on memory.
+        return sys.getrefcount(self.array) == 2 and sys.getrefcount(self.memory) == 3
+
 
 class BufferPool:
-    """Buffers by size in bytes, each with the number of the request that last took it."""
+    """Buffers by shape and type."""
 
     def __init__(self) -> None:
-        self._buffers: dict[int, list[list]] = {}
+        self._buffers: dict[_Key, list[_Buffer]] = {}
         self._requests = 0
         self._lock = threading.Lock()
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
         with self._lock:
             self._requests += 1
             if self._requests % _FORGET_AFTER == 0:
                 self._forget()
-            raw = self._free(size)
-            start = -raw.ctypes.data % _ALIGNMENT
-            return raw[start : start + size].view(dtype).reshape(shape)
+            buffer = self._free_buffer(shape, dtype)
+            buffer.last_request = self._requests
+            return buffer.array
 
-    def _free(self, size: int) -> np.ndarray:
-        slots = self._buffers.setdefault(size, [])
-        # The buffer used last is the likeliest to be in the cache still.
-        for slot in reversed(slots):
-            if _unused(slot):
-                slot[1] = self._requests
-                return slot[0]
-        slots.append([np.empty(size + _ALIGNMENT, np.uint8), self._requests])
-        return slots[-1][0]
+    def _free_buffer(self, shape: tuple[int, ...], dtype: type[np.generic]) -> _Buffer:
+        buffers = self._buffers.setdefault((shape, dtype), [])
+        for buffer in buffers:
+            if buffer.is_free():
+                return buffer
+        buffers.append(_Buffer(shape, dtype))
+        return buffers[-1]
 
     def _forget(self) -> None:
         oldest = self._requests - _FORGET_AFTER
-        for size, slots in list(self._buffers.items()):
-            slots[:] = [slot for slot in slots if slot[1] > oldest or not _unused(slot)]
-            if not slots:
-                del self._buffers[size]
-
-
-def _unused(slot: list) -> bool:
-    # Held by the slot and by the call's argument: every tensor made of it would add one.
-    return sys.getrefcount(slot[0]) == 2
+        for key, buffers in list(self._buffers.items()):
+            buffers[:] = [b for b in buffers if b.last_request > oldest or not b.is_free()]
+            if not buffers:
+                del self._buffers[key]
 
 
 _pool = BufferPool()

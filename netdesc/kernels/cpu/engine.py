@@ -15,7 +15,7 @@ from netdesc.kernels.cpu import backward, forward, van_rossum
 from netdesc.kernels.cpu.buffers import matmul, take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.parameters import Dynamics
-from netdesc.kernels.quantization import half_limits, quantize, straight_through
+from netdesc.kernels.quantization import half_limits, straight_through
 
 PRODUCT, EVENTS = 0, 1
 
@@ -36,7 +36,9 @@ def _tile(batch: int, neurons: int) -> int:
 
 
 def _follow_torch_threads() -> None:
-    numba.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
+    threads = min(torch.get_num_threads(), _MAX_THREADS)
+    if threads != numba.get_num_threads():
+        numba.set_num_threads(threads)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -52,17 +54,22 @@ def _half_limits(bits: int) -> tuple[np.float32, np.float32]:
     return np.float32(low), np.float32(high)
 
 
+def _quantized(weight_OI: torch.Tensor, bits: int) -> torch.Tensor:
+    weight = take(tuple(weight_OI.shape), np.float32)
+    forward.quantized(_array(weight_OI), *_half_limits(bits), weight)
+    return torch.from_numpy(weight)
+
+
 def _outputs(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shape = (steps, batch, neurons)
-    peaks = np.zeros((batch * -(-neurons // _tile(batch, neurons)), 2), np.int32)
-    return take(shape, np.float32), take(shape, np.int32), peaks
+    seen = np.zeros((batch * -(-neurons // _tile(batch, neurons)), 3), np.int64)
+    return take(shape, np.float32), take(shape, np.int32), seen
 
 
 def _finish(
-    out: np.ndarray, voltage: np.ndarray, peaks: np.ndarray, path: int
+    out: np.ndarray, voltage: np.ndarray, seen: np.ndarray, path: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    largest_u, largest_v = peaks.max(axis=0)
-    notes = torch.tensor([int(largest_u), int(largest_v), path])
+    notes = torch.tensor([*seen[:, :2].max(axis=0).tolist(), path, int(seen[:, 2].sum())])
     return torch.from_numpy(out), torch.from_numpy(voltage), notes
 
 
@@ -73,7 +80,7 @@ def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
     _follow_torch_threads()
-    out, voltage, peaks = _outputs(*z_TBN.shape)
+    out, voltage, seen = _outputs(*z_TBN.shape)
     forward.forward_from_input(
         _array(z_TBN),
         *_per_neuron(neurons),
@@ -82,9 +89,9 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
         _tile(*z_TBN.shape[1:]),
         out,
         voltage,
-        peaks,
+        seen,
     )
-    return _finish(out, voltage, peaks, PRODUCT)
+    return _finish(out, voltage, seen, PRODUCT)
 
 
 def dense_cuba(
@@ -94,12 +101,12 @@ def dense_cuba(
     _follow_torch_threads()
     events = EventLists(_rows(spikes_TBI))
     if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
-        out, voltage, notes = cuba(matmul(spikes_TBI, quantize(weight_OI, bits).T), neurons)
+        out, voltage, notes = cuba(matmul(spikes_TBI, _quantized(weight_OI, bits).T), neurons)
         return out, voltage, notes, voltage.new_empty(0)
     steps, batch, _ = spikes_TBI.shape
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
     forward.quantized_rows(_array(weight_OI), *_half_limits(bits), integer_IO)
-    out, voltage, peaks = _outputs(steps, batch, weight_OI.shape[0])
+    out, voltage, seen = _outputs(steps, batch, weight_OI.shape[0])
     forward.forward_by_events(
         events.starts,
         events.ends,
@@ -111,9 +118,9 @@ def dense_cuba(
         _tile(batch, weight_OI.shape[0]),
         out,
         voltage,
-        peaks,
+        seen,
     )
-    return *_finish(out, voltage, peaks, EVENTS), torch.from_numpy(events.packed)
+    return *_finish(out, voltage, seen, EVENTS), torch.from_numpy(events.packed)
 
 
 def cuba_backward(
@@ -174,13 +181,13 @@ def dense_cuba_backward(
         grad_weight = straight_through(product, weight_OI, bits)
     if not want_input:
         return grad_z_TBO.new_empty(0), grad_weight, grad_decays
-    return matmul(grad_z_TBO, quantize(weight_OI, bits)), grad_weight, grad_decays
+    return matmul(grad_z_TBO, _quantized(weight_OI, bits)), grad_weight, grad_decays
 
 
 def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
     _follow_torch_threads()
-    u = take(z_TBN.shape, np.float32)
+    u = take(tuple(z_TBN.shape), np.float32)
     forward.leaky_forward(_array(z_TBN), _array(keep), _tile(*z_TBN.shape[1:]), u)
     return torch.from_numpy(u)
 
@@ -211,7 +218,7 @@ def spike_time(
     """See ``reference.van_rossum.spike_time``."""
     _follow_torch_threads()
     _, batch, neurons = output_TBN.shape
-    filtered = take(output_TBN.shape, np.float32)
+    filtered = take(tuple(output_TBN.shape), np.float32)
     squares = np.zeros((batch, neurons))
     van_rossum.filter_difference(
         _array(output_TBN),
@@ -232,7 +239,7 @@ def spike_time_backward(
     """See ``reference.van_rossum.spike_time_backward``."""
     _follow_torch_threads()
     _, batch, neurons = filtered_TBN.shape
-    grad = take(filtered_TBN.shape, np.float32)
+    grad = take(tuple(filtered_TBN.shape), np.float32)
     van_rossum.filter_adjoint(
         _array(filtered_TBN),
         *van_rossum.recurrence(decay, order, length),

@@ -36,9 +36,11 @@ def _advance(z, unit, keep_u, keep_v, bias, threshold, u, held, v_t, peak_u, pea
 
 
 @numba.njit(inline="always")
-def _emit(v_t, threshold, out_t):
+def _emit(v_t, threshold, out_t, spikes):
     for i in range(v_t.size):
-        out_t[i] = np.float32(1) if v_t[i] > threshold else np.float32(0)
+        spiked = v_t[i] > threshold
+        out_t[i] = np.float32(1) if spiked else np.float32(0)
+        spikes[i] = np.int32(spikes[i] + np.int32(spiked))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -55,14 +57,14 @@ def forward_by_events(
     tile,
     out,
     voltage,
-    peaks,
+    seen,
 ):
     """Integer currents from event lists, then u, v and spikes, in one pass.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
     holds integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes,
-    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``peaks`` (per tile: largest
-    |u| and |v|).
+    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``seen`` (per tile: largest
+    |u| and |v|, spikes handed out).
     """
     steps, batch, neurons = out.shape
     tiles = (neurons + tile - 1) // tile
@@ -70,8 +72,9 @@ def forward_by_events(
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        state = np.zeros((5, n), np.int32)
-        z, u, held, peak_u, peak_v = state[0], state[1], state[2], state[3], state[4]
+        state = np.zeros((6, n), np.int32)
+        z, u, held = state[0], state[1], state[2]
+        peak_u, peak_v, spikes = state[3], state[4], state[5]
         ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
         out[:delay, b, lo : lo + n] = 0
         for t in range(steps):
@@ -84,13 +87,14 @@ def forward_by_events(
             v_t = voltage[t, b, lo : lo + n]
             _advance(z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
             if t + delay < steps:
-                _emit(v_t, threshold, out[t + delay, b, lo : lo + n])
-        peaks[item, 0] = peak_u.max()
-        peaks[item, 1] = peak_v.max()
+                _emit(v_t, threshold, out[t + delay, b, lo : lo + n], spikes)
+        seen[item, 0] = peak_u.max()
+        seen[item, 1] = peak_v.max()
+        seen[item, 2] = spikes.sum()
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, peaks):
+def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, seen):
     """As ``forward_by_events``, from a float input (threshold units) that is there already."""
     steps, batch, neurons = out.shape
     tiles = (neurons + tile - 1) // tile
@@ -98,8 +102,9 @@ def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out,
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        state = np.zeros((5, n), np.int32)
-        z, u, held, peak_u, peak_v = state[0], state[1], state[2], state[3], state[4]
+        state = np.zeros((6, n), np.int32)
+        z, u, held = state[0], state[1], state[2]
+        peak_u, peak_v, spikes = state[3], state[4], state[5]
         ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
         out[:delay, b, lo : lo + n] = 0
         for t in range(steps):
@@ -109,9 +114,10 @@ def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out,
             v_t = voltage[t, b, lo : lo + n]
             _advance(z, 1, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
             if t + delay < steps:
-                _emit(v_t, threshold, out[t + delay, b, lo : lo + n])
-        peaks[item, 0] = peak_u.max()
-        peaks[item, 1] = peak_v.max()
+                _emit(v_t, threshold, out[t + delay, b, lo : lo + n], spikes)
+        seen[item, 0] = peak_u.max()
+        seen[item, 1] = peak_v.max()
+        seen[item, 2] = spikes.sum()
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -133,6 +139,22 @@ def leaky_forward(z_TBN, keep, tile, u_TBN):
                 u_t[i] = np.float32(u[i]) * np.float32(1 / STATE_UNIT)
 
 
+@numba.njit(inline="always")
+def _half(weight, low, high):
+    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
+    half = low if half < low else half
+    return high if half > high else half
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def quantized(weight_OI, low, high, quantized_OI):
+    """``kernels.quantization.quantize`` in one pass; ``low``, ``high`` are halved weights."""
+    outputs, inputs = weight_OI.shape
+    for o in numba.prange(outputs):
+        for j in range(inputs):
+            quantized_OI[o, j] = _half(weight_OI[o, j], low, high) * np.float32(2 / WEIGHT_UNIT)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
 def quantized_rows(weight_OI, low, high, integer_IO):
     """Integer weights ``2 · clamp(round(32 · w), low, high)``, an input's outgoing row contiguous.
@@ -144,6 +166,4 @@ def quantized_rows(weight_OI, low, high, integer_IO):
         first = block * _LINE
         for o in range(outputs):
             for j in range(first, min(first + _LINE, inputs)):
-                half = np.rint(weight_OI[o, j] * np.float32(WEIGHT_UNIT / 2))
-                half = low if half < low else half
-                integer_IO[j, o] = np.int16(2 * np.int32(high if half > high else half))
+                integer_IO[j, o] = np.int16(2 * np.int32(_half(weight_OI[o, j], low, high)))

@@ -58,15 +58,15 @@ def leaky(z_TBN: Tensor, keep: Tensor) -> Tensor:
 
 
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
-    """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [3].
+    """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [4].
 
-    ``notes`` holds the largest |u| and |v| in state units, and which path the engine took.
+    ``notes``: the largest |u| and |v| in state units, the engine's path, the spikes handed out.
     """
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     held = torch.zeros_like(u)
     out_TBN = torch.zeros_like(z_TBN)
     voltage_TBN = torch.empty_like(z_TBN, dtype=torch.int32)
-    notes = torch.zeros(3, dtype=torch.int64, device=z_TBN.device)
+    notes = torch.zeros(4, dtype=torch.int64, device=z_TBN.device)
     notes[2] = PRODUCT
     steps = z_TBN.shape[0]
     for t in range(steps):
@@ -79,6 +79,7 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
             out_TBN[t + neurons.delay] = spikes
         notes[0] = torch.maximum(notes[0], u.abs().max())
         notes[1] = torch.maximum(notes[1], v.abs().max())
+    notes[3] = out_TBN.count_nonzero()
     return out_TBN, voltage_TBN, notes
 
 

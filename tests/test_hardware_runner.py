@@ -13,6 +13,7 @@ from exchange_samples import dense, document, model_of, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netdesc.events import read_events, to_dense
 from netdesc.exchange import DenseLayer, FlattenLayer, InputLayer, NetFile, export_net, write_net
 from netdesc.hardware import run_integer, simulate
 
@@ -189,3 +190,24 @@ def test_it_runs_without_torch(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.net")], check=True)
+
+
+def test_the_recorded_spikes_of_slayer_where_they_are_at_hand() -> None:
+    shared = Path(__file__).parents[2] / "shared"
+    if not (shared / "golden" / "oxford_slayer.npz").exists():
+        pytest.skip("the recording is not part of the repository")
+    golden = np.load(shared / "golden" / "oxford_slayer.npz")
+
+    def layer(name: str) -> DenseLayer:
+        weight = np.clip(2 * np.rint(32 * golden[name]), -256, 254).astype(np.int32)
+        decays = np.array([golden["current_decay"], golden["voltage_decay"]]) * 4096
+        current, voltage = np.rint(decays).astype(np.int32)
+        return DenseLayer(
+            weight, np.array(current), np.array(voltage), int(64 * golden["threshold"])
+        )
+
+    hidden, output = layer("w_hidden"), layer("w_output")
+    input_TN, _ = to_dense(read_events(shared / "oxford" / "input.bs1"), (200,), 2000, 1.0)
+    for layers, name in (((hidden,), "hidden_spikes"), ((hidden, output), "output_spikes")):
+        expected_TN = np.unpackbits(golden[name], axis=1).T
+        np.testing.assert_array_equal(run_integer(NetFile(layers), input_TN), expected_TN)

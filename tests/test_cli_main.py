@@ -38,12 +38,12 @@ def test_version_and_python_m() -> None:
     assert result.stdout.startswith("netdesc 0.")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name if name != "bench" else "bench oxford" for name in COMMANDS])
 def test_every_command_has_a_help_text_with_an_example(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit:
-        main([name, "--help"])
+        main([*name.split(), "--help"])
     assert exit.value.code == 0
     assert f"netdesc {name}" in capsys.readouterr().out.partition("Example")[2]
 

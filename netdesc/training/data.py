@@ -58,8 +58,7 @@ class Frame:
 class SpikeFiles:
     """Reads pairs of event files; a file that several pairs share is read once.
 
-    ``warn`` receives one line for every file with events outside the tensor. ``digests`` holds the
-    SHA-256 of every file that was read.
+    ``warn`` receives one line for every file with events outside the tensor.
     """
 
     frame: Frame
@@ -67,7 +66,6 @@ class SpikeFiles:
     warn: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        self.digests: dict[Path, str] = {}
         self._seen: dict[tuple[Path, Shape, str, str], Spikes] = {}
 
     def read(self, pairs: Sequence[Any]) -> list[Sample]:
@@ -88,7 +86,7 @@ class SpikeFiles:
 
     def _spikes(self, file: Any, shape: Shape) -> Spikes:
         path = self.resolve(file.path)
-        self.check(path, file.sha256)
+        check_file(path, file.sha256)
         key = (path, shape, file.rounding, file.duplicates)
         if key not in self._seen:
             self._seen[key] = self._bin(path, file, shape)
@@ -114,25 +112,19 @@ class SpikeFiles:
         step, place = np.nonzero(flat_TN)
         return Spikes(step.astype(np.int32), place.astype(np.int32), flat_TN[step, place])
 
-    def check(self, path: Path, promised: str | None) -> None:
-        """Notes the file's SHA-256. DataError where it is not the promised one."""
-        if path not in self.digests:
-            self.digests[path] = sha256_of(path)
-        if promised is not None and promised.lower() != self.digests[path]:
-            raise DataError(
-                f"{path}: the file has changed: its SHA-256 is {self.digests[path]}, "
-                f"and {promised.lower()} was asked for"
-            )
 
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hex. MissingDataError where it cannot be opened."""
+def check_file(path: Path, promised: str | None) -> None:
+    """MissingDataError where a file cannot be opened, DataError where its SHA-256 differs."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            if promised is None:
+                return
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise MissingDataError(f"{path}: cannot read this file: {reason.lower()}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise MissingDataError(f"{path}: cannot read this file: {reason}") from error
+    if found != promised.lower():
+        raise DataError(f"{path}: the file has changed: its SHA-256 is {found}, not {promised}")
 
 
 def split(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:

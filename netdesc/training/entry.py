@@ -14,10 +14,11 @@ from netdesc.description import Description, load, lock_text
 from netdesc.kernels.engine import EngineError, use_engine
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
-from netdesc.training.errors import DeviceError, ResumeError
+from netdesc.training.errors import DeviceError, MissingDataError, ResumeError
 from netdesc.training.job import own_randomness, prepare
 from netdesc.training.progress import Display, Style, build_display
-from netdesc.training.record import Record
+from netdesc.training.record import Record, changes, circumstances, versions
+from netdesc.training.run_directory import LOCK, RECORD
 from netdesc.training.session import Finish, Run, open_session
 from netdesc.training.weights import Loader
 
@@ -67,48 +68,71 @@ class _How:
 def _start(description: Description, path: Path, how: _How) -> Run:
     with _machine(description, how.device, how.engine) as device:
         job = prepare(description, device, how.readers, how.display.warn)
-        lock = lock_text(description, job.digests)
-        with run_directory.create(path, description.text, lock):
-            record = Record.new(path / run_directory.RECORD, job.graph, how.engine, _sha256(lock))
-            with open_session(path, job, _sha256(lock), record, how.display) as session:
-                return session.run(how.finish)
+        lock = _lock_text(description, path)
+        digest, conditions = _sha256(lock), circumstances(device)
+        record = Record.new(path / RECORD, job.graph, how.engine, digest, conditions)
+        with (
+            run_directory.create(path, description.text, record.text, lock),
+            open_session(path, job, digest, record, how.display) as session,
+        ):
+            how.display.say(f"training {job.graph.name} for {job.training.epochs} epochs in {path}")
+            return session.run(how.finish)
 
 
 def _resume(path: Path, how: _How) -> Run:
-    ended = _ended(path)
+    run_directory.require_run(path)
+    ended = _ended(path, Record.read(path / RECORD))
     if ended is not None:
         how.display.say(f"{ended.message}; nothing was changed")
         return ended
     with run_directory.reopen(path):
-        lock_path = path / run_directory.LOCK
-        lock = lock_path.read_text(encoding="utf-8")
-        record = Record.read(path / run_directory.RECORD)
-        if record.fields.get("lock_sha256", _sha256(lock)) != _sha256(lock):
+        record = Record.read(path / RECORD)  # again, now that no other process can change it
+        digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
+        if digest != record.fields["lock_sha256"]:
             raise ResumeError(
-                f"{lock_path} was changed after this run began, and only the run as it was can be "
-                f"continued; netdesc train {lock_path} starts a new one"
+                f"{path / LOCK} was changed after this run began, and only the run as it was can "
+                f"be continued; netdesc train {path / LOCK} starts a new one"
             )
-        description = load(lock_path)
+        description = load(path / LOCK)
         device = record.device if how.device == "auto" else how.device
         engine = record.engine if how.engine == "auto" else how.engine
-        with _machine(description, device, engine) as where:
-            job = prepare(description, where, how.readers, how.display.warn)
-            record.complete(job.graph, engine, _sha256(lock))
-            with open_session(path, job, _sha256(lock), record, how.display) as session:
-                return session.run(how.finish)
+        with (
+            _machine(description, device, engine) as where,
+            open_session(
+                path,
+                prepare(description, where, how.readers, how.display.warn),
+                digest,
+                record,
+                how.display,
+            ) as session,
+        ):
+            conditions = circumstances(where)
+            done, epochs = session.progress.epoch, description.document.training.epochs
+            how.display.say(f"resuming {path} after {done} of {epochs} epochs")
+            for change in changes(record.fields, conditions):
+                how.display.warn(f"{change}; the run may not go on to the same bits")
+            record.begin_again(engine, conditions)
+            return session.run(how.finish)
 
 
-def _ended(path: Path) -> Run | None:
+def _ended(path: Path, record: Record) -> Run | None:
     """The run in ``path`` if there is nothing left to do in it."""
-    record = Record.read(path / run_directory.RECORD).fields
-    status, message = record.get("status"), record.get("message")
-    if status == "done":
-        message = f"this run is done already ({message})"
-    elif status == "diverged":
-        message = f"this run would diverge again ({message})"
-    else:
+    explanations = {
+        "done": "this run is done already",
+        "diverged": "this run would diverge again",
+    }
+    fields = record.fields
+    if fields["status"] not in explanations:
         return None
-    return Run(path, status, message, record.get("best"), record.get("final"))
+    message = f"{explanations[fields['status']]} ({fields['message']})"
+    return Run(path, fields["status"], message, fields["best"], fields["final"])
+
+
+def _lock_text(description: Description, path: Path) -> str:
+    try:
+        return lock_text(description, path, versions())
+    except OSError as error:
+        raise MissingDataError(f"{error.filename}: cannot read this file any more") from error
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +15,8 @@ from netdesc.description.models import Training
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
-from netdesc.training.data import Batch, Batches, Frame, Sample, SpikeFiles, split
+from netdesc.training.data import Batch, Batches, Frame, Sample, SpikeFiles, check_file, split
+from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.schedule import Schedule, build_schedule
 from netdesc.training.weights import Loader, load_weights
@@ -32,19 +33,30 @@ class Job:
     train: Batches
     validation: Batches | None
     device: torch.device
-    digests: dict[Path, str]
-    """SHA-256 of every file that was read."""
 
     def loss_share(self, batch: Batch, samples: int) -> float:
         """The factor on a batch's loss in the loss over ``samples``: 1 where losses add up."""
         return batch.size / samples if self.graph.loss.reduction == "mean" else 1.0
 
-    def engines(self) -> list[dict[str, str]]:
-        """For every layer the engine and the path that it took; empty before the first epoch."""
+    def layers(self) -> list[dict[str, Any]]:
+        """How each layer was computed in the last pass; empty before the first.
+
+        Peaks are the largest magnitudes of its states, in units of the device (1/4096).
+        """
         return [
-            {"layer": layer, "engine": engine, "path": path}
-            for layer, engine, path in self.network.engine_report()
+            {
+                "layer": layer.name,
+                "engine": layer.engine,
+                "path": layer.path,
+                "peak_current": layer.peak_current,
+                "peak_voltage": layer.peak_voltage,
+            }
+            for layer in self.network.engine_report()
         ]
+
+    def beyond_device(self) -> list[str]:
+        """Layers with a state that the device's 24 bits could not hold in the last pass."""
+        return [x.name for x in self.network.engine_report() if x.leaves_device_range]
 
 
 def prepare(
@@ -65,9 +77,11 @@ def prepare(
     validation += set_aside
 
     network = build(graph, seed=training.seed)
+    if not any(True for _ in network.parameters()):
+        raise TrainingError("this network has no parameters, so there is nothing to train")
     if document.weights is not None:
         path = description.resolve(document.weights.path)
-        files.check(path, document.weights.sha256)
+        check_file(path, document.weights.sha256)
         load_weights(path, network, readers)
     network.to(device)
 
@@ -84,7 +98,6 @@ def prepare(
         train=batches(samples),
         validation=batches(validation) if validation else None,
         device=device,
-        digests=files.digests,
     )
 
 

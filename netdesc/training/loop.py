@@ -44,6 +44,7 @@ def fit(
     parameters = list(network.parameters())
     samples = len(job.train.samples)
     figures = Figures(network, network.blocks())
+    warned: set[str] = set()
 
     def step() -> None:
         if training.gradient_clip is not None:
@@ -95,15 +96,15 @@ def fit(
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
 
-        if display.is_due(now):
+        if display.is_due(now) or progress.epoch == training.epochs:
             display.show(standing(progress, training.epochs), now)
             metrics.flush()
+            for layer in set(job.beyond_device()) - warned:
+                warned.add(layer)
+                display.warn(f'a state of layer "{layer}" is beyond the 24 bits of the device')
         if saver.is_due(now):
             save(job, progress, saver, metrics)
-    figures.close()
     save(job, progress, saver, metrics)
-    if progress.last:
-        display.show(standing(progress, training.epochs), time.perf_counter())
 
 
 @torch.no_grad()

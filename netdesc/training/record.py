@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -19,6 +20,8 @@ from netdesc.graph import Graph
 from netdesc.training.errors import ResumeError
 from netdesc.training.run_directory import write_text
 
+_NEEDED = {"status", "message", "lock_sha256", "engine", "device", "versions", "resumed"}
+_NEEDED |= {"epochs_done", "layers", "best", "final"}
 _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
 
 
@@ -32,32 +35,13 @@ class Record:
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
         self._path = path
         self.fields: dict[str, Any] = fields
-        self.is_new = False
 
     @classmethod
-    def new(cls, path: Path, graph: Graph, engine: str, lock_sha256: str) -> Record:
+    def new(
+        cls, path: Path, graph: Graph, engine: str, lock_sha256: str, conditions: dict[str, Any]
+    ) -> Record:
         """The record of a run that starts now; not written yet."""
-        record = cls(path, {})
-        record.complete(graph, engine, lock_sha256)
-        record.is_new = True
-        return record
-
-    @classmethod
-    def read(cls, path: Path) -> Record:
-        """The record of an existing run; an empty one where the run was killed before it."""
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            fields = {}
-        except (OSError, ValueError) as error:
-            raise ResumeError(f"{path}: cannot be read: {error}") from error
-        if not isinstance(fields, dict):
-            raise ResumeError(f"{path}: is not the record of a run")
-        return cls(path, fields)
-
-    def complete(self, graph: Graph, engine: str, lock_sha256: str) -> None:
-        """Fills in what is known before training, where it is not there."""
-        fresh: dict[str, Any] = {
+        fields = {
             "name": graph.name,
             "status": "running",
             "message": None,
@@ -65,6 +49,8 @@ class Record:
             "ended": None,
             "resumed": [],
             "lock_sha256": lock_sha256,
+            "engine": engine,
+            **conditions,
             "parameters": graph.parameters,
             "synapses": graph.synapses,
             "epochs_done": 0,
@@ -74,29 +60,47 @@ class Record:
             "best": None,
             "final": None,
         }
-        self.fields = fresh | self.fields | {"engine": engine}
+        return cls(path, fields)
 
-    def begin(self, conditions: dict[str, Any]) -> None:
-        """Notes that the run is under way, for the first time or again. StorageError."""
-        if not self.is_new:
-            again = {"at": now(), "epochs_done": self.fields["epochs_done"]}
-            self.fields["resumed"] = [*self.fields["resumed"], again]
-        self.update(**conditions, status="running", message=None, ended=None)
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """The record of an existing run. ResumeError where it is missing or damaged."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResumeError(f"{path}: cannot read the record of this run: {error}") from error
+        missing = _NEEDED - fields.keys() if isinstance(fields, dict) else _NEEDED
+        if missing:
+            raise ResumeError(f"{path}: is no complete record of a run: {min(missing)} is missing")
+        return cls(path, fields)
+
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return json.dumps(self.fields, indent=2, allow_nan=False) + "\n"
+
+    def begin_again(self, engine: str, conditions: dict[str, Any]) -> None:
+        """Notes that the run goes on. StorageError."""
+        again = {"at": now(), "epochs_done": self.fields["epochs_done"]}
+        resumed = [*self.fields["resumed"], again]
+        self.update(
+            **conditions, engine=engine, resumed=resumed, status="running", message=None, ended=None
+        )
 
     def update(self, **fields: Any) -> None:
         """Changes fields and writes the file atomically. StorageError."""
         self.fields |= fields
-        write_text(self._path, json.dumps(self.fields, indent=2, allow_nan=False) + "\n")
+        write_text(self._path, self.text)
 
     @property
     def device(self) -> str:
         """The type of device that the run was on."""
-        return self.fields.get("device", {}).get("type", "auto")
+        return self.fields["device"]["type"]
 
     @property
     def engine(self) -> str:
         """The engine that was asked for, by name or ``auto``."""
-        return self.fields.get("engine", "auto")
+        return self.fields["engine"]
 
 
 def circumstances(device: torch.device) -> dict[str, Any]:
@@ -108,9 +112,14 @@ def circumstances(device: torch.device) -> dict[str, Any]:
     return {
         "command": shlex.join(sys.orig_argv),
         "pid": os.getpid(),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": versions(),
         "platform": platform.platform(),
-        "device": {"type": device.type, "name": name, "threads": torch.get_num_threads()},
+        "device": {
+            "type": device.type,
+            "name": name,
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+        },
     }
 
 
@@ -124,13 +133,12 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
                 yield f"{what} was {old[key]} and is now {new[key]}"
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that the bits of a run may depend on."""
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):  # run from a tree without installing
             found[package] = version(package)
-        except PackageNotFoundError:  # run from a source tree without installing
-            continue
     return found
 
 

@@ -32,11 +32,12 @@ def default_path(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def create(path: Path, document: str, lock: str) -> Iterator[None]:
-    """Makes the folder with its document and lock, and holds it for the block.
+def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
+    """Makes the folder with the three files that a run begins with, and holds it for the block.
 
-    RunDirectoryError where it holds anything already; then nothing is touched. A folder in which
-    a run was killed before its lock was written counts as empty.
+    The lock comes last: where it is, there is all that resuming needs. RunDirectoryError where
+    the folder holds anything already; then nothing is touched. A folder in which a run was killed
+    before its lock was written counts as empty.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
@@ -45,8 +46,8 @@ def create(path: Path, document: str, lock: str) -> Iterator[None]:
         path.mkdir(parents=True, exist_ok=True)
     with hold(path):
         _refuse_contents(path)
-        write_text(path / DOCUMENT, document)
-        write_text(path / LOCK, lock)
+        for name, text in ((DOCUMENT, document), (RECORD, record), (LOCK, lock)):
+            write_text(path / name, text)
         with storing(path / CHECKPOINTS):
             (path / CHECKPOINTS).mkdir(exist_ok=True)
         yield
@@ -57,25 +58,27 @@ def _refuse_contents(path: Path) -> None:
         return
     with storing(path):
         names = {entry.name for entry in path.iterdir() if not _TEMPORARY.fullmatch(entry.name)}
-    if names and not (_HOLDER in names and names <= {_HOLDER, DOCUMENT}):
+    if names and not (_HOLDER in names and names <= {_HOLDER, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
         raise RunDirectoryError(
             f"{path} already holds something; a run is never written over{hint}"
         )
 
 
+def require_run(path: Path) -> None:
+    """ResumeError where the folder holds no run that ever began."""
+    if not path.is_dir():
+        raise ResumeError(f"{path}: there is no such run")
+    if not (path / LOCK).is_file():
+        raise ResumeError(f"{path} holds no run that can be continued: there is no {LOCK} in it")
+
+
 @contextlib.contextmanager
 def reopen(path: Path) -> Iterator[None]:
     """Holds the folder of an existing run for the block, and clears what a kill left half written.
 
-    ResumeError where there is no run; RunDirectoryError where another process is at work in it.
+    RunDirectoryError where another process is at work in it.
     """
-    if not (path / LOCK).is_file():
-        raise ResumeError(
-            f"{path} holds no run that can be continued: there is no {LOCK} in it"
-            if path.is_dir()
-            else f"{path}: there is no such run"
-        )
     with hold(path):
         for folder in (path, path / CHECKPOINTS):
             with storing(folder):

@@ -13,13 +13,14 @@ import torch
 from netdesc.graph import Graph
 from netdesc.training import run_directory
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
+from netdesc.training.compiling import announced
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display
-from netdesc.training.record import Record, changes, circumstances, now
+from netdesc.training.record import Record, now
 from netdesc.training.stopping import EarlyStopping
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
@@ -61,9 +62,8 @@ class Session:
 
     def run(self, finish: Finish | None) -> Run:
         """Trains to the end. StorageError, and whatever else stops it, after noting it."""
-        self._begin()
         try:
-            with StopRequest() as stop:
+            with StopRequest() as stop, announced(self.job.device, self.display.say):
                 if self.saver.saved_epoch is None:
                     save(self.job, self.progress, self.saver, self.metrics)
                 fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
@@ -79,19 +79,6 @@ class Session:
         except BaseException as error:
             self._fail(f"{type(error).__name__}: {error}")
             raise
-
-    def _begin(self) -> None:
-        conditions = circumstances(self.job.device)
-        epochs, done = self.job.training.epochs, self.progress.epoch
-        if self.record.is_new:
-            self.display.say(f"training {self.job.graph.name} for {epochs} epochs in {self.path}")
-        else:
-            self.display.say(f"resuming {self.path} after {done} of {epochs} epochs")
-            for change in changes(self.record.fields, conditions):
-                self.display.warn(f"{change}; the run may not go on to the same bits")
-            if self.metrics.is_short:
-                self.display.warn(f"{run_directory.METRICS} has lost lines that were written")
-        self.record.begin(conditions)
 
     @property
     def _is_complete(self) -> bool:
@@ -151,7 +138,7 @@ class Session:
             epochs_done=progress.epoch,
             seconds=round(progress.seconds, 3),
             stopped_early=self.saver.stopping.is_over and progress.epoch < self.job.training.epochs,
-            layers=self.job.engines() or self.record.fields["layers"],
+            layers=self.job.layers() or self.record.fields["layers"],
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,
         )
@@ -161,7 +148,7 @@ class Session:
 def open_session(
     path: Path, job: Job, lock_sha256: str, record: Record, display: Display
 ) -> Iterator[Session]:
-    """Opens the files of a run and puts everything back as its checkpoint holds it."""
+    """Opens the files of a run and puts everything back as its checkpoint holds it, if any."""
     early = job.training.early_stopping
     saver = Saver(
         folder=path / run_directory.CHECKPOINTS,
@@ -180,4 +167,6 @@ def open_session(
         Metrics(path / run_directory.METRICS, length) as metrics,
     ):
         display.keep(log)
+        if metrics.is_short:
+            display.warn(f"{run_directory.METRICS} has lost lines that the run had written")
         yield Session(path, job, record, display, saver, progress, metrics)

@@ -1,0 +1,177 @@
+"""Spike files become batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.events import Event, write_events
+from netdesc.training.data import Batches, Frame, Sample, SpikeFiles, Spikes, split
+from netdesc.training.errors import DataError, MissingDataError
+
+CPU = torch.device("cpu")
+FRAME = Frame(steps=10, step_ms=1.0, input_shape=(4,), target_shape=(3,))
+
+
+def write(path: Path, x: list[int], t: list[float]) -> None:
+    zeros = np.zeros(len(x), np.int32)
+    write_events(path, Event(np.array(x, np.int32), None, zeros, np.array(t, np.float64)))
+
+
+def file(path: str, **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{"path": path, "sha256": None, "rounding": "nearest", "duplicates": "or"} | more
+    )
+
+
+def pair(**more: Any) -> SimpleNamespace:
+    return SimpleNamespace(input=file("in.bs1", **more), target=file("out.bs1"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "in.bs1", [0, 3, 3, 1], [0.0, 2.6, 3.4, 9.0])
+    write(tmp_path / "out.bs1", [2], [5.0])
+    return tmp_path
+
+
+@pytest.fixture
+def read(folder: Path) -> Callable[..., tuple[list[Sample], list[str]]]:
+    def read_pairs(*pairs: Any) -> tuple[list[Sample], list[str]]:
+        warnings: list[str] = []
+        return SpikeFiles(FRAME, folder.joinpath, warnings.append).read(pairs), warnings
+
+    return read_pairs
+
+
+def only_batch(samples: list[Sample]):
+    (batch,) = Batches(samples, FRAME, None, CPU).in_order()
+    return batch
+
+
+def test_events_land_in_their_cells(read: Callable) -> None:
+    samples, warnings = read(pair())
+    batch = only_batch(samples)
+    wanted = torch.zeros(10, 1, 4)
+    wanted[0, 0, 0] = wanted[3, 0, 3] = wanted[9, 0, 1] = 1.0
+    assert torch.equal(batch.input_TBN, wanted)
+    assert batch.input_TBN.is_contiguous()
+    assert batch.target_TBN.sum() == batch.target_TBN[5, 0, 2] == 1.0
+    assert not warnings
+
+
+def test_rounding_and_duplicates_are_those_of_the_file(read: Callable) -> None:
+    batch = only_batch(read(pair(duplicates="sum"))[0])
+    assert batch.input_TBN[3, 0, 3] == 2.0
+    batch = only_batch(read(pair(rounding="floor"))[0])
+    assert batch.input_TBN[2, 0, 3] == batch.input_TBN[3, 0, 3] == 1.0
+
+
+def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Callable) -> None:
+    write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
+    samples, warnings = read(pair(), pair())
+    assert len(samples) == 2
+    (warning,) = warnings
+    assert "in.bs1: 3 of 4 events" in warning
+
+
+@pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])
+def test_a_target_without_events_is_refused(
+    folder: Path, read: Callable, x: list[int], t: list[float]
+) -> None:
+    write(folder / "out.bs1", x, t)
+    with pytest.raises(DataError, match=r"out\.bs1: the target holds no event inside 10 steps"):
+        read(pair())
+
+
+def test_a_changed_file_is_refused(folder: Path, read: Callable) -> None:
+    digest = hashlib.sha256((folder / "in.bs1").read_bytes()).hexdigest()
+    read(pair(sha256=digest))
+    with pytest.raises(DataError, match=r"in\.bs1: the file has changed"):
+        read(pair(sha256="0" * 64))
+
+
+def test_a_missing_file_has_the_exit_code_of_missing_data(folder: Path, read: Callable) -> None:
+    (folder / "in.bs1").unlink()
+    with pytest.raises(MissingDataError, match=r"in\.bs1: cannot read this file: no such") as error:
+        read(pair())
+    assert error.value.exit_code == 3
+
+
+def test_a_file_of_odd_length_names_itself(folder: Path, read: Callable) -> None:
+    (folder / "in.bs1").write_bytes(b"1234567")
+    with pytest.raises(DataError, match=r"in\.bs1: is 7 bytes long") as error:
+        read(pair())
+    assert error.value.exit_code == 1
+
+
+def numbered(count: int) -> list[Sample]:
+    """Samples that are told apart by their one input spike's size."""
+    zero = np.zeros(1, np.int32)
+    target = Spikes(zero, zero, np.ones(1, np.float32))
+    return [Sample(Spikes(zero, zero, np.array([n + 1], np.float32)), target) for n in range(count)]
+
+
+def numbers(batches: Any) -> list[list[int]]:
+    return [(batch.input_TBN[0, :, 0].int() - 1).tolist() for batch in batches]
+
+
+@given(st.integers(1, 20), st.integers(1, 25), st.integers(0, 2**63 - 1), st.integers(0, 100))
+def test_every_epoch_holds_every_sample_once(count: int, size: int, seed: int, epoch: int) -> None:
+    batches = Batches(numbered(count), FRAME, size, CPU)
+    order = numbers(batches.shuffled(seed, epoch))
+    assert sorted([n for batch in order for n in batch]) == list(range(count))
+    assert all(len(batch) == min(size, count) for batch in order[:-1])
+    assert order == numbers(batches.shuffled(seed, epoch))
+    assert [n for batch in numbers(batches.in_order()) for n in batch] == list(range(count))
+
+
+def test_the_order_changes_with_seed_and_epoch() -> None:
+    batches = Batches(numbered(20), FRAME, 3, CPU)
+    orders = [numbers(batches.shuffled(seed, epoch)) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+
+
+def test_one_batch_of_everything_is_built_once() -> None:
+    batches = Batches(numbered(3), FRAME, None, CPU)
+    (first,), (second,) = batches.shuffled(0, 0), batches.in_order()
+    assert first is second
+    assert numbers([first]) == [[0, 1, 2]]
+
+
+@given(st.integers(2, 30), st.floats(0.001, 0.6), st.integers(0, 1000))
+def test_split_divides_the_samples_by_the_seed(count: int, share: float, seed: int) -> None:
+    samples = numbered(count)
+    if max(1, round(share * count)) >= count:
+        with pytest.raises(DataError):
+            split(samples, share, seed)
+        return
+    train, validation = split(samples, share, seed)
+    assert len(validation) == max(1, round(share * count))
+    assert sorted(map(id, train + validation)) == sorted(map(id, samples))
+    again = split(samples, share, seed)
+    assert list(map(id, again[0])) == list(map(id, train))
+
+
+def test_split_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="leaves none of the 1 pair"):
+        split(numbered(1), 0.1, 0)
+
+
+def test_samples_with_more_axes_keep_them() -> None:
+    frame = Frame(5, 1.0, (2, 3, 4), (3,))
+    spike = Spikes(*(np.array([v], np.int32) for v in (4, 17)), np.ones(1, np.float32))
+    sample = Sample(spike, numbered(1)[0].target)
+    (batch,) = Batches([sample], frame, None, CPU).in_order()
+    assert batch.input_TBN.shape == (5, 1, 2, 3, 4)
+    assert batch.input_TBN[4, 0, 1, 1, 1] == 1.0

@@ -1,0 +1,178 @@
+"""Optimizers: contiguous gradients, weight decay, and their state as tensors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from netdesc.training.figures import Figures, weight_fault
+from netdesc.training.optimizer import (
+    build_optimizer,
+    load_optimizer_tensors,
+    make_contiguous,
+    optimizer_tensors,
+    set_learning_rate,
+)
+
+ADAM = {"learning_rate": 0.1, "weight_decay": 0.0, "betas": (0.9, 0.999), "eps": 1e-8}
+SGD = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.0, "nesterov": False}
+SPECS = [
+    SimpleNamespace(type="adam", **ADAM),
+    SimpleNamespace(type="adamw", **ADAM | {"weight_decay": 0.1}),
+    SimpleNamespace(type="sgd", **SGD),
+    SimpleNamespace(type="sgd", **SGD | {"momentum": 0.9, "nesterov": True}),
+]
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.synapse = nn.Module()
+        self.synapse.weight = nn.Parameter(torch.randn(5, 3))
+        self.neuron = nn.Module()
+        self.neuron.current_decay = nn.Parameter(torch.tensor(0.5))
+
+        self.notes = torch.tensor([0, 0, 0, 3])  # the last one counts spikes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.synapse.weight.T * self.neuron.current_decay
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    root = nn.Module()
+    root.layers = nn.ModuleDict({"first": Block(), "second": Block()})
+    return root
+
+
+def give_gradients(root: nn.Module, seed: int = 1, is_transposed: bool = False) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in root.parameters():
+        shape = parameter.shape[::-1] if is_transposed else parameter.shape
+        gradient = torch.randn(shape, generator=generator)
+        parameter.grad = gradient.mT if gradient.ndim == 2 and is_transposed else gradient
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_transposed_gradient_changes_the_right_weights(spec: SimpleNamespace) -> None:
+    ours, reference = network(), network()
+    optimizer, plain = build_optimizer(spec, ours), build_optimizer(spec, reference)
+    give_gradients(ours, is_transposed=True)
+    for mine, other in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert mine.grad is not None
+        other.grad = mine.grad.clone(memory_format=torch.contiguous_format)
+    assert not ours.layers["first"].synapse.weight.grad.is_contiguous()
+    make_contiguous(ours)
+    optimizer.step()
+    plain.step()
+    for mine, other in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_fused_adam_equals_the_plain_one() -> None:
+    ours, reference = network(), network()
+    optimizer = build_optimizer(SPECS[0], ours)
+    plain = torch.optim.Adam(reference.parameters(), lr=0.1, fused=False, foreach=False)
+    for seed in range(5):
+        for root, each in ((ours, optimizer), (reference, plain)):
+            give_gradients(root, seed)
+            each.step()
+    for mine, other in zip(ours.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_weight_decay_spares_neuron_parameters() -> None:
+    root = network()
+    optimizer = build_optimizer(SPECS[1], root)
+    for parameter in root.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    block = root.layers["first"]
+    before = block.synapse.weight.detach().clone()
+    optimizer.step()
+    torch.testing.assert_close(block.synapse.weight, before * (1 - 0.1 * 0.1))
+    assert block.neuron.current_decay == 0.5
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_state_put_back_goes_on_to_the_same_bits(spec: SimpleNamespace) -> None:
+    straight, first, second = network(), network(), network()
+    optimizer = build_optimizer(spec, straight)
+    for seed in range(4):
+        give_gradients(straight, seed)
+        optimizer.step()
+    before, after = build_optimizer(spec, first), build_optimizer(spec, second)
+    for seed in range(2):
+        give_gradients(first, seed)
+        before.step()
+    tensors = {k: v.clone() for k, v in optimizer_tensors(before, first).items()}
+    second.load_state_dict(first.state_dict())
+    load_optimizer_tensors(after, second, tensors)
+    for seed in range(2, 4):
+        give_gradients(second, seed)
+        after.step()
+    for mine, other in zip(straight.parameters(), second.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_the_rate_reaches_every_group() -> None:
+    optimizer = build_optimizer(SPECS[0], network())
+    set_learning_rate(optimizer, 0.25)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+
+
+def figures_of(root: nn.Module) -> Figures:
+    return Figures(root, root.layers.items())
+
+
+def run_forward(root: nn.Module) -> None:
+    for block in root.layers.values():
+        block(torch.ones(2, 1, 3))
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(0.1, 10), min_size=1, max_size=4))
+def test_figures_are_means_over_batches_by_layer(seed: int, losses: list[float]) -> None:
+    root = network()
+    figures = figures_of(root)
+    wanted = {"first": 0.0, "second": 0.0}
+    for number, loss in enumerate(losses):
+        run_forward(root)
+        give_gradients(root, seed + number)
+        figures.add(torch.tensor(loss), 1 / len(losses))
+        for name, block in root.layers.items():
+            flat = torch.cat([p.grad.flatten() for p in block.parameters()])
+            wanted[name] += flat.norm().item() / len(losses)
+        total = torch.cat([p.grad.flatten() for p in root.parameters()]).norm()
+        torch.testing.assert_close(figures.gradient_norm, total)
+    reading = figures.read()
+    assert reading.loss == pytest.approx(sum(losses), rel=1e-5)
+    assert reading.gradient_norms == pytest.approx(wanted, rel=1e-5)
+    assert reading.spike_rates == pytest.approx({"first": 0.3, "second": 0.3})
+    assert reading.fault is None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_the_first_layer_at_fault_is_named(bad: float) -> None:
+    root = network()
+    figures = figures_of(root)
+    run_forward(root)
+    give_gradients(root)
+    figures.add(torch.tensor(bad), 1.0)
+    fault = figures.read().fault
+    assert fault is not None
+    assert fault.startswith("the loss is")
+
+    root.layers["second"].synapse.weight.grad[2, 1] = bad
+    figures.add(torch.tensor(bad), 1.0)
+    assert figures.read().fault == 'the gradient of layer "second" is NaN or infinite'
+
+    with torch.no_grad():
+        root.layers["first"].synapse.weight[0, 0] = bad
+    figures.add(torch.tensor(bad), 1.0)
+    assert figures.read().fault == 'a weight of layer "first" is NaN or infinite'
+    assert weight_fault(root) == 'a weight of layer "first" is NaN or infinite'
+    assert weight_fault(network()) is None

@@ -1,0 +1,384 @@
+"""Whole runs: what they learn, what they leave behind, and how they end."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from training_task import read_metrics, read_record, write_task
+
+import netdesc
+from netdesc.training import Run, TrainingError, checkpoint, loop, train
+from netdesc.training import errors as kinds
+
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Trains the small task with some settings in the folder ``run`` of ``tmp_path``."""
+
+    def run(pairs: int = 1, dropout: float = 0.0, options: Any = None, **training: Any) -> Run:
+        path = write_task(tmp_path / "task", pairs, dropout, **training)
+        more = {"run_dir": tmp_path / "run", "progress": "quiet"} | (options or {})
+        return train(netdesc.load(path), **more)
+
+    return run
+
+
+@pytest.fixture
+def after_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
+    """Has a function called as a chosen epoch of the next run begins."""
+
+    def arrange(epoch: int, act: Callable[[], None]) -> None:
+        set_rate = loop.set_learning_rate
+        epochs = iter(range(10**6))
+
+        def watched(*arguments: Any) -> None:
+            set_rate(*arguments)
+            if next(epochs) == epoch:
+                act()
+
+        monkeypatch.setattr(loop, "set_learning_rate", watched)
+
+    return arrange
+
+
+def test_a_run_learns_and_leaves_everything_behind(start: Start, tmp_path: Path) -> None:
+    run = start(epochs=40)
+    assert (run.status, run.exit_code, run.path) == ("done", 0, tmp_path / "run")
+    rows, record = read_metrics(run.path), read_record(run.path)
+    assert [row["epoch"] for row in rows] == list(range(40))
+    losses = [row["loss"] for row in rows]
+    assert min(losses) < 0.9 * losses[0]
+    assert run.best == record["best"] == {"epoch": losses.index(min(losses)), "loss": min(losses)}
+    assert run.final == record["final"] == rows[-1]
+    assert rows[0].keys() >= {"epoch", "loss", "seconds", "learning_rate"}
+    assert rows[0]["gradient_norms"].keys() == rows[0]["spike_rates"].keys() == {"hidden", "output"}
+    assert record["status"] == "done"
+    assert record["started"] <= record["ended"]
+    assert [layer["layer"] for layer in record["layers"]] == ["hidden", "output"]
+    assert record["versions"]["torch"] == torch.__version__
+    assert (run.path / "network.json").read_text() == (tmp_path / "task/tiny.json").read_text()
+    lock = (run.path / "network.lock.json").read_text()
+    assert record["lock_sha256"] == hashlib.sha256(lock.encode()).hexdigest()
+    assert {path.name for path in (run.path / "checkpoints").iterdir()} == {
+        "last.safetensors",
+        "best.safetensors",
+        "last.state",
+    }
+    assert "done after 40 epochs" in (run.path / "train.log").read_text()
+
+
+def test_the_best_weights_give_the_best_loss(start: Start, tmp_path: Path) -> None:
+    run = start(epochs=30)
+    weights = tmp_path / "run/checkpoints/best.safetensors"
+    document = json.loads((tmp_path / "task/tiny.json").read_text())
+    document["weights"] = {"path": str(weights)}
+    document["training"]["epochs"] = 1
+    (tmp_path / "task/again.json").write_text(json.dumps(document))
+    again = train(netdesc.load(tmp_path / "task/again.json"), run_dir=tmp_path / "again")
+    assert run.best is not None
+    assert read_metrics(again.path)[0]["loss"] == run.best["loss"]
+
+
+def test_the_lock_reproduces_the_run(start: Start, tmp_path: Path) -> None:
+    run = start(epochs=5, dropout=0.2, pairs=3, batch_size=2)
+    again = train(netdesc.load(run.path / "network.lock.json"), run_dir=tmp_path / "again")
+    for name in ("last.safetensors", "best.safetensors"):
+        assert (again.path / "checkpoints" / name).read_bytes() == (
+            run.path / "checkpoints" / name
+        ).read_bytes()
+
+
+def test_the_seed_decides_and_the_callers_randomness_is_left_alone(
+    start: Start, tmp_path: Path
+) -> None:
+    torch.manual_seed(99)
+    wanted = torch.rand(3)
+    finals = []
+    for seed, caller in ((1, 99), (1, 5), (2, 99)):
+        torch.manual_seed(caller)
+        run = start(
+            epochs=3, dropout=0.3, seed=seed, options={"run_dir": tmp_path / f"{seed}-{caller}"}
+        )
+        finals.append((run.path / "checkpoints/last.safetensors").read_bytes())
+        if caller == 99:
+            assert torch.equal(torch.rand(3), wanted)
+    assert finals[0] == finals[1] != finals[2]
+
+
+def test_validation_is_measured_and_decides_what_is_best(start: Start) -> None:
+    run = start(pairs=5, batch_size=2, validation_split=0.4, epochs=15)
+    rows = read_metrics(run.path)
+    losses = [row["validation_loss"] for row in rows]
+    assert run.best == {"epoch": losses.index(min(losses)), "validation_loss": min(losses)}
+
+
+def test_batches_without_learning_add_up_to_the_whole(start: Start, tmp_path: Path) -> None:
+    losses = []
+    for size in (None, 2):
+        run = start(
+            pairs=5,
+            batch_size=size,
+            epochs=1,
+            optimizer={"type": "sgd", "learning_rate": 1e-12},
+            options={"run_dir": tmp_path / str(size)},
+        )
+        losses.append(read_metrics(run.path)[0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_early_stopping_ends_the_run(start: Start) -> None:
+    run = start(
+        epochs=500,
+        optimizer={"type": "sgd", "learning_rate": 1e-12},
+        early_stopping={"patience_epochs": 3},
+    )
+    record = read_record(run.path)
+    assert run.status == "done"
+    assert record["stopped_early"]
+    assert record["epochs_done"] == len(read_metrics(run.path)) == 4
+
+
+def test_clipping_limits_the_step(start: Start) -> None:
+    run = start(
+        epochs=1,
+        gradient_clip=1e-3,
+        optimizer={"type": "sgd", "learning_rate": 1.0},
+        options={"finish": lambda path, graph, best: save_file(numpy(best), path / "first")},
+    )
+    first = load_file(run.path / "first")  # the best weights are those before the only step
+    last = load_file(run.path / "checkpoints/last.safetensors")
+    length = np.sqrt(sum(np.square(last[name] - first[name]).sum() for name in first))
+    assert length == pytest.approx(1e-3, rel=1e-2)
+    row = read_metrics(run.path)[0]
+    assert np.hypot(*row["gradient_norms"].values()) > 1e-2
+
+
+def numpy(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def test_finish_sees_the_run_before_it_is_done(start: Start) -> None:
+    seen = []
+    start(
+        options={
+            "finish": lambda path, graph, best: seen.append(
+                (read_record(path)["status"], graph.name, sorted(best))
+            )
+        }
+    )
+    ((status, name, keys),) = seen
+    assert (status, name) == ("running", "tiny")
+    assert "layers.hidden.synapse.weight" in keys
+
+
+# Endings
+
+
+def poison(layer: str) -> Callable[[], None]:
+    """Makes the next gradient of a layer NaN."""
+
+    def act() -> None:
+        def bad(network: torch.nn.Module) -> None:
+            dict(network.named_parameters())[f"layers.{layer}.synapse.weight"].grad[0, 0] = np.nan
+
+        loop.make_contiguous = bad
+
+    return act
+
+
+def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
+    start: Start, after_epoch: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "make_contiguous", loop.make_contiguous)  # put back afterwards
+    after_epoch(3, poison("output"))
+    run = start(epochs=10)
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert 'epoch 3: the gradient of layer "output" is NaN or infinite' in run.message
+    assert read_record(run.path)["status"] == "diverged"
+    assert len(read_metrics(run.path)) == 3
+    for name in ("last", "best"):
+        weights = load_file(run.path / f"checkpoints/{name}.safetensors")
+        assert all(np.isfinite(array).all() for array in weights.values())
+    again = train(resume=run.path, progress="quiet")
+    assert again.status == "diverged"
+
+
+def test_weights_that_a_step_made_infinite_are_never_saved(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+
+    def explode(self: torch.optim.SGD, *arguments: Any) -> Any:
+        step(self, *arguments)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0][0, 0] = np.inf
+
+    monkeypatch.setattr(torch.optim.SGD, "step", explode)
+    run = start(optimizer={"type": "sgd", "learning_rate": 0.1})
+    assert run.status == "diverged"
+    assert 'epoch 0: a weight of layer "hidden"' in run.message
+    weights = load_file(run.path / "checkpoints/last.safetensors")
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_its_epoch(
+    start: Start, after_epoch: Callable, number: int
+) -> None:
+    before = signal.getsignal(number)
+    after_epoch(2, lambda: os.kill(os.getpid(), number))
+    run = start(epochs=10)
+    assert (run.status, run.exit_code) == ("interrupted", 130)
+    assert len(read_metrics(run.path)) == 3
+    record = read_record(run.path)
+    assert (record["status"], record["epochs_done"]) == ("interrupted", 3)
+    assert "after 3 epochs is safe" in run.message
+    assert signal.getsignal(number) is before
+    assert train(resume=run.path, progress="quiet").status == "done"
+    assert len(read_metrics(run.path)) == 10
+
+
+def test_a_second_signal_quits_at_once(start: Start, after_epoch: Callable) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    after_epoch(2, twice)
+    run = start(epochs=10)
+    assert run.status == "interrupted"
+    assert "the checkpoint after 0 epochs is safe" in run.message
+    assert train(resume=run.path, progress="quiet").status == "done"
+
+
+def test_a_full_disk_fails_the_run_and_loses_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, run = os.fsync, tmp_path / "run"
+    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+
+    def full_after_three_epochs(file: int) -> None:
+        if (run / "metrics.jsonl").exists() and len(read_metrics(run)) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full_after_three_epochs)
+    with pytest.raises(kinds.StorageError, match="no space left on the device") as error:
+        start(epochs=8)
+    assert error.value.exit_code == 3
+    assert "the checkpoint after 3 epochs is safe" in str(error.value)
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert train(resume=run, progress="quiet").status == "done"
+    other = start(epochs=8, options={"run_dir": tmp_path / "other"})
+    for name in ("last.safetensors", "best.safetensors"):
+        assert (run / "checkpoints" / name).read_bytes() == (
+            other.path / "checkpoints" / name
+        ).read_bytes()
+
+
+def test_an_error_of_ours_is_noted_and_raised(start: Start, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        start(options={"finish": fail})
+    record = read_record(tmp_path / "run")
+    assert (record["status"], record["message"]) == ("failed", "RuntimeError: broken")
+
+
+# Resuming
+
+
+def test_a_finished_run_is_left_as_it_is(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start()
+    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
+    again = train(resume=run.path, progress="plain")
+    assert again.status == "done"
+    assert "done already" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
+
+
+def interrupted(start: Start, after_epoch: Callable) -> Path:
+    after_epoch(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    return start(epochs=6).path
+
+
+def test_a_changed_lock_is_refused(start: Start, after_epoch: Callable) -> None:
+    path = interrupted(start, after_epoch) / "network.lock.json"
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(kinds.ResumeError, match="was changed after this run began"):
+        train(resume=path.parent, progress="quiet")
+
+
+def test_changed_data_is_refused(start: Start, after_epoch: Callable, tmp_path: Path) -> None:
+    run = interrupted(start, after_epoch)
+    with (tmp_path / "task/target0.bs1").open("ab") as file:
+        file.write(b"\0\0\0\0\0")
+    with pytest.raises(ValueError, match=r"target0\.bs1"):
+        train(resume=run, progress="quiet")
+
+
+def test_a_damaged_checkpoint_is_refused(start: Start, after_epoch: Callable) -> None:
+    run = interrupted(start, after_epoch)
+    state = run / "checkpoints/last.state"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(kinds.ResumeError, match="damaged"):
+        train(resume=run, progress="quiet")
+
+
+# What is refused before a run begins
+
+
+def test_weights_that_do_not_fit_name_keys_and_shapes(start: Start, tmp_path: Path) -> None:
+    run = start(epochs=1)
+    weights = load_file(run.path / "checkpoints/last.safetensors")
+    weights["layers.hidden.synapse.weight"] = weights["layers.hidden.synapse.weight"][:3]
+    weights["layers.extra.synapse.weight"] = weights.pop("layers.output.synapse.weight")
+    save_file(weights, tmp_path / "bad.safetensors")
+    document = json.loads((tmp_path / "task/tiny.json").read_text())
+    document["weights"] = {"path": "../bad.safetensors"}
+    (tmp_path / "task/bad.json").write_text(json.dumps(document))
+    with pytest.raises(TrainingError) as error:
+        train(netdesc.load(tmp_path / "task/bad.json"), run_dir=tmp_path / "bad")
+    message = str(error.value)
+    assert "layers.output.synapse.weight is missing" in message
+    assert "layers.extra.synapse.weight has no place" in message
+    assert "layers.hidden.synapse.weight has shape [3, 12]; the network's is [16, 12]" in message
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_missing_gpu_is_one_clear_error(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(kinds.DeviceError, match='"cuda" is not available') as error:
+        start(options={"device": "cuda"})
+    assert error.value.exit_code == 3
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_engine_is_refused(start: Start) -> None:
+    with pytest.raises(kinds.DeviceError, match="unknown engine"):
+        start(options={"engine": "abacus"})
+
+
+def test_a_run_gets_a_folder_of_its_own_below_runs(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = start(epochs=1, options={"run_dir": None})
+    assert run.path.parent == Path("runs/tiny")
+    assert read_record(run.path)["status"] == "done"

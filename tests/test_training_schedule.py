@@ -1,0 +1,97 @@
+"""Learning rates by epoch, and early stopping."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.training.schedule import build_schedule
+from netdesc.training.stopping import EarlyStopping
+
+RATES = st.floats(1e-6, 10.0)
+
+
+def schedule_of(rate: float, epochs: int, **schedule: Any):
+    return build_schedule(
+        SimpleNamespace(
+            epochs=epochs,
+            optimizer=SimpleNamespace(learning_rate=rate),
+            schedule=SimpleNamespace(**schedule),
+        )
+    )
+
+
+@given(RATES, st.integers(1, 10_000), st.data())
+def test_constant_stays(rate: float, epochs: int, data: st.DataObject) -> None:
+    at = schedule_of(rate, epochs, type="constant")
+    assert at(data.draw(st.integers(0, epochs - 1))) == rate
+
+
+@given(RATES, st.integers(1, 500), st.integers(0, 600), st.floats(0, 1))
+def test_cosine_rises_to_the_rate_and_falls_toward_the_final_one(
+    rate: float, epochs: int, warmup: int, final_share: float
+) -> None:
+    final = final_share * rate
+    at = schedule_of(rate, epochs, type="cosine", warmup_epochs=warmup, final_rate=final)
+    rates = [at(epoch) for epoch in range(epochs)]
+    top = min(warmup, epochs)
+    assert rates[:top] == sorted(rates[:top])
+    assert all(0 < each <= rate for each in rates[:top])
+    fall = rates[top:]
+    assert all(a >= b - 1e-12 * rate for a, b in itertools.pairwise(fall))
+    if fall:
+        assert fall[0] == pytest.approx(rate)
+        assert all(each >= final - 1e-12 * rate for each in fall)
+        assert fall[-1] > final or final == rate or fall[-1] == pytest.approx(final, rel=1e-6)
+
+
+def test_cosine_reaches_the_middle_half_way_and_wastes_no_epoch() -> None:
+    at = schedule_of(1.0, 100, type="cosine", warmup_epochs=0, final_rate=0.0)
+    assert at(0) == 1.0
+    assert at(50) == pytest.approx(0.5)
+    assert at(99) > 0.0
+
+
+def test_warm_up_starts_above_zero() -> None:
+    at = schedule_of(1.0, 100, type="cosine", warmup_epochs=4, final_rate=0.0)
+    assert [at(epoch) for epoch in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_step_multiplies_every_so_many_epochs() -> None:
+    at = schedule_of(1.0, 10, type="step", every_epochs=3, factor=0.5)
+    assert [at(epoch) for epoch in range(7)] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_early_stopping_waits_for_its_patience() -> None:
+    stopping = EarlyStopping(patience_epochs=2, min_delta=0.1)
+    for loss in (1.0, 0.8, 0.75):  # the last is better, but by too little
+        stopping.watch(loss)
+        assert not stopping.is_over
+    stopping.watch(0.71)
+    assert stopping.is_over
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=50), st.integers(1, 5), st.floats(0, 10))
+def test_early_stopping_ends_after_patience_epochs_without_progress(
+    losses: list[float], patience: int, min_delta: float
+) -> None:
+    stopping = EarlyStopping(patience, min_delta)
+    reference, since = math.inf, 0
+    for loss in losses:
+        stopping.watch(loss)
+        since = 0 if loss < reference - min_delta else since + 1
+        reference = loss if since == 0 else reference
+        assert stopping.is_over == (since >= patience)
+
+
+def test_no_patience_never_stops() -> None:
+    stopping = EarlyStopping()
+    for _ in range(1000):
+        stopping.watch(1.0)
+    assert not stopping.is_over

@@ -1,0 +1,164 @@
+"""Trains runs that die in the middle, for ``test_training_kills``; a process of its own.
+
+It imports all that a run needs and forks before torch has started any thread, so that a run is
+quick. A run dies by SIGKILL at a chosen one of its file operations; an operation that writes has
+then written half.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._dynamo
+
+import netdesc
+import netdesc.kernels.cpu.engine
+import netdesc.kernels.reference.engine
+from netdesc.training import checkpoint, progress, train
+from netdesc.training.errors import ResumeError
+
+WEIGHTS = ("last.safetensors", "best.safetensors")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
+    """Dies at file operation number ``fatal`` below ``folder``; returns a counter of them."""
+    done = count(1)
+    last = 0
+
+    def is_ours(target: Any) -> bool:
+        return isinstance(target, int) or str(target).startswith(str(folder))
+
+    def wrap(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def watched(target: Any, *arguments: Any, **options: Any) -> Any:
+            nonlocal last
+            if is_ours(target):
+                last = next(done)
+                if last == fatal:
+                    if name in ("pwrite", "write_bytes", "write_text"):
+                        content, *rest = arguments
+                        function(target, content[: len(content) // 2], *rest)
+                    die()
+            return function(target, *arguments, **options)
+
+        setattr(owner, name, watched)
+
+    for name in ("open", "replace", "fsync", "mkdir", "ftruncate", "pwrite"):
+        wrap(os, name)
+    for name in ("write_bytes", "write_text", "unlink"):
+        wrap(Path, name)
+    return lambda: last
+
+
+def save_often() -> None:
+    """A checkpoint after every second epoch, and metrics written after every one."""
+    turns = count()
+    checkpoint.Saver.is_due = lambda self, now: next(turns) % 2 == 1  # type: ignore[method-assign]
+    progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
+
+
+def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
+    """The exit status of ``act`` in a fork; -9 is a kill."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            act()
+            status = 0
+        finally:
+            if status:
+                traceback.print_exc()
+            os._exit(status)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def start(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
+    save_often()
+    operations = watch_files(folder, fatal)
+    train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+    (folder.parent / f"{folder.name}.operations").write_text(str(operations()))
+
+
+def go_on(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
+    save_often()
+    watch_files(folder, fatal)
+    try:
+        train(resume=folder, progress="quiet")
+    except ResumeError as error:
+        if "no run that can be continued" not in str(error) and "no such run" not in str(error):
+            raise
+        train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+
+
+def is_same(one: Path, other: Path) -> bool:
+    def rows(run: Path) -> list[dict[str, Any]]:
+        lines = (run / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line) | {"seconds": None} for line in lines]
+
+    weights = all(
+        (one / "checkpoints" / name).read_bytes() == (other / "checkpoints" / name).read_bytes()
+        for name in WEIGHTS
+    )
+    return weights and rows(one) == rows(other)
+
+
+def report(at: str, run: Path, straight: Path, status: list[int]) -> None:
+    print(json.dumps({"at": at, "status": status, "same": is_same(run, straight)}), flush=True)
+
+
+def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
+    """Kills at every ``stride``-th file operation, in the first run and in the one after it."""
+    straight = folder / "straight"
+    assert in_child(lambda: start(document, straight, "reference")) == 0
+    operations = int((folder / "straight.operations").read_text())
+    for fatal in range(1, operations + 1, stride):
+        run = folder / f"operation-{fatal}"
+        status = [
+            in_child(partial(start, document, run, "reference", fatal)),
+            in_child(partial(go_on, document, run, "reference", fatal // 2 + 1)),
+            in_child(partial(go_on, document, run, "reference")),
+        ]
+        report(f"operation {fatal} of {operations}", run, straight, status)
+
+
+def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
+    """Kills at moments spread over a run, on the CPU engine."""
+    straight = folder / "straight-cpu"
+    assert in_child(lambda: start(document, straight, "cpu")) == 0  # compiles, the first time
+    begin = time.perf_counter()
+    assert in_child(lambda: start(document, folder / "timed", "cpu")) == 0
+    duration = time.perf_counter() - begin
+    for number in range(moments):
+        run = folder / f"moment-{number}"
+        delay = duration * (number + 0.5) / moments
+        status = [
+            in_child(partial(start, document, run, "cpu"), delay),
+            in_child(partial(go_on, document, run, "cpu")),
+        ]
+        report(f"{delay:.3f} s of {duration:.3f}", run, straight, status)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    document, folder, stride, moments = sys.argv[1:]
+    kill_at_operations(Path(document), Path(folder), int(stride))
+    kill_at_moments(Path(document), Path(folder), int(moments))

@@ -1,0 +1,55 @@
+"""A small spike-matching task for the tests of training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netdesc.events import Event, write_events
+
+STEPS, INPUTS, OUTPUTS = 40, 12, 6
+
+
+def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: Any) -> Path:
+    """Writes event files and a document into ``folder`` and returns the document's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(5)
+    train = []
+    for number in range(pairs):
+        pair = {}
+        for role, neurons, count in (("input", INPUTS, 60), ("target", OUTPUTS, 30)):
+            name = f"{role}{number}.bs1"
+            x = rng.integers(0, neurons, count).astype(np.int32)
+            t = np.sort(rng.integers(0, STEPS, count)).astype(np.float64)
+            write_events(folder / name, Event(x, None, np.zeros(count, np.int32), t))
+            pair[role] = {"path": name}
+        train.append(pair)
+    neuron = {"type": "cuba", "threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1}
+    document = {
+        "format": 1,
+        "name": "tiny",
+        "time": {"steps": STEPS},
+        "data": {"type": "spike_files", "train": train},
+        "input": {"shape": [INPUTS]},
+        "neurons": {"cuba": neuron | {"dropout": dropout}},
+        "layers": [
+            {"name": "hidden", "type": "dense", "units": 16, "neuron": "cuba"},
+            {"name": "output", "type": "dense", "units": OUTPUTS, "neuron": "cuba"},
+        ],
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2},
+        "training": {"epochs": 6, "optimizer": {"type": "adam", "learning_rate": 0.01}} | training,
+    }
+    path = folder / "tiny.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def read_record(run: Path) -> dict[str, Any]:
+    return json.loads((run / "run.json").read_text())

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.load import check
 from netdesc.description.source import Source
 from netdesc.description.tree import Parts, parse
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For property tests on a machine that does other things as well."""
 
 BASE = (Path(__file__).parent / "fixtures/description/base.json").read_text(encoding="utf-8")
 

@@ -64,6 +64,9 @@ CASES = [
     ("/format", "7", "ND110", "/format", "written for format 7; this netdesc reads 1"),
     ("/format", "0", "ND110", "/format", "no format 0"),
     ("/format", '"1"', "ND103", "/format", "format must be"),
+    ("/format", "true", "ND103", "/format", "format must be"),
+    ("/layers/0/<dense>", "1", "ND101", "/layers/0/<dense>", 'unknown field "<dense>"'),
+    ("/training/optimizer/<adam>", "1", "ND101", "/training/optimizer/<adam>", "<adam>"),
     ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
     ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
     ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
@@ -195,7 +198,7 @@ def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
     path.write_text(with_text("/loss/time_constant_ms", "5000"))
     assert codes(load(path).warnings) == ["ND213"]
     path.write_text(with_text("/time/steps", "0", with_text("/loss/time_constant_ms", "5000")))
-    with pytest.raises(DescriptionError, match="time.steps must be at least 1") as caught:
+    with pytest.raises(DescriptionError, match=r"time\.steps must be at least 1") as caught:
         load(path)
     assert "ND106" in codes(caught.value.diagnostics)
     assert isinstance(caught.value, ValueError)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from description_samples import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description.source import Source
-from netdesc.description.tokens import MAX_DEPTH
+from netdesc.description.tokens import MAX_DEPTH, MAX_IN_STRING, MAX_MISTAKES
 from netdesc.description.tree import parse
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -29,6 +30,7 @@ VALUES = st.recursive(
 )
 
 
+@UNHURRIED
 @given(VALUES, st.booleans(), st.sampled_from([None, 1, "\t"]))
 def test_valid_json_reads_as_the_standard_library_reads_it(value, ascii_only, indent):
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
@@ -39,6 +41,7 @@ def test_valid_json_reads_as_the_standard_library_reads_it(value, ascii_only, in
     assert text[parsed.root.start : parsed.root.end] == text
 
 
+@UNHURRIED
 @given(st.text(alphabet="{}[]:,\"\\ \n\t01.eE+-truefalsn/*#'é\u2028\x00", max_size=40))
 def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
     parsed = parse(Source(text, "t"))
@@ -55,6 +58,7 @@ def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
         assert parsed.root.value == expected
 
 
+@UNHURRIED
 @given(st.text())
 def test_places_of_mistakes_lie_in_the_text(text):
     source = Source(text, "t")
@@ -166,3 +170,10 @@ def test_columns_count_characters():
     (mistake,) = parse(source).mistakes
     assert source.place(mistake.start) == (2, 7)
     assert source.line(2) == ' "日": NaN}'
+
+
+def test_a_file_full_of_mistakes_is_not_read_to_its_end():
+    found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).mistakes
+    assert len(found) == MAX_MISTAKES + 1
+    assert "rest of the file" in found[-1].message
+    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING

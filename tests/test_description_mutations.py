@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from description_samples import BASE, findings
+from description_samples import BASE, UNHURRIED, findings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +28,7 @@ def _sound(found, text):
     json.dumps(to_json(found, 1))
 
 
+@UNHURRIED
 @given(st.data())
 def test_damaged_bytes(tmp_path_factory, data):
     raw = bytearray(BASE.encode())
@@ -41,6 +42,7 @@ def test_damaged_bytes(tmp_path_factory, data):
     _sound(found, bytes(raw))
 
 
+@UNHURRIED
 @given(st.data())
 def test_damaged_punctuation(tmp_path_factory, data):
     places = [index for index, each in enumerate(BASE) if each in '{}[]:,"0123456789.']
@@ -87,6 +89,7 @@ def _containers(value):
             yield from _containers(item)
 
 
+@UNHURRIED
 @given(st.data())
 def test_damaged_structure(tmp_path_factory, data):
     document = json.loads(BASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from description_samples import BASE, codes, findings, write_files
+from description_samples import BASE, UNHURRIED, codes, findings, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,6 +144,7 @@ def test_paths_are_relative_to_the_working_directory(network, tmp_path, monkeypa
     assert codes(found) == ["ND301"]
 
 
+@UNHURRIED
 @given(st.text(max_size=40), st.sampled_from(["", "training.", "layers.0.", "/data/train/0/"]))
 def test_no_argument_raises(tmp_path_factory, text, start):
     path = tmp_path_factory.getbasetemp() / "any" / "network.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
+from description_samples import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def test_long_lines_are_cut_around_the_place():
     assert max(len(each) for each in whole.splitlines()) <= 60
 
 
+@UNHURRIED
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Mn", "Cf"]), max_size=300),
     st.integers(0, 300),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
 import pytest
-from description_samples import BASE, write_files
+from description_samples import BASE, UNHURRIED, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ def test_documents_made_by_hand_that_do_not_fit_are_refused():
         build_graph(_document(layers=[_dense("o", 2, neuron="x")]))
 
 
+@UNHURRIED
 @given(
     st.lists(st.integers(1, 6), min_size=1, max_size=4),
     st.lists(st.integers(1, 9), min_size=1, max_size=5),
@@ -122,4 +124,4 @@ def test_shapes_chain(shape, units):
     graph = build_graph(_document(input={"shape": shape}, layers=layers))
     sizes = [math.prod(shape), *units]
     assert [layer.output_shape for layer in graph.layers] == [(size,) for size in sizes]
-    assert graph.synapses == sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    assert graph.synapses == sum(a * b for a, b in itertools.pairwise(sizes))

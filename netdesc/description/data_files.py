@@ -147,8 +147,9 @@ class FileChecks:
         shape = self._shape(parts)
         if shape is None or len(shape) != 1:
             return 0
-        pair = self.document.data
-        samples = pair.train if parts[1] == "train" else pair.validation
+        data = self.document.data
+        assert data is not None, "the file stands in it"
+        samples = data.train if parts[1] == "train" else data.validation
         sample = samples[int(parts[2])]
         file: EventFile = sample.input if parts[-2] == "input" else sample.target
         step_us = self.document.time.step_ms * 1000

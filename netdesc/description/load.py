@@ -16,11 +16,11 @@ from netdesc.description.diagnostic import DescriptionError, Diagnostic
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places, spanned
-from netdesc.description.plain import members, pointer
+from netdesc.description.plain import member, members, pointer
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose, faults
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import is_doubtful, mended
+from netdesc.description.standins import mended, without_doubtful
 from netdesc.description.tree import Parsed, Parts, parse
 
 
@@ -126,8 +126,7 @@ def _check_meaning(
     later = check_rules(whole, places)
     if with_files:
         later += FileChecks(whole, places, description.resolve, checksums).run()
-    findings += [finding for finding in later if not is_doubtful(finding, touched)]
-    return description, findings
+    return description, findings + without_doubtful(later, touched)
 
 
 def _other_format(places: Places) -> Diagnostic | None:
@@ -165,5 +164,5 @@ def _leaves(value: Any, given: Any, parts: Parts) -> Iterator[tuple[Parts, bool]
     held = members(value)
     if not held:
         yield parts, given is not _ABSENT
-    for key, member in held.items():
-        yield from _leaves(member, members(given).get(key, _ABSENT), (*parts, key))
+    for key, inner in held.items():
+        yield from _leaves(inner, member(given, key, _ABSENT), (*parts, key))

@@ -19,7 +19,7 @@ class Places:
     root: Node
     data: Any
     overridden: dict[Parts, str] = field(default_factory=dict[Parts, str])
-    guessed: list[Span] = field(default_factory=list[Span])
+    guessed: set[int] = field(default_factory=set[int])
 
     def diagnostic(
         self,
@@ -58,10 +58,7 @@ class Places:
         if not self.guessed or self._override(parts) is not None:
             return False
         node = self.root.find(parts)
-        return node is not None and any(
-            start < node.end and node.start < end and node.end - node.start <= end - start
-            for start, end in self.guessed
-        )
+        return node is not None and not node.children and node.start in self.guessed
 
     def span(self, parts: Parts, on: Literal["key", "value"]) -> Span:
         node = self.root.find(parts)

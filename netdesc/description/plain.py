@@ -14,10 +14,18 @@ def pointer(parts: Iterable[str | int]) -> str:
 def lookup(data: Any, parts: Iterable[str | int]) -> Any:
     """The value at a path of plain data, or ``None``."""
     for part in parts:
-        if part not in members(data):
-            return None
-        data = data[part]
+        data = member(data, part)
     return data
+
+
+def member(value: Any, part: str | int, absent: Any = None) -> Any:
+    """One entry of an object or a list, or ``absent``."""
+    if isinstance(value, dict):
+        return cast("dict[str | int, Any]", value).get(part, absent)
+    if isinstance(value, list) and isinstance(part, int):
+        items = cast("list[Any]", value)
+        return items[part] if 0 <= part < len(items) else absent
+    return absent
 
 
 def members(value: Any) -> dict[str | int, Any]:

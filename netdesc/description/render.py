@@ -11,6 +11,7 @@ from netdesc.description.diagnostic import Diagnostic
 _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "bold": "\x1b[1m", "dim": "\x1b[2m"}
 _RESET = "\x1b[0m"
 _TAB = "    "
+_WINDOW = 1000
 
 
 def render_text(
@@ -94,16 +95,20 @@ def _finding(diagnostic: Diagnostic, width: int, colour: bool) -> list[str]:
 def _excerpt(diagnostic: Diagnostic, room: int) -> tuple[str, str]:
     """The source line, cut around the place if it is long, and the carets under it."""
     assert diagnostic.column is not None
-    line = diagnostic.excerpt
+    line = diagnostic.excerpt.rstrip("\r")
     start = diagnostic.column - 1
     end = len(line)
     if diagnostic.end_line == diagnostic.line and diagnostic.end_column is not None:
         end = diagnostic.end_column - 1
     end = max(end, start + 1)
-    before, marked, after = (
-        _printable(part) for part in (line[:start], line[start:end], line[end:])
+    # A line may be the whole file, and each part of it is shown for a screen's width at most.
+    near = (
+        line[max(0, start - _WINDOW) : start],
+        line[start : min(end, start + _WINDOW)],
+        line[end : end + _WINDOW],
     )
-    if _cells(before + marked + after) > room:
+    before, marked, after = (_printable(part) for part in near)
+    if _cells(before) + max(1, _cells(marked)) + _cells(after) > room:
         before, marked, after = _cut(before, marked, after, room)
     carets = "^" * max(1, _cells(marked))
     return before + marked + after, " " * _cells(before) + carets
@@ -111,16 +116,26 @@ def _excerpt(diagnostic: Diagnostic, room: int) -> tuple[str, str]:
 
 def _cut(before: str, marked: str, after: str, room: int) -> tuple[str, str, str]:
     """Shorten the three parts of a line to the room there is, most of it left of the place."""
-    if len(marked) > room // 2:
-        marked = marked[: room // 2 - 1] + "…"
-    left = room - len(marked)
-    keep_before = max(left * 2 // 3, left - len(after))
-    if len(before) > keep_before:
-        before = "…" + before[len(before) - keep_before + 1 :]
-    keep_after = room - len(before) - len(marked)
-    if len(after) > keep_after:
-        after = after[: max(0, keep_after - 1)] + "…"
+    if _cells(marked) > room // 2:
+        marked = _head(marked, room // 2 - 1) + "…"
+    left = room - max(1, _cells(marked))
+    keep_before = max(left * 2 // 3, left - _cells(after))
+    if _cells(before) > keep_before:
+        before = "…" + _head(before[::-1], keep_before - 1)[::-1]
+    keep_after = left - _cells(before)
+    if _cells(after) > keep_after:
+        after = _head(after, keep_after - 1) + "…" if keep_after > 0 else ""
     return before, marked, after
+
+
+def _head(text: str, room: int) -> str:
+    """The beginning of a text that fills at most so many terminal columns."""
+    used = 0
+    for index, each in enumerate(text):
+        used += _cells(each)
+        if used > room:
+            return text[:index]
+    return text
 
 
 def _printable(text: str) -> str:

@@ -161,7 +161,7 @@ def _reference(model: Model) -> str:
 def _limits(metadata: Any, annotation: Any) -> Schema:
     """What annotations and field options say beside the type."""
     found: Schema = {}
-    is_list = get_origin(annotation) is tuple
+    things = {tuple: "Items", dict: "Properties"}.get(get_origin(annotation), "Length")
     for each in metadata:
         if isinstance(each, FieldInfo):
             found |= _limits(each.metadata, annotation)
@@ -170,9 +170,9 @@ def _limits(metadata: Any, annotation: Any) -> Schema:
             if (limit := getattr(each, name, None)) is not None:
                 found[key] = limit
         if isinstance(each, annotated_types.MinLen):
-            found["minItems" if is_list else "minLength"] = each.min_length
+            found[f"min{things}"] = each.min_length
         if isinstance(each, annotated_types.MaxLen):
-            found["maxItems" if is_list else "maxLength"] = each.max_length
+            found[f"max{things}"] = each.max_length
         pattern = getattr(each, "pattern", None)
         if pattern is not None:
             found["pattern"] = pattern

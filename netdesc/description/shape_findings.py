@@ -57,11 +57,25 @@ def faults(error: ValidationError, data: Any) -> list[Fault]:
     """Pydantic's errors at paths of the document, without those that only follow from others."""
     found: list[Fault] = []
     for each in error.errors(include_url=False):
-        parts = tuple(p for p in each["loc"] if not (isinstance(p, str) and p[:1] + p[-1:] == "<>"))
+        parts = _without_tags(each["loc"], data)
         on_key = parts[-1:] == ("[key]",)
         parts = parts[:-1] if on_key else parts
         found.append(Fault(each["type"], parts, each["input"], each.get("ctx", {}), on_key))
     return _without_echoes(found, data)
+
+
+def _without_tags(location: Parts, data: Any) -> Parts:
+    """Pydantic's place of an error without the branches of unions that it names on the way."""
+    parts: Parts = ()
+    at_branch = False
+    for part in location:
+        if at_branch:
+            at_branch = False
+            continue
+        parts = (*parts, part)
+        annotations = structure.annotations_at(Document, parts, data)
+        at_branch = any(structure.has_tags(annotation) for annotation in annotations)
+    return parts
 
 
 def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:

@@ -34,11 +34,13 @@ class Source:
         line = bisect.bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
     def line(self, number: int) -> str:
-        """A line, counted from 1, without its line break."""
-        start = self._line_starts[number - 1]
-        end = self.text.find("\n", start)
-        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+        """A line, counted from 1, without its line break. All findings in a line share its text."""
+        return self._lines[number - 1]
 
 
 def read_source(path: Path, name: str) -> Source | Diagnostic:

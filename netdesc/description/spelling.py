@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def distance(left: str, right: str) -> int:
-    """Edits (insert, drop, change, swap two neighbours) that turn one text into the other."""
+def distance(left: str, right: str, limit: int) -> int:
+    """Edits (insert, drop, change, swap two neighbours) that turn one text into the other.
+
+    Beyond ``limit`` the count stops, and is only known to be larger.
+    """
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
     older: list[int] = []
     old = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
@@ -16,6 +21,8 @@ def distance(left: str, right: str) -> int:
             if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
                 best = min(best, older[j - 2] + 1)
             new.append(best)
+        if min(new) > limit and min(old) > limit:
+            return limit + 1
         older, old = old, new
     return old[-1]
 
@@ -25,11 +32,13 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     if len(name) > 100:
         return None
     plain = _plain(name)
-    ranked = sorted((distance(plain, _plain(each)), each) for each in known)
-    if not ranked:
-        return None
-    edits, best = ranked[0]
-    return best if edits <= max(1, min(len(plain), len(best)) // 3) else None
+    best, fewest = None, max(1, len(plain) // 3) + 1
+    for each in sorted(known):
+        limit = min(fewest - 1, max(1, min(len(plain), len(each)) // 3))
+        edits = distance(plain, _plain(each), limit)
+        if edits <= limit:
+            best, fewest = each, edits
+    return best
 
 
 def _plain(name: str) -> str:

@@ -47,17 +47,22 @@ def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Par
     return None, touched
 
 
-def is_doubtful(finding: Diagnostic, touched: Iterable[Parts]) -> bool:
-    """True where a finding may only come from what was replaced."""
-    for parts in touched:
-        section = parts[:2] if parts[0] in ("neurons", "layers") else parts[:1]
-        if f"{finding.pointer}/".startswith(f"{pointer(section)}/"):
-            return True
-        # Events are measured against time and layers, the filter against the step.
-        reaches_far = parts[0] in ("time", "input", "layers")
-        if reaches_far and finding.pointer.startswith(("/data", "/loss")):
-            return True
-    return False
+def without_doubtful(found: Iterable[Diagnostic], touched: Iterable[Parts]) -> list[Diagnostic]:
+    """The findings that cannot come from a guess: those about other sections."""
+    sections = {pointer(_section(parts)) for parts in touched}
+    # Events are measured against time and layers, the filter of the loss against the step.
+    if any(parts[0] in ("time", "input", "layers") for parts in touched):
+        sections |= {"/data", "/loss"}
+    return [
+        finding
+        for finding in found
+        if pointer(_section(tuple(finding.pointer.split("/")[1:]))) not in sections
+    ]
+
+
+def _section(parts: Parts) -> Parts:
+    """The part of the document within which a guess may mislead the rules."""
+    return parts[:2] if parts[:1] in (("neurons",), ("layers",)) else parts[:1]
 
 
 def _mend(data: Any, fault: Fault) -> Literal["plainly", "by guess", "not"]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
+from pydantic import Tag
 from pydantic.fields import FieldInfo
 
 from netdesc.description.models.base import Section
-from netdesc.description.plain import members
+from netdesc.description.plain import member
 
 Model = type[Section]
 
@@ -36,6 +37,13 @@ def branches(annotation: Any) -> Iterator[Any]:
         yield from branches(arguments[0])
     else:
         yield annotation
+
+
+def has_tags(annotation: Any) -> bool:
+    """True for a union whose branch pydantic names in the place of an error."""
+    return any(
+        isinstance(each, Tag) for branch in branches(annotation) for each in get_args(branch)[1:]
+    )
 
 
 def models(annotation: Any) -> list[Model]:
@@ -97,7 +105,7 @@ def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list
     current: list[Any] = [root]
     for part in parts:
         current = [found for each in current for found in step(each, part, data)]
-        data = members(data).get(part)
+        data = member(data, part)
     return current
 
 

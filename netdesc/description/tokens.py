@@ -8,11 +8,19 @@ still be checked at its true positions.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_DEPTH = 64
 """Deepest nesting of objects and lists. A description needs eight levels."""
+
+MAX_MISTAKES = 200
+"""Mistakes after which reading stops: the file is something else than a description."""
+
+MAX_IN_STRING = 10
+"""Mistakes that are shown of one string."""
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
@@ -28,12 +36,12 @@ _TOKEN = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_BAD_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|(?P<bad>\\u[0-9a-fA-F]{0,3}|\\.)')
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_SURROGATE = re.compile(
+_ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    r"|\\."
+    r'|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}'
+    r"|(?P<bad>\\u[0-9a-fA-F]{0,3}|\\.)"
 )
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -64,13 +72,13 @@ class Scan:
     """What the tokens say about a text.
 
     ``standin`` is ASCII text of the same length, so that byte offsets in it are character offsets
-    in the source. ``guessed`` are the ranges whose value was replaced.
+    in the source. ``guessed`` says where values start that were replaced.
     """
 
     tokens: list[Token] = field(default_factory=list[Token])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     standin: str = ""
-    guessed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    guessed: set[int] = field(default_factory=set[int])
     broken_at: int | None = None
     """Where the first token without a plain meaning is: the document cannot be checked further."""
 
@@ -85,6 +93,11 @@ def scan(text: str) -> Scan:
     depth = 0
     for match in _TOKEN.finditer(text):
         kind, raw = match.lastgroup or "other", match.group()
+        if len(result.mistakes) >= MAX_MISTAKES:
+            message = f"more than {MAX_MISTAKES} mistakes; the rest of the file was not read"
+            result.mistakes.append(Mistake("ND007", match.start(), match.end(), message))
+            result.give_up(0)
+            return result
         if kind == "space":
             parts.append(raw)
             continue
@@ -131,32 +144,30 @@ def _blank_trailing_comma(text: str, raw: str, result: Scan, parts: list[str], e
 
 def _string(raw: str, start: int, result: Scan) -> str:
     """Check a string in double quotes; returns it as ASCII of the same length."""
-    mistakes = len(result.mistakes)
+    found = list(itertools.islice(_string_mistakes(raw, start), MAX_IN_STRING))
+    if not found:
+        return _NON_ASCII.sub("x", raw)
+    result.mistakes.extend(found)
+    result.guessed.add(start)
+    return '"' + "x" * (len(raw) - 2) + '"'
+
+
+def _string_mistakes(raw: str, start: int) -> Iterator[Mistake]:
     for control in _CONTROL.finditer(raw):
         name = {"\t": "a tab", "\r": "a carriage return"}.get(control[0], "a control character")
         escape = {"\t": "\\t", "\r": "\\r"}.get(control[0], f"\\u{ord(control[0]):04x}")
         at = start + control.start()
-        result.mistakes.append(
-            Mistake("ND012", at, at + 1, f"{name} inside a string", f"write {escape}")
-        )
-    if "\\" in raw:
-        for escape in _BAD_ESCAPE.finditer(raw):
-            if escape["bad"]:
-                at, end = start + escape.start(), start + escape.end()
-                message = f"{escape['bad']} is no escape"
-                hint = 'write \\\\ for a backslash; a path takes "/" on every system'
-                result.mistakes.append(Mistake("ND012", at, end, message, hint))
-    if len(result.mistakes) == mistakes and "\\u" in raw:
-        for surrogate in _SURROGATE.finditer(raw):
-            if surrogate["lone"]:
-                at, end = start + surrogate.start(), start + surrogate.end()
-                message = f"{surrogate['lone']} is half a character"
-                hint = "a surrogate needs its other half"
-                result.mistakes.append(Mistake("ND012", at, end, message, hint))
-    if len(result.mistakes) > mistakes:
-        result.guessed.append((start, start + len(raw)))
-        return '"' + "x" * (len(raw) - 2) + '"'
-    return _NON_ASCII.sub("x", raw)
+        yield Mistake("ND012", at, at + 1, f"{name} inside a string", f"write {escape}")
+    if "\\" not in raw:
+        return
+    for escape in _ESCAPE.finditer(raw):
+        at, end = start + escape.start(), start + escape.end()
+        if escape["bad"]:
+            hint = 'write \\\\ for a backslash; a path takes "/" on every system'
+            yield Mistake("ND012", at, end, f"{escape['bad']} is no escape", hint)
+        elif escape["lone"]:
+            hint = "a surrogate needs its other half"
+            yield Mistake("ND012", at, end, f"{escape['lone']} is half a character", hint)
 
 
 def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
@@ -198,7 +209,7 @@ def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
         if raw.isprintable() and not raw.isspace():
             result.give_up(start)
         return blank
-    result.guessed.append((start, end))
+    result.guessed.add(start)
     return "0" + " " * (len(raw) - 1)
 
 

@@ -13,7 +13,7 @@ import tree_sitter_json
 
 from netdesc.description.source import Source
 from netdesc.description.syntax import first_break
-from netdesc.description.tokens import Mistake, Scan, scan
+from netdesc.description.tokens import MAX_MISTAKES, Mistake, Scan, scan
 
 MAX_INTEGER = (1 << 63) - 1
 
@@ -45,7 +45,7 @@ class Parsed:
 
     root: Node | None
     mistakes: list[Mistake]
-    guessed: list[Span]
+    guessed: set[int]
 
 
 def parse(source: Source) -> Parsed:
@@ -58,12 +58,12 @@ def parse(source: Source) -> Parsed:
         return Parsed(parsed.root, [bom, *parsed.mistakes], parsed.guessed)
     scanned = scan(text)
     if scanned.broken_at is not None:
-        return Parsed(None, _with_break(scanned, text), [])
+        return Parsed(None, _with_break(scanned, text), set())
     tree = _parser().parse(scanned.standin.encode("ascii"))
     values = tree.root_node.named_children
     if tree.root_node.has_error or len(values) != 1:
-        return Parsed(None, _with_break(scanned, text), [])
-    builder = _Builder(text, scanned)
+        return Parsed(None, _with_break(scanned, text), set())
+    builder = _Builder(source, scanned)
     return Parsed(builder.build(values[0]), scanned.mistakes, scanned.guessed)
 
 
@@ -84,8 +84,8 @@ def _with_break(scanned: Scan, text: str) -> list[Mistake]:
 class _Builder:
     """Turns the syntax tree into nodes; depth is bounded by the scan."""
 
-    def __init__(self, text: str, scanned: Scan) -> None:
-        self.text = text
+    def __init__(self, source: Source, scanned: Scan) -> None:
+        self.source = source
         self.scanned = scanned
 
     def build(self, syntax: tree_sitter.Node) -> Node:
@@ -112,8 +112,10 @@ class _Builder:
         key = str(self._scalar(key_syntax))
         span = (key_syntax.start_byte, key_syntax.end_byte)
         child = self.build(value_syntax)
+        if key in node.keys and len(self.scanned.mistakes) > MAX_MISTAKES:
+            return
         if key in node.keys:
-            line = self.text.count("\n", 0, node.keys[key][0]) + 1
+            line, _ = self.source.place(node.keys[key][0])
             message = f"the key {json.dumps(key, ensure_ascii=False)} occurs twice in one object"
             self.scanned.mistakes.append(Mistake("ND011", *span, message, f"first in line {line}"))
             return
@@ -123,9 +125,9 @@ class _Builder:
 
     def _scalar(self, syntax: tree_sitter.Node) -> Any:
         start, end = syntax.start_byte, syntax.end_byte
-        if any(first <= start and end <= last for first, last in self.scanned.guessed):
+        if start in self.scanned.guessed:
             return 0 if syntax.type == "number" else ""
-        raw = self.text[start:end]
+        raw = self.source.text[start:end]
         if syntax.type == "string":
             return raw[1:-1] if raw[0] == "'" else json.loads(raw)
         if syntax.type == "number":
@@ -142,5 +144,5 @@ class _Builder:
         kind = "an integer of 64 bits" if is_integer else "a 64-bit float"
         message = f"the number does not fit into {kind}"
         self.scanned.mistakes.append(Mistake("ND014", start, end, message))
-        self.scanned.guessed.append((start, end))
+        self.scanned.guessed.add(start)
         return 0

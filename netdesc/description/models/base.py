@@ -61,10 +61,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Discriminator of every union of objects: the value's ``type``.
-
-    Tags stand in angle brackets so that they can be told from keys in the place of an error.
-    """
+    """Discriminator of every union of objects: the value's ``type``, in angle brackets."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:

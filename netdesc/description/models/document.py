@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -60,7 +60,8 @@ class Document(Section):
         default=None,
         alias="$schema",
     )
-    format: Literal[1] = field("Version of the description language.")
+    # Not a Literal, for which true would equal 1.
+    format: int = field("Version of the description language.", ge=FORMAT, le=FORMAT)
     name: str = field(
         "Name of the network. Runs and exported files are named after it.",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
@@ -69,13 +70,18 @@ class Document(Section):
     )
     description: str = field("What the network is for, in a sentence or two.", default="")
     time: Time = field("Steps and their length.")
-    data: SpikeFiles = field("Where the spikes come from.")
+    data: SpikeFiles | None = field(
+        "Where the spikes come from. Training needs it; null is for a network that only runs.",
+        default=None,
+    )
     input: Input = field("The network's input.")
-    neurons: dict[Name, Cuba] = field("Neurons that layers refer to by name.", default={})
+    neurons: dict[Name, Cuba] = field(
+        "Neurons that layers refer to by name.", default={}, max_length=1000
+    )
     layers: tuple[Layer, ...] = field(
         "The layers, in the order in which they run. The last one is the network's output.",
         min_length=1,
-        max_length=10_000,
+        max_length=1000,
     )
     loss: SpikeTime = field("What training makes small.")
     training: Training = field("How the network is trained.")

@@ -10,6 +10,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 def check(context: Context) -> Iterator[Finding]:
     training = context.document.training
+    if context.document.data is None:
+        return
     samples = len(context.document.data.train)
     samples -= training.held_out(samples)
     if training.batch_size is not None and training.batch_size > samples:

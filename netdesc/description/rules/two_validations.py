@@ -10,7 +10,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 def check(context: Context) -> Iterator[Finding]:
     split = context.document.training.validation_split
-    if split > 0 and context.document.data.validation:
+    data = context.document.data
+    if split > 0 and data is not None and data.validation:
         message = "data.validation has samples, and validation_split would take more"
         yield Finding(("training", "validation_split"), message, hint="keep one of the two")
 

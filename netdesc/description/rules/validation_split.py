@@ -9,6 +9,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
+    if context.document.data is None:
+        return
     samples = len(context.document.data.train)
     training = context.document.training
     if training.validation_split > 0 and training.held_out(samples) == 0:

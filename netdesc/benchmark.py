@@ -16,15 +16,17 @@ import numpy as np
 import torch
 
 from netdesc.compiler import train
-from netdesc.description import load
+from netdesc.description import Description, load
 from netdesc.kernels.cpu import backward, engine, events, forward, van_rossum
-from netdesc.training import loop
+from netdesc.training import Run, loop
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
 
-_PARTS: tuple[tuple[str, Any, str], ...] = (
+_Part = tuple[str, Any, str]
+
+_PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_list_events"),
     ("weights to integers", forward, "quantized_rows"),
     ("forward", forward, "forward_by_events"),
@@ -81,6 +83,10 @@ class _Stopwatch:
         self.starts.append(time.perf_counter())
         self.parts.append(defaultdict(float))
 
+    def epochs(self) -> list[float]:
+        """Seconds of every epoch that counts."""
+        return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
+
     def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def wrapper(*arguments: Any, **options: Any) -> Any:
@@ -102,43 +108,47 @@ class _Stopwatch:
 
 
 @contextlib.contextmanager
-def _watched(watch: _Stopwatch) -> Iterator[None]:
-    """Within the block, the functions of ``_PARTS`` are timed wherever they are called."""
+def _watched(watch: _Stopwatch, parts: Sequence[_Part]) -> Iterator[None]:
+    """Within the block, epochs and the functions of ``parts`` are timed wherever they start."""
     with contextlib.ExitStack() as undo:
 
         def replace(owner: Any, name: str, function: Callable[..., Any]) -> None:
             undo.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, function)
 
-        for part, owner, name in _PARTS:
+        for part, owner, name in parts:
             replace(owner, name, watch.timed(part, getattr(owner, name)))
         replace(loop, "set_learning_rate", watch.announcing(loop.set_learning_rate))
         yield
 
 
 def time_epochs(file: Path, overrides: Sequence[str], epochs: int) -> Report:
-    """Train ``file`` for ``epochs`` counted epochs in a temporary folder and time each.
+    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
 
-    An epoch's time is that of the whole loop: data, passes, optimizer, metrics, checkpoints. Raises
-    DescriptionError where the document is at fault.
+    The first run is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
+    every part is timed, which costs some time of its own. Raises DescriptionError where the
+    document is at fault.
     """
-    total = WARM_UP + epochs + 1
-    description = load(file, [*overrides, f"training.epochs={total}"])
-    watch = _Stopwatch()
-    with tempfile.TemporaryDirectory() as folder, _watched(watch):
-        run = train(description, run_dir=Path(folder) / "run", progress="quiet")
+    description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
+    whole, parts = _Stopwatch(), _Stopwatch()
+    _train(description, whole, ())
+    run = _train(description, parts, _PARTS)
     assert run.best is not None
     assert run.final is not None
-    seconds = np.diff(watch.starts)[WARM_UP:]
-    rows = watch.parts[WARM_UP:-1]
+    rows = parts.parts[WARM_UP:-1]
+    rest = [seconds - sum(row.values()) for seconds, row in zip(parts.epochs(), rows, strict=True)]
     names = list(dict.fromkeys(part for part, _, _ in _PARTS))
-    parts = [Timing.of(name, [row[name] for row in rows]) for name in names]
-    rest = [whole - sum(row.values()) for whole, row in zip(seconds, rows, strict=True)]
+    timings = [Timing.of(name, [row[name] for row in rows]) for name in names]
     return Report(
-        epoch=Timing.of("epoch", list(seconds)),
-        parts=[*(part for part in parts if part.median_ms > 0), Timing.of(REST, rest)],
-        epochs=len(seconds),
+        epoch=Timing.of("epoch", whole.epochs()),
+        parts=[*(timing for timing in timings if timing.median_ms > 0), Timing.of(REST, rest)],
+        epochs=epochs,
         best_loss=run.best["loss"],
         spike_rates=run.final["spike_rates"],
         conditions=circumstances(torch.device("cpu")),
     )
+
+
+def _train(description: Description, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
+    with tempfile.TemporaryDirectory() as folder, _watched(watch, parts):
+        return train(description, run_dir=Path(folder) / "run", progress="quiet")

@@ -323,6 +323,18 @@ def test_an_imported_document_is_sound_and_runs(
     assert ran["layers"][-1]["spikes"] == same["layers"][-1]["spikes"]
 
 
+def test_an_imported_document_has_nothing_to_train_on_yet(
+    netdesc: Netdesc, document: Path, trained: Path
+) -> None:
+    netdesc("import", trained / "network.net")
+    outcome = netdesc("train", "network.json")
+    assert outcome.code == 3
+    assert '"data"' in outcome.err
+    pair = {"input": {"path": "task/in.bs1"}, "target": {"path": "task/out.bs1"}}
+    data = json.dumps({"type": "spike_files", "train": [pair]})
+    assert netdesc("train", "network.json", "--set", f"data={data}", "--quiet").code == 0
+
+
 def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) -> None:
     outcome = netdesc("export", trained, "-o", "small.nir")
     assert outcome.code == 2

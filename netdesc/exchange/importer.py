@@ -244,7 +244,8 @@ def _import_dense(name: str, layer: DenseLayer) -> Part:
 
 def _real(values: Integers, unit: int) -> NDArray[np.float32]:
     """Exact: all integers here have at most 24 bits and the units are powers of two."""
-    return np.ascontiguousarray(values / np.float64(unit), dtype=np.float32)
+    # Not ascontiguousarray, which would turn a shape of () into (1,).
+    return np.asarray(values / np.float64(unit), dtype=np.float32, order="C")
 
 
 def _range(decay: Integers) -> float | list[float]:

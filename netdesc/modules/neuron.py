@@ -80,8 +80,8 @@ class Cuba(nn.Module):
     @torch.no_grad()
     def project(self) -> None:
         """Bring learnt decays back into [0, 1] after an optimizer's step."""
-        self.current_decay.clamp_(0.0, 1.0)
-        self.voltage_decay.clamp_(0.0, 1.0)
+        for decay in self.parameters(recurse=False):
+            decay.clamp_(0.0, 1.0)
 
     @torch.no_grad()
     def integers(self) -> dict[str, int | np.ndarray | None]:

@@ -37,8 +37,7 @@ class Figures:
         for name, block in blocks:
             block.register_forward_hook(self._hook(name))
         self._sum: torch.Tensor | None = None
-        self.gradient_norm = torch.zeros(())
-        """Global L2 norm of the last batch's gradients, on the device."""
+        self._gradients: list[torch.Tensor] = []
 
     def _hook(self, name: str):
         def keep_rate(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
@@ -59,7 +58,11 @@ class Figures:
         if share != 1.0:
             row[1:] *= share
         self._sum = row if self._sum is None else self._sum + row
-        self.gradient_norm = norm(gradients)
+        self._gradients = gradients
+
+    def gradient_norm(self) -> torch.Tensor:
+        """Global L2 norm of the last batch's gradients, on the device."""
+        return norm(self._gradients)
 
     def read(self) -> Reading:
         """Waits for the device, returns the figures since the last call and starts over."""

@@ -16,7 +16,7 @@ from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.training.data import Batch, Batches, Frame, Sample, SpikeFiles, check_file, split
-from netdesc.training.errors import TrainingError
+from netdesc.training.errors import MissingDataError, TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.schedule import Schedule, build_schedule
 from netdesc.training.weights import Loader, load_weights
@@ -67,6 +67,10 @@ def prepare(
 ) -> Job:
     """Reads the data, builds network, loss and optimizer on ``device``. TrainingError."""
     document = description.document
+    if document.data is None:
+        raise MissingDataError(
+            f'{description.path}: there is no "data" to train on; add that section to the document'
+        )
     graph = build_graph(document)
     frame = Frame(graph.steps, graph.step_ms, graph.input_shape, graph.output_shape)
     files = SpikeFiles(frame, description.resolve, warn)

@@ -48,7 +48,7 @@ def fit(
 
     def step() -> None:
         if training.gradient_clip is not None:
-            clip_grads_with_norm_(parameters, training.gradient_clip, figures.gradient_norm)
+            clip_grads_with_norm_(parameters, training.gradient_clip, figures.gradient_norm())
         optimizer.step()
         network.project()
 

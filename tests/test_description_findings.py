@@ -97,6 +97,26 @@ def test_one_fault_is_found_at_its_place(pointer, text, code, at, words, tmp_pat
         assert finding.excerpt[finding.column - 1 :].startswith(f'"{parts[-1]}"')
 
 
+BOUNDARIES = [
+    ("/neurons/cuba/threshold", "0.015625", "0.0156", "ND211"),
+    ("/neurons/cuba/threshold", "2047.99", "2048", "ND224"),
+    ("/neurons/cuba/voltage_decay", "0.000123", "0.000122", "ND212"),
+    ("/neurons/cuba/voltage_decay", "0", "0.0001", "ND212"),
+    ("/neurons/cuba/voltage_decay", "1", "0.9999", "ND212"),
+    ("/loss/time_constant_ms", "100", "100.1", "ND213"),
+    ("/training/batch_size", "1", "2", "ND222"),
+    ("/training/validation_split", "0", "0.01", "ND217"),
+    ("/training/early_stopping", '{"patience_epochs": 9}', '{"patience_epochs": 10}', "ND223"),
+    ("/input/shape", "[1048576]", "[1048577]", "ND106"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "passes", "fails", "code"), BOUNDARIES)
+def test_limits_lie_where_they_should(pointer, passes, fails, code, tmp_path):
+    assert codes(findings(tmp_path, with_text(pointer, passes))) == []
+    assert codes(findings(tmp_path, with_text(pointer, fails))) == [code]
+
+
 def test_the_example_of_the_language_reference(tmp_path):
     text = BASE.replace('"threshold"', '"treshold"')
     found = findings(tmp_path, text)

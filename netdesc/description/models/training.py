@@ -134,7 +134,7 @@ class Training(Section):
         le=1 << 20,
     )
     validation_split: float = field(
-        "Share of the training samples that is set aside for validation, rounded down.",
+        "Share of the training samples that is set aside for validation: rounded, at least one.",
         unit="1",
         default=0.0,
         ge=0,
@@ -160,5 +160,6 @@ class Training(Section):
 
     def held_out(self, samples: int) -> int:
         """How many of so many training samples validation_split sets aside."""
-        # The small term mends products such as 0.29 · 100 = 28.999…
-        return int(self.validation_split * samples + 1e-9)
+        if self.validation_split == 0:
+            return 0
+        return max(1, round(self.validation_split * samples))

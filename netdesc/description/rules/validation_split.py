@@ -1,4 +1,4 @@
-"""A validation split that leaves nothing on one side."""
+"""A validation split that leaves nothing to train on."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ def check(context: Context) -> Iterator[Finding]:
         return
     samples = len(context.document.data.train)
     training = context.document.training
-    if training.validation_split > 0 and training.held_out(samples) == 0:
+    if training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
         yield Finding(
             ("training", "validation_split"),
-            f"{training.validation_split:g} of {samples} {noun} sets none aside for validation",
+            f"{training.validation_split:g} of {samples} {noun} leaves none to train on",
         )
 
 
 RULE = Rule(
     entry=Entry(
         code="ND217",
-        title="validation_split sets no sample aside",
+        title="validation_split leaves nothing to train on",
         cause=(
-            "validation_split takes a share of the training samples, rounded down. With so few "
-            "samples the share is none."
+            "validation_split sets a share of the training samples aside: rounded, and at least "
+            "one. With so few samples these are all."
         ),
-        fix="Give more samples, a larger share, or the validation samples in data.validation.",
+        fix="Give more samples, a smaller share, or the validation samples in data.validation.",
         at="/training",
         wrong=(
             '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'

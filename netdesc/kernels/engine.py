@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -44,9 +45,19 @@ def engine_name(device: torch.device) -> str:
     return name
 
 
+def requested_engine() -> str:
+    """What ``use_engine`` was last given."""
+    return _forced.get() or "auto"
+
+
 def engine_for(device: torch.device) -> ModuleType:
     """The module of the engine that will compute on ``device``."""
-    return importlib.import_module(_ENGINES[engine_name(device)][0])
+    return _module(engine_name(device))
+
+
+@functools.cache
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(_ENGINES[name][0])
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.kernels.engine import engine_for
+from netdesc.kernels.checks import check_per_neuron, check_signal, check_weight
+from netdesc.kernels.engine import engine_for, requested_engine, use_engine
 from netdesc.kernels.parameters import dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 
@@ -42,7 +43,7 @@ def _fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Register the gradient of an operator.
+    """Register the gradient of an operator; it runs on the engine of the forward pass.
 
     ``torch.library.register_autograd`` would do, but it spends a tenth of a millisecond of Python
     on every call, which a small network notices.
@@ -54,12 +55,16 @@ def _gradient(name: str, backward: Callable[..., Any], setup_context: Callable[.
         def forward(ctx: Any, *inputs: Any) -> Any:
             with torch._C._AutoDispatchBelowAutograd():
                 output = operator(*inputs)
+            ctx.engine = requested_engine()
             setup_context(ctx, inputs, output)
             return output
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
-            return backward(ctx, *grads)
+            if torch.is_grad_enabled():
+                raise NotImplementedError(f"netdesc::{name} has no second derivative")
+            with use_engine(ctx.engine):
+                return backward(ctx, *grads)
 
     _library.impl(name, Gradient.apply, "Autograd")
 
@@ -103,6 +108,7 @@ def cuba(
 
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
     """
+    check_signal("an input", z_TBN)
     neurons = dynamics(
         z_TBN.shape[2],
         current_decay,
@@ -201,6 +207,8 @@ def dense_cuba(
 
     The fourth result is the engine's own: the input's events, for the backward pass.
     """
+    check_signal("an input", spikes_TBI)
+    check_weight(weight_OI, spikes_TBI)
     neurons = dynamics(
         weight_OI.shape[0],
         current_decay,
@@ -330,6 +338,8 @@ _gradient("dense_cuba", _dense_gradient, _dense_context)
 @_operator
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
+    check_signal("an input", z_TBN)
+    check_per_neuron("a decay", decay, z_TBN.shape[2], shared=1)
     return engine_for(z_TBN.device).leaky(z_TBN, keep(decay, z_TBN.shape[2]))
 
 
@@ -403,6 +413,12 @@ def spike_time(
 
     ``h[n] = decayⁿ`` for n < ``length``, convolved ``order − 1`` times with itself and cut.
     """
+    check_signal("an output", output_TBN)
+    check_signal("a target", target_TBN)
+    if output_TBN.shape != target_TBN.shape:
+        raise ValueError(
+            f"the output has shape {list(output_TBN.shape)}, its target {list(target_TBN.shape)}"
+        )
     engine = engine_for(output_TBN.device)
     return engine.spike_time(output_TBN, target_TBN, decay, order, length)
 
@@ -435,7 +451,9 @@ def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor,
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
     (filtered_TBN,) = ctx.saved_tensors
-    return spike_time_backward(filtered_TBN, grad_loss, *ctx.filter), None, None, None, None
+    grad_output = spike_time_backward(filtered_TBN, grad_loss, *ctx.filter)
+    grad_target = -grad_output if ctx.needs_input_grad[1] else None
+    return grad_output, grad_target, None, None, None
 
 
 _gradient("spike_time", _spike_time_gradient, _spike_time_context)

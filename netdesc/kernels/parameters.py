@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from netdesc.kernels.checks import check_per_neuron
 from netdesc.kernels.grid import (
     DECAY_ONE,
+    STATE_LIMIT,
     STATE_UNIT,
     STATES_PER_WEIGHT,
     WEIGHT_UNIT,
@@ -16,7 +18,7 @@ from netdesc.kernels.grid import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dynamics:
     """CUBA neurons of one layer: int32 tensors [neurons], numbers in state units (1/4096).
 
@@ -33,26 +35,9 @@ class Dynamics:
     width: float
 
 
-@functools.lru_cache(maxsize=256)
-def _shared_keep(decay: float, neurons: int) -> torch.Tensor:
-    share = round(DECAY_ONE * min(max(decay, 0.0), 1.0))
-    return torch.full((neurons,), DECAY_ONE - share, dtype=torch.int32)
-
-
-@functools.lru_cache(maxsize=256)
-def _no_bias(neurons: int, device: torch.device) -> torch.Tensor:
-    return torch.zeros(neurons, dtype=torch.int32, device=device)
-
-
 def keep(decay: torch.Tensor, neurons: int) -> torch.Tensor:
-    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is held in [0, 1].
-
-    The result may be shared: it is only read. (On the CPU, making it anew for every pass of a small
-    layer would take longer than the layer.)
-    """
-    if decay.dim() == 0 and decay.device.type == "cpu":
-        return _shared_keep(decay.item(), neurons)
-    share = torch.round(decay.detach().clamp(0.0, 1.0) * DECAY_ONE)
+    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is held in [0, 1], NaN is 0."""
+    share = torch.round(decay.detach().nan_to_num(0.0).clamp(0.0, 1.0) * DECAY_ONE)
     return (DECAY_ONE - share).to(torch.int32).expand(neurons).contiguous()
 
 
@@ -70,14 +55,49 @@ def dynamics(
 
     ``bias`` [neurons] or [0] is in threshold units. The surrogate is
     ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, θ being
-    the threshold on the grid.
+    the threshold on the grid. Raises ValueError for tensors that do not fit, and for a threshold
+    that is 0 on the grid or beyond the states.
     """
+    scalars = threshold, tau_grad, scale_grad, delay
+    decays = current_decay, voltage_decay
+    if bias.numel() or any(decay.dim() or decay.device.type != "cpu" for decay in decays):
+        return _dynamics(neurons, *decays, bias, *scalars)
+    return _shared_dynamics(neurons, current_decay.item(), voltage_decay.item(), *scalars)
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_dynamics(
+    neurons: int, current_decay: float, voltage_decay: float, *scalars: float
+) -> Dynamics:
+    """Neurons that are all alike, on the CPU; made anew for every pass they would cost too much."""
+    decays = torch.tensor(current_decay), torch.tensor(voltage_decay)
+    return _dynamics(neurons, *decays, torch.empty(0), *scalars)
+
+
+def _dynamics(
+    neurons: int,
+    current_decay: torch.Tensor,
+    voltage_decay: torch.Tensor,
+    bias: torch.Tensor,
+    threshold: float,
+    tau_grad: float,
+    scale_grad: float,
+    delay: float,
+) -> Dynamics:
+    check_per_neuron("a current decay", current_decay, neurons, shared=1)
+    check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
+    check_per_neuron("a bias", bias, neurons, shared=0)
+    if not 1 / WEIGHT_UNIT <= threshold <= STATE_LIMIT / STATE_UNIT:
+        raise ValueError(
+            f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {STATE_LIMIT // STATE_UNIT}"
+        )
     mantissa = threshold_mantissa(threshold)
     tau = 100.0 * tau_grad * mantissa / WEIGHT_UNIT
     if bias.numel():
-        states = torch.trunc(bias.detach() * STATE_UNIT).to(torch.int32)
+        scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
+        states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
     else:
-        states = _no_bias(neurons, bias.device)
+        states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
     return Dynamics(
         keep_u=keep(current_decay, neurons),
         keep_v=keep(voltage_decay, neurons),

@@ -15,9 +15,9 @@ def half_limits(bits: int) -> tuple[int, int]:
 
 
 def quantize(weight: Tensor, bits: int) -> Tensor:
-    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
+    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even; NaN becomes 0."""
     low, high = half_limits(bits)
-    halves = torch.round(weight * (WEIGHT_UNIT / 2))
+    halves = torch.round(torch.nan_to_num(weight, nan=0.0) * (WEIGHT_UNIT / 2))
     return torch.clamp(halves, low, high) / (WEIGHT_UNIT / 2)
 
 

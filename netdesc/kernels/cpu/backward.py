@@ -35,6 +35,36 @@ def exp_of_minus(y):
     return p * p
 
 
+@numba.njit(inline="always", fastmath=True)
+def _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v):
+    """The adjoints of one step for a tile: ``g_u`` and ``g_v`` go from t + 1 to t."""
+    narrow = np.float32(1) / np.float32(width)
+    high = np.float32(height)
+    for i in range(g_u.size):
+        away = np.float32(np.int32(v_t[i] - threshold))
+        away = -away if away < 0 else away
+        surrogate = high * exp_of_minus(away * narrow)
+        through_v = flush(share_v[i] * g_v[i] + surrogate * g_s[i])
+        g_v[i] = through_v
+        g_u[i] = flush(share_u[i] * g_u[i] + through_v)
+
+
+@numba.njit(inline="always", fastmath=True)
+def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
+    """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
+    for i in range(v_t.size):
+        held_before = np.int32(0) if before[i] > threshold else before[i]
+        current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])
+        held = np.int32(0) if v_t[i] > threshold else v_t[i]
+        grad_u[i] -= g_u[i] * np.float32(current) * np.float32(1 / STATE_UNIT)
+        grad_v[i] -= g_v[i] * np.float32(held) * np.float32(1 / STATE_UNIT)
+
+
+@numba.njit(inline="always")
+def _shares(keep):
+    return keep.astype(np.float32) * np.float32(1 / DECAY_ONE)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
 def adjoint(
     grad_out,
@@ -63,51 +93,89 @@ def adjoint(
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        g_u = np.zeros(n, np.float32)
-        g_v = np.zeros(n, np.float32)
-        share_u = keep_u[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
-        share_v = keep_v[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
-        narrow = np.float32(1) / np.float32(width)
-        high = np.float32(height)
-        silent = np.zeros(n, np.float32)
-        at_rest = np.zeros(n, np.int32)
+        kv, offset = keep_v[lo : lo + n], bias[lo : lo + n]
+        share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
+        g_u, g_v = np.zeros(n, np.float32), np.zeros(n, np.float32)
+        silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
+        grad_d = grad_decays[b, :, lo : lo + n]
         for t in range(steps - 1, -1, -1):
             v_t = voltage[t, b, lo : lo + n]
             if learn:
                 before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
-                _decay_gradients(
-                    g_u,
-                    g_v,
-                    v_t,
-                    before,
-                    keep_v[lo : lo + n],
-                    bias[lo : lo + n],
-                    threshold,
-                    grad_decays[b, 0, lo : lo + n],
-                    grad_decays[b, 1, lo : lo + n],
-                )
+                _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_d[0], grad_d[1])
             g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
-            g_t = grad_z[t, b, lo : lo + n]
-            for i in range(n):
-                away = np.float32(np.int32(v_t[i] - threshold))
-                away = -away if away < 0 else away
-                surrogate = high * exp_of_minus(away * narrow)
-                through_v = flush(share_v[i] * g_v[i] + surrogate * g_s[i])
-                through_u = flush(share_u[i] * g_u[i] + through_v)
-                g_v[i] = through_v
-                g_u[i] = through_u
-                g_t[i] = through_u
+            _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
+            grad_z[t, b, lo : lo + n] = g_u
 
 
-@numba.njit(inline="always", fastmath=True)
-def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
-    """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
-    for i in range(v_t.size):
-        held_before = np.int32(0) if before[i] > threshold else before[i]
-        current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])
-        held = np.int32(0) if v_t[i] > threshold else v_t[i]
-        grad_u[i] -= g_u[i] * np.float32(current) * np.float32(1 / STATE_UNIT)
-        grad_v[i] -= g_v[i] * np.float32(held) * np.float32(1 / STATE_UNIT)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+def adjoint_by_events(
+    starts,
+    ends,
+    sources,
+    weight_OI,
+    low,
+    high,
+    grad_out,
+    voltage,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    height,
+    width,
+    learn,
+    keep_grad_z,
+    tile,
+    grad_z,
+    grad_decays,
+    grad_OI,
+):
+    """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
+
+    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
+    input's gradient is added to the weights of every source. A thread owns outputs and adds them up
+    in memory of its own; the order of additions is that of the events, backward in time. Weights
+    whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
+    gradient. ``grad_z`` is filled only with ``keep_grad_z``.
+    """
+    steps, batch, neurons = voltage.shape
+    inputs = grad_OI.shape[1]
+    tiles = (neurons + tile - 1) // tile
+    for item in numba.prange(tiles):
+        lo = item * tile
+        n = min(tile, neurons - lo)
+        kv, offset = keep_v[lo : lo + n], bias[lo : lo + n]
+        share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
+        g_u, g_v = np.empty(n, np.float32), np.empty(n, np.float32)
+        silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
+        sums_IO = np.zeros((inputs, n), np.float32)
+        for b in range(batch):
+            grad_d = grad_decays[b, :, lo : lo + n]
+            g_u[:] = 0
+            g_v[:] = 0
+            for t in range(steps - 1, -1, -1):
+                v_t = voltage[t, b, lo : lo + n]
+                if learn:
+                    before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
+                    _decay_gradients(
+                        g_u, g_v, v_t, before, kv, offset, threshold, grad_d[0], grad_d[1]
+                    )
+                g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
+                _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
+                if keep_grad_z:
+                    grad_z[t, b, lo : lo + n] = g_u
+                row = t * batch + b
+                for e in range(starts[row], ends[row]):
+                    into = sums_IO[sources[e]]
+                    for i in range(n):
+                        into[i] += g_u[i]
+        for i in range(n):
+            for j in range(inputs):
+                half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
+                inside = (half >= low) & (half <= high)
+                grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
@@ -132,33 +200,3 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
             for i in range(n):
                 g[i] = flush(share[i] * g[i] + from_t[i])
                 to_t[i] = g[i]
-
-
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
-def weight_gradient_by_events(
-    starts, ends, sources, grad_z_RO, weight_OI, low, high, tile, grad_OI
-):
-    """Sum row r of ``grad_z_RO`` for every source that has an event in r, into ``grad_OI``.
-
-    A thread adds up its outputs in memory of its own, where a source's row is contiguous and no
-    other thread writes; the order of additions is the order of the events. Weights whose
-    half integer leaves ``low`` to ``high`` are clamped going forward, so they get no gradient.
-    """
-    rows, outputs = grad_z_RO.shape
-    inputs = grad_OI.shape[1]
-    tiles = (outputs + tile - 1) // tile
-    for item in numba.prange(tiles):
-        lo = item * tile
-        n = min(tile, outputs - lo)
-        sums_IO = np.zeros((inputs, n), np.float32)
-        for r in range(rows):
-            g = grad_z_RO[r, lo : lo + n]
-            for e in range(starts[r], ends[r]):
-                into = sums_IO[sources[e]]
-                for i in range(n):
-                    into[i] += g[i]
-        for i in range(n):
-            for j in range(inputs):
-                half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
-                inside = (half >= low) & (half <= high)
-                grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)

@@ -6,6 +6,8 @@ the weights are not on the grid, it takes the matrix product. ``notes[2]`` says 
 
 from __future__ import annotations
 
+import functools
+
 import numba
 import numpy as np
 import torch
@@ -28,17 +30,19 @@ _MIN_TILE, _MAX_TILE = 32, 256
 """Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
 
 
-def _tile(batch: int, neurons: int) -> int:
-    """Neurons of a tile, such that every thread gets one; no result depends on it."""
-    tiles_a_sample = -(-numba.get_num_threads() // batch)
-    share = -(-neurons // tiles_a_sample)
-    return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
-
-
-def _follow_torch_threads() -> None:
+def _threads() -> int:
+    """Number of threads to compute with, which is torch's; tells Numba."""
     threads = min(torch.get_num_threads(), _MAX_THREADS)
     if threads != numba.get_num_threads():
         numba.set_num_threads(threads)
+    return threads
+
+
+def _tile(batch: int, neurons: int) -> int:
+    """Neurons of a tile, such that every thread gets one; no result depends on it."""
+    tiles_a_sample = -(-_threads() // batch)
+    share = -(-neurons // tiles_a_sample)
+    return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -60,10 +64,14 @@ def _quantized(weight_OI: torch.Tensor, bits: int) -> torch.Tensor:
     return torch.from_numpy(weight)
 
 
-def _outputs(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _outputs(
+    steps: int, batch: int, neurons: int
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """A tile's width, then spikes, voltages and what each tile sees, to be filled."""
     shape = (steps, batch, neurons)
-    seen = np.zeros((batch * -(-neurons // _tile(batch, neurons)), 3), np.int64)
-    return take(shape, np.float32), take(shape, np.int32), seen
+    tile = _tile(batch, neurons)
+    seen = np.zeros((batch * -(-neurons // tile), 3), np.int64)
+    return tile, take(shape, np.float32), take(shape, np.int32), seen
 
 
 def _finish(
@@ -73,20 +81,20 @@ def _finish(
     return torch.from_numpy(out), torch.from_numpy(voltage), notes
 
 
+@functools.lru_cache(maxsize=64)
 def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _array(neurons.keep_u), _array(neurons.keep_v), _array(neurons.bias)
 
 
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
-    _follow_torch_threads()
-    out, voltage, seen = _outputs(*z_TBN.shape)
+    tile, out, voltage, seen = _outputs(*z_TBN.shape)
     forward.forward_from_input(
         _array(z_TBN),
         *_per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
-        _tile(*z_TBN.shape[1:]),
+        tile,
         out,
         voltage,
         seen,
@@ -98,7 +106,6 @@ def dense_cuba(
     spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, bits: int, neurons: Dynamics
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
-    _follow_torch_threads()
     events = EventLists(_rows(spikes_TBI))
     if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
         out, voltage, notes = cuba(matmul(spikes_TBI, _quantized(weight_OI, bits).T), neurons)
@@ -106,7 +113,7 @@ def dense_cuba(
     steps, batch, _ = spikes_TBI.shape
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
     forward.quantized_rows(_array(weight_OI), *_half_limits(bits), integer_IO)
-    out, voltage, seen = _outputs(steps, batch, weight_OI.shape[0])
+    tile, out, voltage, seen = _outputs(steps, batch, weight_OI.shape[0])
     forward.forward_by_events(
         events.starts,
         events.ends,
@@ -115,7 +122,7 @@ def dense_cuba(
         *_per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
-        _tile(batch, weight_OI.shape[0]),
+        tile,
         out,
         voltage,
         seen,
@@ -127,7 +134,6 @@ def cuba_backward(
     grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba_backward``."""
-    _follow_torch_threads()
     steps, batch, size = voltage_TBN.shape
     grad_z = take((steps, batch, size), np.float32)
     grad_decays = np.zeros((batch, 2, size), np.float32)
@@ -159,34 +165,65 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``."""
-    grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     outputs, inputs = weight_OI.shape
-    grad_RO = grad_z_TBO.reshape(-1, outputs)
     if packed_events.numel():
-        events = EventLists.unpack(packed_events.numpy(), len(grad_RO))
-        grad_OI = take((outputs, inputs), np.float32)
-        backward.weight_gradient_by_events(
-            events.starts,
-            events.ends,
-            events.sources,
-            grad_RO.numpy(),
-            _array(weight_OI),
-            *_half_limits(bits),
-            _tile(1, outputs),
-            grad_OI,
+        grad_z_TBO, grad_weight, grad_decays = _adjoint_by_events(
+            grad_out_TBO, packed_events, weight_OI, bits, voltage_TBO, neurons, learn, want_input
         )
-        grad_weight = torch.from_numpy(grad_OI)
     else:
-        product = grad_RO.T @ spikes_TBI.reshape(-1, inputs)
+        grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
+        product = grad_z_TBO.reshape(-1, outputs).T @ spikes_TBI.reshape(-1, inputs)
         grad_weight = straight_through(product, weight_OI, bits)
     if not want_input:
-        return grad_z_TBO.new_empty(0), grad_weight, grad_decays
+        return grad_out_TBO.new_empty(0), grad_weight, grad_decays
     return matmul(grad_z_TBO, _quantized(weight_OI, bits)), grad_weight, grad_decays
+
+
+def _adjoint_by_events(
+    grad_out_TBO: torch.Tensor,
+    packed_events: torch.Tensor,
+    weight_OI: torch.Tensor,
+    bits: int,
+    voltage_TBO: torch.Tensor,
+    neurons: Dynamics,
+    learn: bool,
+    want_grad_z: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Gradients of z (arbitrary unless wanted), the weight and both decays."""
+    steps, batch, outputs = voltage_TBO.shape
+    events = EventLists.unpack(packed_events.numpy(), steps * batch)
+    grad_z = take((steps, batch, outputs) if want_grad_z else (1, 1, 1), np.float32)
+    grad_decays = np.zeros((batch, 2, outputs), np.float32)
+    grad_OI = take(tuple(weight_OI.shape), np.float32)
+    backward.adjoint_by_events(
+        events.starts,
+        events.ends,
+        events.sources,
+        _array(weight_OI),
+        *_half_limits(bits),
+        _array(grad_out_TBO),
+        _array(voltage_TBO),
+        *_per_neuron(neurons),
+        np.int32(neurons.threshold),
+        neurons.delay,
+        neurons.height,
+        neurons.width,
+        learn,
+        want_grad_z,
+        _tile(1, outputs),
+        grad_z,
+        grad_decays,
+        grad_OI,
+    )
+    return (
+        torch.from_numpy(grad_z),
+        torch.from_numpy(grad_OI),
+        torch.from_numpy(grad_decays.sum(axis=0)),
+    )
 
 
 def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
-    _follow_torch_threads()
     u = take(tuple(z_TBN.shape), np.float32)
     forward.leaky_forward(_array(z_TBN), _array(keep), _tile(*z_TBN.shape[1:]), u)
     return torch.from_numpy(u)
@@ -196,7 +233,6 @@ def leaky_backward(
     grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.leaky_backward``."""
-    _follow_torch_threads()
     steps, batch, size = u_TBN.shape
     grad_z = take((steps, batch, size), np.float32)
     grad_decay = np.zeros((batch, size), np.float32)
@@ -216,7 +252,6 @@ def spike_time(
     output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.van_rossum.spike_time``."""
-    _follow_torch_threads()
     _, batch, neurons = output_TBN.shape
     filtered = take(tuple(output_TBN.shape), np.float32)
     squares = np.zeros((batch, neurons))
@@ -237,7 +272,6 @@ def spike_time_backward(
     filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
     """See ``reference.van_rossum.spike_time_backward``."""
-    _follow_torch_threads()
     _, batch, neurons = filtered_TBN.shape
     grad = take(tuple(filtered_TBN.shape), np.float32)
     van_rossum.filter_adjoint(

@@ -10,10 +10,16 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.steps import decay_state, saturate, to_state
-from netdesc.kernels.grid import STATE_UNIT, STATES_PER_WEIGHT, WEIGHT_UNIT
+from netdesc.kernels.grid import STATE_LIMIT, STATE_UNIT, STATES_PER_WEIGHT, WEIGHT_UNIT
 
 _LINE = 16
 """Floats of a cache line: the transposition reads whole lines."""
+
+_LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
+"""A sum of integer weights of this size saturates a state."""
+
+_MANY_EVENTS = _LARGEST_SUM >> 15
+"""As many 16-bit weights cannot sum up to more than that."""
 
 
 @numba.njit(inline="always")
@@ -84,6 +90,9 @@ def forward_by_events(
                 w = weight_IO[sources[e], lo : lo + n]
                 for i in range(n):
                     z[i] = np.int32(z[i] + w[i])
+            if ends[row] - starts[row] > _MANY_EVENTS:
+                for i in range(n):
+                    z[i] = min(max(z[i], -_LARGEST_SUM), _LARGEST_SUM)
             v_t = voltage[t, b, lo : lo + n]
             _advance(z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
             if t + delay < steps:
@@ -141,7 +150,8 @@ def leaky_forward(z_TBN, keep, tile, u_TBN):
 
 @numba.njit(inline="always")
 def _half(weight, low, high):
-    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
+    """``round(32 · weight)``, held between ``low`` and ``high``; NaN becomes 0."""
+    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2)) if weight == weight else np.float32(0)
     half = low if half < low else half
     return high if half > high else half
 

@@ -44,7 +44,7 @@ def to_state(value):
     scaled = np.float32(value) * np.float32(4096.0)
     scaled = scaled if scaled < np.float32(STATE_LIMIT) else np.float32(STATE_LIMIT)
     scaled = scaled if scaled > np.float32(-STATE_LIMIT) else np.float32(-STATE_LIMIT)
-    return np.int32(scaled)
+    return np.int32(scaled if value == value else np.float32(0))
 
 
 @numba.njit(inline="always")

@@ -1,0 +1,43 @@
+"""What the operators ask of their tensors: the fast kernels index memory without looking."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_float32(name: str, tensor: Tensor) -> None:
+    if tensor.dtype != torch.float32:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(f"{name} has type {kind}; netdesc computes in float32")
+
+
+def check_signal(name: str, signal_TBN: Tensor) -> None:
+    """A tensor over time: float32 [steps, batch, neurons], none of them 0."""
+    check_float32(name, signal_TBN)
+    if signal_TBN.dim() != 3 or not signal_TBN.numel():
+        raise ValueError(
+            f"{name} has shape {list(signal_TBN.shape)}; "
+            "[steps, batch, neurons] is needed, each at least 1"
+        )
+
+
+def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> None:
+    """float32 [neurons], or as many numbers for all of them as ``shared`` says."""
+    check_float32(name, values)
+    if values.dim() > 1 or values.numel() not in (shared, neurons):
+        raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
+
+
+def check_weight(weight_OI: Tensor, signal_TBI: Tensor) -> None:
+    """float32 [units, inputs] that fits the signal, on the same device."""
+    check_float32("a weight", weight_OI)
+    if weight_OI.dim() != 2 or weight_OI.shape[1] != signal_TBI.shape[2]:
+        raise ValueError(
+            f"weights of shape {list(weight_OI.shape)} do not fit an input of shape "
+            f"{list(signal_TBI.shape)}"
+        )
+    if weight_OI.device != signal_TBI.device:
+        raise ValueError(
+            f"weights are on device '{weight_OI.device}', their input on '{signal_TBI.device}'"
+        )

@@ -67,7 +67,7 @@ def test_a_transposed_gradient_changes_the_right_weights(spec: SimpleNamespace) 
         assert mine.grad is not None
         other.grad = mine.grad.clone(memory_format=torch.contiguous_format)
     assert not ours.layers["first"].synapse.weight.grad.is_contiguous()
-    make_contiguous(ours)
+    make_contiguous(ours.parameters())
     optimizer.step()
     plain.step()
     for mine, other in zip(ours.parameters(), reference.parameters(), strict=True):
@@ -142,14 +142,14 @@ def test_figures_are_means_over_batches_by_layer(seed: int, losses: list[float])
     for number, loss in enumerate(losses):
         run_forward(root)
         give_gradients(root, seed + number)
-        figures.add(torch.tensor(loss), 1 / len(losses))
+        figures.add(torch.tensor(loss), 1 / len(losses), 0.5)
         for name, block in root.layers.items():
             flat = torch.cat([p.grad.flatten() for p in block.parameters()])
             wanted[name] += flat.norm().item() / len(losses)
         total = torch.cat([p.grad.flatten() for p in root.parameters()]).norm()
         torch.testing.assert_close(figures.gradient_norm(), total)
     reading = figures.read()
-    assert reading.loss == pytest.approx(sum(losses), rel=1e-5)
+    assert reading.loss == pytest.approx(0.5 * sum(losses), rel=1e-5)
     assert reading.gradient_norms == pytest.approx(wanted, rel=1e-5)
     assert reading.spike_rates == pytest.approx({"first": 0.3, "second": 0.3})
     assert reading.fault is None
@@ -161,18 +161,18 @@ def test_the_first_layer_at_fault_is_named(bad: float) -> None:
     figures = figures_of(root)
     run_forward(root)
     give_gradients(root)
-    figures.add(torch.tensor(bad), 1.0)
+    figures.add(torch.tensor(bad), 1.0, 1.0)
     fault = figures.read().fault
     assert fault is not None
     assert fault.startswith("the loss is")
 
     root.layers["second"].synapse.weight.grad[2, 1] = bad
-    figures.add(torch.tensor(bad), 1.0)
+    figures.add(torch.tensor(bad), 1.0, 1.0)
     assert figures.read().fault == 'the gradient of layer "second" is NaN or infinite'
 
     with torch.no_grad():
         root.layers["first"].synapse.weight[0, 0] = bad
-    figures.add(torch.tensor(bad), 1.0)
+    figures.add(torch.tensor(bad), 1.0, 1.0)
     assert figures.read().fault == 'a weight of layer "first" is NaN or infinite'
     assert weight_fault(root) == 'a weight of layer "first" is NaN or infinite'
     assert weight_fault(network()) is None

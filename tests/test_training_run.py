@@ -125,6 +125,16 @@ def test_validation_is_measured_and_decides_what_is_best(start: Start) -> None:
     assert run.best == {"epoch": losses.index(min(losses)), "validation_loss": min(losses)}
 
 
+def test_torch_keeps_its_settings(start: Start) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        start(epochs=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_batches_without_learning_add_up_to_the_whole(start: Start, tmp_path: Path) -> None:
     losses = []
     for size in (None, 2):
@@ -187,12 +197,12 @@ def test_finish_sees_the_run_before_it_is_done(start: Start) -> None:
 # Endings
 
 
-def poison(layer: str) -> Callable[[], None]:
-    """Makes the next gradient of a layer NaN."""
+def poison(number: int) -> Callable[[], None]:
+    """Makes the next gradient of a parameter NaN."""
 
     def act() -> None:
-        def bad(network: torch.nn.Module) -> None:
-            dict(network.named_parameters())[f"layers.{layer}.synapse.weight"].grad[0, 0] = np.nan
+        def bad(parameters: list[torch.nn.Parameter]) -> None:
+            parameters[number].grad[0, 0] = np.nan
 
         loop.make_contiguous = bad
 
@@ -203,7 +213,7 @@ def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     start: Start, after_epoch: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "make_contiguous", loop.make_contiguous)  # put back afterwards
-    after_epoch(3, poison("output"))
+    after_epoch(3, poison(-1))
     run = start(epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)
     assert 'epoch 3: the gradient of layer "output" is NaN or infinite' in run.message

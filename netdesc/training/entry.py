@@ -137,7 +137,8 @@ def _lock_text(description: Description, path: Path) -> str:
 
 @contextlib.contextmanager
 def _machine(description: Description, device: str, engine: str) -> Iterator[torch.device]:
-    """Device, engine and random numbers of a run; the caller's own come back after it."""
+    """Device, engine and random numbers of a run; the caller's settings come back after it."""
+    threads = torch.get_num_threads()
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(use_engine(engine))
@@ -145,6 +146,7 @@ def _machine(description: Description, device: str, engine: str) -> Iterator[tor
             raise DeviceError(str(error)) from error
         where = choose_device(device)
         stack.enter_context(own_randomness(description.document.training.seed, where))
+        stack.callback(torch.set_num_threads, threads)  # Numba's threads change torch's number
         yield where
 
 

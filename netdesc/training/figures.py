@@ -46,10 +46,10 @@ class Figures:
 
         return keep_rate
 
-    def add(self, loss: torch.Tensor, share: float) -> None:
+    def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
-        ``loss`` is the batch's part of the epoch's loss, ``share`` its part of the samples.
+        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
         """
         layers = self._parameters.values()
         gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
@@ -57,6 +57,8 @@ class Figures:
         row = torch.stack([loss.detach(), *gradients, *weights, *self._rates.values()])
         if share != 1.0:
             row[1:] *= share
+        if loss_share != 1.0:
+            row[0] *= loss_share
         self._sum = row if self._sum is None else self._sum + row
         self._gradients = gradients
 

@@ -45,6 +45,7 @@ def fit(
     samples = len(job.train.samples)
     figures = Figures(network, network.blocks())
     warned: set[str] = set()
+    network.train()
 
     def step() -> None:
         if training.gradient_clip is not None:
@@ -59,15 +60,14 @@ def fit(
         rate = job.rate(epoch)
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        network.train()
         for number, batch in enumerate(job.train.shuffled(training.seed, epoch)):
             if number:
                 step()
             optimizer.zero_grad()
             loss = job.loss(network(batch.input_TBN), batch.target_TBN)
             loss.backward()
-            make_contiguous(network)
-            figures.add(loss * job.loss_share(batch, samples), batch.size / samples)
+            make_contiguous(parameters)
+            figures.add(loss, batch.size / samples, job.loss_share(batch, samples))
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)
@@ -116,6 +116,7 @@ def validation_loss(job: Job) -> float:
     for batch in job.validation.in_order():
         loss = job.loss(job.network(batch.input_TBN), batch.target_TBN)
         total += loss * job.loss_share(batch, len(job.validation.samples))
+    job.network.train()
     return total.item()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -59,13 +59,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def make_contiguous(network: nn.Module) -> None:
+def make_contiguous(parameters: Iterable[nn.Parameter]) -> None:
     """Lays out every gradient like its parameter.
 
     The fused optimizers walk both as flat memory: a transposed gradient would be applied to the
     wrong weights, and torch 2.13 does not complain.
     """
-    for parameter in network.parameters():
+    for parameter in parameters:
         if parameter.grad is not None and not parameter.grad.is_contiguous():
             parameter.grad = parameter.grad.contiguous()
 

@@ -91,7 +91,7 @@ def _resume(path: Path, how: _How) -> Run:
         if digest != record.fields["lock_sha256"]:
             raise ResumeError(
                 f"{path / LOCK} was changed after this run began, and only the run as it was can "
-                f"be continued; netdesc train {path / LOCK} starts a new one"
+                f"be continued; training anew from it starts another one"
             )
         description = load(path / LOCK)
         device = record.device if how.device == "auto" else how.device

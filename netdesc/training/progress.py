@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -156,7 +157,8 @@ class Live(Display):
 def build_display(style: Style) -> Display:
     """The display for a style; ValueError for an unknown one."""
     if style == "auto":
-        style = "live" if sys.stderr is not None and sys.stderr.isatty() else "plain"
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"
     if style not in _STYLES:
         raise ValueError(f'unknown progress "{style}"; known are auto, {", ".join(_STYLES)}')
     return _STYLES[style]()
@@ -170,12 +172,13 @@ def _line(standing: Standing, start: tuple[float, int], now: float) -> str:
     parts = [f"epoch {standing.epoch:{width}d}/{standing.epochs}", f"loss {standing.loss:,.6g}"]
     if standing.validation_loss is not None:
         parts.append(f"validation {standing.validation_loss:,.6g}")
-    parts += [f"best {standing.best_loss:,.6g}", f"rate {standing.rate:.3g}"]
+    parts.append(f"best {standing.best_loss:,.6g}")
     began, first = start
     if standing.epoch > first:
         each = (now - began) / (standing.epoch - first)
         left = each * (standing.epochs - standing.epoch)
-        parts += [f"{_duration(each)} an epoch", f"{_clock(left)} left"]
+        parts += [f"{_clock(left)} left", f"{_duration(each)}/epoch"]
+    parts.append(f"rate {standing.rate:.3g}")  # last, where a narrow terminal cuts the line
     return "  ".join(parts)
 
 

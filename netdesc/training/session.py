@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ class Session:
             return "nothing was trained yet"
         return (
             f"the checkpoint after {self.saver.saved_epoch} epochs is safe; "
-            f"go on with: netdesc train --resume {self.path}"
+            f"go on with: netdesc train --resume {shlex.quote(str(self.path))}"
         )
 
     def _complete(self, finish: Finish | None) -> Run:
@@ -114,6 +115,7 @@ class Session:
         return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
 
     def _end(self, status: str, message: str) -> Run:
+        self.display.close()
         tell = self.display.warn if status == "diverged" else self.display.say
         tell(message)
         self._note(status, message)

@@ -1,0 +1,114 @@
+"""What the user sees of a run."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numba
+import pytest
+import torch
+from training_task import write_task
+
+from netdesc.training.compiling import NOTICE, announced
+from netdesc.training.files import Log
+from netdesc.training.progress import Plain, Standing, build_display
+
+
+def standing(epoch: int, validation_loss: float | None = None) -> Standing:
+    return Standing(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001)
+
+
+def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Plain()
+    display.show(standing(1), now=100.0)
+    display.show(standing(101, validation_loss=3.5), now=100.5)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  rate 0.001"
+    assert second == (
+        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  0:00:24 left  5.0 ms/epoch"
+        "  rate 0.001"
+    )
+    assert len(first) < 80
+
+
+def test_lines_are_throttled() -> None:
+    display = Plain()
+    assert display.is_due(now=0.0)
+    display.show(standing(1), now=10.0)
+    assert not display.is_due(now=14.9)
+    assert display.is_due(now=15.0)
+
+
+def test_the_log_gets_what_was_said_before_it_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with build_display("quiet") as display, Log(tmp_path / "log") as log:
+        display.warn("three events are left out")
+        display.keep(log)
+        display.say("training")
+        display.show(standing(1), now=0.0)
+        display.show(standing(2), now=1.0)  # too soon for the log
+    lines = [line[21:] for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[:2] == ["warning: three events are left out", "training"]
+    assert len(lines) == 3
+    captured = capsys.readouterr()
+    assert captured.err == "warning: three events are left out\n"
+    assert captured.out == ""
+
+
+def test_an_unknown_style_is_refused() -> None:
+    with pytest.raises(ValueError, match='unknown progress "loud"'):
+        build_display("loud")  # type: ignore[arg-type]
+
+
+def test_compiling_is_announced_once_and_only_where_it_happens() -> None:
+    said: list[str] = []
+    functions = [numba.njit(lambda x, n=n: x + n) for n in range(2)]
+    with announced(torch.device("cpu"), said.append):
+        assert said == []
+        for function in functions:
+            function(1)
+    assert said == [NOTICE]
+    with announced(torch.device("cpu"), said.append):
+        functions[0](1)
+    assert said == [NOTICE]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=20)
+    script = "import sys, netdesc, netdesc.training as t\n"
+    script += "t.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
+    ours, theirs = os.openpty()
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm"}
+    command = [sys.executable, "-c", script, document, tmp_path / "run"]
+    with subprocess.Popen(
+        command, stderr=theirs, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        os.close(theirs)
+        text = read_terminal(ours)
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    assert process.returncode == 0, text
+    assert "epoch 20/20" in text
+    assert "\r\x1b[2K" in text  # the line was drawn anew
+    assert "\x1b[3" not in text  # no colour
+    assert text.index("epoch 20/20") < text.index("done after 20 epochs")
+
+
+def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
+    """Everything that arrives until the other end is closed."""
+    text, end = b"", time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if select.select([descriptor], [], [], 0.5)[0]:
+            try:
+                text += os.read(descriptor, 65536)
+            except OSError:  # closed
+                break
+    os.close(descriptor)
+    return text.decode()

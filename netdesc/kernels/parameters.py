@@ -70,8 +70,8 @@ def _shared_dynamics(
     neurons: int, current_decay: float, voltage_decay: float, *scalars: float
 ) -> Dynamics:
     """Neurons that are all alike, on the CPU; made anew for every pass they would cost too much."""
-    decays = torch.tensor(current_decay), torch.tensor(voltage_decay)
-    return _dynamics(neurons, *decays, torch.empty(0), *scalars)
+    decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
+    return _dynamics(neurons, decays[0], decays[1], decays.new_empty(0), *scalars)
 
 
 def _dynamics(

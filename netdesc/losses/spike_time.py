@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
@@ -26,16 +27,22 @@ class SpikeTime(nn.Module):
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """A scalar from two tensors [steps, batch, *shape].
+        """A float32 scalar from two tensors [steps, batch, *shape] of any type.
 
-        Raises ValueError where their shapes differ.
+        Raises ValueError where their shapes differ or are not of this form.
         """
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
+        if output.dim() < 3:
+            raise ValueError(f"[steps, batch, *shape] is needed, not shape {list(output.shape)}")
         total, _ = operators.spike_time(
-            output.flatten(2), target.flatten(2), self.decay, self.order, self.length
+            output.flatten(2).to(torch.float32),
+            target.flatten(2).to(torch.float32),
+            self.decay,
+            self.order,
+            self.length,
         )
         return total / output.numel() if self.mean else total
 

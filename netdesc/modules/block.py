@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
+from netdesc.kernels.engine import engine_name
 from netdesc.modules.neuron import Cuba
 from netdesc.modules.synapse import DenseSynapse
 
@@ -16,7 +17,8 @@ from netdesc.modules.synapse import DenseSynapse
 class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
-    ``notes`` holds what the last forward pass observed (see ``kernels.operators``).
+    ``engine`` is what the last forward pass ran on, ``notes`` what it observed (see
+    ``kernels.operators``).
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -24,9 +26,16 @@ class DenseBlock(nn.Module):
         units = math.prod(layer.output_shape)
         self.synapse = DenseSynapse(layer, generator)
         self.neuron = Cuba(layer.neuron, units, layer.axonal_delay_step, generator)
+        self.engine = ""
         self.notes: Tensor | None = None
 
     def forward(self, spikes_TBI: Tensor) -> Tensor:
+        device = self.synapse.weight.device
+        if spikes_TBI.device != device:
+            raise ValueError(
+                f"the input is on device '{spikes_TBI.device}', the network on '{device}'"
+            )
+        self.engine = engine_name(device)
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
             out, notes = neuron(nn.functional.linear(spikes_TBI, self.synapse()))

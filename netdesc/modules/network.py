@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
-from netdesc.kernels.engine import engine_name
 from netdesc.kernels.grid import DEVICE_STATE_LIMIT
 from netdesc.modules.block import DenseBlock, FlattenBlock
 
@@ -62,8 +61,13 @@ class Network(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """The output layer's spikes.
 
-        Raises ValueError where ``input`` is not [steps, batch, *input shape].
+        Raises ValueError where ``input`` is not [steps, batch, *input shape], or not on the
+        network's device, and EngineError where no engine can run there.
         """
+        if torch.is_autocast_enabled(input.device.type):
+            # 16 bits cannot hold sums of weights on the grid.
+            with torch.autocast(input.device.type, enabled=False):
+                return self.forward(input)
         expected = self.graph.input_shape
         if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
             shape = ", ".join(str(size) for size in expected)
@@ -103,9 +107,10 @@ class Network(nn.Module):
             if block.notes is None:
                 continue
             peak_current, peak_voltage, by_events, spikes = block.notes.tolist()
-            engine = engine_name(block.synapse.weight.device)
             path = "events" if by_events else "product"
-            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage, spikes))
+            reports.append(
+                LayerReport(name, block.engine, path, peak_current, peak_voltage, spikes)
+            )
         return reports
 
 

@@ -65,13 +65,14 @@ class Cuba(nn.Module):
 
     def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
         """Spikes [steps, batch, units] and notes [4] (see ``kernels.operators``)."""
-        if self.training and self.dropout > 0:
-            # One decision a neuron and sample: a dropped neuron is silent at every step.
-            z_TBN = z_TBN * nn.functional.dropout(torch.ones_like(z_TBN[:1]), self.dropout)
         current_decay, bias = self.current_decay, self.bias()
         if self.training and self.norm is not None:
             z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
             current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
+        if self.training and self.dropout > 0:
+            # One decision a neuron and sample: a dropped neuron is silent at every step,
+            # which it would not be if a mean were subtracted afterwards.
+            z_TBN = z_TBN * nn.functional.dropout(torch.ones_like(z_TBN[:1]), self.dropout)
         out, _, notes = operators.cuba(
             z_TBN, current_decay, self.voltage_decay, bias, *self.scalars()
         )

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import functools
 
-import numba
 import numpy as np
 import torch
-from numba.core import config
 
 from netdesc.kernels.cpu import backward, forward, van_rossum
 from netdesc.kernels.cpu.buffers import matmul, take
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.quantization import half_limits, straight_through
 
 PRODUCT, EVENTS = 0, 1
-
-_MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
 EVENT_DENSITY = 0.1
 """Share of non-zero inputs up to which adding rows by events is faster than the product."""
@@ -30,17 +27,9 @@ _MIN_TILE, _MAX_TILE = 32, 256
 """Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
 
 
-def _threads() -> int:
-    """Number of threads to compute with, which is torch's; tells Numba."""
-    threads = min(torch.get_num_threads(), _MAX_THREADS)
-    if threads != numba.get_num_threads():
-        numba.set_num_threads(threads)
-    return threads
-
-
 def _tile(batch: int, neurons: int) -> int:
     """Neurons of a tile, such that every thread gets one; no result depends on it."""
-    tiles_a_sample = -(-_threads() // batch)
+    tiles_a_sample = -(-threads() // batch)
     share = -(-neurons // tiles_a_sample)
     return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
 
@@ -86,6 +75,7 @@ def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _array(neurons.keep_u), _array(neurons.keep_v), _array(neurons.bias)
 
 
+@on_threads
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
     tile, out, voltage, seen = _outputs(*z_TBN.shape)
@@ -102,6 +92,7 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
     return _finish(out, voltage, seen, PRODUCT)
 
 
+@on_threads
 def dense_cuba(
     spikes_TBI: torch.Tensor, weight_OI: torch.Tensor, bits: int, neurons: Dynamics
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -130,6 +121,7 @@ def dense_cuba(
     return *_finish(out, voltage, seen, EVENTS), torch.from_numpy(events.packed)
 
 
+@on_threads
 def cuba_backward(
     grad_out_TBN: torch.Tensor, voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,6 +145,7 @@ def cuba_backward(
     return torch.from_numpy(grad_z), torch.from_numpy(grad_decays.sum(axis=0))
 
 
+@on_threads
 def dense_cuba_backward(
     grad_out_TBO: torch.Tensor,
     spikes_TBI: torch.Tensor,
@@ -172,7 +165,7 @@ def dense_cuba_backward(
         )
     else:
         grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
-        product = grad_z_TBO.reshape(-1, outputs).T @ spikes_TBI.reshape(-1, inputs)
+        product = matmul(grad_z_TBO.reshape(-1, outputs).T, spikes_TBI.reshape(-1, inputs))
         grad_weight = straight_through(product, weight_OI, bits)
     if not want_input:
         return grad_out_TBO.new_empty(0), grad_weight, grad_decays
@@ -222,6 +215,7 @@ def _adjoint_by_events(
     )
 
 
+@on_threads
 def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
     u = take(tuple(z_TBN.shape), np.float32)
@@ -229,6 +223,7 @@ def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(u)
 
 
+@on_threads
 def leaky_backward(
     grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -248,12 +243,19 @@ def leaky_backward(
     return torch.from_numpy(grad_z), torch.from_numpy(grad_decay.sum(axis=0))
 
 
+@on_threads
 def spike_time(
     output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.van_rossum.spike_time``."""
-    _, batch, neurons = output_TBN.shape
+    steps, batch, neurons = output_TBN.shape
     filtered = take(tuple(output_TBN.shape), np.float32)
+    h = van_rossum.convolved(decay, order, length, steps)
+    if h is not None:
+        difference = _array(output_TBN - target_TBN)
+        van_rossum.convolve(difference, h, 1, _tile(batch, neurons), filtered)
+        total = np.square(filtered, dtype=np.float64).sum()
+        return torch.tensor(float(total), dtype=torch.float32), torch.from_numpy(filtered)
     squares = np.zeros((batch, neurons))
     van_rossum.filter_difference(
         _array(output_TBN),
@@ -268,12 +270,18 @@ def spike_time(
     return loss, torch.from_numpy(filtered)
 
 
+@on_threads
 def spike_time_backward(
     filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
     """See ``reference.van_rossum.spike_time_backward``."""
-    _, batch, neurons = filtered_TBN.shape
+    steps, batch, neurons = filtered_TBN.shape
     grad = take(tuple(filtered_TBN.shape), np.float32)
+    h = van_rossum.convolved(decay, order, length, steps)
+    if h is not None:
+        scaled = h * (2.0 * float(grad_loss))
+        van_rossum.convolve(_array(filtered_TBN), scaled, -1, _tile(batch, neurons), grad)
+        return torch.from_numpy(grad)
     van_rossum.filter_adjoint(
         _array(filtered_TBN),
         *van_rossum.recurrence(decay, order, length),

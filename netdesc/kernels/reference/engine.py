@@ -133,7 +133,9 @@ def leaky_backward(
 
 def dense_cuba(spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics) -> DenseForward:
     """``cuba`` of ``z = W s``. Sums of weights on the grid are exact in float32 in any order."""
-    out, voltage, notes = cuba(spikes_TBI @ quantize(weight_OI, bits).T, neurons)
+    with torch.autocast(spikes_TBI.device.type, enabled=False):
+        z_TBO = spikes_TBI @ quantize(weight_OI, bits).T
+    out, voltage, notes = cuba(z_TBO, neurons)
     return out, voltage, notes, voltage.new_empty(0)
 
 
@@ -150,8 +152,9 @@ def dense_cuba_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
-    grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
-    grad_weight = straight_through(grad_weight, weight_OI, bits)
-    if not want_input:
-        return grad_z_TBO.new_empty(0), grad_weight, grad_decays
-    return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays
+    with torch.autocast(spikes_TBI.device.type, enabled=False):
+        grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
+        grad_weight = straight_through(grad_weight, weight_OI, bits)
+        if not want_input:
+            return grad_z_TBO.new_empty(0), grad_weight, grad_decays
+        return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays

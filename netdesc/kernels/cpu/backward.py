@@ -15,7 +15,7 @@ from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT
 
 @numba.njit(inline="always", fastmath=True)
 def exp_of_minus(y):
-    """``exp(−y)`` for y ≥ 0, to about 1e-6 relative; y above 60 counts as 60.
+    """``exp(−y)`` for y ≥ 0, to about 3e-6 of ``exp(0)``; y above 60 counts as 60.
 
     A Taylor polynomial of degree 6 in −y/64, squared six times: arithmetic only, so it vectorises.
     """

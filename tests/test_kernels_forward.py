@@ -1,0 +1,253 @@
+"""Forward dynamics: both engines against exact integers, spike for spike and state for state."""
+
+from __future__ import annotations
+
+import cuba_oracle
+import numba
+import numpy as np
+import pytest
+import torch
+from cuba_cases import ENGINES, Layer, layers, plain_layer
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import engine as cpu_engine
+from netdesc.kernels.cpu.steps import decay_state, to_state
+from netdesc.kernels.engine import use_engine
+from netdesc.kernels.reference import engine as reference_engine
+
+EVENTS, PRODUCT = 1, 0
+
+
+def check(layer: Layer, engine: str) -> int:
+    """Compares all that the forward pass hands out; returns the path that it took."""
+    exact = layer.exact()
+    out, voltage, notes, _ = layer.forward(engine)
+    assert out.dtype == torch.float32
+    np.testing.assert_array_equal(voltage.numpy(), exact.v)
+    np.testing.assert_array_equal(out.numpy(), exact.out)
+    peak_u, peak_v, path, spikes = notes.tolist()
+    assert (peak_u, peak_v) == (np.abs(exact.u).max(), np.abs(exact.v).max())
+    assert spikes == exact.out.sum()
+    return path
+
+
+@given(layers())
+@settings(max_examples=120)
+def test_engines_compute_what_the_equations_say(layer):
+    for engine in ENGINES:
+        check(layer, engine)
+
+
+@given(layers(graded=False, max_steps=15))
+@settings(max_examples=40)
+def test_events_and_product_agree(layer):
+    density = cpu_engine.EVENT_DENSITY
+    try:
+        for limit, path in ((1.0, EVENTS), (-1.0, PRODUCT)):
+            cpu_engine.EVENT_DENSITY = limit
+            assert check(layer, "cpu") == path
+    finally:
+        cpu_engine.EVENT_DENSITY = density
+
+
+def test_the_path_depends_on_the_input():
+    assert check(plain_layer(0, density=0.05), "cpu") == EVENTS
+    assert check(plain_layer(0, density=0.5), "cpu") == PRODUCT
+    graded = plain_layer(0, density=0.05)
+    graded.spikes *= 2
+    assert check(graded, "cpu") == PRODUCT
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("density", [0.05, 1.0])
+def test_a_voltage_at_the_threshold_does_not_spike(engine, density):
+    """One input, its weight on the threshold for one neuron and beside it for the others."""
+    inputs = round(1 / density)
+    spikes = np.zeros((3, 1, inputs), np.float32)
+    spikes[:, :, 0] = 1
+    below, at, above = (np.float32(w / 64) for w in (30, 32, 34))
+    weight = np.zeros((3, inputs), np.float32)
+    weight[:, 0] = below, at, above
+    layer = Layer(
+        spikes,
+        weight,
+        current_decay=np.array(1, np.float32),
+        voltage_decay=np.array(1, np.float32),
+        bias=np.zeros(0, np.float32),
+        threshold=0.5,
+        delay=False,
+    )
+    check(layer, engine)
+    out, voltage, *_ = layer.forward(engine)
+    assert voltage[:, 0].tolist() == [[30 * 64, 2048, 34 * 64]] * 3
+    assert out[:, 0].tolist() == [[0, 0, 1]] * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_threshold_is_cut_off_not_rounded(engine):
+    """0.1 is 6.4 weight units: the device compares with 6, so 8/64 spikes and 6/64 does not."""
+    z = torch.tensor([6 / 64, 6 / 64 + 1 / 4096, 0.1]).reshape(1, 1, 3)
+    with use_engine(engine):
+        out, voltage, _ = operators.cuba(z, ONE, ONE, NO_BIAS, 0.1, 1.0, 1.0, False)
+    assert voltage[0, 0].tolist() == [384, 385, 409]
+    assert out[0, 0].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_spike_comes_one_step_later_and_the_last_one_never(engine):
+    z = torch.zeros(4, 1, 1)
+    z[1] = z[3] = 2.0
+    for delay, expected in ((False, [0, 1, 0, 1]), (True, [0, 0, 1, 0])):
+        with use_engine(engine):
+            out, _, notes = operators.cuba(z, ONE, ONE, NO_BIAS, 1.0, 1.0, 1.0, delay)
+        assert out.flatten().tolist() == expected
+        assert notes[3] == sum(expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("density", [0.08, 1.0])
+def test_silence_and_spikes_everywhere(engine, density):
+    silent = plain_layer(1, density=0.0)
+    check(silent, engine)
+    assert silent.forward(engine)[0].sum() == 0
+    loud = plain_layer(1, density=density, threshold=1 / 64, delay=False)
+    loud.spikes[:, :, 0] = 1
+    loud.weight[:] = 4.0
+    check(loud, engine)
+    assert (loud.forward(engine)[0] == 1).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_states_saturate(engine, sign):
+    """Graded spikes of 1,000 through the largest weights saturate u at once, then v."""
+    layer = plain_layer(2, density=1.0, inputs=40, threshold=131072.0)
+    layer.spikes *= 1000
+    layer.weight[:] = sign * 100
+    layer.current_decay = layer.voltage_decay = np.array(0, np.float32)
+    layer.bias = np.full(37, sign * 1e6, np.float32)
+    assert check(layer, engine) == PRODUCT
+    assert layer.exact().u[0, 0, 0] == sign * 2**29
+    assert layer.forward(engine)[1].numpy()[-1, 0, 0] == sign * 2**29
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_more_events_than_a_state_can_hold(sign):
+    """200,000 events in one step would wrap 32 bits on the way to the state."""
+    spikes = np.zeros((11, 1, 200_000), np.float32)
+    spikes[3] = 1
+    layer = plain_layer(3, spikes=spikes, weight=np.full((2, 200_000), sign * 4.0, np.float32))
+    layer.threshold = 131072.0
+    assert check(layer, "cpu") == EVENTS
+    assert layer.forward("cpu")[1][3, 0, 0] == sign * 2**29
+
+
+ONE = torch.tensor(1.0)
+NO_BIAS = torch.empty(0)
+
+floats = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
+
+
+@given(
+    st.lists(st.lists(floats, min_size=5, max_size=5), min_size=1, max_size=20),
+    st.floats(0, 1, width=32),
+    st.booleans(),
+)
+@example([[131072.0, 131071.99, -131072.0, np.nan, np.inf]] * 3, 0.0, True)
+@example([[1e-45, -1e-45, 1 / 4096, -1.9999 / 4096, 3e38]] * 3, 0.25, False)
+@settings(max_examples=60)
+def test_any_float_as_an_input(rows, decay, delay):
+    z = np.array(rows, np.float32)[:, None]
+    exact = cuba_oracle.run(cuba_oracle.states_of(z), decay, 0.5, 1.0, delay=delay)
+    tensor = torch.tensor(decay)
+    for engine in ENGINES:
+        with use_engine(engine):
+            out, voltage, _ = operators.cuba(
+                torch.from_numpy(z), tensor, torch.tensor(0.5), NO_BIAS, 1.0, 1.0, 1.0, delay
+            )
+            current = operators.leaky(torch.from_numpy(z), tensor)
+        np.testing.assert_array_equal(voltage.numpy(), exact.v)
+        np.testing.assert_array_equal(out.numpy(), exact.out)
+        np.testing.assert_array_equal(current.numpy(), (exact.u / 4096).astype(np.float32))
+
+
+@numba.njit
+def _decay_all(states, keep):
+    result = np.empty_like(states)
+    for i in range(states.size):
+        result[i] = decay_state(states[i], keep)
+    return result
+
+
+@numba.njit
+def _to_state(value):
+    return to_state(value)
+
+
+CORNERS = sorted(
+    {
+        value
+        for bit in range(32)
+        for sign in (-1, 1)
+        for offset in (-2, -1, 0, 1, 2)
+        if -(2**31) <= (value := sign * (1 << bit) + offset) < 2**31
+    }
+)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2, 3, 1365, 2047, 2048, 2049, 4094, 4095, 4096])
+def test_decay_is_exact_in_every_corner_of_32_bits(keep):
+    """Python's integers decide; its // rounds down, so negative states are turned round."""
+    expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in CORNERS]
+    states = np.array(CORNERS, np.int32)
+    assert _decay_all(states, np.int32(keep)).tolist() == expected
+    reference = reference_engine.decay_state(torch.from_numpy(states).long(), torch.tensor(keep))
+    assert reference.tolist() == expected
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=50), st.integers(0, 4096))
+def test_decay_is_exact(states, keep):
+    expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in states]
+    assert _decay_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
+
+
+@given(floats)
+def test_floats_become_states_without_their_fraction(value):
+    expected = int(cuba_oracle.states_of(np.array([value], np.float32))[0])
+    assert _to_state(np.float32(value)) == expected
+    assert reference_engine.to_state(torch.tensor([value])).item() == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_quantisation_rounds_halves_to_even_and_clamps(engine):
+    halves = [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, 127.5, -128.5, 0.49, 1e9, -1e9]
+    rounded = [0, 2, 2, 0, -2, -2, 126, 127, -128, 0, 127, -128]
+    weight = torch.tensor([*halves, float("inf"), -float("inf"), float("nan")]) / 32
+    with use_engine(engine):
+        quantized = operators.quantize_weight(weight, 8)
+    assert (quantized * 32).tolist() == [*rounded, 127, -128, 0]
+
+
+@pytest.mark.parametrize("density", [0.05, 1.0])
+def test_weights_that_are_no_numbers_count_the_same_everywhere(density):
+    layer = plain_layer(4, density=density)
+    layer.weight[0, :3] = np.nan, np.inf, -np.inf
+    for engine in ENGINES:
+        check(layer, engine)
+
+
+def test_strided_tensors():
+    layer = plain_layer(5)
+    made = layer.tensors()
+    wide = torch.zeros(30, 2, 40)
+    wide[:, :, ::2] = made["spikes"]
+    made["spikes"] = wide[:, :, ::2]
+    made["weight"] = made["weight"].T.contiguous().T
+    assert not made["spikes"].is_contiguous()
+    assert not made["weight"].is_contiguous()
+    for engine in ENGINES:
+        out, voltage, *_ = layer.forward(engine, made)
+        np.testing.assert_array_equal(voltage.numpy(), layer.exact().v)
+        np.testing.assert_array_equal(out.numpy(), layer.exact().out)

@@ -1,0 +1,295 @@
+"""Gradients: both engines against autograd through the equations, and against differences."""
+
+from __future__ import annotations
+
+import math
+
+import cuba_oracle
+import numba
+import numpy as np
+import pytest
+import torch
+from cuba_cases import ENGINES, Layer, layers, plain_layer
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import engine as cpu_engine
+from netdesc.kernels.cpu.backward import exp_of_minus
+from netdesc.kernels.engine import use_engine
+
+LEARNT = ("spikes", "weight", "current_decay", "voltage_decay")
+NO_BIAS = torch.empty(0)
+
+
+def expected_gradients(layer: Layer, grad_out: np.ndarray) -> dict[str, tuple[np.ndarray, float]]:
+    """Name -> its gradient in double precision, and the size against which an error counts.
+
+    That is the largest entry, and for a decay the sum of the magnitudes that it is a sum of; at
+    least what a voltage at seven widths from the threshold has, for beyond that the exponential of
+    the fast engines is coarse.
+    """
+    tiny = 1e-3 * layer.scale_grad * 0.1 / (200 * layer.tau_grad * layer.threshold)
+    made = {name: torch.from_numpy(getattr(layer, name).astype(np.float64)) for name in LEARNT}
+    for tensor in made.values():
+        tensor.requires_grad_()
+    neurons = len(layer.weight)
+    decays = [made[name].expand(neurons) for name in LEARNT[2:]]
+    z = made["spikes"] @ cuba_oracle.differentiable_weight(made["weight"]).T
+    model = cuba_oracle.differentiable_run(z, layer.exact(), *decays, *layer.scalars)
+    model.out.backward(torch.from_numpy(grad_out))
+    found = {name: made[name].grad.numpy() for name in LEARNT}
+    sizes = {name: max(tiny, np.abs(found[name]).max()) for name in LEARNT[:2]}
+    for name, states, before in (
+        ("current_decay", model.currents, model.currents),
+        ("voltage_decay", model.voltages, model.helds),
+    ):
+        terms = sum(
+            (late.grad * early).abs().sum(0)
+            for late, early in zip(states[1:], before[:-1], strict=True)
+        )
+        sizes[name] = tiny + float(torch.as_tensor(terms).detach().sum())
+    return {name: (found[name], sizes[name]) for name in LEARNT}
+
+
+def gradients(layer: Layer, engine: str, grad_out: np.ndarray) -> dict[str, np.ndarray]:
+    made = layer.tensors(*LEARNT)
+    out, *_ = layer.forward(engine, made)
+    out.backward(torch.from_numpy(grad_out.astype(np.float32)))
+    return {name: made[name].grad.numpy() for name in LEARNT}
+
+
+def check(layer: Layer, engine: str, seed: int = 0, tolerance: float = 1e-5) -> None:
+    shape = (*layer.spikes.shape[:2], len(layer.weight))
+    grad_out = np.random.default_rng(seed).normal(size=shape).astype(np.float32).astype(np.float64)
+    expected = expected_gradients(layer, grad_out)
+    for name, found in gradients(layer, engine, grad_out).items():
+        value, size = expected[name]
+        assert found.dtype == np.float32
+        assert found.shape == getattr(layer, name).shape
+        np.testing.assert_allclose(
+            found, value, rtol=0, atol=tolerance * size, err_msg=f"{engine} {name}"
+        )
+
+
+@given(layers(max_steps=20), st.sampled_from([0.01, 0.1, 1.0, 5.0]), st.sampled_from([0.5, 1.0]))
+@settings(max_examples=60)
+def test_engines_give_the_gradients_of_the_equations(layer, tau_grad, scale_grad):
+    assume(np.abs(layer.exact().v).max() < cuba_oracle.LIMIT)  # no equation covers saturation
+    layer.tau_grad, layer.scale_grad = tau_grad, scale_grad
+    for engine in ENGINES:
+        check(layer, engine)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+@pytest.mark.parametrize("delay", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradients_of_a_layer_that_spikes(engine, delay, density):
+    """Not at random: large enough for several tiles, with spikes, resets and clamped weights."""
+    own = np.random.default_rng(1).random((2, 70)).astype(np.float32)
+    layer = plain_layer(
+        6, density=density, neurons=70, steps=60, delay=delay, batch=3,
+        current_decay=own[0], voltage_decay=own[1],
+    )  # fmt: skip
+    layer.weight[::5] *= 10
+    assert 0.02 < layer.exact().spikes.mean() < 0.6
+    assert (cuba_oracle.integer_weight(layer.weight) == 254).any()
+    check(layer, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", ["input", "events", "product"])
+@pytest.mark.parametrize("which", ["current_decay", "voltage_decay"])
+@pytest.mark.parametrize("decay", [0.1, 0.35, 0.8])
+def test_decay_gradients_are_those_of_differences(engine, kind, which, decay):
+    """The loss is Σ grad · R(v), where R' is the surrogate, on neurons too small to spike.
+
+    Their states are thousands of grid units wide and the decay moves by whole units of 1/4096, so
+    the grid hides nothing.
+    """
+    rng = np.random.default_rng(5)
+    density = 0.5 if kind == "product" else 0.08
+    spikes = torch.from_numpy((rng.random((12, 2, 40)) < density).astype(np.float32))
+    weight = torch.from_numpy(rng.normal(0, 2, (6, 40)).astype(np.float32))
+    z = torch.from_numpy(rng.normal(0, 20, (12, 2, 6)).astype(np.float32))
+    grad = torch.from_numpy(rng.normal(size=(12, 2, 6)).astype(np.float32))
+    theta, tau_grad = 2000.0, 0.005
+    tau = 100 * tau_grad * theta
+    scalars = (theta, tau_grad, 1.0, False)
+
+    def run(value: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        decays = {"current_decay": 0.2, "voltage_decay": 0.2} | {which: value}
+        pair = [torch.tensor(x, requires_grad=True) for x in decays.values()]
+        with use_engine(engine):
+            if kind == "input":
+                out, voltage, *_ = operators.cuba(z, *pair, NO_BIAS, *scalars)
+            else:
+                out, voltage, *_ = operators.dense_cuba(spikes, weight, 8, *pair, NO_BIAS, *scalars)
+        return out, voltage, pair[which == "voltage_decay"]
+
+    def loss(value: float) -> float:
+        _, voltage, _ = run(value)
+        away = theta - voltage.double() / 4096
+        assert (away > 0).all()
+        return float((grad * (0.1 / 2) * torch.exp(-away / tau)).sum())
+
+    at = round(decay * 4096) / 4096
+    out, _, learnt = run(at)
+    (out * grad).sum().backward()
+    differences = [(loss(at + h) - loss(at - h)) / (2 * h) for h in (16 / 4096, 32 / 4096)]
+    slope = (4 * differences[0] - differences[1]) / 3
+    assert abs(slope) > 1e-4
+    assert learnt.grad.item() == pytest.approx(slope, rel=2e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_current_alone_has_the_gradients_of_a_filter(engine):
+    rng = np.random.default_rng(7)
+    z = rng.normal(size=(25, 2, 37)).astype(np.float32)
+    decay = (rng.integers(0, 4097, 37) / 4096).astype(np.float32)
+    grad = rng.normal(size=z.shape)
+    leaves = [torch.from_numpy(x.copy()).requires_grad_() for x in (z, decay)]
+    with use_engine(engine):
+        operators.leaky(*leaves).backward(torch.from_numpy(grad.astype(np.float32)))
+    exact = [torch.from_numpy(x.astype(np.float64)).requires_grad_() for x in (z, decay)]
+    u, currents = torch.zeros(2, 37, dtype=torch.float64), []
+    for z_t in exact[0]:
+        u = (1 - exact[1]) * u + z_t
+        currents.append(u)
+    torch.stack(currents).backward(torch.from_numpy(grad))
+    for found, true in zip(leaves, exact, strict=True):
+        size = true.grad.abs().max()
+        # The filter in doubles has no grid: its currents are up to 25 units of 1/4096 off.
+        assert ((found.grad - true.grad).abs() < 1e-3 * size).all()
+    torch.testing.assert_close(leaves[0].grad.double(), exact[0].grad, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("density", [0.05, 1.0])
+def test_clamped_weights_get_no_gradient_and_the_others_all_of_it(engine, density):
+    halves = torch.tensor([-200.0, -128.51, -128.5, -128, 0.3, 127, 127.49, 127.51, 1e6])
+    inside = torch.tensor([False, False, True, True, True, True, True, False, False])
+    weight = (halves / 32).requires_grad_()
+    with use_engine(engine):
+        operators.quantize_weight(weight, 8).backward(torch.arange(1.0, 10.0))
+    assert torch.equal(weight.grad, torch.arange(1.0, 10.0) * inside)
+
+    layer = plain_layer(8, density=density, inputs=20, neurons=9, threshold=3.0)
+    layer.spikes[0] = 1
+    layer.weight[:] = (halves / 32).numpy()[:, None]
+    made = layer.tensors("weight")
+    layer.forward(engine, made)[0].sum().backward()
+    assert torch.equal((made["weight"].grad != 0).all(1), inside)
+    assert torch.equal((made["weight"].grad != 0).any(1), inside)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("tau_grad", [0.002, 0.1, 1.0])
+@pytest.mark.parametrize("scale_grad", [0.25, 1.0])
+def test_one_step_has_the_gradient_of_the_surrogate(engine, tau_grad, scale_grad):
+    """The threshold counts as it stands on the grid: 0.1 is 6/64."""
+    z = torch.tensor([-1.0, 0.0, 0.05, 6 / 64, 0.125, 3.0]).reshape(1, 1, 6).requires_grad_()
+    decay = torch.tensor(0.5)
+    with use_engine(engine):
+        out, voltage, _ = operators.cuba(z, decay, decay, NO_BIAS, 0.1, tau_grad, scale_grad, False)
+        out.sum().backward()
+    tau = 100 * tau_grad * 6 / 64
+    v = voltage.double() / 4096
+    expected = scale_grad * 0.1 / (2 * tau) * torch.exp(-(v - 6 / 64).abs() / tau)
+    torch.testing.assert_close(z.grad.double(), expected, rtol=3e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_spike_after_the_end_has_no_gradient(engine):
+    layer = plain_layer(9, steps=1)
+    layer.spikes[:] = 1
+    made = layer.tensors(*LEARNT)
+    layer.forward(engine, made)[0].sum().backward()
+    assert all((made[name].grad == 0).all() for name in LEARNT)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("density", [0.05, 0.5])
+def test_gradients_go_where_they_are_asked_for(engine, density):
+    """Each alone gives what it gives beside the others, and the others stay without."""
+    layer = plain_layer(10, density=density)
+    grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
+    together = gradients(layer, engine, grad_out)
+    for learnt in ("spikes", "weight", "current_decay", "voltage_decay"):
+        made = layer.tensors(learnt)
+        out, voltage, notes, events = layer.forward(engine, made)
+        assert not any(x.requires_grad for x in (voltage, notes, events))
+        out.backward(torch.from_numpy(grad_out.astype(np.float32)))
+        np.testing.assert_array_equal(made[learnt].grad.numpy(), together[learnt])
+        assert all(x.grad is None for name, x in made.items() if name != learnt)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_no_gradients_where_none_are_recorded(engine, mode):
+    layer = plain_layer(11)
+    with mode():
+        out, voltage, *_ = layer.forward(engine, layer.tensors(*LEARNT))
+    assert not out.requires_grad
+    np.testing.assert_array_equal(voltage.numpy(), layer.exact().v)
+    # What inference mode left in caches serves training, too.
+    made = layer.tensors(*LEARNT)
+    layer.forward(engine, made)[0].sum().backward()
+    assert made["weight"].grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+def test_the_backward_pass_runs_on_the_engine_of_the_forward_pass(density, monkeypatch):
+    layer = plain_layer(12, density=density)
+    grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
+    made = layer.tensors(*LEARNT)
+    out, *_ = layer.forward("reference", made)
+    monkeypatch.setattr(cpu_engine, "dense_cuba_backward", None)  # a call would fail
+    out.backward(torch.from_numpy(grad_out.astype(np.float32)))
+    slow = gradients(layer, "reference", grad_out)
+    np.testing.assert_array_equal(made["weight"].grad.numpy(), slow["weight"])
+    with pytest.raises(TypeError, match="NoneType"):
+        layer.forward("cpu", layer.tensors("weight"))[0].sum().backward()
+
+
+def test_a_second_backward_pass_gives_the_same_gradients():
+    layer = plain_layer(13)
+    made = layer.tensors(*LEARNT)
+    out, *_ = layer.forward("cpu", made)
+    tensors = [made[name] for name in LEARNT]
+    grad = torch.ones_like(out)
+    first = torch.autograd.grad(out, tensors, grad, retain_graph=True)
+    kept = [tensor.clone() for tensor in first]
+    for seed in range(20):  # fill every buffer that is free with something else
+        gradients(plain_layer(seed), "cpu", np.random.default_rng(seed).normal(size=(30, 2, 37)))
+    second = torch.autograd.grad(out, tensors, grad)
+    for results in (first, second):
+        assert all(torch.equal(a, b) for a, b in zip(results, kept, strict=True))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_second_derivatives_are_refused(engine):
+    layer = plain_layer(14)
+    made = layer.tensors("weight")
+    out, *_ = layer.forward(engine, made)
+    with pytest.raises(NotImplementedError, match="no second derivative"):
+        torch.autograd.grad(out.sum(), made["weight"], create_graph=True)
+
+
+@numba.njit
+def _exponentials(y):
+    result = np.empty_like(y)
+    for i in range(y.size):
+        result[i] = exp_of_minus(y[i])
+    return result
+
+
+def test_the_arithmetic_exponential():
+    """The value at 0 is 1, and that is what its errors are small against."""
+    y = np.concatenate([np.linspace(0, 60, 100_001), [1e-30, 1e-45]]).astype(np.float32)
+    true = np.exp(-y.astype(np.float64))
+    np.testing.assert_allclose(_exponentials(y), true, rtol=0, atol=4e-6)
+    near = y < 7
+    np.testing.assert_allclose(_exponentials(y[near]), true[near], rtol=1e-5)
+    beyond = np.array([60, 61, 1e3, 1e30, np.inf], np.float32)
+    np.testing.assert_allclose(_exponentials(beyond), math.exp(-60), rtol=0.05)

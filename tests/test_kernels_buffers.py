@@ -1,0 +1,121 @@
+"""The pool of buffers: memory that somebody holds is never handed out again."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from netdesc.kernels.cpu.buffers import BufferPool, matmul
+
+HOLDERS = {
+    "the array": lambda array: array,
+    "a slice": lambda array: array[1:],
+    "a reversed view": lambda array: array[::-1],
+    "a view of another type": lambda array: array.view(np.uint8),
+    "a tensor": torch.from_numpy,
+    "a part of a tensor": lambda array: torch.from_numpy(array)[1:].unsqueeze(0),
+    "a tensor's array": lambda array: torch.from_numpy(array).numpy(),
+    "a detached tensor": lambda array: torch.from_numpy(array).detach(),
+    "a storage": lambda array: torch.from_numpy(array).untyped_storage(),
+    "a buffer": memoryview,
+    "what a backward pass keeps": lambda array: (
+        torch.ones(4).requires_grad_() * torch.from_numpy(array)
+    ),
+}
+
+
+class Holders(RuleBasedStateMachine):
+    """Takes and drops buffers in any order; whatever is held keeps the number written into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = BufferPool()
+        self.held: list[tuple[object, int, int]] = []
+        self.written = 0
+
+    @rule(kind=st.sampled_from(sorted(HOLDERS)), rows=st.integers(1, 3))
+    def take(self, kind: str, rows: int) -> None:
+        array = self.pool.take((rows, 4), np.float32)
+        assert array.shape == (rows, 4)
+        assert array.ctypes.data % 64 == 0
+        at, size = array.ctypes.data, array.nbytes
+        self.written += 1
+        array[:] = self.written
+        for _, other, length in self.held:
+            assert at + size <= other or other + length <= at
+        self.held.append((HOLDERS[kind](array), at, size))
+
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        if self.held:
+            del self.held[data.draw(st.integers(0, len(self.held) - 1))]
+
+    @rule()
+    def many_requests(self) -> None:
+        for _ in range(300):
+            self.pool.take((7,), np.int32)
+
+    @invariant()
+    def held_memory_is_known_to_the_pool(self) -> None:
+        assert sum(len(buffers) for buffers in self.pool._buffers.values()) >= len(self.held)
+
+
+TestHolders = Holders.TestCase
+TestHolders.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+@pytest.mark.parametrize("kind", sorted(HOLDERS))
+def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
+    pool = BufferPool()
+    array = pool.take((2, 4), np.float32)
+    at = array.ctypes.data
+    holder = HOLDERS[kind](array)
+    del array
+    assert pool.take((2, 4), np.float32).ctypes.data != at
+    del holder
+    assert pool.take((2, 4), np.float32).ctypes.data == at
+
+
+def test_memory_that_nobody_wants_is_given_back():
+    pool = BufferPool()
+    pool.take((1000,), np.float32)
+    for _ in range(600):
+        pool.take((5,), np.float32)
+    assert list(pool._buffers) == [((5,), np.float32)]
+
+
+def test_threads_get_memory_of_their_own():
+    pool = BufferPool()
+    faults = []
+
+    def work(number: int) -> None:
+        kept = []
+        for turn in range(400):
+            array = pool.take((64,), np.int64)
+            mark = number * 1000 + turn
+            array[:] = mark
+            kept.append((torch.from_numpy(array), mark))
+            del array
+            if len(kept) > turn % 5:
+                tensor, mark = kept.pop(0)
+                if not (tensor == mark).all():
+                    faults.append(mark)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not faults
+
+
+def test_a_product_in_a_buffer():
+    left, right = torch.rand(3, 2, 5), torch.rand(5, 4)
+    torch.testing.assert_close(matmul(left, right), left @ right)
+    torch.testing.assert_close(matmul(left[0].T, left[0]), left[0].T @ left[0])

@@ -1,0 +1,213 @@
+"""The operators as torch sees them: registration, engines, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from cuba_cases import ENGINES, plain_layer
+
+from netdesc.kernels import operators
+from netdesc.kernels.engine import EngineError, engine_name, requested_engine, use_engine
+
+NO_BIAS = torch.empty(0)
+DECAY = torch.tensor(0.3)
+SCALARS = (0.5, 1.0, 1.0, True)
+SIGNAL = torch.rand(6, 2, 7, generator=torch.Generator().manual_seed(0))
+STATES = (SIGNAL * 4096).to(torch.int32)
+
+
+def sparse() -> torch.Tensor:
+    spikes = torch.zeros(6, 2, 5)
+    spikes[2, 1, 3] = spikes[4, 0, 1] = 1
+    return spikes
+
+
+WEIGHT = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
+
+
+def leaf(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.clone().requires_grad_()
+
+
+CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NO_BIAS, *SCALARS),
+    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NO_BIAS, *SCALARS, True),
+    "dense_cuba": lambda: (leaf(sparse()), leaf(WEIGHT), 8, leaf(DECAY), DECAY, NO_BIAS, *SCALARS),
+    "dense_cuba_backward": lambda: (
+        SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, 8, STATES, DECAY, DECAY,
+        NO_BIAS, *SCALARS, True, True,
+    ),
+    "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
+    "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
+    "quantize_weight": lambda: (leaf(WEIGHT), 8),
+    "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
+    "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_torch_finds_the_operators_in_order(name, engine):
+    """Schema, autograd and fake tensors; one output of ``dense_cuba`` may have any length."""
+    operator = getattr(torch.ops.netdesc, name).default
+    utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
+    with use_engine(engine):
+        torch.library.opcheck(operator, CALLS[name](), test_utils=utilities)
+
+
+def test_engines_are_chosen_by_device():
+    assert engine_name(torch.device("cpu")) == "cpu"
+    assert requested_engine() == "auto"
+    with use_engine("reference"):
+        assert engine_name(torch.device("meta")) == engine_name(torch.device("cpu")) == "reference"
+        with use_engine("auto"):
+            assert engine_name(torch.device("cpu")) == "cpu"
+        assert requested_engine() == "reference"
+    assert requested_engine() == "auto"
+
+
+def test_engines_that_cannot_run():
+    with pytest.raises(EngineError, match="unknown engine 'gpu'; netdesc has auto, reference, cpu"):
+        use_engine("gpu").__enter__()
+    with pytest.raises(EngineError, match="no fast engine for device 'meta'"):
+        engine_name(torch.device("meta"))
+    with use_engine("cpu"), pytest.raises(EngineError, match=r"runs on device 'cpu'.* on 'meta'"):
+        engine_name(torch.device("meta"))
+    assert issubclass(EngineError, ValueError)
+
+
+def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=NO_BIAS, threshold=0.5):
+    return operators.dense_cuba(
+        sparse() if spikes is None else spikes,
+        WEIGHT if weight is None else weight,
+        8,
+        *decays,
+        bias,
+        threshold,
+        *SCALARS[1:],
+    )
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "doubles": (lambda: dense(spikes=sparse().double()), "input has type float64"),
+    "booleans": (lambda: dense(spikes=sparse().bool()), "input has type bool"),
+    "integers": (lambda: dense(spikes=sparse().long()), "input has type int64"),
+    "halves": (lambda: dense(spikes=sparse().bfloat16()), "input has type bfloat16"),
+    "double weights": (lambda: dense(weight=WEIGHT.double()), "weight has type float64"),
+    "no batch": (lambda: dense(spikes=sparse()[:, :0]), r"shape \[6, 0, 5\]"),
+    "no time": (lambda: dense(spikes=sparse()[:0]), r"shape \[0, 2, 5\]"),
+    "one dimension too few": (lambda: dense(spikes=sparse()[0]), r"\[steps, batch, neurons\]"),
+    "weights of another size": (lambda: dense(weight=WEIGHT[:, :4]), r"\[7, 4\] do not fit"),
+    "decays of another size": (
+        lambda: dense(decays=(DECAY, torch.rand(6))),
+        r"voltage decay has shape \[6\]; \[7\] is needed",
+    ),
+    "double decays": (lambda: dense(decays=(torch.rand(7).double(), DECAY)), "type float64"),
+    "a bias of another size": (lambda: dense(bias=torch.rand(6)), r"bias has shape \[6\]"),
+    "threshold 0": (lambda: dense(threshold=0.0), "threshold 0 is not in 0.015625 to 131072"),
+    "threshold below the grid": (lambda: dense(threshold=0.0156), "threshold 0.0156 is not"),
+    "threshold beyond states": (lambda: dense(threshold=131073.0), "is not in"),
+    "threshold NaN": (lambda: dense(threshold=math.nan), "threshold nan is not"),
+    "cuba doubles": (
+        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, NO_BIAS, *SCALARS),
+        "input has type float64",
+    ),
+    "leaky decays": (lambda: operators.leaky(SIGNAL, torch.rand(3)), r"decay has shape \[3\]"),
+    "leaky without time": (lambda: operators.leaky(SIGNAL[:0], DECAY), r"shape \[0, 2, 7\]"),
+    "target of another shape": (
+        lambda: operators.spike_time(SIGNAL, SIGNAL[:, :1], 0.6, 2, 100),
+        r"output has shape \[6, 2, 7\], its target \[6, 1, 7\]",
+    ),
+    "target of another type": (
+        lambda: operators.spike_time(SIGNAL, SIGNAL.double(), 0.6, 2, 100),
+        "target has type float64",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tensors_that_do_not_fit_are_refused(case, engine):
+    """Fast kernels would read or write memory that is not theirs."""
+    call, message = REFUSED[case]
+    with use_engine(engine), pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("value", [math.nan, -0.5, 1.5, math.inf])
+@pytest.mark.parametrize("own", [False, True])
+def test_decays_outside_their_range_are_held_in_it(value, own):
+    """An optimizer's step may take them there before they are projected back."""
+    held = torch.tensor(min(1.0, max(0.0, value)))
+    decay = torch.tensor(value)
+    if own:
+        held, decay = held.expand(7), decay.expand(7)
+    for engine in ENGINES:
+        with use_engine(engine):
+            _, found, *_ = dense(decays=(decay, decay))
+            _, expected, *_ = dense(decays=(held, held))
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
+def test_any_bias(value):
+    found = []
+    for engine in ENGINES:
+        with use_engine(engine):
+            found.append(dense(bias=torch.full((7,), value)))
+    assert all(torch.equal(a, b) for a, b in zip(found[0][:2], found[1][:2], strict=True))
+    limit = 0 if math.isnan(value) else 2**29
+    assert abs(found[0][1][0, 0, 0].item()) == limit
+
+
+def test_default_types_and_devices_do_not_reach_what_is_cached():
+    layer = plain_layer(1, current_decay=torch.tensor(0.123).numpy(), neurons=23)
+    expected = layer.forward("reference")
+    made = layer.tensors()
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device("meta"):
+            found = layer.forward("cpu", made)
+    finally:
+        torch.set_default_dtype(before)
+    assert torch.equal(found[1], expected[1])
+    assert torch.equal(layer.forward("cpu")[1], expected[1])
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_autocast_does_not_reach_the_grid(engine, density):
+    layer = plain_layer(2, density=density)
+    results = []
+    for autocast in (False, True):
+        made = layer.tensors("spikes", "weight", "current_decay")
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            out, voltage, *_ = layer.forward(engine, made)
+            out.sum().backward()
+        leaves = ("spikes", "weight", "current_decay")
+        results.append([out, voltage, *(made[name].grad for name in leaves)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_numbers_that_are_no_spikes(engine):
+    """Denormals, NaN and infinities neither crash nor spread to other samples."""
+    odd = sparse()
+    odd[1, 0] = torch.tensor([1e-42, math.nan, math.inf, -math.inf, -0.0])
+    with use_engine(engine):
+        out, voltage, *_ = dense(spikes=odd)
+        _, clean, *_ = dense(spikes=sparse())
+    assert torch.isfinite(out).all()
+    assert torch.equal(voltage[:, 1], clean[:, 1])
+
+
+def test_a_target_that_is_learnt_gets_its_gradient():
+    output, target = leaf(SIGNAL), leaf(SIGNAL.flip(0))
+    operators.spike_time(output, target, 0.6, 2, 100)[0].backward()
+    assert torch.equal(target.grad, -output.grad)
+    assert output.grad.abs().sum() > 0

@@ -1,0 +1,47 @@
+"""Small networks for the tests of modules and losses, from documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+
+from netdesc.description import Document
+from netdesc.graph import Graph, build_graph
+from netdesc.modules import Network, build
+
+
+def neuron(**more: Any) -> dict[str, Any]:
+    plain = {"type": "cuba", "threshold": 0.5, "current_decay": 0.3, "voltage_decay": 0.1}
+    return plain | more
+
+
+def dense(name: str, units: int, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "dense", "units": units, "neuron": neuron(), **more}
+
+
+def graph(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), **loss: Any) -> Graph:
+    document = {
+        "format": 1,
+        "name": "sample",
+        "time": {"steps": 40, "step_ms": loss.pop("step_ms", 1.0)},
+        "data": {
+            "type": "spike_files",
+            "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],
+        },
+        "input": {"shape": list(shape)},
+        "layers": list(layers),
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0} | loss,
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
+    }
+    return build_graph(Document.model_validate_json(json.dumps(document)))
+
+
+def network(*layers: dict[str, Any], shape: tuple[int, ...] = (10,), seed: int = 0) -> Network:
+    return build(graph(*layers, shape=shape), seed=seed)
+
+
+def spikes(*shape: int, density: float = 0.08, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(shape, generator=generator) < density).float()

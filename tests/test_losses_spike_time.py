@@ -1,0 +1,219 @@
+"""The van Rossum distance against an explicit convolution, and its gradient against differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from cuba_cases import ENGINES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from modules_samples import dense, graph, spikes
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import van_rossum
+from netdesc.kernels.engine import use_engine
+from netdesc.losses import SpikeTime, build_loss
+
+
+def impulse(decay: float, order: int, length: int) -> np.ndarray:
+    """``decayⁿ``, convolved with itself by numpy and cut."""
+    once = decay ** np.arange(length, dtype=np.float64)
+    h = once
+    for _ in range(order - 1):
+        h = np.convolve(h, once)[:length]
+    return h
+
+
+def filtered(difference_TN: np.ndarray, h: np.ndarray) -> np.ndarray:
+    steps = len(difference_TN)
+    columns = [np.convolve(column, h)[:steps] for column in difference_TN.T]
+    return np.stack(columns, axis=1)
+
+
+def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[float, np.ndarray]:
+    """The loss, and its gradient by the output: the transposed convolution of 2f."""
+    steps, batch, neurons = output.shape
+    difference = (output.astype(np.float64) - target).reshape(steps, batch * neurons)
+    f = filtered(difference, h)
+    gradient = 2 * filtered(f[::-1], h)[::-1]
+    return (f * f).sum(), gradient.reshape(output.shape)
+
+
+def check(output, target, decay, order, length, engine, tolerance=1e-5) -> None:
+    loss, gradient = expected(output, target, impulse(decay, order, length))
+    leaf = torch.from_numpy(output.copy()).requires_grad_()
+    with use_engine(engine):
+        found, _ = operators.spike_time(leaf, torch.from_numpy(target), decay, order, length)
+        (3 * found).backward()
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(loss, rel=tolerance)
+    size = np.abs(gradient).max()
+    np.testing.assert_allclose(leaf.grad.numpy(), 3 * gradient, rtol=0, atol=3 * tolerance * size)
+
+
+def trains(seed: int, steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shape = steps, batch, neurons
+    return tuple((rng.random(shape) < share).astype(np.float32) for share in (0.1, 0.05))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    steps=st.integers(1, 150),
+    batch=st.integers(1, 3),
+    neurons=st.integers(1, 40),
+    decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
+    order=st.integers(1, 4),
+    length=st.sampled_from([1, 2, 3, 7, 30, 100, 149, 150, 151, 1000]),
+)
+@settings(max_examples=80)
+def test_engines_convolve(seed, steps, batch, neurons, decay, order, length):
+    output, target = trains(seed, steps, batch, neurons)
+    for engine in ENGINES:
+        check(output, target, decay, order, length, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize(("steps", "length"), [(100, 1), (100, 30), (100, 100), (100, 300)])
+def test_lengths_around_the_number_of_steps(engine, order, steps, length):
+    output, target = trains(1, steps, 2, 37)
+    check(output, target, 0.9, order, length, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 8, 12])
+def test_slow_filters_with_a_heavy_tail(engine, order):
+    """1,000 ms cut after 100 steps: the recurrences' sums are far larger than what is left."""
+    output, target = trains(2, 2000, 1, 5)
+    check(output, target, math.exp(-1 / 1000), order, 100, engine, tolerance=2e-6)
+    check(output, target, math.exp(-1 / 30), 1, 1000, engine, tolerance=2e-6)
+
+
+def test_filters_that_recurrences_would_lose_are_convolved():
+    slow = math.exp(-1 / 1000)
+    assert van_rossum.convolved(slow, 2, 100, 2000) is None
+    assert van_rossum.convolved(math.exp(-1 / 2), 16, 100, 2000) is None
+    np.testing.assert_allclose(
+        van_rossum.convolved(slow, 12, 100, 2000), impulse(slow, 12, 100), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("decay", "order", "length"), [(0.6, 2, 100), (0.99, 3, 10), (0.9, 1, 1)])
+def test_the_gradient_is_that_of_differences(engine, decay, order, length):
+    """The loss is a quadratic, so a central difference is exact but for rounding."""
+    rng = np.random.default_rng(3)
+    output = torch.from_numpy(rng.normal(size=(40, 2, 3)).astype(np.float32)).requires_grad_()
+    target = torch.from_numpy(rng.normal(size=(40, 2, 3)).astype(np.float32))
+
+    def loss(at: torch.Tensor) -> torch.Tensor:
+        with use_engine(engine):
+            return operators.spike_time(at, target, decay, order, length)[0]
+
+    loss(output).backward()
+    for _ in range(5):
+        direction = torch.from_numpy(rng.normal(size=(40, 2, 3)).astype(np.float32))
+        with torch.no_grad():
+            difference = (loss(output + direction) - loss(output - direction)) / 2
+        along = (output.grad * direction).sum().item()
+        assert along == pytest.approx(difference.item(), rel=1e-3, abs=1e-4 * loss(output).item())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_filter_and_adjoint_are_transposes(engine):
+    """⟨h ∗ x, y⟩ = ⟨x, hᵀ ∗ y⟩, for any x and y."""
+    rng = np.random.default_rng(4)
+    x, y = (torch.from_numpy(rng.normal(size=(60, 1, 5)).astype(np.float32)) for _ in range(2))
+    for decay, order, length in ((0.6, 2, 100), (0.999, 3, 20), (0.999, 1, 7)):
+        with use_engine(engine):
+            _, hx = operators.spike_time(x, torch.zeros_like(x), decay, order, length)
+            hty = operators.spike_time_backward(y, torch.tensor(0.5), decay, order, length)
+        left, right = (hx.double() * y).sum().item(), (x.double() * hty).sum().item()
+        assert left == pytest.approx(right, rel=1e-4)
+
+
+def loss_of(**more) -> SpikeTime:
+    return build_loss(graph(dense("only", 3), **more))
+
+
+def test_the_loss_of_a_document():
+    output, target = trains(5, 50, 2, 6)
+    h = impulse(math.exp(-0.5 / 4.0), 2, 30)
+    total, _ = expected(output, target, h)
+    made = loss_of(time_constant_ms=4.0, step_ms=0.5, filter_order=2, filter_steps=30)
+    both = torch.from_numpy(output), torch.from_numpy(target)
+    assert made(*both).item() == pytest.approx(total, rel=1e-6)
+    mean = loss_of(
+        time_constant_ms=4.0, step_ms=0.5, filter_order=2, filter_steps=30, reduction="mean"
+    )
+    assert mean(*both).item() == pytest.approx(total / output.size, rel=1e-6)
+    shaped = [tensor.reshape(50, 2, 3, 2) for tensor in both]
+    assert made(*shaped).item() == made(*both).item()
+
+
+def test_the_mean_of_the_gradient():
+    grads = []
+    for reduction in ("sum", "mean"):
+        output = spikes(30, 2, 4).requires_grad_()
+        loss_of(reduction=reduction)(output, spikes(30, 2, 4, seed=1)).backward()
+        grads.append(output.grad)
+    torch.testing.assert_close(grads[1] * 240, grads[0])
+
+
+def test_equal_trains_cost_nothing():
+    loss = loss_of()
+    output = spikes(30, 2, 4).requires_grad_()
+    value = loss(output, output.detach().clone())
+    value.backward()
+    assert value == 0
+    assert (output.grad == 0).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_missing_spike(engine):
+    """By hand: Σ exp(−2n/τ) over the steps that are left, here all hundred."""
+    target = torch.zeros(200, 1, 1)
+    target[20] = 1
+    with use_engine(engine):
+        loss = loss_of(time_constant_ms=10.0)(torch.zeros_like(target), target)
+    assert loss.item() == pytest.approx(sum(math.exp(-2 * n / 10) for n in range(100)), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])
+def test_targets_of_any_type(dtype):
+    output, target = spikes(30, 2, 4), spikes(30, 2, 4, seed=1)
+    assert torch.equal(loss_of()(output, target.to(dtype)), loss_of()(output, target))
+    assert torch.equal(loss_of()(output.to(dtype), target), loss_of()(output, target))
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "message"),
+    [
+        ((30, 2, 4), (30, 2, 5), r"output has shape \[30, 2, 4\], its target \[30, 2, 5\]"),
+        ((30, 2, 4), (30, 1, 4), "its target"),
+        ((30, 2, 4), (30, 2, 4, 1), "its target"),
+        ((30, 2), (30, 2), r"\[steps, batch, \*shape\] is needed, not shape \[30, 2\]"),
+        ((30, 0, 4), (30, 0, 4), r"\[30, 0, 4\].* each at least 1"),
+    ],
+)
+def test_shapes_that_do_not_fit(output, target, message):
+    for reduction in ("sum", "mean"):
+        with pytest.raises(ValueError, match=message):
+            loss_of(reduction=reduction)(torch.zeros(output), torch.zeros(target))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_strided_trains(engine):
+    output = spikes(4, 30, 2).permute(1, 2, 0).requires_grad_()
+    target = spikes(30, 2, 8)[..., ::2]
+    plain = output.detach().contiguous().requires_grad_()
+    with use_engine(engine):
+        losses = loss_of()(output, target), loss_of()(plain, target.contiguous())
+        for loss in losses:
+            loss.backward()
+    assert losses[0] == losses[1]
+    assert torch.equal(output.grad, plain.grad)

@@ -35,7 +35,13 @@ class LayerReport:
 
 
 class _Layers(nn.Module):
-    """Blocks by name. Unlike ``nn.ModuleDict`` it takes any name, also that of a method."""
+    """Blocks by name. Unlike ``nn.ModuleDict`` it takes any name, also that of an attribute."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "training":  # torch sets it on every module, a layer of that name or not
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)  # pyright: ignore[reportArgumentType]
 
     def __setitem__(self, name: str, block: nn.Module) -> None:
         self._modules[name] = block
@@ -64,9 +70,10 @@ class Network(nn.Module):
         Raises ValueError where ``input`` is not [steps, batch, *input shape], or not on the
         network's device, and EngineError where no engine can run there.
         """
-        if torch.is_autocast_enabled(input.device.type):
+        device = input.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # 16 bits cannot hold sums of weights on the grid.
-            with torch.autocast(input.device.type, enabled=False):
+            with torch.autocast(device, enabled=False):
                 return self.forward(input)
         expected = self.graph.input_shape
         if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from netdesc.kernels.cpu import buffers
 from netdesc.kernels.cpu.buffers import BufferPool, matmul
 
 HOLDERS = {
@@ -63,7 +64,7 @@ class Holders(RuleBasedStateMachine):
 
     @invariant()
     def held_memory_is_known_to_the_pool(self) -> None:
-        assert sum(len(buffers) for buffers in self.pool._buffers.values()) >= len(self.held)
+        assert sum(len(each) for each in self.pool._buffers.values()) >= len(self.held)
 
 
 TestHolders = Holders.TestCase
@@ -88,6 +89,25 @@ def test_memory_that_nobody_wants_is_given_back():
     for _ in range(600):
         pool.take((5,), np.float32)
     assert list(pool._buffers) == [((5,), np.float32)]
+
+
+def test_ever_new_shapes_do_not_pile_up(monkeypatch):
+    """Free memory stays within a limit, or within what is in use; the newest is kept."""
+    monkeypatch.setattr(buffers, "_ALWAYS_KEPT", 1 << 20)
+    pool = BufferPool()
+
+    def kept() -> int:
+        return sum(b.memory.nbytes for each in pool._buffers.values() for b in each)
+
+    for length in range(1000, 1100):
+        pool.take((length, 50), np.float32)
+    assert 1 << 19 < kept() < 2 << 20
+    assert ((1099, 50), np.float32) in pool._buffers
+    held = [pool.take((10_000 + n, 50), np.float32) for n in range(5)]
+    in_use = sum(array.nbytes for array in held)
+    for length in range(2000, 2100):
+        pool.take((length, 50), np.float32)
+    assert 1.5 * in_use < kept() < 2.5 * in_use
 
 
 def test_threads_get_memory_of_their_own():

@@ -294,6 +294,31 @@ def test_second_derivatives_are_refused(engine):
         torch.autograd.grad(out.sum(), made["weight"], create_graph=True)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_gradients_that_are_no_numbers_stay_visible(engine, bad):
+    """Nothing turns them into zeros on the way, or training would go on in the dark."""
+    layer = plain_layer(15)
+    grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
+    clean = gradients(layer, engine, grad_out)
+    grad_out[20, 1, 5] = bad
+    found = gradients(layer, engine, grad_out)
+    for name in LEARNT:
+        assert not np.isfinite(found[name]).all(), name
+    others = np.arange(37) != 5
+    np.testing.assert_array_equal(found["weight"][others], clean["weight"][others])
+
+    output = torch.rand(20, 1, 3)
+    output[7, 0, 1] = bad
+    output.requires_grad_()
+    with use_engine(engine):
+        loss, _ = operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)
+        loss.backward()
+    assert not torch.isfinite(loss)
+    assert not torch.isfinite(output.grad[:, 0, 1]).any()
+    assert torch.isfinite(output.grad[:, 0, ::2]).all()
+
+
 @numba.njit
 def _exponentials(y):
     result = np.empty_like(y)

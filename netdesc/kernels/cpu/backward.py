@@ -1,7 +1,8 @@
 """Adjoints of the CUBA dynamics for Numba: one pass backward in time for each tile of neurons.
 
 Fast maths is allowed here: these are float gradients, the integer grid is only read. Their order of
-additions is fixed by the tile's own loop, so no result depends on the number of threads.
+additions is fixed by the tile's own loop, so no result depends on the number of threads. NaN and
+infinities pass through, so that training notices them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import decay_state, flush
+from netdesc.kernels.cpu.steps import FAST, decay_state, flush
 from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT
 
 
-@numba.njit(inline="always", fastmath=True)
+@numba.njit(inline="always", fastmath=FAST)
 def exp_of_minus(y):
     """``exp(−y)`` for y ≥ 0, to about 3e-6 of ``exp(0)``; y above 60 counts as 60.
 
@@ -35,7 +36,7 @@ def exp_of_minus(y):
     return p * p
 
 
-@numba.njit(inline="always", fastmath=True)
+@numba.njit(inline="always", fastmath=FAST)
 def _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v):
     """The adjoints of one step for a tile: ``g_u`` and ``g_v`` go from t + 1 to t."""
     narrow = np.float32(1) / np.float32(width)
@@ -49,14 +50,16 @@ def _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v):
         g_u[i] = flush(share_u[i] * g_u[i] + through_v)
 
 
-@numba.njit(inline="always", fastmath=True)
+@numba.njit(inline="always", fastmath=FAST)
 def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
     """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
+    # Two loops: with more arrays in one, LLVM would have to rule out too many overlaps to vectorise.
     for i in range(v_t.size):
         held_before = np.int32(0) if before[i] > threshold else before[i]
         current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])
-        held = np.int32(0) if v_t[i] > threshold else v_t[i]
         grad_u[i] -= g_u[i] * np.float32(current) * np.float32(1 / STATE_UNIT)
+    for i in range(v_t.size):
+        held = np.int32(0) if v_t[i] > threshold else v_t[i]
         grad_v[i] -= g_v[i] * np.float32(held) * np.float32(1 / STATE_UNIT)
 
 
@@ -65,7 +68,7 @@ def _shares(keep):
     return keep.astype(np.float32) * np.float32(1 / DECAY_ONE)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def adjoint(
     grad_out,
     voltage,
@@ -97,18 +100,18 @@ def adjoint(
         share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
         g_u, g_v = np.zeros(n, np.float32), np.zeros(n, np.float32)
         silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
-        grad_d = grad_decays[b, :, lo : lo + n]
+        grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
         for t in range(steps - 1, -1, -1):
             v_t = voltage[t, b, lo : lo + n]
             if learn:
                 before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
-                _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_d[0], grad_d[1])
+                _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_du, grad_dv)
             g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
             _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
             grad_z[t, b, lo : lo + n] = g_u
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def adjoint_by_events(
     starts,
     ends,
@@ -152,16 +155,14 @@ def adjoint_by_events(
         silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
         sums_IO = np.zeros((inputs, n), np.float32)
         for b in range(batch):
-            grad_d = grad_decays[b, :, lo : lo + n]
+            grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
             g_u[:] = 0
             g_v[:] = 0
             for t in range(steps - 1, -1, -1):
                 v_t = voltage[t, b, lo : lo + n]
                 if learn:
                     before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
-                    _decay_gradients(
-                        g_u, g_v, v_t, before, kv, offset, threshold, grad_d[0], grad_d[1]
-                    )
+                    _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_du, grad_dv)
                 g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
                 _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
                 if keep_grad_z:
@@ -178,7 +179,7 @@ def adjoint_by_events(
                 grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
     """Adjoint of ``leaky_forward``; ``learn`` also sums the decay's gradient [batch, neurons]."""
     steps, batch, neurons = grad_u.shape

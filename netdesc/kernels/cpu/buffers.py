@@ -19,6 +19,9 @@ _ALIGNMENT = 64
 _FORGET_AFTER = 256
 """A free buffer that this many requests have passed by is given back."""
 
+_ALWAYS_KEPT = 1 << 28
+"""Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
+
 _Key = tuple[tuple[int, ...], type[np.generic]]
 
 
@@ -63,8 +66,21 @@ class BufferPool:
         for buffer in buffers:
             if buffer.is_free():
                 return buffer
+        self._shrink()
         buffers.append(_Buffer(shape, dtype))
         return buffers[-1]
+
+    def _shrink(self) -> None:
+        """Give back what has waited longest: tensors of ever new shapes would pile up."""
+        everything = [(b, key) for key, buffers in self._buffers.items() for b in buffers]
+        free = [(b, key) for b, key in everything if b.is_free()]
+        waiting = sum(b.memory.nbytes for b, _ in free)
+        used = sum(b.memory.nbytes for b, _ in everything) - waiting
+        for buffer, key in sorted(free, key=lambda pair: pair[0].last_request):
+            if waiting <= max(_ALWAYS_KEPT, used):
+                break
+            self._buffers[key].remove(buffer)
+            waiting -= buffer.memory.nbytes
 
     def _forget(self) -> None:
         oldest = self._requests - _FORGET_AFTER

@@ -15,6 +15,9 @@ _LOW = np.int32(DECAY_ONE - 1)
 _LIMIT = np.int32(STATE_LIMIT)
 _FLOOR = np.float32(1e-30)
 
+FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+"""Numba's fast maths for floats, without its promise that there are no NaN and no infinities."""
+
 
 @numba.njit(inline="always")
 def decay_state(state, keep):
@@ -51,4 +54,4 @@ def to_state(value):
 def flush(value):
     """Make a decaying float 0 below 1e-30: denormal numbers, which would follow, are slow."""
     magnitude = -value if value < 0 else value
-    return value if magnitude > _FLOOR else value * np.float32(0)
+    return value * np.float32(0) if magnitude < _FLOOR else value

@@ -17,7 +17,7 @@ import math
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import flush
+from netdesc.kernels.cpu.steps import FAST, flush
 
 _NEGLIGIBLE = 1e-12
 """A tail smaller than this share of the filter's first value cannot be seen in 32 bits."""
@@ -53,7 +53,7 @@ def convolved(a: float, order: int, length: int, steps: int) -> np.ndarray | Non
     return kept if h[:steps].sum() > _LARGEST_CANCELLATION * kept.sum() else None
 
 
-@numba.njit(inline="always", fastmath=True)
+@numba.njit(inline="always", fastmath=FAST)
 def _chain(x, a, y):
     """One step of the chained recurrences: ``y[0] = a·y[0] + x``, ``y[k] = a·y[k] + y[k − 1]``."""
     orders, n = y.shape
@@ -64,14 +64,14 @@ def _chain(x, a, y):
             y[k, i] = flush(a * y[k, i] + y[k - 1, i])
 
 
-@numba.njit(inline="always", fastmath=True)
+@numba.njit(inline="always", fastmath=FAST)
 def _subtract_tail(tail, late, filtered):
     for k in range(tail.size):
         for i in range(filtered.size):
             filtered[i] -= tail[k] * late[k, i]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def filter_difference(output, target, a, tail, length, tile, filtered, squares):
     """Filter ``output − target`` [steps, batch, neurons]; ``squares`` [batch, neurons] sums f²."""
     steps, batch, neurons = output.shape
@@ -106,7 +106,7 @@ def filter_difference(output, target, a, tail, length, tile, filtered, squares):
         squares[b, lo : lo + n] = total
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
     """The filter run backward in time over ``filtered``, times ``scale``: the output's gradient."""
     steps, batch, neurons = filtered.shape
@@ -130,7 +130,7 @@ def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
                 g_t[i] = scale * f[i]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
 def convolve(x, h, direction, tile, y):
     """``y[t] = Σ h[n] · x[t − n]`` over [steps, batch, neurons]; ``t + n`` for direction −1."""
     steps, batch, neurons = x.shape

@@ -20,7 +20,7 @@ from netdesc.description.plain import lookup
 from netdesc.description.shapes import Shape, wire
 from netdesc.description.tree import Parts
 
-EVENT_BYTES = {".bs1": 5, ".bs2": 6}
+EVENT_BYTES = {".bs1": 5, ".bs2": 5}
 """Bytes of one event. A .npy file has a header and is left to the reader of events."""
 SUFFIXES = {"events": (".bs1", ".bs2", ".npy"), "weights": (".net", ".safetensors")}
 QUICK_BYTES = 1 << 20

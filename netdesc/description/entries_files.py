@@ -36,7 +36,7 @@ ENTRIES = (
         code="ND304",
         title="an event file of odd length",
         cause=(
-            "An event has 5 bytes in a .bs1 file and 6 in a .bs2 file. This file ends within an "
+            "An event has 5 bytes in a .bs1 or .bs2 file. This file ends within an "
             "event: it is cut off, or of the other kind."
         ),
         fix="Restore the file, or rename it to its kind.",

@@ -32,8 +32,8 @@ def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
     [
         ("a.bs1", 5, None),
         ("a.bs1", 6, "ND304"),
-        ("a.bs2", 6, None),
-        ("a.bs2", 5, "ND304"),
+        ("a.bs2", 5, None),
+        ("a.bs2", 6, "ND304"),
         ("a.bs2", 0, "ND307"),
         ("a.BS1", 5, None),
         ("a.npy", 7, None),

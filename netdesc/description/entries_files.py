@@ -36,10 +36,10 @@ ENTRIES = (
         code="ND304",
         title="an event file of odd length",
         cause=(
-            "An event has 5 bytes in a .bs1 or .bs2 file. This file ends within an "
-            "event: it is cut off, or of the other kind."
+            "An event has 5 bytes in a .bs1 or .bs2 file. This file ends within an event: it is "
+            "cut off, or it holds something else."
         ),
-        fix="Restore the file, or rename it to its kind.",
+        fix="Restore the file.",
         at="/data/train/0/input/path",
         wrong='"cut.bs1"',
         right='"input.bs1"',

@@ -53,7 +53,7 @@ def _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v):
 @numba.njit(inline="always", fastmath=FAST)
 def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
     """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
-    # Two loops: with more arrays in one, LLVM would have to rule out too many overlaps to vectorise.
+    # Two loops: with more arrays in one, LLVM has too many overlaps to rule out to vectorise.
     for i in range(v_t.size):
         held_before = np.int32(0) if before[i] > threshold else before[i]
         current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])

@@ -22,7 +22,7 @@ def _with(directory, name: str, content: bytes, pointer: str = INPUT, base: str 
 def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
     (finding,) = findings(tmp_path, with_text(INPUT, '"sub/absent.bs1"'))
     assert (finding.code, finding.pointer) == ("ND301", INPUT)
-    assert finding.concerns_data
+    assert finding.lacks_data
     assert str(tmp_path / "sub/absent.bs1") in finding.notes[0]
     assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == '"sub/absent.bs1"'
 

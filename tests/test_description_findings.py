@@ -222,7 +222,7 @@ def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
         load(path)
     assert "ND106" in codes(caught.value.diagnostics)
     assert isinstance(caught.value, ValueError)
-    assert not caught.value.concerns_data
+    assert not caught.value.lacks_data
 
 
 def test_missing_data_can_be_told_from_a_bad_document(tmp_path):
@@ -231,7 +231,7 @@ def test_missing_data_can_be_told_from_a_bad_document(tmp_path):
     path.write_text(BASE.replace('"input.bs1"', '"absent.bs1"'))
     with pytest.raises(DescriptionError) as caught:
         load(path)
-    assert caught.value.concerns_data
+    assert caught.value.lacks_data
     assert load(path, with_files=False).document.name == "example"
     path.write_text("[]")
     description, found = check(path)

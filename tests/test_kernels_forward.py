@@ -87,11 +87,11 @@ def test_a_voltage_at_the_threshold_does_not_spike(engine, density):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_threshold_is_cut_off_not_rounded(engine):
-    """0.1 is 6.4 weight units: the device compares with 6, so 8/64 spikes and 6/64 does not."""
-    z = torch.tensor([6 / 64, 6 / 64 + 1 / 4096, 0.1]).reshape(1, 1, 3)
+    """0.12 is 7.68 weight units: the device compares with 7."""
+    z = torch.tensor([7 / 64, 7 / 64 + 1 / 4096, 0.12]).reshape(1, 1, 3)
     with use_engine(engine):
-        out, voltage, _ = operators.cuba(z, ONE, ONE, NO_BIAS, 0.1, 1.0, 1.0, False)
-    assert voltage[0, 0].tolist() == [384, 385, 409]
+        out, voltage, _ = operators.cuba(z, ONE, ONE, NO_BIAS, 0.12, 1.0, 1.0, False)
+    assert voltage[0, 0].tolist() == [448, 449, 491]
     assert out[0, 0].tolist() == [0, 1, 1]
 
 

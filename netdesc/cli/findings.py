@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
-    """0 without errors; 3 where only data or weights files are at fault, 1 otherwise."""
+    """0 without errors; 3 where all that is wrong is files that are missing, 1 otherwise."""
     errors = [finding for finding in diagnostics if finding.is_error]
     if not errors:
         return 0
-    return ENVIRONMENT if all(finding.concerns_data for finding in errors) else AT_FAULT
+    return ENVIRONMENT if all(finding.lacks_data for finding in errors) else AT_FAULT
 
 
 def text(diagnostics: Sequence[Diagnostic], colour: bool = False) -> str:

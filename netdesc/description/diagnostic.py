@@ -9,6 +9,9 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 
+_LACKING = frozenset({"ND301", "ND302"})
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """A finding with its place. Lines and columns count from 1, columns in characters.
@@ -40,12 +43,13 @@ class Diagnostic:
         return self.severity == "error"
 
     @property
-    def concerns_data(self) -> bool:
-        """True where a data or weights file is at fault, not the document (ND3xx).
+    def lacks_data(self) -> bool:
+        """True where a data or weights file is missing or cannot be read.
 
-        A command that fails only because of such files ends with exit code 3, not 1.
+        A command that fails only because of such files ends with exit code 3, not 1: the document
+        and the files that are there may be sound.
         """
-        return self.code.startswith("ND3")
+        return self.code in _LACKING
 
 
 class DescriptionError(ValueError):
@@ -59,6 +63,6 @@ class DescriptionError(ValueError):
         super().__init__(render_text(self.diagnostics))
 
     @property
-    def concerns_data(self) -> bool:
-        """True where every error is about a data or weights file (see Diagnostic)."""
-        return all(finding.concerns_data for finding in self.diagnostics if finding.is_error)
+    def lacks_data(self) -> bool:
+        """True where every error is a file that is missing or unreadable (see Diagnostic)."""
+        return all(finding.lacks_data for finding in self.diagnostics if finding.is_error)

@@ -58,52 +58,46 @@ def dynamics(
     the threshold on the grid. Raises ValueError for tensors that do not fit, and for a threshold
     that is 0 on the grid or beyond the states.
     """
-    scalars = threshold, tau_grad, scale_grad, delay
-    decays = current_decay, voltage_decay
-    if bias.numel() or any(decay.dim() or decay.device.type != "cpu" for decay in decays):
-        return _dynamics(neurons, *decays, bias, *scalars)
-    return _shared_dynamics(neurons, current_decay.item(), voltage_decay.item(), *scalars)
-
-
-@functools.lru_cache(maxsize=64)
-def _shared_dynamics(
-    neurons: int, current_decay: float, voltage_decay: float, *scalars: float
-) -> Dynamics:
-    """Neurons that are all alike, on the CPU; made anew for every pass they would cost too much."""
-    decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
-    return _dynamics(neurons, decays[0], decays[1], decays.new_empty(0), *scalars)
-
-
-def _dynamics(
-    neurons: int,
-    current_decay: torch.Tensor,
-    voltage_decay: torch.Tensor,
-    bias: torch.Tensor,
-    threshold: float,
-    tau_grad: float,
-    scale_grad: float,
-    delay: float,
-) -> Dynamics:
-    check_per_neuron("a current decay", current_decay, neurons, shared=1)
-    check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
-    check_per_neuron("a bias", bias, neurons, shared=0)
     if not 1 / WEIGHT_UNIT <= threshold <= STATE_LIMIT / STATE_UNIT:
         raise ValueError(
             f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {STATE_LIMIT // STATE_UNIT}"
         )
     mantissa = threshold_mantissa(threshold)
     tau = 100.0 * tau_grad * mantissa / WEIGHT_UNIT
-    if bias.numel():
-        scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
-        states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
+    decays = current_decay, voltage_decay
+    if bias.numel() or any(decay.dim() or decay.device.type != "cpu" for decay in decays):
+        per_neuron = _per_neuron(neurons, *decays, bias)
     else:
-        states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
+        per_neuron = _alike(neurons, current_decay.item(), voltage_decay.item())
     return Dynamics(
-        keep_u=keep(current_decay, neurons),
-        keep_v=keep(voltage_decay, neurons),
-        bias=states,
+        *per_neuron,
         threshold=mantissa * STATES_PER_WEIGHT,
         delay=int(delay),
         height=scale_grad * 0.1 / (2.0 * tau),
         width=tau * STATE_UNIT,
     )
+
+
+_PerNeuron = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@functools.lru_cache(maxsize=64)
+def _alike(neurons: int, current_decay: float, voltage_decay: float) -> _PerNeuron:
+    """Neurons that are all alike, on the CPU; made anew for every pass they would cost too much."""
+    decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
+    return _per_neuron(neurons, decays[0], decays[1], decays.new_empty(0))
+
+
+def _per_neuron(
+    neurons: int, current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
+) -> _PerNeuron:
+    """``keep_u``, ``keep_v`` and ``bias`` of Dynamics."""
+    check_per_neuron("a current decay", current_decay, neurons, shared=1)
+    check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
+    check_per_neuron("a bias", bias, neurons, shared=0)
+    if bias.numel():
+        scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
+        states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
+    else:
+        states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
+    return keep(current_decay, neurons), keep(voltage_decay, neurons), states

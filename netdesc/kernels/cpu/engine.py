@@ -6,8 +6,6 @@ the weights are not on the grid, it takes the matrix product. ``notes[2]`` says 
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import torch
 
@@ -70,9 +68,8 @@ def _finish(
     return torch.from_numpy(out), torch.from_numpy(voltage), notes
 
 
-@functools.lru_cache(maxsize=64)
 def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return _array(neurons.keep_u), _array(neurons.keep_v), _array(neurons.bias)
+    return neurons.keep_u.numpy(), neurons.keep_v.numpy(), neurons.bias.numpy()
 
 
 @on_threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -12,6 +13,7 @@ from netdesc import __version__
 from netdesc.cli.failures import Failures
 from netdesc.cli.lazy import Entry, LazyGroup
 from netdesc.cli.output import Output
+from netdesc.cli.waiting import load_average, wait_for_the_load
 
 COMMANDS = {
     "validate": Entry("netdesc.cli.validate:validate", "Check documents and report every finding."),
@@ -54,6 +56,7 @@ def netdesc(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a command's return value is its exit code (None is 0)."""
     output = Output()
+    wait_for_the_load(os.environ, load_average())
     with Failures(output):
         code = netdesc.main(
             args=None if arguments is None else list(arguments),

@@ -8,65 +8,19 @@ it handed out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_per_neuron, check_signal, check_weight
-from netdesc.kernels.engine import engine_for, requested_engine, use_engine
+from netdesc.kernels.engine import engine_for
 from netdesc.kernels.parameters import dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
+from netdesc.kernels.registration import fake, gradient, operator
 
 _Cuba = tuple[Tensor, Tensor, Tensor]
 _DenseCuba = tuple[Tensor, Tensor, Tensor, Tensor]
-
-_library = torch.library.Library("netdesc", "DEF")
-
-
-def _operator(function: Callable[..., Any]) -> Any:
-    """Define ``torch.ops.netdesc.<name>`` with the function's own schema.
-
-    ``torch.library.custom_op`` would do, but loads torch's compiler when it is first called, which
-    takes longer than a short training run.
-    """
-    name = function.__name__
-    _library.define(name + torch.library.infer_schema(function, mutates_args=()))
-    _library.impl(name, function, "CompositeExplicitAutograd")
-    return getattr(torch.ops.netdesc, name).default
-
-
-def _fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register how shapes and types come out, for tracing without data."""
-    return torch.library.register_fake(f"netdesc::{name}", lib=_library)
-
-
-def _gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Register the gradient of an operator; it runs on the engine of the forward pass.
-
-    ``torch.library.register_autograd`` would do, but it spends a tenth of a millisecond of Python
-    on every call, which a small network notices.
-    """
-    operator = getattr(torch.ops.netdesc, name).default
-
-    class Gradient(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> Any:
-            with torch._C._AutoDispatchBelowAutograd():
-                output = operator(*inputs)
-            ctx.engine = requested_engine()
-            setup_context(ctx, inputs, output)
-            return output
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            if torch.is_grad_enabled():
-                raise NotImplementedError(f"netdesc::{name} has no second derivative")
-            with use_engine(ctx.engine):
-                return backward(ctx, *grads)
-
-    _library.impl(name, Gradient.apply, "Autograd")
 
 
 def _decay_gradient(grad_N: Tensor, decay: Tensor) -> Tensor | None:
@@ -93,7 +47,7 @@ def _learns(current_decay: Tensor, voltage_decay: Tensor) -> bool:
 # cuba: spikes of neurons whose input is a float tensor
 
 
-@_operator
+@operator
 def cuba(
     z_TBN: Tensor,
     current_decay: Tensor,
@@ -122,7 +76,7 @@ def cuba(
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
 
-@_operator
+@operator
 def cuba_backward(
     grad_out_TBN: Tensor,
     voltage_TBN: Tensor,
@@ -150,13 +104,13 @@ def cuba_backward(
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
 
 
-@_fake("cuba")
+@fake("cuba")
 def _(z_TBN: Tensor, *_: Any) -> _Cuba:
     out = z_TBN.new_empty(z_TBN.shape)
     return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(4, dtype=torch.int64)
 
 
-@_fake("cuba_backward")
+@fake("cuba_backward")
 def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     grad = grad_out_TBN.new_empty(grad_out_TBN.shape)
     return grad, grad.new_empty(2, grad.shape[2])
@@ -184,13 +138,13 @@ def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, 
     return (grad_z, *_decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 5)
 
 
-_gradient("cuba", _cuba_gradient, _cuba_context)
+gradient("cuba", _cuba_gradient, _cuba_context)
 
 
 # dense_cuba: the same behind dense synapses whose weights are on the grid
 
 
-@_operator
+@operator
 def dense_cuba(
     spikes_TBI: Tensor,
     weight_OI: Tensor,
@@ -222,7 +176,7 @@ def dense_cuba(
     return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, bits, neurons)
 
 
-@_operator
+@operator
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
     spikes_TBI: Tensor,
@@ -265,7 +219,7 @@ def dense_cuba_backward(
     )
 
 
-@_fake("dense_cuba")
+@fake("dense_cuba")
 def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
     steps, batch, _inputs = spikes_TBI.shape
     out = spikes_TBI.new_empty(steps, batch, weight_OI.shape[0])
@@ -279,7 +233,7 @@ def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
     )
 
 
-@_fake("dense_cuba_backward")
+@fake("dense_cuba_backward")
 def _(
     grad_out_TBO: Tensor, spikes_TBI: Tensor, events: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -329,13 +283,13 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
     )
 
 
-_gradient("dense_cuba", _dense_gradient, _dense_context)
+gradient("dense_cuba", _dense_gradient, _dense_context)
 
 
 # leaky: the current alone, for what acts between current and voltage
 
 
-@_operator
+@operator
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
     check_signal("an input", z_TBN)
@@ -343,7 +297,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     return engine_for(z_TBN.device).leaky(z_TBN, keep(decay, z_TBN.shape[2]))
 
 
-@_operator
+@operator
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
@@ -352,12 +306,12 @@ def leaky_backward(
     return engine.leaky_backward(grad_u_TBN, u_TBN, keep(decay, u_TBN.shape[2]), learn)
 
 
-@_fake("leaky")
+@fake("leaky")
 def _(z_TBN: Tensor, decay: Tensor) -> Tensor:
     return z_TBN.new_empty(z_TBN.shape)
 
 
-@_fake("leaky_backward")
+@fake("leaky_backward")
 def _(grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
     return u_TBN.new_empty(u_TBN.shape), u_TBN.new_empty(u_TBN.shape[2])
 
@@ -372,19 +326,19 @@ def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor | None]:
     return grad_z, _decay_gradient(grad_decay, decay)
 
 
-_gradient("leaky", _leaky_gradient, _leaky_context)
+gradient("leaky", _leaky_gradient, _leaky_context)
 
 
 # quantize_weight: onto the grid, gradient straight through except where the clamp acts
 
 
-@_operator
+@operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
     return quantize(weight, bits)
 
 
-@_fake("quantize_weight")
+@fake("quantize_weight")
 def _(weight: Tensor, bits: int) -> Tensor:
     return weight.new_empty(weight.shape)
 
@@ -399,13 +353,13 @@ def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     return straight_through(grad, weight, ctx.bits), None
 
 
-_gradient("quantize_weight", _quantize_gradient, _quantize_context)
+gradient("quantize_weight", _quantize_gradient, _quantize_context)
 
 
 # spike_time: the van Rossum distance
 
 
-@_operator
+@operator
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
@@ -423,7 +377,7 @@ def spike_time(
     return engine.spike_time(output_TBN, target_TBN, decay, order, length)
 
 
-@_operator
+@operator
 def spike_time_backward(
     filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
@@ -432,12 +386,12 @@ def spike_time_backward(
     return engine.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
 
 
-@_fake("spike_time")
+@fake("spike_time")
 def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape)
 
 
-@_fake("spike_time_backward")
+@fake("spike_time_backward")
 def _(filtered_TBN: Tensor, *_: Any) -> Tensor:
     return filtered_TBN.new_empty(filtered_TBN.shape)
 
@@ -456,4 +410,4 @@ def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor |
     return grad_output, grad_target, None, None, None
 
 
-_gradient("spike_time", _spike_time_gradient, _spike_time_context)
+gradient("spike_time", _spike_time_gradient, _spike_time_context)

@@ -305,6 +305,8 @@ def test_export_import_export_is_the_same_network(netdesc: Netdesc, trained: Pat
         "first.json",
         "first.safetensors",
     }
+    assert netdesc("export", "networks/first.json", "-o", "second.net").code == 0
+    assert Path("second.net").read_bytes() == Path("first.net").read_bytes()
     before = Path("networks/first.json").read_bytes()
     again = netdesc("import", "first.net", "-o", "networks")
     assert again.code != 0

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from netdesc.cli import options
+from netdesc.cli.findings import load_document
 from netdesc.cli.output import Output
 
 
 @click.command(
     epilog="Example: netdesc export runs/oxford/20261124-222631-3f9a -o oxford.net",
 )
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -26,14 +27,21 @@ from netdesc.cli.output import Output
 )
 @options.as_json
 @click.pass_obj
-def export(output: Output, run: Path, target: Path) -> None:
-    """Write the network of the run in the folder RUN, with its best weights, as FILE.net."""
+def export(output: Output, source: Path, target: Path) -> None:
+    """Write the network of the run in the folder RUN, with its best weights, as FILE.net.
+
+    Of a document, as the import writes it, the weights that it names are written.
+    """
     if target.suffix.lower() != ".net":
-        raise click.UsageError(f"{target}: netdesc exports .net files; name one, as {run.name}.net")
-    from netdesc.compiler import compile_run
+        name = f"{source.stem}.net"
+        raise click.UsageError(f"{target}: netdesc exports .net files; name one, as {name}")
+    from netdesc import compiler
     from netdesc.exchange import export_net
 
-    _, compiled = compile_run(run)
+    if source.suffix.lower() == ".json":
+        compiled = compiler.compile(load_document(output, source, ()))
+    else:
+        _, compiled = compiler.compile_run(source)
     warnings = export_net(compiled.model, target)
     for warning in warnings:
         output.complain(f"warning: {warning}")

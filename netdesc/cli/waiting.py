@@ -7,29 +7,36 @@ be without one, and the spinning keeps it from getting one: epochs then take ten
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import MutableMapping
-
-BUSY = 0.75
-"""Mean number of programs that ran in the last minute, from which the machine counts as busy."""
+from pathlib import Path
 
 SHORT_SPIN = "2000"
 """Turns of GNU OpenMP's waiting loop before a thread sleeps: some 0.1 ms."""
 
+_LOOKS = 3
+_BETWEEN_LOOKS_S = 0.002
 
-def wait_for_the_load(environment: MutableMapping[str, str], load: float) -> None:
-    """On a busy machine, let threads sleep early, unless the user has said how they are to wait.
+
+def wait_for_the_load(environment: MutableMapping[str, str], others: int) -> None:
+    """Where ``others`` run, let threads sleep early, unless the user has said how they are to wait.
 
     Call it before torch is loaded, which is when GNU OpenMP reads its settings. No result depends
     on it.
     """
-    if load >= BUSY and not environment.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+    if others and not environment.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
         environment["GOMP_SPINCOUNT"] = SHORT_SPIN
 
 
-def load_average() -> float:
-    """Programs that ran at a time in the last minute; 0 where the system does not say."""
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows has none
-        return 0.0
+def others_running(source: Path = Path("/proc/loadavg")) -> int:
+    """How many other threads use or want a core now, steadily; 0 where the system does not say."""
+    counts: list[int] = []
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_BETWEEN_LOOKS_S)
+        try:
+            running = int(source.read_text().split()[3].partition("/")[0])
+        except (OSError, ValueError, IndexError):  # not Linux: GNU OpenMP is not in use either
+            return 0
+        counts.append(running - 1)
+    return max(0, min(counts))

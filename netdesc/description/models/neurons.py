@@ -77,7 +77,7 @@ class Cuba(Section):
         default=None,
     )
     dropout: float = field(
-        "Probability with which an output spike is dropped in training.",
+        "Probability with which a neuron is silenced for a whole sample in training.",
         unit="1",
         default=0.0,
         ge=0,

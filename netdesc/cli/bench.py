@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 import netdesc
 from netdesc.cli import options
 from netdesc.cli.output import Output
+from netdesc.cli.waiting import others_running, wait_for_the_load
 
 if TYPE_CHECKING:
     from netdesc.benchmark import Report
@@ -53,6 +55,7 @@ def oxford(output: Output, file: Path | None, overrides: tuple[str, ...], epochs
             )
         file = _SHIPPED
     output.note(f"training {file} for {epochs} epochs …")
+    wait_for_the_load(os.environ, others_running())  # before torch is loaded
     from netdesc.benchmark import time_epochs
 
     report = time_epochs(file, overrides, epochs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -13,7 +12,6 @@ from netdesc import __version__
 from netdesc.cli.failures import Failures
 from netdesc.cli.lazy import Entry, LazyGroup
 from netdesc.cli.output import Output
-from netdesc.cli.waiting import others_running, wait_for_the_load
 
 COMMANDS = {
     "validate": Entry("netdesc.cli.validate:validate", "Check documents and report every finding."),
@@ -56,7 +54,6 @@ def netdesc(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a command's return value is its exit code (None is 0)."""
     output = Output()
-    wait_for_the_load(os.environ, others_running())
     with Failures(output):
         code = netdesc.main(
             args=None if arguments is None else list(arguments),

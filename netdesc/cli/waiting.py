@@ -14,8 +14,9 @@ from pathlib import Path
 SHORT_SPIN = "2000"
 """Turns of GNU OpenMP's waiting loop before a thread sleeps: some 0.1 ms."""
 
-_LOOKS = 3
-_BETWEEN_LOOKS_S = 0.002
+_LOOKS = 6
+_BETWEEN_LOOKS_S = 0.02
+"""Together longer than a process that has just ended takes to go."""
 
 
 def wait_for_the_load(environment: MutableMapping[str, str], others: int) -> None:

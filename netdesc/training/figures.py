@@ -33,18 +33,25 @@ class Figures:
 
     def __init__(self, network: nn.Module, blocks: Iterable[tuple[str, nn.Module]]) -> None:
         self._parameters = parameters_by_layer(network)
-        self._rates: dict[str, torch.Tensor] = {}
+        self._notes: dict[str, torch.Tensor] = {}
+        self._sizes: dict[str, int] = {}
         for name, block in blocks:
             block.register_forward_hook(self._hook(name))
         self._sum: torch.Tensor | None = None
         self._gradients: list[torch.Tensor] = []
 
     def _hook(self, name: str):
-        def keep_rate(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+        def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
             assert isinstance(block.notes, torch.Tensor)
-            self._rates[name] = block.notes[3] / spikes_TBN.numel()
+            self._notes[name], self._sizes[name] = block.notes, spikes_TBN.numel()
 
-        return keep_rate
+        return keep_notes
+
+    def _rates(self) -> torch.Tensor:
+        """Spikes a neuron a step of the last pass, by layer, on the device."""
+        notes = torch.stack(list(self._notes.values()))
+        sizes = torch.as_tensor(list(self._sizes.values()), device=notes.device)
+        return notes[:, 3] / sizes
 
     def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
@@ -54,7 +61,7 @@ class Figures:
         layers = self._parameters.values()
         gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
         weights = [norm([p.detach() for p in layer]) for layer in layers]
-        row = torch.stack([loss.detach(), *gradients, *weights, *self._rates.values()])
+        row = torch.cat([torch.stack([loss.detach(), *gradients, *weights]), self._rates()])
         if share != 1.0:
             row[1:] *= share
         if loss_share != 1.0:
@@ -74,7 +81,7 @@ class Figures:
         layers = len(self._parameters)
         gradients = dict(zip(self._parameters, values[:layers], strict=True))
         weights = dict(zip(self._parameters, values[layers : 2 * layers], strict=True))
-        rates = dict(zip(self._rates, values[2 * layers :], strict=True))
+        rates = dict(zip(self._notes, values[2 * layers :], strict=True))
         return Reading(loss, gradients, rates, _fault(loss, gradients, weights))
 
 

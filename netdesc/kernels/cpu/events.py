@@ -59,15 +59,18 @@ class EventLists:
     in one int32 array, which a backward pass takes from its forward pass.
     """
 
-    __slots__ = ("binary", "count", "ends", "packed", "sources", "starts")
+    __slots__ = ("binary", "ends", "packed", "sources", "starts")
 
     def __init__(self, values: np.ndarray) -> None:
         rows, columns = values.shape
         self._view(take((packed_size(rows, columns),), np.int32), rows)
         odd_bits = np.zeros(_PARTS, np.uint32)
         _list_events(values.view(np.uint32), self.sources, self.starts, self.ends, odd_bits)
-        self.count = int((self.ends - self.starts).sum())
         self.binary = not odd_bits.any()
+
+    @property
+    def count(self) -> int:
+        return int((self.ends - self.starts).sum())
 
     def _view(self, packed: np.ndarray, rows: int) -> None:
         self.packed = packed
@@ -79,7 +82,6 @@ class EventLists:
         """Binary event lists as an earlier pass found them."""
         lists = cls.__new__(cls)
         lists._view(packed, rows)
-        lists.count = int((lists.ends - lists.starts).sum())
         lists.binary = True
         return lists
 

@@ -16,9 +16,9 @@ from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK
 from netdesc.training import Run
 from netdesc.training.progress import Style
-from netdesc.training.run_directory import CHECKPOINTS, LOCK
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -74,7 +74,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """The network of a run with its best weights. TrainingError where they are missing."""
     description = load(folder / LOCK)
     compiled = _compile(description.document)
-    load_weights(folder / CHECKPOINTS / "best.safetensors", compiled.model, {})
+    load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
     return description, compiled
 
 
@@ -106,7 +106,7 @@ def train(
         model = build(graph)
         model.load_state_dict(weights)
         try:
-            for warning in export_net(model, folder / "network.net"):
+            for warning in export_net(model, folder / NETWORK):
                 tell(warning)
         except NetFileError as error:
             if isinstance(error.__cause__, OSError):  # the disk, not the network, is in the way

@@ -13,6 +13,7 @@ from netdesc.cli import findings, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
 from netdesc.cli.waiting import others_running, wait_for_the_load
+from netdesc.run_files import NETWORK
 
 if TYPE_CHECKING:
     from netdesc.training import Run
@@ -110,7 +111,7 @@ def _train(
 
 
 def _report(output: Output, run: Run) -> None:
-    network = run.path / "network.net"
+    network = run.path / NETWORK
     exported = network if network.exists() else None
     if output.as_json:
         output.give(

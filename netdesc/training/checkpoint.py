@@ -19,6 +19,7 @@ from safetensors.numpy import save as to_bytes
 from torch import nn
 
 from netdesc.events import atomic_path
+from netdesc.run_files import BEST, LAST, STATE
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStopping
@@ -100,9 +101,9 @@ class Saver:
             "progress": asdict(progress),
             "stopping": {"reference": self.stopping.reference, "waited": self.stopping.waited},
         }
-        _write(self.folder / "last.state", self._tensors(), notes)
+        _write(self.folder / STATE, self._tensors(), notes)
         self.saved_epoch = progress.epoch
-        _write(self.folder / "last.safetensors", dict(self.network.state_dict()))
+        _write(self.folder / LAST, dict(self.network.state_dict()))
         self.save_best()
         now = time.perf_counter()
         self._due = now + max(self.every_s, (now - began) / SAVE_COST)
@@ -110,7 +111,7 @@ class Saver:
     def save_best(self) -> None:
         """Writes ``best.safetensors`` where it is older than the best weights in memory."""
         if not self.best.is_saved:
-            _write(self.folder / "best.safetensors", self.best.tensors)
+            _write(self.folder / BEST, self.best.tensors)
             self.best.is_saved = True
 
     def restore(self) -> tuple[Progress, int]:
@@ -120,7 +121,7 @@ class Saver:
         damaged or belongs to another lock.
         """
         self._due = time.perf_counter() + self.every_s
-        path = self.folder / "last.state"
+        path = self.folder / STATE
         if not path.exists():
             return Progress(), 0
         try:

@@ -12,13 +12,13 @@ import torch
 
 from netdesc.description import Description, load, lock_text
 from netdesc.kernels.engine import EngineError, use_engine
+from netdesc.run_files import LOCK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.errors import DeviceError, MissingDataError, ResumeError
 from netdesc.training.job import own_randomness, prepare
 from netdesc.training.progress import Display, Style, build_display
 from netdesc.training.record import Record, changes, circumstances, versions
-from netdesc.training.run_directory import LOCK, RECORD
 from netdesc.training.session import Finish, Run, open_session
 from netdesc.training.weights import Loader
 

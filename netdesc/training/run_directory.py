@@ -12,14 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.events import atomic_path
+from netdesc.run_files import CHECKPOINTS, DOCUMENT, LOCK, RECORD
 from netdesc.training.errors import ResumeError, RunDirectoryError, storing
-
-DOCUMENT = "network.json"
-LOCK = "network.lock.json"
-RECORD = "run.json"
-METRICS = "metrics.jsonl"
-LOG = "train.log"
-CHECKPOINTS = "checkpoints"
 
 _HOLDER = ".lock"
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from netdesc.graph import Graph
-from netdesc.training import run_directory
+from netdesc.run_files import CHECKPOINTS, LOG, METRICS
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compiling import announced
 from netdesc.training.errors import StorageError, storing
@@ -153,7 +153,7 @@ def open_session(
     """Opens the files of a run and puts everything back as its checkpoint holds it, if any."""
     early = job.training.early_stopping
     saver = Saver(
-        folder=path / run_directory.CHECKPOINTS,
+        folder=path / CHECKPOINTS,
         network=job.network,
         optimizer=job.optimizer,
         stopping=EarlyStopping(early.patience_epochs, early.min_delta)
@@ -165,10 +165,10 @@ def open_session(
     )
     progress, length = saver.restore()
     with (
-        Log(path / run_directory.LOG) as log,
-        Metrics(path / run_directory.METRICS, length) as metrics,
+        Log(path / LOG) as log,
+        Metrics(path / METRICS, length) as metrics,
     ):
         display.keep(log)
         if metrics.is_short:
-            display.warn(f"{run_directory.METRICS} has lost lines that the run had written")
+            display.warn(f"{METRICS} has lost lines that the run had written")
         yield Session(path, job, record, display, saver, progress, metrics)

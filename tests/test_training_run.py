@@ -75,6 +75,7 @@ def test_a_run_learns_and_leaves_everything_behind(start: Start, tmp_path: Path)
     assert {path.name for path in (run.path / "checkpoints").iterdir()} == {
         "last.safetensors",
         "best.safetensors",
+        "initial.safetensors",
         "last.state",
     }
     assert "done after 40 epochs" in (run.path / "train.log").read_text()

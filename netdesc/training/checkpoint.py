@@ -19,7 +19,8 @@ from safetensors.numpy import save as to_bytes
 from torch import nn
 
 from netdesc.events import atomic_path
-from netdesc.run_files import BEST, LAST, STATE
+from netdesc.run_files import BEST, INITIAL, LAST, STATE
+from netdesc.training.activity import Activity
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStopping
@@ -81,6 +82,7 @@ class Saver:
     optimizer: torch.optim.Optimizer
     stopping: EarlyStopping
     best: BestWeights
+    activity: Activity
     lock_sha256: str
     every_s: float
     saved_epoch: int | None = None
@@ -92,8 +94,13 @@ class Saver:
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``last.state``, then the two weight files. StorageError leaves the old ones."""
+        """Writes ``last.state``, then the weights and the activity. StorageError leaves the old.
+
+        The first one of a run also keeps the weights that it begins with.
+        """
         began = time.perf_counter()
+        if self.saved_epoch is None:
+            _write(self.folder / INITIAL, dict(self.network.state_dict()))
         notes = {
             "format": STATE_FORMAT,
             "lock_sha256": self.lock_sha256,
@@ -104,15 +111,17 @@ class Saver:
         _write(self.folder / STATE, self._tensors(), notes)
         self.saved_epoch = progress.epoch
         _write(self.folder / LAST, dict(self.network.state_dict()))
-        self.save_best()
+        self.save_best(progress)
         now = time.perf_counter()
         self._due = now + max(self.every_s, (now - began) / SAVE_COST)
 
-    def save_best(self) -> None:
-        """Writes ``best.safetensors`` where it is older than the best weights in memory."""
+    def save_best(self, progress: Progress) -> None:
+        """Writes the best weights and what they do, where the files are older than the memory."""
         if not self.best.is_saved:
             _write(self.folder / BEST, self.best.tensors)
-            self.best.is_saved = True
+        if not self.best.is_saved or self.activity.changed:
+            self.activity.save(self.best.tensors, progress.best_epoch)
+        self.best.is_saved = True
 
     def restore(self) -> tuple[Progress, int]:
         """Puts everything back as ``last.state`` holds it: (progress, bytes of metrics).
@@ -142,6 +151,7 @@ class Saver:
         self.stopping.reference = notes["stopping"]["reference"]
         self.stopping.waited = notes["stopping"]["waited"]
         self.saved_epoch = notes["progress"]["epoch"]
+        self.activity.restore(notes["progress"]["epoch"])
         return Progress(**notes["progress"]), notes["metrics_bytes"]
 
     def _tensors(self) -> dict[str, torch.Tensor]:

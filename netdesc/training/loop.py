@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.training.checkpoint import Progress, Saver
@@ -56,6 +57,7 @@ def fit(
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over:
             break
+        keep_frame(saver, network, epoch)
         began = time.perf_counter()
         rate = job.rate(epoch)
         set_learning_rate(optimizer, rate)
@@ -104,6 +106,7 @@ def fit(
                 display.warn(f'a state of layer "{layer}" is beyond the 24 bits of the device')
         if saver.is_due(now):
             save(job, progress, saver, metrics)
+    keep_frame(saver, network, progress.epoch)
     save(job, progress, saver, metrics)
 
 
@@ -118,6 +121,12 @@ def validation_loss(job: Job) -> float:
         total += loss * job.loss_share(batch, len(job.validation.samples))
     job.network.train()
     return total.item()
+
+
+def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:
+    """Keeps the output after ``epoch`` complete epochs for the report, where it is wanted."""
+    if saver.activity.wants_frame(epoch):
+        saver.activity.take_frame(epoch, network.state_dict())
 
 
 def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:

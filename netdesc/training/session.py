@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from netdesc.graph import Graph
-from netdesc.run_files import CHECKPOINTS, LOG, METRICS
+from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
+from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compiling import announced
 from netdesc.training.errors import StorageError, storing
@@ -109,7 +110,7 @@ class Session:
         return self._end("interrupted", f"interrupted; {self._safe}")
 
     def _diverged(self, error: Divergence) -> Run:
-        self.saver.save_best()
+        self.saver.save_best(self.progress)
         self.metrics.sync()
         kept = f"the checkpoint after {self.saver.saved_epoch} epochs is kept"
         return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
@@ -160,6 +161,13 @@ def open_session(
         if early
         else EarlyStopping(),
         best=BestWeights(job.network),
+        activity=Activity(
+            path / ACTIVITY,
+            job.graph,
+            job.validation or job.train,
+            "train" if job.validation is None else "validation",
+            job.training.epochs,
+        ),
         lock_sha256=lock_sha256,
         every_s=job.training.checkpoint_every_s,
     )

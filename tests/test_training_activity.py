@@ -1,0 +1,147 @@
+"""What a run keeps for the pictures of its report."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from training_task import INPUTS, OUTPUTS, STEPS, write_task
+
+import netdesc
+from netdesc.compiler import compile_run
+from netdesc.events import read_events, to_dense
+from netdesc.training import activity, loop, train
+from netdesc.training.activity import frame_epochs
+
+
+def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
+    path = write_task(folder / "task", pairs, **training)
+    return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
+
+
+def kept(run: Path) -> dict[str, Any]:
+    with np.load(run / "activity.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+def dense(events: Any, cells: int) -> Any:
+    spikes_TN = np.zeros((STEPS, cells), np.float32)
+    spikes_TN[events[:, 0], events[:, 1]] = 1
+    return spikes_TN
+
+
+def test_the_pictures_are_those_of_the_best_weights(tmp_path: Path) -> None:
+    run = trained(tmp_path, pairs=5, epochs=20)
+    found = kept(run)
+    description, compiled = compile_run(run)
+    compiled.model.eval()
+    assert description.document.data is not None
+    assert (found["part"], found["samples"], found["format"]) == ("train", 5, 1)
+    rates = []
+    for k, pair in enumerate(description.document.data.train):
+        input_TN, target_TN = (
+            to_dense(read_events(description.resolve(file.path)), (cells,), STEPS, 1.0)[0]
+            for file, cells in ((pair.input, INPUTS), (pair.target, OUTPUTS))
+        )
+        output_TN = compiled.model(torch.from_numpy(input_TN)[:, None])[:, 0].detach().numpy()
+        rates.append(output_TN.mean(0))
+        assert (f"output_{k}" in found) == (k < activity.SHOWN_SAMPLES)
+        if k < activity.SHOWN_SAMPLES:
+            assert (dense(found[f"input_{k}"], INPUTS) == input_TN).all()
+            assert (dense(found[f"target_{k}"], OUTPUTS) == target_TN).all()
+            assert (dense(found[f"output_{k}"], OUTPUTS) == output_TN).all()
+    assert found["rate_output"] == pytest.approx(np.mean(rates, 0), abs=1e-6)
+    assert found["rate_hidden"].shape == (16,)
+
+
+def test_validation_samples_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    found = kept(trained(tmp_path, pairs=5, validation_split=0.4, epochs=2))
+    assert (found["part"], found["samples"]) == ("validation", 2)
+
+
+def test_the_initial_weights_and_the_first_frame_are_those_before_training(tmp_path: Path) -> None:
+    run = trained(tmp_path, epochs=12)
+    description = netdesc.load(tmp_path / "task/tiny.json")
+    model = netdesc.compile(description).model
+    initial = load_file(run / "checkpoints/initial.safetensors")
+    assert initial.keys() == model.state_dict().keys()
+    assert all((initial[name] == value.numpy()).all() for name, value in model.state_dict().items())
+    found = kept(run)
+    output_TN = model(torch.from_numpy(dense(found["input_0"], INPUTS))[:, None])[:, 0]
+    assert found["frame_epochs"].tolist() == sorted(frame_epochs(12))
+    assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
+
+
+def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = kept(trained(tmp_path / "whole", epochs=12))
+    path = write_task(tmp_path / "task", epochs=12)
+    set_rate, epochs = loop.set_learning_rate, iter(range(100))
+
+    def stop_at_seven(*arguments: Any) -> None:
+        set_rate(*arguments)
+        if next(epochs) == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "set_learning_rate", stop_at_seven)
+        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
+        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "interrupted"
+    assert 0 < len(kept(run.path)["frame_epochs"]) < len(whole["frame_epochs"])
+    train(resume=run.path, progress="quiet")
+    again = kept(run.path)
+    assert again.keys() == whole.keys()
+    assert all(np.array_equal(again[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
+def test_a_damaged_file_does_not_stop_a_run(
+    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_task(tmp_path / "task", epochs=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+    if damage is None:
+        (run / "activity.npz").unlink()
+    else:
+        (run / "activity.npz").write_bytes(damage)
+    assert train(resume=run, progress="quiet").status == "done"
+    assert kept(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_raster_with_too_many_events_is_cut_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_EVENTS", 20)
+    found = kept(trained(tmp_path, epochs=2))
+    cut = int(found["cut_input_0"])
+    assert 0 < len(found["input_0"]) <= 20
+    assert found["input_0"][:, 0].max() < cut
+    whole = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
+    assert len(found["input_0"]) == whole[:cut].sum()
+
+
+def test_few_samples_are_looked_at_where_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
+    assert kept(trained(tmp_path, pairs=5, epochs=1))["samples"] == 2
+
+
+def test_a_diverged_run_keeps_what_its_best_weights_did(tmp_path: Path) -> None:
+    path = write_task(
+        tmp_path / "task", epochs=50, optimizer={"type": "sgd", "learning_rate": 1e38}
+    )
+    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "diverged"
+    found = kept(run.path)
+    assert found["epoch"] == 0
+    assert all(math.isfinite(rate) for rate in found["rate_output"])

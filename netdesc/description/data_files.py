@@ -14,7 +14,7 @@ from pathlib import Path
 
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic, Severity
-from netdesc.description.models import Document, EventFile, Lock
+from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup
 from netdesc.description.shapes import Shape, wire
@@ -22,7 +22,11 @@ from netdesc.description.tree import Parts
 
 EVENT_BYTES = {".bs1": 5, ".bs2": 5}
 """Bytes of one event. A .npy file has a header and is left to the reader of events."""
-SUFFIXES = {"events": (".bs1", ".bs2", ".npy"), "weights": (".net", ".safetensors")}
+SUFFIXES = {
+    "events": (".bs1", ".bs2", ".npy"),
+    "arrays": (".npz",),
+    "weights": (".net", ".safetensors"),
+}
 QUICK_BYTES = 1 << 20
 """Event files up to this size are checked event by event."""
 
@@ -68,6 +72,7 @@ class FileChecks:
         self.locked = locked
         self.data = document.model_dump(mode="json")
         self.output_shape = wire(document).outputs[-1]
+        self.kind = "arrays" if isinstance(document.data, Arrays) else "events"
 
     def run(self) -> list[Diagnostic]:
         """What is wrong with the files, in the order of the document."""
@@ -79,7 +84,7 @@ class FileChecks:
         ]
 
     def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
-        kind = "weights" if parts[0] == "weights" else "events"
+        kind = "weights" if parts[0] == "weights" else self.kind
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES[kind]:
             message = f"{quoted} is no file of {kind}: its name ends in {suffix or 'nothing'}"
@@ -148,10 +153,11 @@ class FileChecks:
         if shape is None or len(shape) != 1:
             return 0
         data = self.document.data
-        assert data is not None, "the file stands in it"
+        assert isinstance(data, SpikeFiles), "the file stands in it"
         samples = data.train if parts[1] == "train" else data.validation
         sample = samples[int(parts[2])]
-        file: EventFile = sample.input if parts[-2] == "input" else sample.target
+        file = sample.input if parts[-2] == "input" else sample.target
+        assert file is not None
         step_us = self.document.time.step_ms * 1000
         binned = math.floor if file.rounding == "floor" else round
         steps = self.document.time.steps

@@ -47,7 +47,10 @@ ENTRIES = (
     Entry(
         code="ND305",
         title="a file of unknown kind",
-        cause="Event files end in .bs1, .bs2 or .npy, weights in .net or .safetensors.",
+        cause=(
+            "Event files end in .bs1, .bs2 or .npy, arrays in .npz, weights in .net or "
+            ".safetensors."
+        ),
         fix="Convert the file, or correct its name.",
         at="/data/train/0/input/path",
         wrong='"input.csv"',

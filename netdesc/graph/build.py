@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from netdesc.description.models import Cuba as CubaSection
 from netdesc.description.models import Dense as DenseSection
-from netdesc.description.models import Document, TauGradSchedule
+from netdesc.description.models import Document, MovingWindowClassifier, TauGradSchedule
 from netdesc.description.models import Layer as LayerSection
+from netdesc.description.models import SpikeMax as SpikeMaxSection
+from netdesc.description.models import SpikeRate as SpikeRateSection
 from netdesc.description.shapes import Shape, wire
-from netdesc.graph.nodes import Cuba, Dense, Flatten, Graph, Layer, SpikeTime, TauGrad
+from netdesc.graph.nodes import (
+    Classifier,
+    Cuba,
+    Dense,
+    Flatten,
+    Graph,
+    Layer,
+    Loss,
+    SpikeMax,
+    SpikeRate,
+    SpikeTime,
+    TauGrad,
+)
 
 
 def build_graph(document: Document) -> Graph:
@@ -27,15 +41,34 @@ def build_graph(document: Document) -> Graph:
         assert given is not None
         assert made is not None
         layers.append(_layer(document, section, sources, given, made))
-    loss = document.loss
     return Graph(
         name=document.name,
         steps=document.time.steps,
         step_ms=document.time.step_ms,
         input_shape=document.input.shape,
         layers=tuple(layers),
-        loss=SpikeTime(loss.time_constant_ms, loss.filter_order, loss.filter_steps, loss.reduction),
+        loss=_loss(document),
+        classifier=_classifier(document),
     )
+
+
+def _loss(document: Document) -> Loss:
+    loss = document.loss
+    if isinstance(loss, SpikeRateSection):
+        return SpikeRate(loss.true_rate, loss.false_rate, loss.window_steps, loss.reduction)
+    if isinstance(loss, SpikeMaxSection):
+        return SpikeMax(loss.mode, loss.window_steps, loss.reduction)
+    return SpikeTime(loss.time_constant_ms, loss.filter_order, loss.filter_steps, loss.reduction)
+
+
+def _classifier(document: Document) -> Classifier | None:
+    """As the document says, or else as the loss looks at the output."""
+    loss, given = document.loss, document.classifier
+    if not isinstance(loss, SpikeRateSection | SpikeMaxSection):
+        return None
+    if given is None:
+        return Classifier(loss.window_steps)
+    return Classifier(given.window_steps if isinstance(given, MovingWindowClassifier) else None)
 
 
 def _layer(

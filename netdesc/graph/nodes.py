@@ -116,6 +116,39 @@ class SpikeTime:
 
 
 @dataclass(frozen=True, slots=True)
+class SpikeRate:
+    """Squared difference between each neuron's rate and ``true_rate`` or ``false_rate``.
+
+    Rates are spikes a step: over the whole sample, or over the last ``window_steps`` steps.
+    """
+
+    true_rate: float
+    false_rate: float
+    window_steps: int | None
+    reduction: Literal["sum", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpikeMax:
+    """Negative log likelihood of the label: its share of the rates, or the rates' softmax."""
+
+    mode: Literal["probability", "softmax"]
+    window_steps: int | None
+    reduction: Literal["sum", "mean"]
+
+
+Loss = SpikeTime | SpikeRate | SpikeMax
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """The class whose neuron spikes most: over the whole sample where ``window_steps`` is None,
+    or else, in each step, over the last ``window_steps`` steps."""
+
+    window_steps: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A network with its shapes resolved. ``layers`` run in order; the last one is the output."""
 
@@ -124,11 +157,18 @@ class Graph:
     step_ms: float
     input_shape: Shape
     layers: tuple[Layer, ...]
-    loss: SpikeTime
+    loss: Loss
+    classifier: Classifier | None
+    """None where the loss compares spike trains."""
 
     @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are: one an output neuron. None without a classifier."""
+        return None if self.classifier is None else math.prod(self.output_shape)
 
     @property
     def parameters(self) -> int:

@@ -1,10 +1,17 @@
 """The document as pydantic models: every field, its meaning, unit, limits and default."""
 
+from netdesc.description.models.arrays import (
+    Arrays,
+    LatencyEncoding,
+    RateEncoding,
+    SpikesEncoding,
+)
+from netdesc.description.models.classifier import MovingWindowClassifier, RateClassifier
 from netdesc.description.models.data import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import Document, Input, Time, Weights
 from netdesc.description.models.layers import Dense, Flatten, Layer, Quantization
 from netdesc.description.models.lock import Lock, LockedFile, Origin
-from netdesc.description.models.loss import SpikeTime
+from netdesc.description.models.loss import SpikeMax, SpikeRate, SpikeTime
 from netdesc.description.models.neurons import Cuba, TauGradSchedule
 from netdesc.description.models.training import (
     Adam,
@@ -20,6 +27,7 @@ from netdesc.description.models.training import (
 __all__ = [
     "Adam",
     "AdamW",
+    "Arrays",
     "ConstantSchedule",
     "CosineSchedule",
     "Cuba",
@@ -29,15 +37,22 @@ __all__ = [
     "EventFile",
     "Flatten",
     "Input",
+    "LatencyEncoding",
     "Layer",
     "Lock",
     "LockedFile",
+    "MovingWindowClassifier",
     "Origin",
     "Pair",
     "Quantization",
+    "RateClassifier",
+    "RateEncoding",
     "Sgd",
     "SpikeFiles",
+    "SpikeMax",
+    "SpikeRate",
     "SpikeTime",
+    "SpikesEncoding",
     "StepSchedule",
     "TauGradSchedule",
     "Time",

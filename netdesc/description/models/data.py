@@ -1,4 +1,4 @@
-"""Data: where input and target spikes come from."""
+"""Data as files of events: where input spikes come from, and what is wanted for them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,24 @@ class EventFile(Section):
 
 
 class Pair(Section):
-    """One sample: an input and the output that is wanted for it."""
+    """One sample: an input, and the output or the class that is wanted for it."""
 
     input: EventFile = field("Events that enter the network.")
-    target: EventFile = field("Events that the last layer should emit.")
+    target: EventFile | None = field(
+        "Events that the last layer should emit. A sample has a target or a label.", default=None
+    )
+    label: int | None = field(
+        "Class of the sample: the number of the output neuron that should spike most, from 0.",
+        unit="1",
+        default=None,
+        ge=0,
+        le=(1 << 20) - 1,
+    )
 
 
 class SpikeFiles(Section):
-    """Pairs of event files."""
+    """Pairs of an event file and what is wanted for it."""
 
-    type: Literal["spike_files"] = field("Pairs of event files.")
+    type: Literal["spike_files"] = field("Pairs of an event file and what is wanted for it.")
     train: tuple[Pair, ...] = field("Samples to train on.", min_length=1)
     validation: tuple[Pair, ...] = field("Samples to measure on and never to train on.", default=())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.base import Name, Section, field
+from netdesc.description.models.arrays import Arrays
+from netdesc.description.models.base import Name, Section, field, type_tag
+from netdesc.description.models.classifier import Classifier
 from netdesc.description.models.data import PathText, Sha256, SpikeFiles
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
-from netdesc.description.models.loss import SpikeTime
+from netdesc.description.models.loss import Loss
 from netdesc.description.models.neurons import Cuba
 from netdesc.description.models.training import Training
 
@@ -52,6 +54,12 @@ class Weights(Section):
     )
 
 
+Data = Annotated[
+    Annotated[SpikeFiles, Tag("<spike_files>")] | Annotated[Arrays, Tag("<arrays>")],
+    Discriminator(type_tag),
+]
+
+
 class Document(Section):
     """A spiking network, its data, its loss and its training, in format 1."""
 
@@ -70,8 +78,8 @@ class Document(Section):
     )
     description: str = field("What the network is for, in a sentence or two.", default="")
     time: Time = field("Steps and their length.")
-    data: SpikeFiles | None = field(
-        "Where the spikes come from. Training needs it; null is for a network that only runs.",
+    data: Data | None = field(
+        "Where the samples come from. Training needs it; null is for a network that only runs.",
         default=None,
     )
     input: Input = field("The network's input.")
@@ -83,7 +91,12 @@ class Document(Section):
         min_length=1,
         max_length=1000,
     )
-    loss: SpikeTime = field("What training makes small.")
+    loss: Loss = field("What training makes small.")
+    classifier: Classifier | None = field(
+        "How output spikes become a class, where the loss learns from labels. Null looks at them "
+        "as the loss does: over the whole sample, or through its window.",
+        default=None,
+    )
     training: Training = field("How the network is trained.")
     weights: Weights | None = field(
         "Weights to start from; null draws them from the seed.", default=None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from netdesc.description.models.base import Section, field
+from pydantic import Discriminator, Tag
+
+from netdesc.description.models.base import Section, field, type_tag
+
+WINDOW_TEXT = (
+    "In every step the rate is taken over so many steps up to it, and compared with the label; "
+    "null takes one rate over the whole sample."
+)
 
 
 class SpikeTime(Section):
@@ -29,3 +36,53 @@ class SpikeTime(Section):
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and steps.", default="sum"
     )
+
+
+class SpikeRate(Section):
+    """Squared difference of each output neuron's rate and the rate that the label wants of it."""
+
+    type: Literal["spike_rate"] = field(
+        "Squared difference of each output neuron's rate and the rate that the label wants of it."
+    )
+    true_rate: float = field(
+        "Rate wanted of the label's neuron.",
+        unit="spikes a step",
+        default=0.2,
+        ge=0,
+        le=1,
+    )
+    false_rate: float = field(
+        "Rate wanted of the other neurons.",
+        unit="spikes a step",
+        default=0.03,
+        ge=0,
+        le=1,
+    )
+    window_steps: int | None = field(WINDOW_TEXT, unit="steps", default=None, ge=1, le=1_000_000)
+    reduction: Literal["sum", "mean"] = field(
+        "Sum or mean over batch, neurons and, with a window, steps.", default="sum"
+    )
+
+
+class SpikeMax(Section):
+    """Negative log likelihood of the label, given the rates of the output neurons."""
+
+    type: Literal["spike_max"] = field(
+        "Negative log likelihood of the label, given the rates of the output neurons."
+    )
+    mode: Literal["probability", "softmax"] = field(
+        "How rates become likelihoods: each one's share of their sum, or their softmax.",
+        default="probability",
+    )
+    window_steps: int | None = field(WINDOW_TEXT, unit="steps", default=None, ge=1, le=1_000_000)
+    reduction: Literal["sum", "mean"] = field(
+        "Sum or mean over batch and, with a window, steps.", default="sum"
+    )
+
+
+Loss = Annotated[
+    Annotated[SpikeTime, Tag("<spike_time>")]
+    | Annotated[SpikeRate, Tag("<spike_rate>")]
+    | Annotated[SpikeMax, Tag("<spike_max>")],
+    Discriminator(type_tag),
+]

@@ -66,9 +66,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check_rules(document: Document, places: Places) -> list[Diagnostic]:
-    """What all rules find."""
-    context = Context(document, wire(document))
+def check_rules(document: Document, places: Places, samples: int | None) -> list[Diagnostic]:
+    """What all rules find. ``samples`` is how many there are to train on, if that is known."""
+    context = Context(document, wire(document), samples)
     return [
         places.diagnostic(
             rule.entry.code,

@@ -10,10 +10,9 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 def check(context: Context) -> Iterator[Finding]:
     training = context.document.training
-    if context.document.data is None:
+    if context.samples is None:
         return
-    samples = len(context.document.data.train)
-    samples -= training.held_out(samples)
+    samples = context.samples - training.held_out(context.samples)
     if training.batch_size is not None and training.batch_size > samples:
         yield Finding(
             ("training", "batch_size"),

@@ -30,6 +30,8 @@ class Context:
 
     document: Document
     wiring: Wiring
+    samples: int | None
+    """Samples to train on, those for ``validation_split`` included; None where it is unknown."""
 
     def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
         """Every neuron with its place: those with a name, then those inside layers."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
     loss = context.document.loss
+    if not isinstance(loss, SpikeTime):
+        return
     length_ms = loss.filter_steps * context.document.time.step_ms
     if loss.time_constant_ms > length_ms:
         yield Finding(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.models import SpikeFiles
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
     split = context.document.training.validation_split
     data = context.document.data
-    if split > 0 and data is not None and data.validation:
+    if split > 0 and isinstance(data, SpikeFiles) and data.validation:
         message = "data.validation has samples, and validation_split would take more"
         yield Finding(("training", "validation_split"), message, hint="keep one of the two")
 

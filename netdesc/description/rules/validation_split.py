@@ -9,11 +9,8 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
-    if context.document.data is None:
-        return
-    samples = len(context.document.data.train)
-    training = context.document.training
-    if training.held_out(samples) >= samples:
+    training, samples = context.document.training, context.samples
+    if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
         yield Finding(
             ("training", "validation_split"),

@@ -1,0 +1,97 @@
+"""Data as arrays: many samples in one .npz file, and how values become spikes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from netdesc.description.models.base import Section, field, type_tag
+from netdesc.description.models.data import PathText, Sha256
+
+Member = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SpikesEncoding(Section):
+    """The inputs are spikes already: 0 or 1 in every step."""
+
+    type: Literal["spikes"] = field("The inputs are spikes already: 0 or 1 in every step.")
+
+
+class RateEncoding(Section):
+    """A value is the probability of a spike in each step, drawn anew in every epoch."""
+
+    type: Literal["rate"] = field(
+        "A value is the probability of a spike in each step, drawn anew in every epoch."
+    )
+    max_rate: float = field(
+        "Probability of a spike in a step for the high end of the range.",
+        unit="1",
+        default=1.0,
+        gt=0,
+        le=1,
+    )
+
+
+class LatencyEncoding(Section):
+    """One spike a value: the larger the value, the earlier."""
+
+    type: Literal["latency"] = field("One spike a value: the larger the value, the earlier.")
+    silent_below: float = field(
+        "Values up to this one never spike; counted from 0, the low end of the range, to 1.",
+        unit="1",
+        default=0.0,
+        ge=0,
+        lt=1,
+    )
+    within_steps: int | None = field(
+        "Steps over which the spikes spread, from the first one; null takes time.steps.",
+        unit="steps",
+        default=None,
+        ge=1,
+        le=1_000_000,
+    )
+
+
+Encoding = Annotated[
+    Annotated[SpikesEncoding, Tag("<spikes>")]
+    | Annotated[RateEncoding, Tag("<rate>")]
+    | Annotated[LatencyEncoding, Tag("<latency>")],
+    Discriminator(type_tag),
+]
+
+
+class Arrays(Section):
+    """Labelled samples in one .npz file."""
+
+    type: Literal["arrays"] = field("Labelled samples in one .npz file.")
+    path: PathText = field(
+        "File of arrays: .npz, without pickles. Relative to the JSON file, and to the working "
+        "directory in --set.",
+        is_path=True,
+    )
+    sha256: Sha256 | None = field(
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+    )
+    inputs: Member = field(
+        "Array of the inputs: spikes [samples, steps, *input.shape], or values "
+        "[samples, *input.shape].",
+        default="inputs",
+    )
+    labels: Member = field(
+        "Array of the classes, integers from 0: [samples], or one a step, [samples, steps].",
+        default="labels",
+    )
+    split: Member | None = field(
+        "Array that says what each sample is for, [samples]: 0 training, 1 validation, 2 test. "
+        "Null trains on all of them.",
+        default=None,
+    )
+    range: tuple[float, float] = field(
+        "Low and high end of the values, which become 0 and 1. A value outside is an error.",
+        unit="of the values",
+        default=(0.0, 1.0),
+    )
+    encoding: Encoding = field(
+        "How the inputs become spikes.", default=SpikesEncoding(type="spikes")
+    )

@@ -19,6 +19,8 @@ Rounding = Literal["nearest", "floor"]
 Duplicates = Literal["or", "sum"]
 
 _LONGEST_STEP_MS = 1e6
+_MOST_EVENTS = 100_000_000
+"""Some 3 GB of columns; a few bytes of a tensor could ask for any number."""
 
 
 def to_dense(
@@ -39,28 +41,55 @@ def to_dense(
     Returns the float32 array and the number of events outside it. ValueError where events with
     ``y`` meet a shape that is not ``[C, H, W]``, or a step is not above 0 and at most 1e6 ms.
     """
-    place, inside = _places(event, shape)
-    step = _steps(event.microseconds(), step_ms, rounding)
-    inside &= (step >= 0) & (step < steps)
-    cells = math.prod(shape)
-    dense = np.zeros(steps * cells, dtype=np.float32)
-    flat = step[inside] * cells + place[inside]
+    flat, dropped = cells(event, shape, steps, step_ms, rounding)
+    dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
     if duplicates == "or":
         dense[flat] = 1.0
     else:
         np.add.at(dense, flat, np.float32(1.0))
-    return dense.reshape(steps, *shape), len(event) - int(inside.sum())
+    return dense.reshape(steps, *shape), dropped
 
 
-def from_dense(spikes_TN: NDArray, step_ms: float) -> Event:
-    """One event for every nonzero cell of ``[steps, *shape]``, ordered by time, then by cell.
+def cells(
+    event: Event, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
+) -> tuple[NDArray[np.int64], int]:
+    """Where in ``[steps, *shape]``, counted in row-major order, each event inside it lies.
+
+    Returns also the number of events outside. Places and errors are those of ``to_dense``.
+    """
+    place, inside = _places(event, shape)
+    step = step_numbers(event, step_ms, rounding)
+    inside &= (step >= 0) & (step < steps)
+    flat = step[inside] * math.prod(shape) + place[inside]
+    return flat, len(event) - len(flat)
+
+
+def step_numbers(event: Event, step_ms: float, rounding: Rounding) -> NDArray[np.int64]:
+    """The step of every event; below 0 for times before 0. ValueError as ``to_dense``."""
+    unit = _step_us(step_ms)
+    scaled, step = event.microseconds() * unit.denominator, unit.numerator
+    if rounding == "floor":
+        return scaled // step
+    nearest, rest = np.divmod(2 * scaled + step, 2 * step)
+    return nearest - ((rest == 0) & (nearest % 2 == 1))
+
+
+def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or") -> Event:
+    """The events of ``[steps, *shape]``, ordered by time, then by cell.
+
+    With ``or`` there is one for every nonzero cell; with ``sum`` a cell's value is the number of
+    its events, and ValueError where that is no whole number from 0 on.
 
     With shape ``[C, H, W]`` events have x, y and p; otherwise ``x`` numbers the cells in row-major
     order, ``y`` is None and ``p`` is 0. A step that starts between two microseconds gets the later
     one, so that ``to_dense`` with the same step finds the same bin by either rounding (for steps of
     2 microseconds and more).
     """
-    step, cell = np.nonzero(spikes_TN.reshape(len(spikes_TN), -1))
+    flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
+    step, cell = np.nonzero(flat_TN)
+    if duplicates == "sum":
+        count = _counts(flat_TN[step, cell])
+        step, cell = step.repeat(count), cell.repeat(count)
     unit = _step_us(step_ms)
     microseconds = -(-step.astype(np.int64) * unit.numerator // unit.denominator)
     t = microseconds / 1000.0
@@ -68,6 +97,16 @@ def from_dense(spikes_TN: NDArray, step_ms: float) -> Event:
         return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
     p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, spikes_TN.shape[1:]))
     return Event(x, y, p, t)
+
+
+def _counts(values: NDArray) -> NDArray[np.int64]:
+    wrong = ~((values > 0) & (values <= _MOST_EVENTS) & (values == np.trunc(values)))
+    if wrong.any():
+        raise ValueError(f"a cell of {values[wrong][0]} is no number of events")
+    count = values.astype(np.int64)
+    if count.sum() > _MOST_EVENTS:
+        raise ValueError(f"these are {count.sum():,} events; {_MOST_EVENTS:,} can be held")
+    return count
 
 
 def _places(event: Event, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -84,15 +123,6 @@ def _places(event: Event, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], ND
     channels, height, width = shape
     inside = (p >= 0) & (p < channels) & (y >= 0) & (y < height) & (x >= 0) & (x < width)
     return (p * height + y) * width + x, inside
-
-
-def _steps(microseconds: NDArray[np.int64], step_ms: float, rounding: Rounding) -> NDArray:
-    unit = _step_us(step_ms)
-    scaled, step = microseconds * unit.denominator, unit.numerator
-    if rounding == "floor":
-        return scaled // step
-    nearest, rest = np.divmod(2 * scaled + step, 2 * step)
-    return nearest - ((rest == 0) & (nearest % 2 == 1))
 
 
 def _step_us(step_ms: float) -> Fraction:

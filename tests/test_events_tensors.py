@@ -1,0 +1,189 @@
+"""Events as tensors and back: every bin, every duplicate, any device's layout and dtype."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netdesc.events import DroppedEvents, Event, read_events, to_dense, write_events
+
+ROUNDINGS = st.sampled_from(["nearest", "floor"])
+
+
+def events(rows, with_y: bool = False) -> Event:
+    """From rows of x, y, p and whole microseconds."""
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    return Event(columns[0], columns[1] if with_y else None, columns[2], columns[3] / 1000.0)
+
+
+def as_rows(event: Event) -> list[tuple[int, ...]]:
+    columns = [event.x, event.p, event.microseconds()]
+    if event.y is not None:
+        columns.insert(1, event.y)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+@settings(max_examples=80)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 5), st.just(0), st.integers(0, 1), st.integers(0, 9_499)),
+        max_size=40,
+    ),
+    rounding=ROUNDINGS,
+)
+def test_sums_are_those_of_counting_by_hand(rows, rounding):
+    counted = Counter(
+        (round(us / 1000) if rounding == "nearest" else us // 1000, x) for x, _, _, us in rows
+    )
+    tensor = events(rows).to_tensor((6,), 10, 1.0, rounding=rounding, duplicates="sum")
+    assert tensor.dtype == torch.float32
+    assert tensor.shape == (10, 6)
+    assert {tuple(cell): int(tensor[tuple(cell)]) for cell in tensor.nonzero().tolist()} == counted
+    once = events(rows).to_tensor((6,), 10, 1.0, rounding=rounding)
+    assert torch.equal(once, tensor.clamp(max=1))
+
+
+@settings(max_examples=80)
+@given(
+    rows=st.lists(
+        st.tuples(*[st.integers(0, 3)] * 2, st.integers(0, 1), st.integers(0, 9)), max_size=40
+    ),
+    with_y=st.booleans(),
+    step_ms=st.sampled_from([1.0, 0.1, 1 / 3, 0.7, 0.002]),
+)
+def test_tensors_give_back_every_event_with_its_place_and_polarity(rows, with_y, step_ms):
+    shape = (2, 4, 4) if with_y else (4,)
+    on_grid = [(x, y, p if with_y else 0, -(-step * round(step_ms * 1e6) // 1000))
+               for x, y, p, step in rows]  # fmt: skip
+    event = events(on_grid, with_y)
+    tensor = event.to_tensor(shape, 10, step_ms, duplicates="sum")
+    back = Event.from_tensor(tensor, step_ms, duplicates="sum")
+    assert sorted(as_rows(back)) == sorted(as_rows(event))
+    once = Event.from_tensor(tensor, step_ms)
+    assert sorted(as_rows(once)) == sorted(set(as_rows(event)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "with_y", "largest"), [(".bs1", False, 65535), (".bs2", True, 255), (".npy", 0, 9)]
+)
+def test_files_and_tensors_hold_the_same_to_the_microsecond(tmp_path, suffix, with_y, largest):
+    event = events([(largest, 1, 1, 0), (0, 3, 0, 12_345), (largest, 1, 1, 12_345)], with_y)
+    write_events(tmp_path / f"a{suffix}", event)
+    shape = (2, 4, largest + 1) if with_y else (largest + 1,)
+    tensor = read_events(tmp_path / f"a{suffix}").to_tensor(shape, 12_346, 0.001)
+    assert int(tensor.sum()) == 3
+    assert Event.from_tensor(tensor, 0.001).microseconds().tolist() == [0, 12_345, 12_345]
+    assert Event.from_tensor(tensor, 0.001).x.tolist() == [largest, 0, largest]
+
+
+def test_what_lies_outside_is_left_out_with_a_warning():
+    event = events([(0, 0, 0, -1000), (0, 0, 0, 2000), (5, 0, 0, 0), (1, 0, 0, 1000)])
+    with pytest.warns(
+        DroppedEvents, match=r"3 of 4 events lie outside the tensor \[2, 5\]"
+    ) as seen:
+        tensor = event.to_tensor((5,), 2)
+    assert seen[0].filename == __file__
+    assert tensor.nonzero().tolist() == [[1, 1]]
+    with pytest.warns(DroppedEvents, match="3 of 4"):
+        assert torch.equal(event.fill(torch.zeros(2, 5)), tensor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        events([]).to_tensor((5,), 2)
+        events([]).fill(torch.zeros(0, 5))
+
+
+DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.uint8, torch.int64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fill_adds_to_what_is_there_in_any_dtype_and_layout(dtype):
+    event = events([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
+    whole = torch.full((2, 4, 8), 3, dtype=dtype)
+    view = whole.transpose(0, 2)[::2, :, 1]  # [steps 4, neurons 4], every other of another's cells
+    assert event.fill(view, duplicates="sum") is view
+    expected = torch.full((4, 4), 3, dtype=dtype)
+    expected[2, 1], expected[0, 3] = 5, 4
+    assert torch.equal(view, expected)
+    assert int((whole != 3).sum()) == 2
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, torch.bool])
+def test_fill_without_sums_makes_empty_cells_one_and_keeps_the_others(dtype):
+    event = events([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
+    tensor = torch.zeros(4, 4, dtype=dtype)
+    tensor[0, 3] = 7
+    kept = tensor[0, 3].clone()
+    event.fill(tensor)
+    assert tensor[2, 1] == 1
+    assert tensor[0, 3] == kept
+    assert int((tensor != 0).sum()) == 2
+
+
+def test_fill_into_zeros_is_to_tensor():
+    event = events([(x, y, p, 700 * x) for x in range(4) for y in range(3) for p in (0, 1)], True)
+    dense, _ = to_dense(event, (2, 3, 4), 5, 0.5, "floor", "sum")
+    filled = event.fill(torch.zeros(5, 2, 3, 4), 0.5, rounding="floor", duplicates="sum")
+    assert np.array_equal(filled.numpy(), dense)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "present", "holds"),
+    [(torch.uint8, 254, "255"), (torch.bool, 0, "1"), (torch.float16, 2047, "2048"),
+     (torch.float32, 2**24 - 1, "16777216"), (torch.int64, 2**63 - 2, "9223372036854775807")],
+)  # fmt: skip
+def test_a_sum_that_the_dtype_cannot_hold_changes_nothing(dtype, present, holds):
+    tensor = torch.full((1, 2), present, dtype=dtype)
+    events([(0, 0, 0, 0)]).fill(tensor, duplicates="sum")
+    assert int(tensor[0, 0]) == present + 1
+    before = tensor.clone()
+    with pytest.raises(ValueError, match=f"whole numbers to {holds}"):
+        events([(1, 0, 0, 0), (1, 0, 0, 0)]).fill(tensor, duplicates="sum")
+    assert torch.equal(tensor, before)
+
+
+def test_events_of_images_need_a_shape_of_images():
+    event = events([(0, 1, 0, 0)], with_y=True)
+    with pytest.raises(ValueError, match="channels, height, width"):
+        event.to_tensor((9,), 2)
+    with pytest.raises(ValueError, match="channels, height, width"):
+        event.fill(torch.zeros(2, 9))
+    with pytest.raises(ValueError, match=r"\[steps"):
+        event.fill(torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, float("nan"), float("inf"), 1e12])
+def test_a_cell_that_is_no_number_of_events_is_refused(value):
+    tensor = torch.tensor([[0.0, value]])
+    with pytest.raises(ValueError, match="no number of events"):
+        Event.from_tensor(tensor, duplicates="sum")
+
+
+def test_a_few_cells_cannot_ask_for_more_events_than_can_be_held():
+    with pytest.raises(ValueError, match="180,000,000 events"):
+        Event.from_tensor(torch.tensor([[90_000_000, 90_000_000]]), duplicates="sum")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.bool, torch.int8, torch.float64])
+def test_events_come_from_any_dtype_and_from_tensors_with_gradients(dtype):
+    tensor = torch.zeros(3, 2, dtype=dtype)
+    tensor[2, 1] = 1
+    if dtype.is_floating_point:
+        tensor.requires_grad_()
+    assert as_rows(Event.from_tensor(tensor, 0.5)) == [(1, 0, 1000)]
+    assert len(Event.from_tensor(torch.zeros(0, 4))) == 0
+
+
+def test_reading_events_does_not_load_torch():
+    code = "import sys, netdesc.events; print('torch' in sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "False"

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-import netdesc
 from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.waiting import others_running, wait_for_the_load
+from netdesc.shipped import shipped
 
 if TYPE_CHECKING:
     from netdesc.benchmark import Report
-
-_SHIPPED = Path(netdesc.__file__).resolve().parent.parent / "examples" / "oxford_slayer.json"
 
 
 @click.group()
@@ -48,12 +46,7 @@ def oxford(output: Output, file: Path | None, overrides: tuple[str, ...], epochs
     temporary folder.
     """
     if file is None:
-        if not _SHIPPED.is_file():
-            raise click.UsageError(
-                "the Oxford example is not installed beside netdesc; name it: "
-                "netdesc bench oxford path/to/examples/oxford_slayer.json"
-            )
-        file = _SHIPPED
+        file = shipped("examples/oxford_slayer.json")
     output.note(f"training {file} for {epochs} epochs …")
     wait_for_the_load(os.environ, others_running())  # before torch is loaded
     from netdesc.benchmark import time_epochs

@@ -10,10 +10,14 @@ import click
 
 
 class Entry(NamedTuple):
-    """Where a command lives, ``module:attribute``, and its line in the group's help."""
+    """Where a command lives, ``module:attribute``, its line in the group's help, and where there.
+
+    Sections of the help stand in the order in which the table first names them.
+    """
 
     place: str
     summary: str
+    section: str = "Look"
 
 
 class LazyGroup(click.Group):
@@ -34,8 +38,16 @@ class LazyGroup(click.Group):
         return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
+        widest = max(map(len, self.entries))
+        for section in dict.fromkeys(entry.section for entry in self.entries.values()):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (name.ljust(widest), entry.summary)
+                        for name, entry in self.entries.items()
+                        if entry.section == section
+                    ]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

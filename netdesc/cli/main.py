@@ -14,24 +14,43 @@ from netdesc.cli.lazy import Entry, LazyGroup
 from netdesc.cli.output import Output
 
 COMMANDS = {
-    "validate": Entry("netdesc.cli.validate:validate", "Check documents and report every finding."),
-    "schema": Entry("netdesc.cli.schema:schema", "Print, write or check the JSON Schema."),
-    "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
-    "compile": Entry("netdesc.cli.compile:compile_command", "Build a network and its kernels."),
-    "train": Entry("netdesc.cli.train:train", "Train a network, or go on with a run."),
+    "init": Entry("netdesc.cli.init:init", "Make a folder with a network that trains.", "Start"),
     "compile-and-train": Entry(
-        "netdesc.cli.train:compile_and_train", "From the document to the trained, exported network."
+        "netdesc.cli.train:compile_and_train",
+        "From the document to the trained, exported network.",
+        "Train",
     ),
+    "train": Entry("netdesc.cli.train:train", "Train a network, or go on with a run.", "Train"),
+    "compile": Entry(
+        "netdesc.cli.compile:compile_command", "Build a network and its kernels.", "Train"
+    ),
+    "bench": Entry(
+        "netdesc.cli.bench:bench", "Measure the time of an epoch and of its parts.", "Train"
+    ),
+    "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
     "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
-    "export": Entry("netdesc.cli.exchange:export", "Write the network of a run as a .net file."),
-    "import": Entry("netdesc.cli.exchange:import_command", "Turn a .net file into a document."),
-    "explain": Entry("netdesc.cli.explain:explain", "Explain a diagnostic by its code."),
-    "bench": Entry("netdesc.cli.bench:bench", "Measure the time of an epoch and of its parts."),
+    "export": Entry(
+        "netdesc.cli.exchange:export", "Write the network of a run as a .net file.", "Exchange"
+    ),
+    "import": Entry(
+        "netdesc.cli.exchange:import_command", "Turn a .net file into a document.", "Exchange"
+    ),
+    "validate": Entry(
+        "netdesc.cli.validate:validate", "Check documents and report every finding.", "Language"
+    ),
+    "explain": Entry(
+        "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"
+    ),
+    "schema": Entry(
+        "netdesc.cli.schema:schema", "Print, write or check the JSON Schema.", "Language"
+    ),
 }
 
 EPILOG = """\b
 Start with:
-  netdesc compile-and-train examples/oxford.json
+  netdesc init first
+  cd first
+  netdesc compile-and-train first.json
 
 \b
 Exit codes: 0 fine, 1 the document or file is at fault, 2 usage, 3 missing data or

@@ -1,5 +1,28 @@
-"""Losses: from output spikes and targets to a number to minimise."""
+"""Losses and classifiers: from output spikes to a number to minimise, and to classes.
 
-from netdesc.losses.spike_time import SpikeTime, build_loss
+- ``build_loss`` and ``build_classifier``: those of a graph
+- ``majority``: one class a sample, from one a step
+"""
 
-__all__ = ["SpikeTime", "build_loss"]
+from netdesc.losses.build import build_classifier, build_loss
+from netdesc.losses.classifiers import (
+    SILENT,
+    MovingWindowClassifier,
+    RateClassifier,
+    majority,
+)
+from netdesc.losses.spike_max import SpikeMax
+from netdesc.losses.spike_rate import SpikeRate
+from netdesc.losses.spike_time import SpikeTime
+
+__all__ = [
+    "SILENT",
+    "MovingWindowClassifier",
+    "RateClassifier",
+    "SpikeMax",
+    "SpikeRate",
+    "SpikeTime",
+    "build_classifier",
+    "build_loss",
+    "majority",
+]

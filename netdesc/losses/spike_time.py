@@ -45,8 +45,3 @@ class SpikeTime(nn.Module):
             self.length,
         )
         return total / output.numel() if self.mean else total
-
-
-def build_loss(graph: nodes.Graph) -> SpikeTime:
-    """The loss module of a graph."""
-    return SpikeTime(graph.loss, graph.step_ms)

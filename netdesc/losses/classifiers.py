@@ -1,0 +1,46 @@
+"""Classifiers: from output spikes to the numbers of classes.
+
+A prediction is the class whose neuron spikes most, the lowest of several. It is ``SILENT`` where no
+neuron spikes at all.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from netdesc.losses.rates import rates
+
+SILENT = -1
+
+
+class RateClassifier(nn.Module):
+    """The class that spikes most over the whole sample."""
+
+    def forward(self, output: Tensor) -> Tensor:
+        """int64 predictions [batch] from spikes [steps, batch, *shape]."""
+        return _most(rates(output, None))
+
+
+class MovingWindowClassifier(nn.Module):
+    """In every step, the class that spiked most in the last ``window_steps`` steps."""
+
+    def __init__(self, window_steps: int) -> None:
+        super().__init__()
+        self.window_steps = window_steps
+
+    def forward(self, output: Tensor) -> Tensor:
+        """int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
+        return _most(rates(output, self.window_steps))
+
+
+def majority(predictions_TB: Tensor, classes: int) -> Tensor:
+    """The class that is predicted in most steps, [batch]; steps without prediction do not vote."""
+    column_BT = predictions_TB.T - SILENT
+    votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
+    votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))
+    return _most(votes_BC[:, 1:])
+
+
+def _most(amounts: Tensor) -> Tensor:
+    most, first = amounts.max(-1)
+    return first.masked_fill(most <= 0, SILENT)

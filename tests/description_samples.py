@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, settings
 
 from netdesc.description.diagnostic import Diagnostic
@@ -15,7 +18,9 @@ from netdesc.description.tree import Parts, parse
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For property tests on a machine that does other things as well."""
 
-BASE = (Path(__file__).parent / "fixtures/description/base.json").read_text(encoding="utf-8")
+FIXTURES = Path(__file__).parent / "fixtures/description"
+BASE = (FIXTURES / "base.json").read_text(encoding="utf-8")
+LABELLED = (FIXTURES / "labelled.json").read_text(encoding="utf-8")
 
 
 def events(*pairs: tuple[int, float]) -> bytes:
@@ -26,6 +31,37 @@ def events(*pairs: tuple[int, float]) -> bytes:
     )
 
 
+def npz(**arrays: Any) -> bytes:
+    """An .npz file of these arrays."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **{name: np.asarray(array) for name, array in arrays.items()})
+    return file.getvalue()
+
+
+@functools.cache
+def samples() -> bytes:
+    """The arrays of the labelled document: six samples of four values in two classes."""
+    values = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
+    return npz(
+        inputs=values,
+        labels=[0, 1, 0, 1, 0, 1],
+        split=[0, 0, 0, 0, 1, 2],
+        spikes=np.arange(6 * 100 * 4, dtype=np.uint8).reshape(6, 100, 4) % 2,
+        labels_of_steps=np.arange(600).reshape(6, 100) % 2,
+        # What is wrong, for the examples of ``explain``:
+        pickled=np.array([{}] * 6),
+        labels_as_floats=[0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
+        labels_of_others=[0, 1, 0, 1, 0],
+        labels_from_1=[1, 2, 1, 2, 1, 2],
+        labels_without_1=[0, 0, 0, 0, 0, 0],
+        split_without_0=[1, 1, 1, 1, 2, 2],
+        split_with_3=[0, 0, 0, 0, 1, 3],
+        split_of_0=[0, 0, 0, 0, 0, 0],
+        inputs_to_16=values * 16,
+        spikes_of_2=np.full((6, 100, 4), 2, dtype=np.uint8),
+    )
+
+
 def write_files(directory: Path) -> None:
     """The files to which the base document and the examples of ``explain`` refer."""
     (directory / "input.bs1").write_bytes(events((0, 5), (3, 50)))
@@ -33,6 +69,8 @@ def write_files(directory: Path) -> None:
     (directory / "empty.bs1").write_bytes(b"")
     (directory / "cut.bs1").write_bytes(events((0, 5), (1, 6))[:-1])
     (directory / "input.csv").write_text("0,5\n")
+    (directory / "samples.npz").write_bytes(samples())
+    (directory / "cut.npz").write_bytes(samples()[:-10])
     (directory / "directory.bs1").mkdir(exist_ok=True)
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from description_samples import BASE, codes, findings, with_text, write_files
+from description_samples import BASE, LABELLED, codes, findings, with_text, write_files
 
 from netdesc.description import check, explain, render_text
 from netdesc.description.explain import ENTRIES
@@ -24,7 +24,8 @@ FILES = {
 def _example(entry, text: str, directory: Path):
     if entry.at == "--set":
         return findings(directory, BASE, text)
-    return findings(directory, with_text(entry.at, text) if entry.at else text)
+    base = LABELLED if entry.is_labelled else BASE
+    return findings(directory, with_text(entry.at, text, base) if entry.at else text)
 
 
 @pytest.mark.parametrize("entry", SHOWN, ids=lambda entry: entry.code)

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from netdesc.description import structure
+from netdesc.description.array_checks import ArrayChecks
 from netdesc.description.diagnostic import Diagnostic, Severity
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup
 from netdesc.description.shapes import Shape, wire
+from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
 
 EVENT_BYTES = {".bs1": 5, ".bs2": 5}
@@ -72,10 +74,13 @@ class FileChecks:
         self.locked = locked
         self.data = document.model_dump(mode="json")
         self.output_shape = wire(document).outputs[-1]
-        self.kind = "arrays" if isinstance(document.data, Arrays) else "events"
+        self.training_set = listed(document)
 
     def run(self) -> list[Diagnostic]:
-        """What is wrong with the files, in the order of the document."""
+        """What is wrong with the files, in the order of the document.
+
+        ``training_set`` is known afterwards.
+        """
         return [
             finding
             for parts, quoted in paths_of(self.document).items()
@@ -84,7 +89,8 @@ class FileChecks:
         ]
 
     def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
-        kind = "weights" if parts[0] == "weights" else self.kind
+        data = self.document.data if parts[0] == "data" else None
+        kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES[kind]:
             message = f"{quoted} is no file of {kind}: its name ends in {suffix or 'nothing'}"
@@ -98,6 +104,7 @@ class FileChecks:
             with path.open("rb") as file:
                 raw = file.read(quick)
             digest = file_sha256(path) if wanted else ""
+            of_arrays = self._arrays(data, path) if isinstance(data, Arrays) else []
         except FileNotFoundError:
             note = f"looked for {path.resolve()}"
             yield self._finding("ND301", parts, f"there is no file {quoted}", notes=(note,))
@@ -109,8 +116,17 @@ class FileChecks:
         if digest != wanted:
             message = f"{quoted} is not the file that was meant: its SHA-256 differs"
             yield self._finding("ND303", parts, message, notes=(f"its SHA-256 is {digest}",))
-        elif suffix in EVENT_BYTES:
+            return
+        if suffix in EVENT_BYTES:
             yield from self._events(parts, quoted, EVENT_BYTES[suffix], size, raw)
+        yield from of_arrays
+
+    def _arrays(self, data: Arrays, path: Path) -> list[Diagnostic]:
+        checks = ArrayChecks(self.document, data, self.places, self.output_shape)
+        with path.open("rb") as file:
+            found = checks.run(file)
+        self.training_set = checks.training_set
+        return found
 
     def _events(
         self, parts: Parts, quoted: str, each: int, size: int, raw: bytes

@@ -21,3 +21,5 @@ class Entry:
     wrong: str
     right: str
     at: str | None = None
+    is_labelled: bool = False
+    """True where that document learns the labels of arrays, False where it learns targets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from netdesc.description import entries_files, entries_shape, entries_text
+from netdesc.description import entries_arrays, entries_files, entries_shape, entries_text
 from netdesc.description.entry import Entry
 from netdesc.description.rules import RULES
 from netdesc.description.spelling import closest
@@ -16,6 +16,7 @@ ENTRIES: dict[str, Entry] = {
         *entries_shape.ENTRIES,
         *(rule.entry for rule in RULES),
         *entries_files.ENTRIES,
+        *entries_arrays.ENTRIES,
     )
 }
 

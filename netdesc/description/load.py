@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.models import Document, Lock, Origin, SpikeFiles
+from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places, spanned
 from netdesc.description.plain import member, members, pointer
@@ -123,10 +123,9 @@ def _check_meaning(
         files=files,
     )
     checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
-    samples = len(whole.data.train) if isinstance(whole.data, SpikeFiles) else None
-    later = check_rules(whole, places, samples)
-    if with_files:
-        later += FileChecks(whole, places, description.resolve, checksums).run()
+    files = FileChecks(whole, places, description.resolve, checksums)
+    of_files = files.run() if with_files else []
+    later = check_rules(whole, places, files.training_set) + of_files
     return description, findings + without_doubtful(later, touched)
 
 

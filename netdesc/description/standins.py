@@ -50,9 +50,12 @@ def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Par
 def without_doubtful(found: Iterable[Diagnostic], touched: Iterable[Parts]) -> list[Diagnostic]:
     """The findings that cannot come from a guess: those about other sections."""
     sections = {pointer(_section(parts)) for parts in touched}
-    # Events are measured against time and layers, the filter of the loss against the step.
+    # Samples are measured against time and layers, filter and windows of the loss against time.
     if any(parts[0] in ("time", "input", "layers") for parts in touched):
-        sections |= {"/data", "/loss"}
+        sections |= {"/data", "/loss", "/classifier"}
+    # Labels of single steps need a window.
+    if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in touched):
+        sections |= {"/data"}
     return [
         finding
         for finding in found

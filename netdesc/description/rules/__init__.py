@@ -7,11 +7,16 @@ from netdesc.description.models import Document
 from netdesc.description.places import Places
 from netdesc.description.rules import (
     batch_size,
+    class_without_samples,
     decay_surprise,
     duplicate_layer,
+    idle_classifier,
     idle_step_schedule,
     input_rank,
+    label_beyond_output,
+    late_spikes,
     later_source,
+    long_window,
     nesterov,
     nothing_to_train,
     patience,
@@ -21,6 +26,7 @@ from netdesc.description.rules import (
     reserved_name,
     rising_cosine,
     sum_of_shapes,
+    target_or_label,
     threshold_range,
     threshold_zero,
     time_constant,
@@ -31,10 +37,14 @@ from netdesc.description.rules import (
     unread_layer,
     unused_neuron,
     validation_split,
+    value_range,
+    wanted_output,
+    wanted_rates,
     warmup,
 )
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
+from netdesc.description.training_set import TrainingSet
 
 RULES: tuple[Rule, ...] = (
     unknown_neuron.RULE,
@@ -63,12 +73,21 @@ RULES: tuple[Rule, ...] = (
     threshold_range.RULE,
     too_large.RULE,
     rising_cosine.RULE,
+    target_or_label.RULE,
+    wanted_output.RULE,
+    label_beyond_output.RULE,
+    idle_classifier.RULE,
+    long_window.RULE,
+    wanted_rates.RULE,
+    value_range.RULE,
+    late_spikes.RULE,
+    class_without_samples.RULE,
 )
 
 
-def check_rules(document: Document, places: Places, samples: int | None) -> list[Diagnostic]:
-    """What all rules find. ``samples`` is how many there are to train on, if that is known."""
-    context = Context(document, wire(document), samples)
+def check_rules(document: Document, places: Places, training_set: TrainingSet) -> list[Diagnostic]:
+    """What all rules find."""
+    context = Context(document, wire(document), training_set)
     return [
         places.diagnostic(
             rule.entry.code,

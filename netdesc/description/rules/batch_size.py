@@ -10,9 +10,10 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 def check(context: Context) -> Iterator[Finding]:
     training = context.document.training
-    if context.samples is None:
+    if context.training_set.samples is None:
         return
-    samples = context.samples - training.held_out(context.samples)
+    samples = context.training_set.samples
+    samples -= training.held_out(samples)
     if training.batch_size is not None and training.batch_size > samples:
         yield Finding(
             ("training", "batch_size"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from netdesc.description.diagnostic import Severity
 from netdesc.description.entry import Entry
-from netdesc.description.models import Cuba, Document
+from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
 from netdesc.description.shapes import Wiring
+from netdesc.description.training_set import TrainingSet
 from netdesc.description.tree import Parts
 
 
@@ -26,12 +28,25 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules look at: a document of the right shape, and how its layers are wired."""
+    """What rules look at: a document of the right shape, its layers' wiring and its samples."""
 
     document: Document
     wiring: Wiring
-    samples: int | None
-    """Samples to train on, those for ``validation_split`` included; None where it is unknown."""
+    training_set: TrainingSet
+
+    @property
+    def classes(self) -> int | None:
+        """How many output neurons there are, if that is known."""
+        shape = self.wiring.outputs[-1]
+        return None if shape is None else math.prod(shape)
+
+    def pairs(self) -> Iterator[tuple[Parts, Pair]]:
+        """Every sample that the document lists, with its place."""
+        data = self.document.data
+        if isinstance(data, SpikeFiles):
+            for part, pairs in (("train", data.train), ("validation", data.validation)):
+                for index, pair in enumerate(pairs):
+                    yield ("data", part, index), pair
 
     def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
         """Every neuron with its place: those with a name, then those inside layers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.models import SpikeFiles
+from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -15,6 +15,9 @@ def check(context: Context) -> Iterator[Finding]:
     if split > 0 and isinstance(data, SpikeFiles) and data.validation:
         message = "data.validation has samples, and validation_split would take more"
         yield Finding(("training", "validation_split"), message, hint="keep one of the two")
+    elif split > 0 and isinstance(data, Arrays) and data.split is not None:
+        message = "data.split says which samples to validate on, and validation_split would, too"
+        yield Finding(("training", "validation_split"), message, hint="keep one of the two")
 
 
 RULE = Rule(
@@ -22,8 +25,8 @@ RULE = Rule(
         code="ND218",
         title="validation samples and a validation split",
         cause=(
-            "Either data.validation lists the samples to validate on, or "
-            "training.validation_split takes them from the training samples."
+            "Either data.validation lists the samples to validate on (in arrays, data.split marks "
+            "them), or training.validation_split takes them from the training samples."
         ),
         fix="Keep one of the two.",
         at="",

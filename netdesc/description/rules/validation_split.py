@@ -9,7 +9,7 @@ from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
-    training, samples = context.document.training, context.samples
+    training, samples = context.document.training, context.training_set.samples
     if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
         yield Finding(

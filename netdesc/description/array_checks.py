@@ -1,0 +1,282 @@
+"""Do the arrays of an .npz file fit the document (ND309 and on)?
+
+Types and shapes are always compared. Values are, where an array is small; training looks at the
+rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import BinaryIO
+
+from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.models import (
+    Arrays,
+    Document,
+    RateClassifier,
+    SpikesEncoding,
+    SpikeTime,
+)
+from netdesc.description.npz import Header, Npz, NpzError, quoted
+from netdesc.description.places import Places
+from netdesc.description.shapes import Shape
+from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.training_set import TrainingSet
+
+QUICK_BYTES = 4 << 20
+"""Arrays up to this size, unpacked, are checked value by value."""
+TRAIN, VALIDATION, TEST = 0, 1, 2
+"""What the entries of a split mean."""
+
+_KINDS = {
+    "b": "true and false",
+    "i": "integers",
+    "u": "integers",
+    "f": "floats",
+    "c": "complex numbers",
+    "S": "bytes",
+    "U": "text",
+    "M": "dates",
+    "m": "times",
+}
+
+
+class ArrayChecks:
+    """Checks the arrays to which ``document.data`` refers, of the file that it names."""
+
+    def __init__(
+        self, document: Document, data: Arrays, places: Places, output_shape: Shape | None
+    ) -> None:
+        self.document = document
+        self.data = data
+        self.places = places
+        self.classes = None if output_shape is None else math.prod(output_shape)
+        self.found: list[Diagnostic] = []
+        self.training_set = TrainingSet()
+
+    def run(self, file: BinaryIO) -> list[Diagnostic]:
+        """What is wrong with the arrays of the open file. ``training_set`` is known afterwards."""
+        try:
+            self.npz = Npz(file)
+        except NpzError as problem:
+            self._add("ND309", "path", f"{self.data.path} {problem}")
+            return self.found
+        inputs = self._header("inputs", self.data.inputs, "biuf")
+        labels = self._header("labels", self.data.labels, "iu")
+        split = None
+        if self.data.split is not None:
+            split = self._header("split", self.data.split, "iu")
+        if inputs is not None:
+            self._inputs(inputs)
+        if inputs is not None and inputs.shape:
+            samples = inputs.shape[0]
+            part = self._split(split, samples)
+            known = self._labels(labels, samples, part) if labels is not None else None
+            self._training_set(samples, part, known)
+        return self.found
+
+    def _add(
+        self,
+        code: str,
+        field: str,
+        message: str,
+        severity: Severity = "error",
+        hint: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        parts = ("data", field)
+        self.found.append(
+            self.places.diagnostic(code, parts, message, hint=hint, notes=notes, severity=severity)
+        )
+
+    def _header(self, field: str, name: str, kinds: str) -> Header | None:
+        """The header of an array that is there and holds numbers of a kind that will do."""
+        if name not in self.npz.names:
+            note = allowed(self.npz.names).replace("allowed", "its arrays")
+            notes = (note if self.npz.names else "it holds no arrays",)
+            hint = did_you_mean(name, self.npz.names)
+            message = f"{self.data.path} has no array {quoted(name)}"
+            self._add("ND310", field, message, hint=hint, notes=notes)
+            return None
+        try:
+            header = self.npz.header(name)
+        except NpzError as problem:
+            self._add("ND309", field, f"{self.data.path} {problem}")
+            return None
+        subject = f"the array {quoted(name)} of {self.data.path}"
+        if header.kind == "O":
+            message = f"{subject} holds pickled Python objects, which netdesc never loads"
+            self._add("ND311", field, message, hint="save it as an array of numbers")
+            return None
+        if header.kind not in kinds or header.code is None:
+            wanted = " or ".join(dict.fromkeys(_KINDS[kind] for kind in kinds))
+            held = _KINDS.get(header.kind, "records")
+            if header.kind in kinds:
+                held += f" of {header.item_bytes} bytes"
+            self._add("ND312", field, f"{subject} holds {held}; wanted: {wanted}")
+            return None
+        return header
+
+    def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
+        """The values of an array, where these are few enough for a quick look."""
+        if header.size * header.item_bytes > QUICK_BYTES:
+            return None
+        try:
+            return self.npz.values(name)
+        except NpzError as problem:
+            self._add("ND309", field, f"{self.data.path} {problem}")
+            return None
+
+    def _inputs(self, header: Header) -> None:
+        shape, steps = self.document.input.shape, self.document.time.steps
+        given = header.shape
+        in_steps = len(given) == len(shape) + 2 and given[2:] == shape
+        encoding = self.data.encoding.type
+        is_spikes = isinstance(self.data.encoding, SpikesEncoding)
+        subject = f"the array {quoted(self.data.inputs)}"
+        if is_spikes and given[1:] == shape:
+            message = f"{subject} has one value for each input, which is to become spikes"
+            self._add("ND314", "encoding", message, hint='add "encoding": {"type": "rate"}')
+        elif not is_spikes and in_steps:
+            message = f"{subject} has a value for each step, so that nothing is left to encode"
+            hint = f'"{encoding}" takes [samples, {_listed(shape)}]'
+            self._add("ND314", "encoding", message, hint=hint)
+        elif not (in_steps if is_spikes else given[1:] == shape):
+            wanted = f"[samples, {'steps, ' if is_spikes else ''}{_listed(shape)}]"
+            message = f"{subject} has the shape [{_listed(given)}]; wanted: {wanted}"
+            self._add("ND313", "inputs", message)
+        elif is_spikes and not 1 <= given[1] <= steps:
+            message = f"{subject} has {given[1]} steps; time.steps is {steps}"
+            self._add("ND313", "inputs", message)
+        else:
+            values = self._values("inputs", self.data.inputs, header)
+            if values:
+                (self._spikes if is_spikes else self._range)(header, values)
+
+    def _spikes(self, header: Header, values: Sequence[float]) -> None:
+        if {0, 1}.issuperset(values):
+            return
+        place, value, count = _strays(
+            self.data.inputs, header, values, lambda value: value not in (0, 1)
+        )
+        message = f"{place} is {value:g}; a spike is 1, and no spike is 0"
+        notes = (f"{count} of {len(values)} values are neither",)
+        self._add("ND321", "inputs", message, notes=notes)
+
+    def _range(self, header: Header, values: Sequence[float]) -> None:
+        low, high = (header.rounded(end) for end in self.data.range)
+        least, most = min(values), max(values)
+        # A sum is NaN where a value is; the least and the greatest may miss that.
+        if low > high or (low <= least and most <= high and not math.isnan(sum(values))):
+            return
+        place, value, count = _strays(
+            self.data.inputs, header, values, lambda value: not low <= value <= high
+        )
+        ends = self.data.range
+        message = f"{place} is {value:g}; data.range goes from {ends[0]:g} to {ends[1]:g}"
+        notes = (f"{count} of {len(values)} values lie outside",)
+        if math.isfinite(sum(values)):
+            notes += (f"the values go from {least:g} to {most:g}",)
+        self._add("ND320", "range", message, notes=notes)
+
+    def _split(self, header: Header | None, samples: int) -> Sequence[float] | None:
+        """The split, if it is sound and small."""
+        name = self.data.split
+        if header is None or name is None:
+            return None
+        subject = f"the array {quoted(name)}"
+        if header.shape != (samples,):
+            message = f"{subject} has the shape [{_listed(header.shape)}]; wanted: [{samples}]"
+            self._add("ND318", "split", message)
+            return None
+        values = self._values("split", name, header)
+        if values is None:
+            return None
+        if not {TRAIN, VALIDATION, TEST}.issuperset(values):
+            place, value, _ = _strays(
+                name, header, values, lambda value: not TRAIN <= value <= TEST
+            )
+            note = "0 is for training, 1 for validation, 2 for testing"
+            self._add("ND318", "split", f"{place} is {value}", notes=(note,))
+            return None
+        if values and TRAIN not in values:
+            message = f"{subject} leaves none of {samples} samples to train on"
+            self._add("ND317", "split", message, hint="0 is for training")
+        elif values and not any(values):
+            message = f"{subject} sets none of {samples} samples aside"
+            self._add("ND319", "split", message, "warning", hint="leave it out")
+        return values
+
+    def _labels(
+        self, header: Header, samples: int, part: Sequence[float] | None
+    ) -> frozenset[int] | None:
+        """The classes of the training samples, if that can be told."""
+        steps = self.document.time.steps
+        subject = f"the array {quoted(self.data.labels)}"
+        if header.shape not in ((samples,), (samples, steps)):
+            wanted = f"[{samples}], or [{samples}, {steps}] with one label a step"
+            message = f"{subject} has the shape [{_listed(header.shape)}]; wanted: {wanted}"
+            self._add("ND315", "labels", message)
+            return None
+        if len(header.shape) == 2 and (hint := self._missing_window()):
+            message = f"{subject} has one label a step, and only a moving window looks at steps"
+            self._add("ND315", "labels", message, hint=hint)
+            return None
+        values = self._values("labels", self.data.labels, header)
+        if not values or self.classes is None:
+            return None
+        classes = self.classes
+        if min(values) < 0 or max(values) >= classes:
+            place, value, count = _strays(
+                self.data.labels, header, values, lambda value: not 0 <= value < classes
+            )
+            outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
+            notes = (f"{count} of {len(values)} labels name no output",)
+            self._add(
+                "ND316", "labels", f"{place} is {value}; the network has {outputs}", notes=notes
+            )
+            return None
+        if self.data.split is None:
+            return frozenset(map(int, values))
+        if part is None:
+            return None
+        each = len(values) // samples
+        return frozenset(
+            int(value)
+            for at, value in enumerate(values)
+            if part[at % samples if header.fortran_order else at // each] == TRAIN
+        )
+
+    def _missing_window(self) -> str:
+        """What to change for labels of single steps to be of use, or nothing."""
+        loss, classifier = self.document.loss, self.document.classifier
+        if isinstance(loss, SpikeTime):
+            return ""  # it has no use for labels at all, which is another fault
+        if loss.window_steps is None:
+            return 'give the loss "window_steps"'
+        return "leave the classifier out" if isinstance(classifier, RateClassifier) else ""
+
+    def _training_set(
+        self, samples: int, part: Sequence[float] | None, labels: frozenset[int] | None
+    ) -> None:
+        count = samples if self.data.split is None else None
+        if part is not None:
+            count = sum(each == TRAIN for each in part)
+        if samples == 0:
+            message = f"the array {quoted(self.data.inputs)} holds no samples to train on"
+            self._add("ND317", "inputs", message)
+        # Where nothing is left, that was said, and more would only follow from it.
+        self.training_set = TrainingSet(count or None, labels or None)
+
+
+def _strays(
+    name: str, header: Header, values: Sequence[float], is_bad: Callable[[float], bool]
+) -> tuple[str, float, int]:
+    """Place and value of the first bad value, and how many there are: one at least."""
+    bad = [position for position, value in enumerate(values) if is_bad(value)]
+    return f"{name}[{_listed(header.index(bad[0]))}]", values[bad[0]], len(bad)
+
+
+def _listed(shape: Sequence[int]) -> str:
+    return ", ".join(map(str, shape))

@@ -1,0 +1,34 @@
+"""A classifier where there are no classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import SpikeTime
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    document = context.document
+    if document.classifier is not None and isinstance(document.loss, SpikeTime):
+        message = "the loss spike_time learns from targets, which are no classes"
+        yield Finding(("classifier",), message, hint="leave the classifier out")
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND230",
+        title="a classifier without classes",
+        cause=(
+            "A classifier turns output spikes into a class, to be compared with a label. Only "
+            "spike_rate and spike_max learn from labels."
+        ),
+        fix="Leave the classifier out, or use one of these losses.",
+        at="/classifier",
+        wrong='{"type": "rate"}',
+        right="null",
+    ),
+    severity="error",
+    check=check,
+)

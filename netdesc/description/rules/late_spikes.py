@@ -1,0 +1,38 @@
+"""Spikes that would come after the end of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import Arrays, LatencyEncoding
+from netdesc.description.rules.rule import Context, Finding, Rule
+
+
+def check(context: Context) -> Iterator[Finding]:
+    data, steps = context.document.data, context.document.time.steps
+    if not isinstance(data, Arrays) or not isinstance(data.encoding, LatencyEncoding):
+        return
+    within = data.encoding.within_steps
+    if within is not None and within > steps:
+        message = f"spikes within {within} steps would come after the {steps} of a sample"
+        yield Finding(("data", "encoding", "within_steps"), message)
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND234",
+        title="spikes after the end of a sample",
+        cause=(
+            "Latency coding spreads spikes over within_steps steps, the smallest values last. A "
+            "sample has fewer steps."
+        ),
+        fix="Use a smaller within_steps, or null for all steps of a sample.",
+        at="/data/encoding",
+        wrong='{"type": "latency", "within_steps": 200}',
+        right='{"type": "latency", "within_steps": 50}',
+        is_labelled=True,
+    ),
+    severity="error",
+    check=check,
+)

@@ -1,0 +1,39 @@
+"""A window longer than a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdesc.description.entry import Entry
+from netdesc.description.models import MovingWindowClassifier, SpikeTime
+from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.tree import Parts
+
+
+def check(context: Context) -> Iterator[Finding]:
+    document = context.document
+    windows: list[tuple[Parts, int | None]] = []
+    if not isinstance(document.loss, SpikeTime):
+        windows.append((("loss", "window_steps"), document.loss.window_steps))
+    if isinstance(document.classifier, MovingWindowClassifier):
+        windows.append((("classifier", "window_steps"), document.classifier.window_steps))
+    for parts, steps in windows:
+        if steps is not None and steps > document.time.steps:
+            message = f"a window of {steps} steps is longer than a sample of {document.time.steps}"
+            yield Finding(parts, message)
+
+
+RULE = Rule(
+    entry=Entry(
+        code="ND231",
+        title="a window longer than a sample",
+        cause="A moving window takes the last window_steps steps. A sample has fewer in all.",
+        fix="Use a shorter window, or null for one rate over the whole sample.",
+        at="/loss",
+        wrong='{"type": "spike_rate", "window_steps": 200}',
+        right='{"type": "spike_rate", "window_steps": 20}',
+        is_labelled=True,
+    ),
+    severity="error",
+    check=check,
+)

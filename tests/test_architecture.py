@@ -22,9 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"description", "graph", "events", "kernels", "modules", "losses"},
     "exchange": {"description", "graph", "events", "kernels", "modules"},
     "hardware": {"graph", "events", "kernels", "exchange"},
+    "report": {"description", "graph", "events"},
     "cli": {
         "description", "graph", "events", "kernels", "modules", "losses", "training", "exchange",
-        "hardware",
+        "hardware", "report",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -33,6 +34,7 @@ MUST_NOT_IMPORT = {
     "description": {"torch", "numpy", "numba", "h5py"},
     "graph": {"torch", "numba"},
     "hardware": {"torch"},
+    "report": {"torch", "numba", "h5py"},
     "cli": {"torch", "numba", "h5py"},
 }
 """Room -> packages that none of its files names. A command gets at torch through the rooms."""
@@ -43,6 +45,7 @@ LIGHT = {
     "netdesc.description": {"torch", "numpy"},
     "netdesc.graph": {"torch", "numpy"},
     "netdesc.hardware": {"torch"},
+    "netdesc.report": {"torch", "plotly", "numba", "h5py"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""
 

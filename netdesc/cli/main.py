@@ -28,6 +28,7 @@ COMMANDS = {
         "netdesc.cli.bench:bench", "Measure the time of an epoch and of its parts.", "Train"
     ),
     "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
+    "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),
     "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
     "export": Entry(
         "netdesc.cli.exchange:export", "Write the network of a run as a .net file.", "Exchange"

@@ -1,0 +1,39 @@
+"""``netdesc report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+
+@click.command(epilog="Example: netdesc report runs/oxford/20261124-222631-3f9a")
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="The file to write; report.html in the run's folder by default.",
+)
+@click.option("--open", "opens", is_flag=True, help="Show it in the browser, too.")
+@options.as_json
+@click.pass_obj
+def report(output: Output, run: Path, target: Path | None, opens: bool) -> None:
+    """Write the report of the run in the folder RUN, however it ended, and print its path.
+
+    It is one HTML file that needs no network and no other file.
+    """
+    from netdesc.report import write_report
+
+    path = write_report(run, target)
+    if output.as_json:
+        output.give({"report": str(path)})
+    else:
+        output.say(str(path))
+    if opens:
+        click.launch(str(path))

@@ -1,0 +1,112 @@
+"""What training changed: weights and learned decays, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.graph import Dense
+from netdesc.report.plots import Heap, Plot, histogram
+from netdesc.report.run import Run
+from netdesc.report.tables import Table
+from netdesc.report.weights import open_weights
+from netdesc.report.words import NOTHING, number, percent, spread, time_constant_ms
+
+BEFORE, AFTER = "before training", "best"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Tables and figures of what was learned. ``decays`` is None where no decay is learned."""
+
+    weights: Table | None
+    weight_plots: list[Plot]
+    decays: Table | None
+    decay_plots: list[Plot]
+
+
+def learned(run: Run) -> Learned:
+    """Reads both files of weights, a tensor at a time. ReportError where one is damaged."""
+    rows: list[list[str]] = []
+    weight_plots: list[Plot] = []
+    decay_rows: list[list[str]] = []
+    decay_plots: list[Plot] = []
+    drawn = {layer.name for layer in run.drawn}
+    with open_weights(run.initial_path) as initial, open_weights(run.best_path) as best:
+        files = {BEFORE: initial, AFTER: best}
+        there = {name: file for name, file in files.items() if file is not None}
+        for layer in run.dense if there else []:
+            values = {name: file.synapses(layer).reshape(-1) for name, file in there.items()}
+            rows.append(_weight_row(layer, values))
+            if layer.name in drawn:
+                weight_plots.append(_histogram(f"weights of {layer.name}", values, "weight"))
+            for decay in layer.neuron.learn:
+                shares = {name: file.decay(layer, decay) for name, file in there.items()}
+                decay_rows.append(_decay_row(layer, decay, shares, run.graph.step_ms))
+                if layer.name in drawn and any(len(each) > 1 for each in shares.values()):
+                    what = decay.replace("_", " ")
+                    title = f"{what} of {layer.name}"
+                    decay_plots.append(_histogram(title, shares, "share lost a step"))
+    return Learned(
+        _weight_table(rows) if rows else None,
+        weight_plots,
+        _decay_table(decay_rows) if decay_rows else None,
+        decay_plots,
+    )
+
+
+Values = dict[str, NDArray[np.float64]]
+
+
+def _histogram(title: str, values: Values, unit: str) -> Plot:
+    heaps = [Heap(name, each) for name, each in values.items()]
+    return histogram(title[0].upper() + title[1:], "", heaps, unit=unit)
+
+
+def _weight_row(layer: Dense, values: Values) -> list[str]:
+    before, after = values.get(BEFORE), values.get(AFTER)
+    change = NOTHING
+    if before is not None and after is not None and before.shape == after.shape:
+        length = float(np.linalg.norm(before))
+        change = percent(float(np.linalg.norm(after - before)) / length) if length else NOTHING
+    return [layer.name, *_statistics(before), *_statistics(after), change]
+
+
+def _statistics(values: NDArray[np.float64] | None) -> list[str]:
+    if values is None:
+        return [NOTHING] * 2
+    return [f"{number(float(np.mean(values)))} ± {number(float(np.std(values)))}",
+            f"{number(float(np.min(values)))} to {number(float(np.max(values)))}"]  # fmt: skip
+
+
+def _weight_table(rows: list[list[str]]) -> Table:
+    return Table(
+        caption="Weights of the synapses in units of the threshold: mean ± standard deviation, and "
+        "range. The change is the length of the difference in parts of the length before.",
+        headings=["Layer", "Before", "Range before", "Best", "Range of the best", "Change"],
+        rows=rows,
+    )
+
+
+def _decay_row(layer: Dense, decay: str, shares: Values, step_ms: float) -> list[str]:
+    cells = [layer.name, decay.replace("_", " ")]
+    for name in (BEFORE, AFTER):
+        values = shares.get(name)
+        if values is None:
+            cells += [NOTHING] * 2
+            continue
+        constants = [time_constant_ms(value, step_ms) for value in values.tolist()]
+        cells += [spread(values), f"{spread(constants)} ms"]
+    return cells
+
+
+def _decay_table(rows: list[list[str]]) -> Table:
+    return Table(
+        caption="Decays that training changed: the share lost a step, and the time after which "
+        "1/e is left. Where each neuron has its own: the mean and, in brackets, the range.",
+        headings=["Layer", "Decay", "Before", "As time", "Best", "As time"],
+        rows=rows,
+        texts=(0, 1),
+    )

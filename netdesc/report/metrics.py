@@ -1,0 +1,187 @@
+"""``metrics.jsonl`` as columns: one object a line, one line an epoch, perhaps a million of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.report.errors import MissingError, ReportError
+from netdesc.report.files import opened
+from netdesc.run_files import METRICS
+
+FIGURES = (
+    "loss",
+    "validation_loss",
+    "accuracy",
+    "validation_accuracy",
+    "seconds",
+    "learning_rate",
+)
+PER_LAYER = ("gradient_norms", "spike_rates")
+MOST_LINE_BYTES = 4 << 20
+MOST_CLASSES = 64
+
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """How often samples of a class (row) were given each class (column), after one epoch.
+
+    ``undecided`` counts the samples that were given none.
+    """
+
+    counts: NDArray[np.int64]
+    undecided: int
+    epoch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """A run's epochs as columns of one length; NaN where a row lacks a figure.
+
+    ``layers`` maps each of ``PER_LAYER`` to a column a layer. ``confusion`` belongs to the best
+    epoch, by the validation loss, or by the loss where there is none.
+    """
+
+    epochs: NDArray[np.int64]
+    figures: dict[str, Column]
+    layers: dict[str, dict[str, Column]]
+    confusion: Confusion | None
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def has(self, name: str) -> bool:
+        """Whether any row has the figure."""
+        return bool(np.isfinite(self.figures[name]).any())
+
+    @property
+    def watched(self) -> str:
+        """The figure by which an epoch is the best."""
+        return "validation_loss" if self.has("validation_loss") else "loss"
+
+    @property
+    def best(self) -> int | None:
+        """The row of the best epoch, the first of equals; None where there is no finite loss."""
+        losses = self.figures[self.watched]
+        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
+
+    def at(self, name: str, row: int | None) -> float | None:
+        """A figure of a row, or None."""
+        value = math.nan if row is None else float(self.figures[name][row])
+        return value if math.isfinite(value) else None
+
+
+def read_metrics(run: Path, layers: Sequence[str]) -> Metrics:
+    """The metrics of a run, and those by layer of ``layers`` alone.
+
+    A last line that was not written to its end is left out. ReportError where the file is missing
+    or a line is no row of metrics.
+    """
+    path = run / METRICS
+    if not path.exists():
+        raise MissingError(f"{path}: there is no such file, so there is nothing to report")
+    columns = _Columns(layers)
+    number = 0
+    with opened(path) as file:
+        for number, line in enumerate(_lines(path, file), 1):
+            try:
+                columns.add(_row(line))
+            except (ValueError, OverflowError, RecursionError) as error:
+                raise ReportError(f"{path}: line {number} is damaged: {error}") from error
+    return columns.metrics()
+
+
+def _lines(path: Path, file: Any) -> Iterator[bytes]:
+    """Whole lines; what stands after the last of them was torn off when the run was killed."""
+    while line := file.readline(MOST_LINE_BYTES):
+        if line.endswith(b"\n"):
+            yield line
+        elif len(line) == MOST_LINE_BYTES:
+            raise ReportError(f"{path}: a line is longer than {MOST_LINE_BYTES:,} bytes")
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004  (the file's fault, not ours)
+    return row
+
+
+class _Columns:
+    """Grows by a row at a time. Plain arrays: a million rows are tens of megabytes."""
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        self._epochs = array("q")
+        self._figures = {name: array("d") for name in FIGURES}
+        self._layers = {kind: {name: array("d") for name in layers} for kind in PER_LAYER}
+        self._confusion: Confusion | None = None
+        self._least = math.inf
+
+    def add(self, row: dict[str, Any]) -> None:
+        epoch = row.get("epoch")
+        if type(epoch) is not int or epoch < 0:
+            raise ValueError('"epoch" is no whole number')
+        self._epochs.append(epoch)
+        for name, column in self._figures.items():
+            column.append(_number(row, name))
+        for kind, columns in self._layers.items():
+            given = row.get(kind) or {}
+            if not isinstance(given, dict):
+                raise ValueError(f'"{kind}" is no object')  # noqa: TRY004
+            for name, column in columns.items():
+                column.append(_number(given, name))
+        if "confusion" in row:
+            self._keep_confusion(row, epoch)
+
+    def _keep_confusion(self, row: dict[str, Any], epoch: int) -> None:
+        watched = "validation_loss" if "validation_loss" in row else "loss"
+        loss = self._figures[watched][-1]
+        if loss < self._least:
+            self._least = loss
+            self._confusion = _confusion(row, epoch)
+
+    def metrics(self) -> Metrics:
+        return Metrics(
+            np.array(self._epochs, dtype=np.int64),
+            {name: np.array(column) for name, column in self._figures.items()},
+            {
+                kind: {name: np.array(column) for name, column in columns.items()}
+                for kind, columns in self._layers.items()
+            },
+            self._confusion,
+        )
+
+
+def _number(row: dict[str, Any], name: str) -> float:
+    value = row.get(name)
+    if value is None:
+        return math.nan
+    if type(value) is not float and type(value) is not int:
+        raise ValueError(f'"{name}" is no number')
+    return float(value)
+
+
+def _confusion(row: dict[str, Any], epoch: int) -> Confusion:
+    counts, undecided = row["confusion"], row.get("undecided", 0)
+    classes = len(counts) if isinstance(counts, list) else 0
+    sound = 0 < classes <= MOST_CLASSES and all(
+        isinstance(line, list) and len(line) == classes and all(map(_is_count, line))
+        for line in counts
+    )
+    if not sound or not _is_count(undecided):
+        raise ValueError('"confusion" is no square table of counts')
+    return Confusion(np.array(counts, dtype=np.int64), undecided, epoch)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 53

@@ -1,0 +1,96 @@
+"""Rasters as pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.events.pictures import overlay_png, raster_png
+from netdesc.report.activity import Raster
+from netdesc.report.words import counted
+
+MOST_STEPS, MOST_CELLS = 2000, 600
+"""Pixels of a picture in both directions. Longer rasters have several steps or cells a pixel."""
+COARSE = 400
+"""Pixels below which the browser must not smooth what it enlarges."""
+FLATTEST, STEEPEST = 2.4, 1.5
+"""Width by height between which a picture is shown, whatever its steps and cells are."""
+
+INK = (17, 24, 32)
+FIRST = (0, 96, 160)
+SECOND = (208, 92, 0)
+"""Told apart by readers with any kind of colour vision, on white and, turned round, on black."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file as an address that holds it, and what stands beside it."""
+
+    title: str
+    alt: str
+    address: str
+    width: int
+    height: int
+    aspect: str
+    steps: int
+    cells: int
+    note: str
+
+    @property
+    def is_coarse(self) -> bool:
+        return max(self.width, self.height) < COARSE
+
+
+def raster_picture(title: str, alt: str, raster: Raster) -> Picture:
+    """The spikes of one raster."""
+    spikes_TN = _binned(raster)
+    return _picture(title, alt, raster, spikes_TN, raster_png(spikes_TN, foreground=INK))
+
+
+def overlay_picture(title: str, alt: str, first: Raster, second: Raster) -> Picture:
+    """Two rasters in one, each in its colour, and what they share in ink."""
+    first_TN, second_TN = _binned(first), _binned(second)
+    content = overlay_png(first_TN, second_TN, first=FIRST, second=SECOND, both=INK)
+    return _picture(title, alt, first, first_TN, content)
+
+
+def raster_address(raster: Raster) -> str:
+    """The picture of a raster as an address."""
+    return _address(raster_png(_binned(raster), foreground=INK))
+
+
+def _binned(raster: Raster) -> NDArray[np.bool_]:
+    """[steps, cells] as a raster that is small enough to be a picture; no spike is lost."""
+    width, height = min(raster.steps, MOST_STEPS), min(raster.cells, MOST_CELLS)
+    spikes_TN = np.zeros((width, height), dtype=np.bool_)
+    steps, cells = raster.events.astype(np.int64).T
+    spikes_TN[steps * width // raster.steps, cells * height // raster.cells] = True
+    return spikes_TN
+
+
+def _picture(
+    title: str, alt: str, raster: Raster, spikes_TN: NDArray[np.bool_], content: bytes
+) -> Picture:
+    width, height = spikes_TN.shape
+    aspect = min(FLATTEST, max(STEEPEST, width / height))
+    return Picture(
+        title=title,
+        alt=f"{alt}: {counted(len(raster.events), 'spike')} of {counted(raster.cells, 'neuron')} "
+        f"in {counted(raster.steps, 'step')}.",
+        address=_address(content),
+        width=width,
+        height=height,
+        aspect=f"{aspect:.4g}",
+        steps=raster.steps,
+        cells=raster.cells,
+        note=""
+        if raster.cut is None
+        else f"There are too many spikes to keep: those from step {raster.cut:,} on are left out.",
+    )
+
+
+def _address(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -1,0 +1,118 @@
+"""``run.json``: what a run says about itself, and whether that is still true."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from netdesc.report.errors import ReportError
+from netdesc.report.files import read_text
+from netdesc.run_files import RECORD
+
+MOST_BYTES = 16 << 20
+_HOLDER = ".lock"
+"""The file that whoever works in the folder of a run holds locked."""
+
+
+class _Part(BaseModel):
+    # Strict, but open: a later netdesc may say more.
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class Device(_Part):
+    """The machine that a run was on."""
+
+    type: str = ""
+    name: str = ""
+    instructions: str = ""
+    threads: int | None = None
+
+
+class Computed(_Part):
+    """How a layer was computed, and the largest magnitudes of its states, in 1/4096."""
+
+    layer: str
+    engine: str = ""
+    path: str | None = None
+    peak_current: float | None = None
+    peak_voltage: float | None = None
+
+
+class Again(_Part):
+    """A moment at which the run was taken up again, and the epochs that it had then."""
+
+    at: str
+    epochs_done: int
+
+
+class Record(_Part):
+    """The fields of ``run.json`` that a report prints."""
+
+    name: str
+    status: str
+    message: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    resumed: list[Again] = []
+    engine: str = ""
+    command: str = ""
+    pid: int | None = None
+    versions: dict[str, str] = {}
+    platform: str = ""
+    device: Device = Device()
+    epochs_done: int = 0
+    stopped_early: bool = False
+    layers: list[Computed] = []
+
+
+def read_record(run: Path) -> Record:
+    """The record of a run. ReportError where it is missing or damaged."""
+    path = run / RECORD
+    try:
+        return Record.model_validate_json(read_text(path, MOST_BYTES))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ReportError(
+            f"{path}: is no record of a run: {where + ': ' if where else ''}{first['msg']}"
+        ) from error
+
+
+def is_at_work(run: Path, record: Record) -> bool | None:
+    """Whether a process still works on the run; None where that cannot be told.
+
+    The lock of the folder tells; in a copy without it, the id of the process does, which may by
+    now be another's.
+    """
+    if sys.platform == "win32":
+        return None
+    holder = run / _HOLDER
+    return _is_held(holder) if holder.is_file() else _is_alive(record.pid)
+
+
+def _is_held(holder: Path) -> bool | None:
+    import fcntl
+
+    try:
+        with holder.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _is_alive(pid: int | None) -> bool | None:
+    if pid is None or not 0 < pid < 1 << 31:
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,109 @@
+"""A run as its folder holds it: everything that a report is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from netdesc.description import DescriptionError, Document, load
+from netdesc.graph import Dense, Graph, build_graph
+from netdesc.report.activity import Activity, read_activity
+from netdesc.report.errors import MissingError, ReportError
+from netdesc.report.files import read_text
+from netdesc.report.metrics import Metrics, read_metrics
+from netdesc.report.record import Record, is_at_work, read_record
+from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, RECORD
+
+MOST_LOCK_BYTES = 64 << 20
+MOST_LAYERS = 12
+"""Layers that get figures of their own; tables have them all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """``at_work`` tells whether a process still works on it, None where nobody can tell."""
+
+    path: Path
+    record: Record
+    at_work: bool | None
+    document: Document
+    graph: Graph
+    files: dict[str, Path]
+    """Where the data files were, by the path that the document quotes."""
+    lock_text: str
+    metrics: Metrics
+    activity: Activity | None
+
+    @property
+    def dense(self) -> list[Dense]:
+        """The layers with synapses and neurons."""
+        return [layer for layer in self.graph.layers if isinstance(layer, Dense)]
+
+    @property
+    def drawn(self) -> list[Dense]:
+        """Those that are drawn."""
+        return drawn_layers(self.graph)
+
+    @property
+    def epochs_done(self) -> int:
+        """Complete epochs. Until a run ends, its record does not say; the metrics do."""
+        last = int(self.metrics.epochs[-1]) + 1 if len(self.metrics) else 0
+        return max(last, self.record.epochs_done)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were asked for."""
+        return self.document.training.epochs
+
+    @property
+    def initial_path(self) -> Path:
+        return self.path / CHECKPOINTS / INITIAL
+
+    @property
+    def best_path(self) -> Path:
+        return self.path / CHECKPOINTS / BEST
+
+    @property
+    def missing(self) -> list[str]:
+        """Files that a run of this netdesc has and this one lacks; the report does without them."""
+        wanted = {
+            ACTIVITY: self.path / ACTIVITY,
+            f"{CHECKPOINTS}/{INITIAL}": self.initial_path,
+            f"{CHECKPOINTS}/{BEST}": self.best_path,
+        }
+        return [name for name, path in wanted.items() if not path.exists()]
+
+
+def read_run(path: Path) -> Run:
+    """Everything in the folder of a run but its weights. ReportError where it cannot be read."""
+    if not path.is_dir():
+        raise MissingError(f"{path}: there is no such run")
+    if not (path / RECORD).exists() and not (path / LOCK).exists():
+        raise MissingError(f"{path} holds no run: there is no {RECORD} in it")
+    record = read_record(path)
+    lock_text = read_text(path / LOCK, MOST_LOCK_BYTES)
+    try:
+        description = load(path / LOCK, with_files=False)
+    except DescriptionError as error:
+        first = next(each for each in error.diagnostics if each.is_error)
+        raise ReportError(
+            f"{path / LOCK}: is no document that this netdesc reads: {first.message}"
+        ) from error
+    graph = build_graph(description.document)
+    return Run(
+        path=path,
+        record=record,
+        at_work=is_at_work(path, record),
+        document=description.document,
+        graph=graph,
+        files=dict(description.files),
+        lock_text=lock_text,
+        metrics=read_metrics(path, [layer.name for layer in drawn_layers(graph)]),
+        activity=read_activity(path, graph),
+    )
+
+
+def drawn_layers(graph: Graph) -> list[Dense]:
+    """The layers that get figures: all, or the first ones and the last."""
+    dense = [layer for layer in graph.layers if isinstance(layer, Dense)]
+    return dense if len(dense) <= MOST_LAYERS else [*dense[: MOST_LAYERS - 1], dense[-1]]

@@ -1,0 +1,132 @@
+"use strict";
+// Draws the figures of the page with plotly, and lets the reader go through the film.
+(() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const printed = matchMedia("print");
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const PRINT_WIDTH = 680;
+
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  // Replaces var(--name) by the colour that the style sheet gives it now.
+  function resolved(value) {
+    if (typeof value === "string") {
+      return value.startsWith("var(") ? colour(value.slice(4, -1)) : value;
+    }
+    if (Array.isArray(value)) return value.map(resolved);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(each)]));
+  }
+
+  function axis(given) {
+    return {
+      gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
+      tickfont: { size: 12 }, automargin: true, exponentformat: "power", ...given,
+      title: { font: { size: 13 }, standoff: 8, ...given.title },
+    };
+  }
+
+  function layout(given, width) {
+    const soft = colour("--soft");
+    return {
+      ...given,
+      xaxis: axis(given.xaxis),
+      yaxis: axis(given.yaxis),
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
+      margin: { l: 58, r: 12, t: 8, b: 44 },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour("--ink") } },
+      hoverlabel: {
+        bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") },
+      },
+      dragmode: touch ? false : "zoom",
+      width,
+    };
+  }
+
+  const config = {
+    displaylogo: false, displayModeBar: touch ? true : "hover", responsive: true, showTips: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    plotlyServerURL: "", showSendToCloud: false,
+  };
+  if (touch) config.modeBarButtonsToRemove = ["select2d", "lasso2d", "autoScale2d", "toImage"];
+
+  const figures = [...document.querySelectorAll(".plot")].map((figure) => ({
+    area: figure.querySelector(".plot-area"),
+    spec: JSON.parse(figure.querySelector(".plot-spec").textContent),
+    button: figure.querySelector(".scale"),
+  }));
+
+  function draw({ area, spec }, width) {
+    Plotly.react(area, resolved(spec.data), layout(spec.layout, width), config);
+  }
+
+  for (const figure of figures) {
+    draw(figure);
+    figure.button?.addEventListener("click", () => {
+      const yaxis = figure.spec.layout.yaxis;
+      yaxis.type = yaxis.type === "log" ? "linear" : "log";
+      yaxis.rangemode = "tozero";
+      figure.button.setAttribute("aria-pressed", String(yaxis.type === "log"));
+      figure.button.textContent = yaxis.type === "log" ? "logarithmic" : "linear";
+      draw(figure);
+    });
+  }
+
+  function drawAll(width) {
+    for (const figure of figures) draw(figure, width);
+  }
+
+  // Paper is white, whatever the screen is.
+  function print(on) {
+    if (root.hasAttribute("data-print") === on) return;
+    root.toggleAttribute("data-print", on);
+    drawAll(on ? PRINT_WIDTH : undefined);
+  }
+  dark.addEventListener("change", () => drawAll());
+  printed.addEventListener("change", (event) => print(event.matches));
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
+
+  const slider = document.getElementById("film-slider");
+  if (!slider) return;
+  const image = document.getElementById("film");
+  const label = document.getElementById("film-label");
+  const play = document.getElementById("film-play");
+  const shots = JSON.parse(document.getElementById("film-shots").textContent);
+  const labels = JSON.parse(document.getElementById("film-labels").textContent);
+  let timer = 0;
+
+  function show(number) {
+    slider.value = number;
+    image.src = shots[number];
+    image.alt = "Output of the first sample " + labels[number];
+    label.textContent = labels[number];
+    slider.setAttribute("aria-valuetext", labels[number]);
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Play";
+  }
+
+  slider.addEventListener("input", () => {
+    stop();
+    show(Number(slider.value));
+  });
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    let next = Number(slider.value) === shots.length - 1 ? 0 : Number(slider.value) + 1;
+    show(next);
+    play.textContent = "Pause";
+    timer = setInterval(() => {
+      next += 1;
+      if (next < shots.length) show(next);
+      if (next >= shots.length - 1) stop();
+    }, 450);
+  });
+  show(shots.length - 1);
+})();

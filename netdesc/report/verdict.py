@@ -1,0 +1,136 @@
+"""What a run achieved, in words: a headline, and what deserves a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from netdesc.report.matching import Match, match
+from netdesc.report.rates import LayerRates
+from netdesc.report.run import Run
+from netdesc.report.words import counted, number, percent
+
+GRADES = (
+    (0.95, "The network reproduces the target"),
+    (0.8, "The network comes close to the target"),
+    (0.5, "The network shows the target in outline"),
+    (0.0, "The network does not reproduce the target"),
+)
+"""From which share of spikes within one step on, of the target's and of its own, what is said."""
+
+SILENT_SHARE = 0.25
+FALLING_SHARE = 0.02
+OVERFIT_FACTOR = 1.1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``headline`` is one sentence; ``notes`` are more of them, each about one thing."""
+
+    headline: str
+    notes: list[str]
+
+
+def verdict(run: Run, rates: list[LayerRates]) -> Verdict:
+    """The verdict on a run's best weights."""
+    return Verdict(_headline(run), [*_loss(run), *_advice(run, rates)])
+
+
+def _headline(run: Run) -> str:
+    if not len(run.metrics):
+        return "Nothing was trained."
+    if run.graph.classes is not None:
+        return _classification(run, run.graph.classes)
+    matches = match(run.activity.shown) if run.activity is not None else []
+    return _spike_match(matches) if matches else _loss_alone(run)
+
+
+def _classification(run: Run, classes: int) -> str:
+    metrics = run.metrics
+    part = "validation" if metrics.has("validation_accuracy") else "training"
+    name = "validation_accuracy" if part == "validation" else "accuracy"
+    accuracy = metrics.at(name, metrics.best)
+    if accuracy is None:
+        return _loss_alone(run)
+    return (
+        f"The network puts {percent(accuracy)} of the {part} samples in the right class; guessing "
+        f"among {classes} classes would give {percent(1 / classes)}."
+    )
+
+
+def _spike_match(matches: list[Match]) -> str:
+    near = next(each for each in matches if each.tolerance == 1)
+    if not near.outputs and near.targets:
+        return "The network is silent where it should spike: its output has no spike at all."
+    grade = min(near.met_share, near.wanted_share)
+    words = next(words for least, words in GRADES if grade >= least)
+    return (
+        f"{words}: it meets {percent(near.met_share)} of the target's spikes to within one step, "
+        f"and {percent(near.wanted_share)} of its own spikes belong there."
+    )
+
+
+def _loss_alone(run: Run) -> str:
+    metrics = run.metrics
+    first, best = metrics.at(metrics.watched, 0), metrics.at(metrics.watched, metrics.best)
+    if first is None or best is None:
+        return "The loss is not known, so there is nothing to judge the network by."
+    return f"The loss went from {number(first)} to {number(best)}."
+
+
+def _loss(run: Run) -> Iterator[str]:
+    metrics = run.metrics
+    for name, what in (("loss", "loss"), ("validation_loss", "validation loss")):
+        if not metrics.has(name):
+            continue
+        first, best = metrics.at(name, 0), metrics.at(name, metrics.best)
+        if first is None or best is None:
+            continue
+        change = f", {percent(1 - best / first)} less" if 0 < best < first else ""
+        epoch = int(metrics.epochs[metrics.best or 0])
+        yield (
+            f"The {what} went from {number(first)} in the first epoch to {number(best)} in epoch "
+            f"{epoch:,}, the best{change}."
+        )
+
+
+def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:
+    yield from _training_advice(run)
+    for layer in rates:
+        if layer.silent == layer.neurons:
+            yield f"All neurons of layer “{layer.name}” are silent, so nothing gets past it."
+        elif layer.silent >= SILENT_SHARE * layer.neurons:
+            yield (
+                f"{layer.silent:,} of the {counted(layer.neurons, 'neuron')} of layer "
+                f"“{layer.name}” are silent on the samples looked at; a lower threshold or larger "
+                f"weights at the start would wake them."
+            )
+        if layer.saturated:
+            yield (
+                f"{counted(layer.saturated, 'neuron')} of layer “{layer.name}” spike at nearly "
+                f"every step and so tell little; a higher threshold would calm them."
+            )
+
+
+def _training_advice(run: Run) -> Iterator[str]:
+    metrics, best = run.metrics, run.metrics.best
+    if best is None or len(metrics) < 20:
+        return
+    losses = metrics.figures[metrics.watched]
+    tenth = max(1, len(losses) // 10)
+    before, last = np.nanmin(losses[:-tenth]), np.nanmin(losses[-tenth:])
+    if run.record.status == "done" and last < (1 - FALLING_SHARE) * before:
+        yield (
+            "The loss was still falling in the last tenth of the epochs: longer training is "
+            "likely to make it better."
+        )
+    if metrics.has("validation_loss") and losses[-1] > OVERFIT_FACTOR * losses[best]:
+        yield (
+            "The validation loss rose again after its best epoch, which points to overfitting; "
+            "the best weights are those from before, and early stopping would have saved time."
+        )
+    for name, norms in metrics.layers["gradient_norms"].items():
+        if norms[-1] == 0:
+            yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."

@@ -1,0 +1,108 @@
+"""Samples on their way through the network, and the output as training went on, in pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netdesc.report.activity import Activity, Sample
+from netdesc.report.pictures import Picture, overlay_picture, raster_address, raster_picture
+from netdesc.report.plots import Plot, bars
+from netdesc.report.run import Run
+from netdesc.report.words import counted, number
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One moment of training: what it was and the address of its picture."""
+
+    label: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Film:
+    """The output of the first sample as training went on. ``last`` is what is seen at first."""
+
+    last: Picture
+    shots: list[Shot]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sample: rasters side by side, target and output in one, and what class it was given."""
+
+    title: str
+    rasters: list[Picture]
+    overlay: Picture | None
+    decision: str
+    rates: Plot | None
+
+
+def film(run: Run) -> Film | None:
+    """None where the run kept no frames."""
+    frames = run.activity.frames if run.activity is not None else []
+    if not frames:
+        return None
+    shots = [Shot(_moment(run, frame.epochs), raster_address(frame.output)) for frame in frames]
+    alt = f"Output of the first sample after {counted(frames[-1].epochs, 'epoch')}"
+    return Film(raster_picture("Output", alt, frames[-1].output), shots)
+
+
+def _moment(run: Run, epochs: int) -> str:
+    """When a frame was taken, and the loss that its weights have, where an epoch began so."""
+    when = f"after {counted(epochs, 'epoch')}" if epochs else "before training"
+    row = int(np.searchsorted(run.metrics.epochs, epochs))
+    if row >= len(run.metrics) or run.metrics.epochs[row] != epochs:
+        return when
+    loss = run.metrics.at("loss", row)
+    return when if loss is None else f"{when}, loss {number(loss)}"
+
+
+def shown(run: Run) -> list[Shown]:
+    """The samples that the run kept, those of the best weights."""
+    activity = run.activity
+    if activity is None:
+        return []
+    return [_shown(activity, number, sample) for number, sample in enumerate(activity.shown)]
+
+
+def _shown(activity: Activity, number: int, sample: Sample) -> Shown:
+    title = f"Sample {number + 1}" if len(activity.shown) > 1 else "The sample"
+    rasters = [("Input", sample.input), ("Target", sample.target), ("Output", sample.output)]
+    overlay = None
+    if sample.target is not None:
+        alt = f"{title}: target and output in one picture. Of the target"
+        overlay = overlay_picture("Target and output", alt, sample.target, sample.output)
+    return Shown(
+        title=title,
+        rasters=[
+            raster_picture(name, f"{title}: {name.lower()}", raster)
+            for name, raster in rasters
+            if raster is not None
+        ],
+        overlay=overlay,
+        decision=_decision(sample),
+        rates=_rates(title, sample),
+    )
+
+
+def _decision(sample: Sample) -> str:
+    if sample.label is None or sample.prediction is None:
+        return ""
+    if sample.prediction < 0:
+        return f"The output is silent, so it was given no class; the right one is {sample.label}."
+    verdict = (
+        "which is right"
+        if sample.prediction == sample.label
+        else (f"but the right one is {sample.label}")
+    )
+    return f"It was given class {sample.prediction}, {verdict}."
+
+
+def _rates(title: str, sample: Sample) -> Plot | None:
+    if sample.rates is None or len(sample.rates) > 1000:
+        return None
+    return bars(f"{title}: spikes by class", "The right class in orange.", sample.rates,
+                sample.label)  # fmt: skip

@@ -1,0 +1,28 @@
+"""``write_report``: from the folder of a run to its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netdesc.events import atomic_path
+from netdesc.report.errors import ReportError
+from netdesc.report.page import build_page, render
+from netdesc.report.run import read_run
+from netdesc.run_files import REPORT
+
+
+def write_report(run: str | Path, target: str | Path | None = None) -> Path:
+    """Writes the report of a run into its folder, or to ``target``, and returns where it is.
+
+    Everything in it comes from the folder, whatever the run's standing is. ReportError where there
+    is no such run, it has no metrics, a file of it is damaged, or the report cannot be written.
+    """
+    run = Path(run)
+    path = run / REPORT if target is None else Path(target)
+    text = render(build_page(read_run(run)))
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
+    return path

@@ -168,7 +168,7 @@ class ArrayChecks:
         low, high = (header.rounded(end) for end in self.data.range)
         least, most = min(values), max(values)
         # A sum is NaN where a value is; the least and the greatest may miss that.
-        if low > high or (low <= least and most <= high and not math.isnan(sum(values))):
+        if low >= high or (low <= least and most <= high and not math.isnan(sum(values))):
             return
         place, value, count = _strays(
             self.data.inputs, header, values, lambda value: not low <= value <= high

@@ -161,13 +161,14 @@ class FileChecks:
         assert shape is not None
         time = self.document.time
         side = "inputs" if parts[-2] == "input" else "outputs"
-        return f"the {shape[0]} {side} and {time.steps * time.step_ms:g} ms of the network"
+        return f"the {math.prod(shape)} {side} and {time.steps * time.step_ms:g} ms of the network"
 
     def _outside(self, parts: Parts, raw: bytes) -> int:
         """How many events of a .bs1 file name no neuron or no step that there is."""
         shape = self._shape(parts)
-        if shape is None or len(shape) != 1:
+        if shape is None:
             return 0
+        neurons = math.prod(shape)
         data = self.document.data
         assert isinstance(data, SpikeFiles), "the file stands in it"
         samples = data.train if parts[1] == "train" else data.validation
@@ -178,7 +179,7 @@ class FileChecks:
         binned = math.floor if file.rounding == "floor" else round
         steps = self.document.time.steps
         return sum(
-            (high << 8 | low) >= shape[0]
+            (high << 8 | low) >= neurons
             or binned(((a & 0x7F) << 16 | b << 8 | c) / step_us) >= steps
             for high, low, a, b, c in zip(*(raw[i::5] for i in range(5)), strict=False)
         )

@@ -224,7 +224,7 @@ def _explained(name: str | None = None) -> Generator[None, None, None]:
 def _header(member: zipfile.ZipExtFile) -> tuple[Header, int]:
     """The header of an .npy file, and how many bytes it has. Errors as in ``_DAMAGE``."""
     start = member.read(8)
-    if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
+    if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):
         raise ValueError("no array of numpy")
     form = "<H" if start[6] == 1 else "<I"
     (length,) = struct.unpack(form, member.read(struct.calcsize(form)))

@@ -161,6 +161,10 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
     if part in present and part != override.parts[-1]:
         return part
     candidates = structure.models_at(Document, parts, data)
+    if structure.choose(candidates, holder) is None and any(
+        part in structure.fields(model) for model in candidates
+    ):
+        return part  # what the section is, its "type" will say
     known = {name for model in candidates for name in structure.fields(model)}
     raise OverrideFault(
         "ND112",
@@ -171,12 +175,14 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
 
 
 def _default(data: Any, parts: Parts) -> Any:
-    """What an absent section starts from: its default, or an empty object."""
+    """What an absent section or list starts from: its default, or an empty object."""
     parent = structure.choose(
         structure.models_at(Document, parts[:-1], data), lookup(data, parts[:-1])
     )
     info = structure.fields(parent).get(str(parts[-1])) if parent is not None else None
     default = info.default if info is not None else None
+    if isinstance(default, tuple):
+        return list(cast("tuple[Any, ...]", default))
     return default.model_dump(mode="json") if isinstance(default, structure.Section) else {}
 
 

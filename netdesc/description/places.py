@@ -84,6 +84,11 @@ class Places:
         for length in range(len(parts), 0, -1):
             if parts[:length] in self.overridden:
                 return self.overridden[parts[:length]]
+        # A section that the text does not have at all, and the command line began.
+        for length in range(1, len(parts) + 1):
+            if self.root.find(parts[:length]) is None:
+                inside = (by for at, by in self.overridden.items() if at[:length] == parts[:length])
+                return next(inside, None)
         return None
 
     def subject(self, parts: Parts) -> str:

@@ -14,7 +14,7 @@ def check(context: Context) -> Iterator[Finding]:
     if isinstance(data, Arrays) and data.range[0] >= data.range[1]:
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}: the first must be the smaller"
-        yield Finding(("data", "range"), message, on="key")
+        yield Finding(("data", "range", 1), message)
 
 
 RULE = Rule(

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+_GAP = 3
+"""Spaces between two columns of a table."""
 
 
 class Output:
@@ -41,18 +46,35 @@ class Output:
         """The one object of ``--json``."""
         self._write(sys.stdout, json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A result as a table; columns of numbers are set to the right."""
+    def table(
+        self,
+        headings: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        right: Collection[str] = (),
+    ) -> None:
+        """A result as a table; columns of numbers, and those in ``right``, are set to the right.
+
+        On a terminal too narrow for it every row becomes a list. Nothing is ever cut off.
+        """
+        cells = [[_cell(value) for value in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+        width = sum(widths) + _GAP * (len(widths) - 1)
+        stream = sys.stderr if self.as_json else sys.stdout
+        if stream.isatty() and width > get_terminal_size().columns:
+            self.say(_as_lists(headings, cells))
+            return
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for number, heading in enumerate(headings):
-            numeric = all(isinstance(row[number], int | float) for row in rows)
-            table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row))
-        self.say(self._render(table))
+            values = [row[number] for row in rows if row[number] != ""]
+            numeric = bool(values) and all(isinstance(each, int | float) for each in values)
+            is_right = numeric or heading in right
+            table.add_column(heading, justify="right" if is_right else "left", no_wrap=True)
+        for row in cells:
+            table.add_row(*row)
+        self.say(self._render(table, stream, width))
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
@@ -63,12 +85,11 @@ class Output:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")
 
-    def _render(self, table: Table) -> str:
+    def _render(self, table: Table, stream: TextIO, width: int) -> str:
         """The table as text, in colour only for a terminal without ``NO_COLOR``."""
         from rich.console import Console
 
-        stream = sys.stderr if self.as_json else sys.stdout
-        console = Console(file=stream, width=None if stream.isatty() else 120)
+        console = Console(file=stream, width=width, markup=False)
         with console.capture() as capture:
             console.print(table)
         return "\n".join(line.rstrip() for line in capture.get().splitlines())
@@ -83,3 +104,17 @@ class Output:
 
 def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose columns stand below one another; the first names each row."""
+    widest = max(map(len, headings[1:]), default=0)
+    lines: list[str] = []
+    for name, *values in rows:
+        lines.append(f"{headings[0]} {name}")
+        lines += [
+            f"  {heading.ljust(widest)}  {value}"
+            for heading, value in zip(headings[1:], values, strict=True)
+            if value
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""In words, what a document leaves out and netdesc fills in: inferred sizes, and defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netdesc.description import Document
+from netdesc.description.models import SpikeFiles
+from netdesc.description.plain import lookup
+from netdesc.graph import build_graph
+
+_MOST_NAMES = 6
+"""Names in a sentence; of more the number is told."""
+
+_LAYER = {
+    "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
+    "weight_scale": "initial weights within ±{value:g}/√inputs (weight_scale)",
+    "axonal_delay_step": "spikes arrive one step later (axonal_delay_step)",
+    "neuron/tau_grad": "surrogate gradient of width {value:g} (tau_grad)",
+}
+_NEURON = {"tau_grad": "surrogate gradient of width {value:g} (tau_grad)"}
+_DOCUMENT = {
+    "time/step_ms": "a step lasts {value:g} ms (time.step_ms)",
+    "data/encoding/type": "inputs are {value} already (data.encoding)",
+    "loss/filter_order": "the loss filters spikes with {value} exponential (loss.filter_order)",
+    "loss/filter_steps": "the loss's filter ends after {value} steps (loss.filter_steps)",
+    "loss/reduction": "the loss is a {value} over samples and neurons (loss.reduction)",
+    "loss/window_steps": "the loss looks at whole samples (loss.window_steps)",
+    "training/schedule/type": "the learning rate stays {value} (training.schedule)",
+    "training/seed": "random numbers start from seed {value} (training.seed)",
+}
+"""Place of a default that matters: what to say of it."""
+
+
+def filled_in(document: Document, origins: Mapping[str, str], samples: int | None) -> list[str]:
+    """One sentence each; ``origins`` is the description's, ``samples`` are those to train on."""
+    data = document.model_dump(mode="json")
+    return [
+        *_wiring(document),
+        *_common("layers", enumerate(data["layers"]), _LAYER, origins),
+        *_common("neurons", data["neurons"].items(), _NEURON, origins),
+        *(
+            text.format(value=lookup(data, place.split("/")))
+            for place, text in _DOCUMENT.items()
+            if origins.get(f"/{place}") == "default"
+        ),
+        *_training(document, samples),
+    ]
+
+
+def _wiring(document: Document) -> Iterable[str]:
+    graph = build_graph(document)
+    sizes = [f"{layer.name} {math.prod(layer.input_shape):,}" for layer in graph.layers]
+    yield f"input sizes, inferred: {_listed(sizes)}"
+    unsaid = [layer.name for layer in document.layers if layer.from_ is None]
+    if unsaid:
+        yield f'reading what stands before, as no "from" is given: {_listed(unsaid)}'
+    if graph.classes is not None:
+        yield f"{graph.classes:,} classes, one an output neuron; the one that spikes most wins"
+
+
+def _common(
+    section: str,
+    entries: Iterable[tuple[int | str, Any]],
+    texts: Mapping[str, str],
+    origins: Mapping[str, str],
+) -> Iterable[str]:
+    """Defaults of several layers or neurons, one sentence for all that have the same."""
+    holders: dict[str, list[str]] = {}
+    for key, entry in entries:
+        for place, text in texts.items():
+            if origins.get(f"/{section}/{key}/{place}") == "default":
+                said = text.format(value=lookup(entry, place.split("/")))
+                holders.setdefault(said, []).append(str(entry.get("name", key)))
+    for said, names in holders.items():
+        yield f"{said}: {_listed(names)}"
+
+
+def _training(document: Document, samples: int | None) -> Iterable[str]:
+    training, data = document.training, document.data
+    if data is None:
+        yield "no data: the network can be run and exported, not trained"
+        return
+    if training.batch_size is None and samples != 1:
+        count = "all" if samples is None else f"all {samples:,}"
+        yield f"{count} training samples make one batch (training.batch_size)"
+    files = data.validation if isinstance(data, SpikeFiles) else data.split
+    if not files and not training.validation_split:
+        yield "no validation: the best weights are those of the lowest training loss"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    if more <= 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES])} and {more:,} more"

@@ -1,0 +1,230 @@
+"""What a document, a run or a ``.net`` file describes, in numbers and words, for ``netdesc show``.
+
+Documents and runs are looked at without torch and without their data, so that they can be shown
+where neither is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netdesc.description import Description, Document, load
+from netdesc.description.models import Arrays, SpikeFiles
+from netdesc.description.npz import Npz, NpzError
+from netdesc.filled_in import filled_in
+from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
+from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
+from netdesc.run_files import LOCK, RECORD
+
+_STATES = {"adam": 2, "adamw": 2}
+"""Numbers that an optimizer keeps for each one that it changes; SGD keeps one, if any."""
+
+
+class NoRunError(ValueError):
+    """A folder that should be a run is none."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """Share lost a step, and the time constant of that decay: 0 drops all at once, None keeps all.
+
+    Low and high end of the range that neurons draw theirs from; equal for a single value.
+    """
+
+    share: tuple[float, float]
+    time_constant_ms: tuple[float | None, float | None]
+    is_learnt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronView:
+    name: str
+    type: str
+    threshold: float
+    current_decay: Decay
+    voltage_decay: Decay
+
+
+@dataclass(frozen=True, slots=True)
+class LayerView:
+    name: str
+    type: str
+    inputs: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    neuron: NeuronView | None
+    parameters: int
+    synapses: int
+    memory: LayerMemory
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A network at a glance. The first of ``layers`` is the input, and holds the batch's memory.
+
+    ``samples`` and ``batch`` are for training. ``samples`` is None where no data are named or their
+    file does not tell; ``batch`` is then the batch size asked for, or 1.
+    """
+
+    kind: str
+    about: str
+    graph: Graph
+    layers: list[LayerView]
+    samples: int | None
+    batch: int
+    run: dict[str, Any] | None
+    notes: list[str]
+    warnings: list[str] = field(default_factory=list[str])
+
+
+def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
+    """What is in a document, in the folder of a run or in a ``.net`` file.
+
+    DescriptionError, NetFileError or NoRunError where it cannot be read.
+    """
+    if path.is_dir():
+        if not (path / LOCK).is_file():
+            raise NoRunError(f"{path} is no run: there is no {LOCK} in it")
+        return _of_description("run", load(path / LOCK, with_files=False), _read_record(path))
+    if path.suffix.lower() == ".net":
+        return _of_net(path)
+    return _of_description("document", load(path, overrides, with_files=False), None)
+
+
+def _of_description(kind: str, description: Description, run: dict[str, Any] | None) -> Overview:
+    samples = _training_samples(description)
+    notes = filled_in(description.document, description.origins, samples)
+    warnings = [finding.message for finding in description.warnings]
+    return _overview(kind, description.document, samples, run, notes, warnings)
+
+
+def _of_net(path: Path) -> Overview:
+    from netdesc.exchange import import_net  # loads torch
+
+    imported = import_net(path)
+    document = Document.model_validate_json(json.dumps(imported.description))
+    notes = ["a .net file says nothing of data, loss and training"]
+    return _overview("net", document, None, None, notes, imported.warnings)
+
+
+def _overview(
+    kind: str,
+    document: Document,
+    samples: int | None,
+    run: dict[str, Any] | None,
+    notes: list[str],
+    warnings: list[str],
+) -> Overview:
+    graph = build_graph(document)
+    training = document.training
+    batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
+    momentum = getattr(training.optimizer, "momentum", 0.0)
+    states = _STATES.get(training.optimizer.type, 1 if momentum else 0)
+    return Overview(
+        kind=kind,
+        about=document.description,
+        graph=graph,
+        layers=[
+            _input(graph, batch),
+            *(
+                _layer(layer, graph, layer_memory(layer, graph.steps, batch, states))
+                for layer in graph.layers
+            ),
+        ],
+        samples=samples,
+        batch=batch,
+        run=run,
+        notes=notes,
+        warnings=warnings,
+    )
+
+
+def _input(graph: Graph, batch: int) -> LayerView:
+    memory = LayerMemory(0, None, 0, batch_memory(graph, batch))
+    shape = graph.input_shape
+    return LayerView(INPUT, "input", (), shape, shape, None, 0, 0, memory)
+
+
+def _layer(layer: Layer, graph: Graph, memory: LayerMemory) -> LayerView:
+    return LayerView(
+        name=layer.name,
+        type="dense" if isinstance(layer, Dense) else "flatten",
+        inputs=layer.inputs,
+        input_shape=layer.input_shape,
+        output_shape=layer.output_shape,
+        neuron=_neuron(layer, graph.step_ms) if isinstance(layer, Dense) else None,
+        parameters=layer.parameters,
+        synapses=layer.synapses,
+        memory=memory,
+    )
+
+
+def _neuron(layer: Dense, step_ms: float) -> NeuronView:
+    neuron = layer.neuron
+
+    def decay(share: tuple[float, float], learnt: bool) -> Decay:
+        low, high = (time_constant_ms(each, step_ms) for each in share)
+        return Decay(share, (low, high), learnt)
+
+    return NeuronView(
+        name=layer.neuron_name,
+        type="cuba",
+        threshold=neuron.threshold,
+        current_decay=decay(neuron.current_decay, "current_decay" in neuron.learn),
+        voltage_decay=decay(neuron.voltage_decay, "voltage_decay" in neuron.learn),
+    )
+
+
+def time_constant_ms(share: float, step_ms: float) -> float | None:
+    """After how many ms a share ``1/e`` is left where ``share`` is lost a step: -step / ln(1 - s).
+
+    None where nothing is lost, 0 where all is.
+    """
+    if share <= 0:
+        return None
+    return 0.0 if share >= 1 else -step_ms / math.log1p(-share)
+
+
+# What the files say
+
+
+def _training_samples(description: Description) -> int | None:
+    document = description.document
+    data = document.data
+    if isinstance(data, SpikeFiles):
+        total = len(data.train)
+    elif isinstance(data, Arrays):
+        total = _array_samples(description.resolve(data.path), data)
+    else:
+        return None
+    return None if total is None else total - document.training.held_out(total)
+
+
+def _array_samples(path: Path, data: Arrays) -> int | None:
+    """Training samples in a file of arrays; None where it does not tell, for whatever reason."""
+    try:
+        with path.open("rb") as file:
+            npz = Npz(file)
+            if data.split is None:
+                return npz.header(data.labels).shape[0]
+            header = npz.header(data.split)
+            return None if header.kind not in "iu" else list(npz.values(data.split)).count(0)
+    except (OSError, NpzError, KeyError, IndexError):
+        return None
+
+
+def _read_record(run: Path) -> dict[str, Any] | None:
+    """What ``run.json`` says of how the run stands; None where it cannot be read."""
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    wanted = ("status", "message", "epochs_done", "best")
+    return {key: record.get(key) for key in wanted} if isinstance(record, dict) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.events import Event, write_events
-from netdesc.training.data import Batches, Frame, Sample, SpikeFiles, Spikes, split
+from netdesc.training.data import Batches, Frame, split
 from netdesc.training.errors import DataError, MissingDataError
+from netdesc.training.spike_files import SpikeFiles, Spikes, SpikeSamples
 
 CPU = torch.device("cpu")
-FRAME = Frame(steps=10, step_ms=1.0, input_shape=(4,), target_shape=(3,))
+FRAME = Frame(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
+CLASSES = replace(FRAME, classes=3)
 
 
 def write(path: Path, x: list[int], t: list[float]) -> None:
@@ -34,7 +37,11 @@ def file(path: str, **more: Any) -> SimpleNamespace:
 
 
 def pair(**more: Any) -> SimpleNamespace:
-    return SimpleNamespace(input=file("in.bs1", **more), target=file("out.bs1"))
+    return SimpleNamespace(input=file("in.bs1", **more), target=file("out.bs1"), label=None)
+
+
+def labelled(label: int | None) -> SimpleNamespace:
+    return SimpleNamespace(input=file("in.bs1"), target=None, label=label)
 
 
 @pytest.fixture
@@ -45,16 +52,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def read(folder: Path) -> Callable[..., tuple[list[Sample], list[str]]]:
-    def read_pairs(*pairs: Any) -> tuple[list[Sample], list[str]]:
+def read(folder: Path) -> Callable[..., tuple[SpikeSamples, list[str]]]:
+    def read_pairs(*pairs: Any, frame: Frame = FRAME) -> tuple[SpikeSamples, list[str]]:
         warnings: list[str] = []
-        return SpikeFiles(FRAME, folder.joinpath, warnings.append).read(pairs), warnings
+        return SpikeFiles(frame, folder.joinpath, warnings.append).read(pairs), warnings
 
     return read_pairs
 
 
-def only_batch(samples: list[Sample]):
-    (batch,) = Batches(samples, FRAME, None, CPU).in_order()
+def only_batch(samples: SpikeSamples):
+    (batch,) = Batches(samples, None, CPU, seed=0).in_order()
     return batch
 
 
@@ -65,7 +72,7 @@ def test_events_land_in_their_cells(read: Callable) -> None:
     wanted[0, 0, 0] = wanted[3, 0, 3] = wanted[9, 0, 1] = 1.0
     assert torch.equal(batch.input_TBN, wanted)
     assert batch.input_TBN.is_contiguous()
-    assert batch.target_TBN.sum() == batch.target_TBN[5, 0, 2] == 1.0
+    assert batch.target.sum() == batch.target[5, 0, 2] == 1.0
     assert not warnings
 
 
@@ -114,11 +121,37 @@ def test_a_file_of_odd_length_names_itself(folder: Path, read: Callable) -> None
     assert error.value.exit_code == 1
 
 
-def numbered(count: int) -> list[Sample]:
+def test_labels_stand_where_targets_would(read: Callable) -> None:
+    samples, _ = read(labelled(2), labelled(0), frame=CLASSES)
+    assert samples.labels.tolist() == [2, 0]
+    batch = only_batch(samples)
+    assert batch.target.dtype == torch.int64
+    assert batch.target.tolist() == [2, 0]
+    assert only_batch(samples[1:]).target.tolist() == [0]
+    assert only_batch(samples[np.array([1, 0])]).target.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("label", "frame", "message"),
+    [
+        (3, CLASSES, r"in\.bs1: label 3 is none of the classes 0 to 2"),
+        (None, CLASSES, r"in\.bs1: this input has no label"),
+        (1, FRAME, r"in\.bs1: this input has no target"),
+    ],
+)
+def test_what_the_loss_cannot_learn_from_is_refused(
+    read: Callable, label: int | None, frame: Frame, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(labelled(label), frame=frame)
+
+
+def numbered(count: int, frame: Frame = FRAME) -> SpikeSamples:
     """Samples that are told apart by their one input spike's size."""
     zero = np.zeros(1, np.int32)
     target = Spikes(zero, zero, np.ones(1, np.float32))
-    return [Sample(Spikes(zero, zero, np.array([n + 1], np.float32)), target) for n in range(count)]
+    inputs = [Spikes(zero, zero, np.array([n + 1], np.float32)) for n in range(count)]
+    return SpikeSamples(frame, inputs, [target] * count)
 
 
 def numbers(batches: Any) -> list[list[int]]:
@@ -127,24 +160,27 @@ def numbers(batches: Any) -> list[list[int]]:
 
 @given(st.integers(1, 20), st.integers(1, 25), st.integers(0, 2**63 - 1), st.integers(0, 100))
 def test_every_epoch_holds_every_sample_once(count: int, size: int, seed: int, epoch: int) -> None:
-    batches = Batches(numbered(count), FRAME, size, CPU)
-    order = numbers(batches.shuffled(seed, epoch))
+    batches = Batches(numbered(count), size, CPU, seed)
+    order = numbers(batches.shuffled(epoch))
     assert sorted([n for batch in order for n in batch]) == list(range(count))
     assert all(len(batch) == min(size, count) for batch in order[:-1])
-    assert order == numbers(batches.shuffled(seed, epoch))
+    assert order == numbers(batches.shuffled(epoch))
     assert [n for batch in numbers(batches.in_order()) for n in batch] == list(range(count))
 
 
 def test_the_order_changes_with_seed_and_epoch() -> None:
-    batches = Batches(numbered(20), FRAME, 3, CPU)
-    orders = [numbers(batches.shuffled(seed, epoch)) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    samples = numbered(20)
+    orders = [
+        numbers(Batches(samples, 3, CPU, seed).shuffled(epoch))
+        for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
 
 
 def test_one_batch_of_everything_is_built_once() -> None:
-    batches = Batches(numbered(3), FRAME, None, CPU)
-    (first,), (second,) = batches.shuffled(0, 0), batches.in_order()
+    batches = Batches(numbered(3), None, CPU, seed=0)
+    (first,), (second,) = batches.shuffled(0), batches.in_order()
     assert first is second
     assert numbers([first]) == [[0, 1, 2]]
 
@@ -158,20 +194,20 @@ def test_split_divides_the_samples_by_the_seed(count: int, share: float, seed: i
         return
     train, validation = split(samples, share, seed)
     assert len(validation) == max(1, round(share * count))
-    assert sorted(map(id, train + validation)) == sorted(map(id, samples))
+    both = [*train.inputs, *validation.inputs]
+    assert sorted(map(id, both)) == sorted(map(id, samples.inputs))
     again = split(samples, share, seed)
-    assert list(map(id, again[0])) == list(map(id, train))
+    assert list(map(id, again[0].inputs)) == list(map(id, train.inputs))
 
 
 def test_split_that_leaves_nothing_is_refused() -> None:
-    with pytest.raises(DataError, match="leaves none of the 1 pair"):
+    with pytest.raises(DataError, match="leaves none of the 1 sample"):
         split(numbered(1), 0.1, 0)
 
 
 def test_samples_with_more_axes_keep_them() -> None:
     frame = Frame(5, 1.0, (2, 3, 4), (3,))
     spike = Spikes(*(np.array([v], np.int32) for v in (4, 17)), np.ones(1, np.float32))
-    sample = Sample(spike, numbered(1)[0].target)
-    (batch,) = Batches([sample], frame, None, CPU).in_order()
+    batch = only_batch(replace(numbered(1, frame), inputs=[spike]))
     assert batch.input_TBN.shape == (5, 1, 2, 3, 4)
     assert batch.input_TBN[4, 0, 1, 1, 1] == 1.0

@@ -16,24 +16,47 @@ from training_task import write_task
 
 from netdesc.training.compiling import NOTICE, announced
 from netdesc.training.files import Log
-from netdesc.training.progress import Plain, Standing, build_display
+from netdesc.training.progress import Plain, Standing, build_display, count_epochs
 
 
-def standing(epoch: int, validation_loss: float | None = None) -> Standing:
-    return Standing(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001)
+def standing(
+    epoch: int, validation_loss: float | None = None, accuracy: float | None = None
+) -> Standing:
+    return Standing(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
 
 
 def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
     display = Plain()
     display.show(standing(1), now=100.0)
-    display.show(standing(101, validation_loss=3.5), now=100.5)
+    display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  rate 0.001"
     assert second == (
-        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  0:00:24 left  5.0 ms/epoch"
-        "  rate 0.001"
+        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  accuracy 97.2%"
+        "  0:00:24 left  5.0 ms/epoch  rate 0.001"
     )
     assert len(first) < 80
+
+
+def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A busy first minute must not be held against the rest of the run, nor a quiet one."""
+    display = Plain()
+    epoch = 0
+    for moment in range(0, 100, 5):
+        epoch += 1 if moment < 60 else 100  # 5 s an epoch, then 50 ms
+        display.show(standing(epoch), now=float(moment))
+    lines = capsys.readouterr().err.splitlines()
+    assert "5.00 s/epoch" in lines[11]
+    assert "50.0 ms/epoch" in lines[-1]
+    left_s = (5000 - epoch) * 0.05
+    assert (
+        f"{int(left_s // 3600)}:{int(left_s // 60) % 60:02d}:{round(left_s % 60):02d} left"
+        in (lines[-1])
+    )
+
+
+def test_epochs_are_counted_in_words() -> None:
+    assert [count_epochs(n) for n in (0, 1, 2)] == ["0 epochs", "1 epoch", "2 epochs"]
 
 
 def test_lines_are_throttled() -> None:

@@ -133,7 +133,7 @@ class Activity:
     def _sample(self, number: int, output_TBN: torch.Tensor) -> dict[str, Any]:
         rasters = {"input": self.batch.input_TBN, "output": output_TBN}
         if self.classifier is None:
-            rasters["target"] = self.batch.target_TBN
+            rasters["target"] = self.batch.target
         return {
             f"{name}_{number}": self._events(f"{name}_{number}", spikes_TBN[:, number])
             for name, spikes_TBN in rasters.items()

@@ -41,6 +41,8 @@ class Progress:
     best_loss: float = math.inf
     """The lowest validation loss, or training loss where there is no validation."""
     best_epoch: int | None = None
+    best_accuracy: float | None = None
+    """The share of right predictions in that epoch, where there are labels."""
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
 

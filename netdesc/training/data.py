@@ -1,183 +1,140 @@
-"""Spike-file pairs: read and checked once, kept as events, handed out as dense batches."""
+"""Samples as batches: in which order they come, and with which random numbers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.events import EventFileError, read_events, to_dense
-from netdesc.training.errors import DataError, MissingDataError
+from netdesc.graph import Graph, SpikeTime
+from netdesc.training.errors import DataError
 
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Spikes:
-    """The nonzero cells of one ``[steps, *shape]`` array: 12 bytes a spike instead of 4 a cell."""
-
-    step: NDArray[np.int32]
-    place: NDArray[np.int32]
-    """Row-major cell within ``shape``."""
-    value: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    input: Spikes
-    target: Spikes
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Float32 tensors ``[steps, size, *shape]`` of ``size`` samples."""
-
-    input_TBN: torch.Tensor
-    target_TBN: torch.Tensor
-    size: int
+Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The time axis and the shapes that samples are binned into."""
+    """What samples must fit: the time axis, the shapes, and the classes where there are labels."""
 
     steps: int
     step_ms: float
     input_shape: Shape
-    target_shape: Shape
+    output_shape: Shape
+    classes: int | None = None
+    labels_by_step: bool = False
+    """Whether a sample may have a label in every step."""
+
+    @classmethod
+    def of(cls, graph: Graph) -> Frame:
+        return cls(
+            graph.steps,
+            graph.step_ms,
+            graph.input_shape,
+            graph.output_shape,
+            graph.classes,
+            not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps is not None,
+        )
 
 
-@dataclass
-class SpikeFiles:
-    """Reads pairs of event files; a file that several pairs share is read once.
+class Samples(Protocol):
+    """Samples in a compact form. ``samples[which]`` are some of them, by slice or numbers."""
 
-    ``warn`` receives one line for every file with events outside the tensor.
+    @property
+    def is_random(self) -> bool:
+        """Whether inputs are drawn anew in every epoch."""
+        ...
+
+    @property
+    def labels(self) -> NDArray | None:
+        """Classes [samples] or [samples, steps]; None where targets are output spikes."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice | Numbers) -> Self: ...
+
+    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+        """All of them: inputs [steps, samples, *shape], and what is wanted.
+
+        That is a float32 target of the output's form, or labels [samples] or [steps, samples].
+        Random inputs take their numbers from ``draws``, sample by sample.
+        """
+        ...
+
+
+AnySamples = TypeVar("AnySamples", bound=Samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """``input_TBN`` is float32 [steps, size, *shape]; ``target`` is what the loss takes.
+
+    That is a float32 tensor [steps, size, *shape], or int64 labels [size] or [steps, size].
     """
 
-    frame: Frame
-    resolve: Callable[[str], Path]
-    warn: Callable[[str], None]
-
-    def __post_init__(self) -> None:
-        self._seen: dict[tuple[Path, Shape, str, str], Spikes] = {}
-
-    def read(self, pairs: Sequence[Any]) -> list[Sample]:
-        """The samples of ``document.data.train`` or ``.validation``. DataError."""
-        frame = self.frame
-        samples = []
-        for pair in pairs:
-            source = self._spikes(pair.input, frame.input_shape)
-            target = self._spikes(pair.target, frame.target_shape)
-            if not len(target.step):
-                raise DataError(
-                    f"{self.resolve(pair.target.path)}: the target holds no event inside "
-                    f"{frame.steps} steps of {frame.step_ms:g} ms and shape "
-                    f"{list(frame.target_shape)}, so there is nothing to learn"
-                )
-            samples.append(Sample(source, target))
-        return samples
-
-    def _spikes(self, file: Any, shape: Shape) -> Spikes:
-        path = self.resolve(file.path)
-        check_file(path, file.sha256)
-        key = (path, shape, file.rounding, file.duplicates)
-        if key not in self._seen:
-            self._seen[key] = self._bin(path, file, shape)
-        return self._seen[key]
-
-    def _bin(self, path: Path, file: Any, shape: Shape) -> Spikes:
-        frame = self.frame
-        try:
-            event = read_events(path)
-            dense, dropped = to_dense(
-                event, shape, frame.steps, frame.step_ms, file.rounding, file.duplicates
-            )
-        except EventFileError as error:
-            raise DataError(str(error)) from error
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
-        if dropped:
-            self.warn(
-                f"{path}: {dropped} of {len(event)} events lie outside {frame.steps} steps of "
-                f"{frame.step_ms:g} ms and shape {list(shape)} and are left out"
-            )
-        flat_TN = dense.reshape(frame.steps, -1)
-        step, place = np.nonzero(flat_TN)
-        return Spikes(step.astype(np.int32), place.astype(np.int32), flat_TN[step, place])
+    input_TBN: torch.Tensor
+    target: torch.Tensor
+    size: int
 
 
-def check_file(path: Path, promised: str | None) -> None:
-    """MissingDataError where a file cannot be opened, DataError where its SHA-256 differs."""
-    try:
-        with path.open("rb") as file:
-            if promised is None:
-                return
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MissingDataError(f"{path}: cannot read this file: {reason}") from error
-    if found != promised.lower():
-        raise DataError(f"{path}: the file has changed: its SHA-256 is {found}, not {promised}")
-
-
-def split(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
     """Sets ``share`` of the samples aside for validation: (training, validation).
 
     The seed decides which ones, always the same. At least one sample goes to validation, and at
     least one must remain for training (DataError).
     """
-    if share == 0.0:
-        return samples, []
     count = max(1, round(share * len(samples)))
     if count >= len(samples):
         raise DataError(
-            f"a validation split of {share:g} leaves none of the {len(samples)} pair(s) to train on"
+            f"a validation split of {share:g} leaves none of the {len(samples)} sample(s) to train "
+            "on"
         )
-    order = torch.randperm(len(samples), generator=_generator(seed, 0)).tolist()
-    chosen = set(order[:count])
-    return (
-        [sample for number, sample in enumerate(samples) if number not in chosen],
-        [samples[number] for number in sorted(chosen)],
-    )
+    order = torch.randperm(len(samples), generator=_order_generator(seed, 0)).numpy()
+    return samples[np.sort(order[count:])], samples[np.sort(order[:count])]
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
     """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
 
-    One batch of everything is built once and handed out again and again; smaller ones are built
-    when their turn comes.
+    One batch of everything is built once and handed out again and again, unless it is drawn anew;
+    smaller ones are built when their turn comes.
     """
 
-    samples: list[Sample]
-    frame: Frame
+    samples: Samples
     batch_size: int | None
     device: torch.device
+    seed: int
 
     def in_order(self) -> Iterator[Batch]:
-        """All samples as they stand."""
+        """All samples as they stand; the seed alone decides what is random in them."""
         if self._size == len(self.samples):
             yield self._everything
         else:
-            yield from self._chunks(range(len(self.samples)))
+            draws = _draws(self.seed, "in order")
+            yield from self._chunks(np.arange(len(self.samples)), draws)
 
-    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """All samples in an order that seed and epoch alone decide.
+    def shuffled(self, epoch: int) -> Iterator[Batch]:
+        """All samples in an order, and with draws, that seed and epoch alone decide.
 
         A single batch is never shuffled: its gradient is a sum over the samples.
         """
-        if self._size == len(self.samples):
-            yield self._everything
+        draws = _draws(self.seed, f"epoch {epoch}")
+        if self._size < len(self.samples):
+            generator = _order_generator(self.seed, epoch + 1)
+            order = torch.randperm(len(self.samples), generator=generator)
+            yield from self._chunks(order.numpy(), draws)
+        elif self.samples.is_random:
+            yield self._build(self.samples, draws)
         else:
-            order = torch.randperm(len(self.samples), generator=_generator(seed, epoch + 1))
-            yield from self._chunks(order.tolist())
+            yield self._everything
 
     @property
     def _size(self) -> int:
@@ -185,27 +142,30 @@ class Batches:
 
     @cached_property
     def _everything(self) -> Batch:
-        return self._build(self.samples)
+        return self._build(self.samples, _draws(self.seed, "in order"))
 
-    def _chunks(self, order: Sequence[int]) -> Iterator[Batch]:
+    def _chunks(self, order: Numbers, draws: np.random.Generator) -> Iterator[Batch]:
         for start in range(0, len(order), self._size):
-            yield self._build([self.samples[n] for n in order[start : start + self._size]])
+            yield self._build(self.samples[order[start : start + self._size]], draws)
 
-    def _build(self, samples: list[Sample]) -> Batch:
-        frame = self.frame
-        inputs = _dense([sample.input for sample in samples], frame.steps, frame.input_shape)
-        targets = _dense([sample.target for sample in samples], frame.steps, frame.target_shape)
-        return Batch(inputs.to(self.device), targets.to(self.device), len(samples))
-
-
-def _dense(spikes: list[Spikes], steps: int, shape: Shape) -> torch.Tensor:
-    dense_TBN = np.zeros((steps, len(spikes), int(np.prod(shape))), dtype=np.float32)
-    for number, one in enumerate(spikes):
-        dense_TBN[one.step, number, one.place] = one.value
-    return torch.from_numpy(dense_TBN.reshape(steps, len(spikes), *shape))
+    def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
+        input_TBN, wanted = samples.dense(draws)
+        target = torch.from_numpy(wanted)
+        if not target.is_floating_point():
+            target = target.to(torch.int64)
+        inputs = torch.from_numpy(input_TBN)
+        return Batch(inputs.to(self.device), target.to(self.device), len(samples))
 
 
-def _generator(seed: int, purpose: int) -> torch.Generator:
+def _order_generator(seed: int, purpose: int) -> torch.Generator:
     """A generator of its own for every purpose (0 the split, epoch + 1 that epoch's order)."""
-    mixed = hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8]
-    return torch.Generator().manual_seed(int.from_bytes(mixed, "little", signed=True))
+    return torch.Generator().manual_seed(_mixed(f"{seed} {purpose}"))
+
+
+def _draws(seed: int, purpose: str) -> np.random.Generator:
+    """Random numbers for inputs; the same, however many are drawn at once."""
+    return np.random.Generator(np.random.PCG64(_mixed(f"{seed} draws {purpose}") % 2**64))
+
+
+def _mixed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little", signed=True)

@@ -17,7 +17,7 @@ from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.errors import DeviceError, MissingDataError, ResumeError
 from netdesc.training.job import own_randomness, prepare
-from netdesc.training.progress import Display, Style, build_display
+from netdesc.training.progress import Display, Style, build_display, count_epochs
 from netdesc.training.record import Record, changes, circumstances, versions
 from netdesc.training.session import Finish, Run, open_session
 from netdesc.training.weights import Loader
@@ -75,7 +75,8 @@ def _start(description: Description, path: Path, how: _How) -> Run:
             run_directory.create(path, description.text, record.text, lock),
             open_session(path, job, digest, record, how.display) as session,
         ):
-            how.display.say(f"training {job.graph.name} for {job.training.epochs} epochs in {path}")
+            epochs = count_epochs(job.training.epochs)
+            how.display.say(f"training {job.graph.name} for {epochs} in {path}")
             return session.run(how.finish)
 
 
@@ -107,8 +108,9 @@ def _resume(path: Path, how: _How) -> Run:
             ) as session,
         ):
             conditions = circumstances(where)
-            done, epochs = session.progress.epoch, description.document.training.epochs
-            how.display.say(f"resuming {path} after {done} of {epochs} epochs")
+            done = session.progress.epoch
+            epochs = count_epochs(description.document.training.epochs)
+            how.display.say(f"resuming {path} after {done} of {epochs}")
             for change in changes(record.fields, conditions):
                 how.display.warn(f"{change}; the run may not go on to the same bits")
             record.begin_again(engine, conditions)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from netdesc.training.score import Score, Tally
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -24,14 +26,25 @@ class Reading:
     loss: float
     gradient_norms: dict[str, float]
     spike_rates: dict[str, float]
+    score: Score | None
+    """What the classifier made of the samples, where there is one."""
     fault: str | None
     """Where the first NaN or infinity is (layers in order, then the loss), or None."""
 
 
 class Figures:
-    """Adds up the loss and, by layer, gradient norm, weight norm and spike rate over batches."""
+    """Adds up the loss and, by layer, gradient norm, weight norm and spike rate over batches.
 
-    def __init__(self, network: nn.Module, blocks: Iterable[tuple[str, nn.Module]]) -> None:
+    ``tally`` counts predictions; whoever adds batches hands it their outputs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        blocks: Iterable[tuple[str, nn.Module]],
+        tally: Tally | None = None,
+    ) -> None:
+        self.tally = tally
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, torch.Tensor] = {}
         self._sizes: dict[str, int] = {}
@@ -76,13 +89,17 @@ class Figures:
     def read(self) -> Reading:
         """Waits for the device, returns the figures since the last call and starts over."""
         assert self._sum is not None, "no batch was added"
-        loss, *values = self._sum.tolist()
-        self._sum = None
+        counts = None if self.tally is None else self.tally.take()
+        loss, *values = (self._sum if counts is None else torch.cat([self._sum, counts])).tolist()
+        self._sum = score = None
+        if self.tally is not None and counts is not None:
+            score = self.tally.score(values[-len(counts) :])
+            del values[-len(counts) :]
         layers = len(self._parameters)
         gradients = dict(zip(self._parameters, values[:layers], strict=True))
         weights = dict(zip(self._parameters, values[layers : 2 * layers], strict=True))
         rates = dict(zip(self._notes, values[2 * layers :], strict=True))
-        return Reading(loss, gradients, rates, _fault(loss, gradients, weights))
+        return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -13,12 +13,15 @@ from torch import nn
 from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.graph import Graph, build_graph
-from netdesc.losses import build_loss
+from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
-from netdesc.training.data import Batch, Batches, Frame, Sample, SpikeFiles, check_file, split
-from netdesc.training.errors import MissingDataError, TrainingError
+from netdesc.training.checksum import check_file
+from netdesc.training.data import Batches, Frame, Samples
+from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
+from netdesc.training.parts import read_parts
 from netdesc.training.schedule import Schedule, build_schedule
+from netdesc.training.score import Tally
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -28,15 +31,18 @@ class Job:
     training: Training
     network: Network
     loss: nn.Module
+    classifier: nn.Module | None
     optimizer: torch.optim.Optimizer
     rate: Schedule
     train: Batches
     validation: Batches | None
     device: torch.device
 
-    def loss_share(self, batch: Batch, samples: int) -> float:
-        """The factor on a batch's loss in the loss over ``samples``: 1 where losses add up."""
-        return batch.size / samples if self.graph.loss.reduction == "mean" else 1.0
+    def new_tally(self) -> Tally | None:
+        """An empty count of predictions; None where there are no labels."""
+        if self.classifier is None or self.graph.classes is None:
+            return None
+        return Tally(self.classifier, self.graph.classes, self.device)
 
     def layers(self) -> list[dict[str, Any]]:
         """How each layer was computed in the last pass; empty before the first.
@@ -67,19 +73,8 @@ def prepare(
 ) -> Job:
     """Reads the data, builds network, loss and optimizer on ``device``. TrainingError."""
     document = description.document
-    if document.data is None:
-        raise MissingDataError(
-            f'{description.path}: there is no "data" to train on; add that section to the document'
-        )
-    graph = build_graph(document)
-    frame = Frame(graph.steps, graph.step_ms, graph.input_shape, graph.output_shape)
-    files = SpikeFiles(frame, description.resolve, warn)
-    training = document.training
-    samples = files.read(document.data.train)
-    validation = files.read(document.data.validation)
-    samples, set_aside = split(samples, training.validation_split, training.seed)
-    validation += set_aside
-
+    graph, training = build_graph(document), document.training
+    parts = read_parts(description, Frame.of(graph), warn)
     network = build(graph, seed=training.seed)
     if not any(True for _ in network.parameters()):
         raise TrainingError("this network has no parameters, so there is nothing to train")
@@ -89,18 +84,19 @@ def prepare(
         load_weights(path, network, readers)
     network.to(device)
 
-    def batches(of: list[Sample]) -> Batches:
-        return Batches(of, frame, training.batch_size, device)
+    def batches(of: Samples) -> Batches:
+        return Batches(of, training.batch_size, device, training.seed)
 
     return Job(
         graph=graph,
         training=training,
         network=network,
         loss=build_loss(graph),
+        classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
         rate=build_schedule(training),
-        train=batches(samples),
-        validation=batches(validation) if validation else None,
+        train=batches(parts.train),
+        validation=None if parts.validation is None else batches(parts.validation),
         device=device,
     )
 

@@ -6,7 +6,6 @@ import math
 import time
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.utils import clip_grads_with_norm_
 
@@ -15,8 +14,10 @@ from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.files import Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
+from netdesc.training.measure import loss_share, measure
 from netdesc.training.optimizer import make_contiguous, set_learning_rate
 from netdesc.training.progress import Display, Standing
+from netdesc.training.score import Score
 
 
 class Divergence(Exception):
@@ -44,7 +45,7 @@ def fit(
     network, optimizer, training = job.network, job.optimizer, job.training
     parameters = list(network.parameters())
     samples = len(job.train.samples)
-    figures = Figures(network, network.blocks())
+    figures = Figures(network, network.blocks(), job.new_tally())
     warned: set[str] = set()
     network.train()
 
@@ -62,32 +63,34 @@ def fit(
         rate = job.rate(epoch)
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        for number, batch in enumerate(job.train.shuffled(training.seed, epoch)):
+        for number, batch in enumerate(job.train.shuffled(epoch)):
             if number:
                 step()
             optimizer.zero_grad()
-            loss = job.loss(network(batch.input_TBN), batch.target_TBN)
+            output_TBN = network(batch.input_TBN)
+            loss = job.loss(output_TBN, batch.target)
             loss.backward()
             make_contiguous(parameters)
-            figures.add(loss, batch.size / samples, job.loss_share(batch, samples))
+            figures.add(loss, batch.size / samples, loss_share(job.graph, batch, samples))
+            if figures.tally is not None:
+                figures.tally.add(output_TBN, batch.target)
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)
-        if job.validation is None and reading.loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch = reading.loss, epoch
-            saver.best.take()
+        if job.validation is None:
+            keep_best(progress, saver, epoch, reading.loss, reading.score)
         step()
 
-        row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss}
+        row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss} | accuracy(reading.score)
+        score = reading.score
         if job.validation is not None:
-            row["validation_loss"] = value = validation_loss(job)
+            value, score = measure(job.graph, network, job.loss, job.validation, job.new_tally())
             if not math.isfinite(value):
                 raise Divergence(epoch, weight_fault(network) or f"the validation loss is {value}")
-            if value < progress.best_loss:
-                progress.best_loss, progress.best_epoch = value, epoch
-                saver.best.take()
+            row |= {"validation_loss": value} | accuracy(score, "validation_")
+            keep_best(progress, saver, epoch, value, score)
         now = time.perf_counter()
-        row |= {
+        row |= matrix(score) | {
             "seconds": round(now - began, 6),
             "learning_rate": rate,
             "gradient_norms": reading.gradient_norms,
@@ -110,17 +113,26 @@ def fit(
     save(job, progress, saver, metrics)
 
 
-@torch.no_grad()
-def validation_loss(job: Job) -> float:
-    """The loss over the validation samples, without dropout and with one wait for the device."""
-    assert job.validation is not None
-    job.network.eval()
-    total = torch.zeros((), device=job.device)
-    for batch in job.validation.in_order():
-        loss = job.loss(job.network(batch.input_TBN), batch.target_TBN)
-        total += loss * job.loss_share(batch, len(job.validation.samples))
-    job.network.train()
-    return total.item()
+def keep_best(
+    progress: Progress, saver: Saver, epoch: int, loss: float, score: Score | None
+) -> None:
+    """Keeps the present weights where ``loss`` is the lowest so far."""
+    if loss < progress.best_loss:
+        progress.best_loss, progress.best_epoch = loss, epoch
+        progress.best_accuracy = None if score is None else score.accuracy
+        saver.best.take()
+
+
+def accuracy(score: Score | None, part: str = "") -> dict[str, float]:
+    """The share of right predictions as a field of ``metrics.jsonl``; none without labels."""
+    return {} if score is None else {f"{part}accuracy": score.accuracy}
+
+
+def matrix(score: Score | None) -> dict[str, Any]:
+    """The confusion matrix as fields of ``metrics.jsonl``, where it is small enough."""
+    if score is None or score.confusion is None:
+        return {}
+    return {"confusion": score.confusion, "undecided": score.undecided}
 
 
 def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:
@@ -144,6 +156,7 @@ def standing(progress: Progress, epochs: int) -> Standing:
         epochs=epochs,
         loss=last["loss"],
         validation_loss=last.get("validation_loss"),
+        accuracy=last.get("validation_accuracy", last.get("accuracy")),
         best_loss=progress.best_loss,
         rate=last["learning_rate"],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,8 @@ warnings; ``auto`` is live in a terminal and plain elsewhere."""
 _LIVE_INTERVAL_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
 _LOG_INTERVAL_S = 30.0
+_RECENT_S = 20.0
+"""How far back the speed looks from which the time that is left is told."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Standing:
     validation_loss: float | None
     best_loss: float
     rate: float
+    accuracy: float | None = None
+    """Share of right predictions, of validation where there is one."""
+
+
+Mark = tuple[float, int]
+"""A moment (``time.perf_counter()``), and how many epochs were complete then."""
 
 
 class Display:
@@ -43,7 +52,7 @@ class Display:
         self._log: Log | None = None
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
-        self._start: tuple[float, int] | None = None
+        self._marks: deque[Mark] = deque()
 
     def __enter__(self) -> Display:
         return self
@@ -79,15 +88,22 @@ class Display:
         return now >= self._due
 
     def show(self, standing: Standing, now: float) -> None:
-        """Shows the standing, and counts time from the first call on for what is left."""
+        """Shows the standing, and from the second call on the time that is left."""
         self._due = now + self.interval_s
-        if self._start is None:
-            self._start = (now, standing.epoch)
-        line = _line(standing, self._start, now)
+        line = _line(standing, self._seconds_an_epoch(standing.epoch, now))
         self.render(line)
         if now >= self._log_due or standing.epoch == standing.epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self._write(line)
+
+    def _seconds_an_epoch(self, epoch: int, now: float) -> float | None:
+        """The recent speed; None before there is any. A machine may be busy for a while only."""
+        marks = self._marks
+        marks.append((now, epoch))
+        while len(marks) > 2 and now - marks[1][0] >= _RECENT_S:
+            marks.popleft()
+        began, first = marks[0]
+        return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str, is_urgent: bool = False) -> None:
         """Puts a message on standard error."""
@@ -167,17 +183,22 @@ def build_display(style: Style) -> Display:
 _STYLES: dict[str, type[Display]] = {"live": Live, "plain": Plain, "quiet": Quiet}
 
 
-def _line(standing: Standing, start: tuple[float, int], now: float) -> str:
+def count_epochs(number: int) -> str:
+    """``1 epoch``, ``2 epochs``."""
+    return f"{number} epoch" if number == 1 else f"{number} epochs"
+
+
+def _line(standing: Standing, each_s: float | None) -> str:
     width = len(str(standing.epochs))
     parts = [f"epoch {standing.epoch:{width}d}/{standing.epochs}", f"loss {standing.loss:,.6g}"]
     if standing.validation_loss is not None:
         parts.append(f"validation {standing.validation_loss:,.6g}")
     parts.append(f"best {standing.best_loss:,.6g}")
-    began, first = start
-    if standing.epoch > first:
-        each = (now - began) / (standing.epoch - first)
-        left = each * (standing.epochs - standing.epoch)
-        parts += [f"{_clock(left)} left", f"{_duration(each)}/epoch"]
+    if standing.accuracy is not None:
+        parts.append(f"accuracy {standing.accuracy:.1%}")
+    if each_s is not None:
+        left = each_s * (standing.epochs - standing.epoch)
+        parts += [f"{_clock(left)} left", f"{_duration(each_s)}/epoch"]
     parts.append(f"rate {standing.rate:.3g}")  # last, where a narrow terminal cuts the line
     return "  ".join(parts)
 

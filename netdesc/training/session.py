@@ -21,7 +21,7 @@ from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
-from netdesc.training.progress import Display
+from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
 from netdesc.training.stopping import EarlyStopping
 
@@ -92,7 +92,7 @@ class Session:
         if self.saver.saved_epoch is None:
             return "nothing was trained yet"
         return (
-            f"the checkpoint after {self.saver.saved_epoch} epochs is safe; "
+            f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
             f"go on with: netdesc train --resume {shlex.quote(str(self.path))}"
         )
 
@@ -101,9 +101,11 @@ class Session:
             with storing(self.path):
                 finish(self.path, self.job.graph, self.saver.best.tensors)
         best = f"{self.progress.best_loss:,.6g} in epoch {self.progress.best_epoch}"
+        if self.progress.best_accuracy is not None:
+            best += f", accuracy {self.progress.best_accuracy:.1%}"
         early = "" if self.progress.epoch == self.job.training.epochs else ", stopped early"
         return self._end(
-            "done", f"done after {self.progress.epoch} epochs{early}: best loss {best}"
+            "done", f"done after {count_epochs(self.progress.epoch)}{early}: best loss {best}"
         )
 
     def _interrupted(self) -> Run:
@@ -112,7 +114,8 @@ class Session:
     def _diverged(self, error: Divergence) -> Run:
         self.saver.save_best(self.progress)
         self.metrics.sync()
-        kept = f"the checkpoint after {self.saver.saved_epoch} epochs is kept"
+        assert self.saver.saved_epoch is not None, "the first checkpoint comes before training"
+        kept = f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept"
         return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
 
     def _end(self, status: str, message: str) -> Run:
@@ -129,11 +132,10 @@ class Session:
             self._note("failed", message)
 
     def _note(self, status: str, message: str) -> None:
-        progress, validated = self.progress, self.job.validation is not None
-        best = {
-            "epoch": progress.best_epoch,
-            "validation_loss" if validated else "loss": progress.best_loss,
-        }
+        progress, part = self.progress, "" if self.job.validation is None else "validation_"
+        best = {"epoch": progress.best_epoch, f"{part}loss": progress.best_loss}
+        if progress.best_accuracy is not None:
+            best[f"{part}accuracy"] = progress.best_accuracy
         self.record.update(
             status=status,
             message=message,
@@ -167,6 +169,7 @@ def open_session(
             job.validation or job.train,
             "train" if job.validation is None else "validation",
             job.training.epochs,
+            job.classifier,
         ),
         lock_sha256=lock_sha256,
         every_s=job.training.checkpoint_every_s,

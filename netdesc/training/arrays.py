@@ -1,0 +1,164 @@
+"""Labelled samples in an ``.npz`` file: read and checked once, coded a batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.description.models import Arrays, SpikesEncoding
+from netdesc.training.checksum import check_file
+from netdesc.training.data import Frame, Numbers, Shape
+from netdesc.training.encoding import Code, build_code
+from netdesc.training.errors import DataError
+from netdesc.training.npz import read_npz
+
+PARTS = ("train", "validation", "test")
+"""What the numbers of a split stand for."""
+
+_CHUNK_VALUES = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySamples:
+    """``kept`` and ``labels`` begin with the axis of samples; ``code`` makes spikes of ``kept``."""
+
+    code: Code
+    input_shape: Shape
+    kept: NDArray
+    labels: NDArray[np.int32]
+    """[samples], or [samples, steps]."""
+
+    @property
+    def is_random(self) -> bool:
+        return self.code.is_random
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def __getitem__(self, which: slice | Numbers) -> ArraySamples:
+        return replace(self, kept=self.kept[which], labels=self.labels[which])
+
+    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+        """See ``data.Samples``."""
+        spikes_TBN = self.code.spikes(self.kept, draws)
+        input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
+        return input_TBN, np.ascontiguousarray(self.labels.T)
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """The file of a document's ``data``, checked against what the network takes."""
+
+    path: Path
+    data: Arrays
+    frame: Frame
+
+    def read(self) -> dict[str, ArraySamples]:
+        """The samples of each of ``PARTS``; a part may have none. DataError."""
+        data = self.data
+        check_file(self.path, data.sha256)
+        names = [data.inputs, data.labels, *([] if data.split is None else [data.split])]
+        arrays = read_npz(self.path, names)
+        code, kept = self._inputs(arrays[data.inputs])
+        labels = self._labels(arrays[data.labels], len(kept))
+        samples = ArraySamples(code, self.frame.input_shape, kept, labels)
+        if data.split is None:
+            return {"train": samples, "validation": samples[:0], "test": samples[:0]}
+        part = self._split(data.split, arrays[data.split], len(kept))
+        return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
+
+    def _inputs(self, values: NDArray) -> tuple[Code, NDArray]:
+        """The inputs as they are kept in memory, and the code for them."""
+        data, frame = self.data, self.frame
+        is_spikes = isinstance(data.encoding, SpikesEncoding)
+        leading = 2 if is_spikes else 1
+        wanted = "samples, steps" if is_spikes else "samples"
+        if values.ndim < leading or values.shape[leading:] != frame.input_shape:
+            sizes = ", ".join(map(str, frame.input_shape))
+            raise self._error(
+                data.inputs,
+                f"has shape {list(values.shape)}; [{wanted}, {sizes}] is needed for encoding "
+                f'"{data.encoding.type}"',
+            )
+        given = values.shape[1] if is_spikes else 0
+        if given > frame.steps:
+            raise self._error(
+                data.inputs, f"has {given} steps a sample; the network runs {frame.steps}"
+            )
+        if not len(values):
+            raise self._error(data.inputs, "holds no samples")
+        try:
+            code = build_code(data, frame.steps, given, int(np.prod(frame.input_shape)))
+        except ValueError as error:
+            raise DataError(f"{self.path}: {error}") from error
+        each = max(1, _CHUNK_VALUES // max(1, values[0].size))
+        chunks = [values[start : start + each] for start in range(0, len(values), each)]
+        for number, chunk in enumerate(chunks):
+            self._check_values(chunk, code, number * each)
+        return code, np.concatenate([code.keep(chunk) for chunk in chunks])
+
+    def _check_values(self, values: NDArray, code: Code, first: int) -> None:
+        valid = code.is_valid(values)
+        if valid.all():
+            return
+        sample = int(np.flatnonzero(~valid)[0])
+        cells = values[sample].ravel()
+        wrong = next(cell for cell in cells if not code.is_valid(cell.reshape(1, 1))[0])
+        analog = '; "range" says which values there are' if code.values != "0 and 1" else ""
+        raise self._error(
+            self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
+        )
+
+    def _labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
+        frame, name = self.frame, self.data.labels
+        assert frame.classes is not None
+        if labels.dtype.kind not in "iu":
+            raise self._error(name, f"holds {labels.dtype}; whole numbers of classes are needed")
+        by_step = labels.ndim == 2
+        if labels.ndim not in (1, 2) or len(labels) != samples:
+            raise self._error(
+                name, f"has shape {list(labels.shape)}; the inputs have {samples} samples"
+            )
+        if by_step and not frame.labels_by_step:
+            raise self._error(
+                name,
+                f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
+                "a step",
+            )
+        if by_step and labels.shape[1] != frame.steps:
+            raise self._error(
+                name, f"has {labels.shape[1]} labels a sample; the network runs {frame.steps} steps"
+            )
+        wrong = (labels < 0) | (labels >= frame.classes)
+        if wrong.any():
+            sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
+            value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
+            raise self._error(
+                name,
+                f"has {value} for sample {sample}; the classes are 0 to {frame.classes - 1}, one "
+                "an output neuron",
+            )
+        return labels.astype(np.int32)
+
+    def _split(self, name: str, part: NDArray, samples: int) -> NDArray:
+        if part.dtype.kind not in "iu" or part.shape != (samples,):
+            raise self._error(
+                name,
+                f"has type {part.dtype} and shape {list(part.shape)}; whole numbers of shape "
+                f"[{samples}] are needed",
+            )
+        wrong = np.flatnonzero((part < 0) | (part >= len(PARTS)))
+        if len(wrong):
+            raise self._error(
+                name,
+                f"has {part[wrong[0]]} for sample {wrong[0]}; 0 is training, 1 validation, 2 test",
+            )
+        if not (part == 0).any():
+            raise self._error(name, f"leaves none of the {samples} samples to train on: none is 0")
+        return part
+
+    def _error(self, name: str, problem: str) -> DataError:
+        return DataError(f'{self.path}: array "{name}" {problem}')

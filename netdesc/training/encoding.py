@@ -1,0 +1,148 @@
+"""How arrays become spikes: kept in a compact form, and coded a batch at a time.
+
+Each code takes values [samples, …] as a file holds them. ``is_valid`` says which samples it can
+code, ``keep`` brings them into the form that is kept in memory, and ``spikes`` makes float32
+[steps, batch, cells] of what was kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
+
+Spikes = NDArray[np.float32]
+
+
+class Code(Protocol):
+    is_random: ClassVar[bool]
+    """Whether ``spikes`` draws random numbers."""
+
+    @property
+    def values(self) -> str:
+        """In words, the values that it takes."""
+        ...
+
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
+
+    def keep(self, values: NDArray) -> NDArray: ...
+
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes: ...
+
+
+@dataclass(frozen=True)
+class SpikeCode:
+    """Spikes as they are, [samples, ``given``, cells], kept as bits. Silence follows them."""
+
+    steps: int
+    given: int
+    cells: int
+
+    is_random: ClassVar[bool] = False
+
+    @property
+    def values(self) -> str:
+        return "0 and 1"
+
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+        return np.all(((values == 0) | (values == 1)).reshape(len(values), -1), axis=1)
+
+    def keep(self, values: NDArray) -> NDArray[np.uint8]:
+        return np.packbits(values.reshape(len(values), -1) != 0, axis=1)
+
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        bits = np.unpackbits(kept, axis=1, count=self.given * self.cells)
+        spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
+        spikes_TBN[: self.given] = bits.reshape(-1, self.given, self.cells).transpose(1, 0, 2)
+        return spikes_TBN
+
+
+@dataclass(frozen=True)
+class _Analog:
+    """Values in [``low``, ``high``]."""
+
+    steps: int
+    low: float
+    high: float
+
+    @property
+    def values(self) -> str:
+        return f"numbers from {self.low:g} to {self.high:g}"
+
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+        inside = (values >= self.low) & (values <= self.high)  # NaN is not
+        return np.all(inside.reshape(len(values), -1), axis=1)
+
+    def share(self, values: NDArray) -> NDArray[np.float64]:
+        """Where values lie in the range, from 0 to 1; [samples, cells]."""
+        wide = values.reshape(len(values), -1).astype(np.float64)
+        return (wide - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class RateCode(_Analog):
+    """In each step an independent spike with probability ``max_rate`` times the share."""
+
+    max_rate: float
+
+    is_random: ClassVar[bool] = True
+
+    def keep(self, values: NDArray) -> NDArray[np.float32]:
+        """Probabilities."""
+        return (self.max_rate * self.share(values)).astype(np.float32)
+
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        batch, cells = kept.shape
+        # Sample by sample, so that the size of a batch does not matter.
+        drawn_BTN = draws.random((batch, self.steps, cells), dtype=np.float32)
+        spikes_TBN = (drawn_BTN < kept[:, None]).transpose(1, 0, 2)
+        return spikes_TBN.astype(np.float32, order="C")
+
+
+@dataclass(frozen=True)
+class LatencyCode(_Analog):
+    """One spike at step ``(1 − share) · (within_steps − 1)``, rounded (half to even).
+
+    Shares up to ``silent_below`` never spike.
+    """
+
+    silent_below: float
+    within_steps: int
+
+    is_random: ClassVar[bool] = False
+
+    def keep(self, values: NDArray) -> NDArray[np.signedinteger]:
+        """Steps of the spikes, -1 for none."""
+        wide = values.reshape(len(values), -1).astype(np.float64)
+        # The product first, so that a half is a half and no rounding of the share decides.
+        step = np.rint((self.high - wide) * (self.within_steps - 1) / (self.high - self.low))
+        step[self.share(values) <= self.silent_below] = -1
+        return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
+
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        batch, cells = kept.shape
+        spikes_TX = np.zeros((self.steps, batch * cells), np.float32)
+        step = kept.ravel()
+        spiking = np.flatnonzero(step >= 0)
+        spikes_TX[step[spiking], spiking] = 1.0
+        return spikes_TX.reshape(self.steps, batch, cells)
+
+
+def build_code(data: Arrays, steps: int, given: int, cells: int) -> Code:
+    """The code that a document asks for; ``given`` steps and ``cells`` are those of the file.
+
+    ValueError where its spikes would come after the last step.
+    """
+    encoding, (low, high) = data.encoding, data.range
+    if isinstance(encoding, RateEncoding):
+        return RateCode(steps, low, high, encoding.max_rate)
+    if isinstance(encoding, LatencyEncoding):
+        within = encoding.within_steps or steps
+        if within > steps:
+            raise ValueError(f"within_steps is {within}, but the network runs {steps} steps")
+        return LatencyCode(steps, low, high, encoding.silent_below, within)
+    return SpikeCode(steps, given, cells)

@@ -1,0 +1,81 @@
+"""How many predictions are right, gathered on the device and read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.losses import SILENT, majority
+
+MOST_CLASSES = 64
+"""Up to so many classes the whole confusion matrix is kept."""
+
+_WRONG, _RIGHT, _UNDECIDED = range(3)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a classifier made of some samples, or of their steps where each has a label."""
+
+    accuracy: float
+    """Share of right predictions, 0 to 1; no prediction is a wrong one."""
+    undecided: int
+    """How many got no prediction, because the output was silent."""
+    confusion: list[list[int]] | None
+    """How often each label (row) was taken for each class (column); None for many classes."""
+
+
+class Tally:
+    """Counts predictions by label over batches, without waiting for the device."""
+
+    def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
+        self._classifier = classifier
+        self._classes = classes
+        self._has_matrix = classes <= MOST_CLASSES
+        self._width = classes + 1  # the last column is for samples without a prediction
+        size = classes * self._width if self._has_matrix else 3
+        self._counts = torch.zeros(size, dtype=torch.float64, device=device)
+
+    @torch.no_grad()
+    def add(self, output_TBN: Tensor, labels: Tensor) -> None:
+        """Adds a batch: output spikes, and labels [batch] or [steps, batch]."""
+        predictions = decide(self._classifier(output_TBN), labels, self._classes)
+        if self._has_matrix:
+            column = torch.where(predictions == SILENT, self._classes, predictions)
+            cells = labels * self._width + column
+        else:
+            right = (predictions == labels).to(torch.int64)  # _RIGHT or _WRONG
+            cells = torch.where(predictions == SILENT, _UNDECIDED, right)
+        self._counts += torch.bincount(cells.flatten(), minlength=len(self._counts))
+
+    def take(self) -> Tensor:
+        """The counts since the last call, float64 on the device; ``score`` makes sense of them."""
+        counts, self._counts = self._counts, torch.zeros_like(self._counts)
+        return counts
+
+    def score(self, counts: Sequence[float]) -> Score:
+        total = sum(counts)
+        if not self._has_matrix:
+            return Score(counts[_RIGHT] / total, int(counts[_UNDECIDED]), None)
+        width = self._width
+        rows = [
+            [int(n) for n in counts[label * width : (label + 1) * width]]
+            for label in range(self._classes)
+        ]
+        right = sum(row[label] for label, row in enumerate(rows))
+        undecided = sum(row[-1] for row in rows)
+        return Score(right / total, undecided, [row[:-1] for row in rows])
+
+
+def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Predictions as there are labels: one a step, or one a sample.
+
+    Where a classifier looks at every step and a sample has one label, the class of most steps is
+    taken. Where it looks at the sample and steps have labels, its prediction holds in each.
+    """
+    if predictions.dim() == 2 and labels.dim() == 1:
+        return majority(predictions, classes)
+    return predictions.expand(labels.shape)

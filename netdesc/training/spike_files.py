@@ -1,0 +1,144 @@
+"""Spike files: read and checked once, kept as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.events import EventFileError, read_events, to_dense
+from netdesc.training.checksum import check_file
+from netdesc.training.data import Frame, Numbers, Shape
+from netdesc.training.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """The nonzero cells of one ``[steps, *shape]`` array: 12 bytes a spike instead of 4 a cell."""
+
+    step: NDArray[np.int32]
+    place: NDArray[np.int32]
+    """Row-major cell within ``shape``."""
+    value: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeSamples:
+    """Inputs with what is wanted for each: output spikes, or labels [samples]."""
+
+    frame: Frame
+    inputs: Sequence[Spikes]
+    wanted: Sequence[Spikes] | NDArray[np.int64]
+
+    @property
+    def is_random(self) -> bool:
+        return False
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        return self.wanted if isinstance(self.wanted, np.ndarray) else None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, which: slice | Numbers) -> SpikeSamples:
+        numbers = np.arange(len(self))[which]
+        inputs, wanted = self.inputs, self.wanted
+        if isinstance(wanted, np.ndarray):
+            chosen = wanted[numbers]
+        else:
+            chosen = [wanted[number] for number in numbers]
+        return replace(self, inputs=[inputs[number] for number in numbers], wanted=chosen)
+
+    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+        """See ``data.Samples``; nothing is random here."""
+        frame, wanted = self.frame, self.wanted
+        if not isinstance(wanted, np.ndarray):
+            wanted = _dense(wanted, frame.steps, frame.output_shape)
+        return _dense(self.inputs, frame.steps, frame.input_shape), wanted
+
+
+@dataclass
+class SpikeFiles:
+    """Reads pairs of event files; a file that several pairs share is read once.
+
+    ``warn`` receives one line for every file with events outside the tensor.
+    """
+
+    frame: Frame
+    resolve: Callable[[str], Path]
+    warn: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self._seen: dict[tuple[Path, Shape, str, str], Spikes] = {}
+
+    def read(self, pairs: Sequence[Any]) -> SpikeSamples:
+        """The samples of ``document.data.train`` or ``.validation``. DataError."""
+        inputs = [self._spikes(pair.input, self.frame.input_shape) for pair in pairs]
+        if self.frame.classes is None:
+            return SpikeSamples(self.frame, inputs, [self._target(pair) for pair in pairs])
+        labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
+        return SpikeSamples(self.frame, inputs, labels)
+
+    def _label(self, pair: Any) -> int:
+        label, classes = pair.label, self.frame.classes
+        assert classes is not None
+        path = self.resolve(pair.input.path)
+        if label is None:
+            raise DataError(f"{path}: this input has no label, from which the loss learns")
+        if label >= classes:
+            raise DataError(f"{path}: label {label} is none of the classes 0 to {classes - 1}")
+        return label
+
+    def _target(self, pair: Any) -> Spikes:
+        if pair.target is None:
+            path = self.resolve(pair.input.path)
+            raise DataError(f"{path}: this input has no target, from which the loss learns")
+        target = self._spikes(pair.target, self.frame.output_shape)
+        if not len(target.step):
+            frame = self.frame
+            raise DataError(
+                f"{self.resolve(pair.target.path)}: the target holds no event inside "
+                f"{frame.steps} steps of {frame.step_ms:g} ms and shape "
+                f"{list(frame.output_shape)}, so there is nothing to learn"
+            )
+        return target
+
+    def _spikes(self, file: Any, shape: Shape) -> Spikes:
+        path = self.resolve(file.path)
+        check_file(path, file.sha256)
+        key = (path, shape, file.rounding, file.duplicates)
+        if key not in self._seen:
+            self._seen[key] = self._bin(path, file, shape)
+        return self._seen[key]
+
+    def _bin(self, path: Path, file: Any, shape: Shape) -> Spikes:
+        frame = self.frame
+        try:
+            event = read_events(path)
+            dense, dropped = to_dense(
+                event, shape, frame.steps, frame.step_ms, file.rounding, file.duplicates
+            )
+        except EventFileError as error:
+            raise DataError(str(error)) from error
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        if dropped:
+            self.warn(
+                f"{path}: {dropped} of {len(event)} events lie outside {frame.steps} steps of "
+                f"{frame.step_ms:g} ms and shape {list(shape)} and are left out"
+            )
+        flat_TN = dense.reshape(frame.steps, -1)
+        step, place = np.nonzero(flat_TN)
+        return Spikes(step.astype(np.int32), place.astype(np.int32), flat_TN[step, place])
+
+
+def _dense(spikes: Sequence[Spikes], steps: int, shape: Shape) -> NDArray[np.float32]:
+    dense_TBN = np.zeros((steps, len(spikes), int(np.prod(shape))), dtype=np.float32)
+    for number, one in enumerate(spikes):
+        dense_TBN[one.step, number, one.place] = one.value
+    return dense_TBN.reshape(steps, len(spikes), *shape)

@@ -69,7 +69,9 @@ class ArrayChecks:
             split = self._header("split", self.data.split, "iu")
         if inputs is not None:
             self._inputs(inputs)
-        if inputs is not None and inputs.shape:
+        axes = len(self.document.input.shape)
+        # With another number of axes the first one may count anything.
+        if inputs is not None and len(inputs.shape) in (axes + 1, axes + 2):
             samples = inputs.shape[0]
             part = self._split(split, samples)
             known = self._labels(labels, samples, part) if labels is not None else None

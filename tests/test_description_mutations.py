@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from description_samples import BASE, UNHURRIED, findings
+from description_samples import BASE, LABELLED, UNHURRIED, findings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,9 +69,24 @@ LEAVES = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     | st.sampled_from(["cuba", "dense", "flatten", "hidden", "input", "linear", "cosine", "sgd"])
+    | st.sampled_from(["arrays", "rate", "spikes", "latency", "spike_max", "moving_window"])
 )
 KEYS = st.sampled_from(
-    ["type", "from", "units", "neuron", "name", "start", "schedule", "lock", "<dense>", "0", ""]
+    [
+        "type",
+        "from",
+        "units",
+        "neuron",
+        "name",
+        "start",
+        "schedule",
+        "lock",
+        "<dense>",
+        "0",
+        "",
+        "classifier",
+        "label",
+    ]
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 TREES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
@@ -90,9 +105,9 @@ def _containers(value):
 
 
 @UNHURRIED
-@given(st.data())
-def test_damaged_structure(tmp_path_factory, data):
-    document = json.loads(BASE)
+@given(st.data(), st.sampled_from([BASE, LABELLED]))
+def test_damaged_structure(tmp_path_factory, data, base):
+    document = json.loads(base)
     for _ in range(data.draw(st.integers(1, 3))):
         container = data.draw(st.sampled_from(list(_containers(document))))
         keys = list(container) if isinstance(container, dict) else list(range(len(container)))

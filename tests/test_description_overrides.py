@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from description_samples import BASE, UNHURRIED, codes, findings, write_files
+from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +116,54 @@ def test_a_fault_shows_the_argument_in_place_of_a_line(argument, code, words, ne
     (record,) = to_json(found, 1)["diagnostics"]
     assert record["line"] is None
     assert record["override"] == argument
+
+
+LABELLED_VALUES = [
+    (["classifier.type=rate"], lambda d: d.classifier.type, "rate"),
+    (
+        ["classifier.type=moving_window", "classifier.window_steps=3"],
+        lambda d: d.classifier.window_steps,
+        3,
+    ),
+    (["data.encoding.type=latency"], lambda d: d.data.encoding.type, "latency"),
+    (["data.encoding.max_rate=0.5"], lambda d: d.data.encoding.max_rate, 0.5),
+    (["data.range.1=16"], lambda d: d.data.range, (0.0, 16.0)),
+    (["data.split=split"], lambda d: d.data.split, "split"),
+    (["loss.type=spike_rate", "loss.window_steps=5"], lambda d: d.loss.window_steps, 5),
+]
+
+
+@pytest.mark.parametrize(("arguments", "read", "value"), LABELLED_VALUES)
+def test_sections_of_several_types_can_be_begun(arguments, read, value, network):
+    network.write_text(LABELLED)
+    assert read(load(network, arguments).document) == value
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "words"),
+    [
+        ("classifier.window_steps=3", "ND102", '"type" is missing in classifier'),
+        ("classifier.typ=rate", "ND112", 'did you mean "type"?'),
+        ("data.range.2=1", "ND112", "0 to 1"),
+        ("data.range.1=0", "ND233", "from 0 to 0"),
+        ("data.range.0=0.5", "ND320", "from 0.5 to 1"),
+    ],
+)
+def test_faults_in_begun_sections_show_the_argument(argument, code, words, network):
+    network.write_text(LABELLED)
+    (finding,) = check(network, [argument])[1]
+    assert (finding.code, finding.override) == (code, argument)
+    assert words in render_text([finding])
+
+
+def test_a_path_to_arrays_is_relative_to_the_working_directory(network, tmp_path, monkeypatch):
+    network.write_text(LABELLED)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_files(elsewhere)
+    monkeypatch.chdir(elsewhere)
+    description = load(network, ["data.path=samples.npz"])
+    assert description.resolve(description.document.data.path) == elsewhere / "samples.npz"
 
 
 def test_a_failed_override_changes_nothing(network):

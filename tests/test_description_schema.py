@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from description_samples import BASE, UNHURRIED, codes, findings, write_files
+from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,16 +124,22 @@ def _parent(document, parts):
     return document
 
 
+CLASSIFYING = json.loads(LABELLED) | {
+    "classifier": {"type": "moving_window", "window_steps": 5},
+}
 TYPO_PLACES = [
-    parts
-    for parts in _keys(json.loads(BASE))
+    (document, parts)
+    for document in (json.loads(BASE), CLASSIFYING)
+    for parts in _keys(document)
     if parts != ("neurons", "cuba")  # a free name
 ]
 
 
-@pytest.mark.parametrize("parts", TYPO_PLACES, ids=lambda parts: ".".join(map(str, parts)))
-def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(parts, tmp_path):
-    document = json.loads(BASE)
+@pytest.mark.parametrize(
+    ("whole", "parts"), TYPO_PLACES, ids=lambda value: ".".join(map(str, value))[:30]
+)
+def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(whole, parts, tmp_path):
+    document = copy.deepcopy(whole)
     parent = _parent(document, parts)
     parent[f"{parts[-1]}x"] = parent.pop(parts[-1])
     assert len(_errors(document)) == 1
@@ -161,6 +167,19 @@ def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(parts, tmp_path):
         (("weights",), {"path": ""}),
         (("time", "steps"), 0),
         (("name",), "a/b"),
+        (("data",), {"type": "array"}),
+        (("data",), 7),
+        (("data",), {"type": "arrays", "path": ""}),
+        (("data",), {"type": "arrays", "path": "a.npz", "range": [0]}),
+        (("data",), {"type": "arrays", "path": "a.npz", "encoding": {"type": "rat"}}),
+        (("data",), {"type": "arrays", "path": "a.npz", "encoding": {"type": "rate", "x": 1}}),
+        (("data", "train", 0, "label"), -1),
+        (("loss",), {"type": "spike_rate", "true_rate": 2}),
+        (("loss",), {"type": "spike_max", "mode": "most"}),
+        (("classifier",), {"type": "moving_window", "window_steps": 0}),
+        (("classifier",), {"type": "moving_window"}),
+        (("classifier",), {"type": "max"}),
+        (("classifier",), "rate"),
     ],
 )
 def test_one_wrong_value_is_one_error(parts, value):
@@ -180,10 +199,10 @@ JUNK = st.none() | st.booleans() | st.integers(-2, 300) | st.floats(-2, 2) | st.
 
 
 @UNHURRIED
-@given(st.data())
-def test_the_schema_and_the_models_agree(tmp_path_factory, data):
+@given(st.data(), st.sampled_from([json.loads(BASE), CLASSIFYING]))
+def test_the_schema_and_the_models_agree(tmp_path_factory, data, whole):
     """What the models refuse (ND1xx) the schema refuses, and the other way round."""
-    document = copy.deepcopy(json.loads(BASE))
+    document = copy.deepcopy(whole)
     parts = data.draw(st.sampled_from(list(_keys(document))))
     value = data.draw(JUNK | st.lists(JUNK, max_size=3) | st.just({}))
     _parent(document, parts)[parts[-1]] = value

@@ -7,12 +7,23 @@ import json
 import math
 
 import pytest
-from description_samples import BASE, UNHURRIED, write_files
+from description_samples import BASE, LABELLED, UNHURRIED, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description import Document, load
-from netdesc.graph import Cuba, Dense, Flatten, TauGrad, build_graph, summary
+from netdesc.graph import (
+    Classifier,
+    Cuba,
+    Dense,
+    Flatten,
+    SpikeMax,
+    SpikeRate,
+    SpikeTime,
+    TauGrad,
+    build_graph,
+    summary,
+)
 
 
 def _document(**changes) -> Document:
@@ -46,7 +57,44 @@ def test_the_base_document(tmp_path):
     assert (hidden.neuron_name, hidden.bits, hidden.axonal_delay_step) == ("cuba", 8, True)
     assert (graph.steps, graph.step_ms, graph.output_shape) == (100, 1.0, (2,))
     assert graph.synapses == graph.parameters == 4 * 8 + 8 * 2
-    assert (graph.loss.time_constant_ms, graph.loss.filter_steps) == (2.0, 100)
+    assert graph.loss == SpikeTime(2.0, 1, 100, "sum")
+    assert (graph.classifier, graph.classes) == (None, None)
+
+
+RATE = {"type": "rate"}
+WINDOW = {"type": "moving_window", "window_steps": 7}
+
+
+@pytest.mark.parametrize(
+    ("loss", "classifier", "node", "window"),
+    [
+        ({"type": "spike_rate"}, None, SpikeRate(0.2, 0.03, None, "sum"), None),
+        (
+            {"type": "spike_rate", "true_rate": 1, "false_rate": 0, "window_steps": 5},
+            None,
+            SpikeRate(1.0, 0.0, 5, "sum"),
+            5,
+        ),
+        ({"type": "spike_max"}, None, SpikeMax("probability", None, "sum"), None),
+        (
+            {"type": "spike_max", "mode": "softmax", "window_steps": 5, "reduction": "mean"},
+            RATE,
+            SpikeMax("softmax", 5, "mean"),
+            None,
+        ),
+        ({"type": "spike_max"}, WINDOW, SpikeMax("probability", None, "sum"), 7),
+    ],
+)
+def test_losses_of_labels_have_a_classifier(loss, classifier, node, window):
+    document = json.loads(LABELLED) | {"loss": loss, "classifier": classifier}
+    graph = build_graph(Document.model_validate_json(json.dumps(document)))
+    assert graph.loss == node
+    assert graph.classifier == Classifier(window)
+    assert graph.classes == 2
+
+
+def test_the_loss_of_targets_has_none():
+    assert build_graph(_document(classifier=RATE)).classifier is None
 
 
 def test_flatten_sums_and_branches():

@@ -38,7 +38,11 @@ def test_version_and_python_m() -> None:
     assert result.stdout.startswith("netdesc 0.")
 
 
-@pytest.mark.parametrize("name", [name if name != "bench" else "bench oxford" for name in COMMANDS])
+GROUPS = {"bench": "bench oxford", "events": "events convert"}
+"""Commands that only hold others, each with one of these."""
+
+
+@pytest.mark.parametrize("name", [GROUPS.get(name, name) for name in COMMANDS])
 def test_every_command_has_a_help_text_with_an_example(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

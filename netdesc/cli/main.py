@@ -30,6 +30,7 @@ COMMANDS = {
     "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
     "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),
     "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
+    "events": Entry("netdesc.cli.events:events", "Convert, draw and animate files of spikes."),
     "export": Entry(
         "netdesc.cli.exchange:export", "Write the network of a run as a .net file.", "Exchange"
     ),

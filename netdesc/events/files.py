@@ -7,7 +7,8 @@ time in microseconds. ``.bs2`` has 8 bits x and 8 bits y instead of the neuron (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.events.atomic import atomic_path
-from netdesc.events.container import Event
+from netdesc.events.container import TIME_LIMIT_US, Event
 
 LARGEST_FILE = 256 * 2**20
 """Bytes. A full one holds 54 million events, more than a 23-bit clock can tell apart in earnest."""
@@ -70,9 +71,19 @@ def write_events(path: str | Path, event: Event) -> None:
     try:
         form = _format_of(path)
         rows = form.encode(event)
+    except ValueError as error:
+        raise EventFileError(path, str(error)) from error
+    with whole_file(path) as temporary:
+        form.save(temporary, rows)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """``atomic_path`` for a file that the user named: EventFileError where it cannot be written."""
+    try:
         with atomic_path(path) as temporary:
-            form.save(temporary, rows)
-    except (OSError, ValueError) as error:
+            yield temporary
+    except OSError as error:
         raise EventFileError(path, _reason(error)) from error
 
 
@@ -121,7 +132,7 @@ def _read_bs2(path: Path) -> Event:
 
 
 def _records(first: NDArray, second: NDArray, event: Event) -> NDArray[np.uint8]:
-    microseconds = event.microseconds()
+    microseconds = _microseconds(event)
     _require_range("polarity", event.p, 1)
     _require_range("time in microseconds", microseconds, _LARGEST_TIME_US)
     high = event.p.astype(np.int64) << 7 | microseconds >> 16
@@ -150,6 +161,14 @@ def _require_range(what: str, values: NDArray, largest: int) -> None:
         raise ValueError(
             f"event {wrong[0]} has {what} {values[wrong[0]]}; this format holds 0 to {largest}"
         )
+
+
+def _microseconds(event: Event) -> NDArray[np.int64]:
+    """Times as files hold them. ValueError for those that the container would only clip."""
+    wrong = np.flatnonzero(~(np.abs(event.t) <= TIME_LIMIT_US / 1000.0))
+    if len(wrong):
+        raise ValueError(f"event {wrong[0]} has time {event.t[wrong[0]]} ms, which no file holds")
+    return event.microseconds()
 
 
 def _save_bytes(path: Path, rows: NDArray) -> None:
@@ -202,7 +221,7 @@ def _whole(name: str, values: NDArray) -> NDArray[np.int32]:
 
 def _encode_npy(event: Event) -> NDArray[np.float64]:
     columns = [event.x, event.p] if event.y is None else [event.x, event.y, event.p]
-    return np.stack([*columns, event.microseconds() / 1000.0], axis=1).astype(np.float64)
+    return np.stack([*columns, _microseconds(event) / 1000.0], axis=1).astype(np.float64)
 
 
 def _save_npy(path: Path, rows: NDArray) -> None:

@@ -8,12 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.png import Colour, palette_png
-
-BLACK: Colour = (0, 0, 0)
-BLUE: Colour = (0, 114, 178)
-ORANGE: Colour = (230, 159, 0)
-"""Okabe and Ito's palette: told apart by readers with any kind of colour vision."""
+from netdesc.events.palette import BLACK, BLUE, ORANGE, Colour
+from netdesc.events.png import png
 
 LONGEST_SIDE = 4096
 """Pixels. Longer rasters are pooled; programs refuse pictures not much longer than this."""
@@ -33,7 +29,7 @@ def raster_png(
     of a spike where any of them has one: no spike is lost. ValueError where there is nothing to
     draw (no steps or no neurons) or ``scale`` is below 1.
     """
-    return palette_png(_pixels(_checked(spikes_TN), scale), [background, foreground])
+    return png(_pixels(_checked(spikes_TN), scale), [background, foreground])
 
 
 def overlay_png(
@@ -56,7 +52,7 @@ def overlay_png(
             f"rasters of {list(first_TN.shape)} and {list(second_TN.shape)} do not overlay"
         )
     in_first, in_second = (_pixels(_checked(each), scale) for each in (first_TN, second_TN))
-    return palette_png(in_first + 2 * in_second, [background, first, second, both])
+    return png(in_first + 2 * in_second, [background, first, second, both])
 
 
 def _checked(spikes_TN: NDArray) -> NDArray[np.bool_]:

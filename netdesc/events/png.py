@@ -9,52 +9,36 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Colour = tuple[int, int, int]
-"""Red, green and blue, 0 to 255."""
+from netdesc.events.palette import Colour
 
 LARGEST_PICTURE = 100_000_000
 """Pixels. Programs that show pictures give up soon after."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PALETTE, _RGBA = 3, 6
+_PALETTE = 3
 
 
-def palette_png(index_HW: NDArray[np.uint8], colours: Sequence[Colour | None]) -> bytes:
-    """A picture whose pixels number ``colours``; None is transparent. At most 16 colours.
-
-    ValueError where the picture is empty or larger than ``LARGEST_PICTURE``.
-    """
-    assert 0 < len(colours) <= 16
-    depth = next(bits for bits in (1, 2, 4) if len(colours) <= 1 << bits)
-    opaque = [(0, 0, 0) if colour is None else colour for colour in colours]
-    extra = [(b"PLTE", bytes(part for colour in opaque for part in colour))]
-    if None in colours:
-        extra.append((b"tRNS", bytes(0 if colour is None else 255 for colour in colours)))
-    return _png(index_HW.shape, depth, _PALETTE, extra, _packed(index_HW, depth))
-
-
-def rgba_png(pixel_HW4: NDArray[np.uint8]) -> bytes:
-    """A picture of red, green, blue and opacity. ValueError as ``palette_png``."""
-    assert pixel_HW4.ndim == 3
-    assert pixel_HW4.shape[2] == 4
-    height, width, _ = pixel_HW4.shape
-    return _png((height, width), 8, _RGBA, [], pixel_HW4.reshape(height, width * 4))
-
-
-def _png(
-    shape: tuple[int, ...],
-    depth: int,
-    kind: int,
-    extra: Sequence[tuple[bytes, bytes]],
-    row_HB: NDArray[np.uint8],
-) -> bytes:
-    height, width = shape
-    if not 0 < height * width <= LARGEST_PICTURE:
-        raise ValueError(f"a picture of {width} × {height} pixels cannot be drawn")
-    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+def png(index_HW: NDArray[np.uint8], colours: Sequence[Colour | None]) -> bytes:
+    """A picture whose pixels number ``colours``; None is transparent. At most 256 colours."""
+    height, width = index_HW.shape
+    assert 0 < height * width <= LARGEST_PICTURE
+    used = np.flatnonzero(np.bincount(index_HW.ravel(), minlength=len(colours)))
+    assert used[-1] < len(colours)
+    renumbered = np.zeros(len(colours), np.uint8)
+    renumbered[used] = np.arange(len(used))
+    palette = [colours[number] for number in used.tolist()]
+    depth = next(bits for bits in (1, 2, 4, 8) if len(palette) <= 1 << bits)
     # Each line starts with the number of its filter; 0 is none, which suits pictures of few dots.
-    lines = np.pad(row_HB, ((0, 0), (1, 0))).tobytes()
-    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(lines, 6)), (b"IEND", b"")]
+    lines = np.pad(_packed(renumbered[index_HW], depth), ((0, 0), (1, 0)))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _PALETTE, 0, 0, 0)),
+        (b"PLTE", b"".join(bytes(colour or (0, 0, 0)) for colour in palette)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 6)),
+        (b"IEND", b""),
+    ]
+    if None in palette:
+        opacity = bytes(0 if colour is None else 255 for colour in palette)
+        chunks.insert(2, (b"tRNS", opacity))
     return _SIGNATURE + b"".join(_chunk(name, content) for name, content in chunks)
 
 

@@ -1,0 +1,287 @@
+"""``netdesc events``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.events.binning import Rounding
+    from netdesc.events.drawing import Image, Raster
+    from netdesc.events.summary import Summary
+
+_PICTURES = (".png", ".svg")
+_STEPS_MS = click.FloatRange(min=0.001, max=1e6)
+_SKETCH_LINES, _WIDEST_SKETCH = 24, 100
+_MOST_KINDS = 8
+
+
+@click.group()
+def events() -> None:
+    """Convert files of spikes, draw them and animate them.
+
+    Files are .bs1 (a neuron, a polarity and a time for each spike), .bs2 (x and y instead of the
+    neuron) or .npy (rows of x, p, t or of x, y, p, t; times in milliseconds).
+    """
+
+
+@events.command(
+    short_help="Write a file of spikes in another format.",
+    epilog="Example: netdesc events convert data/oxford/target.bs1 target.npy",
+)
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite OUT where it exists.")
+@options.as_json
+@click.pass_obj
+def convert(output: Output, source: Path, target: Path, force: bool) -> None:
+    """Write the spikes of the file IN as the file OUT, in the format of its suffix.
+
+    Nothing is changed: where OUT's format cannot hold a spike, the command says which and why, and
+    writes nothing.
+    """
+    from netdesc.events import read_events, write_events
+
+    if target.exists() and not force:
+        raise click.UsageError(f"{target} exists; --force overwrites it")
+    recording = read_events(source)
+    rounded = int((recording.microseconds() / 1000.0 != recording.t).sum())
+    write_events(target, recording)
+    if rounded:
+        output.complain(
+            f"warning: {rounded:,} times are between microseconds and were rounded to whole ones"
+        )
+    if output.as_json:
+        output.give({"output": str(target), "events": len(recording), "rounded": rounded})
+    else:
+        output.note(f"wrote {len(recording):,} events to {target}")
+
+
+@events.command(
+    epilog="\b\nExamples:\n"
+    "  netdesc events show data/oxford/target.bs1\n"
+    "  netdesc events show output.bs1 --against data/oxford/target.bs1 -o compared.png"
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="OUT.png|OUT.svg",
+    type=click.Path(path_type=Path),
+    help="Draw the spikes into this file.",
+)
+@click.option(
+    "--against",
+    metavar="OTHER",
+    type=click.Path(path_type=Path),
+    help="Compare with the spikes of another file.",
+)
+@click.option(
+    "--step-ms",
+    type=_STEPS_MS,
+    default=1.0,
+    show_default=True,
+    help="Length of the bins in which spikes meet.",
+)
+@click.option(
+    "--rounding",
+    type=click.Choice(["nearest", "floor"]),
+    default="nearest",
+    show_default=True,
+    help="How times become bins.",
+)
+@click.option(
+    "--neurons", type=click.IntRange(min=1), help="Draw so many; by default, to the largest number."
+)
+@click.option(
+    "--until-ms",
+    type=click.FloatRange(min=0, min_open=True, max=4e9),
+    help="Draw until this time; by default, to the last spike.",
+)
+@options.as_json
+@click.pass_obj
+def show(
+    output: Output,
+    file: Path,
+    target: Path | None,
+    against: Path | None,
+    step_ms: float,
+    rounding: Rounding,
+    neurons: int | None,
+    until_ms: float | None,
+) -> None:
+    """Say what is in a file of spikes, or draw it.
+
+    A raster has time to the right and neurons upward. With --against, blue is in FILE only, orange
+    in OTHER only, and black in both. Spikes with x and y become one picture, polarity 1 in blue and
+    polarity 0 in orange.
+    """
+    if target is not None and target.suffix.lower() not in _PICTURES:
+        raise click.UsageError(f"{target}: pictures are .png or .svg files; name one of them")
+    from netdesc.events import read_events
+    from netdesc.events.drawing import picture
+    from netdesc.events.summary import summarize
+
+    paths = [file] if against is None else [file, against]
+    recordings = [read_events(path) for path in paths]
+    summaries = [summarize(recording, step_ms, rounding) for recording in recordings]
+    seen = None
+    if target is not None or any(summary.events for summary in summaries):
+        seen = picture(
+            recordings,
+            [path.name for path in paths],
+            step_ms=step_ms,
+            rounding=rounding,
+            neurons=neurons,
+            until_ms=until_ms,
+        )
+    if target is not None and seen is not None:
+        _save(output, target, seen)
+    shared = seen and seen.comparison
+    compared = shared and {name: len(bins) for name, bins in shared._asdict().items()}
+    if output.as_json:
+        found = zip(paths, summaries, strict=True)
+        output.give(
+            {
+                "recordings": [{"file": str(path), **asdict(summary)} for path, summary in found],
+                "comparison": compared,
+                "picture": target and str(target),
+            }
+        )
+        return
+    if target is None:
+        _print_summaries(output, paths, summaries)
+    if compared:
+        output.say(
+            f"in one bin of {step_ms:g} ms: {compared['both']:,} spikes in both files, "
+            f"{compared['only_first']:,} in {file} only, {compared['only_second']:,} "
+            f"in {against} only"
+        )
+    if target is not None:
+        output.note(f"wrote {target}")
+    elif seen is not None and _shows_braille():
+        columns = min(_WIDEST_SKETCH, shutil.get_terminal_size().columns - 1)
+        output.say(seen.sketch(columns, _SKETCH_LINES))
+
+
+@events.command(
+    epilog="\b\nExamples:\n"
+    "  netdesc events animate data/oxford/target.bs1 -o target.gif\n"
+    "  netdesc events animate recording.bs2 -o recording.gif --step-ms 10 --fps 25"
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="OUT.gif",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to write.",
+)
+@click.option("--step-ms", type=_STEPS_MS, help="Time of the recording that a frame shows.")
+@click.option(
+    "--frames",
+    type=click.IntRange(1, 500),
+    help="How many frames the recording becomes; 100 by default.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0.1, 50),
+    default=20,
+    show_default=True,
+    help="Frames a second. Files hold hundredths of a second, so it is rounded.",
+)
+@options.as_json
+@click.pass_obj
+def animate(
+    output: Output,
+    file: Path,
+    target: Path,
+    step_ms: float | None,
+    frames: int | None,
+    fps: float,
+) -> None:
+    """Turn a file of spikes into an animation.
+
+    A raster appears from left to right. Spikes with x and y play as frames, each with the spikes of
+    its time, polarity 1 in blue and polarity 0 in orange. Needs Pillow: pip install "netdesc[gif]".
+    """
+    if target.suffix.lower() != ".gif":
+        raise click.UsageError(f"{target}: animations are .gif files; name one, as {file.stem}.gif")
+    if step_ms is not None and frames is not None:
+        raise click.UsageError("--step-ms and --frames exclude each other")
+    from netdesc.events import read_events
+    from netdesc.events.animation import write_gif
+
+    made = write_gif(target, read_events(file), step_ms=step_ms, frames=frames, fps=fps)
+    _mention(output, made.outside)
+    if output.as_json:
+        output.give({"output": str(target), **asdict(made)})
+    else:
+        output.note(f"wrote {target}: {made.frames} frames of {made.frame_ms:g} ms")
+
+
+def _save(output: Output, target: Path, seen: Raster | Image) -> None:
+    from netdesc.events.files import whole_file
+
+    drawing = seen.draw(target.suffix.lower())
+    with whole_file(target) as temporary:
+        temporary.write_bytes(drawing.content)
+    _mention(output, drawing.outside)
+
+
+def _mention(output: Output, outside: int) -> None:
+    if outside:
+        output.complain(
+            f"warning: {outside:,} events are not shown; they are before time 0 or outside"
+        )
+
+
+def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]) -> None:
+    columns = [_lines(summary) for summary in summaries]
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
+    output.table(("", *(path.name for path in paths)), rows)
+
+
+def _lines(summary: Summary) -> dict[str, Any]:
+    """What is known of a recording, in words."""
+    lines: dict[str, Any] = {"events": f"{summary.events:,}"}
+    if not summary.events:
+        return lines
+    lines["time"] = f"{summary.first_ms:,.10g} to {summary.last_ms:,.10g} ms"
+    if summary.before_zero:
+        lines["before time 0"] = f"{summary.before_zero:,}"
+    if summary.y is None:
+        place = "neuron"
+        lines["neurons"] = "{:,} to {:,}".format(*summary.x or ())
+    else:
+        place = "pixel"
+        lines["x"] = "{:,} to {:,}".format(*summary.x or ())
+        lines["y"] = "{:,} to {:,}".format(*summary.y)
+    lines["with events"] = f"{summary.active:,} of {summary.places:,}"
+    if summary.rate_hz is not None and summary.busiest_hz is not None:
+        busiest = ", ".join(map(str, summary.busiest or ()))
+        lines["rate"] = f"{summary.rate_hz:,.4g} Hz a {place}"
+        lines["busiest"] = f"{busiest} with {summary.busiest_hz:,.4g} Hz"
+    kinds = [f"{polarity}: {count:,}" for polarity, count in summary.polarity.items()]
+    lines["polarity"] = "; ".join([*kinds[:_MOST_KINDS], *["…"][: len(kinds) - _MOST_KINDS]])
+    lines["duplicates"] = (
+        f"{summary.same_instant:,} in the same µs, {summary.same_bin:,} in a bin "
+        f"of {summary.step_ms:g} ms"
+    )
+    return lines
+
+
+def _shows_braille() -> bool:
+    return sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()

@@ -16,7 +16,8 @@ from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
-from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK
+from netdesc.report import ReportError, write_report
+from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT
 from netdesc.training import Run
 from netdesc.training.progress import Style
 from netdesc.training.weights import Loader, load_weights
@@ -96,10 +97,11 @@ def train(
     progress: Style = "auto",
     tell: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Trains as ``netdesc.training.train`` does, and writes ``network.net`` into the run.
+    """Trains as ``netdesc.training.train`` does, and adds ``network.net`` and ``report.html``.
 
     A network that a ``.net`` file cannot hold is trained all the same; ``tell`` is called with the
-    reason, and with warnings of the export.
+    reason, and with warnings of the export. A run that diverged or was interrupted has a report,
+    too; where it cannot be written, ``tell`` says why, and the run is as it is.
     """
 
     def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
@@ -116,7 +118,7 @@ def train(
     document = None if description is None else description.document
     if resume is not None and (Path(resume) / LOCK).is_file():
         document = load(Path(resume) / LOCK).document
-    return training.train(
+    run = training.train(
         description,
         run_dir=run_dir,
         resume=resume,
@@ -126,3 +128,16 @@ def train(
         readers={} if document is None else weight_readers(build_graph(document)),
         finish=finish,
     )
+    _report(run.path, tell)
+    return run
+
+
+def _report(folder: Path, tell: Callable[[str], None]) -> None:
+    """Writes the report of a run, unless there is one that is newer than the run's record."""
+    report, record = folder / REPORT, folder / RECORD
+    if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
+        return
+    try:
+        write_report(folder)
+    except ReportError as error:
+        tell(f"no {REPORT} is written: {error}")

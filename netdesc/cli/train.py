@@ -13,7 +13,7 @@ from netdesc.cli import findings, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
 from netdesc.cli.waiting import others_running, wait_for_the_load
-from netdesc.run_files import NETWORK
+from netdesc.run_files import NETWORK, REPORT
 
 if TYPE_CHECKING:
     from netdesc.training import Run
@@ -111,7 +111,7 @@ def _train(
 
 
 def _report(output: Output, run: Run) -> None:
-    network = run.path / NETWORK
+    network, report = run.path / NETWORK, run.path / REPORT
     exported = network if network.exists() else None
     if output.as_json:
         output.give(
@@ -121,9 +121,13 @@ def _report(output: Output, run: Run) -> None:
                 "message": run.message,
                 "run": str(run.path),
                 "network": exported and str(exported),
+                "report": str(report) if report.exists() else None,
                 "best": run.best,
                 "final": run.final,
             }
         )
-    elif run.status == "done":
+        return
+    if report.exists():
+        output.note(f"the report, for a browser: {report}")
+    if run.status == "done":
         output.say(str(exported or run.path))

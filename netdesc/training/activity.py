@@ -5,8 +5,8 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 - ``format`` (1); ``epoch`` of the weights that were looked at, the best so far (-1 where there are
   none yet); ``part``, ``train`` or ``validation``; ``samples``, how many were looked at
 - ``input_k``, ``output_k`` and, where the data has targets, ``target_k`` of the first samples:
-  int32 [events, 2] of (step, row-major cell). With labels: ``label_k``, ``prediction_k`` (-1 for
-  none) and ``rates_k``, float32 [classes], spikes a step
+  int32 [events, 2] of (step, row-major cell). Where a sample has one label: ``label_k``,
+  ``prediction_k`` (-1 for none) and ``rates_k``, float32 [classes], spikes a step
 - ``rate_<layer>``: float32 [neurons], spikes a step of each neuron over the samples
 - ``frame_epochs`` int32 [frames] and ``frame_<f>``: output events of the first sample as training
   went on
@@ -32,6 +32,7 @@ from netdesc.graph import Graph
 from netdesc.modules import build
 from netdesc.training.data import Batch, Batches
 from netdesc.training.errors import storing
+from netdesc.training.score import decide
 
 FORMAT = 1
 MOST_SAMPLES = 64
@@ -140,7 +141,17 @@ class Activity:
         }
 
     def _classes(self, output_TBN: torch.Tensor) -> dict[str, Any]:
-        return {}
+        labels, classes = self.batch.target, self.graph.classes
+        if self.classifier is None or classes is None or labels.dim() != 1:
+            return {}
+        predictions = decide(self.classifier(output_TBN), labels, classes)
+        rates = output_TBN.flatten(2).mean(0)
+        arrays: dict[str, Any] = {}
+        for number in range(min(SHOWN_SAMPLES, self.batch.size)):
+            arrays[f"label_{number}"] = np.int32(labels[number].item())
+            arrays[f"prediction_{number}"] = np.int32(predictions[number].item())
+            arrays[f"rates_{number}"] = rates[number].cpu().numpy()
+        return arrays
 
     def _events(self, name: str, spikes_TN: torch.Tensor) -> NDArray[np.int32]:
         """Steps and cells of the spikes, and a note in ``cuts`` where there are too many."""

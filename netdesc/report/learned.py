@@ -12,7 +12,14 @@ from netdesc.report.plots import Heap, Plot, histogram
 from netdesc.report.run import Run
 from netdesc.report.tables import Table
 from netdesc.report.weights import open_weights
-from netdesc.report.words import NOTHING, number, percent, spread, time_constant_ms
+from netdesc.report.words import (
+    NOTHING,
+    mean_and_deviation,
+    number,
+    percent,
+    spread,
+    time_constant_ms,
+)
 
 BEFORE, AFTER = "before training", "best"
 
@@ -77,8 +84,8 @@ def _weight_row(layer: Dense, values: Values) -> list[str]:
 def _statistics(values: NDArray[np.float64] | None) -> list[str]:
     if values is None:
         return [NOTHING] * 2
-    return [f"{number(float(np.mean(values)))} ± {number(float(np.std(values)))}",
-            f"{number(float(np.min(values)))} to {number(float(np.max(values)))}"]  # fmt: skip
+    ends = f"{number(float(np.min(values)))} to {number(float(np.max(values)))}"
+    return [mean_and_deviation(values), ends]
 
 
 def _weight_table(rows: list[list[str]]) -> Table:

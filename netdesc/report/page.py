@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from netdesc import __version__
@@ -130,7 +131,7 @@ def _facts(run: Run) -> list[Fact]:
         Fact("Accuracy", percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
         Fact("Best loss", number(metrics.at(metrics.watched, best))),
         Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
-        Fact("Time in epochs", duration(float(seconds[seconds == seconds].sum()))),
+        Fact("Training time", duration(float(np.nansum(seconds)) if len(seconds) else None)),
         Fact("Parameters", f"{run.graph.parameters:,}"),
         Fact("Synapses", f"{run.graph.synapses:,}"),
     ]

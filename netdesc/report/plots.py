@@ -18,8 +18,11 @@ from netdesc.report.thinning import thin
 
 MOST_POINTS = 1500
 """Of one curve: as many as a wide screen has columns."""
+FEWEST_BINS, MOST_BINS = 12, 60
 COLOURS = 6
 DASHES = ("solid", "dash", "dot")
+TICKS = ",~g"
+"""Numbers on an axis in full, 20,000 and 0.002, unless they are very long."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +83,31 @@ def curves(
     seen = np.concatenate([curve.values for curve in given])
     above = seen[np.isfinite(seen)]
     logarithmic = scales and bool(len(above)) and bool(above.min() > 0)
-    axis: dict[str, Any] = {"type": "log" if logarithmic else "linear", "title": {"text": unit}}
+    axis: dict[str, Any] = {
+        "type": "log" if logarithmic else "linear",
+        "title": {"text": unit},
+        "tickformat": TICKS,
+    }
     if share:
         axis |= {"tickformat": ".0%", "range": [0, 1.02]}
     elif not logarithmic:
         axis |= {"rangemode": "tozero"}
     layout = {
-        "xaxis": {"title": {"text": "epoch"}},
+        "xaxis": _epoch_axis(epochs),
         "yaxis": axis,
         "hovermode": "x unified",
         "showlegend": len(given) > 1,
     }
     alt = f"Curve of {title.lower()} over {len(epochs):,} epochs."
     return Plot(title, caption, alt, data, layout, scales=logarithmic)
+
+
+def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
+    """From the first epoch to the last, with whole numbers only."""
+    first, last = int(epochs[0]), int(epochs[-1])
+    room = max(0.5, 0.01 * (last - first))
+    axis = {"title": {"text": "epoch"}, "range": [first - room, last + room], "tickformat": TICKS}
+    return axis | ({"dtick": 1} if last - first < 10 else {})
 
 
 def _mark(
@@ -112,6 +127,7 @@ def _mark(
             "size": 10,
             "line": {"width": 2.5, "color": _line(number)["color"]},
         },
+        "cliponaxis": False,
         "hovertemplate": f"best: {text}<extra></extra>",
         "showlegend": False,
     }
@@ -125,12 +141,11 @@ class Heap:
     values: NDArray[np.floating]
 
 
-def histogram(
-    title: str, caption: str, heaps: Sequence[Heap], *, unit: str, bins: int = 60
-) -> Plot:
+def histogram(title: str, caption: str, heaps: Sequence[Heap], *, unit: str) -> Plot:
     """Histograms of one or several sets of values over the same bins, as outlines."""
-    kept = [heap.values[np.isfinite(heap.values)] for heap in heaps]
+    kept = [_finite(heap.values) for heap in heaps]
     low, high = _limits(kept)
+    bins = min(MOST_BINS, max(FEWEST_BINS, math.isqrt(2 * max(map(len, kept)))))
     data: list[dict[str, Any]] = []
     for number, (heap, values) in enumerate(zip(heaps, kept, strict=True)):
         counts, edges = np.histogram(values, bins, (low, high))
@@ -150,13 +165,18 @@ def histogram(
         )
     layout = {
         "xaxis": {"title": {"text": unit}},
-        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICKS},
         "hovermode": "x unified",
         "showlegend": len(heaps) > 1,
     }
     names = " and ".join(heap.name for heap in heaps)
     alt = f"Histogram of {title}: {names}."
     return Plot(title, caption, alt, data, layout, small=True)
+
+
+def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The finite ones, so far from the largest there is that their range is finite, too."""
+    return np.clip(values[np.isfinite(values)], -1e300, 1e300)
 
 
 def _limits(kept: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
@@ -182,7 +202,7 @@ def bars(title: str, caption: str, values: NDArray[np.floating], label: int | No
         }
     ]
     layout = {
-        "xaxis": {"title": {"text": "class"}},
+        "xaxis": {"title": {"text": "class"}, **({"dtick": 1} if len(values) <= 30 else {})},
         "yaxis": {"title": {"text": "spikes a step"}, "rangemode": "tozero"},
         "showlegend": False,
     }

@@ -52,7 +52,8 @@ def _done(run: Run) -> Standing:
             f"as the document asks."
         )
         return Standing("good", "Done, stopped early", text, can_resume=False)
-    return Standing("good", "Done", f"Training did all {_far(run)}.", can_resume=False)
+    text = f"Training did all of its {counted(run.epochs_done, 'epoch')}."
+    return Standing("good", "Done", text, can_resume=False)
 
 
 def _interrupted(run: Run) -> Standing:
@@ -64,16 +65,12 @@ def _interrupted(run: Run) -> Standing:
 
 
 def _diverged(run: Run) -> Standing:
+    message = run.record.message or f"training diverged after {_far(run)}, and left no message"
     text = (
-        f"Training diverged after {_far(run)}: {_plain(run.record.message)}. {_so_far(run)} "
-        f"A lower learning rate or training.gradient_clip usually helps; the run itself would "
-        f"diverge again."
+        f"{message[0].upper()}{message[1:]}. {_so_far(run)} A lower learning rate or "
+        f"training.gradient_clip usually helps; the run itself would diverge again."
     )
     return Standing("bad", "Diverged", text, can_resume=False)
-
-
-def _plain(message: str | None) -> str:
-    return message.removeprefix("training diverged ") if message else "no reason was noted"
 
 
 def _failed(run: Run) -> Standing:

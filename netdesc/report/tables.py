@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from netdesc.graph import Dense, Layer, summary
 from netdesc.report.matching import Match
 from netdesc.report.rates import SATURATED, LayerRates
@@ -170,8 +172,6 @@ def environment_table(run: Run) -> Table:
 
 def timing_table(run: Run) -> Table:
     """Seconds an epoch and in all."""
-    import numpy as np
-
     seconds = run.metrics.figures["seconds"]
     seconds = seconds[np.isfinite(seconds)]
     if not len(seconds):

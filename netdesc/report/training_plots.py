@@ -10,7 +10,8 @@ from netdesc.report.plots import Curve, Heap, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 
-ZOOM = "Drag over a part to zoom into it; a double click shows all again."
+RING = "The ring marks the best epoch."
+ZOOM = "Drag over a part of a figure to zoom into it; a double click shows all again."
 
 
 def training_plots(run: Run) -> list[Plot]:
@@ -32,7 +33,7 @@ def _training(run: Run) -> Iterator[Plot]:
         ]
         if given:
             yield curves(
-                title, f"The ring marks the best epoch. {ZOOM}", metrics.epochs, given,
+                title, RING if share else f"{RING} {ZOOM}", metrics.epochs, given,
                 unit=unit, scales=not share, share=share,
             )  # fmt: skip
     if metrics.has("learning_rate"):
@@ -89,9 +90,7 @@ def rate_histograms(run: Run, rates: list[LayerRates]) -> list[Plot]:
     """How the neurons' rates spread, a figure for each layer that is drawn."""
     drawn = {layer.name for layer in run.drawn}
     return [
-        histogram(
-            f"Layer {layer.name}", "", [Heap("neurons", layer.rates)], unit="spikes a step", bins=40
-        )
+        histogram(f"Layer {layer.name}", "", [Heap("neurons", layer.rates)], unit="spikes a step")
         for layer in rates
         if layer.name in drawn
     ]

@@ -109,8 +109,9 @@ def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:
             )
         if layer.saturated:
             yield (
-                f"{counted(layer.saturated, 'neuron')} of layer “{layer.name}” spike at nearly "
-                f"every step and so tell little; a higher threshold would calm them."
+                f"{layer.saturated:,} of the {counted(layer.neurons, 'neuron')} of layer "
+                f"“{layer.name}” {'spikes' if layer.saturated == 1 else 'spike'} at nearly every "
+                f"step and so can tell little; a higher threshold or smaller weights would help."
             )
 
 
@@ -118,9 +119,9 @@ def _training_advice(run: Run) -> Iterator[str]:
     metrics, best = run.metrics, run.metrics.best
     if best is None or len(metrics) < 20:
         return
-    losses = metrics.figures[metrics.watched]
+    losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
     tenth = max(1, len(losses) // 10)
-    before, last = np.nanmin(losses[:-tenth]), np.nanmin(losses[-tenth:])
+    before, last = losses[:-tenth].min(), losses[-tenth:].min()
     if run.record.status == "done" and last < (1 - FALLING_SHARE) * before:
         yield (
             "The loss was still falling in the last tenth of the epochs: longer training is "

@@ -84,7 +84,7 @@ def _shown(activity: Activity, number: int, sample: Sample) -> Shown:
         ],
         overlay=overlay,
         decision=_decision(sample),
-        rates=_rates(title, sample),
+        rates=_rates(sample),
     )
 
 
@@ -101,8 +101,8 @@ def _decision(sample: Sample) -> str:
     return f"It was given class {sample.prediction}, {verdict}."
 
 
-def _rates(title: str, sample: Sample) -> Plot | None:
+def _rates(sample: Sample) -> Plot | None:
     if sample.rates is None or len(sample.rates) > 1000:
         return None
-    return bars(f"{title}: spikes by class", "The right class in orange.", sample.rates,
+    return bars("Spikes by class", "The right class in orange.", sample.rates,
                 sample.label)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,24 +29,32 @@ class Weights:
 
     def synapses(self, layer: Dense) -> NDArray[np.float64]:
         """The real weights of a layer, [units, inputs], the norm folded in. ReportError."""
-        weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight")
+        units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
+        weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight", (units, inputs))
         if not layer.weight_norm:
             return weight_UI
-        gain_U1 = self._tensor(f"layers.{layer.name}.synapse.gain")
+        gain_U1 = self._tensor(f"layers.{layer.name}.synapse.gain", (units, 1))
         norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
         return weight_UI * (gain_U1 / np.maximum(norm_U1, _SMALLEST_NORM))
 
     def decay(self, layer: Dense, name: str) -> NDArray[np.float64]:
         """A decay of a layer's neurons, [units] or [1], share lost per step. ReportError."""
-        return self._tensor(f"layers.{layer.name}.neuron.{name}").reshape(-1)
+        shape = (math.prod(layer.output_shape),) if layer.neuron.per_channel else ()
+        return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)
 
-    def _tensor(self, name: str) -> NDArray[np.float64]:
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         if name not in self._names:
             raise ReportError(f"{self._path}: has no {name}; it belongs to another network")
         try:
-            return np.asarray(self._file.get_tensor(name), dtype=np.float64)
+            tensor = np.asarray(self._file.get_tensor(name), dtype=np.float64)
         except (SafetensorError, TypeError, ValueError, AttributeError) as error:
             raise ReportError(f"{self._path}: cannot read {name}: {error}") from error
+        if tensor.shape != shape:
+            raise ReportError(
+                f"{self._path}: {name} has shape {list(tensor.shape)}, and the network's is "
+                f"{list(shape)}; it belongs to another network"
+            )
+        return tensor
 
 
 @contextmanager

@@ -20,14 +20,22 @@ def number(value: float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     size = abs(value)
-    if 1000 <= size < 1e15:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
+    text = f"{value:,.0f}" if 1000 <= size < 1e15 else f"{value:.4g}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def mean_and_deviation(values: NDArray[np.floating]) -> str:
+    """``−0.181 ± 0.550``: the mean to as many places as the standard deviation needs."""
+    mean, deviation = float(np.mean(values)), float(np.std(values))
+    if not (math.isfinite(mean) and 1e-6 < deviation < 1e6):
+        return f"{number(mean)} ± {number(deviation)}"
+    places = max(0, 2 - math.floor(math.log10(deviation)))
+    return f"{mean:,.{places}f} ± {deviation:,.{places}f}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
     """A share as a percentage to three digits; only the whole is 100 %, only nothing is 0 %."""
-    if share is None or math.isnan(share):
+    if share is None or not math.isfinite(share):
         return NOTHING
     if 0.9995 <= share < 1:
         return "over 99.9 %"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from netdesc.events import atomic_path
 from netdesc.report.errors import ReportError
 from netdesc.report.page import build_page, render
@@ -19,7 +21,8 @@ def write_report(run: str | Path, target: str | Path | None = None) -> Path:
     """
     run = Path(run)
     path = run / REPORT if target is None else Path(target)
-    text = render(build_page(read_run(run)))
+    with np.errstate(all="ignore"):  # a run that diverged may hold any number
+        text = render(build_page(read_run(run)))
     try:
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

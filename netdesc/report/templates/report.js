@@ -5,7 +5,8 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const printed = matchMedia("print");
   const touch = matchMedia("(pointer: coarse)").matches;
-  const PRINT_WIDTH = 680;
+  // Pixels on paper, by where a figure stands; the print style sheet has as many columns.
+  const PRINT_WIDTHS = [[".side-by-side", 205], [".grid", 325], ["*", 670]];
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
@@ -22,7 +23,7 @@
   function axis(given) {
     return {
       gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
-      tickfont: { size: 12 }, automargin: true, exponentformat: "power", ...given,
+      tickfont: { size: 12 }, automargin: true, separatethousands: true, ...given,
       title: { font: { size: 13 }, standoff: 8, ...given.title },
     };
   }
@@ -61,31 +62,48 @@
 
   function draw({ area, spec }, width) {
     Plotly.react(area, resolved(spec.data), layout(spec.layout, width), config);
+    spaceTicks(area);
+  }
+
+  // One to three decades have room for 1, 2 and 5 in each; plotly would write all from 1 to 9.
+  function spaceTicks(area) {
+    const axis = area.layout.yaxis;
+    if (axis.type !== "log" || !axis.range) return;
+    const decades = axis.range[1] - axis.range[0];
+    const wanted = decades > 0.8 && decades < 3 ? "D2" : null;
+    if ((axis.dtick ?? null) !== wanted) {
+      Plotly.relayout(area, { "yaxis.dtick": wanted, "yaxis.tickmode": wanted ? "linear" : "auto" });
+    }
   }
 
   for (const figure of figures) {
     draw(figure);
+    figure.area.on("plotly_relayout", () => spaceTicks(figure.area));
     figure.button?.addEventListener("click", () => {
       const yaxis = figure.spec.layout.yaxis;
       yaxis.type = yaxis.type === "log" ? "linear" : "log";
       yaxis.rangemode = "tozero";
       figure.button.setAttribute("aria-pressed", String(yaxis.type === "log"));
-      figure.button.textContent = yaxis.type === "log" ? "logarithmic" : "linear";
       draw(figure);
     });
   }
 
-  function drawAll(width) {
-    for (const figure of figures) draw(figure, width);
+  function printWidth({ area }) {
+    return PRINT_WIDTHS.find(([place]) => area.closest(place))[1];
+  }
+
+  function drawAll() {
+    const onPaper = root.hasAttribute("data-print");
+    for (const figure of figures) draw(figure, onPaper ? printWidth(figure) : undefined);
   }
 
   // Paper is white, whatever the screen is.
   function print(on) {
     if (root.hasAttribute("data-print") === on) return;
     root.toggleAttribute("data-print", on);
-    drawAll(on ? PRINT_WIDTH : undefined);
+    drawAll();
   }
-  dark.addEventListener("change", () => drawAll());
+  dark.addEventListener("change", drawAll);
   printed.addEventListener("change", (event) => print(event.matches));
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));

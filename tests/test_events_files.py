@@ -219,6 +219,41 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == [path.name]
 
 
+@settings(max_examples=60)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 1), TIMES_US),
+        max_size=30,
+    ),
+    with_y=st.booleans(),
+)
+def test_formats_convert_into_one_another_byte_by_byte(tmp_path_factory, rows, with_y):
+    folder = tmp_path_factory.mktemp("formats")
+    suffix = ".bs2" if with_y else ".bs1"
+    write_events(folder / f"a{suffix}", event_of(rows, with_y))
+    write_events(folder / "b.npy", read_events(folder / f"a{suffix}"))
+    write_events(folder / f"c{suffix}", read_events(folder / "b.npy"))
+    write_events(folder / "d.npy", read_events(folder / f"c{suffix}"))
+    assert (folder / f"a{suffix}").read_bytes() == (folder / f"c{suffix}").read_bytes()
+    assert (folder / "b.npy").read_bytes() == (folder / "d.npy").read_bytes()
+    assert len((folder / f"a{suffix}").read_bytes()) == 5 * len(rows)
+
+
+@pytest.mark.parametrize("suffix", [".bs1", ".npy"])
+@pytest.mark.parametrize("time_ms", [np.nan, np.inf, -np.inf, 1e10])
+def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, time_ms):
+    event = Event(np.zeros(2, int), None, np.zeros(2, int), np.array([0.0, time_ms]))
+    with pytest.raises(EventFileError, match="event 1 has time"):
+        write_events(tmp_path / f"a{suffix}", event)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_times_before_zero_stay_in_numpy_files(tmp_path):
+    event = event_of([(0, 0, 0, -1), (0, 0, 0, -5_000_123)], False)
+    write_events(tmp_path / "a.npy", event)
+    assert_same(event, read_events(tmp_path / "a.npy"))
+
+
 def test_columns_of_different_lengths_are_no_event():
     with pytest.raises(ValueError, match="equally long"):
         Event(np.zeros(3, int), None, np.zeros(2, int), np.zeros(3))

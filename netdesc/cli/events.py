@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from dataclasses import asdict
@@ -19,7 +20,21 @@ if TYPE_CHECKING:
     from netdesc.events.summary import Summary
 
 _PICTURES = (".png", ".svg")
-_STEPS_MS = click.FloatRange(min=0.001, max=1e6)
+
+
+class _Number(click.FloatRange):
+    """A number in a range; NaN, which is neither below nor above one, is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+_STEPS_MS = _Number(min=0.001, max=1e6)
 _SKETCH_LINES, _WIDEST_SKETCH = 24, 100
 _MOST_KINDS = 8
 
@@ -104,7 +119,7 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
 )
 @click.option(
     "--until-ms",
-    type=click.FloatRange(min=0, min_open=True, max=4e9),
+    type=_Number(min=0, min_open=True, max=4e9),
     help="Draw until this time; by default, to the last spike.",
 )
 @options.as_json
@@ -196,7 +211,7 @@ def show(
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(0.1, 50),
+    type=_Number(0.1, 50),
     default=20,
     show_default=True,
     help="Frames a second. Files hold hundredths of a second, so it is rounded.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdesc.compiler import Compiled, compile, train
     from netdesc.description import DescriptionError, load
+    from netdesc.evaluation import evaluate
     from netdesc.exchange import export_net, import_net
     from netdesc.hardware import run_integer
 
@@ -21,6 +22,7 @@ __all__ = [
     "DescriptionError",
     "__version__",
     "compile",
+    "evaluate",
     "export_net",
     "import_net",
     "load",
@@ -33,6 +35,7 @@ _HOMES = {
     "compile": "netdesc.compiler",
     "DescriptionError": "netdesc.description",
     "load": "netdesc.description",
+    "evaluate": "netdesc.evaluation",
     "train": "netdesc.compiler",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",

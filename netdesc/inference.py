@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from netdesc.compiler import Compiled, compile, compile_imported, compile_run
 from netdesc.description import Description, load
-from netdesc.description.models.data import EventFile
+from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.events import Event, read_events, to_dense
 from netdesc.exchange import import_net, read_net
 from netdesc.graph import Dense, Graph
 from netdesc.hardware import simulate
+from netdesc.losses import SILENT, build_classifier
+from netdesc.training.score import decide
 
 Arithmetic = Literal["float", "integer"]
 
@@ -40,14 +42,28 @@ class Comparison:
     """Target spikes that the output has in the same step."""
 
 
+@dataclass(frozen=True)
+class Classification:
+    """The class that the network gives the input, beside the label that the document has for it."""
+
+    prediction: int | None
+    """None where the output is silent."""
+    label: int | None
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
-    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` tell where to doubt it."""
+    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` tell where to doubt it.
+
+    ``comparison`` is there where the document has a target for the input, ``classification`` where
+    its loss learns from labels.
+    """
 
     graph: Graph
     spikes_TN: NDArray[np.bool_]
     layers: list[LayerSpikes]
     comparison: Comparison | None
+    classification: Classification | None
     warnings: list[str]
 
 
@@ -56,14 +72,14 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
 
     ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
     Where the document has ``events`` as an input, they are binned as it says and the output is
-    compared with its target. ValueErrors of the rooms tell what does not fit.
+    compared with its target or label. ValueErrors of the rooms tell what does not fit.
     """
     events = Path(events)
     event = read_events(events)
     compiled, description = _open(Path(network), event)
     graph = compiled.graph
     pair = None if description is None else _find_pair(description, events)
-    input_TN, dropped = _bin(event, graph.input_shape, graph, pair[0] if pair else None)
+    input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
     warnings = []
     if dropped:
         warnings.append(
@@ -78,12 +94,14 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
         for layer in graph.layers
         if layer.name in counts
     ]
-    comparison = None
-    if description is not None and pair is not None:
-        target = read_events(description.resolve(pair[1].path))
-        target_TN, _ = _bin(target, graph.output_shape, graph, pair[1])
+    comparison = classification = None
+    if description is not None and pair is not None and pair.target is not None:
+        target = read_events(description.resolve(pair.target.path))
+        target_TN, _ = _bin(target, graph.output_shape, graph, pair.target)
         comparison = _compare(compiled, spikes_TN, target_TN)
-    return Result(graph, spikes_TN, layers, comparison, warnings + doubts)
+    if graph.classes is not None:
+        classification = _classify(graph, spikes_TN, pair and pair.label)
+    return Result(graph, spikes_TN, layers, comparison, classification, warnings + doubts)
 
 
 def _open(path: Path, event: Event) -> tuple[Compiled, Description | None]:
@@ -105,12 +123,14 @@ def _steps(path: Path, event: Event) -> int | None:
     return round(last_ms) + 1 + len(net.layers)
 
 
-def _find_pair(description: Description, events: Path) -> tuple[EventFile, EventFile] | None:
+def _find_pair(description: Description, events: Path) -> Pair | None:
     data = description.document.data
-    for pair in (*data.train, *data.validation) if data else ():
+    if not isinstance(data, SpikeFiles):
+        return None
+    for pair in (*data.train, *data.validation):
         path = description.resolve(pair.input.path)
         if path.exists() and path.samefile(events):
-            return pair.input, pair.target
+            return pair
     return None
 
 
@@ -174,3 +194,12 @@ def _compare(
         target_spikes=int(np.count_nonzero(target_TN)),
         met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
     )
+
+
+def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
+    """The class of the whole sample, however the classifier looks at it."""
+    assert graph.classes is not None
+    output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
+    any_label = torch.zeros(1, dtype=torch.int64)
+    prediction = decide(build_classifier(graph)(output_TBN), any_label, graph.classes).item()
+    return Classification(None if prediction == SILENT else int(prediction), label)

@@ -15,6 +15,7 @@ from netdesc.cli.output import Output
 
 COMMANDS = {
     "init": Entry("netdesc.cli.init:init", "Make a folder with a network that trains.", "Start"),
+    "doctor": Entry("netdesc.cli.doctor:doctor", "Say what works on this machine.", "Start"),
     "compile-and-train": Entry(
         "netdesc.cli.train:compile_and_train",
         "From the document to the trained, exported network.",
@@ -29,6 +30,9 @@ COMMANDS = {
     ),
     "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
     "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),
+    "evaluate": Entry(
+        "netdesc.cli.evaluate:evaluate", "Measure a network: accuracy, confusion, spike rates."
+    ),
     "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
     "events": Entry("netdesc.cli.events:events", "Convert, draw and animate files of spikes."),
     "export": Entry(

@@ -12,7 +12,7 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.inference import Arithmetic
+    from netdesc.inference import Arithmetic, Classification
 
 
 @click.command(epilog="Example: netdesc run network.net data/oxford/input.bs1 -o output.bs1")
@@ -41,7 +41,7 @@ def run(
     """Send the events of the file INPUT through a network and count the spikes.
 
     The network is a run (with its best weights), a document or a .net file. Where the document has
-    a target for INPUT, the output is compared with it.
+    a target or a label for INPUT, the output is compared with it.
     """
     from netdesc import inference
     from netdesc.events import from_dense, write_events
@@ -58,6 +58,7 @@ def run(
                 "steps": result.graph.steps,
                 "layers": [asdict(layer) for layer in result.layers],
                 "comparison": result.comparison and asdict(result.comparison),
+                "classification": result.classification and asdict(result.classification),
                 "output": target and str(target),
                 "warnings": result.warnings,
             }
@@ -73,5 +74,15 @@ def run(
             f"against the target: loss {compared.loss:,.6g}, "
             f"{compared.met:,} of {compared.target_spikes:,} spikes in the same step"
         )
+    if result.classification is not None:
+        output.say(_verdict(result.classification))
     if target is not None:
         output.note(f"wrote {target}")
+
+
+def _verdict(classification: Classification) -> str:
+    prediction, label = classification.prediction, classification.label
+    text = "no class: the output is silent" if prediction is None else f"class {prediction}"
+    if label is None:
+        return text
+    return f"{text}; the label is {label}: {'right' if prediction == label else 'wrong'}"

@@ -5,7 +5,7 @@
 """
 
 from netdesc.training.entry import train
-from netdesc.training.errors import TrainingError
+from netdesc.training.errors import DataError, TrainingError
 from netdesc.training.session import Run
 
-__all__ = ["Run", "TrainingError", "train"]
+__all__ = ["DataError", "Run", "TrainingError", "train"]

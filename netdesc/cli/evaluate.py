@@ -1,0 +1,83 @@
+"""``netdesc evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netdesc.cli import options
+from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.evaluation import Evaluation, Part
+
+WIDEST_MATRIX = 20
+"""Classes whose confusion matrix a terminal can show."""
+
+
+@click.command(epilog="Example: netdesc evaluate runs/digits/20261124-222631-3f9a --part test")
+@click.argument("network", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
+@click.option(
+    "--part",
+    type=click.Choice(["train", "validation", "test"]),
+    help="The samples to measure on; by default test, else validation, else train.",
+)
+@options.as_json
+@click.pass_obj
+def evaluate(output: Output, network: Path, part: Part | None) -> None:
+    """Measure a network on a part of its data: loss, accuracy, confusion matrix, spike rates.
+
+    The network is a run (with its best weights) or a document (with the weights that it names, or
+    untrained ones).
+    """
+    from netdesc import evaluation
+
+    result = evaluation.evaluate(network, part)
+    for warning in result.warnings:
+        output.complain(f"warning: {warning}")
+    if output.as_json:
+        output.give(_record(network, result))
+        return
+    samples = "1 sample" if result.samples == 1 else f"{result.samples:,} samples"
+    output.say(f"{network}: {result.part}, {samples}")
+    output.say(", ".join(_figures(result)))
+    if result.score is not None and result.score.confusion is not None:
+        _print_matrix(output, result.score.confusion)
+    output.table(
+        ("layer", "neurons", "spikes a neuron a step"),
+        [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
+    )
+
+
+def _record(network: Path, result: Evaluation) -> dict[str, Any]:
+    record = {"network": str(network), **asdict(result)}
+    return record | (record.pop("score") or {})
+
+
+def _figures(result: Evaluation) -> list[str]:
+    figures = [f"loss {result.loss:,.6g}"]
+    if result.score is not None:
+        figures.append(f"accuracy {result.score.accuracy:.2%}")
+        if result.score.undecided:
+            figures.append(f"{result.score.undecided:,} without a prediction (silent output)")
+    if result.matched is not None:
+        figures.append(
+            f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "
+            "same step"
+        )
+    return figures
+
+
+def _print_matrix(output: Output, confusion: list[list[int]]) -> None:
+    """Labels as rows, predictions as columns."""
+    classes = range(len(confusion))
+    if len(confusion) > WIDEST_MATRIX:
+        output.say(f"confusion matrix of {len(confusion)} classes: see --json")
+        return
+    output.table(
+        ("label", *(f"→ {each}" for each in classes)),
+        [(label, *confusion[label]) for label in classes],
+    )

@@ -1,0 +1,136 @@
+"""Measuring a trained network on a part of its data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from netdesc.compiler import Compiled, compile, compile_run
+from netdesc.description import Description, load
+from netdesc.graph import INPUT
+from netdesc.losses import build_classifier
+from netdesc.training import DataError, Run
+from netdesc.training.data import Batch, Batches, Frame, Samples
+from netdesc.training.measure import measure
+from netdesc.training.parts import Parts, read_parts
+from netdesc.training.score import Score, Tally
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("test", "validation", "train")
+"""The parts of the data; the first one that there is is measured unless another is asked for."""
+
+
+@dataclass(frozen=True)
+class LayerRate:
+    """Spikes a neuron a step of a layer, or of the input, over all samples."""
+
+    layer: str
+    neurons: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How many of the target's spikes the output has in the same step."""
+
+    target_spikes: int
+    met: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network does with the samples of ``part``.
+
+    ``score`` is there for networks that classify, ``matched`` for those that learn spike trains.
+    """
+
+    part: Part
+    samples: int
+    loss: float
+    score: Score | None
+    matched: Matched | None
+    layers: list[LayerRate]
+    warnings: list[str]
+
+
+def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
+    """Measures the best weights of a run, or the network of a document, on ``part`` of its data.
+
+    Without ``part`` that is the test samples where there are any, else those for validation, else
+    those for training. Loss and accuracy of ``validation`` are what training measured. DataError
+    where there is no such part or its data is at fault, DescriptionError as ``load``.
+    """
+    path = run.path if isinstance(run, Run) else Path(run)
+    if path.suffix.lower() == ".net":
+        raise DataError(f"{path}: a .net file names no data; give a run or a document")
+    if path.is_dir():
+        description, compiled = compile_run(path)
+    else:
+        description = load(path)
+        compiled = compile(description)
+    warnings: list[str] = []
+    parts = read_parts(description, Frame.of(compiled.graph), warnings.append)
+    chosen, samples = _choose(parts, part, path)
+    return _evaluate(description, compiled, chosen, samples, warnings)
+
+
+def _choose(parts: Parts, wanted: Part | None, path: Path) -> tuple[Part, Samples]:
+    there: dict[Part, Samples] = {}
+    for name in PARTS:
+        samples: Samples | None = getattr(parts, name)
+        if samples is not None:
+            there[name] = samples
+    chosen = wanted or next(iter(there))
+    if chosen not in there:
+        raise DataError(
+            f"{path}: its data has no samples for {chosen}; there are: {', '.join(there)}"
+        )
+    return chosen, there[chosen]
+
+
+def _evaluate(
+    description: Description,
+    compiled: Compiled,
+    part: Part,
+    samples: Samples,
+    warnings: list[str],
+) -> Evaluation:
+    graph, training = compiled.graph, description.document.training
+    spikes: Counter[str] = Counter()
+    met = target_spikes = 0
+
+    def count(batch: Batch, output_TBN: torch.Tensor) -> None:
+        nonlocal met, target_spikes
+        spikes[INPUT] += int(batch.input_TBN.count_nonzero())
+        spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
+        if graph.classes is None:
+            target_spikes += int(batch.target.count_nonzero())
+            met += int(((batch.target != 0) & (output_TBN != 0)).sum())
+
+    device = torch.device("cpu")
+    tally = None
+    if graph.classes is not None:
+        tally = Tally(build_classifier(graph), graph.classes, device)
+    batches = Batches(samples, training.batch_size, device, training.seed)
+    loss, score = measure(graph, compiled.model, compiled.loss, batches, tally, count)
+    return Evaluation(
+        part=part,
+        samples=len(samples),
+        loss=loss,
+        score=score,
+        matched=Matched(target_spikes, met) if score is None else None,
+        layers=_rates(compiled, spikes, len(samples)),
+        warnings=warnings,
+    )
+
+
+def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:
+    graph = compiled.graph
+    shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
+    neurons = {name: int(torch.Size(shapes[name]).numel()) for name in shapes if name in spikes}
+    looks = graph.steps * samples
+    return [LayerRate(name, n, spikes[name] / (n * looks)) for name, n in neurons.items()]

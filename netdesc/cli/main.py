@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -78,6 +79,7 @@ def netdesc(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a command's return value is its exit code (None is 0)."""
+    _never_fail_for_a_sign()
     output = Output()
     with Failures(output):
         code = netdesc.main(
@@ -89,3 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         output.flush()
         sys.exit(code or 0)
     raise AssertionError("Failures always exits")
+
+
+def _never_fail_for_a_sign() -> None:
+    """Let standard output show ``?`` for what its encoding lacks (standard error does so, too)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

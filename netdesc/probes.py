@@ -1,0 +1,147 @@
+"""What ``netdesc doctor`` tries out, in a process of its own, which a broken package may end.
+
+``python -m netdesc.probes NAME...`` tries one thing after another and prints a line of JSON for
+each that works. Nothing is caught here: the process that started this one reads what it died of,
+and starts another for the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Found = dict[str, Any]
+
+IMPORT = "import "
+"""Begins the name of a probe that imports a module."""
+
+
+def _threads() -> Found:
+    import numba
+    import torch
+
+    return {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()}
+
+
+def _cuda() -> Found:
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {
+        "built_for": torch.version.cuda,
+        "devices": [torch.cuda.get_device_name(number) for number in range(count)],
+    }
+
+
+def _reference() -> Found:
+    spikes, _ = _training_step("reference")
+    assert spikes.sum() > 0, "the neurons of the reference stay silent"
+    return {}
+
+
+def _kernels() -> Found:
+    """Where compiled kernels are kept, and how many of those that training takes are there."""
+    kernels = _training_kernels()
+    folder = Path(kernels[0].stats.cache_path)
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    return {
+        "folder": str(folder),
+        "writable": os.access(nearest, os.W_OK),
+        "kept": sum(map(_is_kept, kernels)),
+        "kernels": len(kernels),
+    }
+
+
+def _cpu() -> Found:
+    """Compares with the reference: a training step, or one small kernel where none is compiled."""
+    import torch
+
+    whole = all(map(_is_kept, _training_kernels()))
+    compute = _training_step if whole else _leak
+    began = time.perf_counter()
+    ours = compute("cpu")
+    seconds = time.perf_counter() - began
+    for one, other in zip(ours, compute("reference"), strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
+    return {"seconds": round(seconds, 2), "whole": whole}
+
+
+def _training_step(engine: str) -> tuple[Any, Any]:
+    """Spikes of a few neurons and the gradient of their weights."""
+    import torch
+
+    from netdesc.kernels import operators
+    from netdesc.kernels.engine import use_engine
+
+    random = torch.Generator().manual_seed(0)
+    spikes_TBI = (torch.rand(40, 2, 12, generator=random) < 0.08).float()
+    weight_OI = torch.randn(8, 12, generator=random).requires_grad_()
+    decay, none = torch.tensor(0.3), torch.empty(0)
+    with use_engine(engine):
+        out, *_ = operators.dense_cuba(
+            spikes_TBI, weight_OI, 8, decay, decay, none, 0.5, 1.0, 1.0, True
+        )
+        loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.6, 1, 100)
+        loss.backward()
+    return out.detach(), weight_OI.grad
+
+
+def _leak(engine: str) -> tuple[Any]:
+    """The current of a few neurons: the kernel that compiles fastest."""
+    import torch
+
+    from netdesc.kernels import operators
+    from netdesc.kernels.engine import use_engine
+
+    z_TBN = torch.rand(40, 2, 8, generator=torch.Generator().manual_seed(0))
+    with use_engine(engine):
+        return (operators.leaky(z_TBN, torch.tensor(0.3)),)
+
+
+def _training_kernels() -> list[Any]:
+    from netdesc.kernels.cpu import backward, events, forward, van_rossum
+
+    return [
+        events._list_events,
+        forward.quantized_rows,
+        forward.forward_by_events,
+        backward.adjoint_by_events,
+        van_rossum.filter_difference,
+        van_rossum.filter_adjoint,
+    ]
+
+
+def _is_kept(kernel: Any) -> bool:
+    """Whether Numba's folder has a compiled ``kernel`` that is newer than its source."""
+    code = kernel.py_func.__code__
+    source = Path(code.co_filename).stat().st_mtime
+    pattern = f"*.{code.co_name}-{code.co_firstlineno}.py*.nbi"
+    found = Path(kernel.stats.cache_path).glob(pattern)
+    return any(each.stat().st_mtime >= source for each in found)
+
+
+PROBES: dict[str, Callable[[], Found]] = {
+    "threads": _threads,
+    "cuda": _cuda,
+    "engine reference": _reference,
+    "kernels": _kernels,
+    "engine cpu": _cpu,
+}
+
+
+def _try(name: str) -> Found:
+    if name.startswith(IMPORT):
+        importlib.import_module(name.removeprefix(IMPORT))
+        return {}
+    return PROBES[name]()
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        print(json.dumps({"probe": each, "found": _try(each)}), flush=True)

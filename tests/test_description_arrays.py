@@ -85,6 +85,8 @@ NOT_A_NUMBER = VALUES.copy()
 NOT_A_NUMBER[5, 0] = np.nan
 INFINITE = VALUES.copy()
 INFINITE[0, 1] = -np.inf
+SPLIT_WINDOW = json.dumps(json.loads(WINDOW) | {"data": json.loads(SPLIT)["data"]})
+OF_STEPS = np.repeat(LABELS[:, None], 100, axis=1)
 LATE_LABEL = np.arange(600).reshape(6, 100) % 2
 LATE_LABEL[3, 7] = 2
 
@@ -144,6 +146,14 @@ FAULTS = [
     (UNENCODED, {"inputs": SPIKES + 0.5}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 0.5"),
     (LABELLED, {"labels": LABELS * 0}, "ND235", "/data/labels", "has the label 1"),
     (SPLIT, {"split": [0, 1, 0, 2, 0, 2]}, "ND235", "/data/labels", "has the label 1"),
+    (SPLIT_WINDOW, {"labels": OF_STEPS, "split": [0, 1] * 3}, "ND235", "/data/labels", "label 1"),
+    (
+        SPLIT_WINDOW,
+        {"labels": np.asfortranarray(OF_STEPS), "split": [0, 1] * 3},
+        "ND235",
+        "/data/labels",
+        "label 1",
+    ),
 ]
 
 
@@ -271,6 +281,7 @@ TARGET = INPUT | {"target": {"path": "target.bs1"}}
 LABELLED_PAIRS = [
     (_pairs(INPUT | {"label": 0}, INPUT | {"label": 1}), [], []),
     (_pairs(INPUT | {"label": 1}, INPUT | {"label": 1}), ["ND235"], ["/data/train"]),
+    (_pairs(INPUT | {"label": 2}), ["ND229"], ["/data/train/0/label"]),
     (
         _pairs(INPUT | {"label": 0}, INPUT | {"label": 1}, validation=[INPUT | {"label": 7}]),
         ["ND229"],
@@ -298,7 +309,8 @@ def test_pairs_with_labels(text, expected, places, tmp_path):
 
 
 def test_the_loss_is_named_where_arrays_meet_spike_time(tmp_path):
-    text = _document(loss={"type": "spike_time", "time_constant_ms": 2})
+    data = json.loads(LABELLED)["data"] | {"labels": "labels_of_steps"}
+    text = _document(data=data, loss={"type": "spike_time", "time_constant_ms": 2})
     (finding,) = findings(tmp_path, text)
     assert (finding.code, finding.pointer) == ("ND228", "/loss/type")
     assert finding.hint == "use spike_rate or spike_max"

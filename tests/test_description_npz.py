@@ -140,17 +140,18 @@ ODD_HEADERS = [
     _header(shape="(True,)"),
     _header(shape="('2',)"),
     _header(shape=f"({'9' * 4000}, {'9' * 4000})"),
-    _header() + " " * MAX_HEADER,
+    _header().strip() + " " * MAX_HEADER,
 ]
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 @pytest.mark.parametrize("header", ODD_HEADERS, ids=lambda header: repr(header[:25]))
 def test_odd_headers_are_damage(header, version):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         with pytest.raises(NpzError):
             Npz(io.BytesIO(_zip(a=_npy(header, bytes(8), version)))).header("a")
+    assert not warned
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x93NUMPY", b"\x93NUMPZ\1\0" + bytes(99), b"x" * 200])

@@ -26,6 +26,8 @@ _DEFLATE_RATIO = 1032
 """How many times smaller deflate can make anything at best, which is a run of one byte."""
 
 _PIECE = 1 << 24
+_LONGEST = 200
+"""Characters of a file's own words in a message."""
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -43,27 +45,36 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _read_member(path, archive, name) for name in names}
+    except DataError:
+        raise
     except (*_ZIP_ERRORS, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: is no sound .npz file: {error}") from error
+        raise DataError(f"{path}: is no sound .npz file: {_cause(error)}") from error
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray:
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if name not in members:
-        there = ", ".join(members) or "none"
-        raise DataError(f'{path}: there is no array "{name}" in it; there are: {there}')
+        there = ", ".join(each if each.isprintable() else ascii(each) for each in members)
+        raise DataError(
+            f'{path}: there is no array "{name}" in it; there are: {there[:_LONGEST] or "none"}'
+        )
     info = members[name]
     try:
         _check_size(info, path.stat().st_size)
         with archive.open(info) as file:
             return _read_array(file, info.file_size)
     except RuntimeError as error:  # also NotImplementedError: a password, an unknown packing
-        raise DataError(f'{path}: cannot unpack array "{name}": {error}') from error
-    except (*_ZIP_ERRORS, *_HEADER_ERRORS) as error:
-        cause = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f'{path}: array "{name}" {cause}') from error
+        raise DataError(f'{path}: cannot unpack array "{name}": {_cause(error)}') from error
+    except _ZIP_ERRORS as error:
+        raise DataError(f'{path}: array "{name}" is damaged: {_cause(error)}') from error
+    except ValueError as error:
+        raise DataError(f'{path}: array "{name}" {error}') from error
+
+
+def _cause(error: Exception) -> str:
+    """What a library says, in one line of bounded length."""
+    text = str(error).partition("\n")[0] or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def _check_size(info: zipfile.ZipInfo, file_bytes: int) -> None:
@@ -85,8 +96,9 @@ def _read_array(file: IO[bytes], size: int) -> NDArray:
             raise ValueError(f"version {version} is unknown")
         shape, is_fortran, dtype = _HEADERS[version](file)
     except _HEADER_ERRORS as error:
-        cause = str(error).partition("\n")[0]
-        raise ValueError(f"is damaged: it does not begin as an array does ({cause})") from error
+        raise ValueError(
+            f"is damaged: it does not begin as an array does ({_cause(error)})"
+        ) from error
     if dtype.hasobject:
         raise ValueError("holds pickled Python objects, which are never loaded; save numbers")
     if dtype.kind not in "biuf":

@@ -1,0 +1,133 @@
+"""Arrays become spikes: each code against its definition, and nothing depends on the batches."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from netdesc.description.models import Arrays
+from netdesc.training.encoding import LatencyCode, RateCode, SpikeCode, build_code
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def build(encoding: dict, steps: int = 10, given: int = 0, cells: int = 4):
+    data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": encoding})
+    return build_code(data, steps, given, cells)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    samples=st.integers(1, 4),
+    given_steps=st.integers(1, 9),
+    cells=st.integers(1, 19),
+    dtype=st.sampled_from([bool, np.uint8, np.int64, np.float32]),
+)
+def test_spikes_are_kept_as_they_are(seed, samples, given_steps, cells, dtype):
+    values = (generator(seed).random((samples, given_steps, cells)) < 0.3).astype(dtype)
+    code = SpikeCode(steps=9, given=given_steps, cells=cells)
+    assert code.is_valid(values).all()
+    spikes = code.spikes(code.keep(values), generator())
+    assert spikes.dtype == np.float32
+    assert spikes.flags.c_contiguous
+    assert np.array_equal(spikes[:given_steps], values.transpose(1, 0, 2))
+    assert not spikes[given_steps:].any()
+
+
+@given(
+    values=arrays.arrays(np.int64, (3, 5), elements=st.integers(-7, 40)),
+    within=st.integers(1, 12),
+    silent=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
+)
+def test_latency_is_exact_in_fractions(values, within, silent):
+    """Half to even of exact numbers, where rounded ones would tip over."""
+    low, high = -7, 40
+    code = LatencyCode(20, low, high, silent, within)
+    spikes = code.spikes(code.keep(values), generator())
+    wanted = np.zeros((20, 3, 5), np.float32)
+    for (sample, cell), value in np.ndenumerate(values):
+        share = Fraction(int(value) - low, high - low)
+        if share > Fraction(silent):
+            wanted[round((1 - share) * (within - 1)), sample, cell] = 1
+    assert np.array_equal(spikes, wanted)
+
+
+def test_latency_by_hand():
+    code = build({"type": "latency"}, steps=5)
+    spikes = code.spikes(code.keep(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
+    step, _, cell = np.nonzero(spikes)
+    assert list(zip(step, cell, strict=True)) == [(0, 0), (2, 1), (3, 2)]
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=6))
+def test_draws_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
+    values = generator(seed).random((sum(sizes), 3))
+    code = RateCode(7, 0.0, 1.0, 1.0)
+    kept = code.keep(values)
+    whole = code.spikes(kept, generator(1))
+    draws, parts, start = generator(1), [], 0
+    for size in sizes:
+        parts.append(code.spikes(kept[start : start + size], draws))
+        start += size
+    assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+def test_rates_are_probabilities():
+    code = build({"type": "rate", "max_rate": 0.5}, steps=4000)
+    spikes = code.spikes(code.keep(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
+    assert spikes.flags.c_contiguous
+    assert set(np.unique(spikes)) == {0.0, 1.0}
+    rates = spikes.mean((0, 1))
+    assert rates[0] == 0
+    np.testing.assert_allclose(rates, [0, 0.1, 0.3, 0.5], atol=5 * 0.5 / np.sqrt(4000))
+    pairs = (spikes[1:] * spikes[:-1]).mean((0, 1))  # steps are independent
+    np.testing.assert_allclose(pairs, rates**2, atol=0.03)
+
+
+def test_the_highest_value_may_spike_always_and_the_lowest_never():
+    code = build({"type": "rate"}, steps=2000, cells=2)
+    spikes = code.spikes(code.keep(np.array([[0.0, 1.0]] * 50)), generator())
+    assert not spikes[..., 0].any()
+    assert spikes[..., 1].all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
+def test_any_type_of_number_means_the_same(dtype):
+    values = np.array([[0, 4, 8, 16]], dtype)
+    for code in (RateCode(6, 0, 16, 1.0), LatencyCode(6, 0, 16, 0.0, 6)):
+        kept = code.keep(values)
+        assert np.array_equal(kept, code.keep(values.astype(np.float64)))
+
+
+@pytest.mark.parametrize("wrong", [-0.01, 1.01, np.nan, np.inf, -np.inf])
+def test_values_outside_the_range_are_found(wrong: float):
+    values = np.full((3, 2, 2), 0.5)
+    values[1, 0, 1] = wrong
+    for code in (RateCode(5, 0, 1, 1.0), LatencyCode(5, 0, 1, 0.0, 5)):
+        assert code.is_valid(values).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("wrong", [2, -1, 0.5, np.nan])
+def test_what_is_no_spike_is_found(wrong: float):
+    values = np.zeros((3, 4, 2))
+    values[2, 3, 1] = wrong
+    assert SpikeCode(4, 4, 2).is_valid(values).tolist() == [True, True, False]
+
+
+def test_latency_within_the_sample_only():
+    assert build({"type": "latency"}, steps=8).within_steps == 8
+    assert build({"type": "latency", "within_steps": 3}, steps=8).within_steps == 3
+    with pytest.raises(ValueError, match="within_steps is 9, but the network runs 8 steps"):
+        build({"type": "latency", "within_steps": 9}, steps=8)
+
+
+def test_many_steps_are_kept_exactly():
+    code = LatencyCode(100_000, 0.0, 1.0, 0.0, 100_000)
+    assert code.keep(np.array([[1e-9, 0.5, 1.0]])).tolist() == [[99_999, 50_000, 0]]

@@ -25,7 +25,7 @@ MAX_DIRECTORY = 1 << 20
 """Largest table of contents, in bytes: thousands of arrays."""
 MAX_HEADER = 10_000
 """Longest header of an array, in bytes. That of a plain array has 118."""
-MAX_UNPACKED = 8 << 30
+MAX_UNPACKED = 4 << 30
 """Largest array, in bytes. Training keeps its arrays in memory."""
 MAX_RATIO = 1032
 """Deflate packs no more bytes than these into one."""

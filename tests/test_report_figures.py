@@ -1,0 +1,196 @@
+"""What a report computes: thinned curves, histograms, matches, rates, pictures and words."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from netdesc.report import words
+from netdesc.report.activity import Raster, Sample
+from netdesc.report.matching import match
+from netdesc.report.pictures import MOST_CELLS, MOST_STEPS, overlay_picture, raster_picture
+from netdesc.report.plots import MOST_POINTS, Curve, Heap, bars, curves, histogram
+from netdesc.report.rates import LayerRates
+from netdesc.report.thinning import thin
+
+floats = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(arrays(np.float64, st.integers(0, 400), elements=floats), st.integers(4, 60))
+def test_thinning_keeps_ends_and_extremes(values: np.ndarray, most: int) -> None:
+    rows = thin(values, most)
+    assert len(rows) <= most
+    assert np.array_equal(rows, np.unique(rows))
+    if len(values):
+        assert (rows[0], rows[-1]) == (0, len(values) - 1)
+    if not np.isnan(values).all():
+        assert np.nanmin(values[rows]) == np.nanmin(values)
+        assert np.nanmax(values[rows]) == np.nanmax(values)
+
+
+def test_a_million_epochs_make_a_short_curve() -> None:
+    epochs = np.arange(1_000_000)
+    losses = 1e6 / (epochs + 1.0)
+    losses[654_321] = 1e-9
+    plot = curves("Loss", "", epochs, [Curve("loss", losses, 654_321)], unit="loss", scales=True)
+    line, ring = plot.data
+    assert len(line["x"]) <= MOST_POINTS
+    assert 654_321 in line["x"]
+    assert (ring["x"], ring["y"]) == ([654_321], [1e-9])
+    assert plot.layout["yaxis"]["type"] == "log"
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
+    given_ = [Curve("loss", np.array([3.0, low, math.nan]))]
+    plot = curves("Loss", "", np.arange(3), given_, unit="loss", scales=True)
+    assert plot.layout["yaxis"]["type"] == "linear"
+    assert not plot.scales
+    assert plot.data[0]["y"] == [3.0, low, None]
+
+
+@given(st.lists(arrays(np.float64, st.integers(0, 50), elements=floats), min_size=1, max_size=3))
+def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
+    plot = histogram("weights", "", [Heap("x", each) for each in values], unit="weight")
+    json.dumps(plot.spec, allow_nan=False)
+    for trace, each in zip(plot.data, values, strict=True):
+        assert sum(trace["y"]) == np.isfinite(each).sum()
+
+
+def test_the_right_class_stands_out() -> None:
+    plot = bars("Spikes", "", np.array([0.1, 0.4, math.nan]), 1)
+    assert plot.data[0]["marker"]["color"] == ["var(--c1)", "var(--c2)", "var(--c1)"]
+    assert plot.data[0]["y"] == [0.1, 0.4, None]
+
+
+def test_names_with_markup_reach_plotly_as_text() -> None:
+    plot = curves("Loss", "", np.arange(2), [Curve("<b>&", np.ones(2))], unit="loss")
+    assert plot.data[0]["name"] == "&lt;b&gt;&amp;"
+
+
+def raster(*events: tuple[int, int], steps: int = 20, cells: int = 3, cut: int | None = None):
+    return Raster(np.array(events, dtype=np.int32).reshape(-1, 2), steps, cells, cut)
+
+
+def sample(output: Raster, target: Raster) -> Sample:
+    return Sample(raster(), output, target, None, None, None)
+
+
+def counts(output: Raster, target: Raster) -> dict[int, tuple[int, int]]:
+    return {each.tolerance: (each.met, each.wanted) for each in match([sample(output, target)])}
+
+
+def test_spikes_meet_within_the_tolerance_and_the_neuron() -> None:
+    target = raster((0, 0), (10, 1), (19, 2))
+    output = raster((0, 0), (12, 1), (0, 2), (1, 0))
+    assert counts(output, target) == {0: (1, 1), 1: (1, 2), 2: (2, 3), 5: (2, 3)}
+
+
+def test_no_tolerance_reaches_the_next_neuron() -> None:
+    assert counts(raster((19, 0)), raster((0, 1))) == dict.fromkeys((0, 1, 2, 5), (0, 0))
+
+
+def test_what_was_cut_is_not_compared() -> None:
+    target, output = raster((3, 0), (15, 0)), raster((3, 0), cut=10)
+    found = match([sample(output, target)])[0]
+    assert (found.met, found.targets, found.met_share) == (1, 1, 1.0)
+
+
+spikes = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 2)), unique=True, max_size=30)
+
+
+@given(spikes, spikes)
+def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any]) -> None:
+    def near(some: list[Any], others: list[Any], tolerance: int) -> int:
+        return sum(
+            any(cell == cell2 and abs(step - step2) <= tolerance for step2, cell2 in others)
+            for step, cell in some
+        )
+
+    assert counts(raster(*output), raster(*target)) == {
+        tolerance: (near(target, output, tolerance), near(output, target, tolerance))
+        for tolerance in (0, 1, 2, 5)
+    }
+
+
+def test_silent_and_saturated_neurons_are_counted() -> None:
+    layer = LayerRates("hidden", np.array([0.0, 0.0, 0.1, 0.899, 0.9, 1.0, math.nan]))
+    assert (layer.neurons, layer.silent, layer.saturated) == (7, 2, 2)
+
+
+def test_rasters_of_any_size_become_small_pictures() -> None:
+    huge = raster((0, 0), (999_999, 999_999), steps=1_000_000, cells=1_000_000, cut=7)
+    picture = raster_picture("Output", "The output", huge)
+    assert (picture.width, picture.height) == (MOST_STEPS, MOST_CELLS)
+    assert len(picture.address) < 100_000
+    assert "2 spikes of 1,000,000 neurons in 1,000,000 steps" in picture.alt
+    assert "from step 7 on" in picture.note
+
+
+def test_overlays_hold_both_rasters() -> None:
+    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)))
+    assert picture.address.startswith("data:image/png;base64,iVBOR")
+    assert (picture.width, picture.height, picture.is_coarse) == (20, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12944.01, "12,944"),
+        (600, "600"),
+        (1234567, "1,234,567"),
+        (0.034155, "0.03415"),
+        (-2.5, "−2.5"),
+        (6.85e-8, "6.85e-08"),
+        (math.inf, "∞"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert words.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "100 %"),
+        (0.99999, "over 99.9 %"),
+        (0.803, "80.3 %"),
+        (0.0001, "under 0.1 %"),
+        (0.0, "0 %"),
+        (math.nan, "–"),
+    ],
+)
+def test_percentages_never_round_to_all_or_nothing(share: float, text: str) -> None:
+    assert words.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0000061, "6.1 µs"),
+        (0.00614, "6.14 ms"),
+        (4.682, "4.68 s"),
+        (125, "2 min 5 s"),
+        (59.9, "59.9 s"),
+        (7260, "2 h 1 min"),
+        (math.inf, "–"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("decay", "constant"), [(1.0, 0.0), (0.0, math.inf), (0.5, 2 / math.log(2))]
+)
+def test_decays_are_time_constants(decay: float, constant: float) -> None:
+    assert words.time_constant_ms(decay, 2.0) == pytest.approx(constant)

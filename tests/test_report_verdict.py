@@ -1,0 +1,192 @@
+"""How a run stands, what it achieved and what to do next, in words."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from report_samples import activity, events, write_run
+
+from netdesc.report.classes import classes
+from netdesc.report.commands import next_steps
+from netdesc.report.rates import layer_rates
+from netdesc.report.run import Run, read_run
+from netdesc.report.standing import standing
+from netdesc.report.tables import network_table
+from netdesc.report.verdict import verdict
+
+DEAD = 2**22 + 1
+"""Larger than the id of any process on Linux."""
+
+
+def made(folder: Path, **settings: Any) -> Run:
+    return read_run(write_run(folder / "run", **settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "mood", "title", "words", "can_resume"),
+    [
+        ({}, "good", "Done", "did all of its 30 epochs", False),
+        ({"stopped_early": True, "epochs": 9}, "good", "Done, stopped early", "9 of 30", False),
+        (
+            {"status": "interrupted", "epochs": 7},
+            "warning",
+            "Interrupted",
+            "interrupted after 7 of 30 epochs",
+            True,
+        ),
+        (
+            {"status": "diverged", "epochs": 7, "message": "training diverged in epoch 7: NaN"},
+            "bad",
+            "Diverged",
+            "Training diverged in epoch 7: NaN. Everything below",
+            False,
+        ),
+        (
+            {"status": "failed", "epochs": 0, "message": "the disk is full"},
+            "bad",
+            "Failed",
+            "the disk is full. No epoch was complete",
+            True,
+        ),
+        (
+            {"status": "running", "epochs": 7, "pid": DEAD, "epochs_done": 0},
+            "warning",
+            "Killed",
+            "killed after 7 of 30 epochs",
+            True,
+        ),
+        (
+            {"status": "running", "epochs": 7, "pid": os.getpid(), "epochs_done": 0},
+            "busy",
+            "Still running",
+            "has done 7 of 30 epochs so far",
+            False,
+        ),
+        ({"status": "running", "pid": None}, "warning", "Running, or killed", "cannot be", True),
+        ({"status": "asleep"}, "warning", "Unknown status", "asleep", False),
+    ],
+)
+def test_standing(
+    tmp_path: Path,
+    settings: dict[str, Any],
+    mood: str,
+    title: str,
+    words: str,
+    can_resume: bool,
+) -> None:
+    stands = standing(made(tmp_path, **settings))
+    assert (stands.mood, stands.title, stands.can_resume) == (mood, title, can_resume)
+    assert words in stands.text
+
+
+def test_the_lock_of_the_folder_tells_more_than_a_process_id(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", status="running", pid=os.getpid())
+    (folder / ".lock").touch()
+    assert standing(read_run(folder)).title == "Killed"  # the id is by now another's
+    with (folder / ".lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert standing(read_run(folder)).title == "Still running"
+
+
+def with_activity(folder: Path, **arrays: Any) -> Run:
+    path = write_run(folder / "run")
+    np.savez(path / "activity.npz", **(activity() | arrays))
+    return read_run(path)
+
+
+def headline(run: Run) -> str:
+    return verdict(run, layer_rates(run)).headline
+
+
+def test_a_perfect_output_is_called_so(tmp_path: Path) -> None:
+    run = with_activity(tmp_path, target_0=events(10, 6, 40), target_1=events(11, 6, 40))
+    assert headline(run) == (
+        "The network reproduces the target: it meets 100 % of the target's spikes to within one "
+        "step, and 100 % of its own spikes belong there."
+    )
+
+
+def test_a_silent_output_is_called_so(tmp_path: Path) -> None:
+    nothing = np.empty((0, 2), dtype=np.int32)
+    run = with_activity(tmp_path, output_0=nothing, output_1=nothing)
+    assert headline(run).startswith("The network is silent")
+
+
+def test_a_run_without_pictures_is_judged_by_its_loss(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "activity.npz").unlink()
+    (folder / "checkpoints" / "initial.safetensors").unlink()
+    run = read_run(folder)
+    assert headline(run) == "The loss went from 100 to 3.333."
+    assert run.missing == ["activity.npz", "checkpoints/initial.safetensors"]
+
+
+def test_classes_are_judged_by_their_accuracy(tmp_path: Path) -> None:
+    assert headline(made(tmp_path, classes=True)) == (
+        "The network puts 74.4 % of the validation samples in the right class; guessing among 6 "
+        "classes would give 16.7 %."
+    )
+
+
+def test_no_epoch_is_no_verdict(tmp_path: Path) -> None:
+    assert headline(made(tmp_path, epochs=0)) == "Nothing was trained."
+
+
+def test_notes_point_at_dead_and_restless_neurons(tmp_path: Path) -> None:
+    rates = np.zeros(16, dtype=np.float32)
+    run = with_activity(tmp_path, rate_hidden=rates, rate_output=np.ones(6, dtype=np.float32))
+    notes = " ".join(verdict(run, layer_rates(run)).notes)
+    assert "All neurons of layer “hidden” are silent" in notes
+    assert "6 of the 6 neurons of layer “output” spike at nearly every step" in notes
+
+
+def test_confusion_counts_by_class(tmp_path: Path) -> None:
+    found = classes(made(tmp_path, classes=True))
+    assert found is not None
+    assert (found.part, found.epoch, found.undecided) == ("validation", 29, 4)
+    assert found.accuracy == "74.4 %"
+    first = found.rows[0]
+    assert (first.samples, first.accuracy, first.precision) == (24, "79.2 %", "79.2 %")
+    assert [cell.count for cell in first.cells] == [19, 1, 1, 1, 1, 1]
+    assert [cell.is_right for cell in first.cells] == [True, *[False] * 5]
+
+
+def test_the_network_table_has_everything(tmp_path: Path) -> None:
+    table = network_table(made(tmp_path))
+    assert list(table.rows[1]) == [
+        "hidden", "dense", "input", "12", "16", "learning", "0.5", "0.1 to 0.4 (1.958 ms to "
+        "9.491 ms)", "0.3 (2.804 ms)", "8 bits", "224", "192",
+    ]  # fmt: skip
+    assert list(table.total)[-2:] == ["320", "288"]
+
+
+def texts(run: Run) -> list[str]:
+    return [command.text for command in next_steps(run, standing(run))]
+
+
+def test_next_steps_fit_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "a run"
+    run = read_run(write_run(folder))
+    quoted = shlex.quote(str(folder))
+    assert texts(run) == [
+        f"netdesc evaluate {quoted}",
+        f"netdesc run {quoted} {tmp_path / 'input.bs1'} -o output.bs1",
+        f"netdesc export {quoted} -o tiny.net",
+        f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
+        f"netdesc report {quoted}",
+    ]
+
+
+def test_a_run_that_can_go_on_says_so_first(tmp_path: Path) -> None:
+    assert texts(made(tmp_path, status="interrupted"))[0].startswith("netdesc train --resume ")
+
+
+def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
+    first = texts(made(tmp_path, status="diverged"))[0]
+    assert first.endswith("network.lock.json --set training.optimizer.learning_rate=0.003")

@@ -237,6 +237,15 @@ def test_a_size_that_the_file_cannot_hold_is_not_believed(file: Path) -> None:
         npz.read_npz(file, ["labels"])
 
 
+def test_an_offset_beyond_any_file(file: Path) -> None:
+    for offset in (2**40, 2**63 - 1, 2**64 - 1):
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("labels.npy", b"\0" * 64)
+            archive.infolist()[0].header_offset = offset
+        with pytest.raises(DataError, match=str(file)):
+            npz.read_npz(file, ["labels"])
+
+
 def test_an_array_that_is_too_large_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(file, labels=np.zeros(10**6, np.uint8))
     monkeypatch.setattr(npz, "LARGEST_ARRAY", 10**5)

@@ -7,6 +7,7 @@ the file is large enough to hold it, before any memory is taken for it.
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -35,7 +36,15 @@ _HEADERS = {
 }
 
 # What zipfile and zlib raise on damaged bytes, and on packings that they do not know.
-_ZIP_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # What numpy's header reader raises on headers that are damaged.
 _HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, OverflowError, RecursionError)
 

@@ -1,0 +1,71 @@
+"""Small classification tasks for the tests of training and evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CLASSES, CELLS, STEPS = 3, 9, 12
+
+
+def samples(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Values 0 to 4 [count, CELLS], brightest in the three cells of the class, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    bright = np.arange(CELLS) // 3 == labels[:, None]
+    return np.where(
+        bright, rng.integers(2, 5, bright.shape), rng.integers(0, 2, bright.shape)
+    ), labels
+
+
+def write_arrays(path: Path, count: int = 60, **changes: Any) -> None:
+    values, labels = samples(count)
+    split = np.zeros(count, int)
+    split[count // 2 :] = 1
+    split[-count // 4 :] = 2
+    np.savez(path, **{"inputs": values, "labels": labels, "split": split} | changes)
+
+
+def classify_document(
+    data: dict[str, Any] | None = None, training: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    neuron = {"type": "cuba", "threshold": 0.3, "current_decay": 0.5, "voltage_decay": 0.2}
+    neuron["tau_grad"] = 0.05
+    arrays = {
+        "type": "arrays",
+        "path": "data.npz",
+        "split": "split",
+        "range": [0, 4],
+        "encoding": {"type": "rate"},
+    }
+    return {
+        "format": 1,
+        "name": "classes",
+        "time": {"steps": STEPS},
+        "data": arrays | (data or {}),
+        "input": {"shape": [CELLS]},
+        "neurons": {"cuba": neuron},
+        "layers": [
+            {"name": "hidden", "type": "dense", "units": 12, "neuron": "cuba"},
+            {"name": "output", "type": "dense", "units": CLASSES, "neuron": "cuba"},
+        ],
+        "loss": {"type": "spike_max"},
+        "training": {
+            "epochs": 6,
+            "batch_size": 8,
+            "optimizer": {"type": "adam", "learning_rate": 0.02},
+        }
+        | (training or {}),
+    } | more
+
+
+def write_classify_task(folder: Path, **changes: Any) -> Path:
+    """Writes arrays and a document into ``folder`` and returns the document's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_arrays(folder / "data.npz")
+    path = folder / "classes.json"
+    path.write_text(json.dumps(classify_document(**changes)))
+    return path

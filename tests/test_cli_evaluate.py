@@ -1,0 +1,145 @@
+"""``netdesc evaluate``, and what ``netdesc run`` says of classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from classify_task import CELLS, CLASSES, STEPS, samples, write_classify_task
+from training_task import read_record, write_task
+
+from netdesc.cli import main
+from netdesc.events import from_dense, write_events
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Netdesc = Callable[..., Outcome]
+
+
+@pytest.fixture
+def netdesc(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Netdesc:
+    """Runs a command in ``tmp_path`` and returns how it ended."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Outcome:
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(exit.value.code, int)
+        return Outcome(exit.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    return write_classify_task(tmp_path / "task")
+
+
+def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
+    assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
+    record = json.loads(netdesc("evaluate", "run", "--json", "--part", "validation").out)
+    best = read_record(Path("run"))["best"]
+    assert record["network"] == "run"
+    assert (record["part"], record["samples"]) == ("validation", 15)
+    assert record["loss"] == best["validation_loss"]
+    assert record["accuracy"] == best["validation_accuracy"]
+    assert np.sum(record["confusion"]) + record["undecided"] == 15
+    assert record["matched"] is None
+    assert [layer["layer"] for layer in record["layers"]] == ["input", "hidden", "output"]
+
+    outcome = netdesc("evaluate", "run")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0] == "run: test, 15 samples"
+    assert lines[1].startswith("loss ")
+    assert "accuracy " in lines[1]
+    assert lines[2].split() == ["label", "→", "0", "→", "1", "→", "2"]
+    matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
+    assert matrix[:, 0].tolist() == [0, 1, 2]
+    assert matrix[:, 1:].sum() <= 15
+    assert any(line.split()[:2] == ["hidden", "12"] for line in lines)
+
+
+def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "spikes")
+    outcome = netdesc("evaluate", document)
+    assert outcome.code == 0
+    assert "train, 1 sample\n" in outcome.out
+    assert "target spikes in the same step" in outcome.out
+    record = json.loads(netdesc("evaluate", document, "--json").out)
+    assert record["matched"].keys() == {"target_spikes", "met"}
+    assert "accuracy" not in record
+
+
+def test_many_classes_are_left_to_json(netdesc: Netdesc, tmp_path: Path) -> None:
+    layers = [{"name": "only", "type": "dense", "units": 21, "neuron": "cuba"}]
+    document = write_classify_task(tmp_path / "many", layers=layers)
+    outcome = netdesc("evaluate", document)
+    assert "confusion matrix of 21 classes: see --json" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["task/classes.json", "--part", "all"], 2, "'all' is not one of"),
+        (["absent.json"], 1, "absent.json"),
+        (["network.net"], 1, "a .net file names no data"),
+        (["task"], 1, "network.lock.json"),
+    ],
+)
+def test_what_cannot_be_measured(
+    netdesc: Netdesc, document: Path, arguments: list[str], code: int, message: str
+) -> None:
+    outcome = netdesc("evaluate", *arguments)
+    assert outcome.code == code
+    assert message in outcome.err + outcome.out
+    assert "bug" not in outcome.err
+
+
+def test_a_part_without_samples(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_classify_task(tmp_path / "task", data={"split": None})
+    outcome = netdesc("evaluate", document, "--part", "test")
+    assert outcome.code == 1
+    assert "no samples for test; there are: train" in outcome.err
+
+
+def test_damaged_data_is_one_message(netdesc: Netdesc, document: Path) -> None:
+    data = document.with_name("data.npz")
+    data.write_bytes(data.read_bytes()[:500])
+    for command in ("evaluate", "train"):
+        outcome = netdesc(command, document)
+        assert outcome.code == 1
+        assert "data.npz" in outcome.err
+        assert "bug" not in outcome.err
+
+
+def test_run_names_the_class(netdesc: Netdesc, document: Path) -> None:
+    values, labels = samples(3)
+    content = json.loads(document.read_text())
+    pair: dict[str, Any] = {"input": {"path": "1.bs1"}, "label": int(labels[1])}
+    content["data"] = {"type": "spike_files", "train": [pair]}
+    document.write_text(json.dumps(content))
+    spikes = np.tile(values[1] > 1, (STEPS, 1))
+    write_events(document.with_name("1.bs1"), from_dense(spikes, 1.0))
+    write_events(document.with_name("silence.bs1"), from_dense(np.zeros((STEPS, CELLS)), 1.0))
+
+    record = json.loads(netdesc("run", document, document.with_name("1.bs1"), "--json").out)
+    classification = record["classification"]
+    assert classification["label"] == 1
+    said = netdesc("run", document, document.with_name("1.bs1")).out.splitlines()[-1]
+    verdict = "right" if classification["prediction"] == 1 else "wrong"
+    assert said == f"class {classification['prediction']}; the label is 1: {verdict}"
+    silent = netdesc("run", document, document.with_name("silence.bs1"))
+    assert silent.out.splitlines()[-1] == "no class: the output is silent"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
+"""Set by a shell that asks what could be typed next."""
 
 
 class Entry(NamedTuple):
@@ -35,7 +42,23 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module, _, attribute = entry.place.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        command = getattr(importlib.import_module(module), attribute)
+        if COMPLETE_VARIABLE in os.environ:
+            from netdesc.cli.completing import equip
+
+            equip(command)
+        return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, without importing any, and the group's own options."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=entry.summary)
+            for name, entry in self.entries.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         widest = max(map(len, self.entries))
@@ -53,7 +76,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with a suggestion that does not import every command."""
-        if args and not args[0].startswith("-") and args[0] not in self.entries:
+        known = not args or args[0].startswith("-") or args[0] in self.entries
+        if not known and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
             close = get_close_matches(args[0], self.entries, n=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -11,12 +12,15 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy import Entry, LazyGroup
+from netdesc.cli.lazy import COMPLETE_VARIABLE, Entry, LazyGroup
 from netdesc.cli.output import Output
 
 COMMANDS = {
     "init": Entry("netdesc.cli.init:init", "Make a folder with a network that trains.", "Start"),
     "doctor": Entry("netdesc.cli.doctor:doctor", "Say what works on this machine.", "Start"),
+    "completion": Entry(
+        "netdesc.cli.completion:completion", "Let the shell complete commands with TAB.", "Start"
+    ),
     "compile-and-train": Entry(
         "netdesc.cli.train:compile_and_train",
         "From the document to the trained, exported network.",
@@ -80,6 +84,10 @@ def netdesc(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a command's return value is its exit code (None is 0)."""
     _never_fail_for_a_sign()
+    if COMPLETE_VARIABLE in os.environ:
+        from netdesc.cli.completing import register
+
+        register()
     output = Output()
     with Failures(output):
         code = netdesc.main(

@@ -215,7 +215,7 @@ def test_showing_as_json_with_a_comparison(tmp_path, capsys):
     assert run(*arguments, "--step-ms", "0.5") == 0
     assert json.loads(capsys.readouterr().out)["comparison"]["both"] == 1
     assert run(*arguments[:4]) == 0
-    assert "2 spikes in both files" in capsys.readouterr().out
+    assert "2 spikes are in both files in the same bin" in capsys.readouterr().out
 
 
 def test_pictures_say_what_they_leave_out(tmp_path, capsys):
@@ -263,6 +263,15 @@ def test_terminals_get_a_sketch_and_pipes_do_not(name, y, tmp_path, monkeypatch,
     assert any("\u2801" <= character <= "\u28ff" for character in out)
     assert run("show", path, "--json") == 0
     assert not any("\u2801" <= character <= "\u28ff" for character in capsys.readouterr().out)
+
+
+def test_what_is_too_large_to_draw_is_still_summed_up(tmp_path, monkeypatch, capsys):
+    path = recording(tmp_path / "a.npy", [5000, 0], [0, 2], y=[0, 9000])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert run("show", path) == 0
+    assert "0 to 9,000" in capsys.readouterr().out
+    assert run("show", path, "-o", tmp_path / "a.png") == 1
+    assert "5,001 × 9,001 pixels is too large" in capsys.readouterr().err
 
 
 # animate

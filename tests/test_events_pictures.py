@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from netdesc.events.palette import BLUE, FULL, INK, MOST_SHADED, ORANGE, WHITE
 from netdesc.events.pictures import overlay_png, raster_png
 from netdesc.events.png import png
 
+OXFORD = Path(__file__).parents[1] / "data" / "oxford"
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 RASTERS = hnp.arrays(st.sampled_from([np.bool_, np.uint8, np.float32]),
                      st.tuples(st.integers(1, 20), st.integers(1, 20)),
@@ -89,10 +91,10 @@ def test_an_overlay_tells_the_one_the_other_and_both_apart(pair, scale):
 
 
 def test_the_shipped_picture_stands_upright():
-    target = read_events("data/oxford/target.bs1")
+    target = read_events(OXFORD / "target.bs1")
     dense, _ = to_dense(target, (200,), 1900, 1.0)
     seen = decoded(raster_png(dense))[..., 3] > 0
-    with Image.open("data/oxford/target.png") as shipped:
+    with Image.open(OXFORD / "target.png") as shipped:
         dark = np.asarray(shipped.convert("L")) < 128
     # Pixel of the shipped picture at the middle of each bin.
     row = ((np.arange(200) + 0.5) * 1000 / 200).astype(int)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from netdesc.cli.output import Output
 if TYPE_CHECKING:
     from netdesc.events.binning import Rounding
     from netdesc.events.drawing import Image, Raster
+    from netdesc.events.grid import Comparison
     from netdesc.events.summary import Summary
 
 _PICTURES = (".png", ".svg")
@@ -144,48 +147,45 @@ def show(
         raise click.UsageError(f"{target}: pictures are .png or .svg files; name one of them")
     from netdesc.events import read_events
     from netdesc.events.drawing import picture
+    from netdesc.events.grid import PictureError
     from netdesc.events.summary import summarize
 
     paths = [file] if against is None else [file, against]
     recordings = [read_events(path) for path in paths]
-    summaries = [summarize(recording, step_ms, rounding) for recording in recordings]
-    seen = None
-    if target is not None or any(summary.events for summary in summaries):
-        seen = picture(
-            recordings,
-            [path.name for path in paths],
-            step_ms=step_ms,
-            rounding=rounding,
-            neurons=neurons,
-            until_ms=until_ms,
-        )
+    draw = partial(
+        picture,
+        recordings,
+        [path.name for path in paths],
+        step_ms=step_ms,
+        rounding=rounding,
+        neurons=neurons,
+        until_ms=until_ms,
+    )
+    seen = None if target is None and against is None else draw()
     if target is not None and seen is not None:
         _save(output, target, seen)
-    shared = seen and seen.comparison
-    compared = shared and {name: len(bins) for name, bins in shared._asdict().items()}
+    compared = seen and seen.comparison
+    if target is not None and not output.as_json:
+        _print_comparison(output, paths, compared)
+        output.note(f"wrote {target}")
+        return
+    summaries = [summarize(recording, step_ms, rounding) for recording in recordings]
     if output.as_json:
         found = zip(paths, summaries, strict=True)
         output.give(
             {
                 "recordings": [{"file": str(path), **asdict(summary)} for path, summary in found],
-                "comparison": compared,
+                "comparison": compared and compared.counts(),
                 "picture": target and str(target),
             }
         )
         return
-    if target is None:
-        _print_summaries(output, paths, summaries)
-    if compared:
-        output.say(
-            f"in one bin of {step_ms:g} ms: {compared['both']:,} spikes in both files, "
-            f"{compared['only_first']:,} in {file} only, {compared['only_second']:,} "
-            f"in {against} only"
-        )
-    if target is not None:
-        output.note(f"wrote {target}")
-    elif seen is not None and _shows_braille():
+    _print_summaries(output, paths, summaries)
+    _print_comparison(output, paths, compared)
+    if summaries[0].events and _shows_braille():
         columns = min(_WIDEST_SKETCH, shutil.get_terminal_size().columns - 1)
-        output.say(seen.sketch(columns, _SKETCH_LINES))
+        with contextlib.suppress(PictureError):  # too large to draw: the table has said how large
+            output.say((seen or draw()).sketch(columns, _SKETCH_LINES))
 
 
 @events.command(
@@ -267,6 +267,16 @@ def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
     output.table(("", *(path.name for path in paths)), rows)
+
+
+def _print_comparison(output: Output, paths: list[Path], compared: Comparison | None) -> None:
+    if compared is not None:
+        counts = compared.counts()
+        output.say(
+            f"{counts['both']:,} spikes are in both files in the same bin, "
+            f"{counts['only_first']:,} only in {paths[0]}, {counts['only_second']:,} only in "
+            f"{paths[1]}"
+        )
 
 
 def _lines(summary: Summary) -> dict[str, Any]:

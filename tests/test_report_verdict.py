@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_samples import activity, events, write_run
+from report_samples import activity, events, metrics_row, write_run
 
 from netdesc.report.classes import classes
 from netdesc.report.commands import next_steps
@@ -190,3 +191,41 @@ def test_a_run_that_can_go_on_says_so_first(tmp_path: Path) -> None:
 def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
     first = texts(made(tmp_path, status="diverged"))[0]
     assert first.endswith("network.lock.json --set training.optimizer.learning_rate=0.003")
+
+
+def notes(folder: Path, losses: list[float], name: str = "loss") -> str:
+    """What is noted about a run with these losses."""
+    path = write_run(folder / "run", epochs=0)
+    rows = [metrics_row(n) | {name: loss} for n, loss in enumerate(losses)]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = read_run(path)
+    return " ".join(verdict(run, layer_rates(run)).notes)
+
+
+FLAT = [10.0 / (n + 1) + 1 for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "falls", "overfits"),
+    [
+        ([100.0 * 0.95**n for n in range(40)], "loss", True, False),
+        (FLAT, "loss", False, False),
+        ([*FLAT, *[1.3] * 20], "loss", False, False),
+        ([*FLAT, *[1.6] * 20], "validation_loss", False, True),
+        ([*FLAT, *[1.6] * 19, 1.0], "validation_loss", False, False),
+    ],
+)
+def test_notes_advise_on_the_length_of_training(
+    tmp_path: Path, losses: list[float], name: str, falls: bool, overfits: bool
+) -> None:
+    found = notes(tmp_path, losses, name)
+    assert ("still falling" in found) is falls
+    assert ("overfitting" in found) is overfits
+
+
+def test_notes_name_a_layer_without_gradient(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", epochs=0)
+    rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = read_run(path)
+    assert "No gradient reached layer “hidden”" in " ".join(verdict(run, []).notes)

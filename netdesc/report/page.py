@@ -125,10 +125,12 @@ def build_page(run: Run) -> Page:
 def _facts(run: Run) -> list[Fact]:
     metrics = run.metrics
     best = metrics.best
-    accuracy = "validation_accuracy" if metrics.has("validation_accuracy") else "accuracy"
+    validated = metrics.has("validation_accuracy")
+    accuracy = "validation_accuracy" if validated else "accuracy"
+    title = "Validation accuracy" if validated else "Accuracy"
     seconds = metrics.figures["seconds"]
     facts = [
-        Fact("Accuracy", percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
+        Fact(title, percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
         Fact("Best loss", number(metrics.at(metrics.watched, best))),
         Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
         Fact("Training time", duration(float(np.nansum(seconds)) if len(seconds) else None)),

@@ -16,8 +16,6 @@ MOST_STEPS, MOST_CELLS = 2000, 600
 """Pixels of a picture in both directions. Longer rasters have several steps or cells a pixel."""
 COARSE = 400
 """Pixels below which the browser must not smooth what it enlarges."""
-FLATTEST, STEEPEST = 2.4, 1.5
-"""Width by height between which a picture is shown, whatever its steps and cells are."""
 
 INK = (17, 24, 32)
 FIRST = (0, 96, 160)
@@ -34,7 +32,6 @@ class Picture:
     address: str
     width: int
     height: int
-    aspect: str
     steps: int
     cells: int
     note: str
@@ -75,7 +72,6 @@ def _picture(
     title: str, alt: str, raster: Raster, spikes_TN: NDArray[np.bool_], content: bytes
 ) -> Picture:
     width, height = spikes_TN.shape
-    aspect = min(FLATTEST, max(STEEPEST, width / height))
     return Picture(
         title=title,
         alt=f"{alt}: {counted(len(raster.events), 'spike')} of {counted(raster.cells, 'neuron')} "
@@ -83,7 +79,6 @@ def _picture(
         address=_address(content),
         width=width,
         height=height,
-        aspect=f"{aspect:.4g}",
         steps=raster.steps,
         cells=raster.cells,
         note=""

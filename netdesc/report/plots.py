@@ -89,7 +89,8 @@ def curves(
         "tickformat": TICKS,
     }
     if share:
-        axis |= {"tickformat": ".0%", "range": [0, 1.02]}
+        lowest = math.floor(10 * above.min()) / 10 if len(above) else 0.0
+        axis |= {"tickformat": ".0%", "range": [lowest, 1.02]}
     elif not logarithmic:
         axis |= {"rangemode": "tozero"}
     layout = {

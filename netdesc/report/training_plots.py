@@ -37,8 +37,12 @@ def _training(run: Run) -> Iterator[Plot]:
                 unit=unit, scales=not share, share=share,
             )  # fmt: skip
     if metrics.has("learning_rate"):
-        rate = [Curve("learning rate", metrics.figures["learning_rate"])]
-        yield curves("Learning rate", "", metrics.epochs, rate, unit="learning rate", scales=True)
+        rates = metrics.figures["learning_rate"]
+        spans_decades = np.nanmax(rates) > 10 * np.nanmin(rates)
+        yield curves(
+            "Learning rate", "", metrics.epochs, [Curve("learning rate", rates)],
+            unit="learning rate", scales=bool(spans_decades),
+        )  # fmt: skip
 
 
 def _mark(run: Run, name: str, best: int | None) -> int | None:

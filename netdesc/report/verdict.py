@@ -21,7 +21,8 @@ GRADES = (
 """From which share of spikes within one step on, of the target's and of its own, what is said."""
 
 SILENT_SHARE = 0.25
-FALLING_SHARE = 0.02
+FALLING_SHARE = 0.05
+"""What the median loss of the last fifth must have fallen by against the fifth before."""
 OVERFIT_FACTOR = 1.1
 
 
@@ -120,14 +121,15 @@ def _training_advice(run: Run) -> Iterator[str]:
     if best is None or len(metrics) < 20:
         return
     losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
-    tenth = max(1, len(losses) // 10)
-    before, last = losses[:-tenth].min(), losses[-tenth:].min()
+    fifth = len(losses) // 5
+    before, last = np.median(losses[-2 * fifth : -fifth]), np.median(losses[-fifth:])
     if run.record.status == "done" and last < (1 - FALLING_SHARE) * before:
         yield (
-            "The loss was still falling in the last tenth of the epochs: longer training is "
+            "The loss was still falling in the last fifth of the epochs: longer training is "
             "likely to make it better."
         )
-    if metrics.has("validation_loss") and losses[-1] > OVERFIT_FACTOR * losses[best]:
+    overfits = best < len(losses) - fifth and last > OVERFIT_FACTOR * losses[best]
+    if metrics.has("validation_loss") and overfits:
         yield (
             "The validation loss rose again after its best epoch, which points to overfitting; "
             "the best weights are those from before, and early stopping would have saved time."

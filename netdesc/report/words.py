@@ -34,14 +34,14 @@ def mean_and_deviation(values: NDArray[np.floating]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage to three digits; only the whole is 100 %, only nothing is 0 %."""
+    """A share as a percentage; only the whole is 100 %, and only nothing is 0 %."""
     if share is None or not math.isfinite(share):
         return NOTHING
     if 0.9995 <= share < 1:
         return "over 99.9 %"
     if 0 < share < 0.0005:
         return "under 0.1 %"
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:,.{1 if 0 < share < 1 else 0}f} %"
 
 
 def duration(seconds: float | None) -> str:

@@ -128,6 +128,17 @@ def test_a_run_without_pictures_is_judged_by_its_loss(tmp_path: Path) -> None:
     assert run.missing == ["activity.npz", "checkpoints/initial.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("epoch", "words"),
+    [
+        (-1, "The loss went from 100 to 3.333. The pictures below show the network before"),
+        (7, "This is as of epoch 7, the last that was kept."),
+    ],
+)
+def test_the_verdict_says_which_weights_it_is_about(tmp_path: Path, epoch: int, words: str) -> None:
+    assert words in headline(with_activity(tmp_path, epoch=np.int32(epoch)))
+
+
 def test_classes_are_judged_by_their_accuracy(tmp_path: Path) -> None:
     assert headline(made(tmp_path, classes=True)) == (
         "The network puts 74.4 % of the validation samples in the right class; guessing among 6 "
@@ -202,7 +213,7 @@ def notes(folder: Path, losses: list[float], name: str = "loss") -> str:
     return " ".join(verdict(run, layer_rates(run)).notes)
 
 
-FLAT = [10.0 / (n + 1) + 1 for n in range(40)]
+FLAT = [10.0 / (n + 1) + 5 for n in range(40)]
 
 
 @pytest.mark.parametrize(
@@ -210,9 +221,9 @@ FLAT = [10.0 / (n + 1) + 1 for n in range(40)]
     [
         ([100.0 * 0.95**n for n in range(40)], "loss", True, False),
         (FLAT, "loss", False, False),
-        ([*FLAT, *[1.3] * 20], "loss", False, False),
-        ([*FLAT, *[1.6] * 20], "validation_loss", False, True),
-        ([*FLAT, *[1.6] * 19, 1.0], "validation_loss", False, False),
+        ([*FLAT, *[5.5] * 20], "loss", False, False),
+        ([*FLAT, *[6.5] * 20], "validation_loss", False, True),
+        ([*FLAT, *[6.5] * 19, 5.0], "validation_loss", False, False),
     ],
 )
 def test_notes_advise_on_the_length_of_training(

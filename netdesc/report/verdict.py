@@ -44,8 +44,19 @@ def _headline(run: Run) -> str:
         return "Nothing was trained."
     if run.graph.classes is not None:
         return _classification(run, run.graph.classes)
-    matches = match(run.activity.shown) if run.activity is not None else []
-    return _spike_match(matches) if matches else _loss_alone(run)
+    activity = run.activity
+    matches = match(activity.shown) if activity is not None else []
+    if activity is None or not matches:
+        return _loss_alone(run)
+    if activity.epoch < 0:
+        return (
+            f"{_loss_alone(run)} The pictures below show the network before training: no later "
+            f"weights were kept."
+        )
+    best = run.metrics.best
+    is_best = best is None or activity.epoch == run.metrics.epochs[best]
+    kept = "" if is_best else f" This is as of epoch {activity.epoch:,}, the last that was kept."
+    return _spike_match(matches) + kept
 
 
 def _classification(run: Run, classes: int) -> str:

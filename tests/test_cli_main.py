@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ import pytest
 from cli_process import netdesc_process
 
 from netdesc.cli import failures
-from netdesc.cli.main import COMMANDS, main
+from netdesc.cli.main import COMMANDS, main, netdesc
 from netdesc.cli.output import Output
 
 
@@ -38,11 +39,15 @@ def test_version_and_python_m() -> None:
     assert result.stdout.startswith("netdesc 0.")
 
 
-GROUPS = {"bench": "bench oxford", "events": "events convert"}
-"""Commands that only hold others, each with one of these."""
+def every_command() -> Iterator[str]:
+    """Names of all commands, those below groups with the group before them."""
+    for name in COMMANDS:
+        command = netdesc.get_command(click.Context(netdesc), name)
+        below = command.commands if isinstance(command, click.Group) else [""]
+        yield from (f"{name} {each}".rstrip() for each in below)
 
 
-@pytest.mark.parametrize("name", [GROUPS.get(name, name) for name in COMMANDS])
+@pytest.mark.parametrize("name", every_command())
 def test_every_command_has_a_help_text_with_an_example(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from netdesc.benchmark import Report
 
 
-@click.group()
+@click.group(epilog="Example: netdesc bench oxford")
 def bench() -> None:
     """Measure how long training takes."""
 
 
 @bench.command(
-    epilog="\b\nExamples:\n  netdesc bench oxford\n  netdesc bench oxford mine.json --epochs 500"
+    short_help="Time the epochs of the Oxford task, or of a document.",
+    epilog="\b\nExamples:\n  netdesc bench oxford\n  netdesc bench oxford mine.json --epochs 500",
 )
 @click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path))
 @options.overrides

@@ -47,7 +47,7 @@ def every_command() -> Iterator[str]:
         yield from (f"{name} {each}".rstrip() for each in below)
 
 
-@pytest.mark.parametrize("name", every_command())
+@pytest.mark.parametrize("name", list(every_command()))
 def test_every_command_has_a_help_text_with_an_example(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,8 +105,8 @@ class ArrayFile:
         if valid.all():
             return
         sample = int(np.flatnonzero(~valid)[0])
-        cells = values[sample].ravel()
-        wrong = next(cell for cell in cells if not code.is_valid(cell.reshape(1, 1))[0])
+        cells = values[sample].reshape(-1, 1)
+        wrong = cells[~code.is_valid(cells)][0, 0]
         analog = '; "range" says which values there are' if code.values != "0 and 1" else ""
         raise self._error(
             self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"

@@ -143,7 +143,7 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int) -> Report:
         epoch=Timing.of("epoch", whole.epochs()),
         parts=[*(timing for timing in timings if timing.median_ms > 0), Timing.of(REST, rest)],
         epochs=epochs,
-        best_loss=run.best["loss"],
+        best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
         conditions=circumstances(torch.device("cpu")),
     )

@@ -28,7 +28,8 @@ class Compiled:
     """A network ready to compute, and what it was made from.
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to the same of the output shape;
-    ``loss(output_TBN, target_TBN)`` is a scalar.
+    ``loss(output_TBN, target)`` is a scalar; the target is a float32 tensor of the output's shape,
+    or int64 labels [batch] where the document has labels.
     """
 
     model: Network
@@ -66,8 +67,9 @@ def compile_kernels(compiled: Compiled) -> None:
     """
     graph, model = compiled.graph, compiled.model
     silence_TBN = torch.zeros(graph.steps, 1, *graph.input_shape)
-    target_TBN = torch.zeros(graph.steps, 1, *graph.output_shape)
-    compiled.loss(model(silence_TBN), target_TBN).backward()
+    labels, raster_TBN = torch.zeros(1).long(), torch.zeros(graph.steps, 1, *graph.output_shape)
+    wanted = raster_TBN if graph.classes is None else labels
+    compiled.loss(model(silence_TBN), wanted).backward()
     model.zero_grad()
 
 

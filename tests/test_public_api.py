@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from classify_task import CLASSES, classify_document, write_arrays
 
 import netdesc
+from netdesc.compiler import compile_kernels
 from netdesc.events import from_dense, write_events
+from netdesc.report import ReportError
 
 DOCUMENT = {
     "format": 1,
@@ -128,3 +131,41 @@ def test_a_bad_document_raises_all_its_diagnostics(document: Path) -> None:
     with pytest.raises(netdesc.DescriptionError) as error:
         netdesc.load(document)
     assert len(error.value.diagnostics) == 2
+
+
+def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "data.npz")
+    (tmp_path / "classes.json").write_text(json.dumps(classify_document()))
+    description = netdesc.load(tmp_path / "classes.json")
+    compiled = netdesc.compile(description)
+    compile_kernels(compiled)
+    assert compiled.graph.classes == CLASSES
+    assert all(parameter.grad is None for parameter in compiled.model.parameters())
+    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert "classes" in (run.path / "report.html").read_text(encoding="utf-8")
+    assert 0 <= netdesc.evaluate(run.path).score.accuracy <= 1
+
+
+@pytest.mark.parametrize("rate", [0.01, 1e38])
+def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Path) -> None:
+    text = document.read_text().replace("0.01", str(rate))
+    document.write_text(text)
+    run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == ("done" if rate < 1 else "diverged")
+    report = run.path / "report.html"
+    assert run.status in report.read_text(encoding="utf-8").lower()
+    written = report.stat().st_mtime_ns
+    netdesc.train(resume=run.path, progress="quiet")
+    assert report.stat().st_mtime_ns == written, "nothing was changed, so it stays"
+
+
+def test_a_report_that_cannot_be_written_does_not_harm_the_run(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise ReportError("no space left")
+
+    monkeypatch.setattr("netdesc.compiler.write_report", refuse)
+    with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):
+        run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "done"

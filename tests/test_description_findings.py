@@ -237,3 +237,9 @@ def test_missing_data_can_be_told_from_a_bad_document(tmp_path):
     description, found = check(path)
     assert description is None
     assert codes(found) == ["ND103"]
+
+
+def test_an_empty_training_set_is_said_once(tmp_path):
+    training = '{"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1},'
+    training += ' "validation_split": 0.5, "batch_size": 4}'
+    assert codes(findings(tmp_path, with_text("/training", training))) == ["ND217"]

@@ -14,7 +14,8 @@ def check(context: Context) -> Iterator[Finding]:
         return
     samples = context.training_set.samples
     samples -= training.held_out(samples)
-    if training.batch_size is not None and training.batch_size > samples:
+    # Where nothing is left to train on, that is what has to be said.
+    if training.batch_size is not None and training.batch_size > samples > 0:
         yield Finding(
             ("training", "batch_size"),
             f"a batch of {training.batch_size} is larger than the training set of {samples}",

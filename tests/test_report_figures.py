@@ -196,3 +196,8 @@ def test_durations(seconds: float, text: str) -> None:
 )
 def test_decays_are_time_constants(decay: float, constant: float) -> None:
     assert words.time_constant_ms(decay, 2.0) == pytest.approx(constant)
+
+
+def test_one_neuron_that_never_forgets_does_not_hide_the_others() -> None:
+    assert words.time_constants(np.array([0.0, 1.0]), 2.0) == "2.885 ms (0 ms to ∞ ms)"
+    assert words.time_constants(np.array([0.3, 0.3]), 1.0) == "2.804 ms"

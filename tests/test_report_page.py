@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
+import os
 import re
 import time
 from html.parser import HTMLParser
@@ -216,6 +218,22 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert {path.suffix for path in folder.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_a_disk_that_fills_up_leaves_the_old_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "run")
+    before = write_report(folder).read_bytes()
+
+    def write_half(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[: len(text) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(ReportError, match=r"cannot write .*: No space left on device"):
+        write_report(folder)
+    assert (folder / "report.html").read_bytes() == before
 
 
 @pytest.mark.parametrize(

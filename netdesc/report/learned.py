@@ -18,7 +18,7 @@ from netdesc.report.words import (
     number,
     percent,
     spread,
-    time_constant_ms,
+    time_constants,
 )
 
 BEFORE, AFTER = "before training", "best"
@@ -104,15 +104,15 @@ def _decay_row(layer: Dense, decay: str, shares: Values, step_ms: float) -> list
         if values is None:
             cells += [NOTHING] * 2
             continue
-        constants = [time_constant_ms(value, step_ms) for value in values.tolist()]
-        cells += [spread(values), f"{spread(constants)} ms"]
+        cells += [spread(values), time_constants(values, step_ms)]
     return cells
 
 
 def _decay_table(rows: list[list[str]]) -> Table:
     return Table(
         caption="Decays that training changed: the share lost a step, and the time after which "
-        "1/e is left. Where each neuron has its own: the mean and, in brackets, the range.",
+        "1/e is left. Where each neuron has its own: the mean, or the time that belongs to it, and "
+        "the range in brackets.",
         headings=["Layer", "Decay", "Before", "As time", "Best", "As time"],
         rows=rows,
         texts=(0, 1),

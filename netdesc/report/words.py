@@ -96,3 +96,15 @@ def time_constant(decay: float, step_ms: float) -> str:
         return NOTHING
     constant = time_constant_ms(decay, step_ms)
     return f"{number(constant)} ms"
+
+
+def time_constants(decays: NDArray[np.floating], step_ms: float) -> str:
+    """That of the mean decay, for the mean of times is infinite as soon as one of them is.
+
+    In brackets, where they differ, the shortest and the longest.
+    """
+    low, high = float(np.min(decays)), float(np.max(decays))
+    middle = time_constant(float(np.mean(decays)), step_ms)
+    if low == high or math.isnan(low):
+        return middle
+    return f"{middle} ({time_constant(high, step_ms)} to {time_constant(low, step_ms)})"

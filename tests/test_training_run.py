@@ -272,6 +272,11 @@ def test_a_second_signal_quits_at_once(start: Start, after_epoch: Callable) -> N
     run = start(epochs=10)
     assert run.status == "interrupted"
     assert "the checkpoint after 0 epochs is safe" in run.message
+    assert len(read_metrics(run.path)) == 2
+    best, initial = (
+        load_file(run.path / f"checkpoints/{name}.safetensors") for name in ("best", "initial")
+    )
+    assert any((best[name] != initial[name]).any() for name in best)
     assert train(resume=run.path, progress="quiet").status == "done"
 
 

@@ -10,11 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netdesc.report.errors import ReportError
 from netdesc.report.files import read_text
-from netdesc.run_files import RECORD
+from netdesc.run_files import HOLDER, RECORD
 
 MOST_BYTES = 16 << 20
-_HOLDER = ".lock"
-"""The file that whoever works in the folder of a run holds locked."""
 
 
 class _Part(BaseModel):
@@ -89,7 +87,7 @@ def is_at_work(run: Path, record: Record) -> bool | None:
     """
     if sys.platform == "win32":
         return None
-    holder = run / _HOLDER
+    holder = run / HOLDER
     return _is_held(holder) if holder.is_file() else _is_alive(record.pid)
 
 

@@ -54,14 +54,16 @@ class BestWeights:
         live = dict(network.state_dict())
         self.tensors = {name: tensor.clone() for name, tensor in live.items()}
         self.is_saved = True
+        self.is_whole = True
         pairs = [(self.tensors[name], live[name]) for name in live]
         self._pairs = [(_memory(kept), _memory(tensor)) for kept, tensor in pairs]
 
     def take(self) -> None:
         """Copies the network's present weights."""
+        self.is_whole = False  # while it is being copied: an interrupt may come in between
         for kept, live in self._pairs:
             kept[...] = live
-        self.is_saved = False
+        self.is_whole, self.is_saved = True, False
 
 
 def _memory(tensor: torch.Tensor) -> Any:
@@ -119,6 +121,8 @@ class Saver:
 
     def save_best(self, progress: Progress) -> None:
         """Writes the best weights and what they do, where the files are older than the memory."""
+        if not self.best.is_whole:
+            return
         if not self.best.is_saved:
             _write(self.folder / BEST, self.best.tensors)
         if not self.best.is_saved or self.activity.changed:

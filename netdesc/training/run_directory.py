@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.events import atomic_path
-from netdesc.run_files import CHECKPOINTS, DOCUMENT, LOCK, RECORD
+from netdesc.run_files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD
 from netdesc.training.errors import ResumeError, RunDirectoryError, storing
 
-_HOLDER = ".lock"
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
@@ -52,7 +51,7 @@ def _refuse_contents(path: Path) -> None:
         return
     with storing(path):
         names = {entry.name for entry in path.iterdir() if not _TEMPORARY.fullmatch(entry.name)}
-    if names and not (_HOLDER in names and names <= {_HOLDER, DOCUMENT, RECORD}):
+    if names and not (HOLDER in names and names <= {HOLDER, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
         raise RunDirectoryError(
             f"{path} already holds something; a run is never written over{hint}"
@@ -86,13 +85,13 @@ def reopen(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def hold(path: Path) -> Iterator[None]:
     """Keeps other processes out of the folder. The system lets go when the process dies."""
-    with storing(path / _HOLDER):
-        file = os.open(path / _HOLDER, os.O_RDWR | os.O_CREAT, 0o666)
+    with storing(path / HOLDER):
+        file = os.open(path / HOLDER, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if not _try_lock(file):
             holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
             raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
-        with storing(path / _HOLDER):
+        with storing(path / HOLDER):
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -72,7 +72,10 @@ class Session:
                 return self._complete(finish) if self._is_complete else self._interrupted()
         except Divergence as error:
             return self._diverged(error)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # the second Ctrl-C: in the middle of an epoch
+            with contextlib.suppress(StorageError):  # the checkpoint is all that resuming needs
+                self.saver.save_best(self.progress)
+                self.metrics.sync()
             return self._interrupted()
         except StorageError as error:
             message = f"{error}; {self._safe}"

@@ -101,6 +101,16 @@ def test_codes_are_offered(tab: Tab) -> None:
     assert tab("explain", "nd10") == [code for code in sorted(ENTRIES) if code.startswith("ND10")]
 
 
+def test_completing_leaves_the_commands_as_they_are(
+    tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab("show", "")
+    monkeypatch.delenv("_NETDESC_COMPLETE")
+    with pytest.raises(SystemExit) as exit:
+        main(["show", str(OXFORD)])
+    assert exit.value.code == 0
+
+
 def test_keys_of_set_are_offered(tab: Tab) -> None:
     assert tab("train", "--set", "training.ep") == ["training.epochs="]
     assert tab("train", str(OXFORD), "--set", "layers.") == ["layers.0.", "layers.1."]

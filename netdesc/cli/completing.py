@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 
 import click
@@ -72,17 +73,23 @@ class _Suggested(click.ParamType):
         return [CompletionItem(each.text, help=each.about) for each in reversed(once.values())]
 
 
-def equip(command: click.Command) -> click.Command:
-    """Lets the parameters of a command, and of those below it, be completed by their metavars."""
-    for parameter in command.params:
-        metavar = parameter.metavar or (parameter.name or "").upper()
-        words = [word for word in re.findall(r"[\w.=]+", metavar) if word.strip(".") in BY_METAVAR]
-        if words and not isinstance(parameter.type, click.Choice):
-            parameter.type = _Suggested([word.strip(".") for word in words])
-    if isinstance(command, click.Group):
-        for below in command.commands.values():
-            equip(below)
-    return command
+def equipped(command: click.Command) -> click.Command:
+    """A copy of a command, and of those below it, whose parameters are completed by metavar."""
+    new = copy(command)
+    new.params = [_equipped(parameter) for parameter in command.params]
+    if isinstance(new, click.Group):
+        new.commands = {name: equipped(below) for name, below in new.commands.items()}
+    return new
+
+
+def _equipped(parameter: click.Parameter) -> click.Parameter:
+    metavar = parameter.metavar or (parameter.name or "").upper()
+    words = [word for word in re.split(r"[^\w.=]|\.\.\.", metavar) if word in BY_METAVAR]
+    if not words or isinstance(parameter.type, click.Choice):
+        return parameter
+    new = copy(parameter)
+    new.type = _Suggested(words)
+    return new
 
 
 # The shells

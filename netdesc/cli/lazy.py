@@ -44,9 +44,9 @@ class LazyGroup(click.Group):
         module, _, attribute = entry.place.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         if COMPLETE_VARIABLE in os.environ:
-            from netdesc.cli.completing import equip
+            from netdesc.cli.completing import equipped
 
-            equip(command)
+            return equipped(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

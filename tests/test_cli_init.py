@@ -25,9 +25,6 @@ from netdesc.shipped import shipped
 
 Netdesc = Callable[..., int]
 
-LANDED = [name for name in starting.TEMPLATES if name != "digits" or
-          (Path(__file__).parents[1] / "examples" / "digits.json").exists()]  # fmt: skip
-
 
 @pytest.fixture
 def netdesc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netdesc:
@@ -60,7 +57,7 @@ def test_the_command_offers_every_template() -> None:
     assert list(init.TEMPLATES) == list(starting.TEMPLATES)
 
 
-@pytest.mark.parametrize("template", LANDED)
+@pytest.mark.parametrize("template", starting.TEMPLATES)
 def test_a_new_folder_validates_and_its_commands_work(
     template: str, netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +76,7 @@ def test_a_new_folder_validates_and_its_commands_work(
     assert (folder / "runs" / "first" / "network.net").is_file()
 
 
-@pytest.mark.parametrize("template", LANDED)
+@pytest.mark.parametrize("template", starting.TEMPLATES)
 def test_nothing_in_a_new_folder_leads_out_of_it(
     template: str, netdesc: Netdesc, tmp_path: Path
 ) -> None:

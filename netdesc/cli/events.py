@@ -42,7 +42,7 @@ _SKETCH_LINES, _WIDEST_SKETCH = 24, 100
 _MOST_KINDS = 8
 
 
-@click.group()
+@click.group(epilog="Example: netdesc events show data/oxford/target.bs1")
 def events() -> None:
     """Convert files of spikes, draw them and animate them.
 

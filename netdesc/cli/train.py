@@ -56,7 +56,8 @@ def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command
 def train(output: Output, **arguments: Any) -> int:
     """Train the network in FILE.json, or in the network.lock.json of an earlier run.
 
-    The run's folder keeps the document, the weights, the figures of every epoch and network.net.
+    The run's folder keeps the document, the weights, the figures of every epoch, network.net and
+    report.html, which shows all of it.
     Ctrl-C stops after the epoch with a checkpoint.
     """
     return _train(output, show_layers=False, **arguments)
@@ -66,7 +67,8 @@ def train(output: Output, **arguments: Any) -> int:
 def compile_and_train(output: Output, **arguments: Any) -> int:
     """From FILE.json to a trained network: check, show the layers, compile, train, export.
 
-    The run's folder keeps the document, the weights, the figures of every epoch and network.net.
+    The run's folder keeps the document, the weights, the figures of every epoch, network.net and
+    report.html, which shows all of it.
     Ctrl-C stops after the epoch with a checkpoint.
     """
     return _train(output, show_layers=True, **arguments)

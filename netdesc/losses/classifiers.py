@@ -42,5 +42,5 @@ def majority(predictions_TB: Tensor, classes: int) -> Tensor:
 
 
 def _most(amounts: Tensor) -> Tensor:
-    most, first = amounts.max(-1)
-    return first.masked_fill(most <= 0, SILENT)
+    # ``max`` gives both, but wakes every thread for it, which can take milliseconds.
+    return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)

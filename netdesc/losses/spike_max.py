@@ -36,7 +36,8 @@ class SpikeMax(nn.Module):
         rate = rates(output, self.window_steps)
         index = labels_like(rate, labels, output.shape[1]).unsqueeze(-1)
         if self.softmax:
-            costs = -rate.log_softmax(-1).gather(-1, index)
+            # Not by ``log_softmax``, which wakes every thread for the few numbers of a batch.
+            costs = rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
         else:
             costs = self._costs(rate, index, self.window_steps or len(output))
         return costs.mean() if self.mean else costs.sum()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from netdesc.description.models import Arrays
+from netdesc.training import encoding
 from netdesc.training.encoding import LatencyCode, RateCode, SpikeCode, build_code
 
 
@@ -18,8 +19,8 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def build(encoding: dict, steps: int = 10, given: int = 0, cells: int = 4):
-    data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": encoding})
+def build(chosen: dict, steps: int = 10, given: int = 0, cells: int = 4):
+    data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": chosen})
     return build_code(data, steps, given, cells)
 
 
@@ -131,3 +132,35 @@ def test_latency_within_the_sample_only():
 def test_many_steps_are_kept_exactly():
     code = LatencyCode(100_000, 0.0, 1.0, 0.0, 100_000)
     assert code.keep(np.array([[1e-9, 0.5, 1.0]])).tolist() == [[99_999, 50_000, 0]]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_an_end_of_the_range_is_met_in_any_precision(dtype):
+    """0.1 in 4 bytes is above 0.1: the background of an image would spike in the last step."""
+    values = np.array([[0.1, 0.3, 0.9]], dtype)
+    code = LatencyCode(9, 0.1, 0.9, 0.0, 9)
+    assert code.keep(values).tolist() == [[-1, 6, 0]]
+    assert RateCode(9, 0.1, 0.9, 1.0).keep(values)[0, [0, 2]].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
+    code = LatencyCode(9, 0.0, 1.0, 0.3, 9)
+    assert code.keep(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
+
+
+def test_an_end_that_a_short_type_cannot_hold():
+    code = LatencyCode(5, 0.0, 1e5, 0.0, 5)
+    assert code.keep(np.array([[0.0, 50000.0]], np.float16)).tolist() == [[-1, 2]]
+
+
+def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    code = RateCode(7, 0.0, 1.0, 1.0)
+    kept = code.keep(generator(3).random((5, 4)))
+    whole = code.spikes(kept, generator(1))
+    drawn = generator(1).random((5, 7, 4), dtype=np.float32)
+    assert np.array_equal(whole, (drawn < kept[:, None]).transpose(1, 0, 2))
+    assert (whole.dtype, whole.flags.c_contiguous) == (np.float32, True)
+    for together in (1, 28, 60):
+        monkeypatch.setattr(encoding, "_DRAWN_TOGETHER", together)
+        assert np.array_equal(code.spikes(kept, generator(1)), whole)

@@ -17,6 +17,9 @@ from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
 
 Spikes = NDArray[np.float32]
 
+_DRAWN_TOGETHER = 1 << 18
+"""Random numbers that are held at a time, beside the spikes that come of them."""
+
 
 class Code(Protocol):
     is_random: ClassVar[bool]
@@ -79,8 +82,9 @@ class _Analog:
 
     def share(self, values: NDArray) -> NDArray[np.float64]:
         """Where values lie in the range, from 0 to 1; [samples, cells]."""
+        low, high = _held(values, self.low), _held(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
-        return (wide - self.low) / (self.high - self.low)
+        return (wide - low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,15 @@ class RateCode(_Analog):
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
         batch, cells = kept.shape
-        # Sample by sample, so that the size of a batch does not matter.
-        drawn_BTN = draws.random((batch, self.steps, cells), dtype=np.float32)
-        spikes_TBN = (drawn_BTN < kept[:, None]).transpose(1, 0, 2)
-        return spikes_TBN.astype(np.float32, order="C")
+        spikes_TBN = np.empty((self.steps, batch, cells), np.float32)
+        each = max(1, _DRAWN_TOGETHER // (self.steps * cells))
+        for start in range(0, batch, each):
+            some = kept[start : start + each]
+            # Sample by sample, so that the size of a batch does not matter.
+            drawn_BTN = draws.random((len(some), self.steps, cells), dtype=np.float32)
+            together = slice(start, start + len(some))
+            np.less(drawn_BTN.transpose(1, 0, 2), some, out=spikes_TBN[:, together])
+        return spikes_TBN
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,11 @@ class LatencyCode(_Analog):
 
     def keep(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Steps of the spikes, -1 for none."""
+        low, high = _held(values, self.low), _held(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         # The product first, so that a half is a half and no rounding of the share decides.
-        step = np.rint((self.high - wide) * (self.within_steps - 1) / (self.high - self.low))
-        step[self.share(values) <= self.silent_below] = -1
+        step = np.rint((high - wide) * (self.within_steps - 1) / (high - low))
+        step[self.share(values) <= _held(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
@@ -130,6 +140,13 @@ class LatencyCode(_Analog):
         spiking = np.flatnonzero(step >= 0)
         spikes_TX[step[spiking], spiking] = 1.0
         return spikes_TX.reshape(self.steps, batch, cells)
+
+
+def _held(values: NDArray, number: float) -> float:
+    """What an array of this type would hold for a number: 0.1 is another one in 4 bytes."""
+    if values.dtype.kind != "f" or abs(number) > float(np.finfo(values.dtype).max):
+        return number
+    return float(values.dtype.type(number))
 
 
 def build_code(data: Arrays, steps: int, given: int, cells: int) -> Code:

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.events import Event, write_events
+from netdesc.events import Event, to_dense, write_events
 from netdesc.training.data import Batches, Frame, split
 from netdesc.training.errors import DataError, MissingDataError
 from netdesc.training.spike_files import SpikeFiles, Spikes, SpikeSamples
@@ -89,6 +89,43 @@ def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Ca
     assert len(samples) == 2
     (warning,) = warnings
     assert "in.bs1: 3 of 4 events" in warning
+
+
+@pytest.mark.parametrize(
+    ("files", "last"), [(3, None), (4, "1 more file has"), (9, "6 more files")]
+)
+def test_only_a_few_files_are_told_one_by_one(folder: Path, files: int, last: str | None) -> None:
+    warnings: list[str] = []
+    reader = SpikeFiles(CLASSES, folder.joinpath, warnings.append)
+    pairs = []
+    for number in range(files):
+        write(folder / f"{number}.bs1", [0, 1], [0.0, 10.0])
+        pairs.append(SimpleNamespace(input=file(f"{number}.bs1"), target=None, label=0))
+    reader.read(pairs)
+    reader.sum_up()
+    assert len(warnings) == 3 + (last is not None)
+    assert all("1 of 2 events" in warning for warning in warnings[:3])
+    if last is not None:
+        assert warnings[3].startswith(last)
+
+
+@given(
+    x=st.lists(st.tuples(st.integers(0, 5), st.integers(-2000, 12_000)), max_size=40),
+    rounding=st.sampled_from(["nearest", "floor"]),
+    duplicates=st.sampled_from(["or", "sum"]),
+)
+def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, duplicates) -> None:
+    path = tmp_path_factory.mktemp("spikes") / "in.npy"
+    zeros = np.zeros(len(x), np.int32)
+    places, times = np.array(x, np.int64).reshape(-1, 2).T
+    event = Event(places.astype(np.int32), None, zeros, times / 1000)
+    write_events(path, event)
+    pair = SimpleNamespace(
+        input=file(path.name, rounding=rounding, duplicates=duplicates), target=None, label=1
+    )
+    samples = SpikeFiles(CLASSES, path.with_name, lambda text: None).read([pair])
+    wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
+    assert np.array_equal(samples.dense(np.random.default_rng())[0][:, 0], wanted)
 
 
 @pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])

@@ -60,7 +60,9 @@ def _spike_files(
     data: SpikeFiles, resolve: Callable[[str], Path], frame: Frame, warn: Warn
 ) -> Parts:
     files = SpikeFileReader(frame, resolve, warn)
-    return Parts(files.read(data.train), files.read(data.validation) or None, None)
+    parts = Parts(files.read(data.train), files.read(data.validation) or None, None)
+    files.sum_up()
+    return parts
 
 
 def _warn_of_missing_classes(samples: Samples, classes: int, source: Path, warn: Warn) -> None:

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events import EventFileError, read_events, to_dense
+from netdesc.events import EventFileError, read_events
+from netdesc.events.binning import cells
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.errors import DataError
+
+MOST_WARNINGS = 3
+"""Of so many files it is told one by one that events are left out: there may be thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,8 @@ class SpikeSamples:
 class SpikeFiles:
     """Reads pairs of event files; a file that several pairs share is read once.
 
-    ``warn`` receives one line for every file with events outside the tensor.
+    ``warn`` receives one line for a file with events outside the tensor; ``sum_up`` tells of those
+    beyond the first few.
     """
 
     frame: Frame
@@ -75,6 +80,7 @@ class SpikeFiles:
 
     def __post_init__(self) -> None:
         self._seen: dict[tuple[Path, Shape, str, str], Spikes] = {}
+        self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
         """The samples of ``document.data.train`` or ``.validation``. DataError."""
@@ -83,6 +89,13 @@ class SpikeFiles:
             return SpikeSamples(self.frame, inputs, [self._target(pair) for pair in pairs])
         labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
         return SpikeSamples(self.frame, inputs, labels)
+
+    def sum_up(self) -> None:
+        """Warns of how many files more have events outside, where there are any."""
+        more = self._files_with_dropped - MOST_WARNINGS
+        if more > 0:
+            files = "1 more file has" if more == 1 else f"{more:,} more files have"
+            self.warn(f"{files} events outside, which are left out")
 
     def _label(self, pair: Any) -> int:
         label, classes = pair.label, self.frame.classes
@@ -120,21 +133,23 @@ class SpikeFiles:
         frame = self.frame
         try:
             event = read_events(path)
-            dense, dropped = to_dense(
-                event, shape, frame.steps, frame.step_ms, file.rounding, file.duplicates
-            )
+            flat, dropped = cells(event, shape, frame.steps, frame.step_ms, file.rounding)
         except EventFileError as error:
             raise DataError(str(error)) from error
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
         if dropped:
-            self.warn(
-                f"{path}: {dropped} of {len(event)} events lie outside {frame.steps} steps of "
-                f"{frame.step_ms:g} ms and shape {list(shape)} and are left out"
-            )
-        flat_TN = dense.reshape(frame.steps, -1)
-        step, place = np.nonzero(flat_TN)
-        return Spikes(step.astype(np.int32), place.astype(np.int32), flat_TN[step, place])
+            self._files_with_dropped += 1
+            if self._files_with_dropped <= MOST_WARNINGS:
+                self.warn(
+                    f"{path}: {dropped} of {len(event)} events lie outside {frame.steps} steps of "
+                    f"{frame.step_ms:g} ms and shape {list(shape)} and are left out"
+                )
+        # From the events alone: their tensor is a thousand times as large.
+        cell, count = np.unique(flat, return_counts=True)
+        step, place = np.divmod(cell, int(np.prod(shape)))
+        value = count if file.duplicates == "sum" else np.ones(len(cell))
+        return Spikes(step.astype(np.int32), place.astype(np.int32), value.astype(np.float32))
 
 
 def _dense(spikes: Sequence[Spikes], steps: int, shape: Shape) -> NDArray[np.float32]:

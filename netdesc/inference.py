@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from netdesc.compiler import Compiled, compile, compile_imported, compile_run
 from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
-from netdesc.events import Event, read_events, to_dense
+from netdesc.description.models.document import MOST_STEPS
+from netdesc.events import Event, EventFileError, read_events, to_dense
 from netdesc.exchange import import_net, read_net
 from netdesc.graph import Dense, Graph
 from netdesc.hardware import simulate
@@ -76,10 +77,13 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     """
     events = Path(events)
     event = read_events(events)
-    compiled, description = _open(Path(network), event)
+    compiled, description = _open(Path(network), events, event)
     graph = compiled.graph
     pair = None if description is None else _find_pair(description, events)
-    input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
+    try:
+        input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
+    except ValueError as error:
+        raise EventFileError(events, str(error)) from error
     warnings = []
     if dropped:
         warnings.append(
@@ -104,23 +108,33 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     return Result(graph, spikes_TN, layers, comparison, classification, warnings + doubts)
 
 
-def _open(path: Path, event: Event) -> tuple[Compiled, Description | None]:
+def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description | None]:
     if path.is_dir():
         description, compiled = compile_run(path)
         return compiled, description
     if path.suffix.lower() == ".net":
-        return compile_imported(import_net(path, steps=_steps(path, event))), None
+        return compile_imported(import_net(path, steps=_steps(path, events, event))), None
     description = load(path)
     return compile(description), description
 
 
-def _steps(path: Path, event: Event) -> int | None:
-    """Steps for a file that does not give its time: all input, and time for it to come through."""
+def _steps(path: Path, events: Path, event: Event) -> int | None:
+    """Steps for a file that does not give its time: all input, and time for it to come through.
+
+    EventFileError where these are more than the language has.
+    """
     net = read_net(path).net
     if net.simulation is not None:
         return None
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
-    return round(last_ms) + 1 + len(net.layers)
+    steps = round(last_ms) + 1 + len(net.layers)
+    if steps > MOST_STEPS:
+        raise EventFileError(
+            events,
+            f"its last event is at {last_ms:,.10g} ms; {path} does not say how long a sample is, "
+            f"and {MOST_STEPS:,} steps of 1 ms are the most",
+        )
+    return steps
 
 
 def _find_pair(description: Description, events: Path) -> Pair | None:

@@ -14,8 +14,11 @@ from training_task import read_metrics, write_task
 
 import netdesc
 from netdesc import inference
+from netdesc.compiler import compile
+from netdesc.description import load
 from netdesc.evaluation import Evaluation
-from netdesc.events import from_dense, write_events
+from netdesc.events import Event, EventFileError, from_dense, write_events
+from netdesc.exchange import export_net
 from netdesc.training import DataError, Run, TrainingError
 
 
@@ -185,3 +188,21 @@ def test_silence_has_no_class_and_a_strange_file_no_label(labelled: Path) -> Non
     write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))
     result = inference.run(labelled, file)
     assert result.classification == inference.Classification(None, None)
+
+
+def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:
+    file = labelled.with_name("pixels.bs2")
+    ones = np.ones(2, np.int32)
+    write_events(file, Event(ones, ones, ones, np.array([0.0, 1.0])))
+    with pytest.raises(EventFileError, match=r"pixels\.bs2: these events have x, y and polarity"):
+        inference.run(labelled, file)
+
+
+def test_a_network_file_without_time_runs_no_longer_than_the_language_allows(
+    labelled: Path,
+) -> None:
+    net, file = labelled.with_name("classes.net"), labelled.with_name("late.npy")
+    export_net(compile(load(labelled)).model, net)
+    np.save(file, np.array([[1, 0, 1e6]]))
+    with pytest.raises(EventFileError, match=r"late\.npy: its last event is at 1,000,000 ms"):
+        inference.run(net, file)

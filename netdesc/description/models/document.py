@@ -18,12 +18,13 @@ from netdesc.description.models.training import Training
 
 FORMAT = 1
 """The version of the language that this package reads."""
+MOST_STEPS = 1_000_000
 
 
 class Time(Section):
     """Time is cut into steps of equal length."""
 
-    steps: int = field("Steps of one sample.", unit="steps", ge=1, le=1_000_000, standin=1000)
+    steps: int = field("Steps of one sample.", unit="steps", ge=1, le=MOST_STEPS, standin=1000)
     step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
 
 

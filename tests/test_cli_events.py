@@ -221,7 +221,7 @@ def test_showing_as_json_with_a_comparison(tmp_path, capsys):
 def test_pictures_say_what_they_leave_out(tmp_path, capsys):
     path = recording(tmp_path / "a.npy", [0, 9, 1], [0, 1, -1])
     assert run("show", path, "-o", tmp_path / "a.svg") == 0
-    assert "1 events are not shown" in capsys.readouterr().err
+    assert "1 event is not shown" in capsys.readouterr().err
     assert run("show", path, "-o", tmp_path / "a.svg", "--neurons", "5", "--until-ms", "1") == 0
     assert "2 events are not shown" in capsys.readouterr().err
 

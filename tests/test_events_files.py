@@ -257,3 +257,10 @@ def test_times_before_zero_stay_in_numpy_files(tmp_path):
 def test_columns_of_different_lengths_are_no_event():
     with pytest.raises(ValueError, match="equally long"):
         Event(np.zeros(3, int), None, np.zeros(2, int), np.zeros(3))
+
+
+@pytest.mark.parametrize("time_ms", [4.1e9, -4.1e9])
+def test_times_that_would_be_shown_as_others_are_not_read(tmp_path, time_ms):
+    np.save(tmp_path / "a.npy", np.array([[1, 0, 4e9], [1, 0, time_ms]]))
+    with pytest.raises(EventFileError, match=r"event 1 has time -?4,100,000,000 ms; 46 days"):
+        read_events(tmp_path / "a.npy")

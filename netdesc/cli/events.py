@@ -257,9 +257,9 @@ def _save(output: Output, target: Path, seen: Raster | Image) -> None:
 
 def _mention(output: Output, outside: int) -> None:
     if outside:
-        output.complain(
-            f"warning: {outside:,} events are not shown; they are before time 0 or outside"
-        )
+        events = "1 event is" if outside == 1 else f"{outside:,} events are"
+        where = "it is" if outside == 1 else "they are"
+        output.complain(f"warning: {events} not shown; {where} before time 0 or outside")
 
 
 def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]) -> None:

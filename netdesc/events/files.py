@@ -207,6 +207,9 @@ def _read_npy(path: Path) -> Event:
     t = rows[:, -1].astype(np.float64)
     if not np.isfinite(t).all():
         raise ValueError(f"event {np.flatnonzero(~np.isfinite(t))[0]} has time NaN or infinity")
+    wrong = np.flatnonzero(np.abs(t) > TIME_LIMIT_US / 1000.0)
+    if len(wrong):
+        raise ValueError(f"event {wrong[0]} has time {t[wrong[0]]:,.10g} ms; 46 days are the most")
     return Event(whole["x"], whole.get("y"), whole["p"], t)
 
 

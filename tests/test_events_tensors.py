@@ -187,3 +187,17 @@ def test_reading_events_does_not_load_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("options", [{"duplicates": "add"}, {"rounding": "round"}])
+def test_a_misspelt_option_does_not_mean_another(options):
+    event = events([(1, 0, 0, 0)])
+    with pytest.raises(ValueError, match=f'"{next(iter(options.values()))}" is unknown; known are'):
+        event.to_tensor((3,), 2, **options)
+    tensor = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match="is unknown"):
+        event.fill(tensor, **options)
+    assert not tensor.any()
+    if "duplicates" in options:
+        with pytest.raises(ValueError, match="is unknown"):
+            Event.from_tensor(tensor, **options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ def to_dense(
     Returns the float32 array and the number of events outside it. ValueError where events with
     ``y`` meet a shape that is not ``[C, H, W]``, or a step is not above 0 and at most 1e6 ms.
     """
+    require_choice(duplicates, Duplicates)
     flat, dropped = cells(event, shape, steps, step_ms, rounding)
     dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
     if duplicates == "or":
@@ -66,6 +67,7 @@ def cells(
 
 def step_numbers(event: Event, step_ms: float, rounding: Rounding) -> NDArray[np.int64]:
     """The step of every event; below 0 for times before 0. ValueError as ``to_dense``."""
+    require_choice(rounding, Rounding)
     unit = _step_us(step_ms)
     scaled, step = event.microseconds() * unit.denominator, unit.numerator
     if rounding == "floor":
@@ -85,6 +87,7 @@ def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or"
     one, so that ``to_dense`` with the same step finds the same bin by either rounding (for steps of
     2 microseconds and more).
     """
+    require_choice(duplicates, Duplicates)
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
     step, cell = np.nonzero(flat_TN)
     if duplicates == "sum":
@@ -97,6 +100,12 @@ def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or"
         return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
     p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, spikes_TN.shape[1:]))
     return Event(x, y, p, t)
+
+
+def require_choice(word: str, known: Any) -> None:
+    """ValueError for a word that is none of a Literal's: it would silently mean another."""
+    if word not in get_args(known):
+        raise ValueError(f'"{word}" is unknown; known are {", ".join(get_args(known))}')
 
 
 def _counts(values: NDArray) -> NDArray[np.int64]:

@@ -102,8 +102,9 @@ class Event:
         """
         import torch
 
-        from netdesc.events.binning import cells
+        from netdesc.events.binning import Duplicates, cells, require_choice
 
+        require_choice(duplicates, Duplicates)
         if not tensor.ndim:
             raise ValueError("a tensor to fill has the shape [steps, *shape], not []")
         size = tuple(tensor.shape)

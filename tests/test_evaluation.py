@@ -20,6 +20,9 @@ from netdesc.evaluation import Evaluation
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
 from netdesc.training import DataError, Run, TrainingError
+from netdesc.training.data import Batches, Frame
+from netdesc.training.measure import measure
+from netdesc.training.parts import read_parts
 
 
 def train(document: Path, run: Path) -> Run:
@@ -206,3 +209,41 @@ def test_a_network_file_without_time_runs_no_longer_than_the_language_allows(
     np.save(file, np.array([[1, 0, 1e6]]))
     with pytest.raises(EventFileError, match=r"late\.npy: its last event is at 1,000,000 ms"):
         inference.run(net, file)
+
+
+def test_a_run_without_weights_says_that_there_are_none(run: Run) -> None:
+    (run.path / "checkpoints/best.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"best\.safetensors: .* there is no such file"):
+        netdesc.evaluate(run)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_loss_does_not_depend_on_the_batches(tmp_path: Path, reduction: str) -> None:
+    """15 samples in batches of 15, and of 7, 7 and 1."""
+    found = []
+    for size in (None, 7):
+        loss = {"type": "spike_rate", "reduction": reduction}
+        path = write_classify_task(
+            tmp_path / f"{size}", loss=loss, training={"batch_size": size, "epochs": 1}
+        )
+        found.append(netdesc.evaluate(path, "test").loss)
+    assert found[1] == pytest.approx(found[0], rel=1e-6)
+
+
+def test_no_neuron_is_dropped_where_a_network_is_measured(tmp_path: Path) -> None:
+    """Neither in training's validation nor later; and training goes on with dropout after it."""
+    path = write_classify_task(tmp_path / "task")
+    content = json.loads(path.read_text())
+    content["neurons"]["cuba"]["dropout"] = 0.5
+    path.write_text(json.dumps(content))
+    dropped = train(path, tmp_path / "dropped")
+    assert dropped.best is not None
+    assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
+
+    compiled = compile(load(path))
+    parts = read_parts(load(path), Frame.of(compiled.graph), print)
+    batches = Batches(parts.train, None, torch.device("cpu"), 0)
+    for mode in (True, False):
+        compiled.model.train(mode)
+        measure(compiled.graph, compiled.model, compiled.loss, batches, None)
+        assert compiled.model.training is mode

@@ -41,7 +41,10 @@ def load_weights(path: Path, network: nn.Module, readers: Mapping[str, Loader]) 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise WeightsError(f"{path}: cannot read these weights: {reason}") from error
+    except SafetensorError as error:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
 
 

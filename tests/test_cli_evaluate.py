@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from classify_task import CELLS, CLASSES, STEPS, samples, write_classify_task
 from training_task import read_record, write_task
 
 from netdesc.cli import main
+from netdesc.cli.waiting import SHORT_SPIN
 from netdesc.events import from_dense, write_events
 
 
@@ -143,3 +145,22 @@ def test_run_names_the_class(netdesc: Netdesc, document: Path) -> None:
     assert said == f"class {classification['prediction']}; the label is 1: {verdict}"
     silent = netdesc("run", document, document.with_name("silence.bs1"))
     assert silent.out.splitlines()[-1] == "no class: the output is silent"
+
+
+def test_the_table_has_labels_as_rows(netdesc: Netdesc, document: Path) -> None:
+    """An untrained network takes classes for one another one-sidedly."""
+    confusion = np.array(json.loads(netdesc("evaluate", document, "--json").out)["confusion"])
+    assert not np.array_equal(confusion, confusion.T)
+    lines = netdesc("evaluate", document).out.splitlines()
+    matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
+    assert np.array_equal(matrix[:, 1:], confusion)
+
+
+def test_threads_sleep_early_where_others_need_the_cores(
+    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("netdesc.cli.evaluate.others_running", lambda: 1)
+    assert netdesc("evaluate", document).code == 0
+    assert os.environ.pop("GOMP_SPINCOUNT") == SHORT_SPIN

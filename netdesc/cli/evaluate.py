@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
+from netdesc.cli.waiting import others_running, wait_for_the_load
 
 if TYPE_CHECKING:
     from netdesc.evaluation import Evaluation, Part
@@ -33,6 +35,7 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     The network is a run (with its best weights) or a document (with the weights that it names, or
     untrained ones).
     """
+    wait_for_the_load(os.environ, others_running())  # before torch is loaded
     from netdesc import evaluation
 
     result = evaluation.evaluate(network, part)

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from classify_task import CLASSES, write_classify_task
 from safetensors.numpy import load_file
 from training_task import INPUTS, OUTPUTS, STEPS, write_task
 
 import netdesc
 from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
+from netdesc.graph import build_graph
+from netdesc.losses import build_classifier, majority
 from netdesc.training import activity, loop, train
 from netdesc.training.activity import frame_epochs
 
@@ -145,3 +148,31 @@ def test_a_diverged_run_keeps_what_its_best_weights_did(tmp_path: Path) -> None:
     found = kept(run.path)
     assert found["epoch"] == 0
     assert all(math.isfinite(rate) for rate in found["rate_output"])
+
+
+@pytest.mark.parametrize("window_steps", [None, 4])
+def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | None) -> None:
+    """After one epoch of slow learning, where labels and predictions differ."""
+    window = {"type": "moving_window", "window_steps": window_steps}
+    path = write_classify_task(
+        tmp_path / "task",
+        classifier={"type": "rate"} if window_steps is None else window,
+        training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
+    )
+    found = kept(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)
+    with np.load(path.with_name("data.npz")) as file:
+        labels = file["labels"][file["split"] == 1]
+    classifier = build_classifier(build_graph(netdesc.load(path).document))
+    predictions = []
+    for k in range(activity.SHOWN_SAMPLES):
+        output_TN = np.zeros((12, CLASSES), np.float32)
+        output_TN[tuple(found[f"output_{k}"].T)] = 1
+        prediction = classifier(torch.from_numpy(output_TN)[:, None])
+        if window_steps is not None:
+            prediction = majority(prediction, CLASSES)
+        predictions.append(prediction.item())
+        assert found[f"label_{k}"] == labels[k]
+        assert found[f"prediction_{k}"] == predictions[k]
+        assert found[f"rates_{k}"] == pytest.approx(output_TN.mean(0))
+        assert f"target_{k}" not in found
+    assert predictions != labels[: len(predictions)].tolist()

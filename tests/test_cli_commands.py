@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from classify_task import classify_document, write_arrays
 from cli_process import netdesc_process
 
 from netdesc.cli import main
@@ -375,3 +376,12 @@ def test_bad_files_are_one_clear_message(
     assert Path(wrong).name in outcome.err + outcome.out
     assert "bug" not in outcome.err
     assert outcome.code == code
+
+
+def test_a_class_without_samples_is_told_once(tmp_path: Path, netdesc: Netdesc) -> None:
+    write_arrays(tmp_path / "data.npz", labels=np.arange(60) % 2)
+    document = classify_document({"split": None}, {"epochs": 1})
+    (tmp_path / "classes.json").write_text(json.dumps(document))
+    ended = netdesc("train", tmp_path / "classes.json", "--run-dir", tmp_path / "run")
+    assert ended.code == 0
+    assert ended.err.count("class 2") + ended.err.count("label 2") == 1

@@ -34,11 +34,21 @@ def record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
     return to_json(diagnostics, files)
 
 
-def load_document(output: Output, file: Path, overrides: Sequence[str]) -> Description:
-    """The description in ``file``; its warnings are noted. DescriptionError as ``load``."""
+TOLD_BY_TRAINING = ("ND235", "ND308")
+"""Warnings that training gives as well, when it has read all of the data."""
+
+
+def load_document(
+    output: Output, file: Path, overrides: Sequence[str], silent: Sequence[str] = ()
+) -> Description:
+    """The description in ``file``; its warnings are noted, but for those with ``silent`` codes.
+
+    DescriptionError as ``load``.
+    """
     from netdesc.description import load
 
     description = load(file, overrides)
-    if description.warnings:
-        output.note(text(description.warnings, output.has_colour(sys.stderr)))
+    warnings = [warning for warning in description.warnings if warning.code not in silent]
+    if warnings:
+        output.note(text(warnings, output.has_colour(sys.stderr)))
     return description

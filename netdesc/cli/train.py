@@ -89,7 +89,9 @@ def _train(
             raise click.UsageError("give a FILE.json to train, or --resume RUN")
         if seed is not None:
             overrides += (f"training.seed={seed}",)
-        description = findings.load_document(output, file, overrides)
+        description = findings.load_document(
+            output, file, overrides, silent=findings.TOLD_BY_TRAINING
+        )
         if show_layers and not output.quiet:
             from netdesc.graph import build_graph
 

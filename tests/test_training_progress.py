@@ -30,10 +30,10 @@ def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> N
     display.show(standing(1), now=100.0)
     display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  rate 0.001"
+    assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
     assert second == (
         "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  accuracy 97.2%"
-        "  0:00:24 left  5.0 ms/epoch  rate 0.001"
+        "  0:00:24 left  5.0 ms/epoch  learning rate 0.001"
     )
     assert len(first) < 80
 

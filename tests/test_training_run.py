@@ -217,7 +217,7 @@ def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     after_epoch(3, poison(-1))
     run = start(epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)
-    assert 'epoch 3: the gradient of layer "output" is NaN or infinite' in run.message
+    assert 'epoch 4: the gradient of layer "output" is NaN or infinite' in run.message
     assert read_record(run.path)["status"] == "diverged"
     assert len(read_metrics(run.path)) == 3
     for name in ("last", "best"):
@@ -241,7 +241,7 @@ def test_weights_that_a_step_made_infinite_are_never_saved(
     monkeypatch.setattr(torch.optim.SGD, "step", explode)
     run = start(optimizer={"type": "sgd", "learning_rate": 0.1})
     assert run.status == "diverged"
-    assert 'epoch 0: a weight of layer "hidden"' in run.message
+    assert 'epoch 1: a weight of layer "hidden"' in run.message
     weights = load_file(run.path / "checkpoints/last.safetensors")
     assert all(np.isfinite(array).all() for array in weights.values())
 

@@ -21,10 +21,13 @@ from netdesc.training.score import Score
 
 
 class Divergence(Exception):
-    """Training ran into a NaN or an infinity; the message names the epoch and the layer."""
+    """Training ran into a NaN or an infinity; the message names the epoch and the layer.
+
+    ``epoch`` counts from 0, the message, as all that a person reads, from 1.
+    """
 
     def __init__(self, epoch: int, fault: str) -> None:
-        super().__init__(f"training diverged in epoch {epoch}: {fault}")
+        super().__init__(f"training diverged in epoch {epoch + 1}: {fault}")
         self.epoch = epoch
 
 

@@ -199,7 +199,8 @@ def _line(standing: Standing, each_s: float | None) -> str:
     if each_s is not None:
         left = each_s * (standing.epochs - standing.epoch)
         parts += [f"{_clock(left)} left", f"{_duration(each_s)}/epoch"]
-    parts.append(f"rate {standing.rate:.3g}")  # last, where a narrow terminal cuts the line
+    # Last, where a narrow terminal cuts the line.
+    parts.append(f"learning rate {standing.rate:.3g}")
     return "  ".join(parts)
 
 

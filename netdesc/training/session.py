@@ -103,9 +103,8 @@ class Session:
         if finish is not None:
             with storing(self.path):
                 finish(self.path, self.job.graph, self.saver.best.tensors)
-        best = (
-            f"{self.progress.best_loss:,.6g} in epoch {self.progress.best_epoch} (the first is 0)"
-        )
+        assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
+        best = f"{self.progress.best_loss:,.6g} in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
         early = "" if self.progress.epoch == self.job.training.epochs else ", stopped early"

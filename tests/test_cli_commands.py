@@ -385,3 +385,10 @@ def test_a_class_without_samples_is_told_once(tmp_path: Path, netdesc: Netdesc) 
     ended = netdesc("train", tmp_path / "classes.json", "--run-dir", tmp_path / "run")
     assert ended.code == 0
     assert ended.err.count("class 2") + ended.err.count("label 2") == 1
+
+
+def test_samples_are_not_run_but_evaluated(trained: Path, tmp_path: Path, netdesc: Netdesc) -> None:
+    write_arrays(tmp_path / "data.npz")
+    ended = netdesc("run", trained, tmp_path / "data.npz")
+    assert ended.code == 1
+    assert "netdesc evaluate" in ended.err

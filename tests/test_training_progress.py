@@ -32,7 +32,7 @@ def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> N
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
     assert second == (
-        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  accuracy 97.2%"
+        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  validation accuracy 97.2%"
         "  0:00:24 left  5.0 ms/epoch  learning rate 0.001"
     )
     assert len(first) < 80

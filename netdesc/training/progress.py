@@ -195,7 +195,8 @@ def _line(standing: Standing, each_s: float | None) -> str:
         parts.append(f"validation {standing.validation_loss:,.6g}")
     parts.append(f"best {standing.best_loss:,.6g}")
     if standing.accuracy is not None:
-        parts.append(f"accuracy {standing.accuracy:.1%}")
+        part = "" if standing.validation_loss is None else "validation "
+        parts.append(f"{part}accuracy {standing.accuracy:.1%}")
     if each_s is not None:
         left = each_s * (standing.epochs - standing.epoch)
         parts += [f"{_clock(left)} left", f"{_duration(each_s)}/epoch"]

@@ -14,7 +14,7 @@ from netdesc.compiler import Compiled, compile, compile_imported, compile_run
 from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
-from netdesc.events import Event, EventFileError, EventFileError, read_events, to_dense
+from netdesc.events import Event, EventFileError, read_events, to_dense
 from netdesc.exchange import import_net, read_net
 from netdesc.graph import Dense, Graph
 from netdesc.hardware import simulate
@@ -79,7 +79,7 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     if events.suffix.lower() == ".npz":
         raise EventFileError(
             events,
-            "holds samples, and a run takes one recording; netdesc evaluate measures samples",
+            "holds samples, which netdesc evaluate measures; a run takes one recording",
         )
     event = read_events(events)
     compiled, description = _open(Path(network), events, event)

@@ -31,6 +31,20 @@ def events(*pairs: tuple[int, float]) -> bytes:
     )
 
 
+def plane_events(*rows: tuple[int, int, int, float]) -> bytes:
+    """A .bs2 file of (x, y, polarity, milliseconds)."""
+    return b"".join(
+        bytes((x, y)) + (p << 23 | round(ms * 1000)).to_bytes(3, "big") for x, y, p, ms in rows
+    )
+
+
+def npy(array: Any) -> bytes:
+    """An .npy file of this array."""
+    file = io.BytesIO()
+    np.save(file, np.asarray(array))
+    return file.getvalue()
+
+
 def npz(**arrays: Any) -> bytes:
     """An .npz file of these arrays."""
     file = io.BytesIO()
@@ -68,6 +82,9 @@ def write_files(directory: Path) -> None:
     (directory / "target.bs1").write_bytes(events((0, 8), (1, 60)))
     (directory / "empty.bs1").write_bytes(b"")
     (directory / "cut.bs1").write_bytes(events((0, 5), (1, 6))[:-1])
+    (directory / "events.npy").write_bytes(npy([[0, 1, 5.0], [3, 1, 50.0]]))
+    (directory / "two_columns.npy").write_bytes(npy([[0, 5.0], [3, 50.0]]))
+    (directory / "plane.bs2").write_bytes(plane_events((3, 2, 1, 5.0)))
     (directory / "input.csv").write_text("0,5\n")
     (directory / "samples.npz").write_bytes(samples())
     (directory / "cut.npz").write_bytes(samples()[:-10])

@@ -6,7 +6,7 @@ Event files are looked into as far as that is quick; reading them for training c
 from __future__ import annotations
 
 import hashlib
-import math
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +15,22 @@ from pathlib import Path
 from netdesc.description import structure
 from netdesc.description.array_checks import ArrayChecks
 from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.event_checks import EventChecks
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup
-from netdesc.description.shapes import Shape, wire
+from netdesc.description.shapes import wire
+from netdesc.description.spelling import closest
 from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
 
-EVENT_BYTES = {".bs1": 5, ".bs2": 5}
-"""Bytes of one event. A .npy file has a header and is left to the reader of events."""
 SUFFIXES = {
     "events": (".bs1", ".bs2", ".npy"),
     "arrays": (".npz",),
     "weights": (".net", ".safetensors"),
 }
-QUICK_BYTES = 1 << 20
-"""Event files up to this size are checked event by event."""
+MOST_NAMES = 10_000
+"""So many names of a directory are compared with the one that is not there."""
 
 
 def file_sha256(path: Path) -> str:
@@ -98,16 +98,14 @@ class FileChecks:
             yield self._finding("ND305", parts, message, notes=(note,))
             return
         wanted = lookup(self.data, (*parts[:-1], "sha256")) or self.locked.get(quoted, "")
-        quick = QUICK_BYTES if suffix == ".bs1" else 1
         try:
             size = _size(path)
             with path.open("rb") as file:
-                raw = file.read(quick)
+                file.read(1)
             digest = file_sha256(path) if wanted else ""
-            of_arrays = self._arrays(data, path) if isinstance(data, Arrays) else []
+            inside = self._inside(data, parts, path, size)
         except FileNotFoundError:
-            note = f"looked for {path.resolve()}"
-            yield self._finding("ND301", parts, f"there is no file {quoted}", notes=(note,))
+            yield self._missing(parts, quoted, path, SUFFIXES[kind])
             return
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
@@ -117,71 +115,49 @@ class FileChecks:
             message = f"{quoted} is not the file that was meant: its SHA-256 differs"
             yield self._finding("ND303", parts, message, notes=(f"its SHA-256 is {digest}",))
             return
-        if suffix in EVENT_BYTES:
-            yield from self._events(parts, quoted, EVENT_BYTES[suffix], size, raw)
-        yield from of_arrays
+        yield from inside
 
-    def _arrays(self, data: Arrays, path: Path) -> list[Diagnostic]:
-        checks = ArrayChecks(self.document, data, self.places, self.output_shape)
+    def _inside(
+        self, data: Arrays | SpikeFiles | None, parts: Parts, path: Path, size: int
+    ) -> list[Diagnostic]:
+        """What is wrong with the contents of a file that is there."""
+        if data is None:
+            return []
         with path.open("rb") as file:
+            if isinstance(data, SpikeFiles):
+                checks = self._event_checks(data, parts)
+                return list(checks.run(file, path.suffix.lower(), size))
+            checks = ArrayChecks(self.document, data, self.places, self.output_shape)
             found = checks.run(file)
-        self.training_set = checks.training_set
-        return found
+            self.training_set = checks.training_set
+            return found
 
-    def _events(
-        self, parts: Parts, quoted: str, each: int, size: int, raw: bytes
-    ) -> Iterator[Diagnostic]:
-        """What length and contents say; ``each`` is the size of one event in bytes."""
-        if size % each:
-            message = f"{quoted} has {size} bytes, which is no multiple of the {each} of an event"
-            yield self._finding("ND304", parts, message)
-            return
-        events = size // each
-        whole = len(raw) == size and each == EVENT_BYTES[".bs1"]
-        outside = self._outside(parts, raw) if whole else 0
-        is_target = parts[-2] == "target"
-        code = "ND306" if is_target else "ND307"
-        severity: Severity = "error" if is_target else "warning"
-        if events == 0:
-            yield self._finding(code, parts, f"{quoted} holds no events", severity)
-        elif outside == events:
-            message = f"all {events} events of {quoted} lie outside {self._extent(parts)}"
-            yield self._finding(code, parts, message, severity)
-        elif outside:
-            message = f"{outside} of {events} events of {quoted} lie outside {self._extent(parts)}"
-            yield self._finding("ND308", parts, message, "warning", hint="they are dropped")
-
-    def _shape(self, parts: Parts) -> Shape | None:
-        if parts[-2] == "input":
-            return self.document.input.shape
-        return self.output_shape
-
-    def _extent(self, parts: Parts) -> str:
-        shape = self._shape(parts)
-        assert shape is not None
-        time = self.document.time
-        side = "inputs" if parts[-2] == "input" else "outputs"
-        return f"the {math.prod(shape)} {side} and {time.steps * time.step_ms:g} ms of the network"
-
-    def _outside(self, parts: Parts, raw: bytes) -> int:
-        """How many events of a .bs1 file name no neuron or no step that there is."""
-        shape = self._shape(parts)
-        if shape is None:
-            return 0
-        neurons = math.prod(shape)
-        data = self.document.data
-        assert isinstance(data, SpikeFiles), "the file stands in it"
+    def _event_checks(self, data: SpikeFiles, parts: Parts) -> EventChecks:
         samples = data.train if parts[1] == "train" else data.validation
         sample = samples[int(parts[2])]
-        file = sample.input if parts[-2] == "input" else sample.target
+        is_input = parts[-2] == "input"
+        file = sample.input if is_input else sample.target
         assert file is not None
-        step_us = self.document.time.step_ms * 1000
-        binned = math.floor if file.rounding == "floor" else round
-        steps = self.document.time.steps
-        return sum(
-            (high << 8 | low) >= neurons
-            or binned(((a & 0x7F) << 16 | b << 8 | c) / step_us) >= steps
-            for high, low, a, b, c in zip(*(raw[i::5] for i in range(5)), strict=False)
+        shape = self.document.input.shape if is_input else self.output_shape
+        return EventChecks(file, self.document.time, shape, self.places, parts)
+
+    def _missing(
+        self, parts: Parts, quoted: str, path: Path, suffixes: tuple[str, ...]
+    ) -> Diagnostic:
+        """Says where the file should be, and which one there is instead."""
+        try:
+            with os.scandir(path.parent) as entries:
+                names = [each.name for each in itertools.islice(entries, MOST_NAMES)]
+        except OSError:
+            names = []
+        best = closest(path.name, [each for each in names if each.lower().endswith(suffixes)])
+        meant = os.path.join(os.path.dirname(quoted), best) if best is not None else None
+        return self._finding(
+            "ND301",
+            parts,
+            f"there is no file {quoted}",
+            hint=f'did you mean "{meant}"?' if meant is not None else "",
+            notes=(f"looked for {path.resolve()}",),
         )
 
     def _finding(

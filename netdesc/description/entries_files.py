@@ -92,4 +92,28 @@ ENTRIES = (
         wrong="10",
         right="100",
     ),
+    Entry(
+        code="ND322",
+        title="a .npy file that holds no events",
+        cause=(
+            "Events in a .npy file are rows of x, p, t or of x, y, p, t: whole numbers, and times "
+            "in milliseconds. This file is damaged, or it holds something else."
+        ),
+        fix="Write the array again in that form with numpy.save.",
+        at="/data/train/0/input/path",
+        wrong='"two_columns.npy"',
+        right='"events.npy"',
+    ),
+    Entry(
+        code="ND323",
+        title="events with rows and columns for a network without",
+        cause=(
+            "Events of a .bs2 file, and of a .npy file with rows of x, y, p, t, lie on a plane: "
+            "they index a shape [channels, height, width] as [p, y, x]."
+        ),
+        fix="Give input.shape three axes, and flatten it in the first layer.",
+        at="/data/train/0/input/path",
+        wrong='"plane.bs2"',
+        right='"events.npy"',
+    ),
 )

@@ -19,7 +19,7 @@ from array import array
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 MAX_DIRECTORY = 1 << 20
 """Largest table of contents, in bytes: thousands of arrays."""
@@ -35,7 +35,7 @@ _DTYPE = re.compile(r"([<>|=]?)([a-zA-Z])([0-9]{0,9})(\[[^\]]*\])?")
 _CODES = {"b": "?", "i": "bhiq", "u": "BHIQ", "f": "efd"}
 """Letters of the modules array and struct for numpy's kinds, by size."""
 
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -46,7 +46,7 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises about files that are no ZIP archives, or no longer whole."""
+"""What zipfile and ``read_header`` raise about files that are none, or no longer whole."""
 
 
 class NpzError(ValueError):
@@ -129,20 +129,12 @@ class Npz:
         """
         with _explained(name):
             member, header = self._open(name)
-            code = header.code
-            assert code is not None
             wanted = header.size * header.item_bytes
             self._metered.allow(wanted + MAX_DIRECTORY)
             raw = member.read(wanted)
             if len(raw) < wanted:
                 raise EOFError
-        if code == "e":
-            order = ">" if header.is_big_endian else "<"
-            return array("f", struct.unpack(f"{order}{header.size}e", raw))
-        numbers = array("B" if code == "?" else code, raw)
-        if header.is_big_endian != (sys.byteorder == "big"):
-            numbers.byteswap()
-        return numbers
+        return numbers(header, raw)
 
     def _open(self, name: str) -> tuple[zipfile.ZipExtFile, Header]:
         """The array's data, ready to be read, and its header."""
@@ -153,7 +145,7 @@ class Npz:
             raise NpzError(f"packs its array {quoted(name)} in a way that numpy does not use")
         self._metered.allow(MAX_DIRECTORY)
         member = cast("zipfile.ZipExtFile", self._zip.open(info))
-        header, length = _header(member)
+        header, length = read_header(member)
         if header.code is None:
             return member, header  # its type will be refused, whatever its size
         wanted = length + header.size * header.item_bytes
@@ -215,14 +207,27 @@ def _explained(name: str | None = None) -> Generator[None, None, None]:
         yield
     except NpzError:
         raise
-    except _DAMAGE as problem:
+    except DAMAGE as problem:
         if name is None:
             raise NpzError("is no .npz file, or is cut off or damaged") from problem
         raise NpzError(f"is damaged in its array {quoted(name)}") from problem
 
 
-def _header(member: zipfile.ZipExtFile) -> tuple[Header, int]:
-    """The header of an .npy file, and how many bytes it has. Errors as in ``_DAMAGE``."""
+def numbers(header: Header, raw: bytes) -> Sequence[float]:
+    """The values of an array, in the order of the file. The header has a ``code``."""
+    code = header.code
+    assert code is not None
+    if code == "e":
+        order = ">" if header.is_big_endian else "<"
+        return array("f", struct.unpack(f"{order}{header.size}e", raw))
+    values = array("B" if code == "?" else code, raw)
+    if header.is_big_endian != (sys.byteorder == "big"):
+        values.byteswap()
+    return values
+
+
+def read_header(member: IO[bytes]) -> tuple[Header, int]:
+    """The header of an .npy file, and how many bytes it has. Errors as in ``DAMAGE``."""
     start = member.read(8)
     if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):
         raise ValueError("no array of numpy")

@@ -36,7 +36,7 @@ def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
         ("a.bs2", 6, "ND304"),
         ("a.bs2", 0, "ND307"),
         ("a.BS1", 5, None),
-        ("a.npy", 7, None),
+        ("a.npy", 7, "ND322"),
         ("a.txt", 5, "ND305"),
         ("a", 5, "ND305"),
     ],

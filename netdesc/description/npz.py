@@ -19,7 +19,7 @@ from array import array
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 MAX_DIRECTORY = 1 << 20
 """Largest table of contents, in bytes: thousands of arrays."""
@@ -226,7 +226,7 @@ def numbers(header: Header, raw: bytes) -> Sequence[float]:
     return values
 
 
-def read_header(member: IO[bytes]) -> tuple[Header, int]:
+def read_header(member: BinaryIO | zipfile.ZipExtFile) -> tuple[Header, int]:
     """The header of an .npy file, and how many bytes it has. Errors as in ``DAMAGE``."""
     start = member.read(8)
     if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):

@@ -1,0 +1,189 @@
+"""Do the events of a file lie within the network (ND304, ND306 to ND308, ND322, ND323)?
+
+Which events are inside is decided as binning them for training decides it: see netdesc.events.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import BinaryIO
+
+from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.event_files import Events, NoEvents, OddLength, read_events
+from netdesc.description.models import EventFile, Time
+from netdesc.description.places import Places
+from netdesc.description.shapes import Shape
+from netdesc.description.tree import Parts
+
+_MICROSECONDS = "are the times in µs? .npy times are milliseconds"
+_TOO_LATE = 100
+"""Where the median of the times is so many times the network's, they are in another unit.
+
+A recording twice as long as the network's time has a median of 1 in milliseconds and of 1000 in
+microseconds.
+"""
+
+
+class EventChecks:
+    """Checks one event file. ``parts`` is the place of its path, ``shape`` that of the network."""
+
+    def __init__(
+        self, file: EventFile, time: Time, shape: Shape | None, places: Places, parts: Parts
+    ) -> None:
+        self.file = file
+        self.time = time
+        self.shape = shape
+        self.places = places
+        self.parts = parts
+        self.is_target = parts[-2] == "target"
+
+    def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
+        """What is wrong with the open file. Raises OSError where it cannot be read."""
+        quoted = self.file.path
+        try:
+            events = read_events(file, suffix, size)
+        except OddLength as problem:
+            yield self._finding("ND304", f"{quoted} {problem}")
+            return
+        except NoEvents as problem:
+            hints = (problem.hint,) if problem.hint else ()
+            yield self._finding("ND322", f"{quoted} {problem}", hints=hints)
+            return
+        if events is None:
+            return  # too many for a quick look
+        if not events:
+            yield self._nothing(f"{quoted} holds no events")
+        elif self.shape is not None:
+            yield from self._places_and_times(events, self.shape, suffix)
+
+    def _places_and_times(self, events: Events, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
+        indexed = self._indexed(events, shape)
+        if indexed is None:
+            yield self._without_rows(events, shape)
+            return
+        count, outside = (
+            len(events),
+            _outside(events, indexed, *_span(self.time, self.file.rounding)),
+        )
+        if not outside:
+            return
+        where = f"of {self.file.path} lie outside {self._extent(shape)}"
+        hints = self._hints(events, shape, indexed, suffix)
+        if outside == count:
+            yield self._nothing(f"all {count} events {where}", hints)
+        else:
+            message = f"{outside} of {count} events {where}"
+            yield self._finding("ND308", message, "warning", (*hints, "they are dropped"))
+
+    def _nothing(self, message: str, hints: tuple[str, ...] = ()) -> Diagnostic:
+        """No event is left: nothing to learn, or nothing to see."""
+        if self.is_target:
+            return self._finding("ND306", message, "error", hints)
+        return self._finding("ND307", message, "warning", hints)
+
+    def _indexed(self, events: Events, shape: Shape) -> Shape | None:
+        """The shape that the events index: [C, H, W], or [neurons]. None where they cannot."""
+        if events.y is None or (len(shape) == 1 and not any(events.y)):
+            return (math.prod(shape),)
+        return shape if len(shape) == 3 else None
+
+    def _without_rows(self, events: Events, shape: Shape) -> Diagnostic:
+        side = "output" if self.is_target else "input.shape"
+        message = (
+            f"{self.file.path} has events with x, y and polarity, which index a shape "
+            f"[channels, height, width]; the network's {side} is {list(shape)}"
+        )
+        if self.is_target:
+            hint = "the output has one axis: number the neurons by x alone"
+        else:
+            hint = f'"shape": {list(_least(events))} holds all of them'
+        return self._finding("ND323", message, hints=(hint,))
+
+    def _hints(self, events: Events, shape: Shape, indexed: Shape, suffix: str) -> tuple[str, ...]:
+        """What may be meant, the likeliest first."""
+        duration_us = self.time.steps * self.time.step_ms * 1000
+        times = sorted(events.us)
+        hints: list[str] = []
+        if suffix == ".npy" and times[len(times) // 2] >= _TOO_LATE * duration_us:
+            hints.append(_MICROSECONDS)
+        elif times[-1] >= duration_us:
+            hints.append(f"the last event is at {times[-1] / 1000:g} ms")
+        least = _least(events) if len(indexed) == 3 else (max(events.x) + 1,)
+        if any(size > most for size, most in zip(least, indexed, strict=True)):
+            hints.insert(0, self._larger(least, shape))
+        return tuple(hints)
+
+    def _larger(self, least: Shape, shape: Shape) -> str:
+        """Which shape would hold every event."""
+        if len(least) == 3:
+            for turned in itertools.permutations(shape):
+                if all(size <= most for size, most in zip(least, turned, strict=True)):
+                    return f"the shape is [channels, height, width]: {list(turned)} holds them"
+            p, y, x = (size - 1 for size in least)
+            largest = f"the largest x, y and p are {x}, {y} and {p}"
+        else:
+            largest = f"the largest neuron is {least[0] - 1}"
+        if self.is_target:
+            return f"{largest}: {math.prod(least)} units would hold it"
+        if len(least) == 1 < len(shape):
+            return f"{largest}: a shape of {least[0]} inputs would hold it"
+        return f'{largest}: "shape": {list(least)} would hold {"it" if len(least) == 1 else "them"}'
+
+    def _extent(self, shape: Shape) -> str:
+        size = " x ".join(map(str, shape))
+        side = "outputs" if self.is_target else "inputs"
+        return f"the {size} {side} and {self.time.steps * self.time.step_ms:g} ms of the network"
+
+    def _finding(
+        self,
+        code: str,
+        message: str,
+        severity: Severity = "error",
+        hints: tuple[str, ...] = (),
+    ) -> Diagnostic:
+        """A finding with its first hint beside the caret and the others below."""
+        hint = hints[0] if hints else ""
+        return self.places.diagnostic(
+            code, self.parts, message, hint=hint, notes=hints[1:], severity=severity
+        )
+
+
+def _least(events: Events) -> Shape:
+    """The smallest [channels, height, width] that holds the events."""
+    assert events.y is not None
+    return tuple(max(0, *column) + 1 for column in (events.p, events.y, events.x))
+
+
+def _span(time: Time, rounding: str) -> tuple[int, int]:
+    """The first and the last whole microsecond whose step there is.
+
+    Steps are counted in fractions: in floating point, floor(0.3 / 0.1) is 2.
+    """
+    step = (Fraction(repr(time.step_ms)) * 1000).limit_denominator(1_000_000)
+    if rounding == "floor":
+        return 0, math.ceil(time.steps * step) - 1
+    # Half a step before the last one's end; the end itself goes to the even of two steps.
+    end = (time.steps - Fraction(1, 2)) * step
+    last = math.floor(end)
+    if last == end and time.steps % 2 == 0:
+        last -= 1
+    return math.ceil(-step / 2), last
+
+
+def _outside(events: Events, shape: Shape, first: int, last: int) -> int:
+    """How many events name no neuron or no step that there is."""
+    if len(shape) == 1:
+        (neurons,) = shape
+        return sum(
+            not (0 <= x < neurons and first <= us <= last)
+            for x, us in zip(events.x, events.us, strict=True)
+        )
+    assert events.y is not None
+    channels, height, width = shape
+    return sum(
+        not (0 <= p < channels and 0 <= y < height and 0 <= x < width and first <= us <= last)
+        for x, y, p, us in zip(events.x, events.y, events.p, events.us, strict=True)
+    )

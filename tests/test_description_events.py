@@ -1,0 +1,208 @@
+"""What a quick look at event files says, compared with what training makes of them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from description_samples import BASE, UNHURRIED, codes, events, findings, npy, plane_events
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.description.event_checks import _outside, _span
+from netdesc.description.event_files import QUICK_EVENTS, NoEvents, read_events
+from netdesc.description.models import Time
+from netdesc.events import read_events as read_for_training
+from netdesc.events.binning import to_dense
+from netdesc.events.files import EventFileError
+
+PLANE = [2, 5, 9]
+
+
+def _document(name: str, shape: list[int], **changes) -> str:
+    data = {"type": "spike_files", "train": [{"input": {"path": name}, **changes}]}
+    data["train"][0].setdefault("target", {"path": "target.bs1"})
+    layers = [{"name": "flat", "type": "flatten"}] if len(shape) > 1 else []
+    base = json.loads(BASE)
+    base |= {"data": data, "input": {"shape": shape}, "layers": layers + base["layers"]}
+    return json.dumps(base)
+
+
+def _findings(directory, name: str, raw: bytes, shape: list[int] | None = None):
+    (directory / name).write_bytes(raw)
+    return findings(directory, _document(name, shape or [4]))
+
+
+def _text(finding):
+    return " | ".join(filter(None, (finding.message, finding.hint, *finding.notes)))
+
+
+INSIDE = [(8, 4, 1, 99.0), (0, 0, 0, 0.0)]
+FAULTS = [
+    # file, contents, shape, code, words
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "all 1 events"),
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "x, y and p are 9, 0 and 0"),
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", '"shape": [1, 1, 10] would hold them'),
+    ("a.bs2", plane_events(*INSIDE, (0, 5, 0, 1)), PLANE, "ND308", "1 of 3 events"),
+    ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "the 2 x 5 x 9 inputs and"),
+    ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "last event is at 100 ms"),
+    ("a.bs2", plane_events(*INSIDE), [5, 9, 2], "ND308", "[channels, height, width]: [2, 5, 9] h"),
+    ("a.bs2", plane_events(*INSIDE), [2, 9, 5], "ND308", "[channels, height, width]: [2, 5, 9] h"),
+    ("a.bs2", plane_events(*INSIDE), [90], "ND323", '"shape": [2, 5, 9] holds all of them'),
+    ("a.bs2", plane_events(*INSIDE), [10, 9], "ND323", "the network's input.shape is [10, 9]"),
+    ("a.bs1", events((3, 1), (39, 1)), [30], "ND308", 'neuron is 39: "shape": [40] would hold it'),
+    ("a.bs1", events((39, 1)), [3, 3], "ND307", "neuron is 39: a shape of 40 inputs would hold"),
+    ("a.npy", npy([[0, 1, 1e3], [1, 1, 5e4], [1, 0, 9e4]]), [4], "ND307", "are the times in µs?"),
+    ("a.npy", npy([[0, 1, 1], [1, 1, 50000], [1, 0, 90000]]), [4], "ND308", "milliseconds"),
+    ("a.npy", npy([[0, 1, 1.0], [1, 1, 50], [1, 0, 200]]), [4], "ND308", "event is at 200 ms"),
+    ("a.npy", npy(np.array([[5, 1, 1], [1, 1, 5]], "<f4")), [4], "ND308", "1 of 2 events"),
+    ("a.npy", npy([[8, 4, 1, 1], [1, 1, 0, 5]]), [9, 5, 2], "ND308", "[2, 5, 9] holds them"),
+    ("a.npy", npy([[-1, 1, 1]]), [4], "ND307", "all 1 events"),
+    ("a.npy", npy(np.zeros((0, 3))), [4], "ND307", "holds no events"),
+    ("a.npy", npy([[1, 1, 1, 1]]), [4], "ND323", "index a shape [channels, height, width]"),
+    ("a.npy", npy([1, 2, 3]), [4], "ND322", "has the shape [3]; wanted: rows of x, p, t"),
+    ("a.npy", npy(np.array([[{}] * 3])), [4], "ND322", "holds no numbers"),
+    ("a.npy", npy([[True] * 3]), [4], "ND322", "holds no numbers"),
+    ("a.npy", npy([[0.5, 1, 1]]), [4], "ND322", "the x 0.5 in its row 0, not a whole number"),
+    ("a.npy", npy([[0, 1, 1], [0, np.nan, 1]]), [4], "ND322", "the p nan in its row 1"),
+    ("a.npy", npy([[0, 1, np.nan]]), [4], "ND322", "the time nan in its row 0"),
+    ("a.npy", npy([[0, 1, 1.7e15]]), [4], "ND322", "46 days are the most | are the times in µs?"),
+    ("a.npy", npy([[0, 1, 1.0]])[:-1], [4], "ND322", "is cut off"),
+    ("a.npy", b"", [4], "ND322", "is no .npy file"),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "shape", "code", "words"), FAULTS)
+def test_one_fault_is_found_and_what_may_be_meant(name, raw, shape, code, words, tmp_path):
+    (finding,) = _findings(tmp_path, name, raw, shape)
+    assert (finding.code, finding.pointer) == (code, "/data/train/0/input/path")
+    assert words in _text(finding)
+    assert finding.is_error == (code in ("ND322", "ND323"))
+
+
+SOUND = [
+    ("a.bs2", plane_events(*INSIDE), PLANE),
+    ("a.bs2", plane_events((3, 0, 1, 5)), [4]),
+    ("a.bs1", events((0, 1), (89, 1)), PLANE),
+    ("a.npy", npy([[0, 1, 1], [3, 1, 99]]), [4]),
+    ("a.npy", npy(np.asfortranarray([[0, 1, 1], [3, 1, 99.0]])), [4]),
+    ("a.npy", npy(np.array([[0, 1, 1], [3, 1, 99.0]], ">f4")), [4]),
+    ("a.npy", npy([[3, 0, 1, 99]]), [4]),
+    ("a.npy", npy([[8, 4, 1, 99]]), PLANE),
+    ("a.npy", npy([[0, 1, 1.0]]) + b"more", [4]),
+    ("a.npy", npy(np.array([[0, 1, 1]], np.longdouble)), [4]),
+    ("a.npy", npy(np.full((QUICK_EVENTS + 1, 3), 9, np.int8)), [4]),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "shape"), SOUND)
+def test_sound_files_have_no_findings(name, raw, shape, tmp_path):
+    assert _findings(tmp_path, name, raw, shape) == []
+
+
+def test_targets_are_errors_and_speak_of_units(tmp_path):
+    (tmp_path / "a.bs1").write_bytes(events((4, 1)))
+    document = _document("input.bs1", [4], target={"path": "a.bs1"})
+    (finding,) = findings(tmp_path, document)
+    assert (finding.code, finding.severity) == ("ND306", "error")
+    assert finding.hint == "the largest neuron is 4: 5 units would hold it"
+    (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
+    (finding,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
+    assert (finding.code, finding.severity) == ("ND323", "error")
+
+
+@UNHURRIED
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 1), st.floats(0, 60))),
+    st.integers(1, 20),
+    st.sampled_from([1.0, 0.1, 0.5, 0.3333333333333333, 2.5]),
+    st.sampled_from(["nearest", "floor"]),
+    st.sampled_from([".bs2", ".npy"]),
+)
+def test_the_events_outside_are_those_that_binning_drops(rows, steps, step_ms, rounding, suffix):
+    rows = [(x, y, p, round(t, 3)) for x, y, p, t in rows]
+    # Half steps, where rounding decides.
+    rows += [(0, 0, 0, round((steps + half) * step_ms, 3)) for half in (-1.5, -0.5, 0)]
+    rows = [row for row in rows if row[3] >= 0]
+    raw = plane_events(*rows) if suffix == ".bs2" else npy(np.array(rows, float).reshape(-1, 4))
+    found = read_events(io.BytesIO(raw), suffix, len(raw))
+    assert found is not None
+    time = Time(steps=steps, step_ms=step_ms)
+    assert len(found) == len(rows)
+    expected = to_dense(_event(rows), tuple(PLANE), steps, step_ms, rounding)[1]
+    assert _outside(found, tuple(PLANE), *_span(time, rounding)) == expected
+
+
+def _event(rows):
+    from netdesc.events.container import Event
+
+    x, y, p, t = (np.array(column) for column in zip(*rows, strict=True))
+    return Event(x.astype(np.int32), y.astype(np.int32), p.astype(np.int32), t.astype(float))
+
+
+@pytest.mark.parametrize("t", [-0.5, -0.501, -0.499, -1.5])
+def test_times_before_zero(t, tmp_path):
+    rows = [(0, 0, 0, 1.0), (0, 0, 0, t)]
+    for rounding in ("nearest", "floor"):
+        raw = npy(np.array(rows))
+        found = read_events(io.BytesIO(raw), ".npy", len(raw))
+        expected = to_dense(_event(rows), tuple(PLANE), 5, 1.0, rounding)[1]
+        span = _span(Time(steps=5, step_ms=1.0), rounding)
+        assert _outside(found, tuple(PLANE), *span) == expected
+
+
+@UNHURRIED
+@given(data=st.data())
+def test_damage_is_found_where_training_would_stop(data, tmp_path_factory):
+    raw = bytearray(npy(np.array([[0, 1, 1], [3, 1, 99.0]])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    del raw[len(raw) - data.draw(st.integers(0, 3)) :]
+    path = tmp_path_factory.getbasetemp() / "damaged.npy"
+    path.write_bytes(raw)
+    try:
+        read_events(io.BytesIO(raw), ".npy", len(raw))
+    except NoEvents:
+        return
+    problem = _problem(path)
+    # numpy asks more of a header than its three fields.
+    assert problem == "" or "not a complete numpy array" in problem
+
+
+def _problem(path) -> str:
+    """Why training would not read a file."""
+    try:
+        read_for_training(path)
+    except EventFileError as problem:
+        return str(problem)
+    return ""
+
+
+@UNHURRIED
+@given(st.binary(max_size=200), st.sampled_from([b"", b"\x93NUMPY\1\0"]))
+def test_any_bytes_are_no_npy_file(raw, start):
+    with pytest.raises(NoEvents):
+        read_events(io.BytesIO(start + raw), ".npy", len(start + raw))
+
+
+def test_large_files_are_not_read_whole(tmp_path):
+    path = tmp_path / "large.bs1"
+    with path.open("wb") as file:
+        file.truncate(QUICK_EVENTS * 5 + 5)
+    with path.open("rb") as file:
+        assert read_events(file, ".bs1", path.stat().st_size) is None
+        assert file.tell() == 0
+
+
+def test_a_missing_file_with_a_like_name(tmp_path):
+    (finding,) = findings(tmp_path, _document("inptu.bs1", [4]))
+    assert (finding.code, finding.hint) == ("ND301", 'did you mean "input.bs1"?')
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/Spikes.npy").write_bytes(b"")
+    (finding,) = findings(tmp_path, _document("sub/spike.npy", [4]))
+    assert finding.hint == 'did you mean "sub/Spikes.npy"?'
+    for name in ("sub/input.npz.bs1", "nowhere/input.bs1", "quite_another.bs1"):
+        assert codes(found := findings(tmp_path, _document(name, [4]))) == ["ND301"]
+        assert found[0].hint == ""

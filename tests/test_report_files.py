@@ -56,7 +56,7 @@ def test_the_validation_loss_names_the_best_epoch_and_its_confusion(tmp_path: Pa
     metrics = read_metrics(metrics_file(tmp_path, lines(*rows)), LAYERS)
     assert (metrics.best, metrics.watched) == (2, "validation_loss")
     assert metrics.confusion is not None
-    assert (metrics.confusion.epoch, metrics.confusion.undecided) == (2, 2)
+    assert (metrics.confusion.epoch, metrics.confusion.undecided) == (3, 2)
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:

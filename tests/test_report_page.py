@@ -80,6 +80,15 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     assert all(image["alt"] and (image["src"] or "").startswith("data:image/") for image in images)
 
 
+def test_epochs_count_from_one(tmp_path: Path) -> None:
+    built = build_page(read_run(write_run(tmp_path / "run")))
+    assert built.part == "Taken from 2 training samples with the best weights, of epoch 30."
+    loss = built.training[0].data
+    assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
+    assert built.film is not None
+    assert built.film.shots[1].label.startswith("after 3 epochs, loss 25")  # of the file's epoch 3
+
+
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)

@@ -108,8 +108,19 @@ def headline(run: Run) -> str:
 def test_a_perfect_output_is_called_so(tmp_path: Path) -> None:
     run = with_activity(tmp_path, target_0=events(10, 6, 40), target_1=events(11, 6, 40))
     assert headline(run) == (
-        "The network reproduces the target: it meets 100 % of the target's spikes to within one "
-        "step, and 100 % of its own spikes belong there."
+        "The network reproduces the target: it meets 100 % of the target's spikes in the same step "
+        "and 100 % to within one, and of its own spikes 100 % and 100 % belong there."
+    )
+
+
+def test_an_output_that_is_a_step_late_is_not_called_perfect(tmp_path: Path) -> None:
+    late = np.array([[3, 0], [20, 1], [40, 2], [50, 3]], dtype=np.int32)
+    target = late - np.array([[1, 0], [0, 0], [0, 0], [1, 0]], dtype=np.int32)
+    run = with_activity(tmp_path, output_0=late, target_0=target, output_1=late, target_1=target)
+    assert headline(run) == (
+        "The network reproduces the target to within a step: it meets 50.0 % of the target's spikes "
+        "in the same step and 100 % to within one, and of its own spikes 50.0 % and 100 % belong "
+        "there."
     )
 
 
@@ -132,7 +143,7 @@ def test_a_run_without_pictures_is_judged_by_its_loss(tmp_path: Path) -> None:
     ("epoch", "words"),
     [
         (-1, "The loss went from 100 to 3.333. The pictures below show the network before"),
-        (7, "This is as of epoch 7, the last that was kept."),
+        (7, "This is as of epoch 8, the last that was kept."),
     ],
 )
 def test_the_verdict_says_which_weights_it_is_about(tmp_path: Path, epoch: int, words: str) -> None:
@@ -161,7 +172,7 @@ def test_notes_point_at_dead_and_restless_neurons(tmp_path: Path) -> None:
 def test_confusion_counts_by_class(tmp_path: Path) -> None:
     found = classes(made(tmp_path, classes=True))
     assert found is not None
-    assert (found.part, found.epoch, found.undecided) == ("validation", 29, 4)
+    assert (found.part, found.epoch, found.undecided) == ("validation", 30, 4)
     assert found.accuracy == "74.4 %"
     first = found.rows[0]
     assert (first.samples, first.accuracy, first.precision) == (24, "79.2 %", "79.2 %")
@@ -204,10 +215,13 @@ def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
     assert first.endswith("network.lock.json --set training.optimizer.learning_rate=0.003")
 
 
-def notes(folder: Path, losses: list[float], name: str = "loss") -> str:
-    """What is noted about a run with these losses."""
+def notes(folder: Path, losses: list[float], name: str = "loss", **fields: Any) -> str:
+    """What is noted about a run with these losses at a constant learning rate."""
     path = write_run(folder / "run", epochs=0)
-    rows = [metrics_row(n) | {name: loss} for n, loss in enumerate(losses)]
+    rows = [
+        metrics_row(n) | {name: loss, "learning_rate": 0.01} | {k: v[n] for k, v in fields.items()}
+        for n, loss in enumerate(losses)
+    ]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = read_run(path)
     return " ".join(verdict(run, layer_rates(run)).notes)
@@ -224,6 +238,8 @@ FLAT = [10.0 / (n + 1) + 5 for n in range(40)]
         ([*FLAT, *[5.5] * 20], "loss", False, False),
         ([*FLAT, *[6.5] * 20], "validation_loss", False, True),
         ([*FLAT, *[6.5] * 19, 5.0], "validation_loss", False, False),
+        # Falling, but from a bad stretch, and the last is far from the best.
+        ([9.0] * 10 + [3.0] + [90.0] * 20 + [70.0] * 9, "loss", False, False),
     ],
 )
 def test_notes_advise_on_the_length_of_training(
@@ -232,6 +248,21 @@ def test_notes_advise_on_the_length_of_training(
     found = notes(tmp_path, losses, name)
     assert ("still falling" in found) is falls
     assert ("overfitting" in found) is overfits
+
+
+def test_a_loss_that_falls_with_the_learning_rate_asks_for_no_longer_training(
+    tmp_path: Path,
+) -> None:
+    losses = [100.0 * 0.95**n for n in range(40)]
+    found = notes(tmp_path, losses, learning_rate=[0.01 * (1 - n / 40) for n in range(40)])
+    assert "still falling" not in found
+    assert "a longer run needs training.epochs set anew" in found
+    assert "in the first epoch to 13.53 in epoch 40, the best" in found
+
+
+def test_a_loss_that_rose_again_is_said_to(tmp_path: Path) -> None:
+    found = notes(tmp_path, [9.0] * 10 + [34.6] + [90.0] * 20 + [72.5] * 9)
+    assert "ended at 72.5; the best weights are those from before" in found
 
 
 def test_notes_name_a_layer_without_gradient(tmp_path: Path) -> None:

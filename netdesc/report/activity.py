@@ -59,7 +59,9 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """``epoch`` of the weights that were looked at (-1: before training), on ``part`` of the data.
+    """``epoch`` of the weights that were looked at, on ``part`` of the data.
+
+    It counts from 1, that of the file from 0, and is 0 for the weights before training.
 
     ``rates`` maps a layer to the spikes a step of each of its neurons over ``samples`` samples.
     """
@@ -107,7 +109,7 @@ class _Reader:
             raise ValueError(f"frame_epochs holds {len(frames)} frames")
         part = self._arrays["part"]
         return Activity(
-            epoch=self._whole("epoch"),
+            epoch=self._whole("epoch") + 1,
             part=str(part)[:20] if part.dtype.kind == "U" and part.ndim == 0 else "",
             samples=self._whole("samples"),
             shown=[self._sample(k) for k in range(count)],

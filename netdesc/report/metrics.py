@@ -36,7 +36,7 @@ Column = NDArray[np.float64]
 class Confusion:
     """How often samples of a class (row) were given each class (column), after one epoch.
 
-    ``undecided`` counts the samples that were given none.
+    ``undecided`` counts the samples that were given none; ``epoch`` counts from 1.
     """
 
     counts: NDArray[np.int64]
@@ -48,6 +48,7 @@ class Confusion:
 class Metrics:
     """A run's epochs as columns of one length; NaN where a row lacks a figure.
 
+    ``epochs`` count from 1, as all that a person reads; those of the file, from 0.
     ``layers`` maps each of ``PER_LAYER`` to a column a layer. ``confusion`` belongs to the best
     epoch, by the validation loss, or by the loss where there is none.
     """
@@ -131,7 +132,7 @@ class _Columns:
         epoch = row.get("epoch")
         if type(epoch) is not int or epoch < 0:
             raise ValueError('"epoch" is no whole number')
-        self._epochs.append(epoch)
+        self._epochs.append(epoch + 1)
         for name, column in self._figures.items():
             column.append(_number(row, name))
         for kind, columns in self._layers.items():
@@ -141,7 +142,7 @@ class _Columns:
             for name, column in columns.items():
                 column.append(_number(given, name))
         if "confusion" in row:
-            self._keep_confusion(row, epoch)
+            self._keep_confusion(row, epoch + 1)
 
     def _keep_confusion(self, row: dict[str, Any], epoch: int) -> None:
         watched = "validation_loss" if "validation_loss" in row else "loss"

@@ -148,7 +148,7 @@ def _part(run: Run) -> str:
     names = {"train": "training", "validation": "validation", "test": "test"}
     what = f"{names.get(activity.part, activity.part)} sample"
     weights = f"the best weights, of epoch {activity.epoch:,}"
-    if activity.epoch < 0:
+    if not activity.epoch:
         weights = "the weights before training"
     return f"Taken from {counted(activity.samples, what)} with {weights}."
 

@@ -47,7 +47,7 @@ class Run:
     @property
     def epochs_done(self) -> int:
         """Complete epochs. Until a run ends, its record does not say; the metrics do."""
-        last = int(self.metrics.epochs[-1]) + 1 if len(self.metrics) else 0
+        last = int(self.metrics.epochs[-1]) if len(self.metrics) else 0
         return max(last, self.record.epochs_done)
 
     @property

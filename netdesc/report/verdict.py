@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
+from netdesc.report.course import course
 from netdesc.report.matching import Match, match
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 from netdesc.report.words import counted, number, percent
 
+REPRODUCED = 0.95
+"""Share of spikes in the same step, of the target's and of its own, from which on it is met."""
 GRADES = (
-    (0.95, "The network reproduces the target"),
+    (0.95, "The network reproduces the target to within a step"),
     (0.8, "The network comes close to the target"),
     (0.5, "The network shows the target in outline"),
     (0.0, "The network does not reproduce the target"),
@@ -21,9 +22,6 @@ GRADES = (
 """From which share of spikes within one step on, of the target's and of its own, what is said."""
 
 SILENT_SHARE = 0.25
-FALLING_SHARE = 0.05
-"""What the median loss of the last fifth must have fallen by against the fifth before."""
-OVERFIT_FACTOR = 1.1
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def _headline(run: Run) -> str:
     matches = match(activity.shown) if activity is not None else []
     if activity is None or not matches:
         return _loss_alone(run)
-    if activity.epoch < 0:
+    if not activity.epoch:
         return (
             f"{_loss_alone(run)} The pictures below show the network before training: no later "
             f"weights were kept."
@@ -73,14 +71,17 @@ def _classification(run: Run, classes: int) -> str:
 
 
 def _spike_match(matches: list[Match]) -> str:
-    near = next(each for each in matches if each.tolerance == 1)
+    same, near = (next(each for each in matches if each.tolerance == n) for n in (0, 1))
     if not near.outputs and near.targets:
         return "The network is silent where it should spike: its output has no spike at all."
     grade = min(near.met_share, near.wanted_share)
     words = next(words for least, words in GRADES if grade >= least)
+    if min(same.met_share, same.wanted_share) >= REPRODUCED:
+        words = "The network reproduces the target"
     return (
-        f"{words}: it meets {percent(near.met_share)} of the target's spikes to within one step, "
-        f"and {percent(near.wanted_share)} of its own spikes belong there."
+        f"{words}: it meets {percent(same.met_share)} of the target's spikes in the same step and "
+        f"{percent(near.met_share)} to within one, and of its own spikes "
+        f"{percent(same.wanted_share)} and {percent(near.wanted_share)} belong there."
     )
 
 
@@ -109,7 +110,7 @@ def _loss(run: Run) -> Iterator[str]:
 
 
 def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:
-    yield from _training_advice(run)
+    yield from course(run)
     for layer in rates:
         if layer.silent == layer.neurons:
             yield f"All neurons of layer “{layer.name}” are silent, so nothing gets past it."
@@ -125,26 +126,3 @@ def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:
                 f"“{layer.name}” {'spikes' if layer.saturated == 1 else 'spike'} at nearly every "
                 f"step and so can tell little; a higher threshold or smaller weights would help."
             )
-
-
-def _training_advice(run: Run) -> Iterator[str]:
-    metrics, best = run.metrics, run.metrics.best
-    if best is None or len(metrics) < 20:
-        return
-    losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
-    fifth = len(losses) // 5
-    before, last = np.median(losses[-2 * fifth : -fifth]), np.median(losses[-fifth:])
-    if run.record.status == "done" and last < (1 - FALLING_SHARE) * before:
-        yield (
-            "The loss was still falling in the last fifth of the epochs: longer training is "
-            "likely to make it better."
-        )
-    overfits = best < len(losses) - fifth and last > OVERFIT_FACTOR * losses[best]
-    if metrics.has("validation_loss") and overfits:
-        yield (
-            "The validation loss rose again after its best epoch, which points to overfitting; "
-            "the best weights are those from before, and early stopping would have saved time."
-        )
-    for name, norms in metrics.layers["gradient_norms"].items():
-        if norms[-1] == 0:
-            yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."

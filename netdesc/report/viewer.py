@@ -51,10 +51,10 @@ def film(run: Run) -> Film | None:
 
 
 def _moment(run: Run, epochs: int) -> str:
-    """When a frame was taken, and the loss that its weights have, where an epoch began so."""
+    """When a frame was taken, and the loss that its weights have: that of the epoch after it."""
     when = f"after {counted(epochs, 'epoch')}" if epochs else "before training"
-    row = int(np.searchsorted(run.metrics.epochs, epochs))
-    if row >= len(run.metrics) or run.metrics.epochs[row] != epochs:
+    row = int(np.searchsorted(run.metrics.epochs, epochs + 1))
+    if row >= len(run.metrics) or run.metrics.epochs[row] != epochs + 1:
         return when
     loss = run.metrics.at("loss", row)
     return when if loss is None else f"{when}, loss {number(loss)}"

@@ -1,0 +1,67 @@
+"""How the loss went over the epochs, and whether more of them are likely to help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from netdesc.report.run import Run
+from netdesc.report.words import number
+
+FEWEST_EPOCHS = 20
+FALLING_SHARE = 0.05
+"""What the median loss of the last fifth must have fallen by against the fifth before."""
+NEAR_FACTOR = 1.1
+"""Up to so many times the best loss, the last one is near it."""
+OVERFIT_FACTOR = 1.1
+ANNEALED_SHARE = 0.1
+"""At less than this share of its highest value, a learning rate has come to its end."""
+
+
+def ends_near_best(run: Run) -> bool:
+    """Whether the run did all its epochs and the last fifth of them has the best one."""
+    metrics = run.metrics
+    best, last = metrics.best, metrics.at(metrics.watched, len(metrics) - 1)
+    if run.record.status != "done" or run.record.stopped_early or best is None or last is None:
+        return False
+    lowest = metrics.figures[metrics.watched][best]
+    return best >= len(metrics) - max(1, len(metrics) // 5) and bool(last <= NEAR_FACTOR * lowest)
+
+
+def is_annealed(run: Run) -> bool:
+    """Whether the schedule has brought the learning rate down: the loss then settles by itself."""
+    rates = run.metrics.figures["learning_rate"]
+    return bool(np.isfinite(rates).any() and rates[-1] < ANNEALED_SHARE * np.nanmax(rates))
+
+
+def course(run: Run) -> Iterator[str]:
+    """Sentences on the course of the loss and of the gradients."""
+    metrics, best = run.metrics, run.metrics.best
+    if best is None or len(metrics) < FEWEST_EPOCHS:
+        return
+    losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
+    fifth = len(losses) // 5
+    before, last = np.median(losses[-2 * fifth : -fifth]), np.median(losses[-fifth:])
+    if ends_near_best(run) and last < (1 - FALLING_SHARE) * before:
+        yield (
+            "The loss fell to the end, where the schedule has brought the learning rate down: the "
+            "schedule has ended, and a longer run needs training.epochs set anew."
+            if is_annealed(run)
+            else "The loss was still falling in the last fifth of the epochs: longer training is "
+            "likely to make it better."
+        )
+    worse = best < len(losses) - fifth and last > OVERFIT_FACTOR * losses[best]
+    if worse and metrics.has("validation_loss"):
+        yield (
+            "The validation loss rose again after its best epoch, which points to overfitting; "
+            "the best weights are those from before, and early stopping would have saved time."
+        )
+    elif worse:
+        yield (
+            f"The loss rose again after its best epoch and ended at {number(float(losses[-1]))}; "
+            f"the best weights are those from before, and this report shows them."
+        )
+    for name, norms in metrics.layers["gradient_norms"].items():
+        if norms[-1] == 0:
+            yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."

@@ -89,6 +89,18 @@ def test_epochs_count_from_one(tmp_path: Path) -> None:
     assert built.film.shots[1].label.startswith("after 3 epochs, loss 25")  # of the file's epoch 3
 
 
+def test_a_resumed_run_shows_the_first_command_too(tmp_path: Path) -> None:
+    again = {"at": "2026-01-02T03:09:05+00:00", "epochs_done": 7}
+    folder = write_run(
+        tmp_path / "run", resumed=[again], first_command="netdesc train first.json",
+        command="netdesc train --resume run",
+    )  # fmt: skip
+    assert [(each.purpose, each.text) for each in build_page(read_run(folder)).commands] == [
+        ("The first command", "netdesc train first.json"),
+        ("The command that took it up again last", "netdesc train --resume run"),
+    ]
+
+
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)

@@ -15,11 +15,12 @@ from report_samples import activity, events, metrics_row, write_run
 
 from netdesc.report.classes import classes
 from netdesc.report.commands import next_steps
+from netdesc.report.faults import Faults, find_faults
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run, read_run
 from netdesc.report.standing import standing
 from netdesc.report.tables import network_table
-from netdesc.report.verdict import verdict
+from netdesc.report.verdict import Verdict, verdict
 
 DEAD = 2**22 + 1
 """Larger than the id of any process on Linux."""
@@ -101,8 +102,13 @@ def with_activity(folder: Path, **arrays: Any) -> Run:
     return read_run(path)
 
 
+def judged(run: Run) -> Verdict:
+    rates = layer_rates(run)
+    return verdict(run, rates, find_faults(run, rates, []))
+
+
 def headline(run: Run) -> str:
-    return verdict(run, layer_rates(run)).headline
+    return judged(run).headline
 
 
 def test_a_perfect_output_is_called_so(tmp_path: Path) -> None:
@@ -118,9 +124,9 @@ def test_an_output_that_is_a_step_late_is_not_called_perfect(tmp_path: Path) -> 
     target = late - np.array([[1, 0], [0, 0], [0, 0], [1, 0]], dtype=np.int32)
     run = with_activity(tmp_path, output_0=late, target_0=target, output_1=late, target_1=target)
     assert headline(run) == (
-        "The network reproduces the target to within a step: it meets 50.0 % of the target's spikes "
-        "in the same step and 100 % to within one, and of its own spikes 50.0 % and 100 % belong "
-        "there."
+        "The network reproduces the target to within a step: it meets 50.0 % of the target's "
+        "spikes in the same step and 100 % to within one, and of its own spikes 50.0 % and 100 % "
+        "belong there."
     )
 
 
@@ -164,7 +170,7 @@ def test_no_epoch_is_no_verdict(tmp_path: Path) -> None:
 def test_notes_point_at_dead_and_restless_neurons(tmp_path: Path) -> None:
     rates = np.zeros(16, dtype=np.float32)
     run = with_activity(tmp_path, rate_hidden=rates, rate_output=np.ones(6, dtype=np.float32))
-    notes = " ".join(verdict(run, layer_rates(run)).notes)
+    notes = " ".join(judged(run).notes)
     assert "All neurons of layer “hidden” are silent" in notes
     assert "6 of the 6 neurons of layer “output” spike at nearly every step" in notes
 
@@ -190,7 +196,7 @@ def test_the_network_table_has_everything(tmp_path: Path) -> None:
 
 
 def texts(run: Run) -> list[str]:
-    return [command.text for command in next_steps(run, standing(run))]
+    return [command.text for command in next_steps(run, standing(run), Faults())]
 
 
 def test_next_steps_fit_the_run(tmp_path: Path) -> None:
@@ -199,11 +205,34 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     quoted = shlex.quote(str(folder))
     assert texts(run) == [
         f"netdesc evaluate {quoted}",
-        f"netdesc run {quoted} {tmp_path / 'input.bs1'} -o output.bs1",
+        f"netdesc run {quoted} {tmp_path / 'input.bs1'} -o output.bs1\n"
+        "netdesc events show output.bs1 -o output.png",
         f"netdesc export {quoted} -o tiny.net",
         f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
         f"netdesc report {quoted}",
+        "netdesc init mine --template blank",
     ]
+
+
+def test_the_integers_are_those_of_the_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "network.net").touch()
+    assert (
+        f"netdesc run {folder} {tmp_path / 'input.bs1'} -o integer.bs1 --arithmetic integer\n"
+        "cmp output.bs1 integer.bs1"
+    ) in texts(read_run(folder))
+
+
+@pytest.mark.parametrize("losses", [[9.0] * 10 + [3.0] + [5.0] * 19, None])
+def test_no_longer_training_is_advised_where_the_best_came_early(
+    tmp_path: Path, losses: list[float] | None
+) -> None:
+    folder = write_run(tmp_path / "run")
+    if losses is not None:
+        rows = [metrics_row(n) | {"loss": loss} for n, loss in enumerate(losses)]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = any("training.epochs=" in text for text in texts(read_run(folder)))
+    assert found is (losses is None)
 
 
 def test_a_run_that_can_go_on_says_so_first(tmp_path: Path) -> None:
@@ -224,7 +253,7 @@ def notes(folder: Path, losses: list[float], name: str = "loss", **fields: Any) 
     ]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = read_run(path)
-    return " ".join(verdict(run, layer_rates(run)).notes)
+    return " ".join(judged(run).notes)
 
 
 FLAT = [10.0 / (n + 1) + 5 for n in range(40)]
@@ -270,4 +299,4 @@ def test_notes_name_a_layer_without_gradient(tmp_path: Path) -> None:
     rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = read_run(path)
-    assert "No gradient reached layer “hidden”" in " ".join(verdict(run, []).notes)
+    assert "No gradient reached layer “hidden”" in " ".join(judged(run).notes)

@@ -52,7 +52,6 @@ def classes(run: Run) -> Classes | None:
     counts = confusion.counts
     right, given = np.diag(counts), counts.sum(axis=0)
     samples = counts.sum(axis=1)
-    total = int(samples.sum()) + confusion.undecided
     rows = [
         ClassRow(
             label=label,
@@ -70,7 +69,7 @@ def classes(run: Run) -> Classes | None:
         part="validation" if run.metrics.has("validation_accuracy") else "training",
         epoch=confusion.epoch,
         rows=rows,
-        accuracy=_share(int(right.sum()), total),
+        accuracy=_share(int(right.sum()), confusion.total),
         undecided=confusion.undecided,
     )
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from netdesc.report.course import ends_near_best, is_annealed
+from netdesc.report.faults import Faults
 from netdesc.report.run import Run
 from netdesc.report.standing import Standing
 from netdesc.run_files import LOCK, NETWORK
@@ -24,44 +26,80 @@ class Command:
     text: str
 
 
-def next_steps(run: Run, stands: Standing) -> list[Command]:
+def given_commands(run: Run) -> list[Command]:
+    """The command that began the run, and the last one that took it up again."""
+    record = run.record
+    if not record.resumed:
+        given = [Command("The command", record.command)]
+    else:
+        given = [
+            Command("The first command", record.first_command or ""),
+            Command("The command that took it up again last", record.command),
+        ]
+    return [each for each in given if each.text]
+
+
+def next_steps(run: Run, stands: Standing, faults: Faults) -> list[Command]:
     """Commands for a run, the most useful one first. Paths are absolute: they work anywhere."""
-    return list(_steps(run, stands))
+    return [
+        *_onward(run, stands, faults),
+        *_uses(run),
+        *_longer(run, faults),
+        Command("Write this report again", f"netdesc report {_absolute(run.path)}"),
+        Command("Begin a network of your own", "netdesc init mine --template blank"),
+    ]
 
 
-def _steps(run: Run, stands: Standing) -> Iterator[Command]:
-    folder = _absolute(run.path)
+def _onward(run: Run, stands: Standing, faults: Faults) -> Iterator[Command]:
+    """To go on, or to begin again with what may mend what is at fault."""
     lock = _absolute(run.path / LOCK)
-    training = run.document.training
     if stands.can_resume:
-        yield Command("Go on with this run", f"netdesc train --resume {folder}")
+        yield Command("Go on with this run", f"netdesc train --resume {_absolute(run.path)}")
     if run.record.status == "diverged":
-        rate = training.optimizer.learning_rate * LOWER_RATE
+        rate = run.document.training.optimizer.learning_rate * LOWER_RATE
         yield Command(
             "Try again with a lower learning rate",
             f"netdesc compile-and-train {lock} --set training.optimizer.learning_rate={rate:.3g}",
         )
-    if run.best_path.exists():
-        yield Command("Measure the best weights", f"netdesc evaluate {folder}")
-        name = f"{run.graph.name}.net"
-        inputs = _input_file(run)
-        if inputs is not None:
-            yield Command(
-                "Send spikes through the network and keep what comes out",
-                f"netdesc run {folder} {inputs} -o output.bs1",
-            )
-        if inputs is not None and (run.path / NETWORK).exists():
-            yield Command(
-                "The same in the device's integers",
-                f"netdesc run {_absolute(run.path / NETWORK)} {inputs} --arithmetic integer",
-            )
-        yield Command("Write the network as a .net file", f"netdesc export {folder} -o {name}")
-    if run.record.status == "done" and not run.record.stopped_early:
+        return
+    for each in faults.tries:
         yield Command(
-            "Train anew, and twice as long",
-            f"netdesc compile-and-train {lock} --set training.epochs={2 * run.epochs}",
+            each.purpose, f"netdesc compile-and-train {lock} --set {shlex.quote(each.setting)}"
         )
-    yield Command("Write this report again", f"netdesc report {folder}")
+
+
+def _uses(run: Run) -> Iterator[Command]:
+    """What can be done with the best weights."""
+    if not run.best_path.exists():
+        return
+    folder, inputs = _absolute(run.path), _input_file(run)
+    yield Command("Measure the best weights", f"netdesc evaluate {folder}")
+    if inputs is not None:
+        yield Command(
+            "Send spikes through the network, keep what comes out, and draw it",
+            f"netdesc run {folder} {inputs} -o output.bs1\n"
+            f"netdesc events show output.bs1 -o output.png",
+        )
+    if inputs is not None and (run.path / NETWORK).exists():
+        yield Command(
+            "The same in the device's integers; cmp says nothing where both are equal",
+            f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
+            f"cmp output.bs1 integer.bs1",
+        )
+    name = f"{run.graph.name}.net"
+    yield Command("Write the network as a .net file", f"netdesc export {folder} -o {name}")
+
+
+def _longer(run: Run, faults: Faults) -> Iterator[Command]:
+    """Twice the epochs, where the best of them were the last and nothing else is at fault."""
+    if faults.notes or not ends_near_best(run):
+        return
+    stretched = ", which stretches the schedule, too" if is_annealed(run) else ""
+    yield Command(
+        f"Train anew, and twice as long{stretched}",
+        f"netdesc compile-and-train {_absolute(run.path / LOCK)} "
+        f"--set training.epochs={2 * run.epochs}",
+    )
 
 
 def _input_file(run: Run) -> str | None:

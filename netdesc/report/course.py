@@ -21,10 +21,10 @@ ANNEALED_SHARE = 0.1
 
 def ends_near_best(run: Run) -> bool:
     """Whether the run did all its epochs and the last fifth of them has the best one."""
-    metrics = run.metrics
-    best, last = metrics.best, metrics.at(metrics.watched, len(metrics) - 1)
-    if run.record.status != "done" or run.record.stopped_early or best is None or last is None:
+    metrics, best = run.metrics, run.metrics.best
+    if run.record.status != "done" or run.record.stopped_early or best is None:
         return False
+    last = metrics.figures[metrics.watched][-1]
     lowest = metrics.figures[metrics.watched][best]
     return best >= len(metrics) - max(1, len(metrics) // 5) and bool(last <= NEAR_FACTOR * lowest)
 

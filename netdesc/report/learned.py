@@ -32,6 +32,8 @@ class Learned:
     weight_plots: list[Plot]
     decays: Table | None
     decay_plots: list[Plot]
+    zeroed: list[str]
+    """Layers whose best weights are all 0 in the device's integers."""
 
 
 def learned(run: Run) -> Learned:
@@ -40,6 +42,7 @@ def learned(run: Run) -> Learned:
     weight_plots: list[Plot] = []
     decay_rows: list[list[str]] = []
     decay_plots: list[Plot] = []
+    zeroed: list[str] = []
     drawn = {layer.name for layer in run.drawn}
     with open_weights(run.initial_path) as initial, open_weights(run.best_path) as best:
         files = {BEFORE: initial, AFTER: best}
@@ -47,6 +50,8 @@ def learned(run: Run) -> Learned:
         for layer in run.dense if there else []:
             values = {name: file.synapses(layer).reshape(-1) for name, file in there.items()}
             rows.append(_weight_row(layer, values))
+            if AFTER in values and layer.bits is not None and not _on_grid(values[AFTER]).any():
+                zeroed.append(layer.name)
             if layer.name in drawn:
                 weight_plots.append(_histogram(f"weights of {layer.name}", values, "weight"))
             for decay in layer.neuron.learn:
@@ -61,7 +66,13 @@ def learned(run: Run) -> Learned:
         weight_plots,
         _decay_table(decay_rows) if decay_rows else None,
         decay_plots,
+        zeroed,
     )
+
+
+def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights in steps of the device's grid, before they are clamped."""
+    return np.rint(32 * weights)
 
 
 Values = dict[str, NDArray[np.float64]]

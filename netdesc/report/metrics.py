@@ -43,6 +43,15 @@ class Confusion:
     undecided: int
     epoch: int
 
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum()) + self.undecided
+
+    @property
+    def commonest(self) -> float:
+        """The share of the samples that the most frequent class has, at least."""
+        return float(self.counts.sum(axis=1).max() / max(1, self.total))
+
 
 @dataclass(frozen=True, eq=False)
 class Metrics:

@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from netdesc import __version__
 from netdesc.report.classes import Classes, classes
-from netdesc.report.commands import Command, next_steps
+from netdesc.report.commands import Command, given_commands, next_steps
+from netdesc.report.faults import find_faults
 from netdesc.report.learned import Learned, learned
 from netdesc.report.matching import match
 from netdesc.report.plots import Plot
@@ -80,7 +81,7 @@ class Page:
     timing_plot: Plot | None
     layers: Table | None
     environment: Table
-    command: str
+    commands: list[Command]
     steps: list[Command]
     lock: str
     cut_layers: int
@@ -89,13 +90,14 @@ class Page:
 
 def build_page(run: Run) -> Page:
     """Computes the page of a run. ReportError where its weights are damaged."""
-    stands, rates = standing(run), layer_rates(run)
+    stands, rates, weights = standing(run), layer_rates(run), learned(run)
+    faults = find_faults(run, rates, weights.zeroed)
     matches = match(run.activity.shown) if run.activity is not None else []
     return Page(
         name=run.graph.name,
         description=_shortened(run.document.description, MOST_DESCRIPTION),
         standing=stands,
-        verdict=verdict(run, rates),
+        verdict=verdict(run, rates, faults),
         facts=_facts(run),
         missing=run.missing,
         part=_part(run),
@@ -108,14 +110,14 @@ def build_page(run: Run) -> Page:
         rates=rates_table(rates) if rates else None,
         rate_plot=rate_plot(run),
         rate_histograms=rate_histograms(run, rates),
-        learned=learned(run),
+        learned=weights,
         gradients=gradient_plot(run),
         timing=timing_table(run),
         timing_plot=timing_plot(run),
         layers=layers_table(run) if run.record.layers else None,
         environment=environment_table(run),
-        command=run.record.command,
-        steps=next_steps(run, stands),
+        commands=given_commands(run),
+        steps=next_steps(run, stands, faults),
         lock=_shortened(run.lock_text, MOST_LOCK_CHARACTERS),
         cut_layers=max(0, len(run.dense) - MOST_LAYERS),
         version=__version__,

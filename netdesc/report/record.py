@@ -57,6 +57,10 @@ class Record(_Part):
     resumed: list[Again] = []
     engine: str = ""
     command: str = ""
+    first_command: str | None = None
+    """The one that began the run, where ``command`` took it up again."""
+    samples: dict[str, int] = {}
+    """By part: ``train`` and ``validation``."""
     pid: int | None = None
     versions: dict[str, str] = {}
     platform: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netdesc.report.course import course
+from netdesc.report.faults import Faults
 from netdesc.report.matching import Match, match
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
@@ -32,9 +33,9 @@ class Verdict:
     notes: list[str]
 
 
-def verdict(run: Run, rates: list[LayerRates]) -> Verdict:
-    """The verdict on a run's best weights."""
-    return Verdict(_headline(run), [*_loss(run), *_advice(run, rates)])
+def verdict(run: Run, rates: list[LayerRates], faults: Faults) -> Verdict:
+    """The verdict on a run's best weights; what is at fault comes first."""
+    return Verdict(_headline(run), [*faults.notes, *_loss(run), *_advice(run, rates)])
 
 
 def _headline(run: Run) -> str:
@@ -112,9 +113,7 @@ def _loss(run: Run) -> Iterator[str]:
 def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:
     yield from course(run)
     for layer in rates:
-        if layer.silent == layer.neurons:
-            yield f"All neurons of layer “{layer.name}” are silent, so nothing gets past it."
-        elif layer.silent >= SILENT_SHARE * layer.neurons:
+        if SILENT_SHARE * layer.neurons <= layer.silent < layer.neurons:
             yield (
                 f"{layer.silent:,} of the {counted(layer.neurons, 'neuron')} of layer "
                 f"“{layer.name}” are silent on the samples looked at; a lower threshold or larger "

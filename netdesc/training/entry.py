@@ -70,6 +70,10 @@ def _start(description: Description, path: Path, how: _How) -> Run:
         job = prepare(description, device, how.readers, how.display.warn)
         lock = _lock_text(description, path)
         digest, conditions = _sha256(lock), circumstances(device)
+        conditions["samples"] = {
+            "train": len(job.train.samples),
+            "validation": 0 if job.validation is None else len(job.validation.samples),
+        }
         record = Record.new(path / RECORD, job.graph, how.engine, digest, conditions)
         with (
             run_directory.create(path, description.text, record.text, lock),

@@ -83,9 +83,11 @@ class Record:
         """Notes that the run goes on. StorageError."""
         again = {"at": now(), "epochs_done": self.fields["epochs_done"]}
         resumed = [*self.fields["resumed"], again]
+        first = self.fields.get("first_command", self.fields.get("command"))
         self.update(
-            **conditions, engine=engine, resumed=resumed, status="running", message=None, ended=None
-        )
+            **conditions, first_command=first, engine=engine, resumed=resumed, status="running",
+            message=None, ended=None,
+        )  # fmt: skip
 
     def update(self, **fields: Any) -> None:
         """Changes fields and writes the file atomically. StorageError."""

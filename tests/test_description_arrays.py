@@ -21,7 +21,7 @@ from description_samples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.description import DescriptionError, check, load, render_text
+from netdesc.description import DescriptionError, check, explain, load, render_text
 from netdesc.description.array_checks import QUICK_BYTES
 
 VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
@@ -164,6 +164,76 @@ def test_one_fault_is_found_at_its_place(base, arrays, code, at, words, tmp_path
     assert words in _text(finding)
     assert finding.line is not None
     assert finding.is_error == (code not in ("ND235", "ND319"))
+
+
+X, Y = VALUES, LABELS
+NAMES = [
+    # document, arrays of the file, what is proposed
+    (LABELLED, {"X": X, "y": Y}, {"inputs": "X", "labels": "y"}),
+    (LABELLED, {"images": X, "data": X, "target": Y}, {"inputs": "data", "labels": "target"}),
+    (LABELLED, {"grey": X, "digit": Y}, {"inputs": "grey", "labels": "digit"}),
+    (LABELLED, {"x": X[:, :3], "grey": X, "y": Y}, {"inputs": "grey", "labels": "y"}),
+    (LABELLED, {"x": SPIKES, "y": Y * 1.0, "who": Y}, {"inputs": "x", "labels": "who"}),
+    (LABELLED, {"a": X, "b": X, "c": Y, "d": Y}, {}),
+    (LABELLED, {"x": np.array([{}]), "y": np.array(["a"])}, {}),
+    (_data(inputs="X"), {"X": X, "q": Y}, {"labels": "q"}),
+    (_data(labels="y"), {"y": Y, "q": X.astype(int)}, {"inputs": "q"}),
+    (_data(split="split", labels="y", inputs="x"), {"x": X, "y": Y, "part": Y}, {"split": "part"}),
+    (_data(split="split", labels="y", inputs="x"), {"x": X, "y": Y, "q": Y}, {}),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays", "proposed"), NAMES)
+def test_a_missing_array_is_proposed(base, arrays, proposed, tmp_path):
+    (tmp_path / "own.npz").write_bytes(npz(**arrays))
+    found = findings(tmp_path, with_text("/data/path", '"own.npz"', base))
+    assert set(codes(found)) == {"ND310"}
+    hints = {each.pointer.removeprefix("/data/"): each.hint for each in found if each.hint}
+    assert hints == {field: f'write "{field}": "{name}"' for field, name in proposed.items()}
+
+
+def test_a_split_says_what_it_holds(tmp_path):
+    (finding,) = findings(tmp_path, _data(split=0.2))
+    assert (finding.code, finding.pointer) == ("ND103", "/data/split")
+    assert finding.hint == (
+        "training.validation_split takes a share; data.split names an array with 0 train, "
+        "1 validation, 2 test"
+    )
+    assert "validation_split" not in findings(tmp_path, _data(labels=0.2))[0].hint
+    for split in (["train"] * 6, [0.0] * 6, [True] * 6):
+        (finding,) = _findings(tmp_path, SPLIT, split=split)
+        assert finding.code == "ND312"
+        assert finding.hint == "0 is for training, 1 for validation, 2 for testing"
+    assert "1 for validation" in " ".join(explain("ND312").split())
+
+
+BATCHES = [
+    # samples, training, how many are one batch
+    (63, {}, None),
+    (64, {}, 64),
+    (64, {"batch_size": None}, 64),
+    (64, {"batch_size": 64}, None),
+    (70, {"validation_split": 0.1}, None),
+    (72, {"validation_split": 0.1}, 65),
+]
+
+
+@pytest.mark.parametrize(("samples", "training", "batch"), BATCHES)
+def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
+    arrays = {"inputs": np.zeros((samples, 4)), "labels": np.arange(samples) % 2}
+    found = _findings(tmp_path, _document(training=_training(**training)), **arrays)
+    assert codes(found) == (["ND237"] if batch else [])
+    if batch:
+        assert found[0].message.startswith(f"all {batch} training samples are one batch")
+        assert (found[0].severity, found[0].hint) == ("warning", 'add "batch_size": 32')
+
+
+def test_listed_samples_are_counted_where_they_have_labels(tmp_path):
+    pairs = [INPUT | {"label": number % 2} for number in range(64)]
+    assert codes(findings(tmp_path, _pairs(*pairs))) == ["ND237"]
+    base = json.loads(BASE)
+    base["data"]["train"] *= 64
+    assert findings(tmp_path, json.dumps(base)) == []
 
 
 def test_the_finding_stands_at_the_name_of_the_array(tmp_path):
@@ -365,7 +435,7 @@ def test_events_beyond_a_shape_of_several_axes(tmp_path):
     (finding,) = findings(tmp_path, text)
     assert finding.code == "ND308"
     assert "1 of 2 events" in finding.message
-    assert "the 3 inputs" in finding.message
+    assert "the 1 x 1 x 3 inputs" in finding.message
 
 
 @UNHURRIED

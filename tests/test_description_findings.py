@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from description_samples import BASE, as_json, codes, findings, parts_of, with_text, write_files
 
-from netdesc.description import DescriptionError, check, load, render_text
+from netdesc.description import DescriptionError, check, load, render_text, structure
+from netdesc.description.models import Document, Lock, LockedFile
+from netdesc.description.required import to_write
+from netdesc.description.synonyms import FIELDS, TYPES
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
@@ -107,14 +111,48 @@ BOUNDARIES = [
     ("/training/batch_size", "1", "2", "ND222"),
     ("/training/validation_split", "0", "0.01", "ND217"),
     ("/training/early_stopping", '{"patience_epochs": 9}', '{"patience_epochs": 10}', "ND223"),
-    ("/input/shape", "[1048576]", "[1048577]", "ND106"),
+    ("/time/steps", "1000000", "1000001", "ND106"),
 ]
+
+
+DENSE = '{{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", {}}}'
+ZERO = [
+    # further fields of a layer with 4 inputs, whether its weights are all zero
+    ('"weight_scale": 0.03125', True),
+    ('"weight_scale": 0.03126', False),
+    ('"weight_scale": 0.01, "quantization": null', False),
+    ('"weight_scale": 0.01, "weight_norm": true', False),
+]
+
+
+@pytest.mark.parametrize(("fields", "is_zero"), ZERO)
+def test_weights_that_are_zero_on_the_device(fields, is_zero, tmp_path):
+    text = with_text("/layers/0", DENSE.format(fields))
+    assert codes(findings(tmp_path, text)) == (["ND236"] if is_zero else [])
+    (tmp_path / "w.net").write_bytes(b"x")
+    assert findings(tmp_path, with_text("/weights", '{"path": "w.net"}', text)) == []
+
+
+def test_the_least_scale_that_helps_is_one_that_does(tmp_path):
+    for inputs, least in ((4096, "1"), (5000, "1.11"), (1 << 18, "8")):
+        text = with_text("/input/shape", f"[{inputs}]")
+        (finding,) = findings(tmp_path, text)
+        assert finding.code == "ND236"
+        assert finding.hint == f'use a "weight_scale" above {least}'
+        better = with_text("/layers/0/weight_scale", f"{float(least) + 0.01}", text)
+        assert findings(tmp_path, better) == []
 
 
 @pytest.mark.parametrize(("pointer", "passes", "fails", "code"), BOUNDARIES)
 def test_limits_lie_where_they_should(pointer, passes, fails, code, tmp_path):
     assert codes(findings(tmp_path, with_text(pointer, passes))) == []
     assert codes(findings(tmp_path, with_text(pointer, fails))) == [code]
+
+
+def test_the_limit_of_the_input(tmp_path):
+    text = with_text("/layers/0/weight_scale", "1000")
+    assert findings(tmp_path, with_text("/input/shape", "[1048576]", text)) == []
+    assert codes(findings(tmp_path, with_text("/input/shape", "[1048577]", text))) == ["ND106"]
 
 
 def test_the_example_of_the_language_reference(tmp_path):
@@ -129,7 +167,8 @@ oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba"
    |
 12 |     "cuba": {"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}
    |                              ^^^^^^^^^^ did you mean "threshold"?
-   = allowed: current_decay, dropout, learn, norm, per_channel, scale_grad, …
+   = allowed: type, threshold, current_decay, voltage_decay, dropout, learn, norm, \
+per_channel, scale_grad, tau_grad
    = help: netdesc explain ND101
 oxford.json: 1 error"""
     )
@@ -169,6 +208,115 @@ def test_rules_look_on_where_faults_are_elsewhere(tmp_path):
 def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
     text = BASE.replace('"threshold": 1', '"treshold": -1')
     assert codes(findings(tmp_path, text)) == ["ND101"]
+
+
+MEANT = [
+    # pointer, text, code, hint
+    ("/training/optimizer", '{"type": "adam", "lr": 0.1}', "ND101", '"learning_rate"?'),
+    ("/training/optimizer/wd", "0.1", "ND101", '"weight_decay"?'),
+    ("/training/optimizer/beta", "0.1", "ND101", '"betas"?'),
+    ("/training/batch", "1", "ND101", '"batch_size"?'),
+    ("/time", '{"num_steps": 100}', "ND101", '"steps"?'),
+    ("/time", '{"T": 100}', "ND101", '"steps"?'),
+    ("/time/dt", "1", "ND101", '"step_ms"?'),
+    ("/loss", '{"type": "spike_time", "tau": 2}', "ND101", '"time_constant_ms"?'),
+    ("/input", '{"size": [4]}', "ND101", '"shape"?'),
+    ("/neurons/cuba", CUBA.replace("threshold", "v_th"), "ND101", '"threshold"?'),
+    (
+        "/neurons/cuba",
+        CUBA.replace("voltage_decay", "beta"),
+        "ND101",
+        '"voltage_decay" (= 1 - beta)?',
+    ),
+    (
+        "/neurons/cuba",
+        CUBA.replace("current_decay", "Alpha"),
+        "ND101",
+        '"current_decay" (= 1 - Alpha)?',
+    ),
+    (
+        "/neurons/cuba",
+        CUBA.replace('"voltage_decay": 0.1', '"tau": 20'),
+        "ND101",
+        '"voltage_decay" (= 1 - exp(-step_ms / tau))?',
+    ),
+    ("/neurons/cuba/type", '"LIF"', "ND104", '"cuba"?'),
+    ("/layers/0/type", '"linear"', "ND104", '"dense"?'),
+    ("/training/optimizer/type", '"Adam_W"', "ND104", '"adamw"?'),
+    ("/loss/type", '"mse"', "ND104", '"spike_rate"?'),
+    ("/loss/type", '"cross_entropy"', "ND104", '"spike_max"?'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "code", "hint"), MEANT)
+def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path):
+    # The only finding: the field that is meant is not missed as well.
+    (finding,) = [
+        each for each in findings(tmp_path, with_text(pointer, text)) if each.code != "ND202"
+    ]
+    assert (finding.code, finding.hint) == (code, f"did you mean {hint}")
+
+
+def _all_models(annotation, seen):
+    """Every model of the document, through lists, objects and unions."""
+    for model in structure.models(annotation):
+        if model not in seen and model not in (Lock, LockedFile):
+            seen.append(model)
+            for info in structure.fields(model).values():
+                _all_models(info.annotation, seen)
+    for each in get_args(annotation):
+        _all_models(each, seen)
+    return seen
+
+
+def test_what_is_meant_exists():
+    seen = _all_models(Document, [])
+    fields = {name for model in seen for name in structure.fields(model)}
+    types = {name for model in seen for name in structure.type_names(model)}
+    assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
+    assert set(TYPES.values()) <= types
+    assert not set(FIELDS) & fields
+
+
+MISSING = [
+    # pointer of the object, its text without a field, what to write
+    ("/training", '{"epochs": 10}', '"optimizer": {"type": "adam", "learning_rate": 0.001}'),
+    ("/training/optimizer", '{"type": "sgd"}', '"learning_rate": 0.001'),
+    ("/time", "{}", '"steps": 100'),
+    ("/input", "{}", '"shape": [64]'),
+    ("/neurons/cuba", CUBA.replace(', "voltage_decay": 0.1', ""), '"voltage_decay": 0.1'),
+    ("/neurons/cuba", CUBA.replace('"type": "cuba", ', ""), '"type": "cuba"'),
+    ("/layers/1", '{"name": "output", "type": "dense", "units": 2}', '"neuron": "cuba"'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "write"), MISSING)
+def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
+    found = findings(tmp_path, with_text(pointer, text))
+    (finding,) = [each for each in found if each.code == "ND102"]
+    assert finding.hint == f"write {write}"
+    # What is to be written is what the language takes there.
+    mended = text[:-1] + (", " if len(text) > 2 else "") + write + "}"
+    left = findings(tmp_path, with_text(pointer, mended))
+    assert not [each for each in left if each.code < "ND2"]
+
+
+def test_a_missing_field_says_what_it_is(tmp_path):
+    text = with_text("/neurons/cuba", CUBA.replace(', "voltage_decay": 0.1', ""))
+    (finding,) = findings(tmp_path, text)
+    assert finding.notes == (
+        "voltage_decay: Share of the voltage lost per step: 0 keeps it, 1 drops it at once; "
+        "unit: share per step, 0 to 1",
+    )
+
+
+def test_every_field_that_must_be_given_has_an_example():
+    for model in _all_models(Document, []):
+        for name, info in structure.fields(model).items():
+            if info.is_required() and len(structure.type_names(model)) < 2:
+                hint, notes = to_write(name, info)
+                assert hint.startswith(f'write "{name}": ') or structure.literals(info.annotation)
+                assert notes or structure.literals(info.annotation)
 
 
 def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):

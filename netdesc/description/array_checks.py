@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
+from netdesc.description.array_names import likeliest
 from netdesc.description.diagnostic import Diagnostic, Severity
 from netdesc.description.models import (
     Arrays,
@@ -28,6 +29,8 @@ QUICK_BYTES = 4 << 20
 """Arrays up to this size, unpacked, are checked value by value."""
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """What the entries of a split mean."""
+
+SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
 _KINDS = {
     "b": "true and false",
@@ -97,7 +100,7 @@ class ArrayChecks:
         if name not in self.npz.names:
             note = allowed(self.npz.names).replace("allowed", "its arrays")
             notes = (note if self.npz.names else "it holds no arrays",)
-            hint = did_you_mean(name, self.npz.names)
+            hint = did_you_mean(name, self.npz.names) or self._likeliest(field)
             message = f"{self.data.path} has no array {quoted(name)}"
             self._add("ND310", field, message, hint=hint, notes=notes)
             return None
@@ -116,9 +119,18 @@ class ArrayChecks:
             held = _KINDS.get(header.kind, "records")
             if header.kind in kinds:
                 held += f" of {header.item_bytes} bytes"
-            self._add("ND312", field, f"{subject} holds {held}; wanted: {wanted}")
+            hint = SPLIT_VALUES if field == "split" else ""
+            self._add("ND312", field, f"{subject} holds {held}; wanted: {wanted}", hint=hint)
             return None
         return header
+
+    def _likeliest(self, field: str) -> str:
+        """What to write for an array that is not there, if the file has one that may be meant."""
+        data = self.data
+        given = {"inputs": data.inputs, "labels": data.labels, "split": data.split}
+        taken = [name for other, name in given.items() if other != field and name is not None]
+        best = likeliest(self.npz, field, taken, self.document.input.shape)
+        return f'write "{field}": {quoted(best)}' if best is not None else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
         """The values of an array, where these are few enough for a quick look."""
@@ -199,8 +211,7 @@ class ArrayChecks:
             place, value, _ = _strays(
                 name, header, values, lambda value: not TRAIN <= value <= TEST
             )
-            note = "0 is for training, 1 for validation, 2 for testing"
-            self._add("ND318", "split", f"{place} is {value}", notes=(note,))
+            self._add("ND318", "split", f"{place} is {value}", notes=(SPLIT_VALUES,))
             return None
         if values and TRAIN not in values:
             message = f"{subject} leaves none of {samples} samples to train on"

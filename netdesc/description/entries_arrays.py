@@ -47,7 +47,8 @@ ENTRIES = (
         code="ND312",
         title="an array of another type",
         cause=(
-            "Inputs are integers, floats, or true and false. Labels and splits are integers. "
+            "Inputs are integers, floats, or true and false. Labels are integers, counted from 0. "
+            "So are the entries of a split: 0 for training, 1 for validation, 2 for testing. "
             "Floats have 2, 4 or 8 bytes."
         ),
         fix="Convert the array with array.astype(…) and save it again.",

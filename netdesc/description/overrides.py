@@ -14,7 +14,8 @@ from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.plain import dotted, lookup
-from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.spelling import allowed_in_order
+from netdesc.description.synonyms import field_meant
 from netdesc.description.tree import MAX_INTEGER, Parts
 
 
@@ -165,12 +166,13 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
         part in structure.fields(model) for model in candidates
     ):
         return part  # what the section is, its "type" will say
-    known = {name for model in candidates for name in structure.fields(model)}
+    known = {name: info for model in candidates for name, info in structure.fields(model).items()}
+    best = field_meant(part, known)
     raise OverrideFault(
         "ND112",
         f'there is no field "{part}" in {where}',
-        did_you_mean(part, known),
-        allowed(known) if known else "",
+        best.question if best is not None else "",
+        allowed_in_order(structure.required_first(known)) if known else "",
     )
 
 

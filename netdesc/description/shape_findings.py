@@ -16,7 +16,9 @@ from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
 from netdesc.description.places import Places
 from netdesc.description.plain import dotted, lookup, members
-from netdesc.description.spelling import allowed, closest, did_you_mean
+from netdesc.description.required import to_write
+from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
+from netdesc.description.synonyms import Meaning, field_meant, type_question
 from netdesc.description.tree import Parts
 
 _KINDS = {
@@ -40,6 +42,12 @@ _PATTERNS = {
     r"^[0-9a-f]{64}$": "64 lower-case hexadecimal digits",
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a file name: letters, digits, _, . and -",
 }
+
+
+SPLIT_HINT = (
+    "training.validation_split takes a share; data.split names an array with 0 train, "
+    "1 validation, 2 test"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ def _without_tags(location: Parts, data: Any) -> Parts:
 def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
     """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
     misspelt = {
-        (*fault.parts[:-1], best)
+        (*fault.parts[:-1], best.name)
         for fault in found
         if fault.kind == "extra_forbidden" and (best := meant(fault, data)) is not None
     }
@@ -104,12 +112,12 @@ def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
     return [fault for fault in found if not is_echo(fault)]
 
 
-def meant(fault: Fault, data: Any) -> str | None:
+def meant(fault: Fault, data: Any) -> Meaning | None:
     """The field that an unknown key probably means: one that is not there yet."""
     parent = fault.parts[:-1]
     present = members(lookup(data, parent))
     known = _known(parent, data)
-    return closest(str(fault.parts[-1]), [name for name in known if name not in present])
+    return field_meant(str(fault.parts[-1]), [name for name in known if name not in present])
 
 
 def _known(parts: Parts, data: Any) -> dict[str, Any]:
@@ -158,7 +166,7 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         for name in structure.type_names(model)
     ]
     best = meant(fault, places.data)
-    notes = (allowed(known),)
+    notes = (allowed_in_order(structure.required_first(known)),)
     if owners and best is None:
         kind = lookup(places.data, (*parent, "type"))
         message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
@@ -167,7 +175,7 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         "ND101",
         fault.parts,
         f'unknown field "{_cut(key)}" in {subject}',
-        hint=f'did you mean "{best}"?' if best else "",
+        hint=best.question if best is not None else "",
         notes=notes,
         on="key",
     )
@@ -181,8 +189,10 @@ def _missing(fault: Fault, places: Places) -> Diagnostic:
         return places.diagnostic("ND108", parent, f"{subject} needs at least {wanted} values")
     annotations = structure.annotations_at(Document, fault.parts, places.data)
     values = [value for each in annotations for value in structure.literals(each)]
-    notes = (_choices(values),) if values else ()
-    return places.diagnostic("ND102", fault.parts, f'"{key}" is missing in {subject}', notes=notes)
+    notes = (_choices(values),) if len(values) > 1 else ()
+    message = f'"{key}" is missing in {subject}'
+    hint, about = to_write(key, _known(parent, places.data)[key])
+    return places.diagnostic("ND102", fault.parts, message, hint=hint, notes=(*notes, *about))
 
 
 def _union(fault: Fault, places: Places) -> Diagnostic:
@@ -211,7 +221,7 @@ def _union(fault: Fault, places: Places) -> Diagnostic:
     if not isinstance(kind, str):
         return _kind_of(at, "a string", kind, places)
     message = f'unknown type "{_cut(kind)}" of {subject}'
-    hint = did_you_mean(kind, names)
+    hint = type_question(kind, names)
     return places.diagnostic("ND104", at, message, hint=hint, notes=notes)
 
 
@@ -221,7 +231,8 @@ def _literal(fault: Fault, places: Places) -> Diagnostic:
     texts = [value for value in values if isinstance(value, str)]
     given = fault.value
     is_type = fault.parts[-1:] == ("type",)
-    hint = did_you_mean(given, texts) if isinstance(given, str) else ""
+    ask = type_question if is_type else did_you_mean
+    hint = ask(given, texts) if isinstance(given, str) else ""
     if is_type and isinstance(given, str):
         message = f'unknown type "{_cut(given)}" of {places.subject(fault.parts[:-1])}'
         return places.diagnostic(
@@ -301,7 +312,9 @@ def _kind_of(
     parts: Parts, expected: str, given: Any, places: Places, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
     hint = ""
-    if isinstance(given, float) and "an integer" in expected and given.is_integer():
+    if parts == ("data", "split") and _is_number(str(given)):
+        hint = SPLIT_HINT
+    elif isinstance(given, float) and "an integer" in expected and given.is_integer():
         hint = f"write {int(given)}"
     elif isinstance(given, str) and _is_number(given) and re.search("number|integer", expected):
         hint = "write it without quotes"

@@ -31,17 +31,18 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is near enough to be meant, if there is one."""
     if len(name) > 100:
         return None
-    plain = _plain(name)
-    best, fewest = None, max(1, len(plain) // 3) + 1
+    spelt = plain(name)
+    best, fewest = None, max(1, len(spelt) // 3) + 1
     for each in sorted(known):
-        limit = min(fewest - 1, max(1, min(len(plain), len(each)) // 3))
-        edits = distance(plain, _plain(each), limit)
+        limit = min(fewest - 1, max(1, min(len(spelt), len(each)) // 3))
+        edits = distance(spelt, plain(each), limit)
         if edits <= limit:
             best, fewest = each, edits
     return best
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name without what people write either way."""
     return name.casefold().replace("-", "_")
 
 
@@ -51,11 +52,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{best}"?' if best is not None else ""
 
 
-def allowed(names: Iterable[str], room: int = 60) -> str:
+ROOM = 160
+"""Characters of a list of names: about two lines."""
+
+
+def allowed(names: Iterable[str]) -> str:
+    """A note that lists what may stand in a place, in the order of the alphabet."""
+    return allowed_in_order(sorted(names))
+
+
+def allowed_in_order(names: Iterable[str]) -> str:
     """A note that lists what may stand in a place, cut where it gets long."""
     listed: list[str] = []
-    for name in sorted(names):
-        if listed and len(", ".join([*listed, name])) > room:
+    for name in names:
+        if listed and len(", ".join([*listed, name])) > ROOM:
             return "allowed: " + ", ".join([*listed, "…"])
         listed.append(name)
     return "allowed: " + ", ".join(listed)

@@ -79,8 +79,8 @@ def _mend(data: Any, fault: Fault) -> Literal["plainly", "by guess", "not"]:
         best = meant(fault, data)
         value = section.pop(name)
         if best is not None:
-            section[best] = value
-        return "by guess" if best is None else "plainly"
+            section[best.name] = value
+        return "by guess" if best is None or best.value else "plainly"
     info = _field(parent, name, data)
     if info is None:
         return "not"

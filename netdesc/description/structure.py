@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -58,6 +58,12 @@ def models(annotation: Any) -> list[Model]:
 def fields(model: Model) -> dict[str, FieldInfo]:
     """A model's fields under the names that the document uses."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def required_first(known: Mapping[str, FieldInfo]) -> list[str]:
+    """The names of fields: those that must be given as the model lists them, then the others."""
+    required = [name for name, info in known.items() if info.is_required()]
+    return required + sorted(name for name in known if name not in required)
 
 
 def type_names(model: Model) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ class Arrays(Section):
     path: PathText = field(
         "File of arrays: .npz, without pickles. Relative to the JSON file, and to the working "
         "directory in --set.",
+        example="samples.npz",
         is_path=True,
     )
     sha256: Sha256 | None = field(

@@ -37,6 +37,7 @@ def field(
     unit: str = "",
     default: Any = REQUIRED,
     standin: Any = None,
+    example: Any = None,
     is_path: bool = False,
     **limits: Any,
 ) -> Any:
@@ -44,13 +45,16 @@ def field(
 
     ``unit`` is ``"1"`` for a number without dimension and empty for what is not a quantity.
     ``standin`` is a harmless value with which checking goes on where the given one is wrong.
-    ``is_path`` marks the name of a file that the document refers to.
+    ``example`` is what a user may write first, where the field must be given; it is ``standin``
+    unless there is a better one. ``is_path`` marks the name of a file that the document refers to.
     """
     units = {"": "", "1": " Dimensionless."}
     described = text + units.get(unit, f" Unit: {unit}.")
     extra: dict[str, Any] = {"x-unit": unit} if unit else {}
     if standin is not None:
         extra["x-standin"] = standin
+    if example is not None or standin is not None:
+        extra["x-example"] = standin if example is None else example
     if is_path:
         extra["x-path"] = True
     if default is REQUIRED:

@@ -21,7 +21,9 @@ class MovingWindowClassifier(Section):
     type: Literal["moving_window"] = field(
         "In every step the class whose neuron spiked most in the last window_steps steps."
     )
-    window_steps: int = field("Steps of the window.", unit="steps", ge=1, le=1_000_000, standin=1)
+    window_steps: int = field(
+        "Steps of the window.", unit="steps", ge=1, le=1_000_000, standin=1, example=10
+    )
 
 
 Classifier = Annotated[

@@ -18,6 +18,7 @@ class EventFile(Section):
     path: PathText = field(
         "File of events: .bs1, .bs2 or .npy. Relative to the JSON file, and to the working "
         "directory in --set.",
+        example="input.bs1",
         is_path=True,
     )
     sha256: Sha256 | None = field(
@@ -36,7 +37,7 @@ class EventFile(Section):
 class Pair(Section):
     """One sample: an input, and the output or the class that is wanted for it."""
 
-    input: EventFile = field("Events that enter the network.")
+    input: EventFile = field("Events that enter the network.", example={"path": "input.bs1"})
     target: EventFile | None = field(
         "Events that the last layer should emit. A sample has a target or a label.", default=None
     )
@@ -53,5 +54,7 @@ class SpikeFiles(Section):
     """Pairs of an event file and what is wanted for it."""
 
     type: Literal["spike_files"] = field("Pairs of an event file and what is wanted for it.")
-    train: tuple[Pair, ...] = field("Samples to train on.", min_length=1)
+    train: tuple[Pair, ...] = field(
+        "Samples to train on.", example=[{"input": {"path": "input.bs1"}, "label": 0}], min_length=1
+    )
     validation: tuple[Pair, ...] = field("Samples to measure on and never to train on.", default=())

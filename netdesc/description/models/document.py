@@ -14,17 +14,20 @@ from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import Loss
 from netdesc.description.models.neurons import Cuba
-from netdesc.description.models.training import Training
+from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 
 FORMAT = 1
 """The version of the language that this package reads."""
 MOST_STEPS = 1_000_000
+TRAINING_EXAMPLE = {"epochs": 100, "optimizer": OPTIMIZER_EXAMPLE}
 
 
 class Time(Section):
     """Time is cut into steps of equal length."""
 
-    steps: int = field("Steps of one sample.", unit="steps", ge=1, le=MOST_STEPS, standin=1000)
+    steps: int = field(
+        "Steps of one sample.", unit="steps", ge=1, le=MOST_STEPS, standin=1000, example=100
+    )
     step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
 
 
@@ -37,6 +40,7 @@ class Input(Section):
     shape: tuple[Size, ...] = field(
         "Shape of the input of one step: [neurons], or [channels, height, width].",
         unit="neurons",
+        example=[64],
         min_length=1,
         max_length=8,
     )
@@ -48,6 +52,7 @@ class Weights(Section):
     path: PathText = field(
         "A .net or .safetensors file. Relative to the JSON file, and to the working directory in "
         "--set.",
+        example="weights.net",
         is_path=True,
     )
     sha256: Sha256 | None = field(
@@ -70,7 +75,9 @@ class Document(Section):
         alias="$schema",
     )
     # Not a Literal, for which true would equal 1.
-    format: int = field("Version of the description language.", ge=FORMAT, le=FORMAT)
+    format: int = field(
+        "Version of the description language.", example=FORMAT, ge=FORMAT, le=FORMAT
+    )
     name: str = field(
         "Name of the network. Runs and exported files are named after it.",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
@@ -78,27 +85,30 @@ class Document(Section):
         standin="network",
     )
     description: str = field("What the network is for, in a sentence or two.", default="")
-    time: Time = field("Steps and their length.")
+    time: Time = field("Steps and their length.", example={"steps": 100})
     data: Data | None = field(
         "Where the samples come from. Training needs it; null is for a network that only runs.",
         default=None,
     )
-    input: Input = field("The network's input.")
+    input: Input = field("The network's input.", example={"shape": [64]})
     neurons: dict[Name, Cuba] = field(
         "Neurons that layers refer to by name.", default={}, max_length=1000
     )
     layers: tuple[Layer, ...] = field(
         "The layers, in the order in which they run. The last one is the network's output.",
+        example=[{"name": "output", "type": "dense", "units": 10, "neuron": "cuba"}],
         min_length=1,
         max_length=1000,
     )
-    loss: Loss = field("What training makes small.")
+    loss: Loss = field(
+        "What training makes small.", example={"type": "spike_time", "time_constant_ms": 2}
+    )
     classifier: Classifier | None = field(
         "How output spikes become a class, where the loss learns from labels. Null looks at them "
         "as the loss does: over the whole sample, or through its window.",
         default=None,
     )
-    training: Training = field("How the network is trained.")
+    training: Training = field("How the network is trained.", example=TRAINING_EXAMPLE)
     weights: Weights | None = field(
         "Weights to start from; null draws them from the seed.", default=None
     )

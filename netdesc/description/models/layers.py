@@ -34,11 +34,14 @@ class Quantization(Section):
 class Dense(Section):
     """Fully connected synapses into neurons."""
 
-    name: Name = field("Name of the layer, unique in the network.")
+    name: Name = field("Name of the layer, unique in the network.", example="hidden")
     type: Literal["dense"] = field("Fully connected synapses into neurons.")
-    units: int = field("Number of neurons.", unit="neurons", ge=1, le=1 << 20, standin=1)
+    units: int = field(
+        "Number of neurons.", unit="neurons", ge=1, le=1 << 20, standin=1, example=128
+    )
     neuron: NeuronOrName = field(
-        'The layer\'s neuron: a name from "neurons", or an object in place.'
+        'The layer\'s neuron: a name from "neurons", or an object in place.',
+        example="cuba",
     )
     from_: From | None = field(FROM_TEXT, default=None, alias="from")
     weight_scale: float = field(
@@ -62,7 +65,7 @@ class Dense(Section):
 class Flatten(Section):
     """Lays a multi-dimensional input out in one dimension, last axis fastest."""
 
-    name: Name = field("Name of the layer, unique in the network.")
+    name: Name = field("Name of the layer, unique in the network.", example="hidden")
     type: Literal["flatten"] = field("Lays the input out in one dimension, last axis fastest.")
     from_: From | None = field(FROM_TEXT, default=None, alias="from")
 

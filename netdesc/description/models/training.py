@@ -10,6 +10,7 @@ from netdesc.description.models.base import Section, field, type_tag
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
+OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
 RATE = "Size of a step; the schedule starts from it."
 
 
@@ -86,7 +87,7 @@ class StepSchedule(Section):
 
     type: Literal["step"] = field("The rate is multiplied by factor every every_epochs epochs.")
     every_epochs: int = field(
-        "Epochs between two changes.", unit="epochs", ge=1, le=10_000_000, standin=1
+        "Epochs between two changes.", unit="epochs", ge=1, le=10_000_000, standin=1, example=30
     )
     factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, standin=0.5)
 
@@ -108,6 +109,7 @@ class EarlyStopping(Section):
         ge=1,
         le=10_000_000,
         standin=1,
+        example=20,
     )
     min_delta: float = field(
         "By how much a loss must be lower to count as better.", unit="loss", default=0.0, ge=0
@@ -118,7 +120,12 @@ class Training(Section):
     """How the network is trained."""
 
     epochs: int = field(
-        "Passes over the training samples.", unit="epochs", ge=1, le=10_000_000, standin=1000
+        "Passes over the training samples.",
+        unit="epochs",
+        ge=1,
+        le=10_000_000,
+        standin=1000,
+        example=100,
     )
     seed: int = field(
         "Start of every random number: initial weights, order of samples, dropout.",
@@ -153,7 +160,7 @@ class Training(Section):
     checkpoint_every_s: float = field(
         "Time between two checkpoints.", unit="s", default=30.0, ge=0, le=1e6
     )
-    optimizer: Optimizer = field("What changes the weights.")
+    optimizer: Optimizer = field("What changes the weights.", example=OPTIMIZER_EXAMPLE)
     schedule: Schedule = field(
         "How the learning rate changes over the run.", default=ConstantSchedule(type="constant")
     )

@@ -25,6 +25,7 @@ from netdesc.description.rules import (
     repeated_entry,
     reserved_name,
     rising_cosine,
+    single_batch,
     sum_of_shapes,
     target_or_label,
     threshold_range,
@@ -41,6 +42,7 @@ from netdesc.description.rules import (
     wanted_output,
     wanted_rates,
     warmup,
+    zero_weights,
 )
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
@@ -82,6 +84,8 @@ RULES: tuple[Rule, ...] = (
     value_range.RULE,
     late_spikes.RULE,
     class_without_samples.RULE,
+    zero_weights.RULE,
+    single_batch.RULE,
 )
 
 

@@ -42,14 +42,14 @@ RULE = Rule(
         fix="Use fewer units.",
         at="/layers",
         wrong=(
-            '[{"name": "hidden", "type": "dense", "units": 1000000, "neuron": "cuba"},\n'
-            ' {"name": "wide", "type": "dense", "units": 1000000, "neuron": "cuba"},\n'
-            ' {"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}]'
+            '[{"name": "hidden", "type": "dense", "units": 65536, "neuron": "cuba"},\n'
+            ' {"name": "output", "type": "dense", "units": 65536, "neuron": "cuba",\n'
+            '  "weight_scale": 8}]'
         ),
         right=(
-            '[{"name": "hidden", "type": "dense", "units": 1000, "neuron": "cuba"},\n'
-            ' {"name": "wide", "type": "dense", "units": 1000, "neuron": "cuba"},\n'
-            ' {"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}]'
+            '[{"name": "hidden", "type": "dense", "units": 8192, "neuron": "cuba"},\n'
+            ' {"name": "output", "type": "dense", "units": 8192, "neuron": "cuba",\n'
+            '  "weight_scale": 8}]'
         ),
     ),
     severity="error",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from description_samples import BASE, LABELLED, codes, findings, with_text, write_files
 
+from netdesc.cli.explain import explain as command
+from netdesc.cli.output import Output
 from netdesc.description import check, explain, render_text
 from netdesc.description.explain import ENTRIES
 from netdesc.description.source import MAX_BYTES
@@ -52,6 +56,23 @@ def test_a_file_that_is_not_there(tmp_path):
         assert "Traceback" not in render_text(found)
 
 
+def test_a_directory_with_one_document_names_it(tmp_path):
+    def hint(path=tmp_path):
+        (finding,) = check(path)[1]
+        assert finding.code == "ND001"
+        return finding.hint
+
+    (tmp_path / "other.json").write_text('{"loss": 1}')
+    (tmp_path / "folder.json").mkdir()
+    assert hint() == ""
+    (tmp_path / "network.lock.json").write_text(BASE)
+    (tmp_path / "network.json").write_text(BASE)
+    assert hint() == f'did you mean "{tmp_path / "network.json"}"?'
+    (tmp_path / "second.json").write_text(BASE)
+    assert hint() == ""
+    assert hint(tmp_path / "absent.json") == ""
+
+
 def test_utf_16_is_named(tmp_path):
     (finding,) = findings(tmp_path, BASE.encode("utf-16"))
     assert finding.code == "ND003"
@@ -79,6 +100,34 @@ def test_explain_shows_cause_example_and_fix(code):
     assert "wrong" in text
     assert "right" in text
     assert max(len(line) for line in text.splitlines()) <= 110
+
+
+def _command(*arguments: str):
+    return CliRunner().invoke(command, arguments, obj=Output())
+
+
+def test_without_a_code_all_are_listed():
+    lines = _command().stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines] == sorted(ENTRIES)
+    assert "ND101  an unknown field" in lines
+    given = json.loads(_command("--json").stdout)
+    assert [each["code"] for each in given["codes"]] == sorted(ENTRIES)
+    assert {"code": "ND101", "title": "an unknown field"} in given["codes"]
+
+
+def test_one_code_for_people_and_for_programs():
+    assert _command("nd101").stdout.rstrip("\n") == explain("ND101")
+    given = json.loads(_command("nd101", "--json").stdout)
+    entry = ENTRIES["ND101"]
+    assert given["code"] == "ND101"
+    assert {given[key] for key in ("cause", "fix", "wrong", "right", "at")} == {
+        entry.cause,
+        entry.fix,
+        entry.wrong,
+        entry.right,
+        entry.at,
+    }
+    assert _command("ND999", "--json").exit_code == 2
 
 
 def test_an_unknown_code_is_a_clear_error():

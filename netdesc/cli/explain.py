@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import click
 
+from netdesc.cli import options
 from netdesc.cli.output import Output
 
 
-@click.command(epilog="Example: netdesc explain ND101")
-@click.argument("code")
+@click.command(epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain")
+@click.argument("code", required=False)
+@options.as_json
 @click.pass_obj
-def explain(output: Output, code: str) -> None:
-    """Print cause, example and fix of the diagnostic CODE."""
-    from netdesc import description
+def explain(output: Output, code: str | None) -> None:
+    """Print cause, example and fix of the diagnostic CODE; without one, list all codes."""
+    from netdesc.description.explain import explain, record, titles
 
+    if code is None:
+        listed = titles()
+        if output.as_json:
+            rows = [{"code": each, "title": title} for each, title in listed.items()]
+            output.give({"codes": rows})
+        else:
+            output.say("\n".join(f"{each}  {title}" for each, title in listed.items()))
+        return
     try:
-        text = description.explain(code)
+        text, entry = explain(code), record(code)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    output.say(text)
+    if output.as_json:
+        output.give(entry)
+    else:
+        output.say(text)

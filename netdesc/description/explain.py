@@ -21,22 +21,46 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
+def titles() -> dict[str, str]:
+    """Every code with what it is about, in the order of the codes."""
+    return {code: ENTRIES[code].title for code in sorted(ENTRIES)}
+
+
+def record(code: str) -> dict[str, str | None]:
+    """What ``explain`` says, for programs. Raises ValueError for an unknown code."""
+    entry = _entry(code)
+    return {
+        "code": entry.code,
+        "title": entry.title,
+        "cause": entry.cause,
+        "at": entry.at,
+        "wrong": entry.wrong,
+        "right": entry.right,
+        "fix": entry.fix,
+    }
+
+
 def explain(code: str, width: int = 80) -> str:
     """What a code means, an example that fails, and the same one mended.
 
     Raises ValueError for an unknown code.
     """
-    entry = ENTRIES.get(code.strip().upper())
-    if entry is None:
-        best = closest(code.upper(), ENTRIES)
-        hint = f'; did you mean "{best}"?' if best else ""
-        raise ValueError(f'there is no code "{code}"{hint}')
+    entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
     lines += textwrap.wrap(entry.cause, width)
     lines += ["", "wrong" + _place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
+
+
+def _entry(code: str) -> Entry:
+    entry = ENTRIES.get(code.strip().upper())
+    if entry is None:
+        best = closest(code.upper(), ENTRIES)
+        hint = f'; did you mean "{best}"?' if best else ""
+        raise ValueError(f'there is no code "{code}"{hint}')
+    return entry
 
 
 def _place(entry: Entry) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+import itertools
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,7 +52,8 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         reason = getattr(problem, "strerror", None) or str(problem)
-        return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}")
+        hint = _document_inside(path, name) if isinstance(problem, IsADirectoryError) else ""
+        return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}", hint=hint)
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
         return Diagnostic(
@@ -81,3 +84,31 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
             excerpt=before.rpartition("\n")[2] + "\ufffd",
         )
     return Source(text, name)
+
+
+_MOST_FILES = 1000
+"""So many entries of a directory are looked at."""
+_LOOK_BYTES = 1 << 16
+
+
+def _document_inside(directory: Path, name: str) -> str:
+    """Names the document of a directory, where there is exactly one."""
+    try:
+        with os.scandir(directory) as entries:
+            files = [
+                each.name
+                for each in itertools.islice(entries, _MOST_FILES)
+                if each.name.endswith(".json") and each.is_file()
+            ]
+        # A lock is made of a document, which stands beside it in a run.
+        own = [each for each in files if not each.endswith(".lock.json")]
+        found = [each for each in own if _is_like_a_document(directory / each)]
+    except OSError:
+        return ""
+    return f'did you mean "{os.path.join(name, found[0])}"?' if len(found) == 1 else ""
+
+
+def _is_like_a_document(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(_LOOK_BYTES)
+    return all(key in start for key in (b'"format"', b'"layers"'))

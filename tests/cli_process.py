@@ -1,12 +1,15 @@
-"""Running the command line in a process of its own, for what it loads and what it costs."""
+"""Running the command line: in this process, or in one of its own for what it loads and costs."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _CODE = """
 import sys
@@ -41,3 +44,21 @@ def netdesc_process(*arguments: str | Path) -> Ended:
         after.children_system - before.children_system
     )
     return Ended(result.returncode, out, set(loaded.split()), cpu_s)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command in this process ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The object of ``--json``."""
+        return json.loads(self.out)
+
+
+Netdesc = Callable[..., Outcome]
+"""Runs a command; its arguments are strings and paths."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
+from cli_process import Netdesc, Outcome
 from hypothesis import HealthCheck, settings
+
+from netdesc.cli import main
 
 # Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -14,3 +19,20 @@ settings.register_profile(
     "netdesc", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("netdesc")
+
+
+@pytest.fixture
+def netdesc(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Netdesc:
+    """Runs a command in ``tmp_path`` and returns how it ended."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Outcome:
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(exit.value.code, int)
+        return Outcome(exit.value.code, captured.out, captured.err)
+
+    return run

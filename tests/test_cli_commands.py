@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from classify_task import classify_document, write_arrays
-from cli_process import netdesc_process
+from cli_process import Netdesc, netdesc_process
 
-from netdesc.cli import main
 from netdesc.events import from_dense, read_events, write_events
 
 STEPS = 40
 REPOSITORY = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def record(self) -> dict[str, Any]:
-        return json.loads(self.out)
-
-
-Netdesc = Callable[..., Outcome]
-
-
-@pytest.fixture
-def netdesc(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Netdesc:
-    """Runs a command in ``tmp_path`` and returns how it ended."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> Outcome:
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert isinstance(exit.value.code, int)
-        return Outcome(exit.value.code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from classify_task import CELLS, CLASSES, STEPS, samples, write_classify_task
+from cli_process import Netdesc
 from training_task import read_record, write_task
 
-from netdesc.cli import main
 from netdesc.cli.waiting import SHORT_SPIN
 from netdesc.events import from_dense, write_events
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Netdesc = Callable[..., Outcome]
-
-
-@pytest.fixture
-def netdesc(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Netdesc:
-    """Runs a command in ``tmp_path`` and returns how it ended."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> Outcome:
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert isinstance(exit.value.code, int)
-        return Outcome(exit.value.code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -6,18 +6,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cli_process import netdesc_process
+from cli_process import Netdesc, netdesc_process
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.cli import main
 from netdesc.cli.output import Output
 from netdesc.description import load, lock_text
 from netdesc.overview import overview, time_constant_ms
@@ -26,26 +24,9 @@ from netdesc.shipped import shipped
 OXFORD = shipped("examples/oxford.json")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Show = Callable[..., Outcome]
-
-
 @pytest.fixture
-def show(capsys: pytest.CaptureFixture[str]) -> Show:
-    def run(*arguments: str | Path) -> Outcome:
-        with pytest.raises(SystemExit) as exit:
-            main(["show", *map(str, arguments)])
-        captured = capsys.readouterr()
-        assert isinstance(exit.value.code, int)
-        return Outcome(exit.value.code, captured.out, captured.err)
-
-    return run
+def show(netdesc: Netdesc) -> Netdesc:
+    return partial(netdesc, "show")
 
 
 def document(**sections: Any) -> dict[str, Any]:
@@ -75,7 +56,7 @@ def row(text: str, name: str, number: int = 0) -> list[str]:
     return re.split(r"\s{2,}", re.findall(rf"^{name}\s.*$", text, re.MULTILINE)[number].strip())
 
 
-def test_a_document_is_shown_with_shapes_decays_and_memory(show: Show) -> None:
+def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> None:
     outcome = show(OXFORD)
     assert (outcome.code, outcome.err) == (0, "")
     assert "1,900 steps of 1 ms, 102,400 parameters, 102,400 synapses" in outcome.out
@@ -87,7 +68,7 @@ def test_a_document_is_shown_with_shapes_decays_and_memory(show: Show) -> None:
     assert row(outcome.out, "all") == ["all", "102,400", "102,400"]
 
 
-def test_what_was_filled_in_is_listed(show: Show, tmp_path: Path) -> None:
+def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     given = show(write(tmp_path / "a.json", document())).out.partition("filled in:")[2]
     assert "flat 6, a 6" in given
     assert '"from" is given: flat, a' in given
@@ -105,7 +86,7 @@ def test_what_was_filled_in_is_listed(show: Show, tmp_path: Path) -> None:
     assert "weight_scale" not in given
 
 
-def test_many_layers_are_counted_rather_than_named(show: Show, tmp_path: Path) -> None:
+def test_many_layers_are_counted_rather_than_named(show: Netdesc, tmp_path: Path) -> None:
     neuron = document()["layers"][1]["neuron"]
     layers = [
         {"name": f"l{n}", "type": "dense", "units": 4, "neuron": neuron} for n in range(30)
@@ -114,7 +95,7 @@ def test_many_layers_are_counted_rather_than_named(show: Show, tmp_path: Path) -
     assert "and 24 more" in show(write(tmp_path / "a.json", wide)).out
 
 
-def test_ranges_learnt_decays_and_extremes_are_told(show: Show, tmp_path: Path) -> None:
+def test_ranges_learnt_decays_and_extremes_are_told(show: Netdesc, tmp_path: Path) -> None:
     changed = document()
     changed["layers"][1]["neuron"] |= {
         "per_channel": True,
@@ -177,7 +158,7 @@ def test_samples_are_counted_in_files_of_arrays(
 
 @pytest.mark.parametrize("content", [b"", b"PK nonsense", None])
 def test_data_that_cannot_be_read_do_not_matter(
-    content: bytes | None, show: Show, tmp_path: Path
+    content: bytes | None, show: Netdesc, tmp_path: Path
 ) -> None:
     if content is not None:
         (tmp_path / "a.npz").write_bytes(content)
@@ -187,7 +168,7 @@ def test_data_that_cannot_be_read_do_not_matter(
     assert "activity: of a sample" in outcome.out
 
 
-def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Show, tmp_path: Path) -> None:
+def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     description = load(OXFORD, ["training.epochs=7", "layers.0.units=11"])
@@ -205,7 +186,7 @@ def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Show, tmp_path: Path) 
     assert show(run).code == 0
 
 
-def test_a_net_file_is_shown(show: Show, tmp_path: Path) -> None:
+def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     import netdesc
 
     path = write(tmp_path / "a.json", document())
@@ -218,7 +199,7 @@ def test_a_net_file_is_shown(show: Show, tmp_path: Path) -> None:
     assert "says nothing of data" in outcome.out
 
 
-def test_json_holds_everything_and_only_json(show: Show, tmp_path: Path) -> None:
+def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> None:
     changed = document(depth=3)
     changed["layers"][0:1] = []
     changed["layers"][1]["from"] = "a"
@@ -243,7 +224,7 @@ def test_json_holds_everything_and_only_json(show: Show, tmp_path: Path) -> None
     ],
 )
 def test_what_cannot_be_shown_is_one_message(
-    make: Callable[[Path], object], code: int, message: str, show: Show, tmp_path: Path
+    make: Callable[[Path], object], code: int, message: str, show: Netdesc, tmp_path: Path
 ) -> None:
     path = tmp_path / "a"
     make(path)
@@ -253,7 +234,7 @@ def test_what_cannot_be_shown_is_one_message(
     assert "Traceback" not in outcome.err
 
 
-def test_set_is_for_documents(show: Show, tmp_path: Path) -> None:
+def test_set_is_for_documents(show: Netdesc, tmp_path: Path) -> None:
     assert show(OXFORD, "--set", "layers.0.units=3").code == 0
     assert show(tmp_path, "--set", "layers.0.units=3").code == 2
 
@@ -266,7 +247,7 @@ def test_documents_are_shown_without_torch() -> None:
 
 @pytest.mark.parametrize("columns", [30, 60, 200])
 def test_nothing_is_cut_off_on_a_narrow_terminal(
-    columns: int, show: Show, monkeypatch: pytest.MonkeyPatch
+    columns: int, show: Netdesc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")

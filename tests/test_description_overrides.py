@@ -87,6 +87,7 @@ FAULTS = [
     ("input.shape=" + "[" * 100_000, "ND111", "nested too deeply"),
     ("name=\udcff", "ND111", "not UTF-8"),
     ("training.epoch=5", "ND112", 'did you mean "epochs"?'),
+    ("training.optimizer.lr=5", "ND112", 'did you mean "learning_rate"?'),
     ("trainning.epochs=5", "ND112", 'did you mean "training"?'),
     ("layers.2.units=3", "ND112", "0 to 1"),
     ("layers.first.units=3", "ND112", "no item first"),

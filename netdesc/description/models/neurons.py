@@ -56,7 +56,7 @@ class Cuba(Section):
         "own.",
         unit="share per step, 0 to 1",
         standin=0.5,
-        example=0.1,
+        example=1.0,
     )
     voltage_decay: Decay = field(
         "Share of the voltage lost per step: 0 keeps it, 1 drops it at once. The device holds "

@@ -71,9 +71,8 @@ def show(browser: Any) -> Iterator[Any]:
     contexts = []
 
     def open_page(path: Path, width: int = 1280, scheme: str = "light", **settings: Any) -> Shown:
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, **settings
-        )
+        settings = {"viewport": {"width": width, "height": 800}} | settings
+        context = browser.new_context(color_scheme=scheme, **settings)
         contexts.append(context)
         shown = Shown(context.new_page())
         shown.page.on("console", lambda message: shown.complaints.append(message.text))
@@ -140,7 +139,7 @@ def test_colours_follow_the_reader(reports: dict[str, Path], show: Any) -> None:
 
 
 def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any) -> None:
-    page = show(reports["spikes"]).page
+    page = show(reports["spikes"], reduced_motion="reduce").page
     slider, label = page.locator("#film-slider"), page.locator("#film-label")
     source = "document.getElementById('film').src"
     assert label.inner_text() == "after 30 epochs"
@@ -155,6 +154,71 @@ def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any
     wait_until(page, "document.getElementById('film-label').textContent === "
                            "'after 30 epochs'")  # fmt: skip
     assert page.evaluate(source) == last
+
+
+LABEL = "document.getElementById('film-label').textContent"
+
+
+def test_the_film_plays_once_when_it_comes_into_view(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["spikes"], viewport={"width": 1280, "height": 300}).page
+    page.wait_for_timeout(300)
+    last = page.evaluate("document.getElementById('film').src")
+    assert page.evaluate(LABEL) == "after 30 epochs"
+    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    wait_until(page, f"{LABEL}.startsWith('before training')")
+    assert page.locator("#film-play").inner_text() == "Pause"
+    wait_until(page, f"{LABEL} === 'after 30 epochs'")
+    assert page.locator("#film-play").inner_text() == "Play"
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(100)
+    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(600)
+    assert page.evaluate(LABEL) == "after 30 epochs"
+    assert page.evaluate("document.getElementById('film').src") == last
+    above = "document.getElementById('film-play').getBoundingClientRect().bottom"
+    assert page.evaluate(f"{above} <= document.getElementById('film').getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("settings", [{"reduced_motion": "reduce"}, {"java_script_enabled": False}])
+def test_the_film_stands_still_for_who_wants_it_or_cannot_play_it(
+    reports: dict[str, Path], show: Any, settings: dict[str, Any]
+) -> None:
+    page = show(reports["spikes"], 1280, **settings).page
+    page.locator("#film").scroll_into_view_if_needed()
+    page.wait_for_timeout(600)
+    assert page.locator("#film-label").inner_text().strip().startswith("after 30 epochs")
+    assert page.locator("#film-play").is_visible() is ("reduced_motion" in settings)
+
+
+def test_paper_shows_the_end_of_the_film(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["spikes"]).page
+    page.locator("#film").scroll_into_view_if_needed()
+    wait_until(page, f"{LABEL}.startsWith('before training')")
+    page.emulate_media(media="print")
+    wait_until(page, f"{LABEL} === 'after 30 epochs'")
+    page.wait_for_timeout(600)
+    assert page.evaluate(LABEL) == "after 30 epochs"
+
+
+CLIPPED = """
+[...document.querySelectorAll(".plot-area")].filter(area => {
+  const all = area.getBoundingClientRect();
+  return [...area.querySelectorAll("text")].map(text => text.getBoundingClientRect()).some(
+    text => text.width && (text.left < all.left - 1 || text.right > all.right + 1
+      || text.top < all.top - 1 || text.bottom > all.bottom + 1));
+}).map(area => area.getAttribute("aria-label"))
+"""
+
+
+@pytest.mark.parametrize("width", [320, 640, 1024, 1920])
+def test_no_text_of_a_figure_is_cut_off_at_any_width(
+    reports: dict[str, Path], show: Any, width: int
+) -> None:
+    shown = show(reports["classes"], width)
+    shown.page.set_viewport_size({"width": width + 37, "height": 800})
+    shown.page.wait_for_timeout(200)
+    assert shown.page.evaluate(CLIPPED) == []
+    assert shown.complaints == []
 
 
 def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:

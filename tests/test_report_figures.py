@@ -15,7 +15,13 @@ from hypothesis.extra.numpy import arrays
 from netdesc.report import words
 from netdesc.report.activity import Raster, Sample
 from netdesc.report.matching import match
-from netdesc.report.pictures import MOST_CELLS, MOST_STEPS, overlay_picture, raster_picture
+from netdesc.report.pictures import (
+    MOST_CELLS,
+    MOST_STEPS,
+    overlay_picture,
+    raster_picture,
+    still_picture,
+)
 from netdesc.report.plots import MOST_POINTS, Curve, Heap, bars, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.thinning import thin
@@ -123,6 +129,25 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
 def test_silent_and_saturated_neurons_are_counted() -> None:
     layer = LayerRates("hidden", np.array([0.0, 0.0, 0.1, 0.899, 0.9, 1.0, math.nan]))
     assert (layer.neurons, layer.silent, layer.saturated) == (7, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((64,), (8, 8)), ((2, 4, 8), (8, 4)), ((4, 8), (8, 4)), ((9,), None), ((63,), None),
+        ((2, 2, 2, 8), None), ((1024, 1, 64), None),
+    ],
+)  # fmt: skip
+def test_inputs_that_are_images_are_shown_as_such(
+    shape: tuple[int, ...], size: tuple[int, int] | None
+) -> None:
+    cells = math.prod(shape)
+    still = still_picture("", raster((0, 0), (3, 0), (1, cells - 1), cells=cells), shape)
+    assert (still and (still.width, still.height)) == size
+
+
+def test_a_silent_image_is_blank() -> None:
+    assert still_picture("", raster(cells=64), (64,)) is not None
 
 
 def test_rasters_of_any_size_become_small_pictures() -> None:

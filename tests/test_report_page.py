@@ -101,6 +101,45 @@ def test_a_resumed_run_shows_the_first_command_too(tmp_path: Path) -> None:
     ]
 
 
+def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
+    plot = build_page(read_run(folder)).training[0]
+    assert plot.data[0]["y"][0] == 100 / 200
+    assert plot.data[1]["y"][0] == 120 / 50
+    assert plot.data[2]["y"] == [120 / 30 / 50]  # the ring
+    assert plot.layout["yaxis"]["title"]["text"] == "loss a sample"
+    assert "200 for training and 50 for validation" in plot.caption
+
+
+def test_losses_that_do_not_compare_are_said_to(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    record = folder / "network.lock.json"
+    arrays = {"type": "arrays", "path": "x.npz"}
+    lock = json.loads(record.read_text())
+    lock["data"] = arrays
+    del lock["lock"]
+    record.write_text(json.dumps(lock))
+    plot = build_page(read_run(folder)).training[0]
+    assert plot.data[0]["y"][0] == 100
+    assert plot.caption.startswith("Beware: each curve is a sum over the samples of its part")
+
+
+def test_the_learning_rate_begins_on_a_plain_axis(tmp_path: Path) -> None:
+    plot = build_page(read_run(write_run(tmp_path / "run"))).training[1]
+    assert (plot.title, plot.scales, plot.is_logarithmic) == ("Learning rate", True, False)
+
+
+def test_the_film_says_which_sample_it_is(tmp_path: Path) -> None:
+    plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).film
+    labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).film
+    assert plain is not None
+    assert labelled is not None
+    assert plain.subject == "The first training sample."
+    assert labelled.subject == (
+        "The first validation sample, of class 1; the best weights give it no class."
+    )
+
+
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from netdesc.report.course import ends_near_best, is_annealed
+from netdesc.report.course import is_annealed, was_falling
 from netdesc.report.faults import Faults
 from netdesc.report.run import Run
 from netdesc.report.standing import Standing
@@ -91,8 +91,8 @@ def _uses(run: Run) -> Iterator[Command]:
 
 
 def _longer(run: Run, faults: Faults) -> Iterator[Command]:
-    """Twice the epochs, where the best of them were the last and nothing else is at fault."""
-    if faults.notes or not ends_near_best(run):
+    """Twice the epochs, where the loss still fell in the last of them and nothing is at fault."""
+    if faults.notes or not was_falling(run):
         return
     stretched = ", which stretches the schedule, too" if is_annealed(run) else ""
     yield Command(

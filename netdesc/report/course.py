@@ -29,6 +29,18 @@ def ends_near_best(run: Run) -> bool:
     return best >= len(metrics) - max(1, len(metrics) // 5) and bool(last <= NEAR_FACTOR * lowest)
 
 
+def was_falling(run: Run) -> bool:
+    """Whether the loss still fell in the last fifth of the epochs, and to near the best."""
+    if not ends_near_best(run):
+        return False
+    losses = run.metrics.figures[run.metrics.watched]
+    fifth = max(1, len(losses) // 5)
+    if len(losses) < FEWEST_EPOCHS:  # too few to tell: the best stands near the end
+        return len(losses) > 1
+    before, last = np.nanmedian(losses[-2 * fifth : -fifth]), np.nanmedian(losses[-fifth:])
+    return bool(last < (1 - FALLING_SHARE) * before)
+
+
 def is_annealed(run: Run) -> bool:
     """Whether the schedule has brought the learning rate down: the loss then settles by itself."""
     rates = run.metrics.figures["learning_rate"]
@@ -42,8 +54,7 @@ def course(run: Run) -> Iterator[str]:
         return
     losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
     fifth = len(losses) // 5
-    before, last = np.median(losses[-2 * fifth : -fifth]), np.median(losses[-fifth:])
-    if ends_near_best(run) and last < (1 - FALLING_SHARE) * before:
+    if was_falling(run):
         yield (
             "The loss fell to the end, where the schedule has brought the learning rate down: the "
             "schedule has ended, and a longer run needs training.epochs set anew."
@@ -51,7 +62,9 @@ def course(run: Run) -> Iterator[str]:
             else "The loss was still falling in the last fifth of the epochs: longer training is "
             "likely to make it better."
         )
-    worse = best < len(losses) - fifth and last > OVERFIT_FACTOR * losses[best]
+    worse = (
+        best < len(losses) - fifth and np.median(losses[-fifth:]) > OVERFIT_FACTOR * losses[best]
+    )
     if worse and metrics.has("validation_loss"):
         yield (
             "The validation loss rose again after its best epoch, which points to overfitting; "

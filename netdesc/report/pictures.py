@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.events.pictures import overlay_png, raster_png
+from netdesc.events.png import png
 from netdesc.report.activity import Raster
 from netdesc.report.words import counted
 
@@ -18,6 +20,13 @@ COARSE = 400
 """Pixels below which the browser must not smooth what it enlarges."""
 
 INK = (17, 24, 32)
+GREYS = [
+    (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
+    for n in range(32)
+]
+"""From paper to ink."""
+MOST_SIDE = 256
+"""Pixels of a still picture; longer sides are of rasters, not of images."""
 FIRST = (0, 96, 160)
 SECOND = (208, 92, 0)
 """Told apart by readers with any kind of colour vision, on white and, turned round, on black."""
@@ -57,6 +66,27 @@ def overlay_picture(title: str, alt: str, first: Raster, second: Raster) -> Pict
 def raster_address(raster: Raster) -> str:
     """The picture of a raster as an address."""
     return _address(raster_png(_binned(raster), foreground=INK))
+
+
+def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture | None:
+    """How often each cell of an input that is an image spiked, as that image; None for others.
+
+    An image is [rows, columns] or [channels, rows, columns], the channels added up, or a square
+    number of cells.
+    """
+    if len(shape) == 1:
+        shape = (math.isqrt(raster.cells),) * 2
+    sizes = shape[-2:]
+    if len(shape) > 3 or math.prod(shape) != raster.cells:
+        return None
+    if not all(4 <= size <= MOST_SIDE for size in sizes):
+        return None
+    counts = np.bincount(raster.events[:, 1], minlength=raster.cells)
+    counts_HW = counts.reshape(-1, *sizes).sum(axis=0)
+    levels_HW = counts_HW * (len(GREYS) - 1) // max(1, counts_HW.max())
+    height, width = sizes
+    address = _address(png(levels_HW.astype(np.uint8), [None, *GREYS[1:]]))
+    return Picture("", alt, address, width, height, raster.steps, raster.cells, "")
 
 
 def _binned(raster: Raster) -> NDArray[np.bool_]:

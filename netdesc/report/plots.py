@@ -39,6 +39,11 @@ class Plot:
     small: bool = False
 
     @property
+    def is_logarithmic(self) -> bool:
+        """At first, before the reader changes it."""
+        return self.layout["yaxis"].get("type") == "log"
+
+    @property
     def spec(self) -> dict[str, Any]:
         """What the script on the page draws."""
         return {"data": self.data, "layout": self.layout}
@@ -61,9 +66,13 @@ def curves(
     *,
     unit: str,
     scales: bool = False,
+    begins_linear: bool = False,
     share: bool = False,
 ) -> Plot:
-    """Curves over epochs, thinned; on a logarithmic axis where ``scales`` and all is above 0."""
+    """Curves over epochs, thinned; on a logarithmic axis where ``scales`` and all is above 0.
+
+    With ``begins_linear`` the reader has to ask for that axis.
+    """
     data: list[dict[str, Any]] = []
     for number, curve in enumerate(given):
         rows = thin(curve.values, MOST_POINTS)
@@ -82,7 +91,8 @@ def curves(
             data.append(_mark(curve, curve.mark, epochs, number, share))
     seen = np.concatenate([curve.values for curve in given])
     above = seen[np.isfinite(seen)]
-    logarithmic = scales and bool(len(above)) and bool(above.min() > 0)
+    can_be_logarithmic = scales and bool(len(above)) and bool(above.min() > 0)
+    logarithmic = can_be_logarithmic and not begins_linear
     axis: dict[str, Any] = {
         "type": "log" if logarithmic else "linear",
         "title": {"text": unit},
@@ -100,7 +110,7 @@ def curves(
         "showlegend": len(given) > 1,
     }
     alt = f"Curve of {title.lower()} over {len(epochs):,} epochs."
-    return Plot(title, caption, alt, data, layout, scales=logarithmic)
+    return Plot(title, caption, alt, data, layout, scales=can_be_logarithmic)
 
 
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:

@@ -12,8 +12,12 @@ def part_sizes(run: Run) -> dict[str, int]:
     A run of an older netdesc does not note them: its lock does where it lists the samples, and its
     confusion matrix where a sample has one label.
     """
+    return {part: count for part, count in _sizes(run).items() if count > 0}
+
+
+def _sizes(run: Run) -> dict[str, int]:
     if run.record.samples:
-        return {part: count for part, count in run.record.samples.items() if count > 0}
+        return run.record.samples
     data, training = run.document.data, run.document.training
     if isinstance(data, SpikeFiles):
         held_out = training.held_out(len(data.train))

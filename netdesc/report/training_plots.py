@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from netdesc.report.plots import Curve, Heap, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
+from netdesc.report.samples import part_sizes
 
 RING = "The ring marks the best epoch."
 ZOOM = "Drag over a part of a figure to zoom into it; a double click shows all again."
@@ -22,27 +24,63 @@ def training_plots(run: Run) -> list[Plot]:
 def _training(run: Run) -> Iterator[Plot]:
     metrics = run.metrics
     best = metrics.best
-    for title, unit, share, names in (
-        ("Loss", "loss", False, {"loss": "training", "validation_loss": "validation"}),
-        ("Accuracy", "right", True, {"accuracy": "training", "validation_accuracy": "validation"}),
-    ):
+    losses = _losses(run)
+    if losses:
+        unit, note, factors = _scale(run)
         given = [
-            Curve(label, metrics.figures[name], mark=_mark(run, name, best))
-            for name, label in names.items()
-            if metrics.has(name)
+            replace(curve, values=curve.values / factors[part]) for part, curve in losses.items()
         ]
-        if given:
-            yield curves(
-                title, RING if share else f"{RING} {ZOOM}", metrics.epochs, given,
-                unit=unit, scales=not share, share=share,
-            )  # fmt: skip
+        caption = " ".join(filter(None, [note, RING, ZOOM]))
+        yield curves("Loss", caption, metrics.epochs, given, unit=unit, scales=True)
+    names = {"accuracy": "training", "validation_accuracy": "validation"}
+    given = [
+        Curve(label, metrics.figures[name], mark=_mark(run, name, best))
+        for name, label in names.items()
+        if metrics.has(name)
+    ]
+    if given:
+        yield curves("Accuracy", RING, metrics.epochs, given, unit="right", share=True)
     if metrics.has("learning_rate"):
         rates = metrics.figures["learning_rate"]
         spans_decades = np.nanmax(rates) > 10 * np.nanmin(rates)
         yield curves(
             "Learning rate", "", metrics.epochs, [Curve("learning rate", rates)],
-            unit="learning rate", scales=bool(spans_decades),
+            unit="learning rate", scales=bool(spans_decades), begins_linear=True,
         )  # fmt: skip
+
+
+def _losses(run: Run) -> dict[str, Curve]:
+    """The curves of the losses by part."""
+    metrics = run.metrics
+    parts = {"train": ("loss", "training"), "validation": ("validation_loss", "validation")}
+    return {
+        part: Curve(label, metrics.figures[name], mark=_mark(run, name, metrics.best))
+        for part, (name, label) in parts.items()
+        if metrics.has(name)
+    }
+
+
+def _scale(run: Run) -> tuple[str, str, dict[str, int]]:
+    """The losses' unit, a note on it, and what each part's is divided by to be on one axis.
+
+    Sums over unlike numbers of samples do not compare, and their means do.
+    """
+    as_they_are = {"train": 1, "validation": 1}
+    if not run.metrics.has("validation_loss") or run.graph.loss.reduction == "mean":
+        return "loss", "", as_they_are
+    sizes = part_sizes(run)
+    if sizes.keys() != as_they_are.keys():
+        note = (
+            "Beware: each curve is a sum over the samples of its part, and how many those are is "
+            "not noted in this run, so the heights of the two do not compare."
+        )
+        return "loss, sum over the part", note, as_they_are
+    note = (
+        f"Both losses are sums over samples; they are divided by the numbers of samples here, "
+        f"{sizes['train']:,} for training and {sizes['validation']:,} for validation, so that they "
+        f"compare."
+    )
+    return "loss a sample", note, sizes
 
 
 def _mark(run: Run, name: str, best: int | None) -> int | None:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from netdesc.report.activity import Activity, Sample
-from netdesc.report.pictures import Picture, overlay_picture, raster_address, raster_picture
+from netdesc.report.pictures import (
+    Picture,
+    overlay_picture,
+    raster_address,
+    raster_picture,
+    still_picture,
+)
 from netdesc.report.plots import Plot, bars
 from netdesc.report.run import Run
 from netdesc.report.words import counted, number
@@ -23,8 +29,12 @@ class Shot:
 
 @dataclass(frozen=True)
 class Film:
-    """The output of the first sample as training went on. ``last`` is what is seen at first."""
+    """The output of the first sample as training went on. ``last`` is what is seen at first.
 
+    ``subject`` says which sample it is.
+    """
+
+    subject: str
     last: Picture
     shots: list[Shot]
 
@@ -34,6 +44,7 @@ class Shown:
     """A sample: rasters side by side, target and output in one, and what class it was given."""
 
     title: str
+    still: Picture | None
     rasters: list[Picture]
     overlay: Picture | None
     decision: str
@@ -47,7 +58,21 @@ def film(run: Run) -> Film | None:
         return None
     shots = [Shot(_moment(run, frame.epochs), raster_address(frame.output)) for frame in frames]
     alt = f"Output of the first sample after {counted(frames[-1].epochs, 'epoch')}"
-    return Film(raster_picture("Output", alt, frames[-1].output), shots)
+    return Film(_subject(run), raster_picture("Output", alt, frames[-1].output), shots)
+
+
+def _subject(run: Run) -> str:
+    """Which sample the film shows."""
+    activity = run.activity
+    assert activity is not None
+    parts = {"train": "training", "validation": "validation"}
+    text = f"The first {parts.get(activity.part, activity.part)} sample"
+    if not activity.shown or activity.shown[0].label is None:
+        return f"{text}."
+    label, prediction = activity.shown[0].label, activity.shown[0].prediction
+    given = "no class" if prediction is None or prediction < 0 else f"class {prediction}"
+    when = "best weights" if activity.epoch else "weights before training"
+    return f"{text}, of class {label}; the {when} give it {given}."
 
 
 def _moment(run: Run, epochs: int) -> str:
@@ -65,10 +90,10 @@ def shown(run: Run) -> list[Shown]:
     activity = run.activity
     if activity is None:
         return []
-    return [_shown(activity, number, sample) for number, sample in enumerate(activity.shown)]
+    return [_shown(run, activity, number, sample) for number, sample in enumerate(activity.shown)]
 
 
-def _shown(activity: Activity, number: int, sample: Sample) -> Shown:
+def _shown(run: Run, activity: Activity, number: int, sample: Sample) -> Shown:
     title = f"Sample {number + 1}" if len(activity.shown) > 1 else "The sample"
     rasters = [("Input", sample.input), ("Target", sample.target), ("Output", sample.output)]
     overlay = None
@@ -77,6 +102,9 @@ def _shown(activity: Activity, number: int, sample: Sample) -> Shown:
         overlay = overlay_picture("Target and output", alt, sample.target, sample.output)
     return Shown(
         title=title,
+        still=still_picture(f"{title}: the input as an image", sample.input, run.graph.input_shape)
+        if sample.label is not None
+        else None,
         rasters=[
             raster_picture(name, f"{title}: {name.lower()}", raster)
             for name, raster in rasters
@@ -92,13 +120,13 @@ def _decision(sample: Sample) -> str:
     if sample.label is None or sample.prediction is None:
         return ""
     if sample.prediction < 0:
-        return f"The output is silent, so it was given no class; the right one is {sample.label}."
+        return f"The output is silent, so it is given no class; the right one is {sample.label}."
     verdict = (
         "which is right"
         if sample.prediction == sample.label
         else (f"but the right one is {sample.label}")
     )
-    return f"It was given class {sample.prediction}, {verdict}."
+    return f"It is given class {sample.prediction}, {verdict}."
 
 
 def _rates(sample: Sample) -> Plot | None:

@@ -23,7 +23,7 @@
   function axis(given) {
     return {
       gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
-      tickfont: { size: 12 }, automargin: true, separatethousands: true, ...given,
+      tickfont: { size: 12 }, separatethousands: true, ...given,
       title: { font: { size: 13 }, standoff: 8, ...given.title },
     };
   }
@@ -32,12 +32,13 @@
     const soft = colour("--soft");
     return {
       ...given,
-      xaxis: axis(given.xaxis),
+      // Fixed margins: plotly's own search for them may not come to an end in a narrow figure.
+      xaxis: axis({ tickangle: 0, ...given.xaxis }),
       yaxis: axis(given.yaxis),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
-      margin: { l: 58, r: 12, t: 8, b: 44 },
+      margin: { l: 72, r: 12, t: given.showlegend ? 30 : 8, b: 48 },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour("--ink") } },
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") },
@@ -110,6 +111,7 @@
 
   const slider = document.getElementById("film-slider");
   if (!slider) return;
+  document.getElementById("film-controls").hidden = false;
   const image = document.getElementById("film");
   const label = document.getElementById("film-label");
   const play = document.getElementById("film-play");
@@ -131,13 +133,7 @@
     play.textContent = "Play";
   }
 
-  slider.addEventListener("input", () => {
-    stop();
-    show(Number(slider.value));
-  });
-  play.addEventListener("click", () => {
-    if (timer) return stop();
-    let next = Number(slider.value) === shots.length - 1 ? 0 : Number(slider.value) + 1;
+  function start(next) {
     show(next);
     play.textContent = "Pause";
     timer = setInterval(() => {
@@ -145,6 +141,31 @@
       if (next < shots.length) show(next);
       if (next >= shots.length - 1) stop();
     }, 450);
+  }
+
+  // Once by itself, when the picture comes into view; not for readers who do not want motion.
+  const watcher = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting || root.hasAttribute("data-print")) return;
+    watcher.disconnect();
+    start(0);
+  }, { threshold: 0.5 });
+
+  slider.addEventListener("input", () => {
+    watcher.disconnect();
+    stop();
+    show(Number(slider.value));
   });
+  play.addEventListener("click", () => {
+    watcher.disconnect();
+    if (timer) return stop();
+    start(Number(slider.value) === shots.length - 1 ? 0 : Number(slider.value) + 1);
+  });
+  function finish() {
+    stop();
+    show(shots.length - 1);
+  }
+  addEventListener("beforeprint", finish);
+  printed.addEventListener("change", (event) => event.matches && finish());
   show(shots.length - 1);
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) watcher.observe(image);
 })();

@@ -94,6 +94,7 @@ def test_an_output_without_spikes_is_a_fault_of_its_first_silent_layer(tmp_path:
     )
     first, second = page.verdict.notes[:2]
     assert first.startswith("2 of 2 samples shown leave the output silent")
+    assert "batch_size" not in first  # the only batch is of one sample
     assert "layers “hidden” and “output” are silent" in second
     assert settings(page)[:2] == ["layers.0.weight_scale=2", "neurons.learning.threshold=0.25"]
     assert not any("training.epochs" in each for each in settings(page))

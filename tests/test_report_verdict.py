@@ -223,7 +223,7 @@ def test_the_integers_are_those_of_the_run(tmp_path: Path) -> None:
     ) in texts(read_run(folder))
 
 
-@pytest.mark.parametrize("losses", [[9.0] * 10 + [3.0] + [5.0] * 19, None])
+@pytest.mark.parametrize("losses", [[9.0] * 10 + [3.0] + [5.0] * 19, [3.0] + [3.1] * 9, None])
 def test_no_longer_training_is_advised_where_the_best_came_early(
     tmp_path: Path, losses: list[float] | None
 ) -> None:
@@ -287,6 +287,11 @@ def test_a_loss_that_falls_with_the_learning_rate_asks_for_no_longer_training(
     assert "still falling" not in found
     assert "a longer run needs training.epochs set anew" in found
     assert "in the first epoch to 13.53 in epoch 40, the best" in found
+
+
+def test_a_loss_that_never_fell_is_said_to(tmp_path: Path) -> None:
+    found = notes(tmp_path, [3.0] + [3.1] * 9)
+    assert "The loss never fell below the 3 of the first epoch, the best." in found
 
 
 def test_a_loss_that_rose_again_is_said_to(tmp_path: Path) -> None:

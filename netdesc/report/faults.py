@@ -62,9 +62,11 @@ def _silent_samples(run: Run) -> Iterator[str]:
     else:
         return
     if silent and silent >= SILENT_SHARE * of:
+        smaller = ", or make batch_size smaller" if _smaller_batch(run) else ""
         yield (
-            f"{silent:,} of {of:,} {what} leave the output silent: raise weight_scale, lower the "
-            f"threshold, widen or narrow tau_grad, or make batch_size smaller (see the next steps)."
+            f"{silent:,} of {of:,} {what} {'leaves' if silent == 1 else 'leave'} the output "
+            f"silent: raise weight_scale, lower the threshold, widen or narrow tau_grad{smaller} "
+            f"(see the next steps)."
         )
 
 
@@ -99,8 +101,8 @@ def _guessing(run: Run) -> Iterator[str]:
     if accuracy < chance + CHANCE_ROOM * (1 - chance):
         yield (
             f"{percent(accuracy)} right is hardly better than guessing, for naming one class "
-            f"always would be right in {percent(chance)}: another tau_grad, a smaller batch_size "
-            f"or another learning rate may help (see the next steps)."
+            f"always would be right in {percent(chance)}: another width tau_grad, more steps "
+            f"with a smaller batch_size or another learning rate may help (see the next steps)."
         )
 
 
@@ -126,13 +128,17 @@ def _steps(run: Run, layer: Dense) -> Iterator[Try]:
         f"Or a {'narrower' if is_wide else 'wider'} surrogate gradient",
         f"{_neuron(run, layer)}.tau_grad{'' if width.kind == 'constant' else key}={value:.3g}",
     )
-    training = run.document.training
-    batch = training.batch_size or part_sizes(run).get("train")
-    if batch is not None and batch > 1:
-        size = max(1, min(32, batch // 2))
+    size = _smaller_batch(run)
+    if size:
         yield Try(
             f"Or smaller batches, of {counted(size, 'sample')}", f"training.batch_size={size}"
         )
+
+
+def _smaller_batch(run: Run) -> int | None:
+    """Half a batch, and at most a common one; None where a batch is one sample, or unknown."""
+    batch = run.document.training.batch_size or part_sizes(run).get("train", 1)
+    return min(32, batch // 2) if batch > 1 else None
 
 
 def _neuron(run: Run, layer: Dense) -> str:

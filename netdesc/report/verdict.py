@@ -102,6 +102,9 @@ def _loss(run: Run) -> Iterator[str]:
         first, best = metrics.at(name, 0), metrics.at(name, metrics.best)
         if first is None or best is None:
             continue
+        if metrics.best == 0 and len(metrics) > 1:
+            yield f"The {what} never fell below the {number(first)} of the first epoch, the best."
+            continue
         change = f", {percent(1 - best / first)} less" if 0 < best < first else ""
         epoch = int(metrics.epochs[metrics.best or 0])
         yield (

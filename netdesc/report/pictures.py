@@ -24,7 +24,7 @@ GREYS = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
-"""From paper to ink."""
+"""From paper to ink, all opaque: turned round in the dark, they still go from dark to light."""
 MOST_SIDE = 256
 """Pixels of a still picture; longer sides are of rasters, not of images."""
 FIRST = (0, 96, 160)
@@ -85,7 +85,7 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
     counts_HW = counts.reshape(-1, *sizes).sum(axis=0)
     levels_HW = counts_HW * (len(GREYS) - 1) // max(1, counts_HW.max())
     height, width = sizes
-    address = _address(png(levels_HW.astype(np.uint8), [None, *GREYS[1:]]))
+    address = _address(png(levels_HW.astype(np.uint8), GREYS))
     return Picture("", alt, address, width, height, raster.steps, raster.cells, "")
 
 

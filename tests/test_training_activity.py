@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
 from netdesc.training import activity, loop, train
-from netdesc.training.activity import frame_epochs
+from netdesc.training.activity import Activity, frame_epochs
 
 
 def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
@@ -176,3 +177,23 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
         assert found[f"rates_{k}"] == pytest.approx(output_TN.mean(0))
         assert f"target_{k}" not in found
     assert predictions != labels[: len(predictions)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("predictions", "shown"),
+    [
+        ([0, 1, 2, 0, 1, 2], [0, 1, 2, 3]),
+        ([0, 1, 2, 0, 1, -1], [0, 1, 2, 5]),
+        ([0, 9, 2, 0, 9, 2], [0, 1, 2, 3]),
+        ([0], [0]),
+        ([9], [0]),
+        (None, [0, 1, 2, 3]),
+    ],
+)
+def test_a_wrong_sample_is_shown_if_there_is_any(
+    predictions: list[int] | None, shown: list[int]
+) -> None:
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])[: len(predictions or range(6))]
+    looked_at = SimpleNamespace(batch=SimpleNamespace(size=len(labels), target=labels))
+    given = None if predictions is None else torch.tensor(predictions)
+    assert Activity._shown(looked_at, given) == shown  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ It holds what the pictures of a report need, so that they can be drawn from the 
   none yet); ``part``, ``train`` or ``validation``; ``samples``, how many were looked at
 - ``input_k``, ``output_k`` and, where the data has targets, ``target_k`` of the first samples:
   int32 [events, 2] of (step, row-major cell). Where a sample has one label: ``label_k``,
-  ``prediction_k`` (-1 for none) and ``rates_k``, float32 [classes], spikes a step
+  ``prediction_k`` (-1 for none) and ``rates_k``, float32 [classes], spikes a step. The last of
+  these samples is then a wrongly classified one, if there is any
 - ``rate_<layer>``: float32 [neurons], spikes a step of each neuron over the samples
 - ``frame_epochs`` int32 [frames] and ``frame_<f>``: output events of the first sample as training
   went on
@@ -127,31 +128,46 @@ class Activity:
         arrays: dict[str, Any] = {
             f"rate_{name}": each.cpu().numpy() for name, each in rates.items()
         }
-        for number in range(min(SHOWN_SAMPLES, self.batch.size)):
-            arrays |= self._sample(number, output_TBN)
-        return arrays | self._classes(output_TBN)
+        predictions = self._predictions(output_TBN)
+        for number, sample in enumerate(self._shown(predictions)):
+            arrays |= self._rasters(number, sample, output_TBN)
+            if predictions is not None:
+                arrays |= self._class(number, sample, predictions, output_TBN)
+        return arrays
 
-    def _sample(self, number: int, output_TBN: torch.Tensor) -> dict[str, Any]:
+    def _shown(self, predictions: torch.Tensor | None) -> list[int]:
+        """The first samples, the last of them a wrong one where there is any: it says the most."""
+        shown = list(range(min(SHOWN_SAMPLES, self.batch.size)))
+        if predictions is not None:
+            wrong = torch.nonzero(predictions != self.batch.target).flatten().tolist()
+            if wrong and wrong[0] not in shown:
+                shown[-1] = wrong[0]
+        return shown
+
+    def _rasters(self, number: int, sample: int, output_TBN: torch.Tensor) -> dict[str, Any]:
         rasters = {"input": self.batch.input_TBN, "output": output_TBN}
         if self.classifier is None:
             rasters["target"] = self.batch.target
         return {
-            f"{name}_{number}": self._events(f"{name}_{number}", spikes_TBN[:, number])
+            f"{name}_{number}": self._events(f"{name}_{number}", spikes_TBN[:, sample])
             for name, spikes_TBN in rasters.items()
         }
 
-    def _classes(self, output_TBN: torch.Tensor) -> dict[str, Any]:
+    def _predictions(self, output_TBN: torch.Tensor) -> torch.Tensor | None:
+        """The class of each sample; None where samples have no single label."""
         labels, classes = self.batch.target, self.graph.classes
         if self.classifier is None or classes is None or labels.dim() != 1:
-            return {}
-        predictions = decide(self.classifier(output_TBN), labels, classes)
-        rates = output_TBN.flatten(2).mean(0)
-        arrays: dict[str, Any] = {}
-        for number in range(min(SHOWN_SAMPLES, self.batch.size)):
-            arrays[f"label_{number}"] = np.int32(labels[number].item())
-            arrays[f"prediction_{number}"] = np.int32(predictions[number].item())
-            arrays[f"rates_{number}"] = rates[number].cpu().numpy()
-        return arrays
+            return None
+        return decide(self.classifier(output_TBN), labels, classes)
+
+    def _class(
+        self, number: int, sample: int, predictions: torch.Tensor, output_TBN: torch.Tensor
+    ) -> dict[str, Any]:
+        return {
+            f"label_{number}": np.int32(self.batch.target[sample].item()),
+            f"prediction_{number}": np.int32(predictions[sample].item()),
+            f"rates_{number}": output_TBN[:, sample].flatten(1).mean(0).cpu().numpy(),
+        }
 
     def _events(self, name: str, spikes_TN: torch.Tensor) -> NDArray[np.int32]:
         """Steps and cells of the spikes, and a note in ``cuts`` where there are too many."""

@@ -85,9 +85,14 @@ class Record:
         resumed = [*self.fields["resumed"], again]
         first = self.fields.get("first_command", self.fields.get("command"))
         self.update(
-            **conditions, first_command=first, engine=engine, resumed=resumed, status="running",
-            message=None, ended=None,
-        )  # fmt: skip
+            **conditions,
+            first_command=first,
+            engine=engine,
+            resumed=resumed,
+            status="running",
+            message=None,
+            ended=None,
+        )
 
     def update(self, **fields: Any) -> None:
         """Changes fields and writes the file atomically. StorageError."""

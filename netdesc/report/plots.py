@@ -187,7 +187,7 @@ def histogram(title: str, caption: str, heaps: Sequence[Heap], *, unit: str) -> 
 
 def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """The finite ones, so far from the largest there is that their range is finite, too."""
-    return np.clip(values[np.isfinite(values)], -1e300, 1e300)
+    return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
 def _limits(kept: Sequence[NDArray[np.floating]]) -> tuple[float, float]:

@@ -18,7 +18,9 @@ from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.report import ReportError, write_report
 from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT
+from netdesc.run_state import read_state, resume_command
 from netdesc.training import Run
+from netdesc.training.errors import WeightsError
 from netdesc.training.progress import Style
 from netdesc.training.weights import Loader, load_weights
 
@@ -76,9 +78,38 @@ def compile_kernels(compiled: Compiled) -> None:
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
     """The network of a run with its best weights. TrainingError where they are missing."""
     description = load(folder / LOCK)
+    _require_best(folder)
     compiled = _compile(description.document)
     load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})
     return description, compiled
+
+
+def _require_best(folder: Path) -> None:
+    """WeightsError where a run has no best weights; it says whether they are still to come."""
+    if (folder / CHECKPOINTS / BEST).exists():
+        return
+    state = read_state(folder)
+    if state is not None and state.status == "running" and state.at_work:
+        raise WeightsError(
+            f"{folder}: this run has not come to its first checkpoint after an epoch, and has no "
+            f"trained weights before; try again in some seconds"
+        )
+    if state is not None and state.status in ("done", "diverged"):
+        raise WeightsError(f"{folder}: this run has no best weights: {state.message}")
+    raise WeightsError(
+        f"{folder}: this run ended before its first checkpoint after an epoch, so there are no "
+        f"trained weights; go on with: {resume_command(folder)}"
+    )
+
+
+def untrained(document: Document) -> list[str]:
+    """A warning where a document names no weights, so that its network is as it was drawn."""
+    if document.weights is not None:
+        return []
+    return [
+        f"these are the initial, untrained weights of seed {document.training.seed}: the document "
+        f'names no "weights"; give a run to use trained ones'
+    ]
 
 
 def compile_imported(imported: Imported) -> Compiled:

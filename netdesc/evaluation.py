@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from netdesc.compiler import Compiled, compile, compile_run
+from netdesc.compiler import Compiled, compile, compile_run, untrained
 from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
@@ -72,7 +72,7 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     else:
         description = load(path)
         compiled = compile(description)
-    warnings: list[str] = []
+    warnings = [] if path.is_dir() else untrained(description.document)
     parts = read_parts(description, Frame.of(compiled.graph), warnings.append)
     chosen, samples = _choose(parts, part, path)
     return _evaluate(description, compiled, chosen, samples, warnings)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.compiler import Compiled, compile, compile_imported, compile_run
+from netdesc.compiler import Compiled, compile, compile_imported, compile_run, untrained
 from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
@@ -89,7 +89,9 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
         input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
     except ValueError as error:
         raise EventFileError(events, str(error)) from error
-    warnings = []
+    warnings: list[str] = []
+    if description is not None and not Path(network).is_dir():
+        warnings += untrained(description.document)
     if dropped:
         warnings.append(
             f"{events}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "

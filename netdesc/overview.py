@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from netdesc.description import Description, Document, load
 from netdesc.description.models import Arrays, SpikeFiles
@@ -19,7 +18,8 @@ from netdesc.description.npz import Npz, NpzError
 from netdesc.filled_in import filled_in
 from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
-from netdesc.run_files import LOCK, RECORD
+from netdesc.run_files import LOCK
+from netdesc.run_state import RunState, read_state
 
 _STATES = {"adam": 2, "adamw": 2}
 """Numbers that an optimizer keeps for each one that it changes; SGD keeps one, if any."""
@@ -79,7 +79,7 @@ class Overview:
     layers: list[LayerView]
     samples: int | None
     batch: int
-    run: dict[str, Any] | None
+    run: RunState | None
     notes: list[str]
     warnings: list[str] = field(default_factory=list[str])
 
@@ -92,13 +92,13 @@ def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     if path.is_dir():
         if not (path / LOCK).is_file():
             raise NoRunError(f"{path} is no run: there is no {LOCK} in it")
-        return _of_description("run", load(path / LOCK, with_files=False), _read_record(path))
+        return _of_description("run", load(path / LOCK, with_files=False), read_state(path))
     if path.suffix.lower() == ".net":
         return _of_net(path)
     return _of_description("document", load(path, overrides, with_files=False), None)
 
 
-def _of_description(kind: str, description: Description, run: dict[str, Any] | None) -> Overview:
+def _of_description(kind: str, description: Description, run: RunState | None) -> Overview:
     samples = _training_samples(description)
     notes = filled_in(description.document, description.origins, samples)
     warnings = [finding.message for finding in description.warnings]
@@ -118,7 +118,7 @@ def _overview(
     kind: str,
     document: Document,
     samples: int | None,
-    run: dict[str, Any] | None,
+    run: RunState | None,
     notes: list[str],
     warnings: list[str],
 ) -> Overview:
@@ -218,13 +218,3 @@ def _array_samples(path: Path, data: Arrays) -> int | None:
             return None if header.kind not in "iu" else list(npz.values(data.split)).count(0)
     except (OSError, NpzError, KeyError, IndexError):
         return None
-
-
-def _read_record(run: Path) -> dict[str, Any] | None:
-    """What ``run.json`` says of how the run stands; None where it cannot be read."""
-    try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    wanted = ("status", "message", "epochs_done", "best")
-    return {key: record.get(key) for key in wanted} if isinstance(record, dict) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -45,6 +46,53 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     assert matrix[:, 0].tolist() == [0, 1, 2]
     assert matrix[:, 1:].sum() <= 15
     assert any(line.split()[:2] == ["hidden", "12"] for line in lines)
+
+
+def test_untrained_weights_are_said_to_be(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "spikes", seed=7)
+    words = "warning: these are the initial, untrained weights of seed 7"
+    events = tmp_path / "spikes" / "input0.bs1"
+    for command in (
+        ("evaluate", document),
+        ("run", document, events),
+        ("export", document, "-o", tmp_path / "a.net"),
+    ):
+        outcome = netdesc(*command)
+        assert outcome.code == 0
+        assert words in outcome.err
+    assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
+    for command in (
+        ("evaluate", "run"),
+        ("run", "run", events),
+        ("run", "run/network.net", events),
+    ):
+        assert "untrained" not in netdesc(*command).err
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("running", "ended before its first checkpoint after an epoch"),
+        ("interrupted", "go on with: netdesc train --resume run"),
+        ("diverged", "has no best weights: a NaN"),
+    ],
+)
+def test_a_run_without_best_weights_says_how_to_get_them(
+    netdesc: Netdesc, tmp_path: Path, status: str, words: str
+) -> None:
+    document = write_task(tmp_path / "spikes", epochs=1)
+    assert netdesc("train", document, "--run-dir", "run", "--quiet").code == 0
+    Path("run/checkpoints/best.safetensors").unlink()
+    record = read_record(Path("run")) | {"status": status, "message": "a NaN"}
+    Path("run/run.json").write_text(json.dumps(record))
+    for command in (("evaluate", "run"), ("export", "run", "-o", "a.net")):
+        outcome = netdesc(*command)
+        assert outcome.code == 1
+        assert words in outcome.err
+    if status == "running":
+        with Path("run/.lock").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert "try again in some seconds" in netdesc("evaluate", "run").err
 
 
 def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:

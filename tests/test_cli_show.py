@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import pytest
 from cli_process import Netdesc, netdesc_process
 from hypothesis import given
 from hypothesis import strategies as st
+from report_samples import write_run, write_state
 
 from netdesc.cli.output import Output
 from netdesc.description import load, lock_text
@@ -185,6 +187,25 @@ def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Pat
     assert (record["kind"], record["run"]["epochs_done"]) == ("run", 3)
     (run / "run.json").write_text("[")
     assert show(run).code == 0
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [(3, "goes on after 3 epochs"), (0, "goes on from the start"), (None, "last checkpoint")],
+)
+def test_a_run_that_was_killed_is_said_to_be(
+    show: Netdesc, tmp_path: Path, saved: int | None, words: str
+) -> None:
+    run = write_run(tmp_path / "a run", status="running", pid=2**22 + 1)
+    write_state(run, saved)
+    outcome = show(run)
+    assert f"run: killed: no process works on it; netdesc train --resume '{run}'" in outcome.out
+    assert words in outcome.out
+    record = json.loads(show(run, "--json").out)["run"]
+    assert (record["status"], record["resumes_after"]) == ("killed", saved)
+    with (run / ".lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "run: running" in show(run).out
 
 
 def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:

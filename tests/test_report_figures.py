@@ -224,5 +224,5 @@ def test_decays_are_time_constants(decay: float, constant: float) -> None:
 
 
 def test_one_neuron_that_never_forgets_does_not_hide_the_others() -> None:
-    assert words.time_constants(np.array([0.0, 1.0]), 2.0) == "2.885 ms (0 ms to ∞ ms)"
+    assert words.time_constants(np.array([0.0, 1.0]), 2.0) == "2.885 ms\n(∞ to 0 ms)"
     assert words.time_constants(np.array([0.3, 0.3]), 1.0) == "2.804 ms"

@@ -101,6 +101,38 @@ def test_a_resumed_run_shows_the_first_command_too(tmp_path: Path) -> None:
     ]
 
 
+def test_a_command_is_shown_with_the_folder_that_it_was_given_in(tmp_path: Path) -> None:
+    again = {"at": "2026-01-02T03:09:05+00:00", "epochs_done": 7}
+    folder = write_run(
+        tmp_path / "run", resumed=[again], first_command="netdesc train first.json",
+        first_directory="/a place", command="netdesc train --resume run", directory="/b",
+    )  # fmt: skip
+    assert [each.text for each in build_page(read_run(folder)).commands] == [
+        "cd '/a place'\nnetdesc train first.json",
+        "cd /b\nnetdesc train --resume run",
+    ]
+
+
+def test_the_best_loss_says_of_what_it_is(tmp_path: Path) -> None:
+    for classes, name in ((False, "Best loss"), (True, "Best validation loss")):
+        folder = write_run(tmp_path / name / "run", classes=classes)
+        assert name in [fact.name for fact in build_page(read_run(folder)).facts]
+
+
+def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    tied = np.array([0.1, 0.3, 0.3, 0.0, 0.3, 0.2], dtype=np.float32)
+    arrays = activity(classes=True) | {
+        "prediction_0": np.int32(1), "rates_0": tied,
+        "prediction_1": np.int32(2), "label_1": np.int32(4), "rates_1": tied,
+    }  # fmt: skip
+    np.savez(folder / "activity.npz", **arrays)
+    assert [each.decision for each in build_page(read_run(folder)).samples] == [
+        "It is given class 1, out of a tie of 1, 2 and 4, which is right.",
+        "It is given class 2, out of a tie of 1, 2 and 4, but the right one is 4.",
+    ]
+
+
 def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
     plot = build_page(read_run(folder)).training[0]

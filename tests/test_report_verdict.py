@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_samples import activity, events, metrics_row, write_run
+from report_samples import activity, events, metrics_row, write_run, write_state
 
 from netdesc.report.classes import classes
 from netdesc.report.commands import next_steps
 from netdesc.report.faults import Faults, find_faults
+from netdesc.report.page import build_page
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run, read_run
 from netdesc.report.standing import standing
 from netdesc.report.tables import network_table
+from netdesc.report.training_plots import training_plots
 from netdesc.report.verdict import Verdict, verdict
 
 DEAD = 2**22 + 1
@@ -94,6 +96,37 @@ def test_the_lock_of_the_folder_tells_more_than_a_process_id(tmp_path: Path) -> 
     with (folder / ".lock").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert standing(read_run(folder)).title == "Still running"
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        (0, "no checkpoint of a later moment than the start, so it begins again with the first"),
+        (5, "It can go on from its last checkpoint, after 5 epochs."),
+        (None, "It can go on from its last checkpoint."),
+    ],
+)
+@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+def test_the_epoch_from_which_a_run_goes_on_is_named(
+    tmp_path: Path, status: str, saved: int | None, words: str
+) -> None:
+    folder = write_run(tmp_path / "run", status=status, epochs=7, pid=DEAD, epochs_done=0)
+    write_state(folder, saved)
+    stands = standing(read_run(folder))
+    assert "after 7 of 30 epochs" in stands.text
+    assert words in stands.text
+
+
+def test_why_files_are_missing_is_true(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", status="running", epochs=7, pid=DEAD)
+    assert build_page(read_run(folder)).missing == ""
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    write_state(folder, 0)
+    missing = build_page(read_run(folder)).missing
+    assert missing.startswith("This run has no checkpoints/best.safetensors")
+    assert missing.endswith("The first checkpoint after an epoch writes the best weights.")
+    (folder / "checkpoints" / "initial.safetensors").unlink()
+    assert "Runs of an older netdesc" in build_page(read_run(folder)).missing
 
 
 def with_activity(folder: Path, **arrays: Any) -> Run:
@@ -189,8 +222,8 @@ def test_confusion_counts_by_class(tmp_path: Path) -> None:
 def test_the_network_table_has_everything(tmp_path: Path) -> None:
     table = network_table(made(tmp_path))
     assert list(table.rows[1]) == [
-        "hidden", "dense", "input", "12", "16", "learning", "0.5", "0.1 to 0.4 (1.958 ms to "
-        "9.491 ms)", "0.3 (2.804 ms)", "8 bits", "224", "192",
+        "hidden", "dense", "input", "12", "16", "learning", "0.5", "0.1 to 0.4\n(9.491 to "
+        "1.958 ms)", "0.3\n(2.804 ms)", "8 bits", "224", "192",
     ]  # fmt: skip
     assert list(table.total)[-2:] == ["320", "288"]
 
@@ -287,6 +320,44 @@ def test_a_loss_that_falls_with_the_learning_rate_asks_for_no_longer_training(
     assert "still falling" not in found
     assert "a longer run needs training.epochs set anew" in found
     assert "in the first epoch to 13.53 in epoch 40, the best" in found
+
+
+@pytest.mark.parametrize(
+    ("losses", "too_short"),
+    [
+        ([100.0 * 0.9**n for n in range(40)], True),
+        ([100.0 * 0.98**n for n in range(40)], False),
+        ([9.0, 7.0, 4.0, 2.0, 1.0], True),
+        ([9.0, 8.9, 8.8, 8.7, 8.6], False),
+        ([9.0], False),
+    ],
+)
+def test_training_that_was_too_short_is_said_to_be(
+    tmp_path: Path, losses: list[float], too_short: bool
+) -> None:
+    assert ("training was too short" in notes(tmp_path, losses)) is too_short
+
+
+@pytest.mark.parametrize(
+    ("silence", "words"),
+    [
+        (5.0, "Silence would score 5: the best loss is 33.3 % below that of an output without"),
+        (3.0, "Silence would score 3: the best loss is worse than that of an output without any"),
+    ],
+)
+def test_the_loss_is_judged_by_that_of_silence(tmp_path: Path, silence: float, words: str) -> None:
+    run = made(tmp_path, silence={"loss": silence})
+    assert words in " ".join(judged(run).notes)
+    line = training_plots(run)[0].data[-1]
+    assert (line["name"], line["y"]) == ("a silent output", [silence] * 2)
+
+
+def test_silence_is_drawn_on_the_scale_of_the_curve_that_it_belongs_to(tmp_path: Path) -> None:
+    run = made(
+        tmp_path, classes=True, samples={"train": 200, "validation": 50},
+        silence={"loss": 400.0, "validation_loss": 100.0},
+    )  # fmt: skip
+    assert training_plots(run)[0].data[-1]["y"] == [2.0, 2.0]
 
 
 def test_a_loss_that_never_fell_is_said_to(tmp_path: Path) -> None:

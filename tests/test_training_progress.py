@@ -12,8 +12,10 @@ from pathlib import Path
 import numba
 import pytest
 import torch
-from training_task import write_task
+from training_task import read_metrics, write_task
 
+from netdesc.description import load
+from netdesc.training import train
 from netdesc.training.compiling import NOTICE, announced
 from netdesc.training.files import Log
 from netdesc.training.progress import Plain, Standing, build_display, count_epochs
@@ -52,6 +54,20 @@ def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[st
     assert (
         f"{int(left_s // 3600)}:{int(left_s // 60) % 60:02d}:{round(left_s % 60):02d} left"
         in (lines[-1])
+    )
+
+
+def test_losses_of_parts_that_are_sums_are_shown_a_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
+    run = train(load(task), run_dir=tmp_path / "run", progress="plain")
+    row = read_metrics(run.path)[0]
+    line = next(line for line in capsys.readouterr().err.splitlines() if "epoch 1/1" in line)
+    training, validation = row["loss"] / 3, row["validation_loss"] / 2
+    assert f"loss {training:,.6g} a sample  validation {validation:,.6g}  best" in line
+    assert run.message == (
+        f"done after 1 epoch: best validation loss {validation:,.6g} a sample in epoch 1"
     )
 
 

@@ -263,6 +263,45 @@ def test_a_signal_ends_the_run_after_its_epoch(
     assert len(read_metrics(run.path)) == 10
 
 
+def test_the_last_line_of_an_interrupted_run_is_of_its_last_epoch(
+    start: Start, after_epoch: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after_epoch(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    start(epochs=1000, options={"progress": "plain"})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2].startswith("epoch    3/1000")
+    assert "the checkpoint after 3 epochs is safe" in lines[-1]
+
+
+def test_the_first_checkpoint_of_a_sitting_comes_early(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each epoch takes 2 s by a clock of our own; checkpoints are wanted every 30 s."""
+    now, saved = 0.0, []
+
+    class Clock:
+        @staticmethod
+        def perf_counter() -> float:
+            return now
+
+    def watched(*arguments: Any) -> None:
+        nonlocal now
+        now += 2.0
+        set_rate(*arguments)
+
+    def noted(saver: checkpoint.Saver, progress: checkpoint.Progress, length: int) -> None:
+        saved.append((progress.epoch, now))
+        save(saver, progress, length)
+
+    set_rate, save = loop.set_learning_rate, checkpoint.Saver.save
+    monkeypatch.setattr(loop, "set_learning_rate", watched)
+    monkeypatch.setattr(loop, "time", Clock)
+    monkeypatch.setattr(checkpoint, "time", Clock)
+    monkeypatch.setattr(checkpoint.Saver, "save", noted)
+    start(epochs=40)
+    assert saved == [(0, 0.0), (3, 6.0), (18, 36.0), (33, 66.0), (40, 80.0)]
+
+
 def test_a_second_signal_quits_at_once(start: Start, after_epoch: Callable) -> None:
     def twice() -> None:
         os.kill(os.getpid(), signal.SIGINT)

@@ -39,10 +39,13 @@ def export(output: Output, source: Path, target: Path) -> None:
     from netdesc.exchange import export_net
 
     if source.suffix.lower() == ".json":
-        compiled = compiler.compile(load_document(output, source, ()))
+        description = load_document(output, source, ())
+        compiled = compiler.compile(description)
+        warnings = compiler.untrained(description.document)
     else:
         _, compiled = compiler.compile_run(source)
-    warnings = export_net(compiled.model, target)
+        warnings = []
+    warnings += export_net(compiled.model, target)
     for warning in warnings:
         output.complain(f"warning: {warning}")
     if output.as_json:

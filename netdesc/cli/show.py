@@ -11,6 +11,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
+from netdesc.run_state import KILLED, RunState, resume_command
 
 if TYPE_CHECKING:
     from netdesc.graph import Graph
@@ -44,7 +45,7 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     if output.as_json:
         output.give(_record(seen))
     else:
-        _print(output, seen)
+        _print(output, source, seen)
 
 
 def print_graph(output: Output, graph: Graph) -> None:
@@ -81,13 +82,13 @@ def graph_record(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _print(output: Output, seen: Overview) -> None:
+def _print(output: Output, source: Path, seen: Overview) -> None:
     graph = seen.graph
     output.say(_totals(graph))
     if seen.about:
         output.say(seen.about)
     if seen.run is not None:
-        output.say(f"run: {seen.run['message'] or seen.run['status']}")
+        output.say(f"run: {_standing(source, seen.run)}")
     output.say("")
     last = ("all", "", "", "", "", graph.parameters, graph.synapses)
     output.table(
@@ -107,6 +108,16 @@ def _print(output: Output, seen: Overview) -> None:
     if seen.notes:
         output.say("\nfilled in:")
         output.say("\n".join(f"- {note}" for note in seen.notes))
+
+
+def _standing(run: Path, state: RunState) -> str:
+    """How a run stands, and for one that was killed, how it goes on."""
+    if state.status != KILLED:
+        return state.message or state.status
+    after = state.resumes_after
+    where = "from its last checkpoint" if after is None else f"after {after:,} epochs"
+    where = "from the start, for it has no later checkpoint" if after == 0 else where
+    return f"killed: no process works on it; {resume_command(run)} goes on {where}"
 
 
 def _totals(graph: Graph) -> str:
@@ -197,7 +208,7 @@ def _record(seen: Overview) -> dict[str, Any]:
         "samples": seen.samples,
         "batch": seen.batch,
         "layers": [asdict(layer) for layer in seen.layers],
-        "run": seen.run,
+        "run": seen.run and asdict(seen.run),
         "notes": seen.notes,
         "warnings": seen.warnings,
     }

@@ -30,13 +30,17 @@ def given_commands(run: Run) -> list[Command]:
     """The command that began the run, and the last one that took it up again."""
     record = run.record
     if not record.resumed:
-        given = [Command("The command", record.command)]
+        given = [("The command", record.command, record.directory)]
     else:
         given = [
-            Command("The first command", record.first_command or ""),
-            Command("The command that took it up again last", record.command),
+            ("The first command", record.first_command, record.first_directory),
+            ("The command that took it up again last", record.command, record.directory),
         ]
-    return [each for each in given if each.text]
+    return [
+        Command(purpose, f"cd {shlex.quote(directory)}\n{text}" if directory else text)
+        for purpose, text, directory in given
+        if text
+    ]
 
 
 def next_steps(run: Run, stands: Standing, faults: Faults) -> list[Command]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netdesc.report.run import Run
-from netdesc.report.words import number
+from netdesc.report.words import counted, number
 
 FEWEST_EPOCHS = 20
 FALLING_SHARE = 0.05
 """What the median loss of the last fifth must have fallen by against the fifth before."""
+STEEP_SHARE, STEEP_SHARE_ANNEALED = 0.25, 0.5
+"""What it must have fallen by to have fallen steeply; a schedule that ends brings a part of it."""
 NEAR_FACTOR = 1.1
 """Up to so many times the best loss, the last one is near it."""
 OVERFIT_FACTOR = 1.1
@@ -37,8 +40,23 @@ def was_falling(run: Run) -> bool:
     fifth = max(1, len(losses) // 5)
     if len(losses) < FEWEST_EPOCHS:  # too few to tell: the best stands near the end
         return len(losses) > 1
-    before, last = np.nanmedian(losses[-2 * fifth : -fifth]), np.nanmedian(losses[-fifth:])
-    return bool(last < (1 - FALLING_SHARE) * before)
+    return _fall(losses, fifth) > FALLING_SHARE
+
+
+def was_falling_steeply(run: Run) -> bool:
+    """Whether the loss fell so quickly at the end that training was too short."""
+    if not was_falling(run):
+        return False
+    losses = run.metrics.figures[run.metrics.watched]
+    # Of a few epochs, the second half tells more than the single ones at the end.
+    stretch = len(losses) // (5 if len(losses) >= FEWEST_EPOCHS else 2)
+    return _fall(losses, stretch) > (STEEP_SHARE_ANNEALED if is_annealed(run) else STEEP_SHARE)
+
+
+def _fall(losses: NDArray[np.floating], stretch: int) -> float:
+    """By what share the median of the last ``stretch`` losses is below that of those before."""
+    before, last = np.nanmedian(losses[-2 * stretch : -stretch]), np.nanmedian(losses[-stretch:])
+    return float(1 - last / before) if before > 0 else 0.0
 
 
 def is_annealed(run: Run) -> bool:
@@ -50,11 +68,16 @@ def is_annealed(run: Run) -> bool:
 def course(run: Run) -> Iterator[str]:
     """Sentences on the course of the loss and of the gradients."""
     metrics, best = run.metrics, run.metrics.best
+    if was_falling_steeply(run):
+        yield (
+            f"The loss was still falling steeply at the end: training was too short, and "
+            f"{counted(run.epochs, 'epoch')} are few for this task."
+        )
     if best is None or len(metrics) < FEWEST_EPOCHS:
         return
     losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
     fifth = len(losses) // 5
-    if was_falling(run):
+    if was_falling(run) and not was_falling_steeply(run):
         yield (
             "The loss fell to the end, where the schedule has brought the learning rate down: the "
             "schedule has ended, and a longer run needs training.epochs set anew."

@@ -21,7 +21,7 @@ from netdesc.report.learned import Learned, learned
 from netdesc.report.matching import match
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
-from netdesc.report.run import MOST_LAYERS, Run
+from netdesc.report.run import BEST_PATH, MOST_LAYERS, Run
 from netdesc.report.standing import Standing, standing
 from netdesc.report.tables import (
     Table,
@@ -64,7 +64,7 @@ class Page:
     standing: Standing
     verdict: Verdict
     facts: list[Fact]
-    missing: list[str]
+    missing: str
     part: str
     film: Film | None
     samples: list[Shown]
@@ -99,7 +99,7 @@ def build_page(run: Run) -> Page:
         standing=stands,
         verdict=verdict(run, rates, faults),
         facts=_facts(run),
-        missing=run.missing,
+        missing=_missing(run),
         part=_part(run),
         film=film(run),
         samples=shown(run),
@@ -133,13 +133,28 @@ def _facts(run: Run) -> list[Fact]:
     seconds = metrics.figures["seconds"]
     facts = [
         Fact(title, percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
-        Fact("Best loss", number(metrics.at(metrics.watched, best))),
+        Fact(
+            "Best validation loss" if metrics.watched == "validation_loss" else "Best loss",
+            number(metrics.at(metrics.watched, best)),
+        ),
         Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
         Fact("Training time", duration(float(np.nansum(seconds)) if len(seconds) else None)),
         Fact("Parameters", f"{run.graph.parameters:,}"),
         Fact("Synapses", f"{run.graph.synapses:,}"),
     ]
     return [fact for fact in facts if fact is not None]
+
+
+def _missing(run: Run) -> str:
+    """Which files a run lacks, and why it may; empty where it has them all."""
+    if not run.missing:
+        return ""
+    lacks = (
+        f"This run has no {' and no '.join(run.missing)}, so their part of the report is left out."
+    )
+    if run.missing == [BEST_PATH] and not run.resumes_after and run.record.status != "done":
+        return f"{lacks} The first checkpoint after an epoch writes the best weights."
+    return f"{lacks} Runs of an older netdesc may lack such files, and so do incomplete copies."
 
 
 def _part(run: Run) -> str:

@@ -58,6 +58,14 @@ class Curve:
     mark: int | None = None
 
 
+@dataclass(frozen=True)
+class Level:
+    """A named value to compare a curve with."""
+
+    name: str
+    value: float
+
+
 def curves(
     title: str,
     caption: str,
@@ -68,10 +76,11 @@ def curves(
     scales: bool = False,
     begins_linear: bool = False,
     share: bool = False,
+    levels: Sequence[Level] = (),
 ) -> Plot:
     """Curves over epochs, thinned; on a logarithmic axis where ``scales`` and all is above 0.
 
-    With ``begins_linear`` the reader has to ask for that axis.
+    With ``begins_linear`` the reader has to ask for that axis. ``levels`` are lines across.
     """
     data: list[dict[str, Any]] = []
     for number, curve in enumerate(given):
@@ -89,7 +98,8 @@ def curves(
         )
         if curve.mark is not None:
             data.append(_mark(curve, curve.mark, epochs, number, share))
-    seen = np.concatenate([curve.values for curve in given])
+    data += [_across(level, epochs) for level in levels]
+    seen = np.concatenate([*(curve.values for curve in given), [each.value for each in levels]])
     above = seen[np.isfinite(seen)]
     can_be_logarithmic = scales and bool(len(above)) and bool(above.min() > 0)
     logarithmic = can_be_logarithmic and not begins_linear
@@ -107,10 +117,23 @@ def curves(
         "xaxis": _epoch_axis(epochs),
         "yaxis": axis,
         "hovermode": "x unified",
-        "showlegend": len(given) > 1,
+        "showlegend": len(given) + len(levels) > 1,
     }
     alt = f"Curve of {title.lower()} over {len(epochs):,} epochs."
     return Plot(title, caption, alt, data, layout, scales=can_be_logarithmic)
+
+
+def _across(level: Level, epochs: NDArray[np.int64]) -> dict[str, Any]:
+    """A thin line from the first epoch to the last."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(level.name),
+        "x": [int(epochs[0]), int(epochs[-1])],
+        "y": numbers(np.array([level.value] * 2)),
+        "line": {"color": "var(--soft)", "width": 1.5, "dash": "dot"},
+        "hovertemplate": f"{level.value:,.4g}",
+    }
 
 
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:

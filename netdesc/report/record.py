@@ -1,16 +1,14 @@
-"""``run.json``: what a run says about itself, and whether that is still true."""
+"""``run.json``: what a run says about itself."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netdesc.report.errors import ReportError
 from netdesc.report.files import read_text
-from netdesc.run_files import HOLDER, RECORD
+from netdesc.run_files import RECORD
 
 MOST_BYTES = 16 << 20
 
@@ -46,6 +44,13 @@ class Again(_Part):
     epochs_done: int
 
 
+class Silence(_Part):
+    """The losses of an output that never spikes, where the run notes them."""
+
+    loss: float | None = None
+    validation_loss: float | None = None
+
+
 class Record(_Part):
     """The fields of ``run.json`` that a report prints."""
 
@@ -59,6 +64,10 @@ class Record(_Part):
     command: str = ""
     first_command: str | None = None
     """The one that began the run, where ``command`` took it up again."""
+    directory: str = ""
+    """The working directory of ``command``; runs of an older netdesc do not note it."""
+    first_directory: str | None = None
+    silence: Silence = Silence()
     samples: dict[str, int] = {}
     """By part: ``train`` and ``validation``."""
     pid: int | None = None
@@ -81,40 +90,3 @@ def read_record(run: Path) -> Record:
         raise ReportError(
             f"{path}: is no record of a run: {where + ': ' if where else ''}{first['msg']}"
         ) from error
-
-
-def is_at_work(run: Path, record: Record) -> bool | None:
-    """Whether a process still works on the run; None where that cannot be told.
-
-    The lock of the folder tells; in a copy without it, the id of the process does, which may by
-    now be another's.
-    """
-    if sys.platform == "win32":
-        return None
-    holder = run / HOLDER
-    return _is_held(holder) if holder.is_file() else _is_alive(record.pid)
-
-
-def _is_held(holder: Path) -> bool | None:
-    import fcntl
-
-    try:
-        with holder.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    return False
-
-
-def _is_alive(pid: int | None) -> bool | None:
-    if pid is None or not 0 < pid < 1 << 31:
-        return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

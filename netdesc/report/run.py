@@ -11,21 +11,28 @@ from netdesc.report.activity import Activity, read_activity
 from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import read_text
 from netdesc.report.metrics import Metrics, read_metrics
-from netdesc.report.record import Record, is_at_work, read_record
+from netdesc.report.record import Record, read_record
 from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, RECORD
+from netdesc.run_state import is_at_work, saved_epochs
 
 MOST_LOCK_BYTES = 64 << 20
+BEST_PATH = f"{CHECKPOINTS}/{BEST}"
 MOST_LAYERS = 12
 """Layers that get figures of their own; tables have them all."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """``at_work`` tells whether a process still works on it, None where nobody can tell."""
+    """``at_work`` tells whether a process still works on it, None where nobody can tell.
+
+    ``resumes_after`` counts the epochs with which resuming would begin, None where that is not
+    known.
+    """
 
     path: Path
     record: Record
     at_work: bool | None
+    resumes_after: int | None
     document: Document
     graph: Graph
     files: dict[str, Path]
@@ -56,6 +63,12 @@ class Run:
         return self.document.training.epochs
 
     @property
+    def silence(self) -> float | None:
+        """What an output without spikes scores, of the loss by which an epoch is the best."""
+        noted = self.record.silence
+        return noted.validation_loss if self.metrics.watched == "validation_loss" else noted.loss
+
+    @property
     def initial_path(self) -> Path:
         return self.path / CHECKPOINTS / INITIAL
 
@@ -69,7 +82,7 @@ class Run:
         wanted = {
             ACTIVITY: self.path / ACTIVITY,
             f"{CHECKPOINTS}/{INITIAL}": self.initial_path,
-            f"{CHECKPOINTS}/{BEST}": self.best_path,
+            BEST_PATH: self.best_path,
         }
         return [name for name, path in wanted.items() if not path.exists()]
 
@@ -93,7 +106,8 @@ def read_run(path: Path) -> Run:
     return Run(
         path=path,
         record=record,
-        at_work=is_at_work(path, record),
+        at_work=is_at_work(path, record.pid),
+        resumes_after=saved_epochs(path),
         document=description.document,
         graph=graph,
         files=dict(description.files),

@@ -40,6 +40,18 @@ def _so_far(run: Run) -> str:
     )
 
 
+def _onward(run: Run) -> str:
+    """From where the run goes on: what the disk holds, which may be less than was done."""
+    if run.resumes_after is None:
+        return "It can go on from its last checkpoint."
+    if not run.resumes_after:
+        return (
+            "It has no checkpoint of a later moment than the start, so it begins again with the "
+            "first epoch."
+        )
+    return f"It can go on from its last checkpoint, after {counted(run.resumes_after, 'epoch')}."
+
+
 def _message(run: Run) -> str:
     message = run.record.message
     return f"It ended with this message: {message}." if message else "It left no message."
@@ -57,10 +69,7 @@ def _done(run: Run) -> Standing:
 
 
 def _interrupted(run: Run) -> Standing:
-    text = (
-        f"Training was interrupted after {_far(run)}. {_so_far(run)} "
-        f"It can go on from its last checkpoint."
-    )
+    text = f"Training was interrupted after {_far(run)}. {_so_far(run)} {_onward(run)}"
     return Standing("warning", "Interrupted", text, can_resume=True)
 
 
@@ -74,7 +83,7 @@ def _diverged(run: Run) -> Standing:
 
 
 def _failed(run: Run) -> Standing:
-    text = f"Training failed after {_far(run)}. {_message(run)} {_so_far(run)}"
+    text = f"Training failed after {_far(run)}. {_message(run)} {_so_far(run)} {_onward(run)}"
     return Standing("bad", "Failed", text, can_resume=True)
 
 
@@ -85,12 +94,12 @@ def _running(run: Run) -> Standing:
     if run.at_work is None:
         text = (
             f"Training is at work or was killed; that cannot be told here. Its last note is after "
-            f"{_far(run)}. {_so_far(run)}"
+            f"{_far(run)}. {_so_far(run)} {_onward(run)}"
         )
         return Standing("warning", "Running, or killed", text, can_resume=True)
     text = (
         f"Training was killed after {_far(run)} or a little later: the run is noted as running, "
-        f"and no process works on it. {_so_far(run)} It can go on from its last checkpoint."
+        f"and no process works on it. {_so_far(run)} {_onward(run)}"
     )
     return Standing("warning", "Killed", text, can_resume=True)
 

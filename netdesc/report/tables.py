@@ -20,6 +20,7 @@ from netdesc.report.words import (
     percent,
     shape,
     time_constant,
+    time_range,
 )
 
 
@@ -80,9 +81,8 @@ def _neuron(layer: Layer | None, step_ms: float) -> list[str]:
 def _decay(ends: tuple[float, float], step_ms: float) -> str:
     low, high = ends
     if low == high:
-        return f"{number(low)} ({time_constant(low, step_ms)})"
-    slow, quick = (time_constant(end, step_ms) for end in ends)
-    return f"{number(low)} to {number(high)} ({quick} to {slow})"
+        return f"{number(low)}\n({time_constant(low, step_ms)})"
+    return f"{number(low)} to {number(high)}\n({time_range(low, high, step_ms)})"
 
 
 def match_table(matches: Sequence[Match]) -> Table:

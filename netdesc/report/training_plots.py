@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from netdesc.report.plots import Curve, Heap, Plot, curves, histogram
+from netdesc.report.plots import Curve, Heap, Level, Plot, curves, histogram
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 from netdesc.report.samples import part_sizes
 
 RING = "The ring marks the best epoch."
+SILENCE = "The dotted line is what an output without any spike would score."
 ZOOM = "Drag over a part of a figure to zoom into it; a double click shows all again."
 
 
@@ -30,8 +31,9 @@ def _training(run: Run) -> Iterator[Plot]:
         given = [
             replace(curve, values=curve.values / factors[part]) for part, curve in losses.items()
         ]
-        caption = " ".join(filter(None, [note, RING, ZOOM]))
-        yield curves("Loss", caption, metrics.epochs, given, unit=unit, scales=True)
+        levels = _silence(run, factors)
+        caption = " ".join(filter(None, [note, RING, SILENCE if levels else "", ZOOM]))
+        yield curves("Loss", caption, metrics.epochs, given, unit=unit, scales=True, levels=levels)
     names = {"accuracy": "training", "validation_accuracy": "validation"}
     given = [
         Curve(label, metrics.figures[name], mark=_mark(run, name, best))
@@ -58,6 +60,12 @@ def _losses(run: Run) -> dict[str, Curve]:
         for part, (name, label) in parts.items()
         if metrics.has(name)
     }
+
+
+def _silence(run: Run, factors: dict[str, int]) -> list[Level]:
+    """The loss of a silent output, of the part by which an epoch is the best."""
+    part = "validation" if run.metrics.watched == "validation_loss" else "train"
+    return [] if run.silence is None else [Level("a silent output", run.silence / factors[part])]
 
 
 def _scale(run: Run) -> tuple[str, str, dict[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from netdesc.report.course import course
+from netdesc.report.course import course, ends_near_best
 from netdesc.report.faults import Faults
 from netdesc.report.matching import Match, match
 from netdesc.report.rates import LayerRates
@@ -35,7 +35,9 @@ class Verdict:
 
 def verdict(run: Run, rates: list[LayerRates], faults: Faults) -> Verdict:
     """The verdict on a run's best weights; what is at fault comes first."""
-    return Verdict(_headline(run), [*faults.notes, *_loss(run), *_advice(run, rates)])
+    return Verdict(
+        _headline(run), [*faults.notes, *_loss(run), *_silence(run), *_advice(run, rates)]
+    )
 
 
 def _headline(run: Run) -> str:
@@ -111,6 +113,27 @@ def _loss(run: Run) -> Iterator[str]:
             f"The {what} went from {number(first)} in the first epoch to {number(best)} in epoch "
             f"{epoch:,}, the best{change}."
         )
+
+
+def _silence(run: Run) -> Iterator[str]:
+    """The best loss beside that of an output without spikes."""
+    metrics, silence = run.metrics, run.silence
+    best = metrics.at(metrics.watched, metrics.best)
+    if best is None or not silence:
+        return
+    what = "validation loss" if metrics.watched == "validation_loss" else "loss"
+    if best <= silence:
+        yield (
+            f"Silence would score {number(silence)}: the best {what} is "
+            f"{percent(1 - best / silence)} below that of an output without any spike."
+        )
+        return
+    early = " The best epoch is among the last, so training was too short to tell."
+    yield (
+        f"Silence would score {number(silence)}: the best {what} is worse than that of an output "
+        f"without any spike, so the spikes are not where they should be."
+        f"{early if ends_near_best(run) else ''}"
+    )
 
 
 def _advice(run: Run, rates: list[LayerRates]) -> Iterator[str]:

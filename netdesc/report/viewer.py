@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
 from netdesc.report.pictures import (
     Picture,
@@ -16,7 +17,7 @@ from netdesc.report.pictures import (
 )
 from netdesc.report.plots import Plot, bars
 from netdesc.report.run import Run
-from netdesc.report.words import counted, number
+from netdesc.report.words import counted, listed, number
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,12 @@ def _shown(run: Run, activity: Activity, number: int, sample: Sample) -> Shown:
             if raster is not None
         ],
         overlay=overlay,
-        decision=_decision(sample),
+        decision=_decision(sample, run.graph.classifier),
         rates=_rates(sample),
     )
 
 
-def _decision(sample: Sample) -> str:
+def _decision(sample: Sample, classifier: Classifier | None) -> str:
     if sample.label is None or sample.prediction is None:
         return ""
     if sample.prediction < 0:
@@ -126,7 +127,17 @@ def _decision(sample: Sample) -> str:
         if sample.prediction == sample.label
         else (f"but the right one is {sample.label}")
     )
-    return f"It is given class {sample.prediction}, {verdict}."
+    tied = _tied(sample, classifier)
+    tie = f", out of a tie of {listed(tied)}" if tied else ""
+    return f"It is given class {sample.prediction}{tie}, {verdict}."
+
+
+def _tied(sample: Sample, classifier: Classifier | None) -> list[str]:
+    """The classes that spike most, where they are several and whole samples are looked at."""
+    if sample.rates is None or classifier is None or classifier.window_steps is not None:
+        return []
+    most = np.flatnonzero(sample.rates == np.max(sample.rates)).tolist()
+    return [str(each) for each in most] if len(most) > 1 and sample.prediction in most else []
 
 
 def _rates(sample: Sample) -> Plot | None:

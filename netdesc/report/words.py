@@ -80,7 +80,7 @@ def spread(values: NDArray[np.floating] | Sequence[float]) -> str:
     low, high = float(np.min(values)), float(np.max(values))
     if low == high or math.isnan(low):
         return number(low)
-    return f"{number(float(np.mean(values)))} ({number(low)} to {number(high)})"
+    return f"{number(float(np.mean(values)))}\n({number(low)} to {number(high)})"
 
 
 def time_constant_ms(decay: float, step_ms: float) -> float:
@@ -101,10 +101,15 @@ def time_constant(decay: float, step_ms: float) -> str:
 def time_constants(decays: NDArray[np.floating], step_ms: float) -> str:
     """That of the mean decay, for the mean of times is infinite as soon as one of them is.
 
-    In brackets, where they differ, the shortest and the longest.
+    In brackets, where they differ, those of the lowest decay and of the highest.
     """
     low, high = float(np.min(decays)), float(np.max(decays))
     middle = time_constant(float(np.mean(decays)), step_ms)
     if low == high or math.isnan(low):
         return middle
-    return f"{middle} ({time_constant(high, step_ms)} to {time_constant(low, step_ms)})"
+    return f"{middle}\n({time_range(low, high, step_ms)})"
+
+
+def time_range(low: float, high: float, step_ms: float) -> str:
+    """``19.5 to 2.804 ms``: the time constants of two decays, in the order of the decays."""
+    return f"{number(time_constant_ms(low, step_ms))} to {time_constant(high, step_ms)}"

@@ -28,6 +28,8 @@ from netdesc.training.stopping import EarlyStopping
 STATE_FORMAT = 1
 SAVE_COST = 0.02
 """Largest share of the run's time that saving may take."""
+FIRST_S = 5.0
+"""After so many seconds of a sitting a checkpoint is due, so that an early kill costs little."""
 
 
 @dataclass
@@ -78,7 +80,8 @@ def _memory(tensor: torch.Tensor) -> Any:
 class Saver:
     """Writes checkpoints of one run, at intervals that keep their cost under ``SAVE_COST``.
 
-    ``every_s`` seconds pass between two of them, more where the disk is slow.
+    ``every_s`` seconds pass between two of them, more where the disk is slow, and at most
+    ``FIRST_S`` before the first one of a sitting.
     """
 
     folder: Path
@@ -117,7 +120,8 @@ class Saver:
         _write(self.folder / LAST, dict(self.network.state_dict()))
         self.save_best(progress)
         now = time.perf_counter()
-        self._due = now + max(self.every_s, (now - began) / SAVE_COST)
+        pause = self.every_s if progress.epoch else min(self.every_s, FIRST_S)
+        self._due = now + max(pause, (now - began) / SAVE_COST)
 
     def save_best(self, progress: Progress) -> None:
         """Writes the best weights and what they do, where the files are older than the memory."""
@@ -135,7 +139,7 @@ class Saver:
         A run that has no such file yet stands at its beginning. ResumeError where the file is
         damaged or belongs to another lock.
         """
-        self._due = time.perf_counter() + self.every_s
+        self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
         if not path.exists():
             return Progress(), 0

@@ -20,6 +20,7 @@ from netdesc.training.data import Batches, Frame, Samples
 from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.parts import read_parts
+from netdesc.training.progress import Scale
 from netdesc.training.schedule import Schedule, build_schedule
 from netdesc.training.score import Tally
 from netdesc.training.weights import Loader, load_weights
@@ -37,6 +38,13 @@ class Job:
     train: Batches
     validation: Batches | None
     device: torch.device
+
+    @property
+    def scale(self) -> Scale:
+        """What a reader's losses are divided by, so that those of both parts compare."""
+        if self.validation is None or self.graph.loss.reduction == "mean":
+            return Scale()
+        return Scale(len(self.train.samples), len(self.validation.samples))
 
     def new_tally(self) -> Tally | None:
         """An empty count of predictions; None where there are no labels."""

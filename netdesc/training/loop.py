@@ -16,7 +16,7 @@ from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share, measure
 from netdesc.training.optimizer import make_contiguous, set_learning_rate
-from netdesc.training.progress import Display, Standing
+from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
 
 
@@ -104,8 +104,9 @@ def fit(
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
 
-        if display.is_due(now) or progress.epoch == training.epochs:
-            display.show(standing(progress, training.epochs), now)
+        is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
+        if display.is_due(now) or is_last:
+            display.show(standing(progress, training.epochs, job.scale), now)
             metrics.flush()
             for layer in set(job.beyond_device()) - warned:
                 warned.add(layer)
@@ -152,14 +153,17 @@ def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
     saver.save(progress, metrics.sync())
 
 
-def standing(progress: Progress, epochs: int) -> Standing:
+def standing(progress: Progress, epochs: int, scale: Scale) -> Standing:
     last = progress.last
+    validation = last.get("validation_loss")
+    watched = scale.train if validation is None else scale.validation
     return Standing(
         epoch=progress.epoch,
         epochs=epochs,
-        loss=last["loss"],
-        validation_loss=last.get("validation_loss"),
+        loss=last["loss"] / scale.train,
+        validation_loss=None if validation is None else validation / scale.validation,
         accuracy=last.get("validation_accuracy", last.get("accuracy")),
-        best_loss=progress.best_loss,
+        best_loss=progress.best_loss / watched,
         rate=last["learning_rate"],
+        unit=scale.unit,
     )

@@ -22,8 +22,24 @@ _RECENT_S = 20.0
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What losses are divided by for a reader: the numbers of samples of each part, or 1.
+
+    Sums over unlike numbers of samples do not compare, and their means do.
+    """
+
+    train: int = 1
+    validation: int = 1
+
+    @property
+    def unit(self) -> str:
+        """What follows a loss."""
+        return "" if self == Scale() else " a sample"
+
+
+@dataclass(frozen=True)
 class Standing:
-    """How a run stands after an epoch."""
+    """How a run stands after an epoch, its losses on the ``Scale`` of a reader."""
 
     epoch: int
     """Complete epochs."""
@@ -34,6 +50,8 @@ class Standing:
     rate: float
     accuracy: float | None = None
     """Share of right predictions, of validation where there is one."""
+    unit: str = ""
+    """What the loss is for, where that is not the sum over the part: `` a sample``."""
 
 
 Mark = tuple[float, int]
@@ -190,7 +208,10 @@ def count_epochs(number: int) -> str:
 
 def _line(standing: Standing, each_s: float | None) -> str:
     width = len(str(standing.epochs))
-    parts = [f"epoch {standing.epoch:{width}d}/{standing.epochs}", f"loss {standing.loss:,.6g}"]
+    parts = [
+        f"epoch {standing.epoch:{width}d}/{standing.epochs}",
+        f"loss {standing.loss:,.6g}{standing.unit}",
+    ]
     if standing.validation_loss is not None:
         parts.append(f"validation {standing.validation_loss:,.6g}")
     parts.append(f"best {standing.best_loss:,.6g}")

@@ -8,10 +8,10 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -83,10 +83,11 @@ class Record:
         """Notes that the run goes on. StorageError."""
         again = {"at": now(), "epochs_done": self.fields["epochs_done"]}
         resumed = [*self.fields["resumed"], again]
-        first = self.fields.get("first_command", self.fields.get("command"))
+        fields = self.fields
         self.update(
             **conditions,
-            first_command=first,
+            first_command=fields.get("first_command", fields.get("command")),
+            first_directory=fields.get("first_directory", fields.get("directory")),
             engine=engine,
             resumed=resumed,
             status="running",
@@ -117,7 +118,8 @@ def circumstances(device: torch.device) -> dict[str, Any]:
     else:
         name = platform.processor() or platform.machine()
     return {
-        "command": shlex.join(sys.orig_argv),
+        "command": command(sys.argv, sys.orig_argv),
+        "directory": _working_directory(),
         "pid": os.getpid(),
         "versions": versions(),
         "platform": platform.platform(),
@@ -128,6 +130,24 @@ def circumstances(device: torch.device) -> dict[str, Any]:
             "threads": torch.get_num_threads(),
         },
     }
+
+
+def command(given: Sequence[str], whole: Sequence[str]) -> str:
+    """What was typed, for a shell. ``given`` is the program with its arguments, ``whole`` with the
+    interpreter before it: netdesc itself goes by its name, wherever it is installed."""
+    program = PurePath(given[0]) if given else PurePath()
+    is_netdesc = program.name in ("netdesc", "netdesc.exe") or (
+        program.name == "__main__.py" and program.parent.name == "netdesc"
+    )
+    return shlex.join(["netdesc", *given[1:]] if is_netdesc else whole)
+
+
+def _working_directory() -> str:
+    """Where relative paths of the command begin; empty where that folder is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
+from netdesc.training.silence import silent_losses
 from netdesc.training.stopping import EarlyStopping
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
@@ -66,6 +67,8 @@ class Session:
         """Trains to the end. StorageError, and whatever else stops it, after noting it."""
         try:
             with StopRequest() as stop, announced(self.job.device, self.display.say):
+                if "silence" not in self.record.fields:  # a run that begins, or an older one
+                    self.record.update(silence=silent_losses(self.job))
                 if self.saver.saved_epoch is None:
                     save(self.job, self.progress, self.saver, self.metrics)
                 fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
@@ -104,13 +107,14 @@ class Session:
             with storing(self.path):
                 finish(self.path, self.job.graph, self.saver.best.tensors)
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
-        best = f"{self.progress.best_loss:,.6g} in epoch {self.progress.best_epoch + 1}"
+        scale, validated = self.job.scale, self.job.validation is not None
+        loss = self.progress.best_loss / (scale.validation if validated else scale.train)
+        best = f"best {'validation ' if validated else ''}loss {loss:,.6g}{scale.unit}"
+        best += f" in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
         early = "" if self.progress.epoch == self.job.training.epochs else ", stopped early"
-        return self._end(
-            "done", f"done after {count_epochs(self.progress.epoch)}{early}: best loss {best}"
-        )
+        return self._end("done", f"done after {count_epochs(self.progress.epoch)}{early}: {best}")
 
     def _interrupted(self) -> Run:
         return self._end("interrupted", f"interrupted; {self._safe}")

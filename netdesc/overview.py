@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from netdesc.description import Description, Document, load
 from netdesc.description.models import Arrays, SpikeFiles
@@ -18,7 +20,8 @@ from netdesc.description.npz import Npz, NpzError
 from netdesc.filled_in import filled_in
 from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
-from netdesc.run_files import LOCK
+from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
+from netdesc.run_files import BEST, CHECKPOINTS, LOCK
 from netdesc.run_state import RunState, read_state
 
 _STATES = {"adam": 2, "adamw": 2}
@@ -35,7 +38,8 @@ class NoRunError(ValueError):
 class Decay:
     """Share lost a step, and the time constant of that decay: 0 drops all at once, None keeps all.
 
-    Low and high end of the range that neurons draw theirs from; equal for a single value.
+    Low and high end of the range that neurons draw theirs from; equal for a single value. In a run
+    that has learned them, those of the best weights.
     """
 
     share: tuple[float, float]
@@ -48,6 +52,8 @@ class NeuronView:
     name: str
     type: str
     threshold: float
+    device_threshold: float
+    """The same on the device's grid, where the network computes."""
     current_decay: Decay
     voltage_decay: Decay
 
@@ -92,17 +98,47 @@ def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     if path.is_dir():
         if not (path / LOCK).is_file():
             raise NoRunError(f"{path} is no run: there is no {LOCK} in it")
-        return _of_description("run", load(path / LOCK, with_files=False), read_state(path))
+        description = load(path / LOCK, with_files=False)
+        return _of_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
     if path.suffix.lower() == ".net":
         return _of_net(path)
     return _of_description("document", load(path, overrides, with_files=False), None)
 
 
-def _of_description(kind: str, description: Description, run: RunState | None) -> Overview:
+def _of_description(
+    kind: str, description: Description, run: RunState | None, best: Path | None = None
+) -> Overview:
     samples = _training_samples(description)
     notes = filled_in(description.document, description.origins, samples)
     warnings = [finding.message for finding in description.warnings]
-    return _overview(kind, description.document, samples, run, notes, warnings)
+    graph, learned = build_graph(description.document), {}
+    if best is not None:
+        learned = _learned_decays(graph, best, warnings)
+    return _overview(kind, description.document, samples, run, notes, warnings, learned)
+
+
+Learned = Mapping[tuple[str, str], tuple[float, float]]
+"""The lowest and the highest of a layer's learned decays, by layer and decay."""
+
+
+def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
+    """Those of a run's best weights; none where there are no such weights yet."""
+    learning = [each for each in graph.layers if isinstance(each, Dense) and each.neuron.learn]
+    if not learning:
+        return {}
+    from netdesc.report import ReportError
+    from netdesc.report.weights import open_weights
+
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    try:
+        with open_weights(best) as weights:
+            for layer in learning if weights is not None else []:
+                for name in layer.neuron.learn:
+                    shares = weights.decay(layer, name)
+                    found[layer.name, name] = float(shares.min()), float(shares.max())
+    except ReportError as error:
+        warnings.append(str(error))
+    return found
 
 
 def _of_net(path: Path) -> Overview:
@@ -110,7 +146,7 @@ def _of_net(path: Path) -> Overview:
 
     imported = import_net(path)
     document = Document.model_validate_json(json.dumps(imported.description))
-    notes = ["a .net file says nothing of data, loss and training"]
+    notes = [*imported.assumed, "a .net file says nothing of data, loss and training"]
     return _overview("net", document, None, None, notes, imported.warnings)
 
 
@@ -121,6 +157,7 @@ def _overview(
     run: RunState | None,
     notes: list[str],
     warnings: list[str],
+    learned: Learned = MappingProxyType({}),
 ) -> Overview:
     graph = build_graph(document)
     training = document.training
@@ -134,7 +171,7 @@ def _overview(
         layers=[
             _input(graph, batch),
             *(
-                _layer(layer, graph, layer_memory(layer, graph.steps, batch, states))
+                _layer(layer, graph, layer_memory(layer, graph.steps, batch, states), learned)
                 for layer in graph.layers
             ),
         ],
@@ -152,33 +189,35 @@ def _input(graph: Graph, batch: int) -> LayerView:
     return LayerView(INPUT, "input", (), shape, shape, None, 0, 0, memory)
 
 
-def _layer(layer: Layer, graph: Graph, memory: LayerMemory) -> LayerView:
+def _layer(layer: Layer, graph: Graph, memory: LayerMemory, learned: Learned) -> LayerView:
     return LayerView(
         name=layer.name,
         type="dense" if isinstance(layer, Dense) else "flatten",
         inputs=layer.inputs,
         input_shape=layer.input_shape,
         output_shape=layer.output_shape,
-        neuron=_neuron(layer, graph.step_ms) if isinstance(layer, Dense) else None,
+        neuron=_neuron(layer, graph.step_ms, learned) if isinstance(layer, Dense) else None,
         parameters=layer.parameters,
         synapses=layer.synapses,
         memory=memory,
     )
 
 
-def _neuron(layer: Dense, step_ms: float) -> NeuronView:
+def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
     neuron = layer.neuron
 
-    def decay(share: tuple[float, float], learnt: bool) -> Decay:
+    def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:
+        share = learned.get((layer.name, name), getattr(neuron, name))
         low, high = (time_constant_ms(each, step_ms) for each in share)
-        return Decay(share, (low, high), learnt)
+        return Decay(share, (low, high), name in neuron.learn)
 
     return NeuronView(
         name=layer.neuron_name,
         type="cuba",
         threshold=neuron.threshold,
-        current_decay=decay(neuron.current_decay, "current_decay" in neuron.learn),
-        voltage_decay=decay(neuron.voltage_decay, "voltage_decay" in neuron.learn),
+        device_threshold=threshold_mantissa(neuron.threshold) / WEIGHT_UNIT,
+        current_decay=decay("current_decay"),
+        voltage_decay=decay("voltage_decay"),
     )
 
 

@@ -17,7 +17,8 @@ import pytest
 from cli_process import Netdesc, netdesc_process
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import write_run, write_state
+from report_samples import weights, write_run, write_state
+from safetensors.numpy import save_file
 
 from netdesc.cli.output import Output
 from netdesc.description import load, lock_text
@@ -171,6 +172,35 @@ def test_data_that_cannot_be_read_do_not_matter(
     assert "activity: of a sample" in outcome.out
 
 
+def test_a_run_is_shown_with_the_decays_that_it_learned(show: Netdesc, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    tensors = weights(1)
+    tensors["layers.hidden.neuron.current_decay"][:] = np.linspace(0.5, 1, len(
+        tensors["layers.hidden.neuron.current_decay"]
+    ))  # fmt: skip
+    best = run / "checkpoints" / "best.safetensors"
+    save_file(tensors, best)
+    assert row(show(run).out, "hidden", 1)[3:] == [
+        "0.5 to 1 (1.44 ms to 0 ms), learnt", "0.4 (1.96 ms), learnt",
+    ]  # fmt: skip
+    best.write_bytes(b"damaged")
+    outcome = show(run)
+    assert "0.1 to 0.4" in outcome.out
+    assert "warning: " in outcome.err
+    best.unlink()
+    assert "0.1 to 0.4" in show(run).out
+
+
+def test_the_devices_threshold_stands_beside_one_that_it_lacks(
+    show: Netdesc, tmp_path: Path
+) -> None:
+    changed = document()
+    assert row(show(write(tmp_path / "a.json", changed)).out, "a", 1)[2] == "0.5"
+    changed["layers"][1]["neuron"]["threshold"] = 0.1
+    out = show(write(tmp_path / "a.json", changed)).out
+    assert row(out, "a", 1)[2] == "0.1 (device: 0.09375)"
+
+
 def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -211,6 +241,8 @@ def test_a_run_that_was_killed_is_said_to_be(
 def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     import netdesc
 
+    netdesc_command = show.func  # pyright: ignore[reportFunctionMemberAccess]
+
     path = write(tmp_path / "a.json", document())
     netdesc.export_net(netdesc.compile(netdesc.load(path)).model, tmp_path / "a.net")
     outcome = show(tmp_path / "a.net")
@@ -219,6 +251,10 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
         "dense2", "cuba1", "0.5", "0.25 (3.48 ms)", "0.5 (1.44 ms)",
     ]  # fmt: skip
     assert "says nothing of data" in outcome.out
+    words = "1,000 steps of 1 ms are assumed: the file does not say how long a sample is"
+    assert words in outcome.out.partition("filled in:")[2]
+    outcome = netdesc_command("import", tmp_path / "a.net", "-o", tmp_path / "imported")
+    assert words in outcome.out.partition("filled in:")[2]
 
 
 def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_drawn_comparison_has_three_colours():
         tuple(pixels[DOTS_SIZE[1] - (2 * n + 1) * cell_y // 2, (2 * n + 1) * cell_x // 2])
         for n in range(3)
     ]
-    assert middle == [(*INK.light, 255), (*BLUE, 255), (*ORANGE, 255)]
+    assert middle == [(*INK.light, 255), (*ORANGE, 255), (*BLUE, 255)]
     assert tuple(pixels[0, 0]) == (*WHITE, 255)
 
 

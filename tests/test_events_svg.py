@@ -101,7 +101,7 @@ def test_two_recordings_have_a_legend():
         Event(np.array([0, n]), None, np.zeros(2, np.int32), np.array([0.0, 1.0])) for n in (1, 2)
     )
     root = ET.fromstring(picture([first, second], ["a.bs1", "b.bs1"]).draw(".svg").content)
-    assert texts(root)[-3:] == ["only in a.bs1", "only in b.bs1", "in both"]
+    assert texts(root)[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
     assert len(dots(root)) == 3
 
 

@@ -57,6 +57,15 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: write_report(run) for name, run in runs.items()}
 
 
+@pytest.fixture(scope="module")
+def long_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a run with more steps than there is room for beside other pictures."""
+    folder = write_run(
+        tmp_path_factory.mktemp("long") / "run", changes={"time": {"steps": 1500, "step_ms": 1.0}}
+    )
+    return write_report(folder)
+
+
 @dataclass
 class Shown:
     """An open page, and what it complained about and asked for."""
@@ -242,6 +251,55 @@ def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], 
     assert page.evaluate(axes)[1] == "linear"
     assert page.locator(".scale").first.get_attribute("aria-pressed") == "false"
     assert shown.complaints == []
+
+
+FADED = """
+[...document.querySelectorAll(".canvas img")].filter(image => image.clientWidth
+  < image.naturalWidth).map(image => image.alt)
+"""
+
+
+@pytest.mark.parametrize("width", [375, 700, 1080, 1280, 1920])
+def test_pictures_of_spikes_are_never_shrunk(long_report: Path, show: Any, width: int) -> None:
+    shown = show(long_report, width)
+    assert shown.page.evaluate(FADED) == []
+    assert not shown.page.evaluate(TOO_WIDE)
+    shown.page.set_viewport_size({"width": 390, "height": 800})
+    shown.page.wait_for_timeout(200)
+    assert shown.page.evaluate(FADED) == []
+    assert shown.complaints == []
+
+
+def test_a_click_enlarges_a_picture(long_report: Path, show: Any) -> None:
+    shown = show(long_report)
+    page, dialog = shown.page, shown.page.locator("#large")
+    assert not dialog.is_visible()
+    page.locator(".enlarge").first.click()
+    assert dialog.is_visible()
+    seen = "(i => [i.naturalWidth, i.clientWidth >= i.naturalWidth])(document.querySelector"
+    wait_until(page, "document.querySelector('#large img').naturalWidth > 0")
+    assert page.evaluate(f"{seen}('#large img'))") == [1500, True]
+    page.locator("#large-close").click()
+    assert not dialog.is_visible()
+    assert shown.complaints == []
+    assert [url for url in shown.requests if not url.startswith("data:")] == [long_report.as_uri()]
+
+
+SCROLLS = """
+[...document.querySelectorAll(".wide")].filter(e => e.scrollWidth > e.clientWidth)
+  .map(e => getComputedStyle(e).backgroundAttachment)
+"""
+
+
+def test_tables_fit_a_desktop_and_show_where_they_scroll_on_a_phone(
+    reports: dict[str, Path], show: Any
+) -> None:
+    page = show(reports["spikes"]).page
+    assert page.evaluate(SCROLLS) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    found = page.evaluate(SCROLLS)
+    assert found
+    assert set(found) == {"local, local, scroll, scroll"}
 
 
 def test_paper_is_white_and_nothing_sticks_out(reports: dict[str, Path], show: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 from typing import Any
@@ -11,13 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from netdesc.report import words
 from netdesc.report.activity import Raster, Sample
 from netdesc.report.matching import match
 from netdesc.report.pictures import (
-    MOST_CELLS,
-    MOST_STEPS,
+    ACROSS,
+    BESIDE,
+    INK,
+    OUTPUT,
+    TARGET,
+    WHOLE,
+    Place,
     overlay_picture,
     raster_picture,
     still_picture,
@@ -74,6 +82,12 @@ def test_the_right_class_stands_out() -> None:
     plot = bars("Spikes", "", np.array([0.1, 0.4, math.nan]), 1)
     assert plot.data[0]["marker"]["color"] == ["var(--c1)", "var(--c2)", "var(--c1)"]
     assert plot.data[0]["y"] == [0.1, 0.4, None]
+
+
+def test_what_the_pointer_shows_is_a_number_as_people_write_it() -> None:
+    plot = curves("Loss", "", np.arange(2), [Curve("training", np.array([13570.4, 1e-8]))], unit="")
+    assert plot.data[0]["hovertemplate"] == "training: %{customdata}<extra></extra>"
+    assert plot.data[0]["customdata"] == ["13,570", "1e-08"]
 
 
 def test_names_with_markup_reach_plotly_as_text() -> None:
@@ -150,17 +164,76 @@ def test_a_silent_image_is_blank() -> None:
     assert still_picture("", raster(cells=64), (64,)) is not None
 
 
+def shades(address: str) -> np.ndarray:
+    """The grey values of a picture, [height, width], 0 where it is black or without a point."""
+    image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("LA")
+    grey, opacity = np.moveaxis(np.asarray(image), -1, 0)
+    return np.where(opacity == 0, 255, grey)
+
+
+def colours(address: str) -> list[Any]:
+    """The colours of the points of a picture, by row."""
+    image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")
+    return [tuple(each[:3]) for each in np.asarray(image).reshape(-1, 4).tolist() if each[3]]
+
+
+def test_inputs_that_spike_once_are_shown_by_when() -> None:
+    once = raster((0, 5), (3, 9), (9, 20), cells=64)
+    still = still_picture("The input", once, (64,))
+    assert still is not None
+    assert "earlier" in still.note
+    assert still.note in still.alt
+    grey = shades(still.address).ravel()
+    assert grey[5] < grey[9] < grey[20] < grey[0] == 255
+    often = still_picture("The input", raster((0, 5), (3, 5), (9, 20), cells=64), (64,))
+    assert often is not None
+    assert often.note == ""
+    grey = shades(often.address).ravel()
+    assert grey[5] < grey[20] < 255
+
+
+@given(spikes, st.integers(1, 20), st.integers(1, 3))
+def test_no_spike_fades_away_in_a_small_place(some: list[Any], width: int, height: int) -> None:
+    picture = raster_picture("", "", raster(*some), Place(width, height))
+    seen = {(step * width // 20, cell * height // 3) for step, cell in some}
+    assert (picture.width, picture.height) == (width, height)
+    assert int((shades(picture.address) < 255).sum()) == len(seen)
+
+
+def test_pictures_have_the_size_of_their_place() -> None:
+    long = raster((0, 0), (1899, 199), steps=1900, cells=200)
+    beside, across = (raster_picture("", "", long, place) for place in (BESIDE, ACROSS))
+    assert (beside.width, beside.height) == (300, 130)
+    assert (across.width, across.height) == (960, 200)
+    assert beside.narrow == ""
+    assert across.narrow == beside.address
+    assert shades(across.large).shape == (200, 1900)
+    assert beside.large == across.large
+    small = raster_picture("", "", raster((0, 0)), ACROSS)
+    assert (small.narrow, small.large) == ("", "")
+
+
+def test_overlays_show_what_most_bins_of_a_point_are() -> None:
+    target = raster((0, 0), (1, 0), (2, 0), (5, 0), (15, 0), cells=1)
+    output = raster((0, 0), (1, 0), (6, 0), (7, 0), (12, 0), cells=1)
+    picture = overlay_picture("", "", target, output, Place(4, 1))
+    ink, blue, orange = INK, TARGET, OUTPUT
+    # Two are met and one is missed; one is missed and two are wrong; one is wrong; one is missed.
+    assert colours(picture.address) == [ink, orange, orange, blue]
+    assert colours(picture.large) == [ink, ink, blue, blue, orange, orange, orange, blue]
+
+
 def test_rasters_of_any_size_become_small_pictures() -> None:
     huge = raster((0, 0), (999_999, 999_999), steps=1_000_000, cells=1_000_000, cut=7)
-    picture = raster_picture("Output", "The output", huge)
-    assert (picture.width, picture.height) == (MOST_STEPS, MOST_CELLS)
+    picture = raster_picture("Output", "The output", huge, WHOLE)
+    assert (picture.width, picture.height) == (WHOLE.width, WHOLE.height)
     assert len(picture.address) < 100_000
     assert "2 spikes of 1,000,000 neurons in 1,000,000 steps" in picture.alt
     assert "from step 7 on" in picture.note
 
 
 def test_overlays_hold_both_rasters() -> None:
-    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)))
+    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)), ACROSS)
     assert picture.address.startswith("data:image/png;base64,iVBOR")
     assert (picture.width, picture.height, picture.is_coarse) == (20, 3, True)
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_samples import activity, events, metrics_row, write_run, write_state
+from report_samples import activity, events, metrics_row, weights, write_run, write_state
+from safetensors.numpy import save_file
 
 from netdesc.report.classes import classes
 from netdesc.report.commands import next_steps
 from netdesc.report.faults import Faults, find_faults
+from netdesc.report.learned import learned
 from netdesc.report.page import build_page
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run, read_run
@@ -137,7 +139,7 @@ def with_activity(folder: Path, **arrays: Any) -> Run:
 
 def judged(run: Run) -> Verdict:
     rates = layer_rates(run)
-    return verdict(run, rates, find_faults(run, rates, []))
+    return verdict(run, rates, find_faults(run, rates, []), learned(run).notes)
 
 
 def headline(run: Run) -> str:
@@ -206,6 +208,21 @@ def test_notes_point_at_dead_and_restless_neurons(tmp_path: Path) -> None:
     notes = " ".join(judged(run).notes)
     assert "All neurons of layer “hidden” are silent" in notes
     assert "6 of the 6 neurons of layer “output” spike at nearly every step" in notes
+
+
+def test_weights_and_decays_where_their_range_ends_are_noted(tmp_path: Path) -> None:
+    run, tensors = made(tmp_path), weights(0)
+    save_file(tensors, run.best_path)
+    assert "grid" not in " ".join(judged(run).notes)
+    tensors["layers.output.synapse.weight"][0, :3] = (-4, 5, 3.98)
+    tensors["layers.hidden.neuron.current_decay"][:2] = (0, 1e-5)
+    tensors["layers.hidden.neuron.voltage_decay"][:] = 1
+    save_file(tensors, run.best_path)
+    found = " ".join(judged(run).notes)
+    assert "3 of the 96 weights of layer “output” stand at an end of the device's grid, −4" in found
+    assert "or 3.969, and cannot become larger" in found
+    assert "2 of the 16 neurons of layer “hidden” learned a current decay of 0" in found
+    assert "16 of the 16 neurons of layer “hidden” learned a voltage decay of 1" in found
 
 
 def test_confusion_counts_by_class(tmp_path: Path) -> None:

@@ -139,9 +139,9 @@ def show(
 ) -> None:
     """Say what is in a file of spikes, or draw it.
 
-    A raster has time to the right and neurons upward. With --against, blue is in FILE only, orange
-    in OTHER only, and black in both. Spikes with x and y become one picture, polarity 1 in blue and
-    polarity 0 in orange.
+    A raster has time to the right and neurons upward. With --against, orange is in FILE only, blue
+    in OTHER only, and black in both, as in a report whose target is OTHER. Spikes with x and y
+    become one picture, polarity 1 in blue and polarity 0 in orange.
     """
     if target is not None and target.suffix.lower() not in _PICTURES:
         raise click.UsageError(f"{target}: pictures are .png or .svg files; name one of them")

@@ -84,6 +84,7 @@ def import_command(output: Output, file: Path, folder: Path) -> None:
                 "document": str(document),
                 "layers": [asdict(row) for row in imported.table],
                 "warnings": imported.warnings,
+                "notes": imported.assumed,
             }
         )
         return
@@ -102,4 +103,7 @@ def import_command(output: Output, file: Path, folder: Path) -> None:
             for row in imported.table
         ],
     )
+    if imported.assumed:
+        output.say("\nfilled in:")
+        output.say("\n".join(f"- {note}" for note in imported.assumed))
     output.note(f"wrote {document} and {document.with_suffix('.safetensors').name}")

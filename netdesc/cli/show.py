@@ -15,7 +15,7 @@ from netdesc.run_state import KILLED, RunState, resume_command
 
 if TYPE_CHECKING:
     from netdesc.graph import Graph
-    from netdesc.overview import Decay, LayerView, Overview
+    from netdesc.overview import Decay, LayerView, NeuronView, Overview
 
 HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", "synapses")
 
@@ -153,10 +153,16 @@ def _neuron_row(layer: LayerView) -> tuple[str, ...]:
     return (
         layer.name,
         neuron.type if neuron.name == layer.name else neuron.name,
-        f"{neuron.threshold:g}",
+        _threshold(neuron),
         _decay(neuron.current_decay),
         _decay(neuron.voltage_decay),
     )
+
+
+def _threshold(neuron: NeuronView) -> str:
+    """As given, and as the device has it where that differs."""
+    given, device = f"{neuron.threshold:g}", f"{neuron.device_threshold:g}"
+    return given if given == device else f"{given} (device: {device})"
 
 
 def _decay(decay: Decay) -> str:

@@ -11,7 +11,7 @@ from netdesc.events.container import Event
 from netdesc.events.dots import Dots
 from netdesc.events.grid import Comparison, Grid, PictureError, compare
 from netdesc.events.images import POLARITIES, Counts, is_image, shaded
-from netdesc.events.palette import FIRST, INK, SECOND, WHITE, shades
+from netdesc.events.palette import INK, OUTPUT, TARGET, WHITE, shades
 from netdesc.events.png import png
 from netdesc.events.svg import Layer, image_svg, raster_svg
 
@@ -31,8 +31,9 @@ class Drawing(NamedTuple):
 class Raster:
     """One or two recordings on a grid, with their names.
 
-    Of two, what only the first has is blue, what only the second has is orange, and spikes of both
-    in one bin are black (white on a dark page). PictureError as ``Grid.around``.
+    Of two, the second is what the first is compared with. What only the first has is orange, what
+    only the second has, and the first lacks, is blue, and spikes of both in one bin are black
+    (white on a dark page); a report shows output and target so. PictureError as ``Grid.around``.
     """
 
     def __init__(
@@ -74,8 +75,8 @@ class Raster:
     def _layers(self, shared: Comparison) -> list[Layer]:
         first, second = self._names
         return [
-            Layer(shared.only_first, FIRST, f"only in {first}"),
-            Layer(shared.only_second, SECOND, f"only in {second}"),
+            Layer(shared.only_second, TARGET, f"only in {second}"),
+            Layer(shared.only_first, OUTPUT, f"only in {first}"),
             Layer(shared.both, INK, "in both"),
         ]
 

@@ -26,8 +26,10 @@ class Tint(NamedTuple):
 
 PAPER = Tint(WHITE, (21, 24, 28))
 INK = Tint((20, 20, 20), (232, 232, 232))
-FIRST = Tint(BLUE, (86, 180, 233))
-SECOND = Tint(ORANGE, ORANGE)
+TARGET = Tint(BLUE, (86, 180, 233))
+"""What is wanted and not there."""
+OUTPUT = Tint(ORANGE, ORANGE)
+"""What is there and not wanted."""
 FAINT = Tint((190, 190, 190), (90, 90, 90))
 
 MOST_SHADED = 8

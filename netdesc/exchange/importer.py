@@ -60,13 +60,14 @@ class Imported:
 
     ``description`` has no ``data``: the file says nothing of it. Its ``weights.path`` is
     ``<name>.safetensors``, relative to where the document will lie. ``warnings`` tell what in the
-    file was passed over.
+    file was passed over, ``assumed`` what the document says and the file does not.
     """
 
     description: Document
     weights: dict[str, NDArray[np.float32]]
     table: list[Row]
     warnings: list[str]
+    assumed: list[str]
 
     def save(self, folder: str | Path) -> Path:
         """Writes ``<name>.json`` and ``<name>.safetensors`` into ``folder``; returns the former.
@@ -120,7 +121,13 @@ def import_net(
         "weights": {"path": f"{name}.safetensors"},
     }
     weights = {key: value for part in parts for key, value in part.weights.items()}
-    return Imported(description, weights, _table(net), reading.warnings)
+    assumed: list[str] = []
+    if net.simulation is None and steps is None:
+        assumed.append(
+            f"{DEFAULT_STEPS:,} steps of {step_ms:g} ms are assumed: the file does not say how "
+            f"long a sample is (time.steps)"
+        )
+    return Imported(description, weights, _table(net), reading.warnings, assumed)
 
 
 def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> Document:

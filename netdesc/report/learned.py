@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from netdesc.report.tables import Table
 from netdesc.report.weights import open_weights
 from netdesc.report.words import (
     NOTHING,
+    counted,
     mean_and_deviation,
     number,
     percent,
@@ -21,6 +23,10 @@ from netdesc.report.words import (
     time_constants,
 )
 
+DECAY_ONE = 4096
+"""The device's integer for a decay of 1."""
+PILED_SHARE = 0.001
+"""Of a layer's weights: so many at an end of the grid are worth a note."""
 BEFORE, AFTER = "before training", "best"
 
 
@@ -34,6 +40,8 @@ class Learned:
     decay_plots: list[Plot]
     zeroed: list[str]
     """Layers whose best weights are all 0 in the device's integers."""
+    notes: list[str]
+    """Sentences on best weights and decays that stand where their range ends."""
 
 
 def learned(run: Run) -> Learned:
@@ -43,6 +51,7 @@ def learned(run: Run) -> Learned:
     decay_rows: list[list[str]] = []
     decay_plots: list[Plot] = []
     zeroed: list[str] = []
+    notes: list[str] = []
     drawn = {layer.name for layer in run.drawn}
     with open_weights(run.initial_path) as initial, open_weights(run.best_path) as best:
         files = {BEFORE: initial, AFTER: best}
@@ -52,10 +61,14 @@ def learned(run: Run) -> Learned:
             rows.append(_weight_row(layer, values))
             if AFTER in values and layer.bits is not None and not _on_grid(values[AFTER]).any():
                 zeroed.append(layer.name)
+            if AFTER in values:
+                notes += _piled(layer, values[AFTER])
             if layer.name in drawn:
                 weight_plots.append(_histogram(f"weights of {layer.name}", values, "weight"))
             for decay in layer.neuron.learn:
                 shares = {name: file.decay(layer, decay) for name, file in there.items()}
+                if AFTER in shares:
+                    notes += _extreme(layer, decay, shares[AFTER])
                 decay_rows.append(_decay_row(layer, decay, shares, run.graph.step_ms))
                 if layer.name in drawn and any(len(each) > 1 for each in shares.values()):
                     what = decay.replace("_", " ")
@@ -67,12 +80,45 @@ def learned(run: Run) -> Learned:
         _decay_table(decay_rows) if decay_rows else None,
         decay_plots,
         zeroed,
+        notes,
     )
 
 
 def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights in steps of the device's grid, before they are clamped."""
     return np.rint(32 * weights)
+
+
+def _piled(layer: Dense, weights: NDArray[np.float64]) -> Iterator[str]:
+    """Where many weights stand at an end of the device's grid, which may keep them from more."""
+    if layer.bits is None:
+        return
+    low, high = -(1 << (layer.bits - 1)), (1 << (layer.bits - 1)) - 1
+    steps = _on_grid(weights)
+    count = int(np.count_nonzero((steps <= low) | (steps >= high)))
+    if count >= max(1, PILED_SHARE * len(weights)):
+        stand = "stands" if count == 1 else "stand"
+        what = f"{count:,} of the {counted(len(weights), 'weight')} of layer “{layer.name}” {stand}"
+        yield (
+            f"{what} at an end of the device's grid, {number(low / 32)} or {number(high / 32)}, "
+            f"and cannot become larger: a lower threshold would make all weights count for more."
+        )
+
+
+def _extreme(layer: Dense, decay: str, shares: NDArray[np.float64]) -> Iterator[str]:
+    """Where decays have come to 0 or 1 in the device's integers."""
+    units, what = np.rint(DECAY_ONE * shares), decay.replace("_", " ")
+    for end, meaning in ((0, "never leak"), (DECAY_ONE, "forget all in one step")):
+        count = int(np.count_nonzero(units == end))
+        if not count:
+            continue
+        who = f"{count:,} of the {counted(len(shares), 'neuron')}"
+        if not layer.neuron.per_channel:
+            who = "The neurons"
+        yield (
+            f"{who} of layer “{layer.name}” learned a {what} of {end // DECAY_ONE}, to the "
+            f"device's precision: they {meaning}."
+        )
 
 
 Values = dict[str, NDArray[np.float64]]

@@ -97,7 +97,7 @@ def build_page(run: Run) -> Page:
         name=run.graph.name,
         description=_shortened(run.document.description, MOST_DESCRIPTION),
         standing=stands,
-        verdict=verdict(run, rates, faults),
+        verdict=verdict(run, rates, faults, weights.notes),
         facts=_facts(run),
         missing=_missing(run),
         part=_part(run),

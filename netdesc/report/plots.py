@@ -7,13 +7,14 @@ Names from the run reach plotly through ``plain``, for plotly reads a little mar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.report import words
 from netdesc.report.thinning import thin
 
 MOST_POINTS = 1500
@@ -93,7 +94,7 @@ def curves(
                 "x": epochs[rows].tolist(),
                 "y": numbers(curve.values[rows]),
                 "line": _line(number),
-                "hovertemplate": "%{y:.1%}" if share else "%{y:.4~g}",
+                **_hover(curve.name, curve.values[rows], words.percent if share else words.number),
             }
         )
         if curve.mark is not None:
@@ -123,6 +124,15 @@ def curves(
     return Plot(title, caption, alt, data, layout, scales=can_be_logarithmic)
 
 
+def _hover(name: str, values: NDArray[np.generic], say: Callable[[float], str]) -> dict[str, Any]:
+    """What is shown of a point under the pointer: ``training: 13,570``."""
+    label = plain(name).replace("%", "&#37;")  # plotly would fill in a %{…}
+    return {
+        "customdata": [say(value) for value in values.tolist()],
+        "hovertemplate": f"{label}: %{{customdata}}<extra></extra>",
+    }
+
+
 def _across(level: Level, epochs: NDArray[np.int64]) -> dict[str, Any]:
     """A thin line from the first epoch to the last."""
     return {
@@ -132,7 +142,7 @@ def _across(level: Level, epochs: NDArray[np.int64]) -> dict[str, Any]:
         "x": [int(epochs[0]), int(epochs[-1])],
         "y": numbers(np.array([level.value] * 2)),
         "line": {"color": "var(--soft)", "width": 1.5, "dash": "dot"},
-        "hovertemplate": f"{level.value:,.4g}",
+        **_hover(level.name, np.array([level.value] * 2), words.number),
     }
 
 
@@ -149,7 +159,7 @@ def _mark(
 ) -> dict[str, Any]:
     """A ring around the point of a row, which thinning may have left out."""
     value = float(curve.values[row])
-    text = f"{value:.1%}" if share else f"{value:,.4g}"
+    text = words.percent(value) if share else words.number(value)
     return {
         "type": "scatter",
         "mode": "markers",
@@ -194,7 +204,7 @@ def histogram(title: str, caption: str, heaps: Sequence[Heap], *, unit: str) -> 
                 "line": {**_line(number), "shape": "hv", "width": 1.5},
                 "fill": "tozeroy",
                 "fillcolor": f"var(--f{number % COLOURS + 1})",
-                "hovertemplate": "%{y:,}",
+                **_hover(heap.name, np.append(counts, [0, 0]), words.number),
             }
         )
     layout = {
@@ -232,7 +242,8 @@ def bars(title: str, caption: str, values: NDArray[np.floating], label: int | No
             "x": list(range(len(values))),
             "y": numbers(values),
             "marker": {"color": colours},
-            "hovertemplate": "class %{x}: %{y:.4~g}<extra></extra>",
+            "customdata": [words.number(value) for value in values.tolist()],
+            "hovertemplate": "class %{x}: %{customdata}<extra></extra>",
         }
     ]
     layout = {

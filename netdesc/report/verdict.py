@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netdesc.report.course import course, ends_near_best
@@ -33,11 +33,12 @@ class Verdict:
     notes: list[str]
 
 
-def verdict(run: Run, rates: list[LayerRates], faults: Faults) -> Verdict:
-    """The verdict on a run's best weights; what is at fault comes first."""
-    return Verdict(
-        _headline(run), [*faults.notes, *_loss(run), *_silence(run), *_advice(run, rates)]
-    )
+def verdict(
+    run: Run, rates: list[LayerRates], faults: Faults, learned: Sequence[str] = ()
+) -> Verdict:
+    """The verdict on a run's best weights; what is at fault comes first, ``learned`` notes last."""
+    notes = [*faults.notes, *_loss(run), *_silence(run), *_advice(run, rates), *learned]
+    return Verdict(_headline(run), notes)
 
 
 def _headline(run: Run) -> str:

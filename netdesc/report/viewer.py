@@ -9,9 +9,10 @@ import numpy as np
 from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
 from netdesc.report.pictures import (
+    ACROSS,
+    BESIDE,
     Picture,
     overlay_picture,
-    raster_address,
     raster_picture,
     still_picture,
 )
@@ -22,10 +23,11 @@ from netdesc.report.words import counted, listed, number
 
 @dataclass(frozen=True)
 class Shot:
-    """One moment of training: what it was and the address of its picture."""
+    """One moment of training: what it was and the addresses of its picture, by width of screen."""
 
     label: str
     address: str
+    narrow: str
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,25 @@ class Shown:
     decision: str
     rates: Plot | None
 
+    @property
+    def can_be_enlarged(self) -> bool:
+        """Whether any of its pictures shows more in a window of its own."""
+        pictures = [*self.rasters, *([] if self.overlay is None else [self.overlay])]
+        return any(picture.large for picture in pictures)
+
 
 def film(run: Run) -> Film | None:
     """None where the run kept no frames."""
     frames = run.activity.frames if run.activity is not None else []
     if not frames:
         return None
-    shots = [Shot(_moment(run, frame.epochs), raster_address(frame.output)) for frame in frames]
     alt = f"Output of the first sample after {counted(frames[-1].epochs, 'epoch')}"
-    return Film(_subject(run), raster_picture("Output", alt, frames[-1].output), shots)
+    pictures = [raster_picture("Output", alt, frame.output, ACROSS) for frame in frames]
+    shots = [
+        Shot(_moment(run, frame.epochs), picture.address, picture.narrow or picture.address)
+        for frame, picture in zip(frames, pictures, strict=True)
+    ]
+    return Film(_subject(run), pictures[-1], shots)
 
 
 def _subject(run: Run) -> str:
@@ -100,14 +112,14 @@ def _shown(run: Run, activity: Activity, number: int, sample: Sample) -> Shown:
     overlay = None
     if sample.target is not None:
         alt = f"{title}: target and output in one picture. Of the target"
-        overlay = overlay_picture("Target and output", alt, sample.target, sample.output)
+        overlay = overlay_picture("Target and output", alt, sample.target, sample.output, ACROSS)
     return Shown(
         title=title,
         still=still_picture(f"{title}: the input as an image", sample.input, run.graph.input_shape)
         if sample.label is not None
         else None,
         rasters=[
-            raster_picture(name, f"{title}: {name.lower()}", raster)
+            raster_picture(name, f"{title}: {name.lower()}", raster, BESIDE)
             for name, raster in rasters
             if raster is not None
         ],

@@ -4,6 +4,7 @@
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const printed = matchMedia("print");
+  const narrow = matchMedia("(max-width: 1080px)");
   const touch = matchMedia("(pointer: coarse)").matches;
   // Pixels on paper, by where a figure stands; the print style sheet has as many columns.
   const PRINT_WIDTHS = [[".side-by-side", 205], [".grid", 325], ["*", 670]];
@@ -43,6 +44,7 @@
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") },
       },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: colour("--accent") },
       dragmode: touch ? false : "zoom",
       width,
     };
@@ -109,6 +111,24 @@
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
 
+  const large = document.getElementById("large");
+  for (const button of document.querySelectorAll(".enlarge")) {
+    button.addEventListener("click", () => {
+      const image = new Image();
+      image.alt = button.querySelector("img").alt;
+      image.addEventListener("load", () => {  // as large as the window, and never smaller than it is
+        image.style.minWidth = image.naturalWidth + "px";
+        image.style.minHeight = image.naturalHeight + "px";
+      });
+      image.src = button.dataset.large;
+      large.querySelector(".canvas").replaceChildren(image);
+      document.getElementById("large-title").textContent = image.alt;
+      large.showModal();
+    });
+  }
+  document.getElementById("large-close").addEventListener("click", () => large.close());
+  large.addEventListener("click", (event) => event.target === large && large.close());
+
   const slider = document.getElementById("film-slider");
   if (!slider) return;
   document.getElementById("film-controls").hidden = false;
@@ -116,12 +136,13 @@
   const label = document.getElementById("film-label");
   const play = document.getElementById("film-play");
   const shots = JSON.parse(document.getElementById("film-shots").textContent);
+  const narrowShots = JSON.parse(document.getElementById("film-narrow").textContent);
   const labels = JSON.parse(document.getElementById("film-labels").textContent);
   let timer = 0;
 
   function show(number) {
     slider.value = number;
-    image.src = shots[number];
+    image.src = (narrow.matches ? narrowShots : shots)[number];
     image.alt = "Output of the first sample " + labels[number];
     label.textContent = labels[number];
     slider.setAttribute("aria-valuetext", labels[number]);
@@ -155,6 +176,7 @@
     stop();
     show(Number(slider.value));
   });
+  narrow.addEventListener("change", () => show(Number(slider.value)));
   play.addEventListener("click", () => {
     watcher.disconnect();
     if (timer) return stop();

@@ -44,12 +44,16 @@ def overrides(typed: str, document: Path | None) -> list[Suggestion]:
         found = _values(parts, data)
         return [each for each in (Suggestion(f"{key}={one}") for one in found)
                 if each.text.startswith(typed)]  # fmt: skip
-    *path, _ = parts
+    *path, last = parts
     before = "".join(f"{part}." for part in path)
     annotations, value = _follow(path, data)
+    members = list(_members(annotations, value))
+    has_names = any(not name.isdecimal() for name, _, _ in members)
     return [
         each
-        for name, inner, about in _members(annotations, value)
+        for name, inner, about in members
+        # Numbers work as well as names; who wants them types one.
+        if last or not (has_names and name.isdecimal())
         for each in _spelt(before + name, inner, about, _part(value, name))
         if each.text.startswith(typed)
     ]
@@ -77,15 +81,21 @@ def _follow(path: Sequence[str], data: Any) -> tuple[list[Any], Any]:
 
 
 def _part(value: Any, name: str) -> Any:
+    from netdesc.description.overrides import item_names
     from netdesc.description.plain import member
 
-    is_index = isinstance(value, list) and name.isascii() and name.isdecimal()
-    return member(value, int(name) if is_index else name)
+    if isinstance(value, list):
+        index = item_names(value).get(name)
+        if index is None and name.isascii() and name.isdecimal():
+            index = int(name)
+        return None if index is None else member(value, index)
+    return member(value, name)
 
 
 def _members(annotations: list[Any], value: Any) -> Iterator[tuple[str, list[Any], str]]:
     """Name, annotations and description of what a value may hold, as far as that is known."""
     from netdesc.description import structure
+    from netdesc.description.overrides import item_names
 
     found: dict[str, tuple[list[Any], str]] = {}
     for annotation in annotations:
@@ -94,7 +104,9 @@ def _members(annotations: list[Any], value: Any) -> Iterator[tuple[str, list[Any
             if get_origin(each) is dict and isinstance(value, dict):
                 found |= {name: ([inner[1]], "") for name in value}
             elif _is_list_of_sections(each) and isinstance(value, list):
-                found |= {str(n): ([inner[0]], _name(one)) for n, one in enumerate(value)}
+                names = item_names(value)
+                found |= {name: ([inner[0]], f"item {n}") for name, n in names.items()}
+                found |= {str(n): ([inner[0]], "") for n in range(len(value))}
         candidates = structure.models(annotation)
         chosen = structure.choose(candidates, value)
         for model in candidates if chosen is None else [chosen]:
@@ -104,11 +116,6 @@ def _members(annotations: list[Any], value: Any) -> Iterator[tuple[str, list[Any
     for name, (inner, about) in found.items():
         if name not in _UNSET:
             yield name, inner, re.split(r"\. |\.$", about)[0]
-
-
-def _name(entry: Any) -> str:
-    name = entry.get("name") if isinstance(entry, dict) else None
-    return name if isinstance(name, str) else ""
 
 
 def _is_list_of_sections(annotation: Any) -> bool:

@@ -113,7 +113,11 @@ def test_completing_leaves_the_commands_as_they_are(
 
 def test_keys_of_set_are_offered(tab: Tab) -> None:
     assert tab("train", "--set", "training.ep") == ["training.epochs="]
-    assert tab("train", str(OXFORD), "--set", "layers.") == ["layers.0.", "layers.1."]
+    assert tab("train", str(OXFORD), "--set", "layers.") == [
+        "layers.hidden.", "layers.output.",
+    ]  # fmt: skip
+    assert tab("train", str(OXFORD), "--set", "layers.hidden.un") == ["layers.hidden.units="]
+    assert tab("train", str(OXFORD), "--set", "layers.hidden.type", "=", "f") == ["flatten"]
     assert tab("train", str(OXFORD), "--set", "neurons.cuba.th") == ["neurons.cuba.threshold="]
     assert "layers.0.weight_norm=" in tab("train", str(OXFORD), "-q", "--set", "layers.0.w")
     assert tab("train", "--set", "layers.") == []

@@ -6,7 +6,15 @@ import hashlib
 import os
 
 import pytest
-from description_samples import BASE, codes, events, findings, with_text, write_files
+from description_samples import (
+    BASE,
+    LABELLED,
+    codes,
+    events,
+    findings,
+    with_text,
+    write_files,
+)
 
 from netdesc.description import check
 
@@ -43,6 +51,34 @@ def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
 )
 def test_suffix_and_length(name, size, code, tmp_path):
     assert codes(_with(tmp_path, name, bytes(size))) == ([code] if code else [])
+
+
+def test_files_of_other_data_name_their_type(tmp_path):
+    (finding,) = _with(tmp_path, "a.npz", b"PK")
+    assert finding.hint == 'data of "type": "arrays" takes .npz files'
+    (finding,) = _with(tmp_path, "a.bs1", bytes(5), "/data/path", LABELLED)
+    assert (finding.code, finding.hint) == (
+        "ND305",
+        'data of "type": "spike_files" takes .bs1 files',
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\xf7", "a zip archive, such as an .npz file"),
+        (b"\x89HDF\r\n\x1a\n", "an hdf5 file, such as a .net network"),
+        (b"\x93NUMPY\x01\x00", "an .npy file"),
+        (bytes(5), "a binary file"),
+    ],
+)
+def test_other_files_are_called_what_they_are(content, words, tmp_path):
+    (tmp_path / "a.x").write_bytes(content)
+    _, (finding,) = check(tmp_path / "a.x")
+    assert finding.code == "ND003"
+    assert words in finding.message
+    assert finding.message.endswith("not a document")
+    assert finding.excerpt == ""
 
 
 def test_events_outside_are_counted(tmp_path):

@@ -212,6 +212,7 @@ def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
 
 MEANT = [
     # pointer, text, code, hint
+    ("/data/valid", "[]", "ND101", '"validation"?'),
     ("/training/optimizer", '{"type": "adam", "lr": 0.1}', "ND101", '"learning_rate"?'),
     ("/training/optimizer/wd", "0.1", "ND101", '"weight_decay"?'),
     ("/training/optimizer/beta", "0.1", "ND101", '"betas"?'),

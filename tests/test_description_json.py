@@ -174,6 +174,18 @@ def test_columns_count_characters():
     assert source.line(2) == ' "日": NaN}'
 
 
+def test_strings_in_apostrophes_are_one_mistake():
+    value = {f"key{n}": ["text", n, {"é": "b"}] for n in range(MAX_MISTAKES)}
+    parsed = parse(Source(repr(value), "t"))
+    (mistake,) = parsed.mistakes
+    assert (mistake.code, mistake.start, mistake.end) == ("ND012", 1, 7)
+    assert mistake.message == f"a string in apostrophes, and {4 * MAX_MISTAKES - 1} more"
+    assert parsed.root is not None
+    assert parsed.root.value == value
+    (mistake,) = parse(Source("['a']", "t")).mistakes
+    assert mistake.message == "a string in apostrophes"
+
+
 def test_a_file_full_of_mistakes_is_not_read_to_its_end():
     found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).mistakes
     assert len(found) == MAX_MISTAKES + 1

@@ -25,6 +25,8 @@ VALUES = [
     ("/training/epochs=50", lambda d: d.training.epochs, 50),
     ("time.step_ms=2", lambda d: d.time.step_ms, 2.0),
     ("layers.0.units=3", lambda d: d.layers[0].units, 3),
+    ("layers.hidden.units=3", lambda d: d.layers[0].units, 3),
+    ("/layers/output/from=hidden", lambda d: d.layers[1].from_, "hidden"),
     ("/layers/1/weight_norm=true", lambda d: d.layers[1].weight_norm, True),
     ("layers.1.from=hidden", lambda d: d.layers[1].from_, "hidden"),
     ('layers.1.from=["hidden"]', lambda d: d.layers[1].from_, ("hidden",)),
@@ -91,6 +93,8 @@ FAULTS = [
     ("trainning.epochs=5", "ND112", 'did you mean "training"?'),
     ("layers.2.units=3", "ND112", "0 to 1"),
     ("layers.first.units=3", "ND112", "no item first"),
+    ("layers.first.units=3", "ND112", "their names are hidden, output"),
+    ("layers.hiden.units=3", "ND112", 'did you mean "hidden"?'),
     ("layers.-1.units=3", "ND112", "no item -1"),
     ("time.steps.x=1", "ND112", "no parts"),
     ("training.seed.x=1", "ND112", "there is no field"),
@@ -100,6 +104,11 @@ FAULTS = [
     ("layers.0={}", "ND102", '"type" is missing'),
     ('training={"epochs": 1, "optimiser": {}}', "ND101", "optimizer"),
 ]
+
+
+def test_faults_of_the_command_line_are_summed_up_as_such(network):
+    _, found = check(network, ["time.steps=x", "training.epoch=5"])
+    assert render_text(found).splitlines()[-1] == f"--set for {network}: 2 errors"
 
 
 @pytest.mark.parametrize(("argument", "code", "words"), FAULTS)

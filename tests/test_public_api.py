@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -169,3 +170,17 @@ def test_a_report_that_cannot_be_written_does_not_harm_the_run(
     with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):
         run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
     assert run.status == "done"
+
+
+def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import netdesc\n.*?)```", readme, re.DOTALL)
+    lines = [line for line in code.splitlines() if "netdesc.train(" not in line]
+    script = "\n".join(lines)
+    names: dict[str, object] = {}
+    exec(script.partition("netdesc.export_net")[0], names)
+    output_TBN = names["output_TBN"]
+    assert isinstance(output_TBN, torch.Tensor)
+    assert output_TBN.shape == (1900, 1, 200)

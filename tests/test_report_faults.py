@@ -51,7 +51,7 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
     )
     found = settings(page)
     assert found == [
-        "layers.1.weight_scale=2",
+        "layers.output.weight_scale=2",
         "neurons.plain.threshold=0.25",
         "neurons.plain.tau_grad=0.1",
         "training.batch_size=32",
@@ -96,7 +96,7 @@ def test_an_output_without_spikes_is_a_fault_of_its_first_silent_layer(tmp_path:
     assert first.startswith("2 of 2 samples shown leave the output silent")
     assert "batch_size" not in first  # the only batch is of one sample
     assert "layers “hidden” and “output” are silent" in second
-    assert settings(page)[:2] == ["layers.0.weight_scale=2", "neurons.learning.threshold=0.25"]
+    assert settings(page)[:2] == ["layers.hidden.weight_scale=2", "neurons.learning.threshold=0.25"]
     assert not any("training.epochs" in each for each in settings(page))
 
 
@@ -107,7 +107,7 @@ def test_weights_below_the_grid_are_told(tmp_path: Path) -> None:
     save_file(tiny, path / "checkpoints" / "best.safetensors")
     page = build_page(read_run(path))
     assert page.verdict.notes[0].startswith("All weights of layer “hidden” are 0 on the device's")
-    assert settings(page)[0] == "layers.0.weight_scale=2"
+    assert settings(page)[0] == "layers.hidden.weight_scale=2"
 
 
 def test_a_neuron_in_its_layer_is_set_there(tmp_path: Path) -> None:
@@ -116,4 +116,4 @@ def test_a_neuron_in_its_layer_is_set_there(tmp_path: Path) -> None:
     hidden = {"name": "hidden", "type": "dense", "units": HIDDEN, "neuron": "learning"}
     nothing = {f"output_{k}": NOTHING for k in range(2)}
     page = built(tmp_path, arrays=nothing, changes={"layers": [hidden, layer]})
-    assert "layers.1.neuron.threshold=1" in settings(page)
+    assert "layers.output.neuron.threshold=1" in settings(page)

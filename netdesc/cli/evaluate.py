@@ -20,7 +20,7 @@ WIDEST_MATRIX = 20
 """Classes whose confusion matrix a terminal can show."""
 
 
-@click.command(epilog="Example: netdesc evaluate runs/digits/20261124-222631-3f9a --part test")
+@click.command(epilog="Example: netdesc evaluate runs/digits --part train")
 @click.argument("network", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
 @click.option(
     "--part",

@@ -53,7 +53,7 @@ def events() -> None:
 
 @events.command(
     short_help="Write a file of spikes in another format.",
-    epilog="Example: netdesc events convert data/oxford/target.bs1 target.npy",
+    epilog="Example: netdesc events convert data/oxford/target.bs1 runs/target.npy",
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
@@ -86,7 +86,7 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
 @events.command(
     epilog="\b\nExamples:\n"
     "  netdesc events show data/oxford/target.bs1\n"
-    "  netdesc events show output.bs1 --against data/oxford/target.bs1 -o compared.png"
+    "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
@@ -190,8 +190,8 @@ def show(
 
 @events.command(
     epilog="\b\nExamples:\n"
-    "  netdesc events animate data/oxford/target.bs1 -o target.gif\n"
-    "  netdesc events animate recording.bs2 -o recording.gif --step-ms 10 --fps 25"
+    "  netdesc events animate data/oxford/target.bs1 -o runs/target.gif\n"
+    "  netdesc events animate data/oxford/input.bs1 -o runs/input.gif --step-ms 10 --fps 25"
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(

@@ -13,7 +13,7 @@ from netdesc.cli.output import Output
 
 
 @click.command(
-    epilog="Example: netdesc export runs/oxford/20261124-222631-3f9a -o oxford.net",
+    epilog="Example: netdesc export runs/first -o runs/oxford.net",
 )
 @click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
 @click.option(
@@ -54,7 +54,7 @@ def export(output: Output, source: Path, target: Path) -> None:
         output.note(f"wrote {target}")
 
 
-@click.command("import", epilog="Example: netdesc import oxford.net -o networks")
+@click.command("import", epilog="Example: netdesc import runs/oxford.net -o runs/imported")
 @click.argument("file", metavar="FILE.net", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -10,7 +10,7 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 
-@click.command(epilog="Example: netdesc report runs/oxford/20261124-222631-3f9a")
+@click.command(epilog="Example: netdesc report runs/first")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netdesc.inference import Arithmetic, Classification
 
 
-@click.command(epilog="Example: netdesc run network.net data/oxford/input.bs1 -o output.bs1")
+@click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
 @click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
 @click.argument("events", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(

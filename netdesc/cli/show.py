@@ -21,8 +21,8 @@ HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", 
 
 
 @click.command(
-    epilog="\b\nExamples:\n  netdesc show examples/oxford.json --set layers.0.units=512\n"
-    "  netdesc show runs/first\n  netdesc show network.net"
+    epilog="\b\nExamples:\n  netdesc show examples/oxford.json --set layers.hidden.units=512\n"
+    "  netdesc show runs/first\n  netdesc show runs/oxford.net"
 )
 @click.argument("source", metavar="FILE.json|RUN|FILE.net", type=click.Path(path_type=Path))
 @options.overrides

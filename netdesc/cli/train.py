@@ -46,7 +46,7 @@ def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command
         for option in reversed(_OPTIONS):
             function = option(function)
         epilog = f"\b\nExamples:\n  netdesc {name} examples/oxford.json --set training.epochs=200\n"
-        epilog += f"  netdesc {name} --resume runs/oxford/20261124-222631-3f9a"
+        epilog += f"  netdesc {name} --resume runs/first"
         return click.command(name, epilog=epilog)(function)
 
     return decorate

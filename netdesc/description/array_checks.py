@@ -70,6 +70,9 @@ class ArrayChecks:
         split = None
         if self.data.split is not None:
             split = self._header("split", self.data.split, "iu")
+        transposed = inputs is not None and self._is_transposed(inputs, labels)
+        if transposed:  # all else would only follow from it
+            return self.found
         if inputs is not None:
             self._inputs(inputs)
         axes = len(self.document.input.shape)
@@ -120,9 +123,17 @@ class ArrayChecks:
             if header.kind in kinds:
                 held += f" of {header.item_bytes} bytes"
             hint = SPLIT_VALUES if field == "split" else ""
+            if field == "labels":
+                hint = self._as_labels(name, header)
             self._add("ND312", field, f"{subject} holds {held}; wanted: {wanted}", hint=hint)
             return None
         return header
+
+    def _as_labels(self, name: str, header: Header) -> str:
+        """How an array becomes labels in numpy, or nothing."""
+        if len(header.shape) == 2 and header.shape[1] == self.classes:
+            return f"one column a class? {name}.argmax(axis=1) makes labels of it"
+        return f"{name}.astype(int) makes labels of it" if header.kind in "fb" else ""
 
     def _likeliest(self, field: str) -> str:
         """What to write for an array that is not there, if the file has one that may be meant."""
@@ -141,6 +152,20 @@ class ArrayChecks:
         except NpzError as problem:
             self._add("ND309", field, f"{self.data.path} {problem}")
             return None
+
+    def _is_transposed(self, inputs: Header, labels: Header | None) -> bool:
+        """Whether the axis of samples is the last one; told as one fault."""
+        shape, given = self.document.input.shape, inputs.shape
+        samples = labels.shape[0] if labels is not None and labels.shape else 0
+        if given != (*shape, samples) or given[0] == samples:
+            return False
+        name = quoted(self.data.inputs)
+        message = f"the array {name} has the shape [{_listed(given)}]; wanted: "
+        message += f"[samples, {_listed(shape)}]"
+        axes = ".T" if len(given) == 2 else ", moved by numpy.moveaxis(inputs, -1, 0)"
+        hint = f"its {samples} samples come last: save {self.data.inputs}{axes}"
+        self._add("ND313", "inputs", message, hint=hint)
+        return True
 
     def _inputs(self, header: Header) -> None:
         shape, steps = self.document.input.shape, self.document.time.steps
@@ -230,7 +255,7 @@ class ArrayChecks:
         if header.shape not in ((samples,), (samples, steps)):
             wanted = f"[{samples}], or [{samples}, {steps}] with one label a step"
             message = f"{subject} has the shape [{_listed(header.shape)}]; wanted: {wanted}"
-            self._add("ND315", "labels", message)
+            self._add("ND315", "labels", message, hint=self._one_hot(header))
             return None
         if len(header.shape) == 2 and (hint := self._missing_window()):
             message = f"{subject} has one label a step, and only a moving window looks at steps"
@@ -260,6 +285,10 @@ class ArrayChecks:
             for at, value in enumerate(values)
             if part[at % samples if header.fortran_order else at // each] == TRAIN
         )
+
+    def _one_hot(self, header: Header) -> str:
+        is_one_hot = len(header.shape) == 2 and header.shape[1] == self.classes
+        return self._as_labels(self.data.labels, header) if is_one_hot else ""
 
     def _missing_window(self) -> str:
         """What to change for labels of single steps to be of use, or nothing."""

@@ -95,7 +95,9 @@ class FileChecks:
         if suffix not in SUFFIXES[kind]:
             message = f"{quoted} is no file of {kind}: its name ends in {suffix or 'nothing'}"
             note = "allowed: " + ", ".join(SUFFIXES[kind])
-            yield self._finding("ND305", parts, message, notes=(note,))
+            yield self._finding(
+                "ND305", parts, message, hint=_type_for(suffix, kind), notes=(note,)
+            )
             return
         wanted = lookup(self.data, (*parts[:-1], "sha256")) or self.locked.get(quoted, "")
         try:
@@ -173,6 +175,13 @@ class FileChecks:
         return self.places.diagnostic(
             code, parts, message, hint=hint, notes=notes, severity=severity
         )
+
+
+def _type_for(suffix: str, kind: str) -> str:
+    """The type of data that takes a file, where it is another than the document has."""
+    types = {"events": "spike_files", "arrays": "arrays"}
+    fits = [other for other in types if suffix in SUFFIXES[other] and other != kind]
+    return f'data of "type": "{types[fits[0]]}" takes {suffix} files' if fits else ""
 
 
 def _size(path: Path) -> int:

@@ -121,7 +121,8 @@ ENTRIES = (
             "The path in --set names a field that the language does not have in that place, or "
             "an item that the list does not have."
         ),
-        fix="Correct the path. Items of lists are counted from 0: layers.0.units=3.",
+        fix="Correct the path. A layer goes by its name: layers.hidden.units=3. Other items "
+        "of lists are counted from 0: data.train.0.label=3.",
         at="--set",
         wrong="training.epoch=50",
         right="training.epochs=50",

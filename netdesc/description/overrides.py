@@ -14,7 +14,7 @@ from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.plain import dotted, lookup
-from netdesc.description.spelling import allowed_in_order
+from netdesc.description.spelling import allowed_in_order, did_you_mean
 from netdesc.description.synonyms import field_meant
 from netdesc.description.tree import MAX_INTEGER, Parts
 
@@ -148,11 +148,15 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
     """The key or index that a part names in a value, if the language has it."""
     where = dotted(parts) or "the document"
     if isinstance(holder, list):
-        size = len(cast("list[Any]", holder))
+        items = cast("list[Any]", holder)
+        size, names = len(items), item_names(items)
+        if part in names:
+            return names[part]
         if not part.isascii() or not part.isdigit() or len(part) > 9 or int(part) >= size:
             message = f"{where} has no item {part}"
             note = f"items are counted from 0 to {size - 1}" if size else "the list is empty"
-            raise OverrideFault("ND112", message, note=note)
+            note += f"; their names are {', '.join(names)}" if names else ""
+            raise OverrideFault("ND112", message, did_you_mean(part, names), note)
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideFault("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
@@ -174,6 +178,16 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
         best.question if best is not None else "",
         allowed_in_order(structure.required_first(known)) if known else "",
     )
+
+
+def item_names(items: Sequence[Any]) -> dict[str, int]:
+    """Where in a list each name is; of several with one name, the first. Layers have names."""
+    found: dict[str, int] = {}
+    for index, item in enumerate(items):
+        name = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
+        if isinstance(name, str):
+            found.setdefault(name, index)
+    return found
 
 
 def _default(data: Any, parts: Parts) -> Any:

@@ -20,9 +20,9 @@ def render_text(
     """All findings with excerpt and caret, and one line of totals a file. No final line break."""
     found = list(diagnostics)
     lines = [line for diagnostic in found for line in _finding(diagnostic, width, colour)]
-    for file in dict.fromkeys(diagnostic.file for diagnostic in found):
-        own = [diagnostic for diagnostic in found if diagnostic.file == file]
-        lines.append(f"{_printable(file)}: {_totals(own)}")
+    for place in dict.fromkeys(_origin(diagnostic) for diagnostic in found):
+        own = [diagnostic for diagnostic in found if _origin(diagnostic) == place]
+        lines.append(f"{place}: {_totals(own)}")
     return "\n".join(lines)
 
 
@@ -52,6 +52,12 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
         "errors": errors,
         "warnings": len(found) - errors,
     }
+
+
+def _origin(diagnostic: Diagnostic) -> str:
+    """What has to be mended: the file, or what the command line puts into it."""
+    file = _printable(diagnostic.file)
+    return file if diagnostic.override is None else f"--set for {file}"
 
 
 def _totals(diagnostics: Sequence[Diagnostic]) -> str:

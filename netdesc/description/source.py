@@ -15,6 +15,24 @@ MAX_BYTES = 4 << 20
 """Largest document. A description is a few kilobytes: weights and events lie in other files."""
 
 
+_MOST_FILES = 1000
+"""So many entries of a directory are looked at."""
+_LOOK_BYTES = 1 << 16
+
+_OTHER_FILES = {
+    b"PK": (
+        "a zip archive, such as an .npz file of arrays",
+        'a document names it: "data": {"type": "arrays", "path": "…"}',
+    ),
+    b"\x89HDF": (
+        "an hdf5 file, such as a .net network",
+        "netdesc show says what is in a .net file, and netdesc import makes a document of it",
+    ),
+    b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
+}
+"""What users take for a document, by how it starts; and what to do with it."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A text with the name under which diagnostics show it."""
@@ -65,6 +83,11 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
                 "a description holds no weights and no events: these lie in files of their own",
             ),
         )
+    for start, (what, hint) in _OTHER_FILES.items():
+        if raw.startswith(start):
+            return Diagnostic("ND003", "error", name, f"this is {what}, not a document", hint=hint)
+    if b"\0" in raw[:_LOOK_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Diagnostic("ND003", "error", name, "this is a binary file, not a document")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
     try:
@@ -84,11 +107,6 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
             excerpt=before.rpartition("\n")[2] + "\ufffd",
         )
     return Source(text, name)
-
-
-_MOST_FILES = 1000
-"""So many entries of a directory are looked at."""
-_LOOK_BYTES = 1 << 16
 
 
 def _document_inside(directory: Path, name: str) -> str:

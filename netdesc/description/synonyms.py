@@ -52,6 +52,10 @@ FIELDS: dict[str, tuple[Meaning, ...]] = {
     "num_neurons": (Meaning("units"),),
     "n_neurons": (Meaning("units"),),
     "batch": (Meaning("batch_size"),),
+    "valid": (Meaning("validation"), Meaning("validation_split")),
+    "val": (Meaning("validation"), Meaning("validation_split")),
+    "dev": (Meaning("validation"), Meaning("validation_split")),
+    "val_split": (Meaning("validation_split"),),
     "num_epochs": (Meaning("epochs"),),
     "n_epochs": (Meaning("epochs"),),
 }

@@ -87,7 +87,24 @@ class Scan:
 
 
 def scan(text: str) -> Scan:
-    """Split a text into tokens and check each of them."""
+    """Split a text into tokens and check each of them.
+
+    Strings in apostrophes are one mistake: whoever pastes a dictionary of Python has many.
+    """
+    result = _scan(text)
+    strings = [token for token in result.tokens if token.kind == "apostrophes"]
+    if strings:
+        first, more = strings[0], len(strings) - 1
+        others = f", and {more} more" if more else ""
+        hint = 'write it in double quotes: "…"'
+        if more:
+            hint = 'write them in double quotes: "…"; in Python, json.dump does'
+        message = f"a string in apostrophes{others}"
+        result.mistakes.append(Mistake("ND012", first.start, first.end, message, hint))
+    return result
+
+
+def _scan(text: str) -> Scan:
     result = Scan()
     parts: list[str] = []
     depth = 0
@@ -185,8 +202,7 @@ def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
         report("ND009", "a comment that is never closed", "JSON has no comments")
         result.give_up(start)
         return blank
-    if kind == "apostrophes":
-        report("ND012", "a string in apostrophes", 'write it in double quotes: "…"')
+    if kind == "apostrophes":  # reported in the end, once for all
         return '"' + _NON_ASCII.sub("x", raw[1:-1]) + '"'
     if kind == "word" and raw.lstrip("+-").lower() in _NOT_NUMBERS:
         report("ND010", f"JSON has no number {raw}", "write a finite number")

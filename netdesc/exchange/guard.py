@@ -69,7 +69,7 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise NetFileError(path, f"cannot be read: {_cause(error)}") from error
     if not h5py.is_hdf5(path):
-        raise NetFileError(path, "is not an hdf5 file")
+        raise NetFileError(path, "this is not an hdf5 file, as .net files are")
 
 
 def _cause(error: BaseException) -> str:

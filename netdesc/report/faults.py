@@ -113,7 +113,7 @@ def _louder(run: Run, layer: Dense, is_zeroed: bool) -> Iterator[Try]:
         scale = max(scale, math.sqrt(math.prod(layer.input_shape)) / 8)
     yield Try(
         f"Larger weights at the start for layer “{layer.name}”",
-        f"layers.{_index(run, layer)}.weight_scale={scale:.3g}",
+        f"layers.{layer.name}.weight_scale={scale:.3g}",
     )
     threshold = layer.neuron.threshold / 2
     yield Try("Or a lower threshold", f"{_neuron(run, layer)}.threshold={threshold:.3g}")
@@ -143,11 +143,6 @@ def _smaller_batch(run: Run) -> int | None:
 
 def _neuron(run: Run, layer: Dense) -> str:
     """Where the document has a layer's neuron."""
-    index = _index(run, layer)
-    section = run.document.layers[index]
+    section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(section, DenseSection) and isinstance(section.neuron, str)
-    return f"neurons.{layer.neuron_name}" if is_named else f"layers.{index}.neuron"
-
-
-def _index(run: Run, layer: Dense) -> int:
-    return next(n for n, each in enumerate(run.document.layers) if each.name == layer.name)
+    return f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"

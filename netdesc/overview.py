@@ -132,7 +132,9 @@ def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
     found: dict[tuple[str, str], tuple[float, float]] = {}
     try:
         with open_weights(best) as weights:
-            for layer in learning if weights is not None else []:
+            if weights is None:
+                return {}
+            for layer in learning:
                 for name in layer.neuron.learn:
                     shares = weights.decay(layer, name)
                     found[layer.name, name] = float(shares.min()), float(shares.max())

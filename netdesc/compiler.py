@@ -85,7 +85,7 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
 
 
 def _require_best(folder: Path) -> None:
-    """WeightsError where a run has no best weights; it says whether they are still to come."""
+    """WeightsError where a run has come to no best weights yet; it says how they may come."""
     if (folder / CHECKPOINTS / BEST).exists():
         return
     state = read_state(folder)
@@ -94,7 +94,9 @@ def _require_best(folder: Path) -> None:
             f"{folder}: this run has not come to its first checkpoint after an epoch, and has no "
             f"trained weights before; try again in some seconds"
         )
-    if state is not None and state.status in ("done", "diverged"):
+    if state is not None and state.status == "done":
+        return  # somebody took them away: whoever reads them says so
+    if state is not None and state.status == "diverged":
         raise WeightsError(f"{folder}: this run has no best weights: {state.message}")
     raise WeightsError(
         f"{folder}: this run ended before its first checkpoint after an epoch, so there are no "

@@ -118,9 +118,11 @@ def run(name: str, work: Work, interpreter: str) -> Answer:
 def _understood(name: str, work: Work, process: subprocess.CompletedProcess[str]) -> Answer:
     try:
         result = json.loads(process.stdout)
-        status = result.pop("status")
-    except (ValueError, AttributeError, KeyError):
+    except ValueError:
+        result = None
+    if not isinstance(result, dict) or "status" not in result:
         return Answer(name, "failed", _last_line(process), {})
+    status = result.pop("status")
     if status == "missing":
         return Answer(name, status, f"not installed for {process.args[0]}", {})
     if result["input_sha256"] != checksum({**work.spikes, **work.numbers}):

@@ -150,7 +150,7 @@ def oxford(
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
-    help="How often to time the layer; fewer where that takes more than 20 seconds.",
+    help="How often to time the layer: fewer times where it is slow, more where it is fast.",
 )
 @against("lava-dl, snntorch, spikingjelly, norse, spyx, with commas, or all")
 @peer_python

@@ -26,13 +26,13 @@ ITSELF = "netdesc"
 
 PROGRAMS: dict[str, Program] = {
     ITSELF: Program("itself", "netdesc", ("torch", "numba", "numpy")),
-    "lava-dl": Program("lava_dl", "lava.lib.dl.slayer", ("lava-dl", "lava-nc", "torch")),
-    "snntorch": Program("snntorch", "snntorch", ("snntorch", "torch")),
+    "lava-dl": Program("lava_dl", "lava.lib.dl.slayer", ("lava-dl", "lava-nc", "torch", "numpy")),
+    "snntorch": Program("snntorch", "snntorch", ("snntorch", "torch", "numpy")),
     "spikingjelly": Program(
-        "spikingjelly", "spikingjelly.activation_based", ("spikingjelly", "torch")
+        "spikingjelly", "spikingjelly.activation_based", ("spikingjelly", "torch", "numpy")
     ),
-    "norse": Program("norse", "norse.torch", ("norse", "torch")),
-    "spyx": Program("spyx", "spyx", ("spyx", "jax", "flax")),
+    "norse": Program("norse", "norse.torch", ("norse", "torch", "numpy")),
+    "spyx": Program("spyx", "spyx", ("spyx", "jax", "jaxlib", "flax", "numpy")),
 }
 
 PEERS = tuple(name for name in PROGRAMS if name != ITSELF)

@@ -10,6 +10,8 @@ from typing import Any
 from netdesc.bench.peers.memory import host_growth
 from netdesc.bench.peers.work import Work
 
+_SHORTEST_S = 0.5
+"""Repeats go on for so long: a fast layer's would all fall into one hiccup of the machine."""
 _LONGEST_S = 20.0
 """After so long no further repeat is begun, once there are enough."""
 _ENOUGH = 5
@@ -68,17 +70,19 @@ def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
 
 
 def seconds(layer: Layer, repeats: int) -> list[float]:
-    """Seconds of each of at most ``repeats`` steps, after a warm-up."""
+    """Seconds of each of about ``repeats`` steps (see ``_SHORTEST_S``), after a warm-up."""
     for _ in range(_WARM_UP):
         layer.step()
     found: list[float] = []
     begin = time.perf_counter()
-    while len(found) < repeats:
-        if len(found) >= _ENOUGH and time.perf_counter() - begin > _LONGEST_S:
-            break
+    while True:
+        so_far = time.perf_counter() - begin
+        if len(found) >= repeats and so_far > _SHORTEST_S:
+            return found
+        if len(found) >= _ENOUGH and so_far > _LONGEST_S:
+            return found
         layer.wait()
         start = time.perf_counter()
         layer.step()
         layer.wait()
         found.append(time.perf_counter() - start)
-    return found

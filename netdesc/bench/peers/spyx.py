@@ -55,6 +55,6 @@ def layer(work: Work) -> Layer:
         step=lambda: jax.block_until_ready(step(*arguments)),
         spike_rate=lambda: float(jnp.mean(jax.jit(forward)(weight_IO, spikes_TBI))),
         device=device.device_kind if on_card else "cpu",
-        threads=None if on_card else len(os.sched_getaffinity(0)),  # XLA takes one a core
+        threads=None if on_card else os.cpu_count(),  # XLA takes one a core
         growth=card_growth if on_card else host_growth,
     )

@@ -23,9 +23,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exchange": {"description", "graph", "events", "kernels", "modules"},
     "hardware": {"graph", "events", "kernels", "exchange"},
     "report": {"description", "graph", "events"},
+    "bench": {"description", "graph", "kernels", "modules", "losses", "training"},
     "cli": {
         "description", "graph", "events", "kernels", "modules", "losses", "training", "exchange",
-        "hardware", "report",
+        "hardware", "report", "bench",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -41,6 +42,8 @@ MUST_NOT_IMPORT = {
 
 LIGHT = {
     "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
+    "netdesc.bench": {"torch", "numpy"},
+    "netdesc.bench.peers": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},
     "netdesc.graph": {"torch", "numpy"},

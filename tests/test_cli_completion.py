@@ -65,7 +65,7 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
     assert "--json" in tab("train", "--")
     assert tab("train", "--engine", "") == ["auto", "reference", "cpu"]
     assert tab("init", "--template", "d") == ["digits"]
-    assert tab("bench", "") == ["oxford"]
+    assert tab("bench", "") == ["layer", "oxford", "sweep"]
     tab("nothing", "")  # no failure
 
 

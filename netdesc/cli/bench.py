@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,17 +16,46 @@ from netdesc.cli.waiting import others_running, wait_for_the_load
 from netdesc.shipped import shipped
 
 if TYPE_CHECKING:
-    from netdesc.benchmark import Report
+    from netdesc.bench.epochs import Report
+    from netdesc.bench.oxford import Contest
+
+EXAMPLES = """\b
+Examples:
+  netdesc bench oxford
+  netdesc bench layer --against snntorch,norse
+  netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python --markdown
+  netdesc bench sweep --json > sweep.json
+"""
+
+device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where every program computes.",
+)
+peer_python = click.option(
+    "--peer-python",
+    "interpreters",
+    metavar="[PEER=]PYTHON",
+    multiple=True,
+    help="The interpreter that has PEER, or all of them; may be repeated. Default: this one.",
+)
 
 
-@click.group(epilog="Example: netdesc bench oxford")
+def against(known: str) -> Callable[[options.Command], options.Command]:
+    return click.option("--against", metavar="PEERS", help=f"Measure other programs, too: {known}.")
+
+
+@click.group(epilog=EXAMPLES)
 def bench() -> None:
-    """Measure how long training takes."""
+    """Measure how long training takes, alone or beside other programs."""
 
 
 @bench.command(
     short_help="Time the epochs of the Oxford task, or of a document.",
-    epilog="\b\nExamples:\n  netdesc bench oxford\n  netdesc bench oxford mine.json --epochs 500",
+    epilog="\b\nExamples:\n  netdesc bench oxford\n  netdesc bench oxford mine.json --epochs 500\n"
+    "  netdesc bench oxford --against lava-dl --peer-python ../lava/bin/python",
 )
 @click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path))
 @options.overrides
@@ -36,27 +66,179 @@ def bench() -> None:
     show_default=True,
     help="How many epochs to time, after a warm-up.",
 )
+@against("lava-dl, which trains the Oxford task with slayer")
+@click.option(
+    "--peer-epochs",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many epochs to time of the other program.",
+)
+@peer_python
+@device
 @options.quiet
 @options.as_json
 @click.pass_obj
-def oxford(output: Output, file: Path | None, overrides: tuple[str, ...], epochs: int) -> None:
+def oxford(
+    output: Output,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    epochs: int,
+    against: str | None,
+    peer_epochs: int,
+    interpreters: tuple[str, ...],
+    device: str,
+) -> None:
     """Time the epochs of the Oxford task, or of FILE.json, whole and by part.
 
     The Oxford task is the one with slayer's published recipe, to compare with. Prints the median
     and the spread (tenth to ninetieth percentile) of the real training loop, which runs in a
-    temporary folder.
+    temporary folder. With --against lava-dl slayer trains the same task, from the same weights on
+    the same spikes, and the ratio is printed.
     """
+    from netdesc.bench.programs import BenchUsageError, Interpreters, named
+
+    peers, pythons = named(against), Interpreters.of(interpreters)
+    if peers not in ((), ("lava-dl",)):
+        raise BenchUsageError("only lava-dl can be measured with the Oxford task")
+    if peers and (file is not None or overrides):
+        raise BenchUsageError("--against goes with the Oxford task as it is, not with a document")
     if file is None:
         file = shipped("examples/oxford_slayer.json")
     output.note(f"training {file} for {epochs} epochs …")
-    wait_for_the_load(os.environ, others_running())  # before torch is loaded
-    from netdesc.benchmark import time_epochs
+    _prepare(device)
+    from netdesc.bench.epochs import time_epochs
 
-    report = time_epochs(file, overrides, epochs)
+    report = time_epochs(file, overrides, epochs, device)
+    contest = None
+    if peers:
+        from netdesc.bench.oxford import train_with_slayer
+
+        output.note(f"training with slayer for {peer_epochs} epochs …")
+        contest = train_with_slayer(file, report, peer_epochs, device, pythons)
     if output.as_json:
-        output.give(asdict(report))
+        more = {} if contest is None else {"against": {"lava-dl": asdict(contest)}}
+        output.give(asdict(report) | more)
+        return
+    _print(output, report)
+    if contest is not None:
+        _print_contest(output, contest)
+
+
+@bench.command(
+    short_help="Time one dense layer, alone or beside other programs.",
+    epilog="\b\nExamples:\n  netdesc bench layer\n"
+    "  netdesc bench layer --against snntorch,norse --peer-python ../peers/bin/python\n"
+    "  netdesc bench layer --against all --markdown\n"
+    "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
+)
+@click.option("--inputs", type=click.IntRange(min=1), default=512, show_default=True)
+@click.option("--neurons", type=click.IntRange(min=1), default=512, show_default=True)
+@click.option("--steps", type=click.IntRange(min=2), default=500, show_default=True)
+@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0.0, min_open=True, max=1.0),
+    default=0.05,
+    show_default=True,
+    help="Share of the inputs that spike in a step.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--input-gradient", is_flag=True, help="Compute the input's gradient, too.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How often to time the layer: fewer times where it is slow, more where it is fast.",
+)
+@against("lava-dl, snntorch, spikingjelly, norse, spyx, with commas, or all")
+@peer_python
+@device
+@click.option("--markdown", is_flag=True, help="Print the rows as a Markdown table, nothing else.")
+@options.quiet
+@options.as_json
+@click.pass_obj
+def layer(
+    output: Output,
+    against: str | None,
+    interpreters: tuple[str, ...],
+    device: str,
+    input_gradient: bool,
+    repeats: int,
+    markdown: bool,
+    **size: Any,
+) -> None:
+    """Time a dense layer of CUBA neurons, forward and backward.
+
+    The time is that of the pass forward and, from a given gradient of the output, backward to the
+    gradient of the weights; the input's gradient is left out unless --input-gradient is given.
+    Other programs compute their nearest neurons on the same input with the same weights, each in a
+    process of its own. One that is missing or fails is named, and the others are measured.
+    """
+    from netdesc.bench.programs import Interpreters, named
+
+    peers, pythons = named(against), Interpreters.of(interpreters)
+    _prepare(device)
+    from netdesc.bench import tables
+    from netdesc.bench.layer import Size, compare
+
+    found = compare(
+        Size(**size),
+        peers,
+        pythons,
+        device=device,
+        repeats=repeats,
+        input_gradient=input_gradient,
+        note=output.note,
+    )
+    if output.as_json:
+        output.give(found.record())
+    elif markdown:
+        output.say("\n".join(tables.markdown(found)))
     else:
-        _print(output, report)
+        rows = tables.layer_rows(found.programs)
+        output.table(tables.LAYER, rows, right=tables.LAYER[1:])
+        output.say("\n".join(tables.layer_lines(found)))
+
+
+@bench.command(
+    short_help="Time a dense layer as its sizes grow.",
+    epilog="\b\nExamples:\n  netdesc bench sweep\n  netdesc bench sweep --json > sweep.json",
+)
+@device
+@options.quiet
+@options.as_json
+@click.pass_obj
+def sweep(output: Output, device: str) -> None:
+    """Time a dense layer as steps, batch, neurons and input rate grow, one at a time.
+
+    The time is that of "netdesc bench layer". Where it grows in proportion, the time for each
+    step, sample and neuron stays the same. The path is how netdesc computed: by lists of events or
+    by a matrix product. Takes about two minutes.
+    """
+    _prepare(device)
+    from netdesc.bench import tables
+    from netdesc.bench.sweep import sweep as measure
+
+    found = measure(device, output.note)
+    if output.as_json:
+        output.give(found.record())
+        return
+    for axis, points in found.axes.items():
+        headings = (axis, *tables.SWEEP)
+        output.table(headings, tables.sweep_rows(axis, points), right={*headings} - {"path"})
+        output.say("")
+    output.say("\n".join(tables.sweep_lines(found)))
+
+
+def _prepare(device: str) -> None:
+    """Before torch is loaded, here or in the processes of other programs, which inherit this."""
+    wait_for_the_load(os.environ, others_running())
+    if device != "cpu":
+        from netdesc.training.device import choose_device
+
+        choose_device(device)
 
 
 def _print(output: Output, report: Report) -> None:
@@ -71,9 +253,29 @@ def _print(output: Output, report: Report) -> None:
     ]
     output.table(("part", "median ms", "10% to 90%", "share"), rows)
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
-    device, versions = report.conditions["device"], report.conditions["versions"]
     output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
+    from netdesc.bench.tables import conditions, machine_line
+
+    device = report.conditions["device"]
+    name = "cpu" if device["type"] == "cpu" else device["name"]
+    output.say(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
+    output.say(machine_line(report.machine))
+
+
+def _print_contest(output: Output, contest: Contest) -> None:
+    if contest.epoch is None or contest.first_losses is None or contest.spike_rates is None:
+        output.say(f"lava-dl: {contest.status}: {contest.reason}")
+        return
+    from netdesc.bench.tables import conditions
+
+    epoch, (own, others) = contest.epoch, contest.first_losses
     output.say(
-        f"{device['name']}, {device['threads']} threads, python {versions['python']}, "
-        f"torch {versions['torch']}, numba {versions['numba']}, netdesc {versions['netdesc']}"
+        f"lava-dl: an epoch {epoch.median_ms:.1f} ms ({epoch.low_ms:.1f} to {epoch.high_ms:.1f}), "
+        f"{contest.ratio:.1f} times netdesc's; {contest.epochs} epochs timed"
     )
+    rates = ", ".join(f"{rate:.2%}" for rate in contest.spike_rates)
+    output.say(
+        f"  loss before training {others:,.6g} (netdesc {own:,.6g}), "
+        f"best {contest.best_loss:,.6g}; spikes a step: {rates}"
+    )
+    output.say(f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}")

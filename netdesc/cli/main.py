@@ -31,7 +31,7 @@ COMMANDS = {
         "netdesc.cli.compile:compile_command", "Build a network and its kernels.", "Train"
     ),
     "bench": Entry(
-        "netdesc.cli.bench:bench", "Measure the time of an epoch and of its parts.", "Train"
+        "netdesc.cli.bench:bench", "Measure time and memory, also of other programs.", "Train"
     ),
     "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
     "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from netdesc.bench.facts import machine
 from netdesc.compiler import train
 from netdesc.description import Description, load
 from netdesc.kernels.cpu import backward, engine, events, forward, van_rossum
@@ -70,6 +71,7 @@ class Report:
     best_loss: float
     spike_rates: dict[str, float]
     conditions: dict[str, Any]
+    machine: dict[str, object]
 
 
 class _Stopwatch:
@@ -122,17 +124,17 @@ def _watched(watch: _Stopwatch, parts: Sequence[_Part]) -> Iterator[None]:
         yield
 
 
-def time_epochs(file: Path, overrides: Sequence[str], epochs: int) -> Report:
+def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str = "cpu") -> Report:
     """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
 
     The first run is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
-    every part is timed, which costs some time of its own. Raises DescriptionError where the
-    document is at fault.
+    every part is timed, which costs some time of its own; parts that a card computes are not told
+    apart. Raises DescriptionError where the document is at fault.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     whole, parts = _Stopwatch(), _Stopwatch()
-    _train(description, whole, ())
-    run = _train(description, parts, _PARTS)
+    _train(description, device, whole, ())
+    run = _train(description, device, parts, _PARTS)
     assert run.best is not None
     assert run.final is not None
     rows = parts.parts[WARM_UP:-1]
@@ -145,10 +147,12 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int) -> Report:
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
-        conditions=circumstances(torch.device("cpu")),
+        conditions=circumstances(torch.device(device)),
+        machine=machine(),
     )
 
 
-def _train(description: Description, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
+def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
     with tempfile.TemporaryDirectory() as folder, _watched(watch, parts):
-        return train(description, run_dir=Path(folder) / "run", progress="quiet")
+        run_dir = Path(folder) / "run"
+        return train(description, run_dir=run_dir, device=device, progress="quiet")

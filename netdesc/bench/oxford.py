@@ -1,0 +1,118 @@
+"""The Oxford task with slayer (lava-dl), on the spikes and from the weights that netdesc has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from netdesc.bench.epochs import Report, Timing
+from netdesc.bench.peers.work import Work
+from netdesc.bench.programs import Answer, Interpreters, run
+from netdesc.compiler import compile
+from netdesc.description import load
+from netdesc.graph import Dense, SpikeTime
+from netdesc.training.data import Batches, Frame
+from netdesc.training.parts import read_parts
+
+PEER = "lava-dl"
+WARM_UP = 2
+"""Epochs of slayer that are not counted."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How slayer did; all but the first two only where it is done.
+
+    ``ratio`` is its median epoch over netdesc's. ``first_losses`` are the losses before any
+    training, netdesc's and slayer's: equal where both compute the same network.
+    """
+
+    status: str
+    reason: str
+    epoch: Timing | None = None
+    epochs: int | None = None
+    ratio: float | None = None
+    first_losses: tuple[float, float] | None = None
+    best_loss: float | None = None
+    spike_rates: list[float] | None = None
+    what: str | None = None
+    versions: dict[str, str] | None = None
+    device: str | None = None
+    threads: int | None = None
+
+
+def train_with_slayer(
+    file: Path, report: Report, epochs: int, device: str, interpreters: Interpreters
+) -> Contest:
+    """Trains ``file``, a chain of dense CUBA layers with spike-time loss and Adam, with slayer."""
+    work, first_loss = _work(file, epochs, device)
+    answer = run(PEER, work, interpreters.of_program(PEER))
+    if answer.status != "done":
+        return Contest(answer.status, answer.reason)
+    return _contest(answer, report, first_loss)
+
+
+def _contest(answer: Answer, report: Report, first_loss: float) -> Contest:
+    result: dict[str, Any] = answer.result
+    epoch = Timing.of("epoch", result["seconds"])
+    return Contest(
+        answer.status,
+        answer.reason,
+        epoch,
+        epochs=len(result["seconds"]),
+        ratio=epoch.median_ms / report.epoch.median_ms,
+        first_losses=(first_loss, result["losses"][0]),
+        best_loss=min(result["losses"]),
+        spike_rates=result["spike_rates"],
+        what=result["what"],
+        versions=answer.versions,
+        device=result["device"],
+        threads=result["threads"],
+    )
+
+
+def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
+    """What slayer is given, and netdesc's loss before any training."""
+    description = load(file)
+    compiled = compile(description)
+    graph, optimizer = compiled.graph, description.document.training.optimizer
+    assert isinstance(graph.loss, SpikeTime)
+    parts = read_parts(description, Frame.of(graph), warn=lambda _: None)
+    (batch,) = Batches(parts.train, None, torch.device("cpu"), seed=0).in_order()
+    with torch.no_grad():
+        first_loss = compiled.loss(compiled.model(batch.input_TBN), batch.target).item()
+    layers = [layer for layer in graph.layers if isinstance(layer, Dense)]
+    settings = {
+        "task": "oxford",
+        "device": device,
+        "warm_up": WARM_UP,
+        "epochs": epochs,
+        "neurons": [
+            {
+                "threshold": layer.neuron.threshold,
+                "current_decay": layer.neuron.current_decay[0],
+                "voltage_decay": layer.neuron.voltage_decay[0],
+            }
+            for layer in layers
+        ],
+        "loss": {
+            "time_constant": graph.loss.time_constant_ms / graph.step_ms,
+            "length": graph.loss.filter_steps,
+            "filter_order": graph.loss.filter_order,
+        },
+        "optimizer": {"lr": optimizer.learning_rate, "weight_decay": optimizer.weight_decay},
+    }
+    spikes = {"input": batch.input_TBN, "target": batch.target}
+    weights = {
+        f"weight_{number}": block.synapse.weight.detach().numpy()
+        for number, (_, block) in enumerate(compiled.model.blocks())
+    }
+    return Work(settings, {key: _bits(each) for key, each in spikes.items()}, weights), first_loss
+
+
+def _bits(spikes: torch.Tensor) -> np.ndarray:
+    return spikes.numpy() != 0

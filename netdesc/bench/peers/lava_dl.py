@@ -1,0 +1,85 @@
+"""slayer's side (lava-dl): ``slayer.block.cuba.Dense``, the neurons that netdesc computes, too.
+
+Its tensors are [batch, neurons, steps]; weights are [neurons, inputs, 1, 1, 1].
+"""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lava.lib.dl.slayer as slayer
+import torch
+from torch import Tensor
+
+from netdesc.bench.peers import torch_side
+from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.work import Work
+
+
+def _batch_first(values_TBN: Tensor) -> Tensor:
+    return values_TBN.permute(1, 2, 0)
+
+
+def _block(neuron: dict[str, Any], weight_OI: Tensor) -> Any:
+    outputs, inputs = weight_OI.shape
+    block = slayer.block.cuba.Dense(neuron, inputs, outputs, weight_norm=False, delay=False)
+    block.to(weight_OI.device)
+    block.synapse.weight.data = weight_OI.reshape(outputs, inputs, 1, 1, 1).clone()
+    return block
+
+
+def layer(work: Work) -> Layer:
+    block = _block(work.settings["neuron"], torch_side.tensor(work.numbers["weight_OI"], work))
+    return torch_side.layer(
+        "slayer.block.cuba.Dense (8-bit weights, one step of delay)",
+        work,
+        block,
+        block.synapse.weight,
+        _batch_first,
+    )
+
+
+def oxford(work: Work) -> dict[str, Any]:
+    """Trains dense CUBA layers as slayer's tutorial does: seconds, losses and spike rates.
+
+    The weights at the start are those of the work. An epoch is forward pass, loss, backward pass
+    and the optimizer's step.
+    """
+    settings = work.settings
+    spikes, target = (
+        _batch_first(torch_side.tensor(work.dense(name), work)).contiguous()
+        for name in ("input", "target")
+    )
+    blocks = torch.nn.ModuleList(
+        _block(neuron, torch_side.tensor(work.numbers[f"weight_{number}"], work))
+        for number, neuron in enumerate(settings["neurons"])
+    )
+    loss_of = slayer.loss.SpikeTime(**settings["loss"], reduction="sum").to(spikes.device)
+    optimizer = torch.optim.Adam(blocks.parameters(), **settings["optimizer"])
+    seconds: list[float] = []
+    losses: list[float] = []
+    outputs: list[Tensor] = []
+    for _ in range(settings["warm_up"] + settings["epochs"]):
+        start = time.perf_counter()
+        value = spikes
+        outputs = []
+        for block in blocks:
+            value = block(value)
+            outputs.append(value.detach())
+        loss = loss_of(value, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())  # which waits for the device
+        seconds.append(time.perf_counter() - start)
+    return {
+        "what": "slayer.block.cuba.Dense twice, slayer.loss.SpikeTime, torch.optim.Adam",
+        "device": "cpu" if spikes.device.type == "cpu" else torch.cuda.get_device_name(),
+        "threads": torch.get_num_threads(),
+        "seconds": seconds[settings["warm_up"] :],
+        "losses": losses,
+        "spike_rates": [each.mean().item() for each in outputs],
+    }

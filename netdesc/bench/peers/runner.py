@@ -1,0 +1,87 @@
+"""Measures one program in this process: ``python runner.py PROGRAM WORK.npz``.
+
+Prints one line of JSON on standard output, whatever the program itself prints. A program that is
+not there is a result; one that fails ends with its traceback on standard error.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).resolve().parent
+
+# Python puts this file's folder on the path. Files there are named as the packages that they use.
+sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != _FOLDER]
+
+
+def _load_netdesc() -> None:
+    """Import netdesc from where this file lies, without the packages that lie beside it.
+
+    Those may be another interpreter's, and would stand in for what this one lacks.
+    """
+    folder = _FOLDER.parents[1]
+    spec = importlib.util.spec_from_file_location(
+        "netdesc", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["netdesc"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a tree without installing
+            continue
+    return {**found, "python": platform.python_version()}
+
+
+def _is_missing(error: ModuleNotFoundError, module: str) -> bool:
+    """Whether it is the program itself that is not there, rather than something that it needs."""
+    return f"{module}.".startswith(f"{error.name}.")
+
+
+def run(name: str, path: Path) -> dict[str, Any]:
+    """The result of measuring the program ``name`` with the work at ``path``."""
+    from netdesc.bench.peers import PROGRAMS
+
+    program = PROGRAMS[name]
+    try:
+        importlib.import_module(program.module)
+    except ModuleNotFoundError as error:
+        if _is_missing(error, program.module):
+            return {"status": "missing"}
+        raise
+    from netdesc.bench.peers.measure import measure
+    from netdesc.bench.peers.work import Work, checksum
+
+    side = importlib.import_module(f"netdesc.bench.peers.{program.side}")
+    work = Work.read(path)
+    task = work.settings["task"]
+    result = measure(side.layer, work) if task == "layer" else getattr(side, task)(work)
+    versions = _versions(program.packages)
+    if hasattr(side, "VERSION"):
+        versions = {name: side.VERSION, **versions}
+    return {
+        "status": "done",
+        "input_sha256": checksum({**work.spikes, **work.numbers}),
+        "versions": versions,
+        **result,
+    }
+
+
+if __name__ == "__main__":
+    _answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _load_netdesc()
+    print(json.dumps(run(sys.argv[1], Path(sys.argv[2]))), file=_answer, flush=True)

@@ -1,0 +1,40 @@
+"""snnTorch's side: ``snntorch.Synaptic``, which its users step through time in a loop of their own.
+
+The dense layer is computed for all steps at once, before the loop. The reset subtracts the
+threshold, which is the default and the faster of the two: the reset to zero computes every state
+twice.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import snntorch
+import torch
+from torch import Tensor
+
+from netdesc.bench.peers import torch_side
+from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.work import Work
+
+
+def layer(work: Work) -> Layer:
+    neuron = work.settings["neuron"]
+    synapse = torch_side.linear(work)
+    neurons = snntorch.Synaptic(
+        alpha=1 - neuron["current_decay"],
+        beta=1 - neuron["voltage_decay"],
+        threshold=neuron["threshold"],
+    ).to(torch_side.device_of(work))
+
+    def forward(spikes_TBI: Tensor) -> Tensor:
+        z_TBN = synapse(spikes_TBI)
+        current = voltage = torch.zeros_like(z_TBN[0])
+        out = []
+        for z_BN in z_TBN:
+            spikes_BN, current, voltage = neurons(z_BN, current, voltage)
+            out.append(spikes_BN)
+        return torch.stack(out)
+
+    what = "torch.nn.Linear, then snntorch.Synaptic (reset by subtraction) in a loop over time"
+    return torch_side.layer(what, work, forward, synapse.weight)

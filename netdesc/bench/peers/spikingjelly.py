@@ -1,0 +1,30 @@
+"""SpikingJelly's side: ``CUBALIFNode`` in multi-step mode, reset to zero, default surrogate."""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+from spikingjelly.activation_based import functional, neuron
+from torch import Tensor
+
+from netdesc.bench.peers import torch_side
+from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.work import Work
+
+
+def layer(work: Work) -> Layer:
+    settings = work.settings["neuron"]
+    synapse = torch_side.linear(work)
+    neurons = neuron.CUBALIFNode(
+        c_decay=1 - settings["current_decay"],
+        v_decay=1 - settings["voltage_decay"],
+        v_threshold=settings["threshold"],
+    ).to(torch_side.device_of(work))
+    neurons.step_mode = "m"
+
+    def forward(spikes_TBI: Tensor) -> Tensor:
+        functional.reset_net(neurons)  # states outlive a pass, so users do this before each
+        return neurons(synapse(spikes_TBI))
+
+    what = "torch.nn.Linear, then neuron.CUBALIFNode (multi-step mode)"
+    return torch_side.layer(what, work, forward, synapse.weight)

@@ -1,0 +1,60 @@
+"""Spyx's side: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
+
+It is compiled beforehand; what is timed is the compiled step until its results are there.
+"""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import os
+
+import jax
+import jax.numpy as jnp
+import spyx.nn
+from flax import nnx
+
+from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.memory import host_growth
+from netdesc.bench.peers.work import Work
+
+
+def layer(work: Work) -> Layer:
+    neuron, want_input = work.settings["neuron"], work.settings["input_gradient"]
+    device = jax.devices("gpu" if work.settings["device"] == "cuda" else "cpu")[0]
+    weight_OI = work.numbers["weight_OI"]
+    weight_IO = jax.device_put(weight_OI.T.copy(), device)
+    spikes_TBI = jax.device_put(work.dense("input"), device)
+    upstream_TBN = jax.device_put(work.upstream(), device)
+    neurons = spyx.nn.CuBaLIF(
+        (weight_OI.shape[0],),
+        alpha=1 - neuron["current_decay"],
+        beta=1 - neuron["voltage_decay"],
+        threshold=neuron["threshold"],
+        rngs=nnx.Rngs(0),
+    )
+
+    def forward(weight: jax.Array, spikes: jax.Array) -> jax.Array:
+        return spyx.nn.run(neurons, spikes @ weight)[0]
+
+    def gradients(weight: jax.Array, spikes: jax.Array, upstream: jax.Array) -> tuple:
+        if want_input:
+            return jax.vjp(forward, weight, spikes)[1](upstream)
+        return jax.vjp(lambda given: forward(given, spikes), weight)[1](upstream)
+
+    arguments = (weight_IO, spikes_TBI, upstream_TBN)
+    step = jax.jit(gradients).lower(*arguments).compile()
+
+    def card_growth(run: object) -> int:
+        run()  # pyright: ignore[reportCallIssue]
+        return device.memory_stats()["peak_bytes_in_use"] - sum(each.nbytes for each in arguments)
+
+    on_card = device.platform != "cpu"
+    return Layer(
+        "dense product, then spyx.nn.CuBaLIF (reset by subtraction) by spyx.nn.run, in one jax.jit",
+        step=lambda: jax.block_until_ready(step(*arguments)),
+        spike_rate=lambda: float(jnp.mean(jax.jit(forward)(weight_IO, spikes_TBI))),
+        device=device.device_kind if on_card else "cpu",
+        threads=None if on_card else os.cpu_count(),  # XLA takes one a core
+        growth=card_growth if on_card else host_growth,
+    )

@@ -1,0 +1,103 @@
+"""Measurements as the tables and lines that the commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from netdesc.bench.layer import Comparison, Figures
+from netdesc.bench.sweep import Point, Sweep
+
+Rows = list[tuple[object, ...]]
+
+LAYER = (
+    "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
+)  # fmt: skip
+SWEEP = (
+    "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "peak memory"
+)  # fmt: skip
+
+
+def layer_rows(programs: Sequence[Figures]) -> Rows:
+    """A row of ``LAYER`` for each program that was measured."""
+    return [
+        (
+            title(each),
+            f"{each.median_ms:.2f}",
+            f"{each.low_ms:.2f} to {each.high_ms:.2f}",
+            f"{each.ratio:.1f}",
+            f"{each.spike_rate:.2%}",
+            "" if each.peak_bytes is None else f"{each.peak_bytes / 1e6:.0f}",
+            "" if each.peak_units is None else f"{each.peak_units:.2f}",
+        )
+        for each in programs
+        if each.status == "done"
+    ]
+
+
+def title(figures: Figures) -> str:
+    """A program with its version."""
+    return f"{figures.name} {(figures.versions or {}).get(figures.name, '')}".rstrip()
+
+
+def layer_lines(comparison: Comparison) -> Iterator[str]:
+    """What stands below the table: what was computed and timed, by what, and who was not there."""
+    size = comparison.size
+    yield (
+        f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
+        f"{size.rate:.3g} spikes a step of each input, seed {size.seed}"
+    )
+    yield f"timed: {comparison.timed}"
+    yield "units: 4 bytes for each step, sample and neuron; memory over what was held before"
+    for each in comparison.programs:
+        if each.status == "done":
+            under = conditions(each.versions, each.device, each.threads)
+            path = f", path {each.path}" if each.path else ""
+            yield f"{each.name}: {each.what}{path}; {under}"
+        else:
+            yield f"{each.name}: {each.status}: {each.reason}"
+    yield machine_line(comparison.machine)
+
+
+def markdown(comparison: Comparison) -> Iterator[str]:
+    """The lines of a Markdown table with the same figures, to be pasted into a document."""
+    yield f"| {' | '.join(LAYER)} |"
+    yield "|---" + "|---:" * (len(LAYER) - 1) + "|"
+    for row in layer_rows(comparison.programs):
+        yield f"| {' | '.join(map(str, row))} |"
+
+
+def conditions(versions: Mapping[str, str] | None, device: str | None, threads: int | None) -> str:
+    told = ", ".join(f"{name} {each}" for name, each in (versions or {}).items())
+    return f"{told}; {device}" + ("" if threads is None else f", {threads} threads")
+
+
+def machine_line(machine: Mapping[str, object]) -> str:
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+
+
+def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
+    """A row for each point: the axis's value, then the columns of ``SWEEP``."""
+    return [
+        (
+            f"{point.size.rate:.1%}" if axis == "rate" else f"{getattr(point.size, axis):,}",
+            f"{point.median_ms:.2f}",
+            f"{point.low_ms:.2f} to {point.high_ms:.2f}",
+            f"{point.ns_per_value:.2f}",
+            "" if point.ns_per_event is None else f"{point.ns_per_event:.3f}",
+            point.path,
+            f"{point.spike_rate:.2%}",
+            "" if point.peak_units is None else f"{point.peak_units:.2f}",
+        )
+        for point in points
+    ]
+
+
+def sweep_lines(sweep: Sweep) -> Iterator[str]:
+    """What stands below the tables."""
+    yield "value: a step of a neuron for a sample; event: an input spike that arrives at a neuron"
+    yield (
+        "peak memory: of forward pass, spike-time loss and backward pass, beyond input, target and "
+        "weights, in 4 bytes for each step, sample and neuron"
+    )
+    yield f"netdesc: {conditions(sweep.versions, sweep.device, sweep.threads)}"
+    yield machine_line(sweep.machine)

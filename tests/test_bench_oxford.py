@@ -1,0 +1,42 @@
+"""``netdesc bench oxford``, alone and with slayer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bench_peers
+import pytest
+from cli_process import Netdesc
+
+
+def test_oxford_with_slayer(
+    netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench_peers.package(tmp_path / "peers", "lava.lib.dl.slayer", bench_peers.SLAYER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "peers"))
+    few = ("--epochs", "10", "--peer-epochs", "1")
+    record = netdesc("bench", "oxford", *few, "--against", "lava-dl", "--json").record
+    slayer = record["against"]["lava-dl"]
+    assert slayer["status"] == "done"
+    assert slayer["ratio"] == pytest.approx(
+        slayer["epoch"]["median_ms"] / record["epoch"]["median_ms"]
+    )
+    own, others = slayer["first_losses"]
+    assert own > 0
+    assert others > 0
+    assert len(slayer["spike_rates"]) == 2
+
+
+def test_oxford_names_slayer_where_it_is_missing(netdesc: Netdesc, tmp_path: Path) -> None:
+    python = bench_peers.interpreter(tmp_path / "python", '{"status": "missing"}')
+    few = ("--epochs", "10", "--peer-python", python)
+    outcome = netdesc("bench", "oxford", *few, "--against", "lava-dl")
+    assert outcome.code == 0
+    assert "matrix product" in outcome.out
+    assert "10 epochs; best loss " in outcome.out
+    assert f"lava-dl: missing: not installed for {python}" in outcome.out
+
+
+def test_oxford_is_measured_with_slayer_alone_and_as_it_is(netdesc: Netdesc) -> None:
+    assert netdesc("bench", "oxford", "--against", "norse").code == 2
+    assert netdesc("bench", "oxford", "mine.json", "--against", "lava-dl").code == 2

@@ -1,0 +1,102 @@
+"""``netdesc bench sweep``, and how memory is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_process import Netdesc
+
+from netdesc.bench import sweep
+from netdesc.bench.facts import processor
+from netdesc.bench.layer import Size
+from netdesc.bench.peers import memory
+from netdesc.bench.peers.work import Work
+from netdesc.bench.programs import Answer
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
+    """Points take no time: 1 ns for each step, sample and neuron. Returns those measured."""
+    measured: list[Size] = []
+
+    def run_itself(work: Work) -> Answer:
+        steps, batch, inputs = work.spikes["input"].shape
+        neurons = len(work.numbers["weight_OI"])
+        measured.append(Size(inputs, neurons, steps, batch))
+        assert work.settings["loss"]
+        result = {
+            "what": "a made-up layer",
+            "versions": {"netdesc": "0.1.0"},
+            "device": "cpu",
+            "threads": 2,
+            "seconds": [1e-9 * steps * batch * neurons] * 3,
+            "spike_rate": 0.04,
+            "peak_bytes": 16 * steps * batch * neurons,
+            "path": "events",
+            "input_sha256": "",
+        }
+        return Answer("netdesc", "done", "", result)
+
+    monkeypatch.setattr(sweep, "run_itself", run_itself)
+    monkeypatch.setattr(sweep, "BASE", Size(inputs=40, neurons=20, steps=30, batch=2, rate=0.1))
+    axes = {"steps": (10, 30), "batch": (1, 2, 3), "neurons": (20, 40), "rate": (0.1, 0.5)}
+    monkeypatch.setattr(sweep, "AXES", axes)
+    return measured
+
+
+def test_each_axis_is_printed(netdesc: Netdesc, quick: list[Size]) -> None:
+    outcome = netdesc("bench", "sweep")
+    assert outcome.code == 0
+    for axis in ("steps", "batch", "neurons", "rate"):
+        assert any(line.split()[:1] == [axis] for line in outcome.out.splitlines())
+        assert f"measuring {axis} from " in outcome.err
+    assert "events" in outcome.out
+    assert len(quick) == 6  # the base point once, and what differs from it
+
+
+def test_the_record(netdesc: Netdesc, quick: list[Size]) -> None:
+    record = netdesc("bench", "sweep", "--json").record
+    assert {axis: len(points) for axis, points in record["axes"].items()} == {
+        "steps": 2, "batch": 3, "neurons": 2, "rate": 2
+    }  # fmt: skip
+    for points in record["axes"].values():
+        for point in points:
+            size = point["size"]
+            assert point["ns_per_value"] == pytest.approx(1.0)
+            assert point["peak_units"] == 4
+            assert point["path"] == "events"
+            # a value has inputs · rate events
+            assert point["ns_per_event"] == pytest.approx(1 / (40 * size["rate"]), rel=0.3)
+
+
+def test_the_axes_are_those_promised() -> None:
+    axes = dict(sweep.sizes())
+    ends = {axis: (getattr(each[0], axis), getattr(each[-1], axis)) for axis, each in axes.items()}
+    assert ends["steps"] == (100, 10_000)
+    assert ends["batch"] == (1, 128)
+    assert ends["neurons"] == (64, 8192)
+    assert ends["rate"] == (0.001, 0.5)
+    assert all(sweep.BASE in sizes for sizes in axes.values())
+
+
+def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
+    held = np.ones(1 << 21)
+    grown = memory.host_growth(lambda: np.ones(1 << 22).sum())
+    if grown is None:
+        pytest.skip("this system does not tell")
+    assert grown < 1.5 * 32 * (1 << 20) + held.nbytes
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # an earlier peak may hide some of it
+    assert grown == pytest.approx(32 * (1 << 20), rel=0.2)
+    assert memory.host_growth(lambda: None) < 1 << 20
+
+
+def test_the_processor_has_a_name(tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nmodel name\t: Fast 1000\n\nmodel name\t: Fast 1000\n")
+    assert processor(told) == "Fast 1000"
+    assert processor(tmp_path / "none")

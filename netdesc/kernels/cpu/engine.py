@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import backward, forward, van_rossum
-from netdesc.kernels.cpu.buffers import matmul, take
+from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.product import matmul
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.quantization import half_limits, straight_through
@@ -40,15 +41,20 @@ def _rows(tensor_TBN: torch.Tensor) -> np.ndarray:
     return _array(tensor_TBN).reshape(-1, tensor_TBN.shape[2])
 
 
+def _over_time(rows: np.ndarray, like_TBN: torch.Tensor) -> torch.Tensor:
+    """Rows [steps · batch, neurons] with the steps and the batch of a tensor."""
+    return torch.from_numpy(rows.reshape(*like_TBN.shape[:2], -1))
+
+
 def _half_limits(bits: int) -> tuple[np.float32, np.float32]:
     low, high = half_limits(bits)
     return np.float32(low), np.float32(high)
 
 
-def _quantized(weight_OI: torch.Tensor, bits: int) -> torch.Tensor:
+def _quantized(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     weight = take(tuple(weight_OI.shape), np.float32)
     forward.quantized(_array(weight_OI), *_half_limits(bits), weight)
-    return torch.from_numpy(weight)
+    return weight
 
 
 def _outputs(
@@ -105,7 +111,8 @@ def dense_cuba(
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     events = EventLists(_rows(spikes_TBI))
     if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
-        out, voltage, notes = cuba(matmul(spikes_TBI, _quantized(weight_OI, bits).T), neurons)
+        z = matmul(_rows(spikes_TBI), _quantized(weight_OI, bits).T)
+        out, voltage, notes = cuba(_over_time(z, spikes_TBI), neurons)
         return out, voltage, notes, voltage.new_empty(0)
     steps, batch, _ = spikes_TBI.shape
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
@@ -164,18 +171,18 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``."""
-    outputs, inputs = weight_OI.shape
     if packed_events.numel():
         grad_z_TBO, grad_weight, grad_decays = _adjoint_by_events(
             grad_out_TBO, packed_events, weight_OI, bits, voltage_TBO, neurons, learn, want_input
         )
     else:
         grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
-        product = matmul(grad_z_TBO.reshape(-1, outputs).T, spikes_TBI.reshape(-1, inputs))
-        grad_weight = straight_through(product, weight_OI, bits)
+        product = matmul(_rows(grad_z_TBO).T, _rows(spikes_TBI))
+        grad_weight = straight_through(torch.from_numpy(product), weight_OI, bits)
     if not want_input:
         return grad_out_TBO.new_empty(0), grad_weight, grad_decays
-    return matmul(grad_z_TBO, _quantized(weight_OI, bits)), grad_weight, grad_decays
+    grad_input = matmul(_rows(grad_z_TBO), _quantized(weight_OI, bits))
+    return _over_time(grad_input, spikes_TBI), grad_weight, grad_decays
 
 
 def _adjoint_by_events(

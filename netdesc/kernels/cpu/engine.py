@@ -14,6 +14,7 @@ from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.product import matmul
 from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.quantization import half_limits, straight_through
 
@@ -26,15 +27,17 @@ _MIN_TILE, _MAX_TILE = 32, 256
 """Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
 
 
-def _tile(batch: int, neurons: int) -> int:
-    """Neurons of a tile, such that every thread gets one; no result depends on it."""
-    tiles_a_sample = -(-threads() // batch)
+def _tile(batch: int, neurons: int, tiles_a_thread: int = 1) -> int:
+    """Neurons of a tile, such that every thread gets some; no result depends on it."""
+    tiles_a_sample = -(-tiles_a_thread * threads() // batch)
     share = -(-neurons // tiles_a_sample)
-    return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
+    return min(max(-(-share // 8) * 8, _MIN_TILE), _MAX_TILE)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    return tensor.contiguous().numpy()
 
 
 def _rows(tensor_TBN: torch.Tensor) -> np.ndarray:
@@ -62,7 +65,8 @@ def _outputs(
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """A tile's width, then spikes, voltages and what each tile sees, to be filled."""
     shape = (steps, batch, neurons)
-    tile = _tile(batch, neurons)
+    # Two tiles, because threads that write side by side take each other's cache lines.
+    tile = _tile(batch, neurons, tiles_a_thread=2)
     seen = np.zeros((batch * -(-neurons // tile), 3), np.int64)
     return tile, take(shape, np.float32), take(shape, np.int32), seen
 
@@ -113,7 +117,7 @@ def dense_cuba(
     if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
         z = matmul(_rows(spikes_TBI), _quantized(weight_OI, bits).T)
         out, voltage, notes = cuba(_over_time(z, spikes_TBI), neurons)
-        return out, voltage, notes, voltage.new_empty(0)
+        return out, voltage, notes, events.without()
     steps, batch, _ = spikes_TBI.shape
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
     forward.quantized_rows(_array(weight_OI), *_half_limits(bits), integer_IO)
@@ -131,7 +135,7 @@ def dense_cuba(
         voltage,
         seen,
     )
-    return *_finish(out, voltage, seen, EVENTS), torch.from_numpy(events.packed)
+    return *_finish(out, voltage, seen, EVENTS), events.hand_over()
 
 
 @on_threads
@@ -161,7 +165,7 @@ def cuba_backward(
 @on_threads
 def dense_cuba_backward(
     grad_out_TBO: torch.Tensor,
-    spikes_TBI: torch.Tensor,
+    spikes_TBI: torch.Tensor | None,
     packed_events: torch.Tensor,
     weight_OI: torch.Tensor,
     bits: int,
@@ -171,18 +175,19 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``."""
-    if packed_events.numel():
+    if are_listed(packed_events):
         grad_z_TBO, grad_weight, grad_decays = _adjoint_by_events(
             grad_out_TBO, packed_events, weight_OI, bits, voltage_TBO, neurons, learn, want_input
         )
     else:
+        assert spikes_TBI is not None, "without events the input itself is needed"
         grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
         product = matmul(_rows(grad_z_TBO).T, _rows(spikes_TBI))
         grad_weight = straight_through(torch.from_numpy(product), weight_OI, bits)
     if not want_input:
         return grad_out_TBO.new_empty(0), grad_weight, grad_decays
     grad_input = matmul(_rows(grad_z_TBO), _quantized(weight_OI, bits))
-    return _over_time(grad_input, spikes_TBI), grad_weight, grad_decays
+    return _over_time(grad_input, grad_out_TBO), grad_weight, grad_decays
 
 
 def _adjoint_by_events(
@@ -226,6 +231,24 @@ def _adjoint_by_events(
         torch.from_numpy(grad_OI),
         _over_batch(grad_decays),
     )
+
+
+@on_threads
+def linear(signal_TBI: torch.Tensor, weight_OI: torch.Tensor) -> torch.Tensor:
+    """See ``reference.engine.linear``."""
+    return _over_time(matmul(_rows(signal_TBI), _array(weight_OI).T), signal_TBI)
+
+
+@on_threads
+def linear_backward(
+    grad_z_TBO: torch.Tensor, signal_TBI: torch.Tensor, weight_OI: torch.Tensor, want_input: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.engine.linear_backward``."""
+    grad_rows = _rows(grad_z_TBO)
+    grad_weight = torch.from_numpy(matmul(grad_rows.T, _rows(signal_TBI)))
+    if not want_input:
+        return grad_z_TBO.new_empty(0), grad_weight
+    return _over_time(matmul(grad_rows, _array(weight_OI)), signal_TBI), grad_weight
 
 
 @on_threads

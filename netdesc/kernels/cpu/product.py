@@ -44,15 +44,8 @@ _INT64 = ir.IntType(64)
 _INT32 = ir.IntType(32)
 
 
-@intrinsic
-def _tile(typing_context: Any, left: Any, right: Any, out: Any, depth: Any, add: Any) -> Any:
-    """``out [rows, columns] (+)= left [depth, rows]ᵀ @ right [depth, columns]`` for one tile.
-
-    ``left`` and ``right`` are contiguous panels, the rows of ``out`` may lie apart. With ``add``
-    the sums are added to what ``out`` holds.
-    """
-    signature = types.void(left, right, out, depth, add)
-    return signature, _build_tile
+def _type_tile(context: Any, left: Any, right: Any, out: Any, depth: Any, add: Any) -> Any:
+    return types.void(left, right, out, depth, add), _build_tile
 
 
 def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -75,6 +68,15 @@ def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> A
                 with otherwise:
                     builder.store(total, place, align=4)
     return context.get_dummy_value()
+
+
+_tile: Any = intrinsic(_type_tile)
+"""``_tile(left, right, out, depth, add)`` for one tile of the result.
+
+``out [rows, columns] (+)= left [depth, rows]ᵀ @ right [depth, columns]``: ``left`` and ``right``
+are contiguous panels, the rows of ``out`` may lie apart. With ``add`` the sums are added to what
+``out`` holds.
+"""
 
 
 def _sum_up(builder: Any, left: Any, right: Any, depth: Any) -> list[list[Any]]:

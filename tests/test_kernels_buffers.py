@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from netdesc.kernels.cpu import buffers
-from netdesc.kernels.cpu.buffers import BufferPool, matmul
+from netdesc.kernels.cpu.buffers import BufferPool
 
 HOLDERS = {
     "the array": lambda array: array,
@@ -133,9 +133,3 @@ def test_threads_get_memory_of_their_own():
     for worker in workers:
         worker.join()
     assert not faults
-
-
-def test_a_product_in_a_buffer():
-    left, right = torch.rand(3, 2, 5), torch.rand(5, 4)
-    torch.testing.assert_close(matmul(left, right), left @ right)
-    torch.testing.assert_close(matmul(left[0].T, left[0]), left[0].T @ left[0])

@@ -41,6 +41,8 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
         SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, 8, STATES, DECAY, DECAY,
         NO_BIAS, *SCALARS, True, True,
     ),
+    "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
+    "linear_backward": lambda: (SIGNAL, sparse(), WEIGHT, True),
     "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
     "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),
@@ -54,7 +56,13 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
 def test_torch_finds_the_operators_in_order(name, engine):
     """Schema, autograd and fake tensors; one output of ``dense_cuba`` may have any length."""
     operator = getattr(torch.ops.netdesc, name).default
-    utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
+    utilities = (
+        "test_schema",
+        "test_autograd_registration",
+        "test_faketensor",
+        "test_aot_dispatch_static",
+        "test_aot_dispatch_dynamic",
+    )
     with use_engine(engine):
         torch.library.opcheck(operator, CALLS[name](), test_utils=utilities)
 

@@ -22,6 +22,7 @@ ENGINE_NAMES = ("auto", *_ENGINES)
 _BY_DEVICE = {"cpu": "cpu"}
 
 _forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
+_threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 
 
 class EngineError(ValueError):
@@ -73,3 +74,26 @@ def use_engine(name: str) -> Iterator[None]:
         yield
     finally:
         _forced.reset(token)
+
+
+def kernel_threads() -> int:
+    """On how many threads kernels compute on the CPU: torch's number, see ``one_pool``."""
+    return _threads.get() or torch.get_num_threads()
+
+
+@contextlib.contextmanager
+def one_pool() -> Iterator[None]:
+    """Within the block the kernels keep torch's number of threads, torch's own operations get one.
+
+    Torch and the kernels each have a pool of threads, and a thread of either keeps its core for
+    milliseconds after its work is done, waiting for more. Where both pools work in turn, each finds
+    its cores taken by the other. What torch is left to do in training is small.
+    """
+    number = torch.get_num_threads()
+    token = _threads.set(number)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+        _threads.reset(token)

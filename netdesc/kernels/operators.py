@@ -15,6 +15,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_per_neuron, check_signal, check_weight
 from netdesc.kernels.engine import engine_for
+from netdesc.kernels.event_lists import are_listed, list_size
 from netdesc.kernels.parameters import dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
@@ -159,7 +160,8 @@ def dense_cuba(
 ) -> _DenseCuba:
     """``cuba`` of ``z = W s`` with the real ``weight_OI`` quantised as ``quantize_weight`` does.
 
-    The fourth result is the engine's own: the input's events, for the backward pass.
+    The fourth result is the engine's own: the input's events, for the backward pass (see
+    ``kernels.event_lists``).
     """
     check_signal("an input", spikes_TBI)
     check_weight(weight_OI, spikes_TBI)
@@ -179,7 +181,7 @@ def dense_cuba(
 @operator
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
-    spikes_TBI: Tensor,
+    spikes_TBI: Tensor | None,
     events: Tensor,
     weight_OI: Tensor,
     bits: int,
@@ -194,7 +196,10 @@ def dense_cuba_backward(
     learn: bool,
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the input (empty unless wanted), the weight and both decays [2, neurons]."""
+    """Gradients of the input (empty unless wanted), the weight and both decays [2, neurons].
+
+    The input itself may be missing where ``events`` has its events.
+    """
     neurons = dynamics(
         weight_OI.shape[0],
         current_decay,
@@ -221,10 +226,9 @@ def dense_cuba_backward(
 
 @fake("dense_cuba")
 def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
-    steps, batch, _inputs = spikes_TBI.shape
+    steps, batch, inputs = spikes_TBI.shape
     out = spikes_TBI.new_empty(steps, batch, weight_OI.shape[0])
-    # How many numbers the events take is known only when the engine has looked at the input.
-    size = torch.library.get_ctx().new_dynamic_size()
+    size = list_size(spikes_TBI.device, steps * batch, inputs)
     return (
         out,
         out.new_empty(out.shape, dtype=torch.int32),
@@ -235,11 +239,12 @@ def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
 
 @fake("dense_cuba_backward")
 def _(
-    grad_out_TBO: Tensor, spikes_TBI: Tensor, events: Tensor, weight_OI: Tensor, *rest: Any
+    grad_out_TBO: Tensor, spikes_TBI: Tensor | None, events: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
+    steps, batch, _ = grad_out_TBO.shape
     want_input = rest[-1]
     return (
-        spikes_TBI.new_empty(spikes_TBI.shape if want_input else (0,)),
+        grad_out_TBO.new_empty((steps, batch, weight_OI.shape[1]) if want_input else (0,)),
         weight_OI.new_empty(weight_OI.shape),
         grad_out_TBO.new_empty(2, weight_OI.shape[0]),
     )
@@ -250,9 +255,10 @@ def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _DenseCuba) -> Non
     _, voltage_TBO, notes, events = output
     ctx.mark_non_differentiable(voltage_TBO, notes, events)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(
-        spikes_TBI, events, weight_OI, voltage_TBO, current_decay, voltage_decay, bias
-    )
+    # Once listed, the input need not be kept; a compiler, whose tensors hold no data, cannot tell.
+    is_spare = type(events) is Tensor and are_listed(events)
+    kept = None if is_spare else spikes_TBI
+    ctx.save_for_backward(kept, events, weight_OI, voltage_TBO, current_decay, voltage_decay, bias)
 
 
 def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -284,6 +290,54 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
 
 
 gradient("dense_cuba", _dense_gradient, _dense_context)
+
+
+# linear: synapses alone, where something stands between them and the neurons
+
+
+@operator
+def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
+    """``z = W s`` [steps, batch, units], in float32."""
+    check_signal("an input", signal_TBI)
+    check_weight(weight_OI, signal_TBI)
+    return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
+
+
+@operator
+def linear_backward(
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the input (empty unless wanted) and of the weight."""
+    engine = engine_for(grad_z_TBO.device)
+    return engine.linear_backward(grad_z_TBO, signal_TBI, weight_OI, want_input)
+
+
+@fake("linear")
+def _(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
+    return signal_TBI.new_empty(*signal_TBI.shape[:2], weight_OI.shape[0])
+
+
+@fake("linear_backward")
+def _(
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    return (
+        signal_TBI.new_empty(signal_TBI.shape if want_input else (0,)),
+        weight_OI.new_empty(weight_OI.shape),
+    )
+
+
+def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
+    want_input = ctx.needs_input_grad[0]
+    grad_input, grad_weight = linear_backward(grad_z, *ctx.saved_tensors, want_input)
+    return grad_input if want_input else None, grad_weight
+
+
+gradient("linear", _linear_gradient, _linear_context)
 
 
 # leaky: the current alone, for what acts between current and voltage

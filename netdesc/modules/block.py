@@ -38,7 +38,7 @@ class DenseBlock(nn.Module):
         self.engine = engine_name(device)
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
-            out, notes = neuron(nn.functional.linear(spikes_TBI, self.synapse()))
+            out, notes = neuron(operators.linear(spikes_TBI, self.synapse()))
         else:
             out, _, notes, _ = operators.dense_cuba(
                 spikes_TBI,

@@ -126,15 +126,16 @@ class Batches:
 
         A single batch is never shuffled: its gradient is a sum over the samples.
         """
+        if self._size == len(self.samples) and not self.samples.is_random:
+            yield self._everything
+            return
         draws = _draws(self.seed, f"epoch {epoch}")
         if self._size < len(self.samples):
             generator = _order_generator(self.seed, epoch + 1)
             order = torch.randperm(len(self.samples), generator=generator)
             yield from self._chunks(order.numpy(), draws)
-        elif self.samples.is_random:
-            yield self._build(self.samples, draws)
         else:
-            yield self._everything
+            yield self._build(self.samples, draws)
 
     @property
     def _size(self) -> int:

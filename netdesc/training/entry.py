@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from netdesc.description import Description, load, lock_text
-from netdesc.kernels.engine import EngineError, use_engine
+from netdesc.kernels.engine import EngineError, engine_name, one_pool, use_engine
 from netdesc.run_files import LOCK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
@@ -153,6 +153,8 @@ def _machine(description: Description, device: str, engine: str) -> Iterator[tor
         where = choose_device(device)
         stack.enter_context(own_randomness(description.document.training.seed, where))
         stack.callback(torch.set_num_threads, threads)  # Numba's threads change torch's number
+        if engine_name(where) == "cpu":
+            stack.enter_context(one_pool())
         yield where
 
 

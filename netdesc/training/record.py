@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from netdesc.graph import Graph
+from netdesc.kernels.engine import kernel_threads
 from netdesc.training.errors import ResumeError
 from netdesc.training.run_directory import write_text
 
@@ -127,7 +128,7 @@ def circumstances(device: torch.device) -> dict[str, Any]:
             "type": device.type,
             "name": name,
             "instructions": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
+            "threads": kernel_threads(),
         },
     }
 

@@ -11,7 +11,6 @@ import sys
 import threading
 
 import numpy as np
-import torch
 
 _ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector register."""
@@ -92,11 +91,3 @@ class BufferPool:
 
 _pool = BufferPool()
 take = _pool.take
-
-
-def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """``left [..., k] @ right [k, n]``, float32, into a buffer of the pool."""
-    flat = left.reshape(-1, left.shape[-1])
-    out = torch.from_numpy(take((flat.shape[0], right.shape[1]), np.float32))
-    torch.mm(flat, right, out=out)
-    return out.reshape(*left.shape[:-1], right.shape[1])

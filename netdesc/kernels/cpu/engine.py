@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import backward, forward, van_rossum
-from netdesc.kernels.cpu.buffers import matmul, take
+from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.product import matmul
 from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.quantization import half_limits, straight_through
 
@@ -25,19 +27,26 @@ _MIN_TILE, _MAX_TILE = 32, 256
 """Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
 
 
-def _tile(batch: int, neurons: int) -> int:
-    """Neurons of a tile, such that every thread gets one; no result depends on it."""
-    tiles_a_sample = -(-threads() // batch)
+def _tile(batch: int, neurons: int, tiles_a_thread: int = 1) -> int:
+    """Neurons of a tile, such that every thread gets some; no result depends on it."""
+    tiles_a_sample = -(-tiles_a_thread * threads() // batch)
     share = -(-neurons // tiles_a_sample)
-    return min(max(-(-share // 16) * 16, _MIN_TILE), _MAX_TILE)
+    return min(max(-(-share // 8) * 8, _MIN_TILE), _MAX_TILE)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    return tensor.contiguous().numpy()
 
 
 def _rows(tensor_TBN: torch.Tensor) -> np.ndarray:
     return _array(tensor_TBN).reshape(-1, tensor_TBN.shape[2])
+
+
+def _over_time(rows: np.ndarray, like_TBN: torch.Tensor) -> torch.Tensor:
+    """Rows [steps · batch, neurons] with the steps and the batch of a tensor."""
+    return torch.from_numpy(rows.reshape(*like_TBN.shape[:2], -1))
 
 
 def _half_limits(bits: int) -> tuple[np.float32, np.float32]:
@@ -45,10 +54,10 @@ def _half_limits(bits: int) -> tuple[np.float32, np.float32]:
     return np.float32(low), np.float32(high)
 
 
-def _quantized(weight_OI: torch.Tensor, bits: int) -> torch.Tensor:
+def _quantized(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     weight = take(tuple(weight_OI.shape), np.float32)
     forward.quantized(_array(weight_OI), *_half_limits(bits), weight)
-    return torch.from_numpy(weight)
+    return weight
 
 
 def _outputs(
@@ -56,7 +65,8 @@ def _outputs(
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """A tile's width, then spikes, voltages and what each tile sees, to be filled."""
     shape = (steps, batch, neurons)
-    tile = _tile(batch, neurons)
+    # Two tiles, because threads that write side by side take each other's cache lines.
+    tile = _tile(batch, neurons, tiles_a_thread=2)
     seen = np.zeros((batch * -(-neurons // tile), 3), np.int64)
     return tile, take(shape, np.float32), take(shape, np.int32), seen
 
@@ -105,8 +115,9 @@ def dense_cuba(
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     events = EventLists(_rows(spikes_TBI))
     if not (events.binary and events.count <= EVENT_DENSITY * spikes_TBI.numel()):
-        out, voltage, notes = cuba(matmul(spikes_TBI, _quantized(weight_OI, bits).T), neurons)
-        return out, voltage, notes, voltage.new_empty(0)
+        z = matmul(_rows(spikes_TBI), _quantized(weight_OI, bits).T)
+        out, voltage, notes = cuba(_over_time(z, spikes_TBI), neurons)
+        return out, voltage, notes, events.without()
     steps, batch, _ = spikes_TBI.shape
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
     forward.quantized_rows(_array(weight_OI), *_half_limits(bits), integer_IO)
@@ -124,7 +135,7 @@ def dense_cuba(
         voltage,
         seen,
     )
-    return *_finish(out, voltage, seen, EVENTS), torch.from_numpy(events.packed)
+    return *_finish(out, voltage, seen, EVENTS), events.hand_over()
 
 
 @on_threads
@@ -154,7 +165,7 @@ def cuba_backward(
 @on_threads
 def dense_cuba_backward(
     grad_out_TBO: torch.Tensor,
-    spikes_TBI: torch.Tensor,
+    spikes_TBI: torch.Tensor | None,
     packed_events: torch.Tensor,
     weight_OI: torch.Tensor,
     bits: int,
@@ -164,18 +175,19 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``."""
-    outputs, inputs = weight_OI.shape
-    if packed_events.numel():
+    if are_listed(packed_events):
         grad_z_TBO, grad_weight, grad_decays = _adjoint_by_events(
             grad_out_TBO, packed_events, weight_OI, bits, voltage_TBO, neurons, learn, want_input
         )
     else:
+        assert spikes_TBI is not None, "without events the input itself is needed"
         grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
-        product = matmul(grad_z_TBO.reshape(-1, outputs).T, spikes_TBI.reshape(-1, inputs))
-        grad_weight = straight_through(product, weight_OI, bits)
+        product = matmul(_rows(grad_z_TBO).T, _rows(spikes_TBI))
+        grad_weight = straight_through(torch.from_numpy(product), weight_OI, bits)
     if not want_input:
         return grad_out_TBO.new_empty(0), grad_weight, grad_decays
-    return matmul(grad_z_TBO, _quantized(weight_OI, bits)), grad_weight, grad_decays
+    grad_input = matmul(_rows(grad_z_TBO), _quantized(weight_OI, bits))
+    return _over_time(grad_input, grad_out_TBO), grad_weight, grad_decays
 
 
 def _adjoint_by_events(
@@ -219,6 +231,24 @@ def _adjoint_by_events(
         torch.from_numpy(grad_OI),
         _over_batch(grad_decays),
     )
+
+
+@on_threads
+def linear(signal_TBI: torch.Tensor, weight_OI: torch.Tensor) -> torch.Tensor:
+    """See ``reference.engine.linear``."""
+    return _over_time(matmul(_rows(signal_TBI), _array(weight_OI).T), signal_TBI)
+
+
+@on_threads
+def linear_backward(
+    grad_z_TBO: torch.Tensor, signal_TBI: torch.Tensor, weight_OI: torch.Tensor, want_input: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.engine.linear_backward``."""
+    grad_rows = _rows(grad_z_TBO)
+    grad_weight = torch.from_numpy(matmul(grad_rows.T, _rows(signal_TBI)))
+    if not want_input:
+        return grad_z_TBO.new_empty(0), grad_weight
+    return _over_time(matmul(grad_rows, _array(weight_OI)), signal_TBI), grad_weight
 
 
 @on_threads

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+import torch
 
-from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.event_lists import HEADER, PARTS, list_size, untouched
 
 _CHUNK = 16
 """Columns that are looked at together: one AVX-512 register of floats."""
 
-_PARTS = 64
-"""Runs of rows that are listed independently, each into its own stretch of the list."""
+_CPU = torch.device("cpu")
 
 _ONE = np.uint32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
@@ -31,8 +31,8 @@ def _append(bits, first, width, sources, at, odd_bits):
 def _list_events(bits_RC, sources, starts, ends, odd_bits):
     rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
-    per_part = (rows + _PARTS - 1) // _PARTS
-    for part in numba.prange(_PARTS):
+    per_part = (rows + PARTS - 1) // PARTS
+    for part in numba.prange(PARTS):
         first_row = part * per_part
         # One spare entry a part: appending writes an entry before it knows whether to keep it.
         at = first_row * columns + part
@@ -56,15 +56,16 @@ class EventLists:
 
     ``binary`` tells whether no event is anything but 1; ``count`` is the number of events. The list
     reserves room for a dense tensor but touches only what the events need. ``packed`` holds it all
-    in one int32 array, which a backward pass takes from its forward pass.
+    in one int32 array (see ``kernels.event_lists``), which a backward pass takes from its forward
+    pass.
     """
 
     __slots__ = ("binary", "ends", "packed", "sources", "starts")
 
     def __init__(self, values: np.ndarray) -> None:
         rows, columns = values.shape
-        self._view(take((packed_size(rows, columns),), np.int32), rows)
-        odd_bits = np.zeros(_PARTS, np.uint32)
+        self._view(untouched(list_size(_CPU, rows, columns)), rows)
+        odd_bits = np.zeros(PARTS, np.uint32)
         _list_events(values.view(np.uint32), self.sources, self.starts, self.ends, odd_bits)
         self.binary = not odd_bits.any()
 
@@ -74,8 +75,18 @@ class EventLists:
 
     def _view(self, packed: np.ndarray, rows: int) -> None:
         self.packed = packed
-        bounds = packed[: 4 * rows].view(np.int64)
-        self.starts, self.ends, self.sources = bounds[:rows], bounds[rows:], packed[4 * rows :]
+        bounds = packed[HEADER : HEADER + 4 * rows].view(np.int64)
+        self.starts, self.ends = bounds[:rows], bounds[rows:]
+        self.sources = packed[HEADER + 4 * rows :]
+
+    def hand_over(self) -> torch.Tensor:
+        """``packed`` for the backward pass, marked as holding events."""
+        self.packed[0] = 1
+        return torch.from_numpy(self.packed)
+
+    def without(self) -> torch.Tensor:
+        """``packed`` for a backward pass that is to do without the events."""
+        return torch.from_numpy(self.packed)
 
     @classmethod
     def unpack(cls, packed: np.ndarray, rows: int) -> EventLists:
@@ -84,8 +95,3 @@ class EventLists:
         lists._view(packed, rows)
         lists.binary = True
         return lists
-
-
-def packed_size(rows: int, columns: int) -> int:
-    """Length of ``EventLists.packed`` of a tensor."""
-    return 4 * rows + rows * columns + _PARTS

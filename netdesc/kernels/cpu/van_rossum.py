@@ -127,7 +127,7 @@ def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
                 _subtract_tail(tail, late, f)
             g_t = grad[t, b, lo : lo + n]
             for i in range(n):
-                g_t[i] = scale * f[i]
+                g_t[i] = np.float32(scale * f[i])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.quantization import quantize, straight_through
@@ -21,6 +22,8 @@ __all__ = [
     "dense_cuba_backward",
     "leaky",
     "leaky_backward",
+    "linear",
+    "linear_backward",
     "spike_time",
     "spike_time_backward",
 ]
@@ -136,12 +139,12 @@ def dense_cuba(spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynami
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         z_TBO = spikes_TBI @ quantize(weight_OI, bits).T
     out, voltage, notes = cuba(z_TBO, neurons)
-    return out, voltage, notes, voltage.new_empty(0)
+    return out, voltage, notes, no_lists(spikes_TBI)
 
 
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
-    spikes_TBI: Tensor,
+    spikes_TBI: Tensor | None,
     events: Tensor,
     weight_OI: Tensor,
     bits: int,
@@ -151,6 +154,7 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
+    assert spikes_TBI is not None, "this engine lists no events"
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
@@ -158,3 +162,16 @@ def dense_cuba_backward(
         if not want_input:
             return grad_z_TBO.new_empty(0), grad_weight, grad_decays
         return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays
+
+
+def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
+    """``W s`` at every step."""
+    return signal_TBI @ weight_OI.T
+
+
+def linear_backward(
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the signal (empty unless wanted) and the weight."""
+    grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
+    return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight

@@ -1,0 +1,46 @@
+"""How the events of a layer's input come from its forward to its backward pass: in one tensor.
+
+Its size follows from the input's shape alone, so that a compiler knows it without data. What is
+reserved and not needed is never touched, and so takes no memory; it reads as 0, so that equal
+inputs give equal tensors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PARTS = 64
+"""Runs of rows that are listed independently, each into its own stretch of the list."""
+
+HEADER = 2
+"""Numbers before the lists; the first one tells whether they hold anything."""
+
+
+def list_size(device: torch.device, rows: int, columns: int) -> int:
+    """Length of the int32 tensor; 0 on devices whose engine has no use for events.
+
+    After the header come the first and the last place of every row's events, in 64 bits, then the
+    events with a spare one for each part.
+    """
+    return HEADER + 4 * rows + rows * columns + PARTS if device.type == "cpu" else 0
+
+
+def no_lists(input_TBI: Tensor) -> Tensor:
+    """The tensor of a pass that listed no events of its input."""
+    steps, batch, inputs = input_TBI.shape
+    size = list_size(input_TBI.device, steps * batch, inputs)
+    if not size:
+        return torch.empty(0, dtype=torch.int32, device=input_TBI.device)
+    return torch.from_numpy(untouched(size))
+
+
+def untouched(size: int) -> np.ndarray:
+    """int32 zeros [size] as the operating system gives them, without a write to any of them."""
+    return np.zeros(size, np.int32)
+
+
+def are_listed(lists: Tensor) -> bool:
+    """Whether a forward pass left its input's events in ``lists``."""
+    return lists.numel() > 0 and bool(lists[0])

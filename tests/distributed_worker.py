@@ -1,0 +1,36 @@
+"""One of the processes of a distributed pass: ``distributed_worker.py FOLDER RANK WORLD``.
+
+Reads ``case.pt`` (the document's file, inputs and targets), takes its share of the batch, and
+writes the gradients that DistributedDataParallel leaves, on rank 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+import netdesc
+
+
+def main(folder: Path, rank: int, world: int) -> None:
+    dist.init_process_group(
+        "gloo", init_method=(folder / "meeting").as_uri(), rank=rank, world_size=world
+    )
+    case = torch.load(folder / "case.pt", weights_only=True)
+    compiled = netdesc.compile(netdesc.load(case["document"]))
+    network = DistributedDataParallel(compiled.model)
+    share = slice(rank, None, world)
+    output_TBN = network(case["input"][:, share])
+    compiled.loss(output_TBN, case["target"][:, share]).backward()
+    if rank == 0:
+        gradients = {name: p.grad for name, p in compiled.model.named_parameters()}
+        torch.save(gradients, folder / "gradients.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,79 @@
+"""The network is ordinary torch: it can be compiled, and trained by several processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from modules_samples import dense, network, neuron, spikes
+
+import netdesc
+from netdesc.modules import Network
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+WORKER = Path(__file__).parent / "distributed_worker.py"
+
+
+def two_layers() -> Network:
+    learnt = neuron(learn=["voltage_decay"], voltage_decay=0.2)
+    return network(dense("hidden", 12, neuron=learnt), dense("output", 5))
+
+
+def gradients(model: torch.nn.Module, input_TBN: torch.Tensor) -> list[torch.Tensor]:
+    model.zero_grad()
+    output_TBN = model(input_TBN)
+    (output_TBN * torch.linspace(-1, 1, output_TBN.shape[2])).sum().backward()
+    return [output_TBN.detach(), *(p.grad for p in model.parameters())]
+
+
+@pytest.mark.parametrize("density", [0.05, 0.6], ids=["events", "product"])
+def test_a_compiled_network_computes_the_same(density):
+    model = two_layers()
+    input_TBN = (
+        torch.rand(20, 3, 10, generator=torch.Generator().manual_seed(0)) < density
+    ).float()
+    plain = gradients(model, input_TBN)
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager")
+    for found, wanted in zip(gradients(compiled, input_TBN), plain, strict=True):
+        assert torch.equal(found, wanted)
+    assert plain[0].any(), "a silent network would show nothing"
+    assert {report.path for report in model.engine_report()} & {
+        "events" if density < 0.1 else "product"
+    }
+    other = spikes(7, 2, 10)
+    assert torch.equal(compiled(other), model(other))
+
+
+def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path):
+    """Each takes every other sample; DistributedDataParallel gives the mean of their gradients."""
+    document = EXAMPLES / "oxford_slayer.json"
+    random = torch.Generator().manual_seed(0)
+    input_TBN = (torch.rand(60, 4, 200, generator=random) < 0.05).float()
+    target_TBN = (torch.rand(60, 4, 200, generator=random) < 0.05).float()
+    case = {"document": str(document), "input": input_TBN, "target": target_TBN}
+    torch.save(case, tmp_path / "case.pt")
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(tmp_path), str(rank), "2"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+
+    compiled = netdesc.compile(netdesc.load(document))
+    compiled.loss(compiled.model(input_TBN), target_TBN).backward()
+    found = torch.load(tmp_path / "gradients.pt", weights_only=True)
+    for name, parameter in compiled.model.named_parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.any()
+        largest = parameter.grad.abs().max().item()
+        torch.testing.assert_close(
+            2 * found[name], parameter.grad, rtol=0, atol=1e-6 * largest, msg=name
+        )

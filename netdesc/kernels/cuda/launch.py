@@ -23,17 +23,6 @@ _WARP = 32
 _MANY_COLUMNS = 1 << 15
 """From here on programs of one warp are more than a GPU runs at a time."""
 
-TILE = 64
-"""Rows and columns of a product's tile."""
-
-INNER = 32
-"""How much of a product's inner dimension is loaded at a time."""
-
-_ROWS_OF_A_PART = 256
-_PROGRAMS = 512
-"""Into so many programs a weight gradient is split, if there are rows enough: a few for each
-multiprocessor of a large GPU."""
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,22 +54,24 @@ def on_its_device(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
+def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
+    """A kernel would read memory of another device, or crash."""
+    if value.device != signal.device:
+        raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
+
+
 def block(columns: int) -> int:
     """How many columns a program walks, a lane each; few, so that every multiprocessor has some."""
     return _WARP if columns <= _MANY_COLUMNS else 4 * _WARP
 
 
+def start(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+    """Start a kernel as ``grid`` programs."""
+    kernel[grid](*args, **constants)
+
+
 def walk(kernel: Any, columns: int, *args: Any, **constants: Any) -> None:
     """Start a kernel that walks all steps, with as many programs as ``columns`` take."""
     width = block(columns)
-    kernel[(triton.cdiv(columns, width),)](
-        *args, **constants, BLOCK=width, num_warps=width // _WARP
-    )
-
-
-def parts(rows: int, outputs: int, inputs: int) -> tuple[int, int]:
-    """In how many parts a weight gradient is summed, and how many rows are in each."""
-    tiles = triton.cdiv(outputs, TILE) * triton.cdiv(inputs, TILE)
-    count = min(triton.cdiv(_PROGRAMS, tiles), triton.cdiv(rows, _ROWS_OF_A_PART))
-    share = triton.cdiv(triton.cdiv(rows, count), INNER) * INNER
-    return triton.cdiv(rows, share), share
+    grid = (triton.cdiv(columns, width),)
+    start(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)

@@ -1,15 +1,18 @@
-"""Whether the CUDA engine can run here, and what to do where it cannot. Loads no Triton."""
+"""Whether the CUDA engine can run here, and what to do where it cannot."""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
+import re
 
 import torch
 
 OLDEST_CAPABILITY = (7, 5)
 """Compute capability of the oldest GPUs (Turing) for which the kernels are known to compile."""
+
+OLDEST_TRITON = (3, 3)
+"""The first with tuples in kernels; torch 2.7 brings it."""
 
 
 def is_interpreted() -> bool:
@@ -21,9 +24,7 @@ def obstacle(device: torch.device) -> str | None:
     """Why the engine cannot compute on ``device``, ``cuda`` or ``cpu``, with the way out."""
     if device.type == "cpu" and not is_interpreted():
         return _gpu() or "it computes on device 'cuda', but the tensors are on 'cpu'"
-    if not _has_triton():
-        return "it needs Triton, which is not installed: pip install triton (on Linux)"
-    return None if device.type == "cpu" else _too_old(device)
+    return _triton() or (_card(device) if device.type == "cuda" else None)
 
 
 def _gpu() -> str | None:
@@ -39,12 +40,23 @@ def _gpu() -> str | None:
 
 
 @functools.cache
-def _has_triton() -> bool:
-    return importlib.util.find_spec("triton") is not None
+def _triton() -> str | None:
+    """What is wrong with Triton, which only kernels load: a network on the CPU needs none."""
+    try:
+        import triton
+    except ModuleNotFoundError:
+        return "it needs Triton, which is not installed: pip install triton (on Linux)"
+    except ImportError as error:
+        return f"Triton cannot be loaded ({error}): pip install --force-reinstall triton"
+    version = tuple(map(int, re.findall(r"\d+", triton.__version__)[:2]))
+    if version >= OLDEST_TRITON:
+        return None
+    return f"it needs Triton 3.3 or later, not {triton.__version__}: pip install --upgrade torch"
 
 
 @functools.cache
-def _too_old(device: torch.device) -> str | None:
+def _card(device: torch.device) -> str | None:
+    """What is wrong with the GPU itself."""
     missing = _gpu()
     if missing is not None:
         return missing

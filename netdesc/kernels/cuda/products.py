@@ -82,12 +82,14 @@ def input_currents(
             s = _tile(signal, row, rows, start + column, inputs).to(tl.float16)
             w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
             sums = tl.dot(s, tl.trans(w.to(tl.float16)), sums)
+        sums *= _PER_HALF
     else:
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs)
             w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
-            sums = tl.dot(s, tl.trans(w), sums, input_precision="ieee")
-    _store(z, row, rows, output, outputs, sums * _PER_HALF)
+            # In their own unit, so that large payloads overflow where the reference's do.
+            sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
+    _store(z, row, rows, output, outputs, sums)
 
 
 @triton.jit
@@ -112,8 +114,9 @@ def input_gradient(
     for start in range(0, outputs, INNER):
         g = _tile(grad_z, row, rows, start + column, outputs)
         w = _tile(weight, start + column, outputs, input, inputs)
-        sums = tl.dot(g, _on_grid(w, low, high), sums, input_precision="tf32x3")
-    _store(grad, row, rows, input, inputs, sums * _PER_HALF)
+        w = _on_grid(w, low, high) * _PER_HALF
+        sums = tl.dot(g, w, sums, input_precision="tf32x3")
+    _store(grad, row, rows, input, inputs, sums)
 
 
 @triton.jit

@@ -27,7 +27,10 @@ SHARED_OF_A_BLOCK = 64 << 10
 
 @pytest.mark.parametrize("capability", ["75", "90"])
 def test_every_kernel_compiles(capability: str, tmp_path: Path) -> None:
-    """The interpreter is lenient about types; the compiler of a real GPU is not."""
+    """The interpreter is lenient about types; the compiler of a real GPU is not.
+
+    The oldest kind that netdesc takes, and one that has tensor cores which Triton uses.
+    """
     script = Path(__file__).with_name("cuda_compiler.py")
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     ended = subprocess.run(
@@ -42,8 +45,8 @@ def test_every_kernel_compiles(capability: str, tmp_path: Path) -> None:
     assert {each["kernel"] for each in made} == KERNELS
     assert all(each["bytes"] and each["shared"] <= SHARED_OF_A_BLOCK for each in made)
     products = {each["kernel"]: " ".join(each["products"]) for each in made}
-    assert "f32.f16.f16" in products["input_currents"], "spikes are not on tensor cores"
     assert "tf32" not in products["input_currents"], "a payload would lose its last digits"
     if capability == "90":
+        assert "f32.f16.f16" in products["input_currents"], "spikes are not on tensor cores"
         assert "tf32" in products["input_gradient"]
         assert "tf32" in products["weight_gradient_parts"]

@@ -25,9 +25,13 @@ from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.quantization import quantize
 from netdesc.kernels.reference import engine as reference
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("triton") is None, reason="Triton is not installed"
+    ),
+    # numpy warns of what tests do on purpose.
+    pytest.mark.filterwarnings("ignore::RuntimeWarning:triton.runtime.interpreter"),
+]
 
 ONE, NO_BIAS = torch.tensor(1.0, device=GPU), torch.empty(0, device=GPU)
 

@@ -85,7 +85,8 @@ def examine(runs: Path = Path("runs")) -> list[Row]:
         for package in (*PACKAGES.values(), *(each for _, each in EXTRAS.values()))
         if package.module.split(".")[0] != "click"  # this very command runs on it
     ]
-    outcomes = try_out([*imports, "threads", "cuda", "engine reference", "kernels", "engine cpu"])
+    more = "threads", "cuda", "engine reference", "kernels", "engine cpu", "engine cuda"
+    outcomes = try_out([*imports, *more])
     return [
         *_python(),
         *_packages(outcomes),
@@ -93,8 +94,7 @@ def examine(runs: Path = Path("runs")) -> list[Row]:
         _engine_cpu(outcomes),
         _kernels(outcomes),
         _cores(outcomes, machine.cores()),
-        _cuda(outcomes),
-        _triton(),
+        *_cuda(outcomes),
         _memory(machine.memory()),
         _disk(runs, machine.disk(runs)),
         _terminal(),
@@ -280,23 +280,44 @@ def _kernels(outcomes: Mapping[str, Outcome]) -> Row:
     return Row("compiled kernels", "ok", where)
 
 
-def _cuda(outcomes: Mapping[str, Outcome]) -> Row:
+def _cuda(outcomes: Mapping[str, Outcome]) -> Iterator[Row]:
+    """GPUs, the compiler for them, and the engine that needs both; nothing of it is a must."""
     outcome = outcomes["cuda"]
     if outcome.found is None:
-        return Row("CUDA", "warning", outcome.problem, "mend torch first")
+        yield Row("CUDA", "warning", outcome.problem, "mend torch first")
+        return
     built_for, devices = outcome.found["built_for"], outcome.found["devices"]
     torch = f"torch is built for CUDA {built_for}" if built_for else "torch is built without CUDA"
     driver = shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
     seen = ", ".join(devices) or ("a driver, no usable GPU" if driver else "no driver, no GPU")
-    return Row("CUDA", "ok", f"not used: netdesc has no CUDA engine yet; {torch}; {seen}")
-
-
-def _triton() -> Row:
+    if driver and not built_for:
+        way_out = "to train on the GPU, see https://pytorch.org/get-started/locally"
+        yield Row("CUDA", "warning", f"{torch}; {seen}", way_out)
+    else:
+        yield Row("CUDA", "ok", f"{torch}; {seen}")
     try:
-        version = metadata.version("triton")
+        yield Row("Triton", "ok", metadata.version("triton"))
     except metadata.PackageNotFoundError:
-        version = "not installed"
-    return Row("Triton", "ok", f"{version}; not used: netdesc has no CUDA engine yet")
+        yield Row("Triton", "ok", "not installed; nothing but engine cuda needs it")
+    yield _engine_cuda(outcomes["engine cuda"], devices)
+
+
+def _engine_cuda(outcome: Outcome, devices: Sequence[str]) -> Row:
+    elsewhere = "until it is mended, train with --device cpu"
+    if outcome.found is None:
+        return Row("engine cuda", "fault" if devices else "warning", outcome.problem, elsewhere)
+    reason = outcome.found.get("obstacle")
+    if reason is not None and not devices:
+        return Row("engine cuda", "ok", f"not used: {reason}")
+    if reason is not None:
+        return Row("engine cuda", "warning", f"cannot run: {reason}", elsewhere)
+    works = "a step of training equals the reference"
+    if not outcome.found["interpreted"]:
+        return Row("engine cuda", "ok", works)
+    slow = f"{works}, but interpreted on the CPU, which is very slow"
+    if not devices:
+        return Row("engine cuda", "ok", slow)
+    return Row("engine cuda", "warning", slow, "unset TRITON_INTERPRET to compute on the GPU")
 
 
 # The machine

@@ -72,7 +72,23 @@ def _cpu() -> Found:
     return {"seconds": round(seconds, 2), "whole": whole}
 
 
-def _training_step(engine: str) -> tuple[Any, Any]:
+def _cuda_engine() -> Found:
+    """Compares a training step with the reference, where the engine can run."""
+    import torch
+
+    from netdesc.kernels.cuda.obstacle import is_interpreted, obstacle
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    reason = obstacle(device)
+    if reason is not None:
+        return {"obstacle": reason}
+    ours = _training_step("cuda", device.type)
+    for one, other in zip(ours, _training_step("reference"), strict=True):
+        assert torch.allclose(one.cpu(), other, rtol=1e-4, atol=1e-6), "differs from the reference"
+    return {"interpreted": is_interpreted()}
+
+
+def _training_step(engine: str, device: str = "cpu") -> tuple[Any, Any]:
     """Spikes of a few neurons and the gradient of their weights."""
     import torch
 
@@ -80,9 +96,9 @@ def _training_step(engine: str) -> tuple[Any, Any]:
     from netdesc.kernels.engine import use_engine
 
     random = torch.Generator().manual_seed(0)
-    spikes_TBI = (torch.rand(40, 2, 12, generator=random) < 0.08).float()
-    weight_OI = torch.randn(8, 12, generator=random).requires_grad_()
-    decay, none = torch.tensor(0.3), torch.empty(0)
+    spikes_TBI = (torch.rand(40, 2, 12, generator=random) < 0.08).float().to(device)
+    weight_OI = torch.randn(8, 12, generator=random).to(device).requires_grad_()
+    decay, none = torch.tensor(0.3, device=device), torch.empty(0, device=device)
     with use_engine(engine):
         out, *_ = operators.dense_cuba(
             spikes_TBI, weight_OI, 8, decay, decay, none, 0.5, 1.0, 1.0, True
@@ -132,6 +148,7 @@ PROBES: dict[str, Callable[[], Found]] = {
     "engine reference": _reference,
     "kernels": _kernels,
     "engine cpu": _cpu,
+    "engine cuda": _cuda_engine,
 }
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
+import torch
 from cli_process import Netdesc, Outcome
 from hypothesis import HealthCheck, settings
 
 from netdesc.cli import main
 
-# Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Triton reads this when it is loaded. Its kernels are interpreted where no GPU can run them.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # The first example of a test may compile kernels, and machines that run tests are busy.
 settings.register_profile(

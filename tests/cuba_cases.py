@@ -15,6 +15,13 @@ from netdesc.kernels.engine import use_engine
 
 ENGINES = ("reference", "cpu")
 
+GPU = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the engine ``cuda`` computes; on the CPU its kernels are interpreted, which is slow."""
+
+
+def device_of(engine: str) -> torch.device:
+    return GPU if engine == "cuda" else torch.device("cpu")
+
 
 @dataclass
 class Layer:
@@ -50,16 +57,17 @@ class Layer:
             self.delay,
         )
 
-    def tensors(self, *learnt: str) -> dict[str, torch.Tensor]:
+    def tensors(self, *learnt: str, engine: str = "cpu") -> dict[str, torch.Tensor]:
         names = ("spikes", "weight", "current_decay", "voltage_decay", "bias")
-        made = {name: torch.from_numpy(getattr(self, name).copy()) for name in names}
+        device = device_of(engine)
+        made = {name: torch.from_numpy(getattr(self, name).copy()).to(device) for name in names}
         for name in learnt:
             made[name].requires_grad_()
         return made
 
     def forward(self, engine: str, tensors: dict[str, torch.Tensor] | None = None) -> Any:
         """Spikes, voltages, notes and events of ``dense_cuba``."""
-        made = self.tensors() if tensors is None else tensors
+        made = self.tensors(engine=engine) if tensors is None else tensors
         with use_engine(engine):
             return operators.dense_cuba(
                 made["spikes"],

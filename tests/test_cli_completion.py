@@ -63,7 +63,7 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
     assert tab("") == list(COMMANDS)
     assert tab("comp") == ["completion", "compile-and-train", "compile"]
     assert "--json" in tab("train", "--")
-    assert tab("train", "--engine", "") == ["auto", "reference", "cpu"]
+    assert tab("train", "--engine", "") == ["auto", "reference", "cpu", "cuda"]
     assert tab("init", "--template", "d") == ["digits"]
     assert tab("bench", "") == ["layer", "oxford", "sweep"]
     tab("nothing", "")  # no failure

@@ -52,7 +52,8 @@ def test_everything_is_looked_at_and_works_here() -> None:
     assert "fault" not in states.values()
     found = {row["topic"]: row["found"] for row in record["rows"]}
     assert "equals the reference" in found["engine cpu"]
-    assert "no CUDA engine yet" in found["CUDA"]
+    assert "torch is built" in found["CUDA"]
+    assert "engine cuda" in found
     assert not {"torch", "numba", "numpy"} & ended.loaded
 
 
@@ -150,8 +151,8 @@ def test_an_engine_that_computes_something_else_is_a_fault(
 ) -> None:
     right = probes._training_step
 
-    def compute(engine: str) -> tuple[object, ...]:
-        results = list(right(engine))
+    def compute(engine: str, device: str = "cpu") -> tuple[object, ...]:
+        results = list(right(engine, device))
         if engine == "cpu":
             results[wrong] = results[wrong] + 1e-2
         return tuple(results)
@@ -210,11 +211,50 @@ def test_an_engine_without_a_place_for_kernels_tells_how_to_give_it_one() -> Non
     assert "NUMBA_CACHE_DIR" in row.way_out
 
 
-def test_a_gpu_is_named_and_plainly_not_used() -> None:
-    row = doctor._cuda(outcomes(cuda=Outcome({"built_for": "12.8", "devices": ["Big GPU"]})))
-    assert "not used" in row.found
-    assert "CUDA 12.8" in row.found
-    assert "Big GPU" in row.found
+def cuda_rows(devices: list[str], engine: Outcome, built_for: str | None = "12.8") -> list[Row]:
+    cuda = Outcome({"built_for": built_for, "devices": devices})
+    return list(doctor._cuda(outcomes(cuda=cuda, engine_cuda=engine)))
+
+
+def test_a_gpu_is_named_and_its_engine_tried() -> None:
+    gpu, triton, engine = cuda_rows(["Big GPU"], Outcome({"interpreted": False}))
+    assert "CUDA 12.8" in gpu.found
+    assert "Big GPU" in gpu.found
+    assert triton.topic == "Triton"
+    assert (engine.state, engine.found) == ("ok", "a step of training equals the reference")
+
+
+@pytest.mark.parametrize(
+    ("devices", "engine", "state", "words"),
+    [
+        (["GPU"], Outcome({"obstacle": "it needs Triton"}), "warning", "cannot run: it needs Trit"),
+        ([], Outcome({"obstacle": "no CUDA in torch"}), "ok", "not used: no CUDA in torch"),
+        (["GPU"], Outcome(None, "differs"), "fault", "differs"),
+        ([], Outcome(None, "differs"), "warning", "differs"),
+        (["GPU"], Outcome({"interpreted": True}), "warning", "interpreted on the CPU"),
+        ([], Outcome({"interpreted": True}), "ok", "interpreted on the CPU"),
+    ],
+)
+def test_an_engine_for_gpus_that_does_not_run_says_why(
+    devices: list[str], engine: Outcome, state: str, words: str
+) -> None:
+    *_, row = cuda_rows(devices, engine)
+    assert (row.topic, row.state) == ("engine cuda", state)
+    assert words in row.found
+    assert bool(row.way_out) == (state != "ok")
+
+
+def test_a_torch_that_cannot_use_the_gpu_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
+    gpu, *_ = cuda_rows([], Outcome({"obstacle": "no CUDA"}), built_for=None)
+    assert gpu.state == "warning"
+    assert "pytorch.org" in gpu.way_out
+
+
+def test_the_probe_compares_the_engine_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(probes.importlib.import_module("torch").cuda, "is_available", lambda: False)
+    assert "torch" in probes._cuda_engine()["obstacle"]
 
 
 @pytest.mark.parametrize(

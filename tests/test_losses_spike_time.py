@@ -11,53 +11,12 @@ from cuba_cases import ENGINES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules_samples import dense, graph, spikes
+from van_rossum_oracle import check, expected, impulse, trains
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.engine import use_engine
 from netdesc.losses import SpikeTime, build_loss
-
-
-def impulse(decay: float, order: int, length: int) -> np.ndarray:
-    """``decayⁿ``, convolved with itself by numpy and cut."""
-    once = decay ** np.arange(length, dtype=np.float64)
-    h = once
-    for _ in range(order - 1):
-        h = np.convolve(h, once)[:length]
-    return h
-
-
-def filtered(difference_TN: np.ndarray, h: np.ndarray) -> np.ndarray:
-    steps = len(difference_TN)
-    columns = [np.convolve(column, h)[:steps] for column in difference_TN.T]
-    return np.stack(columns, axis=1)
-
-
-def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[float, np.ndarray]:
-    """The loss, and its gradient by the output: the transposed convolution of 2f."""
-    steps, batch, neurons = output.shape
-    difference = (output.astype(np.float64) - target).reshape(steps, batch * neurons)
-    f = filtered(difference, h)
-    gradient = 2 * filtered(f[::-1], h)[::-1]
-    return (f * f).sum(), gradient.reshape(output.shape)
-
-
-def check(output, target, decay, order, length, engine, tolerance=1e-5) -> None:
-    loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
-    leaf = torch.from_numpy(output.copy()).requires_grad_()
-    with use_engine(engine):
-        found, _ = operators.spike_time(leaf, torch.from_numpy(target), decay, order, length)
-        (3 * found).backward()
-    assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(loss, rel=tolerance)
-    size = np.abs(gradient).max()
-    np.testing.assert_allclose(leaf.grad.numpy(), 3 * gradient, rtol=0, atol=3 * tolerance * size)
-
-
-def trains(seed: int, steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    shape = steps, batch, neurons
-    return tuple((rng.random(shape) < share).astype(np.float32) for share in (0.1, 0.05))
 
 
 @given(

@@ -20,7 +20,6 @@ from netdesc.cli.output import Output
 USER_ERRORS = {
     "netdesc.events": "EventFileError",
     "netdesc.exchange": "NetFileError",
-    "netdesc.kernels.engine": "EngineError",
 }
 """Errors of the rooms that tell the user what to mend; so are those that carry an ``exit_code`` or
 ``diagnostics``.

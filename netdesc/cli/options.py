@@ -57,7 +57,7 @@ device = click.option(
 )
 engine = click.option(
     "--engine",
-    type=click.Choice(["auto", "reference", "cpu"]),
+    type=click.Choice(["auto", "reference", "cpu", "cuda"]),
     default="auto",
     show_default=True,
     help="Which kernels to compute with; reference is the slow definition.",

@@ -8,18 +8,25 @@ import importlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
+from typing import ClassVar
 
 import torch
 
+from netdesc.kernels.cuda.obstacle import obstacle
+
 _ENGINES = {
     "reference": ("netdesc.kernels.reference.engine", None),
-    "cpu": ("netdesc.kernels.cpu.engine", "cpu"),
+    "cpu": ("netdesc.kernels.cpu.engine", ("cpu",)),
+    "cuda": ("netdesc.kernels.cuda.engine", ("cuda", "cpu")),
 }
-"""Name of an engine: its module, and the only device that it runs on."""
+"""Name of an engine: its module, and the only devices that it runs on.
+
+The CUDA engine runs on the CPU where Triton interprets its kernels.
+"""
 
 ENGINE_NAMES = ("auto", *_ENGINES)
 
-_BY_DEVICE = {"cpu": "cpu"}
+_BY_DEVICE = {"cpu": "cpu", "cuda": "cuda"}
 
 _forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
 _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
@@ -27,6 +34,9 @@ _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 
 class EngineError(ValueError):
     """An engine was asked for that does not exist or cannot run on this device."""
+
+    exit_code: ClassVar[int] = 3
+    """What the command line returns for it: something of the environment is missing."""
 
 
 def engine_name(device: torch.device) -> str:
@@ -39,10 +49,14 @@ def engine_name(device: torch.device) -> str:
             "use the cpu, or ask for engine 'reference', which is slow"
         )
     only_on = _ENGINES[name][1]
-    if only_on not in (None, device.type):
+    if only_on is not None and device.type not in only_on:
         raise EngineError(
-            f"engine '{name}' runs on device '{only_on}', but the tensors are on '{device.type}'"
+            f"engine '{name}' runs on device '{only_on[0]}', but the tensors are on '{device.type}'"
         )
+    if name == "cuda":
+        reason = obstacle(device)
+        if reason is not None:
+            raise EngineError(f"engine 'cuda' cannot run: {reason}")
     return name
 
 

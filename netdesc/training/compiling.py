@@ -16,7 +16,7 @@ NOTICE = "compiling kernels for this machine (once) …"
 def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, says ``NOTICE`` before the first compilation; a cached kernel causes none.
 
-    Only the CPU engine compiles.
+    Only the CPU engine's compilations are announced; Triton does not say when it compiles.
     """
     if engine_name(device) != "cpu":
         yield

@@ -1,56 +1,18 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, as recurrences.
 
-Convolving ``h[n] = aⁿ`` k times with itself gives ``C(n + k − 1, k − 1) aⁿ``: k chained one-pole
-recurrences. The filter is cut after ``length`` steps, so the recurrences' tail is subtracted; with
-the same recurrences delayed by ``length`` steps it is
-``a^length · Σ_i C(length + k − i − 1, k − i) · y_i[t − length]``, i = 1..k. Where there is a tail,
-states are 64 bits wide, because for a slow filter the sum and its tail are large and close to one
-another; ``tail`` and ``a`` carry the width. Where 64 bits do not suffice either, the filter is
-convolved step by step.
+``filters`` says how many there are and what is subtracted from them; ``tail`` and ``a`` carry the
+width in which they compute.
 """
 
 from __future__ import annotations
-
-import functools
-import math
 
 import numba
 import numpy as np
 
 from netdesc.kernels.cpu.steps import FAST, flush
+from netdesc.kernels.filters import convolved, recurrence
 
-_NEGLIGIBLE = 1e-12
-"""A tail smaller than this share of the filter's first value cannot be seen in 32 bits."""
-
-_FASTEST_IN_64_BITS = 0.95
-"""A decay per step above this would be too coarse in 32 bits: what counts is 1 − decay."""
-
-_LARGEST_CANCELLATION = 1e8
-"""How much larger than their difference sum and tail may get, for eight good digits to be left."""
-
-
-@functools.lru_cache(maxsize=64)
-def recurrence(a: float, order: int, length: int) -> tuple[np.floating, np.ndarray]:
-    """``a`` and the tail's coefficients [order], all 0 where it is negligible."""
-    tail = np.array(
-        [a**length * math.comb(length + order - i - 1, order - i) for i in range(1, order + 1)]
-    )
-    if tail.max() > _NEGLIGIBLE:
-        return np.float64(a), tail
-    if a > _FASTEST_IN_64_BITS:
-        return np.float64(a), np.zeros(order)
-    return np.float32(a), np.zeros(order, np.float32)
-
-
-@functools.lru_cache(maxsize=64)
-def convolved(a: float, order: int, length: int, steps: int) -> np.ndarray | None:
-    """The filter h [length] where recurrences would lose it in their tail; None elsewhere."""
-    n = np.arange(max(steps, length), dtype=np.float64)
-    h = np.float64(a) ** n
-    for i in range(1, order):
-        h *= (n + i) / i
-    kept = h[:length]
-    return kept if h[:steps].sum() > _LARGEST_CANCELLATION * kept.sum() else None
+__all__ = ["convolve", "convolved", "filter_adjoint", "filter_difference", "recurrence"]
 
 
 @numba.njit(inline="always", fastmath=FAST)

@@ -166,12 +166,14 @@ def dense_cuba_backward(
 
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """``W s`` at every step."""
-    return signal_TBI @ weight_OI.T
+    with torch.autocast(signal_TBI.device.type, enabled=False):
+        return signal_TBI @ weight_OI.T
 
 
 def linear_backward(
     grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the signal (empty unless wanted) and the weight."""
-    grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
-    return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight
+    with torch.autocast(signal_TBI.device.type, enabled=False):
+        grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
+        return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight

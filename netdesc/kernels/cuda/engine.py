@@ -1,0 +1,169 @@
+"""The CUDA engine: Triton kernels behind the same functions as the reference has.
+
+Nothing here waits for the device or looks at what is in a tensor. The matrix product is taken in
+any case, so ``notes[2]`` is 0 and there are no events. Synapses without neurons (``linear``) are
+one product, which torch's own library does as well: there the reference serves.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.cuda import backward, forward, synapses
+from netdesc.kernels.cuda.launch import AHEAD, check_device, on_its_device, walk
+from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
+from netdesc.kernels.event_lists import no_lists
+from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.reference.engine import linear, linear_backward
+
+__all__ = [
+    "cuba",
+    "cuba_backward",
+    "dense_cuba",
+    "dense_cuba_backward",
+    "leaky",
+    "leaky_backward",
+    "linear",
+    "linear_backward",
+    "spike_time",
+    "spike_time_backward",
+]
+
+
+def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
+    values = neurons.keep_u, neurons.keep_v, neurons.bias
+    for name, value in zip(("current decay", "voltage decay", "bias"), values, strict=True):
+        check_device(signal, f"the {name}", value)
+    return values
+
+
+@on_its_device
+def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
+    """See ``reference.engine.cuba``."""
+    z_TBN = z_TBN.contiguous()
+    steps, batch, size = z_TBN.shape
+    out_TBN = torch.empty_like(z_TBN)
+    voltage_TBN = torch.empty_like(z_TBN, dtype=torch.int32)
+    notes = torch.zeros(4, dtype=torch.int64, device=z_TBN.device)
+    walk(
+        forward.forward,
+        batch * size,
+        z_TBN,
+        *_per_neuron(z_TBN, neurons),
+        out_TBN,
+        voltage_TBN,
+        notes,
+        steps,
+        batch * size,
+        size,
+        neurons.threshold,
+        DELAY=neurons.delay,
+        AHEAD=AHEAD,
+    )
+    return out_TBN, voltage_TBN, notes
+
+
+@on_its_device
+def cuba_backward(
+    grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
+) -> tuple[Tensor, Tensor]:
+    """See ``reference.engine.cuba_backward``."""
+    grad_out_TBN = grad_out_TBN.contiguous()
+    steps, batch, size = voltage_TBN.shape
+    grad_z_TBN = torch.empty_like(grad_out_TBN)
+    grad_decays = (
+        grad_out_TBN.new_empty(2, batch, size) if learn else grad_out_TBN.new_zeros(2, size)
+    )
+    walk(
+        backward.adjoint,
+        batch * size,
+        grad_out_TBN,
+        voltage_TBN.contiguous(),
+        *_per_neuron(grad_out_TBN, neurons),
+        grad_z_TBN,
+        grad_decays,
+        steps,
+        batch * size,
+        size,
+        neurons.threshold,
+        neurons.height,
+        1.0 / neurons.width,
+        DELAY=neurons.delay,
+        LEARN=int(learn),
+        AHEAD=AHEAD,
+    )
+    return grad_z_TBN, grad_decays.sum(1) if learn else grad_decays
+
+
+@on_its_device
+def leaky(z_TBN: Tensor, keep: Tensor) -> Tensor:
+    """See ``reference.engine.leaky``."""
+    check_device(z_TBN, "the decay", keep)
+    z_TBN = z_TBN.contiguous()
+    steps, batch, size = z_TBN.shape
+    u_TBN = torch.empty_like(z_TBN)
+    columns = batch * size
+    walk(forward.leaky, columns, z_TBN, keep, u_TBN, steps, columns, size, AHEAD=AHEAD)
+    return u_TBN
+
+
+@on_its_device
+def leaky_backward(
+    grad_u_TBN: Tensor, u_TBN: Tensor, keep: Tensor, learn: bool
+) -> tuple[Tensor, Tensor]:
+    """See ``reference.engine.leaky_backward``."""
+    check_device(grad_u_TBN, "the decay", keep)
+    grad_u_TBN = grad_u_TBN.contiguous()
+    steps, batch, size = u_TBN.shape
+    grad_z_TBN = torch.empty_like(grad_u_TBN)
+    empty, zeros = grad_u_TBN.new_empty, grad_u_TBN.new_zeros
+    grad_decay = empty(batch, size) if learn else zeros(size)
+    walk(
+        backward.leaky_adjoint,
+        batch * size,
+        grad_u_TBN,
+        u_TBN.contiguous(),
+        keep,
+        grad_z_TBN,
+        grad_decay,
+        steps,
+        batch * size,
+        size,
+        LEARN=int(learn),
+        AHEAD=AHEAD,
+    )
+    return grad_z_TBN, grad_decay.sum(0) if learn else grad_decay
+
+
+@on_its_device
+def dense_cuba(
+    spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """See ``reference.engine.dense_cuba``."""
+    z_TBO = synapses.input_currents(spikes_TBI.contiguous(), weight_OI.contiguous(), bits)
+    out_TBO, voltage_TBO, notes = cuba(z_TBO, neurons)
+    return out_TBO, voltage_TBO, notes, no_lists(spikes_TBI)
+
+
+@on_its_device
+def dense_cuba_backward(
+    grad_out_TBO: Tensor,
+    spikes_TBI: Tensor | None,
+    events: Tensor,
+    weight_OI: Tensor,
+    bits: int,
+    voltage_TBO: Tensor,
+    neurons: Dynamics,
+    learn: bool,
+    want_input: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See ``reference.engine.dense_cuba_backward``."""
+    assert spikes_TBI is not None, "this engine lists no events"
+    weight_OI = weight_OI.contiguous()
+    grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
+    grad_weight = synapses.weight_gradient(grad_z_TBO, spikes_TBI.contiguous(), weight_OI, bits)
+    grad_input = grad_z_TBO.new_empty(0)
+    if want_input:
+        grad_input = synapses.input_gradient(grad_z_TBO, weight_OI, bits)
+    return grad_input, grad_weight, grad_decays

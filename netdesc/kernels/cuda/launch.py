@@ -1,0 +1,77 @@
+"""How the kernels are started: on which device, and in blocks of which size.
+
+Sizes follow from the shapes alone, nothing is timed on the way: the same tensors take the same
+additions in the same order on every run, and a step can be captured as a CUDA graph after one that
+compiled the kernels.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+import triton
+
+from netdesc.kernels.engine import EngineError
+
+AHEAD = 8
+"""Steps whose inputs are loaded together: a load takes as long as the arithmetic of many steps."""
+
+_WARP = 32
+_MANY_COLUMNS = 1 << 15
+"""From here on programs of one warp are more than a GPU runs at a time."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@triton.jit
+def _nothing():
+    pass
+
+
+IS_INTERPRETED = not isinstance(_nothing, triton.JITFunction)
+"""Whether kernels were made for Triton's interpreter; decided when this module is loaded."""
+
+
+def on_its_device(function: Callable[P, R]) -> Callable[P, R]:
+    """Kernels start on the current device, so make it the one of the first tensor."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        tensor = args[0]
+        assert isinstance(tensor, torch.Tensor)
+        if tensor.device.type == "cpu" and not IS_INTERPRETED:
+            raise EngineError(
+                "engine 'cuda' cannot run: TRITON_INTERPRET=1 was set after its kernels were made; "
+                "set it before Python starts"
+            )
+        with torch.cuda.device_of(tensor):
+            return function(*args, **kwargs)
+
+    return guarded
+
+
+def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
+    """A kernel would read memory of another device, or crash."""
+    if value.device != signal.device:
+        raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
+
+
+def block(columns: int) -> int:
+    """How many columns a program walks, a lane each; few, so that every multiprocessor has some."""
+    return _WARP if columns <= _MANY_COLUMNS else 4 * _WARP
+
+
+def start(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+    """Start a kernel as ``grid`` programs."""
+    kernel[grid](*args, **constants)
+
+
+def walk(kernel: Any, columns: int, *args: Any, **constants: Any) -> None:
+    """Start a kernel that walks all steps, with as many programs as ``columns`` take."""
+    width = block(columns)
+    grid = (triton.cdiv(columns, width),)
+    start(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)

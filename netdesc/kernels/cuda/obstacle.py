@@ -1,0 +1,70 @@
+"""Whether the CUDA engine can run here, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+
+import torch
+
+OLDEST_CAPABILITY = (7, 5)
+"""Compute capability of the oldest GPUs (Turing) for which the kernels are known to compile."""
+
+OLDEST_TRITON = (3, 3)
+"""The first with tuples in kernels; torch 2.7 brings it."""
+
+
+def is_interpreted() -> bool:
+    """Whether Triton interprets kernels on the CPU instead of compiling them for a GPU."""
+    return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes")
+
+
+def obstacle(device: torch.device) -> str | None:
+    """Why the engine cannot compute on ``device``, ``cuda`` or ``cpu``, with the way out."""
+    if device.type == "cpu" and not is_interpreted():
+        return _gpu() or "it computes on device 'cuda', but the tensors are on 'cpu'"
+    return _triton() or (_card(device) if device.type == "cuda" else None)
+
+
+def _gpu() -> str | None:
+    """What is missing for any GPU to be used."""
+    if torch.version.cuda is None:
+        return (
+            "this torch is built without CUDA; install one that is, "
+            "see https://pytorch.org/get-started/locally"
+        )
+    if not torch.cuda.is_available():
+        return "torch finds no usable NVIDIA GPU; nvidia-smi tells whether its driver does"
+    return None
+
+
+@functools.cache
+def _triton() -> str | None:
+    """What is wrong with Triton, which only kernels load: a network on the CPU needs none."""
+    try:
+        import triton
+    except ModuleNotFoundError:
+        return "it needs Triton, which is not installed: pip install triton (on Linux)"
+    except ImportError as error:
+        return f"Triton cannot be loaded ({error}): pip install --force-reinstall triton"
+    version = tuple(map(int, re.findall(r"\d+", triton.__version__)[:2]))
+    if version >= OLDEST_TRITON:
+        return None
+    return f"it needs Triton 3.3 or later, not {triton.__version__}: pip install --upgrade torch"
+
+
+@functools.cache
+def _card(device: torch.device) -> str | None:
+    """What is wrong with the GPU itself."""
+    missing = _gpu()
+    if missing is not None:
+        return missing
+    capability = torch.cuda.get_device_capability(device)
+    if capability >= OLDEST_CAPABILITY:
+        return None
+    major, minor = OLDEST_CAPABILITY
+    return (
+        f"it needs a GPU of compute capability {major}.{minor} or more, and "
+        f"{torch.cuda.get_device_name(device)} has {capability[0]}.{capability[1]}"
+    )

@@ -1,0 +1,174 @@
+"""The matrix products of dense synapses for Triton, with the weights put onto the grid on the way.
+
+Weights count in halves of an integer weight, ``round(32 · w)``: at 8 bits −128..127, which 16-bit
+floats hold exactly. A signal is ``[rows, size]``, the rows being steps · batch.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from netdesc.kernels.grid import WEIGHT_UNIT
+
+_HALVES = tl.constexpr(WEIGHT_UNIT / 2)
+_PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
+_ROUNDING = tl.constexpr(1.5 * 2**23)
+"""Floats of this size have no digits after the point, so adding it rounds, halves to even."""
+
+
+@triton.jit
+def _halves(weight):
+    """``round(32 · weight)``, halves to even, exact up to ±2²²; larger ones stay large."""
+    scaled = weight * _HALVES
+    rounded = (scaled + _ROUNDING) - _ROUNDING
+    return tl.where(tl.abs(scaled) < 4194304.0, rounded, scaled)
+
+
+@triton.jit
+def _on_grid(weight, low, high):
+    """``clamp(round(32 · weight), low, high)``; NaN becomes 0."""
+    halves = tl.where(weight == weight, _halves(weight), 0.0)
+    halves = tl.where(halves < low, low, halves)
+    return tl.where(halves > high, high, halves)
+
+
+@triton.jit
+def _tile(at, row, rows, column, columns):
+    """A tile of a row-major matrix [rows, columns] at the rows and columns given; 0 outside."""
+    mask = (row < rows)[:, None] & (column < columns)[None, :]
+    return tl.load(at + row.to(tl.int64)[:, None] * columns + column[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+def _store(at, row, rows, column, columns, tile):
+    mask = (row < rows)[:, None] & (column < columns)[None, :]
+    tl.store(at + row.to(tl.int64)[:, None] * columns + column[None, :], tile, mask=mask)
+
+
+@triton.jit
+def input_currents(
+    signal,
+    weight,
+    z,
+    rows,
+    inputs,
+    outputs,
+    low,
+    high,
+    WEIGHTS_FIT: tl.constexpr,
+    ROWS: tl.constexpr,
+    INNER: tl.constexpr,
+    OUTPUTS: tl.constexpr,
+):
+    """``z = signal · Wᵀ``, float32 [rows, outputs], W on the grid of ``weight`` [outputs, inputs].
+
+    Rows whose values 16-bit floats hold (spikes do) are multiplied on tensor cores, where halves
+    ``WEIGHTS_FIT`` them; products and float32 sums are exact there while sums stay below 2²⁴
+    halves, and a state saturates at 2²². Others (graded payloads, NaN) are multiplied in float32.
+    Each program looks at its own rows first, so that nobody waits for the answer.
+    """
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
+    column = tl.arange(0, INNER)
+    odd = tl.zeros((ROWS, INNER), tl.int32)
+    if WEIGHTS_FIT:
+        for start in range(0, inputs, INNER):
+            s = _tile(signal, row, rows, start + column, inputs)
+            odd += (s.to(tl.float16).to(tl.float32) != s).to(tl.int32)
+    sums = tl.zeros((ROWS, OUTPUTS), tl.float32)
+    if WEIGHTS_FIT and tl.max(tl.max(odd, 1), 0) == 0:
+        for start in range(0, inputs, INNER):
+            s = _tile(signal, row, rows, start + column, inputs).to(tl.float16)
+            w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
+            sums = tl.dot(s, tl.trans(w.to(tl.float16)), sums)
+        sums *= _PER_HALF
+    else:
+        for start in range(0, inputs, INNER):
+            s = _tile(signal, row, rows, start + column, inputs)
+            w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
+            # In their own unit, so that large payloads overflow where the reference's do.
+            sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
+    _store(z, row, rows, output, outputs, sums)
+
+
+@triton.jit
+def input_gradient(
+    grad_z,
+    weight,
+    grad,
+    rows,
+    inputs,
+    outputs,
+    low,
+    high,
+    ROWS: tl.constexpr,
+    INNER: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
+    """``grad = grad_z · W``, float32 [rows, inputs], W on the grid of ``weight``."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    input = tl.program_id(1) * INPUTS + tl.arange(0, INPUTS)
+    column = tl.arange(0, INNER)
+    sums = tl.zeros((ROWS, INPUTS), tl.float32)
+    for start in range(0, outputs, INNER):
+        g = _tile(grad_z, row, rows, start + column, outputs)
+        w = _tile(weight, start + column, outputs, input, inputs)
+        w = _on_grid(w, low, high) * _PER_HALF
+        sums = tl.dot(g, w, sums, input_precision="tf32x3")
+    _store(grad, row, rows, input, inputs, sums)
+
+
+@triton.jit
+def weight_gradient_parts(
+    grad_z,
+    signal,
+    parts,
+    rows,
+    inputs,
+    outputs,
+    share,
+    ROWS: tl.constexpr,
+    OUTPUTS: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
+    """``grad_zᵀ · signal`` over every ``share`` rows: float32 [parts, outputs, inputs].
+
+    There are many more rows than weights, so the sum is what is spread over the programs.
+    """
+    output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)
+    input = tl.program_id(1) * INPUTS + tl.arange(0, INPUTS)
+    part = tl.program_id(2)
+    end = tl.minimum((part + 1) * share, rows)
+    sums = tl.zeros((OUTPUTS, INPUTS), tl.float32)
+    for start in range(part * share, end, ROWS):
+        row = start + tl.arange(0, ROWS)
+        g = _tile(grad_z, row, end, output, outputs)
+        s = _tile(signal, row, end, input, inputs)
+        sums = tl.dot(tl.trans(g), s, sums, input_precision="tf32x3")
+    at = parts + part.to(tl.int64) * outputs * inputs
+    _store(at, output, outputs, input, inputs, sums)
+
+
+@triton.jit
+def weight_gradient(
+    parts,
+    weight,
+    grad,
+    count,
+    weights,
+    low,
+    high,
+    BLOCK: tl.constexpr,
+):
+    """Adds up ``count`` parts [weights], and lets nothing through to weights that were clamped."""
+    each = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    exists = each < weights
+    total = tl.zeros((BLOCK,), tl.float32)
+    at = parts + each
+    for _ in range(count):
+        total += tl.load(at, mask=exists, other=0.0)
+        at += weights
+    halves = _halves(tl.load(weight + each, mask=exists, other=0.0))
+    inside = (halves >= low) & (halves <= high)
+    tl.store(grad + each, tl.where(inside, total, 0.0), mask=exists)

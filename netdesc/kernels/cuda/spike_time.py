@@ -1,0 +1,126 @@
+"""The van Rossum distance: the filters of ``van_rossum`` on whole tensors."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+from triton import cdiv
+
+from netdesc.kernels import filters
+from netdesc.kernels.cuda import van_rossum
+from netdesc.kernels.cuda.launch import AHEAD, block, check_device, on_its_device, start, walk
+
+
+@functools.cache
+def _recurrence(decay: float, order: int, length: int, device: torch.device) -> tuple[Tensor, bool]:
+    """``constants`` of ``van_rossum``, and whether there is a tail to subtract.
+
+    Made once and never given up, because copying them makes the device wait, and a captured step
+    goes on reading them.
+    """
+    a, tail = filters.recurrence(decay, order, length)
+    width = torch.float64 if tail.dtype == "float64" else torch.float32
+    constants = torch.tensor([float(a), *tail.tolist()], dtype=width, device=device)
+    return constants, bool(tail.max() > 0)
+
+
+@functools.cache
+def _convolved(
+    decay: float, order: int, length: int, steps: int, device: torch.device
+) -> Tensor | None:
+    """The filter itself where recurrences would lose it; None elsewhere."""
+    h = filters.convolved(decay, order, length, steps)
+    return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
+
+
+@on_its_device
+def spike_time(
+    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
+) -> tuple[Tensor, Tensor]:
+    """See ``reference.van_rossum.spike_time``."""
+    check_device(output_TBN, "the target", target_TBN)
+    output_TBN, target_TBN = output_TBN.contiguous(), target_TBN.contiguous()
+    steps, batch, size = output_TBN.shape
+    columns, device = batch * size, output_TBN.device
+    filtered_TBN = torch.empty_like(output_TBN)
+    programs = cdiv(columns, block(columns))
+    h = _convolved(decay, order, length, steps, device)
+    if h is None:
+        constants, has_tail = _recurrence(decay, order, length, device)
+        squares = torch.empty(programs, dtype=torch.float64, device=device)
+        walk(
+            van_rossum.filter_difference,
+            columns,
+            output_TBN,
+            target_TBN,
+            filtered_TBN,
+            squares,
+            constants,
+            steps,
+            columns,
+            length,
+            ORDER=order,
+            TAIL=has_tail and length < steps,
+            AHEAD=AHEAD,
+        )
+    else:
+        squares = torch.empty(steps * programs, dtype=torch.float64, device=device)
+        start(
+            van_rossum.convolve_difference,
+            (steps, programs),
+            output_TBN,
+            target_TBN,
+            filtered_TBN,
+            squares,
+            h,
+            steps,
+            columns,
+            len(h),
+            BLOCK=block(columns),
+        )
+    return squares.sum().to(torch.float32), filtered_TBN
+
+
+@on_its_device
+def spike_time_backward(
+    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
+) -> Tensor:
+    """See ``reference.van_rossum.spike_time_backward``."""
+    check_device(filtered_TBN, "the loss", grad_loss)
+    filtered_TBN = filtered_TBN.contiguous()
+    steps, batch, size = filtered_TBN.shape
+    columns, device = batch * size, filtered_TBN.device
+    grad_TBN = torch.empty_like(filtered_TBN)
+    h = _convolved(decay, order, length, steps, device)
+    if h is None:
+        constants, has_tail = _recurrence(decay, order, length, device)
+        walk(
+            van_rossum.filter_adjoint,
+            columns,
+            filtered_TBN,
+            grad_loss,
+            grad_TBN,
+            constants,
+            steps,
+            columns,
+            length,
+            ORDER=order,
+            TAIL=has_tail and length < steps,
+            AHEAD=AHEAD,
+        )
+    else:
+        start(
+            van_rossum.convolve_adjoint,
+            (steps, cdiv(columns, block(columns))),
+            filtered_TBN,
+            grad_loss,
+            grad_TBN,
+            h,
+            steps,
+            columns,
+            len(h),
+            BLOCK=block(columns),
+        )
+    return grad_TBN

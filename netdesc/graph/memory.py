@@ -6,16 +6,15 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   far, and 4 for each of the optimizer's states (Adam has two).
 - a neuron in a step of a sample: 4 for its spikes (float32), 4 for its voltage (int32, from which
   the backward pass takes the surrogate gradient) and 4 for the gradient by its spikes.
-- a cell of a layer's input in a step: 4 for the event list, which has room for as many events. (A
-  layer more than a tenth of whose input spikes takes 4 a neuron more, for its current.)
+- (A layer more than a tenth of whose input spikes takes 4 a neuron more, for its current.)
 - Layers without quantization, and with dropout or a norm, compute with whole tensors of the current
   in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
   its mean taken off, and that one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
-their turn, and what is used for a moment only. Freed buffers are kept and used again, so a process
-stays at its peak.
+their turn, event lists (4 a spike of a layer's input), and what is used for a moment only. Freed
+buffers are kept and used again, so a process stays at its peak.
 """
 
 from __future__ import annotations
@@ -67,11 +66,9 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
 
 def _words_a_step(layer: Dense) -> int:
-    neurons, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
     whole = _whole_tensors(layer.neuron)
-    if layer.bits is not None and not whole:
-        return 3 * neurons + inputs
-    return (4 + whole) * neurons
+    by_events = layer.bits is not None and not whole
+    return (3 if by_events else 4 + whole) * math.prod(layer.output_shape)
 
 
 def _whole_tensors(neuron: Cuba) -> int:

@@ -121,13 +121,15 @@ def _leak(engine: str) -> tuple[Any]:
 
 
 def _training_kernels() -> list[Any]:
-    from netdesc.kernels.cpu import backward, events, forward, van_rossum
+    from netdesc.kernels.cpu import backward, events, forward, product, van_rossum
 
     return [
         events._list_events,
         forward.quantized_rows,
+        forward.quantized,
         forward.forward_by_events,
         backward.adjoint_by_events,
+        product._multiply,
         van_rossum.filter_difference,
         van_rossum.filter_adjoint,
     ]

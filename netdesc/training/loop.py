@@ -77,6 +77,7 @@ def fit(
             figures.add(loss, batch.size / samples, loss_share(job.graph, batch, samples))
             if figures.tally is not None:
                 figures.tally.add(output_TBN, batch.target)
+            del output_TBN, loss  # the next pass takes their memory again, while it is in the cache
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)

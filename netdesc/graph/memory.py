@@ -6,7 +6,7 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   far, and 4 for each of the optimizer's states (Adam has two).
 - a neuron in a step of a sample: 4 for its spikes (float32), 4 for its voltage (int32, from which
   the backward pass takes the surrogate gradient) and 4 for the gradient by its spikes.
-- (A layer more than a tenth of whose input spikes takes 4 a neuron more, for its current.)
+- (A layer more than a third of whose input spikes takes 4 a neuron more, for its current.)
 - Layers without quantization, and with dropout or a norm, compute with whole tensors of the current
   in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
   its mean taken off, and that one's gradient.

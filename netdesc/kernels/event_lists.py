@@ -7,15 +7,15 @@ inputs give equal tensors.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 PARTS = 64
 """Runs of rows that are listed independently, each into its own stretch of the list."""
 
-HEADER = 2
-"""Numbers before the lists; the first one tells whether they hold anything."""
+HEADER = 4 + 2 * PARTS
+"""Numbers before the lists: whether they hold anything, rows and columns of the input, a spare one;
+then for each part the place after the last entry that was written, in 64 bits."""
 
 
 def list_size(device: torch.device, rows: int, columns: int) -> int:
@@ -33,12 +33,7 @@ def no_lists(input_TBI: Tensor) -> Tensor:
     size = list_size(input_TBI.device, steps * batch, inputs)
     if not size:
         return torch.empty(0, dtype=torch.int32, device=input_TBI.device)
-    return torch.from_numpy(untouched(size))
-
-
-def untouched(size: int) -> np.ndarray:
-    """int32 zeros [size] as the operating system gives them, without a write to any of them."""
-    return np.zeros(size, np.int32)
+    return torch.zeros(size, dtype=torch.int32)
 
 
 def are_listed(lists: Tensor) -> bool:

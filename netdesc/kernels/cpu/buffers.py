@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,6 +23,7 @@ _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
 _Key = tuple[tuple[int, ...], type[np.generic]]
+Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
 class _Buffer:
@@ -29,9 +31,9 @@ class _Buffer:
 
     __slots__ = ("array", "last_request", "memory")
 
-    def __init__(self, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: type[np.generic], allocate: Allocate) -> None:
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        self.memory = np.empty(size + _ALIGNMENT, np.uint8)
+        self.memory = allocate(size + _ALIGNMENT, np.uint8)
         start = -self.memory.ctypes.data % _ALIGNMENT
         self.array = self.memory[start : start + size].view(dtype).reshape(shape)
         self.last_request = 0
@@ -43,9 +45,10 @@ class _Buffer:
 
 
 class BufferPool:
-    """Buffers by shape and type."""
+    """Buffers by shape and type; ``allocate`` makes the memory of a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, allocate: Allocate = np.empty) -> None:
+        self._allocate = allocate
         self._buffers: dict[_Key, list[_Buffer]] = {}
         self._requests = 0
         self._lock = threading.Lock()
@@ -66,7 +69,7 @@ class BufferPool:
             if buffer.is_free():
                 return buffer
         self._shrink()
-        buffers.append(_Buffer(shape, dtype))
+        buffers.append(_Buffer(shape, dtype, self._allocate))
         return buffers[-1]
 
     def _shrink(self) -> None:

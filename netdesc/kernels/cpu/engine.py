@@ -20,8 +20,12 @@ from netdesc.kernels.quantization import half_limits, straight_through
 
 PRODUCT, EVENTS = 0, 1
 
-EVENT_DENSITY = 0.1
-"""Share of non-zero inputs up to which adding rows by events is faster than the product."""
+EVENT_DENSITY = 0.33
+"""Share of non-zero inputs up to which adding rows by events is faster than the product.
+
+Measured on Zen 4 with AVX-512, where the product is fastest: both took the same time from 0.33 to
+0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
+"""
 
 _MIN_TILE, _MAX_TILE = 32, 256
 """Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""

@@ -6,12 +6,16 @@ import numba
 import numpy as np
 import torch
 
-from netdesc.kernels.event_lists import HEADER, PARTS, list_size, untouched
+from netdesc.kernels.cpu.buffers import BufferPool
+from netdesc.kernels.event_lists import HEADER, PARTS, list_size
 
 _CHUNK = 16
 """Columns that are looked at together: one AVX-512 register of floats."""
 
 _CPU = torch.device("cpu")
+
+_zeros = BufferPool(np.zeros)
+"""Memory that is 0 except where earlier passes have written, which is noted in it."""
 
 _ONE = np.uint32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
@@ -28,7 +32,11 @@ def _append(bits, first, width, sources, at, odd_bits):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list_events(bits_RC, sources, starts, ends, odd_bits):
+def _list_events(bits_RC, sources, starts, ends, written, odd_bits):
+    """Fill ``sources``, ``starts`` and ``ends``; ``written`` [parts] is where the last pass ended.
+
+    What that pass left is made 0 again, so that the list is the same for equal inputs.
+    """
     rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
     per_part = (rows + PARTS - 1) // PARTS
@@ -36,6 +44,8 @@ def _list_events(bits_RC, sources, starts, ends, odd_bits):
         first_row = part * per_part
         # One spare entry a part: appending writes an entry before it knows whether to keep it.
         at = first_row * columns + part
+        for left_over in range(at, written[part]):
+            sources[left_over] = 0
         odd = np.uint32(0)
         for r in range(first_row, min(rows, first_row + per_part)):
             bits = bits_RC[r]
@@ -48,6 +58,8 @@ def _list_events(bits_RC, sources, starts, ends, odd_bits):
                     at, odd = _append(bits, first, _CHUNK, sources, at, odd)
             at, odd = _append(bits, whole, columns - whole, sources, at, odd)
             ends[r] = at
+        if first_row < rows:
+            written[part] = at + 1
         odd_bits[part] = odd
 
 
@@ -64,10 +76,21 @@ class EventLists:
 
     def __init__(self, values: np.ndarray) -> None:
         rows, columns = values.shape
-        self._view(untouched(list_size(_CPU, rows, columns)), rows)
+        self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
+        self._clear(rows, columns)
         odd_bits = np.zeros(PARTS, np.uint32)
-        _list_events(values.view(np.uint32), self.sources, self.starts, self.ends, odd_bits)
+        written = self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
+        bits = values.view(np.uint32)
+        _list_events(bits, self.sources, self.starts, self.ends, written, odd_bits)
         self.binary = not odd_bits.any()
+
+    def _clear(self, rows: int, columns: int) -> None:
+        """Take leave of an earlier pass; one over an input of another form left other places."""
+        self.packed[0] = 0
+        before = int(self.packed[1]), int(self.packed[2])
+        if before not in ((0, 0), (rows, columns)):
+            self.packed[:] = 0
+        self.packed[1:3] = rows, columns
 
     @property
     def count(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,15 @@ class Metrics:
 
     ``epochs`` count from 1, as all that a person reads; those of the file, from 0.
     ``layers`` maps each of ``PER_LAYER`` to a column a layer. ``confusion`` belongs to the best
-    epoch, by the validation loss, or by the loss where there is none.
+    epoch, by the validation loss, or by the loss where there is none. ``lacking`` are the epochs
+    for which the file should have a line and has none; their rows hold what else is known.
     """
 
     epochs: NDArray[np.int64]
     figures: dict[str, Column]
     layers: dict[str, dict[str, Column]]
     confusion: Confusion | None
+    lacking: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -90,9 +92,46 @@ class Metrics:
         value = math.nan if row is None else float(self.figures[name][row])
         return value if math.isfinite(value) else None
 
+    def completed(self, done: int, known: Iterable[tuple[int, Mapping[str, float]]]) -> Metrics:
+        """The metrics with a row for each of ``done`` epochs, and of all up to the last line.
 
-def read_metrics(run: Path, layers: Sequence[str]) -> Metrics:
-    """The metrics of a run, and those by layer of ``layers`` alone.
+        ``known`` are figures of some epochs (from 1) by name, from elsewhere: they stand in for
+        those that the file lacks, so that the best and the last epoch are what they were.
+        """
+        last = max(done, int(self.epochs[-1]) if len(self) else 0)
+        if last == len(self):
+            return self
+        epochs, place = np.arange(1, last + 1), self.epochs - 1
+
+        def spread(column: Column) -> Column:
+            whole = np.full(last, np.nan)
+            whole[place] = column
+            return whole
+
+        figures = {name: spread(column) for name, column in self.figures.items()}
+        for epoch, given in known:
+            for name in given.keys() & figures.keys() if 1 <= epoch <= last else ():
+                if np.isnan(figures[name][epoch - 1]):
+                    figures[name][epoch - 1] = given[name]
+        layers = {
+            kind: {name: spread(column) for name, column in columns.items()}
+            for kind, columns in self.layers.items()
+        }
+        whole = replace(
+            self,
+            epochs=epochs,
+            figures=figures,
+            layers=layers,
+            lacking=np.setdiff1d(epochs, self.epochs),
+        )
+        best, confusion = whole.best, self.confusion
+        if confusion is None or best is None or confusion.epoch == best + 1:
+            return whole
+        return replace(whole, confusion=None)  # it is not that of the best epoch
+
+
+def read_metrics(run: Path, layers: Sequence[str], epochs: int | None = None) -> Metrics:
+    """The metrics of a run that is to do ``epochs``, and those by layer of ``layers`` alone.
 
     A last line that was not written to its end is left out. ReportError where the file is missing
     or a line is no row of metrics.
@@ -100,7 +139,7 @@ def read_metrics(run: Path, layers: Sequence[str]) -> Metrics:
     path = run / METRICS
     if not path.exists():
         raise MissingError(f"{path}: there is no such file, so there is nothing to report")
-    columns = _Columns(layers)
+    columns = _Columns(layers, epochs)
     number = 0
     with opened(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
@@ -130,7 +169,8 @@ def _row(line: bytes) -> dict[str, Any]:
 class _Columns:
     """Grows by a row at a time. Plain arrays: a million rows are tens of megabytes."""
 
-    def __init__(self, layers: Sequence[str]) -> None:
+    def __init__(self, layers: Sequence[str], epochs: int | None) -> None:
+        self._asked = epochs
         self._epochs = array("q")
         self._figures = {name: array("d") for name in FIGURES}
         self._layers = {kind: {name: array("d") for name in layers} for kind in PER_LAYER}
@@ -141,6 +181,10 @@ class _Columns:
         epoch = row.get("epoch")
         if type(epoch) is not int or epoch < 0:
             raise ValueError('"epoch" is no whole number')
+        if self._asked is not None and epoch >= max(self._asked, len(self._epochs) + 1):
+            raise ValueError(f'"epoch" is {epoch}, and the run is of {self._asked}')
+        if self._epochs and epoch < self._epochs[-1]:
+            raise ValueError(f'"epoch" is {epoch}, and the line before is of no earlier one')
         self._epochs.append(epoch + 1)
         for name, column in self._figures.items():
             column.append(_number(row, name))

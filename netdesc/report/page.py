@@ -64,6 +64,7 @@ class Page:
     standing: Standing
     verdict: Verdict
     facts: list[Fact]
+    damage: list[str]
     missing: list[str]
     part: str
     film: Film | None
@@ -99,6 +100,7 @@ def build_page(run: Run) -> Page:
         standing=stands,
         verdict=verdict(run, rates, faults),
         facts=_facts(run),
+        damage=run.damage,
         missing=run.missing,
         part=_part(run),
         film=film(run),
@@ -130,16 +132,23 @@ def _facts(run: Run) -> list[Fact]:
     validated = metrics.has("validation_accuracy")
     accuracy = "validation_accuracy" if validated else "accuracy"
     title = "Validation accuracy" if validated else "Accuracy"
-    seconds = metrics.figures["seconds"]
     facts = [
         Fact(title, percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
         Fact("Best loss", number(metrics.at(metrics.watched, best))),
         Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
-        Fact("Training time", duration(float(np.nansum(seconds)) if len(seconds) else None)),
+        Fact("Training time", duration(_training_s(run))),
         Fact("Parameters", f"{run.graph.parameters:,}"),
         Fact("Synapses", f"{run.graph.synapses:,}"),
     ]
     return [fact for fact in facts if fact is not None]
+
+
+def _training_s(run: Run) -> float | None:
+    """Seconds spent in epochs."""
+    if len(run.metrics.lacking) and run.record.seconds is not None:
+        return run.record.seconds
+    seconds = run.metrics.figures["seconds"]
+    return float(np.nansum(seconds)) if len(seconds) else None
 
 
 def _part(run: Run) -> str:

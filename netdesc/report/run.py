@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import read_text
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, is_at_work, read_record
-from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, RECORD
+from netdesc.report.words import counted
+from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD
 
 MOST_LOCK_BYTES = 64 << 20
 MOST_LAYERS = 12
@@ -64,6 +66,30 @@ class Run:
         return self.path / CHECKPOINTS / BEST
 
     @property
+    def damage(self) -> list[str]:
+        """In sentences, what the files of the run lack or hold wrongly."""
+        return [*self._lacking()]
+
+    def _lacking(self) -> Iterator[str]:
+        lacking, best, record = self.metrics.lacking, self.metrics.best, self.record
+        if len(lacking):
+            first, count = int(lacking[0]), len(lacking)
+            is_end = first + count > len(self.metrics)
+            where = f"from epoch {first:,} on" if is_end else f"the first of them epoch {first:,}"
+            yield (
+                f"{METRICS} lacks {count:,} of {counted(len(self.metrics), 'epoch')}, {where}: "
+                f"figures and tables below are without them; the best and the last epoch are those "
+                f"that {RECORD} notes."
+            )
+        if record.has_ended and record.best is not None and best is not None:
+            noted, found = record.best.epoch + 1, int(self.metrics.epochs[best])
+            if noted != found:
+                yield (
+                    f"{RECORD} notes epoch {noted:,} as the best, and by {METRICS} it is epoch "
+                    f"{found:,}: one of the two files was changed."
+                )
+
+    @property
     def missing(self) -> list[str]:
         """Files that a run of this netdesc has and this one lacks; the report does without them."""
         wanted = {
@@ -98,9 +124,17 @@ def read_run(path: Path) -> Run:
         graph=graph,
         files=dict(description.files),
         lock_text=lock_text,
-        metrics=read_metrics(path, [layer.name for layer in drawn_layers(graph)]),
+        metrics=_metrics(path, record, graph, description.document.training.epochs),
         activity=read_activity(path, graph),
     )
+
+
+def _metrics(path: Path, record: Record, graph: Graph, epochs: int) -> Metrics:
+    """The metrics; of a run that has ended, with a row for every epoch that it has done."""
+    metrics = read_metrics(path, [layer.name for layer in drawn_layers(graph)], epochs)
+    if not record.has_ended:
+        return metrics.completed(0, [])
+    return metrics.completed(min(record.epochs_done, epochs), record.known)
 
 
 def drawn_layers(graph: Graph) -> list[Dense]:

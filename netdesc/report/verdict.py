@@ -89,8 +89,10 @@ def _spike_match(matches: list[Match]) -> str:
 def _loss_alone(run: Run) -> str:
     metrics = run.metrics
     first, best = metrics.at(metrics.watched, 0), metrics.at(metrics.watched, metrics.best)
-    if first is None or best is None:
+    if best is None:
         return "The loss is not known, so there is nothing to judge the network by."
+    if first is None:
+        return f"The best loss is {number(best)}."
     return f"The loss went from {number(first)} to {number(best)}."
 
 

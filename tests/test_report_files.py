@@ -90,6 +90,8 @@ def test_no_number_is_no_fault(tmp_path: Path) -> None:
         '{"epoch": 0, "loss": 1, "confusion": [[1, 2]]}',
         '{"epoch": 0, "loss": 1, "confusion": [[-1]]}',
         '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided": 0.5}',
+        '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided_by_label": [0, 0]}',
+        '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided": 2, "undecided_by_label": [1]}',
         "[" * 100_000,
     ],
 )

@@ -104,7 +104,7 @@ def test_a_silent_network_decides_nothing(start: Start) -> None:
     (row,) = read_metrics(run.path)
     assert run.status == "done"
     assert row["accuracy"] == row["validation_accuracy"] == 0
-    assert row["undecided"] == 15
+    assert row["undecided"] == sum(row["undecided_by_label"]) == 15
     assert np.isfinite(row["loss"])
     assert "done after 1 epoch:" in run.message
 
@@ -284,7 +284,7 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
     tally = Tally(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
-    undecided = total = 0
+    undecided, total = [0] * classes, 0
     for number, batch in enumerate(sizes):
         output = random_outputs(seed + number, batch, classes)
         labels = rng.integers(0, classes, (10, batch) if by_step else batch)
@@ -295,12 +295,13 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
             for label, prediction in pairs:
                 total += 1
                 if prediction == SILENT:
-                    undecided += 1
+                    undecided[label] += 1
                 else:
                     confusion[label, prediction] += 1
     score = tally.score(tally.take().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
-    assert score.undecided == undecided
+    assert score.undecided == sum(undecided)
+    assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
     assert tally.take().sum() == 0
 

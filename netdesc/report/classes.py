@@ -24,10 +24,12 @@ class ClassRow:
     """The samples of one class: where they went, and the shares that were right.
 
     ``accuracy`` is of the samples of this class, ``precision`` of those that were given it.
+    ``none`` holds those that were given no class; None where there are none, or nobody knows.
     """
 
     label: int
     cells: list[Cell]
+    none: Cell | None
     samples: int
     accuracy: str
     precision: str
@@ -35,13 +37,17 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Classes:
-    """``part`` of the data, after ``epoch``; ``undecided`` samples were given no class."""
+    """``part`` of the data, after ``epoch``; ``undecided`` samples were given no class.
+
+    ``has_none`` says whether the table has a column for them.
+    """
 
     part: str
     epoch: int
     rows: list[ClassRow]
     accuracy: str
     undecided: int
+    has_none: bool
 
 
 def classes(run: Run) -> Classes | None:
@@ -51,14 +57,17 @@ def classes(run: Run) -> Classes | None:
         return None
     counts = confusion.counts
     right, given = np.diag(counts), counts.sum(axis=0)
-    samples = counts.sum(axis=1)
+    samples, undecided = confusion.by_label, confusion.undecided_by_label
+    has_none = undecided is not None and bool(confusion.undecided)
+
+    def cell(label: int, count: int, is_right: bool) -> Cell:
+        return Cell(int(count), float(count / max(1, samples[label])), is_right)
+
     rows = [
         ClassRow(
             label=label,
-            cells=[
-                Cell(int(count), float(count / max(1, samples[label])), column == label)
-                for column, count in enumerate(counts[label])
-            ],
+            cells=[cell(label, count, n == label) for n, count in enumerate(counts[label])],
+            none=cell(label, undecided[label], False) if has_none else None,
             samples=int(samples[label]),
             accuracy=_share(int(right[label]), int(samples[label])),
             precision=_share(int(right[label]), int(given[label])),
@@ -71,6 +80,7 @@ def classes(run: Run) -> Classes | None:
         rows=rows,
         accuracy=_share(int(right.sum()), confusion.total),
         undecided=confusion.undecided,
+        has_none=has_none,
     )
 
 

@@ -36,12 +36,14 @@ Column = NDArray[np.float64]
 class Confusion:
     """How often samples of a class (row) were given each class (column), after one epoch.
 
-    ``undecided`` counts the samples that were given none; ``epoch`` counts from 1.
+    ``undecided`` counts the samples that were given none, ``undecided_by_label`` those of each
+    class, None in runs of an older netdesc; ``epoch`` counts from 1.
     """
 
     counts: NDArray[np.int64]
     undecided: int
     epoch: int
+    undecided_by_label: NDArray[np.int64] | None = None
 
     @property
     def total(self) -> int:
@@ -50,7 +52,13 @@ class Confusion:
     @property
     def commonest(self) -> float:
         """The share of the samples that the most frequent class has, at least."""
-        return float(self.counts.sum(axis=1).max() / max(1, self.total))
+        return float(self.by_label.max() / max(1, self.total))
+
+    @property
+    def by_label(self) -> NDArray[np.int64]:
+        """How many samples each class has, int64 [classes]; at least, where runs are older."""
+        decided = self.counts.sum(axis=1)
+        return decided if self.undecided_by_label is None else decided + self.undecided_by_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +242,19 @@ def _confusion(row: dict[str, Any], epoch: int) -> Confusion:
     )
     if not sound or not _is_count(undecided):
         raise ValueError('"confusion" is no square table of counts')
-    return Confusion(np.array(counts, dtype=np.int64), undecided, epoch)
+    by_label = row.get("undecided_by_label")
+    table = np.array(counts, dtype=np.int64)
+    if by_label is None:
+        return Confusion(table, undecided, epoch)
+    if (
+        not isinstance(by_label, list)
+        or len(by_label) != classes
+        or not all(map(_is_count, by_label))
+    ):
+        raise ValueError('"undecided_by_label" is no count for each class')
+    if sum(by_label) != undecided:
+        raise ValueError('"undecided" is not the sum of "undecided_by_label"')
+    return Confusion(table, undecided, epoch, np.array(by_label, dtype=np.int64))
 
 
 def _is_count(value: Any) -> bool:

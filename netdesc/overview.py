@@ -215,7 +215,7 @@ def _array_samples(path: Path, data: Arrays) -> int | None:
             if data.split is None:
                 return npz.header(data.labels).shape[0]
             header = npz.header(data.split)
-            return None if header.kind not in "iu" else list(npz.values(data.split)).count(0)
+            return None if header.kind not in "iu" else npz.values(data.split).count(0)
     except (OSError, NpzError, KeyError, IndexError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.description.models import Arrays
+from netdesc.description.models import Arrays, LatencyEncoding
 from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.data import Frame
@@ -251,6 +252,29 @@ def test_an_array_that_is_too_large_is_refused(file: Path, monkeypatch: pytest.M
     monkeypatch.setattr(npz, "LARGEST_ARRAY", 10**5)
     with pytest.raises(DataError, match="has 1,000,128 bytes; an array may have 100,000"):
         npz.read_npz(file, ["labels"])
+
+
+@pytest.mark.parametrize("name", ["inputs", "labels", "split"])
+def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("netdesc.description.npz.FREE_BYTES", 10**5)
+    monkeypatch.setattr(npz, "_fill", lambda *_: pytest.fail("an array was unpacked"))
+    np.savez_compressed(file, **good(**{name: np.zeros(10**6, np.uint8)}))
+    fails(file, f'unpacks 1,000,128 bytes from 1,.* in its array "{name}"')
+
+
+def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
+    """Of 8 samples 5 are trained on: 6 cells of 4 bytes a step each."""
+    np.savez(file, **good())
+    frame = replace(FRAME, steps=200_000_000)
+    message = "takes 22.4 GiB in training: .* 22.4 for a batch of 5 samples of 200,000,000 steps"
+    fails(file, message, frame)
+    section = Arrays.model_validate({"type": "arrays", "path": "data.npz", "range": (0, 16)})
+    section = section.model_copy(update={"encoding": LatencyEncoding(type="latency")})
+    with pytest.raises(DataError, match=r"for a batch of 8 samples .* make training\.batch_size"):
+        ArrayFile(file, section, frame).read()
+    assert len(ArrayFile(file, section, frame, 2).read()["train"]) == 8
 
 
 def test_an_encrypted_or_oddly_packed_member(file: Path) -> None:

@@ -15,6 +15,7 @@ from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
 from netdesc.training import DataError, Run
 from netdesc.training.data import Batch, Batches, Frame, Samples
+from netdesc.training.errors import MissingDataError
 from netdesc.training.measure import measure
 from netdesc.training.parts import Parts, read_parts
 from netdesc.training.score import Score, Tally
@@ -65,10 +66,11 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     where there is no such part or its data is at fault, DescriptionError as ``load``.
     """
     path = run.path if isinstance(run, Run) else Path(run)
-    if path.suffix.lower() == ".net":
-        raise DataError(f"{path}: a .net file names no data; give a run or a document")
     if path.is_dir():
         description, compiled = compile_run(path)
+    elif path.suffix.lower() == ".net":
+        error = DataError if path.exists() else MissingDataError
+        raise error(f"{path}: a .net file names no data; give a run or a document")
     else:
         description = load(path)
         compiled = compile(description)

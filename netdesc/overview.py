@@ -28,7 +28,7 @@ _STATES = {"adam": 2, "adamw": 2}
 class NoRunError(ValueError):
     """A folder that should be a run is none."""
 
-    exit_code = 1
+    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)

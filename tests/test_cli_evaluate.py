@@ -69,14 +69,16 @@ def test_many_classes_are_left_to_json(netdesc: Netdesc, tmp_path: Path) -> None
     ("arguments", "code", "message"),
     [
         (["task/classes.json", "--part", "all"], 2, "'all' is not one of"),
-        (["absent.json"], 1, "absent.json"),
-        (["network.net"], 1, "a .net file names no data"),
-        (["task"], 1, "network.lock.json"),
+        (["absent.json"], 3, "absent.json"),
+        (["network.net"], 3, "a .net file names no data"),
+        (["task/made.net"], 1, "a .net file names no data"),
+        (["task"], 3, "network.lock.json"),
     ],
 )
 def test_what_cannot_be_measured(
     netdesc: Netdesc, document: Path, arguments: list[str], code: int, message: str
 ) -> None:
+    document.with_name("made.net").touch()
     outcome = netdesc("evaluate", *arguments)
     assert outcome.code == code
     assert message in outcome.err + outcome.out

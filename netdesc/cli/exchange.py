@@ -38,7 +38,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     from netdesc import compiler
     from netdesc.exchange import export_net
 
-    if source.suffix.lower() == ".json":
+    if source.suffix.lower() == ".json" and not source.is_dir():
         compiled = compiler.compile(load_document(output, source, ()))
     else:
         _, compiled = compiler.compile_run(source)

@@ -11,6 +11,16 @@ class ReportError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
+class DamagedError(ReportError):
+    """A file that is there cannot be read, or belongs to another run; the message names it."""
+
+
+class UnwritableError(ReportError):
+    """The report cannot be written where it should be."""
+
+    exit_code = 3
+
+
 class MissingError(ReportError):
     """There is no such run, or a file without which there is nothing to report."""
 

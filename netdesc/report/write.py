@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from netdesc.events import atomic_path
-from netdesc.report.errors import ReportError
+from netdesc.report.errors import UnwritableError
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
 from netdesc.run_files import REPORT
@@ -35,7 +35,7 @@ def write_report(
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UnwritableError(f"cannot write {path}: {error.strerror or error}") from error
     for each in page.damage:
         tell(each)
     return path

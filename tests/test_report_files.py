@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from netdesc.report import ReportError, write_report
 from netdesc.report.errors import MissingError
 from netdesc.report.metrics import read_metrics
 from netdesc.report.npz import read_npz
+from netdesc.report.page import build_page
 from netdesc.report.record import read_record
 from netdesc.report.run import read_run
 
@@ -169,9 +171,11 @@ def test_activity_of_another_network_is_refused(
 ) -> None:
     folder = write_run(tmp_path / "run")
     changed(folder, **arrays)
-    with pytest.raises(ReportError, match=message) as caught:
-        read_run(folder)
-    assert "activity.npz" in str(caught.value)
+    run = read_run(folder)
+    assert run.activity is None
+    (told,) = run.damage
+    assert told.startswith(f"{folder / 'activity.npz'}: does not belong to this run: ")
+    assert message in told
 
 
 def test_pickles_and_bombs_are_refused(tmp_path: Path) -> None:
@@ -223,33 +227,65 @@ def test_weights_of_another_network_are_refused(
     tmp_path: Path, tensors: dict[str, Any], message: str
 ) -> None:
     folder = write_run(tmp_path / "run")
-    save_file(tensors, folder / "checkpoints" / "best.safetensors")
-    with pytest.raises(ReportError, match=message):
-        write_report(folder)
+    path = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, path)
+    page = build_page(read_run(folder))
+    (told,) = page.damage
+    assert told.startswith(f"{path}: ")
+    assert re.search(message, told)
+    assert page.learned.weights is not None
+    assert [row[3] for row in page.learned.weights.rows] == ["–", "–"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "run.json",
-        "network.lock.json",
-        "metrics.jsonl",
-        "activity.npz",
-        "checkpoints/best.safetensors",
-        "checkpoints/initial.safetensors",
-    ],
-)
-@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe"])
-def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
-    folder = write_run(tmp_path / "run")
-    path = folder / name
+def spoil(path: Path, damage: str) -> None:
     path.unlink()
     if damage == "garbage":
         path.write_bytes(b"\xff\x00garbage\n" * 3)
     elif damage == "folder":
         path.mkdir()
+    elif damage == "empty":
+        path.touch()
     else:
         os.mkfifo(path)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe", "empty"])
+@pytest.mark.parametrize(
+    "name",
+    ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"],
+)
+def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, damage: str) -> None:
+    whole = build_page(read_run(write_run(tmp_path / "whole")))
+    folder = write_run(tmp_path / "run")
+    spoil(folder / name, damage)
+    page = build_page(read_run(folder))
+    (told,) = page.damage
+    assert told.startswith(f"{folder / name}: ")
+    assert (page.film is None) is (page.rates is None) is (name == "activity.npz")
+    assert page.learned.weights is not None
+    learned = [row[1:4:2] for row in page.learned.weights.rows]
+    assert all((row[0] == "–") is name.endswith("initial.safetensors") for row in learned)
+    assert all((row[1] == "–") is name.endswith("best.safetensors") for row in learned)
+    assert [plot.spec for plot in page.training] == [plot.spec for plot in whole.training]
+    text = write_report(folder).read_text()
+    assert text.index(name) < text.index('class="headline"')
+
+
+def test_both_files_of_weights_may_be_damaged(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    for name in ("best", "initial"):
+        spoil(folder / "checkpoints" / f"{name}.safetensors", "garbage")
+    page = build_page(read_run(folder))
+    assert len(page.damage) == 2
+    assert page.learned.weights is None
+
+
+@pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
+@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe"])
+def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
+    folder = write_run(tmp_path / "run")
+    path = folder / name
+    spoil(path, damage)
     with pytest.raises(ReportError) as caught:
         write_report(folder)
     assert str(path) in str(caught.value)

@@ -11,10 +11,6 @@ class ReportError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
-class DamagedError(ReportError):
-    """A file that is there cannot be read, or belongs to another run; the message names it."""
-
-
 class UnwritableError(ReportError):
     """The report cannot be written where it should be."""
 

@@ -90,7 +90,7 @@ class Page:
 
 
 def build_page(run: Run) -> Page:
-    """Computes the page of a run. ReportError where its weights are damaged."""
+    """Computes the page of a run."""
     stands, rates, weights = standing(run), layer_rates(run), learned(run)
     faults = find_faults(run, rates, weights.zeroed)
     matches = match(run.activity.shown) if run.activity is not None else []
@@ -100,7 +100,7 @@ def build_page(run: Run) -> Page:
         standing=stands,
         verdict=verdict(run, rates, faults),
         facts=_facts(run),
-        damage=run.damage,
+        damage=[*weights.damaged, *run.damage],
         missing=run.missing,
         part=_part(run),
         film=film(run),

@@ -35,6 +35,8 @@ class Run:
     lock_text: str
     metrics: Metrics
     activity: Activity | None
+    damaged: str | None
+    """What is wrong with the file of the activity, which the report then does without."""
 
     @property
     def dense(self) -> list[Dense]:
@@ -68,7 +70,7 @@ class Run:
     @property
     def damage(self) -> list[str]:
         """In sentences, what the files of the run lack or hold wrongly."""
-        return [*self._lacking()]
+        return [*([] if self.damaged is None else [self.damaged]), *self._lacking()]
 
     def _lacking(self) -> Iterator[str]:
         lacking, best, record = self.metrics.lacking, self.metrics.best, self.record
@@ -116,6 +118,11 @@ def read_run(path: Path) -> Run:
             f"{path / LOCK}: is no document that this netdesc reads: {first.message}"
         ) from error
     graph = build_graph(description.document)
+    activity = damaged = None
+    try:
+        activity = read_activity(path, graph)
+    except ReportError as error:
+        damaged = f"{error}. Pictures and spike rates of single neurons are left out."
     return Run(
         path=path,
         record=record,
@@ -125,7 +132,8 @@ def read_run(path: Path) -> Run:
         files=dict(description.files),
         lock_text=lock_text,
         metrics=_metrics(path, record, graph, description.document.training.epochs),
-        activity=read_activity(path, graph),
+        activity=activity,
+        damaged=damaged,
     )
 
 

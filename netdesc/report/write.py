@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from netdesc.events import atomic_path
-from netdesc.report.errors import UnwritableError
+from netdesc.events.atomic import NoFileError
+from netdesc.report.errors import ReportError, UnwritableError
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
 from netdesc.run_files import REPORT
@@ -34,6 +35,8 @@ def write_report(
     try:
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
+    except NoFileError as error:
+        raise ReportError(f"{path}: {error}") from error
     except OSError as error:
         raise UnwritableError(f"cannot write {path}: {error.strerror or error}") from error
     for each in page.damage:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from numpy.typing import NDArray
 
 from netdesc.compiler import Compiled, compile, compile_run
 from netdesc.description import Description, load
@@ -47,12 +48,14 @@ class Evaluation:
     """What a network does with the samples of ``part``.
 
     ``score`` is there for networks that classify, ``matched`` for those that learn spike trains.
+    ``judged`` says what the score counts: steps where each of them has a label.
     """
 
     part: Part
     samples: int
     loss: float
     score: Score | None
+    judged: Literal["samples", "steps"] | None
     matched: Matched | None
     layers: list[LayerRate]
     warnings: list[str]
@@ -124,10 +127,15 @@ def _evaluate(
         samples=len(samples),
         loss=loss,
         score=score,
+        judged=None if samples.labels is None else _judged(samples.labels),
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,
     )
+
+
+def _judged(labels: NDArray) -> Literal["samples", "steps"]:
+    return "steps" if labels.ndim == 2 else "samples"
 
 
 def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:

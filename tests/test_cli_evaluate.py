@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classify_task import CELLS, CLASSES, STEPS, samples, write_classify_task
+from classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
 from cli_process import Netdesc
 from training_task import read_record, write_task
 
@@ -129,6 +129,25 @@ def test_the_table_has_labels_as_rows(netdesc: Netdesc, document: Path) -> None:
     lines = netdesc("evaluate", document).out.splitlines()
     matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
     assert np.array_equal(matrix[:, 1 : 1 + CLASSES], confusion)
+
+
+def test_steps_with_labels_are_called_so(netdesc: Netdesc, document: Path) -> None:
+    values, labels = samples(60)
+    spikes = np.repeat(values[:, None] > 1, STEPS, axis=1)
+    write_arrays(
+        document.with_name("data.npz"), inputs=spikes, labels=np.repeat(labels[:, None], STEPS, 1)
+    )
+    content = json.loads(document.read_text())
+    content["data"]["encoding"] = {"type": "spikes"}
+    content["loss"] = {"type": "spike_rate", "window_steps": 3}
+    document.write_text(json.dumps(content))
+    record = json.loads(netdesc("evaluate", document, "--json").out)
+    assert (record["samples"], record["judged"]) == (15, "steps")
+    assert np.sum(record["confusion"]) + record["undecided"] == 15 * STEPS
+    assert record["undecided"] > 1
+    said = netdesc("evaluate", document).out.splitlines()[1]
+    assert "% of the steps" in said
+    assert f"{record['undecided']} steps without a prediction" in said
 
 
 def test_samples_without_a_prediction_have_a_column(netdesc: Netdesc, document: Path) -> None:

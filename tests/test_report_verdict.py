@@ -19,6 +19,7 @@ from netdesc.report.faults import Faults, find_faults
 from netdesc.report.page import build_page, render
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run, read_run
+from netdesc.report.samples import part_sizes
 from netdesc.report.standing import standing
 from netdesc.report.tables import network_table
 from netdesc.report.verdict import Verdict, verdict
@@ -216,6 +217,68 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     text = render(build_page(run))
     assert '<th scope="col" class="n">none</th>' in text
     assert "8 were given no class, because the output was silent; they count as wrong." in text
+
+
+def stepwise(folder: Path, *, by_step: bool | None, shown: bool = True, **record: Any) -> Run:
+    """A run whose loss has a window, with 15 predictions for each of five samples a class."""
+    loss = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03, "window_steps": 5}
+    changes = {"loss": loss, "data": {"type": "arrays", "path": "samples.npz"}}
+    (folder / "samples.npz").touch()  # the lock has its checksum
+    path = write_run(
+        folder / "run", classes=True, changes=changes, labels_by_step=by_step, **record
+    )
+    counts = np.full((6, 6), 15) - 15 * np.eye(6, dtype=int)
+    row = metrics_row(0, classes=True) | {"confusion": counts.tolist(), "undecided": 300}
+    (path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    if not shown:
+        (path / "activity.npz").unlink()
+        return read_run(path)
+    kept = activity(classes=True)
+    unlabelled = {"label", "prediction", "rates"}
+    arrays = {name: each for name, each in kept.items() if name.split("_")[0] not in unlabelled}
+    np.savez(path / "activity.npz", **(arrays if by_step in (True, None) else kept))
+    return read_run(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"by_step": True},
+        {"by_step": None},
+        {"by_step": True, "shown": False},
+        {"by_step": None, "shown": False, "samples": {"train": 60, "validation": 25}},
+    ],
+)
+def test_steps_are_not_called_samples(tmp_path: Path, settings: dict[str, Any]) -> None:
+    run = stepwise(tmp_path, **settings)
+    found = classes(run)
+    assert found is not None
+    assert (found.judged, found.unit) == ("steps of validation samples", "steps")
+    assert "of the steps of validation samples in the right class" in headline(run)
+    faults = find_faults(run, [], [])
+    assert faults.notes[0].startswith("300 of 750 steps of validation samples leave the output")
+    assert part_sizes(run) == settings.get("samples", {})
+    text = render(build_page(run))
+    assert "of the steps of validation samples were right" in text
+    assert '<th scope="col" class="n">Steps</th>' in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"by_step": False},
+        {"by_step": False, "shown": False},
+        {"by_step": None, "shown": False, "samples": {"train": 60, "validation": 750}},
+    ],
+)
+def test_samples_of_a_loss_with_a_window_stay_samples(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    run = stepwise(tmp_path, **settings)
+    found = classes(run)
+    assert found is not None
+    assert (found.judged, found.unit) == ("validation samples", "samples")
+    assert part_sizes(run) == settings.get("samples", {"validation": 750})
 
 
 def test_an_older_run_tells_only_how_many_have_no_class(tmp_path: Path) -> None:

@@ -64,9 +64,11 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
 def _figures(result: Evaluation) -> list[str]:
     figures = [f"loss {result.loss:,.6g}"]
     if result.score is not None:
-        figures.append(f"accuracy {result.score.accuracy:.2%}")
+        of_steps = result.judged == "steps"
+        figures.append(f"accuracy {result.score.accuracy:.2%}{' of the steps' if of_steps else ''}")
         if result.score.undecided:
-            figures.append(f"{result.score.undecided:,} without a prediction (silent output)")
+            what = ("step " if result.score.undecided == 1 else "steps ") if of_steps else ""
+            figures.append(f"{result.score.undecided:,} {what}without a prediction (silent output)")
     if result.matched is not None:
         figures.append(
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "

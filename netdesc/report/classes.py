@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netdesc.report.run import Run
+from netdesc.report.samples import judged, labels_by_step
 from netdesc.report.words import percent
 
 
@@ -39,10 +40,14 @@ class ClassRow:
 class Classes:
     """``part`` of the data, after ``epoch``; ``undecided`` samples were given no class.
 
-    ``has_none`` says whether the table has a column for them.
+    ``judged`` says what is counted, in words, and ``unit`` the same in one: where each step has a
+    label, steps stand for samples everywhere. ``has_none`` says whether the table has a column for
+    the undecided ones.
     """
 
     part: str
+    judged: str
+    unit: str
     epoch: int
     rows: list[ClassRow]
     accuracy: str
@@ -74,8 +79,11 @@ def classes(run: Run) -> Classes | None:
         )
         for label in range(len(counts))
     ]
+    part = "validation" if run.metrics.has("validation_accuracy") else "training"
     return Classes(
-        part="validation" if run.metrics.has("validation_accuracy") else "training",
+        part=part,
+        judged=judged(run, part),
+        unit="steps" if labels_by_step(run) else "samples",
         epoch=confusion.epoch,
         rows=rows,
         accuracy=_share(int(right.sum()), confusion.total),

@@ -10,7 +10,7 @@ from netdesc.description.models import Dense as DenseSection
 from netdesc.graph import Dense
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
-from netdesc.report.samples import part_sizes
+from netdesc.report.samples import judged, part_sizes
 from netdesc.report.words import counted, listed, percent
 
 SILENT_SHARE = 0.1
@@ -54,7 +54,7 @@ def _silent_samples(run: Run) -> Iterator[str]:
     confusion, activity = run.metrics.confusion, run.activity
     if confusion is not None:
         silent, of = confusion.undecided, confusion.total
-        what = "validation samples" if run.metrics.has("validation_accuracy") else "samples"
+        what = judged(run, "validation" if run.metrics.has("validation_accuracy") else "")
     elif activity is not None and run.graph.classes is None:
         wanted = [each for each in activity.shown if each.target and len(each.target.events)]
         silent, of = sum(not len(each.output.events) for each in wanted), len(wanted)

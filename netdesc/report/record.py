@@ -80,6 +80,8 @@ class Record(_Part):
     """The one that began the run, where ``command`` took it up again."""
     samples: dict[str, int] = {}
     """By part: ``train`` and ``validation``."""
+    labels_by_step: bool | None = None
+    """Whether each step has a label; None where there are none, or the run is older."""
     pid: int | None = None
     versions: dict[str, str] = {}
     platform: str = ""

@@ -10,6 +10,7 @@ from netdesc.report.faults import Faults
 from netdesc.report.matching import Match, match
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
+from netdesc.report.samples import judged
 from netdesc.report.words import counted, number, percent
 
 REPRODUCED = 0.95
@@ -66,8 +67,8 @@ def _classification(run: Run, classes: int) -> str:
     if accuracy is None:
         return _loss_alone(run)
     return (
-        f"The network puts {percent(accuracy)} of the {part} samples in the right class; guessing "
-        f"among {classes} classes would give {percent(1 / classes)}."
+        f"The network puts {percent(accuracy)} of the {judged(run, part)} in the right class; "
+        f"guessing among {classes} classes would give {percent(1 / classes)}."
     )
 
 

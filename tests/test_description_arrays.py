@@ -344,6 +344,14 @@ def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
     assert found(free, np.savez) == []
 
 
+def test_a_range_that_is_too_wide_is_refused(tmp_path):
+    (finding,) = _findings(tmp_path, _data(range=[-1e308, 1e308]))
+    assert (finding.code, finding.pointer) == ("ND216", "/data/range")
+    assert "from -1e+308 to 1e+308, wider than any number" in finding.message
+    assert _findings(tmp_path, _data(range=[-8e307, 9e307])) == []
+    assert codes(_findings(tmp_path, _data(range=[1e308, -1e308]))) == ["ND216", "ND233"]
+
+
 def _training(**changes):
     return json.loads(LABELLED)["training"] | changes
 

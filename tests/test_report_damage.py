@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from report_samples import metrics_row, write_run
 
@@ -87,3 +88,54 @@ def test_records_that_do_not_agree_are_told(tmp_path: Path) -> None:
         "run.json notes epoch 4 as the best, and by metrics.jsonl it is epoch 25: one of the two "
         "files was changed."
     ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ({"validation_accuracy": 5}, "validation accuracy in 1 line, first of epoch 25"),
+        ({"accuracy": -0.1}, "accuracy in 1 line, first of epoch 25"),
+        ({"validation_loss": -1e308}, "validation loss in 1 line, first of epoch 25"),
+        ({"validation_loss": 1e308}, "validation loss in 1 line, first of epoch 25"),
+        ({"loss": -1.0}, "loss in 1 line, first of epoch 25"),
+        ({"seconds": -5}, "seconds in 1 line, first of epoch 25"),
+        ({"learning_rate": -1e-3}, "learning rate in 1 line, first of epoch 25"),
+        ({"confusion": [[1, 2], [3, 4]]}, "confusion in 1 line, first of epoch 25"),
+    ],
+)
+def test_what_cannot_be_is_left_out_and_told(
+    tmp_path: Path, figures: dict[str, Any], told: str
+) -> None:
+    path = ended(tmp_path, list(range(30)), classes=True, status="running")
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    rows[BEST] |= figures
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = read_run(path)
+    assert run.damage == [
+        f"metrics.jsonl is damaged, for it has values that there cannot be; they are left out: "
+        f"{told}."
+    ]
+    for name in figures.keys() - {"confusion"}:
+        assert np.isnan(run.metrics.figures[name][BEST])
+    page = build_page(run)
+    assert (page.classes is None) is ("confusion" in figures)
+    assert facts(page)["Best loss"] == ("5" if "validation_loss" in figures else "4.8")
+    assert "500" not in facts(page)["Validation accuracy"]
+
+
+def test_the_record_stands_in_for_what_cannot_be(tmp_path: Path) -> None:
+    path = ended(tmp_path, list(range(30)), classes=True)
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    rows[BEST] |= {"validation_loss": 1e308, "validation_accuracy": 7}
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = build_page(read_run(path))
+    assert len(page.damage) == 1
+    assert (facts(page)["Best loss"], facts(page)["Validation accuracy"]) == ("4.8", "74.4 %")
+
+
+def test_losses_that_are_no_numbers_stay_what_they_are(tmp_path: Path) -> None:
+    path = ended(tmp_path, list(range(30)), status="running")
+    row = metrics_row(30) | {"loss": float("inf"), "learning_rate": float("nan")}
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    assert read_run(path).damage == []

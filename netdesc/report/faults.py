@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netdesc.description.models import Dense as DenseSection
 from netdesc.graph import Dense
@@ -45,9 +45,20 @@ def find_faults(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) ->
     silence = [*_silent_samples(run), *_silent_layers(run, dead), *_zeroed(zeroed)]
     if silence:
         mute = next((layer for layer in run.dense if layer.name in {*dead, *zeroed}), run.dense[-1])
-        return Faults(silence, [*_louder(run, mute, mute.name in zeroed), *_steps(run, mute)])
+        louder = _louder(run, mute, mute.name in zeroed)
+        return Faults(silence, _in_turn([*louder, *_steps(run, mute)]))
     guessing = list(_guessing(run))
-    return Faults(guessing, list(_steps(run, run.dense[-1])) if guessing else [])
+    return Faults(guessing, _in_turn([*_steps(run, run.dense[-1])]) if guessing else [])
+
+
+def _in_turn(tries: Sequence[Try]) -> list[Try]:
+    """All after the first begin with "Or"."""
+    purposes = [each.purpose for each in tries]
+    or_else = [f"Or {text[0].lower()}{text[1:]}" for text in purposes[1:]]
+    return [
+        replace(each, purpose=text)
+        for each, text in zip(tries, [*purposes[:1], *or_else], strict=True)
+    ]
 
 
 def _silent_samples(run: Run) -> Iterator[str]:
@@ -116,7 +127,7 @@ def _louder(run: Run, layer: Dense, is_zeroed: bool) -> Iterator[Try]:
         f"layers.{_index(run, layer)}.weight_scale={scale:.3g}",
     )
     threshold = layer.neuron.threshold / 2
-    yield Try("Or a lower threshold", f"{_neuron(run, layer)}.threshold={threshold:.3g}")
+    yield Try("A lower threshold", f"{_neuron(run, layer)}.threshold={threshold:.3g}")
 
 
 def _steps(run: Run, layer: Dense) -> Iterator[Try]:
@@ -125,14 +136,12 @@ def _steps(run: Run, layer: Dense) -> Iterator[Try]:
     is_wide = width.start >= WIDE
     value, key = width.start * (0.1 if is_wide else 3), ".start"
     yield Try(
-        f"Or a {'narrower' if is_wide else 'wider'} surrogate gradient",
+        f"A {'narrower' if is_wide else 'wider'} surrogate gradient",
         f"{_neuron(run, layer)}.tau_grad{'' if width.kind == 'constant' else key}={value:.3g}",
     )
     size = _smaller_batch(run)
     if size:
-        yield Try(
-            f"Or smaller batches, of {counted(size, 'sample')}", f"training.batch_size={size}"
-        )
+        yield Try(f"Smaller batches, of {counted(size, 'sample')}", f"training.batch_size={size}")
 
 
 def _smaller_batch(run: Run) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import opened
+from netdesc.report.words import counted
 from netdesc.run_files import METRICS
 
 FIGURES = (
@@ -25,6 +26,16 @@ FIGURES = (
     "seconds",
     "learning_rate",
 )
+_FLOAT32 = 3.5e38
+POSSIBLE = {
+    "loss": (-1e-3, _FLOAT32),  # none is below 0 but by rounding, and all are float32
+    "validation_loss": (-1e-3, _FLOAT32),
+    "accuracy": (0.0, 1.0),
+    "validation_accuracy": (0.0, 1.0),
+    "seconds": (0.0, 1e10),
+    "learning_rate": (0.0, math.inf),
+}
+"""Between which ends a figure lies, where it is a number. Others are left out, and told."""
 PER_LAYER = ("gradient_norms", "spike_rates")
 MOST_LINE_BYTES = 4 << 20
 MOST_CLASSES = 64
@@ -76,6 +87,8 @@ class Metrics:
     layers: dict[str, dict[str, Column]]
     confusion: Confusion | None
     lacking: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    impossible: list[str] = field(default_factory=list[str])
+    """In words, figures of the file that were left out because they cannot be."""
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -100,14 +113,14 @@ class Metrics:
         value = math.nan if row is None else float(self.figures[name][row])
         return value if math.isfinite(value) else None
 
-    def completed(self, done: int, known: Iterable[tuple[int, Mapping[str, float]]]) -> Metrics:
+    def completed(self, done: int, known: Sequence[tuple[int, Mapping[str, float]]]) -> Metrics:
         """The metrics with a row for each of ``done`` epochs, and of all up to the last line.
 
         ``known`` are figures of some epochs (from 1) by name, from elsewhere: they stand in for
         those that the file lacks, so that the best and the last epoch are what they were.
         """
         last = max(done, int(self.epochs[-1]) if len(self) else 0)
-        if last == len(self):
+        if last == len(self) and not known:
             return self
         epochs, place = np.arange(1, last + 1), self.epochs - 1
 
@@ -138,16 +151,18 @@ class Metrics:
         return replace(whole, confusion=None)  # it is not that of the best epoch
 
 
-def read_metrics(run: Path, layers: Sequence[str], epochs: int | None = None) -> Metrics:
+def read_metrics(
+    run: Path, layers: Sequence[str], epochs: int | None = None, classes: int | None = None
+) -> Metrics:
     """The metrics of a run that is to do ``epochs``, and those by layer of ``layers`` alone.
 
-    A last line that was not written to its end is left out. ReportError where the file is missing
-    or a line is no row of metrics.
+    ``classes`` are those of the network, where that is known. A last line that was not written to
+    its end is left out. ReportError where the file is missing or a line is no row of metrics.
     """
     path = run / METRICS
     if not path.exists():
         raise MissingError(f"{path}: there is no such file, so there is nothing to report")
-    columns = _Columns(layers, epochs)
+    columns = _Columns(layers, epochs, classes)
     number = 0
     with opened(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
@@ -177,8 +192,10 @@ def _row(line: bytes) -> dict[str, Any]:
 class _Columns:
     """Grows by a row at a time. Plain arrays: a million rows are tens of megabytes."""
 
-    def __init__(self, layers: Sequence[str], epochs: int | None) -> None:
+    def __init__(self, layers: Sequence[str], epochs: int | None, classes: int | None) -> None:
         self._asked = epochs
+        self._classes = classes
+        self._impossible: dict[str, list[int]] = {}
         self._epochs = array("q")
         self._figures = {name: array("d") for name in FIGURES}
         self._layers = {kind: {name: array("d") for name in layers} for kind in PER_LAYER}
@@ -195,7 +212,7 @@ class _Columns:
             raise ValueError(f'"epoch" is {epoch}, and the line before is of no earlier one')
         self._epochs.append(epoch + 1)
         for name, column in self._figures.items():
-            column.append(_number(row, name))
+            column.append(self._possible(name, _number(row, name), epoch + 1))
         for kind, columns in self._layers.items():
             given = row.get(kind) or {}
             if not isinstance(given, dict):
@@ -210,7 +227,19 @@ class _Columns:
         loss = self._figures[watched][-1]
         if loss < self._least:
             self._least = loss
-            self._confusion = _confusion(row, epoch)
+            confusion = _confusion(row, epoch)
+            is_ours = self._classes in (None, len(confusion.counts))
+            self._confusion = confusion if is_ours else None
+            if not is_ours:
+                self._impossible.setdefault("confusion", []).append(epoch)
+
+    def _possible(self, name: str, value: float, epoch: int) -> float:
+        """The figure, or NaN in place of a number that it cannot have."""
+        low, high = POSSIBLE[name]
+        if low <= value <= high or not math.isfinite(value):
+            return value
+        self._impossible.setdefault(name, []).append(epoch)
+        return math.nan
 
     def metrics(self) -> Metrics:
         return Metrics(
@@ -221,6 +250,11 @@ class _Columns:
                 for kind, columns in self._layers.items()
             },
             self._confusion,
+            impossible=[
+                f"{name.replace('_', ' ')} in {counted(len(epochs), 'line')}, first of epoch "
+                f"{epochs[0]:,}"
+                for name, epochs in self._impossible.items()
+            ],
         )
 
 

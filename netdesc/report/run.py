@@ -13,7 +13,7 @@ from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import read_text
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, is_at_work, read_record
-from netdesc.report.words import counted
+from netdesc.report.words import counted, listed
 from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD
 
 MOST_LOCK_BYTES = 64 << 20
@@ -73,6 +73,11 @@ class Run:
         return [*([] if self.damaged is None else [self.damaged]), *self._lacking()]
 
     def _lacking(self) -> Iterator[str]:
+        if self.metrics.impossible:
+            yield (
+                f"{METRICS} is damaged, for it has values that there cannot be; they are left out: "
+                f"{listed(self.metrics.impossible)}."
+            )
         lacking, best, record = self.metrics.lacking, self.metrics.best, self.record
         if len(lacking):
             first, count = int(lacking[0]), len(lacking)
@@ -139,7 +144,8 @@ def read_run(path: Path) -> Run:
 
 def _metrics(path: Path, record: Record, graph: Graph, epochs: int) -> Metrics:
     """The metrics; of a run that has ended, with a row for every epoch that it has done."""
-    metrics = read_metrics(path, [layer.name for layer in drawn_layers(graph)], epochs)
+    layers = [layer.name for layer in drawn_layers(graph)]
+    metrics = read_metrics(path, layers, epochs, graph.classes)
     if not record.has_ended:
         return metrics.completed(0, [])
     return metrics.completed(min(record.epochs_done, epochs), record.known)

@@ -16,7 +16,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import OUTPUTS, STEPS, activity, metrics_row, run_record, weights, write_run
+from report_samples import (
+    OUTPUTS,
+    STEPS,
+    activity,
+    document,
+    metrics_row,
+    run_record,
+    weights,
+    write_run,
+)
 from safetensors.numpy import save_file
 
 from netdesc.report import ReportError, write_report
@@ -26,6 +35,7 @@ from netdesc.report.npz import read_npz
 from netdesc.report.page import build_page
 from netdesc.report.record import read_record
 from netdesc.report.run import read_run
+from netdesc.report.weights import open_weights
 
 LAYERS = ["hidden", "output"]
 
@@ -235,6 +245,29 @@ def test_weights_of_another_network_are_refused(
     assert re.search(message, told)
     assert page.learned.weights is not None
     assert [row[3] for row in page.learned.weights.rows] == ["–", "–"]
+
+
+def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
+    """Each row is of the length of its gain, whatever its own; a row of zeros stays zero."""
+    normed = document()["layers"]
+    normed[0]["weight_norm"] = True
+    folder = write_run(tmp_path / "run", changes={"layers": normed})
+    tensors = weights(1)
+    weight_UI = tensors["layers.hidden.synapse.weight"]
+    weight_UI[3] = 0
+    gain_U1 = np.arange(1, len(weight_UI) + 1, dtype=np.float32)[:, None]
+    tensors["layers.hidden.synapse.gain"] = gain_U1
+    path = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, path)
+    with open_weights(path) as file:
+        assert file is not None
+        found_UI = file.synapses(read_run(folder).dense[0])
+    lengths = np.linalg.norm(found_UI, axis=1)
+    assert lengths[3] == 0
+    assert np.delete(lengths, 3) == pytest.approx(np.delete(gain_U1[:, 0], 3))
+    units = np.delete(weight_UI, 3, 0)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    assert np.delete(found_UI / gain_U1, 3, 0) == pytest.approx(units, abs=1e-6)
 
 
 def spoil(path: Path, damage: str) -> None:

@@ -72,7 +72,9 @@ def classes(run: Run) -> Classes | None:
         ClassRow(
             label=label,
             cells=[cell(label, count, n == label) for n, count in enumerate(counts[label])],
-            none=cell(label, undecided[label], False) if has_none else None,
+            none=None
+            if undecided is None or not has_none
+            else cell(label, undecided[label], False),
             samples=int(samples[label]),
             accuracy=_share(int(right[label]), int(samples[label])),
             precision=_share(int(right[label]), int(given[label])),

@@ -83,10 +83,11 @@ class Run:
             first, count = int(lacking[0]), len(lacking)
             is_end = first + count > len(self.metrics)
             where = f"from epoch {first:,} on" if is_end else f"the first of them epoch {first:,}"
+            source = f"; the best and the last epoch are those that {RECORD} notes"
+            has_noted = record.has_ended and bool(record.known)
             yield (
                 f"{METRICS} lacks {count:,} of {counted(len(self.metrics), 'epoch')}, {where}: "
-                f"figures and tables below are without them; the best and the last epoch are those "
-                f"that {RECORD} notes."
+                f"figures and tables below are without them{source if has_noted else ''}."
             )
         if record.has_ended and record.best is not None and best is not None:
             noted, found = record.best.epoch + 1, int(self.metrics.epochs[best])

@@ -173,6 +173,6 @@ def _report(folder: Path, tell: Callable[[str], None]) -> None:
     if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
         return
     try:
-        write_report(folder)
+        write_report(folder, tell=tell)
     except ReportError as error:
         tell(f"no {REPORT} is written: {error}")

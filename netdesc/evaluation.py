@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from numpy.typing import NDArray
 
 from netdesc.compiler import Compiled, compile, compile_run, untrained
 from netdesc.description import Description, load
@@ -15,6 +16,7 @@ from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
 from netdesc.training import DataError, Run
 from netdesc.training.data import Batch, Batches, Frame, Samples
+from netdesc.training.errors import MissingDataError
 from netdesc.training.measure import measure
 from netdesc.training.parts import Parts, read_parts
 from netdesc.training.score import Score, Tally
@@ -46,12 +48,14 @@ class Evaluation:
     """What a network does with the samples of ``part``.
 
     ``score`` is there for networks that classify, ``matched`` for those that learn spike trains.
+    ``judged`` says what the score counts: steps where each of them has a label.
     """
 
     part: Part
     samples: int
     loss: float
     score: Score | None
+    judged: Literal["samples", "steps"] | None
     matched: Matched | None
     layers: list[LayerRate]
     warnings: list[str]
@@ -65,10 +69,11 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     where there is no such part or its data is at fault, DescriptionError as ``load``.
     """
     path = run.path if isinstance(run, Run) else Path(run)
-    if path.suffix.lower() == ".net":
-        raise DataError(f"{path}: a .net file names no data; give a run or a document")
     if path.is_dir():
         description, compiled = compile_run(path)
+    elif path.suffix.lower() == ".net":
+        error = DataError if path.exists() else MissingDataError
+        raise error(f"{path}: a .net file names no data; give a run or a document")
     else:
         description = load(path)
         compiled = compile(description)
@@ -122,10 +127,15 @@ def _evaluate(
         samples=len(samples),
         loss=loss,
         score=score,
+        judged=None if samples.labels is None else _judged(samples.labels),
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,
     )
+
+
+def _judged(labels: NDArray) -> Literal["samples", "steps"]:
+    return "steps" if labels.ndim == 2 else "samples"
 
 
 def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:

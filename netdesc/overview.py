@@ -31,7 +31,7 @@ _STATES = {"adam": 2, "adamw": 2}
 class NoRunError(ValueError):
     """A folder that should be a run is none."""
 
-    exit_code = 1
+    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,6 @@ def _array_samples(path: Path, data: Arrays) -> int | None:
             if data.split is None:
                 return npz.header(data.labels).shape[0]
             header = npz.header(data.split)
-            return None if header.kind not in "iu" else list(npz.values(data.split)).count(0)
+            return None if header.kind not in "iu" else npz.values(data.split).count(0)
     except (OSError, NpzError, KeyError, IndexError):
         return None

@@ -26,6 +26,8 @@ SCHEMA = "schemas/network.schema.json"
 
 _RUN = "runs/first"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_LOCKED = re.compile(r"(\.lock)+$", re.IGNORECASE)
+"""The end of a name whose document would be taken for the lock of a run."""
 
 
 class StartError(ValueError):
@@ -72,6 +74,8 @@ def start(folder: str | Path | None, template: str, name: str | None = None) -> 
             f'"{name}" cannot name a network: use up to 100 letters, digits, "_", "." and "-", '
             "beginning with a letter, a digit or an underscore"
         )
+    elif _LOCKED.search(name):
+        raise StartError(f'"{name}" cannot name a network: {name}.json would be the lock of a run')
     _refuse_a_used(target)
     chosen = TEMPLATES[template]
     text = chosen.source().read_text(encoding="utf-8")
@@ -98,7 +102,8 @@ def start(folder: str | Path | None, template: str, name: str | None = None) -> 
 
 def _name_for(folder: Path) -> str:
     """The folder's name as a network's, empty where nothing of it is left."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.absolute().name).strip(".-")[:100]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.absolute().name).strip(".-")[:100]
+    return _LOCKED.sub("", name)
 
 
 # The folder: whole or not at all
@@ -135,9 +140,15 @@ def _build(folder: Path, fill: Callable[[Path], None]) -> None:
             os.rename(workshop, place)
         else:
             _move_contents(workshop, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(workshop, ignore_errors=True)
+        if isinstance(error, OSError) and _is_below(error.filename, workshop):
+            raise OSError(error.errno, error.strerror, str(folder)) from error
         raise
+
+
+def _is_below(path: object, folder: Path) -> bool:
+    return isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder)
 
 
 def _move_contents(workshop: Path, folder: Path) -> None:

@@ -76,6 +76,13 @@ def samples() -> bytes:
     )
 
 
+@functools.cache
+def tight() -> bytes:
+    """Inputs of the labelled document's shape that are 65 MiB of zeros in a small file."""
+    count = (65 << 20) // 4
+    return npz(inputs=np.zeros((count, 4), np.uint8), labels=np.arange(count, dtype=np.uint16) % 2)
+
+
 def write_files(directory: Path) -> None:
     """The files to which the base document and the examples of ``explain`` refer."""
     (directory / "input.bs1").write_bytes(events((0, 5), (3, 50)))
@@ -89,6 +96,7 @@ def write_files(directory: Path) -> None:
     many = {"inputs": np.zeros((64, 4)), "labels": np.arange(64) % 2}
     (directory / "many.npz").write_bytes(npz(**many))
     (directory / "samples.npz").write_bytes(samples())
+    (directory / "tight.npz").write_bytes(tight())
     (directory / "cut.npz").write_bytes(samples()[:-10])
     (directory / "directory.bs1").mkdir(exist_ok=True)
 

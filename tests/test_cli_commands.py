@@ -221,7 +221,7 @@ def test_resume_of_a_finished_run_changes_nothing(netdesc: Netdesc, trained: Pat
     before = (trained / "checkpoints" / "last.safetensors").read_bytes()
     assert netdesc("train", "--resume", trained).code == 0
     assert (trained / "checkpoints" / "last.safetensors").read_bytes() == before
-    assert netdesc("train", "--resume", "nowhere").code == 1
+    assert netdesc("train", "--resume", "nowhere").code == 3
 
 
 # run, export, import
@@ -316,19 +316,19 @@ def test_export_names_the_format_that_it_has(netdesc: Netdesc, trained: Path) ->
 @pytest.mark.parametrize(
     ("code", "arguments"),
     [
-        (1, ["validate", "absent.json"]),
-        (1, ["show", "absent.json"]),
-        (1, ["train", "absent.json"]),
-        (1, ["train", "task"]),
-        (1, ["run", "absent.net", "task/in.bs1"]),
+        (3, ["validate", "absent.json"]),
+        (3, ["show", "absent.json"]),
+        (3, ["train", "absent.json"]),
+        (3, ["train", "task"]),
+        (3, ["run", "absent.net", "task/in.bs1"]),
         (1, ["run", "no.net", "task/in.bs1"]),
         (3, ["run", "task/small.json", "absent.bs1"]),
         (1, ["run", "task/small.json", "odd.bs1"]),
-        (1, ["run", "task", "task/in.bs1"]),
-        (1, ["import", "absent.net"]),
+        (3, ["run", "task", "task/in.bs1"]),
+        (3, ["import", "absent.net"]),
         (1, ["import", "no.net"]),
-        (1, ["export", "task", "-o", "a.net"]),
-        (1, ["export", "absent", "-o", "a.net"]),
+        (3, ["export", "task", "-o", "a.net"]),
+        (3, ["export", "absent", "-o", "a.net"]),
     ],
 )
 def test_bad_files_are_one_clear_message(
@@ -357,3 +357,69 @@ def test_samples_are_not_run_but_evaluated(trained: Path, tmp_path: Path, netdes
     ended = netdesc("run", trained, tmp_path / "data.npz")
     assert ended.code == 1
     assert "netdesc evaluate" in ended.err
+
+
+MISSING = [
+    ["validate", "nope.json"],
+    ["show", "nope.json"],
+    ["show", "nope.net"],
+    ["show", "nope"],
+    ["show", "."],
+    ["compile", "nope.json"],
+    ["train", "nope.json"],
+    ["compile-and-train", "nope.json"],
+    ["bench", "oxford", "nope.json"],
+    ["train", "--resume", "nope"],
+    ["train", "--resume", "."],
+    ["evaluate", "nope"],
+    ["evaluate", "nope.json"],
+    ["evaluate", "nope.net"],
+    ["evaluate", "."],
+    ["run", "nope.net", "task/in.bs1"],
+    ["run", "nope.json", "task/in.bs1"],
+    ["run", ".", "task/in.bs1"],
+    ["run", "task/small.json", "nope.bs1"],
+    ["export", "nope", "-o", "a.net"],
+    ["export", "nope.json", "-o", "a.net"],
+    ["export", "task/small.json", "-o", "nope/a.net"],
+    ["import", "nope.net"],
+    ["report", "nope"],
+    ["report", "."],
+    ["events", "show", "nope.bs1"],
+    ["events", "convert", "nope.bs1", "a.npy"],
+]
+
+
+@pytest.mark.parametrize("arguments", MISSING, ids=" ".join)
+def test_what_is_not_there_is_told_alike_by_all(
+    netdesc: Netdesc, document: Path, arguments: list[str]
+) -> None:
+    outcome = netdesc(*arguments)
+    assert outcome.code == 3
+    assert "bug" not in outcome.err
+    missing = next((each for each in arguments if "nope" in each), ".")
+    assert missing in outcome.err + outcome.out
+
+
+def test_what_a_run_lacks_is_missing(netdesc: Netdesc, trained: Path) -> None:
+    assert netdesc("report", trained, "-o", "nope/report.html").code == 3
+    best = trained / "checkpoints" / "best.safetensors"
+    best.write_bytes(b"no weights")
+    assert netdesc("evaluate", trained).code == 1
+    best.unlink()
+    for command in (["evaluate"], ["export", "-o", "a.net"]):
+        outcome = netdesc(command[0], trained, *command[1:])
+        assert (outcome.code, "best.safetensors" in outcome.err) == (3, True)
+    (trained / "network.lock.json").unlink()
+    for command in (["evaluate"], ["show"], ["train", "--resume"], ["report"]):
+        outcome = netdesc(*command, trained)
+        assert outcome.code == 3
+        assert "network.lock.json" in outcome.err
+
+
+def test_a_run_may_have_the_name_of_a_file(netdesc: Netdesc, trained: Path) -> None:
+    for name in ("run.net", "run.json"):
+        trained = trained.rename(name)
+        assert netdesc("evaluate", name, "--json").record["network"] == name
+        assert netdesc("export", name, "-o", "a.net").code == 0
+        assert netdesc("show", name).code == 0

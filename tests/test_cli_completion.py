@@ -235,6 +235,35 @@ def test_the_script_is_printed_and_the_shell_reads_it(
         subprocess.run([shell, "-n", str(tmp_path / "script")], check=True)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("given", [{}, {"COMP_WORDS": "netdesc"}, {"COMP_CWORD": "1"}])
+def test_a_shell_that_does_not_say_what_was_typed_gets_nothing(
+    shell: str,
+    given: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("COMP_WORDS", "COMP_CWORD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_NETDESC_COMPLETE", f"{shell}_complete")
+    with pytest.raises(SystemExit) as exit:
+        main([])
+    assert (exit.value.code, *capsys.readouterr()) == (1, "", "")
+
+
+def test_a_place_that_is_no_number_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"COMP_WORDS": "netdesc", "COMP_CWORD": "abc"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_NETDESC_COMPLETE", "bash_complete")
+    with pytest.raises(SystemExit) as exit:
+        main([])
+    assert (exit.value.code, *capsys.readouterr()) == (1, "", "")
+
+
 def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(["completion", "cmd"])

@@ -219,6 +219,38 @@ def test_a_folder_that_cannot_be_written_is_one_message(
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["file/inside", "file/deep/inside", "long" * 100])
+def test_a_place_that_is_none_is_named_as_it_was_given(
+    place: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert netdesc("init", place) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {place}: ")
+    assert ".netdesc-init" not in said
+
+
+@pytest.mark.parametrize("name", ["network.lock", "a.LOCK", "a.lock.lock"])
+def test_a_name_that_makes_a_lock_is_refused(
+    name: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "new", "--name", name) == 2
+    assert "would be the lock of a run" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert netdesc("init", f"below/{name}", "--template", "blank") == 0
+    assert (tmp_path / "below" / name / f"{name.split('.')[0]}.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("folder", "entered"), [("-dash", "cd ./-dash"), ("-a b", "cd './-a b'"), ("plain", "cd plain")]
+)
+def test_the_folder_can_be_entered_as_it_is_told(
+    folder: str, entered: str, netdesc: Netdesc, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "--template", "blank", "--", folder) == 0
+    assert capsys.readouterr().out.splitlines()[0].strip() == entered
+
+
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text not in (".", "..")))
 def test_any_folder_name_gives_a_valid_name_or_none(text: str) -> None:
     name = starting._name_for(Path("/") / text.replace("/", "_").replace("\0", "_"))

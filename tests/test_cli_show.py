@@ -275,8 +275,8 @@ def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("make", "code", "message"),
     [
-        (lambda _: None, 1, "cannot read the file"),
-        (lambda path: path.mkdir(), 1, "is no run"),
+        (lambda _: None, 3, "cannot read the file"),
+        (lambda path: path.mkdir(), 3, "is no run"),
         (lambda path: path.write_text("{"), 1, "error[ND"),
         (lambda path: path.with_suffix(".net").write_text("no hdf5"), 1, "a.net"),
     ],

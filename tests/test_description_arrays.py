@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from netdesc.description import DescriptionError, check, explain, load, render_text
 from netdesc.description.array_checks import QUICK_BYTES
+from netdesc.description.npz import FREE_BYTES
 
 VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
 SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
@@ -327,6 +328,45 @@ def test_large_arrays_are_left_to_training(tmp_path):
     assert sorted(codes(found)) == ["ND222", "ND316", "ND319"]
     arrays = {"inputs": np.full((count + 1, 4), 9, np.uint16), "labels": np.full(count + 1, 9)}
     assert _findings(tmp_path, json.dumps(document), **arrays, split=np.ones(count + 1, int)) == []
+
+
+def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
+    """200 samples of 40 values, each in a million steps."""
+    document = json.loads(LABELLED) | {"time": {"steps": 1_000_000}}
+    document["input"] = {"shape": [40]}
+    arrays = {"inputs": np.zeros((200, 40), np.uint8), "labels": np.arange(200) % 2}
+    finding, of_one_batch = _findings(tmp_path, json.dumps(document), **arrays)
+    assert of_one_batch.code == "ND237"
+    assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
+    assert "takes 29.8 GiB in training" in finding.message
+    assert "29.8 for a batch of 200 samples of 1,000,000 steps" in finding.message
+    assert finding.hint == "make training.batch_size smaller"
+    document["training"]["batch_size"] = 100
+    assert _findings(tmp_path, json.dumps(document), **arrays) == []
+
+
+def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
+    def found(count: int, save=np.savez_compressed):
+        labels = np.arange(count, dtype=np.uint16) % 2
+        save(tmp_path / "own.npz", inputs=np.zeros((count, 4), np.uint8), labels=labels)
+        document = _data(path="own.npz", encoding={"type": "latency"})
+        return findings(tmp_path, document, "training.batch_size=8")
+
+    free = FREE_BYTES // 4
+    (finding,) = found(free)
+    assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
+    assert f"unpacks {FREE_BYTES + 128:,} bytes from" in finding.message
+    assert 'in its array "inputs"; from 64 MiB on, 500 times the packed size' in finding.message
+    assert found(free - 32) == []
+    assert found(free, np.savez) == []
+
+
+def test_a_range_that_is_too_wide_is_refused(tmp_path):
+    (finding,) = _findings(tmp_path, _data(range=[-1e308, 1e308]))
+    assert (finding.code, finding.pointer) == ("ND216", "/data/range")
+    assert "from -1e+308 to 1e+308, wider than any number" in finding.message
+    assert _findings(tmp_path, _data(range=[-8e307, 9e307])) == []
+    assert codes(_findings(tmp_path, _data(range=[1e308, -1e308]))) == ["ND216", "ND233"]
 
 
 def _training(**changes):

@@ -131,6 +131,28 @@ def test_spike_trains_are_matched(tmp_path: Path) -> None:
     assert result.loss == pytest.approx(sum(each.loss for each in compared if each), rel=1e-5)
 
 
+def test_matches_add_up_over_batches(tmp_path: Path) -> None:
+    """Batches of 2 and 1 samples, of the network as it begins."""
+    document = write_task(tmp_path, pairs=3, batch_size=2)
+    result = netdesc.evaluate(document)
+    each = [inference.run(document, tmp_path / f"input{n}.bs1").comparison for n in range(3)]
+    met = [one.met for one in each if one]
+    assert met[0] + met[1] > 0
+    assert result.matched is not None
+    assert result.matched.met == sum(met)
+    assert result.matched.target_spikes == sum(one.target_spikes for one in each if one)
+
+
+def test_rates_are_over_all_samples(tmp_path: Path) -> None:
+    """Of which there are more than a batch has."""
+    document = write_classify_task(tmp_path, data={"encoding": {"type": "latency"}})
+    write_arrays(document.with_name("data.npz"), 400)
+    result = netdesc.evaluate(document, "train")
+    inputs, _ = in_numpy(document.with_name("data.npz"), 0)
+    assert result.samples == inputs.shape[1] == 200
+    assert result.layers[0].rate == pytest.approx(inputs.mean())
+
+
 def test_nothing_to_evaluate(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"a \.net file names no data"):
         netdesc.evaluate(tmp_path / "network.net")

@@ -17,7 +17,7 @@ from netdesc.events.braille import image_text, raster_text
 from netdesc.events.dots import Dots, dot_radius
 from netdesc.events.drawing import DOTS_SIZE, picture
 from netdesc.events.grid import Grid, PictureError, compare
-from netdesc.events.images import POLARITIES
+from netdesc.events.images import POLARITIES, shaded
 from netdesc.events.palette import BLUE, FULL, INK, MOST_SHADED, ORANGE, WHITE
 from netdesc.events.pictures import overlay_png, raster_png
 from netdesc.events.png import png
@@ -281,3 +281,12 @@ def test_a_sketch_shows_every_spike_where_it_is(spikes):
     assert small.any() == spikes.any()
     assert (dots_of(image_text(spikes, 15, 8))[:steps, :neurons] == spikes).all()
     assert dots_of(image_text(spikes, 2, 2)).any() == spikes.any()
+
+
+@pytest.mark.parametrize(("count", "most", "level"), [
+    (0, 1000, 0), (1, 1000, 1), (5, 1000, 2), (250, 1000, 8), (1000, 1000, FULL), (9, 4, FULL),
+])  # fmt: skip
+def test_one_event_is_seen_beside_a_thousand(count: int, most: int, level: int) -> None:
+    """The level is 15 times the root of the share, and never rounded down."""
+    drawn = shaded(np.array([[count]]), np.array([[0]]), most)
+    assert drawn // MOST_SHADED == level

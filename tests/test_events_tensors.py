@@ -166,6 +166,19 @@ def test_a_cell_that_is_no_number_of_events_is_refused(value):
         Event.from_tensor(tensor, duplicates="sum")
 
 
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (torch.tensor(1.0), r"steps, \*shape\] of real numbers is needed"),
+        (torch.zeros(3, 2, dtype=torch.complex64), "not torch.complex64 of shape"),
+        (torch.eye(3).to_sparse(), "not a sparse"),
+    ],
+)
+def test_what_is_no_tensor_of_spikes_is_refused(tensor, message):
+    with pytest.raises(ValueError, match=message):
+        Event.from_tensor(tensor)
+
+
 def test_a_few_cells_cannot_ask_for_more_events_than_can_be_held():
     with pytest.raises(ValueError, match="180,000,000 events"):
         Event.from_tensor(torch.tensor([[90_000_000, 90_000_000]]), duplicates="sum")

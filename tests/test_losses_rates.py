@@ -219,6 +219,9 @@ def test_shapes_and_types_do_not_matter(loss):
         ((10, 2, 3), torch.zeros(10, 2, dtype=torch.int64), r"\[10, 2\]; \[2\] is needed"),
         ((10, 2, 3), torch.zeros(2), "type float32; the numbers of classes"),
         ((10, 2, 3), torch.zeros(2, dtype=torch.bool), "type bool"),
+        ((10, 2, 3), torch.tensor([0, 3]), "a label is 3; with 3 classes, labels are 0 to 2"),
+        ((10, 2, 3), torch.tensor([-1, 7]), "a label is -1; with 3 classes, labels are 0 to 2"),
+        ((10, 2, 3, 2), torch.tensor([0, 6], dtype=torch.uint8), "a label is 6; with 6 classes"),
     ],
 )
 def test_what_does_not_fit_is_refused(output, labels, message):
@@ -231,6 +234,10 @@ def test_a_window_may_have_a_label_a_step():
     output, labels = torch.zeros(10, 2, 3), torch.zeros(10, 3, dtype=torch.int64)
     for loss in (rate_loss(4), max_loss(4)):
         loss(output, labels[:, :2])
+        labels[9, 0] = 3
+        with pytest.raises(ValueError, match="a label is 3; with 3 classes"):
+            loss(output, labels[:, :2])
+        labels[9, 0] = 0
         with pytest.raises(ValueError, match=r"\[2\], or \[10, 2\] with one a step, is needed"):
             loss(output, labels)
 

@@ -163,7 +163,7 @@ def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Pat
 def test_a_report_that_cannot_be_written_does_not_harm_the_run(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(folder: Path) -> None:
+    def refuse(folder: Path, **_: object) -> None:
         raise ReportError("no space left")
 
     monkeypatch.setattr("netdesc.compiler.write_report", refuse)

@@ -57,6 +57,12 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
         "training.batch_size=32",
     ]
     assert page.steps[0].text.endswith(f"--set {found[0]}")
+    assert [step.purpose for step in page.steps[:4]] == [
+        "Larger weights at the start for layer “output”",
+        "Or a lower threshold",
+        "Or a narrower surrogate gradient",
+        "Or smaller batches, of 32 samples",
+    ]
     lock = tmp_path / "run" / "network.lock.json"
     plain = load(lock, with_files=False).document
     assert all(load(lock, [each], with_files=False).document != plain for each in found)
@@ -74,6 +80,8 @@ def test_guessing_is_called_so(tmp_path: Path, accuracy: float, is_guess: bool) 
     page = built(tmp_path, classes=True, row=row)
     assert ("hardly better than guessing" in page.verdict.notes[0]) is is_guess
     assert ("neurons.plain.tau_grad=0.1" in settings(page)) is is_guess
+    if is_guess:
+        assert page.steps[0].purpose == "A narrower surrogate gradient"
 
 
 def test_naming_the_commonest_class_is_guessing(tmp_path: Path) -> None:

@@ -160,6 +160,17 @@ def test_inputs_that_are_images_are_shown_as_such(
     assert (still and (still.width, still.height)) == size
 
 
+def test_the_channels_of_an_image_are_added_up() -> None:
+    """A cell with a spike in either channel is as dark as one with two in the same channel."""
+    twice, both = (0, 0), (0, 1)
+    image = raster(twice, (1, 0), both, (0, 33), (0, 34), cells=64)
+    still = still_picture("", image, (2, 4, 8))
+    assert still is not None
+    content = base64.b64decode(still.address.partition(",")[2])
+    pixels_HW = np.asarray(Image.open(io.BytesIO(content)).convert("L")).astype(int)
+    assert pixels_HW[0, 0] == pixels_HW[0, 1] < pixels_HW[0, 2] < pixels_HW[0, 3]
+
+
 def test_a_silent_image_is_blank() -> None:
     assert still_picture("", raster(cells=64), (64,)) is not None
 
@@ -261,6 +272,8 @@ def test_numbers(value: float | None, text: str) -> None:
     [
         (1.0, "100 %"),
         (0.99999, "over 99.9 %"),
+        (0.9995, "over 99.9 %"),
+        (0.99949, "99.9 %"),
         (0.803, "80.3 %"),
         (0.98, "98.0 %"),
         (3.37, "337 %"),

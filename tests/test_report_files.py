@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import OUTPUTS, STEPS, activity, metrics_row, run_record, weights, write_run
+from report_samples import (
+    OUTPUTS,
+    STEPS,
+    activity,
+    document,
+    metrics_row,
+    run_record,
+    weights,
+    write_run,
+)
 from safetensors.numpy import save_file
 
 from netdesc.report import ReportError, write_report
 from netdesc.report.errors import MissingError
 from netdesc.report.metrics import read_metrics
 from netdesc.report.npz import read_npz
+from netdesc.report.page import build_page
 from netdesc.report.record import read_record
 from netdesc.report.run import read_run
+from netdesc.report.weights import open_weights
 
 LAYERS = ["hidden", "output"]
 
@@ -90,6 +102,8 @@ def test_no_number_is_no_fault(tmp_path: Path) -> None:
         '{"epoch": 0, "loss": 1, "confusion": [[1, 2]]}',
         '{"epoch": 0, "loss": 1, "confusion": [[-1]]}',
         '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided": 0.5}',
+        '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided_by_label": [0, 0]}',
+        '{"epoch": 0, "loss": 1, "confusion": [[1]], "undecided": 2, "undecided_by_label": [1]}',
         "[" * 100_000,
     ],
 )
@@ -167,9 +181,11 @@ def test_activity_of_another_network_is_refused(
 ) -> None:
     folder = write_run(tmp_path / "run")
     changed(folder, **arrays)
-    with pytest.raises(ReportError, match=message) as caught:
-        read_run(folder)
-    assert "activity.npz" in str(caught.value)
+    run = read_run(folder)
+    assert run.activity is None
+    (told,) = run.damage
+    assert told.startswith(f"{folder / 'activity.npz'}: does not belong to this run: ")
+    assert message in told
 
 
 def test_pickles_and_bombs_are_refused(tmp_path: Path) -> None:
@@ -221,33 +237,88 @@ def test_weights_of_another_network_are_refused(
     tmp_path: Path, tensors: dict[str, Any], message: str
 ) -> None:
     folder = write_run(tmp_path / "run")
-    save_file(tensors, folder / "checkpoints" / "best.safetensors")
-    with pytest.raises(ReportError, match=message):
-        write_report(folder)
+    path = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, path)
+    page = build_page(read_run(folder))
+    (told,) = page.damage
+    assert told.startswith(f"{path}: ")
+    assert re.search(message, told)
+    assert page.learned.weights is not None
+    assert [row[3] for row in page.learned.weights.rows] == ["–", "–"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "run.json",
-        "network.lock.json",
-        "metrics.jsonl",
-        "activity.npz",
-        "checkpoints/best.safetensors",
-        "checkpoints/initial.safetensors",
-    ],
-)
-@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe"])
-def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
-    folder = write_run(tmp_path / "run")
-    path = folder / name
+def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
+    """Each row is of the length of its gain, whatever its own; a row of zeros stays zero."""
+    normed = document()["layers"]
+    normed[0]["weight_norm"] = True
+    folder = write_run(tmp_path / "run", changes={"layers": normed})
+    tensors = weights(1)
+    weight_UI = tensors["layers.hidden.synapse.weight"]
+    weight_UI[3] = 0
+    gain_U1 = np.arange(1, len(weight_UI) + 1, dtype=np.float32)[:, None]
+    tensors["layers.hidden.synapse.gain"] = gain_U1
+    path = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, path)
+    with open_weights(path) as file:
+        assert file is not None
+        found_UI = file.synapses(read_run(folder).dense[0])
+    lengths = np.linalg.norm(found_UI, axis=1)
+    assert lengths[3] == 0
+    assert np.delete(lengths, 3) == pytest.approx(np.delete(gain_U1[:, 0], 3))
+    units = np.delete(weight_UI, 3, 0)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    assert np.delete(found_UI / gain_U1, 3, 0) == pytest.approx(units, abs=1e-6)
+
+
+def spoil(path: Path, damage: str) -> None:
     path.unlink()
     if damage == "garbage":
         path.write_bytes(b"\xff\x00garbage\n" * 3)
     elif damage == "folder":
         path.mkdir()
+    elif damage == "empty":
+        path.touch()
     else:
         os.mkfifo(path)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe", "empty"])
+@pytest.mark.parametrize(
+    "name",
+    ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"],
+)
+def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, damage: str) -> None:
+    whole = build_page(read_run(write_run(tmp_path / "whole")))
+    folder = write_run(tmp_path / "run")
+    spoil(folder / name, damage)
+    page = build_page(read_run(folder))
+    (told,) = page.damage
+    assert told.startswith(f"{folder / name}: ")
+    assert (page.film is None) is (page.rates is None) is (name == "activity.npz")
+    assert page.learned.weights is not None
+    learned = [row[1:4:2] for row in page.learned.weights.rows]
+    assert all((row[0] == "–") is name.endswith("initial.safetensors") for row in learned)
+    assert all((row[1] == "–") is name.endswith("best.safetensors") for row in learned)
+    assert [plot.spec for plot in page.training] == [plot.spec for plot in whole.training]
+    text = write_report(folder).read_text()
+    assert text.index(name) < text.index('class="headline"')
+
+
+def test_both_files_of_weights_may_be_damaged(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    for name in ("best", "initial"):
+        spoil(folder / "checkpoints" / f"{name}.safetensors", "garbage")
+    page = build_page(read_run(folder))
+    assert len(page.damage) == 2
+    assert page.learned.weights is None
+
+
+@pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
+@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe"])
+def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
+    folder = write_run(tmp_path / "run")
+    path = folder / name
+    spoil(path, damage)
     with pytest.raises(ReportError) as caught:
         write_report(folder)
     assert str(path) in str(caught.value)

@@ -18,9 +18,10 @@ from netdesc.report.classes import classes
 from netdesc.report.commands import next_steps
 from netdesc.report.faults import Faults, find_faults
 from netdesc.report.learned import learned
-from netdesc.report.page import build_page
+from netdesc.report.page import build_page, render
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run, read_run
+from netdesc.report.samples import part_sizes
 from netdesc.report.standing import standing
 from netdesc.report.tables import network_table
 from netdesc.report.training_plots import training_plots
@@ -234,6 +235,110 @@ def test_confusion_counts_by_class(tmp_path: Path) -> None:
     assert (first.samples, first.accuracy, first.precision) == (24, "79.2 %", "79.2 %")
     assert [cell.count for cell in first.cells] == [19, 1, 1, 1, 1, 1]
     assert [cell.is_right for cell in first.cells] == [True, *[False] * 5]
+
+
+def with_confusion(folder: Path, **row: Any) -> Run:
+    path = write_run(folder / "run", classes=True)
+    whole = metrics_row(0, classes=True) | row
+    (path / "metrics.jsonl").write_text(json.dumps(whole) + "\n")
+    return read_run(path)
+
+
+def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
+    """Of 10 samples of class 0, 4 are right and 5 are given none; class 1 is given to 8."""
+    counts = np.zeros((6, 6), int)
+    counts[0, :2] = 4, 1
+    counts[1, 1] = 7
+    row = {"confusion": counts.tolist(), "undecided": 8, "undecided_by_label": [5, 0, 3, 0, 0, 0]}
+    run = with_confusion(tmp_path, **row)
+    found = classes(run)
+    assert found is not None
+    first, second, third = found.rows[:3]
+    assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")
+    assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
+    assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")
+    assert found.has_none
+    nones = [each.none for each in found.rows if each.none is not None]
+    assert [none.count for none in nones] == [5, 0, 3, 0, 0, 0]
+    assert nones[0].share == 0.5
+    assert run.metrics.confusion is not None
+    assert run.metrics.confusion.commonest == 0.5
+    text = render(build_page(run))
+    assert '<th scope="col" class="n">none</th>' in text
+    assert "8 were given no class, because the output was silent; they count as wrong." in text
+
+
+def stepwise(folder: Path, *, by_step: bool | None, shown: bool = True, **record: Any) -> Run:
+    """A run whose loss has a window, with 15 predictions for each of five samples a class."""
+    loss = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03, "window_steps": 5}
+    changes = {"loss": loss, "data": {"type": "arrays", "path": "samples.npz"}}
+    (folder / "samples.npz").touch()  # the lock has its checksum
+    path = write_run(
+        folder / "run", classes=True, changes=changes, labels_by_step=by_step, **record
+    )
+    counts = np.full((6, 6), 15) - 15 * np.eye(6, dtype=int)
+    row = metrics_row(0, classes=True) | {"confusion": counts.tolist(), "undecided": 300}
+    (path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    if not shown:
+        (path / "activity.npz").unlink()
+        return read_run(path)
+    kept = activity(classes=True)
+    unlabelled = {"label", "prediction", "rates"}
+    arrays = {name: each for name, each in kept.items() if name.split("_")[0] not in unlabelled}
+    np.savez(path / "activity.npz", **(arrays if by_step in (True, None) else kept))
+    return read_run(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"by_step": True},
+        {"by_step": None},
+        {"by_step": True, "shown": False},
+        {"by_step": None, "shown": False, "samples": {"train": 60, "validation": 25}},
+    ],
+)
+def test_steps_are_not_called_samples(tmp_path: Path, settings: dict[str, Any]) -> None:
+    run = stepwise(tmp_path, **settings)
+    found = classes(run)
+    assert found is not None
+    assert (found.judged, found.unit) == ("steps of validation samples", "steps")
+    assert "of the steps of validation samples in the right class" in headline(run)
+    faults = find_faults(run, [], [])
+    assert faults.notes[0].startswith("300 of 750 steps of validation samples leave the output")
+    assert part_sizes(run) == settings.get("samples", {})
+    text = render(build_page(run))
+    assert "of the steps of validation samples were right" in text
+    assert '<th scope="col" class="n">Steps</th>' in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"by_step": False},
+        {"by_step": False, "shown": False},
+        {"by_step": None, "shown": False, "samples": {"train": 60, "validation": 750}},
+    ],
+)
+def test_samples_of_a_loss_with_a_window_stay_samples(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    run = stepwise(tmp_path, **settings)
+    found = classes(run)
+    assert found is not None
+    assert (found.judged, found.unit) == ("validation samples", "samples")
+    assert part_sizes(run) == settings.get("samples", {"validation": 750})
+
+
+def test_an_older_run_tells_only_how_many_have_no_class(tmp_path: Path) -> None:
+    run = with_confusion(tmp_path, undecided=1)
+    found = classes(run)
+    assert found is not None
+    assert not found.has_none
+    assert found.rows[0].none is None
+    text = render(build_page(run))
+    assert ">none</th>" not in text
+    assert "1 was given no class, because the output was silent; it counts as wrong here" in text
 
 
 def test_the_network_table_has_everything(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.description.models import Arrays
+from netdesc.description.models import Arrays, LatencyEncoding
+from netdesc.description.npz import Npz
+from netdesc.report import ReportError
+from netdesc.report import npz as report_npz
 from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.data import Frame
@@ -211,12 +216,39 @@ HEADERS = [
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (-8,)}", "is damaged"),
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (4, 4)}", "is damaged: 64 bytes are no"),
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (2**99,)}", "does not begin as an array"),
+    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (True, 8)}", "is damaged: 64 bytes"),
+    (b"{'descr': '<i8'", "does not begin as an array does"),
     (b"{'descr': '<i8', 'shape': (8,)}", "does not begin as an array does"),
     (b"__import__('os').abort()", "does not begin as an array does"),
     (b"(" * 3000, "does not begin as an array does"),
     (b"{'descr': '|O', 'fortran_order': False, 'shape': (8,)}", "pickled Python objects"),
     (b"{'descr': [('a', '<i4'), ('b', '<i4')], 'fortran_order': False, 'shape': (8,)}", "numbers"),
 ]
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_format_is_read(file: Path, version: tuple[int, int]) -> None:
+    """As they are validated, and as the report reads its own arrays."""
+    values = np.arange(8)
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # numpy says that few readers know it
+        np.lib.format.write_array(content, values, version)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("labels.npy", content.getvalue())
+    assert np.array_equal(npz.read_npz(file, ["labels"])["labels"], values)
+    assert np.array_equal(report_npz.read_npz(file)["labels"], values)
+    with file.open("rb") as opened:
+        assert Npz(opened).header("labels").shape == (8,)
+
+
+@pytest.mark.parametrize("header", [header for header, _ in HEADERS])
+def test_the_report_takes_no_header_that_lies(file: Path, header: bytes) -> None:
+    file.write_bytes(member(header, b"\0" * 64))
+    if b"[(" in header:
+        return  # records of numbers are harmless: what is read of them is refused later
+    with pytest.raises(ReportError, match="is damaged"):
+        report_npz.read_npz(file)
 
 
 @pytest.mark.parametrize(("header", "message"), HEADERS, ids=range(len(HEADERS)))
@@ -251,6 +283,29 @@ def test_an_array_that_is_too_large_is_refused(file: Path, monkeypatch: pytest.M
     monkeypatch.setattr(npz, "LARGEST_ARRAY", 10**5)
     with pytest.raises(DataError, match="has 1,000,128 bytes; an array may have 100,000"):
         npz.read_npz(file, ["labels"])
+
+
+@pytest.mark.parametrize("name", ["inputs", "labels", "split"])
+def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("netdesc.description.npz.FREE_BYTES", 10**5)
+    monkeypatch.setattr(npz, "_fill", lambda *_: pytest.fail("an array was unpacked"))
+    np.savez_compressed(file, **good(**{name: np.zeros(10**6, np.uint8)}))
+    fails(file, f'unpacks 1,000,128 bytes from 1,.* in its array "{name}"')
+
+
+def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
+    """Of 8 samples 5 are trained on: 6 cells of 4 bytes a step each."""
+    np.savez(file, **good())
+    frame = replace(FRAME, steps=200_000_000)
+    message = "takes 22.4 GiB in training: .* 22.4 for a batch of 5 samples of 200,000,000 steps"
+    fails(file, message, frame)
+    section = Arrays.model_validate({"type": "arrays", "path": "data.npz", "range": (0, 16)})
+    section = section.model_copy(update={"encoding": LatencyEncoding(type="latency")})
+    with pytest.raises(DataError, match=r"for a batch of 8 samples .* make training\.batch_size"):
+        ArrayFile(file, section, frame).read()
+    assert len(ArrayFile(file, section, frame, 2).read()["train"]) == 8
 
 
 def test_an_encrypted_or_oddly_packed_member(file: Path) -> None:

@@ -20,6 +20,8 @@ from training_task import read_metrics, read_record
 import netdesc
 from netdesc.events import from_dense, write_events
 from netdesc.losses import SILENT, MovingWindowClassifier, RateClassifier
+from netdesc.report.run import read_run
+from netdesc.report.samples import part_sizes
 from netdesc.training import DataError, Run, train
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.data import Batches
@@ -104,7 +106,7 @@ def test_a_silent_network_decides_nothing(start: Start) -> None:
     (row,) = read_metrics(run.path)
     assert run.status == "done"
     assert row["accuracy"] == row["validation_accuracy"] == 0
-    assert row["undecided"] == 15
+    assert row["undecided"] == sum(row["undecided_by_label"]) == 15
     assert np.isfinite(row["loss"])
     assert "done after 1 epoch:" in run.message
 
@@ -131,6 +133,10 @@ def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
     run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
     row = read_metrics(run.path)[-1]
     assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
+    assert read_record(run.path)["labels_by_step"] is True
+    assert part_sizes(read_run(run.path)) == {"train": 30, "validation": 15}
+    measured = netdesc.evaluate(run, "validation")
+    assert (measured.judged, measured.samples) == ("steps", 15)
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third
 
 
@@ -284,7 +290,7 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
     tally = Tally(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
-    undecided = total = 0
+    undecided, total = [0] * classes, 0
     for number, batch in enumerate(sizes):
         output = random_outputs(seed + number, batch, classes)
         labels = rng.integers(0, classes, (10, batch) if by_step else batch)
@@ -295,12 +301,13 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
             for label, prediction in pairs:
                 total += 1
                 if prediction == SILENT:
-                    undecided += 1
+                    undecided[label] += 1
                 else:
                     confusion[label, prediction] += 1
     score = tally.score(tally.take().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
-    assert score.undecided == undecided
+    assert score.undecided == sum(undecided)
+    assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
     assert tally.take().sum() == 0
 

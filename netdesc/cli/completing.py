@@ -95,7 +95,17 @@ def _equipped(parameter: click.Parameter) -> click.Parameter:
 # The shells
 
 
-class _Bash(BashComplete):
+class _Asked(ShellComplete):
+    """Ends quietly where the shell did not say what was typed: nobody reads a message here."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        try:
+            return super().get_completion_args()
+        except (KeyError, ValueError):
+            raise SystemExit(1) from None
+
+
+class _Bash(_Asked, BashComplete):
     """Bash hands ``key=value`` over as three words; what it replaces is the last of them."""
 
     source_template = """\
@@ -145,7 +155,7 @@ def _joined(words: list[str]) -> Iterator[str]:
         yield held
 
 
-class _Zsh(ZshComplete):
+class _Zsh(_Asked, ZshComplete):
     source_template = """\
 #compdef %(prog_name)s
 %(complete_func)s() {
@@ -175,7 +185,11 @@ fi
 """
 
 
-SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": FishComplete}
+class _Fish(_Asked, FishComplete):
+    pass
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
 
 
 def register() -> None:

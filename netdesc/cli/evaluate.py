@@ -15,6 +15,7 @@ from netdesc.cli.waiting import others_running, wait_for_the_load
 
 if TYPE_CHECKING:
     from netdesc.evaluation import Evaluation, Part
+    from netdesc.training.score import Score
 
 WIDEST_MATRIX = 20
 """Classes whose confusion matrix a terminal can show."""
@@ -47,8 +48,8 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     samples = "1 sample" if result.samples == 1 else f"{result.samples:,} samples"
     output.say(f"{network}: {result.part}, {samples}")
     output.say(", ".join(_figures(result)))
-    if result.score is not None and result.score.confusion is not None:
-        _print_matrix(output, result.score.confusion)
+    if result.score is not None:
+        _print_matrix(output, result.score)
     output.table(
         ("layer", "neurons", "spikes a neuron a step"),
         [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
@@ -63,9 +64,11 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
 def _figures(result: Evaluation) -> list[str]:
     figures = [f"loss {result.loss:,.6g}"]
     if result.score is not None:
-        figures.append(f"accuracy {result.score.accuracy:.2%}")
+        of_steps = result.judged == "steps"
+        figures.append(f"accuracy {result.score.accuracy:.2%}{' of the steps' if of_steps else ''}")
         if result.score.undecided:
-            figures.append(f"{result.score.undecided:,} without a prediction (silent output)")
+            what = ("step " if result.score.undecided == 1 else "steps ") if of_steps else ""
+            figures.append(f"{result.score.undecided:,} {what}without a prediction (silent output)")
     if result.matched is not None:
         figures.append(
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "
@@ -74,13 +77,18 @@ def _figures(result: Evaluation) -> list[str]:
     return figures
 
 
-def _print_matrix(output: Output, confusion: list[list[int]]) -> None:
-    """Labels as rows, predictions as columns."""
-    classes = range(len(confusion))
+def _print_matrix(output: Output, score: Score) -> None:
+    """Labels as rows, predictions as columns; the last column is for none, where there are any."""
+    confusion, undecided = score.confusion, score.undecided_by_label
+    if confusion is None or undecided is None:
+        return
     if len(confusion) > WIDEST_MATRIX:
         output.say(f"confusion matrix of {len(confusion)} classes: see --json")
         return
-    output.table(
-        ("label", *(f"→ {each}" for each in classes)),
-        [(label, *confusion[label]) for label in classes],
-    )
+    classes = range(len(confusion))
+    headings = ["label", *(f"→ {each}" for each in classes)]
+    rows = [[label, *confusion[label]] for label in classes]
+    if any(undecided):
+        headings.append("none")
+        rows = [[*row, count] for row, count in zip(rows, undecided, strict=True)]
+    output.table(headings, rows)

@@ -75,7 +75,8 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     write_events(target, recording)
     if rounded:
         output.complain(
-            f"warning: {rounded:,} times are between microseconds and were rounded to whole ones"
+            f"warning: {rounded:,} {'time was' if rounded == 1 else 'times were'} between "
+            f"microseconds and rounded to whole ones"
         )
     if output.as_json:
         output.give({"output": str(target), "events": len(recording), "rounded": rounded})

@@ -38,7 +38,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     from netdesc import compiler
     from netdesc.exchange import export_net
 
-    if source.suffix.lower() == ".json":
+    if source.suffix.lower() == ".json" and not source.is_dir():
         description = load_document(output, source, ())
         compiled = compiler.compile(description)
         warnings = compiler.untrained(description.document)

@@ -38,7 +38,7 @@ def init(output: Output, folder: Path | None, template: str, name: str | None) -
     from netdesc.starting import start
 
     made = start(folder, template, name)
-    enter = [] if made.folder == Path() else [f"cd {shlex.quote(str(made.folder))}"]
+    enter = [] if made.folder == Path() else [f"cd {shlex.quote(_place(made.folder))}"]
     if output.as_json:
         output.give(
             {
@@ -50,3 +50,8 @@ def init(output: Output, folder: Path | None, template: str, name: str | None) -
         return
     output.note(f"made {made.document}, with its data beside it; go on with:")
     output.say("\n".join(f"  {command}" for command in enter + made.commands))
+
+
+def _place(folder: Path) -> str:
+    """The folder as an argument that no command takes for an option."""
+    return f"./{folder}" if str(folder).startswith("-") else str(folder)

@@ -30,7 +30,7 @@ def report(output: Output, run: Path, target: Path | None, opens: bool) -> None:
     """
     from netdesc.report import write_report
 
-    path = write_report(run, target)
+    path = write_report(run, target, lambda text: output.complain(f"warning: {text}"))
     if output.as_json:
         output.give({"report": str(path)})
     else:

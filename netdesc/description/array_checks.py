@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from netdesc.description.array_names import likeliest
+from netdesc.description.array_room import too_much
 from netdesc.description.diagnostic import Diagnostic, Severity
 from netdesc.description.models import (
     Arrays,
@@ -19,7 +20,7 @@ from netdesc.description.models import (
     SpikesEncoding,
     SpikeTime,
 )
-from netdesc.description.npz import Header, Npz, NpzError, quoted
+from netdesc.description.npz import Header, Npz, NpzError, TightError, quoted
 from netdesc.description.places import Places
 from netdesc.description.shapes import Shape
 from netdesc.description.spelling import allowed, did_you_mean
@@ -82,6 +83,8 @@ class ArrayChecks:
             part = self._split(split, samples)
             known = self._labels(labels, samples, part) if labels is not None else None
             self._training_set(samples, part, known)
+            if not any(each.is_error for each in self.found):
+                self._room(inputs, self.training_set.samples or samples)
         return self.found
 
     def _add(
@@ -109,6 +112,10 @@ class ArrayChecks:
             return None
         try:
             header = self.npz.header(name)
+        except TightError as problem:
+            hint = "if the data is sound, write the file with numpy.savez"
+            self._add("ND324", field, f"{self.data.path} {problem}", hint=hint)
+            return None
         except NpzError as problem:
             self._add("ND309", field, f"{self.data.path} {problem}")
             return None
@@ -289,6 +296,15 @@ class ArrayChecks:
     def _one_hot(self, header: Header) -> str:
         is_one_hot = len(header.shape) == 2 and header.shape[1] == self.classes
         return self._as_labels(self.data.labels, header) if is_one_hot else ""
+
+    def _room(self, header: Header, samples: int) -> None:
+        """Whether training can hold the inputs, of which ``samples`` are trained on."""
+        training = self.document.training
+        batch = min(training.batch_size or samples, samples)
+        found = too_much(header, self.data, self.document.time.steps, batch)
+        if found is not None:
+            message, hint = found
+            self._add("ND324", "inputs", message, hint=hint)
 
     def _missing_window(self) -> str:
         """What to change for labels of single steps to be of use, or nothing."""

@@ -9,7 +9,7 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 
-_LACKING = frozenset({"ND301", "ND302"})
+_LACKING = frozenset({"ND001", "ND301", "ND302"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Diagnostic:
 
     @property
     def lacks_data(self) -> bool:
-        """True where a data or weights file is missing or cannot be read.
+        """True where a file is missing or cannot be read: the document, its data or its weights.
 
         A command that fails only because of such files ends with exit code 3, not 1: the document
         and the files that are there may be sound.

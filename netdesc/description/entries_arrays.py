@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from netdesc.description.array_room import MOST_ROOM
 from netdesc.description.entry import Entry
-from netdesc.description.npz import MAX_UNPACKED
+from netdesc.description.npz import FREE_BYTES, MAX_UNPACKED, TIGHT_RATIO
 
 ENTRIES = (
     Entry(
@@ -167,6 +168,23 @@ ENTRIES = (
         at="/data",
         wrong='{"type": "arrays", "path": "samples.npz", "inputs": "spikes_of_2"}',
         right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes"}',
+        is_labelled=True,
+    ),
+    Entry(
+        code="ND324",
+        title="arrays that would fill the memory",
+        cause=(
+            f"An array of more than {FREE_BYTES >> 20} MiB is over {TIGHT_RATIO} times as large as "
+            "it is packed, so that a small file would fill the memory; or the inputs, as they are "
+            f"kept, and a batch of them with all its steps take more than {MOST_ROOM >> 30} GiB."
+        ),
+        fix=(
+            "Give a smaller training.batch_size, or fewer samples; write an array that holds "
+            "little but zeros with numpy.savez, which does not pack it."
+        ),
+        at="/data/path",
+        wrong='"tight.npz"',
+        right='"samples.npz"',
         is_labelled=True,
     ),
 )

@@ -29,6 +29,11 @@ MAX_UNPACKED = 4 << 30
 """Largest array, in bytes. Training keeps its arrays in memory."""
 MAX_RATIO = 1032
 """Deflate packs no more bytes than these into one."""
+FREE_BYTES = 64 << 20
+"""Arrays up to this size may be packed as tightly as deflate can."""
+TIGHT_RATIO = 500
+"""Larger ones may not be so many times as large as they are packed: a small file that fills the
+memory is no data set. Spikes of which one in two thousand is set come to less."""
 
 _MAGIC = b"\x93NUMPY"
 _DTYPE = re.compile(r"([<>|=]?)([a-zA-Z])([0-9]{0,9})(\[[^\]]*\])?")
@@ -51,6 +56,10 @@ DAMAGE = (
 
 class NpzError(ValueError):
     """The file, or one of its arrays, cannot be read; says why, after "the file …"."""
+
+
+class TightError(NpzError):
+    """An array is packed so tightly that a small file would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,11 @@ class Npz:
             raise NpzError(
                 f"is cut off or damaged: its array {quoted(name)} should have {wanted:,} bytes, "
                 "and has not"
+            )
+        if wanted > FREE_BYTES and wanted > held * TIGHT_RATIO:
+            raise TightError(
+                f"unpacks {wanted:,} bytes from {held:,} in its array {quoted(name)}; from "
+                f"{FREE_BYTES >> 20} MiB on, {TIGHT_RATIO} times the packed size is the most"
             )
         return member, header
 

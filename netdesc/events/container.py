@@ -135,12 +135,18 @@ class Event:
 
         With ``or`` there is one event for every nonzero cell; with ``sum`` a cell's value is the
         number of its events, and ValueError where that is no whole number from 0 on. There is no
-        axis for a batch: give one sample, ``tensor[:, 0]``.
+        axis for a batch: give one sample, ``tensor[:, 0]``. ValueError where the tensor is sparse
+        or complex, or has no axis of steps.
         """
         import torch
 
         from netdesc.events.binning import from_dense
 
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise ValueError("a plain tensor is needed, not a sparse or quantized one: .to_dense()")
+        if tensor.is_complex() or not tensor.ndim:
+            what = f"{tensor.dtype} of shape {list(tensor.shape)}"
+            raise ValueError(f"a tensor [steps, *shape] of real numbers is needed, not {what}")
         dense = tensor.detach().cpu()
         if dense.dtype.is_floating_point and dense.dtype.itemsize < 4:
             dense = dense.to(torch.float32)  # numpy does not have all the short ones

@@ -57,8 +57,12 @@ def open_net(path: str | Path) -> Iterator[Group]:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise NetFileError(path, "there is no such file")
+    try:
+        path.stat()
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        problem = "there is no such file" if is_missing else f"cannot be read: {_cause(error)}"
+        raise NetFileError(path, problem) from error
     if not path.is_file():
         raise NetFileError(path, "is not a regular file")
     if path.stat().st_size > LARGEST_FILE:

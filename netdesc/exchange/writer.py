@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from netdesc.events.atomic import atomic_path
+from netdesc.events.atomic import NoFileError, atomic_path
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, Integers, NetFile
 
@@ -28,6 +28,8 @@ def write_net(path: str | Path, net: NetFile) -> None:
             if net.simulation is not None:
                 file["simulation/Ts"] = np.int64(net.simulation.step_ms)
                 file["simulation/tSample"] = np.int64(net.simulation.sample_ms)
+    except NoFileError as error:
+        raise NetFileError(path, str(error)) from error
     except (OSError, RuntimeError) as error:  # hdf5 reports a full disk as either
         reason = getattr(error, "strerror", None) or str(error)
         raise NetFileError(path, f"cannot be written: {reason}") from error

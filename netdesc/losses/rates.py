@@ -29,7 +29,8 @@ def rates(output: Tensor, window_steps: int | None) -> Tensor:
 def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     """Labels as int64 of the shape of ``rate`` without its neurons: [batch] or [steps, batch].
 
-    ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit.
+    ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit, or,
+    on the CPU, where one is no class. (On a device, that would mean to wait for it.)
     """
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         kind = str(labels.dtype).removeprefix("torch.")
@@ -38,4 +39,12 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     if labels.shape != wanted and labels.shape != (batch,):
         each = "" if len(wanted) == 1 else f", or {list(wanted)} with one a step,"
         raise ValueError(f"labels have shape {list(labels.shape)}; [{batch}]{each} is needed")
-    return labels.to(torch.int64).expand(wanted)
+    labels, classes = labels.to(torch.int64), rate.shape[-1]
+    if labels.device.type == "cpu":
+        wrong = labels[(labels < 0) | (labels >= classes)]
+        if wrong.numel():
+            raise ValueError(
+                f"a label is {wrong[0].item()}; with {classes} classes, labels are 0 to "
+                f"{classes - 1}"
+            )
+    return labels.expand(wanted)

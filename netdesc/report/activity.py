@@ -75,7 +75,10 @@ class Activity:
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """The activity of a run, None where it has none. ReportError where it fits no such network."""
+    """The activity of a run, None where it has none. ReportError where it fits no such network.
+
+    It is worth no report: without it, one is written that says so.
+    """
     path = run / ACTIVITY
     if not path.exists():
         return None
@@ -84,10 +87,7 @@ def read_activity(run: Path, graph: Graph) -> Activity | None:
         return _Reader(arrays, graph).read()
     except (KeyError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise ReportError(
-            f"{path}: does not belong to this run: {what}; without this file, the report is "
-            f"written without its pictures"
-        ) from error
+        raise ReportError(f"{path}: does not belong to this run: {what}") from error
 
 
 class _Reader:

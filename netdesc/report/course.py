@@ -27,6 +27,8 @@ def ends_near_best(run: Run) -> bool:
     metrics, best = run.metrics, run.metrics.best
     if run.record.status != "done" or run.record.stopped_early or best is None:
         return False
+    if len(metrics.lacking):  # then nobody knows how the loss went
+        return False
     last = metrics.figures[metrics.watched][-1]
     lowest = metrics.figures[metrics.watched][best]
     return best >= len(metrics) - max(1, len(metrics) // 5) and bool(last <= NEAR_FACTOR * lowest)
@@ -68,12 +70,12 @@ def is_annealed(run: Run) -> bool:
 def course(run: Run) -> Iterator[str]:
     """Sentences on the course of the loss and of the gradients."""
     metrics, best = run.metrics, run.metrics.best
-    if was_falling_steeply(run):
+    if was_falling_steeply(run) and not len(metrics.lacking):
         yield (
             f"The loss was still falling steeply at the end: training was too short, and "
             f"{counted(run.epochs, 'epoch')} are few for this task."
         )
-    if best is None or len(metrics) < FEWEST_EPOCHS:
+    if best is None or len(metrics) < FEWEST_EPOCHS or len(metrics.lacking):
         return
     losses = np.nan_to_num(metrics.figures[metrics.watched], nan=np.inf)
     fifth = len(losses) // 5

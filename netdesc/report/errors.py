@@ -11,6 +11,12 @@ class ReportError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
+class UnwritableError(ReportError):
+    """The report cannot be written where it should be."""
+
+    exit_code = 3
+
+
 class MissingError(ReportError):
     """There is no such run, or a file without which there is nothing to report."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netdesc.description.models import Dense as DenseSection
 from netdesc.graph import Dense
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
-from netdesc.report.samples import part_sizes
+from netdesc.report.samples import judged, part_sizes
 from netdesc.report.words import counted, listed, percent
 
 SILENT_SHARE = 0.1
@@ -45,16 +45,27 @@ def find_faults(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) ->
     silence = [*_silent_samples(run), *_silent_layers(run, dead), *_zeroed(zeroed)]
     if silence:
         mute = next((layer for layer in run.dense if layer.name in {*dead, *zeroed}), run.dense[-1])
-        return Faults(silence, [*_louder(run, mute, mute.name in zeroed), *_steps(run, mute)])
+        louder = _louder(run, mute, mute.name in zeroed)
+        return Faults(silence, _in_turn([*louder, *_steps(run, mute)]))
     guessing = list(_guessing(run))
-    return Faults(guessing, list(_steps(run, run.dense[-1])) if guessing else [])
+    return Faults(guessing, _in_turn([*_steps(run, run.dense[-1])]) if guessing else [])
+
+
+def _in_turn(tries: Sequence[Try]) -> list[Try]:
+    """All after the first begin with "Or"."""
+    purposes = [each.purpose for each in tries]
+    or_else = [f"Or {text[0].lower()}{text[1:]}" for text in purposes[1:]]
+    return [
+        replace(each, purpose=text)
+        for each, text in zip(tries, [*purposes[:1], *or_else], strict=True)
+    ]
 
 
 def _silent_samples(run: Run) -> Iterator[str]:
     confusion, activity = run.metrics.confusion, run.activity
     if confusion is not None:
         silent, of = confusion.undecided, confusion.total
-        what = "validation samples" if run.metrics.has("validation_accuracy") else "samples"
+        what = judged(run, "validation" if run.metrics.has("validation_accuracy") else "")
     elif activity is not None and run.graph.classes is None:
         wanted = [each for each in activity.shown if each.target and len(each.target.events)]
         silent, of = sum(not len(each.output.events) for each in wanted), len(wanted)
@@ -116,7 +127,7 @@ def _louder(run: Run, layer: Dense, is_zeroed: bool) -> Iterator[Try]:
         f"layers.{layer.name}.weight_scale={scale:.3g}",
     )
     threshold = layer.neuron.threshold / 2
-    yield Try("Or a lower threshold", f"{_neuron(run, layer)}.threshold={threshold:.3g}")
+    yield Try("A lower threshold", f"{_neuron(run, layer)}.threshold={threshold:.3g}")
 
 
 def _steps(run: Run, layer: Dense) -> Iterator[Try]:
@@ -125,14 +136,12 @@ def _steps(run: Run, layer: Dense) -> Iterator[Try]:
     is_wide = width.start >= WIDE
     value, key = width.start * (0.1 if is_wide else 3), ".start"
     yield Try(
-        f"Or a {'narrower' if is_wide else 'wider'} surrogate gradient",
+        f"A {'narrower' if is_wide else 'wider'} surrogate gradient",
         f"{_neuron(run, layer)}.tau_grad{'' if width.kind == 'constant' else key}={value:.3g}",
     )
     size = _smaller_batch(run)
     if size:
-        yield Try(
-            f"Or smaller batches, of {counted(size, 'sample')}", f"training.batch_size={size}"
-        )
+        yield Try(f"Smaller batches, of {counted(size, 'sample')}", f"training.batch_size={size}")
 
 
 def _smaller_batch(run: Run) -> int | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import Dense
+from netdesc.report.errors import ReportError
 from netdesc.report.plots import Heap, Plot, histogram
 from netdesc.report.run import Run
 from netdesc.report.tables import Table
@@ -42,10 +45,27 @@ class Learned:
     """Layers whose best weights are all 0 in the device's integers."""
     notes: list[str]
     """Sentences on best weights and decays that stand where their range ends."""
+    damaged: list[str]
+    """What is wrong with files of weights that are left out."""
 
 
 def learned(run: Run) -> Learned:
-    """Reads both files of weights, a tensor at a time. ReportError where one is damaged."""
+    """Reads both files of weights, a tensor at a time. One that is damaged is left out."""
+    paths = {BEFORE: run.initial_path, AFTER: run.best_path}
+    with contextlib.suppress(ReportError):
+        return _learned(run, paths)
+    damaged: list[str] = []
+    for name, path in list(paths.items()):  # which one is it?
+        try:
+            _learned(run, {name: path})
+        except ReportError as error:
+            del paths[name]
+            damaged.append(f"{error}. Weights and decays are shown without this file.")
+    return replace(_learned(run, paths), damaged=damaged)
+
+
+def _learned(run: Run, paths: Mapping[str, Path]) -> Learned:
+    """The same, of the files that there are. ReportError where one is damaged."""
     rows: list[list[str]] = []
     weight_plots: list[Plot] = []
     decay_rows: list[list[str]] = []
@@ -53,8 +73,8 @@ def learned(run: Run) -> Learned:
     zeroed: list[str] = []
     notes: list[str] = []
     drawn = {layer.name for layer in run.drawn}
-    with open_weights(run.initial_path) as initial, open_weights(run.best_path) as best:
-        files = {BEFORE: initial, AFTER: best}
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(open_weights(path)) for name, path in paths.items()}
         there = {name: file for name, file in files.items() if file is not None}
         for layer in run.dense if there else []:
             values = {name: file.synapses(layer).reshape(-1) for name, file in there.items()}
@@ -81,6 +101,7 @@ def learned(run: Run) -> Learned:
         decay_plots,
         zeroed,
         notes,
+        [],
     )
 
 

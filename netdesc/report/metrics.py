@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import opened
+from netdesc.report.words import counted
 from netdesc.run_files import METRICS
 
 FIGURES = (
@@ -25,6 +26,16 @@ FIGURES = (
     "seconds",
     "learning_rate",
 )
+_FLOAT32 = 3.5e38
+POSSIBLE = {
+    "loss": (-1e-3, _FLOAT32),  # none is below 0 but by rounding, and all are float32
+    "validation_loss": (-1e-3, _FLOAT32),
+    "accuracy": (0.0, 1.0),
+    "validation_accuracy": (0.0, 1.0),
+    "seconds": (0.0, 1e10),
+    "learning_rate": (0.0, math.inf),
+}
+"""Between which ends a figure lies, where it is a number. Others are left out, and told."""
 PER_LAYER = ("gradient_norms", "spike_rates")
 MOST_LINE_BYTES = 4 << 20
 MOST_CLASSES = 64
@@ -36,12 +47,14 @@ Column = NDArray[np.float64]
 class Confusion:
     """How often samples of a class (row) were given each class (column), after one epoch.
 
-    ``undecided`` counts the samples that were given none; ``epoch`` counts from 1.
+    ``undecided`` counts the samples that were given none, ``undecided_by_label`` those of each
+    class, None in runs of an older netdesc; ``epoch`` counts from 1.
     """
 
     counts: NDArray[np.int64]
     undecided: int
     epoch: int
+    undecided_by_label: NDArray[np.int64] | None = None
 
     @property
     def total(self) -> int:
@@ -50,7 +63,13 @@ class Confusion:
     @property
     def commonest(self) -> float:
         """The share of the samples that the most frequent class has, at least."""
-        return float(self.counts.sum(axis=1).max() / max(1, self.total))
+        return float(self.by_label.max() / max(1, self.total))
+
+    @property
+    def by_label(self) -> NDArray[np.int64]:
+        """How many samples each class has, int64 [classes]; at least, where runs are older."""
+        decided = self.counts.sum(axis=1)
+        return decided if self.undecided_by_label is None else decided + self.undecided_by_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +78,17 @@ class Metrics:
 
     ``epochs`` count from 1, as all that a person reads; those of the file, from 0.
     ``layers`` maps each of ``PER_LAYER`` to a column a layer. ``confusion`` belongs to the best
-    epoch, by the validation loss, or by the loss where there is none.
+    epoch, by the validation loss, or by the loss where there is none. ``lacking`` are the epochs
+    for which the file should have a line and has none; their rows hold what else is known.
     """
 
     epochs: NDArray[np.int64]
     figures: dict[str, Column]
     layers: dict[str, dict[str, Column]]
     confusion: Confusion | None
+    lacking: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    impossible: list[str] = field(default_factory=list[str])
+    """In words, figures of the file that were left out because they cannot be."""
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -90,17 +113,56 @@ class Metrics:
         value = math.nan if row is None else float(self.figures[name][row])
         return value if math.isfinite(value) else None
 
+    def completed(self, done: int, known: Sequence[tuple[int, Mapping[str, float]]]) -> Metrics:
+        """The metrics with a row for each of ``done`` epochs, and of all up to the last line.
 
-def read_metrics(run: Path, layers: Sequence[str]) -> Metrics:
-    """The metrics of a run, and those by layer of ``layers`` alone.
+        ``known`` are figures of some epochs (from 1) by name, from elsewhere: they stand in for
+        those that the file lacks, so that the best and the last epoch are what they were.
+        """
+        last = max(done, int(self.epochs[-1]) if len(self) else 0)
+        if last == len(self) and not known:
+            return self
+        epochs, place = np.arange(1, last + 1), self.epochs - 1
 
-    A last line that was not written to its end is left out. ReportError where the file is missing
-    or a line is no row of metrics.
+        def spread(column: Column) -> Column:
+            whole = np.full(last, np.nan)
+            whole[place] = column
+            return whole
+
+        figures = {name: spread(column) for name, column in self.figures.items()}
+        for epoch, given in known:
+            for name in given.keys() & figures.keys() if 1 <= epoch <= last else ():
+                if np.isnan(figures[name][epoch - 1]):
+                    figures[name][epoch - 1] = given[name]
+        layers = {
+            kind: {name: spread(column) for name, column in columns.items()}
+            for kind, columns in self.layers.items()
+        }
+        whole = replace(
+            self,
+            epochs=epochs,
+            figures=figures,
+            layers=layers,
+            lacking=np.setdiff1d(epochs, self.epochs),
+        )
+        best, confusion = whole.best, self.confusion
+        if confusion is None or best is None or confusion.epoch == best + 1:
+            return whole
+        return replace(whole, confusion=None)  # it is not that of the best epoch
+
+
+def read_metrics(
+    run: Path, layers: Sequence[str], epochs: int | None = None, classes: int | None = None
+) -> Metrics:
+    """The metrics of a run that is to do ``epochs``, and those by layer of ``layers`` alone.
+
+    ``classes`` are those of the network, where that is known. A last line that was not written to
+    its end is left out. ReportError where the file is missing or a line is no row of metrics.
     """
     path = run / METRICS
     if not path.exists():
         raise MissingError(f"{path}: there is no such file, so there is nothing to report")
-    columns = _Columns(layers)
+    columns = _Columns(layers, epochs, classes)
     number = 0
     with opened(path) as file:
         for number, line in enumerate(_lines(path, file), 1):
@@ -130,7 +192,10 @@ def _row(line: bytes) -> dict[str, Any]:
 class _Columns:
     """Grows by a row at a time. Plain arrays: a million rows are tens of megabytes."""
 
-    def __init__(self, layers: Sequence[str]) -> None:
+    def __init__(self, layers: Sequence[str], epochs: int | None, classes: int | None) -> None:
+        self._asked = epochs
+        self._classes = classes
+        self._impossible: dict[str, list[int]] = {}
         self._epochs = array("q")
         self._figures = {name: array("d") for name in FIGURES}
         self._layers = {kind: {name: array("d") for name in layers} for kind in PER_LAYER}
@@ -141,9 +206,13 @@ class _Columns:
         epoch = row.get("epoch")
         if type(epoch) is not int or epoch < 0:
             raise ValueError('"epoch" is no whole number')
+        if self._asked is not None and epoch >= max(self._asked, len(self._epochs) + 1):
+            raise ValueError(f'"epoch" is {epoch}, and the run is of {self._asked}')
+        if self._epochs and epoch < self._epochs[-1]:
+            raise ValueError(f'"epoch" is {epoch}, and the line before is of no earlier one')
         self._epochs.append(epoch + 1)
         for name, column in self._figures.items():
-            column.append(_number(row, name))
+            column.append(self._possible(name, _number(row, name), epoch + 1))
         for kind, columns in self._layers.items():
             given = row.get(kind) or {}
             if not isinstance(given, dict):
@@ -158,7 +227,19 @@ class _Columns:
         loss = self._figures[watched][-1]
         if loss < self._least:
             self._least = loss
-            self._confusion = _confusion(row, epoch)
+            confusion = _confusion(row, epoch)
+            is_ours = self._classes in (None, len(confusion.counts))
+            self._confusion = confusion if is_ours else None
+            if not is_ours:
+                self._impossible.setdefault("confusion", []).append(epoch)
+
+    def _possible(self, name: str, value: float, epoch: int) -> float:
+        """The figure, or NaN in place of a number that it cannot have."""
+        low, high = POSSIBLE[name]
+        if low <= value <= high or not math.isfinite(value):
+            return value
+        self._impossible.setdefault(name, []).append(epoch)
+        return math.nan
 
     def metrics(self) -> Metrics:
         return Metrics(
@@ -169,6 +250,11 @@ class _Columns:
                 for kind, columns in self._layers.items()
             },
             self._confusion,
+            impossible=[
+                f"{name.replace('_', ' ')} in {counted(len(epochs), 'line')}, first of epoch "
+                f"{epochs[0]:,}"
+                for name, epochs in self._impossible.items()
+            ],
         )
 
 
@@ -190,7 +276,19 @@ def _confusion(row: dict[str, Any], epoch: int) -> Confusion:
     )
     if not sound or not _is_count(undecided):
         raise ValueError('"confusion" is no square table of counts')
-    return Confusion(np.array(counts, dtype=np.int64), undecided, epoch)
+    by_label = row.get("undecided_by_label")
+    table = np.array(counts, dtype=np.int64)
+    if by_label is None:
+        return Confusion(table, undecided, epoch)
+    if (
+        not isinstance(by_label, list)
+        or len(by_label) != classes
+        or not all(map(_is_count, by_label))
+    ):
+        raise ValueError('"undecided_by_label" is no count for each class')
+    if sum(by_label) != undecided:
+        raise ValueError('"undecided" is not the sum of "undecided_by_label"')
+    return Confusion(table, undecided, epoch, np.array(by_label, dtype=np.int64))
 
 
 def _is_count(value: Any) -> bool:

@@ -7,6 +7,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,12 @@ MOST_BYTES = 256 << 20
 """Of all arrays together. What a run writes is a small part of it."""
 MOST_ARRAYS = 10_000
 
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+    # The same in UTF-8, which makes a difference only to the names of fields.
+    (3, 0): npy.read_array_header_2_0,
+}
 _FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -30,6 +36,11 @@ _FAULTS = (
     RuntimeError,  # an encrypted member
     ValueError,
     MemoryError,
+    TypeError,  # from here on what numpy's reader of headers raises
+    SyntaxError,
+    TokenError,
+    OverflowError,
+    RecursionError,
 )
 
 
@@ -67,7 +78,10 @@ def _array(content: bytes) -> NDArray[Any]:
     if dtype.hasobject:
         raise ValueError("an array holds Python objects")
     length = len(content) - file.tell()
-    if length != math.prod(shape) * dtype.itemsize or any(size < 0 for size in shape):
+    if length != math.prod(shape) * dtype.itemsize or any(
+        type(size) is not int or size < 0
+        for size in shape  # True is an int to numpy
+    ):
         raise ValueError(f"an array declares shape {list(shape)} and has {length:,} bytes")
     array = np.frombuffer(content, dtype, offset=file.tell())
     return array.reshape(shape, order="F" if is_fortran else "C")

@@ -64,6 +64,7 @@ class Page:
     standing: Standing
     verdict: Verdict
     facts: list[Fact]
+    damage: list[str]
     missing: str
     part: str
     film: Film | None
@@ -89,7 +90,7 @@ class Page:
 
 
 def build_page(run: Run) -> Page:
-    """Computes the page of a run. ReportError where its weights are damaged."""
+    """Computes the page of a run."""
     stands, rates, weights = standing(run), layer_rates(run), learned(run)
     faults = find_faults(run, rates, weights.zeroed)
     matches = match(run.activity.shown) if run.activity is not None else []
@@ -99,6 +100,7 @@ def build_page(run: Run) -> Page:
         standing=stands,
         verdict=verdict(run, rates, faults, weights.notes),
         facts=_facts(run),
+        damage=[*weights.damaged, *run.damage],
         missing=_missing(run),
         part=_part(run),
         film=film(run),
@@ -130,7 +132,6 @@ def _facts(run: Run) -> list[Fact]:
     validated = metrics.has("validation_accuracy")
     accuracy = "validation_accuracy" if validated else "accuracy"
     title = "Validation accuracy" if validated else "Accuracy"
-    seconds = metrics.figures["seconds"]
     facts = [
         Fact(title, percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
         Fact(
@@ -138,7 +139,7 @@ def _facts(run: Run) -> list[Fact]:
             number(metrics.at(metrics.watched, best)),
         ),
         Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
-        Fact("Training time", duration(float(np.nansum(seconds)) if len(seconds) else None)),
+        Fact("Training time", duration(_training_s(run))),
         Fact("Parameters", f"{run.graph.parameters:,}"),
         Fact("Synapses", f"{run.graph.synapses:,}"),
     ]
@@ -155,6 +156,14 @@ def _missing(run: Run) -> str:
     if run.missing == [BEST_PATH] and not run.resumes_after and run.record.status != "done":
         return f"{lacks} The first checkpoint after an epoch writes the best weights."
     return f"{lacks} Runs of an older netdesc may lack such files, and so do incomplete copies."
+
+
+def _training_s(run: Run) -> float | None:
+    """Seconds spent in epochs."""
+    if len(run.metrics.lacking) and run.record.seconds is not None:
+        return run.record.seconds
+    seconds = run.metrics.figures["seconds"]
+    return float(np.nansum(seconds)) if len(seconds) else None
 
 
 def _part(run: Run) -> str:

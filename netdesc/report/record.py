@@ -11,6 +11,7 @@ from netdesc.report.files import read_text
 from netdesc.run_files import RECORD
 
 MOST_BYTES = 16 << 20
+ENDED = {"done", "diverged", "interrupted", "failed"}
 
 
 class _Part(BaseModel):
@@ -51,6 +52,24 @@ class Silence(_Part):
     validation_loss: float | None = None
 
 
+class Figures(_Part):
+    """Figures of one epoch, which counts from 0."""
+
+    epoch: int
+    loss: float | None = None
+    validation_loss: float | None = None
+    accuracy: float | None = None
+    validation_accuracy: float | None = None
+    seconds: float | None = None
+    learning_rate: float | None = None
+
+    @property
+    def given(self) -> tuple[int, dict[str, float]]:
+        """The epoch, counted from 1, and its figures by name."""
+        figures = self.model_dump(exclude={"epoch"}, exclude_none=True)
+        return self.epoch + 1, figures
+
+
 class Record(_Part):
     """The fields of ``run.json`` that a report prints."""
 
@@ -70,13 +89,29 @@ class Record(_Part):
     silence: Silence = Silence()
     samples: dict[str, int] = {}
     """By part: ``train`` and ``validation``."""
+    labels_by_step: bool | None = None
+    """Whether each step has a label; None where there are none, or the run is older."""
     pid: int | None = None
     versions: dict[str, str] = {}
     platform: str = ""
     device: Device = Device()
     epochs_done: int = 0
+    seconds: float | None = None
+    """Time spent in all epochs together."""
     stopped_early: bool = False
     layers: list[Computed] = []
+    best: Figures | None = None
+    final: Figures | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the record was brought up to date at the end of a sitting."""
+        return self.status in ENDED
+
+    @property
+    def known(self) -> list[tuple[int, dict[str, float]]]:
+        """Epochs, counted from 1, whose figures the record has, with these by name."""
+        return [each.given for each in (self.best, self.final) if each is not None]
 
 
 def read_record(run: Path) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import read_text
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
-from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, RECORD
+from netdesc.report.words import counted, listed
+from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD
 from netdesc.run_state import is_at_work, saved_epochs
 
 MOST_LOCK_BYTES = 64 << 20
@@ -40,6 +42,8 @@ class Run:
     lock_text: str
     metrics: Metrics
     activity: Activity | None
+    damaged: str | None
+    """What is wrong with the file of the activity, which the report then does without."""
 
     @property
     def dense(self) -> list[Dense]:
@@ -77,6 +81,36 @@ class Run:
         return self.path / CHECKPOINTS / BEST
 
     @property
+    def damage(self) -> list[str]:
+        """In sentences, what the files of the run lack or hold wrongly."""
+        return [*([] if self.damaged is None else [self.damaged]), *self._lacking()]
+
+    def _lacking(self) -> Iterator[str]:
+        if self.metrics.impossible:
+            yield (
+                f"{METRICS} is damaged, for it has values that there cannot be; they are left out: "
+                f"{listed(self.metrics.impossible)}."
+            )
+        lacking, best, record = self.metrics.lacking, self.metrics.best, self.record
+        if len(lacking):
+            first, count = int(lacking[0]), len(lacking)
+            is_end = first + count > len(self.metrics)
+            where = f"from epoch {first:,} on" if is_end else f"the first of them epoch {first:,}"
+            source = f"; the best and the last epoch are those that {RECORD} notes"
+            has_noted = record.has_ended and bool(record.known)
+            yield (
+                f"{METRICS} lacks {count:,} of {counted(len(self.metrics), 'epoch')}, {where}: "
+                f"figures and tables below are without them{source if has_noted else ''}."
+            )
+        if record.has_ended and record.best is not None and best is not None:
+            noted, found = record.best.epoch + 1, int(self.metrics.epochs[best])
+            if noted != found:
+                yield (
+                    f"{RECORD} notes epoch {noted:,} as the best, and by {METRICS} it is epoch "
+                    f"{found:,}: one of the two files was changed."
+                )
+
+    @property
     def missing(self) -> list[str]:
         """Files that a run of this netdesc has and this one lacks; the report does without them."""
         wanted = {
@@ -103,6 +137,11 @@ def read_run(path: Path) -> Run:
             f"{path / LOCK}: is no document that this netdesc reads: {first.message}"
         ) from error
     graph = build_graph(description.document)
+    activity = damaged = None
+    try:
+        activity = read_activity(path, graph)
+    except ReportError as error:
+        damaged = f"{error}. Pictures and spike rates of single neurons are left out."
     return Run(
         path=path,
         record=record,
@@ -112,9 +151,19 @@ def read_run(path: Path) -> Run:
         graph=graph,
         files=dict(description.files),
         lock_text=lock_text,
-        metrics=read_metrics(path, [layer.name for layer in drawn_layers(graph)]),
-        activity=read_activity(path, graph),
+        metrics=_metrics(path, record, graph, description.document.training.epochs),
+        activity=activity,
+        damaged=damaged,
     )
+
+
+def _metrics(path: Path, record: Record, graph: Graph, epochs: int) -> Metrics:
+    """The metrics; of a run that has ended, with a row for every epoch that it has done."""
+    layers = [layer.name for layer in drawn_layers(graph)]
+    metrics = read_metrics(path, layers, epochs, graph.classes)
+    if not record.has_ended:
+        return metrics.completed(0, [])
+    return metrics.completed(min(record.epochs_done, epochs), record.known)
 
 
 def drawn_layers(graph: Graph) -> list[Dense]:

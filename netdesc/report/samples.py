@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netdesc.description.models import SpikeFiles
+from netdesc.graph import SpikeTime
 from netdesc.report.run import Run
 
 
@@ -15,6 +16,30 @@ def part_sizes(run: Run) -> dict[str, int]:
     return {part: count for part, count in _sizes(run).items() if count > 0}
 
 
+def labels_by_step(run: Run) -> bool | None:
+    """Whether each step of a sample has a label, so that a matrix counts steps; None: who knows.
+
+    A run of an older netdesc does not note it. Then a loss without a window has none, the samples
+    that are shown have one each or not, and a matrix of other than all samples counts steps.
+    """
+    loss, activity, confusion = run.graph.loss, run.activity, run.metrics.confusion
+    if run.record.labels_by_step is not None:
+        return run.record.labels_by_step
+    if isinstance(loss, SpikeTime) or loss.window_steps is None:
+        return False
+    if activity is not None and activity.shown:
+        return activity.shown[0].label is None
+    part = "validation" if run.metrics.has("validation_accuracy") else "train"
+    known = run.record.samples.get(part)
+    return None if confusion is None or known is None else confusion.total != known
+
+
+def judged(run: Run, part: str) -> str:
+    """What predictions are made of: ``validation samples``, or ``steps of validation samples``."""
+    samples = f"{part} samples" if part else "samples"
+    return f"steps of {samples}" if labels_by_step(run) else samples
+
+
 def _sizes(run: Run) -> dict[str, int]:
     if run.record.samples:
         return run.record.samples
@@ -25,9 +50,8 @@ def _sizes(run: Run) -> dict[str, int]:
             "train": len(data.train) - held_out,
             "validation": len(data.validation) or held_out,
         }
-    confusion, activity = run.metrics.confusion, run.activity
-    shown = activity.shown if activity is not None else []
-    if confusion is None or not shown or shown[0].label is None:
+    confusion = run.metrics.confusion
+    if confusion is None or labels_by_step(run) is not False:
         return {}
     part = "validation" if run.metrics.has("validation_accuracy") else "train"
     return {part: confusion.total}

@@ -10,6 +10,7 @@ from netdesc.report.faults import Faults
 from netdesc.report.matching import Match, match
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
+from netdesc.report.samples import judged
 from netdesc.report.words import counted, number, percent
 
 REPRODUCED = 0.95
@@ -69,8 +70,8 @@ def _classification(run: Run, classes: int) -> str:
     if accuracy is None:
         return _loss_alone(run)
     return (
-        f"The network puts {percent(accuracy)} of the {part} samples in the right class; guessing "
-        f"among {classes} classes would give {percent(1 / classes)}."
+        f"The network puts {percent(accuracy)} of the {judged(run, part)} in the right class; "
+        f"guessing among {classes} classes would give {percent(1 / classes)}."
     )
 
 
@@ -92,8 +93,10 @@ def _spike_match(matches: list[Match]) -> str:
 def _loss_alone(run: Run) -> str:
     metrics = run.metrics
     first, best = metrics.at(metrics.watched, 0), metrics.at(metrics.watched, metrics.best)
-    if first is None or best is None:
+    if best is None:
         return "The loss is not known, so there is nothing to judge the network by."
+    if first is None:
+        return f"The best loss is {number(best)}."
     return f"The loss went from {number(first)} to {number(best)}."
 
 

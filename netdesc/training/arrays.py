@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.array_room import too_much
 from netdesc.description.models import Arrays, SpikesEncoding
+from netdesc.description.npz import Header, Npz, NpzError, TightError
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.encoding import Code, build_code
@@ -55,13 +58,19 @@ class ArrayFile:
     path: Path
     data: Arrays
     frame: Frame
+    batch_size: int | None = None
+    """Samples that are coded at a time; None codes all of them at once."""
 
     def read(self) -> dict[str, ArraySamples]:
         """The samples of each of ``PARTS``; a part may have none. DataError."""
         data = self.data
         check_file(self.path, data.sha256)
-        names = [data.inputs, data.labels, *([] if data.split is None else [data.split])]
-        arrays = read_npz(self.path, names)
+        split = [] if data.split is None else [data.split]
+        headers = self._headers([data.inputs, data.labels, *split])
+        arrays = read_npz(self.path, split)
+        train = [int((arrays[name] == 0).sum()) for name in split]
+        self._require_room(headers.get(data.inputs), train)
+        arrays |= read_npz(self.path, [data.inputs, data.labels])
         code, kept = self._inputs(arrays[data.inputs])
         labels = self._labels(arrays[data.labels], len(kept))
         samples = ArraySamples(code, self.frame.input_shape, kept, labels)
@@ -69,6 +78,31 @@ class ArrayFile:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
         part = self._split(data.split, arrays[data.split], len(kept))
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
+
+    def _headers(self, names: Sequence[str]) -> dict[str, Header]:
+        """Types and shapes of the arrays. DataError where one would fill the memory.
+
+        Whatever else is wrong with the file is found out when it is read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                npz = Npz(file)
+                return {name: npz.header(name) for name in names if name in npz.names}
+        except TightError as error:
+            raise DataError(f"{self.path} {error}") from error
+        except (OSError, NpzError):
+            return {}
+
+    def _require_room(self, header: Header | None, train: Sequence[int]) -> None:
+        """DataError where the inputs, of which ``train`` are trained on, need too much memory."""
+        leading = 2 if isinstance(self.data.encoding, SpikesEncoding) else 1
+        if header is None or header.shape[leading:] != self.frame.input_shape:
+            return
+        samples = next(iter(train), header.shape[0]) or header.shape[0]
+        batch = min(self.batch_size or samples, samples)
+        found = too_much(header, self.data, self.frame.steps, batch)
+        if found is not None:
+            raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
     def _inputs(self, values: NDArray) -> tuple[Code, NDArray]:
         """The inputs as they are kept in memory, and the code for them."""

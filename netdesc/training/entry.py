@@ -74,6 +74,8 @@ def _start(description: Description, path: Path, how: _How) -> Run:
             "train": len(job.train.samples),
             "validation": 0 if job.validation is None else len(job.validation.samples),
         }
+        labels = job.train.samples.labels
+        conditions["labels_by_step"] = None if labels is None else labels.ndim == 2
         record = Record.new(path / RECORD, job.graph, how.engine, digest, conditions)
         with (
             run_directory.create(path, description.text, record.text, lock),

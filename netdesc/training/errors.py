@@ -29,8 +29,20 @@ class WeightsError(TrainingError):
     """The given initial weights do not fit the network."""
 
 
+class MissingWeightsError(WeightsError):
+    """A file of weights is not there or cannot be opened."""
+
+    exit_code = 3
+
+
 class ResumeError(TrainingError):
     """A run cannot be continued as it stands."""
+
+
+class MissingRunError(ResumeError):
+    """There is no such run."""
+
+    exit_code = 3
 
 
 class RunDirectoryError(TrainingError):

@@ -137,7 +137,11 @@ def matrix(score: Score | None) -> dict[str, Any]:
     """The confusion matrix as fields of ``metrics.jsonl``, where it is small enough."""
     if score is None or score.confusion is None:
         return {}
-    return {"confusion": score.confusion, "undecided": score.undecided}
+    return {
+        "confusion": score.confusion,
+        "undecided": score.undecided,
+        "undecided_by_label": score.undecided_by_label,
+    }
 
 
 def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:

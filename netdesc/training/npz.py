@@ -33,6 +33,8 @@ _LONGEST = 200
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
+    # The same in UTF-8, which makes a difference only to the names of fields.
+    (3, 0): np.lib.format.read_array_header_2_0,
 }
 
 # What zipfile and zlib raise on damaged bytes, and on packings that they do not know.
@@ -112,7 +114,10 @@ def _read_array(file: IO[bytes], size: int) -> NDArray:
         raise ValueError("holds pickled Python objects, which are never loaded; save numbers")
     if dtype.kind not in "biuf":
         raise ValueError(f"holds {dtype}; numbers are needed")
-    if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != size - file.tell():
+    if (
+        any(type(n) is not int or n < 0 for n in shape)
+        or math.prod(shape) * dtype.itemsize != size - file.tell()
+    ):
         raise ValueError(
             f"is damaged: {size - file.tell():,} bytes are no array of shape {list(shape)} and "
             f"type {dtype}"

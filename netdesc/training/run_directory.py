@@ -13,7 +13,7 @@ from pathlib import Path
 
 from netdesc.events import atomic_path
 from netdesc.run_files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD
-from netdesc.training.errors import ResumeError, RunDirectoryError, storing
+from netdesc.training.errors import MissingRunError, RunDirectoryError, storing
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
@@ -59,11 +59,13 @@ def _refuse_contents(path: Path) -> None:
 
 
 def require_run(path: Path) -> None:
-    """ResumeError where the folder holds no run that ever began."""
+    """MissingRunError where the folder holds no run that ever began."""
     if not path.is_dir():
-        raise ResumeError(f"{path}: there is no such run")
+        raise MissingRunError(f"{path}: there is no such run")
     if not (path / LOCK).is_file():
-        raise ResumeError(f"{path} holds no run that can be continued: there is no {LOCK} in it")
+        raise MissingRunError(
+            f"{path} holds no run that can be continued: there is no {LOCK} in it"
+        )
 
 
 @contextlib.contextmanager

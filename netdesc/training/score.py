@@ -26,6 +26,8 @@ class Score:
     """How many got no prediction, because the output was silent."""
     confusion: list[list[int]] | None
     """How often each label (row) was taken for each class (column); None for many classes."""
+    undecided_by_label: list[int] | None = None
+    """How many of each label got no prediction, so that rows add up; None as ``confusion``."""
 
 
 class Tally:
@@ -66,8 +68,8 @@ class Tally:
             for label in range(self._classes)
         ]
         right = sum(row[label] for label, row in enumerate(rows))
-        undecided = sum(row[-1] for row in rows)
-        return Score(right / total, undecided, [row[:-1] for row in rows])
+        undecided = [row.pop() for row in rows]
+        return Score(right / total, sum(undecided), rows, undecided)
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from netdesc.training.errors import WeightsError
+from netdesc.training.errors import MissingWeightsError, WeightsError
 
 Weights = Mapping[str, np.ndarray | torch.Tensor]
 Loader = Callable[[Path], Weights]
@@ -43,7 +43,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise WeightsError(f"{path}: cannot read these weights: {reason}") from error
+        raise MissingWeightsError(f"{path}: cannot read these weights: {reason}") from error
     except SafetensorError as error:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
 

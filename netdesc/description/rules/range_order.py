@@ -1,10 +1,12 @@
-"""A range whose ends are the wrong way round."""
+"""A range whose ends are the wrong way round, or too far apart."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -19,14 +21,23 @@ def check(context: Context) -> Iterator[Finding]:
                 message = f"the range of {name} goes from {decay[0]:g} down to {decay[1]:g}"
                 hint = f"write [{decay[1]:g}, {decay[0]:g}]"
                 yield Finding((*parts, name, 0), message, hint=hint)
+    data = context.document.data
+    if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
+        # Each value would be at 0 of an infinite width, so that no input would ever spike.
+        low, high = data.range
+        message = f"data.range goes from {low:g} to {high:g}, wider than any number"
+        yield Finding(("data", "range"), message, hint="give it the ends that the values have")
 
 
 RULE = Rule(
     entry=Entry(
         code="ND216",
-        title="a range whose low end is above its high end",
-        cause="A range is [low, high].",
-        fix="Swap the two.",
+        title="a range whose low end is above its high end, or too far from it",
+        cause=(
+            "A range is [low, high], and the difference is a number that 8 bytes hold, less than "
+            "1.8e308."
+        ),
+        fix="Swap the two, or give data.range the ends that the values have.",
         at="/neurons/cuba",
         wrong=(
             '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.2, 0.1],\n'

@@ -38,4 +38,5 @@ def no_lists(input_TBI: Tensor) -> Tensor:
 
 def are_listed(lists: Tensor) -> bool:
     """Whether a forward pass left its input's events in ``lists``."""
-    return lists.numel() > 0 and bool(lists[0])
+    # Through numpy, which reads one number in a tenth of torch's time.
+    return lists.numel() > 0 and bool(lists.numpy()[0])

@@ -95,7 +95,7 @@ def write_gif(
 
 def _require_pillow() -> None:
     try:
-        import PIL.Image  # noqa: F401
+        import PIL.Image  # noqa: F401  (only whether it is there)
     except ModuleNotFoundError as error:
         raise PillowMissing(
             'animations need the package Pillow: pip install "netdesc[gif]"'

@@ -216,7 +216,7 @@ class _Columns:
         for kind, columns in self._layers.items():
             given = row.get(kind) or {}
             if not isinstance(given, dict):
-                raise ValueError(f'"{kind}" is no object')  # noqa: TRY004
+                raise ValueError(f'"{kind}" is no object')  # noqa: TRY004  (the same)
             for name, column in columns.items():
                 column.append(_number(given, name))
         if "confusion" in row:

@@ -146,7 +146,7 @@ class Saver:
         try:
             with safe_open(path, framework="pt") as file:
                 notes = json.loads(file.metadata()["netdesc"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable itself)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise ResumeError(f"{path}: this checkpoint is damaged: {error}") from error
         if notes["format"] != STATE_FORMAT:

@@ -40,17 +40,6 @@ def test_lists_do_not_depend_on_those_before(inputs, seed):
         np.testing.assert_array_equal(again.packed, kept)
 
 
-def test_an_input_of_another_form_leaves_nothing():
-    full = EventLists(np.ones((5, 8), np.float32))
-    address = full.packed.ctypes.data
-    del full
-    lists = EventLists(np.zeros((6, 6), np.float32))
-    assert lists.packed.ctypes.data == address, "another memory would show nothing"
-    assert not lists.count
-    # Each row, a part of its own, has written one spare entry; the other one had 40 events.
-    assert np.count_nonzero(lists.sources) <= 6
-
-
 def test_lists_are_marked_once_they_are_handed_over():
     lists = EventLists(spikes((6, 6), 0.5, 0))
     assert not are_listed(lists.without())

@@ -220,7 +220,7 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
     grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
     back = engine.dense_cuba_backward(grad, spikes, events, weight, 8, voltage, neurons, True, True)
-    u = engine.leaky(out, neurons.keep_u)
+    u = engine.leaky(out, decays[0])
     return [
         out,
         voltage,
@@ -228,7 +228,7 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         loss,
         *back,
         u,
-        *engine.leaky_backward(grad, u, neurons.keep_u, True),
+        *engine.leaky_backward(grad, u, decays[0], True),
     ]
 
 
@@ -245,6 +245,47 @@ def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
         one_step(parameters)
     with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
         torch.ones(1).item()
+
+
+class OperationsOfTorch(TorchDispatchMode):
+    """Notes the names of the operations that start kernels of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if not name.startswith(("empty", "new_empty", "view", "unbind", "select", "detach")):
+            self.names.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@needs_triton
+@pytest.mark.parametrize("decays_are_own", [False, True])
+def test_decays_take_no_operations_of_torch(
+    decays_are_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU each is a launch of a kernel, which takes as long as the work of a small layer."""
+    from netdesc.kernels.cuda import engine, launch, synapses
+
+    for module in (launch, synapses):
+        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+    layer = plain_layer(3, steps=5)
+    made = layer.tensors(engine="cuda")
+    if decays_are_own:
+        made |= {name: made[name].expand(37) for name in ("current_decay", "voltage_decay")}
+    decays = made["current_decay"], made["voltage_decay"], made["bias"]
+    tau = torch.tensor(1.0, device=GPU)
+    with OperationsOfTorch() as seen:
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        out, voltage, _, events = engine.dense_cuba(made["spikes"], made["weight"], 8, neurons)
+        assert seen.names == ["zeros"], "the notes"
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        engine.dense_cuba_backward(
+            out, made["spikes"], events, made["weight"], 8, voltage, neurons, False, True
+        )
+        assert seen.names == ["zeros", "new_zeros"], "the gradients that nobody wants"
 
 
 @needs_gpu
@@ -278,6 +319,6 @@ def test_tensors_of_several_devices_are_refused() -> None:
     with pytest.raises(ValueError, match="the current decay is on device 'meta'"):
         engine.cuba(here, neurons)
     with pytest.raises(ValueError, match="the decay is on device 'meta', the signal on"):
-        engine.leaky(here, neurons.keep_u)
+        engine.leaky(here, elsewhere)
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
         engine.spike_time(here, elsewhere.expand(3, 1, 4), 0.6, 1, 9)

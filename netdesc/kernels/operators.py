@@ -16,7 +16,7 @@ from torch import Tensor
 from netdesc.kernels.checks import check_per_neuron, check_signal, check_weight
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.event_lists import are_listed, list_size
-from netdesc.kernels.parameters import dynamics, keep
+from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -41,6 +41,11 @@ def _decay_gradients(
     ]
 
 
+def _scalars(scalars: list[Any]) -> tuple[list[Any], Tensor | None]:
+    """What describes the neurons besides tensors, and ``tau``, which torch leaves out if None."""
+    return scalars[:4], scalars[4] if len(scalars) > 4 else None
+
+
 def _learns(current_decay: Tensor, voltage_decay: Tensor) -> bool:
     return current_decay.requires_grad or voltage_decay.requires_grad
 
@@ -58,10 +63,13 @@ def cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
+    tau: Tensor | None = None,
 ) -> _Cuba:
     """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
 
-    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
+    is ``tau_grad`` once more, float32 [] on the device: the CUDA engine reads it in every backward
+    pass, also in those of a captured step, which has the other numbers for good.
     """
     check_signal("an input", z_TBN)
     neurons = dynamics(
@@ -73,6 +81,7 @@ def cuba(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
@@ -89,6 +98,7 @@ def cuba_backward(
     scale_grad: float,
     delay: bool,
     learn: bool,
+    tau: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of both decays [2, neurons]."""
     neurons = dynamics(
@@ -100,6 +110,7 @@ def cuba_backward(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     engine = engine_for(grad_out_TBN.device)
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
@@ -118,7 +129,8 @@ def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
-    _, current_decay, voltage_decay, bias, *ctx.scalars = inputs
+    _, current_decay, voltage_decay, bias, *scalars = inputs
+    ctx.scalars, ctx.tau = _scalars(scalars)
     _, voltage_TBN, notes = output
     ctx.mark_non_differentiable(voltage_TBN, notes)
     ctx.set_materialize_grads(False)
@@ -135,8 +147,9 @@ def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, 
         bias,
         *ctx.scalars,
         _learns(current_decay, voltage_decay),
+        ctx.tau,
     )
-    return (grad_z, *_decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 5)
+    return (grad_z, *_decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 6)
 
 
 gradient("cuba", _cuba_gradient, _cuba_context)
@@ -157,6 +170,7 @@ def dense_cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
+    tau: Tensor | None = None,
 ) -> _DenseCuba:
     """``cuba`` of ``z = W s`` with the real ``weight_OI`` quantised as ``quantize_weight`` does.
 
@@ -174,6 +188,7 @@ def dense_cuba(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, bits, neurons)
 
@@ -195,6 +210,7 @@ def dense_cuba_backward(
     delay: bool,
     learn: bool,
     want_input: bool,
+    tau: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input (empty unless wanted), the weight and both decays [2, neurons].
 
@@ -209,6 +225,7 @@ def dense_cuba_backward(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     engine = engine_for(grad_out_TBO.device)
     return engine.dense_cuba_backward(
@@ -242,7 +259,7 @@ def _(
     grad_out_TBO: Tensor, spikes_TBI: Tensor | None, events: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     steps, batch, _ = grad_out_TBO.shape
-    want_input = rest[-1]
+    *_, want_input = rest[:11]  # what may follow is ``tau``
     return (
         grad_out_TBO.new_empty((steps, batch, weight_OI.shape[1]) if want_input else (0,)),
         weight_OI.new_empty(weight_OI.shape),
@@ -251,7 +268,8 @@ def _(
 
 
 def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _DenseCuba) -> None:
-    spikes_TBI, weight_OI, ctx.bits, current_decay, voltage_decay, bias, *ctx.scalars = inputs
+    spikes_TBI, weight_OI, ctx.bits, current_decay, voltage_decay, bias, *scalars = inputs
+    ctx.scalars, ctx.tau = _scalars(scalars)
     _, voltage_TBO, notes, events = output
     ctx.mark_non_differentiable(voltage_TBO, notes, events)
     ctx.set_materialize_grads(False)
@@ -279,13 +297,14 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
         *ctx.scalars,
         _learns(current_decay, voltage_decay),
         want_input,
+        ctx.tau,
     )
     return (
         grad_input if want_input else None,
         grad_weight,
         None,
         *_decay_gradients(grad_decays, current_decay, voltage_decay),
-        *[None] * 5,
+        *[None] * 6,
     )
 
 
@@ -348,7 +367,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
     check_signal("an input", z_TBN)
     check_per_neuron("a decay", decay, z_TBN.shape[2], shared=1)
-    return engine_for(z_TBN.device).leaky(z_TBN, keep(decay, z_TBN.shape[2]))
+    return engine_for(z_TBN.device).leaky(z_TBN, decay)
 
 
 @operator
@@ -356,8 +375,7 @@ def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of the decay [neurons]."""
-    engine = engine_for(grad_u_TBN.device)
-    return engine.leaky_backward(grad_u_TBN, u_TBN, keep(decay, u_TBN.shape[2]), learn)
+    return engine_for(grad_u_TBN.device).leaky_backward(grad_u_TBN, u_TBN, decay, learn)
 
 
 @fake("leaky")

@@ -15,7 +15,7 @@ from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.product import matmul
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.event_lists import are_listed
-from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.parameters import Dynamics, keep
 from netdesc.kernels.quantization import half_limits, straight_through
 
 PRODUCT, EVENTS = 0, 1
@@ -256,16 +256,16 @@ def linear_backward(
 
 
 @on_threads
-def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+def leaky(z_TBN: torch.Tensor, decay: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
-    u = take(tuple(z_TBN.shape), np.float32)
-    forward.leaky_forward(_array(z_TBN), _array(keep), _tile(*z_TBN.shape[1:]), u)
+    u, keep_N = take(tuple(z_TBN.shape), np.float32), keep(decay, z_TBN.shape[2])
+    forward.leaky_forward(_array(z_TBN), _array(keep_N), _tile(*z_TBN.shape[1:]), u)
     return torch.from_numpy(u)
 
 
 @on_threads
 def leaky_backward(
-    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
+    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, decay: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.leaky_backward``."""
     steps, batch, size = u_TBN.shape
@@ -274,7 +274,7 @@ def leaky_backward(
     backward.leaky_adjoint(
         _array(grad_u_TBN),
         _array(u_TBN),
-        _array(keep),
+        _array(keep(decay, size)),
         learn,
         _tile(batch, size),
         grad_z,

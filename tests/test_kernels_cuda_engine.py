@@ -280,12 +280,12 @@ def test_decays_take_no_operations_of_torch(
     with OperationsOfTorch() as seen:
         neurons = dynamics(37, *decays, *layer.scalars, tau)
         out, voltage, _, events = engine.dense_cuba(made["spikes"], made["weight"], 8, neurons)
-        assert seen.names == ["zeros"], "the notes"
+        assert set(seen.names) == {"zeros"}, "the notes, and on the CPU event lists"
         neurons = dynamics(37, *decays, *layer.scalars, tau)
         engine.dense_cuba_backward(
             out, made["spikes"], events, made["weight"], 8, voltage, neurons, False, True
         )
-        assert seen.names == ["zeros", "new_zeros"], "the gradients that nobody wants"
+        assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that nobody wants"
 
 
 @needs_gpu

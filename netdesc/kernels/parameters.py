@@ -1,4 +1,4 @@
-"""What a CUBA operator needs to know of its neurons, and how it is brought onto the integer grid."""
+"""What a CUBA operator needs to know of its neurons, as it was given and on the integer grid."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class Cuba(nn.Module):
         self.threshold = neuron.threshold
         self.scale_grad = neuron.scale_grad
         self.tau_schedule = neuron.tau_grad
-        self.register_buffer("tau", torch.tensor(0.0), persistent=False)
-        self.tau_grad = neuron.tau_grad.at(0.0)
+        self._tau_grad = neuron.tau_grad.at(0.0)
+        self.register_buffer("tau", torch.tensor(self._tau_grad), persistent=False)
         self.axonal_delay_step = axonal_delay_step
         self.dropout = neuron.dropout
         shape = (units,) if neuron.per_channel else ()
@@ -58,17 +58,17 @@ class Cuba(nn.Module):
 
     @tau_grad.setter
     def tau_grad(self, width: float) -> None:
-        self._tau_grad = width
-        self.tau.fill_(width)
+        if width != self._tau_grad:
+            self._tau_grad = width
+            self.tau.fill_(width)
 
-    def scalars(self) -> tuple[float, float, float, bool, Tensor | None]:
+    def scalars(self) -> tuple[float, float, float, bool, Tensor]:
         """Threshold, surrogate width and height, axonal delay, as the operators take them.
 
-        The last one is the width once more, in the memory of a GPU, where it can change under a
-        captured step.
+        The last one is the width once more, on the device, where it can change under a captured
+        step.
         """
-        tau = self.tau if self.tau.is_cuda else None
-        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step, tau
+        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
 
     def bias(self) -> Tensor:
         """The bias [units] outside training, in threshold units; [0] where there is none."""

@@ -1,0 +1,350 @@
+"""Steps that are captured and replayed, with graphs in the small in place of a GPU's."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from classify_task import write_classify_task
+from graphs_on_cpu import CpuGraphs
+from safetensors.torch import load_file
+from training_task import read_metrics, write_task
+
+from netdesc.description import load
+from netdesc.training import job as job_room
+from netdesc.training import loop, train
+from netdesc.training.data import Batch
+from netdesc.training.interrupt import StopRequest
+from netdesc.training.replayed import WARM_UP, CaptureError, Replayed
+from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
+
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
+)
+BUILD_OPTIMIZER = job_room.build_optimizer
+
+
+@dataclass
+class Runner:
+    """Trains the same description with the plain step and with the captured one."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def __post_init__(self) -> None:
+        self.monkeypatch.setattr(job_room, "build_optimizer", optimizer_of_a_gpu)
+        self.said: list[str] = []
+
+    def train(
+        self, path: Path, name: str, graphs: CpuGraphs | None, *sets: str, **more: Any
+    ) -> Path:
+        def build(job: Any, figures: Any, _say: Any) -> Any:
+            plain = PlainStep(job, figures)
+            return plain if graphs is None else CapturedStep(plain, graphs, self.said.append)
+
+        with self.monkeypatch.context() as patch:
+            patch.setattr(loop, "build_step", build)
+            folder = self.folder / name
+            given = {"resume": folder} if more.pop("resume", False) else {
+                "description": load(path, list(sets)), "run_dir": folder
+            }  # fmt: skip
+            train(**given, progress="quiet", **more)
+        return folder
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    return Runner(tmp_path, monkeypatch)
+
+
+def optimizer_of_a_gpu(spec: Any, network: Any) -> torch.optim.Optimizer:
+    """With the rate as a number of the device."""
+    optimizer = BUILD_OPTIMIZER(spec, network)
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(group["lr"])
+    return optimizer
+
+
+def outcome(run: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
+    """What a run did, but for the time it took: metrics, and last and best weights."""
+    rows = [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in read_metrics(run)
+    ]
+    weights = {
+        f"{file}.{name}": tensor
+        for file in ("last", "best")
+        for name, tensor in load_file(run / "checkpoints" / f"{file}.safetensors").items()
+    }
+    return rows, weights
+
+
+def assert_same(one: Path, other: Path) -> None:
+    (rows, weights), (other_rows, other_weights) = outcome(one), outcome(other)
+    assert rows == other_rows
+    assert weights.keys() == other_weights.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, other_weights[name]), name
+
+
+COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (COSINE,),
+        ("training.gradient_clip=0.5", 'training.optimizer={"type": "adamw", "learning_rate": 0.01, "weight_decay": 0.1}'),
+        ('training.optimizer={"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}',),
+        ("neurons.cuba.dropout=0.3",),
+        ('neurons.cuba.learn=["current_decay", "voltage_decay"]', "neurons.cuba.norm=true"),
+    ],
+    ids=["rate", "clip", "momentum", "dropout", "decays"],
+)  # fmt: skip
+def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runner: Runner) -> None:
+    task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
+    captured = runner.train(task, "captured", graphs, *sets)
+    assert (graphs.runs, graphs.captures, graphs.replays) == (2 * WARM_UP, 2, 2 * (9 - WARM_UP))
+    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert_same(runner.train(task, "plain", None, *sets), captured)
+
+
+@pytest.mark.parametrize("loss", ['{"type": "spike_max"}', '{"type": "spike_rate"}', '{"type": "spike_max", "mode": "softmax", "reduction": "mean"}'])  # fmt: skip
+def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
+    loss: str, runner: Runner
+) -> None:
+    task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
+    sets = (f"loss={loss}", "training.epochs=4")
+    captured = runner.train(task, "captured", graphs, *sets)
+    assert graphs.captures == 2
+    batches, rest = divmod(30, 8)
+    assert rest, "there is a smaller batch"
+    assert graphs.replays == 2 * (4 * batches - WARM_UP)
+    assert_same(runner.train(task, "plain", None, *sets), captured)
+
+
+@needs_triton
+def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) -> None:
+    """On the CUDA engine, interpreted: the others are not captured."""
+    task, graphs = write_task(runner.folder / "task", epochs=6), CpuGraphs()
+    sets = ("time.steps=6", 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.001}')
+    captured = runner.train(task, "captured", graphs, *sets, engine="cuda")
+    assert graphs.replays == 2 * (6 - WARM_UP)
+    assert_same(runner.train(task, "plain", None, *sets, engine="cuda"), captured)
+    constant = runner.train(task, "constant", None, "time.steps=6", engine="cuda")
+    assert outcome(constant)[0] != outcome(captured)[0], "the schedule makes no difference here"
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(runner: Runner) -> None:
+    task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
+    straight = runner.train(task, "straight", None)
+    show = loop.Display.show
+
+    def stop_after_six(display: Any, standing: Any, now: float) -> None:
+        show(display, standing, now)
+
+    class Stopping(StopRequest):
+        """A Ctrl-C between two replays."""
+
+        checks = 0
+
+        @property
+        def requested(self) -> bool:
+            Stopping.checks += 1
+            return Stopping.checks > 12
+
+        @requested.setter
+        def requested(self, _value: bool) -> None:
+            pass
+
+    graphs = CpuGraphs()
+    with runner.monkeypatch.context() as patch:
+        patch.setattr("netdesc.training.session.StopRequest", Stopping)
+        captured = runner.train(task, "captured", graphs)
+    done = len(read_metrics(captured))
+    assert WARM_UP + 1 < done < 12
+    assert graphs.replays
+    again = CpuGraphs()
+    runner.train(task, "captured", again, resume=True)
+    assert again.replays == 2 * (12 - done - WARM_UP)
+    assert_same(straight, captured)
+
+
+def test_divergence_is_noticed_in_a_replay(runner: Runner) -> None:
+    task, graphs = write_task(runner.folder / "task", epochs=9), CpuGraphs()
+    step = 'training.schedule={"type": "step", "every_epochs": 6, "factor": 1e30}'
+    captured = runner.train(task, "captured", graphs, step)
+    assert graphs.replays
+    plain = runner.train(task, "plain", None, step)
+    assert outcome(captured)[0] == outcome(plain)[0]
+    assert len(read_metrics(captured)) < 9
+
+
+# What is captured, and what is not
+
+
+def plain_batch(size: int) -> Batch:
+    return Batch(torch.full((4, size, 3), float(size)), torch.zeros(4, size, 2), size)
+
+
+class Counting:
+    """A step that counts, and notes the inputs that it was given."""
+
+    def __init__(self) -> None:
+        self.inputs: list[torch.Tensor] = []
+        self.updates = 0
+
+    def differentiate(self, batch: Batch) -> None:
+        self.inputs.append(batch.input_TBN)
+
+    def update(self) -> None:
+        self.updates += 1
+
+
+class Watched(CpuGraphs):
+    """Counts without recording: a replay is the work itself."""
+
+    def __init__(self, free: int = 1 << 40, refuses: tuple[int, ...] = ()) -> None:
+        super().__init__(free)
+        self.refuses = refuses
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        self.captures += 1
+        if self.captures in self.refuses:
+            raise CaptureError("CUDA error: operation not permitted when stream is capturing")
+
+        def replay() -> None:
+            self.replays += 1
+            work()
+
+        return replay
+
+
+def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
+    counting, said = Counting(), []
+    step = CapturedStep(counting, graphs, said.append)
+    for size in sizes:
+        step.differentiate(plain_batch(size))
+        step.update()
+    return counting, said
+
+
+def test_batches_of_the_first_shape_are_copied_to_where_the_graph_reads() -> None:
+    graphs = Watched()
+    counting, said = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
+    places = [each.data_ptr() for each in counting.inputs]
+    assert [each.shape[1] for each in counting.inputs] == [5, 5, 2, 5, 5, 2, 5]
+    assert len({places[n] for n in (0, 1, 3, 4, 6)}) == 1
+    assert (graphs.runs, graphs.captures, graphs.replays) == (6, 2, 4)
+    assert counting.updates == 7
+    assert len(said) == 1
+
+
+def test_a_batch_that_comes_again_is_not_copied_onto_itself() -> None:
+    step, batch = CapturedStep(Counting(), Watched(), print), plain_batch(3)
+    version = batch.input_TBN._version
+    for _ in range(5):
+        step.differentiate(batch)
+        step.update()
+    assert batch.input_TBN._version == version
+
+
+@pytest.mark.parametrize(
+    ("graphs", "captures", "replays", "reason"),
+    [
+        (Watched(free=1999), 0, 0, "that takes 0 MB, and 0 MB are free"),
+        (Watched(refuses=(1,)), 1, 0, "operation not permitted when stream is capturing"),
+        (Watched(refuses=(2,)), 2, 6, "operation not permitted when stream is capturing"),
+    ],
+)
+def test_what_cannot_be_captured_is_done_as_it_is(
+    graphs: Watched, captures: int, replays: int, reason: str
+) -> None:
+    counting, said = steps(graphs, [4] * 9)
+    assert len(counting.inputs) == counting.updates == 9
+    assert (graphs.captures, graphs.replays) == (captures, replays)
+    assert len(said) == 1
+    assert said[0].startswith("training steps are not captured as CUDA graphs: ")
+    assert reason in said[0]
+
+
+def test_a_capture_leaves_the_work_to_the_replay() -> None:
+    numbers = torch.zeros(3)
+    replayed = Replayed(lambda: numbers.add_(1) and None, CpuGraphs())
+    for n in range(1, 7):
+        replayed()
+        assert numbers.tolist() == [n] * 3
+    assert replayed.is_captured
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda x: x.sum().item(),
+        lambda x: x.sum().tolist(),
+        lambda x: float(x.max()),
+        lambda x: x + torch.tensor([1.0, 2.0, 3.0]),
+        lambda x: torch.bincount(x.to(torch.int64), minlength=4),
+        lambda x: x[x > 0],
+        lambda x: 1 if x.sum() > 0 else 0,
+    ],
+)
+def test_the_stand_in_refuses_what_a_capture_refuses(work: Callable[[torch.Tensor], Any]) -> None:
+    x = torch.zeros(3)
+    with pytest.raises(CaptureError):
+        CpuGraphs().capture(lambda: work(x))
+
+
+def job_on(device: str, optimizer: Any) -> Any:
+    return SimpleNamespace(
+        device=torch.device(device),
+        optimizer=optimizer,
+        network=torch.nn.Linear(1, 1),
+        train=SimpleNamespace(samples=np.zeros(1)),
+    )
+
+
+def groups(**options: Any) -> Any:
+    weights = [torch.zeros(1)]
+    return SimpleNamespace(param_groups=[{"params": weights, "lr": torch.tensor(0.1)} | options])
+
+
+def test_on_the_cpu_the_step_is_plain_and_says_nothing() -> None:
+    said: list[str] = []
+    step = build_step(job_on("cpu", groups(capturable=True)), SimpleNamespace(), said.append)
+    assert isinstance(step, PlainStep)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "optimizer", "obstacle"),
+    [
+        ("cuda", groups(capturable=True), None),
+        ("cuda", groups(fused=True), None),
+        ("cuda", groups(capturable=False, fused=True), "the optimizer keeps numbers off"),
+        ("cuda", groups(fused=None), "the optimizer keeps numbers off"),
+        ("cuda", groups(capturable=True, lr=0.1), "the optimizer keeps numbers off"),
+        ("reference", groups(capturable=True), "engine 'reference' waits for the device"),
+    ],
+)
+def test_why_a_run_on_a_gpu_is_not_captured(
+    engine: str, optimizer: Any, obstacle: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netdesc.training.steps.engine_name", lambda device: engine)
+    job, said = job_on("cuda", optimizer), []
+    found = capture_obstacle(job)
+    if obstacle is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.startswith(obstacle)
+    step = build_step(job, SimpleNamespace(), said.append)
+    assert isinstance(step, PlainStep)
+    assert said == [f"training steps are not captured as CUDA graphs: {found}"]

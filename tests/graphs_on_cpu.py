@@ -38,7 +38,8 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        if name in REFUSED:
+        by_truths = name == "index" and any(x.dtype == torch.bool for x in tensors(args[1:]))
+        if name in REFUSED or by_truths:
             raise CaptureError(f"{name} is not permitted in a capture")
         kwargs = kwargs or {}
         for tensor in tensors([args, kwargs]):
@@ -72,7 +73,7 @@ class CpuGraphs:
         self.free = free
         self.runs = self.captures = self.replays = 0
 
-    def run(self, work: Callable[[], None]) -> int:
+    def run(self, work: Callable[[], object]) -> int:
         self.runs += 1
         work()
         return 1000
@@ -80,7 +81,7 @@ class CpuGraphs:
     def free_bytes(self) -> int:
         return self.free
 
-    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
         self.captures += 1
         random = torch.get_rng_state()
         with Recording() as recording:

@@ -17,6 +17,10 @@ from graphs_on_cpu import CpuGraphs
 from safetensors.torch import load_file
 from training_task import read_metrics, write_task
 
+from netdesc.bench.layer import Size
+from netdesc.bench.peers import itself
+from netdesc.bench.peers.itself import captured
+from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import job as job_room
 from netdesc.training import loop, train
@@ -55,7 +59,7 @@ class Runner:
             given = {"resume": folder} if more.pop("resume", False) else {
                 "description": load(path, list(sets)), "run_dir": folder
             }  # fmt: skip
-            train(**given, progress="quiet", **more)
+            train(**given, **{"device": "cpu", "progress": "quiet"} | more)
         return folder
 
 
@@ -101,10 +105,11 @@ COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
     "sets",
     [
         (COSINE,),
-        ("training.gradient_clip=0.5", 'training.optimizer={"type": "adamw", "learning_rate": 0.01, "weight_decay": 0.1}'),
+        ("training.gradient_clip=0.5", "training.optimizer.weight_decay=0.1",
+         "training.optimizer.type=adamw"),
         ('training.optimizer={"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}',),
         ("neurons.cuba.dropout=0.3",),
-        ('neurons.cuba.learn=["current_decay", "voltage_decay"]', "neurons.cuba.norm=true"),
+        ('neurons.cuba.learn=["current_decay", "voltage_decay"]', 'neurons.cuba.norm="mean"'),
     ],
     ids=["rate", "clip", "momentum", "dropout", "decays"],
 )  # fmt: skip
@@ -116,10 +121,22 @@ def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runn
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
-@pytest.mark.parametrize("loss", ['{"type": "spike_max"}', '{"type": "spike_rate"}', '{"type": "spike_max", "mode": "softmax", "reduction": "mean"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "loss",
+    [
+        '{"type": "spike_max"}',
+        '{"type": "spike_rate"}',
+        '{"type": "spike_max", "mode": "softmax", "reduction": "mean"}',
+    ],
+)
 def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
     loss: str, runner: Runner
 ) -> None:
+    for module in ("spike_max", "spike_rate"):  # labels are looked at on the CPU only
+        runner.monkeypatch.setattr(
+            f"netdesc.losses.{module}.labels_like",
+            lambda rate, labels, _: labels.expand(rate.shape[:-1]),
+        )
     task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
     sets = (f"loss={loss}", "training.epochs=4")
     captured = runner.train(task, "captured", graphs, *sets)
@@ -145,10 +162,6 @@ def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) ->
 def test_an_interrupted_run_goes_on_to_the_same_bits(runner: Runner) -> None:
     task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
     straight = runner.train(task, "straight", None)
-    show = loop.Display.show
-
-    def stop_after_six(display: Any, standing: Any, now: float) -> None:
-        show(display, standing, now)
 
     class Stopping(StopRequest):
         """A Ctrl-C between two replays."""
@@ -177,14 +190,14 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(runner: Runner) -> None:
     assert_same(straight, captured)
 
 
-def test_divergence_is_noticed_in_a_replay(runner: Runner) -> None:
+def test_divergence_is_noticed_in_a_replay(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     task, graphs = write_task(runner.folder / "task", epochs=9), CpuGraphs()
-    step = 'training.schedule={"type": "step", "every_epochs": 6, "factor": 1e30}'
-    captured = runner.train(task, "captured", graphs, step)
+    set_rate, rates = loop.set_learning_rate, iter([0.01] * 6 + [float("inf")] * 3)
+    monkeypatch.setattr(loop, "set_learning_rate", lambda opt, _: set_rate(opt, next(rates)))
+    captured = runner.train(task, "captured", graphs)
     assert graphs.replays
-    plain = runner.train(task, "plain", None, step)
-    assert outcome(captured)[0] == outcome(plain)[0]
-    assert len(read_metrics(captured)) < 9
+    assert len(read_metrics(captured)) == 7
+    assert "epoch 8: a weight of layer" in (captured / "run.json").read_text()
 
 
 # What is captured, and what is not
@@ -215,7 +228,7 @@ class Watched(CpuGraphs):
         super().__init__(free)
         self.refuses = refuses
 
-    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
         self.captures += 1
         if self.captures in self.refuses:
             raise CaptureError("CUDA error: operation not permitted when stream is capturing")
@@ -277,7 +290,11 @@ def test_what_cannot_be_captured_is_done_as_it_is(
 
 def test_a_capture_leaves_the_work_to_the_replay() -> None:
     numbers = torch.zeros(3)
-    replayed = Replayed(lambda: numbers.add_(1) and None, CpuGraphs())
+
+    def work() -> None:
+        numbers.add_(1)
+
+    replayed = Replayed(work, CpuGraphs())
     for n in range(1, 7):
         replayed()
         assert numbers.tolist() == [n] * 3
@@ -288,7 +305,6 @@ def test_a_capture_leaves_the_work_to_the_replay() -> None:
     "work",
     [
         lambda x: x.sum().item(),
-        lambda x: x.sum().tolist(),
         lambda x: float(x.max()),
         lambda x: x + torch.tensor([1.0, 2.0, 3.0]),
         lambda x: torch.bincount(x.to(torch.int64), minlength=4),
@@ -348,3 +364,16 @@ def test_why_a_run_on_a_gpu_is_not_captured(
     step = build_step(job, SimpleNamespace(), said.append)
     assert isinstance(step, PlainStep)
     assert said == [f"training steps are not captured as CUDA graphs: {found}"]
+
+
+def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
+    size = Size(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
+    graphs = CpuGraphs()
+    made = measure(lambda work: captured(itself.layer(work), graphs), size.work("cpu", repeats=3))
+    assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"
+    assert graphs.replays == 2 + len(made["seconds"])
+    assert made["path"].endswith(", captured")
+    layer = captured(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
+    for _ in range(3):
+        layer.step()
+    assert not str(layer.path()).endswith(", captured")

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 
 WARM_UP = 3
 """How often work is done as it is, before it is captured: kernels are compiled and loaded then,
@@ -79,13 +79,13 @@ class CudaGraphs:
 
 
 class Replayed:
-    """Work that is done as it is ``WARM_UP`` times, then captured, and replayed from then on.
+    """Work that is done as it is ``warm_up`` times, then captured, and replayed from then on.
 
     ``obstacle`` says why it is not captured, once that is known. It is then done as it is.
     """
 
-    def __init__(self, work: Work, graphs: Graphs) -> None:
-        self._work, self._graphs = work, graphs
+    def __init__(self, work: Work, graphs: Graphs, warm_up: int = WARM_UP) -> None:
+        self._work, self._graphs, self._warm_up = work, graphs, warm_up
         self._done = self._bytes = 0
         self._replay: Work | None = None
         self.obstacle: str | None = None
@@ -95,7 +95,7 @@ class Replayed:
         return self._replay is not None
 
     def __call__(self) -> None:
-        if self._replay is None and self.obstacle is None and self._done >= WARM_UP:
+        if self._replay is None and self.obstacle is None and self._done >= self._warm_up:
             self._capture()
         if self._replay is not None:
             self._replay()

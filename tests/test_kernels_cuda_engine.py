@@ -142,6 +142,30 @@ def test_commands_end_with_one_message(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("what", ["oxford", "layer", "sweep"])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"built_for": None, "has_gpu": False}, "torch is built without CUDA"),
+        ({"has_gpu": False}, "torch finds no usable GPU"),
+        ({"triton": None}, "needs Triton, which is not installed"),
+        ({"capability": (6, 1)}, "Big GPU has 6.1"),
+    ],
+)
+def test_benchmarks_end_with_one_message(
+    what: str,
+    changed: dict[str, Any],
+    message: str,
+    netdesc: Netdesc,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, **changed)
+    outcome = netdesc("bench", what, "--device", "cuda")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_compile_ends_with_the_same_message(
     netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

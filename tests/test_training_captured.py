@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.util
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,17 +25,15 @@ from netdesc.bench.peers import itself
 from netdesc.bench.peers.itself import captured
 from netdesc.bench.peers.measure import measure
 from netdesc.description import load
-from netdesc.training import job as job_room
-from netdesc.training import loop, train
+from netdesc.training import loop, optimizer, train
 from netdesc.training.data import Batch
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.replayed import WARM_UP, CaptureError, Replayed
+from netdesc.training.replayed import WARM_UP, CaptureError, CudaGraphs, Graphs, Replayed
 from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
 )
-BUILD_OPTIMIZER = job_room.build_optimizer
 
 
 @dataclass
@@ -43,12 +44,11 @@ class Runner:
     monkeypatch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
-        self.monkeypatch.setattr(job_room, "build_optimizer", optimizer_of_a_gpu)
+        # As on a GPU: a number of the device.
+        self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
         self.said: list[str] = []
 
-    def train(
-        self, path: Path, name: str, graphs: CpuGraphs | None, *sets: str, **more: Any
-    ) -> Path:
+    def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
         def build(job: Any, figures: Any, _say: Any) -> Any:
             plain = PlainStep(job, figures)
             return plain if graphs is None else CapturedStep(plain, graphs, self.said.append)
@@ -66,14 +66,6 @@ class Runner:
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     return Runner(tmp_path, monkeypatch)
-
-
-def optimizer_of_a_gpu(spec: Any, network: Any) -> torch.optim.Optimizer:
-    """With the rate as a number of the device."""
-    optimizer = BUILD_OPTIMIZER(spec, network)
-    for group in optimizer.param_groups:
-        group["lr"] = torch.tensor(group["lr"])
-    return optimizer
 
 
 def outcome(run: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
@@ -327,6 +319,23 @@ def job_on(device: str, optimizer: Any) -> Any:
     )
 
 
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("is_on_gpu", [False, True])
+def test_optimizers_of_a_gpu_can_be_captured(
+    kind: str, is_on_gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_on_gpu:
+        monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+    spec = SimpleNamespace(
+        type=kind, learning_rate=0.1, weight_decay=0.0, betas=(0.9, 0.99), eps=1e-8, momentum=0.0,
+        nesterov=False,
+    )  # fmt: skip
+    built = optimizer.build_optimizer(spec, torch.nn.Linear(2, 2))
+    assert optimizer.is_capturable(built) is is_on_gpu
+    if kind != "sgd":
+        assert {group["capturable"] for group in built.param_groups} == {is_on_gpu}
+
+
 def groups(**options: Any) -> Any:
     weights = [torch.zeros(1)]
     return SimpleNamespace(param_groups=[{"params": weights, "lr": torch.tensor(0.1)} | options])
@@ -366,6 +375,94 @@ def test_why_a_run_on_a_gpu_is_not_captured(
     assert said == [f"training steps are not captured as CUDA graphs: {found}"]
 
 
+class Cuda:
+    """Stands in for ``torch.cuda`` and notes what is asked of it, in order."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.calls: list[str] = []
+        self.current, self.fails = "main", fails
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> Cuda:
+        for name in ("Stream", "stream", "current_stream", "set_stream", "graph", "CUDAGraph"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        for name, found in {
+            "reset_peak_memory_stats": None, "memory_allocated": 100, "max_memory_allocated": 350,
+            "memory_reserved": 130, "mem_get_info": (1000, 2000),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, lambda _device, found=found: found)
+        return self
+
+    def _stream(self, name: str) -> Any:
+        return SimpleNamespace(
+            name=name, wait_stream=lambda on: self.calls.append(f"{name} waits for {on.name}")
+        )
+
+    def Stream(self, _device: Any) -> Any:
+        return self._stream("side")
+
+    def current_stream(self, _device: Any) -> Any:
+        return self._stream(self.current)
+
+    def set_stream(self, stream: Any) -> None:
+        self.current = stream.name
+
+    @contextlib.contextmanager
+    def stream(self, stream: Any) -> Iterator[None]:
+        before, self.current = self.current, stream.name
+        yield
+        self.current = before
+
+    def CUDAGraph(self) -> Any:
+        return SimpleNamespace(replay=lambda: self.calls.append("replay"))
+
+    @contextlib.contextmanager
+    def graph(self, graph: Any, stream: Any) -> Iterator[None]:
+        self.calls.append("begin")
+        before, self.current = self.current, stream.name
+        yield
+        if self.fails:  # torch then leaves its stream in place
+            raise RuntimeError("CUDA error: capture invalidated\nand much more")
+        self.current = before
+        self.calls.append("end")
+
+
+def test_warm_up_and_capture_are_on_one_stream_beside_the_current_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda().install(monkeypatch)
+    graphs = CudaGraphs(torch.device("cuda"))
+    work = lambda: cuda.calls.append(f"work on {cuda.current}")  # noqa: E731
+    assert graphs.run(work) == 250
+    assert graphs.free_bytes() == 1030
+    replay = graphs.capture(work)
+    replay()
+    assert cuda.calls == [
+        "side waits for main", "work on side", "main waits for side",
+        "begin", "work on side", "end", "replay",
+    ]  # fmt: skip
+    assert cuda.current == "main"
+
+
+def test_a_capture_that_fails_is_told_in_a_line_and_the_stream_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda(fails=True).install(monkeypatch)
+    with pytest.raises(CaptureError, match=r"^CUDA error: capture invalidated$"):
+        CudaGraphs(torch.device("cuda")).capture(lambda: None)
+    assert cuda.current == "main"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_a_captured_run_is_the_plain_one(runner: Runner) -> None:
+    task = write_task(runner.folder / "task", pairs=2, dropout=0.3, epochs=9)
+    runner.monkeypatch.undo()
+    sets = (COSINE, 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.01}')
+    graphs = CudaGraphs(torch.device("cuda"))
+    captured = runner.train(task, "captured", graphs, *sets, device="cuda")
+    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert_same(runner.train(task, "plain", None, *sets, device="cuda"), captured)
+
+
 def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
     size = Size(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
     graphs = CpuGraphs()
@@ -377,3 +474,16 @@ def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
     for _ in range(3):
         layer.step()
     assert not str(layer.path()).endswith(", captured")
+
+
+def test_graphs_go_with_the_step_that_holds_them() -> None:
+    """They hold memory of the device, which the next run needs."""
+    step = CapturedStep(Counting(), Watched(), print)
+    step.differentiate(plain_batch(2))
+    gone = weakref.ref(step)
+    gc.disable()
+    try:
+        del step
+        assert gone() is None
+    finally:
+        gc.enable()

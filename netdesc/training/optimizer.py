@@ -22,15 +22,18 @@ def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
         {"params": synapses, "weight_decay": spec.weight_decay},
         {"params": neurons, "weight_decay": 0.0},
     ]
-    device = next(network.parameters()).device
-    rate: _Rate = spec.learning_rate
-    if device.type == "cuda":
-        rate = torch.tensor(rate, dtype=torch.float32, device=device)
+    rate = rate_for(next(network.parameters()).device, spec.learning_rate)
     return _BUILDERS[spec.type](spec, rate, [group for group in groups if group["params"]])
 
 
 _Rate = float | torch.Tensor
-"""A learning rate; on a GPU a number of the device, which can change under a captured step."""
+
+
+def rate_for(device: torch.device, rate: float) -> _Rate:
+    """The rate; on a GPU as a number of the device, which can change under a captured step."""
+    if device.type != "cuda":
+        return rate
+    return torch.tensor(rate, dtype=torch.float32, device=device)
 
 
 def _adam(spec: Any, rate: _Rate, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -98,21 +98,24 @@ class CapturedStep:
 
     def __init__(self, plain: Step, graphs: Graphs, say: Callable[[str], None]) -> None:
         self._plain, self._say = plain, say
-        self._batch: Batch | None = None
+        self._place: list[Batch] = []  # one, from the first step on
         self._fits = True
         self._told = False
-        self._first = Replayed(self._differentiate, graphs)
+        place = self._place  # or the work would keep this object alive, and with it the graphs
+        self._first = Replayed(lambda: plain.differentiate(place[0]), graphs)
         self._second = Replayed(plain.update, graphs)
 
     def differentiate(self, batch: Batch) -> None:
-        self._batch = self._batch or batch
-        self._fits = _form(batch) == _form(self._batch)
+        if not self._place:
+            self._place.append(batch)
+        (place,) = self._place
+        self._fits = _form(batch) == _form(place)
         if not self._fits:
             self._plain.differentiate(batch)
             return
-        if batch is not self._batch:
-            self._batch.input_TBN.copy_(batch.input_TBN)
-            self._batch.target.copy_(batch.target)
+        if batch is not place:
+            place.input_TBN.copy_(batch.input_TBN)
+            place.target.copy_(batch.target)
         self._first()
         self._tell()
 
@@ -124,10 +127,6 @@ class CapturedStep:
             self._second.give_up(self._first.obstacle)
         self._second()
         self._tell()
-
-    def _differentiate(self) -> None:
-        assert self._batch is not None
-        self._plain.differentiate(self._batch)
 
     def _tell(self) -> None:
         obstacle = self._first.obstacle or self._second.obstacle

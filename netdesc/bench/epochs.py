@@ -18,7 +18,7 @@ import torch
 from netdesc.bench.facts import machine
 from netdesc.compiler import train
 from netdesc.description import Description, load
-from netdesc.kernels.cpu import backward, engine, events, forward, van_rossum
+from netdesc.kernels.cpu import backward, events, forward, product, van_rossum
 from netdesc.training import Run, loop
 from netdesc.training.record import circumstances
 
@@ -36,7 +36,7 @@ _PARTS: tuple[_Part, ...] = (
     ("loss adjoint", van_rossum, "filter_adjoint"),
     ("adjoint", backward, "adjoint"),
     ("adjoint and weights", backward, "adjoint_by_events"),
-    ("matrix product", engine, "matmul"),
+    ("matrix product", product, "matmul"),
     ("optimizer", torch.optim.Adam, "step"),
     ("optimizer", torch.optim.AdamW, "step"),
     ("optimizer", torch.optim.SGD, "step"),

@@ -72,12 +72,13 @@ def fit(
             optimizer.zero_grad()
             output_TBN = network(batch.input_TBN)
             loss = job.loss(output_TBN, batch.target)
+            if figures.tally is not None:
+                figures.tally.add(output_TBN, batch.target)
+            del output_TBN  # the backward pass takes its memory
             loss.backward()
             make_contiguous(parameters)
             figures.add(loss, batch.size / samples, loss_share(job.graph, batch, samples))
-            if figures.tally is not None:
-                figures.tally.add(output_TBN, batch.target)
-            del output_TBN, loss  # the next pass takes their memory again, while it is in the cache
+            del loss
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)

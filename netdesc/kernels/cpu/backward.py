@@ -81,14 +81,18 @@ def adjoint(
     width,
     learn,
     tile,
+    first,
+    after,
     grad_z,
     grad_decays,
 ):
     """From the gradient of the spikes to the gradient of the input, through v and u.
 
     The surrogate ``height · exp(−|v − θ| / width)`` (width in state units) is recomputed from the
-    stored voltage; the reset is not differentiated. With ``learn`` the gradients of the two decays
-    are summed into ``grad_decays`` [batch, 2, neurons], u being recovered from the voltage exactly.
+    stored voltage; the reset is not differentiated. ``grad_z`` gets the steps from ``first`` on
+    that it has room for; ``after`` [2, batch, neurons] holds the adjoints of u and v in the step
+    after them, and then those of ``first``. With ``learn`` the gradients of the two decays are
+    added to ``grad_decays`` [batch, 2, neurons], u being recovered from the voltage exactly.
     """
     steps, batch, neurons = voltage.shape
     tiles = (neurons + tile - 1) // tile
@@ -98,17 +102,19 @@ def adjoint(
         n = min(tile, neurons - lo)
         kv, offset = keep_v[lo : lo + n], bias[lo : lo + n]
         share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
-        g_u, g_v = np.zeros(n, np.float32), np.zeros(n, np.float32)
+        g_u, g_v = after[0, b, lo : lo + n].copy(), after[1, b, lo : lo + n].copy()
         silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
         grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
-        for t in range(steps - 1, -1, -1):
+        for t in range(first + len(grad_z) - 1, first - 1, -1):
             v_t = voltage[t, b, lo : lo + n]
             if learn:
                 before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
                 _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_du, grad_dv)
             g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
             _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
-            grad_z[t, b, lo : lo + n] = g_u
+            grad_z[t - first, b, lo : lo + n] = g_u
+        after[0, b, lo : lo + n] = g_u
+        after[1, b, lo : lo + n] = g_v
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
@@ -130,7 +136,10 @@ def adjoint_by_events(
     width,
     learn,
     keep_grad_z,
-    tile,
+    first,
+    last,
+    after,
+    sums_KIN,
     grad_z,
     grad_decays,
     grad_OI,
@@ -139,13 +148,14 @@ def adjoint_by_events(
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
     input's gradient is added to the weights of every source. A thread owns outputs and adds them up
-    in memory of its own; the order of additions is that of the events, backward in time. Weights
-    whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
-    gradient. ``grad_z`` is filled only with ``keep_grad_z``.
+    in memory of its own, ``sums_KIN`` [tiles, inputs, tile]; the order of additions is that of the
+    events, backward in time. Steps from ``first`` to before ``last`` are walked: the last ones come
+    first, and with the earliest ``grad_OI`` is filled. Weights whose half integer leaves ``low`` to
+    ``high`` are clamped going forward, so they get no gradient. ``grad_z`` is filled, from
+    ``first`` on, only with ``keep_grad_z``.
     """
     steps, batch, neurons = voltage.shape
-    inputs = grad_OI.shape[1]
-    tiles = (neurons + tile - 1) // tile
+    tiles, inputs, tile = sums_KIN.shape
     for item in numba.prange(tiles):
         lo = item * tile
         n = min(tile, neurons - lo)
@@ -153,12 +163,14 @@ def adjoint_by_events(
         share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
         g_u, g_v = np.empty(n, np.float32), np.empty(n, np.float32)
         silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
-        sums_IO = np.zeros((inputs, n), np.float32)
+        sums_IN = sums_KIN[item]
+        if last == steps:
+            sums_IN[:] = 0
         for b in range(batch):
             grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
-            g_u[:] = 0
-            g_v[:] = 0
-            for t in range(steps - 1, -1, -1):
+            g_u[:] = after[0, b, lo : lo + n]
+            g_v[:] = after[1, b, lo : lo + n]
+            for t in range(last - 1, first - 1, -1):
                 v_t = voltage[t, b, lo : lo + n]
                 if learn:
                     before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
@@ -166,17 +178,20 @@ def adjoint_by_events(
                 g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
                 _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
                 if keep_grad_z:
-                    grad_z[t, b, lo : lo + n] = g_u
+                    grad_z[t - first, b, lo : lo + n] = g_u
                 row = t * batch + b
                 for e in range(starts[row], ends[row]):
-                    into = sums_IO[sources[e]]
+                    into = sums_IN[sources[e]]
                     for i in range(n):
                         into[i] += g_u[i]
-        for i in range(n):
-            for j in range(inputs):
-                half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
-                inside = (half >= low) & (half <= high)
-                grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)
+            after[0, b, lo : lo + n] = g_u
+            after[1, b, lo : lo + n] = g_v
+        if first == 0:
+            for i in range(n):
+                for j in range(inputs):
+                    half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
+                    inside = (half >= low) & (half <= high)
+                    grad_OI[lo + i, j] = sums_IN[j, i] if inside else np.float32(0)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)

@@ -11,6 +11,11 @@ import numpy as np
 
 from netdesc.kernels.cpu.steps import FAST, flush
 from netdesc.kernels.filters import convolved, recurrence
+from netdesc.kernels.packed_spikes import WORD_BITS
+
+_ONE_BIT = np.uint32(1)
+_ONE = np.uint32(0x3F800000)
+"""The bits of 1.0 as a 32-bit float."""
 
 __all__ = ["convolve", "convolved", "filter_adjoint", "filter_difference", "recurrence"]
 
@@ -33,63 +38,120 @@ def _subtract_tail(tail, late, filtered):
             filtered[i] -= tail[k] * late[k, i]
 
 
+@numba.njit(inline="always", fastmath=FAST)
+def _difference(output, target, x):
+    for i in range(x.size):
+        x[i] = output[i] - target[i]
+
+
+@numba.njit(inline="always", fastmath=FAST)
+def _difference_of_bits(words, bit, target, x):
+    for i in range(x.size):
+        x[i] = np.float32(np.int32((words[i] >> bit) & _ONE_BIT)) - target[i]
+
+
+@numba.njit(inline="always")
+def _pack(bits, place, word, odd):
+    for i in range(word.size):
+        word[i] |= np.uint32(np.uint32(bits[i] != 0) << place)
+        odd[i] |= np.uint32((bits[i] != 0) & (bits[i] != _ONE))
+
+
+@numba.njit(inline="always", fastmath=FAST)
+def _filtered(x, late_x, cut, a, tail, y, late, f):
+    """One step of the filter: ``f`` from the states of the recurrences and the delayed ones."""
+    _chain(x, a, y)
+    f[:] = y[tail.size - 1]
+    if cut:
+        _chain(late_x, a, late)
+        _subtract_tail(tail, late, f)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def filter_difference(output, target, a, tail, length, tile, filtered, squares):
-    """Filter ``output − target`` [steps, batch, neurons]; ``squares`` [batch, neurons] sums f²."""
+def filter_difference(output, target, a, tail, length, tile, words, odd, squares):
+    """Filter ``output − target`` [steps, batch, neurons]; ``squares`` [batch, neurons] sums f².
+
+    ``words`` gets the output's spikes, a bit each (see ``kernels.packed_spikes``), and ``odd``
+    [batch, neurons] is not 0 where a value is neither 0 nor 1, so that a bit does not hold it.
+    """
     steps, batch, neurons = output.shape
+    bits = output.view(np.uint32)
     tiles = (neurons + tile - 1) // tile
     has_tail = tail.max() > 0
     for item in numba.prange(batch * tiles):
         b = item // tiles
         lo = (item % tiles) * tile
         n = min(tile, neurons - lo)
-        x = np.empty(n, tail.dtype)
-        f = np.empty(n, tail.dtype)
-        y = np.zeros((tail.size, n), tail.dtype)
-        late = np.zeros((tail.size, n), tail.dtype)
+        x, late_x, f = np.empty((3, n), tail.dtype)
+        y, late = np.zeros((2, tail.size, n), tail.dtype)
         total = np.zeros(n)
+        word, strange = np.zeros((2, n), np.uint32)
         for t in range(steps):
-            out_t, target_t = output[t, b, lo : lo + n], target[t, b, lo : lo + n]
+            cut = has_tail and t >= length
+            _difference(output[t, b, lo : lo + n], target[t, b, lo : lo + n], x)
+            if cut:
+                at = t - length
+                _difference(output[at, b, lo : lo + n], target[at, b, lo : lo + n], late_x)
+            _filtered(x, late_x, cut, a, tail, y, late, f)
             for i in range(n):
-                x[i] = out_t[i] - target_t[i]
-            _chain(x, a, y)
-            f[:] = y[tail.size - 1]
-            if has_tail and t >= length:
-                out_t = output[t - length, b, lo : lo + n]
-                target_t = target[t - length, b, lo : lo + n]
-                for i in range(n):
-                    x[i] = out_t[i] - target_t[i]
-                _chain(x, a, late)
-                _subtract_tail(tail, late, f)
-            f_t = filtered[t, b, lo : lo + n]
-            for i in range(n):
-                f_t[i] = f[i]
                 total[i] += f[i] * f[i]
+            place = np.uint32(t % WORD_BITS)
+            _pack(bits[t, b, lo : lo + n], place, word, strange)
+            if place == WORD_BITS - 1 or t == steps - 1:
+                words[t // WORD_BITS, b, lo : lo + n] = word
+                word[:] = 0
         squares[b, lo : lo + n] = total
+        odd[b, lo : lo + n] = strange
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
-    """The filter run backward in time over ``filtered``, times ``scale``: the output's gradient."""
-    steps, batch, neurons = filtered.shape
+def filter_adjoint(
+    output, words, from_words, target, a, tail, length, scale, tile, filtered_KTN, grad
+):
+    """The output's gradient: f again, and the filter run backward in time over ``scale · f``.
+
+    A thread takes one tile after the other and holds its f in ``filtered_KTN`` [threads, steps,
+    tile]. The output is read from
+    ``words`` where told, and may then be empty.
+    """
+    steps, batch, neurons = target.shape
     tiles = (neurons + tile - 1) // tile
     has_tail = tail.max() > 0
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        f = np.empty(n, tail.dtype)
-        y = np.zeros((tail.size, n), tail.dtype)
-        late = np.zeros((tail.size, n), tail.dtype)
-        for t in range(steps - 1, -1, -1):
-            _chain(filtered[t, b, lo : lo + n], a, y)
-            f[:] = y[tail.size - 1]
-            if has_tail and t + length < steps:
-                _chain(filtered[t + length, b, lo : lo + n], a, late)
-                _subtract_tail(tail, late, f)
-            g_t = grad[t, b, lo : lo + n]
-            for i in range(n):
-                g_t[i] = np.float32(scale * f[i])
+    for thread in numba.prange(len(filtered_KTN)):
+        filtered = filtered_KTN[thread]
+        for item in range(thread, batch * tiles, len(filtered_KTN)):
+            b = item // tiles
+            lo = (item % tiles) * tile
+            n = min(tile, neurons - lo)
+            x, late_x, f = np.empty((3, n), tail.dtype)
+            y, late = np.zeros((2, tail.size, n), tail.dtype)
+            for t in range(steps):
+                cut = has_tail and t >= length
+                if from_words:
+                    place = np.uint32(t % WORD_BITS)
+                    words_t = words[t // WORD_BITS, b, lo : lo + n]
+                    _difference_of_bits(words_t, place, target[t, b, lo : lo + n], x)
+                else:
+                    _difference(output[t, b, lo : lo + n], target[t, b, lo : lo + n], x)
+                if cut:
+                    at = t - length
+                    if from_words:
+                        place = np.uint32(at % WORD_BITS)
+                        words_t = words[at // WORD_BITS, b, lo : lo + n]
+                        _difference_of_bits(words_t, place, target[at, b, lo : lo + n], late_x)
+                    else:
+                        _difference(output[at, b, lo : lo + n], target[at, b, lo : lo + n], late_x)
+                _filtered(x, late_x, cut, a, tail, y, late, f)
+                filtered[t, :n] = f
+            y[:] = 0
+            late[:] = 0
+            for t in range(steps - 1, -1, -1):
+                cut = has_tail and t + length < steps
+                after = filtered[t + length if cut else t, :n]
+                _filtered(filtered[t, :n], after, cut, a, tail, y, late, f)
+                g_t = grad[t, b, lo : lo + n]
+                for i in range(n):
+                    g_t[i] = np.float32(scale * f[i])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)

@@ -14,8 +14,7 @@ import torch
 from cuba_cases import Layer, plain_layer
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import adjoints, spike_time
-from netdesc.kernels.cpu import engine as cpu_engine
+from netdesc.kernels.cpu import adjoints
 from netdesc.kernels.cpu.threads import _waiting_briefly, threads
 from netdesc.kernels.engine import kernel_threads, one_pool
 
@@ -62,16 +61,6 @@ def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, ne
     one = everything(layer)
     torch.set_num_threads(2)
     assert_same(everything(layer), one, "two threads")
-
-
-@pytest.mark.parametrize("density", [0.05, 0.5])
-def test_the_size_of_tiles_changes_nothing(monkeypatch, density):
-    layer = layer_of(density)
-    whole = everything(layer)
-    for tile in (1, 3, 16, 24, 37, 64, 1000):
-        for module in (cpu_engine, adjoints, spike_time):
-            monkeypatch.setattr(module, "tile_width", lambda *_, tile=tile, **__: tile)
-        assert_same(everything(layer), whole, f"tiles of {tile}")
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])

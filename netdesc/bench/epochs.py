@@ -18,7 +18,7 @@ import torch
 from netdesc.bench.facts import machine
 from netdesc.compiler import train
 from netdesc.description import Description, load
-from netdesc.kernels.cpu import backward, events, forward, product, van_rossum
+from netdesc.kernels.cpu import backward, events, forward, product, van_rossum, weights
 from netdesc.training import Run, loop
 from netdesc.training.record import circumstances
 
@@ -29,7 +29,7 @@ _Part = tuple[str, Any, str]
 
 _PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_list_events"),
-    ("weights to integers", forward, "quantized_rows"),
+    ("weights to integers", weights, "_quantize_rows"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),
     ("loss filter", van_rossum, "filter_difference"),

@@ -8,8 +8,6 @@ were 0 or 1. If not, the output itself has to be kept.
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 WORD_BITS = 32
@@ -18,15 +16,10 @@ HEADER = 16
 """Words before the first one of spikes; the first is 1 where spikes follow. 64 bytes align them."""
 
 
-def words_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Words for spikes [steps, batch, neurons]."""
-    steps, batch, neurons = shape
-    return -(-steps // WORD_BITS), batch, neurons
-
-
 def packed_size(shape: tuple[int, int, int]) -> int:
     """Length of the int32 tensor for spikes [steps, batch, neurons]."""
-    return HEADER + math.prod(words_shape(shape))
+    steps, batch, neurons = shape
+    return HEADER + -(-steps // WORD_BITS) * batch * neurons
 
 
 def are_packed(packed: Tensor) -> bool:

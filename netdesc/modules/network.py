@@ -112,7 +112,9 @@ class Network(nn.Module):
     def set_tau_grad(self, fraction: float) -> None:
         """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run."""
         for _, block in self.blocks():
-            block.neuron.tau_grad = block.neuron.tau_schedule.at(fraction)
+            tau_grad = block.neuron.tau_schedule.at(fraction)
+            if tau_grad != block.neuron.tau_grad:  # setting an attribute of a module is slow
+                block.neuron.tau_grad = tau_grad
 
     def project(self) -> None:
         """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import backward, product
-from netdesc.kernels.cpu.arrays import array_of, as_rows, rows_of, tile_width
+from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.weights import half_limits, quantized
 from netdesc.kernels.event_lists import are_listed
@@ -21,7 +22,7 @@ _RUN = 1 << 19
 """Numbers of the gradient of z that are used up at a time: 2 MB, so that they stay in the cache."""
 
 
-_NOTHING = np.empty((0, 0, 0), np.float32)
+_NOTHING = np.empty(0, np.float32)
 
 
 class _Layer:
@@ -35,8 +36,8 @@ class _Layer:
     ) -> None:
         self.steps, self.batch, self.neurons = voltage.shape
         self._given = (
-            array_of(grad_out),
-            array_of(voltage),
+            flat(grad_out),
+            flat(voltage),
             neurons.keep_u.numpy(),
             neurons.keep_v.numpy(),
             neurons.bias.numpy(),
@@ -45,14 +46,16 @@ class _Layer:
             neurons.height,
             neurons.width,
             learn,
+            self.batch,
         )
-        self._after = np.zeros((2, self.batch, self.neurons), np.float32)
-        self._by_sample = np.zeros((self.batch, 2, self.neurons), np.float32)
+        self._after = np.zeros(2 * self.batch * self.neurons, np.float32)
+        self._by_sample = np.zeros((self.batch, 2 * self.neurons), np.float32)
 
-    def walk(self, first: int, grad_z: np.ndarray) -> None:
-        """Fills ``grad_z`` [steps, batch, neurons] from the step ``first`` on."""
-        tile = tile_width(self.batch, self.neurons)
-        backward.adjoint(*self._given, tile, first, self._after, grad_z, self._by_sample)
+    def walk(self, first: int, last: int, grad_z: np.ndarray) -> None:
+        """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``."""
+        backward.adjoint(
+            *self._given, first, last, self._after, grad_z.reshape(-1), self._by_sample
+        )
 
     def walk_by_events(
         self,
@@ -62,10 +65,10 @@ class _Layer:
         events: EventLists,
         weight_OI: np.ndarray,
         bits: int,
-        sums_KIN: np.ndarray,
+        sums_VIL: np.ndarray,
         grad_OI: np.ndarray,
     ) -> None:
-        """The same for steps before ``last``, summing up the gradient of the weights as well."""
+        """The same, summing up the gradient of the weights as well."""
         backward.adjoint_by_events(
             events.starts,
             events.ends,
@@ -73,20 +76,21 @@ class _Layer:
             weight_OI,
             *half_limits(bits),
             *self._given,
-            grad_z is not None,
             first,
             last,
             self._after,
-            sums_KIN,
-            _NOTHING if grad_z is None else grad_z,
+            grad_z is not None,
+            _NOTHING if grad_z is None else grad_z.reshape(-1),
             self._by_sample,
+            sums_VIL,
             grad_OI,
         )
 
     def decays(self) -> torch.Tensor:
         """Gradients of both decays [2, neurons], once all steps were walked."""
         by_sample = self._by_sample
-        return torch.from_numpy(by_sample[0] if len(by_sample) == 1 else by_sample.sum(axis=0))
+        total = by_sample[0] if len(by_sample) == 1 else by_sample.sum(axis=0)
+        return torch.from_numpy(total.reshape(2, self.neurons))
 
 
 @on_threads
@@ -96,7 +100,7 @@ def cuba_backward(
     """See ``reference.engine.cuba_backward``."""
     layer = _Layer(grad_out_TBN, voltage_TBN, neurons, learn)
     grad_z = take(tuple(voltage_TBN.shape), np.float32)
-    layer.walk(0, grad_z)
+    layer.walk(0, layer.steps, grad_z)
     return torch.from_numpy(grad_z), layer.decays()
 
 
@@ -140,16 +144,15 @@ def _by_events(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradients of the weights and, given ``weight`` on the grid, of the input's rows."""
     events = EventLists.unpack(packed_events.numpy(), layer.steps * layer.batch)
-    tile = tile_width(1, layer.neurons)
     inputs = weight_OI.shape[1]
-    sums_KIN = take((-(-layer.neurons // tile), inputs, tile), np.float32)
+    sums_VIL = take((-(-layer.neurons // LANES), inputs * LANES), np.float32)
     grad_OI = take(weight_OI.shape, np.float32)
     if weight is None:
-        layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_KIN, grad_OI)
-        return grad_OI, _NOTHING.reshape(0)
+        layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_VIL, grad_OI)
+        return grad_OI, _NOTHING
     grad_rows = take((layer.steps * layer.batch, inputs), np.float32)
     for first, last, rows, grad_z in _runs(layer):
-        layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIN, grad_OI)
+        layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_VIL, grad_OI)
         product.matmul(as_rows(grad_z), weight, grad_rows[rows])
     return grad_OI, grad_rows
 
@@ -162,7 +165,7 @@ def _by_product(
     grad_OI = take((layer.neurons, inputs), np.float32)
     grad_rows = take(input_rows.shape if weight is not None else (0,), np.float32)
     for first, last, rows, grad_z in _runs(layer):
-        layer.walk(first, grad_z)
+        layer.walk(first, last, grad_z)
         product.matmul(as_rows(grad_z).T, input_rows[rows], grad_OI, onto=last < layer.steps)
         if weight is not None:
             product.matmul(as_rows(grad_z), weight, grad_rows[rows])

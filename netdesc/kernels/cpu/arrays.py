@@ -1,21 +1,9 @@
-"""Tensors as the arrays that kernels take, and how neurons are shared out among threads."""
+"""Tensors as the arrays that kernels take."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-
-from netdesc.kernels.cpu.threads import threads
-
-MIN_TILE, MAX_TILE = 32, 256
-"""Neurons of a tile: enough to fill vectors, few enough that its states stay in the L1 cache."""
-
-
-def tile_width(batch: int, neurons: int, tiles_a_thread: int = 1) -> int:
-    """Neurons of a tile, such that every thread gets some; no result depends on it."""
-    tiles_a_sample = -(-tiles_a_thread * threads() // batch)
-    share = -(-neurons // tiles_a_sample)
-    return min(max(-(-share // 8) * 8, MIN_TILE), MAX_TILE)
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
@@ -23,6 +11,11 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
     if tensor.requires_grad:
         tensor = tensor.detach()
     return tensor.contiguous().numpy()
+
+
+def flat(tensor: torch.Tensor) -> np.ndarray:
+    """The same in one dimension."""
+    return array_of(tensor).reshape(-1)
 
 
 def rows_of(tensor_TBN: torch.Tensor) -> np.ndarray:

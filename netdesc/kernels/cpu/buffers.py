@@ -22,6 +22,9 @@ _FORGET_AFTER = 256
 _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
+_BYTES = {kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)}
+"""Of the types that kernels work with; numpy takes longer to say."""
+
 Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
@@ -52,7 +55,7 @@ class BufferPool:
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * _BYTES[dtype]
         with self._lock:
             self._requests += 1
             if self._requests % _FORGET_AFTER == 0:

@@ -49,11 +49,12 @@ def _append(bits, first, width, sources, at, odd_bits):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list_events(bits_RC, most, sources, starts, ends, written, counts, odd_bits):
+def _list_events(bits_RC, most, sources, starts, ends, written, parts):
     """Fill ``sources``, ``starts`` and ``ends``; ``written`` [parts] is where the last pass ended.
 
     What that pass left is made 0 again, so that the list is the same for equal inputs. A part with
-    more than ``most`` events is counted to its end, into ``counts``, but not listed to its end.
+    more than ``most`` events is counted to its end, but not listed to its end. Returns whether all
+    is listed, the number of events, and whether each is 1; ``parts`` [parts, 2] is for its own use.
     """
     rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
@@ -84,8 +85,14 @@ def _list_events(bits_RC, most, sources, starts, ends, written, counts, odd_bits
             ends[r] = at
         if first_row < rows:
             written[part] = at + 1
-        counts[part] = at - first_row * columns - part + beyond
-        odd_bits[part] = odd
+        parts[part, 0] = at - first_row * columns - part + beyond
+        parts[part, 1] = odd
+    count, largest, odd_count = 0, 0, 0
+    for part in range(PARTS):
+        count += parts[part, 0]
+        largest = max(largest, parts[part, 0])
+        odd_count += parts[part, 1] != 0
+    return largest <= most, count, odd_count == 0
 
 
 class EventLists:
@@ -113,11 +120,10 @@ class EventLists:
 
     def _list(self, values: np.ndarray, most: int) -> tuple[bool, int, bool]:
         """Whether all is listed, the number of events, and whether each event is 1."""
-        odd_bits, counts = np.zeros(PARTS, np.uint32), np.zeros(PARTS, np.int64)
+        parts = np.empty((PARTS, 2), np.int64)
         written = self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
         bits = values.view(np.uint32)
-        _list_events(bits, most, self.sources, self.starts, self.ends, written, counts, odd_bits)
-        return counts.max() <= most, int(counts.sum()), not odd_bits.any()
+        return _list_events(bits, most, self.sources, self.starts, self.ends, written, parts)
 
     def _clear(self, rows: int, columns: int) -> None:
         """Take leave of an earlier pass; one over an input of another form left other places."""

@@ -6,16 +6,13 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import van_rossum
-from netdesc.kernels.cpu.arrays import array_of, scalar, tile_width
+from netdesc.kernels.cpu.arrays import array_of, flat, scalar
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size, words_shape
+from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
 
-_ROOM, _MIN_TILE = 1 << 17, 16
-"""Numbers of the filtered difference that a thread holds at a time, half an L2 cache; and the least
-neurons of a tile, whatever the number of steps."""
-
-_NO_VALUES = np.empty((0, 0, 0), np.float32)
+_NO_VALUES = np.empty(0, np.float32)
 
 
 @on_threads
@@ -32,14 +29,15 @@ def spike_time(
         filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
         total = np.square(filtered, dtype=np.float64).sum()
         return scalar(total), torch.from_numpy(packed)
-    odd, squares = np.empty((batch, neurons), np.uint32), np.empty((batch, neurons))
+    columns = batch * neurons
+    odd, squares = np.empty(columns, np.int32), np.empty(columns)
     van_rossum.filter_difference(
-        array_of(output_TBN),
-        array_of(target_TBN),
+        flat(output_TBN),
+        flat(target_TBN),
         *van_rossum.recurrence(decay, order, length),
         length,
-        tile_width(batch, neurons),
-        _words(packed, steps, batch, neurons),
+        steps,
+        packed[HEADER:],
         odd,
         squares,
     )
@@ -47,14 +45,9 @@ def spike_time(
     return scalar(squares.sum()), torch.from_numpy(packed)
 
 
-def _words(packed: np.ndarray, *shape: int) -> np.ndarray:
-    steps, batch, neurons = shape
-    return packed[HEADER:].view(np.uint32).reshape(words_shape((steps, batch, neurons)))
-
-
 def _convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:
     y_TBN = take(x_TBN.shape, np.float32)
-    van_rossum.convolve(x_TBN, h, direction, tile_width(*x_TBN.shape[1:]), y_TBN)
+    van_rossum.convolve(x_TBN, h, direction, y_TBN)
     return y_TBN
 
 
@@ -79,17 +72,16 @@ def spike_time_backward(
     from_words = are_packed(packed)
     assert from_words or output_TBN is not None, "without packed spikes the output is needed"
     grad = take((steps, batch, neurons), np.float32)
-    tile = min(tile_width(batch, neurons), max(_MIN_TILE, _ROOM // steps))
     van_rossum.filter_adjoint(
-        _NO_VALUES if output_TBN is None else array_of(output_TBN),
-        _words(packed.numpy(), steps, batch, neurons),
+        _NO_VALUES if output_TBN is None else flat(output_TBN),
+        packed.numpy()[HEADER:],
         from_words,
-        array_of(target_TBN),
+        flat(target_TBN),
         *van_rossum.recurrence(decay, order, length),
         length,
         scale,
-        tile,
-        take((threads(), steps, tile), np.float32),
-        grad,
+        steps,
+        take((threads(), steps * LANES), np.float32),
+        grad.reshape(-1),
     )
     return torch.from_numpy(grad)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from netdesc.bench.facts import machine
+from netdesc.bench.peers.torch_side import growth_on
 from netdesc.compiler import train
 from netdesc.description import Description, load
 from netdesc.kernels.cpu import backward, events, forward, product, van_rossum, weights
@@ -63,13 +64,18 @@ class Timing:
 
 @dataclass(frozen=True)
 class Report:
-    """What a benchmark measured, and under which conditions."""
+    """What a benchmark measured, and under which conditions.
+
+    ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it,
+    kernels and data included (see ``peers.memory``; of the card, on a card).
+    """
 
     epoch: Timing
     parts: list[Timing]
     epochs: int
     best_loss: float
     spike_rates: dict[str, float]
+    peak_bytes: int | None
     conditions: dict[str, Any]
     machine: dict[str, object]
 
@@ -133,7 +139,11 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     whole, parts = _Stopwatch(), _Stopwatch()
-    _train(description, device, whole, ())
+
+    def train_whole() -> None:
+        _train(description, device, whole, ())
+
+    peak = growth_on(torch.device(device))(train_whole)
     run = _train(description, device, parts, _PARTS)
     assert run.best is not None
     assert run.final is not None
@@ -147,6 +157,7 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
+        peak_bytes=peak,
         conditions=circumstances(torch.device(device)),
         machine=machine(),
     )

@@ -22,7 +22,9 @@ _FORGET_AFTER = 256
 _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
-_BYTES = {kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)}
+_BYTES: dict[type[np.generic], int] = {
+    kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
+}
 """Of the types that kernels work with; numpy takes longer to say."""
 
 Allocate = Callable[[int, type[np.uint8]], np.ndarray]

@@ -18,7 +18,8 @@ import numba
 from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, signature
 from numba.extending import lower_builtin, models
 
 LANES = 32
@@ -27,6 +28,7 @@ LANES = 32
 # What these decorate is called without the context, which a type checker does not see.
 intrinsic: Any = extending.intrinsic
 register_model: Any = extending.register_model
+_typed_by: Any = templates.infer_global
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 _FAST = ("reassoc", "contract", "arcp", "nsz", "afn")
@@ -64,7 +66,7 @@ def _two(
 ) -> None:
     """Teach Numba ``symbol`` between two vectors of a type in ``of``."""
 
-    @infer_global(symbol)
+    @_typed_by(symbol)
     class _(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) == 2 and args[0] in of and args[0] == args[1]:

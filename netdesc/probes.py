@@ -121,13 +121,14 @@ def _leak(engine: str) -> tuple[Any]:
 
 
 def _training_kernels() -> list[Any]:
-    from netdesc.kernels.cpu import backward, events, forward, product, van_rossum
+    from netdesc.kernels.cpu import backward, events, forward, product, van_rossum, weights
 
     return [
         events._list_events,
-        forward.quantized_rows,
-        forward.quantized,
+        weights._quantize_rows,
+        weights._quantize,
         forward.forward_by_events,
+        forward.sum_up,
         backward.adjoint_by_events,
         product._multiply,
         van_rossum.filter_difference,

@@ -25,6 +25,8 @@ def test_oxford_with_slayer(
     assert own > 0
     assert others > 0
     assert len(slayer["spike_rates"]) == 2
+    assert record["peak_bytes"] > 4 * 2 * 1900 * 456  # each neuron's spikes and voltages at least
+    assert slayer["peak_bytes"] is not None
 
 
 def test_oxford_names_slayer_where_it_is_missing(netdesc: Netdesc, tmp_path: Path) -> None:

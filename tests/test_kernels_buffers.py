@@ -88,7 +88,18 @@ def test_memory_that_nobody_wants_is_given_back():
     pool.take((1000,), np.float32)
     for _ in range(600):
         pool.take((5,), np.float32)
-    assert list(pool._buffers) == [((5,), np.float32)]
+    assert list(pool._buffers) == [20]
+
+
+def test_memory_serves_any_shape_and_type_of_its_size():
+    pool = BufferPool()
+    first = pool.take((6, 4), np.float32)
+    at = first.ctypes.data
+    del first
+    second = pool.take((3, 2, 2), np.int64)
+    assert second.ctypes.data == at
+    assert second.shape == (3, 2, 2)
+    assert second.flags.c_contiguous
 
 
 def test_ever_new_shapes_do_not_pile_up(monkeypatch):
@@ -102,7 +113,7 @@ def test_ever_new_shapes_do_not_pile_up(monkeypatch):
     for length in range(1000, 1100):
         pool.take((length, 50), np.float32)
     assert 1 << 19 < kept() < 2 << 20
-    assert ((1099, 50), np.float32) in pool._buffers
+    assert 4 * 1099 * 50 in pool._buffers
     held = [pool.take((10_000 + n, 50), np.float32) for n in range(5)]
     in_use = sum(array.nbytes for array in held)
     for length in range(2000, 2100):

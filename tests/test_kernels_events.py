@@ -28,21 +28,47 @@ def test_lists_do_not_depend_on_those_before(inputs, seed):
     """The same input gives the same memory, whatever another one has left in it."""
     for shape, density in inputs:
         values = spikes(shape, density, seed)
-        first = EventLists(values)
+        first = EventLists(values, 1.0)
         assert_lists(first, values)
-        assert first.count == np.count_nonzero(values)
         kept = first.packed.copy()
         address = first.packed.ctypes.data
         del first
-        EventLists(spikes(shape, 1.0, 0))  # fills the memory that was given back
-        again = EventLists(values)
+        EventLists(spikes(shape, 1.0, 0), 1.0)  # fills the memory that was given back
+        again = EventLists(values, 1.0)
         assert again.packed.ctypes.data == address, "the memory was not used again"
         np.testing.assert_array_equal(again.packed, kept)
 
 
 def test_lists_are_marked_once_they_are_handed_over():
-    lists = EventLists(spikes((6, 6), 0.5, 0))
+    lists = EventLists(spikes((6, 6), 0.5, 0), 1.0)
     assert not are_listed(lists.without())
     assert are_listed(lists.hand_over())
     assert len(lists.packed) == list_size(torch.device("cpu"), 6, 6)
     assert not are_listed(no_lists(torch.zeros(3, 2, 6)))
+
+
+@given(
+    shape=SHAPES,
+    densities=st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.6, 1.0]), min_size=1, max_size=4),
+    densest=st.sampled_from([0.05, 0.33, 0.5]),
+    odd=st.none() | st.integers(0, 10**6),
+    seed=st.integers(0, 99),
+)
+def test_lists_pay_up_to_a_density_of_the_whole(shape, densities, densest, odd, seed):
+    """However unevenly the events lie, and wherever one is that is no spike."""
+    rows = np.array_split(np.arange(shape[0]), len(densities))
+    values = np.zeros(shape, np.float32)
+    for part, density in zip(rows, densities, strict=True):
+        values[part] = spikes((len(part), shape[1]), density, seed)
+    if odd is not None:
+        values.flat[odd % values.size] = 0.5
+    lists = EventLists(values, densest)
+    assert lists.pays == (odd is None and np.count_nonzero(values) <= densest * values.size)
+    if lists.pays:
+        assert_lists(lists, values)
+
+
+def test_lists_that_do_not_pay_take_no_more_memory_than_those_that_do():
+    lists = EventLists(spikes((6400, 100), 1.0, 0), 0.25)
+    assert not lists.pays
+    assert np.count_nonzero(lists.sources) < 0.27 * 640_000

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import engine as cpu_engine
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, to_state
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.reference import engine as reference_engine
@@ -176,14 +177,19 @@ def test_any_float_as_an_input(rows, decay, delay):
 @numba.njit
 def _decay_all(states, keep):
     result = np.empty_like(states)
-    for i in range(states.size):
-        result[i] = decay_state(states[i], keep)
+    for at in range(0, states.size, LANES):
+        n = min(LANES, states.size - at)
+        store(result, at, decay_state(load(states, at, n), spread(keep)), n)
     return result
 
 
 @numba.njit
-def _to_state(value):
-    return to_state(value)
+def _to_states(values):
+    result = np.empty(values.size, np.int32)
+    for at in range(0, values.size, LANES):
+        n = min(LANES, values.size - at)
+        store(result, at, to_state(load(values, at, n)), n)
+    return result
 
 
 CORNERS = sorted(
@@ -216,7 +222,7 @@ def test_decay_is_exact(states, keep):
 @given(floats)
 def test_floats_become_states_without_their_fraction(value):
     expected = int(cuba_oracle.states_of(np.array([value], np.float32))[0])
-    assert _to_state(np.float32(value)) == expected
+    assert _to_states(np.array([value], np.float32)) == expected
     assert reference_engine.to_state(torch.tensor([value])).item() == expected
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import engine as cpu_engine
-from netdesc.kernels.cpu.backward import exp_of_minus
+from netdesc.kernels.cpu.lanes import LANES, load, store
+from netdesc.kernels.cpu.steps import surrogate
 from netdesc.kernels.engine import use_engine
 
 NO_BIAS = torch.empty(0)
@@ -253,19 +254,23 @@ def test_gradients_that_are_no_numbers_stay_visible(engine, bad):
 
 
 @numba.njit
-def _exponentials(y):
-    result = np.empty_like(y)
-    for i in range(y.size):
-        result[i] = exp_of_minus(y[i])
+def _surrogates(v, threshold, height, width):
+    result = np.empty(v.size, np.float32)
+    for at in range(0, v.size, LANES):
+        n = min(LANES, v.size - at)
+        store(result, at, surrogate(load(v, at, n), threshold, height, width), n)
     return result
 
 
-def test_the_arithmetic_exponential():
-    """The value at 0 is 1, and that is what its errors are small against."""
-    y = np.concatenate([np.linspace(0, 60, 100_001), [1e-30, 1e-45]]).astype(np.float32)
-    true = np.exp(-y.astype(np.float64))
-    np.testing.assert_allclose(_exponentials(y), true, rtol=0, atol=4e-6)
-    near = y < 7
-    np.testing.assert_allclose(_exponentials(y[near]), true[near], rtol=1e-5)
-    beyond = np.array([60, 61, 1e3, 1e30, np.inf], np.float32)
-    np.testing.assert_allclose(_exponentials(beyond), math.exp(-60), rtol=0.05)
+def test_the_surrogate_and_its_arithmetic_exponential():
+    """From the threshold to 60 widths on both sides, and beyond them; its height is exact."""
+    theta, width = 5000, 1024.0
+    away = np.concatenate([np.arange(0, 60 * 1024, 7), [61 * 1024, 1 << 28, (1 << 29) + 5000]])
+    true = 0.5 * np.exp(-np.minimum(away / width, 60))
+    for side in (-1, 1):
+        v = (theta + side * away).clip(-(2**29), 2**29).astype(np.int32)
+        found = _surrogates(v, np.int32(theta), 0.5, width)
+        np.testing.assert_allclose(found, true, rtol=1e-5)
+        near = away < 2 * width
+        np.testing.assert_allclose(found[near], true[near], rtol=1e-6)
+        assert found[0] == pytest.approx(0.5, rel=1e-7)

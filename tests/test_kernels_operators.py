@@ -33,6 +33,11 @@ def leaf(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone().requires_grad_()
 
 
+def kept_of_loss() -> torch.Tensor:
+    """What the engine in use keeps of an output that is no spikes."""
+    return operators.spike_time(SIGNAL, SIGNAL, 0.6, 2, 100)[1]
+
+
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NO_BIAS, *SCALARS),
     "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NO_BIAS, *SCALARS, True),
@@ -47,7 +52,9 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),
     "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
-    "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
+    "spike_time_backward": lambda: (
+        SIGNAL, SIGNAL, kept_of_loss(), torch.tensor(1.0), 0.6, 2, 100
+    ),
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import product
@@ -63,7 +63,7 @@ def test_how_rows_are_shared_out_changes_no_bit(block_rows):
     left = random.standard_normal((101, 513), np.float32)
     right = random.standard_normal((513, 600), np.float32)
     out = np.full((101, 600), np.nan, np.float32)
-    product._multiply(left, right, block_rows, out)
+    product._multiply(left, right, block_rows, False, out)
     assert out.tobytes() == matmul(left, right).tobytes()
 
 
@@ -75,3 +75,18 @@ def test_infinities_and_nan_are_passed_on():
     assert np.isposinf(out[:, 3]).all()
     assert np.isnan(out[:, 4]).all()
     assert (np.delete(out, [3, 4], axis=1) == 300).all()
+
+
+@given(rows=st.integers(1, 40), terms=st.integers(1, 300), columns=st.integers(1, 70))
+@settings(max_examples=30)
+def test_a_product_is_added_to_what_is_there(rows, terms, columns):
+    random = np.random.default_rng(rows * terms)
+    left, right, before = (
+        random.standard_normal(shape, np.float32)
+        for shape in ((rows, terms), (terms, columns), (rows, columns))
+    )
+    out = before.copy()
+    assert product.matmul(left, right, out, onto=True) is out
+    np.testing.assert_allclose(out, before + left @ right, atol=1e-4)
+    product.matmul(left, right, out)
+    np.testing.assert_allclose(out, left @ right, atol=1e-4)

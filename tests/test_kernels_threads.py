@@ -14,7 +14,7 @@ import torch
 from cuba_cases import Layer, plain_layer
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import engine as cpu_engine
+from netdesc.kernels.cpu import adjoints
 from netdesc.kernels.cpu.threads import _waiting_briefly, threads
 from netdesc.kernels.engine import kernel_threads, one_pool
 
@@ -64,12 +64,17 @@ def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, ne
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])
-def test_the_size_of_tiles_changes_nothing(monkeypatch, density):
+def test_runs_of_steps_give_what_all_steps_give(monkeypatch, density):
+    """Only that gradients which are summed over time are added up in another order."""
     layer = layer_of(density)
     whole = everything(layer)
-    for tile in (1, 3, 16, 24, 37, 64, 1000):
-        monkeypatch.setattr(cpu_engine, "_tile", lambda *_, tile=tile, **__: tile)
-        assert_same(everything(layer), whole, f"tiles of {tile}")
+    for length in (1, 7, 49):
+        monkeypatch.setattr(adjoints, "_RUN", length * 2 * 70)
+        found = everything(layer)
+        assert torch.equal(found[6], whole[6]), "the input's gradient"
+        for gradient, expected in zip(found[7:], whole[7:], strict=True):
+            scale = expected.abs().max().item()
+            torch.testing.assert_close(gradient, expected, rtol=1e-5, atol=1e-6 * scale)
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from van_rossum_oracle import check, expected, impulse, trains
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.engine import use_engine
+from netdesc.kernels.packed_spikes import HEADER, are_packed
 from netdesc.losses import SpikeTime, build_loss
 
 
@@ -91,15 +93,59 @@ def test_the_gradient_is_that_of_differences(engine, decay, order, length):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_filter_and_adjoint_are_transposes(engine):
-    """⟨h ∗ x, y⟩ = ⟨x, hᵀ ∗ y⟩, for any x and y."""
+    """⟨∇‖h ∗ x‖², y⟩ = 2 ⟨h ∗ x, h ∗ y⟩ = ‖h ∗ (x + y)‖² − ‖h ∗ x‖² − ‖h ∗ y‖², for any x and y."""
     rng = np.random.default_rng(4)
     x, y = (torch.from_numpy(rng.normal(size=(60, 1, 5)).astype(np.float32)) for _ in range(2))
-    for decay, order, length in ((0.6, 2, 100), (0.999, 3, 20), (0.999, 1, 7)):
+    x.requires_grad_()
+    nothing = torch.zeros_like(y)
+    for of_filter in ((0.6, 2, 100), (0.999, 2, 20), (0.999, 1, 7)):
         with use_engine(engine):
-            _, hx = operators.spike_time(x, torch.zeros_like(x), decay, order, length)
-            hty = operators.spike_time_backward(y, torch.tensor(0.5), decay, order, length)
-        left, right = (hx.double() * y).sum().item(), (x.double() * hty).sum().item()
-        assert left == pytest.approx(right, rel=1e-4)
+            own, other, both = (
+                operators.spike_time(each, nothing, *of_filter)[0] for each in (x, y, x + y)
+            )
+            (gradient,) = torch.autograd.grad(own, x)
+        left, right = (gradient * y).sum().item(), (both - own - other).item()
+        assert left == pytest.approx(right, rel=1e-3, abs=1e-4 * both.item())
+
+
+@pytest.mark.parametrize("odd", [-1.0, 0.5, -0.0, 2.0])
+@pytest.mark.parametrize(("decay", "length"), [(0.6, 100), (0.99, 7)])
+def test_one_value_that_is_no_spike(odd, decay, length):
+    """It does not fit into a bit; the gradient is that of the values themselves."""
+    output, target = spikes(70, 2, 40), spikes(70, 2, 40, seed=1)
+    output[33, 1, 35] = odd
+    grads = []
+    for engine in ENGINES:
+        leaf = output.clone().requires_grad_()
+        with use_engine(engine):
+            operators.spike_time(leaf, target, decay, 2, length)[0].backward()
+        grads.append(leaf.grad)
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-4)
+
+
+@given(
+    steps=st.integers(1, 130),
+    batch=st.integers(1, 3),
+    neurons=st.integers(1, 70),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60)
+def test_spikes_are_packed_and_the_output_is_let_go(steps, batch, neurons, seed):
+    rng = np.random.default_rng(seed)
+    given_TBN = torch.from_numpy((rng.random((steps, batch, neurons)) < 0.4).astype(np.float32))
+    output = given_TBN.clone().requires_grad_()
+    watched = weakref.ref(middle := output * 1)
+    loss, kept = operators.spike_time(middle, torch.zeros_like(output), 0.6, 2, 100)
+    del middle
+    assert watched() is None
+    assert are_packed(kept)
+    words = kept[HEADER:].numpy().view(np.uint32).reshape(-1, batch, neurons)
+    places = np.arange(32, dtype=np.uint32)[:, None, None]
+    bits = (words[:, None] >> places & 1).reshape(-1, batch, neurons)
+    np.testing.assert_array_equal(bits[:steps], given_TBN.numpy())
+    assert not bits[steps:].any()
+    loss.backward()
+    assert loss == 0 or output.grad.abs().sum() > 0
 
 
 def loss_of(**more) -> SpikeTime:

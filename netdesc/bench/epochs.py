@@ -16,9 +16,10 @@ import numpy as np
 import torch
 
 from netdesc.bench.facts import machine
+from netdesc.bench.peers.torch_side import growth_on
 from netdesc.compiler import train
 from netdesc.description import Description, load
-from netdesc.kernels.cpu import backward, engine, events, forward, van_rossum
+from netdesc.kernels.cpu import backward, events, forward, product, van_rossum, weights
 from netdesc.training import Run, loop
 from netdesc.training.record import circumstances
 
@@ -29,14 +30,14 @@ _Part = tuple[str, Any, str]
 
 _PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_list_events"),
-    ("weights to integers", forward, "quantized_rows"),
+    ("weights to integers", weights, "_quantize_rows"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),
     ("loss filter", van_rossum, "filter_difference"),
     ("loss adjoint", van_rossum, "filter_adjoint"),
     ("adjoint", backward, "adjoint"),
     ("adjoint and weights", backward, "adjoint_by_events"),
-    ("matrix product", engine, "matmul"),
+    ("matrix product", product, "matmul"),
     ("optimizer", torch.optim.Adam, "step"),
     ("optimizer", torch.optim.AdamW, "step"),
     ("optimizer", torch.optim.SGD, "step"),
@@ -63,13 +64,18 @@ class Timing:
 
 @dataclass(frozen=True)
 class Report:
-    """What a benchmark measured, and under which conditions."""
+    """What a benchmark measured, and under which conditions.
+
+    ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it,
+    kernels and data included (see ``peers.memory``; of the card, on a card).
+    """
 
     epoch: Timing
     parts: list[Timing]
     epochs: int
     best_loss: float
     spike_rates: dict[str, float]
+    peak_bytes: int | None
     conditions: dict[str, Any]
     machine: dict[str, object]
 
@@ -133,7 +139,11 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     whole, parts = _Stopwatch(), _Stopwatch()
-    _train(description, device, whole, ())
+
+    def train_whole() -> None:
+        _train(description, device, whole, ())
+
+    peak = growth_on(torch.device(device))(train_whole)
     run = _train(description, device, parts, _PARTS)
     assert run.best is not None
     assert run.final is not None
@@ -147,6 +157,7 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
+        peak_bytes=peak,
         conditions=circumstances(torch.device(device)),
         machine=machine(),
     )

@@ -39,6 +39,7 @@ class Contest:
     first_losses: tuple[float, float] | None = None
     best_loss: float | None = None
     spike_rates: list[float] | None = None
+    peak_bytes: int | None = None
     what: str | None = None
     versions: dict[str, str] | None = None
     device: str | None = None
@@ -68,6 +69,7 @@ def _contest(answer: Answer, report: Report, first_loss: float) -> Contest:
         first_losses=(first_loss, result["losses"][0]),
         best_loss=min(result["losses"]),
         spike_rates=result["spike_rates"],
+        peak_bytes=result["peak_bytes"],
         what=result["what"],
         versions=answer.versions,
         device=result["device"],

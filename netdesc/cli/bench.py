@@ -254,6 +254,9 @@ def _print(output: Output, report: Report) -> None:
     output.table(("part", "median ms", "10% to 90%", "share"), rows)
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
     output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
+    if report.peak_bytes is not None:
+        peak = f"{report.peak_bytes / 1e6:.0f} MB"
+        output.say(f"memory at its peak, beyond what was held before: {peak}")
     from netdesc.bench.tables import conditions, machine_line
 
     device = report.conditions["device"]
@@ -277,5 +280,6 @@ def _print_contest(output: Output, contest: Contest) -> None:
     output.say(
         f"  loss before training {others:,.6g} (netdesc {own:,.6g}), "
         f"best {contest.best_loss:,.6g}; spikes a step: {rates}"
+        + ("" if contest.peak_bytes is None else f"; memory {contest.peak_bytes / 1e6:.0f} MB")
     )
     output.say(f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}")

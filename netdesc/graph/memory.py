@@ -4,9 +4,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 
 - a number that is trained: 4 (float32). Training keeps 4 for its gradient, 4 for the best value so
   far, and 4 for each of the optimizer's states (Adam has two).
-- a neuron in a step of a sample: 4 for its spikes (float32), 4 for its voltage (int32, from which
-  the backward pass takes the surrogate gradient) and 4 for the gradient by its spikes.
-- (A layer more than a third of whose input spikes takes 4 a neuron more, for its current.)
+- a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
+  surrogate gradient), and 4 for its spikes (float32) going forward, which then serve for the
+  gradient by its spikes going backward.
 - Layers without quantization, and with dropout or a norm, compute with whole tensors of the current
   in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
   its mean taken off, and that one's gradient.
@@ -68,7 +68,7 @@ def batch_memory(graph: Graph, batch: int) -> int:
 def _words_a_step(layer: Dense) -> int:
     whole = _whole_tensors(layer.neuron)
     by_events = layer.bits is not None and not whole
-    return (3 if by_events else 4 + whole) * math.prod(layer.output_shape)
+    return (2 if by_events else 3 + whole) * math.prod(layer.output_shape)
 
 
 def _whole_tensors(neuron: Cuba) -> int:

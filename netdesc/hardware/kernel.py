@@ -5,8 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import decay_state
-from netdesc.kernels.grid import DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
+from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
 
 _WRAP = 2 * (DEVICE_STATE_LIMIT + 1)
 
@@ -21,6 +20,13 @@ def _wrap(current):
 def _clip(voltage):
     voltage = min(voltage, np.int64(DEVICE_STATE_LIMIT))
     return np.int32(max(voltage, np.int64(-DEVICE_STATE_LIMIT)))
+
+
+@numba.njit(inline="always")
+def _decayed(state, keep):
+    """``keep · state / 4096``, cut off toward zero."""
+    product = np.int64(state) * np.int64(keep)
+    return (product + ((product >> 63) & (DECAY_ONE - 1))) >> DECAY_BITS
 
 
 @numba.njit(cache=True, nogil=True)
@@ -47,9 +53,9 @@ def dense_cuba(
             for n in range(neurons):
                 arriving[n] += size * row[n]
         for n in range(neurons):
-            current = np.int64(decay_state(u[n], keep_u[n])) + STATES_PER_WEIGHT * arriving[n]
+            current = _decayed(u[n], keep_u[n]) + STATES_PER_WEIGHT * arriving[n]
             u[n] = _wrap(current)
-            voltage = np.int64(decay_state(v[n], keep_v[n])) + u[n] + bias[n]
+            voltage = _decayed(v[n], keep_v[n]) + u[n] + bias[n]
             v[n] = _clip(voltage)
             counts[0] += u[n] != current
             counts[1] += v[n] != voltage

@@ -50,6 +50,8 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
         def backward(ctx: Any, *grads: Any) -> Any:
             if torch.is_grad_enabled():
                 raise NotImplementedError(f"netdesc::{name} has no second derivative")
+            if ctx.engine == requested_engine():
+                return backward(ctx, *grads)
             with use_engine(ctx.engine):
                 return backward(ctx, *grads)
 

@@ -58,6 +58,7 @@ class Network(nn.Module):
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.graph = graph
+        self._done_with = self._last_readers(graph)
         self.layers = _Layers()
         for layer in graph.layers:
             self.layers[layer.name] = (
@@ -83,12 +84,23 @@ class Network(nn.Module):
                 f"not {list(input.shape)}"
             )
         values = {nodes.INPUT: input.to(torch.float32)}
-        for layer in self.graph.layers:
+        for layer, done_with in zip(self.graph.layers, self._done_with, strict=True):
             first, *others = (values[name] for name in layer.inputs)
             for other in others:
                 first = first + other
             values[layer.name] = self.layers[layer.name](first)
+            for name in done_with:
+                del values[name]
         return values[self.graph.layers[-1].name]
+
+    @staticmethod
+    def _last_readers(graph: nodes.Graph) -> list[tuple[str, ...]]:
+        """For each layer the values that none after it reads, so that their memory can go."""
+        last = {name: layer.name for layer in graph.layers for name in layer.inputs}
+        return [
+            tuple(name for name, reader in last.items() if reader == layer.name)
+            for layer in graph.layers
+        ]
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
         """The layers that have synapses and neurons, in order."""
@@ -100,7 +112,9 @@ class Network(nn.Module):
     def set_tau_grad(self, fraction: float) -> None:
         """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run."""
         for _, block in self.blocks():
-            block.neuron.tau_grad = block.neuron.tau_schedule.at(fraction)
+            tau_grad = block.neuron.tau_schedule.at(fraction)
+            if tau_grad != block.neuron.tau_grad:  # setting an attribute of a module is slow
+                block.neuron.tau_grad = tau_grad
 
     def project(self) -> None:
         """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""

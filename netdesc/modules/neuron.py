@@ -58,9 +58,8 @@ class Cuba(nn.Module):
 
     @tau_grad.setter
     def tau_grad(self, width: float) -> None:
-        if width != self._tau_grad:
-            self._tau_grad = width
-            self.tau.fill_(width)
+        self._tau_grad = width
+        self.tau.fill_(width)
 
     def scalars(self) -> tuple[float, float, float, bool, Tensor]:
         """Threshold, surrogate width and height, axonal delay, as the operators take them.
@@ -94,11 +93,11 @@ class Cuba(nn.Module):
         )
         return out, notes
 
-    @torch.no_grad()
     def project(self) -> None:
         """Bring learnt decays back into [0, 1] after an optimizer's step."""
-        for decay in self.parameters(recurse=False):
-            decay.clamp_(0.0, 1.0)
+        for decay in self._parameters.values():  # ``parameters()`` is slow, and most have none
+            assert decay is not None
+            decay.detach().clamp_(0.0, 1.0)
 
     @torch.no_grad()
     def integers(self) -> dict[str, int | np.ndarray | None]:

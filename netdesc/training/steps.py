@@ -72,12 +72,13 @@ class PlainStep:
         job.optimizer.zero_grad()
         output_TBN = job.network(batch.input_TBN)
         loss = job.loss(output_TBN, batch.target)
+        if figures.tally is not None:
+            figures.tally.add(output_TBN, batch.target)
+        del output_TBN  # the backward pass takes its memory
         loss.backward()
         make_contiguous(self._parameters)
         share = batch.size / self._samples
         figures.add(loss, share, loss_share(job.graph, batch, self._samples))
-        if figures.tally is not None:
-            figures.tally.add(output_TBN, batch.target)
 
     def update(self) -> None:
         job, clip = self._job, self._job.training.gradient_clip

@@ -62,10 +62,11 @@ def oxford(work: Work) -> dict[str, Any]:
     seconds: list[float] = []
     losses: list[float] = []
     outputs: list[Tensor] = []
-    for _ in range(settings["warm_up"] + settings["epochs"]):
+
+    def epoch() -> None:
         start = time.perf_counter()
         value = spikes
-        outputs = []
+        outputs.clear()
         for block in blocks:
             value = block(value)
             outputs.append(value.detach())
@@ -75,6 +76,12 @@ def oxford(work: Work) -> dict[str, Any]:
         optimizer.step()
         losses.append(loss.item())  # which waits for the device
         seconds.append(time.perf_counter() - start)
+
+    def train() -> None:
+        for _ in range(settings["warm_up"] + settings["epochs"]):
+            epoch()
+
+    peak = torch_side.growth_on(spikes.device)(train)
     return {
         "what": "slayer.block.cuba.Dense twice, slayer.loss.SpikeTime, torch.optim.Adam",
         "device": "cpu" if spikes.device.type == "cpu" else torch.cuda.get_device_name(),
@@ -82,4 +89,5 @@ def oxford(work: Work) -> dict[str, Any]:
         "seconds": seconds[settings["warm_up"] :],
         "losses": losses,
         "spike_rates": [each.mean().item() for each in outputs],
+        "peak_bytes": peak,
     }

@@ -62,10 +62,15 @@ def layer(
         spike_rate,
         device=torch.cuda.get_device_name(spikes.device) if on_card else "cpu",
         threads=None if on_card else torch.get_num_threads(),
-        growth=card_growth if on_card else host_growth,
+        growth=growth_on(spikes.device),
         **({"wait": torch.cuda.synchronize} if on_card else {}),
         **more,
     )
+
+
+def growth_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:
+    """What measures the memory that work on ``device`` takes."""
+    return card_growth if device.type == "cuda" else host_growth
 
 
 def card_growth(work: Callable[[], None]) -> int:

@@ -1,8 +1,9 @@
-"""Adjoints of the CUBA dynamics for Numba: one pass backward in time for each tile of neurons.
+"""Adjoints of the CUBA dynamics for Numba: one pass backward in time for each vector of neurons.
 
 Fast maths is allowed here: these are float gradients, the integer grid is only read. Their order of
-additions is fixed by the tile's own loop, so no result depends on the number of threads. NaN and
-infinities pass through, so that training notices them.
+additions is fixed by the vector's own loop, so no result depends on the number of threads. NaN and
+infinities pass through, so that training notices them. Arrays are flat: time-first
+[steps, batch, neurons].
 """
 
 from __future__ import annotations
@@ -10,65 +11,47 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import FAST, decay_state, flush
-from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT, WEIGHT_UNIT
-
-
-@numba.njit(inline="always", fastmath=FAST)
-def exp_of_minus(y):
-    """``exp(−y)`` for y ≥ 0, to about 3e-6 of ``exp(0)``; y above 60 counts as 60.
-
-    A Taylor polynomial of degree 6 in −y/64, squared six times: arithmetic only, so it vectorises.
-    """
-    y = y if y < np.float32(60) else np.float32(60)
-    x = y * np.float32(-1 / 64)
-    p = np.float32(1 / 720) * x + np.float32(1 / 120)
-    p = p * x + np.float32(1 / 24)
-    p = p * x + np.float32(1 / 6)
-    p = p * x + np.float32(1 / 2)
-    p = p * x + np.float32(1)
-    p = p * x + np.float32(1)
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    return p * p
-
-
-@numba.njit(inline="always", fastmath=FAST)
-def _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v):
-    """The adjoints of one step for a tile: ``g_u`` and ``g_v`` go from t + 1 to t."""
-    narrow = np.float32(1) / np.float32(width)
-    high = np.float32(height)
-    for i in range(g_u.size):
-        away = np.float32(np.int32(v_t[i] - threshold))
-        away = -away if away < 0 else away
-        surrogate = high * exp_of_minus(away * narrow)
-        through_v = flush(share_v[i] * g_v[i] + surrogate * g_s[i])
-        g_v[i] = through_v
-        g_u[i] = flush(share_u[i] * g_u[i] + through_v)
-
-
-@numba.njit(inline="always", fastmath=FAST)
-def _decay_gradients(g_u, g_v, v_t, before, keep_v, bias, threshold, grad_u, grad_v):
-    """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1."""
-    # Two loops: with more arrays in one, LLVM has too many overlaps to rule out to vectorise.
-    for i in range(v_t.size):
-        held_before = np.int32(0) if before[i] > threshold else before[i]
-        current = np.int32(np.int32(v_t[i] - decay_state(held_before, keep_v[i])) - bias[i])
-        grad_u[i] -= g_u[i] * np.float32(current) * np.float32(1 / STATE_UNIT)
-    for i in range(v_t.size):
-        held = np.int32(0) if v_t[i] > threshold else v_t[i]
-        grad_v[i] -= g_v[i] * np.float32(held) * np.float32(1 / STATE_UNIT)
+from netdesc.kernels.cpu.lanes import LANES, as_floats, load, spread, store
+from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
+from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT
 
 
 @numba.njit(inline="always")
-def _shares(keep):
-    return keep.astype(np.float32) * np.float32(1 / DECAY_ONE)
+def _share(keep):
+    return as_floats(keep) * spread(np.float32(1 / DECAY_ONE))
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
+@numba.njit(inline="always")
+def _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
+    """The adjoints of u and v, from those of the step after."""
+    g_v = flush(share_v * g_v + surrogate(v, threshold, height, width) * g_s)
+    return flush(share_u * g_u + g_v), g_v
+
+
+@numba.njit(inline="always")
+def _upstream(grad_out, row, later, neurons, lo, n):
+    """The gradient of the spikes that row's neurons hand out ``later`` rows below it, 0 if none."""
+    at = (row + later) * neurons + lo
+    return load(grad_out, at, n) if at < len(grad_out) else spread(np.float32(0))
+
+
+@numba.njit(inline="always")
+def _decay_gradients(voltage, row, batch, keep_v, bias, threshold, neurons, lo, n, g_u, g_v, sums):
+    """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1.
+
+    ``sums`` are the two gradients [2, neurons] of a sample; u comes from the voltages exactly.
+    """
+    v = load(voltage, row * neurons + lo, n)
+    current = v - bias
+    if row >= batch:
+        before = load(voltage, (row - batch) * neurons + lo, n)
+        current = current - decay_state(after_reset(before, threshold), keep_v)
+    store(sums, lo, load(sums, lo, n) - g_u * from_state(current), n)
+    held = from_state(after_reset(v, threshold))
+    store(sums, neurons + lo, load(sums, neurons + lo, n) - g_v * held, n)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
 def adjoint(
     grad_out,
     voltage,
@@ -80,38 +63,45 @@ def adjoint(
     height,
     width,
     learn,
-    tile,
+    batch,
+    first,
+    last,
+    after,
     grad_z,
     grad_decays,
 ):
     """From the gradient of the spikes to the gradient of the input, through v and u.
 
     The surrogate ``height · exp(−|v − θ| / width)`` (width in state units) is recomputed from the
-    stored voltage; the reset is not differentiated. With ``learn`` the gradients of the two decays
-    are summed into ``grad_decays`` [batch, 2, neurons], u being recovered from the voltage exactly.
+    stored voltage; the reset is not differentiated. Steps ``first`` to before ``last`` are walked,
+    the last ones first, and ``grad_z`` holds these. ``after`` [2, batch, neurons] has the adjoints
+    of u and v in the step after them, and then those of ``first``. With ``learn`` the gradients of
+    the two decays are added to ``grad_decays`` [batch, 2 · neurons].
     """
-    steps, batch, neurons = voltage.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        kv, offset = keep_v[lo : lo + n], bias[lo : lo + n]
-        share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
-        g_u, g_v = np.zeros(n, np.float32), np.zeros(n, np.float32)
-        silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
-        grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
-        for t in range(steps - 1, -1, -1):
-            v_t = voltage[t, b, lo : lo + n]
+    neurons = len(keep_u)
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+        share_u, share_v = _share(load(keep_u, lo, n)), _share(kv)
+        state = b * neurons + lo
+        g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
+        sums = grad_decays[b]
+        for row in range((last - 1) * batch + b, first * batch - 1, -batch):
             if learn:
-                before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
-                _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_du, grad_dv)
-            g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
-            _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
-            grad_z[t, b, lo : lo + n] = g_u
+                _decay_gradients(
+                    voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v, sums
+                )
+            g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
+            v = load(voltage, row * neurons + lo, n)
+            g_u, g_v = _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+            store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
+        store(after, state, g_u, n)
+        store(after, batch * neurons + state, g_v, n)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
+@numba.njit(parallel=True, cache=True, nogil=True)
 def adjoint_by_events(
     starts,
     ends,
@@ -129,75 +119,76 @@ def adjoint_by_events(
     height,
     width,
     learn,
+    batch,
+    first,
+    last,
+    after,
     keep_grad_z,
-    tile,
     grad_z,
     grad_decays,
+    sums_VIL,
     grad_OI,
 ):
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
     input's gradient is added to the weights of every source. A thread owns outputs and adds them up
-    in memory of its own; the order of additions is that of the events, backward in time. Weights
-    whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
-    gradient. ``grad_z`` is filled only with ``keep_grad_z``.
+    in memory of its own, ``sums_VIL`` [vectors, inputs · LANES]; the order of additions is that of
+    the events, backward in time. With the earliest steps ``grad_OI`` is filled. Weights whose half
+    integer leaves ``low`` to ``high`` are clamped going forward, so they get no gradient.
+    ``grad_z`` is filled only with ``keep_grad_z``.
     """
-    steps, batch, neurons = voltage.shape
-    inputs = grad_OI.shape[1]
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(tiles):
-        lo = item * tile
-        n = min(tile, neurons - lo)
-        kv, offset = keep_v[lo : lo + n], bias[lo : lo + n]
-        share_u, share_v = _shares(keep_u[lo : lo + n]), _shares(kv)
-        g_u, g_v = np.empty(n, np.float32), np.empty(n, np.float32)
-        silent, at_rest = np.zeros(n, np.float32), np.zeros(n, np.int32)
-        sums_IO = np.zeros((inputs, n), np.float32)
+    neurons, inputs = grad_OI.shape
+    for item in numba.prange(len(sums_VIL)):
+        lo = item * LANES
+        n = min(LANES, neurons - lo)
+        kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+        share_u, share_v = _share(load(keep_u, lo, n)), _share(kv)
+        weight_sums = sums_VIL[item]
+        if last * batch == len(starts):
+            weight_sums[:] = 0
         for b in range(batch):
-            grad_du, grad_dv = grad_decays[b, 0, lo : lo + n], grad_decays[b, 1, lo : lo + n]
-            g_u[:] = 0
-            g_v[:] = 0
-            for t in range(steps - 1, -1, -1):
-                v_t = voltage[t, b, lo : lo + n]
+            state = b * neurons + lo
+            g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
+            sums = grad_decays[b]
+            for row in range((last - 1) * batch + b, first * batch - 1, -batch):
                 if learn:
-                    before = voltage[t - 1, b, lo : lo + n] if t > 0 else at_rest
-                    _decay_gradients(g_u, g_v, v_t, before, kv, offset, threshold, grad_du, grad_dv)
-                g_s = grad_out[t + delay, b, lo : lo + n] if t + delay < steps else silent
-                _step_back(g_s, v_t, share_u, share_v, threshold, height, width, g_u, g_v)
+                    _decay_gradients(
+                        voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v, sums
+                    )
+                g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
+                v = load(voltage, row * neurons + lo, n)
+                g_u, g_v = _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
                 if keep_grad_z:
-                    grad_z[t, b, lo : lo + n] = g_u
-                row = t * batch + b
+                    store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
                 for e in range(starts[row], ends[row]):
-                    into = sums_IO[sources[e]]
-                    for i in range(n):
-                        into[i] += g_u[i]
-        for i in range(n):
-            for j in range(inputs):
-                half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
-                inside = (half >= low) & (half <= high)
-                grad_OI[lo + i, j] = sums_IO[j, i] if inside else np.float32(0)
-
-
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def leaky_adjoint(grad_u, u_TBN, keep, learn, tile, grad_z, grad_decay):
-    """Adjoint of ``leaky_forward``; ``learn`` also sums the decay's gradient [batch, neurons]."""
-    steps, batch, neurons = grad_u.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        g = np.zeros(n, np.float32)
-        share = keep[lo : lo + n].astype(np.float32) * np.float32(1 / DECAY_ONE)
-        grad_d = grad_decay[b, lo : lo + n]
-        for t in range(steps - 1, -1, -1):
-            u_t = u_TBN[t, b, lo : lo + n]
-            if learn:
-                for i in range(n):
-                    grad_d[i] -= g[i] * u_t[i]
-            from_t = grad_u[t, b, lo : lo + n]
-            to_t = grad_z[t, b, lo : lo + n]
+                    into = sources[e] * LANES
+                    store(weight_sums, into, load(weight_sums, into, LANES) + g_u, LANES)
+            store(after, state, g_u, n)
+            store(after, batch * neurons + state, g_v, n)
+        if first == 0:
             for i in range(n):
-                g[i] = flush(share[i] * g[i] + from_t[i])
-                to_t[i] = g[i]
+                for j in range(inputs):
+                    half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
+                    inside = (half >= low) & (half <= high)
+                    grad_OI[lo + i, j] = weight_sums[j * LANES + i] if inside else np.float32(0)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, grad_z, grad_decay):
+    """Adjoint of ``leaky_forward``; ``learn`` also sums the decay's gradient [batch, neurons]."""
+    neurons = len(keep)
+    rows = len(u_TBN) // neurons
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        share, g = _share(load(keep, lo, n)), spread(np.float32(0))
+        total = spread(np.float32(0))
+        for row in range(rows - batch + b, -1, -batch):
+            at = row * neurons + lo
+            if learn:
+                total = total - g * load(u_TBN, at, n)
+            g = flush(share * g + load(grad_u, at, n))
+            store(grad_z, at, g, n)
+        store(grad_decay, b * neurons + lo, total, n)

@@ -22,54 +22,57 @@ _FORGET_AFTER = 256
 _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
-_Key = tuple[tuple[int, ...], type[np.generic]]
+_BYTES: dict[type[np.generic], int] = {
+    kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
+}
+"""Of the types that kernels work with; numpy takes longer to say."""
+
 Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
 class _Buffer:
-    """Memory, the one array that is handed out of it, and the number of the last request for it."""
+    """Memory for arrays of ``size`` bytes, and the number of the last request for it."""
 
-    __slots__ = ("array", "last_request", "memory")
+    __slots__ = ("last_request", "memory", "start")
 
-    def __init__(self, shape: tuple[int, ...], dtype: type[np.generic], allocate: Allocate) -> None:
-        size = math.prod(shape) * np.dtype(dtype).itemsize
+    def __init__(self, size: int, allocate: Allocate) -> None:
         self.memory = allocate(size + _ALIGNMENT, np.uint8)
-        start = -self.memory.ctypes.data % _ALIGNMENT
-        self.array = self.memory[start : start + size].view(dtype).reshape(shape)
+        self.start = -self.memory.ctypes.data % _ALIGNMENT
         self.last_request = 0
 
     def is_free(self) -> bool:
-        # A tensor made of the array holds the array; a view of the array holds the memory. Beside
-        # them, getrefcount counts our attribute, its own argument, and the array's hold on memory.
-        return sys.getrefcount(self.array) == 2 and sys.getrefcount(self.memory) == 3
+        # An array that was made of the memory holds it, and so does a view of that array or a
+        # tensor. Beside them, getrefcount counts our attribute and its own argument.
+        return sys.getrefcount(self.memory) == 2
 
 
 class BufferPool:
-    """Buffers by shape and type; ``allocate`` makes the memory of a new one."""
+    """Buffers by size; ``allocate`` makes the memory of a new one."""
 
     def __init__(self, allocate: Allocate = np.empty) -> None:
         self._allocate = allocate
-        self._buffers: dict[_Key, list[_Buffer]] = {}
+        self._buffers: dict[int, list[_Buffer]] = {}
         self._requests = 0
         self._lock = threading.Lock()
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
+        size = math.prod(shape) * _BYTES[dtype]
         with self._lock:
             self._requests += 1
             if self._requests % _FORGET_AFTER == 0:
                 self._forget()
-            buffer = self._free_buffer(shape, dtype)
+            buffer = self._free_buffer(size)
             buffer.last_request = self._requests
-            return buffer.array
+            return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
-    def _free_buffer(self, shape: tuple[int, ...], dtype: type[np.generic]) -> _Buffer:
-        buffers = self._buffers.setdefault((shape, dtype), [])
+    def _free_buffer(self, size: int) -> _Buffer:
+        buffers = self._buffers.setdefault(size, [])
         for buffer in buffers:
             if buffer.is_free():
                 return buffer
         self._shrink()
-        buffers.append(_Buffer(shape, dtype, self._allocate))
+        buffers.append(_Buffer(size, self._allocate))
         return buffers[-1]
 
     def _shrink(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import mmap
+
 import numba
 import numpy as np
 import torch
@@ -14,7 +18,20 @@ _CHUNK = 16
 
 _CPU = torch.device("cpu")
 
-_zeros = BufferPool(np.zeros)
+
+def _sparse_zeros(size: int, dtype: type[np.uint8]) -> np.ndarray:
+    """Zeros that take memory where they are touched.
+
+    Huge pages, which Linux may hand out, would take all of it: each part of the list begins a page.
+    """
+    memory = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without huge pages does not know the advice
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype)
+
+
+_zeros = BufferPool(_sparse_zeros)
 """Memory that is 0 except where earlier passes have written, which is noted in it."""
 
 _ONE = np.uint32(0x3F800000)
@@ -32,10 +49,12 @@ def _append(bits, first, width, sources, at, odd_bits):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list_events(bits_RC, sources, starts, ends, written, odd_bits):
+def _list_events(bits_RC, most, sources, starts, ends, written, parts):
     """Fill ``sources``, ``starts`` and ``ends``; ``written`` [parts] is where the last pass ended.
 
-    What that pass left is made 0 again, so that the list is the same for equal inputs.
+    What that pass left is made 0 again, so that the list is the same for equal inputs. A part with
+    more than ``most`` events is counted to its end, but not listed to its end. Returns whether all
+    is listed, the number of events, and whether each is 1; ``parts`` [parts, 2] is for its own use.
     """
     rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
@@ -47,8 +66,14 @@ def _list_events(bits_RC, sources, starts, ends, written, odd_bits):
         for left_over in range(at, written[part]):
             sources[left_over] = 0
         odd = np.uint32(0)
+        beyond = 0
         for r in range(first_row, min(rows, first_row + per_part)):
             bits = bits_RC[r]
+            if at - first_row * columns - part > most:
+                starts[r] = ends[r] = at
+                for c in range(columns):
+                    beyond += np.int64(bits[c] != 0)
+                continue
             starts[r] = at
             for first in range(0, whole, _CHUNK):
                 some = np.uint32(0)
@@ -60,29 +85,45 @@ def _list_events(bits_RC, sources, starts, ends, written, odd_bits):
             ends[r] = at
         if first_row < rows:
             written[part] = at + 1
-        odd_bits[part] = odd
+        parts[part, 0] = at - first_row * columns - part + beyond
+        parts[part, 1] = odd
+    count, largest, odd_count = 0, 0, 0
+    for part in range(PARTS):
+        count += parts[part, 0]
+        largest = max(largest, parts[part, 0])
+        odd_count += parts[part, 1] != 0
+    return largest <= most, count, odd_count == 0
 
 
 class EventLists:
     """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
-    ``binary`` tells whether no event is anything but 1; ``count`` is the number of events. The list
-    reserves room for a dense tensor but touches only what the events need. ``packed`` holds it all
-    in one int32 array (see ``kernels.event_lists``), which a backward pass takes from its forward
-    pass.
+    ``pays`` tells whether no event is anything but 1, and no more than the share ``densest`` of the
+    values are events: else the list is of no use and may not be complete. It reserves room for a
+    dense tensor but touches only what the events need. ``packed`` holds it all in one int32 array
+    (see ``kernels.event_lists``), which a backward pass takes from its forward pass.
     """
 
-    __slots__ = ("binary", "ends", "packed", "sources", "starts")
+    __slots__ = ("ends", "packed", "pays", "sources", "starts")
 
-    def __init__(self, values: np.ndarray) -> None:
+    def __init__(self, values: np.ndarray, densest: float) -> None:
         rows, columns = values.shape
         self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
         self._clear(rows, columns)
-        odd_bits = np.zeros(PARTS, np.uint32)
+        # Most inputs are about as dense everywhere. One that is too dense is not worth its list,
+        # one that is too dense in a part only is listed once more.
+        share = math.ceil(densest * -(-rows // PARTS) * columns)
+        is_whole, count, self.pays = self._list(values, share)
+        self.pays &= count <= densest * values.size
+        if self.pays and not is_whole:
+            _, _, self.pays = self._list(values, values.size)
+
+    def _list(self, values: np.ndarray, most: int) -> tuple[bool, int, bool]:
+        """Whether all is listed, the number of events, and whether each event is 1."""
+        parts = np.empty((PARTS, 2), np.int64)
         written = self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
         bits = values.view(np.uint32)
-        _list_events(bits, self.sources, self.starts, self.ends, written, odd_bits)
-        self.binary = not odd_bits.any()
+        return _list_events(bits, most, self.sources, self.starts, self.ends, written, parts)
 
     def _clear(self, rows: int, columns: int) -> None:
         """Take leave of an earlier pass; one over an input of another form left other places."""
@@ -91,10 +132,6 @@ class EventLists:
         if before not in ((0, 0), (rows, columns)):
             self.packed[:] = 0
         self.packed[1:3] = rows, columns
-
-    @property
-    def count(self) -> int:
-        return int((self.ends - self.starts).sum())
 
     def _view(self, packed: np.ndarray, rows: int) -> None:
         self.packed = packed
@@ -116,5 +153,5 @@ class EventLists:
         """Binary event lists as an earlier pass found them."""
         lists = cls.__new__(cls)
         lists._view(packed, rows)
-        lists.binary = True
+        lists.pays = True
         return lists

@@ -1,7 +1,7 @@
-"""CUBA forward dynamics for Numba: every thread owns a tile of neurons and walks all steps.
+"""CUBA forward dynamics for Numba: a thread takes a vector of neurons and walks all steps with it.
 
-There is no barrier in the time loop, a tile's states stay in the L1 cache, and no result depends on
-the number of threads. Arrays are time-first ``[steps, batch, neurons]``. ``keep`` is 4096 − decay.
+There is no barrier in the time loop, states stay in registers, and no result depends on the number
+of threads. Arrays are flat: time-first [steps, batch, neurons]. ``keep`` is 4096 − decay.
 """
 
 from __future__ import annotations
@@ -9,11 +9,20 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import decay_state, saturate, to_state
-from netdesc.kernels.grid import STATE_LIMIT, STATE_UNIT, STATES_PER_WEIGHT, WEIGHT_UNIT
+from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store, where
+from netdesc.kernels.cpu.steps import (
+    after_reset,
+    decay_state,
+    from_state,
+    hold,
+    magnitude,
+    saturate,
+    to_state,
+)
+from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 
-_LINE = 16
-"""Floats of a cache line: the transposition reads whole lines."""
+SEEN = 3 * LANES
+"""What a vector's walk notes, by lane: largest |u|, largest |v|, spikes handed out."""
 
 _LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
 """A sum of integer weights of this size saturates a state."""
@@ -21,32 +30,32 @@ _LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
 _MANY_EVENTS = _LARGEST_SUM >> 15
 """As many 16-bit weights cannot sum up to more than that."""
 
-
-@numba.njit(inline="always")
-def _largest(peak, value):
-    magnitude = np.int32(-value if value < 0 else value)
-    return magnitude if magnitude > peak else peak
+_UNIT = np.int32(STATES_PER_WEIGHT)
 
 
 @numba.njit(inline="always")
-def _advance(z, unit, keep_u, keep_v, bias, threshold, u, held, v_t, peak_u, peak_v):
-    """One step of a tile: ``z`` times ``unit`` state units arrive; writes u, the held v and v_t."""
-    for i in range(z.size):
-        current = saturate(np.int32(decay_state(u[i], keep_u[i]) + np.int32(z[i] * unit)))
-        v = saturate(np.int32(np.int32(decay_state(held[i], keep_v[i]) + current) + bias[i]))
-        u[i] = current
-        v_t[i] = v
-        held[i] = np.int32(0) if v > threshold else v
-        peak_u[i] = _largest(peak_u[i], current)
-        peak_v[i] = _largest(peak_v[i], v)
+def _advance(z, keep_u, keep_v, bias, u, held):
+    """Current and voltage after a step in which ``z`` arrives, all in state units."""
+    u = saturate(decay_state(u, keep_u) + z)
+    return u, saturate(decay_state(held, keep_v) + u + bias)
 
 
 @numba.njit(inline="always")
-def _emit(v_t, threshold, out_t, spikes):
-    for i in range(v_t.size):
-        spiked = v_t[i] > threshold
-        out_t[i] = np.float32(1) if spiked else np.float32(0)
-        spikes[i] = np.int32(spikes[i] + np.int32(spiked))
+def _larger(peak, state):
+    size = magnitude(state)
+    return where(size > peak, size, peak)
+
+
+@numba.njit(inline="always")
+def _as_spikes(spiked):
+    return where(spiked, spread(np.float32(1)), spread(np.float32(0)))
+
+
+@numba.njit(inline="always")
+def _note(seen, at, peak_u, peak_v, spikes):
+    store(seen, at, peak_u, LANES)
+    store(seen, at + LANES, peak_v, LANES)
+    store(seen, at + 2 * LANES, spikes, LANES)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -60,7 +69,7 @@ def forward_by_events(
     bias,
     threshold,
     delay,
-    tile,
+    batch,
     out,
     voltage,
     seen,
@@ -69,111 +78,90 @@ def forward_by_events(
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
     holds integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes,
-    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``seen`` (per tile: largest
-    |u| and |v|, spikes handed out).
+    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``seen`` [items, ``SEEN``].
     """
-    steps, batch, neurons = out.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        state = np.zeros((6, n), np.int32)
-        z, u, held = state[0], state[1], state[2]
-        peak_u, peak_v, spikes = state[3], state[4], state[5]
-        ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
-        out[:delay, b, lo : lo + n] = 0
-        for t in range(steps):
-            row = t * batch + b
-            z[:] = 0
+    rows, neurons = len(starts), len(keep_u)
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
+        none = spread(np.int32(0))
+        u, held, peak_u, peak_v, spikes = none, none, none, none, none
+        for row in range(b, min(rows, delay * batch), batch):
+            store(out, row * neurons + lo, spread(np.float32(0)), n)
+        for row in range(b, rows, batch):
+            z = none
             for e in range(starts[row], ends[row]):
-                w = weight_IO[sources[e], lo : lo + n]
-                for i in range(n):
-                    z[i] = np.int32(z[i] + w[i])
+                z = z + load(weight_IO, sources[e] * neurons + lo, n)
             if ends[row] - starts[row] > _MANY_EVENTS:
-                for i in range(n):
-                    z[i] = min(max(z[i], -_LARGEST_SUM), _LARGEST_SUM)
-            v_t = voltage[t, b, lo : lo + n]
-            _advance(z, STATES_PER_WEIGHT, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
-            if t + delay < steps:
-                _emit(v_t, threshold, out[t + delay, b, lo : lo + n], spikes)
-        seen[item, 0] = peak_u.max()
-        seen[item, 1] = peak_v.max()
-        seen[item, 2] = spikes.sum()
+                z = hold(z, _LARGEST_SUM)
+            u, v = _advance(z * spread(_UNIT), ku, kv, offset, u, held)
+            held = after_reset(v, threshold)
+            peak_u, peak_v = _larger(peak_u, u), _larger(peak_v, v)
+            store(voltage, row * neurons + lo, v, n)
+            later = row + delay * batch
+            if later < rows:
+                spiked = v > spread(threshold)
+                store(out, later * neurons + lo, _as_spikes(spiked), n)
+                spikes = spikes + as_ints(spiked)
+        _note(seen, item * SEEN, peak_u, peak_v, spikes)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, tile, out, voltage, seen):
-    """As ``forward_by_events``, from a float input (threshold units) that is there already."""
-    steps, batch, neurons = out.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        state = np.zeros((6, n), np.int32)
-        z, u, held = state[0], state[1], state[2]
-        peak_u, peak_v, spikes = state[3], state[4], state[5]
-        ku, kv, offset = keep_u[lo : lo + n], keep_v[lo : lo + n], bias[lo : lo + n]
-        out[:delay, b, lo : lo + n] = 0
-        for t in range(steps):
-            z_t = z_TBN[t, b, lo : lo + n]
-            for i in range(n):
-                z[i] = to_state(z_t[i])
-            v_t = voltage[t, b, lo : lo + n]
-            _advance(z, 1, ku, kv, offset, threshold, u, held, v_t, peak_u, peak_v)
-            if t + delay < steps:
-                _emit(v_t, threshold, out[t + delay, b, lo : lo + n], spikes)
-        seen[item, 0] = peak_u.max()
-        seen[item, 1] = peak_v.max()
-        seen[item, 2] = spikes.sum()
+def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, batch, out, voltage, seen):
+    """As ``forward_by_events``, from a float input (threshold units) that is there already.
 
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def leaky_forward(z_TBN, keep, tile, u_TBN):
-    """The current alone: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``, handed out as floats."""
-    steps, batch, neurons = z_TBN.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        u = np.zeros(n, np.int32)
-        k = keep[lo : lo + n]
-        for t in range(steps):
-            z_t = z_TBN[t, b, lo : lo + n]
-            u_t = u_TBN[t, b, lo : lo + n]
-            for i in range(n):
-                u[i] = saturate(np.int32(decay_state(u[i], k[i]) + to_state(z_t[i])))
-                u_t[i] = np.float32(u[i]) * np.float32(1 / STATE_UNIT)
-
-
-@numba.njit(inline="always")
-def _half(weight, low, high):
-    """``round(32 · weight)``, held between ``low`` and ``high``; NaN becomes 0."""
-    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2)) if weight == weight else np.float32(0)
-    half = low if half < low else half
-    return high if half > high else half
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def quantized(weight_OI, low, high, quantized_OI):
-    """``kernels.quantization.quantize`` in one pass; ``low``, ``high`` are halved weights."""
-    outputs, inputs = weight_OI.shape
-    for o in numba.prange(outputs):
-        for j in range(inputs):
-            quantized_OI[o, j] = _half(weight_OI[o, j], low, high) * np.float32(2 / WEIGHT_UNIT)
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def quantized_rows(weight_OI, low, high, integer_IO):
-    """Integer weights ``2 · clamp(round(32 · w), low, high)``, an input's outgoing row contiguous.
-
-    Rounding is half to even.
+    ``voltage`` may be the memory of the input.
     """
-    outputs, inputs = weight_OI.shape
-    for block in numba.prange((inputs + _LINE - 1) // _LINE):
-        first = block * _LINE
-        for o in range(outputs):
-            for j in range(first, min(first + _LINE, inputs)):
-                integer_IO[j, o] = np.int16(2 * np.int32(_half(weight_OI[o, j], low, high)))
+    neurons = len(keep_u)
+    rows = len(z_TBN) // neurons
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
+        none = spread(np.int32(0))
+        u, held, peak_u, peak_v, spikes = none, none, none, none, none
+        for row in range(b, min(rows, delay * batch), batch):
+            store(out, row * neurons + lo, spread(np.float32(0)), n)
+        for row in range(b, rows, batch):
+            z = to_state(load(z_TBN, row * neurons + lo, n))
+            u, v = _advance(z, ku, kv, offset, u, held)
+            held = after_reset(v, threshold)
+            peak_u, peak_v = _larger(peak_u, u), _larger(peak_v, v)
+            store(voltage, row * neurons + lo, v, n)
+            later = row + delay * batch
+            if later < rows:
+                spiked = v > spread(threshold)
+                store(out, later * neurons + lo, _as_spikes(spiked), n)
+                spikes = spikes + as_ints(spiked)
+        _note(seen, item * SEEN, peak_u, peak_v, spikes)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def leaky_forward(z_TBN, keep, batch, u_TBN):
+    """The current alone: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``, handed out as floats."""
+    neurons = len(keep)
+    rows = len(z_TBN) // neurons
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        share, u = load(keep, lo, n), spread(np.int32(0))
+        for row in range(b, rows, batch):
+            at = row * neurons + lo
+            u = saturate(decay_state(u, share) + to_state(load(z_TBN, at, n)))
+            store(u_TBN, at, from_state(u), n)
+
+
+@numba.njit(cache=True, nogil=True)
+def sum_up(seen, path, notes):
+    """``notes`` (see ``kernels.operators``) of what all vectors' walks have seen."""
+    notes[:] = 0
+    for item in range(len(seen)):
+        for lane in range(LANES):
+            notes[0] = max(notes[0], seen[item, lane])
+            notes[1] = max(notes[1], seen[item, LANES + lane])
+            notes[3] += seen[item, 2 * LANES + lane]
+    notes[2] = path

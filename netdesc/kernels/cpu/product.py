@@ -171,11 +171,12 @@ def _panel_of_columns(right, first, count, term, depth, panel):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _multiply(left, right, block_rows, out):
+def _multiply(left, right, block_rows, onto, out):
     """``out = left @ right``: float32 [rows, terms], [terms, columns] and [rows, columns].
 
-    ``out`` is C-contiguous. A thread takes ``block_rows`` rows at a time (a multiple of the tile's
-    6 wastes least), which changes no result.
+    ``out`` is C-contiguous; with ``onto`` the product is added to what it holds. A thread takes
+    ``block_rows`` rows at a time (a multiple of the tile's 6 wastes least), which changes no
+    result.
     """
     rows, terms = left.shape
     columns = right.shape[1]
@@ -192,7 +193,7 @@ def _multiply(left, right, block_rows, out):
         edge = np.empty((_TILE_ROWS, _TILE_COLUMNS), np.float32)
         for term in range(0, terms, _DEPTH):
             depth = min(_DEPTH, terms - term)
-            add = term > 0
+            add = onto or term > 0
             _panels_of_rows(left, first, count, term, depth, row_panels)
             for column in range(left_column, right_column, _TILE_COLUMNS):
                 width = min(_TILE_COLUMNS, right_column - column)
@@ -211,11 +212,18 @@ def _multiply(left, right, block_rows, out):
                                 target[r, c] = before + edge[r, c]
 
 
-def matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``left @ right``, float32 [rows, terms] and [terms, columns], into a buffer of the pool."""
+def matmul(
+    left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, onto: bool = False
+) -> np.ndarray:
+    """``left @ right``, float32 [rows, terms] and [terms, columns].
+
+    It is written into ``out`` (C-contiguous), or a buffer of the pool; with ``onto`` it is added to
+    what ``out`` holds.
+    """
     (rows, _), columns = left.shape, right.shape[1]
-    out = take((rows, columns), np.float32)
+    if out is None:
+        out = take((rows, columns), np.float32)
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * across // threads())
-    _multiply(left, right, min(_BLOCK_ROWS, -(-share // _TILE_ROWS) * _TILE_ROWS), out)
+    _multiply(left, right, min(_BLOCK_ROWS, -(-share // _TILE_ROWS) * _TILE_ROWS), onto, out)
     return out

@@ -1,7 +1,8 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, as recurrences.
 
 ``filters`` says how many there are and what is subtracted from them; ``tail`` and ``a`` carry the
-width in which they compute.
+width in which they compute. Arrays are flat: time-first [steps, columns], a column being a neuron
+of a sample.
 """
 
 from __future__ import annotations
@@ -9,98 +10,147 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.steps import FAST, flush
+from netdesc.kernels.cpu.lanes import (
+    LANES,
+    as_floats,
+    as_ints,
+    bits_of,
+    cast_like,
+    load,
+    spread,
+    store,
+)
+from netdesc.kernels.cpu.steps import flush
 from netdesc.kernels.filters import convolved, recurrence
+from netdesc.kernels.packed_spikes import WORD_BITS
 
 __all__ = ["convolve", "convolved", "filter_adjoint", "filter_difference", "recurrence"]
 
+_NONE, _ONE_BIT = np.int32(0), np.int32(1)
+_SPIKE = np.int32(0x3F800000)
+"""The bits of 1.0 as a 32-bit float."""
 
-@numba.njit(inline="always", fastmath=FAST)
-def _chain(x, a, y):
+
+@numba.njit(inline="always")
+def _chain(x, a, y, orders):
     """One step of the chained recurrences: ``y[0] = a·y[0] + x``, ``y[k] = a·y[k] + y[k − 1]``."""
-    orders, n = y.shape
-    for i in range(n):
-        y[0, i] = flush(a * y[0, i] + x[i])
-    for k in range(1, orders):
-        for i in range(n):
-            y[k, i] = flush(a * y[k, i] + y[k - 1, i])
+    share = spread(a)
+    x = cast_like(x, share)
+    for k in range(orders):
+        x = flush(share * load(y, k * LANES, LANES) + x)
+        store(y, k * LANES, x, LANES)
+    return x
 
 
-@numba.njit(inline="always", fastmath=FAST)
-def _subtract_tail(tail, late, filtered):
-    for k in range(tail.size):
-        for i in range(filtered.size):
-            filtered[i] -= tail[k] * late[k, i]
+@numba.njit(inline="always")
+def _filtered(x, late_x, cut, a, tail, y, late):
+    """One step of the filter, from the recurrences and, where it was cut, the delayed ones."""
+    f = _chain(x, a, y, len(tail))
+    if cut:
+        _chain(late_x, a, late, len(tail))
+        for k in range(len(tail)):
+            f = f - spread(tail[k]) * load(late, k * LANES, LANES)
+    return f
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def filter_difference(output, target, a, tail, length, tile, filtered, squares):
-    """Filter ``output − target`` [steps, batch, neurons]; ``squares`` [batch, neurons] sums f²."""
-    steps, batch, neurons = output.shape
-    tiles = (neurons + tile - 1) // tile
+@numba.njit(inline="always")
+def _spikes_of(words, step, columns, lo, n):
+    """The packed spikes of a step as floats."""
+    word = load(words, step // WORD_BITS * columns + lo, n)
+    return as_floats((word >> spread(np.int32(step % WORD_BITS))) & spread(_ONE_BIT))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def filter_difference(output, target, a, tail, length, steps, words, odd, squares):
+    """Filter ``output − target``; ``squares`` [columns] sums f², in 64 bits over every 32 steps.
+
+    ``words`` gets the output's spikes, a bit each (see ``kernels.packed_spikes``), and ``odd``
+    [columns] is not 0 where a value is neither 0 nor 1, so that a bit does not hold it.
+    """
+    columns = len(output) // steps
     has_tail = tail.max() > 0
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        x = np.empty(n, tail.dtype)
-        f = np.empty(n, tail.dtype)
-        y = np.zeros((tail.size, n), tail.dtype)
-        late = np.zeros((tail.size, n), tail.dtype)
-        total = np.zeros(n)
+    for item in numba.prange((columns + LANES - 1) // LANES):
+        lo = item * LANES
+        n = min(LANES, columns - lo)
+        y, late = np.zeros((2, len(tail) * LANES), tail.dtype)
+        total, of_word = spread(np.float64(0)), spread(np.float32(0))
+        word, strange = spread(_NONE), spread(_NONE)
         for t in range(steps):
-            out_t, target_t = output[t, b, lo : lo + n], target[t, b, lo : lo + n]
-            for i in range(n):
-                x[i] = out_t[i] - target_t[i]
-            _chain(x, a, y)
-            f[:] = y[tail.size - 1]
-            if has_tail and t >= length:
-                out_t = output[t - length, b, lo : lo + n]
-                target_t = target[t - length, b, lo : lo + n]
-                for i in range(n):
-                    x[i] = out_t[i] - target_t[i]
-                _chain(x, a, late)
-                _subtract_tail(tail, late, f)
-            f_t = filtered[t, b, lo : lo + n]
-            for i in range(n):
-                f_t[i] = f[i]
-                total[i] += f[i] * f[i]
-        squares[b, lo : lo + n] = total
+            at = t * columns + lo
+            given = load(output, at, n)
+            before = at - length * columns
+            cut = has_tail and before >= 0
+            late_x = given
+            if cut:
+                late_x = load(output, before, n) - load(target, before, n)
+            f = _filtered(given - load(target, at, n), late_x, cut, a, tail, y, late)
+            of_word = of_word + cast_like(f * f, given)
+            bits = bits_of(given)
+            spiked = bits != spread(_NONE)
+            strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
+            place = t % WORD_BITS
+            word = word | (as_ints(spiked) << spread(np.int32(place)))
+            if place == WORD_BITS - 1 or t == steps - 1:
+                store(words, t // WORD_BITS * columns + lo, word, n)
+                total = total + cast_like(of_word, total)
+                word, of_word = spread(_NONE), spread(np.float32(0))
+        store(squares, lo, total, n)
+        store(odd, lo, strange, n)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def filter_adjoint(filtered, a, tail, length, scale, tile, grad):
-    """The filter run backward in time over ``filtered``, times ``scale``: the output's gradient."""
-    steps, batch, neurons = filtered.shape
-    tiles = (neurons + tile - 1) // tile
+@numba.njit(parallel=True, cache=True, nogil=True)
+def filter_adjoint(
+    output, words, from_words, target, a, tail, length, scale, steps, filtered_KTL, grad
+):
+    """The output's gradient: f again, and the filter run backward in time over ``scale · f``.
+
+    A thread takes one vector after the other and holds its f in ``filtered_KTL`` [threads,
+    steps · LANES]. The output is read from ``words`` where told, and may then be empty.
+    """
+    columns = len(target) // steps
     has_tail = tail.max() > 0
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
-        f = np.empty(n, tail.dtype)
-        y = np.zeros((tail.size, n), tail.dtype)
-        late = np.zeros((tail.size, n), tail.dtype)
-        for t in range(steps - 1, -1, -1):
-            _chain(filtered[t, b, lo : lo + n], a, y)
-            f[:] = y[tail.size - 1]
-            if has_tail and t + length < steps:
-                _chain(filtered[t + length, b, lo : lo + n], a, late)
-                _subtract_tail(tail, late, f)
-            g_t = grad[t, b, lo : lo + n]
-            for i in range(n):
-                g_t[i] = np.float32(scale * f[i])
+    threads = len(filtered_KTL)
+    for thread in numba.prange(threads):
+        filtered = filtered_KTL[thread]
+        y, late = np.zeros((2, len(tail) * LANES), tail.dtype)
+        for item in range(thread, (columns + LANES - 1) // LANES, threads):
+            lo = item * LANES
+            n = min(LANES, columns - lo)
+            y[:] = 0
+            late[:] = 0
+            for t in range(steps):
+                at = t * columns + lo
+                given = _spikes_of(words, t, columns, lo, n) if from_words else load(output, at, n)
+                x = given - load(target, at, n)
+                cut = has_tail and t >= length
+                late_x = x
+                if cut:
+                    before = at - length * columns
+                    if from_words:
+                        given = _spikes_of(words, t - length, columns, lo, n)
+                    else:
+                        given = load(output, before, n)
+                    late_x = given - load(target, before, n)
+                f = _filtered(x, late_x, cut, a, tail, y, late)
+                store(filtered, t * LANES, cast_like(f, x), LANES)
+            y[:] = 0
+            late[:] = 0
+            for t in range(steps - 1, -1, -1):
+                f = load(filtered, t * LANES, LANES)
+                cut = has_tail and t + length < steps
+                after = load(filtered, (t + length) * LANES, LANES) if cut else f
+                g = _filtered(f, after, cut, a, tail, y, late)
+                store(grad, t * columns + lo, cast_like(g, f) * spread(np.float32(scale)), n)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=FAST)
-def convolve(x, h, direction, tile, y):
+@numba.njit(parallel=True, cache=True, nogil=True)
+def convolve(x, h, direction, y):
     """``y[t] = Σ h[n] · x[t − n]`` over [steps, batch, neurons]; ``t + n`` for direction −1."""
     steps, batch, neurons = x.shape
-    tiles = (neurons + tile - 1) // tile
-    for item in numba.prange(batch * tiles):
-        b = item // tiles
-        lo = (item % tiles) * tile
-        n = min(tile, neurons - lo)
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
         total = np.empty(n)
         for t in range(steps):
             total[:] = 0

@@ -41,8 +41,7 @@ def on_its_device(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        tensor = args[0]
-        assert isinstance(tensor, torch.Tensor)
+        tensor = next(each for each in args if isinstance(each, torch.Tensor))
         if tensor.device.type == "cpu" and not IS_INTERPRETED:
             raise EngineError(
                 "engine 'cuda' cannot run: TRITON_INTERPRET=1 was set after its kernels were made; "

@@ -85,7 +85,13 @@ def spike_time(
 
 @on_its_device
 def spike_time_backward(
-    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
+    output_TBN: Tensor | None,
+    target_TBN: Tensor,
+    filtered_TBN: Tensor,
+    grad_loss: Tensor,
+    decay: float,
+    order: int,
+    length: int,
 ) -> Tensor:
     """See ``reference.van_rossum.spike_time_backward``."""
     check_device(filtered_TBN, "the loss", grad_loss)

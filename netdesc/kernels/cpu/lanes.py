@@ -1,0 +1,325 @@
+"""Vectors as values in Numba: what happens to ``LANES`` neighbouring neurons in one step.
+
+A kernel written with them keeps the states of its neurons in registers over all steps. Loops over
+arrays would load and store every state in every step, and look at every one whether arrays overlap.
+LLVM maps a vector to as many registers as the machine needs for it.
+
+``Ints``, ``Floats`` and ``Doubles`` know ``+ - *`` and comparisons among themselves, and ``Ints``
+``& | << >>``; ``where`` chooses lane by lane. Arrays are one-dimensional and C-contiguous.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import extending, types
+from numba.core import cgutils
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, signature
+from numba.extending import lower_builtin, models
+
+LANES = 32
+"""Neurons of a vector: two registers of AVX-512, four of AVX2, eight of NEON."""
+
+# What these decorate is called without the context, which a type checker does not see.
+intrinsic: Any = extending.intrinsic
+register_model: Any = extending.register_model
+_typed_by: Any = templates.infer_global
+
+_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
+_FAST = ("reassoc", "contract", "arcp", "nsz", "afn")
+"""Fast maths, without its promise that there are no NaN and no infinities."""
+
+
+class _Lanes(types.Type):
+    """A vector type, by the LLVM type of its elements."""
+
+    def __init__(self, name: str, element: ir.Type) -> None:
+        super().__init__(name=f"{name}{LANES}")
+        self.vector = ir.VectorType(element, LANES)
+
+
+Ints, Floats, Doubles, Bits = (
+    _Lanes("Ints", _INT32),
+    _Lanes("Floats", ir.FloatType()),
+    _Lanes("Doubles", ir.DoubleType()),
+    _Lanes("Bits", ir.IntType(1)),
+)
+_NUMBERS = (Ints, Floats, Doubles)
+
+
+@register_model(_Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, lanes: _Lanes) -> None:
+        super().__init__(manager, lanes, lanes.vector)
+
+
+def _two(
+    symbol: Callable[..., Any],
+    of: tuple[_Lanes, ...],
+    result: _Lanes | None,
+    build: Callable[[Any, _Lanes, Any, Any], Any],
+) -> None:
+    """Teach Numba ``symbol`` between two vectors of a type in ``of``."""
+
+    @_typed_by(symbol)
+    class _(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            if len(args) == 2 and args[0] in of and args[0] == args[1]:
+                return signature(result or args[0], *args)
+            return None
+
+    for lanes in of:
+
+        @lower_builtin(symbol, lanes, lanes)
+        def _(context: Any, builder: Any, made: Any, given: Any, lanes: _Lanes = lanes) -> Any:
+            return build(builder, lanes, *given)
+
+
+def _arithmetic(of_ints: str, of_floats: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
+    def build(builder: Any, lanes: _Lanes, a: Any, b: Any) -> Any:
+        if lanes is Ints:
+            return getattr(builder, of_ints)(a, b)
+        return getattr(builder, of_floats)(a, b, flags=_FAST)
+
+    return build
+
+
+def _comparison(sign: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
+    def build(builder: Any, lanes: _Lanes, a: Any, b: Any) -> Any:
+        if lanes is Ints:
+            return builder.icmp_signed(sign, a, b)
+        return builder.fcmp_ordered(sign, a, b)
+
+    return build
+
+
+_two(operator.add, _NUMBERS, None, _arithmetic("add", "fadd"))
+_two(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
+_two(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
+_two(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
+_two(operator.or_, (Ints, Bits), None, lambda builder, _, a, b: builder.or_(a, b))
+_two(operator.lshift, (Ints,), None, lambda builder, _, a, b: builder.shl(a, b))
+_two(operator.rshift, (Ints,), None, lambda builder, _, a, b: builder.ashr(a, b))
+for _symbol, _sign in (
+    (operator.gt, ">"), (operator.lt, "<"), (operator.ge, ">="), (operator.le, "<="),
+    (operator.eq, "=="), (operator.ne, "!="),
+):  # fmt: skip
+    _two(_symbol, _NUMBERS, Bits, _comparison(_sign))
+
+
+def _spread(builder: Any, vector: ir.VectorType, number: Any) -> Any:
+    """A vector with ``number`` in every lane."""
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, number, _INT32(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT32, LANES), None))
+
+
+_OF_NUMBERS = {
+    types.int16: Ints, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
+    types.float64: Doubles,
+}  # fmt: skip
+"""The vectors of a type of number; 16-bit integers widen."""
+
+
+@intrinsic
+def spread(context: Any, number: Any) -> Any:
+    """The number (int32, float32 or float64) in every lane."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return _spread(builder, made.return_type.vector, given[0])
+
+    return _OF_NUMBERS[number](number), build
+
+
+@intrinsic
+def zeros_like(context: Any, lanes: Any) -> Any:
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return ir.Constant(made.return_type.vector, None)
+
+    return lanes(lanes), build
+
+
+@intrinsic
+def cast_like(context: Any, lanes: Any, other: Any) -> Any:
+    """``Floats`` or ``Doubles`` as the type of ``other``."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        if made.args[0] == made.args[1]:
+            return given[0]
+        change = builder.fpext if made.args[1] == Doubles else builder.fptrunc
+        return change(given[0], made.return_type.vector)
+
+    return other(lanes, other), build
+
+
+@intrinsic
+def where(context: Any, bits: Any, yes: Any, no: Any) -> Any:
+    """``yes`` in the lanes where ``bits`` is set, ``no`` in the others."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return builder.select(*given)
+
+    return yes(bits, yes, no), build
+
+
+@intrinsic
+def as_floats(context: Any, lanes: Any) -> Any:
+    """Integers as the nearest floats."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return builder.sitofp(given[0], Floats.vector)
+
+    return Floats(lanes), build
+
+
+@intrinsic
+def as_ints(context: Any, lanes: Any) -> Any:
+    """Floats within the range of 32-bit integers, cut off toward zero; bits as 0 and 1."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        if made.args[0] == Bits:
+            return builder.zext(given[0], Ints.vector)
+        return builder.fptosi(given[0], Ints.vector)
+
+    return Ints(lanes), build
+
+
+@intrinsic
+def bits_of(context: Any, lanes: Any) -> Any:
+    """The 32 bits of each of the ``Floats``."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return builder.bitcast(given[0], Ints.vector)
+
+    return Ints(lanes), build
+
+
+_EXPONENT = 23
+"""Where the exponent of a 32-bit float begins."""
+
+_POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171, 0.999999923)
+"""Chebyshev's polynomial of degree 5 for 2ˣ between −1 and 0: within 2.4e-7 of it, rounded."""
+
+
+@intrinsic
+def two_to_the(context: Any, lanes: Any) -> Any:
+    """``2ˣ`` of ``Floats`` from −120 to 0: a polynomial for x − ⌈x⌉, and ⌈x⌉ into the exponent."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        def constant(number: float) -> Any:
+            return ir.Constant(Floats.vector, [number] * LANES)
+
+        whole = builder.fptosi(given[0], Ints.vector)
+        part = builder.fsub(given[0], builder.sitofp(whole, Floats.vector))
+        power = constant(_POWERS[0])
+        for coefficient in _POWERS[1:]:
+            product = builder.fmul(power, part, flags=_FAST)
+            power = builder.fadd(product, constant(coefficient), flags=_FAST)
+        shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
+        raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
+        return builder.bitcast(raised, Floats.vector)
+
+    return lanes(lanes), build
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
+    """A pointer to the vector that begins at element ``at``, and the bytes of an element."""
+    data = context.make_array(kind)(context, builder, array).data
+    element = context.get_data_type(kind.dtype)
+    first = builder.gep(data, [at])
+    vector = ir.VectorType(element, LANES)
+    return builder.bitcast(first, vector.as_pointer()), kind.dtype.bitwidth // 8
+
+
+def _mask(builder: Any, count: Any) -> Any:
+    """Bits of the first ``count`` lanes."""
+    vector = ir.VectorType(_INT64, LANES)
+    numbers = ir.Constant(vector, list(range(LANES)))
+    return builder.icmp_signed("<", numbers, _spread(builder, vector, count))
+
+
+@intrinsic
+def _load_all(context: Any, array: Any, at: Any) -> Any:
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        place, align = _place(context, builder, made.args[0], *given)
+        return _widened(builder, made.args[0], builder.load(place, align=align))
+
+    return _OF_NUMBERS[array.dtype](array, types.int64), build
+
+
+@intrinsic
+def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        place, align = _place(context, builder, made.args[0], *given[:2])
+        vector = place.type.pointee
+        load = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(
+                vector, [place.type, _INT32, ir.VectorType(ir.IntType(1), LANES), vector]
+            ),
+            f"llvm.masked.load.{_name(vector)}.p0{_name(vector)}",
+        )
+        mask, zeros = _mask(builder, given[2]), ir.Constant(vector, None)
+        loaded = builder.call(load, [place, _INT32(align), mask, zeros])
+        return _widened(builder, made.args[0], loaded)
+
+    return _OF_NUMBERS[array.dtype](array, types.int64, types.int64), build
+
+
+def _widened(builder: Any, kind: Any, loaded: Any) -> Any:
+    return builder.sext(loaded, Ints.vector) if kind.dtype == types.int16 else loaded
+
+
+def _name(vector: ir.VectorType) -> str:
+    element = vector.element
+    names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
+    return f"v{LANES}{names.get(element) or element.intrinsic_name}"
+
+
+@intrinsic
+def _store_all(context: Any, array: Any, at: Any, lanes: Any) -> Any:
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        place, align = _place(context, builder, made.args[0], *given[:2])
+        builder.store(given[2], place, align=align)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), build
+
+
+@intrinsic
+def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        place, align = _place(context, builder, made.args[0], *given[:2])
+        vector = place.type.pointee
+        store = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(
+                ir.VoidType(),
+                [vector, place.type, _INT32, ir.VectorType(ir.IntType(1), LANES)],
+            ),
+            f"llvm.masked.store.{_name(vector)}.p0{_name(vector)}",
+        )
+        builder.call(store, [given[2], place, _INT32(align), _mask(builder, given[3])])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes, types.int64), build
+
+
+@numba.njit(inline="always")
+def load(array, at, count):
+    """The ``count`` elements from ``at`` on, in the first lanes; 0 in the others."""
+    return _load_all(array, at) if count == LANES else _load_some(array, at, count)
+
+
+@numba.njit(inline="always")
+def store(array, at, lanes, count):
+    """Write the first ``count`` lanes to ``array`` from ``at`` on."""
+    if count == LANES:
+        _store_all(array, at, lanes)
+    else:
+        _store_some(array, at, lanes, count)

@@ -1,0 +1,87 @@
+"""The van Rossum distance on the CPU; the output's spikes are kept packed for the backward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import van_rossum
+from netdesc.kernels.cpu.arrays import array_of, flat, scalar
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
+
+_NO_VALUES = np.empty(0, np.float32)
+
+
+@on_threads
+def spike_time(
+    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.van_rossum.spike_time``."""
+    steps, batch, neurons = output_TBN.shape
+    packed = take((packed_size((steps, batch, neurons)),), np.int32)
+    packed[:HEADER] = 0
+    h = van_rossum.convolved(decay, order, length, steps)
+    if h is not None:
+        packed[HEADER:] = 0
+        filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
+        total = np.square(filtered, dtype=np.float64).sum()
+        return scalar(total), torch.from_numpy(packed)
+    columns = batch * neurons
+    odd, squares = np.empty(columns, np.int32), np.empty(columns)
+    van_rossum.filter_difference(
+        flat(output_TBN),
+        flat(target_TBN),
+        *van_rossum.recurrence(decay, order, length),
+        length,
+        steps,
+        packed[HEADER:],
+        odd,
+        squares,
+    )
+    packed[0] = not odd.any()
+    return scalar(squares.sum()), torch.from_numpy(packed)
+
+
+def _convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:
+    y_TBN = take(x_TBN.shape, np.float32)
+    van_rossum.convolve(x_TBN, h, direction, y_TBN)
+    return y_TBN
+
+
+@on_threads
+def spike_time_backward(
+    output_TBN: torch.Tensor | None,
+    target_TBN: torch.Tensor,
+    packed: torch.Tensor,
+    grad_loss: torch.Tensor,
+    decay: float,
+    order: int,
+    length: int,
+) -> torch.Tensor:
+    """See ``reference.van_rossum.spike_time_backward``; ``packed`` stands for the output."""
+    steps, batch, neurons = target_TBN.shape
+    scale = 2.0 * float(grad_loss)
+    h = van_rossum.convolved(decay, order, length, steps)
+    if h is not None:
+        assert output_TBN is not None, "it was not packed"
+        filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
+        return torch.from_numpy(_convolved(filtered, h * scale, -1))
+    from_words = are_packed(packed)
+    assert from_words or output_TBN is not None, "without packed spikes the output is needed"
+    grad = take((steps, batch, neurons), np.float32)
+    van_rossum.filter_adjoint(
+        _NO_VALUES if output_TBN is None else flat(output_TBN),
+        packed.numpy()[HEADER:],
+        from_words,
+        flat(target_TBN),
+        *van_rossum.recurrence(decay, order, length),
+        length,
+        scale,
+        steps,
+        take((threads(), steps * LANES), np.float32),
+        grad.reshape(-1),
+    )
+    return torch.from_numpy(grad)

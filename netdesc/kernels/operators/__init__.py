@@ -1,0 +1,15 @@
+"""The operators as torch sees them, with fake and autograd registrations.
+
+Each computes on the engine of its tensors' device (see ``engine``). Tensors are time-first; numbers
+are in threshold units. ``notes`` [4] holds the largest |u| and |v| that occurred (in state units,
+1/4096), whether the engine took the event path (1) or the matrix product (0), and how many spikes
+it handed out.
+"""
+
+from netdesc.kernels.operators.cuba import cuba
+from netdesc.kernels.operators.dense_cuba import dense_cuba
+from netdesc.kernels.operators.leaky import leaky
+from netdesc.kernels.operators.spike_time import spike_time
+from netdesc.kernels.operators.synapses import linear, quantize_weight
+
+__all__ = ["cuba", "dense_cuba", "leaky", "linear", "quantize_weight", "spike_time"]

@@ -1,0 +1,119 @@
+"""Spikes of CUBA neurons whose input is a float tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal
+from netdesc.kernels.engine import engine_for
+from netdesc.kernels.operators.decays import decay_gradients, learns
+from netdesc.kernels.operators.scalars import split_off_tau
+from netdesc.kernels.parameters import dynamics
+from netdesc.kernels.registration import fake, gradient, operator
+
+_Cuba = tuple[Tensor, Tensor, Tensor]
+
+
+@operator
+def cuba(
+    z_TBN: Tensor,
+    current_decay: Tensor,
+    voltage_decay: Tensor,
+    bias: Tensor,
+    threshold: float,
+    tau_grad: float,
+    scale_grad: float,
+    delay: bool,
+    tau: Tensor | None = None,
+) -> _Cuba:
+    """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
+
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
+    is ``tau_grad`` once more, float32 [] on the device: the CUDA engine reads it in every backward
+    pass, also in those of a captured step, which has the other numbers for good.
+    """
+    check_signal("an input", z_TBN)
+    neurons = dynamics(
+        z_TBN.shape[2],
+        current_decay,
+        voltage_decay,
+        bias,
+        threshold,
+        tau_grad,
+        scale_grad,
+        delay,
+        tau,
+    )
+    return engine_for(z_TBN.device).cuba(z_TBN, neurons)
+
+
+@operator
+def cuba_backward(
+    grad_out_TBN: Tensor,
+    voltage_TBN: Tensor,
+    current_decay: Tensor,
+    voltage_decay: Tensor,
+    bias: Tensor,
+    threshold: float,
+    tau_grad: float,
+    scale_grad: float,
+    delay: bool,
+    learn: bool,
+    tau: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the input and of both decays [2, neurons]."""
+    neurons = dynamics(
+        grad_out_TBN.shape[2],
+        current_decay,
+        voltage_decay,
+        bias,
+        threshold,
+        tau_grad,
+        scale_grad,
+        delay,
+        tau,
+    )
+    engine = engine_for(grad_out_TBN.device)
+    return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
+
+
+@fake("cuba")
+def _(z_TBN: Tensor, *_: Any) -> _Cuba:
+    out = z_TBN.new_empty(z_TBN.shape)
+    return out, out.new_empty(out.shape, dtype=torch.int32), out.new_empty(4, dtype=torch.int64)
+
+
+@fake("cuba_backward")
+def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    grad = grad_out_TBN.new_empty(grad_out_TBN.shape)
+    return grad, grad.new_empty(2, grad.shape[2])
+
+
+def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
+    _, current_decay, voltage_decay, bias, *scalars = inputs
+    ctx.scalars, ctx.tau = split_off_tau(scalars)
+    _, voltage_TBN, notes = output
+    ctx.mark_non_differentiable(voltage_TBN, notes)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(voltage_TBN, current_decay, voltage_decay, bias)
+
+
+def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    voltage_TBN, current_decay, voltage_decay, bias = ctx.saved_tensors
+    grad_z, grad_decays = cuba_backward(
+        grad_out,
+        voltage_TBN,
+        current_decay,
+        voltage_decay,
+        bias,
+        *ctx.scalars,
+        learns(current_decay, voltage_decay),
+        ctx.tau,
+    )
+    return (grad_z, *decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 6)
+
+
+gradient("cuba", _cuba_gradient, _cuba_context)

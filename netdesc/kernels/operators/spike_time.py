@@ -1,0 +1,90 @@
+"""The van Rossum distance of spike trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal
+from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.packed_spikes import are_packed, packed_size
+from netdesc.kernels.registration import fake, gradient, operator
+
+
+@operator
+def spike_time(
+    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
+) -> tuple[Tensor, Tensor]:
+    """``Σ f²`` with ``f = h ∗ (output − target)``, and what the engine keeps for the backward pass.
+
+    ``h[n] = decayⁿ`` for n < ``length``, convolved ``order − 1`` times with itself and cut.
+    """
+    check_signal("an output", output_TBN)
+    check_signal("a target", target_TBN)
+    if output_TBN.shape != target_TBN.shape:
+        raise ValueError(
+            f"the output has shape {list(output_TBN.shape)}, its target {list(target_TBN.shape)}"
+        )
+    engine = engine_for(output_TBN.device)
+    return engine.spike_time(output_TBN, target_TBN, decay, order, length)
+
+
+@operator
+def spike_time_backward(
+    output_TBN: Tensor | None,
+    target_TBN: Tensor,
+    kept: Tensor,
+    grad_loss: Tensor,
+    decay: float,
+    order: int,
+    length: int,
+) -> Tensor:
+    """The gradient by the output: the filter run backward in time over ``2 · grad_loss · f``.
+
+    The output may be missing where ``kept`` stands for it.
+    """
+    engine = engine_for(target_TBN.device)
+    return engine.spike_time_backward(output_TBN, target_TBN, kept, grad_loss, decay, order, length)
+
+
+@fake("spike_time")
+def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    total = output_TBN.new_empty(())
+    if output_TBN.device.type == "cpu" and requested_engine() in ("auto", "cpu"):
+        steps, batch, neurons = output_TBN.shape
+        size = packed_size((steps, batch, neurons))
+        return total, output_TBN.new_empty(size, dtype=torch.int32)
+    return total, output_TBN.new_empty(output_TBN.shape)
+
+
+@fake("spike_time_backward")
+def _(output_TBN: Tensor | None, target_TBN: Tensor, *_: Any) -> Tensor:
+    return target_TBN.new_empty(target_TBN.shape)
+
+
+def _stands_for_output(kept: Tensor) -> bool:
+    """Whether the backward pass needs no output; a compiler's tensors, without data, cannot tell.
+
+    Other engines than the CPU's keep the filtered difference.
+    """
+    return kept.is_floating_point() or (type(kept) is Tensor and are_packed(kept))
+
+
+def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    output_TBN, target_TBN, *ctx.filter = inputs
+    kept = output[1]
+    ctx.mark_non_differentiable(kept)
+    ctx.set_materialize_grads(False)
+    spare = None if _stands_for_output(kept) else output_TBN
+    ctx.save_for_backward(spare, target_TBN, kept)
+
+
+def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    grad_output = spike_time_backward(*ctx.saved_tensors, grad_loss, *ctx.filter)
+    grad_target = -grad_output if ctx.needs_input_grad[1] else None
+    return grad_output, grad_target, None, None, None
+
+
+gradient("spike_time", _spike_time_gradient, _spike_time_context)

@@ -1,0 +1,84 @@
+"""Synapses alone, where something stands between them and the neurons; and their grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal, check_weight
+from netdesc.kernels.engine import engine_for
+from netdesc.kernels.quantization import quantize, straight_through
+from netdesc.kernels.registration import fake, gradient, operator
+
+
+@operator
+def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
+    """``z = W s`` [steps, batch, units], in float32."""
+    check_signal("an input", signal_TBI)
+    check_weight(weight_OI, signal_TBI)
+    return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
+
+
+@operator
+def linear_backward(
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the input (empty unless wanted) and of the weight."""
+    engine = engine_for(grad_z_TBO.device)
+    return engine.linear_backward(grad_z_TBO, signal_TBI, weight_OI, want_input)
+
+
+@fake("linear")
+def _(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
+    return signal_TBI.new_empty(*signal_TBI.shape[:2], weight_OI.shape[0])
+
+
+@fake("linear_backward")
+def _(
+    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+) -> tuple[Tensor, Tensor]:
+    return (
+        signal_TBI.new_empty(signal_TBI.shape if want_input else (0,)),
+        weight_OI.new_empty(weight_OI.shape),
+    )
+
+
+def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
+    want_input = ctx.needs_input_grad[0]
+    grad_input, grad_weight = linear_backward(grad_z, *ctx.saved_tensors, want_input)
+    return grad_input if want_input else None, grad_weight
+
+
+gradient("linear", _linear_gradient, _linear_context)
+
+
+# The gradient of weights on the grid passes straight through, except where the clamp acts.
+
+
+@operator
+def quantize_weight(weight: Tensor, bits: int) -> Tensor:
+    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
+    return quantize(weight, bits)
+
+
+@fake("quantize_weight")
+def _(weight: Tensor, bits: int) -> Tensor:
+    return weight.new_empty(weight.shape)
+
+
+def _quantize_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[0])
+    ctx.bits = inputs[1]
+
+
+def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    (weight,) = ctx.saved_tensors
+    return straight_through(grad, weight, ctx.bits), None
+
+
+gradient("quantize_weight", _quantize_gradient, _quantize_context)

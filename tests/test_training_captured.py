@@ -386,7 +386,7 @@ class Cuda:
         for name in ("Stream", "stream", "current_stream", "set_stream", "graph", "CUDAGraph"):
             monkeypatch.setattr(torch.cuda, name, getattr(self, name))
         for name, found in {
-            "reset_peak_memory_stats": None, "memory_allocated": 100, "max_memory_allocated": 350,
+            "memory_allocated": 100, "max_memory_allocated": 350,
             "memory_reserved": 130, "mem_get_info": (1000, 2000),
         }.items():  # fmt: skip
             monkeypatch.setattr(torch.cuda, name, lambda _device, found=found: found)

@@ -137,10 +137,9 @@ def linear_backward(
 @on_threads
 def leaky(z_TBN: torch.Tensor, decay: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
+    _, batch, size = z_TBN.shape
     u = take(tuple(z_TBN.shape), np.float32)
-    forward.leaky_forward(
-        flat(z_TBN), flat(keep(decay, z_TBN.shape[2])), z_TBN.shape[1], u.reshape(-1)
-    )
+    forward.leaky_forward(flat(z_TBN), flat(keep(decay, size)), batch, u.reshape(-1))
     return torch.from_numpy(u)
 
 

@@ -14,6 +14,7 @@ from netdesc.kernels.cpu.lanes import (
     bits_of,
     cast_like,
     load,
+    nearest,
     spread,
     store,
     two_to_the,
@@ -55,6 +56,7 @@ def _on_floats(a, b, results, bits):
     store(results[3], 0, where(x > y, x, y), LANES)
     wide = cast_like(x, spread(np.float64(0)))
     store(results[4], 0, cast_like(wide * spread(np.float64(0.1)), x), LANES)
+    store(results[5], 0, nearest(x), LANES)
     store(bits, 0, bits_of(x), LANES)
 
 
@@ -101,11 +103,12 @@ def test_integers_wrap_as_those_of_numpy(a, b):
 @settings(deadline=None)
 def test_floats_round_as_those_of_numpy_do(a, b):
     x, y = np.array(a, np.float32), np.array(b, np.float32)
-    results, bits = np.empty((5, LANES), np.float32), np.empty(LANES, np.int32)
+    results, bits = np.empty((6, LANES), np.float32), np.empty(LANES, np.int32)
     _on_floats(x, y, results, bits)
     with np.errstate(all="ignore"):
         expected = [x + y, x - y, x * y, np.where(x > y, x, y)]
         expected.append((x.astype(np.float64) * 0.1).astype(np.float32))
+        expected.append(np.rint(x))
     np.testing.assert_array_equal(results, expected)
     np.testing.assert_array_equal(bits, x.view(np.int32))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -28,6 +29,30 @@ def outputs(model: Network, input_TBN: torch.Tensor) -> dict[str, torch.Tensor]:
         )
     model(input_TBN)
     return kept
+
+
+def test_outputs_are_let_go_once_no_layer_reads_them_any_more():
+    """Their events stay with the layer that has read them; a later reader keeps them waiting."""
+    model = network(
+        dense("first", 20),
+        dense("second", 20),
+        dense("third", 20),
+        dense("late", 5, **{"from": ["third", "first"]}),
+    )
+    watched: dict[str, weakref.ref[torch.Tensor]] = {}
+    alive: dict[str, list[str]] = {}
+
+    def note(name: str, output: torch.Tensor) -> None:
+        watched[name] = weakref.ref(output)
+        alive[name] = [each for each, tensor in watched.items() if tensor() is not None]
+
+    for layer in model.graph.layers:
+        model.layers[layer.name].register_forward_hook(
+            lambda _module, _inputs, output, name=layer.name: note(name, output)
+        )
+    model(spikes(40, 2, 10))
+    assert alive["third"] == ["first", "second", "third"]  # the second is the third's input
+    assert alive["late"] == ["late"]  # its input is the sum of the two
 
 
 def test_names_in_the_state():

@@ -85,12 +85,13 @@ class Network(nn.Module):
             )
         values = {nodes.INPUT: input.to(torch.float32)}
         for layer, done_with in zip(self.graph.layers, self._done_with, strict=True):
-            first, *others = (values[name] for name in layer.inputs)
-            for other in others:
-                first = first + other
-            values[layer.name] = self.layers[layer.name](first)
+            given = [values[name] for name in layer.inputs]
             for name in done_with:
                 del values[name]
+            total = given.pop(0)
+            while given:
+                total = total + given.pop(0)
+            values[layer.name] = self.layers[layer.name](total)
         return values[self.graph.layers[-1].name]
 
     @staticmethod

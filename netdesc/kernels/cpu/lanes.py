@@ -190,6 +190,21 @@ def as_ints(context: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def nearest(context: Any, lanes: Any) -> Any:
+    """The whole numbers nearest to ``Floats``, halves to even, still as floats."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        rint = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(Floats.vector, [Floats.vector]),
+            f"llvm.rint.v{LANES}f32",
+        )
+        return builder.call(rint, [given[0]])
+
+    return lanes(lanes), build
+
+
+@intrinsic
 def bits_of(context: Any, lanes: Any) -> Any:
     """The 32 bits of each of the ``Floats``."""
 

@@ -7,12 +7,10 @@ import numpy as np
 import torch
 
 from netdesc.kernels import quantization
-from netdesc.kernels.cpu.arrays import array_of
+from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
 from netdesc.kernels.grid import WEIGHT_UNIT
-
-_LINE = 16
-"""Floats of a cache line: the transposition reads whole lines."""
 
 
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
@@ -23,44 +21,50 @@ def half_limits(bits: int) -> tuple[np.float32, np.float32]:
 
 def quantized(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """``quantization.quantize`` in one pass, [outputs, inputs] in threshold units."""
-    weight = take(tuple(weight_OI.shape), np.float32)
-    _quantize(array_of(weight_OI), *half_limits(bits), weight)
-    return weight
+    on_grid = take(tuple(weight_OI.shape), np.float32)
+    _quantize(flat(weight_OI), *half_limits(bits), on_grid.reshape(-1))
+    return on_grid
 
 
 def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """Integer weights [inputs, outputs], int16."""
     integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
-    _quantize_rows(array_of(weight_OI), *half_limits(bits), integer_IO)
+    _quantize_rows(flat(weight_OI), *half_limits(bits), len(weight_OI), integer_IO)
     return integer_IO
 
 
 @numba.njit(inline="always")
-def _half(weight, low, high):
-    """``round(32 · weight)``, held between ``low`` and ``high``; NaN becomes 0."""
-    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2)) if weight == weight else np.float32(0)
-    half = low if half < low else half
-    return high if half > high else half
+def _halves(weights, low, high):
+    """``round(32 · weight)``, halves to even, held between ``low`` and ``high``; NaN becomes 0."""
+    scaled = weights * spread(np.float32(WEIGHT_UNIT / 2))
+    scaled = where(scaled == scaled, scaled, spread(np.float32(0)))
+    scaled = where(scaled > spread(high), spread(high), scaled)
+    return nearest(where(scaled < spread(low), spread(low), scaled))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _quantize(weight_OI, low, high, quantized_OI):
-    """``low``, ``high`` are halved weights."""
-    outputs, inputs = weight_OI.shape
-    for o in numba.prange(outputs):
-        for j in range(inputs):
-            quantized_OI[o, j] = _half(weight_OI[o, j], low, high) * np.float32(2 / WEIGHT_UNIT)
+def _quantize(weight, low, high, on_grid):
+    """Flat arrays; ``low``, ``high`` are halved weights."""
+    for item in numba.prange((len(weight) + LANES - 1) // LANES):
+        at = item * LANES
+        n = min(LANES, len(weight) - at)
+        halves = _halves(load(weight, at, n), low, high)
+        store(on_grid, at, halves * spread(np.float32(2 / WEIGHT_UNIT)), n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _quantize_rows(weight_OI, low, high, integer_IO):
+def _quantize_rows(weight, low, high, outputs, integer_IO):
     """Integer weights ``2 · clamp(round(32 · w), low, high)``, an input's outgoing row contiguous.
 
-    Rounding is half to even.
+    ``weight`` is flat, [outputs, inputs].
     """
-    outputs, inputs = weight_OI.shape
-    for block in numba.prange((inputs + _LINE - 1) // _LINE):
-        first = block * _LINE
+    inputs = len(weight) // outputs
+    for item in numba.prange((inputs + LANES - 1) // LANES):
+        first = item * LANES
+        n = min(LANES, inputs - first)
+        halves = np.empty(LANES, np.int32)
         for o in range(outputs):
-            for j in range(first, min(first + _LINE, inputs)):
-                integer_IO[j, o] = np.int16(2 * np.int32(_half(weight_OI[o, j], low, high)))
+            of_o = _halves(load(weight, o * inputs + first, n), low, high)
+            store(halves, 0, as_ints(of_o + of_o), LANES)
+            for j in range(n):
+                integer_IO[first + j, o] = np.int16(halves[j])

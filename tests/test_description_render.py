@@ -127,5 +127,8 @@ def test_json_has_the_fields_of_the_language():
         "pointer": "/a",
         "message": "a message",
         "hint": "h",
+        "notes": [],
         "override": None,
+        "related": [],
+        "fix": None,
     }

@@ -19,7 +19,8 @@ from netdesc.description.event_checks import EventChecks
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup
-from netdesc.description.shapes import wire
+from netdesc.description.shape_story import output_size, stated, story
+from netdesc.description.shapes import INPUT, wire
 from netdesc.description.spelling import closest
 from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
@@ -73,7 +74,8 @@ class FileChecks:
         self.resolve = resolve
         self.locked = locked
         self.data = document.model_dump(mode="json")
-        self.output_shape = wire(document).outputs[-1]
+        self.wiring = wire(document)
+        self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
 
     def run(self) -> list[Diagnostic]:
@@ -129,7 +131,8 @@ class FileChecks:
             if isinstance(data, SpikeFiles):
                 checks = self._event_checks(data, parts)
                 return list(checks.run(file, path.suffix.lower(), size))
-            checks = ArrayChecks(self.document, data, self.places, self.output_shape)
+            way = story(self.document, self.wiring, len(self.document.layers) - 1)
+            checks = ArrayChecks(self.document, data, self.places, self.output_shape, way)
             found = checks.run(file)
             self.training_set = checks.training_set
             return found
@@ -140,8 +143,14 @@ class FileChecks:
         is_input = parts[-2] == "input"
         file = sample.input if is_input else sample.target
         assert file is not None
-        shape = self.document.input.shape if is_input else self.output_shape
-        return EventChecks(file, self.document.time, shape, self.places, parts)
+        document, time = self.document, self.document.time
+        if is_input:
+            shape = document.input.shape
+            return EventChecks(file, time, shape, self.places, parts, stated(document, INPUT))
+        way = story(document, self.wiring, len(document.layers) - 1)
+        return EventChecks(
+            file, time, self.output_shape, self.places, parts, output_size(document), way
+        )
 
     def _missing(
         self, parts: Parts, quoted: str, path: Path, suffixes: tuple[str, ...]

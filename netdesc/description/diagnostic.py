@@ -28,15 +28,24 @@ class Related:
     end_column: int | None = None
     excerpt: str = ""
     """The source line in which the place starts."""
+    override: str | None = None
+    """The ``--set`` argument that put the value there, if one did: then there is no line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``text[start:end]`` of the file becomes ``replacement``; offsets count characters from 0."""
+    """``text[start:end]`` of the file becomes ``replacement``; offsets count characters from 0.
+
+    Lines and columns say the same as in ``Diagnostic``; every fix of a finding has them.
+    """
 
     start: int
     end: int
     replacement: str
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

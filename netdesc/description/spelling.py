@@ -1,8 +1,12 @@
-"""Which known name a misspelt one probably means."""
+"""Which known name a misspelt one probably means, and which it means for certain."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+LONGEST = 100
+"""Names that are longer are no misspelling of any."""
 
 
 def distance(left: str, right: str, limit: int) -> int:
@@ -29,21 +33,70 @@ def distance(left: str, right: str, limit: int) -> int:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is near enough to be meant, if there is one."""
-    if len(name) > 100:
+    if len(name) > LONGEST:
         return None
     spelt = plain(name)
     best, fewest = None, max(1, len(spelt) // 3) + 1
     for each in sorted(known):
-        limit = min(fewest - 1, max(1, min(len(spelt), len(each)) // 3))
+        limit = min(fewest - 1, _near(spelt, plain(each)))
         edits = distance(spelt, plain(each), limit)
         if edits <= limit:
             best, fewest = each, edits
     return best
 
 
+def certain(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is meant beyond doubt: a slip of the fingers away, and no other is near.
+
+    Slips are counted word by word, for ``min_rate`` is no misspelt ``max_rate``; and a wrong digit
+    is none, for ``hidden2`` is not ``hidden1``. A name that was written in another way altogether
+    (``learningRate``) is meant as well.
+    """
+    if not 2 < len(name) <= LONGEST:
+        return None
+    known = list(known)
+    same = [each for each in known if _bare(each) == _bare(name)]
+    if same:
+        return same[0] if len(same) == 1 else None
+    spelt = plain(name)
+    near = [
+        each
+        for each in known
+        if distance(spelt, plain(each), limit := _near(spelt, plain(each))) <= limit
+    ]
+    return near[0] if len(near) == 1 and _is_slip(spelt, plain(near[0])) else None
+
+
+def _near(left: str, right: str) -> int:
+    """So many edits apart, one of two names may be meant by the other. One letter means nothing."""
+    shorter = min(len(left), len(right))
+    return max(1, shorter // 3) if shorter > 1 else 0
+
+
+def _is_slip(left: str, right: str) -> bool:
+    if re.findall("[0-9]+", left) != re.findall("[0-9]+", right):
+        return False
+    words = left.split("_"), right.split("_")
+    if len(words[0]) != len(words[1]):
+        return _bare(left) == _bare(right)
+    return all(
+        distance(one, other, limit := _slips(max(len(one), len(other)))) <= limit
+        for one, other in zip(*words, strict=True)
+    )
+
+
+def _slips(length: int) -> int:
+    """Edits that a word of so many letters survives: ``max`` is three letters away from ``min``."""
+    return 0 if length < 4 else 1 if length < 8 else 2
+
+
 def plain(name: str) -> str:
     """A name without what people write either way."""
     return name.casefold().replace("-", "_")
+
+
+def _bare(name: str) -> str:
+    return plain(name).replace("_", "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -64,8 +117,10 @@ def allowed(names: Iterable[str]) -> str:
 def allowed_in_order(names: Iterable[str]) -> str:
     """A note that lists what may stand in a place, cut where it gets long."""
     listed: list[str] = []
+    length = 0
     for name in names:
-        if listed and len(", ".join([*listed, name])) > ROOM:
+        length += len(name) + 2
+        if listed and length > ROOM + 2:
             return "allowed: " + ", ".join([*listed, "…"])
         listed.append(name)
     return "allowed: " + ", ".join(listed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -15,6 +16,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "validation_split"),
             f"{training.validation_split:g} of {samples} {noun} leaves none to train on",
+            related=(Second(("data", "train"), f"{samples} {noun}", on="key"),),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeTime
+from netdesc.description.places import Second
 from netdesc.description.plain import dotted
 from netdesc.description.rules.rule import Context, Finding, Rule
 
@@ -17,7 +18,12 @@ def check(context: Context) -> Iterator[Finding]:
     if isinstance(data, Arrays):
         if by_target:
             message = "spike_time learns from targets, and the samples of arrays have labels"
-            yield Finding(("loss", "type"), message, hint="use spike_rate or spike_max")
+            yield Finding(
+                ("loss", "type"),
+                message,
+                hint="use spike_rate or spike_max",
+                related=(Second(("data", "type"), "samples with labels"),),
+            )
         return
     pairs = list(context.pairs())
     unfit = [
@@ -31,6 +37,7 @@ def check(context: Context) -> Iterator[Finding]:
             f"{loss.type} learns from {wanted}s, and {dotted(unfit[0])} has a {other}",
             notes=(f"{len(unfit)} of {len(pairs)} samples have no {wanted}",),
             on="key",
+            related=(Second(("loss", "type"), f"wants {wanted}s"),),
         )
 
 

@@ -37,7 +37,7 @@ def finish(output: Output, found: Sequence[Rewriting], mode: Mode) -> int:
         output.give(_record(found, mode) | findings.record(diagnostics, len(found)))
     else:
         if diagnostics:
-            output.complain(findings.text(diagnostics, output.has_colour(sys.stderr)))
+            output.complain(findings.text(diagnostics, sys.stderr))
         _print(output, found, mode)
     would_change = mode in ("check", "diff") and any(each.is_change for each in found)
     return findings.exit_code(diagnostics) or (AT_FAULT if would_change else 0)
@@ -57,7 +57,7 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
         return
     for each in changed:
         if mode == "diff":
-            output.say("\n".join(_coloured(each.diff(), output.has_colour(sys.stdout))))
+            output.say("\n".join(coloured(each.diff(), output.has_colour(sys.stdout))))
         elif mode == "check":
             output.say(each.name)
         else:
@@ -67,7 +67,7 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
     output.note(f"{files}: {len(changed) or 'none'} {'changed' if is_done else 'would change'}")
 
 
-def _coloured(lines: Sequence[str], colour: bool) -> list[str]:
+def coloured(lines: Sequence[str], colour: bool) -> list[str]:
     """The lines of a diff; on a terminal in colours, and with what could control it blotted out."""
     if not colour:
         return list(lines)

@@ -85,12 +85,21 @@ def check_text(
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
         findings += more
+    if _is_lock(source, parsed):
+        findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if overrides and any(each.fix is not None for each in findings):
         findings = _with_fixes_of_the_file(findings, source, path)
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _is_lock(source: Source, parsed: Parsed) -> bool:
+    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+    if '"lock"' not in source.text:
+        return False
+    return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
 
 
 def _about_text(source: Source, mistake: Mistake) -> Diagnostic:

@@ -151,7 +151,10 @@ class Places:
             text = remedy.text
         if span is None:
             return None
-        return located(self.source, Fix(remedy.title, (Edit(*span, text),)))
+        title = remedy.title
+        if remedy.act == "replace":
+            title += f" for {self.source.text[slice(*span)]}"
+        return located(self.source, Fix(title, (Edit(*span, text),)))
 
     def subject(self, parts: Parts) -> str:
         """A noun phrase for an object of the document, as messages use it."""

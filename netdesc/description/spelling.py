@@ -59,12 +59,14 @@ def certain(name: str, known: Iterable[str]) -> str | None:
     if same:
         return same[0] if len(same) == 1 else None
     spelt = plain(name)
-    near = [
-        each
+    near = sorted(
+        (edits, each)
         for each in known
-        if distance(spelt, plain(each), limit := _near(spelt, plain(each))) <= limit
-    ]
-    return near[0] if len(near) == 1 and _is_slip(spelt, plain(near[0])) else None
+        if (edits := distance(spelt, plain(each), limit := _near(spelt, plain(each)))) <= limit
+    )
+    if not near or (len(near) > 1 and near[1][0] <= near[0][0] + 1):
+        return None
+    return near[0][1] if _is_slip(spelt, plain(near[0][1])) else None
 
 
 def _near(left: str, right: str) -> int:

@@ -19,6 +19,7 @@ from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
 from netdesc.description.synonyms import type_question
 from netdesc.description.tree import Parts
+from netdesc.description.wanted_form import to_write_instead
 
 _KINDS = {
     "int_type": "an integer",
@@ -98,7 +99,13 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
         second = Second((*parent, "type"), "the type")
         return places.diagnostic(
-            "ND105", fault.parts, message, notes=notes, on="key", related=(second,)
+            "ND105",
+            fault.parts,
+            message,
+            hint=f'leave it out, or use the type "{owners[0]}"',
+            notes=notes,
+            on="key",
+            related=(second,),
         )
     return places.diagnostic(
         "ND101",
@@ -249,6 +256,8 @@ def _kind_of(
         hint = "write it without quotes"
     elif given is None:
         hint = "leave the field out, or give a value"
+    else:
+        hint = to_write_instead(parts, expected, given, places.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
     return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.rules.rule import Context, Finding, Rule
 from netdesc.description.shape_story import source_story, stated
+from netdesc.description.shapes import INPUT
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,6 +23,7 @@ def check(context: Context) -> Iterator[Finding]:
                 notes=tuple(
                     f"shapes: {source_story(document, wiring, source)}"
                     for source in (problem.first, problem.source)
+                    if source != INPUT  # its shape is shown
                 ),
                 related=(
                     *stated(document, problem.first, first),

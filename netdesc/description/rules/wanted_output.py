@@ -31,10 +31,12 @@ def check(context: Context) -> Iterator[Finding]:
         for parts, pair in pairs
         if getattr(pair, wanted) is None and getattr(pair, other) is not None
     ]
+    losses = "spike_rate or spike_max" if by_target else "spike_time"
     if unfit:  # said once: often the loss is the one to change
         yield Finding(
             (*unfit[0], other),
             f"{loss.type} learns from {wanted}s, and {dotted(unfit[0])} has a {other}",
+            hint=f"give it a {wanted}, or use {losses}",
             notes=(f"{len(unfit)} of {len(pairs)} samples have no {wanted}",),
             on="key",
             related=(Second(("loss", "type"), f"wants {wanted}s"),),

@@ -31,7 +31,9 @@ SUFFIXES = {
     "weights": (".net", ".safetensors"),
 }
 MOST_NAMES = 10_000
-"""So many names of a directory are compared with the one that is not there."""
+"""So many names of a directory are looked at for the one that is not there."""
+MOST_FINDINGS = 200
+"""After so many findings the files that are left are not looked at."""
 
 
 def file_sha256(path: Path) -> str:
@@ -77,18 +79,20 @@ class FileChecks:
         self.wiring = wire(document)
         self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
+        self.names: dict[Path, list[str]] = {}
 
     def run(self) -> list[Diagnostic]:
         """What is wrong with the files, in the order of the document.
 
         ``training_set`` is known afterwards.
         """
-        return [
+        found = (
             finding
             for parts, quoted in paths_of(self.document).items()
             if not self.places.is_guessed(parts)
             for finding in self._check(parts, quoted, self.resolve(quoted))
-        ]
+        )
+        return list(itertools.islice(found, MOST_FINDINGS))
 
     def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
         data = self.document.data if parts[0] == "data" else None
@@ -156,11 +160,7 @@ class FileChecks:
         self, parts: Parts, quoted: str, path: Path, suffixes: tuple[str, ...]
     ) -> Diagnostic:
         """Says where the file should be, and which one there is instead."""
-        try:
-            with os.scandir(path.parent) as entries:
-                names = [each.name for each in itertools.islice(entries, MOST_NAMES)]
-        except OSError:
-            names = []
+        names = self._names_in(path.parent)
         best = closest(path.name, [each for each in names if each.lower().endswith(suffixes)])
         meant = os.path.join(os.path.dirname(quoted), best) if best is not None else None
         return self._finding(
@@ -170,6 +170,17 @@ class FileChecks:
             hint=f'did you mean "{meant}"?' if meant is not None else "",
             notes=(f"looked for {path.resolve()}",),
         )
+
+    def _names_in(self, directory: Path) -> list[str]:
+        """The names of a directory, which is read once for all the files that it lacks."""
+        if directory not in self.names:
+            try:
+                with os.scandir(directory) as entries:
+                    found = [each.name for each in itertools.islice(entries, MOST_NAMES)]
+            except OSError:
+                found = []
+            self.names[directory] = found
+        return self.names[directory]
 
     def _finding(
         self,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.faults import faults
+from netdesc.description.faults import MOST_FAULTS, faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places, spanned
@@ -137,6 +137,8 @@ def _check_meaning(
     except ValidationError as error:
         found = faults(error, data)
         findings += diagnose(found, places)
+        if error.error_count() > MOST_FAULTS:
+            return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
         result = mended(data, found)
         places = replace(places, data=result.data, moved=result.moved)
         findings += diagnose(result.behind, places)
@@ -149,7 +151,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        origins=_origins(whole, data, places.overridden),
+        origins={},
         lock=lock,
         files=files,
     )
@@ -157,7 +159,17 @@ def _check_meaning(
     files = FileChecks(whole, places, description.resolve, checksums)
     of_files = files.run() if with_files else []
     later = check_rules(whole, places, files.training_set) + of_files
-    return description, findings + without_doubtful(later, guessed, places)
+    findings += without_doubtful(later, guessed, places)
+    if any(finding.is_error for finding in findings):
+        return None, findings
+    return replace(description, origins=_origins(whole, data, places.overridden)), findings
+
+
+def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
+    """The findings; the last one in the file says how many are not shown."""
+    *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
+    noun = "fault is" if count == 1 else "faults are"
+    return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
 
 
 def _other_format(places: Places) -> Diagnostic | None:

@@ -63,7 +63,8 @@ def apply(
         changed = {old: by for old, by in changed.items() if old[: len(parts)] != parts}
         changed[parts] = argument
         data = attempt
-    _make_paths_absolute(data, changed)
+    if changed:
+        _make_paths_absolute(data, changed)
     return data, changed, faults
 
 

@@ -150,8 +150,8 @@ class _Mark:
 def _mark(found: Diagnostic | Related, label: str, sign: str, colour: str) -> _Mark:
     assert found.line is not None
     assert found.column is not None
-    line = found.excerpt.rstrip("\r")
-    start, end = found.column - 1, len(line)
+    line = found.excerpt
+    start, end = found.column - 1, len(line) - line.endswith("\r")
     if found.end_line == found.line and found.end_column is not None:
         end = found.end_column - 1
     end = max(end, start + 1)
@@ -175,7 +175,7 @@ class _Page:
         """Where it is and what it is, the excerpts, and the notes."""
         lines = self._heading(diagnostic)
         if diagnostic.pointer:
-            lines.append(f"  at {printable(diagnostic.pointer)}")
+            lines.append(f"  at {_short(diagnostic.pointer)}")
         margin, hint = "  ", [diagnostic.hint] if diagnostic.hint else []
         marks: list[_Mark] = []
         if diagnostic.line is not None:
@@ -196,7 +196,7 @@ class _Page:
 
     def _heading(self, diagnostic: Diagnostic) -> list[str]:
         if diagnostic.override is not None:
-            where = f"--set {printable(diagnostic.override)}"
+            where = f"--set {_short(diagnostic.override)}"
         elif diagnostic.line is not None:
             where = f"{printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
         else:
@@ -217,11 +217,11 @@ class _Page:
         gutter = self.paint(f"{margin} |", "dim")
         lines = [gutter]
         before: _Mark | None = None
-        is_whole = False
+        before_is_cut = False
         for mark in (*beside, *others):
             is_same = before is not None and (before.file, before.line) == (mark.file, mark.line)
-            text, start, length = self._excerpt(mark, margin)
-            if not (is_same and is_whole):
+            text, start, length, is_cut = self._excerpt(mark, margin)
+            if not is_same or is_cut or before_is_cut:
                 if before is not None and mark.file != before.file:
                     place = f"{printable(mark.file)}:{mark.line}:{mark.start + 1}"
                     lines.append(self.paint(f"{margin}::: {place}", "dim"))
@@ -231,25 +231,25 @@ class _Page:
                 lines.append(f"{self.paint(f'{number} |', 'dim')} {text}")
             for under in self._under(mark, start, length, margin):
                 lines.append(f"{gutter} {under}")
-            is_whole = text == printable(mark.excerpt)
-            before = mark
+            before, before_is_cut = mark, is_cut
         return lines
 
     def _room(self, margin: str) -> int:
         return max(_LEAST_WIDTH, (self.width or _USUAL_WIDTH) - len(margin) - 3)
 
-    def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int]:
-        """The source line, cut around the place if it is long, and where the carets stand."""
+    def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
+        """The source line, where the carets stand, and whether it was cut around them."""
         line, room = mark.excerpt, self._room(margin)
         # A line may be the whole file, and each part of it is shown for a screen's width at most.
         before, marked, after = (
             printable(line[max(0, mark.start - _WINDOW) : mark.start]),
             printable(line[mark.start : min(mark.end, mark.start + _WINDOW)]),
-            printable(line[mark.end : mark.end + _WINDOW]),
+            printable(line[mark.end : mark.end + _WINDOW].removesuffix("\r")),
         )
-        if cells(before) + max(1, cells(marked)) + cells(after) > room:
+        is_cut = cells(before) + max(1, cells(marked)) + cells(after) > room
+        if is_cut:
             before, marked, after = _cut(before, marked, after, room)
-        return before + marked + after, cells(before), max(1, cells(marked))
+        return before + marked + after, cells(before), max(1, cells(marked)), is_cut
 
     def _under(self, mark: _Mark, start: int, length: int, margin: str) -> list[str]:
         """The carets, with their label beside them or, where it is too long, below."""
@@ -263,10 +263,14 @@ class _Page:
         return [carets, *(indent + each for each in wrapped(mark.label, room - len(indent)))]
 
 
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _WINDOW else text[:_WINDOW] + "…")
+
+
 def _in_words(second: Related) -> str:
     """A second place of which no line can be shown."""
     if second.override is not None:
-        return f"{second.message}: --set {second.override}"
+        return f"{second.message}: --set {_short(second.override)}"
     where = f"{second.file}:{second.line}" if second.line is not None else second.file
     return f"{second.message}: {where}"
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
-LONGEST = 100
-"""Names that are longer are no misspelling of any."""
+LONGEST = 50
+"""Longer names are no misspelling of any."""
+MOST_KNOWN = 1000
+"""So many known names are compared with one that is not; there may be any number of files."""
+_MOST_CERTAIN = 400
+"""Among more names than these nothing is certain: to compare them all would take too long."""
+_MOST_EDITS = 4
 
 
 def distance(left: str, right: str, limit: int) -> int:
@@ -16,19 +22,37 @@ def distance(left: str, right: str, limit: int) -> int:
     """
     if abs(len(left) - len(right)) > limit:
         return limit + 1
+    left, right = _without_ends(left, right)
+    beyond = limit + 1
     older: list[int] = []
-    old = list(range(len(right) + 1))
+    old = [*range(min(len(right), limit) + 1), *[beyond] * (len(right) - limit)]
     for i, a in enumerate(left, 1):
-        new = [i]
-        for j, b in enumerate(right, 1):
+        # Only near the diagonal can a way be short enough.
+        first, last = max(1, i - limit), min(len(right), i + limit)
+        new = [beyond] * (len(right) + 1)
+        new[0] = min(i, beyond)
+        for j in range(first, last + 1):
+            b = right[j - 1]
             best = min(old[j] + 1, new[j - 1] + 1, old[j - 1] + (a != b))
             if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
                 best = min(best, older[j - 2] + 1)
-            new.append(best)
+            new[j] = min(best, beyond)
         if min(new) > limit and min(old) > limit:
-            return limit + 1
+            return beyond
         older, old = old, new
     return old[-1]
+
+
+def _without_ends(left: str, right: str) -> tuple[str, str]:
+    """Two texts without the beginning and the end that they share."""
+    shorter = min(len(left), len(right))
+    start = 0
+    while start < shorter and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return left[start : len(left) - end], right[start : len(right) - end]
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -37,7 +61,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
         return None
     spelt = plain(name)
     best, fewest = None, max(1, len(spelt) // 3) + 1
-    for each in sorted(known):
+    for each in sorted(itertools.islice(known, MOST_KNOWN)):
         limit = min(fewest - 1, _near(spelt, plain(each)))
         edits = distance(spelt, plain(each), limit)
         if edits <= limit:
@@ -52,9 +76,9 @@ def certain(name: str, known: Iterable[str]) -> str | None:
     is none, for ``hidden2`` is not ``hidden1``. A name that was written in another way altogether
     (``learningRate``) is meant as well.
     """
-    if not 2 < len(name) <= LONGEST:
+    known = list(itertools.islice(known, _MOST_CERTAIN + 1))
+    if not 2 < len(name) <= LONGEST or len(known) > _MOST_CERTAIN:
         return None
-    known = list(known)
     same = [each for each in known if _bare(each) == _bare(name)]
     if same:
         return same[0] if len(same) == 1 else None
@@ -72,7 +96,7 @@ def certain(name: str, known: Iterable[str]) -> str | None:
 def _near(left: str, right: str) -> int:
     """So many edits apart, one of two names may be meant by the other. One letter means nothing."""
     shorter = min(len(left), len(right))
-    return max(1, shorter // 3) if shorter > 1 else 0
+    return min(max(1, shorter // 3), _MOST_EDITS) if shorter > 1 else 0
 
 
 def _is_slip(left: str, right: str) -> bool:

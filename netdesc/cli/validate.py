@@ -14,7 +14,7 @@ from netdesc.cli.output import Output
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc validate examples/*.json\n"
-    "  netdesc validate --diff first.json\n  netdesc validate --fix first.json"
+    "  netdesc validate --fix --diff examples/oxford.json"
 )
 @click.argument(
     "files", metavar="FILE.json...", nargs=-1, required=True, type=click.Path(path_type=Path)

@@ -49,6 +49,7 @@ COMMANDS = {
     "validate": Entry(
         "netdesc.cli.validate:validate", "Check documents and report every finding.", "Language"
     ),
+    "format": Entry("netdesc.cli.format:format_documents", "Lay documents out anew.", "Language"),
     "explain": Entry(
         "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"
     ),

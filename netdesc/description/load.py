@@ -13,14 +13,16 @@ from pydantic import ValidationError
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.faults import MOST_FAULTS, faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places, spanned
 from netdesc.description.plain import member, members, pointer
 from netdesc.description.rules import check_rules
-from netdesc.description.shape_findings import diagnose, faults
+from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful
+from netdesc.description.tokens import Mistake
 from netdesc.description.tree import Parsed, Parts, parse
 
 
@@ -67,25 +69,51 @@ def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """All findings about a document, in the order of the file. ``None`` where one is an error."""
-    name = str(path)
-    source = read_source(Path(path), name)
+    source = read_source(Path(path), str(path))
     if isinstance(source, Diagnostic):
         return None, [source]
+    return check_text(source, Path(path), overrides, with_files=with_files)
+
+
+def check_text(
+    source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
+) -> tuple[Description | None, list[Diagnostic]]:
+    """As ``check``, for a text that stands in the file ``path`` or is to be written there."""
     parsed = parse(source)
-    findings = [
-        spanned(source, each.code, each.start, each.end, each.message, hint=each.hint)
-        for each in parsed.mistakes
-    ]
+    findings = [_about_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_meaning(
-            source, parsed, Path(path).absolute(), overrides, with_files
-        )
+        description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
         findings += more
+    if _is_lock(source, parsed):
+        findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
+    if overrides and any(each.fix is not None for each in findings):
+        findings = _with_fixes_of_the_file(findings, source, path)
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _is_lock(source: Source, parsed: Parsed) -> bool:
+    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+    if '"lock"' not in source.text:
+        return False
+    return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
+
+
+def _about_text(source: Source, mistake: Mistake) -> Diagnostic:
+    """A mistake in the text as a finding."""
+    here = (mistake.start, mistake.end)
+    return spanned(source, mistake.code, *here, mistake.message, hint=mistake.hint)
+
+
+def _with_fixes_of_the_file(
+    findings: Sequence[Diagnostic], source: Source, path: Path
+) -> list[Diagnostic]:
+    """Only what is wrong in the file by itself can be mended there, not what ``--set`` makes so."""
+    own = {each.fix for each in check_text(source, path, with_files=False)[1]}
+    return [each if each.fix in own else replace(each, fix=None) for each in findings]
 
 
 def _check_meaning(
@@ -103,13 +131,18 @@ def _check_meaning(
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
         places = Places(source, parsed.root, data, changed, parsed.guessed)
-    touched: list[Parts] = []
+    guessed: list[Parts] = []
     try:
         whole = Document.model_validate_json(json.dumps(data))
     except ValidationError as error:
         found = faults(error, data)
         findings += diagnose(found, places)
-        whole, touched = mended(data, found)
+        if error.error_count() > MOST_FAULTS:
+            return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
+        result = mended(data, found)
+        places = replace(places, data=result.data, moved=result.moved)
+        findings += diagnose(result.behind, places)
+        whole, guessed = result.document, result.guessed
         if whole is None:
             return None, findings
     lock = whole.lock
@@ -118,7 +151,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        origins=_origins(whole, data, places.overridden),
+        origins={},
         lock=lock,
         files=files,
     )
@@ -126,7 +159,17 @@ def _check_meaning(
     files = FileChecks(whole, places, description.resolve, checksums)
     of_files = files.run() if with_files else []
     later = check_rules(whole, places, files.training_set) + of_files
-    return description, findings + without_doubtful(later, touched)
+    findings += without_doubtful(later, guessed, places)
+    if any(finding.is_error for finding in findings):
+        return None, findings
+    return replace(description, origins=_origins(whole, data, places.overridden)), findings
+
+
+def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
+    """The findings; the last one in the file says how many are not shown."""
+    *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
+    noun = "fault is" if count == 1 else "faults are"
+    return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
 
 
 def _other_format(places: Places) -> Diagnostic | None:

@@ -72,6 +72,11 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
         reason = getattr(problem, "strerror", None) or str(problem)
         hint = _document_inside(path, name) if isinstance(problem, IsADirectoryError) else ""
         return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}", hint=hint)
+    return decoded(raw, name)
+
+
+def decoded(raw: bytes, name: str) -> Source | Diagnostic:
+    """The text of these bytes, or the reason why they are no document's."""
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
         return Diagnostic(

@@ -143,9 +143,13 @@ def path_places(
                 if key in known and "x-path" in cast("Any", known[key].json_schema_extra or {}):
                     yield (*parts, key)
                 continue
+            if not isinstance(member, dict | list):
+                continue
             for each in step(annotation, key, members):
                 yield from path_places(each, member, (*parts, key))
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[Any]", value)):
+            if not isinstance(item, dict | list):
+                continue
             for each in step(annotation, index, item):
                 yield from path_places(each, item, (*parts, index))

@@ -1,0 +1,106 @@
+"""What ``format`` and ``migrate`` do with the texts that they made: write, print or name them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from netdesc.cli import findings
+from netdesc.cli.codes import AT_FAULT
+from netdesc.cli.output import Output
+
+if TYPE_CHECKING:
+    from netdesc.rewriting import Rewriting
+
+Mode = Literal["write", "print", "check", "diff"]
+
+_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+_RESET = "\x1b[0m"
+
+
+def finish(output: Output, found: Sequence[Rewriting], mode: Mode) -> int:
+    """Does it for all that is found, and returns the exit code.
+
+    It is 1 where ``check`` or ``diff`` find something that would change.
+    """
+    from netdesc.rewriting import write
+
+    if mode == "write":
+        for each in found:
+            if each.is_change:
+                write(Path(each.name), each.after or "")
+    diagnostics = [finding for each in found for finding in each.findings]
+    if output.as_json:
+        output.give(_record(found, mode) | findings.record(diagnostics, len(found)))
+    else:
+        if diagnostics:
+            output.complain(findings.text(diagnostics, sys.stderr))
+        _print(output, found, mode)
+    would_change = mode in ("check", "diff") and any(each.is_change for each in found)
+    return findings.exit_code(diagnostics) or (AT_FAULT if would_change else 0)
+
+
+def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
+    changed = [each for each in found if each.is_change]
+    for each in found:
+        if each.is_lock:
+            output.note(f"{each.name} is the lock of a run, and stays as it is")
+    if mode == "print":
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a document is UTF-8 wherever it goes
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        for each in found:
+            if each.after is not None:
+                output.say(each.after.removesuffix("\n"))
+        return
+    for each in changed:
+        if mode == "diff":
+            output.say("\n".join(coloured(each.diff(), output.has_colour(sys.stdout))))
+        elif mode == "check":
+            output.say(each.name)
+        else:
+            output.note(f"wrote {each.name}")
+    is_done = mode == "write"
+    files = f"{len(found)} file{'s' if len(found) > 1 else ''}"
+    output.note(f"{files}: {len(changed) or 'none'} {'changed' if is_done else 'would change'}")
+
+
+def coloured(lines: Sequence[str], colour: bool) -> list[str]:
+    """The lines of a diff; on a terminal in colours, and with what could control it blotted out."""
+    if not colour:
+        return list(lines)
+    return [
+        f"{_COLOURS.get(line[0], '')}{_printable(line)}{_RESET if line[0] in _COLOURS else ''}"
+        for line in lines
+    ]
+
+
+def _printable(line: str) -> str:
+    return "".join(each if each.isprintable() or each in "\t\n" else "�" for each in line)
+
+
+def _record(found: Sequence[Rewriting], mode: Mode) -> dict[str, Any]:
+    return {
+        "changed": sum(each.is_change for each in found),
+        "documents": [
+            {
+                "file": each.name,
+                "status": _status(each, mode),
+                **({"text": each.after} if mode == "print" else {}),
+                **({"diff": each.diff()} if mode == "diff" and each.is_change else {}),
+            }
+            for each in found
+        ],
+    }
+
+
+def _status(each: Rewriting, mode: Mode) -> str:
+    if each.after is None:
+        return "refused"
+    if each.is_lock:
+        return "lock"
+    if not each.is_change:
+        return "unchanged"
+    return "changed" if mode in ("write", "print") else "would change"

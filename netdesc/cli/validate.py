@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from netdesc.cli import findings, options
+from netdesc.cli import findings, formats, options
 from netdesc.cli.output import Output
+
+FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
 
 
 @click.command(epilog="Example: netdesc validate examples/*.json")
@@ -19,7 +21,7 @@ from netdesc.cli.output import Output
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
     help="How to print the findings.",
@@ -31,9 +33,13 @@ def validate(output: Output, files: tuple[Path, ...], overrides: tuple[str, ...]
     """Check documents; report all findings of each, with line, column and a way out."""
     from netdesc.description import check
 
+    if output.as_json and form in FOR_PROGRAMS:
+        raise click.UsageError(f"--json and --format {form} exclude each other")
     output.as_json |= form == "json"
     diagnostics = [found for file in files for found in check(file, overrides)[1]]
-    if output.as_json:
+    if form in FOR_PROGRAMS:
+        FOR_PROGRAMS[form](output, diagnostics, files)
+    elif output.as_json:
         output.give(findings.record(diagnostics, len(files)))
     elif diagnostics:
         output.say(findings.text(diagnostics, output.has_colour(sys.stdout)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netdesc.description.diagnostic import Severity
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -21,5 +23,7 @@ class Entry:
     wrong: str
     right: str
     at: str | None = None
+    severity: Severity = "error"
+    """How it is reported; a rule says so itself."""
     is_labelled: bool = False
     """True where that document learns the labels of arrays, False where it learns targets."""

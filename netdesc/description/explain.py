@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 from netdesc.description import entries_arrays, entries_files, entries_shape, entries_text
 from netdesc.description.entry import Entry
@@ -14,7 +15,7 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         *entries_text.ENTRIES,
         *entries_shape.ENTRIES,
-        *(rule.entry for rule in RULES),
+        *(replace(rule.entry, severity=rule.severity) for rule in RULES),
         *entries_files.ENTRIES,
         *entries_arrays.ENTRIES,
     )
@@ -48,7 +49,7 @@ def explain(code: str, width: int = 80) -> str:
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
     lines += textwrap.wrap(entry.cause, width)
-    lines += ["", "wrong" + _place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
+    lines += ["", "wrong" + place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
@@ -63,7 +64,8 @@ def _entry(code: str) -> Entry:
     return entry
 
 
-def _place(entry: Entry) -> str:
+def place(entry: Entry) -> str:
+    """Where the example stands, to be said after a word such as "wrong"."""
     if not entry.at:
         return ""
     return " with --set" if entry.at == "--set" else f" at {entry.at}"

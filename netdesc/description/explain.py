@@ -21,18 +21,22 @@ ENTRIES: dict[str, Entry] = {
     )
 }
 
+_WHERE = {"": "", "--set": " with --set", "command": ", as a command"}
+_SAVED = {"latin-1": "as Latin-1", "utf-8-sig": "with a byte order mark"}
+
 
 def titles() -> dict[str, str]:
     """Every code with what it is about, in the order of the codes."""
     return {code: ENTRIES[code].title for code in sorted(ENTRIES)}
 
 
-def record(code: str) -> dict[str, str | None]:
+def record(code: str) -> dict[str, str]:
     """What ``explain`` says, for programs. Raises ValueError for an unknown code."""
     entry = _entry(code)
     return {
         "code": entry.code,
         "title": entry.title,
+        "severity": entry.severity,
         "cause": entry.cause,
         "at": entry.at,
         "wrong": entry.wrong,
@@ -49,7 +53,7 @@ def explain(code: str, width: int = 80) -> str:
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
     lines += textwrap.wrap(entry.cause, width)
-    lines += ["", "wrong" + place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
+    lines += ["", "wrong" + place(entry) + ":", textwrap.indent(entry.shown, "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
@@ -66,6 +70,6 @@ def _entry(code: str) -> Entry:
 
 def place(entry: Entry) -> str:
     """Where the example stands, to be said after a word such as "wrong"."""
-    if not entry.at:
-        return ""
-    return " with --set" if entry.at == "--set" else f" at {entry.at}"
+    if entry.encoding in _SAVED:
+        return f", saved {_SAVED[entry.encoding]}"
+    return _WHERE.get(entry.at, f" at {entry.at}")

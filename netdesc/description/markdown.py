@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from netdesc.description.wording import visible
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]()#+.!|~:@$^=-])")
+_FEW_SIGNS = re.compile(r"([\\`*_\[\]|$~])")
 
 
 def escaped(text: str) -> str:
@@ -16,9 +17,15 @@ def escaped(text: str) -> str:
     return _SIGNS.sub(r"\\\1", html.escape(visible(text), quote=False))
 
 
+def prose(text: str) -> str:
+    """A sentence of netdesc's own, in which signs stand for themselves and names may be links."""
+    return _FEW_SIGNS.sub(r"\\\1", html.escape(text, quote=False))
+
+
 def code(text: str) -> str:
-    """One line as code in a table, where a bar would end the cell even there."""
-    return f"<code>{escaped(text)}</code>"
+    """A value as code, of netdesc's own too; in a table a bar would end the cell."""
+    assert "`" not in text
+    return f"`{text.replace('|', chr(92) + '|')}`"
 
 
 def row(cells: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
 def _rule(code: str) -> Object:
     entry = ENTRIES[code]
     shown = (
-        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{fenced(entry.wrong, 'json')}\n\n"
+        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{fenced(entry.shown, 'json')}\n\n"
         f"Right:\n\n{fenced(entry.right, 'json')}\n\n{entry.fix}\n"
     )
     return {

@@ -64,10 +64,7 @@ def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
     schema = _annotation(info.annotation, definitions) | _limits(info.metadata, info.annotation)
     described: Schema = {"description": info.description}
     if not info.is_required():
-        default = info.default
-        described["default"] = (
-            default.model_dump(mode="json") if isinstance(default, Section) else default
-        )
+        described["default"] = structure.default(info)
     return described | schema
 
 

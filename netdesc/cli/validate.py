@@ -26,16 +26,31 @@ FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
     show_default=True,
     help="How to print the findings.",
 )
+@click.option(
+    "--skip-others",
+    is_flag=True,
+    help="Leave out files that are no netdesc documents, for hooks that are given all JSON.",
+)
 @options.as_json
 @options.quiet
 @click.pass_obj
-def validate(output: Output, files: tuple[Path, ...], overrides: tuple[str, ...], form: str) -> int:
+def validate(
+    output: Output,
+    files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    form: str,
+    skip_others: bool,
+) -> int:
     """Check documents; report all findings of each, with line, column and a way out."""
     from netdesc.description import check
 
     if output.as_json and form in FOR_PROGRAMS:
         raise click.UsageError(f"--json and --format {form} exclude each other")
     output.as_json |= form == "json"
+    if skip_others:
+        from netdesc.description.recognise import may_be_document
+
+        files = tuple(filter(may_be_document, files))
     diagnostics = [found for file in files for found in check(file, overrides)[1]]
     if form in FOR_PROGRAMS:
         FOR_PROGRAMS[form](output, diagnostics, files)
@@ -44,5 +59,5 @@ def validate(output: Output, files: tuple[Path, ...], overrides: tuple[str, ...]
     elif diagnostics:
         output.say(findings.text(diagnostics, output.has_colour(sys.stdout)))
     else:
-        output.note(f"{len(files)} file{'s' if len(files) > 1 else ''}: no findings")
+        output.note(f"{len(files)} file{'s' if len(files) != 1 else ''}: no findings")
     return findings.exit_code(diagnostics)

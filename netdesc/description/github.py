@@ -57,7 +57,7 @@ def counted(diagnostics: Sequence[Diagnostic], files: int) -> str:
     errors = sum(each.is_error for each in diagnostics)
     counts = {"error": errors, "warning": len(diagnostics) - errors}
     words = [f"{n:,} {word}{'s' if n > 1 else ''}" for word, n in counts.items() if n]
-    return f"{', '.join(words) or 'no findings'} in {files:,} file{'s' if files > 1 else ''}"
+    return f"{', '.join(words) or 'no findings'} in {files:,} file{'s' if files != 1 else ''}"
 
 
 def _annotation(diagnostic: Diagnostic, root: Path) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from netdesc.cli import findings, mending, options
+from netdesc.cli import findings, formats, mending, options
 from netdesc.cli.output import Output
+
+FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
 
 
 @click.command(
@@ -23,7 +25,7 @@ from netdesc.cli.output import Output
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
     help="How to print the findings.",
@@ -38,6 +40,11 @@ from netdesc.cli.output import Output
     is_flag=True,
     help="Print what --fix would change as a unified diff, and write nothing.",
 )
+@click.option(
+    "--skip-others",
+    is_flag=True,
+    help="Leave out files that are no netdesc documents, for hooks that are given all JSON.",
+)
 @options.as_json
 @options.quiet
 @click.pass_obj
@@ -48,6 +55,7 @@ def validate(
     form: str,
     fix: bool,
     diff: bool,
+    skip_others: bool,
 ) -> int:
     """Check documents; report all findings of each, with line, column and a way out.
 
@@ -58,7 +66,13 @@ def validate(
     """
     from netdesc.description import check
 
+    if output.as_json and form in FOR_PROGRAMS:
+        raise click.UsageError(f"--json and --format {form} exclude each other")
     output.as_json |= form == "json"
+    if skip_others:
+        from netdesc.description.recognise import may_be_document
+
+        files = tuple(filter(may_be_document, files))
     more: dict[str, Any] = {}
     if fix or diff:
         mended = mending.mend(files, overrides, is_diff=diff)
@@ -66,7 +80,9 @@ def validate(
         diagnostics, more = mended.left, mended.record(diff)
     else:
         diagnostics = [found for file in files for found in check(file, overrides)[1]]
-    if output.as_json:
+    if form in FOR_PROGRAMS:
+        FOR_PROGRAMS[form](output, diagnostics, files)
+    elif output.as_json:
         output.give(findings.record(diagnostics, len(files)) | more)
     elif diff:
         pass  # standard output is the diff, for patch to read
@@ -74,5 +90,5 @@ def validate(
         text = findings.text(diagnostics, sys.stdout, fixing="--fix", files=len(files))
         output.say(text)
     else:
-        output.note(f"{len(files)} file{'s' if len(files) > 1 else ''}: no findings")
+        output.note(f"{len(files)} file{'s' if len(files) != 1 else ''}: no findings")
     return findings.exit_code(diagnostics)

@@ -72,6 +72,24 @@ def type_names(model: Model) -> tuple[str, ...]:
     return tuple(get_args(info.annotation)) if info is not None else ()
 
 
+def example(info: FieldInfo) -> Any:
+    """A value that a user may write into a field, as plain data; ``None`` if nothing is known."""
+    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    if "x-example" in extra:
+        return extra["x-example"]
+    if info.is_required():
+        return next(iter(literals(info.annotation)), None)
+    return default(info)
+
+
+def default(info: FieldInfo) -> Any:
+    """The value of a field that is left out, as plain data."""
+    value: Any = info.default
+    if isinstance(value, Section):
+        return value.model_dump(mode="json")
+    return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+
+
 def sentence(model: Model) -> str:
     """What a model says of itself, on one line."""
     return " ".join((model.__doc__ or "").split())

@@ -70,10 +70,16 @@ def test_a_line_holds_so_many_characters_with_its_comma(comma: str) -> None:
 
 
 # Spelt as nobody's encoder would, so that nothing passes by being written anew.
-NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True
+)
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).flatmap(
     lambda text: st.sampled_from(
-        [json.dumps(text), json.dumps(text, ensure_ascii=False), json.dumps(text).replace("/", "\\/")]
+        [
+            json.dumps(text),
+            json.dumps(text, ensure_ascii=False),
+            json.dumps(text).replace("/", "\\/"),
+        ]
     )
 )
 SPACES = st.text(" \t\r\n", max_size=3)

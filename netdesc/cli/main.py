@@ -50,6 +50,9 @@ COMMANDS = {
         "netdesc.cli.validate:validate", "Check documents and report every finding.", "Language"
     ),
     "format": Entry("netdesc.cli.format:format_documents", "Lay documents out anew.", "Language"),
+    "migrate": Entry(
+        "netdesc.cli.migrate:migrate", "Bring documents into the present format.", "Language"
+    ),
     "explain": Entry(
         "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"
     ),

@@ -103,4 +103,4 @@ def _status(each: Rewriting, mode: Mode) -> str:
         return "lock"
     if not each.is_change:
         return "unchanged"
-    return "changed" if mode in ("write", "print") else "would change"
+    return "changed" if mode == "write" else "would change"

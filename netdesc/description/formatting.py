@@ -36,6 +36,12 @@ Piece = str | Block
 
 def formatted(source: Source) -> str | list[Diagnostic]:
     """The text in the canonical layout, or all mistakes for which it is no JSON."""
+    root = sound_tree(source)
+    return layout(_piece(root, source.text)) if isinstance(root, Node) else root
+
+
+def sound_tree(source: Source) -> Node | list[Diagnostic]:
+    """The tree of a text, or all mistakes for which it is no JSON."""
     parsed = parse(source)
     mistakes = [each for each in parsed.mistakes if each.code not in _HARMLESS]
     if mistakes:
@@ -44,7 +50,7 @@ def formatted(source: Source) -> str | list[Diagnostic]:
             for each in mistakes
         ]
     assert parsed.root is not None, "a text without mistakes has a tree"
-    return layout(_piece(parsed.root, source.text))
+    return parsed.root
 
 
 def _piece(node: Node, text: str) -> Piece:

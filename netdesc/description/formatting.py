@@ -7,7 +7,9 @@ itself, have one entry a line.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.places import spanned
@@ -38,6 +40,13 @@ def formatted(source: Source) -> str | list[Diagnostic]:
     """The text in the canonical layout, or all mistakes for which it is no JSON."""
     root = sound_tree(source)
     return layout(_piece(root, source.text)) if isinstance(root, Node) else root
+
+
+def document_text(data: Any) -> str:
+    """Plain data as a document in the canonical layout."""
+    text = formatted(Source(json.dumps(data, ensure_ascii=False, allow_nan=False), "document"))
+    assert isinstance(text, str), "what json wrote is JSON"
+    return text
 
 
 def sound_tree(source: Source) -> Node | list[Diagnostic]:

@@ -16,7 +16,6 @@ import numpy as np
 
 from netdesc.description import load, schema_text
 from netdesc.description.data_files import paths_of
-from netdesc.description.formatting import formatted
 from netdesc.description.source import Source
 from netdesc.description.tree import Parts, parse
 from netdesc.events import from_dense, write_events
@@ -180,9 +179,7 @@ def _write_document(path: Path, text: str, template: Template, name: str) -> Non
         for parts, each in quoted.items()
     }
     changed = _rewritten(text, {("$schema",): SCHEMA, ("name",): name, **places})
-    laid_out = formatted(Source(changed, path.name))  # new names may need other lines
-    assert isinstance(laid_out, str), "the template is sound, and only strings were changed"
-    path.write_text(laid_out, encoding="utf-8", newline="\n")
+    path.write_text(changed, encoding="utf-8")
     if template.make_data is None:
         for data in {posixpath.dirname(place) for place in places.values()}:
             ignored = shutil.ignore_patterns("__pycache__")

@@ -305,6 +305,9 @@ def test_another_path_to_the_same_is_no_difference(netdesc: Netdesc, put: Put, f
     put("a.json", sample()), put("b.json", data)
     (found,) = netdesc("diff", "a.json", "b.json", "--json").record["files"]
     assert found["b"]["sha256"] is None  # it is not there
+    (files / "input.bs1").rename(files / "hidden.bs1")
+    assert netdesc("diff", "a.json", "b.json").code == 1  # nobody knows
+    (files / "hidden.bs1").rename(files / "input.bs1")
     shutil.copy(files / "input.bs1", files / "copy.bs1")
     assert netdesc("diff", "a.json", "b.json").code == 0
     (files / "copy.bs1").unlink()

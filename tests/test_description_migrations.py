@@ -249,6 +249,25 @@ def test_other_formats_are_refused(format: str, write: Any) -> None:
                for each in caught.value.diagnostics)  # fmt: skip
 
 
+def test_a_format_that_was_guessed_leads_nowhere() -> None:
+    parsed = parse(Source('{"format": NaN, "name": "a"}', "test"))
+    assert parsed.root is not None
+    assert parsed.root.value["format"] == 0
+    assert not migrations.is_older(parsed.root, parsed.guessed)
+    assert migrated(parsed.root, parsed.guessed).made == set()
+
+
+def test_a_step_that_changes_what_it_is_given_does_no_harm() -> None:
+    def careless(data: dict[str, Any]) -> dict[str, Any]:
+        data["time"]["steps"] = 3
+        return data
+
+    root = parse(Source('{"format": 0, "time": {"steps": 2}}', "test")).root
+    assert root is not None
+    assert migrated(root, (), {0: Step(careless)}).made == {("format",), ("time", "steps")}
+    assert root.value == {"format": 0, "time": {"steps": 2}}
+
+
 def test_a_gap_in_the_chain_is_no_way(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(migrations.STEPS, 0)  # type: ignore[arg-type]
     for text, number in [(OLD, 0), (OLDER, -1)]:

@@ -51,14 +51,12 @@ def _with_neurons(own: Item, other: Item) -> Item:
     """
     others = _layers(other)
     layers = {
-        name: _resolved(layer, own) if name in others and _differ(layer, others[name]) else layer
+        name: _resolved(layer, own)
+        if name in others and _named(layer) != _named(others[name])
+        else layer
         for name, layer in _layers(own).items()
     }
     return _replaced(own, LAYERS, layers)
-
-
-def _differ(layer: Item, other: Item) -> bool:
-    return _named(layer) != _named(other) or _named(layer) is None
 
 
 def _named(layer: Item) -> str | None:

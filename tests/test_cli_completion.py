@@ -82,7 +82,7 @@ def test_runs_are_offered_where_they_are_taken(
     assert tab("train", "--resume", "runs/f") == ["runs/first"]
     assert tab("evaluate", "") == [*newest_first, "elsewhere/", "network.json", "runs/"]
     assert tab("show", "net") == ["network.json"]
-    assert tab("diff", "network.json", "runs/f") == ["runs/first"]
+    assert tab("diff", "network.json", "runs/f") == ["runs/first/", "runs/first"]
     assert tab("diff", "net") == ["network.json"]
 
 

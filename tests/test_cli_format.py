@@ -218,6 +218,7 @@ def test_what_is_no_document_is_refused_and_the_others_are_done(
     faulty = ["broken.json", "binary.json", "huge.json", "folder"]
     ended = netdesc("format", *faulty, "ugly.json")
     assert ended.code == 1
+    assert "5 files: 1 changed, 4 refused" in ended.err
     for code in ("broken.json:1:8: error[ND008]", "ND003", "ND005", "ND001"):
         assert code in ended.err
     after = contents(folder)

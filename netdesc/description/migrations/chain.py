@@ -72,8 +72,7 @@ class _Tracing:
     def node(self, value: Any, parts: Parts, source: Parts | None) -> Node | None:
         """The tree of a new value; None where nothing of it stands in the text."""
         before = None if source is None else self.old.find(source)
-        children: dict[str | int, Node] = {}
-        node = Node(0, 0, value, children)
+        node = Node(0, 0, value)
         names = _names(before)
         for key, inner in members(value).items():
             at = names.get(_name(inner) if isinstance(key, int) else key, key)
@@ -81,13 +80,13 @@ class _Tracing:
             child = self.node(inner, (*parts, key), place)
             if child is None:
                 continue
-            children[key] = child
+            node.children[key] = child
             span = self._key_span(place)
             if isinstance(key, str) and span is not None:
                 node.keys[key] = span
         if not members(value):
             self._note(value, parts, source, before)
-        spot = before or next(iter(children.values()), None)
+        spot = before or next(iter(node.children.values()), None)
         if spot is None:
             return None
         node.start, node.end = spot.start, spot.end

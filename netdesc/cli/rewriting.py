@@ -62,9 +62,11 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
             output.say(each.name)
         else:
             output.note(f"wrote {each.name}")
-    is_done = mode == "write"
     files = f"{len(found)} file{'s' if len(found) > 1 else ''}"
-    output.note(f"{files}: {len(changed) or 'none'} {'changed' if is_done else 'would change'}")
+    word = "changed" if mode == "write" else "would change"
+    refused = sum(each.after is None for each in found)
+    end = f", {refused} refused" if refused else ""
+    output.note(f"{files}: {len(changed) or 'none'} {word}{end}")
 
 
 def coloured(lines: Sequence[str], colour: bool) -> list[str]:
@@ -103,4 +105,4 @@ def _status(each: Rewriting, mode: Mode) -> str:
         return "lock"
     if not each.is_change:
         return "unchanged"
-    return "changed" if mode in ("write", "print") else "would change"
+    return "changed" if mode == "write" else "would change"

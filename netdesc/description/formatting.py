@@ -7,7 +7,9 @@ itself, have one entry a line.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.places import spanned
@@ -36,6 +38,19 @@ Piece = str | Block
 
 def formatted(source: Source) -> str | list[Diagnostic]:
     """The text in the canonical layout, or all mistakes for which it is no JSON."""
+    root = sound_tree(source)
+    return layout(_piece(root, source.text)) if isinstance(root, Node) else root
+
+
+def document_text(data: Any) -> str:
+    """Plain data as a document in the canonical layout."""
+    text = formatted(Source(json.dumps(data, ensure_ascii=False, allow_nan=False), "document"))
+    assert isinstance(text, str), "what json wrote is JSON"
+    return text
+
+
+def sound_tree(source: Source) -> Node | list[Diagnostic]:
+    """The tree of a text, or all mistakes for which it is no JSON."""
     parsed = parse(source)
     mistakes = [each for each in parsed.mistakes if each.code not in _HARMLESS]
     if mistakes:
@@ -44,7 +59,7 @@ def formatted(source: Source) -> str | list[Diagnostic]:
             for each in mistakes
         ]
     assert parsed.root is not None, "a text without mistakes has a tree"
-    return layout(_piece(parsed.root, source.text))
+    return parsed.root
 
 
 def _piece(node: Node, text: str) -> Piece:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
+from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
@@ -84,7 +85,9 @@ def check_text(
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
-        findings += more
+        # A remedy that is certain for the migrated document is none for the text.
+        is_older = migrations.is_older(parsed.root, parsed.guessed)
+        findings += [replace(each, fix=None) for each in more] if is_older else more
     if _is_lock(source, parsed):
         findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
@@ -121,16 +124,17 @@ def _check_meaning(
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Everything after the syntax: overrides, shape, rules and files."""
     assert parsed.root is not None
-    data = parsed.root.value
-    places = Places(source, parsed.root, data, guessed=parsed.guessed)
+    migrated = migrations.migrated(parsed.root, parsed.guessed)
+    root, data = migrated.root, migrated.root.value
+    places = Places(source, root, data, guessed=parsed.guessed)
     findings: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = _other_format(places)
+        refused = other_format(places)
         if refused is not None:
             return None, [refused]
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
-        places = Places(source, parsed.root, data, changed, parsed.guessed)
+        places = Places(source, root, data, changed, parsed.guessed)
     guessed: list[Parts] = []
     try:
         whole = Document.model_validate_json(json.dumps(data))
@@ -162,7 +166,9 @@ def _check_meaning(
     findings += without_doubtful(later, guessed, places)
     if any(finding.is_error for finding in findings):
         return None, findings
-    return replace(description, origins=_origins(whole, data, places.overridden)), findings
+    return replace(
+        description, origins=_origins(whole, data, places.overridden, migrated.made)
+    ), findings
 
 
 def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
@@ -172,7 +178,7 @@ def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
     return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
 
 
-def _other_format(places: Places) -> Diagnostic | None:
+def other_format(places: Places) -> Diagnostic | None:
     """A document of another format is refused by name: its fields would only confuse."""
     given = places.data.get("format")
     if not isinstance(given, int) or isinstance(given, bool) or given == FORMAT:
@@ -186,7 +192,9 @@ def _other_format(places: Places) -> Diagnostic | None:
     return places.diagnostic("ND110", ("format",), message)
 
 
-def _origins(whole: Document, data: Any, changed: Mapping[Parts, str]) -> dict[str, Origin]:
+def _origins(
+    whole: Document, data: Any, changed: Mapping[Parts, str], made: Collection[Parts]
+) -> dict[str, Origin]:
     """Who set each value of the complete document; a lock remembers who did when it was made."""
     locked = whole.lock.origins if whole.lock is not None else {}
     found: dict[str, Origin] = {}
@@ -194,6 +202,8 @@ def _origins(whole: Document, data: Any, changed: Mapping[Parts, str]) -> dict[s
         at = pointer(parts)
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             found[at] = "--set"
+        elif parts in made:
+            found[at] = "migration"
         else:
             found[at] = locked.get(at, "file") if is_given else "default"
     return found

@@ -7,7 +7,7 @@ from typing import Literal
 from netdesc.description.models.base import Section, field
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 
-Origin = Literal["file", "default", "--set"]
+Origin = Literal["file", "default", "--set", "migration"]
 
 
 class LockedFile(Section):
@@ -27,7 +27,8 @@ class Lock(Section):
     """What a run was made from. netdesc writes it; it is not meant to be written by hand."""
 
     origins: dict[str, Origin] = field(
-        "Who set each value, by JSON pointer: the file, a default or the command line.",
+        "Who set each value, by JSON pointer: the file, a default, the command line, or the "
+        "migration of a file in an older format.",
         example={"/time/steps": "file", "/time/step_ms": "default"},
     )
     files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.faults import faults
 from netdesc.description.formatting import Block, Piece, layout, sound_tree
 from netdesc.description.load import other_format
 from netdesc.description.migrations import is_older, migrated
@@ -16,7 +17,7 @@ from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup, members
-from netdesc.description.shape_findings import diagnose, faults
+from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source
 from netdesc.description.tree import Node, Parts, Span
 

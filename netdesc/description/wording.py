@@ -41,5 +41,7 @@ def within(file: str, root: Path) -> PurePath | None:
 
 def _real(path: str) -> str:
     """The path with links followed, but for a link that is the file itself."""
+    if "\0" in path:  # no file has such a name
+        return path
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)

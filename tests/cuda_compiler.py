@@ -53,13 +53,14 @@ def compile_instead(kernel: Any, grid: tuple[int, ...]) -> Any:
 
 def start_everything(steps: int, batch: int, inputs: int, units: int, learn: bool) -> None:
     """Every function of the engine once, with and without decays that learn and with a delay."""
-    decay = torch.tensor(0.3)
-    neurons = dynamics(units, decay, decay, torch.empty(0), 0.5, 1.0, 1.0, learn)
+    decay, own = torch.tensor(0.3), torch.full((units,), 0.3)
+    bias = torch.zeros(units if learn else 0)
+    neurons = dynamics(units, decay, own, bias, 0.5, 1.0, 1.0, learn)
     spikes, weight = torch.zeros(steps, batch, inputs), torch.zeros(units, inputs)
     out, voltage, _, events = engine.dense_cuba(spikes, weight, 8, neurons)
     engine.dense_cuba_backward(out, spikes, events, weight, 8, voltage, neurons, learn, True)
-    engine.leaky(out, neurons.keep_u)
-    engine.leaky_backward(out, out, neurons.keep_u, learn)
+    engine.leaky(out, own)
+    engine.leaky_backward(out, out, decay, learn)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
         engine.spike_time(out, out, *filtering)
         engine.spike_time_backward(None, out, out, torch.tensor(1.0), *filtering)

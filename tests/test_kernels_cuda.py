@@ -356,11 +356,47 @@ def test_the_functions_hand_out_what_those_of_the_reference_do():
         back = functions.dense_cuba_backward(
             out, made["spikes"], events, made["weight"], 8, voltage, neurons, False, False
         )
-        u = functions.leaky(out, neurons.keep_u)
+        u = functions.leaky(out, made["current_decay"])
         results.append(
             [out, voltage, notes, events, *back, u,
-             *functions.leaky_backward(out, u, neurons.keep_u, False)]
+             *functions.leaky_backward(out, u, made["current_decay"], False)]
         )  # fmt: skip
     for ours, theirs in zip(*results, strict=True):
         assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
         assert ours.is_contiguous()
+
+
+ODD = [math.nan, math.inf, -math.inf, -0.25, 1.5, 0.0, 1.0, 0.5 / 4096, 1.5 / 4096, 0.3]
+
+
+def test_odd_decays_and_biases_come_onto_the_grid_as_in_the_reference():
+    odd = torch.tensor(ODD)
+    z = torch.linspace(-2, 3, 7 * len(ODD)).reshape(7, 1, len(ODD))
+    results = []
+    for engine, device in (("cuda", GPU), ("reference", torch.device("cpu"))):
+        with use_engine(engine):
+            given = z.to(device).requires_grad_()
+            decays, bias = odd.to(device).requires_grad_(), (odd * 0.3).to(device)
+            out, voltage, notes = operators.cuba(
+                given, decays, decays.flip(0), bias, 1.0, 0.01, 1.0, False
+            )
+            u = operators.leaky(given, decays)
+            (out * voltage + u).sum().backward()
+        assert given.grad is not None
+        results.append([x.detach().cpu() for x in (out, voltage, notes, u, given.grad)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0.0)
+    assert results[0][0].sum() > 5
+
+
+def test_the_width_on_the_device_is_the_one_that_counts():
+    """A captured step has the other one for good."""
+    grads = []
+    for tau_grad, tau in ((0.002, None), (1.0, torch.tensor(0.002, device=GPU)), (1.0, None)):
+        z = torch.linspace(-1, 1, 40, device=GPU).reshape(4, 1, 10).requires_grad_()
+        with use_engine("cuda"):
+            out, *_ = operators.cuba(z, ONE, ONE, NO_BIAS, 0.5, tau_grad, 1.0, False, tau)
+            out.sum().backward()
+        grads.append(z.grad)
+    assert torch.equal(grads[0], grads[1])
+    assert not torch.equal(grads[0], grads[2])

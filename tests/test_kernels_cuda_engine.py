@@ -142,6 +142,30 @@ def test_commands_end_with_one_message(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("what", ["oxford", "layer", "sweep"])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"built_for": None, "has_gpu": False}, "torch is built without CUDA"),
+        ({"has_gpu": False}, "torch finds no usable GPU"),
+        ({"triton": None}, "needs Triton, which is not installed"),
+        ({"capability": (6, 1)}, "Big GPU has 6.1"),
+    ],
+)
+def test_benchmarks_end_with_one_message(
+    what: str,
+    changed: dict[str, Any],
+    message: str,
+    netdesc: Netdesc,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, **changed)
+    outcome = netdesc("bench", what, "--device", "cuda")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_compile_ends_with_the_same_message(
     netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +244,7 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
     grad = engine.spike_time_backward(None, out, filtered, torch.ones_like(loss), 0.9, 2, 3)
     back = engine.dense_cuba_backward(grad, spikes, events, weight, 8, voltage, neurons, True, True)
-    u = engine.leaky(out, neurons.keep_u)
+    u = engine.leaky(out, decays[0])
     return [
         out,
         voltage,
@@ -228,7 +252,7 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         loss,
         *back,
         u,
-        *engine.leaky_backward(grad, u, neurons.keep_u, True),
+        *engine.leaky_backward(grad, u, decays[0], True),
     ]
 
 
@@ -245,6 +269,47 @@ def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
         one_step(parameters)
     with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
         torch.ones(1).item()
+
+
+class OperationsOfTorch(TorchDispatchMode):
+    """Notes the names of the operations that start kernels of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if not name.startswith(("empty", "new_empty", "view", "unbind", "select", "detach")):
+            self.names.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@needs_triton
+@pytest.mark.parametrize("decays_are_own", [False, True])
+def test_decays_take_no_operations_of_torch(
+    decays_are_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU each is a launch of a kernel, which takes as long as the work of a small layer."""
+    from netdesc.kernels.cuda import engine, launch, synapses
+
+    for module in (launch, synapses):
+        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+    layer = plain_layer(3, steps=5)
+    made = layer.tensors(engine="cuda")
+    if decays_are_own:
+        made |= {name: made[name].expand(37) for name in ("current_decay", "voltage_decay")}
+    decays = made["current_decay"], made["voltage_decay"], made["bias"]
+    tau = torch.tensor(1.0, device=GPU)
+    with OperationsOfTorch() as seen:
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        out, voltage, _, events = engine.dense_cuba(made["spikes"], made["weight"], 8, neurons)
+        assert set(seen.names) == {"zeros"}, "the notes, and on the CPU event lists"
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        engine.dense_cuba_backward(
+            out, made["spikes"], events, made["weight"], 8, voltage, neurons, False, True
+        )
+        assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that nobody wants"
 
 
 @needs_gpu
@@ -278,6 +343,6 @@ def test_tensors_of_several_devices_are_refused() -> None:
     with pytest.raises(ValueError, match="the current decay is on device 'meta'"):
         engine.cuba(here, neurons)
     with pytest.raises(ValueError, match="the decay is on device 'meta', the signal on"):
-        engine.leaky(here, neurons.keep_u)
+        engine.leaky(here, elsewhere)
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
         engine.spike_time(here, elsewhere.expand(3, 1, 4), 0.6, 1, 9)

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.events import Event, to_dense, write_events
+from netdesc.training import data
 from netdesc.training.data import Batches, Frame, split
 from netdesc.training.errors import DataError, MissingDataError
 from netdesc.training.spike_files import SpikeFiles, Spikes, SpikeSamples
@@ -248,3 +249,80 @@ def test_samples_with_more_axes_keep_them() -> None:
     batch = only_batch(replace(numbered(1, frame), inputs=[spike]))
     assert batch.input_TBN.shape == (5, 1, 2, 3, 4)
     assert batch.input_TBN[4, 0, 1, 1, 1] == 1.0
+
+
+class Rows:
+    """Samples whose inputs are their own numbers, counted as they are built."""
+
+    is_random = False
+    built = 0
+
+    def __init__(self, numbers: np.ndarray, targets: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.numbers, self.targets = numbers, targets
+
+    @property
+    def labels(self) -> None:
+        return None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: Any) -> Rows:
+        return Rows(self.numbers[which], self.targets)
+
+    def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        Rows.built += len(self)
+        numbers = self.numbers[:, None, None].astype(np.float32)
+        return np.zeros((5, len(self), 2, 3), np.float32) + numbers, self.targets(self.numbers)
+
+
+TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "labels": lambda numbers: numbers % 3,
+    "labels by step": lambda numbers: np.arange(5)[:, None] + numbers,
+    "spikes": lambda numbers: (
+        np.zeros((5, len(numbers), 4), np.float32) + numbers[:, None].astype(np.float32)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_batches_of_resident_samples_are_those_that_are_built(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = Rows(np.arange(11), TARGETS[kind])
+    built, kept = (Batches(samples, 4, CPU, seed=3) for _ in range(2))
+    monkeypatch.setitem(kept.__dict__, "_is_resident", True)
+    for batches in ("in order", 0, 1):
+        ours, theirs = (
+            list(each.in_order() if batches == "in order" else each.shuffled(batches))
+            for each in (kept, built)
+        )
+        assert [batch.size for batch in ours] == [4, 4, 3]
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.size == other.size
+            assert torch.equal(one.input_TBN, other.input_TBN)
+            assert torch.equal(one.target, other.target)
+            assert one.target.dtype == other.target.dtype
+            assert one.input_TBN.is_contiguous()
+    Rows.built = 0
+    list(kept.shuffled(2))
+    assert Rows.built == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "is_random", "free", "resident"),
+    [
+        ("cuda", False, 4 * 1280, True),
+        ("cuda", False, 4 * 1280 - 4, False),
+        ("cuda", True, 1 << 40, False),
+        ("cpu", False, 1 << 40, False),
+    ],
+)
+def test_samples_stay_on_a_gpu_where_they_fit(
+    device: str, is_random: bool, free: int, resident: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of 5 · 2 · 3 inputs and a label of 8 bytes takes 128 bytes."""
+    monkeypatch.setattr(data, "_free_bytes", lambda _: free)
+    monkeypatch.setattr(Rows, "is_random", is_random)
+    samples = Rows(np.arange(10), TARGETS["labels"])
+    assert Batches(samples, 4, torch.device(device), seed=0)._is_resident is resident

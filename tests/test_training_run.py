@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from training_task import read_metrics, read_record, write_task
 
 import netdesc
-from netdesc.training import Run, TrainingError, checkpoint, loop, train
+from netdesc.training import Run, TrainingError, checkpoint, loop, steps, train
 from netdesc.training import errors as kinds
 
 Start = Callable[..., Run]
@@ -205,7 +205,7 @@ def poison(number: int) -> Callable[[], None]:
         def bad(parameters: list[torch.nn.Parameter]) -> None:
             parameters[number].grad[0, 0] = np.nan
 
-        loop.make_contiguous = bad
+        steps.make_contiguous = bad
 
     return act
 
@@ -213,7 +213,7 @@ def poison(number: int) -> Callable[[], None]:
 def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     start: Start, after_epoch: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "make_contiguous", loop.make_contiguous)  # put back afterwards
+    monkeypatch.setattr(steps, "make_contiguous", steps.make_contiguous)  # put back afterwards
     after_epoch(3, poison(-1))
     run = start(epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)

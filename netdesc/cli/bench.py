@@ -105,8 +105,8 @@ def oxford(
         raise BenchUsageError("--against goes with the Oxford task as it is, not with a document")
     if file is None:
         file = shipped("examples/oxford_slayer.json")
-    output.note(f"training {file} for {epochs} epochs …")
     _prepare(device)
+    output.note(f"training {file} for {epochs} epochs …")
     from netdesc.bench.epochs import time_epochs
 
     report = time_epochs(file, overrides, epochs, device)

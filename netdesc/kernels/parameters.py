@@ -1,4 +1,4 @@
-"""What a CUBA operator needs to know of its neurons, on the integer grid."""
+"""What a CUBA operator needs to know of its neurons, as it was given and on the integer grid."""
 
 from __future__ import annotations
 
@@ -17,22 +17,61 @@ from netdesc.kernels.grid import (
     threshold_mantissa,
 )
 
+_PerNeuron = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Dynamics:
-    """CUBA neurons of one layer: int32 tensors [neurons], numbers in state units (1/4096).
+    """CUBA neurons of one layer, as an operator was given them; ``threshold`` is in state units.
 
-    ``height`` and ``width`` describe the surrogate gradient
-    ``height · exp(−|v − threshold| / width)``; ``delay`` is 0 or 1 steps.
+    Real decays are [] or [neurons], the real bias [neurons] or [0]. ``keep_u``, ``keep_v`` and
+    ``bias`` are the same on the grid, int32 [neurons], made when an engine asks for them: on a GPU
+    that takes a dozen kernels, so that its engine does without. ``delay`` is 0 or 1 steps; ``tau``
+    is ``tau_grad`` as a number of the device, where there is one.
     """
 
-    keep_u: torch.Tensor
-    keep_v: torch.Tensor
-    bias: torch.Tensor
+    neurons: int
+    current_decay: torch.Tensor
+    voltage_decay: torch.Tensor
+    real_bias: torch.Tensor
     threshold: int
     delay: int
-    height: float
-    width: float
+    tau_grad: float
+    scale_grad: float
+    tau: torch.Tensor | None = None
+
+    def surrogate(self, tau_grad: float) -> tuple[float, float]:
+        """Height and width of the surrogate gradient ``height · exp(−|v − threshold| / width)``."""
+        tau = 100.0 * tau_grad * (self.threshold // STATES_PER_WEIGHT) / WEIGHT_UNIT
+        return self.scale_grad * 0.1 / (2.0 * tau), tau * STATE_UNIT
+
+    @property
+    def height(self) -> float:
+        return self.surrogate(self.tau_grad)[0]
+
+    @property
+    def width(self) -> float:
+        """In state units."""
+        return self.surrogate(self.tau_grad)[1]
+
+    @property
+    def keep_u(self) -> torch.Tensor:
+        return self._on_grid[0]
+
+    @property
+    def keep_v(self) -> torch.Tensor:
+        return self._on_grid[1]
+
+    @property
+    def bias(self) -> torch.Tensor:
+        return self._on_grid[2]
+
+    @functools.cached_property
+    def _on_grid(self) -> _PerNeuron:
+        decays = self.current_decay, self.voltage_decay
+        if _are_alike(*decays, self.real_bias):
+            return _alike(self.neurons, *(decay.item() for decay in decays))
+        return _per_neuron(self.neurons, *decays, self.real_bias)
 
 
 def keep(decay: torch.Tensor, neurons: int) -> torch.Tensor:
@@ -50,8 +89,9 @@ def dynamics(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
+    tau: torch.Tensor | None = None,
 ) -> Dynamics:
-    """Bring the floats of a CUBA operator onto the grid.
+    """The neurons of a CUBA operator.
 
     ``bias`` [neurons] or [0] is in threshold units. The surrogate is
     ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, θ being
@@ -62,23 +102,35 @@ def dynamics(
         raise ValueError(
             f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {STATE_LIMIT // STATE_UNIT}"
         )
-    mantissa = threshold_mantissa(threshold)
-    tau = 100.0 * tau_grad * mantissa / WEIGHT_UNIT
-    decays = current_decay, voltage_decay
-    if bias.numel() or any(decay.dim() or decay.device.type != "cpu" for decay in decays):
-        per_neuron = _per_neuron(neurons, *decays, bias)
-    else:
-        per_neuron = _alike(neurons, current_decay.item(), voltage_decay.item())
+    if not _are_alike(current_decay, voltage_decay, bias):
+        check_per_neuron("a current decay", current_decay, neurons, shared=1)
+        check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
+        check_per_neuron("a bias", bias, neurons, shared=0)
     return Dynamics(
-        *per_neuron,
-        threshold=mantissa * STATES_PER_WEIGHT,
+        neurons,
+        current_decay,
+        voltage_decay,
+        bias,
+        threshold=threshold_mantissa(threshold) * STATES_PER_WEIGHT,
         delay=int(delay),
-        height=scale_grad * 0.1 / (2.0 * tau),
-        width=tau * STATE_UNIT,
+        tau_grad=tau_grad,
+        scale_grad=scale_grad,
+        tau=tau,
     )
 
 
-_PerNeuron = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+def _are_alike(
+    current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
+) -> bool:
+    """Whether two numbers that are in reach of the program describe all neurons."""
+    decays = current_decay, voltage_decay
+    return not (
+        bias.numel()
+        or any(
+            decay.dim() or decay.device.type != "cpu" or decay.dtype != torch.float32
+            for decay in decays
+        )
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -92,9 +144,6 @@ def _per_neuron(
     neurons: int, current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> _PerNeuron:
     """``keep_u``, ``keep_v`` and ``bias`` of Dynamics."""
-    check_per_neuron("a current decay", current_decay, neurons, shared=1)
-    check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
-    check_per_neuron("a bias", bias, neurons, shared=0)
     if bias.numel():
         scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
         states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)

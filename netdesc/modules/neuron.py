@@ -23,6 +23,7 @@ class Cuba(nn.Module):
 
     current_decay: Tensor
     voltage_decay: Tensor
+    tau: Tensor
 
     def __init__(
         self,
@@ -35,7 +36,8 @@ class Cuba(nn.Module):
         self.threshold = neuron.threshold
         self.scale_grad = neuron.scale_grad
         self.tau_schedule = neuron.tau_grad
-        self.tau_grad = neuron.tau_grad.at(0.0)
+        self._tau_grad = neuron.tau_grad.at(0.0)
+        self.register_buffer("tau", torch.tensor(self._tau_grad), persistent=False)
         self.axonal_delay_step = axonal_delay_step
         self.dropout = neuron.dropout
         shape = (units,) if neuron.per_channel else ()
@@ -50,9 +52,22 @@ class Cuba(nn.Module):
                 self.register_buffer(name, decay)
         self.norm = MeanNorm(units) if neuron.norm else None
 
-    def scalars(self) -> tuple[float, float, float, bool]:
-        """Threshold, surrogate width and height, axonal delay, as the operators take them."""
-        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step
+    @property
+    def tau_grad(self) -> float:
+        return self._tau_grad
+
+    @tau_grad.setter
+    def tau_grad(self, width: float) -> None:
+        self._tau_grad = width
+        self.tau.fill_(width)
+
+    def scalars(self) -> tuple[float, float, float, bool, Tensor]:
+        """Threshold, surrogate width and height, axonal delay, as the operators take them.
+
+        The last one is the width once more, on the device, where it can change under a captured
+        step.
+        """
+        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
 
     def bias(self) -> Tensor:
         """The bias [units] outside training, in threshold units; [0] where there is none."""

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from netdesc.graph import Graph, SpikeTime
 from netdesc.training.errors import DataError
 
+RESIDENT_SHARE = 0.25
+"""The most of a GPU's free memory that the samples of one part may take."""
+
 Shape = tuple[int, ...]
 Numbers = NDArray[np.intp]
 
@@ -105,7 +108,9 @@ class Batches:
     """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
 
     One batch of everything is built once and handed out again and again, unless it is drawn anew;
-    smaller ones are built when their turn comes.
+    smaller ones are built when their turn comes. On a GPU, samples that are the same in every epoch
+    and take no more than ``RESIDENT_SHARE`` of its free memory are kept there, and batches are
+    taken from them.
     """
 
     samples: Samples
@@ -146,8 +151,45 @@ class Batches:
         return self._build(self.samples, _draws(self.seed, "in order"))
 
     def _chunks(self, order: Numbers, draws: np.random.Generator) -> Iterator[Batch]:
+        if self._is_resident:
+            for numbers in torch.from_numpy(order).to(self.device).split(self._size):
+                yield self._taken(numbers)
+            return
         for start in range(0, len(order), self._size):
             yield self._build(self.samples[order[start : start + self._size]], draws)
+
+    @cached_property
+    def _is_resident(self) -> bool:
+        if self.device.type != "cuda" or self.samples.is_random:
+            return False
+        input_TBN, wanted = self.samples[:1].dense(_draws(self.seed, "in order"))
+        needed = (input_TBN.nbytes + wanted.nbytes) * len(self.samples)
+        return needed <= RESIDENT_SHARE * _free_bytes(self.device)
+
+    @cached_property
+    def _resident(self) -> Batch:
+        """All samples on the device, built bit by bit: the host's memory may not hold them."""
+        draws = _draws(self.seed, "in order")
+        built = (
+            self._build(self.samples[start : start + self._size], draws)
+            for start in range(0, len(self.samples), self._size)
+        )
+        whole: list[torch.Tensor] = []
+        start = 0
+        for batch in built:
+            for number, part in enumerate((batch.input_TBN, batch.target)):
+                axis = _sample_axis(part)
+                if not start:
+                    shape = (*part.shape[:axis], len(self.samples), *part.shape[axis + 1 :])
+                    whole.append(part.new_empty(shape))
+                whole[number].narrow(axis, start, batch.size).copy_(part)
+            start += batch.size
+        return Batch(*whole, size=start)
+
+    def _taken(self, numbers: torch.Tensor) -> Batch:
+        whole = self._resident
+        target = whole.target.index_select(_sample_axis(whole.target), numbers)
+        return Batch(whole.input_TBN.index_select(1, numbers), target, len(numbers))
 
     def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
         input_TBN, wanted = samples.dense(draws)
@@ -156,6 +198,15 @@ class Batches:
             target = target.to(torch.int64)
         inputs = torch.from_numpy(input_TBN)
         return Batch(inputs.to(self.device), target.to(self.device), len(samples))
+
+
+def _sample_axis(tensor: torch.Tensor) -> int:
+    """Time comes before the samples, where there is one: labels may be one a sample."""
+    return min(1, tensor.dim() - 1)
+
+
+def _free_bytes(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0]
 
 
 def _order_generator(seed: int, purpose: int) -> torch.Generator:

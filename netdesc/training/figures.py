@@ -48,6 +48,7 @@ class Figures:
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, torch.Tensor] = {}
         self._sizes: dict[str, int] = {}
+        self._divisors: dict[tuple[int, ...], torch.Tensor] = {}
         for name, block in blocks:
             block.register_forward_hook(self._hook(name))
         self._sum: torch.Tensor | None = None
@@ -63,8 +64,10 @@ class Figures:
     def _rates(self) -> torch.Tensor:
         """Spikes a neuron a step of the last pass, by layer, on the device."""
         notes = torch.stack(list(self._notes.values()))
-        sizes = torch.as_tensor(list(self._sizes.values()), device=notes.device)
-        return notes[:, 3] / sizes
+        sizes = tuple(self._sizes.values())
+        if sizes not in self._divisors:  # made once: a copy to the device waits for it
+            self._divisors[sizes] = torch.tensor(sizes, device=notes.device)
+        return notes[:, 3] / self._divisors[sizes]
 
     def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
@@ -79,7 +82,9 @@ class Figures:
             row[1:] *= share
         if loss_share != 1.0:
             row[0] *= loss_share
-        self._sum = row if self._sum is None else self._sum + row
+        if self._sum is None:
+            self._sum = torch.zeros_like(row)
+        self._sum += row  # in place, where a captured step finds it
         self._gradients = gradients
 
     def gradient_norm(self) -> torch.Tensor:
@@ -91,7 +96,8 @@ class Figures:
         assert self._sum is not None, "no batch was added"
         counts = None if self.tally is None else self.tally.take()
         loss, *values = (self._sum if counts is None else torch.cat([self._sum, counts])).tolist()
-        self._sum = score = None
+        self._sum.zero_()
+        score = None
         if self.tally is not None and counts is not None:
             score = self.tally.score(values[-len(counts) :])
             del values[-len(counts) :]

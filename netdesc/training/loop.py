@@ -7,17 +7,17 @@ import time
 from typing import Any
 
 from torch import nn
-from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.files import Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
-from netdesc.training.measure import loss_share, measure
-from netdesc.training.optimizer import make_contiguous, set_learning_rate
+from netdesc.training.measure import measure
+from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
+from netdesc.training.steps import build_step
 
 
 class Divergence(Exception):
@@ -46,17 +46,10 @@ def fit(
     cannot be written; the checkpoint before it is then in place.
     """
     network, optimizer, training = job.network, job.optimizer, job.training
-    parameters = list(network.parameters())
-    samples = len(job.train.samples)
     figures = Figures(network, network.blocks(), job.new_tally())
     warned: set[str] = set()
+    step = build_step(job, figures, display.say)
     network.train()
-
-    def step() -> None:
-        if training.gradient_clip is not None:
-            clip_grads_with_norm_(parameters, training.gradient_clip, figures.gradient_norm())
-        optimizer.step()
-        network.project()
 
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over:
@@ -68,23 +61,14 @@ def fit(
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
         for number, batch in enumerate(job.train.shuffled(epoch)):
             if number:
-                step()
-            optimizer.zero_grad()
-            output_TBN = network(batch.input_TBN)
-            loss = job.loss(output_TBN, batch.target)
-            if figures.tally is not None:
-                figures.tally.add(output_TBN, batch.target)
-            del output_TBN  # the backward pass takes its memory
-            loss.backward()
-            make_contiguous(parameters)
-            figures.add(loss, batch.size / samples, loss_share(job.graph, batch, samples))
-            del loss
+                step.update()
+            step.differentiate(batch)
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)
         if job.validation is None:
             keep_best(progress, saver, epoch, reading.loss, reading.score)
-        step()
+        step.update()
 
         row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss} | accuracy(reading.score)
         score = reading.score

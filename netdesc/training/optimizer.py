@@ -22,32 +22,46 @@ def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
         {"params": synapses, "weight_decay": spec.weight_decay},
         {"params": neurons, "weight_decay": 0.0},
     ]
-    return _BUILDERS[spec.type](spec, [group for group in groups if group["params"]])
+    rate = rate_for(next(network.parameters()).device, spec.learning_rate)
+    return _BUILDERS[spec.type](spec, rate, [group for group in groups if group["params"]])
 
 
-def _adam(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(
-        groups, lr=spec.learning_rate, betas=tuple(spec.betas), eps=spec.eps, fused=True
-    )
+_Rate = float | torch.Tensor
 
 
-def _adamw(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        groups, lr=spec.learning_rate, betas=tuple(spec.betas), eps=spec.eps, fused=True
-    )
+def rate_for(device: torch.device, rate: float) -> _Rate:
+    """The rate; on a GPU as a number of the device, which can change under a captured step."""
+    if device.type != "cuda":
+        return rate
+    return torch.tensor(rate, dtype=torch.float32, device=device)
 
 
-def _sgd(spec: Any, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def _adam(spec: Any, rate: _Rate, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, rate, **_adaptive(spec, rate))
+
+
+def _adamw(spec: Any, rate: _Rate, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(groups, rate, **_adaptive(spec, rate))
+
+
+def _adaptive(spec: Any, rate: _Rate) -> dict[str, Any]:
+    is_on_gpu = isinstance(rate, torch.Tensor)
+    return {
+        "betas": tuple(spec.betas), "eps": spec.eps, "fused": True, "capturable": is_on_gpu
+    }  # fmt: skip
+
+
+def _sgd(spec: Any, rate: _Rate, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         groups,
-        lr=spec.learning_rate,
+        lr=rate,
         momentum=spec.momentum,
         nesterov=spec.nesterov,
         fused=True,
     )
 
 
-_BUILDERS: dict[str, Callable[[Any, list[dict[str, Any]]], torch.optim.Optimizer]] = {
+_BUILDERS: dict[str, Callable[[Any, _Rate, list[dict[str, Any]]], torch.optim.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
     "sgd": _sgd,
@@ -56,7 +70,23 @@ _BUILDERS: dict[str, Callable[[Any, list[dict[str, Any]]], torch.optim.Optimizer
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether all numbers of a step that change are on the device, so that a graph can hold it.
+
+    SGD, when it is fused, has none but the rate, and nothing to ask for.
+    """
+    return all(
+        isinstance(group["lr"], torch.Tensor)
+        and group["lr"].device == group["params"][0].device
+        and group.get("capturable", group.get("fused"))
+        for group in optimizer.param_groups
+    )
 
 
 def make_contiguous(parameters: Iterable[nn.Parameter]) -> None:

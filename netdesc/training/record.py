@@ -122,7 +122,7 @@ def circumstances(device: torch.device) -> dict[str, Any]:
         "command": command(sys.argv, sys.orig_argv),
         "directory": _working_directory(),
         "pid": os.getpid(),
-        "versions": versions(),
+        "versions": versions() | (_gpu_versions() if device.type == "cuda" else {}),
         "platform": platform.platform(),
         "device": {
             "type": device.type,
@@ -167,6 +167,14 @@ def versions() -> dict[str, str]:
     for package in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):  # run from a tree without installing
             found[package] = version(package)
+    return found
+
+
+def _gpu_versions() -> dict[str, str]:
+    """What the kernels of a GPU are compiled by and for."""
+    found = {"cuda": str(torch.version.cuda)}
+    with contextlib.suppress(PackageNotFoundError):
+        found["triton"] = version("triton")
     return found
 
 

@@ -51,11 +51,13 @@ class Tally:
         else:
             right = (predictions == labels).to(torch.int64)  # _RIGHT or _WRONG
             cells = torch.where(predictions == SILENT, _UNDECIDED, right)
-        self._counts += torch.bincount(cells.flatten(), minlength=len(self._counts))
+        one = self._counts.new_ones(())  # ``bincount`` would wait for the device
+        self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
 
     def take(self) -> Tensor:
         """The counts since the last call, float64 on the device; ``score`` makes sense of them."""
-        counts, self._counts = self._counts, torch.zeros_like(self._counts)
+        counts = self._counts.clone()
+        self._counts.zero_()  # in place, where a captured step finds them
         return counts
 
     def score(self, counts: Sequence[float]) -> Score:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,24 +17,42 @@ from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
 
 VERSION = __version__
 
 
 def layer(work: Work) -> Layer:
-    """With ``settings["loss"]`` the memory is that of a step with the spike-time loss."""
+    """With ``settings["loss"]`` the memory is that of a step with the spike-time loss.
+
+    On a GPU a step is captured and replayed, as in training.
+    """
     graph = build_graph(Document.model_validate_json(json.dumps(_document(work))))
     model = build(graph).to(torch_side.device_of(work))
     weight = torch_side.tensor(work.numbers["weight_OI"], work)
     model.load_state_dict({"layers.layer.synapse.weight": weight}, strict=False)
     (parameter,) = model.parameters()
-    return torch_side.layer(
+    made = torch_side.layer(
         "dense layer of cuba neurons (8-bit weights, one step of delay)",
         work,
         model,
         parameter,
         loss_step=_loss_step(work, graph, model) if work.settings["loss"] else None,
         path=lambda: model.engine_report()[0].path,
+    )
+    return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
+
+
+def captured(made: Layer, graphs: Graphs) -> Layer:
+    """The layer with its step captured; ``path`` tells whether that could be done.
+
+    A single step before it is enough, because all of them are alike.
+    """
+    step = Replayed(made.step, graphs, warm_up=1)
+    return replace(
+        made,
+        step=step,
+        path=lambda: f"{made.path()}, captured" if step.is_captured else made.path(),
     )
 
 

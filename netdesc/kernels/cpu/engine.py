@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.weights import integer_rows, quantized
-from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.parameters import Dynamics, keep
 
 __all__ = [
     "cuba",
@@ -135,16 +135,17 @@ def linear_backward(
 
 
 @on_threads
-def leaky(z_TBN: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+def leaky(z_TBN: torch.Tensor, decay: torch.Tensor) -> torch.Tensor:
     """See ``reference.engine.leaky``."""
+    _, batch, size = z_TBN.shape
     u = take(tuple(z_TBN.shape), np.float32)
-    forward.leaky_forward(flat(z_TBN), flat(keep), z_TBN.shape[1], u.reshape(-1))
+    forward.leaky_forward(flat(z_TBN), flat(keep(decay, size)), batch, u.reshape(-1))
     return torch.from_numpy(u)
 
 
 @on_threads
 def leaky_backward(
-    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, keep: torch.Tensor, learn: bool
+    grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, decay: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.leaky_backward``."""
     steps, batch, size = u_TBN.shape
@@ -153,7 +154,7 @@ def leaky_backward(
     backward.leaky_adjoint(
         flat(grad_u_TBN),
         flat(u_TBN),
-        flat(keep),
+        flat(keep(decay, size)),
         learn,
         batch,
         grad_z.reshape(-1),

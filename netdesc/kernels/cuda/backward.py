@@ -9,7 +9,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.cuda.steps import columns_of, decay_state, existing, rows_ahead
+from netdesc.kernels.cuda.steps import (
+    bias_of,
+    columns_of,
+    decay_state,
+    existing,
+    keep_of,
+    rows_ahead,
+)
 from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT
 
 _SHARE = tl.constexpr(1.0 / DECAY_ONE)
@@ -26,17 +33,21 @@ def _last(tensor, column, steps, row):
 def adjoint(
     grad_out,
     voltage,
-    keep_u,
-    keep_v,
+    current_decay,
+    voltage_decay,
     bias,
+    each_u,
+    each_v,
+    tau,
     grad_z,
     grad_decays,
     steps,
     columns,
     neurons,
     threshold,
-    height,
-    narrow,
+    unit_height,
+    unit_narrow,
+    HAS_BIAS: tl.constexpr,
     DELAY: tl.constexpr,
     LEARN: tl.constexpr,
     AHEAD: tl.constexpr,
@@ -45,12 +56,17 @@ def adjoint(
     """From the gradient of the spikes to the gradient of the input, through v and u.
 
     The surrogate ``height · exp(−|v − θ| · narrow)`` (``narrow`` per state unit) is recomputed from
-    the stored voltage; the reset is not differentiated. With ``LEARN`` the gradients of the two
-    decays are written to ``grad_decays`` [2, columns], u being recovered from the voltage exactly.
+    the stored voltage; the reset is not differentiated. Both numbers are given for a ``tau`` of 1,
+    which is read here, where a schedule can change it under a captured step. With ``LEARN`` the
+    gradients of the two decays are written to ``grad_decays`` [2, columns], u being recovered from
+    the voltage exactly.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
-    ku, kv, offset = tl.load(keep_u + neuron), tl.load(keep_v + neuron), tl.load(bias + neuron)
+    ku, kv = keep_of(current_decay, neuron, each_u), keep_of(voltage_decay, neuron, each_v)
+    offset = bias_of(bias, neuron, HAS_BIAS)
+    width = tl.load(tau)
+    height, narrow = unit_height / width, unit_narrow / width
     share_u, share_v = ku.to(tl.float32) * _SHARE, kv.to(tl.float32) * _SHARE
     g_u = tl.zeros((BLOCK,), tl.float32)
     g_v, sum_u, sum_v = g_u, g_u, g_u
@@ -87,7 +103,8 @@ def adjoint(
 def leaky_adjoint(
     grad_u,
     current,
-    keep,
+    decay,
+    each,
     grad_z,
     grad_decay,
     steps,
@@ -99,7 +116,7 @@ def leaky_adjoint(
 ):
     """Adjoint of ``forward.leaky``; ``LEARN`` also writes the decay's gradient [columns]."""
     column = columns_of(tl.program_id(0), BLOCK)
-    share = tl.load(keep + column % neurons).to(tl.float32) * _SHARE
+    share = keep_of(decay, column % neurons, each).to(tl.float32) * _SHARE
     g = tl.zeros((BLOCK,), tl.float32)
     total = g
     row = columns.to(tl.int64)

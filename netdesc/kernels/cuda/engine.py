@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cuda import backward, forward, synapses
-from netdesc.kernels.cuda.launch import AHEAD, check_device, on_its_device, walk
+from netdesc.kernels.cuda.launch import AHEAD, check_device, number, on_its_device, walk
 from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.parameters import Dynamics
@@ -31,11 +31,16 @@ __all__ = [
 ]
 
 
-def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
-    values = neurons.keep_u, neurons.keep_v, neurons.bias
-    for name, value in zip(("current decay", "voltage decay", "bias"), values, strict=True):
+def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor, int, int]:
+    """Decays and bias as the kernels take them, and how far apart the decays of neurons are."""
+    u, v, bias = neurons.current_decay, neurons.voltage_decay, neurons.real_bias
+    for name, value in (("current decay", u), ("voltage decay", v), ("bias", bias)):
         check_device(signal, f"the {name}", value)
-    return values
+    return u, v, bias.contiguous(), _apart(u), _apart(v)
+
+
+def _apart(decay: Tensor) -> int:
+    return 0 if decay.numel() == 1 else decay.stride(0)
 
 
 @on_its_device
@@ -58,6 +63,7 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
         batch * size,
         size,
         neurons.threshold,
+        HAS_BIAS=neurons.real_bias.numel() > 0,
         DELAY=neurons.delay,
         AHEAD=AHEAD,
     )
@@ -71,6 +77,9 @@ def cuba_backward(
     """See ``reference.engine.cuba_backward``."""
     grad_out_TBN = grad_out_TBN.contiguous()
     steps, batch, size = voltage_TBN.shape
+    tau = number(neurons.tau_grad, grad_out_TBN.device) if neurons.tau is None else neurons.tau
+    check_device(grad_out_TBN, "the surrogate's width", tau)
+    unit_height, unit_width = neurons.surrogate(1.0)
     grad_z_TBN = torch.empty_like(grad_out_TBN)
     grad_decays = (
         grad_out_TBN.new_empty(2, batch, size) if learn else grad_out_TBN.new_zeros(2, size)
@@ -81,14 +90,16 @@ def cuba_backward(
         grad_out_TBN,
         voltage_TBN.contiguous(),
         *_per_neuron(grad_out_TBN, neurons),
+        tau,
         grad_z_TBN,
         grad_decays,
         steps,
         batch * size,
         size,
         neurons.threshold,
-        neurons.height,
-        1.0 / neurons.width,
+        unit_height,
+        1.0 / unit_width,
+        HAS_BIAS=neurons.real_bias.numel() > 0,
         DELAY=neurons.delay,
         LEARN=int(learn),
         AHEAD=AHEAD,
@@ -97,23 +108,24 @@ def cuba_backward(
 
 
 @on_its_device
-def leaky(z_TBN: Tensor, keep: Tensor) -> Tensor:
+def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """See ``reference.engine.leaky``."""
-    check_device(z_TBN, "the decay", keep)
+    check_device(z_TBN, "the decay", decay)
     z_TBN = z_TBN.contiguous()
     steps, batch, size = z_TBN.shape
     u_TBN = torch.empty_like(z_TBN)
     columns = batch * size
-    walk(forward.leaky, columns, z_TBN, keep, u_TBN, steps, columns, size, AHEAD=AHEAD)
+    apart = _apart(decay)
+    walk(forward.leaky, columns, z_TBN, decay, apart, u_TBN, steps, columns, size, AHEAD=AHEAD)
     return u_TBN
 
 
 @on_its_device
 def leaky_backward(
-    grad_u_TBN: Tensor, u_TBN: Tensor, keep: Tensor, learn: bool
+    grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.leaky_backward``."""
-    check_device(grad_u_TBN, "the decay", keep)
+    check_device(grad_u_TBN, "the decay", decay)
     grad_u_TBN = grad_u_TBN.contiguous()
     steps, batch, size = u_TBN.shape
     grad_z_TBN = torch.empty_like(grad_u_TBN)
@@ -124,7 +136,8 @@ def leaky_backward(
         batch * size,
         grad_u_TBN,
         u_TBN.contiguous(),
-        keep,
+        decay,
+        _apart(decay),
         grad_z_TBN,
         grad_decay,
         steps,

@@ -1,7 +1,7 @@
 """CUBA forward dynamics for Triton: a program owns a block of columns and walks all steps.
 
 A column is a neuron of a sample: the ``columns`` = batch · neurons of a step lie side by side.
-``keep`` is 4096 − decay, int32 [neurons].
+Decays and biases are the real ones (see ``steps.keep_of``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
+    bias_of,
     columns_of,
     decay_state,
     existing,
+    keep_of,
     rows_ahead,
     saturate,
     to_state,
@@ -25,9 +27,11 @@ _PER_UNIT = tl.constexpr(1.0 / STATE_UNIT)
 @triton.jit(do_not_specialize=["steps", "columns"])
 def forward(
     z,
-    keep_u,
-    keep_v,
+    current_decay,
+    voltage_decay,
     bias,
+    each_u,
+    each_v,
     out,
     voltage,
     notes,
@@ -35,6 +39,7 @@ def forward(
     columns,
     neurons,
     threshold,
+    HAS_BIAS: tl.constexpr,
     DELAY: tl.constexpr,
     AHEAD: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -47,7 +52,8 @@ def forward(
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
-    ku, kv, offset = tl.load(keep_u + neuron), tl.load(keep_v + neuron), tl.load(bias + neuron)
+    ku, kv = keep_of(current_decay, neuron, each_u), keep_of(voltage_decay, neuron, each_v)
+    offset = bias_of(bias, neuron, HAS_BIAS)
     u = tl.zeros((BLOCK,), tl.int32)
     held, late = u, u
     peak_u, peak_v, handed_out = u, u, u
@@ -81,7 +87,8 @@ def forward(
 @triton.jit(do_not_specialize=["steps", "columns"])
 def leaky(
     z,
-    keep,
+    decay,
+    each,
     current,
     steps,
     columns,
@@ -91,7 +98,7 @@ def leaky(
 ):
     """The current alone, handed out as floats: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``."""
     column = columns_of(tl.program_id(0), BLOCK)
-    k = tl.load(keep + column % neurons)
+    k = keep_of(decay, column % neurons, each)
     u = tl.zeros((BLOCK,), tl.int32)
     row = columns.to(tl.int64)
     z_at, current_at = z + column, current + column

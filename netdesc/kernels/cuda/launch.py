@@ -59,6 +59,12 @@ def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
         raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
 
 
+@functools.cache
+def number(value: float, device: torch.device) -> torch.Tensor:
+    """A float32 number on the device, made once: it has to be copied there, which waits."""
+    return torch.tensor(value, dtype=torch.float32, device=device)
+
+
 def block(columns: int) -> int:
     """How many columns a program walks, a lane each; few, so that every multiprocessor has some."""
     return _WARP if columns <= _MANY_COLUMNS else 4 * _WARP

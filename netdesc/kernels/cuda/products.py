@@ -9,19 +9,18 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from netdesc.kernels.cuda.steps import ROUNDING
 from netdesc.kernels.grid import WEIGHT_UNIT
 
 _HALVES = tl.constexpr(WEIGHT_UNIT / 2)
 _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)
-_ROUNDING = tl.constexpr(1.5 * 2**23)
-"""Floats of this size have no digits after the point, so adding it rounds, halves to even."""
 
 
 @triton.jit
 def _halves(weight):
     """``round(32 · weight)``, halves to even, exact up to ±2²²; larger ones stay large."""
     scaled = weight * _HALVES
-    rounded = (scaled + _ROUNDING) - _ROUNDING
+    rounded = (scaled + ROUNDING) - ROUNDING
     return tl.where(tl.abs(scaled) < 4194304.0, rounded, scaled)
 
 

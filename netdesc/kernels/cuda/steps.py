@@ -11,7 +11,12 @@ import triton.language as tl
 
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
+ROUNDING = tl.constexpr(1.5 * 2**23)
+"""Floats of this size have no digits after the point, so adding it rounds, halves to even."""
+
 _BITS = tl.constexpr(DECAY_BITS)
+_ONE = tl.constexpr(DECAY_ONE)
+_FLOAT_ONE = tl.constexpr(float(DECAY_ONE))
 _LOW = tl.constexpr(DECAY_ONE - 1)
 _LIMIT = tl.constexpr(STATE_LIMIT)
 _UNIT = tl.constexpr(float(STATE_UNIT))
@@ -43,6 +48,29 @@ def to_state(value):
     scaled = tl.where(scaled < _FLOAT_LIMIT, scaled, _FLOAT_LIMIT)
     scaled = tl.where(scaled > -_FLOAT_LIMIT, scaled, -_FLOAT_LIMIT)
     return scaled.to(tl.int32)
+
+
+@triton.jit
+def keep_of(decay, neuron, each):
+    """``4096 − round(4096 · decay)`` int32 [BLOCK] as ``parameters.keep`` makes it.
+
+    ``decay`` is float32, one for each neuron (``each`` 1) or one for all (``each`` 0). Computed
+    here, it costs nothing beside a kernel's steps; made beforehand, it is many kernels.
+    """
+    share = tl.load(decay + neuron * each)
+    share = tl.where(share > 0.0, share, 0.0)  # NaN becomes 0
+    share = tl.where(share < 1.0, share, 1.0)
+    lost = ((share * _FLOAT_ONE + ROUNDING) - ROUNDING).to(tl.int32)
+    return -lost + _ONE
+
+
+@triton.jit
+def bias_of(bias, neuron, HAS_BIAS: tl.constexpr):
+    """The bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or nothing."""
+    offset = neuron * 0
+    if HAS_BIAS:
+        offset = to_state(tl.load(bias + neuron))
+    return offset
 
 
 @triton.jit

@@ -10,6 +10,7 @@ from torch import Tensor
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.operators.decays import decay_gradients, learns
+from netdesc.kernels.operators.scalars import split_off_tau
 from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -26,10 +27,13 @@ def cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
+    tau: Tensor | None = None,
 ) -> _Cuba:
     """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
 
-    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
+    is ``tau_grad`` once more, float32 [] on the device: the CUDA engine reads it in every backward
+    pass, also in those of a captured step, which has the other numbers for good.
     """
     check_signal("an input", z_TBN)
     neurons = dynamics(
@@ -41,6 +45,7 @@ def cuba(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
@@ -57,6 +62,7 @@ def cuba_backward(
     scale_grad: float,
     delay: bool,
     learn: bool,
+    tau: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of both decays [2, neurons]."""
     neurons = dynamics(
@@ -68,6 +74,7 @@ def cuba_backward(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     engine = engine_for(grad_out_TBN.device)
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
@@ -86,7 +93,8 @@ def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
-    _, current_decay, voltage_decay, bias, *ctx.scalars = inputs
+    _, current_decay, voltage_decay, bias, *scalars = inputs
+    ctx.scalars, ctx.tau = split_off_tau(scalars)
     _, voltage_TBN, notes = output
     ctx.mark_non_differentiable(voltage_TBN, notes)
     ctx.set_materialize_grads(False)
@@ -103,8 +111,9 @@ def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, 
         bias,
         *ctx.scalars,
         learns(current_decay, voltage_decay),
+        ctx.tau,
     )
-    return (grad_z, *decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 5)
+    return (grad_z, *decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 6)
 
 
 gradient("cuba", _cuba_gradient, _cuba_context)

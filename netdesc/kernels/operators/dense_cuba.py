@@ -11,6 +11,7 @@ from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.event_lists import are_listed, list_size
 from netdesc.kernels.operators.decays import decay_gradients, learns
+from netdesc.kernels.operators.scalars import split_off_tau
 from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -29,6 +30,7 @@ def dense_cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
+    tau: Tensor | None = None,
 ) -> _DenseCuba:
     """``cuba`` of ``z = W s`` with the real ``weight_OI`` quantised as ``quantize_weight`` does.
 
@@ -46,6 +48,7 @@ def dense_cuba(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     return engine_for(spikes_TBI.device).dense_cuba(spikes_TBI, weight_OI, bits, neurons)
 
@@ -67,6 +70,7 @@ def dense_cuba_backward(
     delay: bool,
     learn: bool,
     want_input: bool,
+    tau: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input (empty unless wanted), the weight and both decays [2, neurons].
 
@@ -81,6 +85,7 @@ def dense_cuba_backward(
         tau_grad,
         scale_grad,
         delay,
+        tau,
     )
     engine = engine_for(grad_out_TBO.device)
     return engine.dense_cuba_backward(
@@ -114,7 +119,7 @@ def _(
     grad_out_TBO: Tensor, spikes_TBI: Tensor | None, events: Tensor, weight_OI: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     steps, batch, _ = grad_out_TBO.shape
-    want_input = rest[-1]
+    *_, want_input = rest[:11]  # what may follow is ``tau``
     return (
         grad_out_TBO.new_empty((steps, batch, weight_OI.shape[1]) if want_input else (0,)),
         weight_OI.new_empty(weight_OI.shape),
@@ -123,7 +128,8 @@ def _(
 
 
 def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _DenseCuba) -> None:
-    spikes_TBI, weight_OI, ctx.bits, current_decay, voltage_decay, bias, *ctx.scalars = inputs
+    spikes_TBI, weight_OI, ctx.bits, current_decay, voltage_decay, bias, *scalars = inputs
+    ctx.scalars, ctx.tau = split_off_tau(scalars)
     _, voltage_TBO, notes, events = output
     ctx.mark_non_differentiable(voltage_TBO, notes, events)
     ctx.set_materialize_grads(False)
@@ -151,13 +157,14 @@ def _dense_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None,
         *ctx.scalars,
         learns(current_decay, voltage_decay),
         want_input,
+        ctx.tau,
     )
     return (
         grad_input if want_input else None,
         grad_weight,
         None,
         *decay_gradients(grad_decays, current_decay, voltage_decay),
-        *[None] * 5,
+        *[None] * 6,
     )
 
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from netdesc.kernels.checks import check_per_neuron, check_signal
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.operators.decays import decay_gradient
-from netdesc.kernels.parameters import keep
 from netdesc.kernels.registration import fake, gradient, operator
 
 
@@ -18,7 +17,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """The current of CUBA neurons, a multiple of 1/4096 [steps, batch, neurons]."""
     check_signal("an input", z_TBN)
     check_per_neuron("a decay", decay, z_TBN.shape[2], shared=1)
-    return engine_for(z_TBN.device).leaky(z_TBN, keep(decay, z_TBN.shape[2]))
+    return engine_for(z_TBN.device).leaky(z_TBN, decay)
 
 
 @operator
@@ -26,8 +25,7 @@ def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of the decay [neurons]."""
-    engine = engine_for(grad_u_TBN.device)
-    return engine.leaky_backward(grad_u_TBN, u_TBN, keep(decay, u_TBN.shape[2]), learn)
+    return engine_for(grad_u_TBN.device).leaky_backward(grad_u_TBN, u_TBN, decay, learn)
 
 
 @fake("leaky")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
-from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.parameters import Dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 
@@ -50,12 +50,16 @@ def saturate(state: Tensor) -> Tensor:
     return state.clamp(-STATE_LIMIT, STATE_LIMIT)
 
 
-def leaky(z_TBN: Tensor, keep: Tensor) -> Tensor:
-    """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units."""
+def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
+    """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units.
+
+    ``decay`` is [] or [neurons], the share that is lost in a step.
+    """
+    keep_N = keep(decay, z_TBN.shape[2])
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     u_TBN = torch.empty_like(z_TBN)
     for t in range(z_TBN.shape[0]):
-        u = saturate(decay_state(u, keep) + to_state(z_TBN[t]))
+        u = saturate(decay_state(u, keep_N) + to_state(z_TBN[t]))
         u_TBN[t] = u.to(torch.float32) / STATE_UNIT
     return u_TBN
 
@@ -119,10 +123,10 @@ def cuba_backward(
 
 
 def leaky_backward(
-    grad_u_TBN: Tensor, u_TBN: Tensor, keep: Tensor, learn: bool
+    grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """Gradients of ``leaky``'s input and of its decay [neurons]."""
-    share = keep / DECAY_ONE
+    share = keep(decay, u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])
     grad_z_TBN = torch.empty_like(grad_u_TBN)
     grad_decay = grad_u_TBN.new_zeros(grad_u_TBN.shape[2])

@@ -1,0 +1,97 @@
+"""CUDA graphs in the small, on the CPU: operations are recorded and done again where they were.
+
+As a CUDA graph does, a recorded one computes with the tensors and the numbers of the recording, and
+no line of the program runs again. It refuses what a capture refuses: to look at what is in a
+tensor, and to copy numbers of the program to the device. Unlike a real capture, recording computes;
+so what is recorded is put back afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from netdesc.training.replayed import CaptureError
+
+REFUSED = {
+    "_local_scalar_dense", "item", "equal", "nonzero", "bincount", "lift_fresh", "unique_dim",
+    "masked_select", "_unique2",
+}  # fmt: skip
+
+Recorded = tuple[Any, tuple[Any, ...], dict[str, Any], list[torch.Tensor]]
+
+
+def tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+class Recording(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Recorded] = []
+        self.before: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        by_truths = name == "index" and any(x.dtype == torch.bool for x in tensors(args[1:]))
+        if name in REFUSED or by_truths:
+            raise CaptureError(f"{name} is not permitted in a capture")
+        kwargs = kwargs or {}
+        for tensor in tensors([args, kwargs]):
+            storage = tensor.untyped_storage()
+            if storage.nbytes() and storage.data_ptr() not in self.made | self.before.keys():
+                whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+                self.before[storage.data_ptr()] = whole, whole.clone()
+        result = func(*args, **kwargs)
+        outputs = tensors(result)
+        given = {each.untyped_storage().data_ptr() for each in tensors([args, kwargs])}
+        fresh = [x for x in outputs if x.untyped_storage().data_ptr() not in given]
+        self.made |= {each.untyped_storage().data_ptr() for each in fresh}
+        self.operations.append((func, args, kwargs, outputs))
+        return result
+
+    def put_back(self) -> None:
+        for whole, kept in self.before.values():
+            whole.copy_(kept)
+
+    def replay(self) -> None:
+        for func, args, kwargs, outputs in self.operations:
+            for old, new in zip(outputs, tensors(func(*args, **kwargs)), strict=True):
+                if old.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+                    old.copy_(new)
+
+
+class CpuGraphs:
+    """``Graphs`` that notes what it is asked for, with as much memory as the test says."""
+
+    def __init__(self, free: int = 1 << 40) -> None:
+        self.free = free
+        self.runs = self.captures = self.replays = 0
+
+    def run(self, work: Callable[[], object]) -> int:
+        self.runs += 1
+        work()
+        return 1000
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
+        self.captures += 1
+        random = torch.get_rng_state()
+        with Recording() as recording:
+            work()
+        recording.put_back()
+        torch.set_rng_state(random)
+
+        def replay() -> None:
+            self.replays += 1
+            with torch.no_grad():
+                recording.replay()
+
+        return replay

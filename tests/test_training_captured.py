@@ -1,0 +1,489 @@
+"""Steps that are captured and replayed, with graphs in the small in place of a GPU's."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib.util
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from classify_task import write_classify_task
+from graphs_on_cpu import CpuGraphs
+from safetensors.torch import load_file
+from training_task import read_metrics, write_task
+
+from netdesc.bench.layer import Size
+from netdesc.bench.peers import itself
+from netdesc.bench.peers.itself import captured
+from netdesc.bench.peers.measure import measure
+from netdesc.description import load
+from netdesc.training import loop, optimizer, train
+from netdesc.training.data import Batch
+from netdesc.training.interrupt import StopRequest
+from netdesc.training.replayed import WARM_UP, CaptureError, CudaGraphs, Graphs, Replayed
+from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
+
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
+)
+
+
+@dataclass
+class Runner:
+    """Trains the same description with the plain step and with the captured one."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def __post_init__(self) -> None:
+        # As on a GPU: a number of the device.
+        self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+        self.said: list[str] = []
+
+    def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
+        def build(job: Any, figures: Any, _say: Any) -> Any:
+            plain = PlainStep(job, figures)
+            return plain if graphs is None else CapturedStep(plain, graphs, self.said.append)
+
+        with self.monkeypatch.context() as patch:
+            patch.setattr(loop, "build_step", build)
+            folder = self.folder / name
+            given = {"resume": folder} if more.pop("resume", False) else {
+                "description": load(path, list(sets)), "run_dir": folder
+            }  # fmt: skip
+            train(**given, **{"device": "cpu", "progress": "quiet"} | more)
+        return folder
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    return Runner(tmp_path, monkeypatch)
+
+
+def outcome(run: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
+    """What a run did, but for the time it took: metrics, and last and best weights."""
+    rows = [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in read_metrics(run)
+    ]
+    weights = {
+        f"{file}.{name}": tensor
+        for file in ("last", "best")
+        for name, tensor in load_file(run / "checkpoints" / f"{file}.safetensors").items()
+    }
+    return rows, weights
+
+
+def assert_same(one: Path, other: Path) -> None:
+    (rows, weights), (other_rows, other_weights) = outcome(one), outcome(other)
+    assert rows == other_rows
+    assert weights.keys() == other_weights.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, other_weights[name]), name
+
+
+COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (COSINE,),
+        ("training.gradient_clip=0.5", "training.optimizer.weight_decay=0.1",
+         "training.optimizer.type=adamw"),
+        ('training.optimizer={"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}',),
+        ("neurons.cuba.dropout=0.3",),
+        ('neurons.cuba.learn=["current_decay", "voltage_decay"]', 'neurons.cuba.norm="mean"'),
+    ],
+    ids=["rate", "clip", "momentum", "dropout", "decays"],
+)  # fmt: skip
+def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runner: Runner) -> None:
+    task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
+    captured = runner.train(task, "captured", graphs, *sets)
+    assert (graphs.runs, graphs.captures, graphs.replays) == (2 * WARM_UP, 2, 2 * (9 - WARM_UP))
+    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert_same(runner.train(task, "plain", None, *sets), captured)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        '{"type": "spike_max"}',
+        '{"type": "spike_rate"}',
+        '{"type": "spike_max", "mode": "softmax", "reduction": "mean"}',
+    ],
+)
+def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
+    loss: str, runner: Runner
+) -> None:
+    for module in ("spike_max", "spike_rate"):  # labels are looked at on the CPU only
+        runner.monkeypatch.setattr(
+            f"netdesc.losses.{module}.labels_like",
+            lambda rate, labels, _: labels.expand(rate.shape[:-1]),
+        )
+    task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
+    sets = (f"loss={loss}", "training.epochs=4")
+    captured = runner.train(task, "captured", graphs, *sets)
+    assert graphs.captures == 2
+    batches, rest = divmod(30, 8)
+    assert rest, "there is a smaller batch"
+    assert graphs.replays == 2 * (4 * batches - WARM_UP)
+    assert_same(runner.train(task, "plain", None, *sets), captured)
+
+
+@needs_triton
+def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) -> None:
+    """On the CUDA engine, interpreted: the others are not captured."""
+    task, graphs = write_task(runner.folder / "task", epochs=6), CpuGraphs()
+    sets = ("time.steps=6", 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.001}')
+    captured = runner.train(task, "captured", graphs, *sets, engine="cuda")
+    assert graphs.replays == 2 * (6 - WARM_UP)
+    assert_same(runner.train(task, "plain", None, *sets, engine="cuda"), captured)
+    constant = runner.train(task, "constant", None, "time.steps=6", engine="cuda")
+    assert outcome(constant)[0] != outcome(captured)[0], "the schedule makes no difference here"
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(runner: Runner) -> None:
+    task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
+    straight = runner.train(task, "straight", None)
+
+    class Stopping(StopRequest):
+        """A Ctrl-C between two replays."""
+
+        checks = 0
+
+        @property
+        def requested(self) -> bool:
+            Stopping.checks += 1
+            return Stopping.checks > 12
+
+        @requested.setter
+        def requested(self, _value: bool) -> None:
+            pass
+
+    graphs = CpuGraphs()
+    with runner.monkeypatch.context() as patch:
+        patch.setattr("netdesc.training.session.StopRequest", Stopping)
+        captured = runner.train(task, "captured", graphs)
+    done = len(read_metrics(captured))
+    assert WARM_UP + 1 < done < 12
+    assert graphs.replays
+    again = CpuGraphs()
+    runner.train(task, "captured", again, resume=True)
+    assert again.replays == 2 * (12 - done - WARM_UP)
+    assert_same(straight, captured)
+
+
+def test_divergence_is_noticed_in_a_replay(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, graphs = write_task(runner.folder / "task", epochs=9), CpuGraphs()
+    set_rate, rates = loop.set_learning_rate, iter([0.01] * 6 + [float("inf")] * 3)
+    monkeypatch.setattr(loop, "set_learning_rate", lambda opt, _: set_rate(opt, next(rates)))
+    captured = runner.train(task, "captured", graphs)
+    assert graphs.replays
+    assert len(read_metrics(captured)) == 7
+    assert "epoch 8: a weight of layer" in (captured / "run.json").read_text()
+
+
+# What is captured, and what is not
+
+
+def plain_batch(size: int) -> Batch:
+    return Batch(torch.full((4, size, 3), float(size)), torch.zeros(4, size, 2), size)
+
+
+class Counting:
+    """A step that counts, and notes the inputs that it was given."""
+
+    def __init__(self) -> None:
+        self.inputs: list[torch.Tensor] = []
+        self.updates = 0
+
+    def differentiate(self, batch: Batch) -> None:
+        self.inputs.append(batch.input_TBN)
+
+    def update(self) -> None:
+        self.updates += 1
+
+
+class Watched(CpuGraphs):
+    """Counts without recording: a replay is the work itself."""
+
+    def __init__(self, free: int = 1 << 40, refuses: tuple[int, ...] = ()) -> None:
+        super().__init__(free)
+        self.refuses = refuses
+
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
+        self.captures += 1
+        if self.captures in self.refuses:
+            raise CaptureError("CUDA error: operation not permitted when stream is capturing")
+
+        def replay() -> None:
+            self.replays += 1
+            work()
+
+        return replay
+
+
+def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
+    counting, said = Counting(), []
+    step = CapturedStep(counting, graphs, said.append)
+    for size in sizes:
+        step.differentiate(plain_batch(size))
+        step.update()
+    return counting, said
+
+
+def test_batches_of_the_first_shape_are_copied_to_where_the_graph_reads() -> None:
+    graphs = Watched()
+    counting, said = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
+    places = [each.data_ptr() for each in counting.inputs]
+    assert [each.shape[1] for each in counting.inputs] == [5, 5, 2, 5, 5, 2, 5]
+    assert len({places[n] for n in (0, 1, 3, 4, 6)}) == 1
+    assert (graphs.runs, graphs.captures, graphs.replays) == (6, 2, 4)
+    assert counting.updates == 7
+    assert len(said) == 1
+
+
+def test_a_batch_that_comes_again_is_not_copied_onto_itself() -> None:
+    step, batch = CapturedStep(Counting(), Watched(), print), plain_batch(3)
+    version = batch.input_TBN._version
+    for _ in range(5):
+        step.differentiate(batch)
+        step.update()
+    assert batch.input_TBN._version == version
+
+
+@pytest.mark.parametrize(
+    ("graphs", "captures", "replays", "reason"),
+    [
+        (Watched(free=1999), 0, 0, "that takes 0 MB, and 0 MB are free"),
+        (Watched(refuses=(1,)), 1, 0, "operation not permitted when stream is capturing"),
+        (Watched(refuses=(2,)), 2, 6, "operation not permitted when stream is capturing"),
+    ],
+)
+def test_what_cannot_be_captured_is_done_as_it_is(
+    graphs: Watched, captures: int, replays: int, reason: str
+) -> None:
+    counting, said = steps(graphs, [4] * 9)
+    assert len(counting.inputs) == counting.updates == 9
+    assert (graphs.captures, graphs.replays) == (captures, replays)
+    assert len(said) == 1
+    assert said[0].startswith("training steps are not captured as CUDA graphs: ")
+    assert reason in said[0]
+
+
+def test_a_capture_leaves_the_work_to_the_replay() -> None:
+    numbers = torch.zeros(3)
+
+    def work() -> None:
+        numbers.add_(1)
+
+    replayed = Replayed(work, CpuGraphs())
+    for n in range(1, 7):
+        replayed()
+        assert numbers.tolist() == [n] * 3
+    assert replayed.is_captured
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda x: x.sum().item(),
+        lambda x: float(x.max()),
+        lambda x: x + torch.tensor([1.0, 2.0, 3.0]),
+        lambda x: torch.bincount(x.to(torch.int64), minlength=4),
+        lambda x: x[x > 0],
+        lambda x: 1 if x.sum() > 0 else 0,
+    ],
+)
+def test_the_stand_in_refuses_what_a_capture_refuses(work: Callable[[torch.Tensor], Any]) -> None:
+    x = torch.zeros(3)
+    with pytest.raises(CaptureError):
+        CpuGraphs().capture(lambda: work(x))
+
+
+def job_on(device: str, optimizer: Any) -> Any:
+    return SimpleNamespace(
+        device=torch.device(device),
+        optimizer=optimizer,
+        network=torch.nn.Linear(1, 1),
+        train=SimpleNamespace(samples=np.zeros(1)),
+    )
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("is_on_gpu", [False, True])
+def test_optimizers_of_a_gpu_can_be_captured(
+    kind: str, is_on_gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_on_gpu:
+        monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+    spec = SimpleNamespace(
+        type=kind, learning_rate=0.1, weight_decay=0.0, betas=(0.9, 0.99), eps=1e-8, momentum=0.0,
+        nesterov=False,
+    )  # fmt: skip
+    built = optimizer.build_optimizer(spec, torch.nn.Linear(2, 2))
+    assert optimizer.is_capturable(built) is is_on_gpu
+    if kind != "sgd":
+        assert {group["capturable"] for group in built.param_groups} == {is_on_gpu}
+
+
+def groups(**options: Any) -> Any:
+    weights = [torch.zeros(1)]
+    return SimpleNamespace(param_groups=[{"params": weights, "lr": torch.tensor(0.1)} | options])
+
+
+def test_on_the_cpu_the_step_is_plain_and_says_nothing() -> None:
+    said: list[str] = []
+    step = build_step(job_on("cpu", groups(capturable=True)), SimpleNamespace(), said.append)
+    assert isinstance(step, PlainStep)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "optimizer", "obstacle"),
+    [
+        ("cuda", groups(capturable=True), None),
+        ("cuda", groups(fused=True), None),
+        ("cuda", groups(capturable=False, fused=True), "the optimizer keeps numbers off"),
+        ("cuda", groups(fused=None), "the optimizer keeps numbers off"),
+        ("cuda", groups(capturable=True, lr=0.1), "the optimizer keeps numbers off"),
+        ("reference", groups(capturable=True), "engine 'reference' waits for the device"),
+    ],
+)
+def test_why_a_run_on_a_gpu_is_not_captured(
+    engine: str, optimizer: Any, obstacle: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netdesc.training.steps.engine_name", lambda device: engine)
+    job, said = job_on("cuda", optimizer), []
+    found = capture_obstacle(job)
+    if obstacle is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.startswith(obstacle)
+    step = build_step(job, SimpleNamespace(), said.append)
+    assert isinstance(step, PlainStep)
+    assert said == [f"training steps are not captured as CUDA graphs: {found}"]
+
+
+class Cuda:
+    """Stands in for ``torch.cuda`` and notes what is asked of it, in order."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.calls: list[str] = []
+        self.current, self.fails = "main", fails
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> Cuda:
+        for name in ("Stream", "stream", "current_stream", "set_stream", "graph", "CUDAGraph"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        for name, found in {
+            "memory_allocated": 100, "max_memory_allocated": 350,
+            "memory_reserved": 130, "mem_get_info": (1000, 2000),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, lambda _device, found=found: found)
+        return self
+
+    def _stream(self, name: str) -> Any:
+        return SimpleNamespace(
+            name=name, wait_stream=lambda on: self.calls.append(f"{name} waits for {on.name}")
+        )
+
+    def Stream(self, _device: Any) -> Any:
+        return self._stream("side")
+
+    def current_stream(self, _device: Any) -> Any:
+        return self._stream(self.current)
+
+    def set_stream(self, stream: Any) -> None:
+        self.current = stream.name
+
+    @contextlib.contextmanager
+    def stream(self, stream: Any) -> Iterator[None]:
+        before, self.current = self.current, stream.name
+        yield
+        self.current = before
+
+    def CUDAGraph(self) -> Any:
+        return SimpleNamespace(replay=lambda: self.calls.append("replay"))
+
+    @contextlib.contextmanager
+    def graph(self, graph: Any, stream: Any) -> Iterator[None]:
+        self.calls.append("begin")
+        before, self.current = self.current, stream.name
+        yield
+        if self.fails:  # torch then leaves its stream in place
+            raise RuntimeError("CUDA error: capture invalidated\nand much more")
+        self.current = before
+        self.calls.append("end")
+
+
+def test_warm_up_and_capture_are_on_one_stream_beside_the_current_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda().install(monkeypatch)
+    graphs = CudaGraphs(torch.device("cuda"))
+    work = lambda: cuda.calls.append(f"work on {cuda.current}")  # noqa: E731
+    assert graphs.run(work) == 250
+    assert graphs.free_bytes() == 1030
+    replay = graphs.capture(work)
+    replay()
+    assert cuda.calls == [
+        "side waits for main", "work on side", "main waits for side",
+        "begin", "work on side", "end", "replay",
+    ]  # fmt: skip
+    assert cuda.current == "main"
+
+
+def test_a_capture_that_fails_is_told_in_a_line_and_the_stream_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda(fails=True).install(monkeypatch)
+    with pytest.raises(CaptureError, match=r"^CUDA error: capture invalidated$"):
+        CudaGraphs(torch.device("cuda")).capture(lambda: None)
+    assert cuda.current == "main"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_a_captured_run_is_the_plain_one(runner: Runner) -> None:
+    task = write_task(runner.folder / "task", pairs=2, dropout=0.3, epochs=9)
+    runner.monkeypatch.undo()
+    sets = (COSINE, 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.01}')
+    graphs = CudaGraphs(torch.device("cuda"))
+    captured = runner.train(task, "captured", graphs, *sets, device="cuda")
+    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert_same(runner.train(task, "plain", None, *sets, device="cuda"), captured)
+
+
+def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
+    size = Size(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
+    graphs = CpuGraphs()
+    made = measure(lambda work: captured(itself.layer(work), graphs), size.work("cpu", repeats=3))
+    assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"
+    assert graphs.replays == 2 + len(made["seconds"])
+    assert made["path"].endswith(", captured")
+    layer = captured(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
+    for _ in range(3):
+        layer.step()
+    assert not str(layer.path()).endswith(", captured")
+
+
+def test_graphs_go_with_the_step_that_holds_them() -> None:
+    """They hold memory of the device, which the next run needs."""
+    step = CapturedStep(Counting(), Watched(), print)
+    step.differentiate(plain_batch(2))
+    gone = weakref.ref(step)
+    gc.disable()
+    try:
+        del step
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
-from netdesc.description.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.diagnostic import DescriptionError, Diagnostic, Related
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places, spanned
@@ -20,7 +20,8 @@ from netdesc.description.plain import member, members, pointer
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose, faults
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import mended, without_doubtful
+from netdesc.description.standins import mended, without_doubtful, without_lost
+from netdesc.description.tokens import Elsewhere, Mistake
 from netdesc.description.tree import Parsed, Parts, parse
 
 
@@ -72,10 +73,7 @@ def check(
     if isinstance(source, Diagnostic):
         return None, [source]
     parsed = parse(source)
-    findings = [
-        spanned(source, each.code, each.start, each.end, each.message, hint=each.hint)
-        for each in parsed.mistakes
-    ]
+    findings = [_of_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(
@@ -86,6 +84,22 @@ def check(
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _of_text(source: Source, mistake: Mistake) -> Diagnostic:
+    """A mistake of the text as a finding."""
+
+    def elsewhere(each: Elsewhere) -> Related:
+        line, column = source.place(each.start)
+        end = source.place(each.end)
+        return Related(each.message, source.name, "", line, column, *end, excerpt=source.line(line))
+
+    finding = spanned(
+        source, mistake.code, mistake.start, mistake.end, mistake.message, hint=mistake.hint
+    )
+    return replace(
+        finding, fix=mistake.fix, related=tuple(elsewhere(each) for each in mistake.related)
+    )
 
 
 def _check_meaning(
@@ -103,13 +117,14 @@ def _check_meaning(
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
         places = Places(source, parsed.root, data, changed, parsed.guessed)
-    touched: list[Parts] = []
+    touched = [parts for parts in parsed.doubtful if parts]
     try:
         whole = Document.model_validate_json(json.dumps(data))
     except ValidationError as error:
         found = faults(error, data)
-        findings += diagnose(found, places)
-        whole, touched = mended(data, found)
+        findings += diagnose(without_lost(found, parsed.doubtful), places)
+        whole, guessed = mended(data, found)
+        touched += guessed
         if whole is None:
             return None, findings
     lock = whole.lock

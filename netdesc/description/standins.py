@@ -9,7 +9,6 @@ replaced by a guess is not shown: it may be wrong.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -31,7 +30,7 @@ ROUNDS = 3
 
 def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Parts]]:
     """A document in which what is wrong was replaced, if that can be, and where it was."""
-    data = copy.deepcopy(data)
+    data = json.loads(json.dumps(data))
     touched: list[Parts] = []
     for _ in range(ROUNDS):
         for fault in found:
@@ -45,6 +44,12 @@ def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Par
         except ValidationError as error:
             found = faults(error, data)
     return None, touched
+
+
+def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
+    """The faults without fields that are missing only because the text is damaged there."""
+    damaged = set(doubtful)
+    return [fault for fault in found if fault.kind != "missing" or fault.parts[:-1] not in damaged]
 
 
 def without_doubtful(found: Iterable[Diagnostic], touched: Iterable[Parts]) -> list[Diagnostic]:

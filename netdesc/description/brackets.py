@@ -16,7 +16,7 @@ from netdesc.description.tokens import Elsewhere, Token
 CLOSING = {"{": "}", "[": "]", "(": ")"}
 
 _NO_BRACKETS = re.compile(
-    r'"(?:[^"\\\n]|\\[^\n])*"?|//[^\n]*|/\*.*?\*/|\#[^\n]*|[^"{}\[\]/#]+|/', re.DOTALL
+    r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"?|//[^\n]*|/\*.*?\*/|\#[^\n]*|[^"{}\[\]/#]+|/', re.DOTALL
 )
 _FARTHEST = 1000
 """So far the beginning of a line is looked for."""
@@ -32,6 +32,8 @@ class Bracket:
     """Of the line in which it opens."""
     is_flat: bool = False
     """True where its own entries are not indented, so that indentation says nothing."""
+    is_indented: bool = False
+    """True where a line of its own entries is."""
     has_entries: bool = False
 
     @property
@@ -77,6 +79,8 @@ class Brackets:
         if column is None or bracket.kind == "(":
             return False
         is_closing = token.kind in ("}", "]")
+        if not is_closing and column > bracket.indent:
+            bracket.is_indented = True
         if not bracket.has_entries and not is_closing and column <= bracket.indent:
             bracket.is_flat = True
         if self.surplus <= 0 or len(self.open) < 2 or bracket.is_flat:

@@ -87,8 +87,8 @@ _KINDS = {
     ),
     "comments": _Kind(
         "ND009",
-        lambda _: "JSON has no comments",
-        lambda _: 'a document has "description" for remarks',
+        lambda _: "a comment",
+        lambda _: 'JSON has no comments; a document has "description" for remarks',
     ),
     "spaces": _Kind(
         "ND007",
@@ -111,6 +111,10 @@ class Foreign:
         each = _Found(start, end, tuple(Edit(*each) for each in edits))
         self.found.setdefault(kind, []).append(each)
 
+    def copy(self) -> Foreign:
+        """What was found until now."""
+        return Foreign(self.text, {kind: list(found) for kind, found in self.found.items()})
+
     def mistakes(self) -> list[Mistake]:
         """One mistake a kind, at its first place; all that is of Python is one."""
         kinds = dict(self.found)
@@ -122,7 +126,7 @@ class Foreign:
                 (each for name in of_python for each in kinds.pop(name)),
                 key=lambda each: each.start,
             )
-            message = "this is Python's notation, not JSON" + _and_more(found)
+            message = f"Python's notation, not JSON, here and in {len(found) - 1} more places"
             hint = "in Python, json.dump writes JSON"
             fix = _fix("write it as JSON", found)
             told.append(Mistake("ND007", found[0].start, found[0].end, message, hint, fix))
@@ -166,6 +170,24 @@ def requoted(raw: str) -> str | None:
     except ValueError:  # an escape that JSON does not have, half a character
         return None
     return written
+
+
+def without_fences(text: str) -> tuple[str, list[Mistake]]:
+    """The text without the lines by which Markdown tells code; and the mistake that they are."""
+    first = re.compile(r"\s*(```[^\n`]*)(?=\n)").match(text)
+    if first is None:
+        return text, []
+    start, end = first.span(1)
+    edits, last = [Edit(start, end, "")], len(text.rstrip())
+    parts = _blank(text[:end]), text[end:last], text[last:]
+    if text.endswith("\n```", 0, last):
+        edits.append(Edit(last - 3, last, ""))
+        parts = _blank(text[:end]), text[end : last - 3], "   " + text[last:]
+    hint = "take its lines away"
+    mistake = Mistake(
+        "ND007", start, end, "a code fence of Markdown", hint, Fix(hint, tuple(edits))
+    )
+    return "".join(parts), [mistake]
 
 
 def without_conflicts(text: str) -> tuple[str, list[Mistake]]:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from json.decoder import scanstring
 from typing import Any, cast
 
+from netdesc.description.plain import members
 from netdesc.description.tokens import MAX_INTEGER
 
 Span = tuple[int, int]
@@ -74,7 +74,8 @@ class Node:
         for index in range(len(cast("dict[str, Any] | list[Any]", self.value))):
             part: str | int = index
             if is_object:
-                part, end = scanstring(text, at + 1)
+                key, end = _PLACES.raw_decode(text, at)
+                part = str(key)
                 self._keys[part] = (at, end)
                 at = _after_space(text, _after_space(text, end) + 1)
             _, end = _PLACES.raw_decode(text, at)
@@ -141,9 +142,10 @@ def sound(text: str, at: int, room: int) -> Node | int:
 
 def _is_deeper(value: Any, room: int) -> bool:
     """True where objects and lists are nested in more than so many levels."""
-    level = [value] if isinstance(value, dict | list) else []
-    while level and room:
-        room -= 1
-        inner = (cast("Any", each).values() if type(each) is dict else each for each in level)
-        level = [each for each in chain.from_iterable(inner) if type(each) in (dict, list)]
-    return bool(level)
+    level: list[Any] = [value]
+    for _ in range(room):
+        holders = [each for each in level if type(each) in (dict, list)]
+        if not holders:
+            return False
+        level = list(chain.from_iterable(members(each).values() for each in holders))
+    return any(type(each) in (dict, list) for each in level)

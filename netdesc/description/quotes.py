@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from netdesc.description.tokens import Mistake, Token, cut
+from netdesc.description.tokens import Mistake, Token, cut, edit
 
 _LONGEST = 10_000
 """So far a closing quote is looked for in other lines."""
 
 _CLOSES_HERE = re.compile(r'"(?=[ \t]*(?:[,:}\]]|\r?$))', re.MULTILINE)
 _NEXT_LINE = re.compile(r'[^\n]*\n\s*(?:["{}\[\]]|$)')
+_TYPOGRAPHIC = tuple("“”„‟‘’‚‛")
+_SCALAR = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|true|false|null")
 _MARKS = " \t\r,:{}[]"
 _ENDS_HERE = re.compile(r'"[ \t]*(?::|[,}\]]|\r?$)', re.MULTILINE)
 _WORD = re.compile(r"[ \t]*[^\W\d]")
@@ -91,6 +93,15 @@ def mend_open_string(text: str, token: Token, *, is_key: bool) -> Mended:
 
 
 def _not_closed(text: str, start: int, end: int) -> Mended:
+    inside = text[start + 1 : end]
+    if _SCALAR.fullmatch(inside):
+        # "24, "step_ms"
+        return _stray(start, start, start, start + 1)
+    if inside[-1:] in _TYPOGRAPHIC:
+        fix = edit("write a straight quote", (end - 1, end, '"'))
+        message = f"{inside[-1]} closes no string"
+        mistake = Mistake("ND012", end - 1, end, message, 'write "', fix)
+        return Mended(mistake, start + 1, end - 1, end, is_plain=True)
     hint = f'put a " after {cut(text[start + 1 : end])}'
     mistake = Mistake("ND012", start, end, "a string that is not closed", hint)
     return Mended(mistake, start + 1, end, end, is_plain=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netdesc.description.foreign import without_conflicts
+from netdesc.description.foreign import without_conflicts, without_fences
 from netdesc.description.nodes import Node, Parts, Span, sound
 from netdesc.description.source import Source
 from netdesc.description.syntax import Reader
@@ -34,7 +34,8 @@ def parse(source: Source) -> Parsed:
         mistakes.append(Mistake("ND004", 0, 1, message, "save without BOM", fix))
         text = " " + text[1:]
     text, conflicts = without_conflicts(text)
-    mistakes += conflicts
+    text, fences = without_fences(text)
+    mistakes += conflicts + fences
     root = sound(text, token_at(text, 0).start, MAX_DEPTH)
     if isinstance(root, Node) and token_at(text, root.end).kind == "end":
         return Parsed(root, mistakes, set())

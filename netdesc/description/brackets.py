@@ -90,6 +90,13 @@ class Brackets:
         self.surplus -= 1
         return True
 
+    def is_dedented(self, start: int) -> bool:
+        """True where an entry begins that may be none of the innermost bracket."""
+        if self.surplus <= 0:
+            return False
+        column = self._column_of_line(start)
+        return column is not None and column <= self.open[-1].indent
+
     def may_trust(self, start: int, end: int) -> bool:
         """False where a value is sound by itself but ends where a bracket of another should.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,31 +18,36 @@ from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic, Related
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
+from netdesc.description.origins import Given
 from netdesc.description.places import Places, spanned
-from netdesc.description.plain import member, members, pointer
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose, faults
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful, without_lost
 from netdesc.description.tokens import Elsewhere, Mistake
-from netdesc.description.tree import Parsed, Parts, parse
+from netdesc.description.tree import Parsed, parse
 
 
 @dataclass(frozen=True)
 class Description:
     """A document that is fit to be compiled, and where it came from.
 
-    ``origins`` maps the JSON pointer of every value that holds no other to who set it. ``lock`` is
-    there if the file is a lock, and ``files`` says where the files are whose paths it quotes.
+    ``lock`` is there if the file is a lock, and ``files`` says where the files are whose paths it
+    quotes.
     """
 
     document: Document
     path: Path
     text: str
-    origins: Mapping[str, Origin]
+    given: Given
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Who set each value that holds no other, by its JSON pointer."""
+        return self.given.origins()
 
     def resolve(self, path_in_document: str) -> Path:
         """The file that a path of the document means: relative to the JSON file.
@@ -68,17 +76,37 @@ def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """All findings about a document, in the order of the file. ``None`` where one is an error."""
-    name = str(path)
-    source = read_source(Path(path), name)
+    source = read_source(Path(path), str(path))
     if isinstance(source, Diagnostic):
         return None, [source]
+    with _uncollected(len(source.text)):
+        return _check_text(source, Path(path).absolute(), overrides, with_files)
+
+
+_LARGE = 1 << 16
+
+
+@contextmanager
+def _uncollected(size: int) -> Generator[None]:
+    """Large documents become millions of objects without cycles: looking for some takes longest."""
+    if size < _LARGE or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _check_text(
+    source: Source, path: Path, overrides: Sequence[str], with_files: bool
+) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
     findings = [_of_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_meaning(
-            source, parsed, Path(path).absolute(), overrides, with_files
-        )
+        description, more = _check_meaning(source, parsed, path, overrides, with_files)
         findings += more
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if description is None or any(finding.is_error for finding in findings):
@@ -133,7 +161,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        origins=_origins(whole, data, places.overridden),
+        given=Given(whole, data, places.overridden),
         lock=lock,
         files=files,
     )
@@ -156,28 +184,3 @@ def _other_format(places: Places) -> Diagnostic | None:
     else:
         message = f"there is no format {given}; this netdesc reads {FORMAT}"
     return places.diagnostic("ND110", ("format",), message)
-
-
-def _origins(whole: Document, data: Any, changed: Mapping[Parts, str]) -> dict[str, Origin]:
-    """Who set each value of the complete document; a lock remembers who did when it was made."""
-    locked = whole.lock.origins if whole.lock is not None else {}
-    found: dict[str, Origin] = {}
-    for parts, is_given in _leaves(whole.model_dump(mode="json"), data, ()):
-        at = pointer(parts)
-        if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
-            found[at] = "--set"
-        else:
-            found[at] = locked.get(at, "file") if is_given else "default"
-    return found
-
-
-_ABSENT = object()
-
-
-def _leaves(value: Any, given: Any, parts: Parts) -> Iterator[tuple[Parts, bool]]:
-    """Every value that holds no other, and whether the user gave it."""
-    held = members(value)
-    if not held:
-        yield parts, given is not _ABSENT
-    for key, inner in held.items():
-        yield from _leaves(inner, member(given, key, _ABSENT), (*parts, key))

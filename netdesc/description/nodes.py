@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, cast
@@ -17,6 +17,7 @@ Span = tuple[int, int]
 Parts = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_COMMA = re.compile(r'[ \t\r\n]*,[ \t\r\n]*(?=["{\[0-9tfn-])')
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -135,13 +136,25 @@ def sound(text: str, at: int, room: int) -> Node | int:
         return problem.pos
     except (_NotSound, RecursionError):
         return len(text)
-    if _SURROGATE.search(text, at, end) or _is_deeper(value, room):
+    if _SURROGATE.search(text, at, end) or _is_deeper(text, at, end, value, room):
         return end
     return Node(at, end, value, text)
 
 
-def _is_deeper(value: Any, room: int) -> bool:
+def sound_items(text: str, at: int, room: int) -> Iterator[tuple[Node, int]]:
+    """The sound items of a list from an offset on, each with where the next one begins."""
+    while isinstance(node := sound(text, at, room), Node):
+        comma = _COMMA.match(text, node.end)
+        if comma is None:
+            return
+        at = comma.end()
+        yield node, at
+
+
+def _is_deeper(text: str, start: int, end: int, value: Any, room: int) -> bool:
     """True where objects and lists are nested in more than so many levels."""
+    if text.count("[", start, end) + text.count("{", start, end) <= room:
+        return False
     level: list[Any] = [value]
     for _ in range(room):
         holders = [each for each in level if type(each) in (dict, list)]

@@ -13,8 +13,8 @@ from netdesc.description.tokens import MAX_MISTAKES, Elsewhere, Mistake, Token, 
 NAMES = ("string", "quoted", "word", "number", "constant")
 """Kinds of tokens that stand for the name of a member, rightly or not."""
 
-_MOST_TOKENS = 300_000
-"""So many tokens are read by hand once there is a mistake: more would take seconds."""
+_MOST_TOKENS = 150_000
+"""So many tokens are read by hand: more would take seconds."""
 
 
 class Lost(Exception):
@@ -51,8 +51,8 @@ class Reading:
         while self._next is None:
             token = token_at(self.text, self._at)
             self._tokens += 1
-            if self._tokens > _MOST_TOKENS and (self._mistakes or self.foreign.found):
-                message = "the rest of the file was not read"
+            if self._tokens > _MOST_TOKENS:
+                message = "the text is not sound JSON, and was read up to here only"
                 self.report("ND007", (token.start, token.start), message)
                 raise Lost
             if token.kind == "comment":

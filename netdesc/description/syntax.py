@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from netdesc.description.brackets import CLOSING, Bracket, Brackets
-from netdesc.description.nodes import Node, sound
+from netdesc.description.nodes import Node, sound, sound_items
 from netdesc.description.reading import Lost, Reading, span
 from netdesc.description.scalars import Scalars
 from netdesc.description.tokens import MAX_DEPTH, Elsewhere, Token, cut, edit, token_at
@@ -140,11 +140,23 @@ class Reader(Reading):
     def _list(self, token: Token) -> Node:
         node = Node(token.start, token.end, [])
         for _ in self._entries(token, node):
+            self._sound_items(node)
             self.path.append(len(node.value))
             node.append(self._value())
             self.path.pop()
         node.end = self.last
         return node
+
+    def _sound_items(self, node: Node) -> None:
+        """Take the items up to one that is not sound: a long list has one mistake or two."""
+        brackets, at = self._brackets, self.peek().start
+        if self._tries <= 0:
+            return
+        for item, following in sound_items(self.text, at, MAX_DEPTH - len(brackets.open)):
+            if not brackets.may_trust(item.start, item.end) or brackets.is_dedented(following):
+                break
+            node.append(item)
+            self.move(following)
 
     def _tuple(self, token: Token) -> Node:
         self.take()

@@ -10,7 +10,9 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from netdesc.description import structure
 from netdesc.description.array_checks import ArrayChecks
@@ -75,11 +77,15 @@ class FileChecks:
         self.places = places
         self.resolve = resolve
         self.locked = locked
-        self.data = document.model_dump(mode="json")
         self.wiring = wire(document)
         self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
         self.names: dict[Path, list[str]] = {}
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The document as plain data, with its defaults."""
+        return self.document.model_dump(mode="json")
 
     def run(self) -> list[Diagnostic]:
         """What is wrong with the files, in the order of the document.

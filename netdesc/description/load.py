@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,31 +20,37 @@ from netdesc.description.diagnostic import DescriptionError, Diagnostic
 from netdesc.description.faults import MOST_FAULTS, faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.places import Places, spanned
-from netdesc.description.plain import member, members, pointer
+from netdesc.description.origins import Given
+from netdesc.description.places import Places, related, spanned
+from netdesc.description.plain import member
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import mended, without_doubtful
+from netdesc.description.standins import mended, without_doubtful, without_lost
 from netdesc.description.tokens import Mistake
-from netdesc.description.tree import Parsed, Parts, parse
+from netdesc.description.tree import Parsed, parse
 
 
 @dataclass(frozen=True)
 class Description:
     """A document that is fit to be compiled, and where it came from.
 
-    ``origins`` maps the JSON pointer of every value that holds no other to who set it. ``lock`` is
-    there if the file is a lock, and ``files`` says where the files are whose paths it quotes.
+    ``lock`` is there if the file is a lock, and ``files`` says where the files are whose paths it
+    quotes.
     """
 
     document: Document
     path: Path
     text: str
-    origins: Mapping[str, Origin]
+    given: Given
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Who set each value that holds no other, by its JSON pointer."""
+        return self.given.origins()
 
     def resolve(self, path_in_document: str) -> Path:
         """The file that a path of the document means: relative to the JSON file.
@@ -80,8 +89,31 @@ def check_text(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """As ``check``, for a text that stands in the file ``path`` or is to be written there."""
+    with _uncollected(len(source.text)):
+        return _check_text(source, path, overrides, with_files)
+
+
+_LARGE = 1 << 16
+
+
+@contextmanager
+def _uncollected(size: int) -> Generator[None]:
+    """Large documents become millions of objects without cycles: looking for some takes longest."""
+    if size < _LARGE or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _check_text(
+    source: Source, path: Path, overrides: Sequence[str], with_files: bool
+) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [_about_text(source, each) for each in parsed.mistakes]
+    findings = [_of_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
@@ -105,10 +137,14 @@ def _is_lock(source: Source, parsed: Parsed) -> bool:
     return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
 
 
-def _about_text(source: Source, mistake: Mistake) -> Diagnostic:
-    """A mistake in the text as a finding."""
+def _of_text(source: Source, mistake: Mistake) -> Diagnostic:
+    """A mistake of the text as a finding."""
     here = (mistake.start, mistake.end)
-    return spanned(source, mistake.code, *here, mistake.message, hint=mistake.hint)
+    finding = spanned(
+        source, mistake.code, *here, mistake.message, hint=mistake.hint, fix=mistake.fix
+    )
+    seconds = (related(source, each.start, each.end, each.message) for each in mistake.related)
+    return replace(finding, related=tuple(seconds))
 
 
 def _with_fixes_of_the_file(
@@ -135,18 +171,19 @@ def _check_meaning(
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
         places = Places(source, root, data, changed, parsed.guessed)
-    guessed: list[Parts] = []
+    guessed = [parts for parts in parsed.doubtful if parts]
     try:
         whole = Document.model_validate_json(json.dumps(data))
     except ValidationError as error:
         found = faults(error, data)
-        findings += diagnose(found, places)
+        findings += diagnose(without_lost(found, parsed.doubtful), places)
         if error.error_count() > MOST_FAULTS:
             return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
         result = mended(data, found)
         places = replace(places, data=result.data, moved=result.moved)
         findings += diagnose(result.behind, places)
-        whole, guessed = result.document, result.guessed
+        whole = result.document
+        guessed += result.guessed
         if whole is None:
             return None, findings
     lock = whole.lock
@@ -155,7 +192,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        origins={},
+        given=Given(whole, data, places.overridden, migrated.made),
         lock=lock,
         files=files,
     )
@@ -164,11 +201,7 @@ def _check_meaning(
     of_files = files.run() if with_files else []
     later = check_rules(whole, places, files.training_set) + of_files
     findings += without_doubtful(later, guessed, places)
-    if any(finding.is_error for finding in findings):
-        return None, findings
-    return replace(
-        description, origins=_origins(whole, data, places.overridden, migrated.made)
-    ), findings
+    return description, findings
 
 
 def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
@@ -190,32 +223,3 @@ def other_format(places: Places) -> Diagnostic | None:
     else:
         message = f"there is no format {given}; this netdesc reads {FORMAT}"
     return places.diagnostic("ND110", ("format",), message)
-
-
-def _origins(
-    whole: Document, data: Any, changed: Mapping[Parts, str], made: Collection[Parts]
-) -> dict[str, Origin]:
-    """Who set each value of the complete document; a lock remembers who did when it was made."""
-    locked = whole.lock.origins if whole.lock is not None else {}
-    found: dict[str, Origin] = {}
-    for parts, is_given in _leaves(whole.model_dump(mode="json"), data, ()):
-        at = pointer(parts)
-        if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
-            found[at] = "--set"
-        elif parts in made:
-            found[at] = "migration"
-        else:
-            found[at] = locked.get(at, "file") if is_given else "default"
-    return found
-
-
-_ABSENT = object()
-
-
-def _leaves(value: Any, given: Any, parts: Parts) -> Iterator[tuple[Parts, bool]]:
-    """Every value that holds no other, and whether the user gave it."""
-    held = members(value)
-    if not held:
-        yield parts, given is not _ABSENT
-    for key, inner in held.items():
-        yield from _leaves(inner, member(given, key, _ABSENT), (*parts, key))

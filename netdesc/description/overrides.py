@@ -214,6 +214,8 @@ def _default(data: Any, parts: Parts) -> Any:
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
     """Paths on the command line start at the working directory: make that last."""
+    if not changed:
+        return
     for parts in structure.path_places(Document, data):
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from netdesc.description.diagnostic import Diagnostic
 
-MAX_BYTES = 4 << 20
-"""Largest document. A description is a few kilobytes: weights and events lie in other files."""
-
+MAX_BYTES = 16 << 20
+"""Largest document: weights and events lie in other files, and 100,000 of them can be named."""
 
 _MOST_FILES = 1000
 """So many entries of a directory are looked at."""

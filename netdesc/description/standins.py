@@ -9,7 +9,6 @@ replaced by a guess is not shown: it may be wrong. What comes to light behind a 
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +45,7 @@ class Mended:
 
 def mended(data: Any, found: Sequence[Fault]) -> Mended:
     """Replace what is wrong until the document is one that the rules can look at."""
-    data = copy.deepcopy(data)
+    data = json.loads(json.dumps(data))
     result = Mended(data=data)
     plain: list[Parts] = []
     told = {(fault.kind, fault.parts) for fault in found}
@@ -71,6 +70,12 @@ def mended(data: Any, found: Sequence[Fault]) -> Mended:
 
 def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
     return any(parts[: len(section)] == section for section in sections)
+
+
+def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
+    """The faults without fields that are missing only because the text is damaged there."""
+    damaged = set(doubtful)
+    return [fault for fault in found if fault.kind != "missing" or fault.parts[:-1] not in damaged]
 
 
 def without_doubtful(

@@ -92,7 +92,7 @@ class Scalars:
         if not is_told:
             self._reading.add(mended.mistake)
         self._reading.move(mended.at)
-        if mended.is_plain:
+        if mended.is_plain and "\\" not in self._text[mended.start : mended.end]:
             raw = f'"{self._text[mended.start : mended.end]}"'
             return self._text_of(token.start, mended.at, raw)
         if mended.start == mended.end:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from netdesc import rewriting
 from netdesc.description.formatting import WIDTH, formatted
-from netdesc.description.source import Source
+from netdesc.description.source import MAX_BYTES, Source
 from netdesc.description.tree import parse
 
 ROOT = Path(__file__).parents[1]
@@ -160,7 +160,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "ugly.json").write_bytes(UGLY.encode())
     (tmp_path / "broken.json").write_text('{"a": 1,}')
     (tmp_path / "binary.json").write_bytes(b"\0\1\2")
-    (tmp_path / "huge.json").write_bytes(b" " * (5 << 20))
+    (tmp_path / "huge.json").write_bytes(b" " * (MAX_BYTES + 1))
     (tmp_path / "lock.json").write_text('{"format":1,"lock":{}}')
     (tmp_path / "folder").mkdir()
     return tmp_path
@@ -224,6 +224,16 @@ def test_what_is_no_document_is_refused_and_the_others_are_done(
     after = contents(folder)
     assert {name for name in after if after[name] != before[name]} == {"ugly.json"}
     assert netdesc("format", "nowhere.json", "neat.json").code == 3
+
+
+@pytest.mark.parametrize("command", ["format", "migrate"])
+def test_a_refusal_says_as_much_as_validate(command: str, netdesc: Netdesc, folder: Path) -> None:
+    (folder / "twice.json").write_text('{\n  "a": 1,\n  "b": 2,\n  "a": 3,\n}')
+    told = netdesc(command, "twice.json", "--check", "--json").record["diagnostics"]
+    whole = netdesc("validate", "twice.json", "--json").record["diagnostics"]
+    assert told == [each for each in whole if each["code"] < "ND1"]
+    assert [each["line"] for each in told[0]["related"]] == [2]
+    assert told[1]["fix"]["title"] == "take the comma away"
 
 
 def test_json_says_what_became_of_each(netdesc: Netdesc, folder: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netdesc.description.diagnostic import Diagnostic
-from netdesc.description.places import spanned
+from netdesc.description.places import of_text
 from netdesc.description.source import Source
 from netdesc.description.tree import Node, parse
 
@@ -54,10 +54,7 @@ def sound_tree(source: Source) -> Node | list[Diagnostic]:
     parsed = parse(source)
     mistakes = [each for each in parsed.mistakes if each.code not in _HARMLESS]
     if mistakes:
-        return [
-            spanned(source, each.code, each.start, each.end, each.message, hint=each.hint)
-            for each in mistakes
-        ]
+        return [of_text(source, each) for each in mistakes]
     assert parsed.root is not None, "a text without mistakes has a tree"
     return parsed.root
 

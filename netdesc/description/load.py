@@ -21,13 +21,12 @@ from netdesc.description.faults import MOST_FAULTS, faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
-from netdesc.description.places import Places, related, spanned
+from netdesc.description.places import Places, of_text
 from netdesc.description.plain import member
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful, without_lost
-from netdesc.description.tokens import Mistake
 from netdesc.description.tree import Parsed, parse
 
 
@@ -113,7 +112,7 @@ def _check_text(
     source: Source, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [_of_text(source, each) for each in parsed.mistakes]
+    findings = [of_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
@@ -135,16 +134,6 @@ def _is_lock(source: Source, parsed: Parsed) -> bool:
     if '"lock"' not in source.text:
         return False
     return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
-
-
-def _of_text(source: Source, mistake: Mistake) -> Diagnostic:
-    """A mistake of the text as a finding."""
-    here = (mistake.start, mistake.end)
-    finding = spanned(
-        source, mistake.code, *here, mistake.message, hint=mistake.hint, fix=mistake.fix
-    )
-    seconds = (related(source, each.start, each.end, each.message) for each in mistake.related)
-    return replace(finding, related=tuple(seconds))
 
 
 def _with_fixes_of_the_file(

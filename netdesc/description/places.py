@@ -10,6 +10,7 @@ from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related, Sever
 from netdesc.description.plain import dotted, lookup, pointer
 from netdesc.description.remedies import Remedy
 from netdesc.description.source import Source
+from netdesc.description.tokens import Mistake
 from netdesc.description.tree import Node, Parts, Span
 
 On = Literal["key", "value"]
@@ -207,6 +208,16 @@ def related(source: Source, start: int, end: int, message: str, at: str = "") ->
     end_line, end_column = source.place(max(end, start))
     excerpt = source.line(line)
     return Related(message, source.name, at, line, column, end_line, end_column, excerpt)
+
+
+def of_text(source: Source, mistake: Mistake) -> Diagnostic:
+    """A mistake of the text as a finding, with its second places and its remedy."""
+    here = (mistake.start, mistake.end)
+    finding = spanned(
+        source, mistake.code, *here, mistake.message, hint=mistake.hint, fix=mistake.fix
+    )
+    seconds = (related(source, each.start, each.end, each.message) for each in mistake.related)
+    return replace(finding, related=tuple(seconds))
 
 
 def spanned(

@@ -51,8 +51,10 @@ class Rewriting:
         if max(len(old), len(new)) > _MOST_COMPARED:
             hunk = f"@@ -1,{len(old)} +1,{len(new)} @@"
             whole = [*(f"-{line}" for line in old), *(f"+{line}" for line in new)]
-            return [f"--- {self.name}", f"+++ {self.name}", hunk, *whole]
-        return list(difflib.unified_diff(old, new, self.name, self.name, lineterm=""))
+            diff = [f"--- {self.name}", f"+++ {self.name}", hunk, *whole]
+        else:
+            diff = difflib.unified_diff(old, new, self.name, self.name, lineterm="")
+        return [line for each in diff for line in each.split("\n")]
 
 
 def _lines(text: str) -> list[str]:

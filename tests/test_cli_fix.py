@@ -34,6 +34,14 @@ def test_fix_writes_what_is_certain_and_says_so(netdesc: Netdesc, network: Path)
     assert "nothing to fix" in again.err
 
 
+def test_what_was_fixed_cannot_control_the_terminal(netdesc: Netdesc, network: Path) -> None:
+    network.write_text(WRONG.replace("treshold", "thresh\u009bold"))
+    outcome = netdesc("validate", "--fix", "network.json")
+    assert outcome.code == 0
+    assert 'rename "thresh\ufffdold" to "threshold"' in outcome.out
+    assert "\u009b" not in outcome.out
+
+
 def test_what_is_left_decides_the_exit_code(netdesc: Netdesc, network: Path) -> None:
     network.write_text(WRONG.replace('"epochs": 10', '"epochs": 0'))
     outcome = netdesc("validate", "--fix", network)

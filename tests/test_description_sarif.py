@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related
 from netdesc.description.explain import ENTRIES
+from netdesc.description.places import spanned
 from netdesc.description.sarif import to_sarif
+from netdesc.description.source import Source
 
 SCHEMA = json.loads((FIXTURES.parent / "sarif/sarif-2.1.0.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -110,23 +112,16 @@ def _applied(text: str, replacements) -> str:
 
 def test_fixes_are_replacements(tmp_path):
     text = BASE.replace('"threshold"', '"treshold"').replace("without", "wïthöut 𝄞")
-    path = tmp_path / "a.json"
-    path.write_text(text)
+    source = Source(text, str(tmp_path / "a.json"))
     at, loss = text.index("treshold"), text.index(',\n  "training"')
     edits = (Edit(at, at + 8, "threshold"), Edit(loss, loss + 2, ""))
-    finding = Diagnostic("ND101", "error", str(path), "m", fix=Fix('say "threshold"', edits))
+    finding = spanned(source, "ND101", at, at + 8, "m", fix=Fix('say "threshold"', edits))
     (fix,) = _run([finding], root=tmp_path)["results"][0]["fixes"]
     assert fix["description"]["text"] == 'say "threshold"'
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"]["uri"] == "a.json"
     expected = text.replace("treshold", "threshold").replace(',\n  "training"', '  "training"')
     assert _applied(text, change["replacements"]) == expected
-
-
-def test_a_fix_of_a_file_that_is_gone_is_left_out(tmp_path):
-    fix = Fix("t", (Edit(0, 1, ""),))
-    finding = Diagnostic("ND101", "error", str(tmp_path / "gone.json"), "m", fix=fix)
-    assert "fixes" not in _run([finding])["results"][0]
 
 
 def _prints(found, root) -> list[str]:

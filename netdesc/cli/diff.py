@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from netdesc.cli import options
+from netdesc.cli.changes import painted
 from netdesc.cli.codes import AT_FAULT
 from netdesc.cli.output import Output
 
@@ -75,8 +76,8 @@ def _print(output: Output, found: Comparison) -> None:
     if found.is_equal:
         output.note(f"{found.a.name} and {found.b.name} mean the same")
     else:
-        output.say(_painted(f"- {_about(found.a)}", "-", colour))
-        output.say(_painted(f"+ {_about(found.b)}", "+", colour))
+        output.say(painted(f"- {_about(found.a)}", "-", colour))
+        output.say(painted(f"+ {_about(found.b)}", "+", colour))
     room = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     for title, lines in _sections(found):
         if lines:
@@ -109,16 +110,12 @@ def _rows(line: _Line, room: int, colour: bool) -> Iterator[str]:
     ends = [(sign, text) for sign, text in (("-", line.a), ("+", line.b)) if text is not None]
     whole = f"  {line.subject}: {' → '.join(text for _, text in ends)}"
     if len(ends) == 2 and len(whole) <= room:
-        texts = (_painted(text, sign, colour) for sign, text in ends)
+        texts = (painted(text, sign, colour) for sign, text in ends)
         yield f"  {line.subject}: {' → '.join(texts)}"
         return
     yield f"  {line.subject}"
     for sign, text in ends:
-        yield _painted(f"    {sign} {text}", sign, colour)
-
-
-def _painted(text: str, sign: str, colour: bool) -> str:
-    return f"\x1b[{31 if sign == '-' else 32}m{text}\x1b[0m" if colour else text
+        yield painted(f"    {sign} {text}", sign, colour)
 
 
 def _value(item: Item | None) -> str | None:

@@ -8,8 +8,6 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.rewriting import Mode, finish
 
-STANDARD_INPUT = "-"
-
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc format --check examples/*.json\n"
@@ -32,7 +30,7 @@ def format_documents(output: Output, files: tuple[str, ...], check: bool, diff: 
     With --check or --diff the exit code is 1 where a file would change.
     """
     from netdesc.description.formatting import formatted
-    from netdesc.rewriting import rewriting
+    from netdesc.rewriting import STANDARD_INPUT, rewriting
 
     if STANDARD_INPUT in files and len(files) > 1:
         raise click.UsageError('"-" is standard input, and stands alone')

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdesc.cli.changes import coloured
 from netdesc.cli.output import Output
-from netdesc.cli.rewriting import coloured
 
 if TYPE_CHECKING:
     from netdesc.description import Diagnostic
@@ -64,6 +64,8 @@ def mend(files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool) -> M
 
 def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -> None:
     """Say what was fixed, or show what would be; standard output is for results only."""
+    from netdesc.description.wording import place, visible
+
     count = len(mending.fixed)
     if is_diff:
         if for_people:
@@ -72,8 +74,7 @@ def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -
         output.note(f"{count or 'nothing'} would be fixed with --fix")
         return
     for each in mending.fixed:
-        place = f"{each.file}:{each.line}:{each.column}"
-        line = f"{place}: fixed[{each.code}]: {_title(each)}"
+        line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
         (output.say if for_people else output.note)(line)
     if not count:
         output.note("nothing to fix")

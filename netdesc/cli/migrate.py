@@ -8,8 +8,6 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.rewriting import Mode, finish
 
-STANDARD_INPUT = "-"
-
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc migrate --check examples/*.json\n"
@@ -33,7 +31,7 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
     With --check or --diff the exit code is 1 where a file would change.
     """
     from netdesc.description.migrating import migrated_text
-    from netdesc.rewriting import rewriting
+    from netdesc.rewriting import STANDARD_INPUT, rewriting
 
     if write + check + diff > 1:
         raise click.UsageError("--write, --check and --diff exclude each other")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netdesc.cli import findings
+from netdesc.cli.changes import coloured
 from netdesc.cli.codes import AT_FAULT
 from netdesc.cli.output import Output
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from netdesc.rewriting import Rewriting
 
 Mode = Literal["write", "print", "check", "diff"]
-
-_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
-_RESET = "\x1b[0m"
 
 
 def finish(output: Output, found: Sequence[Rewriting], mode: Mode) -> int:
@@ -44,6 +42,8 @@ def finish(output: Output, found: Sequence[Rewriting], mode: Mode) -> int:
 
 
 def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
+    from netdesc.description.wording import amount
+
     changed = [each for each in found if each.is_change]
     for each in found:
         if each.is_lock:
@@ -62,25 +62,10 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
             output.say(each.name)
         else:
             output.note(f"wrote {each.name}")
-    files = f"{len(found)} file{'s' if len(found) > 1 else ''}"
     word = "changed" if mode == "write" else "would change"
     refused = sum(each.after is None for each in found)
     end = f", {refused} refused" if refused else ""
-    output.note(f"{files}: {len(changed) or 'none'} {word}{end}")
-
-
-def coloured(lines: Sequence[str], colour: bool) -> list[str]:
-    """The lines of a diff; on a terminal in colours, and with what could control it blotted out."""
-    if not colour:
-        return list(lines)
-    return [
-        f"{_COLOURS.get(line[0], '')}{_printable(line)}{_RESET if line[0] in _COLOURS else ''}"
-        for line in lines
-    ]
-
-
-def _printable(line: str) -> str:
-    return "".join(each if each.isprintable() or each in "\t\n" else "�" for each in line)
+    output.note(f"{amount(len(found), 'file')}: {len(changed) or 'none'} {word}{end}")
 
 
 def _record(found: Sequence[Rewriting], mode: Mode) -> dict[str, Any]:

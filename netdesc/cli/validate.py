@@ -65,6 +65,7 @@ def validate(
     exit code tells what is wrong with the files in the end.
     """
     from netdesc.description import check
+    from netdesc.description.wording import amount
 
     if output.as_json and form in FOR_PROGRAMS:
         raise click.UsageError(f"--json and --format {form} exclude each other")
@@ -90,5 +91,5 @@ def validate(
         text = findings.text(diagnostics, sys.stdout, fixing="--fix", files=len(files))
         output.say(text)
     else:
-        output.note(f"{len(files)} file{'s' if len(files) != 1 else ''}: no findings")
+        output.note(f"{amount(len(files), 'file')}: no findings")
     return findings.exit_code(diagnostics)

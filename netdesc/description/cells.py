@@ -9,9 +9,9 @@ _NO_ROOM = ("Mn", "Me")
 """Marks that are written over the character before them."""
 
 
-def printable(text: str) -> str:
+def printable(text: str, tab: str = _TAB) -> str:
     """Text that cannot move the cursor or colour the terminal: tabs widen, controls show."""
-    text = text.replace("\t", _TAB)
+    text = text.replace("\t", tab)
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else "�" for each in text)

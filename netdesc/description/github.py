@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.markdown import escaped, row
-from netdesc.description.wording import lines, visible, within
+from netdesc.description.wording import amount, kinds, lines, place, visible, within
 
 SUMMARY_BYTES = 1 << 20
 """What GitHub takes for the summary of a step."""
@@ -54,16 +54,13 @@ def summary(
 
 def counted(diagnostics: Sequence[Diagnostic], files: int) -> str:
     """How many findings of each kind there are, and in how many files."""
-    errors = sum(each.is_error for each in diagnostics)
-    counts = {"error": errors, "warning": len(diagnostics) - errors}
-    words = [f"{n:,} {word}{'s' if n > 1 else ''}" for word, n in counts.items() if n]
-    return f"{', '.join(words) or 'no findings'} in {files:,} file{'s' if files != 1 else ''}"
+    return f"{', '.join(kinds(diagnostics)) or 'no findings'} in {amount(files, 'file')}"
 
 
 def _annotation(diagnostic: Diagnostic, root: Path) -> str:
     properties = {"file": _file(diagnostic.file, root)}
     if diagnostic.line is not None:
-        properties |= _place(diagnostic)
+        properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
     given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     told = [*lines(diagnostic), *_related(diagnostic, root)]
@@ -71,15 +68,15 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
     return f"::{diagnostic.severity} {given}::{chr(10).join(told).translate(_DATA)}"
 
 
-def _place(diagnostic: Diagnostic) -> dict[str, str]:
+def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
     """The lines; and the columns, the last one included, which GitHub takes within a line only."""
     assert diagnostic.line is not None
     end_line = diagnostic.end_line or diagnostic.line
-    place = {"line": diagnostic.line, "endLine": end_line}
+    found = {"line": diagnostic.line, "endLine": end_line}
     if diagnostic.column is not None and end_line == diagnostic.line:
         last = (diagnostic.end_column or diagnostic.column + 1) - 1
-        place |= {"col": diagnostic.column, "endColumn": max(diagnostic.column, last)}
-    return {key: str(value) for key, value in place.items()}
+        found |= {"col": diagnostic.column, "endColumn": max(diagnostic.column, last)}
+    return {key: str(value) for key, value in found.items()}
 
 
 def _property(value: str) -> str:
@@ -92,19 +89,14 @@ def _file(file: str, root: Path) -> str:
 
 
 def _related(diagnostic: Diagnostic, root: Path) -> list[str]:
-    told: list[str] = []
-    for each in diagnostic.related:
-        at = _file(each.file, root)
-        if each.line is not None:
-            at += f":{each.line}:{each.column}"
-        told.append(f"{at}: {visible(each.message)}")
-    return told
+    return [
+        f"{place(each, _file(each.file, root))}: {visible(each.message)}"
+        for each in diagnostic.related
+    ]
 
 
 def _cells(diagnostic: Diagnostic, root: Path) -> list[str]:
-    place = _file(diagnostic.file, root)
-    if diagnostic.line is not None:
-        place += f":{diagnostic.line}:{diagnostic.column}"
+    at = place(diagnostic, _file(diagnostic.file, root))
     told = [*lines(diagnostic), *_related(diagnostic, root)]
     finding = "<br>".join(escaped(each) for each in told)
-    return [diagnostic.severity, escaped(place), diagnostic.code, finding]
+    return [diagnostic.severity, escaped(at), diagnostic.code, finding]

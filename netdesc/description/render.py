@@ -8,6 +8,7 @@ from typing import Any
 
 from netdesc.description.cells import cells, head, printable, wrapped
 from netdesc.description.diagnostic import Diagnostic, Fix, Related
+from netdesc.description.wording import amount, kinds, place
 
 _COLOURS = {
     "error": "\x1b[1;31m",
@@ -49,7 +50,7 @@ def render_text(
     for origin, own in origins.items():
         lines += page.wrapped(f"{origin}: {totals(own, fixing)}")
     if files > 1 and found:
-        lines += page.wrapped(f"{files} files: {totals(found, fixing)}")
+        lines += page.wrapped(f"{amount(files, 'file')}: {totals(found, fixing)}")
     return "\n".join(lines)
 
 
@@ -83,12 +84,10 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
 
 def totals(diagnostics: Sequence[Diagnostic], fixing: str = FIXING) -> str:
     """How many errors and warnings there are, and how many of them can be fixed."""
-    errors = sum(diagnostic.is_error for diagnostic in diagnostics)
-    counts = {"error": errors, "warning": len(diagnostics) - errors}
-    words = [f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts.items() if n]
+    words = kinds(diagnostics)
     fixable = sum(diagnostic.fix is not None for diagnostic in diagnostics)
     if fixable:
-        words.append(f"{fixable} can be fixed with {fixing}")
+        words.append(f"{fixable:,} can be fixed with {fixing}")
     return ", ".join(words)
 
 
@@ -197,10 +196,8 @@ class _Page:
     def _heading(self, diagnostic: Diagnostic) -> list[str]:
         if diagnostic.override is not None:
             where = f"--set {_short(diagnostic.override)}"
-        elif diagnostic.line is not None:
-            where = f"{printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
         else:
-            where = printable(diagnostic.file)
+            where = place(diagnostic, printable(diagnostic.file))
         kind = f"{diagnostic.severity}[{diagnostic.code}]"
         message = printable(diagnostic.message) + (" [*]" if diagnostic.fix is not None else "")
         first, *more = self.wrapped(f"{where}: {kind}: {message}")

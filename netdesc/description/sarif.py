@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from netdesc import __version__
-from netdesc.description.diagnostic import Diagnostic, Related
+from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related
 from netdesc.description.explain import ENTRIES, explain, place
 from netdesc.description.markdown import fenced
-from netdesc.description.source import Source, read_source
 from netdesc.description.wording import lines, visible, within
 
 Object = dict[str, Any]
@@ -33,7 +32,6 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
     """The whole log. Files below ``root``, the workspace, are named as from there."""
     codes = sorted({each.code for each in diagnostics})
     seen: Counter[str] = Counter()
-    texts = _texts(diagnostics)
     driver = {
         "name": "netdesc",
         "version": __version__,
@@ -48,9 +46,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
             {"location": _artifact(file, root), "roles": ["analysisTarget"]}
             for file in dict.fromkeys(files)
         ],
-        "results": [
-            _result(each, codes.index(each.code), root, texts, seen) for each in diagnostics
-        ],
+        "results": [_result(each, codes.index(each.code), root, seen) for each in diagnostics],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -71,13 +67,7 @@ def _rule(code: str) -> Object:
     }
 
 
-def _result(
-    diagnostic: Diagnostic,
-    rule: int,
-    root: Path,
-    texts: dict[str, Source],
-    seen: Counter[str],
-) -> Object:
+def _result(diagnostic: Diagnostic, rule: int, root: Path, seen: Counter[str]) -> Object:
     location: Object = {"physicalLocation": _physical(diagnostic, root)}
     if diagnostic.pointer:
         location["logicalLocations"] = [{"fullyQualifiedName": visible(diagnostic.pointer)}]
@@ -98,23 +88,26 @@ def _result(
             }
             for number, each in enumerate(diagnostic.related)
         ]
-    fix = _fix(diagnostic, root, texts.get(diagnostic.file))
-    if fix is not None:
-        result["fixes"] = [fix]
+    if diagnostic.fix is not None:
+        result["fixes"] = [_fix(diagnostic.fix, _artifact(diagnostic.file, root))]
     return result
 
 
 def _physical(found: Diagnostic | Related, root: Path) -> Object:
     location: Object = {"artifactLocation": _artifact(found.file, root)}
     if found.line is not None:
-        region = {
-            "startLine": found.line,
-            "startColumn": found.column,
-            "endLine": found.end_line,
-            "endColumn": found.end_column,
-        }
-        location["region"] = {key: value for key, value in region.items() if value is not None}
+        location["region"] = _region(found)
     return location
+
+
+def _region(found: Diagnostic | Related | Edit) -> Object:
+    region = {
+        "startLine": found.line,
+        "startColumn": found.column,
+        "endLine": found.end_line,
+        "endColumn": found.end_column,
+    }
+    return {key: value for key, value in region.items() if value is not None}
 
 
 def _artifact(file: str, root: Path) -> Object:
@@ -144,29 +137,16 @@ def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
     return f"{digest}:{seen[key]}"
 
 
-def _texts(diagnostics: Sequence[Diagnostic]) -> dict[str, Source]:
-    """The documents into which fixes are put: these count characters, and viewers want lines."""
-    names = {each.file for each in diagnostics if each.fix is not None}
-    sources = {name: read_source(Path(name), name) for name in names}
-    return {name: source for name, source in sources.items() if isinstance(source, Source)}
-
-
-def _fix(diagnostic: Diagnostic, root: Path, source: Source | None) -> Object | None:
-    if diagnostic.fix is None or source is None:
-        return None
+def _fix(fix: Fix, artifact: Object) -> Object:
     replacements: list[Object] = []
-    for edit in diagnostic.fix.edits:
-        start, end = source.place(edit.start), source.place(edit.end)
-        region: Object = {"startLine": start[0], "startColumn": start[1]}
-        region |= {"endLine": end[0], "endColumn": end[1]}
-        replacement: Object = {"deletedRegion": region}
+    for edit in fix.edits:
+        replacement: Object = {"deletedRegion": _region(edit)}
         if edit.replacement:
             replacement["insertedContent"] = {"text": edit.replacement}
         replacements.append(replacement)
-    change = {"artifactLocation": _artifact(diagnostic.file, root), "replacements": replacements}
     return {
-        "description": {"text": _text(visible(diagnostic.fix.title))},
-        "artifactChanges": [change],
+        "description": {"text": _text(visible(fix.title))},
+        "artifactChanges": [{"artifactLocation": artifact, "replacements": replacements}],
     }
 
 

@@ -1,11 +1,13 @@
-"""What every rendering says of a finding, without excerpt and colour."""
+"""What every rendering says of findings, without excerpt and colour."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.cells import printable
+from netdesc.description.diagnostic import Diagnostic, Related
 
 _LONGEST = 2000
 """Characters of a line; a document can make a message as long as itself."""
@@ -15,10 +17,23 @@ def visible(text: str) -> str:
     """Text on one line in which nothing is hidden: what cannot be printed becomes a sign."""
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
-    text = text.replace("\t", " ")
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return printable(text, tab=" ")
+
+
+def amount(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
+    """How many errors and how many warnings there are, without what there is none of."""
+    errors = sum(each.is_error for each in diagnostics)
+    counts = {"error": errors, "warning": len(diagnostics) - errors}
+    return [amount(count, noun) for noun, count in counts.items() if count]
+
+
+def place(found: Diagnostic | Related, file: str) -> str:
+    """Where it is in a file that is called so, as editors and terminals make a link of it."""
+    return file if found.line is None else f"{file}:{found.line}:{found.column}"
 
 
 def lines(diagnostic: Diagnostic) -> list[str]:

@@ -351,6 +351,12 @@ class Reader(Reading):
 
     def _name(self, token: Token) -> str | None:
         """Takes the name of a member; ``None`` where there is none."""
+        is_bare = token.kind in ("word", "number", "constant")
+        if is_bare and not self.is_key(token) and self.text[token.end : token.end + 1] != '"':
+            message = f"a name in double quotes belongs here, not {self.shown(token)}"
+            self.report_at(token, message)
+            self.take()
+            return None
         if self._scalars.is_name(token):
             node = self._scalars.name()
             if node is None or isinstance(node.value, str):

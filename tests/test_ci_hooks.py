@@ -27,8 +27,6 @@ NEEDED = {
     "click",
     "pydantic",
     "pydantic_core",
-    "tree_sitter",
-    "tree_sitter_json",
     "typing_extensions",
     "typing_inspection",
 }

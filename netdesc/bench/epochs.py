@@ -44,7 +44,7 @@ _PARTS: tuple[_Part, ...] = (
 )
 """A part's name, and the function that does it, by its place."""
 
-REST = "autograd and loop"
+REST = "all else of the loop"
 
 
 @dataclass(frozen=True)

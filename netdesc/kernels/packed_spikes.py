@@ -22,6 +22,15 @@ def packed_size(shape: tuple[int, int, int]) -> int:
     return HEADER + -(-steps // WORD_BITS) * batch * neurons
 
 
+def stand_for_output(kept: Tensor) -> bool:
+    """Whether what an engine keeps of a loss's forward pass does without the output.
+
+    Other engines than the CPU's keep the filtered difference. A compiler's tensors, without data,
+    cannot tell.
+    """
+    return kept.is_floating_point() or (type(kept) is Tensor and are_packed(kept))
+
+
 def are_packed(packed: Tensor) -> bool:
     """Whether a forward pass left its output's spikes in ``packed``."""
     # Through numpy, which reads one number in a tenth of torch's time.

@@ -57,9 +57,16 @@ class Figures:
     def _hook(self, name: str):
         def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
             assert isinstance(block.notes, torch.Tensor)
-            self._notes[name], self._sizes[name] = block.notes, spikes_TBN.numel()
+            self.note(name, block.notes, spikes_TBN.numel())
 
         return keep_notes
+
+    def note(self, name: str, notes: torch.Tensor, size: int) -> None:
+        """What the layer ``name`` observed in a forward pass that handed out ``size`` values.
+
+        Said by the layers themselves where they are called as modules.
+        """
+        self._notes[name], self._sizes[name] = notes, size
 
     def _rates(self) -> torch.Tensor:
         """Spikes a neuron a step of the last pass, by layer, on the device."""

@@ -258,6 +258,33 @@ def _mask(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", numbers, _spread(builder, vector, count))
 
 
+_BYTE = ir.IntType(8)
+
+
+@intrinsic
+def prefetch(context: Any, array: Any, at: Any) -> Any:
+    """Ask for the vector that begins at element ``at`` to be brought into the cache.
+
+    Rows of a tensor lie further apart than a processor looks ahead by itself. ``at`` may be outside
+    the array.
+    """
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        place, size = _place(context, builder, made.args[0], *given)
+        first = builder.bitcast(place, _BYTE.as_pointer())
+        fetch = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [first.type, _INT32, _INT32, _INT32]),
+            "llvm.prefetch.p0i8",
+        )
+        to_read, keep, data = _INT32(0), _INT32(3), _INT32(1)
+        for line in range(0, LANES * size, 64):
+            builder.call(fetch, [builder.gep(first, [_INT64(line)]), to_read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), build
+
+
 @intrinsic
 def _load_all(context: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import engine_for, requested_engine
-from netdesc.kernels.packed_spikes import are_packed, packed_size
+from netdesc.kernels.packed_spikes import packed_size, stand_for_output
 from netdesc.kernels.registration import fake, gradient, operator
 
 
@@ -64,20 +64,12 @@ def _(output_TBN: Tensor | None, target_TBN: Tensor, *_: Any) -> Tensor:
     return target_TBN.new_empty(target_TBN.shape)
 
 
-def _stands_for_output(kept: Tensor) -> bool:
-    """Whether the backward pass needs no output; a compiler's tensors, without data, cannot tell.
-
-    Other engines than the CPU's keep the filtered difference.
-    """
-    return kept.is_floating_point() or (type(kept) is Tensor and are_packed(kept))
-
-
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     output_TBN, target_TBN, *ctx.filter = inputs
     kept = output[1]
     ctx.mark_non_differentiable(kept)
     ctx.set_materialize_grads(False)
-    spare = None if _stands_for_output(kept) else output_TBN
+    spare = None if stand_for_output(kept) else output_TBN
     ctx.save_for_backward(spare, target_TBN, kept)
 
 

@@ -1,0 +1,151 @@
+"""Steps of a chain of layers without torch's autograd: the numbers of those with it, to the bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from classify_task import write_classify_task
+from safetensors.torch import load_file
+from training_task import STEPS, read_metrics, read_record, write_task
+
+from netdesc.description import load
+from netdesc.training import loop, steps, train
+from netdesc.training.direct import DirectStep, is_chain
+from netdesc.training.job import prepare
+
+
+def run(path: Path, name: str, sets: tuple[str, ...], engine: str = "auto") -> Path:
+    folder = path.parent / name
+    train(load(path, list(sets)), run_dir=folder, device="cpu", engine=engine, progress="quiet")
+    return folder
+
+
+def outcome(folder: Path) -> tuple[list[dict[str, Any]], Any, dict[str, torch.Tensor]]:
+    """Metrics but for seconds, what each layer reported, and the weights."""
+    rows = [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in read_metrics(folder)
+    ]
+    weights = {
+        f"{file}.{name}": tensor
+        for file in ("last", "best")
+        for name, tensor in load_file(folder / "checkpoints" / f"{file}.safetensors").items()
+    }
+    return rows, read_record(folder)["layers"], weights
+
+
+LEARNT = 'neurons.cuba.learn=["current_decay", "voltage_decay"]'
+OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (),
+        ('loss.reduction="mean"', "training.gradient_clip=0.5"),
+        ("loss.filter_steps=3", "loss.filter_order=1"),
+        (LEARNT, "neurons.cuba.current_decay=0.4"),
+        (LEARNT, *OWN),
+        ('neurons.cuba.tau_grad={"type": "geometric", "start": 0.1, "end": 0.01}',),
+        ("training.batch_size=2", "training.validation_split=0.3"),
+        ("layers.hidden.axonal_delay_step=false", "layers.output.axonal_delay_step=false"),
+        ("layers.hidden.units=1", "layers.hidden.weight_scale=40"),
+    ],
+    ids=["plain", "mean", "cut", "decays", "own", "width", "batches", "no delay", "one"],
+)
+def test_a_direct_run_is_the_plain_one_bit_for_bit(
+    sets: tuple[str, ...], engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = write_task(tmp_path / "task", pairs=5, epochs=5)
+    taken: list[str] = []
+    step = DirectStep.differentiate
+    monkeypatch.setattr(
+        DirectStep,
+        "differentiate",
+        lambda self, batch: taken.append("direct") or step(self, batch),
+    )
+    direct = run(task, "direct", sets, engine)
+    assert taken
+    taken.clear()
+    monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
+    plain = run(task, "plain", sets, engine)
+    assert not taken
+    (rows, layers, weights), (others, other_layers, other_weights) = outcome(direct), outcome(plain)
+    assert rows == others
+    assert layers == other_layers
+    assert weights.keys() == other_weights.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, other_weights[name]), name
+    assert rows[0]["loss"] != rows[-1]["loss"], "nothing was learnt"
+
+
+def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = write_task(tmp_path / "task", epochs=4)
+    document = json.loads(task.read_text())
+    document["layers"].insert(0, {"name": "flat", "type": "flatten"})
+    task.write_text(json.dumps(document))
+    direct = run(task, "direct", ())
+    monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
+    rows, _, weights = outcome(direct)
+    others, _, other_weights = outcome(run(task, "plain", ()))
+    assert rows == others
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "neurons.cuba.dropout=0.1",
+        'neurons.cuba.norm="mean"',
+        "layers.output.weight_norm=true",
+        "layers.hidden.quantization=null",
+    ],
+)
+def test_what_needs_whole_tensors_or_other_gradients_is_no_chain(
+    change: str, tmp_path: Path
+) -> None:
+    task = write_task(tmp_path / "task")
+    assert is_chain(job_of(task))
+    assert not is_chain(job_of(task, change))
+
+
+def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task")
+    document = json.loads(task.read_text())
+    document["layers"][1]["from"] = ["hidden", "wide"]
+    document["layers"].insert(0, {"name": "wide", "type": "dense", "units": 16, "neuron": "cuba"})
+    document["layers"][1]["from"] = "input"
+    task.write_text(json.dumps(document))
+    assert not is_chain(job_of(task))
+
+
+def test_classes_are_learnt_as_before(tmp_path: Path) -> None:
+    assert not is_chain(job_of(write_classify_task(tmp_path / "task")))
+
+
+def job_of(task: Path, *sets: str) -> Any:
+    return prepare(load(task, list(sets)), torch.device("cpu"), {}, lambda _: None)
+
+
+def test_the_output_is_let_go_before_the_way_back(tmp_path: Path) -> None:
+    """Two tensors of the size of the activity at most: voltages, and spikes or gradients."""
+    from netdesc.kernels.cpu import buffers
+    from netdesc.training.figures import Figures
+
+    job = job_of(write_task(tmp_path / "task"))
+    step = DirectStep(job, Figures(job.network, job.network.blocks()), lambda: None)
+    (batch,) = job.train.in_order()
+    pool = buffers.BufferPool()
+    patch = pytest.MonkeyPatch()
+    for module in ("engine", "product", "adjoints", "spike_time", "weights"):
+        patch.setattr(f"netdesc.kernels.cpu.{module}.take", pool.take)
+    patch.setattr("netdesc.kernels.cpu.adjoints._RUN", 10)
+    step.differentiate(batch)
+    patch.undo()
+    output = 4 * STEPS * 6  # voltages, and what was the spikes' memory and is the gradient's
+    assert len(pool._buffers[output]) == 2

@@ -63,8 +63,6 @@ PACKAGES = {
     "rich": Package("rich", _TRAINING),
     "safetensors": Package("safetensors.numpy", _TRAINING),
     "torch": Package("torch", _TRAINING),
-    "tree-sitter": Package("tree_sitter", _TRAINING),
-    "tree-sitter-json": Package("tree_sitter_json", _TRAINING),
 }
 EXTRAS = {"pillow": ("gif", Package("PIL.Image", "animations as GIF"))}
 """Optional packages, by the extra that installs them."""

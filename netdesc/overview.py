@@ -15,8 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from netdesc.description import Description, Document, load
-from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.npz import Npz, NpzError
+from netdesc.description.training_set import training_samples
 from netdesc.filled_in import filled_in
 from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
@@ -108,7 +107,7 @@ def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
 def _of_description(
     kind: str, description: Description, run: RunState | None, best: Path | None = None
 ) -> Overview:
-    samples = _training_samples(description)
+    samples = training_samples(description.document, description.resolve)
     notes = filled_in(description.document, description.origins, samples)
     warnings = [finding.message for finding in description.warnings]
     graph, learned = build_graph(description.document), {}
@@ -231,31 +230,3 @@ def time_constant_ms(share: float, step_ms: float) -> float | None:
     if share <= 0:
         return None
     return 0.0 if share >= 1 else -step_ms / math.log1p(-share)
-
-
-# What the files say
-
-
-def _training_samples(description: Description) -> int | None:
-    document = description.document
-    data = document.data
-    if isinstance(data, SpikeFiles):
-        total = len(data.train)
-    elif isinstance(data, Arrays):
-        total = _array_samples(description.resolve(data.path), data)
-    else:
-        return None
-    return None if total is None else total - document.training.held_out(total)
-
-
-def _array_samples(path: Path, data: Arrays) -> int | None:
-    """Training samples in a file of arrays; None where it does not tell, for whatever reason."""
-    try:
-        with path.open("rb") as file:
-            npz = Npz(file)
-            if data.split is None:
-                return npz.header(data.labels).shape[0]
-            header = npz.header(data.split)
-            return None if header.kind not in "iu" else npz.values(data.split).count(0)
-    except (OSError, NpzError, KeyError, IndexError):
-        return None

@@ -23,10 +23,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exchange": {"description", "graph", "events", "kernels", "modules"},
     "hardware": {"graph", "events", "kernels", "exchange"},
     "report": {"description", "graph", "events"},
+    "comparing": {"description", "graph", "report"},
     "bench": {"description", "graph", "kernels", "modules", "losses", "training"},
     "cli": {
         "description", "graph", "events", "kernels", "modules", "losses", "training", "exchange",
-        "hardware", "report", "bench",
+        "hardware", "report", "comparing", "bench",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -36,6 +37,7 @@ MUST_NOT_IMPORT = {
     "graph": {"torch", "numba"},
     "hardware": {"torch"},
     "report": {"torch", "numba", "h5py"},
+    "comparing": {"torch", "numpy", "numba", "h5py"},
     "cli": {"torch", "numba", "h5py"},
 }
 """Room -> packages that none of its files names. A command gets at torch through the rooms."""
@@ -44,6 +46,7 @@ LIGHT = {
     "netdesc": {"torch", "numpy", "pydantic", "click", "rich"},
     "netdesc.bench": {"torch", "numpy"},
     "netdesc.bench.peers": {"torch", "numpy"},
+    "netdesc.comparing": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},
     "netdesc.graph": {"torch", "numpy"},

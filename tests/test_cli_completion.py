@@ -82,6 +82,8 @@ def test_runs_are_offered_where_they_are_taken(
     assert tab("train", "--resume", "runs/f") == ["runs/first"]
     assert tab("evaluate", "") == [*newest_first, "elsewhere/", "network.json", "runs/"]
     assert tab("show", "net") == ["network.json"]
+    assert tab("diff", "network.json", "runs/f") == ["runs/first/", "runs/first"]
+    assert tab("diff", "net") == ["network.json"]
 
 
 def test_files_of_the_right_kind_and_folders_are_offered(tab: Tab, tmp_path: Path) -> None:
@@ -90,6 +92,7 @@ def test_files_of_the_right_kind_and_folders_are_offered(tab: Tab, tmp_path: Pat
         (tmp_path / name).write_text("")
     assert tab("validate", "") == ["a folder/", "a.JSON", "a.json"]
     assert tab("validate", "'a folder/'") == ["a folder/b.json"]
+    assert tab("format", "a.json", "a.") == tab("migrate", "a.") == ["a.JSON", "a.json"]
     assert tab("validate", ".") == [".a.json"]
     assert tab("import", "a.") == ["a.net"]
     assert tab("run", "a.net", "a.") == ["a.bs1"]

@@ -294,10 +294,10 @@ def test_packages_are_held_against_their_range(
 
 
 def test_the_metadata_s_ranges_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ["torch>=2.6", "tree-sitter-json>=0.24", 'pillow>=10.3; extra == "gif"', "rich"]
+    lines = ["torch>=2.6", "safetensors>=0.4.3", 'pillow>=10.3; extra == "gif"', "rich"]
     monkeypatch.setattr(metadata, "requires", lambda _: lines)
     assert doctor._requirements() == {
-        "torch": ">=2.6", "tree-sitter-json": ">=0.24", "pillow": ">=10.3", "rich": "",
+        "torch": ">=2.6", "safetensors": ">=0.4.3", "pillow": ">=10.3", "rich": "",
     }  # fmt: skip
 
 

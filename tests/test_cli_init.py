@@ -89,6 +89,28 @@ def test_nothing_in_a_new_folder_leads_out_of_it(
     assert Document.model_validate_json(text).name == template
 
 
+@pytest.mark.parametrize("template", starting.TEMPLATES)
+@pytest.mark.parametrize("name", ["a", "n" * 100])
+def test_a_new_document_is_laid_out_and_in_the_present_format(
+    template: str, name: str, netdesc: Netdesc
+) -> None:
+    assert netdesc("init", "new", "--template", template, "--name", name) == 0
+    assert netdesc("format", "--check", f"new/{name}.json") == 0
+    assert netdesc("migrate", "--check", f"new/{name}.json") == 0
+
+
+def test_templates_are_listed_with_a_sentence_each(
+    netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "--list") == 0
+    text = capsys.readouterr().out
+    assert netdesc("init", "--list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["templates"]
+    assert [row["name"] for row in rows] == list(starting.TEMPLATES)
+    assert all(row["summary"] in text and row["name"] in text for row in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_template_that_is_copied_changes_only_its_name_and_places(
     netdesc: Netdesc, tmp_path: Path
 ) -> None:

@@ -74,7 +74,7 @@ CASES = [
     ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
     ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
     ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
-    ("/layers/1/from", '["hidden", "imput"]', "ND205", "/layers/1/from/1", '"input"?'),
+    ("/layers/1/from", '["imput"]', "ND205", "/layers/1/from/0", '"input"?'),
     (
         "/layers/0/neuron",
         CUBA.replace("1,", "0.01,", 1),
@@ -158,11 +158,11 @@ def test_the_limit_of_the_input(tmp_path):
 def test_the_example_of_the_language_reference(tmp_path):
     text = BASE.replace('"threshold"', '"treshold"')
     found = findings(tmp_path, text)
-    shown = render_text(found, width=90).replace(str(tmp_path / "network.json"), "oxford.json")
+    shown = render_text(found).replace(str(tmp_path / "network.json"), "oxford.json")
     assert (
         shown
         == """\
-oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba"
+oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba" [*]
   at /neurons/cuba/treshold
    |
 12 |     "cuba": {"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}
@@ -170,7 +170,7 @@ oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba"
    = allowed: type, threshold, current_decay, voltage_decay, dropout, learn, norm, \
 per_channel, scale_grad, tau_grad
    = help: netdesc explain ND101
-oxford.json: 1 error"""
+oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
     )
 
 
@@ -207,7 +207,10 @@ def test_rules_look_on_where_faults_are_elsewhere(tmp_path):
 
 def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
     text = BASE.replace('"threshold": 1', '"treshold": -1')
-    assert codes(findings(tmp_path, text)) == ["ND101"]
+    key, value = findings(tmp_path, text)
+    assert (key.code, value.code) == ("ND101", "ND106")
+    assert value.pointer == "/neurons/cuba/treshold"
+    assert value.excerpt[value.column - 1 :].startswith("-1,")
 
 
 MEANT = [

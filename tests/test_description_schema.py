@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
-from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, write_files
+from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, with_text, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description import json_schema, load, lock_text, schema_text
+from netdesc.description.explain import ENTRIES
 from netdesc.description.models import Document
 from netdesc.description.structure import alternatives, fields, models
 
@@ -193,6 +196,58 @@ def test_locks_pass_too(tmp_path):
     (tmp_path / "network.json").write_text(BASE)
     text = lock_text(load(tmp_path / "network.json"), tmp_path, {"netdesc": "1"})
     assert _errors(json.loads(text)) == []
+
+
+EXAMPLES = [
+    entry
+    for entry in ENTRIES.values()
+    if entry.at not in ("--set", "command") and entry.code[:3] in ("ND1", "ND2", "ND3")
+]
+"""What stands in a document and can be read as JSON."""
+
+
+def _whole(entry, text: str) -> str:
+    return with_text(entry.at, text, LABELLED if entry.is_labelled else BASE) if entry.at else text
+
+
+@pytest.mark.parametrize("entry", EXAMPLES, ids=lambda entry: entry.code)
+def test_the_examples_of_codes_fail_where_their_shape_is_wrong_and_pass_elsewhere(entry):
+    assert _errors(json.loads(_whole(entry, entry.right))) == []
+    wrong = _errors(json.loads(_whole(entry, entry.wrong)))
+    assert len(wrong) == (1 if entry.code.startswith("ND1") else 0)
+
+
+_CHECK = (sys.executable, "-m", "check_jsonschema")
+
+
+def _check_jsonschema(files: list[Path]) -> set[str]:
+    """The names of the files that the program check-jsonschema refuses."""
+    result = subprocess.run(
+        [*_CHECK, "--output-format", "json", "--schemafile", str(FILE), *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr == ""
+    said = json.loads(result.stdout)
+    assert said.get("parse_errors", []) == []
+    refused = {Path(each["filename"]).name for each in said["errors"]}
+    assert result.returncode == (1 if refused else 0)
+    return refused
+
+
+def test_check_jsonschema_finds_the_same(tmp_path):
+    files: dict[str, list[Path]] = {"wrong": [], "right": []}
+    for entry in EXAMPLES:
+        for name, made in files.items():
+            path = tmp_path / f"{entry.code}-{name}.json"
+            path.write_text(_whole(entry, getattr(entry, name)), encoding="utf-8")
+            made.append(path)
+    files["right"] += sorted((FILE.parents[1] / "examples").glob("*.json"))
+    assert _check_jsonschema(files["right"]) == set()
+    shapes = {path.name for path in files["wrong"] if path.name.startswith("ND1")}
+    assert len(shapes) > 8
+    assert _check_jsonschema(files["wrong"]) == shapes
 
 
 JUNK = st.none() | st.booleans() | st.integers(-2, 300) | st.floats(-2, 2) | st.text(max_size=3)

@@ -63,9 +63,7 @@ def describe(error: BaseException) -> tuple[int, str]:
         return own_code, f"error: {error}"
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        return findings.exit_code(diagnostics), findings.text(
-            diagnostics, Output.has_colour(sys.stderr)
-        )
+        return findings.exit_code(diagnostics), findings.text(diagnostics, sys.stderr)
     for module, name in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
 from netdesc.cli.output import Output
@@ -22,10 +22,12 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
     return ENVIRONMENT if all(finding.lacks_data for finding in errors) else AT_FAULT
 
 
-def text(diagnostics: Sequence[Diagnostic], colour: bool = False) -> str:
+def text(diagnostics: Sequence[Diagnostic], stream: TextIO, **more: Any) -> str:
+    """The findings as a stream shows them: a terminal in its width and colours."""
     from netdesc.description import render_text
 
-    return render_text(diagnostics, colour=colour)
+    width, colour = Output.width(stream), Output.has_colour(stream)
+    return render_text(diagnostics, width=width, colour=colour, **more)
 
 
 def record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
@@ -50,5 +52,5 @@ def load_document(
     description = load(file, overrides)
     warnings = [warning for warning in description.warnings if warning.code not in silent]
     if warnings:
-        output.note(text(warnings, output.has_colour(sys.stderr)))
+        output.note(text(warnings, sys.stderr))
     return description

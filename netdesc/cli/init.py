@@ -25,16 +25,20 @@ TEMPLATES = ("oxford", "digits", "blank")
     help="oxford turns random spikes into a picture, digits tells handwritten digits apart, "
     "blank is small and for a network of your own.",
 )
+@click.option("--list", "lists", is_flag=True, help="Make nothing; say what the templates are.")
 @click.option("--name", help="Name of the network; that of FOLDER by default, or of the template.")
 @options.as_json
 @options.quiet
 @click.pass_obj
-def init(output: Output, folder: Path | None, template: str, name: str | None) -> None:
+def init(output: Output, folder: Path | None, template: str, lists: bool, name: str | None) -> None:
     """Make a folder with a network that trains at once: its document, its data, a README.
 
     FOLDER must be new or empty; without it, a folder of the network's name is made here. The
     document's schema is put there as well, so that an editor completes and explains every field.
     """
+    if lists:
+        _list(output)
+        return
     from netdesc.starting import start
 
     made = start(folder, template, name)
@@ -50,6 +54,16 @@ def init(output: Output, folder: Path | None, template: str, name: str | None) -
         return
     output.note(f"made {made.document}, with its data beside it; go on with:")
     output.say("\n".join(f"  {command}" for command in enter + made.commands))
+
+
+def _list(output: Output) -> None:
+    from netdesc.starting import TEMPLATES
+
+    if output.as_json:
+        rows = [{"name": name, "summary": each.summary} for name, each in TEMPLATES.items()]
+        output.give({"templates": rows})
+    else:
+        output.table(("template", ""), [(name, e.summary) for name, e in TEMPLATES.items()])
 
 
 def _place(folder: Path) -> str:

@@ -34,6 +34,7 @@ COMMANDS = {
         "netdesc.cli.bench:bench", "Measure time and memory, also of other programs.", "Train"
     ),
     "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
+    "diff": Entry("netdesc.cli.diff:diff", "Say in what two documents or runs differ."),
     "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),
     "evaluate": Entry(
         "netdesc.cli.evaluate:evaluate", "Measure a network: accuracy, confusion, spike rates."
@@ -48,6 +49,10 @@ COMMANDS = {
     ),
     "validate": Entry(
         "netdesc.cli.validate:validate", "Check documents and report every finding.", "Language"
+    ),
+    "format": Entry("netdesc.cli.format:format_documents", "Lay documents out anew.", "Language"),
+    "migrate": Entry(
+        "netdesc.cli.migrate:migrate", "Bring documents into the present format.", "Language"
     ),
     "explain": Entry(
         "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"

@@ -78,8 +78,26 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Only a terminal is given colour, and only without ``NO_COLOR``."""
-        return stream.isatty() and not os.environ.get("NO_COLOR")
+        """Only a terminal is given colour; ``NO_COLOR`` and ``FORCE_COLOR`` say otherwise."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        forced = os.environ.get("FORCE_COLOR")
+        if forced:
+            return forced != "0"
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    @staticmethod
+    def width(stream: TextIO) -> int | None:
+        """How many columns a terminal has; None for what is none."""
+        if not stream.isatty():
+            return None
+        try:
+            own = os.get_terminal_size(stream.fileno()).columns
+        except OSError:
+            own = 0
+        columns = os.environ.get("COLUMNS", "")
+        given = int(columns) if columns.isascii() and columns.isdigit() else 0
+        return given or own or 80
 
     def flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):

@@ -8,34 +8,59 @@ import click
 
 from netdesc.cli.output import Output
 
+FILES = {"json": Path("schemas/network.schema.json"), "markdown": Path("schemas/reference.md")}
 
-@click.command(epilog="Example: netdesc schema --check")
-@click.option("--write", is_flag=True, help="Write the schema into the file.")
-@click.option("--check", is_flag=True, help="Fail when the file is missing or stale.")
-@click.argument(
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("schemas/network.schema.json"),
+
+@click.command(
+    epilog="\b\nExamples:\n  netdesc schema --check\n  netdesc schema --format markdown --write"
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FILES)),
+    default="json",
+    show_default=True,
+    help="JSON Schema for programs, or the reference of the language in Markdown.",
+)
+@click.option("--write", is_flag=True, help="Write it into the file.")
+@click.option("--check", is_flag=True, help="Fail when the file is missing or stale.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.pass_obj
-def schema(output: Output, file: Path, write: bool, check: bool) -> int:
-    """Print the JSON Schema of the description language.
+def schema(output: Output, form: str, file: Path | None, write: bool, check: bool) -> int:
+    """Print the description language: as JSON Schema, or as its reference.
 
-    FILE is where --write puts it and --check looks for it, schemas/network.schema.json by default.
+    FILE is where --write puts it and --check looks for it: schemas/network.schema.json or
+    schemas/reference.md by default.
     """
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
-    from netdesc.description import schema_text
-
-    text = schema_text()
+    text = _text(form)
+    path = file or FILES[form]
     if write:
-        file.write_text(text, encoding="utf-8")
-        output.note(f"wrote {file}")
+        path.write_text(text, encoding="utf-8")
+        output.note(f"wrote {path}")
     elif check:
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            output.complain(f"{file} is stale; run: netdesc schema --write")
+        if not path.is_file() or _held(path) != text.encode():
+            named = f" {file}" if file else ""
+            option = "" if form == "json" else f" --format {form}"
+            output.complain(f"{path} is stale; run: netdesc schema{option} --write{named}")
             return 1
-        output.note(f"{file} is up to date")
+        output.note(f"{path} is up to date")
     else:
         output.say(text.rstrip("\n"))
     return 0
+
+
+def _text(form: str) -> str:
+    if form == "markdown":
+        from netdesc.description.reference import reference_text
+
+        return reference_text()
+    from netdesc.description import schema_text
+
+    return schema_text()
+
+
+def _held(path: Path) -> bytes:
+    """A file's content; some checkouts have other line ends."""
+    return path.read_bytes().replace(b"\r\n", b"\n")

@@ -21,8 +21,9 @@ from netdesc.description.models import (
     SpikeTime,
 )
 from netdesc.description.npz import Header, Npz, NpzError, TightError, quoted
-from netdesc.description.places import Places
-from netdesc.description.shapes import Shape
+from netdesc.description.places import Places, Second
+from netdesc.description.shape_story import output_size, stated
+from netdesc.description.shapes import INPUT, Shape
 from netdesc.description.spelling import allowed, did_you_mean
 from netdesc.description.training_set import TrainingSet
 
@@ -32,6 +33,8 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 """What the entries of a split mean."""
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
+
+_INPUTS = (Second(("data", "inputs"), "these values"),)
 
 _KINDS = {
     "b": "true and false",
@@ -47,14 +50,23 @@ _KINDS = {
 
 
 class ArrayChecks:
-    """Checks the arrays to which ``document.data`` refers, of the file that it names."""
+    """Checks the arrays to which ``document.data`` refers, of the file that it names.
+
+    ``way`` tells how the shape of the output comes about.
+    """
 
     def __init__(
-        self, document: Document, data: Arrays, places: Places, output_shape: Shape | None
+        self,
+        document: Document,
+        data: Arrays,
+        places: Places,
+        output_shape: Shape | None,
+        way: str = "",
     ) -> None:
         self.document = document
         self.data = data
         self.places = places
+        self.way = way
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.found: list[Diagnostic] = []
         self.training_set = TrainingSet()
@@ -95,10 +107,13 @@ class ArrayChecks:
         severity: Severity = "error",
         hint: str = "",
         notes: tuple[str, ...] = (),
+        related: tuple[Second, ...] = (),
     ) -> None:
         parts = ("data", field)
         self.found.append(
-            self.places.diagnostic(code, parts, message, hint=hint, notes=notes, severity=severity)
+            self.places.diagnostic(
+                code, parts, message, hint=hint, notes=notes, severity=severity, related=related
+            )
         )
 
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
@@ -171,7 +186,7 @@ class ArrayChecks:
         message += f"[samples, {_listed(shape)}]"
         axes = ".T" if len(given) == 2 else ", moved by numpy.moveaxis(inputs, -1, 0)"
         hint = f"its {samples} samples come last: save {self.data.inputs}{axes}"
-        self._add("ND313", "inputs", message, hint=hint)
+        self._add("ND313", "inputs", message, hint=hint, related=stated(self.document, INPUT))
         return True
 
     def _inputs(self, header: Header) -> None:
@@ -183,18 +198,20 @@ class ArrayChecks:
         subject = f"the array {quoted(self.data.inputs)}"
         if is_spikes and given[1:] == shape:
             message = f"{subject} has one value for each input, which is to become spikes"
-            self._add("ND314", "encoding", message, hint='add "encoding": {"type": "rate"}')
+            hint = 'add "encoding": {"type": "rate"}'
+            self._add("ND314", "encoding", message, hint=hint, related=_INPUTS)
         elif not is_spikes and in_steps:
             message = f"{subject} has a value for each step, so that nothing is left to encode"
             hint = f'"{encoding}" takes [samples, {_listed(shape)}]'
-            self._add("ND314", "encoding", message, hint=hint)
+            self._add("ND314", "encoding", message, hint=hint, related=_INPUTS)
         elif not (in_steps if is_spikes else given[1:] == shape):
             wanted = f"[samples, {'steps, ' if is_spikes else ''}{_listed(shape)}]"
             message = f"{subject} has the shape [{_listed(given)}]; wanted: {wanted}"
-            self._add("ND313", "inputs", message)
+            self._add("ND313", "inputs", message, related=stated(self.document, INPUT))
         elif is_spikes and not 1 <= given[1] <= steps:
             message = f"{subject} has {given[1]} steps; time.steps is {steps}"
-            self._add("ND313", "inputs", message)
+            related = (Second(("time", "steps"), "so many steps"),)
+            self._add("ND313", "inputs", message, related=related)
         else:
             values = self._values("inputs", self.data.inputs, header)
             if values:
@@ -277,10 +294,10 @@ class ArrayChecks:
                 self.data.labels, header, values, lambda value: not 0 <= value < classes
             )
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
-            notes = (f"{count} of {len(values)} labels name no output",)
-            self._add(
-                "ND316", "labels", f"{place} is {value}; the network has {outputs}", notes=notes
-            )
+            notes = (f"{count} of {len(values)} labels name no output", f"shapes: {self.way}")
+            message = f"{place} is {value}; the network has {outputs}"
+            related = output_size(self.document)
+            self._add("ND316", "labels", message, notes=notes, related=related)
             return None
         if self.data.split is None:
             return frozenset(map(int, values))

@@ -10,7 +10,9 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from netdesc.description import structure
 from netdesc.description.array_checks import ArrayChecks
@@ -19,7 +21,8 @@ from netdesc.description.event_checks import EventChecks
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup
-from netdesc.description.shapes import wire
+from netdesc.description.shape_story import output_size, stated, story
+from netdesc.description.shapes import INPUT, wire
 from netdesc.description.spelling import closest
 from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
@@ -30,7 +33,9 @@ SUFFIXES = {
     "weights": (".net", ".safetensors"),
 }
 MOST_NAMES = 10_000
-"""So many names of a directory are compared with the one that is not there."""
+"""So many names of a directory are looked at for the one that is not there."""
+MOST_FINDINGS = 200
+"""After so many findings the files that are left are not looked at."""
 
 
 def file_sha256(path: Path) -> str:
@@ -72,21 +77,28 @@ class FileChecks:
         self.places = places
         self.resolve = resolve
         self.locked = locked
-        self.data = document.model_dump(mode="json")
-        self.output_shape = wire(document).outputs[-1]
+        self.wiring = wire(document)
+        self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
+        self.names: dict[Path, list[str]] = {}
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The document as plain data, with its defaults."""
+        return self.document.model_dump(mode="json")
 
     def run(self) -> list[Diagnostic]:
         """What is wrong with the files, in the order of the document.
 
         ``training_set`` is known afterwards.
         """
-        return [
+        found = (
             finding
             for parts, quoted in paths_of(self.document).items()
             if not self.places.is_guessed(parts)
             for finding in self._check(parts, quoted, self.resolve(quoted))
-        ]
+        )
+        return list(itertools.islice(found, MOST_FINDINGS))
 
     def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
         data = self.document.data if parts[0] == "data" else None
@@ -129,7 +141,8 @@ class FileChecks:
             if isinstance(data, SpikeFiles):
                 checks = self._event_checks(data, parts)
                 return list(checks.run(file, path.suffix.lower(), size))
-            checks = ArrayChecks(self.document, data, self.places, self.output_shape)
+            way = story(self.document, self.wiring, len(self.document.layers) - 1)
+            checks = ArrayChecks(self.document, data, self.places, self.output_shape, way)
             found = checks.run(file)
             self.training_set = checks.training_set
             return found
@@ -140,18 +153,20 @@ class FileChecks:
         is_input = parts[-2] == "input"
         file = sample.input if is_input else sample.target
         assert file is not None
-        shape = self.document.input.shape if is_input else self.output_shape
-        return EventChecks(file, self.document.time, shape, self.places, parts)
+        document, time = self.document, self.document.time
+        if is_input:
+            shape = document.input.shape
+            return EventChecks(file, time, shape, self.places, parts, stated(document, INPUT))
+        way = story(document, self.wiring, len(document.layers) - 1)
+        return EventChecks(
+            file, time, self.output_shape, self.places, parts, output_size(document), way
+        )
 
     def _missing(
         self, parts: Parts, quoted: str, path: Path, suffixes: tuple[str, ...]
     ) -> Diagnostic:
         """Says where the file should be, and which one there is instead."""
-        try:
-            with os.scandir(path.parent) as entries:
-                names = [each.name for each in itertools.islice(entries, MOST_NAMES)]
-        except OSError:
-            names = []
+        names = self._names_in(path.parent)
         best = closest(path.name, [each for each in names if each.lower().endswith(suffixes)])
         meant = os.path.join(os.path.dirname(quoted), best) if best is not None else None
         return self._finding(
@@ -161,6 +176,17 @@ class FileChecks:
             hint=f'did you mean "{meant}"?' if meant is not None else "",
             notes=(f"looked for {path.resolve()}",),
         )
+
+    def _names_in(self, directory: Path) -> list[str]:
+        """The names of a directory, which is read once for all the files that it lacks."""
+        if directory not in self.names:
+            try:
+                with os.scandir(directory) as entries:
+                    found = [each.name for each in itertools.islice(entries, MOST_NAMES)]
+            except OSError:
+                found = []
+            self.names[directory] = found
+        return self.names[directory]
 
     def _finding(
         self,

@@ -13,6 +13,50 @@ _LACKING = frozenset({"ND001", "ND301", "ND302"})
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that explains a finding; ``message`` says what is there.
+
+    Lines and columns count as in ``Diagnostic``; they are ``None`` where there is no place.
+    """
+
+    message: str
+    file: str
+    pointer: str = ""
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    excerpt: str = ""
+    """The source line in which the place starts."""
+    override: str | None = None
+    """The ``--set`` argument that put the value there, if one did: then there is no line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``text[start:end]`` of the file becomes ``replacement``; offsets count characters from 0.
+
+    Lines and columns say the same as in ``Diagnostic``; every fix of a finding has them.
+    """
+
+    start: int
+    end: int
+    replacement: str
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A remedy that is certain: it does what ``title`` says and keeps all else of the file."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """A finding with its place. Lines and columns count from 1, columns in characters.
 
@@ -35,6 +79,10 @@ class Diagnostic:
     """Further lines under the excerpt, such as ``allowed: …``."""
     excerpt: str = ""
     """The source line in which the finding starts."""
+    related: tuple[Related, ...] = ()
+    """Other places that explain the finding, such as the layer whose shape does not fit."""
+    fix: Fix | None = None
+    """What ``netdesc validate --fix`` does about it, where that is certain."""
     override: str | None = None
     """The ``--set`` argument at fault, if it is one."""
 

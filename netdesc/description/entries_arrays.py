@@ -139,6 +139,7 @@ ENTRIES = (
         title="a split that sets nothing aside",
         cause="The split marks all samples with 0, for training: there is nothing to measure on.",
         fix="Mark some samples with 1 or 2, or use training.validation_split.",
+        severity="warning",
         at="/data/split",
         wrong='"split_of_0"',
         right='"split"',

@@ -76,6 +76,7 @@ ENTRIES = (
             "sample: the network would see nothing."
         ),
         fix="Check the file, input.shape, time.steps and time.step_ms.",
+        severity="warning",
         at="/data/train/0/input/path",
         wrong='"empty.bs1"',
         right='"input.bs1"',
@@ -88,6 +89,7 @@ ENTRIES = (
             "step. They are dropped."
         ),
         fix="Check input.shape or the last layer's units, time.steps and time.step_ms.",
+        severity="warning",
         at="/time/steps",
         wrong="10",
         right="100",

@@ -97,7 +97,10 @@ ENTRIES = (
         code="ND110",
         title="a document of another format",
         cause='"format" is the version of the language, and this netdesc reads format 1.',
-        fix="Use a newer netdesc for a document of a newer format.",
+        fix=(
+            "Use a newer netdesc for a document of a newer format. One of an older format is read "
+            "as it is; netdesc migrate writes it in the present one."
+        ),
         at="/format",
         wrong="2",
         right="1",

@@ -6,44 +6,67 @@ from netdesc.description.entry import Entry
 from netdesc.description.source import MAX_BYTES
 from netdesc.description.tokens import MAX_DEPTH
 
+SMALLEST = """\
+{
+  "format": 1,
+  "name": "smallest",
+  "time": {"steps": 100},
+  "input": {"shape": [4]},
+  "neurons": {"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}},
+  "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],
+  "loss": {"type": "spike_time", "time_constant_ms": 2},
+  "training": {"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001}}
+}"""
+"""The shortest document without faults."""
+_WITH_ACCENT = SMALLEST.replace('"smallest",', '"smallest",\n  "description": "café",')
+
 ENTRIES = (
     Entry(
         code="ND001",
         title="the file cannot be read",
         cause="There is no such file, it is a directory, or its permissions forbid reading it.",
         fix="Check the path; it is relative to the working directory.",
-        wrong="netdesc validate exmaples/oxford.json",
-        right="netdesc validate examples/oxford.json",
+        at="command",
+        wrong="netdesc validate netwrok.json",
+        right="netdesc validate network.json",
     ),
     Entry(
         code="ND002",
         title="the file is empty",
         cause="The file holds no characters, or only white space.",
-        fix="Start from an example.",
+        fix="Start from an example, or from the shortest document, which is this one.",
+        at="",
         wrong="",
-        right='{"format": 1, …}',
+        right=SMALLEST,
     ),
     Entry(
         code="ND003",
         title="the file is not UTF-8",
-        cause="JSON is UTF-8. This file has bytes that are no UTF-8, or is UTF-16.",
+        cause=(
+            "JSON is UTF-8. This file has bytes that are no UTF-8, is UTF-16, or is no text at all."
+        ),
         fix="Save it as UTF-8 in your editor.",
-        wrong='"description": "caf\\xe9" in Latin-1: the byte E9',
-        right='"description": "café" in UTF-8: the bytes C3 A9',
+        at="",
+        encoding="latin-1",
+        wrong=_WITH_ACCENT,
+        right=_WITH_ACCENT,
     ),
     Entry(
         code="ND004",
         title="the file starts with a byte order mark",
         cause="Some editors write the character U+FEFF first. JSON does not allow it.",
         fix='Save it as "UTF-8 without BOM".',
-        wrong='\\ufeff{"format": 1, …}',
-        right='{"format": 1, …}',
+        at="",
+        encoding="utf-8-sig",
+        wrong=SMALLEST,
+        right=SMALLEST,
     ),
     Entry(
         code="ND005",
         title="the file is too large",
         cause=f"A description is a few kilobytes. This file is larger than {MAX_BYTES >> 20} MiB.",
         fix="Check the path: weights and events have files of their own, which the document names.",
+        at="command",
         wrong="netdesc validate recording.json",
         right="netdesc validate network.json",
     ),

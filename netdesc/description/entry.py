@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netdesc.description.diagnostic import Severity
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A code's cause and fix, with an example that fails and one that passes.
+    """A code's cause and fix, with an example that fails and one that passes; the tests run both.
 
     Where ``at`` is a JSON pointer, ``wrong`` and ``right`` are text at that place of an otherwise
-    good document (the tests check them there); ``--set`` means arguments of that option, and
-    ``None`` things that no text of a document shows.
+    good document, and where it is empty, they are whole documents. ``--set`` means arguments of
+    that option, and ``command`` command lines.
     """
 
     code: str
@@ -20,6 +22,15 @@ class Entry:
     fix: str
     wrong: str
     right: str
-    at: str | None = None
+    at: str
+    encoding: str = "utf-8"
+    """How the wrong document is saved."""
+    severity: Severity = "error"
+    """How it is reported; a rule says so itself."""
     is_labelled: bool = False
     """True where that document learns the labels of arrays, False where it learns targets."""
+
+    @property
+    def shown(self) -> str:
+        """The wrong example as a reader sees it."""
+        return self.wrong or "(empty)"

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from netdesc.description.diagnostic import Diagnostic, Severity
 from netdesc.description.event_files import Events, NoEvents, OddLength, read_events
 from netdesc.description.models import EventFile, Time
-from netdesc.description.places import Places
+from netdesc.description.places import Places, Second
 from netdesc.description.shapes import Shape
 from netdesc.description.tree import Parts
 
@@ -28,10 +28,20 @@ microseconds.
 
 
 class EventChecks:
-    """Checks one event file. ``parts`` is the place of its path, ``shape`` that of the network."""
+    """Checks one event file. ``parts`` is the place of its path, ``shape`` that of the network.
+
+    ``stated`` says where the document gives this shape, ``way`` how it comes about.
+    """
 
     def __init__(
-        self, file: EventFile, time: Time, shape: Shape | None, places: Places, parts: Parts
+        self,
+        file: EventFile,
+        time: Time,
+        shape: Shape | None,
+        places: Places,
+        parts: Parts,
+        stated: tuple[Second, ...] = (),
+        way: str = "",
     ) -> None:
         self.file = file
         self.time = time
@@ -39,6 +49,8 @@ class EventChecks:
         self.places = places
         self.parts = parts
         self.is_target = parts[-2] == "target"
+        self.stated = stated
+        self.way = way
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
         """What is wrong with the open file. Raises OSError where it cannot be read."""
@@ -71,18 +83,26 @@ class EventChecks:
         if not outside:
             return
         where = f"of {self.file.path} lie outside {self._extent(shape)}"
-        hints = self._hints(events, shape, indexed, suffix)
+        least = _least(events) if len(indexed) == 3 else (max(events.x) + 1,)
+        is_larger = any(size > most for size, most in zip(least, indexed, strict=True))
+        hints = self._hints(events, shape, suffix, least if is_larger else None)
+        related = self.stated if is_larger else (Second(("time", "steps"), "so many steps"),)
+        if is_larger and self.is_target:
+            hints = (*hints, f"shapes: {self.way} → target {list(least)}")
         if outside == count:
-            yield self._nothing(f"all {count} events {where}", hints)
+            yield self._nothing(f"all {count} events {where}", hints, related)
         else:
             message = f"{outside} of {count} events {where}"
-            yield self._finding("ND308", message, "warning", (*hints, "they are dropped"))
+            hints = (*hints, "they are dropped")
+            yield self._finding("ND308", message, "warning", hints, related)
 
-    def _nothing(self, message: str, hints: tuple[str, ...] = ()) -> Diagnostic:
+    def _nothing(
+        self, message: str, hints: tuple[str, ...] = (), related: tuple[Second, ...] = ()
+    ) -> Diagnostic:
         """No event is left: nothing to learn, or nothing to see."""
         if self.is_target:
-            return self._finding("ND306", message, "error", hints)
-        return self._finding("ND307", message, "warning", hints)
+            return self._finding("ND306", message, "error", hints, related)
+        return self._finding("ND307", message, "warning", hints, related)
 
     def _indexed(self, events: Events, shape: Shape) -> Shape | None:
         """The shape that the events index: [C, H, W], or [neurons]. None where they cannot."""
@@ -100,10 +120,12 @@ class EventChecks:
             hint = "the output has one axis: number the neurons by x alone"
         else:
             hint = f'"shape": {list(_least(events))} holds all of them'
-        return self._finding("ND323", message, hints=(hint,))
+        return self._finding("ND323", message, hints=(hint,), related=self.stated)
 
-    def _hints(self, events: Events, shape: Shape, indexed: Shape, suffix: str) -> tuple[str, ...]:
-        """What may be meant, the likeliest first."""
+    def _hints(
+        self, events: Events, shape: Shape, suffix: str, larger: Shape | None
+    ) -> tuple[str, ...]:
+        """What may be meant, the likeliest first. ``larger`` is the shape that they would need."""
         duration_us = self.time.steps * self.time.step_ms * 1000
         times = sorted(events.us)
         hints: list[str] = []
@@ -111,9 +133,8 @@ class EventChecks:
             hints.append(_MICROSECONDS)
         elif times[-1] >= duration_us:
             hints.append(f"the last event is at {times[-1] / 1000:g} ms")
-        least = _least(events) if len(indexed) == 3 else (max(events.x) + 1,)
-        if any(size > most for size, most in zip(least, indexed, strict=True)):
-            hints.insert(0, self._larger(least, shape))
+        if larger is not None:
+            hints.insert(0, self._larger(larger, shape))
         return tuple(hints)
 
     def _larger(self, least: Shape, shape: Shape) -> str:
@@ -143,11 +164,18 @@ class EventChecks:
         message: str,
         severity: Severity = "error",
         hints: tuple[str, ...] = (),
+        related: tuple[Second, ...] = (),
     ) -> Diagnostic:
         """A finding with its first hint beside the caret and the others below."""
         hint = hints[0] if hints else ""
         return self.places.diagnostic(
-            code, self.parts, message, hint=hint, notes=hints[1:], severity=severity
+            code,
+            self.parts,
+            message,
+            hint=hint,
+            notes=hints[1:],
+            severity=severity,
+            related=related,
         )
 
 
@@ -175,6 +203,15 @@ def _span(time: Time, rounding: str) -> tuple[int, int]:
 
 def _outside(events: Events, shape: Shape, first: int, last: int) -> int:
     """How many events name no neuron or no step that there is."""
+    bounds = [(events.us, first, last)]
+    if len(shape) == 1:
+        bounds.append((events.x, 0, shape[0] - 1))
+    else:
+        assert events.y is not None
+        columns = (events.p, events.y, events.x)
+        bounds += [(column, 0, size - 1) for column, size in zip(columns, shape, strict=True)]
+    if all(not each or (low <= min(each) and max(each) <= high) for each, low, high in bounds):
+        return 0  # as nearly always: to look at each event takes much longer
     if len(shape) == 1:
         (neurons,) = shape
         return sum(

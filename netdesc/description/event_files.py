@@ -7,6 +7,8 @@ bounded part of a file is read, and nothing beside the standard library is neede
 from __future__ import annotations
 
 import math
+import sys
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -59,6 +61,10 @@ def read_events(file: BinaryIO, suffix: str, size: int) -> Events | None:
     return _READERS[suffix](file, size)
 
 
+_WITHOUT_POLARITY = bytes(each & 0x7F for each in range(256))
+"""Clears the top bit of a byte."""
+
+
 def _records(file: BinaryIO, size: int) -> list[bytes] | None:
     """The five columns of bytes of a .bs1 or .bs2 file."""
     if size % RECORD_BYTES:
@@ -69,17 +75,27 @@ def _records(file: BinaryIO, size: int) -> list[bytes] | None:
     return [raw[column::RECORD_BYTES] for column in range(RECORD_BYTES)]
 
 
+def _numbers(*columns: bytes) -> list[int]:
+    """The big-endian numbers whose bytes stand in two to four columns, the highest first."""
+    wide = bytearray(4 * len(columns[0]))
+    for place, column in enumerate(columns, 4 - len(columns)):
+        wide[place::4] = column
+    found = array("I", bytes(wide))
+    assert found.itemsize == 4
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found.tolist()
+
+
 def _times(high: bytes, middle: bytes, low: bytes) -> list[int]:
-    return [
-        (a & 0x7F) << 16 | b << 8 | c for a, b, c in zip(high, middle, low, strict=True)
-    ]  # the top bit is the polarity
+    return _numbers(high.translate(_WITHOUT_POLARITY), middle, low)
 
 
 def _bs1(file: BinaryIO, size: int) -> Events | None:
     columns = _records(file, size)
     if columns is None:
         return None
-    x = [high << 8 | low for high, low in zip(columns[0], columns[1], strict=True)]
+    x = _numbers(*columns[:2])
     return Events(x, None, bytes(len(x)), _times(*columns[2:]))
 
 

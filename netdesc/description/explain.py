@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 from netdesc.description import entries_arrays, entries_files, entries_shape, entries_text
 from netdesc.description.entry import Entry
@@ -14,11 +15,14 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         *entries_text.ENTRIES,
         *entries_shape.ENTRIES,
-        *(rule.entry for rule in RULES),
+        *(replace(rule.entry, severity=rule.severity) for rule in RULES),
         *entries_files.ENTRIES,
         *entries_arrays.ENTRIES,
     )
 }
+
+_WHERE = {"": "", "--set": " with --set", "command": ", as a command"}
+_SAVED = {"latin-1": "as Latin-1", "utf-8-sig": "with a byte order mark"}
 
 
 def titles() -> dict[str, str]:
@@ -26,12 +30,13 @@ def titles() -> dict[str, str]:
     return {code: ENTRIES[code].title for code in sorted(ENTRIES)}
 
 
-def record(code: str) -> dict[str, str | None]:
+def record(code: str) -> dict[str, str]:
     """What ``explain`` says, for programs. Raises ValueError for an unknown code."""
     entry = _entry(code)
     return {
         "code": entry.code,
         "title": entry.title,
+        "severity": entry.severity,
         "cause": entry.cause,
         "at": entry.at,
         "wrong": entry.wrong,
@@ -48,7 +53,7 @@ def explain(code: str, width: int = 80) -> str:
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
     lines += textwrap.wrap(entry.cause, width)
-    lines += ["", "wrong" + _place(entry) + ":", textwrap.indent(entry.wrong or "(empty)", "    ")]
+    lines += ["", "wrong" + place(entry) + ":", textwrap.indent(entry.shown, "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
@@ -63,7 +68,8 @@ def _entry(code: str) -> Entry:
     return entry
 
 
-def _place(entry: Entry) -> str:
-    if not entry.at:
-        return ""
-    return " with --set" if entry.at == "--set" else f" at {entry.at}"
+def place(entry: Entry) -> str:
+    """Where the example stands, to be said after a word such as "wrong"."""
+    if entry.encoding in _SAVED:
+        return f", saved {_SAVED[entry.encoding]}"
+    return _WHERE.get(entry.at, f" at {entry.at}")

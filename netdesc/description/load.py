@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
+from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.faults import MOST_FAULTS, faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.places import Places, spanned
-from netdesc.description.plain import member, members, pointer
+from netdesc.description.origins import Given
+from netdesc.description.places import Places, of_text
+from netdesc.description.plain import member
 from netdesc.description.rules import check_rules
-from netdesc.description.shape_findings import diagnose, faults
+from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import mended, without_doubtful
-from netdesc.description.tree import Parsed, Parts, parse
+from netdesc.description.standins import mended, without_doubtful, without_lost
+from netdesc.description.tree import Parsed, parse
 
 
 @dataclass(frozen=True)
 class Description:
     """A document that is fit to be compiled, and where it came from.
 
-    ``origins`` maps the JSON pointer of every value that holds no other to who set it. ``lock`` is
-    there if the file is a lock, and ``files`` says where the files are whose paths it quotes.
+    ``lock`` is there if the file is a lock, and ``files`` says where the files are whose paths it
+    quotes.
     """
 
     document: Document
     path: Path
     text: str
-    origins: Mapping[str, Origin]
+    given: Given
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Who set each value that holds no other, by its JSON pointer."""
+        return self.given.origins()
 
     def resolve(self, path_in_document: str) -> Path:
         """The file that a path of the document means: relative to the JSON file.
@@ -67,25 +78,70 @@ def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
     """All findings about a document, in the order of the file. ``None`` where one is an error."""
-    name = str(path)
-    source = read_source(Path(path), name)
+    source = read_source(Path(path), str(path))
     if isinstance(source, Diagnostic):
         return None, [source]
+    return check_text(source, Path(path), overrides, with_files=with_files)
+
+
+def check_text(
+    source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
+) -> tuple[Description | None, list[Diagnostic]]:
+    """As ``check``, for a text that stands in the file ``path`` or is to be written there."""
+    with _uncollected(len(source.text)):
+        return _check_text(source, path, overrides, with_files)
+
+
+_LARGE = 1 << 16
+
+
+@contextmanager
+def _uncollected(size: int) -> Generator[None]:
+    """Large documents become millions of objects without cycles: looking for some takes longest."""
+    if size < _LARGE or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _check_text(
+    source: Source, path: Path, overrides: Sequence[str], with_files: bool
+) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [
-        spanned(source, each.code, each.start, each.end, each.message, hint=each.hint)
-        for each in parsed.mistakes
-    ]
+    findings = [of_text(source, each) for each in parsed.mistakes]
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_meaning(
-            source, parsed, Path(path).absolute(), overrides, with_files
-        )
-        findings += more
+        description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
+        # A remedy that is certain for the migrated document is none for the text.
+        is_older = migrations.is_older(parsed.root, parsed.guessed)
+        findings += [replace(each, fix=None) for each in more] if is_older else more
+    if _is_lock(source, parsed):
+        findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
+    if overrides and any(each.fix is not None for each in findings):
+        findings = _with_fixes_of_the_file(findings, source, path)
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _is_lock(source: Source, parsed: Parsed) -> bool:
+    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+    if '"lock"' not in source.text:
+        return False
+    return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
+
+
+def _with_fixes_of_the_file(
+    findings: Sequence[Diagnostic], source: Source, path: Path
+) -> list[Diagnostic]:
+    """Only what is wrong in the file by itself can be mended there, not what ``--set`` makes so."""
+    own = {each.fix for each in check_text(source, path, with_files=False)[1]}
+    return [each if each.fix in own else replace(each, fix=None) for each in findings]
 
 
 def _check_meaning(
@@ -93,23 +149,30 @@ def _check_meaning(
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Everything after the syntax: overrides, shape, rules and files."""
     assert parsed.root is not None
-    data = parsed.root.value
-    places = Places(source, parsed.root, data, guessed=parsed.guessed)
+    migrated = migrations.migrated(parsed.root, parsed.guessed)
+    root, data = migrated.root, migrated.root.value
+    places = Places(source, root, data, guessed=parsed.guessed)
     findings: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = _other_format(places)
+        refused = other_format(places)
         if refused is not None:
             return None, [refused]
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
-        places = Places(source, parsed.root, data, changed, parsed.guessed)
-    touched: list[Parts] = []
+        places = Places(source, root, data, changed, parsed.guessed)
+    guessed = [parts for parts in parsed.doubtful if parts]
     try:
         whole = Document.model_validate_json(json.dumps(data))
     except ValidationError as error:
         found = faults(error, data)
-        findings += diagnose(found, places)
-        whole, touched = mended(data, found)
+        findings += diagnose(without_lost(found, parsed.doubtful), places)
+        if error.error_count() > MOST_FAULTS:
+            return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
+        result = mended(data, found)
+        places = replace(places, data=result.data, moved=result.moved)
+        findings += diagnose(result.behind, places)
+        whole = result.document
+        guessed += result.guessed
         if whole is None:
             return None, findings
     lock = whole.lock
@@ -118,7 +181,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        origins=_origins(whole, data, places.overridden),
+        given=Given(whole, data, places.overridden, migrated.made),
         lock=lock,
         files=files,
     )
@@ -126,10 +189,18 @@ def _check_meaning(
     files = FileChecks(whole, places, description.resolve, checksums)
     of_files = files.run() if with_files else []
     later = check_rules(whole, places, files.training_set) + of_files
-    return description, findings + without_doubtful(later, touched)
+    findings += without_doubtful(later, guessed, places)
+    return description, findings
 
 
-def _other_format(places: Places) -> Diagnostic | None:
+def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
+    """The findings; the last one in the file says how many are not shown."""
+    *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
+    noun = "fault is" if count == 1 else "faults are"
+    return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
+
+
+def other_format(places: Places) -> Diagnostic | None:
     """A document of another format is refused by name: its fields would only confuse."""
     given = places.data.get("format")
     if not isinstance(given, int) or isinstance(given, bool) or given == FORMAT:
@@ -141,28 +212,3 @@ def _other_format(places: Places) -> Diagnostic | None:
     else:
         message = f"there is no format {given}; this netdesc reads {FORMAT}"
     return places.diagnostic("ND110", ("format",), message)
-
-
-def _origins(whole: Document, data: Any, changed: Mapping[Parts, str]) -> dict[str, Origin]:
-    """Who set each value of the complete document; a lock remembers who did when it was made."""
-    locked = whole.lock.origins if whole.lock is not None else {}
-    found: dict[str, Origin] = {}
-    for parts, is_given in _leaves(whole.model_dump(mode="json"), data, ()):
-        at = pointer(parts)
-        if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
-            found[at] = "--set"
-        else:
-            found[at] = locked.get(at, "file") if is_given else "default"
-    return found
-
-
-_ABSENT = object()
-
-
-def _leaves(value: Any, given: Any, parts: Parts) -> Iterator[tuple[Parts, bool]]:
-    """Every value that holds no other, and whether the user gave it."""
-    held = members(value)
-    if not held:
-        yield parts, given is not _ABSENT
-    for key, inner in held.items():
-        yield from _leaves(inner, member(given, key, _ABSENT), (*parts, key))

@@ -14,7 +14,7 @@ from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.plain import dotted, lookup
-from netdesc.description.spelling import allowed_in_order, did_you_mean
+from netdesc.description.spelling import allowed_in_order, certain, did_you_mean
 from netdesc.description.synonyms import field_meant
 from netdesc.description.tree import MAX_INTEGER, Parts
 
@@ -63,7 +63,8 @@ def apply(
         changed = {old: by for old, by in changed.items() if old[: len(parts)] != parts}
         changed[parts] = argument
         data = attempt
-    _make_paths_absolute(data, changed)
+    if changed:
+        _make_paths_absolute(data, changed)
     return data, changed, faults
 
 
@@ -135,6 +136,7 @@ def _put(data: dict[str, Any], override: Override) -> Parts:
         if isinstance(holder, dict):
             section = cast("dict[str, Any]", holder)
             if section.get(str(key)) is None:
+                _refuse_misspelt(str(key), parts, section)
                 section[str(key)] = _default(data, (*parts, key))
         holder = cast("Any", holder)[key]
         parts = (*parts, key)
@@ -142,6 +144,14 @@ def _put(data: dict[str, Any], override: Override) -> Parts:
     parts = (*parts, last)
     holder[last] = override.value
     return parts
+
+
+def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
+    """A path may begin a neuron, but not one whose name is a misspelt one of another."""
+    best = certain(name, neurons) if parts == ("neurons",) else None
+    if best is not None:
+        message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'
+        raise OverrideFault("ND112", message, hint, allowed_in_order(neurons))
 
 
 def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
@@ -204,6 +214,8 @@ def _default(data: Any, parts: Parts) -> Any:
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
     """Paths on the command line start at the working directory: make that last."""
+    if not changed:
+        return
     for parts in structure.path_places(Document, data):
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])

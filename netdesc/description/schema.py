@@ -3,7 +3,8 @@
 Written so that an editor shows one plain error for one typo. A choice by ``type`` is an ``enum``
 and an ``if``/``then`` for each type, because a ``oneOf`` reports every branch that failed. What is
 required is asked only of an object whose keys are all known: a misspelt key would otherwise be
-reported twice, as unknown and as missing.
+reported twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the ``else``
+that only describes are for the completion of editors; other readers pass over them.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
     }
     required = [name for name, info in fields.items() if info.is_required()]
     if required:
-        schema["if"] = {"propertyNames": {"enum": list(fields)}}
+        # An editor would offer these names a second time, without what is known of them.
+        schema["if"] = {"propertyNames": {"enum": list(fields), "doNotSuggest": True}}
         schema["then"] = {"required": required}
     return schema
 
@@ -63,11 +65,11 @@ def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
     """The schema of a field, with its documentation."""
     schema = _annotation(info.annotation, definitions) | _limits(info.metadata, info.annotation)
     described: Schema = {"description": info.description}
+    example = structure.example(info)
     if not info.is_required():
-        default = info.default
-        described["default"] = (
-            default.model_dump(mode="json") if isinstance(default, Section) else default
-        )
+        described["default"] = structure.default(info)
+    elif example is not None and not structure.literals(info.annotation):
+        described["examples"] = [example]
     return described | schema
 
 
@@ -138,12 +140,19 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
     if not names:
         # Draft-07 ignores what stands beside a "$ref", such as the field's description.
         return {"allOf": [{"$ref": _reference(models[0])}]}
-    meanings = (f"{name}: {structure.sentence(model)}" for name, model in names.items())
-    types = {"enum": list(names), "description": "\n".join(meanings)}
+    meanings = {name: structure.sentence(model) for name, model in names.items()}
+    types = {
+        "enum": list(names),
+        "enumDescriptions": list(meanings.values()),
+        "description": "\n".join(f"{name}: {meaning}" for name, meaning in meanings.items()),
+    }
     return {
         "type": "object",
         "properties": {"type": types},
         "required": ["type"],
+        # Before the type is there, an editor offers the fields of all types.
+        "if": {"required": ["type"]},
+        "else": {"properties": _described(models)},
         "allOf": [
             {
                 "if": {"required": ["type"], "properties": {"type": {"const": name}}},
@@ -151,6 +160,16 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
             }
             for name, model in names.items()
         ],
+    }
+
+
+def _described(models: list[Model]) -> Schema:
+    """What the fields of several objects mean, where the first that has one says it."""
+    return {
+        name: {"description": info.description, "examples": [structure.example(info)]}
+        for model in reversed(models)
+        for name, info in structure.fields(model).items()
+        if name != "type"
     }
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
-
-from pydantic import ValidationError
 
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.faults import Fault, known_fields
 from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
-from netdesc.description.places import Places
-from netdesc.description.plain import dotted, lookup, members
+from netdesc.description.places import Places, Second
+from netdesc.description.plain import dotted, lookup
 from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
-from netdesc.description.synonyms import Meaning, field_meant, type_question
+from netdesc.description.synonyms import type_question
 from netdesc.description.tree import Parts
+from netdesc.description.wanted_form import to_write_instead
 
 _KINDS = {
     "int_type": "an integer",
@@ -50,89 +50,16 @@ SPLIT_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One error of pydantic, at a path of the document."""
-
-    kind: str
-    parts: Parts
-    value: Any
-    context: Mapping[str, Any]
-    on_key: bool = False
-
-
-def faults(error: ValidationError, data: Any) -> list[Fault]:
-    """Pydantic's errors at paths of the document, without those that only follow from others."""
-    found: list[Fault] = []
-    for each in error.errors(include_url=False):
-        parts = _without_tags(each["loc"], data)
-        on_key = parts[-1:] == ("[key]",)
-        parts = parts[:-1] if on_key else parts
-        found.append(Fault(each["type"], parts, each["input"], each.get("ctx", {}), on_key))
-    return _without_echoes(found, data)
-
-
-def _without_tags(location: Parts, data: Any) -> Parts:
-    """Pydantic's place of an error without the branches of unions that it names on the way."""
-    parts: Parts = ()
-    at_branch = False
-    for part in location:
-        if at_branch:
-            at_branch = False
-            continue
-        parts = (*parts, part)
-        annotations = structure.annotations_at(Document, parts, data)
-        at_branch = any(structure.has_tags(annotation) for annotation in annotations)
-    return parts
-
-
-def _without_echoes(found: Sequence[Fault], data: Any) -> list[Fault]:
-    """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
-    misspelt = {
-        (*fault.parts[:-1], best.name)
-        for fault in found
-        if fault.kind == "extra_forbidden" and (best := meant(fault, data)) is not None
-    }
-    untyped = {
-        fault.parts[:-1]
-        for fault in found
-        if fault.parts[-1:] == ("type",) and fault.kind not in ("extra_forbidden", "missing")
-    }
-
-    def is_echo(fault: Fault) -> bool:
-        if fault.kind == "missing" and fault.parts in misspelt:
-            return True
-        if fault.kind in ("too_short", "too_long"):
-            # Pydantic counts valid items only.
-            size = len(fault.value)
-            low, high = fault.context.get("min_length", 0), fault.context.get("max_length", size)
-            return low <= size <= (high if high is not None else size)
-        return fault.parts[:-1] in untyped and fault.parts[-1] != "type"
-
-    return [fault for fault in found if not is_echo(fault)]
-
-
-def meant(fault: Fault, data: Any) -> Meaning | None:
-    """The field that an unknown key probably means: one that is not there yet."""
-    parent = fault.parts[:-1]
-    present = members(lookup(data, parent))
-    known = _known(parent, data)
-    return field_meant(str(fault.parts[-1]), [name for name in known if name not in present])
-
-
-def _known(parts: Parts, data: Any) -> dict[str, Any]:
-    """The fields that the object at a path may have."""
-    candidates = structure.models_at(Document, parts, data)
-    chosen = structure.choose(candidates, lookup(data, parts))
-    return dict(structure.fields(chosen)) if chosen is not None else {}
-
-
 def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
     """Each fault as a finding."""
     listed: list[Diagnostic] = []
     for fault in found:
-        if not places.is_guessed(fault.parts):
-            listed.append(_diagnose(fault, places))
+        if places.is_guessed(fault.parts):
+            continue
+        finding = _diagnose(fault, places)
+        if fault.remedy is not None and finding.override is None:
+            finding = replace(finding, fix=places.fix(fault.remedy))
+        listed.append(finding)
     return listed
 
 
@@ -158,19 +85,28 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
     parent, key = fault.parts[:-1], str(fault.parts[-1])
     subject = places.subject(parent)
     candidates = structure.models_at(Document, parent, places.data)
-    known = _known(parent, places.data)
+    known = known_fields(parent, places.data)
     owners = [
         name
         for model in candidates
         if key in structure.fields(model)
         for name in structure.type_names(model)
     ]
-    best = meant(fault, places.data)
+    best = fault.meaning
     notes = (allowed_in_order(structure.required_first(known)),)
     if owners and best is None:
         kind = lookup(places.data, (*parent, "type"))
         message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
-        return places.diagnostic("ND105", fault.parts, message, notes=notes, on="key")
+        second = Second((*parent, "type"), "the type")
+        return places.diagnostic(
+            "ND105",
+            fault.parts,
+            message,
+            hint=f'leave it out, or use the type "{owners[0]}"',
+            notes=notes,
+            on="key",
+            related=(second,),
+        )
     return places.diagnostic(
         "ND101",
         fault.parts,
@@ -191,7 +127,7 @@ def _missing(fault: Fault, places: Places) -> Diagnostic:
     values = [value for each in annotations for value in structure.literals(each)]
     notes = (_choices(values),) if len(values) > 1 else ()
     message = f'"{key}" is missing in {subject}'
-    hint, about = to_write(key, _known(parent, places.data)[key])
+    hint, about = to_write(key, known_fields(parent, places.data)[key])
     return places.diagnostic("ND102", fault.parts, message, hint=hint, notes=(*notes, *about))
 
 
@@ -320,6 +256,8 @@ def _kind_of(
         hint = "write it without quotes"
     elif given is None:
         hint = "leave the field out, or give a value"
+    else:
+        hint = to_write_instead(parts, expected, given, places.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
     return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
 

@@ -7,15 +7,19 @@ from documents without problems, takes the shapes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from netdesc.description.models import Document, Flatten, Layer
+from netdesc.description.spelling import certain
 from netdesc.description.tree import Parts
 
 INPUT = "input"
 """The name under which ``from`` refers to the network's input."""
+
+MOST_PROBLEMS = 200
+"""Problems of one document that are looked at; a hostile one has a hundred thousand."""
 
 Shape = tuple[int, ...]
 ProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
@@ -23,13 +27,19 @@ ProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the input of a layer; ``position`` is its index in a list of sources."""
+    """What is wrong with the input of a layer; ``position`` is its index in a list of sources.
+
+    ``meant`` is the earlier layer whose name an unknown source certainly misspells; ``first`` is
+    the source that gave the first of the ``shapes``.
+    """
 
     kind: ProblemKind
     layer: int
     position: int | None
     source: str
     shapes: tuple[Shape, ...] = ()
+    meant: str | None = None
+    first: str = ""
 
     @property
     def parts(self) -> Parts:
@@ -52,12 +62,12 @@ def wire(document: Document) -> Wiring:
     """Resolve every ``from`` and infer every shape, in the order of the layers."""
     wiring = Wiring()
     known: dict[str, Shape | None] = {INPUT: document.input.shape}
-    names = [layer.name for layer in document.layers]
+    names = {layer.name for layer in document.layers}
     before = INPUT
     for index, layer in enumerate(document.layers):
         sources = sources_of(layer, before)
         wiring.sources.append(sources)
-        shape = _input_shape(index, layer, names, known, wiring.problems)
+        shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
         wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
         if layer.name != INPUT:
@@ -76,33 +86,46 @@ def sources_of(layer: Layer, before: str) -> tuple[str, ...]:
 def _input_shape(
     index: int,
     layer: Layer,
-    names: Sequence[str],
-    known: dict[str, Shape | None],
+    sources: tuple[str, ...],
+    names: Collection[str],
+    known: Mapping[str, Shape | None],
     problems: list[Problem],
 ) -> Shape | None:
-    before = names[index - 1] if index else INPUT
     listed = isinstance(layer.from_, tuple)
-    shapes: list[Shape | None] = []
-    for position, source in enumerate(sources_of(layer, before)):
-        if source in known:
-            shapes.append(known[source])
-            continue
-        shapes.append(None)
-        kind: ProblemKind = "unknown"
-        if source == layer.name:
-            kind = "itself"
-        elif source in names:
-            kind = "later"
-        problems.append(Problem(kind, index, position if listed else None, source))
-    if any(shape is None for shape in shapes):
-        return None
-    certain = [shape for shape in shapes if shape is not None]
-    for position, shape in enumerate(certain):
-        if shape != certain[0]:
-            source = sources_of(layer, before)[position]
-            problems.append(Problem("sum", index, position, source, (certain[0], shape)))
-            return None
-    return certain[0]
+    first: tuple[str, Shape] | None = None
+    is_known = fits = True
+    for position, source in enumerate(sources):
+        at = position if listed else None
+        if source not in known:
+            if len(problems) >= MOST_PROBLEMS:
+                return None
+            problems.append(_absent(index, layer, at, source, names, known))
+            source = problems[-1].meant
+        shape = known[source] if source is not None else None
+        if source is None or shape is None:
+            is_known = False
+        elif first is None:
+            first = (source, shape)
+        elif shape != first[1] and fits:
+            shapes = (first[1], shape)
+            problems.append(Problem("sum", index, at, source, shapes, first=first[0]))
+            fits = False
+    return first[1] if first is not None and is_known and fits else None
+
+
+def _absent(
+    index: int,
+    layer: Layer,
+    position: int | None,
+    source: str,
+    names: Collection[str],
+    known: Mapping[str, Shape | None],
+) -> Problem:
+    if source == layer.name:
+        return Problem("itself", index, position, source)
+    if source in names:
+        return Problem("later", index, position, source)
+    return Problem("unknown", index, position, source, meant=certain(source, known))
 
 
 def _output_shape(

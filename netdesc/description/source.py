@@ -11,9 +11,8 @@ from pathlib import Path
 
 from netdesc.description.diagnostic import Diagnostic
 
-MAX_BYTES = 4 << 20
-"""Largest document. A description is a few kilobytes: weights and events lie in other files."""
-
+MAX_BYTES = 16 << 20
+"""Largest document: weights and events lie in other files, and 100,000 of them can be named."""
 
 _MOST_FILES = 1000
 """So many entries of a directory are looked at."""
@@ -72,6 +71,11 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
         reason = getattr(problem, "strerror", None) or str(problem)
         hint = _document_inside(path, name) if isinstance(problem, IsADirectoryError) else ""
         return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}", hint=hint)
+    return decoded(raw, name)
+
+
+def decoded(raw: bytes, name: str) -> Source | Diagnostic:
+    """The text of these bytes, or the reason why they are no document's."""
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
         return Diagnostic(

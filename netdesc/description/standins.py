@@ -4,62 +4,97 @@ A document with a misspelt key and an unknown neuron has two faults, and both ar
 once. So a misspelt key is taken as what it means, an unknown one is left out, and a wrong value is
 replaced by the number that it spells, by its default or by a harmless stand-in. Where none of these
 is at hand, the rules are left out. What the rules say about a section in which something was
-replaced by a guess is not shown: it may be wrong.
+replaced by a guess is not shown: it may be wrong. What comes to light behind a plain mistake is.
 """
 
 from __future__ import annotations
 
-import copy
 import json
-import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.faults import Fault, faults
 from netdesc.description.models import Document
+from netdesc.description.places import Places
 from netdesc.description.plain import lookup, pointer
-from netdesc.description.shape_findings import Fault, faults, meant
 from netdesc.description.tree import Parts
 
-ROUNDS = 3
+ROUNDS = 5
 """Mending a misspelt key brings its value to light, which may be wrong in turn."""
 
 
-def mended(data: Any, found: Sequence[Fault]) -> tuple[Document | None, list[Parts]]:
-    """A document in which what is wrong was replaced, if that can be, and where it was."""
-    data = copy.deepcopy(data)
-    touched: list[Parts] = []
+@dataclass(slots=True)
+class Mended:
+    """A document in which what is wrong was replaced; ``None`` where that cannot be."""
+
+    document: Document | None = None
+    data: Any = None
+    guessed: list[Parts] = field(default_factory=list[Parts])
+    """Where something was replaced by a guess."""
+    moved: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
+    """From the place of a value under its right name to where it stands in the file."""
+    behind: list[Fault] = field(default_factory=list[Fault])
+    """Faults that only came to light when others were mended, and do not come from a guess."""
+
+
+def mended(data: Any, found: Sequence[Fault]) -> Mended:
+    """Replace what is wrong until the document is one that the rules can look at."""
+    data = json.loads(json.dumps(data))
+    result = Mended(data=data)
+    plain: list[Parts] = []
+    told = {(fault.kind, fault.parts) for fault in found}
     for _ in range(ROUNDS):
-        for fault in found:
-            how = _mend(data, fault)
-            if how == "not":
-                return None, touched
-            if how == "by guess":
-                touched.append(fault.parts)
+        failed = [fault for fault in found if not _mend(data, fault, result, plain)]
+        if len(failed) == len(found):
+            break
         try:
-            return Document.model_validate_json(json.dumps(data)), touched
+            result.document = Document.model_validate_json(json.dumps(data))
+            break
         except ValidationError as error:
             found = faults(error, data)
-    return None, touched
+        new = [fault for fault in found if (fault.kind, fault.parts) not in told]
+        told.update((fault.kind, fault.parts) for fault in new)
+        result.behind += [
+            fault
+            for fault in new
+            if _is_within(fault.parts, plain) and not _is_within(fault.parts, result.guessed)
+        ]
+    return result
 
 
-def without_doubtful(found: Iterable[Diagnostic], touched: Iterable[Parts]) -> list[Diagnostic]:
+def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
+    return any(parts[: len(section)] == section for section in sections)
+
+
+def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
+    """The faults without fields that are missing only because the text is damaged there."""
+    damaged = set(doubtful)
+    return [fault for fault in found if fault.kind != "missing" or fault.parts[:-1] not in damaged]
+
+
+def without_doubtful(
+    found: Iterable[Diagnostic], guessed: Iterable[Parts], places: Places
+) -> list[Diagnostic]:
     """The findings that cannot come from a guess: those about other sections."""
-    sections = {pointer(_section(parts)) for parts in touched}
+    sections: set[Parts] = {_section(parts) for parts in guessed}
     # Samples are measured against time and layers, filter and windows of the loss against time.
-    if any(parts[0] in ("time", "input", "layers") for parts in touched):
-        sections |= {"/data", "/loss", "/classifier"}
+    if any(parts[0] in ("time", "input", "layers") for parts in sections):
+        sections |= {("data",), ("loss",), ("classifier",)}
     # Labels of single steps need a window.
-    if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in touched):
-        sections |= {"/data"}
+    if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):
+        sections |= {("data",)}
+    doubtful = tuple(pointer(places.written(section)) for section in sections)
     return [
         finding
         for finding in found
-        if pointer(_section(tuple(finding.pointer.split("/")[1:]))) not in sections
+        if not any(f"{finding.pointer}/".startswith(f"{section}/") for section in doubtful)
+        and not (finding.code == "ND201" and ("neurons",) in sections)  # nobody knows their names
     ]
 
 
@@ -68,45 +103,43 @@ def _section(parts: Parts) -> Parts:
     return parts[:2] if parts[:1] in (("neurons",), ("layers",)) else parts[:1]
 
 
-def _mend(data: Any, fault: Fault) -> Literal["plainly", "by guess", "not"]:
+def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
     """Replace what one fault is about, by what it plainly means or by a guess, if there is one."""
     parent, key = fault.parts[:-1], fault.parts[-1:]
+    if fault.remedy is not None:
+        if not fault.remedy.apply(data):
+            return False
+        plain.append(fault.remedy.section)
+        if fault.remedy.act == "rename":
+            result.moved[fault.remedy.path] = (*fault.remedy.path[:-1], fault.remedy.old)
+        return True
     holder = lookup(data, parent)
     if not key or fault.on_key or not isinstance(holder, dict):
-        return "not"
+        return False
     section, name = cast("dict[str, Any]", holder), str(key[0])
     if fault.kind == "extra_forbidden":
-        best = meant(fault, data)
+        best = fault.meaning
         value = section.pop(name)
         if best is not None:
             section[best.name] = value
-        return "by guess" if best is None or best.value else "plainly"
+            result.moved[*parent, best.name] = fault.parts
+        if best is None or best.value:
+            result.guessed.append(fault.parts if best is None else (*parent, best.name))
+        return True
     info = _field(parent, name, data)
     if info is None:
-        return "not"
-    number = _as_number(fault.value) if fault.kind != "missing" else None
+        return False
     extra = cast("dict[str, Any]", info.json_schema_extra or {})
-    if number is not None and fault.kind in ("int_type", "float_type"):
-        section[name] = number
-        return "plainly"
     if not info.is_required():
         section.pop(name, None)
     elif "x-standin" in extra:
         section[name] = extra["x-standin"]
     else:
-        return "not"
-    return "by guess"
+        return False
+    result.guessed.append(fault.parts)
+    return True
 
 
 def _field(parent: Parts, name: str, data: Any) -> FieldInfo | None:
     model = structure.choose(structure.models_at(Document, parent, data), lookup(data, parent))
     return structure.fields(model).get(name) if model is not None else None
-
-
-def _as_number(value: Any) -> int | float | None:
-    """The number that a value plainly means: "200" or 200.0 for 200."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value):
-        value = float(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    return None

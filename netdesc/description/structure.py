@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
@@ -15,16 +16,15 @@ from netdesc.description.plain import member
 Model = type[Section]
 
 
-def alternatives(annotation: Any) -> Iterator[Any]:
+@functools.cache
+def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of an annotation, through unions and annotations."""
-    origin = get_origin(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        yield from alternatives(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for member in get_args(annotation):
-            yield from alternatives(member)
-    else:
-        yield annotation
+        return alternatives(arguments[0])
+    if origin in (Union, UnionType):
+        return tuple(each for member in arguments for each in alternatives(member))
+    return (annotation,)
 
 
 def branches(annotation: Any) -> Iterator[Any]:
@@ -46,16 +46,18 @@ def has_tags(annotation: Any) -> bool:
     )
 
 
-def models(annotation: Any) -> list[Model]:
+@functools.cache
+def models(annotation: Any) -> tuple[Model, ...]:
     """The models that an annotation allows."""
-    return [
+    return tuple(
         each
         for each in alternatives(annotation)
         if isinstance(each, type) and issubclass(each, Section)
-    ]
+    )
 
 
-def fields(model: Model) -> dict[str, FieldInfo]:
+@functools.cache
+def fields(model: Model) -> Mapping[str, FieldInfo]:
     """A model's fields under the names that the document uses."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
@@ -70,6 +72,24 @@ def type_names(model: Model) -> tuple[str, ...]:
     """What ``type`` may be in this model; empty for a model without one."""
     info = model.model_fields.get("type")
     return tuple(get_args(info.annotation)) if info is not None else ()
+
+
+def example(info: FieldInfo) -> Any:
+    """A value that a user may write into a field, as plain data; ``None`` if nothing is known."""
+    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    if "x-example" in extra:
+        return extra["x-example"]
+    if info.is_required():
+        return next(iter(literals(info.annotation)), None)
+    return default(info)
+
+
+def default(info: FieldInfo) -> Any:
+    """The value of a field that is left out, as plain data."""
+    value: Any = info.default
+    if isinstance(value, Section):
+        return value.model_dump(mode="json")
+    return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
 
 
 def sentence(model: Model) -> str:
@@ -95,7 +115,7 @@ def step(annotation: Any, part: str | int, value: Any) -> list[Any]:
     return found
 
 
-def choose(candidates: list[Model], value: Any) -> Model | None:
+def choose(candidates: Sequence[Model], value: Any) -> Model | None:
     """The model that fits a value: the only one there is, or the one of its ``type``."""
     if len(candidates) == 1:
         return candidates[0]
@@ -137,15 +157,16 @@ def path_places(
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         model = choose(models(annotation), members)
-        known = fields(model) if model is not None else {}
+        known = fields(model) if model is not None else dict[str, FieldInfo]()
         for key, member in members.items():
             if isinstance(member, str):
                 if key in known and "x-path" in cast("Any", known[key].json_schema_extra or {}):
                     yield (*parts, key)
-                continue
-            for each in step(annotation, key, members):
-                yield from path_places(each, member, (*parts, key))
+            elif isinstance(member, dict | list):
+                for each in step(annotation, key, members):
+                    yield from path_places(each, member, (*parts, key))
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[Any]", value)):
-            for each in step(annotation, index, item):
-                yield from path_places(each, item, (*parts, index))
+            if isinstance(item, dict | list):
+                for each in step(annotation, index, cast("Any", item)):
+                    yield from path_places(each, item, (*parts, index))

@@ -75,6 +75,8 @@ TYPES = {
     "ce": "spike_max",
     "cross_entropy": "spike_max",
     "npz": "arrays",
+    "spikes": "spike_files",
+    "events": "spike_files",
     "poisson": "rate",
 }
 

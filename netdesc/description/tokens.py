@@ -1,20 +1,20 @@
-"""JSON's tokens, strictly: finds what the grammar in use lets pass or cannot read.
-
-The JSON grammar of tree-sitter takes comments, ``1.``, ``\\u12`` and raw tabs in strings, and
-refuses ``1e+5``. So tokens are checked here. Each token that is wrong becomes a mistake; where its
-meaning is plain, a stand-in of the same length takes its place, and the rest of the document can
-still be checked at its true positions.
-"""
+"""The tokens of a damaged JSON text: JSON's own, and what people write in their place."""
 
 from __future__ import annotations
 
 import itertools
+import json
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from netdesc.description.diagnostic import Edit, Fix
 
 MAX_DEPTH = 64
 """Deepest nesting of objects and lists. A description needs eight levels."""
+
+MAX_INTEGER = (1 << 63) - 1
 
 MAX_MISTAKES = 200
 """Mistakes after which reading stops: the file is something else than a description."""
@@ -23,17 +23,20 @@ MAX_IN_STRING = 10
 """Mistakes that are shown of one string."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-    |(?P<string>"(?:[^"\\\n]|\\[^\n])*")
-    |(?P<mark>[{}\[\]:,])
+    r"""[ \t\r\n]*(?:
+    (?P<string>"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*")
+    |(?P<equals>=>|==?|:=)
+    |(?P<mark>[{}\[\](),:;])
     |(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-]))
     |(?P<constant>(?:true|false|null)(?![\w.+-]))
     |(?P<comment>//[^\n]*|/\*.*?\*/|\#[^\n]*)
     |(?P<open_comment>/\*.*)
     |(?P<open_string>"[^\n]*)
-    |(?P<apostrophes>'[^'"\\\n]*')
+    |(?P<quoted>'[^'\\\n]*(?:\\[^\n][^'\\\n]*)*'|`[^`"\\\n]*`
+        |[“”„‟][^“”„‟"\\\n]*[“”„‟"]|[‘’‚‛][^‘’‚‛"'\\\n]*[‘’‚‛'])
     |(?P<word>[\w.+$-]+)
-    |(?P<other>.)""",
+    |(?P<other>.)
+    |(?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -43,10 +46,15 @@ _ESCAPE = re.compile(
     r'|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}'
     r"|(?P<bad>\\u[0-9a-fA-F]{0,3}|\\.)"
 )
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
-_NOT_NUMBERS = {"nan", "infinity", "inf"}
-_OTHER_LANGUAGES = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A second place in the text that explains a mistake."""
+
+    start: int
+    end: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,115 +66,36 @@ class Mistake:
     end: int
     message: str
     hint: str = ""
+    fix: Fix | None = None
+    related: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """``kind`` is the mark itself, or the name of a group of the pattern above."""
+
     kind: str
     start: int
     end: int
 
 
-@dataclass(slots=True)
-class Scan:
-    """What the tokens say about a text.
-
-    ``standin`` is ASCII text of the same length, so that byte offsets in it are character offsets
-    in the source. ``guessed`` says where values start that were replaced.
-    """
-
-    tokens: list[Token] = field(default_factory=list[Token])
-    mistakes: list[Mistake] = field(default_factory=list[Mistake])
-    standin: str = ""
-    guessed: set[int] = field(default_factory=set[int])
-    broken_at: int | None = None
-    """Where the first token without a plain meaning is: the document cannot be checked further."""
-
-    def give_up(self, at: int) -> None:
-        self.broken_at = at if self.broken_at is None else self.broken_at
+def edit(title: str, *edits: tuple[int, int, str]) -> Fix:
+    """A remedy: each of ``text[start:end]`` becomes the third."""
+    return Fix(title, tuple(Edit(*each) for each in edits))
 
 
-def scan(text: str) -> Scan:
-    """Split a text into tokens and check each of them.
-
-    Strings in apostrophes are one mistake: whoever pastes a dictionary of Python has many.
-    """
-    result = _scan(text)
-    strings = [token for token in result.tokens if token.kind == "apostrophes"]
-    if strings:
-        first, more = strings[0], len(strings) - 1
-        others = f", and {more} more" if more else ""
-        hint = 'write it in double quotes: "…"'
-        if more:
-            hint = 'write them in double quotes: "…"; in Python, json.dump does'
-        message = f"a string in apostrophes{others}"
-        result.mistakes.append(Mistake("ND012", first.start, first.end, message, hint))
-    return result
+def token_at(text: str, at: int) -> Token:
+    """The token that begins at an offset, or after white space there."""
+    match = _TOKEN.match(text, at)
+    assert match is not None
+    kind = match.lastgroup or ""
+    start, end = match.span(kind)
+    return Token(match[kind] if kind == "mark" else kind, start, end)
 
 
-def _scan(text: str) -> Scan:
-    result = Scan()
-    parts: list[str] = []
-    depth = 0
-    for match in _TOKEN.finditer(text):
-        kind, raw = match.lastgroup or "other", match.group()
-        if len(result.mistakes) >= MAX_MISTAKES:
-            message = f"more than {MAX_MISTAKES} mistakes; the rest of the file was not read"
-            result.mistakes.append(Mistake("ND007", match.start(), match.end(), message))
-            result.give_up(0)
-            return result
-        if kind == "space":
-            parts.append(raw)
-            continue
-        if kind == "mark":
-            depth += (raw in "{[") - (raw in "}]")
-            if depth > MAX_DEPTH:
-                message = f"objects and lists are nested more than {MAX_DEPTH} deep"
-                result.mistakes.append(Mistake("ND006", match.start(), match.end(), message))
-                result.give_up(match.start())
-                return result
-            _blank_trailing_comma(text, raw, result, parts, match.start())
-            parts.append(raw)
-        elif kind == "string":
-            parts.append(_string(raw, match.start(), result))
-        elif kind in ("number", "constant"):
-            # The grammar knows no plus sign in an exponent.
-            parts.append(raw.replace("+", "0"))
-        else:
-            parts.append(_wrong(kind, raw, match.start(), result))
-            if kind in ("comment", "open_comment", "other"):
-                continue
-        result.tokens.append(Token(raw if kind == "mark" else kind, match.start(), match.end()))
-    result.standin = "".join(parts)
-    return result
-
-
-def _blank_trailing_comma(text: str, raw: str, result: Scan, parts: list[str], end: int) -> None:
-    """A comma before a closing bracket is reported and taken out of the stand-in."""
-    if raw not in "}]" or len(result.tokens) < 2 or result.tokens[-1].kind != ",":
-        return
-    if result.tokens[-2].kind in ("{", "[", ",", ":"):
-        return  # "[,]" lacks a value; that is another mistake
-    comma = result.tokens.pop()
-    hint = "take the comma away"
-    message = f'a comma before "{raw}"'
-    result.mistakes.append(Mistake("ND008", comma.start, comma.end, message, hint))
-    position = end
-    for index in range(len(parts) - 1, -1, -1):
-        position -= len(parts[index])
-        if position == comma.start:
-            parts[index] = " "
-            return
-
-
-def _string(raw: str, start: int, result: Scan) -> str:
-    """Check a string in double quotes; returns it as ASCII of the same length."""
-    found = list(itertools.islice(_string_mistakes(raw, start), MAX_IN_STRING))
-    if not found:
-        return _NON_ASCII.sub("x", raw)
-    result.mistakes.extend(found)
-    result.guessed.add(start)
-    return '"' + "x" * (len(raw) - 2) + '"'
+def string_mistakes(raw: str, start: int) -> list[Mistake]:
+    """What is wrong in a string in double quotes; the first of it where it is much."""
+    return list(itertools.islice(_string_mistakes(raw, start), MAX_IN_STRING))
 
 
 def _string_mistakes(raw: str, start: int) -> Iterator[Mistake]:
@@ -174,7 +103,8 @@ def _string_mistakes(raw: str, start: int) -> Iterator[Mistake]:
         name = {"\t": "a tab", "\r": "a carriage return"}.get(control[0], "a control character")
         escape = {"\t": "\\t", "\r": "\\r"}.get(control[0], f"\\u{ord(control[0]):04x}")
         at = start + control.start()
-        yield Mistake("ND012", at, at + 1, f"{name} inside a string", f"write {escape}")
+        fix = edit(f"write {escape}", (at, at + 1, escape)) if control[0] == "\t" else None
+        yield Mistake("ND012", at, at + 1, f"{name} inside a string", f"write {escape}", fix)
     if "\\" not in raw:
         return
     for escape in _ESCAPE.finditer(raw):
@@ -187,59 +117,55 @@ def _string_mistakes(raw: str, start: int) -> Iterator[Mistake]:
             yield Mistake("ND012", at, end, f"{escape['lone']} is half a character", hint)
 
 
-def _wrong(kind: str, raw: str, start: int, result: Scan) -> str:
-    """Report a token that is not JSON; returns what stands in for it."""
-    end = start + len(raw)
-    blank = re.sub(r"[^\n]", " ", raw)
-
-    def report(code: str, message: str, hint: str = "") -> None:
-        result.mistakes.append(Mistake(code, start, end, message, hint))
-
-    if kind == "comment":
-        report("ND009", "JSON has no comments", 'a document has "description" for remarks')
-        return blank
-    if kind == "open_comment":
-        report("ND009", "a comment that is never closed", "JSON has no comments")
-        result.give_up(start)
-        return blank
-    if kind == "apostrophes":  # reported in the end, once for all
-        return '"' + _NON_ASCII.sub("x", raw[1:-1]) + '"'
-    if kind == "word" and raw.lstrip("+-").lower() in _NOT_NUMBERS:
-        report("ND010", f"JSON has no number {raw}", "write a finite number")
-    elif kind == "word" and raw in _OTHER_LANGUAGES:
-        report("ND007", f"JSON has no {raw}", f"write {_OTHER_LANGUAGES[raw]}")
-    elif kind == "word" and re.match(r"[-+.]*(?:[0-9]|$)", raw):
-        report("ND013", f"{_cut(raw)} is no number in JSON", _number_hint(raw))
-    elif kind == "word":
-        report("ND007", f"{_cut(raw)} without quotes", f'write "{_cut(raw)}"')
-        result.give_up(start)
-        return blank
-    elif kind == "open_string":
-        report("ND012", "a string that is not closed on its line", 'put a " at its end')
-        result.give_up(start)
-        return blank
-    else:
-        shown = raw if raw.isprintable() else f"U+{ord(raw):04X}"
-        report("ND007", f"{shown} does not belong here")
-        # A stray space of another kind means nothing; a stray semicolon may mean a comma.
-        if raw.isprintable() and not raw.isspace():
-            result.give_up(start)
-        return blank
-    result.guessed.add(start)
-    return "0" + " " * (len(raw) - 1)
+def as_number(raw: str) -> int | float | None:
+    """What a number of JSON says; ``None`` if it does not fit into 64 bits."""
+    if not any(mark in raw for mark in ".eE"):
+        return int(raw) if len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER else None
+    number = float(raw)
+    return number if math.isfinite(number) else None
 
 
-def _number_hint(raw: str) -> str:
-    if raw.startswith("+"):
-        return "write no plus sign before a number"
-    if re.match(r"-?\.", raw):
-        return "write a digit before the point"
-    if re.match(r"-?[0-9]+\.(?:[eE]|$)", raw):
-        return "write a digit after the point"
-    if re.match(r"-?0[0-9]", raw):
-        return "write no zeros before a number"
-    return "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
+def too_large(raw: str, start: int, end: int) -> Mistake:
+    """The mistake of a number for which ``as_number`` has no value."""
+    kind = "a 64-bit float" if any(mark in raw for mark in ".eE") else "an integer of 64 bits"
+    return Mistake("ND014", start, end, f"the number does not fit into {kind}")
 
 
-def _cut(text: str) -> str:
+def plain_number(raw: str) -> str | None:
+    """The number of JSON that another notation means: 0.5 for .5, 16 for 0x10."""
+    sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
+    if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):
+        return sign + str(int(digits, 16))
+    if re.fullmatch(r"[0-9]+(?:_[0-9]+)+", digits):
+        digits = digits.replace("_", "")
+    parts = re.fullmatch(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?", digits)
+    if parts is None or not (parts[1] or (parts[2] or "").strip(".")):
+        return None
+    point = parts[2] or ""
+    point = point + "0" if point == "." else point
+    return sign + (parts[1].lstrip("0") or "0") + point + (parts[3] or "")
+
+
+def wrong_number(raw: str, start: int, end: int) -> Mistake:
+    """The mistake of a word that starts like a number and is none."""
+    plain = plain_number(raw)
+    message = f"{cut(raw)} is no number in JSON"
+    if plain is None:
+        hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
+        if re.fullmatch(r"[-+]?[0-9.]+[a-zA-Z]+", raw):
+            hint = "write the number alone: units stand in the names of fields"
+        return Mistake("ND013", start, end, message, hint)
+    # 010 is eight in some languages, and ten in others.
+    is_certain = re.match(r"[-+]?0[0-9]", raw) is None
+    fix = edit(f"write {cut(plain)}", (start, end, plain)) if is_certain else None
+    return Mistake("ND013", start, end, message, f"write {cut(plain)}", fix)
+
+
+def as_string(raw: str) -> str:
+    """The text of a string that has no mistakes."""
+    return str(json.loads(raw))
+
+
+def cut(text: str) -> str:
+    """A piece of the text, short enough for a message."""
     return text if len(text) <= 40 else text[:39] + "…"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from netdesc.description.models import Document, SpikeFiles
+from netdesc.description.models import Arrays, Document, SpikeFiles
+from netdesc.description.npz import Npz, NpzError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,29 @@ def listed(document: Document) -> TrainingSet:
     labels = [pair.label for pair in data.train]
     known = frozenset(label for label in labels if label is not None)
     return TrainingSet(len(labels), known if None not in labels else None)
+
+
+def training_samples(document: Document, resolve: Callable[[str], Path]) -> int | None:
+    """How many samples there are to train on.
+
+    ``resolve`` turns a path of the document into a file. None where no data are named, or their
+    file does not tell, for whatever reason.
+    """
+    data = document.data
+    if isinstance(data, Arrays):
+        total = _in_arrays(resolve(data.path), data)
+    else:
+        total = listed(document).samples
+    return None if total is None else total - document.training.held_out(total)
+
+
+def _in_arrays(path: Path, data: Arrays) -> int | None:
+    try:
+        with path.open("rb") as file:
+            npz = Npz(file)
+            if data.split is None:
+                return npz.header(data.labels).shape[0]
+            header = npz.header(data.split)
+            return None if header.kind not in "iu" else npz.values(data.split).count(0)
+    except (OSError, NpzError, KeyError, IndexError):
+        return None

@@ -21,10 +21,10 @@ class NoFileError(OSError):
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields the path of a new empty file beside ``path``, which replaces it when the block ends.
 
-    A link stays: the file that it names is replaced. The temporary file has ``path``'s suffix, is
-    flushed to the disk before the rename, and is removed when the block raises. NoFileError where
-    ``path`` is a folder, a pipe or a device, OSError where the folder cannot be written or the disk
-    is full.
+    A link stays: the file that it names is replaced, by one with the same permissions. The
+    temporary file has ``path``'s suffix, is flushed to the disk before the rename, and is removed
+    when the block raises. NoFileError where ``path`` is a folder, a pipe or a device, OSError where
+    the folder cannot be written or the disk is full.
     """
     target, suffix = _target(Path(path)), Path(path).suffix
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{suffix}")
@@ -33,6 +33,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
+        _keep_permissions(target, temporary)  # they may forbid to open it again
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -51,6 +52,18 @@ def _target(path: Path) -> Path:
         what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
         raise NoFileError(f"is {what}; name a file that may be replaced")
     return Path(os.path.realpath(path))
+
+
+def _keep_permissions(target: Path, temporary: Path) -> None:
+    """Gives the new file the permissions and, where that is allowed, the owner of the old one."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        return
+    if os.name == "posix" and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):
+            os.chown(temporary, old.st_uid, old.st_gid)
+    os.chmod(temporary, stat.S_IMODE(old.st_mode))
 
 
 def _flush(path: Path) -> None:

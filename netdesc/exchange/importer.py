@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from netdesc.description.formatting import document_text
 from netdesc.description.models.document import FORMAT
 from netdesc.events.atomic import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
@@ -86,7 +86,7 @@ class Imported:
         with atomic_path(tensors) as temporary:
             temporary.write_bytes(content)
         with atomic_path(target) as temporary:
-            temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(document_text(document), encoding="utf-8", newline="\n")
         return target
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.base import Section, field, type_tag
-from netdesc.description.models.data import PathText, Sha256
+from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -48,6 +48,7 @@ class LatencyEncoding(Section):
         "Steps over which the spikes spread, from the first one; null takes time.steps.",
         unit="steps",
         default=None,
+        example=50,
         ge=1,
         le=1_000_000,
     )
@@ -72,7 +73,9 @@ class Arrays(Section):
         is_path=True,
     )
     sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
     )
     inputs: Member = field(
         "Array of the inputs: spikes [samples, steps, *input.shape], or values "
@@ -87,12 +90,16 @@ class Arrays(Section):
         "Array that says what each sample is for, [samples]: 0 training, 1 validation, 2 test. "
         "Null trains on all of them.",
         default=None,
+        example="split",
     )
     range: tuple[float, float] = field(
         "Low and high end of the values, which become 0 and 1. A value outside is an error.",
         unit="of the values",
         default=(0.0, 1.0),
+        example=[0, 255],
     )
     encoding: Encoding = field(
-        "How the inputs become spikes.", default=SpikesEncoding(type="spikes")
+        "How the inputs become spikes.",
+        default=SpikesEncoding(type="spikes"),
+        example={"type": "rate"},
     )

@@ -45,12 +45,14 @@ def field(
 
     ``unit`` is ``"1"`` for a number without dimension and empty for what is not a quantity.
     ``standin`` is a harmless value with which checking goes on where the given one is wrong.
-    ``example`` is what a user may write first, where the field must be given; it is ``standin``
-    unless there is a better one. ``is_path`` marks the name of a file that the document refers to.
+    ``example`` is what a user may write; it is ``standin`` or the default unless there is a better
+    one. ``is_path`` marks the name of a file that the document refers to.
     """
     units = {"": "", "1": " Dimensionless."}
     described = text + units.get(unit, f" Unit: {unit}.")
-    extra: dict[str, Any] = {"x-unit": unit} if unit else {}
+    extra: dict[str, Any] = {"x-text": text}
+    if unit:
+        extra["x-unit"] = unit
     if standin is not None:
         extra["x-standin"] = standin
     if example is not None or standin is not None:

@@ -10,6 +10,7 @@ from netdesc.description.models.base import Section, field
 
 PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SHA256_EXAMPLE = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
 
 class EventFile(Section):
@@ -22,7 +23,9 @@ class EventFile(Section):
         is_path=True,
     )
     sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
     )
     rounding: Literal["nearest", "floor"] = field(
         "How an event's time becomes a step: the nearest (half to even) or the one before.",
@@ -39,12 +42,15 @@ class Pair(Section):
 
     input: EventFile = field("Events that enter the network.", example={"path": "input.bs1"})
     target: EventFile | None = field(
-        "Events that the last layer should emit. A sample has a target or a label.", default=None
+        "Events that the last layer should emit. A sample has a target or a label.",
+        default=None,
+        example={"path": "target.bs1"},
     )
     label: int | None = field(
         "Class of the sample: the number of the output neuron that should spike most, from 0.",
         unit="1",
         default=None,
+        example=3,
         ge=0,
         le=(1 << 20) - 1,
     )
@@ -57,4 +63,8 @@ class SpikeFiles(Section):
     train: tuple[Pair, ...] = field(
         "Samples to train on.", example=[{"input": {"path": "input.bs1"}, "label": 0}], min_length=1
     )
-    validation: tuple[Pair, ...] = field("Samples to measure on and never to train on.", default=())
+    validation: tuple[Pair, ...] = field(
+        "Samples to measure on and never to train on.",
+        default=(),
+        example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
+    )

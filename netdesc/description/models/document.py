@@ -9,11 +9,11 @@ from pydantic import Discriminator, Field, Tag
 from netdesc.description.models.arrays import Arrays
 from netdesc.description.models.base import Name, Section, field, type_tag
 from netdesc.description.models.classifier import Classifier
-from netdesc.description.models.data import PathText, Sha256, SpikeFiles
+from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, SpikeFiles
 from netdesc.description.models.layers import Layer
 from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import Loss
-from netdesc.description.models.neurons import Cuba
+from netdesc.description.models.neurons import NEURON_EXAMPLE, Cuba
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 
 FORMAT = 1
@@ -56,7 +56,9 @@ class Weights(Section):
         is_path=True,
     )
     sha256: Sha256 | None = field(
-        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.", default=None
+        "SHA-256 that the file must have, 64 lower-case hexadecimal digits.",
+        default=None,
+        example=SHA256_EXAMPLE,
     )
 
 
@@ -72,6 +74,7 @@ class Document(Section):
     schema_: str | None = field(
         "The JSON Schema by which an editor checks this file. netdesc ignores it.",
         default=None,
+        example="schemas/network.schema.json",
         alias="$schema",
     )
     # Not a Literal, for which true would equal 1.
@@ -84,15 +87,23 @@ class Document(Section):
         max_length=100,
         standin="network",
     )
-    description: str = field("What the network is for, in a sentence or two.", default="")
+    description: str = field(
+        "What the network is for, in a sentence or two.",
+        default="",
+        example="Tells ten handwritten digits apart.",
+    )
     time: Time = field("Steps and their length.", example={"steps": 100})
     data: Data | None = field(
         "Where the samples come from. Training needs it; null is for a network that only runs.",
         default=None,
+        example={"type": "arrays", "path": "samples.npz"},
     )
     input: Input = field("The network's input.", example={"shape": [64]})
     neurons: dict[Name, Cuba] = field(
-        "Neurons that layers refer to by name.", default={}, max_length=1000
+        "Neurons that layers refer to by name.",
+        default={},
+        example={"cuba": NEURON_EXAMPLE},
+        max_length=1000,
     )
     layers: tuple[Layer, ...] = field(
         "The layers, in the order in which they run. The last one is the network's output.",
@@ -107,10 +118,13 @@ class Document(Section):
         "How output spikes become a class, where the loss learns from labels. Null looks at them "
         "as the loss does: over the whole sample, or through its window.",
         default=None,
+        example={"type": "rate"},
     )
     training: Training = field("How the network is trained.", example=TRAINING_EXAMPLE)
     weights: Weights | None = field(
-        "Weights to start from; null draws them from the seed.", default=None
+        "Weights to start from; null draws them from the seed.",
+        default=None,
+        example={"path": "weights.net"},
     )
     lock: Lock | None = field(
         "In a lock only: where its values and files came from. Written by netdesc.",

@@ -43,7 +43,7 @@ class Dense(Section):
         'The layer\'s neuron: a name from "neurons", or an object in place.',
         example="cuba",
     )
-    from_: From | None = field(FROM_TEXT, default=None, alias="from")
+    from_: From | None = field(FROM_TEXT, default=None, example="input", alias="from")
     weight_scale: float = field(
         "Factor on the initial weights, which are uniform in ±1/sqrt(inputs).",
         unit="1",
@@ -67,7 +67,7 @@ class Flatten(Section):
 
     name: Name = field("Name of the layer, unique in the network.", example="hidden")
     type: Literal["flatten"] = field("Lays the input out in one dimension, last axis fastest.")
-    from_: From | None = field(FROM_TEXT, default=None, alias="from")
+    from_: From | None = field(FROM_TEXT, default=None, example="input", alias="from")
 
 
 Layer = Annotated[

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import Literal
 
 from netdesc.description.models.base import Section, field
-from netdesc.description.models.data import PathText, Sha256
+from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
 
-Origin = Literal["file", "default", "--set"]
+Origin = Literal["file", "default", "--set", "migration"]
 
 
 class LockedFile(Section):
     """A data or weights file as it was when the lock was written."""
 
-    path: PathText = field("The path as the document quotes it.")
-    location: PathText = field("The file, relative to the lock.")
-    absolute: PathText = field("The file's absolute path, for a lock that was moved.")
-    sha256: Sha256 = field("SHA-256 of the file, 64 lower-case hexadecimal digits.")
+    path: PathText = field("The path as the document quotes it.", example="input.bs1")
+    location: PathText = field("The file, relative to the lock.", example="../../input.bs1")
+    absolute: PathText = field(
+        "The file's absolute path, for a lock that was moved.", example="/home/me/input.bs1"
+    )
+    sha256: Sha256 = field(
+        "SHA-256 of the file, 64 lower-case hexadecimal digits.", example=SHA256_EXAMPLE
+    )
 
 
 class Lock(Section):
     """What a run was made from. netdesc writes it; it is not meant to be written by hand."""
 
     origins: dict[str, Origin] = field(
-        "Who set each value, by JSON pointer: the file, a default or the command line."
+        "Who set each value, by JSON pointer: the file, a default, the command line, or the "
+        "migration of a file in an older format.",
+        example={"/time/steps": "file", "/time/step_ms": "default"},
     )
-    files: tuple[LockedFile, ...] = field("The files that the document refers to.")
-    seed: int = field("The seed of the run.", ge=0, le=(1 << 63) - 1)
-    versions: dict[str, str] = field("Versions of the programs that took part.")
+    files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])
+    seed: int = field("The seed of the run.", example=0, ge=0, le=(1 << 63) - 1)
+    versions: dict[str, str] = field(
+        "Versions of the programs that took part.", example={"netdesc": "0.1.0"}
+    )

@@ -58,7 +58,9 @@ class SpikeRate(Section):
         ge=0,
         le=1,
     )
-    window_steps: int | None = field(WINDOW_TEXT, unit="steps", default=None, ge=1, le=1_000_000)
+    window_steps: int | None = field(
+        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
+    )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch, neurons and, with a window, steps.", default="sum"
     )
@@ -74,7 +76,9 @@ class SpikeMax(Section):
         "How rates become likelihoods: each one's share of their sum, or their softmax.",
         default="probability",
     )
-    window_steps: int | None = field(WINDOW_TEXT, unit="steps", default=None, ge=1, le=1_000_000)
+    window_steps: int | None = field(
+        WINDOW_TEXT, unit="steps", default=None, example=20, ge=1, le=1_000_000
+    )
     reduction: Literal["sum", "mean"] = field(
         "Sum or mean over batch and, with a window, steps.", default="sum"
     )

@@ -16,13 +16,16 @@ Decay = Annotated[
     Discriminator(form_tag),
 ]
 
+NEURON_EXAMPLE = {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}
+
 
 class TauGradSchedule(Section):
     """A surrogate width that changes over the run."""
 
     type: Literal["linear", "geometric"] = field(
         "How the width goes from start to end: in equal differences (linear) or in equal ratios "
-        "(geometric)."
+        "(geometric).",
+        example="geometric",
     )
     start: float = field("Width in the first epoch.", unit="1", gt=0, standin=1.0)
     end: float = field("Width in the last epoch.", unit="1", gt=0, standin=1.0)
@@ -77,6 +80,7 @@ class Cuba(Section):
         "Normalisation of the current before the voltage: its running mean is subtracted "
         '("mean"), or none (null).',
         default=None,
+        example="mean",
     )
     dropout: float = field(
         "Probability with which a neuron is silenced for a whole sample in training.",
@@ -89,5 +93,7 @@ class Cuba(Section):
         "True gives each neuron decays of its own; false shares them in the layer.", default=False
     )
     learn: tuple[Literal["current_decay", "voltage_decay"], ...] = field(
-        "Parameters of the neuron that training changes beside the weights.", default=()
+        "Parameters of the neuron that training changes beside the weights.",
+        default=(),
+        example=["voltage_decay"],
     )

@@ -137,6 +137,7 @@ class Training(Section):
         "Samples in one step of the optimizer; null takes the whole set.",
         unit="samples",
         default=None,
+        example=32,
         ge=1,
         le=1 << 20,
     )
@@ -152,17 +153,22 @@ class Training(Section):
         "shortened. Null leaves it.",
         unit="1",
         default=None,
+        example=1.0,
         gt=0,
     )
     early_stopping: EarlyStopping | None = field(
-        "When to end before the last epoch; null never does.", default=None
+        "When to end before the last epoch; null never does.",
+        default=None,
+        example={"patience_epochs": 20},
     )
     checkpoint_every_s: float = field(
         "Time between two checkpoints.", unit="s", default=30.0, ge=0, le=1e6
     )
     optimizer: Optimizer = field("What changes the weights.", example=OPTIMIZER_EXAMPLE)
     schedule: Schedule = field(
-        "How the learning rate changes over the run.", default=ConstantSchedule(type="constant")
+        "How the learning rate changes over the run.",
+        default=ConstantSchedule(type="constant"),
+        example={"type": "cosine"},
     )
 
     def held_out(self, samples: int) -> int:

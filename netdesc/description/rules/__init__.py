@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.models import Document
 from netdesc.description.places import Places
+from netdesc.description.remedies import replacement
 from netdesc.description.rules import (
     batch_size,
     class_without_samples,
@@ -89,6 +92,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+MOST_FINDINGS = 100
+"""So many findings of one rule are shown; a hostile document has a hundred thousand."""
+
+
 def check_rules(document: Document, places: Places, training_set: TrainingSet) -> list[Diagnostic]:
     """What all rules find."""
     context = Context(document, wire(document), training_set)
@@ -101,8 +108,10 @@ def check_rules(document: Document, places: Places, training_set: TrainingSet) -
             notes=found.notes,
             severity=rule.severity,
             on=found.on,
+            related=found.related,
+            remedy=replacement(found.parts, found.meant) if found.meant is not None else None,
         )
         for rule in RULES
-        for found in rule.check(context)
+        for found in itertools.islice(rule.check(context), MOST_FINDINGS)
         if not places.is_guessed(found.parts)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -19,6 +20,11 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "batch_size"),
             f"a batch of {training.batch_size} is larger than the training set of {samples}",
+            related=(
+                Second(("data", "train"), "the training set", on="key"),
+                Second(("data", "inputs"), "the training set"),
+                Second(("training", "validation_split"), "this share is set aside"),
+            ),
         )
 
 

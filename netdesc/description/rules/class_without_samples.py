@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeTime
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import output_size
 
 SHOWN = 5
 """How many of the classes are named."""
@@ -25,7 +26,12 @@ def check(context: Context) -> Iterator[Finding]:
     more = f" and {count - SHOWN} more" if count > SHOWN else ""
     field = "labels" if isinstance(document.data, Arrays) else "train"
     noun = "label" if count == 1 else "labels"
-    yield Finding(("data", field), f"no training sample has the {noun} {shown}{more}", on="key")
+    yield Finding(
+        ("data", field),
+        f"no training sample has the {noun} {shown}{more}",
+        on="key",
+        related=output_size(document),
+    )
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -16,6 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
                 ("layers", index, "name"),
                 f'the name "{layer.name}" is taken by layer {first[layer.name]}',
                 hint="choose another name",
+                related=(Second(("layers", first[layer.name], "name"), "the first one"),),
             )
         first.setdefault(layer.name, index)
 

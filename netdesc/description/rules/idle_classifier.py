@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeTime
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -13,7 +14,12 @@ def check(context: Context) -> Iterator[Finding]:
     document = context.document
     if document.classifier is not None and isinstance(document.loss, SpikeTime):
         message = "the loss spike_time learns from targets, which are no classes"
-        yield Finding(("classifier",), message, hint="leave the classifier out")
+        yield Finding(
+            ("classifier",),
+            message,
+            hint="leave the classifier out",
+            related=(Second(("loss", "type"), "learns from targets"),),
+        )
 
 
 RULE = Rule(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import StepSchedule
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -17,6 +18,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("training", "schedule", "every_epochs"),
             f"the rate would change after {schedule.every_epochs} epochs; the run has "
             f"{training.epochs}",
+            related=(Second(("training", "epochs"), "the length of the run"),),
         )
 
 

@@ -6,16 +6,21 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import source_story, stated
 
 
 def check(context: Context) -> Iterator[Finding]:
     for problem in context.wiring.problems:
         if problem.kind == "rank":
-            name = context.document.layers[problem.layer].name
+            document, wiring = context.document, context.wiring
+            name, shape = document.layers[problem.layer].name, problem.shapes[0]
+            source = wiring.sources[problem.layer][0]
             yield Finding(
                 ("layers", problem.layer, "type"),
-                f'the input of dense layer "{name}" has the shape {list(problem.shapes[0])}',
+                f'the input of dense layer "{name}" has the shape {list(shape)}',
                 hint='add a layer of type "flatten" before it',
+                notes=(f"shapes: {source_story(document, wiring, source)} → {name} dense",),
+                related=stated(document, source, shape),
             )
 
 

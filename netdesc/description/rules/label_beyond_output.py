@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import output_size, story
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -14,7 +15,13 @@ def check(context: Context) -> Iterator[Finding]:
         if pair.label is not None and classes is not None and pair.label >= classes:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"there is no output {pair.label}; the network has {outputs}"
-            yield Finding((*parts, "label"), message)
+            way = story(context.document, context.wiring, len(context.document.layers) - 1)
+            yield Finding(
+                (*parts, "label"),
+                message,
+                notes=(f"shapes: {way}",),
+                related=output_size(context.document),
+            )
 
 
 RULE = Rule(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, LatencyEncoding
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -16,7 +17,8 @@ def check(context: Context) -> Iterator[Finding]:
     within = data.encoding.within_steps
     if within is not None and within > steps:
         message = f"spikes within {within} steps would come after the {steps} of a sample"
-        yield Finding(("data", "encoding", "within_steps"), message)
+        length = Second(("time", "steps"), "the length of a sample")
+        yield Finding(("data", "encoding", "within_steps"), message, related=(length,))
 
 
 RULE = Rule(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
-from netdesc.description.shapes import INPUT
+from netdesc.description.shapes import INPUT, Problem
 from netdesc.description.spelling import allowed
 
 
@@ -14,13 +15,20 @@ def check(context: Context) -> Iterator[Finding]:
     layers = context.document.layers
     for problem in context.wiring.problems:
         name = layers[problem.layer].name
-        earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
         if problem.kind == "later":
             message = f'layer "{name}" reads "{problem.source}", which comes after it'
-            yield Finding(problem.parts, message, notes=(allowed(earlier),))
+            yield _finding(context, problem, message, "this layer, which runs later")
         elif problem.kind == "itself":
             message = f'layer "{name}" reads itself'
-            yield Finding(problem.parts, message, notes=(allowed(earlier),))
+            yield _finding(context, problem, message, "this layer")
+
+
+def _finding(context: Context, problem: Problem, message: str, what: str) -> Finding:
+    layers = context.document.layers
+    earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
+    read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
+    second = Second(("layers", read, "name"), what)
+    return Finding(problem.parts, message, notes=(allowed(earlier),), related=(second,))
 
 
 RULE = Rule(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import MovingWindowClassifier, SpikeTime
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 from netdesc.description.tree import Parts
 
@@ -20,7 +21,8 @@ def check(context: Context) -> Iterator[Finding]:
     for parts, steps in windows:
         if steps is not None and steps > document.time.steps:
             message = f"a window of {steps} steps is longer than a sample of {document.time.steps}"
-            yield Finding(parts, message)
+            length = Second(("time", "steps"), "the length of a sample")
+            yield Finding(parts, message, related=(length,))
 
 
 RULE = Rule(

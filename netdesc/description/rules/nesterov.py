@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Sgd
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -13,7 +14,13 @@ def check(context: Context) -> Iterator[Finding]:
     optimizer = context.document.training.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         message = "nesterov needs a momentum"
-        yield Finding(("training", "optimizer", "nesterov"), message, hint='add "momentum": 0.9')
+        at = ("training", "optimizer")
+        yield Finding(
+            (*at, "nesterov"),
+            message,
+            hint='add "momentum": 0.9',
+            related=(Second((*at, "momentum"), "no momentum"),),
+        )
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -16,6 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("training", "early_stopping", "patience_epochs"),
             f"a patience of {stopping.patience_epochs} epochs never runs out in a run of "
             f"{training.epochs}",
+            related=(Second(("training", "epochs"), "the length of the run"),),
         )
 
 

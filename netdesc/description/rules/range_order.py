@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -20,7 +21,8 @@ def check(context: Context) -> Iterator[Finding]:
             if isinstance(decay, tuple) and decay[0] > decay[1]:
                 message = f"the range of {name} goes from {decay[0]:g} down to {decay[1]:g}"
                 hint = f"write [{decay[1]:g}, {decay[0]:g}]"
-                yield Finding((*parts, name, 0), message, hint=hint)
+                high = Second((*parts, name, 1), "the high end")
+                yield Finding((*parts, name, 0), message, hint=hint, related=(high,))
     data = context.document.data
     if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
         # Each value would be at 0 of an infinite width, so that no input would ever spike.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -15,7 +16,12 @@ def check(context: Context) -> Iterator[Finding]:
         for name in ("current_decay", "voltage_decay"):
             if isinstance(getattr(neuron, name), tuple):
                 message = f"{name} is a range, but the layer's neurons share one value"
-                yield Finding((*parts, name), message, hint='add "per_channel": true')
+                yield Finding(
+                    (*parts, name),
+                    message,
+                    hint='add "per_channel": true',
+                    related=(Second((*parts, "per_channel"), "one value for all"),),
+                )
 
 
 RULE = Rule(

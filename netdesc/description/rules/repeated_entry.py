@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 from netdesc.description.tree import Parts
 
@@ -17,9 +18,13 @@ def check(context: Context) -> Iterator[Finding]:
         if isinstance(layer.from_, tuple):
             lists.append((("layers", index, "from"), layer.from_))
     for parts, names in lists:
+        first: dict[str, int] = {}
         for position, name in enumerate(names):
-            if name in names[:position]:
-                yield Finding((*parts, position), f'"{name}" is listed twice')
+            if name in first:
+                second = Second((*parts, first[name]), "first listed here")
+                message = f'"{name}" is listed twice'
+                yield Finding((*parts, position), message, related=(second,))
+            first.setdefault(name, position)
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 from netdesc.description.shapes import INPUT
 
@@ -13,7 +14,12 @@ def check(context: Context) -> Iterator[Finding]:
     for index, layer in enumerate(context.document.layers):
         if layer.name == INPUT:
             message = f'"{INPUT}" is the name of the network\'s input'
-            yield Finding(("layers", index, "name"), message, hint="choose another name")
+            yield Finding(
+                ("layers", index, "name"),
+                message,
+                hint="choose another name",
+                related=(Second(("input",), "the network's input", on="key"),),
+            )
 
 
 RULE = Rule(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import CosineSchedule
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -16,6 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "schedule", "final_rate"),
             f"the rate would rise from {rate:g} to {schedule.final_rate:g}",
+            related=(Second(("training", "optimizer", "learning_rate"), "where it starts"),),
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from netdesc.description.diagnostic import Severity
 from netdesc.description.entry import Entry
 from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
+from netdesc.description.places import On, Second
 from netdesc.description.shapes import Wiring
 from netdesc.description.training_set import TrainingSet
 from netdesc.description.tree import Parts
@@ -23,7 +23,10 @@ class Finding:
     message: str
     hint: str = ""
     notes: tuple[str, ...] = ()
-    on: Literal["key", "value"] = "value"
+    on: On = "value"
+    related: tuple[Second, ...] = ()
+    meant: str | None = None
+    """The text that certainly belongs there instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,29 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import source_story, stated
+from netdesc.description.shapes import INPUT
 
 
 def check(context: Context) -> Iterator[Finding]:
     for problem in context.wiring.problems:
         if problem.kind == "sum":
-            name = context.document.layers[problem.layer].name
-            first, other = (list(shape) for shape in problem.shapes)
+            document, wiring = context.document, context.wiring
+            name = document.layers[problem.layer].name
+            first, other = problem.shapes
             yield Finding(
                 problem.parts,
-                f'layer "{name}" adds "{problem.source}" of shape {other} to the shape {first}',
+                f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
+                f"{list(first)}",
+                notes=tuple(
+                    f"shapes: {source_story(document, wiring, source)}"
+                    for source in (problem.first, problem.source)
+                    if source != INPUT  # its shape is shown
+                ),
+                related=(
+                    *stated(document, problem.first, first),
+                    *stated(document, problem.source, other),
+                ),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.plain import dotted
 from netdesc.description.rules.rule import Context, Finding, Rule
 
@@ -13,7 +14,13 @@ def check(context: Context) -> Iterator[Finding]:
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
             message = f"{dotted(parts)} has a target and a label"
-            yield Finding((*parts, "label"), message, hint="keep one of the two", on="key")
+            yield Finding(
+                (*parts, "label"),
+                message,
+                hint="keep one of the two",
+                on="key",
+                related=(Second((*parts, "target"), "the target", on="key"),),
+            )
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"
             yield Finding(parts, message, hint="say what is wanted for this input")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeTime
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -20,6 +21,10 @@ def check(context: Context) -> Iterator[Finding]:
             f"the time constant of {loss.time_constant_ms:g} ms is longer than the filter of "
             f"{length_ms:g} ms",
             hint="raise filter_steps",
+            related=(
+                Second(("loss", "filter_steps"), f"{length_ms:g} ms"),
+                Second(("time", "step_ms"), "the length of a step"),
+            ),
         )
 
 

@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import stated, story
 
 MAX_INPUTS = 1 << 24
 MAX_SYNAPSES = 1 << 31
 
 
 def check(context: Context) -> Iterator[Finding]:
-    inputs = math.prod(context.document.input.shape)
+    document, wiring = context.document, context.wiring
+    inputs = math.prod(document.input.shape)
     if inputs > MAX_INPUTS:
         yield Finding(
             ("input", "shape"), f"the input has {inputs:,} neurons; {MAX_INPUTS:,} is the most"
         )
-    for index, layer in enumerate(context.document.layers):
-        shape = context.wiring.inputs[index]
+    for index, layer in enumerate(document.layers):
+        shape = wiring.inputs[index]
         if not isinstance(layer, Dense) or shape is None:
             continue
         synapses = math.prod(shape) * layer.units
@@ -28,6 +30,8 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(
                 ("layers", index, "units"),
                 f'layer "{layer.name}" has {synapses:,} synapses; {MAX_SYNAPSES:,} is the most',
+                notes=(f"shapes: {story(document, wiring, index)}",),
+                related=stated(document, wiring.sources[index][0], shape),
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeFiles
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -14,10 +15,15 @@ def check(context: Context) -> Iterator[Finding]:
     data = context.document.data
     if split > 0 and isinstance(data, SpikeFiles) and data.validation:
         message = "data.validation has samples, and validation_split would take more"
-        yield Finding(("training", "validation_split"), message, hint="keep one of the two")
+        yield _finding(message, Second(("data", "validation"), "validation samples", on="key"))
     elif split > 0 and isinstance(data, Arrays) and data.split is not None:
         message = "data.split says which samples to validate on, and validation_split would, too"
-        yield Finding(("training", "validation_split"), message, hint="keep one of the two")
+        yield _finding(message, Second(("data", "split"), "validation samples are marked here"))
+
+
+def _finding(message: str, other: Second) -> Finding:
+    at = ("training", "validation_split")
+    return Finding(at, message, hint="keep one of the two", related=(other,))
 
 
 RULE = Rule(

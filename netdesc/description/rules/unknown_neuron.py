@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding, Rule
-from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.spelling import allowed, certain, did_you_mean
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,6 +19,7 @@ def check(context: Context) -> Iterator[Finding]:
                 f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
                 hint=did_you_mean(layer.neuron, known),
                 notes=(allowed(known),) if known else ("neurons is empty",),
+                meant=certain(layer.neuron, known),
             )
 
 

@@ -20,6 +20,7 @@ def check(context: Context) -> Iterator[Finding]:
                 f'layer "{layers[problem.layer].name}" reads "{problem.source}", which is no layer',
                 hint=did_you_mean(problem.source, earlier),
                 notes=(allowed(earlier),),
+                meant=problem.meant,
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -14,7 +15,11 @@ def check(context: Context) -> Iterator[Finding]:
     read = {source for sources in context.wiring.sources for source in sources}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:
-            yield Finding(("layers", index, "name"), f'nothing reads the layer "{layer.name}"')
+            yield Finding(
+                ("layers", index, "name"),
+                f'nothing reads the layer "{layer.name}"',
+                related=(Second(("layers", index + 1, "from"), "the next layer reads this"),),
+            )
 
 
 RULE = Rule(

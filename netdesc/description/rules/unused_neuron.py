@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.spelling import closest
+
+ASKED = 100
+"""So many unknown names are looked at."""
 
 
 def check(context: Context) -> Iterator[Finding]:
     if not any(isinstance(layer, Dense) for layer in context.document.layers):
         return  # no layer takes a neuron, which is another fault
+    neurons = context.document.neurons
     used = {
         layer.neuron
         for layer in context.document.layers
         if isinstance(layer, Dense) and isinstance(layer.neuron, str)
     }
-    for name in context.document.neurons:
-        if name not in used:
+    # A misspelt name says of itself what it means.
+    meant = {closest(name, neurons) for name in itertools.islice(used - neurons.keys(), ASKED)}
+    for name in neurons:
+        if name not in used and name not in meant:
             yield Finding(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
 
 

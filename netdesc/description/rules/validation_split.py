@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
+from netdesc.description.models import SpikeFiles
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
 def check(context: Context) -> Iterator[Finding]:
     training, samples = context.document.training, context.training_set.samples
+    data = context.document.data
+    if isinstance(data, SpikeFiles) and data.validation:
+        return  # these are for validation, and a share is one too many
     if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
         yield Finding(
             ("training", "validation_split"),
             f"{training.validation_split:g} of {samples} {noun} leaves none to train on",
+            related=(Second(("data", "train"), f"{samples} {noun}", on="key"),),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays
+from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
 
@@ -14,7 +15,8 @@ def check(context: Context) -> Iterator[Finding]:
     if isinstance(data, Arrays) and data.range[0] >= data.range[1]:
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}: the first must be the smaller"
-        yield Finding(("data", "range", 1), message)
+        first = Second(("data", "range", 0), "the low end")
+        yield Finding(("data", "range", 1), message, related=(first,))
 
 
 RULE = Rule(

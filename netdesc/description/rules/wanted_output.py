@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeTime
+from netdesc.description.places import Second
 from netdesc.description.plain import dotted
 from netdesc.description.rules.rule import Context, Finding, Rule
 
@@ -17,7 +18,12 @@ def check(context: Context) -> Iterator[Finding]:
     if isinstance(data, Arrays):
         if by_target:
             message = "spike_time learns from targets, and the samples of arrays have labels"
-            yield Finding(("loss", "type"), message, hint="use spike_rate or spike_max")
+            yield Finding(
+                ("loss", "type"),
+                message,
+                hint="use spike_rate or spike_max",
+                related=(Second(("data", "type"), "samples with labels"),),
+            )
         return
     pairs = list(context.pairs())
     unfit = [
@@ -25,12 +31,15 @@ def check(context: Context) -> Iterator[Finding]:
         for parts, pair in pairs
         if getattr(pair, wanted) is None and getattr(pair, other) is not None
     ]
+    losses = "spike_rate or spike_max" if by_target else "spike_time"
     if unfit:  # said once: often the loss is the one to change
         yield Finding(
             (*unfit[0], other),
             f"{loss.type} learns from {wanted}s, and {dotted(unfit[0])} has a {other}",
+            hint=f"give it a {wanted}, or use {losses}",
             notes=(f"{len(unfit)} of {len(pairs)} samples have no {wanted}",),
             on="key",
+            related=(Second(("loss", "type"), f"wants {wanted}s"),),
         )
 
 

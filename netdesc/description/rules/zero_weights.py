@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.shape_story import stated
 
 LARGEST_ZERO = 1 / 64
 """2·round(32·w) is 0 up to this weight: a half is rounded to the even of two numbers."""
@@ -32,6 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
                 "become 2·round(32·w) = 0",
                 hint=f'use a "weight_scale" above {least:g}',
                 notes=(f"with {ample:g} three quarters of the weights are not 0",),
+                related=stated(context.document, context.wiring.sources[index][0], shape),
             )
 
 

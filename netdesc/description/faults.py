@@ -1,0 +1,112 @@
+"""What pydantic finds wrong, at paths of the document, with what is probably meant instead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from netdesc.description import structure
+from netdesc.description.models import Document
+from netdesc.description.plain import lookup, members
+from netdesc.description.remedies import Remedy, remedy_of
+from netdesc.description.synonyms import Meaning, field_meant
+from netdesc.description.tree import Parts
+
+MOST_FAULTS = 200
+"""Faults that are looked at. A file with more is something else than a description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error of pydantic, at a path of the document.
+
+    ``meaning`` is the field that an unknown key probably means: one that is not there yet.
+    ``remedy`` is what certainly mends the fault.
+    """
+
+    kind: str
+    parts: Parts
+    value: Any
+    context: Mapping[str, Any]
+    on_key: bool = False
+    meaning: Meaning | None = None
+    remedy: Remedy | None = None
+
+
+def faults(error: ValidationError, data: Any) -> list[Fault]:
+    """Pydantic's errors at paths of the document, without those that only follow from others."""
+    found: list[Fault] = []
+    for each in error.errors(include_url=False)[:MOST_FAULTS]:
+        parts = _without_tags(each["loc"], data)
+        on_key = parts[-1:] == ("[key]",)
+        parts = parts[:-1] if on_key else parts
+        fault = Fault(each["type"], parts, each["input"], each.get("ctx", {}), on_key)
+        if fault.kind == "extra_forbidden":
+            fault = replace(fault, meaning=_meant(parts, data))
+        found.append(fault)
+    return _with_remedies(_without_echoes(found), data)
+
+
+def known_fields(parts: Parts, data: Any) -> dict[str, Any]:
+    """The fields that the object at a path may have."""
+    candidates = structure.models_at(Document, parts, data)
+    chosen = structure.choose(candidates, lookup(data, parts))
+    return dict(structure.fields(chosen)) if chosen is not None else {}
+
+
+def _without_tags(location: Parts, data: Any) -> Parts:
+    """Pydantic's place of an error without the branches of unions that it names on the way."""
+    parts: Parts = ()
+    at_branch = False
+    for part in location:
+        if at_branch:
+            at_branch = False
+            continue
+        parts = (*parts, part)
+        annotations = structure.annotations_at(Document, parts, data)
+        at_branch = any(structure.has_tags(annotation) for annotation in annotations)
+    return parts
+
+
+def _meant(parts: Parts, data: Any) -> Meaning | None:
+    present = members(lookup(data, parts[:-1]))
+    known = known_fields(parts[:-1], data)
+    return field_meant(str(parts[-1]), [name for name in known if name not in present])
+
+
+def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
+    """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
+    misspelt = {
+        (*fault.parts[:-1], fault.meaning.name) for fault in found if fault.meaning is not None
+    }
+    untyped = {
+        fault.parts[:-1]
+        for fault in found
+        if fault.parts[-1:] == ("type",) and fault.kind not in ("extra_forbidden", "missing")
+    }
+
+    def is_echo(fault: Fault) -> bool:
+        if fault.kind == "missing" and fault.parts in misspelt:
+            return True
+        if fault.kind in ("too_short", "too_long"):
+            # Pydantic counts valid items only.
+            size = len(fault.value)
+            low, high = fault.context.get("min_length", 0), fault.context.get("max_length", size)
+            return low <= size <= (high if high is not None else size)
+        return fault.parts[:-1] in untyped and fault.parts[-1] != "type"
+
+    return [fault for fault in found if not is_echo(fault)]
+
+
+def _with_remedies(found: Sequence[Fault], data: Any) -> list[Fault]:
+    """The faults with what mends them, where no two of them would write the same key."""
+    remedies = [remedy_of(fault.kind, fault.parts, fault.value, data) for fault in found]
+    written = Counter(each.path for each in remedies if each is not None)
+    return [
+        replace(fault, remedy=each) if each is not None and written[each.path] == 1 else fault
+        for fault, each in zip(found, remedies, strict=True)
+    ]

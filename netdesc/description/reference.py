@@ -1,0 +1,198 @@
+"""The reference of the language in Markdown, from the models and entries that check documents.
+
+One section for every object of a document, in the order in which a reader meets them, with a row
+for every field; then one for every code. The same models always give the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+import annotated_types
+from pydantic.fields import FieldInfo
+
+from netdesc.description import structure
+from netdesc.description.entry import Entry
+from netdesc.description.explain import ENTRIES, place
+from netdesc.description.markdown import code, fenced, prose, row
+from netdesc.description.models import Document
+from netdesc.description.models.base import Section
+from netdesc.description.models.document import FORMAT
+from netdesc.description.structure import Model
+
+_PLAIN = {str: "text", bool: "true or false", int: "integer", float: "number", type(None): "null"}
+_LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+_KINDS = {
+    "ND0": "ND0xx: the text, before it is a document",
+    "ND1": "ND1xx: the shape of the document",
+    "ND2": "ND2xx: what the document means",
+    "ND3": "ND3xx: the files that it names",
+}
+_HEAD = f"""\
+# The description language, format {FORMAT}
+
+This page is generated from the models and codes by which netdesc checks documents:
+`netdesc schema --format markdown --write`. Do not edit it.
+
+A document is JSON in UTF-8. Nothing is converted: `"3"` is no number and `3.0` no integer, but `3`
+stands for the number 3.0. An unknown or repeated key is an error. A field with a default may be
+left out. Quantities carry their unit in the name or are without dimension, written as 1.
+"""
+_CODES = """\
+`netdesc explain CODE` prints these texts as well. The examples are text at a place of an otherwise
+good document, given as a JSON pointer, or the whole document where no place is named. `netdesc`
+is tested with all of them: each wrong one has its code, and no right one has a finding.
+"""
+
+
+def reference_text() -> str:
+    """The page as the file ``schemas/reference.md`` holds it."""
+    places = _places()
+    contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in places.items()]
+    contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
+    parts = [_HEAD, "## Contents\n", "\n".join(contents) + "\n"]
+    parts += [_section(model, where) for model, where in places.items()]
+    for kind, heading in _KINDS.items():
+        parts.append(f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n')
+        parts.append(_CODES)
+        parts += [_entry(ENTRIES[each]) for each in sorted(ENTRIES) if each.startswith(kind)]
+    return "\n".join(parts)
+
+
+def _places() -> dict[Model, list[str]]:
+    """Every object of the language with the places where it may stand, each before its parts."""
+    found: dict[Model, list[str]] = {}
+
+    def visit(model: Model, where: str) -> None:
+        if model in found:
+            if where not in found[model]:
+                found[model].append(where)
+            return
+        found[model] = [where]
+        for name, info in structure.fields(model).items():
+            inner = f"{where}.{name}" if where else name
+            for each, more in _objects(info.annotation):
+                visit(each, inner + more)
+
+    visit(Document, "")
+    return found
+
+
+def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
+    """The objects that an annotation allows, with what leads to them from its place."""
+    for each in structure.alternatives(annotation):
+        origin, arguments = get_origin(each), get_args(each)
+        if isinstance(each, type) and issubclass(each, Section):
+            yield each, ""
+        elif origin is dict:
+            yield from ((model, f".NAME{more}") for model, more in _objects(arguments[1]))
+        elif origin is tuple:
+            yield from ((model, f"[]{more}") for model, more in _objects(arguments[0]))
+
+
+def _anchor(model: Model) -> str:
+    return model.__name__.lower()
+
+
+def _title(model: Model, where: list[str]) -> str:
+    kinds = " or ".join(f"`{name}`" for name in structure.type_names(model))
+    names = " and ".join(f"`{each}`" for each in where if each)
+    return f"{names or 'The document'}{' of type ' if kinds else ''}{kinds}"
+
+
+def _section(model: Model, where: list[str]) -> str:
+    rows = [
+        row(["field", "type", "unit", "range", "default", "example", "meaning"]),
+        row(["---"] * 7),
+        *(row(_cells(name, info)) for name, info in structure.fields(model).items()),
+    ]
+    return (
+        f'<a id="{_anchor(model)}"></a>\n\n## {_title(model, where)}\n\n'
+        f"{prose(structure.sentence(model))}\n\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _cells(name: str, info: FieldInfo) -> list[str]:
+    extra = cast("dict[str, Any]", info.json_schema_extra or {})
+    example = structure.example(info)
+    limits = dict.fromkeys(
+        [*_limits(info.metadata, info.annotation), *_inner_limits(info.annotation)]
+    )
+    return [
+        code(name),
+        _type(info.annotation),
+        prose(extra.get("x-unit", "")),
+        ", ".join(each for each in limits),
+        "required" if info.is_required() else _json(structure.default(info)),
+        "" if example is None else _json(example),
+        prose(extra["x-text"]),
+    ]
+
+
+def _json(value: Any) -> str:
+    return code(json.dumps(value, ensure_ascii=False))
+
+
+def _type(annotation: Any) -> str:
+    """What may stand in a field, in words and links."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_type(each) for each in structure.branches(annotation)))
+    if origin is Literal:
+        return " or ".join(_json(each) for each in arguments)
+    if origin is dict:
+        return f"object of names, each {_type(arguments[1])}"
+    if origin is tuple:
+        inner = _type(arguments[0])
+        return f"list of {inner}" if arguments[-1] is Ellipsis else rf"\[{inner}, {inner}\]"
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        kinds = " or ".join(structure.type_names(annotation)) or "object"
+        return f"[{prose(kinds)}](#{_anchor(annotation)})"
+    return _PLAIN[annotation]
+
+
+def _inner_limits(annotation: Any) -> Iterator[str]:
+    """The limits of what a list or a choice holds."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _limits(arguments[1:], arguments[0])
+        yield from _inner_limits(arguments[0])
+    elif origin in (Union, UnionType):
+        for each in arguments:
+            yield from _inner_limits(each)
+    elif origin is tuple:
+        yield from (f"each {limit}" for limit in _inner_limits(arguments[0]))
+    elif origin is dict:
+        yield from (f"names {limit}" for limit in _inner_limits(arguments[0]))
+
+
+def _limits(metadata: Any, annotation: Any) -> Iterator[str]:
+    things = {tuple: "items", dict: "entries"}.get(get_origin(annotation), "characters")
+    for each in metadata:
+        if isinstance(each, FieldInfo):
+            yield from _limits(each.metadata, annotation)
+            continue
+        for name, sign in _LIMITS.items():
+            if (limit := getattr(each, name, None)) is not None:
+                limit = int(limit) if float(limit).is_integer() else limit
+                yield prose(f"{sign} {limit:,}")
+        if isinstance(each, annotated_types.MinLen):
+            yield f"≥ {each.min_length} {things}"
+        if isinstance(each, annotated_types.MaxLen):
+            yield f"≤ {each.max_length} {things}"
+        if (pattern := getattr(each, "pattern", None)) is not None:
+            yield code(str(pattern))
+
+
+def _entry(entry: Entry) -> str:
+    kind = " (a warning)" if entry.severity == "warning" else ""
+    return (
+        f"### {entry.code}: {prose(entry.title)}{kind}\n\n{prose(entry.cause)}\n\n"
+        f"Wrong{prose(place(entry))}:\n\n{fenced(entry.shown)}\n\n"
+        f"Right:\n\n{fenced(entry.right)}\n\n{prose(entry.fix)}\n"
+    )

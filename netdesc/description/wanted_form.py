@@ -1,0 +1,61 @@
+"""What to write where a value has the wrong form: a number for a list, a word for an object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from netdesc.description import structure
+from netdesc.description.models import Document
+from netdesc.description.plain import lookup
+from netdesc.description.structure import Model
+from netdesc.description.tree import Parts
+
+_MOST = 60
+"""Longer values are not repeated."""
+
+
+def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
+    """A hint with the value in the form that is wanted, or with an example; empty without."""
+    if given is None or isinstance(given, bool) or len(json.dumps(given)) > _MOST:
+        return ""
+    if isinstance(given, str) and "an object" in expected:
+        made = _object(structure.models_at(Document, parts, data), given)
+        return f"write {_json(made)}" if made is not None else ""
+    if isinstance(given, str | int | float) and "a list" in expected:
+        return f"write {_json([given])}"
+    example = _example(parts, data)
+    return f"such as {_json(example)}" if isinstance(example, dict | list) else ""
+
+
+def _object(models: list[Model], given: str) -> dict[str, Any] | None:
+    """The object that a word stands for: of this type, or with this as its only field."""
+    for model in models:
+        required = {
+            name: info for name, info in structure.fields(model).items() if info.is_required()
+        }
+        if given in structure.type_names(model):
+            extras = {
+                name: cast("dict[str, Any]", info.json_schema_extra or {}).get("x-example")
+                for name, info in required.items()
+                if name != "type"
+            }
+            return {"type": given} | extras
+        if len(required) == 1 and len(models) == 1 and not structure.type_names(model):
+            (name, info), *_ = required.items()
+            return {name: given} if info.annotation is str else None
+    return None
+
+
+def _example(parts: Parts, data: Any) -> Any:
+    """What a field may hold, if the language gives an example of it."""
+    model = structure.choose(
+        structure.models_at(Document, parts[:-1], data), lookup(data, parts[:-1])
+    )
+    info = structure.fields(model).get(str(parts[-1])) if model is not None and parts else None
+    extra = cast("dict[str, Any]", info.json_schema_extra or {}) if info is not None else {}
+    return extra.get("x-example")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

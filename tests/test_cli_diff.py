@@ -1,0 +1,523 @@
+"""``netdesc diff``: what means the same is equal, and all else is named at its place."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import random
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_process import Netdesc, netdesc_process
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import document, write_run
+
+from netdesc.comparing import compare, read_side
+from netdesc.comparing.layers import _longest_rise
+from netdesc.description.models import Document
+
+ROOT = Path(__file__).parents[1]
+CUBA = {"type": "cuba", "threshold": 0.5, "current_decay": 1.0, "voltage_decay": 0.3}
+
+
+def sample(**changes: Any) -> dict[str, Any]:
+    """Three layers, of which the last but one may move without changing what any reads."""
+    layers = [
+        {"name": "first", "type": "dense", "units": 8, "neuron": "plain"},
+        {"name": "second", "type": "dense", "units": 8, "neuron": "plain", "from": "first"},
+        {"name": "third", "type": "dense", "units": 6, "neuron": "learning", "from": "first"},
+        {"name": "output", "type": "dense", "units": 6, "neuron": "plain", "from": "second"},
+    ]
+    return document(layers=layers) | changes
+
+
+Put = Callable[..., str]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Writes a document and returns its name."""
+
+    def write(name: str, data: Any) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(data if isinstance(data, str) else json.dumps(data))
+        return name
+
+    return write
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "input.bs1").write_bytes(b"\0\0\0\0\0")
+    (tmp_path / "target.bs1").write_bytes(b"\0\1\0\0\0")
+    return tmp_path
+
+
+# What means the same
+
+
+def shuffled(value: Any, order: random.Random) -> Any:
+    if isinstance(value, dict):
+        keys = list(value)
+        order.shuffle(keys)
+        return {key: shuffled(value[key], order) for key in keys}
+    return [shuffled(each, order) for each in value] if isinstance(value, list) else value
+
+
+def test_layout_order_of_keys_and_written_defaults_are_no_difference(
+    netdesc: Netdesc, put: Put
+) -> None:
+    a = put("a.json", json.dumps(sample(), indent=7))
+    whole = Document.model_validate_json(json.dumps(sample())).model_dump(mode="json")
+    whole["$schema"] = "elsewhere.json"
+    b = put("b.json", shuffled(whole, random.Random(3)))
+    ended = netdesc("diff", a, b)
+    assert (ended.code, ended.out, ended.err) == (0, "", "a.json and b.json mean the same\n")
+    assert netdesc("diff", a, b, "--quiet").err == ""
+    record = netdesc("diff", a, b, "--json").record
+    assert record["equal"] is True
+    assert (record["document"], record["layers"], record["files"]) == ([], [], [])
+
+
+def inline(data: dict[str, Any]) -> None:
+    data["layers"][0]["neuron"] = data["neurons"]["plain"]
+
+
+def renamed(data: dict[str, Any]) -> None:
+    data["neurons"]["other"] = data["neurons"].pop("plain")
+    for layer in data["layers"]:
+        if layer["neuron"] == "plain":
+            layer["neuron"] = "other"
+
+
+def all_inline(data: dict[str, Any]) -> None:
+    neurons = data.pop("neurons")
+    for layer in data["layers"]:
+        layer["neuron"] = neurons[layer["neuron"]]
+
+
+def implied(data: dict[str, Any]) -> None:
+    assert data["layers"][1].pop("from") == data["layers"][0]["name"]
+
+
+def turned(data: dict[str, Any]) -> None:
+    data["neurons"]["learning"]["learn"].reverse()
+
+
+def listed(data: dict[str, Any]) -> None:
+    data["layers"][2]["from"] = ["first"]
+
+
+@pytest.mark.parametrize("change", [inline, renamed, all_inline, implied, turned, listed])
+def test_other_words_for_the_same_network_are_no_difference(
+    change: Callable[[dict[str, Any]], None], netdesc: Netdesc, put: Put
+) -> None:
+    data = sample()
+    change(data)
+    assert data != sample()
+    assert netdesc("diff", put("a.json", sample()), put("b.json", data)).code == 0
+    assert netdesc("diff", "b.json", "a.json").code == 0
+
+
+# What does not
+
+
+def differing(netdesc: Netdesc, *arguments: str) -> dict[str, tuple[Any, Any]]:
+    ended = netdesc("diff", *arguments, "--json")
+    assert ended.code == 1
+    record = ended.record
+    assert record["equal"] is False
+    return {each["place"]: (each["a"], each["b"]) for each in record["document"]}
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "place"),
+    [
+        ("/name", "other", "name"),
+        ("/time/steps", 61, "time.steps"),
+        ("/neurons/learning/current_decay", [0.1, 0.5], "neurons.learning.current_decay"),
+        ("/neurons/learning/learn", [], "neurons.learning.learn"),
+        ("/layers/2/weight_norm", True, "layers.third.weight_norm"),
+        ("/layers/2/from", "input", "layers.third.from"),
+        ("/layers/2/from", ["first", "second"], "layers.third.from"),
+        ("/layers/2/quantization", None, "layers.third.quantization"),
+        ("/training/optimizer/betas", [0.9, 0.99], "training.optimizer.betas"),
+        ("/training/early_stopping", {"patience_epochs": 3}, "training.early_stopping"),
+        ("/data/train/0/target/rounding", "floor", "data.train.0.target.rounding"),
+        ("/weights", {"path": "a.net"}, "weights"),
+        ("/data", None, "data"),
+    ],
+)
+def test_a_value_is_named_with_both_sides(
+    pointer: str, value: Any, place: str, netdesc: Netdesc, put: Put
+) -> None:
+    data = sample()
+    *parts, last = (int(part) if part.isdigit() else part for part in pointer.split("/")[1:])
+    holder: Any = data
+    for part in parts:
+        holder = holder[part]
+    holder[last] = value
+    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    assert list(found) == [place]
+    a, b = found[place]
+    assert a["pointer"] == b["pointer"] == pointer
+    shown = ["second", "first"] if value == ["second", "first"] else value
+    whole = isinstance(value, dict)
+    assert b["value"].items() >= value.items() if whole else b["value"] == shown
+    assert b["origin"].split(", ")[0] == "file"
+    assert differing(netdesc, "b.json", "a.json") == {place: (b, a)}
+
+
+def test_a_neuron_is_compared_where_it_stands(netdesc: Netdesc, put: Put) -> None:
+    data = sample()
+    data["layers"][0]["neuron"] = data["neurons"]["plain"] | {"threshold": 0.25}
+    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    assert list(found) == ["layers.first.neuron.threshold"]
+    a, b = found["layers.first.neuron.threshold"]
+    assert (a["pointer"], b["pointer"]) == (
+        "/neurons/plain/threshold",
+        "/layers/0/neuron/threshold",
+    )
+    data["neurons"]["unused"] = CUBA
+    assert list(differing(netdesc, "a.json", put("b.json", data))) == [
+        "neurons.unused",
+        "layers.first.neuron.threshold",
+    ]
+
+
+def test_another_type_is_not_followed_by_its_defaults(netdesc: Netdesc, put: Put) -> None:
+    data = sample()
+    data["training"]["schedule"] = {"type": "cosine", "warmup_epochs": 2}
+    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    assert list(found) == ["training.schedule.type", "training.schedule.warmup_epochs"]
+    assert found["training.schedule.type"][0]["origin"] == "default"
+    assert found["training.schedule.warmup_epochs"][0] is None
+
+
+def test_a_further_sample_is_one_difference_and_counted(netdesc: Netdesc, put: Put) -> None:
+    data = sample()
+    data["data"]["train"].append({"input": {"path": "more.bs1"}, "target": {"path": "t.bs1"}})
+    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    assert list(found) == ["data.train.1"]
+    record = netdesc("diff", "a.json", "b.json", "--json").record
+    assert record["files"] == []
+    assert record["samples"] == {"train_samples": {"a": 1, "b": 2}}
+
+
+def test_the_command_line_of_a_run_is_told_by_its_lock(
+    netdesc: Netdesc, put: Put, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "run")
+    run = json.loads((tmp_path / "run/network.json").read_text())
+    lock = json.loads((tmp_path / "run/network.lock.json").read_text())
+    lock["lock"]["origins"]["/training/epochs"] = "--set"
+    lock["training"]["epochs"] = 31
+    put("a.lock.json", lock)
+    (place,) = (found := differing(netdesc, put("a.json", run), "a.lock.json"))
+    assert place == "training.epochs"
+    assert [each["origin"] for each in found[place]] == ["file", "--set"]
+
+
+# Layers
+
+
+def layers_of(netdesc: Netdesc, *arguments: str) -> dict[str, list[str]]:
+    record = netdesc("diff", *arguments, "--json").record
+    return {each["name"]: each["changes"] for each in record["layers"]}
+
+
+def test_layers_are_found_by_name(netdesc: Netdesc, put: Put) -> None:
+    data = sample()
+    data["layers"].insert(2, data["layers"].pop(1))
+    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    assert found == {}
+    assert (
+        sum("moved" in changes for changes in layers_of(netdesc, "a.json", "b.json").values()) == 1
+    )
+
+    data = sample()
+    del data["layers"][2]
+    data["layers"].insert(0, {"name": "new", "type": "flatten"})
+    put("b.json", data)
+    assert layers_of(netdesc, "a.json", "b.json") == {"third": ["removed"], "new": ["added"]}
+    # The unused neuron is gone with the layer in neither; what the first reads has changed.
+    assert list(differing(netdesc, "a.json", "b.json")) == ["layers.first.from"]
+
+
+def test_shapes_and_parameters_are_told_where_they_change(netdesc: Netdesc, put: Put) -> None:
+    data = sample()
+    data["layers"][0]["units"] = 10
+    put("a.json", sample()), put("b.json", data)
+    assert layers_of(netdesc, "a.json", "b.json") == {
+        "first": ["output_shape", "parameters"],
+        "second": ["input_shape", "parameters"],
+        "third": ["input_shape", "parameters"],
+    }
+    record = netdesc("diff", "a.json", "b.json", "--json").record
+    a, b = (record["network"]["parameters"][side] for side in "ab")
+    assert b - a == 2 * (12 + 8 + 6)
+    assert record["layers"][0]["a"]["output_shape"] == [8]
+
+
+@given(st.permutations(range(7)).map(lambda all: all[:6]))
+def test_as_few_layers_as_possible_have_moved(numbers: list[int]) -> None:
+    rise = sorted(_longest_rise(numbers))
+    taken = [numbers[index] for index in rise]
+    assert taken == sorted(taken)
+    longest = max(
+        length
+        for length in range(len(numbers) + 1)
+        for some in itertools.combinations(numbers, length)
+        if list(some) == sorted(some)
+    )
+    assert len(rise) == longest
+
+
+# Files
+
+
+def test_files_are_compared_by_their_contents(netdesc: Netdesc, put: Put, files: Path) -> None:
+    shutil.copytree(files, files / "there")
+    put("a.json", sample())
+    put("there/b.json", sample())
+    assert netdesc("diff", "a.json", "there/b.json").code == 0
+    (files / "there/input.bs1").write_bytes(b"\0\2\0\0\0")
+    ended = netdesc("diff", "a.json", "there/b.json", "--json")
+    assert ended.code == 1
+    (found,) = ended.record["files"]
+    assert found["place"] == "data.train.0.input"
+    assert found["a"]["path"] == found["b"]["path"] == "input.bs1"
+    assert found["a"]["sha256"] != found["b"]["sha256"]
+    assert found["a"]["pointer"] == "/data/train/0/input/path"
+    assert "input.bs1" in netdesc("diff", "a.json", "there/b.json").out
+
+
+def test_another_path_to_the_same_is_no_difference(netdesc: Netdesc, put: Put, files: Path) -> None:
+    data = sample()
+    data["data"]["train"][0]["input"] = {"path": "copy.bs1", "sha256": None}
+    put("a.json", sample()), put("b.json", data)
+    (found,) = netdesc("diff", "a.json", "b.json", "--json").record["files"]
+    assert found["b"]["sha256"] is None  # it is not there
+    (files / "input.bs1").rename(files / "hidden.bs1")
+    assert netdesc("diff", "a.json", "b.json").code == 1  # nobody knows
+    (files / "hidden.bs1").rename(files / "input.bs1")
+    shutil.copy(files / "input.bs1", files / "copy.bs1")
+    assert netdesc("diff", "a.json", "b.json").code == 0
+    (files / "copy.bs1").unlink()
+    (files / "copy.bs1").symlink_to("input.bs1")
+    assert netdesc("diff", "a.json", "b.json").code == 0
+
+
+def test_what_a_lock_notes_of_a_file_counts(netdesc: Netdesc, put: Put, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    document = json.loads((run / "network.json").read_text())
+    lock = json.loads((run / "network.lock.json").read_text())
+    places = {file["path"]: Path(file["absolute"]) for file in lock["lock"]["files"]}
+    for pair in document["data"]["train"]:
+        for file in pair.values():
+            file["path"] = str(places[file["path"]])
+    put("a.json", document)
+    assert netdesc("diff", "a.json", "run").code == 0
+    (changed,) = [path for path in places.values() if "input" in path.name]
+    changed.write_bytes(changed.read_bytes() + b"\0\0\0\0\1")
+    (found,) = netdesc("diff", "a.json", "run", "--json").record["files"]
+    assert found["place"] == "data.train.0.input"
+    for pair in document["data"]["train"]:
+        pair["input"]["sha256"] = found["b"]["sha256"]
+    put("a.json", document)
+    assert netdesc("diff", "a.json", "run").code == 0
+
+
+def test_other_data_are_another_type_and_other_files(netdesc: Netdesc) -> None:
+    ended = netdesc("diff", ROOT / "examples/oxford.json", ROOT / "examples/digits.json", "--json")
+    record = ended.record
+    places = {each["place"] for each in record["document"]}
+    assert {"data.type", "data.train", "data.encoding", "loss.type"} <= places
+    assert [each["place"] for each in record["files"]] == ["data"]
+    assert record["samples"] == {"train_samples": {"a": 1, "b": 1438}}
+
+
+# Runs
+
+
+def change_record(run: Path, **fields: Any) -> None:
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | fields))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    figures = {"epoch": 29, "loss": 3.25, "accuracy": 0.5}
+    a, b = (write_run(tmp_path / name, best=figures, final=figures) for name in "ab")
+    return a, b
+
+
+def test_runs_differ_in_results_and_not_in_seconds(
+    netdesc: Netdesc, runs: tuple[Path, Path]
+) -> None:
+    change_record(runs[0], seconds=1.0)
+    change_record(runs[1], seconds=2.0)
+    same = netdesc("diff", "a", "b", "--json")
+    assert same.code == 0
+    results = same.record["results"]
+    assert results["seconds"] == {"a": 1.0, "b": 2.0}
+    assert results["best_loss"]["a"] == results["best_loss"]["b"]
+    text = netdesc("diff", "a", "b")
+    assert text.code == 0
+    assert re.search(r"^seconds +1 +2$", text.out, re.MULTILINE)
+    assert text.out.startswith("result")
+
+    final = json.loads((runs[1] / "run.json").read_text())["final"]
+    change_record(runs[1], final=final | {"loss": final["loss"] * 1.0000001}, status="interrupted")
+    ended = netdesc("diff", "a", "b", "--json")
+    assert ended.code == 1
+    results = ended.record["results"]
+    changed = {name for name, both in results.items() if both["a"] != both["b"]}
+    assert changed == {"status", "final_loss", "seconds", "seconds_an_epoch"}
+    assert ended.record["b"] == {"path": "b", "kind": "run", "status": "interrupted"}
+
+
+def test_versions_differ(netdesc: Netdesc, runs: tuple[Path, Path]) -> None:
+    versions = json.loads((runs[0] / "run.json").read_text())["versions"]
+    change_record(runs[1], versions=versions | {"torch": "9.9", "extra": "1"})
+    ended = netdesc("diff", "a", "b", "--json")
+    assert ended.code == 1
+    assert ended.record["versions"] == {
+        "torch": {"a": versions["torch"], "b": "9.9"},
+        "extra": {"a": None, "b": "1"},
+    }
+    assert "torch: " in netdesc("diff", "a", "b").out
+    # A document was never run, so it has none to compare.
+    assert netdesc("diff", "a/network.lock.json", "b/network.lock.json").code == 0
+
+
+def test_a_run_without_its_record_is_compared_by_its_lock(
+    netdesc: Netdesc, runs: tuple[Path, Path]
+) -> None:
+    (runs[1] / "run.json").unlink()
+    assert netdesc("diff", "a", "b", "--json").record["results"] == {}
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "said"),
+    [
+        ("nowhere.json", 3, "ND001"),
+        ("empty", 3, "empty is no run: there is no network.lock.json"),
+        ("binary.json", 1, "ND003"),
+        ("faulty.json", 1, "ND101"),
+        ("damaged", 1, "run.json"),
+        ("a.net", 1, "ND003"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(
+    second: str, code: int, said: str, netdesc: Netdesc, put: Put, tmp_path: Path
+) -> None:
+    put("a.json", sample())
+    put("binary.json", "\0\1")
+    put("faulty.json", sample(nonsense=1))
+    (tmp_path / "a.net").write_bytes(b"\x89HDF\r\n\x1a\n")
+    (tmp_path / "empty").mkdir()
+    (write_run(tmp_path / "damaged") / "run.json").write_text("{")
+    for arguments in (["a.json", second], [second, "a.json"]):
+        ended = netdesc("diff", *arguments)
+        assert (ended.code, ended.out) == (code, "")
+        assert said in ended.err
+        assert "equal" not in netdesc("diff", *arguments, "--json").record
+    assert netdesc("diff", "a.json").code == 2
+
+
+# What people read
+
+
+def test_text_says_it_on_a_line_or_below_one_another(netdesc: Netdesc, put: Put) -> None:
+    data = sample(description="Quite long, so that two of it fill more than one line of a hundred.")
+    data["layers"][3]["units"] = 7
+    del data["layers"][2]
+    put("a.json", sample(description="x" * 60)), put("b.json", data)
+    assert (
+        netdesc("diff", "a.json", "b.json").out
+        == f"""\
+- a.json (document)
++ b.json (document)
+
+document
+  description
+    - "{"x" * 60}" (file)
+    + "Quite long, so that two of it fill more than one line of a hundred." (file)
+  layers.output.units: 6 (file) → 7 (file)
+
+layers
+  third
+    - dense, 8 to 6, reads first, 60 parameters
+  output, output shape: 6 → 7
+  output, parameters: 48 → 56
+
+network
+  output shape: 6 → 7
+  parameters: 268 → 216
+  synapses: 256 → 216
+"""
+    )
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_narrow_terminal_gets_short_lines(
+    colour: bool, netdesc: Netdesc, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = json.loads((runs[1] / "network.lock.json").read_text())
+    lock["time"]["steps"], lock["loss"]["filter_order"] = 61, 2
+    (runs[1] / "network.lock.json").write_text(json.dumps(lock))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "" if colour else "1")
+    out = netdesc("diff", "a", "b").out
+    assert ("\x1b[31m" in out) == colour
+    plain = re.sub(r"\x1b\[\d*m", "", out)
+    assert max(map(len, plain.splitlines())) <= 40
+    assert "  time.steps: 60 (file) → 61 (file)" in plain
+    assert "  loss.filter_order\n    - 1 (default)\n    + 2 (default)" in plain
+
+
+def test_a_value_cannot_drive_the_terminal_and_a_long_one_is_cut(
+    netdesc: Netdesc, put: Put
+) -> None:
+    put("a.json", sample(description="\x9b31m")), put("b.json", sample(description="x" * 5000))
+    out = netdesc("diff", "a.json", "b.json").out
+    assert '"\\u009b31m"' in out
+    assert max(map(len, out.splitlines())) < 1100
+    assert "all of it with --json" in out
+
+
+def test_the_readme_shows_what_it_prints(netdesc: Netdesc) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"\$ netdesc diff (\S+) (\S+)\n(.*?)```", readme, re.DOTALL)
+    assert shown
+    ended = netdesc("diff", ROOT / shown[1], ROOT / shown[2])
+    assert ended.out.replace(f"{ROOT}/", "") == shown[3]
+
+
+def test_comparing_needs_no_torch(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    ended = netdesc_process("diff", tmp_path / "run", ROOT / "examples/oxford.json")
+    assert ended.code == 1
+    assert not {"torch", "numba", "h5py", "plotly"} & ended.loaded
+
+
+def test_a_long_list_of_samples_is_compared_quickly(put: Put, tmp_path: Path) -> None:
+    data = sample()
+    data["data"]["train"] = [
+        {"input": {"path": f"{number}.bs1"}, "label": number % 6} for number in range(5000)
+    ]
+    data["loss"] = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}
+    other = copy.deepcopy(data)
+    other["data"]["train"][77]["label"] = 0
+    put("a.json", data), put("b.json", other)
+    found = compare(read_side(tmp_path / "a.json"), read_side(tmp_path / "b.json"))
+    assert [each.place for each in found.values] == ["data.train.77.label"]

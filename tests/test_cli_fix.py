@@ -1,0 +1,147 @@
+"""``netdesc validate --fix`` and ``--diff`` on files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from cli_process import Netdesc, netdesc_process
+from description_samples import BASE, write_files
+
+WRONG = BASE.replace('"threshold"', '"treshold"').replace('"units": 8', '"units": "8"')
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    write_files(tmp_path)
+    path = tmp_path / "network.json"
+    path.write_text(WRONG)
+    return path
+
+
+def test_fix_writes_what_is_certain_and_says_so(netdesc: Netdesc, network: Path) -> None:
+    outcome = netdesc("validate", "--fix", "network.json")
+    assert outcome.code == 0
+    assert network.read_text() == BASE
+    assert outcome.out.splitlines() == [
+        'network.json:12:30: fixed[ND101]: rename "treshold" to "threshold"',
+        'network.json:15:50: fixed[ND103]: write 8 for "8"',
+    ]
+    again = netdesc("validate", "--fix", "network.json")
+    assert (again.code, again.out) == (0, "")
+    assert "nothing to fix" in again.err
+
+
+def test_what_was_fixed_cannot_control_the_terminal(netdesc: Netdesc, network: Path) -> None:
+    network.write_text(WRONG.replace("treshold", "thresh\u009bold"))
+    outcome = netdesc("validate", "--fix", "network.json")
+    assert outcome.code == 0
+    assert 'rename "thresh\ufffdold" to "threshold"' in outcome.out
+    assert "\u009b" not in outcome.out
+
+
+def test_what_is_left_decides_the_exit_code(netdesc: Netdesc, network: Path) -> None:
+    network.write_text(WRONG.replace('"epochs": 10', '"epochs": 0'))
+    outcome = netdesc("validate", "--fix", network)
+    assert outcome.code == 1
+    assert network.read_text() == BASE.replace('"epochs": 10', '"epochs": 0')
+    assert outcome.out.splitlines()[-1] == f"{network}: 1 error"
+    (network.parent / "input.bs1").unlink()
+    network.write_text(WRONG)
+    assert netdesc("validate", "--fix", network).code == 3
+
+
+def test_diff_writes_nothing(netdesc: Netdesc, network: Path) -> None:
+    wrong, right = WRONG.splitlines(), BASE.splitlines()
+    for arguments in (["--diff"], ["--diff", "--fix"]):
+        outcome = netdesc("validate", *arguments, "network.json")
+        assert outcome.code == 1
+        assert network.read_text() == WRONG
+        assert "2 would be fixed" in outcome.err
+        names, lines = outcome.out.splitlines()[:2], outcome.out.splitlines()[2:]
+        assert names == ["--- network.json", "+++ network.json"]
+        taken = [line[1:] for line in lines if line.startswith("-")]
+        given = [line[1:] for line in lines if line.startswith("+")]
+        assert taken == [one for one, other in zip(wrong, right, strict=True) if one != other]
+        assert given == [other for one, other in zip(wrong, right, strict=True) if one != other]
+    network.write_text(BASE)
+    outcome = netdesc("validate", "--diff", "network.json")
+    assert (outcome.code, outcome.out) == (0, "")
+
+
+def test_the_file_keeps_its_bytes_rights_and_links(netdesc: Netdesc, tmp_path: Path) -> None:
+    write_files(tmp_path)
+    folder = tmp_path / "real"
+    folder.mkdir()
+    write_files(folder)
+    real, link = folder / "network.json", tmp_path / "link.json"
+    raw = WRONG.replace("\n", "\r\n").replace("without", "ohne Müll, 日本")
+    real.write_bytes(raw.encode())
+    real.chmod(0o640)
+    link.symlink_to(real)
+    outcome = netdesc("validate", "--fix", link)
+    assert outcome.code == 0
+    wanted = raw.replace('"treshold"', '"threshold"').replace('"units": "8"', '"units": 8')
+    assert real.read_bytes() == wanted.encode()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert link.is_symlink()
+    assert sorted(os.listdir(folder)) == sorted(
+        {*os.listdir(tmp_path), "network.json"} - {"real", "link.json"}
+    )
+
+
+def test_several_files_are_fixed_and_summed_up(netdesc: Netdesc, network: Path) -> None:
+    (network.parent / "second.json").write_text(BASE.replace('"epochs": 10', '"epochs": 0'))
+    outcome = netdesc("validate", "network.json", "second.json", "absent.json")
+    lines = outcome.out.splitlines()
+    assert lines[-4:] == [
+        "network.json: 2 errors, 2 can be fixed with --fix",
+        "second.json: 1 error",
+        "absent.json: 1 error",
+        "3 files: 4 errors, 2 can be fixed with --fix",
+    ]
+    starts = [line.split(":")[0] for line in lines if ": error[" in line]
+    assert starts == ["network.json", "network.json", "second.json", "absent.json"]
+    outcome = netdesc("validate", "--fix", "network.json", "second.json", "absent.json")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1] == "3 files: 2 errors"
+    assert network.read_text() == BASE
+
+
+def test_fix_and_diff_for_programs(netdesc: Netdesc, network: Path) -> None:
+    record = netdesc("validate", "--json", network).record
+    (first, second) = record["diagnostics"]
+    assert first["fix"]["title"] == 'rename "treshold" to "threshold"'
+    (edit,) = first["fix"]["edits"]
+    assert WRONG[edit["start"] : edit["end"]] == '"treshold"'
+    assert edit["replacement"] == '"threshold"'
+    assert (edit["line"], edit["column"]) == (first["line"], first["column"])
+    assert (edit["end_line"], edit["end_column"]) == (first["end_line"], first["end_column"])
+    outcome = netdesc("validate", "--json", "--diff", network)
+    assert outcome.record["errors"] == 2
+    assert outcome.record["diff"][0] == f"--- {network}"
+    outcome = netdesc("validate", "--format", "json", "--fix", network)
+    assert (outcome.code, outcome.record["errors"]) == (0, 0)
+    assert [each["code"] for each in outcome.record["fixed"]] == ["ND101", "ND103"]
+    assert second["fix"]["title"] in {each["title"] for each in outcome.record["fixed"]}
+
+
+def test_other_commands_say_how_to_fix(netdesc: Netdesc, network: Path) -> None:
+    outcome = netdesc("compile", network)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1].endswith("2 can be fixed with netdesc validate --fix")
+
+
+def test_set_is_checked_and_never_written(netdesc: Netdesc, network: Path) -> None:
+    outcome = netdesc("validate", "--fix", network, "--set", "training.epochs=5.0")
+    assert outcome.code == 1
+    assert "--set training.epochs=5.0: error[ND103]" in outcome.out
+    assert network.read_text() == BASE
+
+
+def test_looking_stays_fast_and_leaves_numpy_alone(network: Path) -> None:
+    ended = netdesc_process("validate", "--diff", network)
+    assert ended.code == 1
+    assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded

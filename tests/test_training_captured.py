@@ -27,7 +27,10 @@ from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import loop, optimizer, train
 from netdesc.training.data import Batch
+from netdesc.training.direct import DirectStep
+from netdesc.training.figures import Figures
 from netdesc.training.interrupt import StopRequest
+from netdesc.training.job import prepare
 from netdesc.training.replayed import WARM_UP, CaptureError, CudaGraphs, Graphs, Replayed
 from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
 
@@ -341,10 +344,15 @@ def groups(**options: Any) -> Any:
     return SimpleNamespace(param_groups=[{"params": weights, "lr": torch.tensor(0.1)} | options])
 
 
-def test_on_the_cpu_the_step_is_plain_and_says_nothing() -> None:
+def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> None:
     said: list[str] = []
-    step = build_step(job_on("cpu", groups(capturable=True)), SimpleNamespace(), said.append)
-    assert isinstance(step, PlainStep)
+    for task, kind in (
+        (write_task(tmp_path / "chain"), DirectStep),
+        (write_classify_task(tmp_path / "classes"), PlainStep),
+    ):
+        job = prepare(load(task), torch.device("cpu"), {}, said.append)
+        figures = Figures(job.network, job.network.blocks())
+        assert isinstance(build_step(job, figures, said.append), kind)
     assert said == []
 
 

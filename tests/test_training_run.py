@@ -18,8 +18,9 @@ from safetensors.numpy import load_file, save_file
 from training_task import read_metrics, read_record, write_task
 
 import netdesc
-from netdesc.training import Run, TrainingError, checkpoint, loop, steps, train
+from netdesc.training import Run, TrainingError, checkpoint, loop, train
 from netdesc.training import errors as kinds
+from netdesc.training.figures import Figures
 
 Start = Callable[..., Run]
 
@@ -199,13 +200,16 @@ def test_finish_sees_the_run_before_it_is_done(start: Start) -> None:
 
 
 def poison(number: int) -> Callable[[], None]:
-    """Makes the next gradient of a parameter NaN."""
+    """Makes the next gradient of a layer NaN, before its figures are read."""
+    add = Figures.add
 
     def act() -> None:
-        def bad(parameters: list[torch.nn.Parameter]) -> None:
-            parameters[number].grad[0, 0] = np.nan
+        def bad(self: Figures, *batch: Any) -> None:
+            (parameter,) = list(self._parameters.values())[number]
+            parameter.grad[0, 0] = np.nan
+            add(self, *batch)
 
-        steps.make_contiguous = bad
+        Figures.add = bad
 
     return act
 
@@ -213,7 +217,7 @@ def poison(number: int) -> Callable[[], None]:
 def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     start: Start, after_epoch: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "make_contiguous", steps.make_contiguous)  # put back afterwards
+    monkeypatch.setattr(Figures, "add", Figures.add)  # put back afterwards
     after_epoch(3, poison(-1))
     run = start(epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)

@@ -30,7 +30,7 @@ def timed(tmp_path):
 
 
 def _large(indent: int | None = None) -> str:
-    count = 100_000
+    count = 50_000
     pairs = [
         {"input": {"path": f"input{n}.bs1"}, "target": {"path": f"target{n}.bs1"}}
         for n in range(count)

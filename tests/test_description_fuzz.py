@@ -98,6 +98,10 @@ def _lines(chance: random.Random, text: str) -> bytes:
     return chance.choice(("\n", "\r\n", " ")).join(lines).encode()
 
 
+def _value(chance: random.Random) -> object:
+    return copy.deepcopy(chance.choice(VALUES))
+
+
 def _holders(value: object) -> list[dict | list]:
     if not isinstance(value, dict | list):
         return []
@@ -108,18 +112,17 @@ def _holders(value: object) -> list[dict | list]:
 def _structure(chance: random.Random, text: str) -> bytes:
     """Members are removed, renamed, replaced and moved; the text stays JSON."""
     document = json.loads(text)
-    values = copy.deepcopy(VALUES)
     for _ in range(chance.choice((1, 1, 2, 5))):
         holder = chance.choice(_holders(document))
         if isinstance(holder, list):
-            holder.insert(chance.randrange(len(holder) + 1), chance.choice(values))
+            holder.insert(chance.randrange(len(holder) + 1), _value(chance))
             del holder[chance.randrange(len(holder))]
             continue
         key = chance.choice([*holder, "type"])
         value = holder.pop(key, None)
         how = chance.randrange(4)
         if how == 0:
-            holder[key] = chance.choice(values)
+            holder[key] = _value(chance)
         elif how == 1:
             holder[key[:-1] or chance.choice("ab")] = value
         elif how == 2:

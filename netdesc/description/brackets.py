@@ -16,7 +16,7 @@ from netdesc.description.tokens import Elsewhere, Token
 CLOSING = {"{": "}", "[": "]", "(": ")"}
 
 _NO_BRACKETS = re.compile(
-    r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"?|//[^\n]*|/\*.*?\*/|\#[^\n]*|[^"{}\[\]/#]+|/', re.DOTALL
+    r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"?|//[^\n]*|/\*.*?\*/|\#[^\n]*|[^"{}\[\]/#]+|/', re.DOTALL
 )
 _FARTHEST = 1000
 """So far the beginning of a line is looked for."""

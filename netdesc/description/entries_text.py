@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdesc.description.entry import Entry
-from netdesc.description.source import MAX_BYTES
+from netdesc.description.source import MAX_BYTES, MOST_MARKS
 from netdesc.description.tokens import MAX_DEPTH
 
 SMALLEST = """\
@@ -64,7 +64,10 @@ ENTRIES = (
     Entry(
         code="ND005",
         title="the file is too large",
-        cause=f"A description is a few kilobytes. This file is larger than {MAX_BYTES >> 20} MiB.",
+        cause=(
+            f"A description is a few kilobytes. This file is larger than {MAX_BYTES >> 20} MiB, or "
+            f"has more than {MOST_MARKS:,} values and lines."
+        ),
         fix="Check the path: weights and events have files of their own, which the document names.",
         at="command",
         wrong="netdesc validate recording.json",
@@ -82,8 +85,14 @@ ENTRIES = (
     Entry(
         code="ND007",
         title="the text is not JSON",
-        cause="A comma, colon, quote or bracket is missing or stands in the wrong place.",
-        fix="Mend the text at the place that the message shows.",
+        cause=(
+            "A comma, colon, quote or bracket is missing or stands in the wrong place, or the text "
+            "is of another language, such as Python or YAML."
+        ),
+        fix=(
+            "Mend the text at the place that the message shows. Where a bracket is missing, the "
+            "message goes by how the lines are indented."
+        ),
         at="/time",
         wrong='{"steps": 100 "step_ms": 1}',
         right='{"steps": 100, "step_ms": 1}',
@@ -142,7 +151,8 @@ ENTRIES = (
         title="a number that is not written as JSON wants it",
         cause=(
             "JSON numbers have a digit before and after the point, no leading zero and no plus "
-            "sign: 0.5, not .5; 1.0, not 1. ; 7, not 07."
+            "sign: 0.5, not .5; 1.0, not 1. ; 7, not 07. A decimal comma is none, and units stand "
+            "in the names of fields."
         ),
         fix="Write the number out.",
         at="/neurons/cuba/voltage_decay",

@@ -13,8 +13,8 @@ from netdesc.description.tokens import MAX_MISTAKES, Elsewhere, Mistake, Token, 
 NAMES = ("string", "quoted", "word", "number", "constant")
 """Kinds of tokens that stand for the name of a member, rightly or not."""
 
-_MOST_TOKENS = 150_000
-"""So many tokens are read by hand: more would take seconds."""
+_MOST_STEPS = 400_000
+"""So many steps are taken by hand, two for a token: more would take seconds."""
 
 
 class Lost(Exception):
@@ -36,8 +36,8 @@ class Reading:
         """Where the token ends that was taken last."""
         self._mistakes: list[Mistake] = []
         self._next: Token | None = None
-        self._at = 0
-        self._tokens = 0
+        self._at: int = 0
+        self._steps = 0
         self._faults = 0
         self._is_muted = False
 
@@ -50,11 +50,7 @@ class Reading:
         """The next token, behind comments and what looks like nothing."""
         while self._next is None:
             token = token_at(self.text, self._at)
-            self._tokens += 1
-            if self._tokens > _MOST_TOKENS:
-                message = "the text is not sound JSON, and was read up to here only"
-                self.report("ND007", (token.start, token.start), message)
-                raise Lost
+            self.count(2)
             if token.kind == "comment":
                 self.foreign.note("comments", token.start, token.end)
             elif token.kind == "open_comment":
@@ -67,6 +63,14 @@ class Reading:
                 self._next = token
             self._at = token.end
         return self._next
+
+    def count(self, steps: int) -> None:
+        """Some work was done; reading ends where it gets too much."""
+        self._steps += steps
+        if self._steps > _MOST_STEPS:
+            message = "the text is not sound JSON, and was read up to here only"
+            self.report("ND007", (self._at, self._at), message)
+            raise Lost
 
     def take(self) -> Token:
         token = self.peek()

@@ -14,6 +14,10 @@ from netdesc.description.diagnostic import Diagnostic
 MAX_BYTES = 16 << 20
 """Largest document: weights and events lie in other files, and 100,000 of them can be named."""
 
+MOST_MARKS = 2_000_000
+"""Most marks of the text that begin a value or a line: each becomes something in memory."""
+_MARKS = ",[{\n"
+
 _MOST_FILES = 1000
 """So many entries of a directory are looked at."""
 _LOOK_BYTES = 1 << 16
@@ -110,6 +114,9 @@ def decoded(raw: bytes, name: str) -> Source | Diagnostic:
             end_column=column + 1,
             excerpt=before.rpartition("\n")[2] + "\ufffd",
         )
+    if sum(text.count(mark) for mark in _MARKS) > MOST_MARKS:
+        message = f"the document has more than {MOST_MARKS:,} values and lines"
+        return Diagnostic("ND005", "error", name, message)
     return Source(text, name)
 
 

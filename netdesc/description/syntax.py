@@ -14,12 +14,15 @@ from collections.abc import Iterator
 
 from netdesc.description.brackets import CLOSING, Bracket, Brackets
 from netdesc.description.nodes import Node, sound, sound_items
+from netdesc.description.plain import members
 from netdesc.description.reading import Lost, Reading, span
 from netdesc.description.scalars import Scalars
 from netdesc.description.tokens import MAX_DEPTH, Elsewhere, Token, cut, edit, token_at
 
-_TRIES = 16
+_TRIES = 3
 """Characters, as a multiple of the text, that may be read in vain in search of sound values."""
+_COST = 100
+"""What each try costs at least."""
 
 
 class Reader(Reading):
@@ -30,6 +33,7 @@ class Reader(Reading):
         self._brackets = Brackets(text)
         self._scalars = Scalars(self, self._brackets)
         self._tries = _TRIES * len(text)
+        self._not_sound = -1
         self._has_comma = False
         """True where a comma was taken inside of an object, and belongs behind it."""
         self._is_cut = False
@@ -120,15 +124,20 @@ class Reader(Reading):
             raise Lost
         if token.kind == "(":
             return self._tuple(token)
-        if brackets.open and self._tries > 0:
+        if brackets.open and self._tries > 0 and token.start != self._not_sound:
             found = sound(self.text, token.start, MAX_DEPTH - len(brackets.open))
             if not isinstance(found, Node):
-                self._tries -= found - token.start
+                self._tried(found, token.start)
             elif brackets.may_trust(found.start, found.end):
                 self.move(found.end)
                 return found
         self.take()
         return self._object(token) if token.kind == "{" else self._list(token)
+
+    def _tried(self, end: int, start: int) -> None:
+        """A value is not sound, which was found by reading that far."""
+        self._not_sound = start
+        self._tries -= end - start + _COST
 
     def _object(self, token: Token) -> Node:
         node = Node(token.start, token.end, {})
@@ -142,7 +151,7 @@ class Reader(Reading):
         for _ in self._entries(token, node):
             self._sound_items(node)
             self.path.append(len(node.value))
-            node.append(self._value())
+            node.add(len(node.value), self._value())
             self.path.pop()
         node.end = self.last
         return node
@@ -152,11 +161,15 @@ class Reader(Reading):
         brackets, at = self._brackets, self.peek().start
         if self._tries <= 0:
             return
-        for item, following in sound_items(self.text, at, MAX_DEPTH - len(brackets.open)):
-            if not brackets.may_trust(item.start, item.end) or brackets.is_dedented(following):
+        for item, next_at in sound_items(self.text, at, MAX_DEPTH - len(brackets.open)):
+            if not isinstance(item, Node):
+                self._tried(item, next_at)
                 break
-            node.append(item)
-            self.move(following)
+            if not brackets.may_trust(item.start, item.end) or brackets.is_dedented(next_at):
+                break
+            self.count(1)
+            node.add(len(node.value), item)
+            self.move(next_at)
 
     def _tuple(self, token: Token) -> Node:
         self.take()
@@ -287,7 +300,7 @@ class Reader(Reading):
     def _doubt_last(self, node: Node) -> None:
         """What was read last is not what was meant: a bracket is missing before it."""
         if node.value:
-            key = next(reversed(node.children))
+            key = next(reversed(members(node.value)))
             self.doubt(node.children[key].start, (*self.path, key))
 
     def _trailing(self, bracket: Bracket, comma: Token | None, token: Token) -> None:
@@ -341,7 +354,7 @@ class Reader(Reading):
         child = self._value() if self._colon(token) else self.unknown(self.last, self.last)
         self.path.pop()
         if name not in node.keys:
-            node.add(name, place, child)
+            node.add(name, child, place)
             return
         first = node.keys[name]
         line = self.text.count("\n", 0, first[0]) + 1

@@ -19,20 +19,23 @@ MAX_INTEGER = (1 << 63) - 1
 MAX_MISTAKES = 200
 """Mistakes after which reading stops: the file is something else than a description."""
 
+_LONGEST_NUMBER = 400
+"""Characters of a number that fits into a 64-bit float, and some."""
+
 MAX_IN_STRING = 10
 """Mistakes that are shown of one string."""
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
-    (?P<string>"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*")
+    (?P<string>"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+")
     |(?P<equals>=>|==?|:=)
     |(?P<mark>[{}\[\](),:;])
-    |(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-]))
+    |(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![\w.+-]))
     |(?P<constant>(?:true|false|null)(?![\w.+-]))
     |(?P<comment>//[^\n]*|/\*.*?\*/|\#[^\n]*)
     |(?P<open_comment>/\*.*)
     |(?P<open_string>"[^\n]*)
-    |(?P<quoted>'[^'\\\n]*(?:\\[^\n][^'\\\n]*)*'|`[^`"\\\n]*`
+    |(?P<quoted>'[^'\\\n]*+(?:\\[^\n][^'\\\n]*+)*+'|`[^`"\\\n]*`
         |[“”„‟][^“”„‟"\\\n]*[“”„‟"]|[‘’‚‛][^‘’‚‛"'\\\n]*[‘’‚‛'])
     |(?P<word>[\w.+$-]+)
     |(?P<other>.)
@@ -133,6 +136,8 @@ def too_large(raw: str, start: int, end: int) -> Mistake:
 
 def plain_number(raw: str) -> str | None:
     """The number of JSON that another notation means: 0.5 for .5, 16 for 0x10."""
+    if len(raw) > _LONGEST_NUMBER:
+        return None
     sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
     if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):
         return sign + str(int(digits, 16))
@@ -152,7 +157,7 @@ def wrong_number(raw: str, start: int, end: int) -> Mistake:
     message = f"{cut(raw)} is no number in JSON"
     if plain is None:
         hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
-        if re.fullmatch(r"[-+]?[0-9.]+[a-zA-Z]+", raw):
+        if re.fullmatch(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}", raw):
             hint = "write the number alone: units stand in the names of fields"
         return Mistake("ND013", start, end, message, hint)
     # 010 is eight in some languages, and ten in others.

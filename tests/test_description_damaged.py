@@ -164,6 +164,10 @@ ONE = {
         _swapped(('  ],\n  "loss"', '  "loss"')),
         (26, 89, '"]" is missing: line 24 opens "["', 'add "]" here'),
     ),
+    "bracket of the layers before a comma": (
+        _swapped(('2}\n  ],\n  "loss"', '2},\n  "loss"')),
+        (26, 89, '"]" is missing: line 24 opens "["', 'add "]" here'),
+    ),
     "brace of a layer": (
         _swapped(('_scale": 2},', '_scale": 2,')),
         (25, 89, '"}" is missing: line 25 opens "{"', 'add "}" here'),
@@ -345,6 +349,22 @@ def test_several_mistakes_are_told_at_once_and_the_meaning_is_checked(tmp_path):
 def test_rules_hold_behind_a_mistake_of_which_the_meaning_is_plain(tmp_path):
     text = _swapped(('"digits",', '"digits"'), ('128, "neuron": "cuba"', '128, "neuron": "lif"'))
     assert [each.code for each in _findings(text, tmp_path)] == ["ND007", "ND201"]
+
+
+def test_what_follows_from_a_value_that_nobody_knows_is_not_told(tmp_path):
+    path = tmp_path / "network.json"
+    directory = str(Path(__file__).parent.parent / "data")
+    # Without a batch size, all samples are one batch, of which there is a warning; and with four
+    # outputs, there are labels without one.
+    for old, new, code in (
+        ('"batch_size": 32', '"batch_size": NaN', "ND010"),
+        ('"units": 10', '"units": 4: 10', "ND007"),
+    ):
+        path.write_text(_swapped((old, new), ("../data", directory)))
+        assert [each.code for each in check(path)[1]] == [code]
+    text = _swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"time": "steps": 24'))
+    (finding,) = _findings(text, tmp_path)
+    assert finding.message == "a colon where a comma or the end belongs"
 
 
 def test_items_before_and_behind_a_mistake_have_their_places():

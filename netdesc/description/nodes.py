@@ -81,6 +81,13 @@ class Node:
     _children: Mapping[str | int, Node] | None = field(default=None, repr=False)
     _keys: dict[str, Span] | None = field(default=None, repr=False)
 
+    @classmethod
+    def of(
+        cls, span: Span, value: Any, children: Mapping[str | int, Node], keys: dict[str, Span]
+    ) -> Node:
+        """A value of which some parts stand in the text, wherever that is."""
+        return cls(*span, value, "", children, keys)
+
     @property
     def children(self) -> Mapping[str | int, Node]:
         if self._children is None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from netdesc.description.migrations.step import Step
 from netdesc.description.models.document import FORMAT
 from netdesc.description.plain import lookup, members, pointer
-from netdesc.description.tree import Node, Parts
+from netdesc.description.tree import Node, Parts, Span
 
 STEPS: Mapping[int, Step] = {}
 """The steps by the format from which they start. Format 1 is the lowest, so there is none yet."""
@@ -72,7 +72,8 @@ class _Tracing:
     def node(self, value: Any, parts: Parts, source: Parts | None) -> Node | None:
         """The tree of a new value; None where nothing of it stands in the text."""
         before = None if source is None else self.old.find(source)
-        node = Node(0, 0, value)
+        children: dict[str | int, Node] = {}
+        keys: dict[str, Span] = {}
         names = _names(before)
         for key, inner in members(value).items():
             at = names.get(_name(inner) if isinstance(key, int) else key, key)
@@ -80,17 +81,14 @@ class _Tracing:
             child = self.node(inner, (*parts, key), place)
             if child is None:
                 continue
-            node.children[key] = child
+            children[key] = child
             span = self._key_span(place)
             if isinstance(key, str) and span is not None:
-                node.keys[key] = span
+                keys[key] = span
         if not members(value):
             self._note(value, parts, source, before)
-        spot = before or next(iter(node.children.values()), None)
-        if spot is None:
-            return None
-        node.start, node.end = spot.start, spot.end
-        return node
+        spot = before or next(iter(children.values()), None)
+        return None if spot is None else Node.of((spot.start, spot.end), value, children, keys)
 
     def _source(self, parts: Parts, usual: Parts | None) -> Parts | None:
         """The old place of a value: as the step tells, or else the usual one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -145,3 +146,19 @@ def test_looking_stays_fast_and_leaves_numpy_alone(network: Path) -> None:
     ended = netdesc_process("validate", "--diff", network)
     assert ended.code == 1
     assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
+
+
+def test_more_slips_than_are_shown_are_mended(netdesc: Netdesc, network: Path) -> None:
+    """Of very many findings only the first are made, so their number stays the same at first."""
+    layers = [
+        {"name": f"l{number}", "type": "dense", "units": 8, "nueron": "cuba"}
+        for number in range(250)
+    ]
+    document = json.loads(BASE)
+    document["layers"] = [*layers, *document["layers"]]
+    document["layers"][-1].pop("from", None)
+    network.write_text(json.dumps(document, indent=1))
+    outcome = netdesc("validate", "--fix", "network.json")
+    assert '"nueron"' not in network.read_text()
+    assert outcome.out.count('rename "nueron"') == 250
+    assert json.loads(network.read_text())["layers"][249]["neuron"] == "cuba"

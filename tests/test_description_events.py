@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from description_samples import BASE, UNHURRIED, codes, events, findings, npy, p
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.description import event_checks
 from netdesc.description.event_checks import _outside, _span
 from netdesc.description.event_files import QUICK_EVENTS, NoEvents, read_events
 from netdesc.description.models import Time
@@ -206,3 +208,23 @@ def test_a_missing_file_with_a_like_name(tmp_path):
     for name in ("sub/input.npz.bs1", "nowhere/input.bs1", "quite_another.bs1"):
         assert codes(found := findings(tmp_path, _document(name, [4]))) == ["ND301"]
         assert found[0].hint == ""
+
+
+def test_a_file_that_many_samples_name_is_looked_at_once(tmp_path, monkeypatch):
+    """A faulty one is reported where it is named."""
+    for name, raw in (("good.bs1", events((0, 1), (1, 2))), ("bad.bs1", b"\0\0\0")):
+        (tmp_path / name).write_bytes(raw)
+    looked: list[Any] = []
+    read = event_checks.read_events
+    monkeypatch.setattr(
+        event_checks, "read_events", lambda *given: looked.append(given) or read(*given)
+    )
+    document = json.loads(_document("good.bs1", [4]))
+    sample = document["data"]["train"][0] | {"target": {"path": "good.bs1"}}
+    bad = sample | {"input": {"path": "bad.bs1"}}
+    document["data"]["train"] = [sample, bad, sample, sample, bad]
+    found = findings(tmp_path, json.dumps(document))
+    assert [(each.code, each.pointer) for each in found] == [
+        ("ND304", f"/data/train/{number}/input/path") for number in (1, 4)
+    ]
+    assert len(looked) == 4  # the good one as input and as target, the bad one twice

@@ -81,6 +81,7 @@ class FileChecks:
         self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
         self.names: dict[Path, list[str]] = {}
+        self.sound: set[tuple[str | int, ...]] = set()
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -96,9 +97,25 @@ class FileChecks:
             finding
             for parts, quoted in paths_of(self.document).items()
             if not self.places.is_guessed(parts)
-            for finding in self._check(parts, quoted, self.resolve(quoted))
+            for finding in self._check_once(parts, quoted)
         )
         return list(itertools.islice(found, MOST_FINDINGS))
+
+    def _check_once(self, parts: Parts, quoted: str) -> Iterator[Diagnostic]:
+        """The findings about one mention of a file; none where it was found to be sound already.
+
+        Thousands of samples may name the same files.
+        """
+        holder = lookup(self.data, parts[:-1])
+        mention = (parts[0], parts[-2], quoted, repr(holder))
+        if mention in self.sound:
+            return
+        is_sound = True
+        for finding in self._check(parts, quoted, self.resolve(quoted)):
+            is_sound = False
+            yield finding
+        if is_sound:
+            self.sound.add(mention)
 
     def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
         data = self.document.data if parts[0] == "data" else None

@@ -63,12 +63,23 @@ def _round(result: Fixing, path: Path, overrides: Sequence[str]) -> bool:
     for group in (together, *([each] for each in together[:_SINGLY])):
         edits = [edit for each in group if each.fix is not None for edit in each.fix.edits]
         source = Source(applied(result.after.text, edits), result.after.name)
-        now, earlier = _faults(source, check(source)), _faults(result.after, before)
-        if now < earlier if _is_about_text(group[0]) else now[::2] < earlier[::2]:
+        after = check(source)
+        now, earlier = _faults(source, after), _faults(result.after, before)
+        better = now < earlier if _is_about_text(group[0]) else now[::2] < earlier[::2]
+        if better or (now[::2] <= earlier[::2] and _are_gone(group, after)):
             result.after = source
             result.fixed += group
             return True
     return False
+
+
+def _are_gone(group: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> bool:
+    """Whether none of these findings is among those of the text that was mended.
+
+    Their number may stay the same: of very many findings only the first ones are made.
+    """
+    left = {(each.code, each.pointer) for each in after}
+    return all(each.pointer and (each.code, each.pointer) not in left for each in group)
 
 
 def _disjoint(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:

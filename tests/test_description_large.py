@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from netdesc.description import check, nodes, structure
+from netdesc.description import check, nodes, structure, validating
 from netdesc.description.data_files import paths_of
 from netdesc.description.models import Document
 from netdesc.description.source import MAX_BYTES, MOST_MARKS, Source
 from netdesc.description.tree import parse
+from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 OXFORD = json.loads((Path(__file__).parent.parent / "examples/oxford.json").read_text("utf-8"))
 SECONDS = 20
@@ -152,3 +154,69 @@ def test_the_names_of_files_are_those_that_the_models_mark(timed):
     marked = list(structure.path_places(Document, data))
     assert list(paths_of(Document.model_validate_json(json.dumps(data)))) == marked
     assert len(marked) == 3
+
+
+# Reading in portions
+
+
+def _with_train(samples: list, **more) -> dict:
+    return {**OXFORD, "data": {**OXFORD["data"], "train": samples, **more}}
+
+
+SAMPLE = OXFORD["data"]["train"][0]
+WRONG = {"input": {"path": 1}, "lable": 2}
+IN_PORTIONS = {
+    "sound": _with_train([SAMPLE | {"label": n} for n in range(20)], validation=[SAMPLE] * 9),
+    "faults in some": _with_train([SAMPLE, SAMPLE, WRONG, SAMPLE, WRONG] * 3, validation=[WRONG]),
+    "no samples": _with_train([SAMPLE, 1, None] * 3, validation=[[]] * 5),
+    "of another type": {**OXFORD, "data": {"type": "arrays", "path": "a.npz", "train": [1] * 9}},
+    "fault elsewhere": _with_train([WRONG] * 9) | {"time": {"steps": 0}, "x": [1] * 9},
+    "too many layers": {**OXFORD, "layers": OXFORD["layers"] * 600},
+    "too long a shape": {**OXFORD, "input": {"shape": [1] * 10}},
+    "many keys": {**{f"a{n}": n for n in range(50)}, **OXFORD},
+    "many neurons": {**OXFORD, "neurons": {f"a{n}": {"type": "cuba"} for n in range(20)}},
+    "no object": [1] * 9,
+    "data of a list": {**OXFORD, "data": [1] * 9},
+}
+
+
+def _read(data, reads):
+    """The document, or the places and kinds of what is wrong."""
+    try:
+        return reads(data)
+    except ValidationError as error:
+        errors = error.errors()
+    except UnfitError as error:
+        errors = error.errors if error.is_all else []
+    return {str((each["loc"], each["type"], each.get("ctx"))) for each in errors}
+
+
+@pytest.mark.parametrize("name", IN_PORTIONS)
+def test_what_is_read_in_portions_is_what_is_read_at_once(name, monkeypatch):
+    data = IN_PORTIONS[name]
+    monkeypatch.setattr(validating, "_PORTION", 4)
+    at_once = _read(data, lambda data: Document.model_validate_json(json.dumps(data)))
+    assert _read(data, document_of) == at_once
+    assert isinstance(at_once, Document) == (name == "sound")
+
+
+MILLIONS = {
+    "keys": {f"a{n}": n for n in range(100_000)} | OXFORD,
+    "samples": _with_train([WRONG] * 50_000),
+    "late samples": _with_train([SAMPLE] * 50_000 + [WRONG] * 50_000),
+    "neurons": {**OXFORD, "neurons": {f"a{n}": {"type": "x"} for n in range(50_000)}},
+    "sizes": {**OXFORD, "input": {"shape": [0.5] * 500_000}},
+}
+
+
+@pytest.mark.parametrize("name", MILLIONS)
+def test_of_very_many_faults_few_are_made(name, timed):
+    with pytest.raises(UnfitError) as unfit:
+        document_of(MILLIONS[name])
+    assert MOST_FAULTS < len(unfit.value.errors) < 20_000
+    assert not unfit.value.is_all
+    found = timed(json.dumps(MILLIONS[name]))
+    assert 0 < len(found) <= MOST_FAULTS
+    (note,) = [each for finding in found for each in finding.notes if "not shown" in each]
+    assert note.startswith("at least ")
+    assert not [each for each in found if each.code == "ND102"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,13 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import ValidationError
-
 from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.faults import MOST_FAULTS, faults
+from netdesc.description.faults import faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
@@ -28,6 +25,7 @@ from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful, without_lost
 from netdesc.description.tree import Parsed, parse
+from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 
 @dataclass(frozen=True)
@@ -162,12 +160,12 @@ def _check_meaning(
         places = Places(source, root, data, changed, parsed.guessed)
     guessed = [parts for parts in parsed.doubtful if parts]
     try:
-        whole = Document.model_validate_json(json.dumps(data))
-    except ValidationError as error:
+        whole = document_of(data)
+    except UnfitError as error:
         found = faults(error, data)
         findings += diagnose(without_lost(found, parsed.doubtful), places)
-        if error.error_count() > MOST_FAULTS:
-            return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
+        if len(error.errors) > MOST_FAULTS:
+            return None, _with_rest(findings, len(error.errors) - MOST_FAULTS, error.is_all)
         result = mended(data, found)
         places = replace(places, data=result.data, moved=result.moved)
         findings += diagnose(result.behind, places)
@@ -193,11 +191,12 @@ def _check_meaning(
     return description, findings
 
 
-def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
+def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list[Diagnostic]:
     """The findings; the last one in the file says how many are not shown."""
     *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
     noun = "fault is" if count == 1 else "faults are"
-    return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
+    note = f"{'' if is_all else 'at least '}{count:,} more {noun} not shown"
+    return [*others, replace(last, notes=(*last.notes, note))]
 
 
 def other_format(places: Places) -> Diagnostic | None:

@@ -116,12 +116,15 @@ def test_show_prints_the_layer_table(netdesc: Netdesc, document: Path) -> None:
 
 def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
-    assert netdesc("schema", "--check", file).code == 1
+    missing = netdesc("schema", "--check", file)
+    assert missing.code == 1
+    assert missing.err == f"{file} is missing; run: netdesc schema --write {file}\n"
     assert netdesc("schema", "--write", file).code == 0
     assert netdesc("schema", "--check", file).code == 0
     assert json.loads(netdesc("schema").out) == json.loads(file.read_text())
     file.write_text(file.read_text().replace("threshold", "treshold"))
-    assert netdesc("schema", "--check", file).code == 1
+    stale = netdesc("schema", "--check", file)
+    assert (stale.code, "is stale; run: " in stale.err) == (1, True)
 
 
 def test_explain(netdesc: Netdesc) -> None:

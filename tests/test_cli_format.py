@@ -286,6 +286,25 @@ def test_permissions_and_links_stay(netdesc: Netdesc, folder: Path) -> None:
     assert (folder / "ugly.json").stat().st_mode & 0o777 == 0o640
 
 
+def test_all_names_of_a_file_stay(netdesc: Netdesc, folder: Path) -> None:
+    os.link(folder / "ugly.json", folder / "other.json")
+    (folder / "ugly.json").write_text(UGLY + " " * 500)
+    assert netdesc("format", "ugly.json").code == 0
+    assert (folder / "other.json").samefile(folder / "ugly.json")
+    assert (folder / "other.json").read_text() == NEAT
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_is_not_replaced(netdesc: Netdesc, folder: Path) -> None:
+    end, start = os.pipe()
+    os.write(start, UGLY.encode())
+    os.close(start)
+    ended = netdesc("format", f"/dev/fd/{end}")
+    os.close(end)
+    assert ended.code == 3
+    assert f"/dev/fd/{end}: it is no ordinary file, and cannot be replaced" in ended.err
+
+
 def test_a_write_protected_file_stays(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from netdesc.description.paths import Mention, mentions
 from netdesc.description.places import Places
 from netdesc.description.shape_story import output_size, stated, story
 from netdesc.description.shapes import INPUT, wire
+from netdesc.description.source import size_of
 from netdesc.description.spelling import closest
 from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
@@ -123,7 +123,7 @@ class FileChecks:
             return
         wanted = getattr(mention.holder, "sha256", None) or self.locked.get(quoted, "")
         try:
-            size = _size(path)
+            size = size_of(path)
             with path.open("rb") as file:
                 file.read(1)
             digest = file_sha256(path) if wanted else ""
@@ -218,12 +218,3 @@ def _type_for(suffix: str, kind: str) -> str:
     types = {"events": "spike_files", "arrays": "arrays"}
     fits = [other for other in types if suffix in SUFFIXES[other] and other != kind]
     return f'data of "type": "{types[fits[0]]}" takes {suffix} files' if fits else ""
-
-
-def _size(path: Path) -> int:
-    """Size of a regular file in bytes. Others are refused: reading a pipe would never end."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        reason = "it is a directory" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file"
-        raise ValueError(reason)
-    return status.st_size

@@ -19,7 +19,7 @@ from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
 from netdesc.description.places import Places, of_text
-from netdesc.description.plain import member
+from netdesc.description.recognise import is_lock
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
@@ -117,7 +117,7 @@ def _check_text(
         # A remedy that is certain for the migrated document is none for the text.
         is_older = migrations.is_older(parsed.root, parsed.guessed)
         findings += [replace(each, fix=None) for each in more] if is_older else more
-    if _is_lock(source, parsed):
+    if _may_be_lock(source, parsed):
         findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if overrides and any(each.fix is not None for each in findings):
@@ -127,11 +127,11 @@ def _check_text(
     return replace(description, warnings=findings), findings
 
 
-def _is_lock(source: Source, parsed: Parsed) -> bool:
-    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+def _may_be_lock(source: Source, parsed: Parsed) -> bool:
+    """Whether this is the lock of a run, or may be."""
     if '"lock"' not in source.text:
         return False
-    return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
+    return parsed.root is None or is_lock(parsed.root.value)
 
 
 def _with_fixes_of_the_file(

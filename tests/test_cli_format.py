@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,15 @@ def test_time_grows_with_the_text() -> None:
 
     ended(10)
     assert ended(2000) < 8 * ended(500) + 0.1
+
+
+def test_a_large_text_takes_little_memory() -> None:
+    text = json.dumps([[n, n] for n in range(30_000)])
+    tracemalloc.start()
+    laid_out(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30 * len(text)
 
 
 # The command

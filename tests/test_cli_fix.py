@@ -162,3 +162,13 @@ def test_more_slips_than_are_shown_are_mended(netdesc: Netdesc, network: Path) -
     assert '"nueron"' not in network.read_text()
     assert outcome.out.count('rename "nueron"') == 250
     assert json.loads(network.read_text())["layers"][249]["neuron"] == "cuba"
+
+
+def test_what_one_run_does_not_mend_is_counted(
+    netdesc: Netdesc, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netdesc.description.fixing.ROUNDS", 1)
+    network.write_text(BASE.replace('"format"', '"a": [' + "1 " * 250 + '1], "format"'))
+    first = netdesc("validate", "--fix", "network.json")
+    assert first.err == "200 were fixed, and 50 more can be: run it again\n"
+    assert "run it again" not in netdesc("validate", "--fix", "network.json").err

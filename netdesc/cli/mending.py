@@ -64,7 +64,7 @@ def mend(files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool) -> M
 
 def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -> None:
     """Say what was fixed, or show what would be; standard output is for results only."""
-    from netdesc.description.wording import place, visible
+    from netdesc.description.wording import is_complete, place, visible
 
     count = len(mending.fixed)
     if is_diff:
@@ -76,8 +76,12 @@ def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -
     for each in mending.fixed:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
         (output.say if for_people else output.note)(line)
+    more = sum(each.fix is not None for each in mending.left)
     if not count:
         output.note("nothing to fix")
+    elif more:
+        bound = "" if is_complete(mending.left) else "at least "
+        output.note(f"{count:,} were fixed, and {bound}{more:,} more can be: run it again")
 
 
 def _title(finding: Diagnostic) -> str:

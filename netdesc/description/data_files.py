@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.description.array_checks import ArrayChecks
-from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.diagnostic import Diagnostic, Severity, first
 from netdesc.description.event_checks import EventChecks
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.paths import Mention, mentions
@@ -91,7 +91,7 @@ class FileChecks:
             if not self.places.is_guessed(mention.parts)
             for finding in self._check_once(mention)
         )
-        return list(itertools.islice(found, MOST_FINDINGS))
+        return first(found, MOST_FINDINGS)
 
     def _check_once(self, mention: Mention) -> Iterator[Diagnostic]:
         """The findings about one mention of a file; none where it was found to be sound already.

@@ -13,7 +13,7 @@ from typing import Any, cast
 from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
-from netdesc.description.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.diagnostic import DescriptionError, Diagnostic, without_others
 from netdesc.description.faults import faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
@@ -24,6 +24,7 @@ from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful, without_lost
+from netdesc.description.tokens import MAX_MISTAKES
 from netdesc.description.tree import Parsed, parse
 from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
@@ -111,6 +112,8 @@ def _check_text(
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
     findings = [of_text(source, each) for each in parsed.mistakes]
+    if len(findings) > MAX_MISTAKES:  # the last one says so in words
+        findings[-1] = replace(findings[-1], is_last_looked_for=True)
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
@@ -196,7 +199,7 @@ def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list
     *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
     noun = "fault is" if count == 1 else "faults are"
     note = f"{'' if is_all else 'at least '}{count:,} more {noun} not shown"
-    return [*others, replace(last, notes=(*last.notes, note))]
+    return [*others, without_others(last, note)]
 
 
 def other_format(places: Places) -> Diagnostic | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc.description.cells import cells, head, printable, wrapped
 from netdesc.description.diagnostic import Diagnostic, Fix, Related
-from netdesc.description.wording import amount, kinds, place
+from netdesc.description.wording import amount, is_complete, kinds, place
 
 _COLOURS = {
     "error": "\x1b[1;31m",
@@ -55,7 +55,10 @@ def render_text(
 
 
 def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
-    """One object for ``--format json``. Lines and columns are null where there is no place."""
+    """One object for ``--format json``. Lines and columns are null where there is no place.
+
+    ``complete`` is false where there may be more findings than are listed.
+    """
     found = list(diagnostics)
     errors = sum(diagnostic.is_error for diagnostic in found)
     records = [
@@ -79,6 +82,7 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
         "files": files,
         "errors": errors,
         "warnings": len(found) - errors,
+        "complete": is_complete(found),
     }
 
 

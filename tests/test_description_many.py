@@ -1,0 +1,48 @@
+"""Of very many findings some are made, and every rendering says that there may be more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from description_samples import BASE, findings, with_text
+
+from netdesc.description import render_text, to_json
+from netdesc.description.github import summary
+from netdesc.description.sarif import to_sarif
+
+
+def _very_many(tmp_path, kind: str):
+    if kind == "text":
+        text = BASE.replace('"format"', '"a": [' + "1 " * 300 + '], "format"')
+    elif kind == "shape":
+        text = BASE.replace('"format"', "".join(f'"a{n}": 1, ' for n in range(300)) + '"format"')
+    elif kind == "meaning":
+        sources = ", ".join(f'"s{n}"' for n in range(300))
+        text = with_text("/layers/1/from", f"[{sources}]")
+    else:
+        samples = json.loads(BASE)["data"]["train"] * 201
+        text = with_text("/data/train", json.dumps(samples).replace(".bs1", "x.bs1"))
+    return findings(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", ["text", "shape", "meaning", "files"])
+def test_every_rendering_says_that_there_may_be_more(kind, tmp_path):
+    found = _very_many(tmp_path, kind)
+    (last,) = [each for each in found if each.is_last_looked_for]
+    said = [*last.notes, last.message]
+    assert [each for each in said if "more" in each]
+    assert render_text(found).splitlines()[-1].split(": ")[1].startswith("at least ")
+    assert to_json(found, 1)["complete"] is False
+    assert summary(found, 1, tmp_path).startswith("### netdesc: at least ")
+    (run,) = to_sarif(found, ["network.json"], tmp_path)["runs"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert "may be more" in told["message"]["text"]
+
+
+def test_all_findings_are_all_findings(tmp_path):
+    found = findings(tmp_path, BASE.replace('"threshold"', '"treshold"'))
+    assert "at least" not in render_text(found)
+    assert to_json(found, 1)["complete"] is True
+    (run,) = to_sarif(found, ["network.json"], tmp_path)["runs"]
+    assert run["invocations"] == [{"executionSuccessful": True}]

@@ -8,7 +8,7 @@ import pytest
 from description_samples import BASE, findings, with_text
 
 from netdesc.description import render_text, to_json
-from netdesc.description.github import summary
+from netdesc.description.github import summary, workflow_commands
 from netdesc.description.sarif import to_sarif
 
 
@@ -46,3 +46,23 @@ def test_all_findings_are_all_findings(tmp_path):
     assert to_json(found, 1)["complete"] is True
     (run,) = to_sarif(found, ["network.json"], tmp_path)["runs"]
     assert run["invocations"] == [{"executionSuccessful": True}]
+
+
+def test_programs_are_given_all_places_and_people_a_few(tmp_path):
+    (finding,) = findings(tmp_path, BASE.replace("1.0", "1.0 // why").replace(",\n", ", // so\n"))
+    count = finding.message.removeprefix("a comment, and ").removesuffix(" more")
+    assert len(finding.related) == int(count) > 5
+    text = render_text([finding])
+    assert text.count("-- here, too") == 3
+    assert f"= {int(count) - 3} more places: --format json lists them" in text
+    (record,) = to_json([finding], 1)["diagnostics"]
+    places = {(each["line"], each["column"]) for each in record["related"]}
+    assert len(places) == int(count)
+    (line,) = workflow_commands([finding], tmp_path)
+    assert line.count(": here, too") == int(count)
+
+
+def test_no_more_places_are_kept_than_anyone_reads(tmp_path):
+    (finding, *_) = findings(tmp_path, BASE.replace('"format"', "/**/ " * 5000 + '"format"'))
+    assert finding.message == "a comment, and 4999 more"
+    assert len(finding.related) == 100

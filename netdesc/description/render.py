@@ -22,6 +22,8 @@ _WINDOW = 1000
 _USUAL_WIDTH = 100
 _LEAST_WIDTH = 20
 """Room for an excerpt, on however narrow a terminal."""
+_MOST_SECONDS = 3
+"""So many second places are shown to people; programs are given all."""
 _LEAST_BESIDE = 16
 """A label stands under its carets rather than in less room than this beside their column."""
 
@@ -184,7 +186,7 @@ class _Page:
         if diagnostic.line is not None:
             marks, hint = [_mark(diagnostic, diagnostic.hint, "^", diagnostic.severity)], []
         words: list[str] = []
-        for second in diagnostic.related:
+        for second in diagnostic.related[:_MOST_SECONDS]:
             if marks and second.line is not None:
                 marks.append(_mark(second, second.message, "-", "second"))
             else:
@@ -192,6 +194,9 @@ class _Page:
         if marks:
             margin = " " * len(str(max(mark.line for mark in marks)))
             lines += self._excerpts(marks, margin)
+        rest = len(diagnostic.related) - _MOST_SECONDS
+        if rest > 0:
+            words.append(f"{amount(rest, 'more place')}: --format json lists them")
         notes = [*hint, *words, *diagnostic.notes, f"help: netdesc explain {diagnostic.code}"]
         for note in notes:
             lines += self.wrapped(printable(note), f"{margin} = ", f"{margin}   ")

@@ -103,6 +103,14 @@ class Output:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")
 
+    def give_up(self) -> None:
+        """Write what can be written still, at the end of a command that failed."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                _drop(stream)
+
     def _render(self, table: Table, stream: TextIO, width: int) -> str:
         """The table as text, in colour only for a terminal without ``NO_COLOR``."""
         from rich.console import Console
@@ -117,7 +125,12 @@ class Output:
             stream.write(text + end)
             stream.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _drop(stream)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is left to print go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _cell(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,11 +94,12 @@ def write(path: Path, text: str) -> None:
 
     A file that has several names keeps them all, so it is written in place.
     """
+    status = path.stat()  # it may have gone meanwhile
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is no ordinary file, and cannot be replaced", str(path))
-    if path.stat().st_nlink > 1:
+    if status.st_nlink > 1:
         with path.open("r+b") as file:
             file.write(text.encode())
             file.truncate()

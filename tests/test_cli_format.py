@@ -315,6 +315,12 @@ def test_a_pipe_is_not_replaced(netdesc: Netdesc, folder: Path) -> None:
     assert f"/dev/fd/{end}: it is no ordinary file, and cannot be replaced" in ended.err
 
 
+def test_a_file_that_goes_meanwhile_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        rewriting.write(tmp_path / "gone.json", "{}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_write_protected_file_stays(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

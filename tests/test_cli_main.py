@@ -232,6 +232,18 @@ def test_closed_streams_change_nothing_else(line: str, code: int) -> None:
     assert "bug" not in ended.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs names that are no text")
+@pytest.mark.parametrize("name", ["caf\udce9.json", "é.json"])
+def test_json_loses_no_sign_of_a_name(name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "netdesc", "validate", "--format", "json", name],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert json.loads(ended.stdout)["diagnostics"][0]["file"] == name
+
+
 def test_a_report_names_files_whose_names_are_no_text(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

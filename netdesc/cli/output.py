@@ -43,8 +43,13 @@ class Output:
         self._write(sys.stderr, text)
 
     def give(self, result: dict[str, Any]) -> None:
-        """The one object of ``--json``."""
-        self._write(sys.stdout, json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+        """The one object of ``--json``. What standard output cannot show is escaped, not lost."""
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:  # another encoding, or a file's name that is no text
+            text = json.dumps(result, indent=2, allow_nan=False)
+        self._write(sys.stdout, text)
 
     def table(
         self,

@@ -153,7 +153,7 @@ def test_an_engine_that_computes_something_else_is_a_fault(
 
     def compute() -> list[object]:
         results = list(right())
-        results[wrong] = results[wrong] + 1e-2
+        results[wrong] = results[wrong] * 1.01
         return results
 
     monkeypatch.setattr(probes, "_is_kept", lambda _: True)

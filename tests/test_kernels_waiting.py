@@ -58,3 +58,23 @@ def test_a_crowd_is_called_where_torch_was_loaded_without_a_word(before, expecte
         [sys.executable, "-c", f"{before}\n{WORK}"], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "bench oxford"])
+def test_commands_say_how_threads_wait_before_torch_is_loaded(command):
+    code = f"""
+import sys
+from netdesc.kernels import waiting
+seen = []
+def load_torch():
+    seen.append("torch" in sys.modules)
+    raise ValueError("told")
+waiting.load_torch = load_torch
+from netdesc.cli import main
+try:
+    main({[*command.split(), "examples/oxford.json"]})
+finally:
+    print(seen)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip().splitlines()[-1] == "[False]", result.stderr

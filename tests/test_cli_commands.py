@@ -114,6 +114,13 @@ def test_show_prints_the_layer_table(netdesc: Netdesc, document: Path) -> None:
     assert "small: 40 steps of 1 ms, 80 parameters, 80 synapses" in outcome.out
 
 
+def test_an_unreadable_document_is_a_finding(
+    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # as for who is not root
+    assert netdesc("validate", document).code == 0  # root reads it all the same
+
+
 def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
     missing = netdesc("schema", "--check", file)

@@ -331,6 +331,23 @@ def test_a_write_protected_file_stays(
     assert (folder / "ugly.json").read_bytes() == UGLY.encode()
 
 
+def test_what_cannot_be_written_keeps_no_other_file_from_it(
+    netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "also.json").write_bytes(UGLY.encode())
+    monkeypatch.setattr(rewriting.os, "access", lambda path, _: path.name != "also.json")
+    ended = netdesc("format", "also.json", "ugly.json")
+    assert ended.code == 3
+    assert (folder / "ugly.json").read_text() == NEAT
+    assert "wrote ugly.json" in ended.err
+    assert "wrote also.json" not in ended.err
+    assert "2 files: 1 changed" in ended.err
+    (folder / "ugly.json").write_bytes(UGLY.encode())
+    record = netdesc("format", "--json", "also.json", "ugly.json").record
+    assert [each["status"] for each in record["documents"]] == ["failed", "changed"]
+    assert record["changed"] == 1
+
+
 def test_a_failure_while_writing_leaves_the_old_text(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,15 +38,16 @@ class Closings:
                 return True
             if token.kind not in CLOSING.values():
                 return False
-            if token.kind == bracket.closing and not self._is_early(token):
+            is_right = token.kind in (bracket.closing, bracket.also)
+            if is_right and not self._is_early(bracket, token):
                 reading.take()
                 self._trailing(bracket, comma, token)
                 return True
-            if self._wrong(bracket, comma, token):
+            if self._wrong(bracket, comma, token, node):
                 return True
             reading.doubt_last(node)
 
-    def _wrong(self, bracket: Bracket, comma: Token | None, token: Token) -> bool:
+    def _wrong(self, bracket: Bracket, comma: Token | None, token: Token, node: Node) -> bool:
         """A closing bracket that does not fit; true where the innermost one ends all the same."""
         if bracket.kind == "(" and token.kind != ")":
             self._missing(bracket, comma)
@@ -57,8 +58,7 @@ class Closings:
             return True
         reading = self._reading
         if verdict == "stray":
-            reading.report_at(token, f'"{token.kind}" closes nothing', "take it away")
-            reading.take()
+            self._stray(bracket, comma, token, node)
             return False
         message = f'"{token.kind}" cannot close the "{bracket.kind}" of line {self._line(bracket)}'
         related = self._brackets.where_opened(bracket)
@@ -66,12 +66,28 @@ class Closings:
         reading.take()
         return True
 
-    def _is_early(self, token: Token) -> bool:
-        """True where a bracket would end the document, one is too many, and names follow."""
-        if len(self._brackets.open) > 1 or self._brackets.surplus >= 0:
+    def _stray(self, bracket: Bracket, comma: Token | None, token: Token, node: Node) -> None:
+        """A closing bracket too many; or the opening one before the last value is missing."""
+        reading, hint = self._reading, "take it away"
+        if token.kind == "]" and bracket.kind == "{" and node.value and comma is None:
+            key = next(reversed(node.value))
+            last = node.children[key]
+            first = reading.shown(token_at(reading.text, last.start))
+            hint += f', or add "[" before {first}'
+            node.add(key, Node(last.start, last.end, None), node.keys[key])
+        reading.report_at(token, f'"{token.kind}" closes nothing', hint)
+        reading.take()
+
+    def _is_early(self, bracket: Bracket, token: Token) -> bool:
+        """True where a bracket fits, but one is too many, and what follows says that it is it."""
+        if self._brackets.surplus >= 0:
             return False
-        behind = token_at(self._reading.text, token.end)
-        return behind.kind == "," or self._reading.is_key(behind)
+        text = self._reading.text
+        behind = token_at(text, token.end)
+        if len(self._brackets.open) == 1:
+            return behind.kind == "," or self._reading.is_key(behind)
+        behind = token_at(text, behind.end) if behind.kind == "," else behind
+        return self._brackets.goes_on(bracket, token, behind)
 
     def _trailing(self, bracket: Bracket, comma: Token | None, token: Token) -> None:
         if comma is None or bracket.kind == "(":

@@ -9,7 +9,7 @@ from netdesc.description.brackets import CLOSING
 from netdesc.description.nodes import Node
 from netdesc.description.reading import Reading, span
 from netdesc.description.scalars import Scalars
-from netdesc.description.tokens import Token, edit
+from netdesc.description.tokens import Token, cut, edit, token_at
 
 
 class Members:
@@ -26,7 +26,10 @@ class Members:
         is_bare = token.kind in ("word", "number", "constant")
         if is_bare and not reading.is_key(token) and reading.text[token.end : token.end + 1] != '"':
             message = f"a name in double quotes belongs here, not {reading.shown(token)}"
-            reading.report_at(token, message)
+            is_word = token.kind == "word" and token_at(reading.text, token.end).kind in CLOSING
+            hint = f'write "{cut(reading.text[token.start : token.end])}":' if is_word else ""
+            reading.report_at(token, message, hint)
+            reading.doubtful.append(tuple(reading.path))
             reading.take()
             return None
         if self._scalars.is_name(token):
@@ -43,6 +46,7 @@ class Members:
             self._drop()
             return None
         reading.report_at(token, f"{reading.shown(token)} does not belong here")
+        reading.doubtful.append(tuple(reading.path))
         reading.take()
         return None
 
@@ -53,7 +57,7 @@ class Members:
         if token.kind == ":":
             reading.take()
             return True
-        if token.kind == "equals":
+        if token.kind == "equals" or self._is_colon(token):
             fix = edit("write a colon", (*span(token), ":"))
             message = f"{reading.shown(token)} where a colon belongs"
             reading.report_at(token, message, "write a colon", fix)
@@ -69,6 +73,17 @@ class Members:
         message = f'":" is missing before {reading.shown(token)}'
         reading.report("ND007", reading.behind(), message, "add a colon here", fix)
         return True
+
+    def _is_colon(self, comma: Token) -> bool:
+        """True where a comma stands between a name and what can only be its value."""
+        if comma.kind not in (",", ";"):
+            return False
+        text = self._reading.text
+        token = token_at(text, comma.end)
+        if token.kind in ("string", "quoted"):
+            return token_at(text, token.end).kind in (",", "}", "]")
+        is_value = token.kind in ("number", "constant", "{", "[")
+        return is_value and not self._reading.is_key(token)
 
     def is_decimal_comma(self, node: Node, token: Token) -> bool:
         """Takes the digits behind a decimal comma."""

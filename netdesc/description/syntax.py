@@ -15,9 +15,10 @@ from netdesc.description.brackets import CLOSING, Bracket, Brackets
 from netdesc.description.closings import Closings
 from netdesc.description.members import Members
 from netdesc.description.nodes import Node, sound, sound_items
+from netdesc.description.openings import Openings
 from netdesc.description.reading import Lost, Reading, span
 from netdesc.description.scalars import Scalars
-from netdesc.description.tokens import MAX_DEPTH, Elsewhere, Token, cut, edit
+from netdesc.description.tokens import MAX_DEPTH, Elsewhere, Token, cut, edit, token_at
 
 _TRIES = 3
 """Characters, as a multiple of the text, that may be read in vain in search of sound values."""
@@ -34,6 +35,7 @@ class Reader(Reading):
         self._scalars = Scalars(self, self._brackets)
         self._tries = _TRIES * len(text)
         self._not_sound = -1
+        self._openings = Openings(self, self._brackets)
         self._closings = Closings(self, self._brackets)
         self._members = Members(self, self._scalars, self._drop)
 
@@ -131,23 +133,27 @@ class Reader(Reading):
                 self.move(found.end)
                 return found
         self.take()
-        return self._object(token) if token.kind == "{" else self._list(token)
+        self._openings.take_double(token)
+        meant = self._openings.meant(token)
+        also = "" if meant is token else CLOSING[token.kind]
+        node = self._object(meant, also) if meant.kind == "{" else self._list(meant, also)
+        return node if meant is token else self._openings.told(token, meant, node)
 
     def _tried(self, end: int, start: int) -> None:
         """A value is not sound, which was found by reading that far."""
         self._not_sound = start
         self._tries -= end - start + _COST
 
-    def _object(self, token: Token) -> Node:
+    def _object(self, token: Token, also: str = "") -> Node:
         node = Node(token.start, token.end, {})
-        for _ in self._entries(token, node):
+        for _ in self._entries(token, node, also):
             self._member(node)
         node.end = self.last
         return node
 
-    def _list(self, token: Token) -> Node:
+    def _list(self, token: Token, also: str = "") -> Node:
         node = Node(token.start, token.end, [])
-        for _ in self._entries(token, node):
+        for _ in self._entries(token, node, also):
             self._sound_items(node)
             self.path.append(len(node.value))
             node.add(len(node.value), self._value())
@@ -183,11 +189,61 @@ class Reader(Reading):
         self.foreign.note("tuples", *span(token), *edits)
         return node
 
+    def _lacks_bracket(self, value: Node) -> bool:
+        """True for the value of a member that is the first item of a list without its bracket."""
+        behind = self.peek()
+        if isinstance(value.value, list):
+            return False
+        if behind.kind == "]" and self._brackets.surplus < 0 and self._brackets.lacks("["):
+            return "\n" in self.text[value.start : behind.start]
+        return self._is_item(behind, like=value)
+
+    def _is_item(self, comma: Token, like: Node) -> bool:
+        """True where what follows the value of a member is no name, but another value like it."""
+        if comma.kind != ",":
+            return False
+        token, brackets = token_at(self.text, comma.end), self._brackets
+        if token.kind in ("string", "quoted"):
+            is_value = token_at(self.text, token.end).kind in (",", "]")
+            return is_value and brackets.lacks("[") and isinstance(like.value, str)
+        if token.kind == "{":
+            return brackets.surplus <= 0 and isinstance(like.value, dict)
+        if token.kind != "number" or not isinstance(like.value, int | float):
+            return False
+        is_decimal = token.start == comma.end and not brackets.lacks("[")
+        return not is_decimal and not self.is_key(token)
+
+    def _without_bracket(self, first: Node) -> Node:
+        """A list that begins with its first item."""
+        node = Node(first.start, first.end, [])
+        node.add(0, first)
+        while self._is_item(self.peek(), like=first):
+            self.take()
+            self.path.append(len(node.value))
+            node.add(len(node.value), self._value())
+            self.path.pop()
+        behind = self.peek()
+        token = token_at(self.text, first.start)
+        if behind.kind != "]" or not self._brackets.lacks("["):
+            hint = "write it in brackets: […]"
+            self.report("ND007", span(token), "a list without brackets", hint)
+            return self.unknown(first.start, self.last)
+        related = (Elsewhere(*span(behind), "closes the list"),)
+        message = f'"[" is missing before {self.shown(token)}'
+        self.report("ND007", span(token), message, 'add "[" here', None, related)
+        self._brackets.surplus += 1
+        self.take()
+        if len(node.value) == 1:
+            return self.unknown(first.start, self.last)  # the closing bracket may be the slip
+        node.end = self.last
+        return node
+
     # Entries of objects and lists
 
-    def _entries(self, token: Token, node: Node) -> Iterator[None]:
+    def _entries(self, token: Token, node: Node, also: str = "") -> Iterator[None]:
         """Stops at each entry, and takes what stands between, before and behind them."""
         bracket = self._brackets.enter(token)
+        bracket.also = also
         comma: Token | None = None
         is_separated = True
         while not self._closings.closes(bracket, comma, node):
@@ -243,6 +299,7 @@ class Reader(Reading):
     def _drop(self) -> None:
         """Take a value, or what stands in its place, and forget what it says."""
         before = self.last
+        self.doubtful.append(tuple(self.path))
         with self.forgetting():
             self._value()
         if self.last == before and self.peek().kind not in ("end", "}", "]", ")", ","):
@@ -260,6 +317,8 @@ class Reader(Reading):
         place = (token.start, self.last)
         self.path.append(name)
         child = self._value() if self._members.colon(token) else self.unknown(self.last, self.last)
+        if self._lacks_bracket(child):
+            child = self._without_bracket(child)
         self.path.pop()
         if name not in node.keys:
             node.add(name, child, place)

@@ -26,3 +26,10 @@ def swapped(*pairs: tuple[str, str]) -> str:
         assert old in text
         text = text.replace(old, new, 1)
     return text
+
+
+def fixed(text: str, fix) -> str:
+    """The text as a fix makes it."""
+    for edit in sorted(fix.edits, key=lambda edit: edit.start, reverse=True):
+        text = text[: edit.start] + edit.replacement + text[edit.end :]
+    return text

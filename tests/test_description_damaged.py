@@ -8,19 +8,13 @@ import re
 from pathlib import Path
 
 import pytest
-from damaged_samples import DATA, DIGITS, slips, swapped
+from damaged_samples import DATA, DIGITS, fixed, slips, swapped
 
 from netdesc.description import check
 from netdesc.description.source import Source
 from netdesc.description.tree import parse
 
 TUPLES = {**DATA, "input": {"shape": (64,)}, "data": {**DATA["data"], "range": (0, 16)}}
-
-
-def _fixed(text: str, fix) -> str:
-    for edit in sorted(fix.edits, key=lambda edit: edit.start, reverse=True):
-        text = text[: edit.start] + edit.replacement + text[edit.end :]
-    return text
 
 
 CERTAIN = {
@@ -127,11 +121,11 @@ def test_a_mistake_with_a_certain_remedy(name, tmp_path):
     assert _marked(finding) == marked
     assert finding.message.startswith(message)
     assert hint in finding.hint
-    assert json.loads(_fixed(text, finding.fix)) == DATA
+    assert json.loads(fixed(text, finding.fix)) == DATA
     carriage_returns = text.replace("\n", "\r\n")
     (same,) = slips(carriage_returns, tmp_path)
     assert (same.line, same.column, same.message) == (finding.line, finding.column, finding.message)
-    assert json.loads(_fixed(carriage_returns, same.fix)) == DATA
+    assert json.loads(fixed(carriage_returns, same.fix)) == DATA
 
 
 def _marked(finding) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from netdesc.description.brackets import CLOSING
 from netdesc.description.nodes import Node
+from netdesc.description.quotes import mend_separator
 from netdesc.description.reading import Reading, span
 from netdesc.description.scalars import Scalars
 from netdesc.description.tokens import Token, cut, edit, token_at
@@ -63,7 +64,11 @@ class Members:
             reading.report_at(token, message, "write a colon", fix)
             reading.take()
             return True
-        if token.kind == "end" or reading.was_told():
+        if token.kind == "end":
+            return False
+        if mend_separator(reading.text, key, is_key=True) is not None:
+            return True
+        if reading.was_told():
             return False
         if token.kind in (",", ";", "}", "]", ")") or reading.is_key(token):
             message = f"{reading.shown(key)} has no value"

@@ -54,7 +54,8 @@ def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
     """Each fault as a finding."""
     listed: list[Diagnostic] = []
     for fault in found:
-        if places.is_guessed(fault.parts):
+        tag = (*fault.parts, "type") if fault.kind.startswith("union_tag") else fault.parts
+        if places.is_guessed(fault.parts) or places.is_guessed(tag):
             continue
         finding = _diagnose(fault, places)
         if fault.remedy is not None and finding.override is None:

@@ -220,15 +220,6 @@ ONE = {
         DIGITS + DIGITS,
         (37, 1, "a second document begins here", "a file holds one document"),
     ),
-    "merge conflict": (
-        swapped(
-            (
-                '    "seed": 0,\n',
-                '<<<<<<< HEAD\n    "seed": 0,\n=======\n    "seed": "x",\n>>>>>>> other\n',
-            )
-        ),
-        (31, 1, "a merge conflict that is not resolved", "keep one side"),
-    ),
     "cut off in a string": (
         DIGITS[:900],
         (32, 7, 'the file ends, and the "{" of line 29 is not closed', "add }}"),

@@ -117,6 +117,7 @@ def _check_text(
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
         # A remedy that is certain for the migrated document is none for the text.
+        findings = _without_nulls(findings, more)
         is_older = migrations.is_older(parsed.root, parsed.guessed)
         findings += [replace(each, fix=None) for each in more] if is_older else more
     if _is_lock(source, parsed):
@@ -127,6 +128,24 @@ def _check_text(
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _without_nulls(of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The findings of the text without Python's ``None`` where ``null`` is refused as well."""
+    refused = {(each.line, each.column) for each in more if each.code == "ND103"}
+    left: list[Diagnostic] = []
+    for each in of_text:
+        edits = each.fix.edits if each.fix is not None else ()
+        kept = tuple(
+            edit
+            for edit in edits
+            if edit.replacement != "null" or (edit.line, edit.column) not in refused
+        )
+        if len(kept) < len(edits) and each.fix is not None:
+            each = replace(each, fix=replace(each.fix, edits=kept) if kept else None)
+        if kept or not edits:
+            left.append(each)
+    return left
 
 
 def _is_lock(source: Source, parsed: Parsed) -> bool:

@@ -13,11 +13,12 @@ from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.faults import Fault, known_fields
 from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
+from netdesc.description.other_type import mistyped, owners
 from netdesc.description.places import Places, Second
 from netdesc.description.plain import dotted, lookup
 from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
-from netdesc.description.synonyms import type_question
+from netdesc.description.synonyms import field_meant, type_question
 from netdesc.description.tree import Parts
 from netdesc.description.wanted_form import to_write_instead
 
@@ -52,14 +53,19 @@ SPLIT_HINT = (
 
 def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
     """Each fault as a finding."""
-    listed: list[Diagnostic] = []
+    found = list(found)
+    of_types = mistyped(found, places.data)
+    listed = [each.diagnostic(places) for each in of_types]
     for fault in found:
         tag = (*fault.parts, "type") if fault.kind.startswith("union_tag") else fault.parts
         if places.is_guessed(fault.parts) or places.is_guessed(tag):
             continue
+        if any(each.explains(fault) for each in of_types):
+            continue
         finding = _diagnose(fault, places)
         if fault.remedy is not None and finding.override is None:
-            finding = replace(finding, fix=places.fix(fault.remedy))
+            fix = places.fix(fault.remedy)
+            finding = replace(finding, fix=fix, hint=finding.hint or fault.remedy.title)
         listed.append(finding)
     return listed
 
@@ -85,34 +91,32 @@ def _diagnose(fault: Fault, places: Places) -> Diagnostic:
 def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
     parent, key = fault.parts[:-1], str(fault.parts[-1])
     subject = places.subject(parent)
-    candidates = structure.models_at(Document, parent, places.data)
     known = known_fields(parent, places.data)
-    owners = [
-        name
-        for model in candidates
-        if key in structure.fields(model)
-        for name in structure.type_names(model)
-    ]
+    of_types = owners(fault, places.data)
     best = fault.meaning
     notes = (allowed_in_order(structure.required_first(known)),)
-    if owners and best is None:
+    if of_types and best is None:
         kind = lookup(places.data, (*parent, "type"))
-        message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
+        message = f'field "{key}" belongs to type "{of_types[0]}", and {subject} has type "{kind}"'
         second = Second((*parent, "type"), "the type")
         return places.diagnostic(
             "ND105",
             fault.parts,
             message,
-            hint=f'leave it out, or use the type "{owners[0]}"',
+            hint=f'leave it out, or use the type "{of_types[0]}"',
             notes=notes,
             on="key",
             related=(second,),
         )
+    hint = best.question if best is not None else ""
+    twin = field_meant(key, known)
+    if not hint and twin is not None:
+        hint = f'leave it out: "{twin.name}" is there already'
     return places.diagnostic(
         "ND101",
         fault.parts,
         f'unknown field "{_cut(key)}" in {subject}',
-        hint=best.question if best is not None else "",
+        hint=hint,
         notes=notes,
         on="key",
     )
@@ -156,7 +160,7 @@ def _union(fault: Fault, places: Places) -> Diagnostic:
         return places.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
     kind = value["type"]
     if not isinstance(kind, str):
-        return _kind_of(at, "a string", kind, places)
+        return _kind_of(at, "a string", kind, places, notes)
     message = f'unknown type "{_cut(kind)}" of {subject}'
     hint = type_question(kind, names)
     return places.diagnostic("ND104", at, message, hint=hint, notes=notes)
@@ -256,11 +260,23 @@ def _kind_of(
     elif isinstance(given, str) and _is_number(given) and re.search("number|integer", expected):
         hint = "write it without quotes"
     elif given is None:
-        hint = "leave the field out, or give a value"
+        hint = _instead_of_null(parts, places.data)
     else:
         hint = to_write_instead(parts, expected, given, places.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
     return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
+
+
+def _instead_of_null(parts: Parts, data: Any) -> str:
+    """A field that must be given cannot be left out."""
+    info = known_fields(parts[:-1], data).get(str(parts[-1])) if parts else None
+    if info is None:
+        return "give a value"
+    if info.is_required():
+        return to_write(str(parts[-1]), info)[0] or "give a value"
+    default = structure.default(info)
+    then = f" (it is {_show(default)} then)" if isinstance(default, bool | int | float) else ""
+    return f"leave the field out{then}, or give a value"
 
 
 def _is_number(text: str) -> bool:

@@ -1,0 +1,104 @@
+"""One slip in the shape of a document is one finding, which says what to write."""
+
+from __future__ import annotations
+
+import pytest
+from damaged_samples import EXAMPLES, fixed, slips, swapped
+
+from netdesc.description import check
+
+OXFORD = (EXAMPLES / "oxford.json").read_text(encoding="utf-8")
+
+NULLS = {
+    '"seed": 0': "leave the field out (it is 0 then), or give a value",
+    '"step_ms": 1.0': "leave the field out (it is 1.0 then), or give a value",
+    '"schedule": {"type": "cosine"}': "leave the field out, or give a value",
+    '"epochs": 100': 'write "epochs": 100',
+    '"shape": [64]': 'write "shape": [64]',
+    '"neuron": "cuba"': 'write "neuron": "cuba"',
+    '"loss": {"type": "spike_rate", "true_rate": 0.9, "false_rate": 0.1}': (
+        'write "loss": {"type": "spike_time", "time_constant_ms": 2}'
+    ),
+    '"type": "dense"': "give a value",
+}
+
+
+@pytest.mark.parametrize("null", ["null", "None"])
+@pytest.mark.parametrize("member", NULLS)
+def test_null_in_the_place_of_a_value_is_one_finding(member, null, tmp_path):
+    name = member.partition(":")[0]
+    (finding,) = slips(swapped((member, f"{name}: {null}")), tmp_path)
+    assert finding.code == "ND103"
+    assert finding.hint == NULLS[member]
+    assert finding.fix is None
+    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == null
+
+
+def test_nothing_of_python_but_a_refused_null_is_mended(tmp_path):
+    text = swapped(('"seed": 0', '"seed": None'), ('"split": "split"', '"split": None'))
+    of_text, refused = slips(text, tmp_path)
+    assert (of_text.code, refused.code) == ("ND007", "ND103")
+    assert fixed(text, of_text.fix) == text.replace('"split": None', '"split": null')
+
+
+TYPES = {
+    # what is done: the line and the column, the message, the hint, the fields, and the note
+    "another loss": (
+        swapped(('"spike_rate"', '"spike_max"')),
+        (28, 20, 'loss has type "spike_max", but fields of "spike_rate"'),
+        'write "spike_rate", or leave out true_rate and false_rate',
+        ["/loss/true_rate", "/loss/false_rate"],
+        (),
+    ),
+    "a loss that wants another field": (
+        swapped(('"spike_rate"', '"spike_time"')),
+        (28, 20, 'loss has type "spike_time", but fields of "spike_rate"'),
+        'write "spike_rate", or leave out true_rate and false_rate',
+        ["/loss/true_rate", "/loss/false_rate"],
+        ('"spike_time" wants time_constant_ms',),
+    ),
+    "a loss for labels": (
+        OXFORD.replace('"spike_time"', '"spike_rate"'),
+        (30, 20, 'loss has type "spike_rate", but fields of "spike_time"'),
+        'write "spike_time", or leave out time_constant_ms and filter_order',
+        ["/loss/time_constant_ms", "/loss/filter_order"],
+        (),
+    ),
+    "one field": (
+        OXFORD.replace('"spike_files"', '"arrays"'),
+        (8, 13, 'data has type "arrays", but a field of "spike_files"'),
+        'write "spike_files", or leave out train',
+        ["/data/train"],
+        ('"arrays" wants path',),
+    ),
+    "a layer": (
+        swapped(('"hidden", "type": "dense"', '"hidden", "type": "flatten"')),
+        (25, 32, 'layer "hidden" has type "flatten", but fields of "dense"'),
+        'write "dense", or leave out units, neuron and weight_scale',
+        ["/layers/0/units", "/layers/0/neuron", "/layers/0/weight_scale"],
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_another_type_is_one_finding_at_the_type(name, tmp_path):
+    text, place, hint, fields, notes = TYPES[name]
+    (finding,) = slips(text, tmp_path)
+    assert (finding.line, finding.column, finding.message) == place
+    assert (finding.code, finding.hint, finding.notes) == ("ND105", hint, notes)
+    assert [each.pointer for each in finding.related] == fields
+
+
+def test_a_type_of_the_command_line_is_at_fault_itself(tmp_path):
+    path = tmp_path / "network.json"
+    path.write_text(swapped())
+    (finding,) = check(path, ["loss.type=spike_max"], with_files=False)[1]
+    assert (finding.code, finding.override) == ("ND105", "loss.type=spike_max")
+
+
+def test_what_is_mended_is_said(tmp_path):
+    text = swapped(('"threshold": 0.5', '"threshold": 0.5, "per_channel": "true"'))
+    (finding,) = slips(text, tmp_path)
+    assert finding.hint == "write true"
+    assert finding.fix is not None

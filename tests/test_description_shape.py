@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from damaged_samples import EXAMPLES, fixed, slips, swapped
 
@@ -102,3 +105,73 @@ def test_what_is_mended_is_said(tmp_path):
     (finding,) = slips(text, tmp_path)
     assert finding.hint == "write true"
     assert finding.fix is not None
+
+
+RATE = ', "learning_rate": 0.01'
+ELSEWHERE = {
+    # what is done: the fields, their line, and the hint
+    "a field of an inner object": (
+        swapped((RATE, ""), ('"seed": 0', f'"seed": 0{RATE}')),
+        [("learning_rate", 31, "it belongs into training.optimizer")],
+    ),
+    "a field that is there, too": (
+        swapped(('"seed": 0', f'"seed": 0{RATE}')),
+        [("learning_rate", 31, "training.optimizer has it already")],
+    ),
+    "a field of the outer object": (
+        swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
+        [("seed", 32, "it belongs into training")],
+    ),
+    "fields of an object that is not there": (
+        swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"steps": 24, "step_ms": 1.0')),
+        [("steps", 6, "it belongs into time"), ("step_ms", 6, "it belongs into time")],
+    ),
+    "a field of the neuron": (
+        swapped(('"units": 128', '"units": 128, "threshold": 1')),
+        [("threshold", 25, 'it belongs into the neuron of layer "hidden"')],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_field_in_the_wrong_place_is_one_finding(name, tmp_path):
+    text, told = ELSEWHERE[name]
+    found = slips(text, tmp_path)
+    assert [(each.pointer.rpartition("/")[2], each.line, each.hint) for each in found] == told
+
+
+DECAYS = {
+    # by the name in the place of a decay: what is asked, and whether --fix renames it
+    "current_deccay": ('did you mean "current_decay"?', True),
+    "currentDecay": ('did you mean "current_decay"?', True),
+    "voltage_decays": ('did you mean "voltage_decay"?', True),
+    "voltage_dacay": ('did you mean "voltage_decay"?', True),
+    "volt_decay": ('did you mean "voltage_decay"?', False),
+    "v_decay": ('did you mean "voltage_decay" (= the part that is lost in a step)?', False),
+    "decay_u": ('did you mean "current_decay" (= the part that is lost in a step)?', False),
+    "beta": ('did you mean "voltage_decay" (= 1 - beta)?', False),
+    "tau_mem": ('did you mean "voltage_decay" (= 1 - exp(-step_ms / tau_mem))?', False),
+    "tau_syn_inv": ('did you mean "current_decay" (= tau_syn_inv * step_ms / 1000)?', False),
+}
+
+
+@pytest.mark.parametrize("written", DECAYS)
+def test_a_decay_of_another_name_is_asked_for(written, tmp_path):
+    question, is_certain = DECAYS[written]
+    meant = re.findall('"(.*?)"', question)[0]
+    (finding,) = slips(swapped((f'"{meant}"', f'"{written}"')), tmp_path)
+    assert (finding.hint, finding.fix is not None) == (question, is_certain)
+
+
+def test_a_decay_that_is_there_already_is_left_out(tmp_path):
+    (finding,) = slips(swapped(('"threshold"', '"beta": 0.9, "threshold"')), tmp_path)
+    assert (finding.hint, finding.fix) == ('leave it out: "voltage_decay" is there already', None)
+
+
+def test_neurons_in_a_list_and_layers_by_name_are_told_how_to_be_written(tmp_path):
+    document = json.loads(swapped())
+    document["neurons"] = list(document["neurons"].values())
+    document["layers"] = {each["name"]: each for each in document["layers"]}
+    hints = {each.pointer: each.hint for each in slips(json.dumps(document), tmp_path)}
+    assert hints["/neurons"].startswith('write {"NAME": {…}}')
+    assert hints["/layers"].startswith('write [{"name": "NAME", …}, …]')

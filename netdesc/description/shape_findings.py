@@ -15,7 +15,7 @@ from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
 from netdesc.description.other_type import mistyped, owners
 from netdesc.description.places import Places, Second
-from netdesc.description.plain import dotted, lookup
+from netdesc.description.plain import dotted, lookup, members
 from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
 from netdesc.description.synonyms import field_meant, type_question
@@ -109,6 +109,10 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
             related=(second,),
         )
     hint = best.question if best is not None else ""
+    if fault.home is not None:
+        home = places.subject(fault.home)
+        is_there = key in members(lookup(places.data, fault.home))
+        hint = f"{home} has it already" if is_there else f"it belongs into {home}"
     twin = field_meant(key, known)
     if not hint and twin is not None:
         hint = f'leave it out: "{twin.name}" is there already'

@@ -14,9 +14,17 @@ from netdesc.description.tree import Parts
 _MOST = 60
 """Longer values are not repeated."""
 
+_NAMED: dict[tuple[Parts, type], str] = {
+    (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
+    (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
+}
+"""What others write as a list of names or by name, by its place and form."""
+
 
 def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
     """A hint with the value in the form that is wanted, or with an example; empty without."""
+    if (parts, type(given)) in _NAMED:
+        return _NAMED[parts, type(given)]
     if given is None or isinstance(given, bool) or len(json.dumps(given)) > _MOST:
         return ""
     if isinstance(given, str) and "an object" in expected:

@@ -43,7 +43,8 @@ class Mistyped:
             hint=hint,
             notes=(f'"{kind}" wants {_and(self.missing)}',) if self.missing else (),
             related=tuple(
-                Second((*self.parts, name), f'of "{self.owner}"', "key") for name in self.fields
+                Second((*self.parts, name), f'{name} is of "{self.owner}"', "key")
+                for name in self.fields
             ),
         )
 

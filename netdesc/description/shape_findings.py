@@ -63,8 +63,8 @@ def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
         if any(each.explains(fault) for each in of_types):
             continue
         finding = _diagnose(fault, places)
-        if fault.remedy is not None and finding.override is None:
-            fix = places.fix(fault.remedy)
+        if fault.remedy is not None:
+            fix = places.fix(fault.remedy) if finding.override is None else None
             finding = replace(finding, fix=fix, hint=finding.hint or fault.remedy.title)
         listed.append(finding)
     return listed

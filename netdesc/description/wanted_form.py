@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 from netdesc.description import structure
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup
 from netdesc.description.structure import Model
+from netdesc.description.tokens import plain_number
 from netdesc.description.tree import Parts
 
 _MOST = 60
@@ -30,10 +32,25 @@ def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
     if isinstance(given, str) and "an object" in expected:
         made = _object(structure.models_at(Document, parts, data), given)
         return f"write {_json(made)}" if made is not None else ""
+    if isinstance(given, str):
+        number = _number(given) if re.search("number|integer", expected) else None
+        if number is not None:
+            return f"write {number}"
+        if given.lower() in ("none", "nil", "null") and "null" in expected:
+            return "write null"
+        if given[:1] == "(" and given[-1:] == ")" and "a list" in expected:
+            return f"write [{given[1:-1].strip().removesuffix(',')}]"
     if isinstance(given, str | int | float) and "a list" in expected:
         return f"write {_json([given])}"
     example = _example(parts, data)
     return f"such as {_json(example)}" if isinstance(example, dict | list) else ""
+
+
+def _number(given: str) -> str | None:
+    """The number that a text means in another notation: 0.5 for .5 and for 0,5."""
+    if re.fullmatch("-?[0-9]+,[0-9]+", given):
+        given = given.replace(",", ".")
+    return plain_number(given)
 
 
 def _object(models: list[Model], given: str) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ class Parsed:
 
 def parse(source: Source) -> Parsed:
     """Parse a whole document, strictly; every mistake is named, none raises."""
-    text, mistakes = source.text, list[Mistake]()
+    text, mistakes = source.with_line_feeds, list[Mistake]()
     if text.startswith("\ufeff"):
         message = "the file starts with a byte order mark"
         fix = edit("take it away", (0, 1, ""))

@@ -236,6 +236,18 @@ ONE = {
         swapped(('"seed": 0,', "...")),
         (31, 5, 'a name in double quotes belongs here, not "..."', ""),
     ),
+    "a type alone": (
+        swapped(('{"type": "rate"}', '{"rate"}')),
+        (12, 23, '"rate" has no value', 'add ":" and a value'),
+    ),
+    "a percentage": (
+        swapped(('"true_rate": 0.9', '"true_rate": 90%')),
+        (28, 49, '"%" does not belong here', '"," or "}" follows a value'),
+    ),
+    "a path of Windows": (
+        swapped(("../data/digits/digits", r"..\data\digits\digits")),
+        (9, 16, r"\d is no escape, and 2 more", 'a path takes "/" on every system'),
+    ),
     "html": ("<!DOCTYPE html>\n<p>{}\n", (1, 1, 'a document begins with "{", not with <', "")),
     "yaml": ("format: 1\ntime:\n  steps: 3\n", (1, 1, 'a document begins with "{"', "")),
 }

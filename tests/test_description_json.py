@@ -221,4 +221,5 @@ def test_a_file_full_of_mistakes_is_not_read_to_its_end():
     found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).mistakes
     assert len(found) == MAX_MISTAKES + 1
     assert "rest of the file" in found[-1].message
-    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING
+    assert len(parse(Source('["' + "\t" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING
+    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == 1

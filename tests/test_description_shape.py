@@ -175,3 +175,23 @@ def test_neurons_in_a_list_and_layers_by_name_are_told_how_to_be_written(tmp_pat
     hints = {each.pointer: each.hint for each in slips(json.dumps(document), tmp_path)}
     assert hints["/neurons"].startswith('write {"NAME": {…}}')
     assert hints["/layers"].startswith('write [{"name": "NAME", …}, …]')
+
+
+WRITE = {
+    # what is done: the hint
+    "True for a number": (("10,", "True,"), ""),
+    "a number in a list": (('"units": 10', '"units": [10]'), "write 10"),
+    "a text for numbers": (("[64]", '"64"'), "write [64]"),
+    "a text that is no number": (("[0, 16]", '"0-16"'), "such as [0, 255]"),
+    "a name with a space": (('"output"', '"out put"'), 'write "out_put"'),
+    "a decay of a device": (('_decay": 0.1', '_decay": 410'), "write 0.100098 for 410 of 4096"),
+    "the version": (('"format"', '"version"'), 'did you mean "format"?'),
+    "an integer with a point": (("100,", "100.,"), "write 100.0"),
+}
+
+
+@pytest.mark.parametrize("name", WRITE)
+def test_one_slip_is_one_finding_that_says_what_to_write(name, tmp_path):
+    slip, hint = WRITE[name]
+    (finding,) = slips(swapped(slip), tmp_path)
+    assert finding.hint == hint

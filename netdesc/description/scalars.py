@@ -191,6 +191,8 @@ class Scalars:
             self._reading.add(wrong_number(raw, start, end))
             plain = plain_number(raw)
             number = as_number(plain) if plain is not None else None
+            if isinstance(number, float) and raw.endswith("."):
+                number = int(number)  # 100. may be meant to be an integer
             return (
                 Node(start, end, number)
                 if number is not None

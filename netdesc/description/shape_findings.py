@@ -45,6 +45,9 @@ _PATTERNS = {
 }
 
 
+_LEAST_OF_4096 = 32
+"""From here on a decay is taken for the integer that a device holds."""
+
 SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
     "1 validation, 2 test"
@@ -197,7 +200,10 @@ def _limit(fault: Fault, places: Places) -> Diagnostic:
     limit = fault.context[key]
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
     message = f"{name} must be {words} {shown}, not {_show(fault.value)}"
-    return places.diagnostic("ND106", fault.parts, message)
+    is_decay = str(fault.parts[-1]).endswith("_decay") and isinstance(fault.value, int)
+    of_4096 = f"write {fault.value / 4096:g} for {fault.value} of 4096"
+    hint = of_4096 if is_decay and _LEAST_OF_4096 <= fault.value <= 4096 else ""
+    return places.diagnostic("ND106", fault.parts, message, hint=hint)
 
 
 def _length(fault: Fault, places: Places) -> Diagnostic:
@@ -216,10 +222,14 @@ def _length(fault: Fault, places: Places) -> Diagnostic:
 
 
 def _pattern(fault: Fault, places: Places) -> Diagnostic:
-    wanted = _PATTERNS[fault.context["pattern"]]
+    pattern = fault.context["pattern"]
+    wanted = _PATTERNS[pattern]
     message = f"{_show(fault.value)} is not {wanted}"
     on = "key" if fault.on_key else "value"
-    return places.diagnostic("ND109", fault.parts, message, on=on)
+    name = re.sub("[^A-Za-z0-9_-]+", "_", fault.value.strip())
+    is_better = pattern == NAME_PATTERN and re.search(NAME_PATTERN, name) is not None
+    hint = f'write "{_cut(name)}"' if is_better and name.strip("_") else ""
+    return places.diagnostic("ND109", fault.parts, message, hint=hint, on=on)
 
 
 def _kind(fault: Fault, places: Places) -> Diagnostic:

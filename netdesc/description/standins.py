@@ -76,7 +76,12 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
     """The faults without fields that are missing only because the text is damaged there."""
     damaged = set(doubtful)
-    return [fault for fault in found if fault.kind != "missing" or fault.parts[:-1] not in damaged]
+    lost = {"missing": -1, "union_tag_not_found": None}
+    return [
+        fault
+        for fault in found
+        if fault.kind not in lost or fault.parts[: lost[fault.kind]] not in damaged
+    ]
 
 
 def without_doubtful(

@@ -86,6 +86,7 @@ FIELDS: dict[str, tuple[Meaning, ...]] = {
     "step_size": (Meaning("every_epochs"),),
     "gamma": (Meaning("factor"),),
     "bs": (Meaning("batch_size"),),
+    "version": (Meaning("format"),),
     "max_epochs": (Meaning("epochs"),),
     **dict.fromkeys(("file", "filename", "file_name"), (Meaning("path"),)),
     "num_epochs": (Meaning("epochs"),),

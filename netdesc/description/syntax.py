@@ -293,6 +293,8 @@ class Reader(Reading):
         if not self.was_told():
             hint = f'"," or "{bracket.closing}" follows a value'
             self.report_at(token, f"{self.shown(token)} does not belong here", hint)
+            if token.start == self.last:
+                self.doubt_last(node)  # 90% and 1/100 are not what stands before the sign
         self._drop()
         return False
 
@@ -316,7 +318,11 @@ class Reader(Reading):
             return
         place = (token.start, self.last)
         self.path.append(name)
-        child = self._value() if self._members.colon(token) else self.unknown(self.last, self.last)
+        if self._members.colon(token):
+            child = self._value()
+        else:
+            self.doubtful.append(tuple(self.path[:-1]))
+            child = self.unknown(self.last, self.last)
         if self._lacks_bracket(child):
             child = self._without_bracket(child)
         self.path.pop()

@@ -23,6 +23,13 @@ _NAMED: dict[tuple[Parts, type], str] = {
 """What others write as a list of names or by name, by its place and form."""
 
 
+_KINDS: tuple[tuple[type, str], ...] = (
+    (str, "a string"),
+    (int, "an integer|a number"),
+    (float, "a number"),
+)
+
+
 def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
     """A hint with the value in the form that is wanted, or with an example; empty without."""
     if (parts, type(given)) in _NAMED:
@@ -41,7 +48,25 @@ def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
         if given[:1] == "(" and given[-1:] == ")" and "a list" in expected:
             return f"write [{given[1:-1].strip().removesuffix(',')}]"
     if isinstance(given, str | int | float) and "a list" in expected:
-        return f"write {_json([given])}"
+        if not isinstance(given, str) or _takes_text((*parts, 0), data):
+            return f"write {_json([given])}"
+        number = _number(given)
+        return f"write [{number}]" if number is not None else _such_as(parts, data)
+    if isinstance(given, list) and "a list" not in expected:
+        items = cast("list[Any]", given)
+        if len(items) == 1 and any(
+            isinstance(items[0], kind) and re.search(words, expected) for kind, words in _KINDS
+        ):
+            return f"write {_json(items[0])}"
+    return _such_as(parts, data)
+
+
+def _takes_text(parts: Parts, data: Any) -> bool:
+    forms = structure.annotations_at(Document, parts, data)
+    return any(each is str for form in forms for each in structure.alternatives(form))
+
+
+def _such_as(parts: Parts, data: Any) -> str:
     example = _example(parts, data)
     return f"such as {_json(example)}" if isinstance(example, dict | list) else ""
 

@@ -81,6 +81,15 @@ def test_other_files_are_called_what_they_are(content, words, tmp_path):
     assert finding.excerpt == ""
 
 
+def test_a_nul_byte_in_a_document_has_its_place(tmp_path):
+    (tmp_path / "a.json").write_bytes('{"é": 1,\r\n "b": \0 2}'.encode())
+    _, (finding,) = check(tmp_path / "a.json")
+    assert (finding.code, finding.line, finding.column) == ("ND003", 2, 7)
+    assert finding.message == "a NUL byte: this is no text from here on"
+    assert finding.excerpt == ' "b": \ufffd'
+    assert "take it away" in finding.hint
+
+
 def test_events_outside_are_counted(tmp_path):
     inside, beyond, late = (3, 99.4), (4, 1), (0, 99.6)
     assert _with(tmp_path, "a.bs1", events(inside)) == []

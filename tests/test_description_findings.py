@@ -333,7 +333,7 @@ def test_every_field_that_must_be_given_has_an_example():
 
 def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):
     (finding,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
-    assert finding.hint == ""
+    assert finding.hint == 'leave it out: "threshold" is there already'
 
 
 def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):

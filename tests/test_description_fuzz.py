@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import random
+import re
 import signal
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _text(chance: random.Random, text: str) -> bytes:
 
 def _lines(chance: random.Random, text: str) -> bytes:
     """Lines are dropped, doubled, exchanged and indented anew, or the end is missing."""
-    lines = text.split("\n")
+    lines = re.split(r"\n|\r(?!\n)", text)
     for _ in range(chance.randint(1, 3)):
         first, second = chance.randrange(len(lines)), chance.randrange(len(lines))
         how = chance.randrange(5)
@@ -146,7 +147,7 @@ def _sound(raw: bytes, path: Path) -> None:
     assert (description is None) == any(each.is_error for each in found)
     assert len(found) < 100 * MAX_MISTAKES
     text = raw.decode("utf-8", "replace")
-    lines = text.split("\n")
+    lines = re.split(r"\n|\r(?!\n)", text)
     for each in found:
         assert each.code in ENTRIES
         if each.code in WITHOUT_PLACE and each.line is None:

@@ -189,6 +189,22 @@ def test_columns_count_characters():
     assert source.line(2) == ' "日": NaN}'
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_ends_a_line(newline):
+    text = '{"a": "é", // one\n "b": 1\n "c": NaN}'.replace("\n", newline)
+    source = Source(text, "t")
+    places = [source.place(each.start) for each in parse(source).mistakes]
+    assert places == [(1, 12), (2, 7), (3, 7)]
+    assert source.line(3) == ' "c": NaN}'
+    assert [source.offset(*source.place(at)) for at in range(len(text))] == [*range(len(text))]
+
+
+def test_a_carriage_return_beside_line_feeds_ends_a_line_too():
+    source = Source('{"a": 1,\r "b": 2,\n "c": x"}', "t")
+    (mistake,) = parse(source).mistakes
+    assert source.place(mistake.start) == (3, 7)
+
+
 def test_strings_in_apostrophes_are_one_mistake():
     value = {f"key{n}": ["text", n, {"é": "b"}] for n in range(MAX_MISTAKES)}
     parsed = parse(Source(repr(value), "t"))
@@ -205,4 +221,5 @@ def test_a_file_full_of_mistakes_is_not_read_to_its_end():
     found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).mistakes
     assert len(found) == MAX_MISTAKES + 1
     assert "rest of the file" in found[-1].message
-    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING
+    assert len(parse(Source('["' + "\t" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING
+    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == 1

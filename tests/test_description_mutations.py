@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from description_samples import BASE, LABELLED, UNHURRIED, findings
 from hypothesis import given
@@ -16,7 +17,7 @@ WHOLE_FILE = {"ND001", "ND003", "ND005"}
 
 def _sound(found, text):
     """The findings are complete records, and errors have their place in the text."""
-    lines = text.decode("utf-8", "replace").split("\n")
+    lines = re.split(r"\n|\r(?!\n)", text.decode("utf-8", "replace"))
     for finding in found:
         assert finding.code in ENTRIES
         if finding.code not in WHOLE_FILE:

@@ -35,6 +35,8 @@ class Bracket:
     is_indented: bool = False
     """True where a line of its own entries is."""
     has_entries: bool = False
+    also: str = ""
+    """What closes it as well, where it was opened by a bracket of the other kind."""
 
     @property
     def closing(self) -> str:
@@ -52,6 +54,9 @@ class Brackets:
             marks.count(each) for each in "}]"
         )
         """Opening brackets less closing ones: more than 0 where one is missing."""
+        self._more = {
+            opening: marks.count(opening) - marks.count(CLOSING[opening]) for opening in "{["
+        }
 
     def enter(self, token: Token) -> Bracket:
         bracket = Bracket(token.kind, token.start, self._indent(token.start))
@@ -60,6 +65,14 @@ class Brackets:
 
     def leave(self) -> None:
         self.open.pop()
+
+    def lacks(self, opening: str) -> bool:
+        """True where the whole text has more closing brackets of a kind than opening ones."""
+        return self._more[opening] < 0
+
+    def is_too_many(self, opening: str) -> bool:
+        """True where an opening bracket of this kind may be one that nothing closes."""
+        return self.surplus > 0 and self._more[opening] > 0
 
     def verdict(self, token: Token) -> Literal["missing", "stray", "mistaken"]:
         """What a closing bracket means that does not fit the innermost open one."""
@@ -90,6 +103,16 @@ class Brackets:
         self.surplus -= 1
         return True
 
+    def goes_on(self, bracket: Bracket, token: Token, behind: Token) -> bool:
+        """True where lines say that a bracket is not closed yet by one that could close it."""
+        column = self._column_of_line(behind.start)
+        if column is None or bracket.is_flat or not bracket.is_indented:
+            return False
+        if self._column_of_line(token.start) == bracket.indent:
+            return False
+        is_closing = behind.kind == bracket.closing
+        return column == bracket.indent if is_closing else column > bracket.indent
+
     def is_dedented(self, start: int) -> bool:
         """True where an entry begins that may be none of the innermost bracket."""
         if self.surplus <= 0:
@@ -100,9 +123,10 @@ class Brackets:
     def may_trust(self, start: int, end: int) -> bool:
         """False where a value is sound by itself but ends where a bracket of another should.
 
-        Where a closing bracket is missing, the object that lacks it takes in what follows it.
+        Where a closing bracket is missing, the object that lacks it takes in what follows it; and
+        where one is too many, it ends too early.
         """
-        if self.surplus <= 0:
+        if self.surplus == 0:
             return True
         column = self._column_of_line(end - 1)
         if column is None:

@@ -23,7 +23,8 @@ class Fault:
     """One error of pydantic, at a path of the document.
 
     ``meaning`` is the field that an unknown key probably means: one that is not there yet.
-    ``remedy`` is what certainly mends the fault.
+    ``home`` is an object beside or around its own that takes the key. ``remedy`` is what certainly
+    mends the fault.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Fault:
     context: Mapping[str, Any]
     on_key: bool = False
     meaning: Meaning | None = None
+    home: Parts | None = None
     remedy: Remedy | None = None
 
 
@@ -46,7 +48,9 @@ def faults(error: UnfitError, data: Any) -> list[Fault]:
         value = lookup(data, parts) if each["type"] in _OF_LENGTH else each["input"]
         fault = Fault(each["type"], parts, value, each.get("ctx", {}), on_key)
         if fault.kind == "extra_forbidden":
-            fault = replace(fault, meaning=_meant(parts, data))
+            meaning = _meant(parts, data)
+            home = _home(parts, data) if meaning is None else None
+            fault = replace(fault, meaning=meaning, home=home)
         found.append(fault)
     return _with_remedies(_without_echoes(found), data)
 
@@ -78,11 +82,26 @@ def _meant(parts: Parts, data: Any) -> Meaning | None:
     return field_meant(str(parts[-1]), [name for name in known if name not in present])
 
 
+def _home(parts: Parts, data: Any) -> Parts | None:
+    """The object beside or around that of an unknown key which takes it, there or not yet."""
+    parent, key = parts[:-1], parts[-1]
+    for length in range(len(parent), -1, -1):
+        holder = parent[:length]
+        inner = ((*holder, name) for name in known_fields(holder, data))
+        for place in (holder, *inner):
+            if place != parent and key in known_fields(place, data):
+                return place if not isinstance(lookup(data, place), list) else None
+    return None
+
+
 def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
     """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
     misspelt = {
         (*fault.parts[:-1], fault.meaning.name) for fault in found if fault.meaning is not None
     }
+    for fault in found:
+        if fault.home is not None:
+            misspelt |= {fault.home, (*fault.home, fault.parts[-1])}
     untyped = {
         fault.parts[:-1]
         for fault in found

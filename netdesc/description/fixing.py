@@ -106,13 +106,10 @@ def _faults(source: Source, findings: Sequence[Diagnostic]) -> tuple[int, int, i
 
     Reading stops at some mistakes, so that mending one of them may show the next.
     """
-    starts = [0]
-    for line in source.text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
     errors = [each for each in findings if each.is_error]
     of_text = [each for each in errors if _is_about_text(each)]
     behind = [
-        len(source.text) - (starts[each.line - 1] + (each.column or 1)) if each.line else 0
+        len(source.text) - source.offset(each.line, each.column or 1) if each.line else 0
         for each in of_text
     ]
     return len(of_text), sum(behind), len(errors) - len(of_text)

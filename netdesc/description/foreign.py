@@ -23,7 +23,6 @@ CONSTANTS = {
 """What other languages call the constants of JSON."""
 
 _PYTHON = {"True", "False", "None"}
-_MARKER = re.compile(r"^(<{7}|\|{7}|={7}|>{7})(?:[ \r][^\n]*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +190,10 @@ def without_fences(text: str) -> tuple[str, list[Mistake]]:
         return text, []
     start, end = first.span(1)
     edits, last = [Edit(start, end, "")], len(text.rstrip())
-    parts = _blank(text[:end]), text[end:last], text[last:]
+    parts = blank(text[:end]), text[end:last], text[last:]
     if text.endswith("\n```", 0, last):
         edits.append(Edit(last - 3, last, ""))
-        parts = _blank(text[:end]), text[end : last - 3], "   " + text[last:]
+        parts = blank(text[:end]), text[end : last - 3], "   " + text[last:]
     hint = "take its lines away"
     mistake = Mistake(
         "ND007", start, end, "a code fence of Markdown", hint, Fix(hint, tuple(edits))
@@ -202,30 +201,6 @@ def without_fences(text: str) -> tuple[str, list[Mistake]]:
     return "".join(parts), [mistake]
 
 
-def without_conflicts(text: str) -> tuple[str, list[Mistake]]:
-    """The text with one side of each merge conflict, at its true places; and the conflicts."""
-    if "<<<<<<<" not in text:
-        return text, []
-    mistakes: list[Mistake] = []
-    parts: list[str] = []
-    kept = 0
-    first: re.Match[str] | None = None
-    middle: re.Match[str] | None = None
-    for marker in _MARKER.finditer(text):
-        if marker[1] == "<" * 7:
-            first, middle = marker, None
-        elif marker[1] != ">" * 7:
-            middle = middle or marker
-        elif first is not None and middle is not None:
-            end = first.start() + len(first[0].rstrip("\r"))
-            message = "a merge conflict that is not resolved"
-            hint = "keep one side, and take the markers away"
-            mistakes.append(Mistake("ND007", first.start(), end, message, hint))
-            parts += text[kept : first.start()], _blank(first[0])
-            parts += text[first.end() : middle.start()], _blank(text[middle.start() : marker.end()])
-            kept, first, middle = marker.end(), None, None
-    return "".join([*parts, text[kept:]]), mistakes
-
-
-def _blank(text: str) -> str:
+def blank(text: str) -> str:
+    """Spaces in the place of a text, which keep the places of what follows."""
     return re.sub(r"[^\n]", " ", text)

@@ -118,6 +118,7 @@ def _check_text(
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
         # A remedy that is certain for the migrated document is none for the text.
+        findings = _without_refused(findings, more)
         is_older = migrations.is_older(parsed.root, parsed.guessed)
         findings += [replace(each, fix=None) for each in more] if is_older else more
     if _may_be_lock(source, parsed):
@@ -130,8 +131,29 @@ def _check_text(
     return replace(description, warnings=findings), findings
 
 
+_CONSTANTS = ("null", "true", "false")
+
+
+def _without_refused(of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The findings of the text without Python's constants where those of JSON are refused, too."""
+    refused = {(each.line, each.column) for each in more if each.code == "ND103"}
+    left: list[Diagnostic] = []
+    for each in of_text:
+        edits = each.fix.edits if each.fix is not None else ()
+        kept = tuple(
+            edit
+            for edit in edits
+            if edit.replacement not in _CONSTANTS or (edit.line, edit.column) not in refused
+        )
+        if len(kept) < len(edits) and each.fix is not None:
+            each = replace(each, fix=replace(each.fix, edits=kept) if kept else None)
+        if kept or not edits:
+            left.append(each)
+    return left
+
+
 def _may_be_lock(source: Source, parsed: Parsed) -> bool:
-    """Whether this is the lock of a run, or may be."""
+    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
     if '"lock"' not in source.text:
         return False
     return parsed.root is None or is_lock(parsed.root.value)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.faults import known_fields
 from netdesc.description.models import Document
-from netdesc.description.plain import dotted, lookup
-from netdesc.description.spelling import allowed_in_order, certain, did_you_mean
-from netdesc.description.synonyms import field_meant
+from netdesc.description.models.document import FORMAT
+from netdesc.description.plain import dotted, lookup, members
+from netdesc.description.spelling import allowed_in_order, certain, did_you_mean, plain
+from netdesc.description.synonyms import FIELDS, field_meant
 from netdesc.description.tree import MAX_INTEGER, Parts
+
+_DEEPEST = 2
+_MOST_NEURONS = 3
+_MOST_PLACES = 3
+"""Bounds of the search for a field whose path was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +86,21 @@ def _parse(argument: str) -> Override:
         parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
     else:
         parts = path.split(".")
+        _refuse_other_paths(path)
     if "" in parts:
         raise OverrideFault("ND111", f"{path} has an empty part")
     return Override(tuple(parts), _value(text), argument)
+
+
+def _refuse_other_paths(path: str) -> None:
+    """Paths as other tools write them; no name of the language has their signs."""
+    dots = re.sub(r"\[['\"]?([^\[\]'\"]*)['\"]?\]", r".\1", path)
+    if dots != path:
+        message = "a path has no brackets, but a dot before each part"
+        raise OverrideFault("ND111", message, f"write {dots}=…")
+    if "/" in path and "." not in path:
+        message = 'a path has dots between its parts, or "/" before each'
+        raise OverrideFault("ND111", message, f"write {path.replace('/', '.')}=…")
 
 
 def _value(text: str) -> Any:
@@ -116,6 +137,8 @@ def _value(text: str) -> Any:
         if text.lstrip()[:1] in ("{", "[", '"'):
             message = f"the value is broken JSON at character {problem.pos + 1}"
             hint = "quote it for the shell: --set 'name={…}'"
+            if "'" in text and '"' not in text:
+                hint = f"""JSON takes double quotes: '{text.replace("'", '"')}'"""
             raise OverrideFault("ND111", message, hint) from None
         value = text
     except RecursionError:
@@ -140,6 +163,10 @@ def _put(data: dict[str, Any], override: Override) -> Parts:
                 section[str(key)] = _default(data, (*parts, key))
         holder = cast("Any", holder)[key]
         parts = (*parts, key)
+    if override.parts == ("format",) and override.value != FORMAT:
+        message = f"--set cannot change the format of a document; this netdesc reads {FORMAT}"
+        hint = "netdesc migrate writes one of an older format in the present one"
+        raise OverrideFault("ND112", message, hint)
     last = _key(holder, override.parts[-1], parts, data, override)
     parts = (*parts, last)
     holder[last] = override.value
@@ -162,11 +189,12 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
         size, names = len(items), item_names(items)
         if part in names:
             return names[part]
-        if not part.isascii() or not part.isdigit() or len(part) > 9 or int(part) >= size:
+        if not re.fullmatch("0|[1-9][0-9]{0,8}", part, re.ASCII) or int(part) >= size:
             message = f"{where} has no item {part}"
             note = f"items are counted from 0 to {size - 1}" if size else "the list is empty"
             note += f"; their names are {', '.join(names)}" if names else ""
-            raise OverrideFault("ND112", message, did_you_mean(part, names), note)
+            hint = did_you_mean(part, names) or _ways(part, parts, items, override)
+            raise OverrideFault("ND112", message, hint, note)
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideFault("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
@@ -182,12 +210,42 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
         return part  # what the section is, its "type" will say
     known = {name: info for model in candidates for name, info in structure.fields(model).items()}
     best = field_meant(part, known)
+    hint = best.question if best is not None else _elsewhere(part, data)
     raise OverrideFault(
         "ND112",
         f'there is no field "{part}" in {where}',
-        best.question if best is not None else "",
+        hint,
         allowed_in_order(structure.required_first(known)) if known else "",
     )
+
+
+def _ways(part: str, parts: Parts, items: Sequence[Any], override: Override) -> str:
+    """How to write the path to an item: the one with this number, or else the first."""
+    if not items:
+        return ""
+    meant = int(part) if re.fullmatch("0[0-9]{1,8}", part, re.ASCII) else 0
+    meant = meant if meant < len(items) else 0
+    named = [name for name, index in item_names(items).items() if index == meant]
+    rest = override.parts[len(parts) + 1 :]
+    return "write " + " or ".join(dotted((*parts, each, *rest)) for each in (meant, *named))
+
+
+def _elsewhere(name: str, data: Any) -> str:
+    """``did you mean …?`` for a field that other objects of the document have."""
+    found: list[str] = []
+    near: list[Parts] = [()]
+    for place in near:
+        known = known_fields(place, data)
+        best = name if name in known else None
+        if best is None and plain(name) in FIELDS:
+            meant = field_meant(name, known)
+            best = meant.name if meant is not None else None
+        found += [dotted((*place, best))] if best is not None else []
+        if len(place) < _DEEPEST:
+            near += [(*place, key) for key in known if key != "lock"]
+            inner = members(lookup(data, place)) if place == ("neurons",) else {}
+            near += [(*place, key) for key in itertools.islice(inner, _MOST_NEURONS)]
+    return f"did you mean {' or '.join(found[:_MOST_PLACES])}?" if found else ""
 
 
 def item_names(items: Sequence[Any]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from netdesc.description.diagnostic import Fix
 from netdesc.description.foreign import Foreign, is_blank
 from netdesc.description.nodes import Node, Parts, Span
+from netdesc.description.plain import members
 from netdesc.description.tokens import MAX_MISTAKES, Elsewhere, Mistake, Token, cut, token_at
 
 NAMES = ("string", "quoted", "word", "number", "constant")
@@ -131,6 +132,16 @@ class Reading:
         """Nobody knows what the value says that begins here."""
         self.guessed.add(start)
         self.doubtful.append(path)
+
+    def doubt_last(self, node: Node) -> None:
+        """What was read last is not what was meant: a bracket is missing before it."""
+        if node.value:
+            key = next(reversed(members(node.value)))
+            self.doubt(node.children[key].start, (*self.path, key))
+
+    def line(self, at: int) -> int:
+        """The number of the line in which a character stands."""
+        return self.text.count("\n", 0, at) + 1
 
     @contextmanager
     def forgetting(self) -> Generator[None]:

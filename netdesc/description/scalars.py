@@ -6,10 +6,17 @@ import json
 import re
 from collections.abc import Callable
 
+from netdesc.description.bare import mend_bare
 from netdesc.description.brackets import Brackets
 from netdesc.description.foreign import CONSTANTS, requoted
 from netdesc.description.nodes import Node
-from netdesc.description.quotes import Mended, lacks_opening, mend_open_string, mend_string
+from netdesc.description.quotes import (
+    Mended,
+    lacks_opening,
+    mend_open_string,
+    mend_separator,
+    mend_string,
+)
 from netdesc.description.reading import NAMES, Reading, span
 from netdesc.description.tokens import (
     Token,
@@ -44,11 +51,19 @@ class Scalars:
 
     def starts(self, token: Token) -> bool:
         """True where a token is such a value, or is meant to be one."""
-        return token.kind in self._readers
+        return token.kind in self._readers or self._bare(token) is not None
+
+    def _bare(self, token: Token, *, is_key: bool = False) -> Mended | None:
+        """What a word or a sign means that stands for a string, or for a part of one."""
+        is_bare = token.kind in ("word", "other")
+        return mend_bare(self._text, token, is_key=is_key) if is_bare else None
 
     def value(self) -> Node | None:
         """Takes a value; ``None`` where only a stray quote stood before it."""
         token = self._reading.take()
+        mended = self._bare(token)
+        if mended is not None:
+            return self._mended(token, mended)
         return self._readers[token.kind](token)
 
     def name(self) -> Node | None:
@@ -60,6 +75,9 @@ class Scalars:
             return self._open_string(token, is_key=True)
         if token.kind == "quoted":
             return self._quoted(token)
+        mended = self._bare(token, is_key=True)
+        if mended is not None:
+            return self._mended(token, mended)
         start, end = token.start, token.end
         if lacks_opening(self._text, token) is not None:
             self._stray_quote(token)
@@ -71,10 +89,13 @@ class Scalars:
         """True where a token names a member, or is meant to."""
         if token.kind in ("string", "open_string", "quoted"):
             return True
+        if token.kind == "other":
+            return self._bare(token, is_key=True) is not None
         return token.kind in NAMES and self._text[token.start : token.end].strip(".") != ""
 
     def _string(self, token: Token, *, is_key: bool = False) -> Node | None:
         mended = mend_string(self._text, token, is_key=is_key)
+        mended = mended or mend_separator(self._text, token, is_key=is_key)
         if mended is not None:
             return self._mended(token, mended)
         return self._text_of(token.start, token.end, self._text[token.start : token.end])
@@ -93,7 +114,7 @@ class Scalars:
             self._reading.add(mended.mistake)
         self._reading.move(mended.at)
         if mended.is_plain and "\\" not in self._text[mended.start : mended.end]:
-            raw = f'"{self._text[mended.start : mended.end]}"'
+            raw = f'"{mended.said or self._text[mended.start : mended.end]}"'
             return self._text_of(token.start, mended.at, raw)
         if mended.start == mended.end:
             return None
@@ -170,6 +191,8 @@ class Scalars:
             self._reading.add(wrong_number(raw, start, end))
             plain = plain_number(raw)
             number = as_number(plain) if plain is not None else None
+            if isinstance(number, float) and raw.endswith("."):
+                number = int(number)  # 100. may be meant to be an integer
             return (
                 Node(start, end, number)
                 if number is not None

@@ -13,11 +13,12 @@ from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.faults import Fault, known_fields
 from netdesc.description.models import Document
 from netdesc.description.models.base import NAME_PATTERN
+from netdesc.description.other_type import mistyped, owners
 from netdesc.description.places import Places, Second
-from netdesc.description.plain import dotted, lookup
+from netdesc.description.plain import dotted, lookup, members
 from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
-from netdesc.description.synonyms import type_question
+from netdesc.description.synonyms import field_meant, type_question
 from netdesc.description.tree import Parts
 from netdesc.description.wanted_form import to_write_instead
 
@@ -44,6 +45,9 @@ _PATTERNS = {
 }
 
 
+_LEAST_OF_4096 = 32
+"""From here on a decay is taken for the integer that a device holds."""
+
 SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
     "1 validation, 2 test"
@@ -52,13 +56,19 @@ SPLIT_HINT = (
 
 def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
     """Each fault as a finding."""
-    listed: list[Diagnostic] = []
+    found = list(found)
+    of_types = mistyped(found, places.data)
+    listed = [each.diagnostic(places) for each in of_types]
     for fault in found:
-        if places.is_guessed(fault.parts):
+        tag = (*fault.parts, "type") if fault.kind.startswith("union_tag") else fault.parts
+        if places.is_guessed(fault.parts) or places.is_guessed(tag):
+            continue
+        if any(each.explains(fault) for each in of_types):
             continue
         finding = _diagnose(fault, places)
-        if fault.remedy is not None and finding.override is None:
-            finding = replace(finding, fix=places.fix(fault.remedy))
+        if fault.remedy is not None:
+            fix = places.fix(fault.remedy) if finding.override is None else None
+            finding = replace(finding, fix=fix, hint=finding.hint or fault.remedy.title)
         listed.append(finding)
     return listed
 
@@ -84,34 +94,36 @@ def _diagnose(fault: Fault, places: Places) -> Diagnostic:
 def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
     parent, key = fault.parts[:-1], str(fault.parts[-1])
     subject = places.subject(parent)
-    candidates = structure.models_at(Document, parent, places.data)
     known = known_fields(parent, places.data)
-    owners = [
-        name
-        for model in candidates
-        if key in structure.fields(model)
-        for name in structure.type_names(model)
-    ]
+    of_types = owners(fault, places.data)
     best = fault.meaning
     notes = (allowed_in_order(structure.required_first(known)),)
-    if owners and best is None:
+    if of_types and best is None:
         kind = lookup(places.data, (*parent, "type"))
-        message = f'field "{key}" belongs to type "{owners[0]}", and {subject} has type "{kind}"'
+        message = f'field "{key}" belongs to type "{of_types[0]}", and {subject} has type "{kind}"'
         second = Second((*parent, "type"), "the type")
         return places.diagnostic(
             "ND105",
             fault.parts,
             message,
-            hint=f'leave it out, or use the type "{owners[0]}"',
+            hint=f'leave it out, or use the type "{of_types[0]}"',
             notes=notes,
             on="key",
             related=(second,),
         )
+    hint = best.question if best is not None else ""
+    if fault.home is not None:
+        home = places.subject(fault.home)
+        is_there = key in members(lookup(places.data, fault.home))
+        hint = f"{home} has it already" if is_there else f"it belongs into {home}"
+    twin = field_meant(key, known)
+    if not hint and twin is not None:
+        hint = f'leave it out: "{twin.name}" is there already'
     return places.diagnostic(
         "ND101",
         fault.parts,
         f'unknown field "{_cut(key)}" in {subject}',
-        hint=best.question if best is not None else "",
+        hint=hint,
         notes=notes,
         on="key",
     )
@@ -155,7 +167,7 @@ def _union(fault: Fault, places: Places) -> Diagnostic:
         return places.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
     kind = value["type"]
     if not isinstance(kind, str):
-        return _kind_of(at, "a string", kind, places)
+        return _kind_of(at, "a string", kind, places, notes)
     message = f'unknown type "{_cut(kind)}" of {subject}'
     hint = type_question(kind, names)
     return places.diagnostic("ND104", at, message, hint=hint, notes=notes)
@@ -188,7 +200,10 @@ def _limit(fault: Fault, places: Places) -> Diagnostic:
     limit = fault.context[key]
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
     message = f"{name} must be {words} {shown}, not {_show(fault.value)}"
-    return places.diagnostic("ND106", fault.parts, message)
+    is_decay = str(fault.parts[-1]).endswith("_decay") and isinstance(fault.value, int)
+    of_4096 = f"write {fault.value / 4096:g} for {fault.value} of 4096"
+    hint = of_4096 if is_decay and _LEAST_OF_4096 <= fault.value <= 4096 else ""
+    return places.diagnostic("ND106", fault.parts, message, hint=hint)
 
 
 def _length(fault: Fault, places: Places) -> Diagnostic:
@@ -207,10 +222,14 @@ def _length(fault: Fault, places: Places) -> Diagnostic:
 
 
 def _pattern(fault: Fault, places: Places) -> Diagnostic:
-    wanted = _PATTERNS[fault.context["pattern"]]
+    pattern = fault.context["pattern"]
+    wanted = _PATTERNS[pattern]
     message = f"{_show(fault.value)} is not {wanted}"
     on = "key" if fault.on_key else "value"
-    return places.diagnostic("ND109", fault.parts, message, on=on)
+    name = re.sub("[^A-Za-z0-9_-]+", "_", fault.value.strip())
+    is_better = pattern == NAME_PATTERN and re.search(NAME_PATTERN, name) is not None
+    hint = f'write "{_cut(name)}"' if is_better and name.strip("_") else ""
+    return places.diagnostic("ND109", fault.parts, message, hint=hint, on=on)
 
 
 def _kind(fault: Fault, places: Places) -> Diagnostic:
@@ -255,11 +274,23 @@ def _kind_of(
     elif isinstance(given, str) and _is_number(given) and re.search("number|integer", expected):
         hint = "write it without quotes"
     elif given is None:
-        hint = "leave the field out, or give a value"
+        hint = _instead_of_null(parts, places.data)
     else:
         hint = to_write_instead(parts, expected, given, places.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
     return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
+
+
+def _instead_of_null(parts: Parts, data: Any) -> str:
+    """A field that must be given cannot be left out."""
+    info = known_fields(parts[:-1], data).get(str(parts[-1])) if parts else None
+    if info is None:
+        return "give a value"
+    if info.is_required():
+        return to_write(str(parts[-1]), info)[0] or "give a value"
+    default = structure.default(info)
+    then = f" (it is {_show(default)} then)" if isinstance(default, bool | int | float) else ""
+    return f"leave the field out{then}, or give a value"
 
 
 def _is_number(text: str) -> bool:

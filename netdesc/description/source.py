@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
+import re
 import stat
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ _MARKS = ",[{\n"
 _MOST_FILES = 1000
 """So many entries of a directory are looked at."""
 _LOOK_BYTES = 1 << 16
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 _OTHER_FILES = {
     b"PK": (
@@ -45,12 +47,17 @@ class Source:
     name: str
 
     @cached_property
+    def with_line_feeds(self) -> str:
+        """The text in which a carriage return that ends a line by itself is a line feed."""
+        return _LONE_RETURN.sub("\n", self.text) if "\r" in self.text else self.text
+
+    @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        position = self.text.find("\n")
+        position = self.with_line_feeds.find("\n")
         while position >= 0:
             starts.append(position + 1)
-            position = self.text.find("\n", position + 1)
+            position = self.with_line_feeds.find("\n", position + 1)
         return starts
 
     def place(self, offset: int) -> tuple[int, int]:
@@ -58,9 +65,13 @@ class Source:
         line = bisect.bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """Where in the text a line and column are."""
+        return self._line_starts[line - 1] + column - 1
+
     @cached_property
     def _lines(self) -> list[str]:
-        return self.text.split("\n")
+        return self.with_line_feeds.split("\n")
 
     def line(self, number: int) -> str:
         """A line, counted from 1, without its line break. All findings in a line share its text."""
@@ -114,29 +125,40 @@ def decoded(raw: bytes, name: str) -> Source | Diagnostic:
         if raw.startswith(start):
             return Diagnostic("ND003", "error", name, f"this is {what}, not a document", hint=hint)
     if b"\0" in raw[:_LOOK_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Diagnostic("ND003", "error", name, "this is a binary file, not a document")
+        return _binary(raw, name)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
-        before = raw[: problem.start].decode("utf-8")
-        line, column = Source(before, name).place(len(before))
-        return Diagnostic(
-            "ND003",
-            "error",
-            name,
-            f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} begins no character",
-            line=line,
-            column=column,
-            end_line=line,
-            end_column=column + 1,
-            excerpt=before.rpartition("\n")[2] + "\ufffd",
-        )
+        message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} begins no character"
+        return _behind(raw[: problem.start].decode("utf-8"), name, message)
     if sum(text.count(mark) for mark in _MARKS) > MOST_MARKS:
         message = f"the document has more than {MOST_MARKS:,} values and lines"
         return Diagnostic("ND005", "error", name, message)
     return Source(text, name)
+
+
+def _behind(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
+    """A finding at the first byte that is none of a text."""
+    source = Source(before, name)
+    line, column = source.place(len(before))
+    excerpt = source.line(line) + "\ufffd"
+    return Diagnostic(
+        "ND003", "error", name, message, "", line, column, line, column + 1, hint, excerpt=excerpt
+    )
+
+
+def _binary(raw: bytes, name: str) -> Diagnostic:
+    """A file with NUL bytes: something else, or a text in which a few were left."""
+    try:
+        before = raw[: raw.index(b"\0")].decode("utf-8")
+    except UnicodeDecodeError:
+        before = ""
+    if not before.lstrip("\ufeff \t\r\n").startswith("{"):
+        return Diagnostic("ND003", "error", name, "this is a binary file, not a document")
+    hint = "take it away; at the end, it says that the file was not written whole"
+    return _behind(before, name, "a NUL byte: this is no text from here on", hint)
 
 
 def _document_inside(directory: Path, name: str) -> str:

@@ -20,6 +20,7 @@ from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.faults import Fault, faults
 from netdesc.description.models import Document
+from netdesc.description.other_type import owners
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup, pointer
 from netdesc.description.tree import Parts
@@ -75,17 +76,26 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
     """The faults without fields that are missing only because the text is damaged there."""
     damaged = set(doubtful)
-    return [fault for fault in found if fault.kind != "missing" or fault.parts[:-1] not in damaged]
+    lost = {"missing": -1, "union_tag_not_found": None}
+    return [
+        fault
+        for fault in found
+        if fault.kind not in lost or fault.parts[: lost[fault.kind]] not in damaged
+    ]
 
 
 def without_doubtful(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], places: Places
 ) -> list[Diagnostic]:
     """The findings that cannot come from a guess: those about other sections."""
+    guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
     # Samples are measured against time and layers, filter and windows of the loss against time.
     if any(parts[0] in ("time", "input", "layers") for parts in sections):
         sections |= {("data",), ("loss",), ("classifier",)}
+    # A loss learns from targets or from labels.
+    if ("loss", "type") in guessed:
+        sections |= {("data",), ("classifier",)}
     # Labels of single steps need a window.
     if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):
         sections |= {("data",)}
@@ -125,6 +135,8 @@ def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
             result.moved[*parent, best.name] = fault.parts
         if best is None or best.value:
             result.guessed.append(fault.parts if best is None else (*parent, best.name))
+        if best is None and owners(fault, data):
+            result.guessed.append((*parent, "type"))
         return True
     info = _field(parent, name, data)
     if info is None:

@@ -22,6 +22,8 @@ class Meaning:
 
 
 _DECAY = "1 - exp(-step_ms / {})"
+_OF_RATE = "{} * step_ms / 1000"
+_LOST = "the part that is lost in a step"
 _VOLTAGE = Meaning("voltage_decay", _DECAY)
 _CURRENT = Meaning("current_decay", _DECAY)
 
@@ -31,10 +33,28 @@ FIELDS: dict[str, tuple[Meaning, ...]] = {
     "beta": (Meaning("voltage_decay", "1 - {}"),),
     "alpha": (Meaning("current_decay", "1 - {}"),),
     "tau": (_VOLTAGE, Meaning("time_constant_ms")),
-    "tau_m": (_VOLTAGE,),
-    "tau_mem": (_VOLTAGE,),
-    "tau_s": (_CURRENT,),
-    "tau_syn": (_CURRENT,),
+    **dict.fromkeys(("tau_m", "tau_mem", "tau_v"), (_VOLTAGE,)),
+    **dict.fromkeys(("tau_s", "tau_syn", "tau_u", "tau_i"), (_CURRENT,)),
+    "tau_mem_inv": (Meaning("voltage_decay", _OF_RATE),),
+    "tau_syn_inv": (Meaning("current_decay", _OF_RATE),),
+    # Some tools mean what is lost by these, others what is kept.
+    **dict.fromkeys(
+        ("decay", "v_decay", "vdecay", "decay_v", "decay_voltage", "mem_decay", "membrane_decay"),
+        (Meaning("voltage_decay", _LOST),),
+    ),
+    **dict.fromkeys(("leak", "leak_v", "dv"), (Meaning("voltage_decay", _LOST),)),
+    **dict.fromkeys(
+        ("u_decay", "udecay", "i_decay", "decay_u", "decay_i", "decay_current", "leak_i", "du"),
+        (Meaning("current_decay", _LOST),),
+    ),
+    **dict.fromkeys(
+        ("syn_decay", "synapse_decay", "synaptic_decay"), (Meaning("current_decay", _LOST),)
+    ),
+    "tau_rho": (Meaning("tau_grad"),),
+    "scale_rho": (Meaning("scale_grad"),),
+    "requires_grad": (Meaning("learn", '["current_decay", "voltage_decay"]'),),
+    "learn_beta": (Meaning("learn", '["voltage_decay"]'),),
+    "learn_alpha": (Meaning("learn", '["current_decay"]'),),
     "thresh": (Meaning("threshold"),),
     "theta": (Meaning("threshold"),),
     "v_th": (Meaning("threshold"),),
@@ -56,6 +76,19 @@ FIELDS: dict[str, tuple[Meaning, ...]] = {
     "val": (Meaning("validation"), Meaning("validation_split")),
     "dev": (Meaning("validation"), Meaning("validation_split")),
     "val_split": (Meaning("validation_split"),),
+    **dict.fromkeys(("hidden_size", "out_neurons", "num_outputs"), (Meaning("units"),)),
+    **dict.fromkeys(("duration", "sim_time", "nb_steps"), (Meaning("steps"),)),
+    **dict.fromkeys(("dt_ms", "time_step", "timestep"), (Meaning("step_ms"),)),
+    **dict.fromkeys(("criterion", "loss_fn", "error"), (Meaning("loss"),)),
+    **dict.fromkeys(("scheduler", "lr_scheduler"), (Meaning("schedule"),)),
+    **dict.fromkeys(("random_seed", "manual_seed"), (Meaning("seed"),)),
+    "optim": (Meaning("optimizer"),),
+    "step_size": (Meaning("every_epochs"),),
+    "gamma": (Meaning("factor"),),
+    "bs": (Meaning("batch_size"),),
+    "version": (Meaning("format"),),
+    "max_epochs": (Meaning("epochs"),),
+    **dict.fromkeys(("file", "filename", "file_name"), (Meaning("path"),)),
     "num_epochs": (Meaning("epochs"),),
     "n_epochs": (Meaning("epochs"),),
 }
@@ -67,10 +100,17 @@ A ``{}`` stands for that name.
 TYPES = {
     "lif": "cuba",
     "leaky": "cuba",
+    "synaptic": "cuba",
+    "cuba_lif": "cuba",
+    "lifcell": "cuba",
     "linear": "dense",
     "fc": "dense",
     "fully_connected": "dense",
     "adam_w": "adamw",
+    "cosineannealing": "cosine",
+    "cosine_annealing": "cosine",
+    "cosineannealinglr": "cosine",
+    "steplr": "step",
     "mse": "spike_rate",
     "ce": "spike_max",
     "cross_entropy": "spike_max",

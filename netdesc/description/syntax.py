@@ -9,12 +9,13 @@ of the meaning leave both alone.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 
 from netdesc.description.brackets import CLOSING, Bracket, Brackets
+from netdesc.description.closings import Closings
+from netdesc.description.members import Members
 from netdesc.description.nodes import Node, sound, sound_items
-from netdesc.description.plain import members
+from netdesc.description.openings import Openings
 from netdesc.description.reading import Lost, Reading, span
 from netdesc.description.scalars import Scalars
 from netdesc.description.tokens import MAX_DEPTH, Elsewhere, Token, cut, edit, token_at
@@ -34,9 +35,9 @@ class Reader(Reading):
         self._scalars = Scalars(self, self._brackets)
         self._tries = _TRIES * len(text)
         self._not_sound = -1
-        self._has_comma = False
-        """True where a comma was taken inside of an object, and belongs behind it."""
-        self._is_cut = False
+        self._openings = Openings(self, self._brackets)
+        self._closings = Closings(self, self._brackets)
+        self._members = Members(self, self._scalars, self._drop)
 
     def read(self) -> Node | None:
         """The document, or ``None`` where too little of it can be told."""
@@ -132,23 +133,27 @@ class Reader(Reading):
                 self.move(found.end)
                 return found
         self.take()
-        return self._object(token) if token.kind == "{" else self._list(token)
+        self._openings.take_double(token)
+        meant = self._openings.meant(token)
+        also = "" if meant is token else CLOSING[token.kind]
+        node = self._object(meant, also) if meant.kind == "{" else self._list(meant, also)
+        return node if meant is token else self._openings.told(token, meant, node)
 
     def _tried(self, end: int, start: int) -> None:
         """A value is not sound, which was found by reading that far."""
         self._not_sound = start
         self._tries -= end - start + _COST
 
-    def _object(self, token: Token) -> Node:
+    def _object(self, token: Token, also: str = "") -> Node:
         node = Node(token.start, token.end, {})
-        for _ in self._entries(token, node):
+        for _ in self._entries(token, node, also):
             self._member(node)
         node.end = self.last
         return node
 
-    def _list(self, token: Token) -> Node:
+    def _list(self, token: Token, also: str = "") -> Node:
         node = Node(token.start, token.end, [])
-        for _ in self._entries(token, node):
+        for _ in self._entries(token, node, also):
             self._sound_items(node)
             self.path.append(len(node.value))
             node.add(len(node.value), self._value())
@@ -184,14 +189,64 @@ class Reader(Reading):
         self.foreign.note("tuples", *span(token), *edits)
         return node
 
+    def _lacks_bracket(self, value: Node) -> bool:
+        """True for the value of a member that is the first item of a list without its bracket."""
+        behind = self.peek()
+        if isinstance(value.value, list):
+            return False
+        if behind.kind == "]" and self._brackets.surplus < 0 and self._brackets.lacks("["):
+            return "\n" in self.text[value.start : behind.start]
+        return self._is_item(behind, like=value)
+
+    def _is_item(self, comma: Token, like: Node) -> bool:
+        """True where what follows the value of a member is no name, but another value like it."""
+        if comma.kind != ",":
+            return False
+        token, brackets = token_at(self.text, comma.end), self._brackets
+        if token.kind in ("string", "quoted"):
+            is_value = token_at(self.text, token.end).kind in (",", "]")
+            return is_value and brackets.lacks("[") and isinstance(like.value, str)
+        if token.kind == "{":
+            return brackets.surplus <= 0 and isinstance(like.value, dict)
+        if token.kind != "number" or not isinstance(like.value, int | float):
+            return False
+        is_decimal = token.start == comma.end and not brackets.lacks("[")
+        return not is_decimal and not self.is_key(token)
+
+    def _without_bracket(self, first: Node) -> Node:
+        """A list that begins with its first item."""
+        node = Node(first.start, first.end, [])
+        node.add(0, first)
+        while self._is_item(self.peek(), like=first):
+            self.take()
+            self.path.append(len(node.value))
+            node.add(len(node.value), self._value())
+            self.path.pop()
+        behind = self.peek()
+        token = token_at(self.text, first.start)
+        if behind.kind != "]" or not self._brackets.lacks("["):
+            hint = "write it in brackets: […]"
+            self.report("ND007", span(token), "a list without brackets", hint)
+            return self.unknown(first.start, self.last)
+        related = (Elsewhere(*span(behind), "closes the list"),)
+        message = f'"[" is missing before {self.shown(token)}'
+        self.report("ND007", span(token), message, 'add "[" here', None, related)
+        self._brackets.surplus += 1
+        self.take()
+        if len(node.value) == 1:
+            return self.unknown(first.start, self.last)  # the closing bracket may be the slip
+        node.end = self.last
+        return node
+
     # Entries of objects and lists
 
-    def _entries(self, token: Token, node: Node) -> Iterator[None]:
+    def _entries(self, token: Token, node: Node, also: str = "") -> Iterator[None]:
         """Stops at each entry, and takes what stands between, before and behind them."""
         bracket = self._brackets.enter(token)
+        bracket.also = also
         comma: Token | None = None
         is_separated = True
-        while not self._closes(bracket, comma, node):
+        while not self._closings.closes(bracket, comma, node):
             token = self.peek()
             if token.kind == "," and is_separated:
                 fix = edit("take the comma away", (*span(token), ""))
@@ -205,27 +260,25 @@ class Reader(Reading):
                 comma = None
             elif token.kind == ",":
                 comma, is_separated = self.take(), True
+            elif token.kind == ";" and not is_separated:
+                fix = edit("write a comma", (*span(token), ","))
+                self.report_at(token, '";" where a comma belongs', "write a comma", fix)
+                self.take()
+                is_separated = True
             elif is_separated or self._separates(bracket, token, node):
                 bracket.has_entries, comma = True, None
                 yield
-                is_separated, self._has_comma = self._has_comma, False
+                is_separated = self._closings.take_comma()
             else:
-                is_separated = self._has_comma
-                self._has_comma = False
+                is_separated = self._closings.take_comma()
         self._brackets.leave()
 
     def _separates(self, bracket: Bracket, token: Token, node: Node) -> bool:
         """What follows an entry without a comma; true where it is the next entry."""
-        if token.kind == ";":
-            fix = edit("write a comma", (*span(token), ","))
-            self.report_at(token, '";" where a comma belongs', "write a comma", fix)
-            self.take()
-            self._has_comma = True
-            return False
         if token.kind in (":", "equals"):
             message = f"{self.shown(token)} where a comma or the end belongs"
             self.report_at(token, message.replace('":"', "a colon"))
-            self._doubt_last(node)
+            self.doubt_last(node)
             self.take()
             self._drop()
             return False
@@ -240,187 +293,44 @@ class Reader(Reading):
         if not self.was_told():
             hint = f'"," or "{bracket.closing}" follows a value'
             self.report_at(token, f"{self.shown(token)} does not belong here", hint)
+            if token.start == self.last:
+                self.doubt_last(node)  # 90% and 1/100 are not what stands before the sign
         self._drop()
         return False
 
     def _drop(self) -> None:
         """Take a value, or what stands in its place, and forget what it says."""
         before = self.last
+        self.doubtful.append(tuple(self.path))
         with self.forgetting():
             self._value()
         if self.last == before and self.peek().kind not in ("end", "}", "]", ")", ","):
             self.take()
 
-    def _closes(self, bracket: Bracket, comma: Token | None, node: Node) -> bool:
-        """True where an object or a list ends; its bracket is taken then, if it is there."""
-        while True:
-            token = self.peek()
-            if token.kind == "end":
-                self._cut_off(bracket)
-                return True
-            if self._brackets.ended_before(token):
-                self._missing(bracket, comma)
-                return True
-            if token.kind not in CLOSING.values():
-                return False
-            if token.kind == bracket.closing and not self._is_early(token):
-                self.take()
-                self._trailing(bracket, comma, token)
-                return True
-            if self._wrong_bracket(bracket, comma, token):
-                return True
-            self._doubt_last(node)
-
-    def _wrong_bracket(self, bracket: Bracket, comma: Token | None, token: Token) -> bool:
-        """A closing bracket that does not fit; true where the innermost one ends all the same."""
-        if bracket.kind == "(" and token.kind != ")":
-            self._missing(bracket, comma)
-            return True
-        verdict = self._brackets.verdict(token)
-        if verdict == "missing":
-            self._missing(bracket, comma)
-            return True
-        if verdict == "stray":
-            self.report_at(token, f'"{token.kind}" closes nothing', "take it away")
-            self.take()
-            return False
-        message = f'"{token.kind}" cannot close the "{bracket.kind}" of line {self._line(bracket)}'
-        related = self._brackets.where_opened(bracket)
-        self.report("ND007", span(token), message, f'write "{bracket.closing}"', None, related)
-        self.take()
-        return True
-
-    def _is_early(self, token: Token) -> bool:
-        """True where a bracket would end the document, one is too many, and names follow."""
-        if len(self._brackets.open) > 1 or self._brackets.surplus >= 0:
-            return False
-        behind = token_at(self.text, token.end)
-        return behind.kind == "," or self.is_key(behind)
-
-    def _doubt_last(self, node: Node) -> None:
-        """What was read last is not what was meant: a bracket is missing before it."""
-        if node.value:
-            key = next(reversed(members(node.value)))
-            self.doubt(node.children[key].start, (*self.path, key))
-
-    def _trailing(self, bracket: Bracket, comma: Token | None, token: Token) -> None:
-        if comma is None or bracket.kind == "(":
-            return
-        message, hint = f'a comma before "{token.kind}"', "take the comma away"
-        fix = edit(hint, (*span(comma), ""))
-        self.report("ND008", span(comma), message, hint, fix)
-
-    def _missing(self, bracket: Bracket, comma: Token | None) -> None:
-        """A closing bracket that is not there, before the comma that was taken last."""
-        end = comma.start if comma is not None else self.last
-        message = (
-            f'"{bracket.closing}" is missing: line {self._line(bracket)} opens "{bracket.kind}"'
-        )
-        related = self._brackets.where_opened(bracket)
-        hint = f'add "{bracket.closing}" here'
-        self.report("ND007", (max(0, end - 1), end), message, hint, None, related)
-        self._has_comma = comma is not None
-
-    def _cut_off(self, bracket: Bracket) -> None:
-        """The text ends while brackets are open."""
-        if self._is_cut:
-            return
-        self._is_cut = True
-        brackets = self._brackets.open
-        closing = "".join(each.closing for each in reversed(brackets))
-        message = (
-            f'the file ends, and the "{bracket.kind}" of line {self._line(bracket)} is not closed'
-        )
-        related = self._brackets.where_opened(bracket)
-        self.report("ND007", self.behind(), message, f"add {closing}", None, related)
-        if len(brackets) > 1 or not bracket.is_indented:
-            raise Lost
-        self.doubtful.append(())
-
-    def _line(self, bracket: Bracket) -> int:
-        return self.text.count("\n", 0, bracket.start) + 1
-
     # Members of objects
 
     def _member(self, node: Node) -> None:
         token = self.peek()
-        if token.kind == "number" and self._is_decimal_comma(node, token):
+        if token.kind == "number" and self._members.is_decimal_comma(node, token):
             return
-        name = self._name(token)
+        name = self._members.name(token)
         if name is None:
             return
         place = (token.start, self.last)
         self.path.append(name)
-        child = self._value() if self._colon(token) else self.unknown(self.last, self.last)
+        if self._members.colon(token):
+            child = self._value()
+        else:
+            self.doubtful.append(tuple(self.path[:-1]))
+            child = self.unknown(self.last, self.last)
+        if self._lacks_bracket(child):
+            child = self._without_bracket(child)
         self.path.pop()
         if name not in node.keys:
             node.add(name, child, place)
             return
         first = node.keys[name]
-        line = self.text.count("\n", 0, first[0]) + 1
+        line = self.line(first[0])
         message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
         related = (Elsewhere(*first, "here it is first"),)
         self.report("ND011", place, message, f"first in line {line}", None, related)
-
-    def _name(self, token: Token) -> str | None:
-        """Takes the name of a member; ``None`` where there is none."""
-        is_bare = token.kind in ("word", "number", "constant")
-        if is_bare and not self.is_key(token) and self.text[token.end : token.end + 1] != '"':
-            message = f"a name in double quotes belongs here, not {self.shown(token)}"
-            self.report_at(token, message)
-            self.take()
-            return None
-        if self._scalars.is_name(token):
-            node = self._scalars.name()
-            if node is None or isinstance(node.value, str):
-                return node.value if node is not None else None
-            self._colon(token)
-            self._drop()
-            return None
-        if token.kind == ":" or token.kind in CLOSING:
-            self.report_at(token, f"a name is missing before {self.shown(token)}")
-            if token.kind == ":":
-                self.take()
-            self._drop()
-            return None
-        self.report_at(token, f"{self.shown(token)} does not belong here")
-        self.take()
-        return None
-
-    def _colon(self, key: Token) -> bool:
-        """Takes what stands between a name and its value; false where there is no value."""
-        token = self.peek()
-        if token.kind == ":":
-            self.take()
-            return True
-        if token.kind == "equals":
-            fix = edit("write a colon", (*span(token), ":"))
-            self.report_at(
-                token, f"{self.shown(token)} where a colon belongs", "write a colon", fix
-            )
-            self.take()
-            return True
-        if token.kind == "end" or self.was_told():
-            return False
-        if token.kind in (",", ";", "}", "]", ")") or self.is_key(token):
-            message = f"{self.shown(key)} has no value"
-            self.report("ND007", self.behind(), message, 'add ":" and a value')
-            return False
-        fix = edit("add a colon", (self.last, self.last, ":"))
-        message = f'":" is missing before {self.shown(token)}'
-        self.report("ND007", self.behind(), message, "add a colon here", fix)
-        return True
-
-    def _is_decimal_comma(self, node: Node, token: Token) -> bool:
-        """Takes the digits behind a decimal comma."""
-        before = re.search(r"(-?[0-9]{1,20}),\Z", self.text[max(0, token.start - 22) : token.start])
-        if before is None or not node.children or self.is_key(token):
-            return False
-        self.take()
-        start = token.start - len(before[0])
-        written = before[1] + "." + self.text[token.start : token.end]
-        message = f"{self.text[start : token.end]} is no number in JSON"
-        fix = edit("write a decimal point", (token.start - 1, token.start, "."))
-        self.report("ND013", (start, token.end), message, f"write {written}", fix)
-        self._doubt_last(node)
-        return True

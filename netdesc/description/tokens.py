@@ -110,14 +110,17 @@ def _string_mistakes(raw: str, start: int) -> Iterator[Mistake]:
         yield Mistake("ND012", at, at + 1, f"{name} inside a string", f"write {escape}", fix)
     if "\\" not in raw:
         return
+    bad = [each for each in _ESCAPE.finditer(raw) if each["bad"]]
+    if bad:
+        at, more = start + bad[0].start(), f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        hint = 'write \\\\ for a backslash; a path takes "/" on every system'
+        message = f"{bad[0]['bad']} is no escape{more}"
+        yield Mistake("ND012", at, start + bad[0].end(), message, hint)
     for escape in _ESCAPE.finditer(raw):
-        at, end = start + escape.start(), start + escape.end()
-        if escape["bad"]:
-            hint = 'write \\\\ for a backslash; a path takes "/" on every system'
-            yield Mistake("ND012", at, end, f"{escape['bad']} is no escape", hint)
-        elif escape["lone"]:
+        if escape["lone"]:
             hint = "a surrogate needs its other half"
-            yield Mistake("ND012", at, end, f"{escape['lone']} is half a character", hint)
+            message = f"{escape['lone']} is half a character"
+            yield Mistake("ND012", start + escape.start(), start + escape.end(), message, hint)
 
 
 def as_number(raw: str) -> int | float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netdesc.description.foreign import without_conflicts, without_fences
+from netdesc.description.conflicts import without_conflicts
+from netdesc.description.foreign import without_fences
 from netdesc.description.nodes import Node, Parts, Span, sound
 from netdesc.description.source import Source
 from netdesc.description.syntax import Reader
@@ -27,19 +28,24 @@ class Parsed:
 
 def parse(source: Source) -> Parsed:
     """Parse a whole document, strictly; every mistake is named, none raises."""
-    text, mistakes = source.text, list[Mistake]()
+    text, mistakes = source.with_line_feeds, list[Mistake]()
     if text.startswith("\ufeff"):
         message = "the file starts with a byte order mark"
         fix = edit("take it away", (0, 1, ""))
         mistakes.append(Mistake("ND004", 0, 1, message, "save without BOM", fix))
         text = " " + text[1:]
-    text, conflicts = without_conflicts(text)
-    text, fences = without_fences(text)
-    mistakes += conflicts + fences
+    conflicts = without_conflicts(text)
+    text, fences = without_fences(conflicts.text)
+    mistakes += conflicts.mistakes + fences
     root = sound(text, token_at(text, 0).start, MAX_DEPTH)
     if isinstance(root, Node) and token_at(text, root.end).kind == "end":
         return Parsed(root, mistakes, set())
     reader = Reader(text)
     damaged = reader.read()
-    mistakes = sorted(mistakes + reader.mistakes, key=lambda each: each.start)
+    mistakes += [
+        each
+        for each in reader.mistakes
+        if not any(start <= each.start <= end for start, end in conflicts.spans)
+    ]
+    mistakes.sort(key=lambda each: each.start)
     return Parsed(damaged, mistakes, reader.guessed, reader.doubtful)

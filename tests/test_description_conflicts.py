@@ -67,3 +67,10 @@ def test_what_is_wrong_elsewhere_is_told_and_mended(tmp_path):
         (31, False),
         (DIGITS.count("\n") + 5, False),
     ]
+
+
+def test_of_very_many_conflicts_the_first_are_told(tmp_path):
+    conflict = f"<<<<<<< HEAD\n{SEED}=======\n{SEED}>>>>>>> other\n"
+    *_, last = found = slips(_seed(SEED + conflict * 1100), tmp_path)
+    assert len([each for each in found if each.message.startswith(WHOLE)]) == 20
+    assert last.message == f"{WHOLE}, and 1,080 more"

@@ -5,15 +5,18 @@ The markers of git stand in lines of their own. Of a whole conflict its first si
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netdesc.description.foreign import blank
 from netdesc.description.nodes import Span
 from netdesc.description.tokens import Elsewhere, Mistake
 
 _MARKER = re.compile(r"^[ \t]*(<{7}|\|{7}|={7}|>{7})(?:[ \r][^\n]*)?$", re.MULTILINE)
+_MOST = 20
+"""So many conflicts are told."""
 _WORDS = {
     "<": "one side begins here",
     "|": "what was before both begins here",
@@ -33,26 +36,34 @@ class Conflicts:
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     spans: list[Span] = field(default_factory=list[Span])
 
+    def hides(self, mistake: Mistake) -> bool:
+        before = bisect.bisect_right(self.spans, mistake.start, key=lambda span: span[0])
+        return before > 0 and mistake.start <= self.spans[before - 1][1]
+
 
 def without_conflicts(text: str) -> Conflicts:
     """Leave out the markers of conflicts, and the sides that come second."""
     if not any(mark * 7 in text for mark in "<=>"):
         return Conflicts(text)
-    result = Conflicts(text)
+    mistakes: list[Mistake] = []
+    spans: list[Span] = []
     parts: list[str] = []
     kept = 0
-    for markers in _groups(_MARKER.finditer(text)):
-        result.mistakes.append(_mistake(markers))
-        result.spans.append((markers[0].start(), markers[-1].end()))
+    groups = list(_groups(_MARKER.finditer(text)))
+    for markers in groups:
+        spans.append((markers[0].start(), markers[-1].end()))
         is_whole, is_second = _is_whole(markers), False
         for marker in markers:
-            parts += (
-                blank(text[kept : marker.start()]) if is_second else text[kept : marker.start()]
-            )
-            parts += blank(marker[0])
+            between = text[kept : marker.start()]
+            parts += [blank(between) if is_second else between, blank(marker[0])]
             kept = marker.end()
             is_second = is_whole and marker[1][0] in "|="
-    return Conflicts("".join([*parts, text[kept:]]), result.mistakes, result.spans)
+    for markers in groups[:_MOST]:
+        mistakes.append(_mistake(markers))
+    if len(groups) > _MOST:
+        more = f", and {len(groups) - _MOST:,} more"
+        mistakes[-1] = replace(mistakes[-1], message=mistakes[-1].message + more)
+    return Conflicts("".join([*parts, text[kept:]]), mistakes, spans)
 
 
 def _groups(markers: Iterable[re.Match[str]]) -> Iterator[list[re.Match[str]]]:

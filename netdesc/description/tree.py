@@ -42,10 +42,6 @@ def parse(source: Source) -> Parsed:
         return Parsed(root, mistakes, set())
     reader = Reader(text)
     damaged = reader.read()
-    mistakes += [
-        each
-        for each in reader.mistakes
-        if not any(start <= each.start <= end for start, end in conflicts.spans)
-    ]
+    mistakes += [each for each in reader.mistakes if not conflicts.hides(each)]
     mistakes.sort(key=lambda each: each.start)
     return Parsed(damaged, mistakes, reader.guessed, reader.doubtful)

@@ -48,7 +48,7 @@ def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
         if given[:1] == "(" and given[-1:] == ")" and "a list" in expected:
             return f"write [{given[1:-1].strip().removesuffix(',')}]"
     if isinstance(given, str | int | float) and "a list" in expected:
-        if not isinstance(given, str) or _takes_text((*parts, 0), data):
+        if not isinstance(given, str) or _takes_text((*parts, 0), given, data):
             return f"write {_json([given])}"
         number = _number(given)
         return f"write [{number}]" if number is not None else _such_as(parts, data)
@@ -61,9 +61,11 @@ def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
     return _such_as(parts, data)
 
 
-def _takes_text(parts: Parts, data: Any) -> bool:
+def _takes_text(parts: Parts, given: str, data: Any) -> bool:
     forms = structure.annotations_at(Document, parts, data)
-    return any(each is str for form in forms for each in structure.alternatives(form))
+    return any(
+        str in structure.alternatives(form) or given in structure.literals(form) for form in forms
+    )
 
 
 def _such_as(parts: Parts, data: Any) -> str:

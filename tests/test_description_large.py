@@ -165,18 +165,21 @@ def _with_train(samples: list, **more) -> dict:
 
 SAMPLE = OXFORD["data"]["train"][0]
 WRONG = {"input": {"path": 1}, "lable": 2}
+PORTION = 12
+"""Of a list in the tests below; no object of a sound document has as many keys."""
 IN_PORTIONS = {
-    "sound": _with_train([SAMPLE | {"label": n} for n in range(20)], validation=[SAMPLE] * 9),
-    "faults in some": _with_train([SAMPLE, SAMPLE, WRONG, SAMPLE, WRONG] * 3, validation=[WRONG]),
-    "no samples": _with_train([SAMPLE, 1, None] * 3, validation=[[]] * 5),
-    "of another type": {**OXFORD, "data": {"type": "arrays", "path": "a.npz", "train": [1] * 9}},
-    "fault elsewhere": _with_train([WRONG] * 9) | {"time": {"steps": 0}, "x": [1] * 9},
+    "sound": _with_train([SAMPLE | {"label": n} for n in range(50)], validation=[SAMPLE] * 30),
+    "faults in some": _with_train([SAMPLE, SAMPLE, WRONG] * 15, validation=[SAMPLE] * 40 + [WRONG]),
+    "faults in late ones": _with_train([SAMPLE] * 30 + [WRONG]),
+    "no samples": _with_train([SAMPLE, 1, None] * 12, validation=[[]] * 15),
+    "of another type": {**OXFORD, "data": {"type": "arrays", "path": "a.npz", "train": [1] * 30}},
+    "fault elsewhere": _with_train([WRONG] * 30) | {"time": {"steps": 0}, "x": [1] * 30},
     "too many layers": {**OXFORD, "layers": OXFORD["layers"] * 600},
-    "too long a shape": {**OXFORD, "input": {"shape": [1] * 10}},
+    "too long a shape": {**OXFORD, "input": {"shape": [1] * 20}},
     "many keys": {**{f"a{n}": n for n in range(50)}, **OXFORD},
     "many neurons": {**OXFORD, "neurons": {f"a{n}": {"type": "cuba"} for n in range(20)}},
-    "no object": [1] * 9,
-    "data of a list": {**OXFORD, "data": [1] * 9},
+    "no object": [1] * 30,
+    "data of a list": {**OXFORD, "data": [1] * 30},
 }
 
 
@@ -194,7 +197,7 @@ def _read(data, reads):
 @pytest.mark.parametrize("name", IN_PORTIONS)
 def test_what_is_read_in_portions_is_what_is_read_at_once(name, monkeypatch):
     data = IN_PORTIONS[name]
-    monkeypatch.setattr(validating, "_PORTION", 4)
+    monkeypatch.setattr(validating, "_PORTION", PORTION)
     at_once = _read(data, lambda data: Document.model_validate_json(json.dumps(data)))
     assert _read(data, document_of) == at_once
     assert isinstance(at_once, Document) == (name == "sound")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from netdesc.description import Diagnostic
-from netdesc.description.plain import lookup
+from netdesc.description.recognise import is_lock
 from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
 from netdesc.description.tree import parse
 
@@ -84,16 +85,25 @@ def _read(name: str) -> Source | Diagnostic:
 
 
 def _is_lock(source: Source) -> bool:
-    if '"lock"' not in source.text:
-        return False
-    root = parse(source).root
-    return root is not None and isinstance(lookup(root.value, ("lock",)), dict)
+    root = parse(source).root if '"lock"' in source.text else None
+    return root is not None and is_lock(root.value)
 
 
 def write(path: Path, text: str) -> None:
-    """Replaces a document, whole or not at all. OSError, also where the file is write-protected."""
+    """Replaces a document, whole or not at all. OSError, also where the file is write-protected.
+
+    A file that has several names keeps them all, so it is written in place.
+    """
+    status = path.stat()  # it may have gone meanwhile
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file, and cannot be replaced", str(path))
+    if status.st_nlink > 1:
+        with path.open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
+        return
     from netdesc.events import atomic_path  # loads numpy
 
     with atomic_path(path) as temporary:

@@ -73,10 +73,54 @@ def test_what_github_and_pre_commit_read_is_well_formed(kind, text, tmp_path):
 
 
 def test_readme_and_the_own_workflow_use_the_action_that_is_there():
-    for text in (_workflows()[0], (ROOT / ".github/workflows/documents.yml").read_text()):
-        uses = yaml.safe_load(text)["jobs"]["netdesc"]["steps"][1]["uses"]
+    workflow = yaml.safe_load((ROOT / ".github/workflows/documents.yml").read_text())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"`(OWNER/netdesc/[^`]+)`", readme)
+    for uses in (workflow["jobs"]["netdesc"]["steps"][1]["uses"], named):
         path = re.sub(r"^(\.|OWNER/netdesc)/|@.*$", "", uses)
         assert (ROOT / path / "action.yml") == ACTION
+
+
+# The workflow of the README
+
+
+def test_the_readmes_workflow_works_as_it_stands(tmp_path):
+    """All but what GitHub does: the checkout, and Python's package index."""
+    text = _workflows()[0]
+    assert len(text.splitlines()) == 10
+    assert "OWNER" not in text
+    steps = yaml.safe_load(text)["jobs"]["netdesc"]["steps"]
+    scripts = [step["run"] for step in steps if "run" in step]
+    assert len(scripts) == len(steps) - 1 == 2
+    path = _program(tmp_path / "bin").parent
+    pip = path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/installed"\n')
+    pip.chmod(0o755)
+    mine = tmp_path / "mine"
+
+    def checked() -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": ""}
+        for script in scripts:
+            ended = _run("bash", "-e", "-c", script, cwd=mine, **environment)
+            if ended.returncode:
+                break
+        return ended
+
+    _repository(mine, {"note.txt": "no JSON at all"})
+    assert checked().returncode == 0
+    write_files(mine)
+    _repository(mine, {"good one.json": BASE, "-q.json": BASE, "package.json": '{"layers": 1}'})
+    ended = checked()
+    assert (ended.returncode, ended.stdout) == (0, "")
+    _repository(mine, {"ü bad.json": BAD})
+    ended = checked()
+    assert ended.returncode != 0
+    (line,) = ended.stdout.splitlines()
+    assert line.startswith("::error file=ü bad.json,line=12,")
+    wanted = {"click>=8.1", "pydantic>=2.11", "netdesc"}
+    installed = {word for word in (tmp_path / "installed").read_text().split() if word[0] != "-"}
+    assert installed - {"install"} == wanted
+    assert all(f'"{each}"' in STEPS[0]["run"] for each in wanted - {"netdesc"})
 
 
 def test_no_input_is_put_into_a_script():

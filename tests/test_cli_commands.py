@@ -114,14 +114,24 @@ def test_show_prints_the_layer_table(netdesc: Netdesc, document: Path) -> None:
     assert "small: 40 steps of 1 ms, 80 parameters, 80 synapses" in outcome.out
 
 
+def test_an_unreadable_document_is_a_finding(
+    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # as for who is not root
+    assert netdesc("validate", document).code == 0  # root reads it all the same
+
+
 def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
-    assert netdesc("schema", "--check", file).code == 1
+    missing = netdesc("schema", "--check", file)
+    assert missing.code == 1
+    assert missing.err == f"{file} is missing; run: netdesc schema --write {file}\n"
     assert netdesc("schema", "--write", file).code == 0
     assert netdesc("schema", "--check", file).code == 0
     assert json.loads(netdesc("schema").out) == json.loads(file.read_text())
     file.write_text(file.read_text().replace("threshold", "treshold"))
-    assert netdesc("schema", "--check", file).code == 1
+    stale = netdesc("schema", "--check", file)
+    assert (stale.code, "is stale; run: " in stale.err) == (1, True)
 
 
 def test_explain(netdesc: Netdesc) -> None:

@@ -145,20 +145,20 @@ def test_without_torch_training_does_not_work(
     assert "Traceback" not in out
 
 
-@pytest.mark.parametrize("wrong", [0, 1])
+@pytest.mark.parametrize("wrong", [0, 1, 2])
 def test_an_engine_that_computes_something_else_is_a_fault(
     wrong: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = probes._training_step
+    right = probes._training_step_in_one_go
 
-    def compute(engine: str, device: str = "cpu") -> tuple[object, ...]:
-        results = list(right(engine, device))
-        if engine == "cpu":
-            results[wrong] = results[wrong] + 1e-2
-        return tuple(results)
+    def compute() -> list[object]:
+        results = list(right())
+        results[wrong] = results[wrong] * 1.01
+        return results
 
-    monkeypatch.setattr(probes, "_training_step", compute)
     monkeypatch.setattr(probes, "_is_kept", lambda _: True)
+    probes._cpu()
+    monkeypatch.setattr(probes, "_training_step_in_one_go", compute)
     with pytest.raises(AssertionError, match="differs from the reference"):
         probes._cpu()
     words = doctor._last_words(b"Traceback\nAssertionError: differs\n\n", 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_cl
 from cli_process import Netdesc
 from training_task import read_record, write_task
 
-from netdesc.cli.waiting import SHORT_SPIN
 from netdesc.events import from_dense, write_events
 
 
@@ -208,13 +206,3 @@ def test_samples_without_a_prediction_have_a_column(netdesc: Netdesc, document: 
     lines = netdesc("evaluate", document).out.splitlines()
     assert lines[2].split()[-1] == "none"
     assert [line.split()[-1] for line in lines[4 : 4 + CLASSES]] == ["5", "5", "5"]
-
-
-def test_threads_sleep_early_where_others_need_the_cores(
-    netdesc: Netdesc, document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("netdesc.cli.evaluate.others_running", lambda: 1)
-    assert netdesc("evaluate", document).code == 0
-    assert os.environ.pop("GOMP_SPINCOUNT") == SHORT_SPIN

@@ -162,3 +162,29 @@ def test_more_slips_than_are_shown_are_mended(netdesc: Netdesc, network: Path) -
     assert '"nueron"' not in network.read_text()
     assert outcome.out.count('rename "nueron"') == 250
     assert json.loads(network.read_text())["layers"][249]["neuron"] == "cuba"
+
+
+def test_what_one_run_does_not_mend_is_counted(
+    netdesc: Netdesc, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netdesc.description.fixing.ROUNDS", 1)
+    network.write_text(BASE.replace('"format"', '"a": [' + "1 " * 250 + '1], "format"'))
+    first = netdesc("validate", "--fix", "network.json")
+    assert first.err == "200 were fixed, and 50 more can be: run it again\n"
+    assert "run it again" not in netdesc("validate", "--fix", "network.json").err
+
+
+def test_what_cannot_be_written_keeps_no_other_file_from_it(
+    netdesc: Netdesc, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (network.parent / "also.json").write_text(WRONG)
+    monkeypatch.setattr(
+        "netdesc.rewriting.os.access",
+        lambda path, mode: mode != os.W_OK or Path(path).name != "also.json",
+    )
+    outcome = netdesc("validate", "--fix", "also.json", "network.json")
+    assert outcome.code == 3
+    assert outcome.err == "error: also.json: the file is write-protected\n"
+    assert "treshold" not in network.read_text()
+    assert "fixed[ND101]" in outcome.out
+    assert "also.json:12:30: error[ND101]" in outcome.out

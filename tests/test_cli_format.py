@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,15 @@ def test_time_grows_with_the_text() -> None:
     assert ended(2000) < 8 * ended(500) + 0.1
 
 
+def test_a_large_text_takes_little_memory() -> None:
+    text = json.dumps([[n, n] for n in range(30_000)])
+    tracemalloc.start()
+    laid_out(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30 * len(text)
+
+
 # The command
 
 
@@ -286,6 +296,31 @@ def test_permissions_and_links_stay(netdesc: Netdesc, folder: Path) -> None:
     assert (folder / "ugly.json").stat().st_mode & 0o777 == 0o640
 
 
+def test_all_names_of_a_file_stay(netdesc: Netdesc, folder: Path) -> None:
+    os.link(folder / "ugly.json", folder / "other.json")
+    (folder / "ugly.json").write_text(UGLY + " " * 500)
+    assert netdesc("format", "ugly.json").code == 0
+    assert (folder / "other.json").samefile(folder / "ugly.json")
+    assert (folder / "other.json").read_text() == NEAT
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_is_not_replaced(netdesc: Netdesc, folder: Path) -> None:
+    end, start = os.pipe()
+    os.write(start, UGLY.encode())
+    os.close(start)
+    ended = netdesc("format", f"/dev/fd/{end}")
+    os.close(end)
+    assert ended.code == 3
+    assert f"/dev/fd/{end}: it is no ordinary file, and cannot be replaced" in ended.err
+
+
+def test_a_file_that_goes_meanwhile_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        rewriting.write(tmp_path / "gone.json", "{}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_write_protected_file_stays(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +329,23 @@ def test_a_write_protected_file_stays(
     assert ended.code == 3
     assert "ugly.json: the file is write-protected" in ended.err
     assert (folder / "ugly.json").read_bytes() == UGLY.encode()
+
+
+def test_what_cannot_be_written_keeps_no_other_file_from_it(
+    netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "also.json").write_bytes(UGLY.encode())
+    monkeypatch.setattr(rewriting.os, "access", lambda path, _: path.name != "also.json")
+    ended = netdesc("format", "also.json", "ugly.json")
+    assert ended.code == 3
+    assert (folder / "ugly.json").read_text() == NEAT
+    assert "wrote ugly.json" in ended.err
+    assert "wrote also.json" not in ended.err
+    assert "2 files: 1 changed" in ended.err
+    (folder / "ugly.json").write_bytes(UGLY.encode())
+    record = netdesc("format", "--json", "also.json", "ugly.json").record
+    assert [each["status"] for each in record["documents"]] == ["failed", "changed"]
+    assert record["changed"] == 1
 
 
 def test_a_failure_while_writing_leaves_the_old_text(

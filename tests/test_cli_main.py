@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -198,6 +199,59 @@ def test_a_closed_pipe_does_not_change_how_a_command_ends() -> None:
     assert process.wait(20) == 7
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def _in_shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = f'"{sys.executable}" -m netdesc {line}'
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_full_disk_is_one_message(form: str) -> None:
+    line = f"validate --format {form} nowhere.json > /dev/full"
+    ended = _in_shell(line)
+    assert (ended.returncode, ended.stderr) == (3, "error: No space left on device\n")
+    assert _in_shell(f"{line} 2>&1").returncode == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("validate nowhere.json >&-", 3),
+        ("validate --format sarif nowhere.json >&- 2>&-", 3),
+        ("explain ND101 >&-", 0),
+        ("format - <&-", 1),
+    ],
+)
+def test_closed_streams_change_nothing_else(line: str, code: int) -> None:
+    ended = _in_shell(line)
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    assert "bug" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names that are no text")
+@pytest.mark.parametrize("name", ["caf\udce9.json", "é.json"])
+def test_json_loses_no_sign_of_a_name(name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "netdesc", "validate", "--format", "json", name],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert json.loads(ended.stdout)["diagnostics"][0]["file"] == name
+
+
+def test_a_report_names_files_whose_names_are_no_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["netdesc", "caf\udce9.json"])
+    assert fails(ZeroDivisionError("division by zero")) == 70
+    report = Path(capsys.readouterr().err.split("this report: ")[1].strip())
+    assert "caf\\udce9.json" in report.read_text(encoding="utf-8")
+    report.unlink()
 
 
 def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -15,6 +16,7 @@ from netdesc.cli.explain import explain as command
 from netdesc.cli.output import Output
 from netdesc.description import check, explain, render_text
 from netdesc.description.explain import ENTRIES
+from netdesc.description.recognise import may_be_document
 from netdesc.description.source import MAX_BYTES
 
 
@@ -58,6 +60,23 @@ def test_a_file_that_is_not_there(tmp_path):
         assert description is None
         assert codes(found) == ["ND001"]
         assert "Traceback" not in render_text(found)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_is_not_opened_but_where_the_shell_did(tmp_path):
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    assert may_be_document(pipe)
+    (finding,) = check(pipe)[1]
+    assert finding.message == "cannot read the file: it is no ordinary file"
+    assert codes(check(os.devnull)[1]) == ["ND001"]
+    write_files(tmp_path)
+    end, start = os.pipe()
+    os.write(start, BASE.encode())
+    os.close(start)
+    (finding, *_) = check(f"/dev/fd/{end}")[1]
+    os.close(end)
+    assert finding.code == "ND301"  # its files are looked for beside it
 
 
 def test_a_directory_with_one_document_names_it(tmp_path):

@@ -76,6 +76,14 @@ def test_a_finding_without_a_place_and_one_from_the_command_line():
     assert lines[1][2].startswith("--set a=1: no field\n")
 
 
+@pytest.mark.parametrize("name", ["50%.json", "a,b:c.json", "a\r\nb.json", "%0A.json", "Ü 日.json"])
+def test_a_file_keeps_its_name_whatever_is_in_it(name):
+    finding = Diagnostic("ND101", "error", f"/checkout/nets/{name}", "m", line=1, column=1)
+    (line,) = workflow_commands([finding], ROOT)
+    assert line.isprintable()
+    assert _parsed(line)[1]["file"] == f"nets/{name}"
+
+
 def test_second_places_are_named():
     other = Related("the first one", "/checkout/nets/a.json", "/a", 1, 2, 1, 4)
     (line,) = workflow_commands([_finding(related=(other,))], ROOT)

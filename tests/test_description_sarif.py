@@ -12,7 +12,7 @@ from description_samples import BASE, FIXTURES, UNHURRIED, findings, write_files
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related
+from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related, first
 from netdesc.description.explain import ENTRIES
 from netdesc.description.places import spanned
 from netdesc.description.sarif import to_sarif
@@ -161,6 +161,12 @@ def test_equal_findings_have_fingerprints_of_their_own():
     one, two, third = _prints([same, same, other], ROOT)
     assert one != two
     assert one == third
+
+
+def test_that_there_may_be_more_is_told_as_the_standard_has_it():
+    (finding,) = first([Diagnostic("ND101", "error", "/checkout/a.json", "m")], 1)
+    (told,) = _run([finding])["invocations"][0]["toolExecutionNotifications"]
+    assert told["level"] == "warning"
 
 
 @pytest.mark.parametrize(

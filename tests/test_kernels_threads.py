@@ -15,7 +15,7 @@ from cuba_cases import Layer, plain_layer
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import adjoints
-from netdesc.kernels.cpu.threads import _waiting_briefly, threads
+from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.engine import kernel_threads, one_pool
 
 LEARNT = ("spikes", "weight", "current_decay", "voltage_decay")
@@ -174,11 +174,3 @@ def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
         assert kernel_threads() == 2
         assert threads() == 2
     assert torch.get_num_threads() == kernel_threads() == 2
-
-
-@pytest.mark.parametrize("own", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}])
-def test_how_threads_wait_is_set_only_while_they_load(own):
-    environment = dict(own)
-    with _waiting_briefly(environment):
-        assert environment == (own or {"GOMP_SPINCOUNT": "10000"})
-    assert environment == own

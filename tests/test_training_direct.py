@@ -13,14 +13,15 @@ from safetensors.torch import load_file
 from training_task import STEPS, read_metrics, read_record, write_task
 
 from netdesc.description import load
+from netdesc.kernels.engine import use_engine
 from netdesc.training import loop, steps, train
 from netdesc.training.direct import DirectStep, is_chain
 from netdesc.training.job import prepare
 
 
-def run(path: Path, name: str, sets: tuple[str, ...], engine: str = "auto") -> Path:
+def run(path: Path, name: str, sets: tuple[str, ...]) -> Path:
     folder = path.parent / name
-    train(load(path, list(sets)), run_dir=folder, device="cpu", engine=engine, progress="quiet")
+    train(load(path, list(sets)), run_dir=folder, device="cpu", progress="quiet")
     return folder
 
 
@@ -42,7 +43,6 @@ LEARNT = 'neurons.cuba.learn=["current_decay", "voltage_decay"]'
 OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
 @pytest.mark.parametrize(
     "sets",
     [
@@ -59,7 +59,7 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
     ids=["plain", "mean", "cut", "decays", "own", "width", "batches", "no delay", "one"],
 )
 def test_a_direct_run_is_the_plain_one_bit_for_bit(
-    sets: tuple[str, ...], engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = write_task(tmp_path / "task", pairs=5, epochs=5)
     taken: list[str] = []
@@ -69,11 +69,11 @@ def test_a_direct_run_is_the_plain_one_bit_for_bit(
         "differentiate",
         lambda self, batch: taken.append("direct") or step(self, batch),
     )
-    direct = run(task, "direct", sets, engine)
+    direct = run(task, "direct", sets)
     assert taken
     taken.clear()
     monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
-    plain = run(task, "plain", sets, engine)
+    plain = run(task, "plain", sets)
     assert not taken
     (rows, layers, weights), (others, other_layers, other_weights) = outcome(direct), outcome(plain)
     assert rows == others
@@ -132,20 +132,29 @@ def job_of(task: Path, *sets: str) -> Any:
     return prepare(load(task, list(sets)), torch.device("cpu"), {}, lambda _: None)
 
 
-def test_the_output_is_let_go_before_the_way_back(tmp_path: Path) -> None:
-    """Two tensors of the size of the activity at most: voltages, and spikes or gradients."""
+@pytest.mark.parametrize(("learnt", "tensors"), [((), 1), ((LEARNT,), 2)])
+def test_memory_of_a_step(learnt: tuple[str, ...], tensors: int, tmp_path: Path) -> None:
+    """Of the size of the last layer's activity: the gradient of its current, which is all.
+
+    Where decays are learnt it is voltages, and what was the spikes' memory and is the gradient's.
+    """
     from netdesc.kernels.cpu import buffers
     from netdesc.training.figures import Figures
 
-    job = job_of(write_task(tmp_path / "task"))
+    job = job_of(write_task(tmp_path / "task"), *learnt)
     step = DirectStep(job, Figures(job.network, job.network.blocks()), lambda: None)
     (batch,) = job.train.in_order()
     pool = buffers.BufferPool()
     patch = pytest.MonkeyPatch()
-    for module in ("engine", "product", "adjoints", "spike_time", "weights"):
+    for module in ("engine", "dense", "chain", "product", "adjoints", "spike_time", "weights"):
         patch.setattr(f"netdesc.kernels.cpu.{module}.take", pool.take)
     patch.setattr("netdesc.kernels.cpu.adjoints._RUN", 10)
     step.differentiate(batch)
     patch.undo()
-    output = 4 * STEPS * 6  # voltages, and what was the spikes' memory and is the gradient's
-    assert len(pool._buffers[output]) == 2
+    assert len(pool._buffers[4 * STEPS * 6]) == tensors
+
+
+def test_on_another_engine_no_step_is_direct(tmp_path: Path) -> None:
+    job = job_of(write_task(tmp_path / "task"))
+    with use_engine("reference"):
+        assert not is_chain(job)

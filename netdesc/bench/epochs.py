@@ -19,7 +19,15 @@ from netdesc.bench.facts import machine
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.compiler import train
 from netdesc.description import Description, load
-from netdesc.kernels.cpu import backward, events, forward, product, van_rossum, weights
+from netdesc.kernels.cpu import (
+    backward,
+    events,
+    forward,
+    last_layer,
+    product,
+    van_rossum,
+    weights,
+)
 from netdesc.training import Run, loop
 from netdesc.training.record import circumstances
 
@@ -30,6 +38,7 @@ _Part = tuple[str, Any, str]
 
 _PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_list_events"),
+    ("event lists", events, "_list_words"),
     ("weights to integers", weights, "_quantize_rows"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),
@@ -37,6 +46,7 @@ _PARTS: tuple[_Part, ...] = (
     ("loss adjoint", van_rossum, "filter_adjoint"),
     ("adjoint", backward, "adjoint"),
     ("adjoint and weights", backward, "adjoint_by_events"),
+    ("last layer and loss", last_layer, "there_and_back"),
     ("matrix product", product, "matmul"),
     ("optimizer", torch.optim.Adam, "step"),
     ("optimizer", torch.optim.AdamW, "step"),

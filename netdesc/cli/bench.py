@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.cli.waiting import others_running, wait_for_the_load
+from netdesc.kernels.waiting import load_torch
 from netdesc.shipped import shipped
 
 if TYPE_CHECKING:
@@ -233,8 +232,7 @@ def sweep(output: Output, device: str) -> None:
 
 
 def _prepare(device: str) -> None:
-    """Before torch is loaded, here or in the processes of other programs, which inherit this."""
-    wait_for_the_load(os.environ, others_running())
+    load_torch()
     if device != "cpu":
         from netdesc.training.device import choose_device
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.cli.waiting import others_running, wait_for_the_load
+from netdesc.kernels.waiting import load_torch
 
 if TYPE_CHECKING:
     from netdesc.evaluation import Evaluation, Part
@@ -36,7 +35,7 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     The network is a run (with its best weights) or a document (with the weights that it names, or
     untrained ones).
     """
-    wait_for_the_load(os.environ, others_running())  # before torch is loaded
+    load_torch()
     from netdesc import evaluation
 
     result = evaluation.evaluate(network, part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -47,10 +48,11 @@ class Failures(AbstractContextManager["Failures"]):
         code, message = describe(error)
         if code == BUG:
             message = report_bug(error)
-        self.output.complain(message)
-        if self.output.as_json:
-            self.output.give({"status": "failed", "exit_code": code, **details(error, message)})
-        self.output.flush()
+        with contextlib.suppress(OSError):  # the disk may be full, which was the failure
+            self.output.complain(message)
+            if self.output.as_json:
+                self.output.give({"status": "failed", "exit_code": code, **details(error, message)})
+        self.output.give_up()
         raise SystemExit(code) from None
 
 
@@ -108,7 +110,12 @@ def report_bug(error: BaseException) -> str:
     summary = f"error: netdesc has a bug: {type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(
-            "w", prefix="netdesc-report-", suffix=".txt", delete=False, encoding="utf-8"
+            "w",
+            prefix="netdesc-report-",
+            suffix=".txt",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",  # names of files may have bytes that are no text
         ) as file:
             file.write(report)
     except OSError:

@@ -88,6 +88,7 @@ def netdesc(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a command's return value is its exit code (None is 0)."""
+    _have_streams()
     _never_fail_for_a_sign()
     if COMPLETE_VARIABLE in os.environ:
         from netdesc.cli.completing import register
@@ -104,6 +105,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         output.flush()
         sys.exit(code or 0)
     raise AssertionError("Failures always exits")
+
+
+def _have_streams() -> None:
+    """Where a standard stream was closed, nothing is read from it and nothing seen of it.
+
+    Python has no such stream then, and the next file that is opened would take its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _never_fail_for_a_sign() -> None:

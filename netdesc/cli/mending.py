@@ -23,6 +23,8 @@ class Mending:
     left: list[Diagnostic] = field(default_factory=list["Diagnostic"])
     fixed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
     changes: list[Rewriting] = field(default_factory=list["Rewriting"])
+    failed: list[OSError] = field(default_factory=list[OSError])
+    """Why files could not be written."""
 
     def record(self, is_diff: bool) -> dict[str, Any]:
         """For ``--format json``, beside the findings."""
@@ -50,21 +52,24 @@ def mend(files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool) -> M
             result.left.append(source)
             continue
         done = fixed(source, file, overrides)
+        is_change = done.after.text != source.text
+        if is_change and not is_diff:
+            try:
+                write(file, done.after.text)
+            except OSError as problem:  # the other files are mended all the same
+                result.failed.append(problem)
+                result.left += check_text(source, file, overrides)[1]
+                continue
         result.fixed += done.fixed
-        if done.after.text != source.text:
+        if is_change:
             result.changes.append(Rewriting(str(file), source.text, done.after.text))
-        if is_diff:
-            result.left += check_text(source, file, overrides)[1]
-            continue
-        result.left += done.left
-        if done.after.text != source.text:
-            write(file, done.after.text)
+        result.left += check_text(source, file, overrides)[1] if is_diff else done.left
     return result
 
 
 def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -> None:
     """Say what was fixed, or show what would be; standard output is for results only."""
-    from netdesc.description.wording import place, visible
+    from netdesc.description.wording import is_complete, place, visible
 
     count = len(mending.fixed)
     if is_diff:
@@ -76,8 +81,20 @@ def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -
     for each in mending.fixed:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
         (output.say if for_people else output.note)(line)
+    more = sum(each.fix is not None for each in mending.left)
+    for problem in mending.failed:
+        output.complain(not_written(problem))
+    if mending.failed:
+        return
     if not count:
         output.note("nothing to fix")
+    elif more:
+        bound = "" if is_complete(mending.left) else "at least "
+        output.note(f"{count:,} were fixed, and {bound}{more:,} more can be: run it again")
+
+
+def not_written(problem: OSError) -> str:
+    return f"error: {problem.filename}: {problem.strerror or problem}"
 
 
 def _title(finding: Diagnostic) -> str:

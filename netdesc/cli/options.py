@@ -19,7 +19,9 @@ overrides = click.option(
     multiple=True,
     help="Override a value of the document, as training.epochs=50; may be repeated.",
 )
-document = click.argument("file", metavar="FILE.json", type=click.Path(path_type=Path))
+DOCUMENT = click.Path(path_type=Path, readable=False)
+"""One that cannot be read is a finding, and no reason to leave out others."""
+document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
 
 
 def _use_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

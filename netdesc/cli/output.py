@@ -43,8 +43,13 @@ class Output:
         self._write(sys.stderr, text)
 
     def give(self, result: dict[str, Any]) -> None:
-        """The one object of ``--json``."""
-        self._write(sys.stdout, json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+        """The one object of ``--json``. What standard output cannot show is escaped, not lost."""
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:  # another encoding, or a file's name that is no text
+            text = json.dumps(result, indent=2, allow_nan=False)
+        self._write(sys.stdout, text)
 
     def table(
         self,
@@ -103,6 +108,14 @@ class Output:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")
 
+    def give_up(self) -> None:
+        """Write what can be written still, at the end of a command that failed."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                _drop(stream)
+
     def _render(self, table: Table, stream: TextIO, width: int) -> str:
         """The table as text, in colour only for a terminal without ``NO_COLOR``."""
         from rich.console import Console
@@ -117,7 +130,12 @@ class Output:
             stream.write(text + end)
             stream.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _drop(stream)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is left to print go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _cell(value: object) -> str:

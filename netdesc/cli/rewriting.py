@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netdesc.cli import findings
 from netdesc.cli.changes import coloured
-from netdesc.cli.codes import AT_FAULT
+from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.mending import not_written
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
@@ -26,25 +27,32 @@ def finish(output: Output, found: Sequence[Rewriting], mode: Mode) -> int:
     """
     from netdesc.rewriting import write
 
-    if mode == "write":
-        for each in found:
-            if each.is_change:
+    failed: dict[str, OSError] = {}
+    for each in found if mode == "write" else ():
+        if each.is_change:
+            try:
                 write(Path(each.name), each.after or "")
+            except OSError as problem:  # the other files are written all the same
+                failed[each.name] = problem
     diagnostics = [finding for each in found for finding in each.findings]
     if output.as_json:
-        output.give(_record(found, mode) | findings.record(diagnostics, len(found)))
+        output.give(_record(found, mode, failed) | findings.record(diagnostics, len(found)))
     else:
         if diagnostics:
             output.complain(findings.text(diagnostics, sys.stderr))
-        _print(output, found, mode)
+        _print(output, found, mode, failed)
+    for problem in failed.values():
+        output.complain(not_written(problem))
+    if failed:
+        return ENVIRONMENT
     would_change = mode in ("check", "diff") and any(each.is_change for each in found)
     return findings.exit_code(diagnostics) or (AT_FAULT if would_change else 0)
 
 
-def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
+def _print(output: Output, found: Sequence[Rewriting], mode: Mode, failed: Collection[str]) -> None:
     from netdesc.description.wording import amount
 
-    changed = [each for each in found if each.is_change]
+    changed = [each for each in found if each.is_change and each.name not in failed]
     for each in found:
         if each.is_lock:
             output.note(f"{each.name} is the lock of a run, and stays as it is")
@@ -68,13 +76,13 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode) -> None:
     output.note(f"{amount(len(found), 'file')}: {len(changed) or 'none'} {word}{end}")
 
 
-def _record(found: Sequence[Rewriting], mode: Mode) -> dict[str, Any]:
+def _record(found: Sequence[Rewriting], mode: Mode, failed: Collection[str]) -> dict[str, Any]:
     return {
-        "changed": sum(each.is_change for each in found),
+        "changed": sum(each.is_change for each in found) - len(failed),
         "documents": [
             {
                 "file": each.name,
-                "status": _status(each, mode),
+                "status": "failed" if each.name in failed else _status(each, mode),
                 **({"text": each.after} if mode == "print" else {}),
                 **({"diff": each.diff()} if mode == "diff" and each.is_change else {}),
             }

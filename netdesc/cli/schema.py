@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -40,10 +41,11 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
         path.write_text(text, encoding="utf-8")
         output.note(f"wrote {path}")
     elif check:
-        if not path.is_file() or _held(path) != text.encode():
-            named = f" {file}" if file else ""
+        fault = _fault(path, text)
+        if fault:
+            named = f" {shlex.quote(str(file))}" if file else ""
             option = "" if form == "json" else f" --format {form}"
-            output.complain(f"{path} is stale; run: netdesc schema{option} --write{named}")
+            output.complain(f"{path} {fault}; run: netdesc schema{option} --write{named}")
             return 1
         output.note(f"{path} is up to date")
     else:
@@ -61,6 +63,11 @@ def _text(form: str) -> str:
     return schema_text()
 
 
-def _held(path: Path) -> bytes:
-    """A file's content; some checkouts have other line ends."""
-    return path.read_bytes().replace(b"\r\n", b"\n")
+def _fault(path: Path, text: str) -> str:
+    """What is wrong with the file that should hold the text; empty where it does."""
+    try:
+        held = path.read_bytes()
+    except FileNotFoundError:
+        return "is missing"
+    # Some checkouts have other line ends.
+    return "" if held.replace(b"\r\n", b"\n") == text.encode() else "is stale"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import click
 from netdesc.cli import findings, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.cli.waiting import others_running, wait_for_the_load
+from netdesc.kernels.waiting import load_torch
 from netdesc.run_files import NETWORK, REPORT
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _train(
         raise click.UsageError(
             "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
         )
-    wait_for_the_load(os.environ, others_running())  # before torch is loaded
+    load_torch()
     from netdesc import compiler
 
     run = compiler.train(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from netdesc.cli import findings, formats, mending, options
+from netdesc.cli.codes import ENVIRONMENT
 from netdesc.cli.output import Output
 
 FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
@@ -18,9 +19,7 @@ FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
     epilog="\b\nExamples:\n  netdesc validate examples/*.json\n"
     "  netdesc validate --fix --diff examples/oxford.json"
 )
-@click.argument(
-    "files", metavar="FILE.json...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("files", metavar="FILE.json...", nargs=-1, required=True, type=options.DOCUMENT)
 @options.overrides
 @click.option(
     "--format",
@@ -75,10 +74,12 @@ def validate(
 
         files = tuple(filter(may_be_document, files))
     more: dict[str, Any] = {}
+    code = 0
     if fix or diff:
         mended = mending.mend(files, overrides, is_diff=diff)
         mending.tell(output, mended, is_diff=diff, for_people=form == "text")
         diagnostics, more = mended.left, mended.record(diff)
+        code = ENVIRONMENT if mended.failed else 0
     else:
         diagnostics = [found for file in files for found in check(file, overrides)[1]]
     if form in FOR_PROGRAMS:
@@ -92,4 +93,4 @@ def validate(
         output.say(text)
     else:
         output.note(f"{amount(len(files), 'file')}: no findings")
-    return findings.exit_code(diagnostics)
+    return code or findings.exit_code(diagnostics)

@@ -8,21 +8,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from netdesc.description import structure
 from netdesc.description.array_checks import ArrayChecks
-from netdesc.description.diagnostic import Diagnostic, Severity
+from netdesc.description.diagnostic import Diagnostic, Severity, first
 from netdesc.description.event_checks import EventChecks
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
+from netdesc.description.paths import Mention, mentions
 from netdesc.description.places import Places
-from netdesc.description.plain import lookup
 from netdesc.description.shape_story import output_size, stated, story
 from netdesc.description.shapes import INPUT, wire
+from netdesc.description.source import size_of
 from netdesc.description.spelling import closest
 from netdesc.description.training_set import listed
 from netdesc.description.tree import Parts
@@ -46,8 +44,7 @@ def file_sha256(path: Path) -> str:
 
 def paths_of(document: Document) -> dict[Parts, str]:
     """Every path in a document, by its place."""
-    data = document.model_dump(mode="json")
-    return {parts: lookup(data, parts) for parts in structure.path_places(Document, data)}
+    return {each.parts: each.path for each in mentions(document)}
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
@@ -81,12 +78,7 @@ class FileChecks:
         self.output_shape = self.wiring.outputs[-1]
         self.training_set = listed(document)
         self.names: dict[Path, list[str]] = {}
-        self.sound: set[tuple[str | int, ...]] = set()
-
-    @cached_property
-    def data(self) -> dict[str, Any]:
-        """The document as plain data, with its defaults."""
-        return self.document.model_dump(mode="json")
+        self.sound: set[tuple[Any, ...]] = set()
 
     def run(self) -> list[Diagnostic]:
         """What is wrong with the files, in the order of the document.
@@ -95,29 +87,30 @@ class FileChecks:
         """
         found = (
             finding
-            for parts, quoted in paths_of(self.document).items()
-            if not self.places.is_guessed(parts)
-            for finding in self._check_once(parts, quoted)
+            for mention in mentions(self.document)
+            if not self.places.is_guessed(mention.parts)
+            for finding in self._check_once(mention)
         )
-        return list(itertools.islice(found, MOST_FINDINGS))
+        return first(found, MOST_FINDINGS)
 
-    def _check_once(self, parts: Parts, quoted: str) -> Iterator[Diagnostic]:
+    def _check_once(self, mention: Mention) -> Iterator[Diagnostic]:
         """The findings about one mention of a file; none where it was found to be sound already.
 
         Thousands of samples may name the same files.
         """
-        holder = lookup(self.data, parts[:-1])
-        mention = (parts[0], parts[-2], quoted, repr(holder))
-        if mention in self.sound:
+        parts = mention.parts
+        said = (parts[0], parts[-2], *vars(mention.holder).values())
+        if said in self.sound:
             return
         is_sound = True
-        for finding in self._check(parts, quoted, self.resolve(quoted)):
+        for finding in self._check(mention, self.resolve(mention.path)):
             is_sound = False
             yield finding
         if is_sound:
-            self.sound.add(mention)
+            self.sound.add(said)
 
-    def _check(self, parts: Parts, quoted: str, path: Path) -> Iterator[Diagnostic]:
+    def _check(self, mention: Mention, path: Path) -> Iterator[Diagnostic]:
+        parts, quoted = mention.parts, mention.path
         data = self.document.data if parts[0] == "data" else None
         kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
         suffix = path.suffix.lower()
@@ -128,9 +121,9 @@ class FileChecks:
                 "ND305", parts, message, hint=_type_for(suffix, kind), notes=(note,)
             )
             return
-        wanted = lookup(self.data, (*parts[:-1], "sha256")) or self.locked.get(quoted, "")
+        wanted = getattr(mention.holder, "sha256", None) or self.locked.get(quoted, "")
         try:
-            size = _size(path)
+            size = size_of(path)
             with path.open("rb") as file:
                 file.read(1)
             digest = file_sha256(path) if wanted else ""
@@ -225,12 +218,3 @@ def _type_for(suffix: str, kind: str) -> str:
     types = {"events": "spike_files", "arrays": "arrays"}
     fits = [other for other in types if suffix in SUFFIXES[other] and other != kind]
     return f'data of "type": "{types[fits[0]]}" takes {suffix} files' if fits else ""
-
-
-def _size(path: Path) -> int:
-    """Size of a regular file in bytes. Others are refused: reading a pipe would never end."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        reason = "it is a directory" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file"
-        raise ValueError(reason)
-    return status.st_size

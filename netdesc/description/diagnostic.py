@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -85,6 +86,8 @@ class Diagnostic:
     """What ``netdesc validate --fix`` does about it, where that is certain."""
     override: str | None = None
     """The ``--set`` argument at fault, if it is one."""
+    is_last_looked_for: bool = False
+    """After it no others of its kind were looked for: there may be more."""
 
     @property
     def is_error(self) -> bool:
@@ -98,6 +101,19 @@ class Diagnostic:
         and the files that are there may be sound.
         """
         return self.code in _LACKING
+
+
+def first(found: Iterable[Diagnostic], most: int) -> list[Diagnostic]:
+    """The first findings. Where there may be more, the last of these says so."""
+    taken = list(itertools.islice(found, most))
+    if len(taken) == most:
+        taken[-1] = without_others(taken[-1], "there may be more: no others were looked for")
+    return taken
+
+
+def without_others(finding: Diagnostic, note: str) -> Diagnostic:
+    """The finding as the last one of its kind that was looked for; the note says so to people."""
+    return replace(finding, notes=(*finding.notes, note), is_last_looked_for=True)
 
 
 class DescriptionError(ValueError):

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from netdesc.description import structure
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup, members
 from netdesc.description.remedies import Remedy, remedy_of
 from netdesc.description.synonyms import Meaning, field_meant
 from netdesc.description.tree import Parts
+from netdesc.description.validating import MOST_FAULTS, UnfitError
 
-MOST_FAULTS = 200
-"""Faults that are looked at. A file with more is something else than a description."""
+_OF_LENGTH = ("too_short", "too_long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +37,16 @@ class Fault:
     remedy: Remedy | None = None
 
 
-def faults(error: ValidationError, data: Any) -> list[Fault]:
+def faults(error: UnfitError, data: Any) -> list[Fault]:
     """Pydantic's errors at paths of the document, without those that only follow from others."""
     found: list[Fault] = []
-    for each in error.errors(include_url=False)[:MOST_FAULTS]:
+    for each in error.errors[:MOST_FAULTS]:
         parts = _without_tags(each["loc"], data)
         on_key = parts[-1:] == ("[key]",)
         parts = parts[:-1] if on_key else parts
-        fault = Fault(each["type"], parts, each["input"], each.get("ctx", {}), on_key)
+        # Of what is too long, only the beginning was read.
+        value = lookup(data, parts) if each["type"] in _OF_LENGTH else each["input"]
+        fault = Fault(each["type"], parts, value, each.get("ctx", {}), on_key)
         if fault.kind == "extra_forbidden":
             meaning = _meant(parts, data)
             home = _home(parts, data) if meaning is None else None
@@ -111,7 +111,7 @@ def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
     def is_echo(fault: Fault) -> bool:
         if fault.kind == "missing" and fault.parts in misspelt:
             return True
-        if fault.kind in ("too_short", "too_long"):
+        if fault.kind in _OF_LENGTH:
             # Pydantic counts valid items only.
             size = len(fault.value)
             low, high = fault.context.get("min_length", 0), fault.context.get("max_length", size)

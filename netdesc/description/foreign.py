@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from netdesc.description.diagnostic import Edit, Fix
-from netdesc.description.tokens import Mistake, cut
+from netdesc.description.tokens import Elsewhere, Mistake, cut
 
 CONSTANTS = {
     **dict.fromkeys(("True", "TRUE"), "true"),
@@ -128,15 +128,27 @@ class Foreign:
             message = f"Python's notation, not JSON, here and in {len(found) - 1} more places"
             hint = "in Python, json.dump writes JSON"
             fix = _fix("write it as JSON", found)
-            told.append(Mistake("ND007", found[0].start, found[0].end, message, hint, fix))
+            at = (found[0].start, found[0].end)
+            told.append(Mistake("ND007", *at, message, hint, fix, _others(found)))
         for name, found in kinds.items():
             kind, first = _KINDS[name], found[0]
             raw = cut(self.text[first.start : first.end])
             hint = kind.many if kind.many and len(found) > 1 else kind.hint(raw)
             message = kind.message(raw) + _and_more(found)
             fix = _fix(kind.title, found)
-            told.append(Mistake(kind.code, first.start, first.end, message, hint, fix))
+            at = (first.start, first.end)
+            told.append(Mistake(kind.code, *at, message, hint, fix, _others(found)))
         return told
+
+
+_MOST_PLACES = 100
+"""So many places of a kind are listed beside the first one."""
+
+
+def _others(found: list[_Found]) -> tuple[Elsewhere, ...]:
+    return tuple(
+        Elsewhere(each.start, each.end, "here, too") for each in found[1 : _MOST_PLACES + 1]
+    )
 
 
 def _and_more(found: list[_Found]) -> str:

@@ -8,7 +8,8 @@ itself, have one entry a line.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from netdesc.description.diagnostic import Diagnostic
@@ -39,7 +40,7 @@ Piece = str | Block
 def formatted(source: Source) -> str | list[Diagnostic]:
     """The text in the canonical layout, or all mistakes for which it is no JSON."""
     root = sound_tree(source)
-    return layout(_piece(root, source.text)) if isinstance(root, Node) else root
+    return _laid_out(source.text, root.start) if isinstance(root, Node) else root
 
 
 def document_text(data: Any) -> str:
@@ -59,13 +60,111 @@ def sound_tree(source: Source) -> Node | list[Diagnostic]:
     return parsed.root
 
 
-def _piece(node: Node, text: str) -> Piece:
-    if text[node.start] == "{":
-        return Block("{}", [(f"{text[slice(*node.keys[str(key)])]}: ", _piece(child, text))
-                            for key, child in node.children.items()])  # fmt: skip
-    if text[node.start] == "[":
-        return Block("[]", [("", _piece(child, text)) for child in node.children.values()])
-    return text[node.start : node.end]
+_TOKEN = re.compile(
+    r"""("[^"\\]*+(?:\\.[^"\\]*+)*+")(?:[ \t\r\n]*(:))?   # a string, or a key with its colon
+    |([{\[])
+    |([}\]])
+    |([^\s"{}\[\],:]+)""",
+    re.VERBOSE,
+)
+"""What there is in sound JSON, but for commas; ``lastindex`` tells which."""
+_KEY, _OPENING, _CLOSING = 2, 3, 4
+
+
+def _laid_out(text: str, start: int) -> str:
+    """The layout of the sound value that starts there, in one walk through the text."""
+    page, key = _Page(), ""
+    for token in _TOKEN.finditer(text, start):
+        kind = token.lastindex
+        if kind == _KEY:
+            key = f"{token[1]}: "
+            continue
+        if kind == _OPENING:
+            page.enter(key, token[3])
+        elif kind == _CLOSING:
+            page.leave()
+        else:
+            page.add(key, token[0], len(token[0]))
+        key = ""
+    return page.text()
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object or a list whose end was not reached yet, and the entries that are not laid yet."""
+
+    key: str
+    brackets: str
+    entries: list[tuple[str, Piece]] = field(default_factory=list[tuple[str, "Piece"]])
+    used: int = 2
+    """Characters of all of it on one line."""
+    is_broken: bool = False
+    """It does not fit on one line: what was laid of it stands on the page."""
+    lacks_comma: bool = False
+    """The last line of the page belongs to an entry of it."""
+
+
+class _Page:
+    """Lays values as they are read, and keeps no more of them than may yet fit on a line."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._open = [_Open("", "", is_broken=True)]
+
+    def text(self) -> str:
+        (root,) = self._open
+        for key, piece in root.entries:
+            _lay(piece, "", key, "", self._lines)
+        return "\n".join(self._lines) + "\n"
+
+    def enter(self, key: str, opening: str) -> None:
+        self._open.append(_Open(key, "{}" if opening == "{" else "[]"))
+
+    def add(self, key: str, piece: Piece, width: int) -> None:
+        """An entry of what is open, of so many characters on one line."""
+        holder = self._open[-1]
+        if holder.is_broken:
+            self._flush(holder, ",", len(self._open))
+        else:
+            # The document itself always has one entry a line.
+            holder.used += len(key) + width + (2 if holder.entries else 0)
+        holder.entries.append((key, piece))
+        if not holder.is_broken and (holder.used > WIDTH or len(self._open) == 2):
+            self._break()
+
+    def leave(self) -> None:
+        closed = self._open.pop()
+        if not closed.is_broken:
+            self.add(closed.key, Block(closed.brackets, closed.entries), closed.used)
+            return
+        depth = len(self._open)
+        self._flush(closed, "", depth + 1)
+        self._lines.append(f"{INDENT * (depth - 1)}{closed.brackets[1]}")
+        self._open[-1].lacks_comma = True
+
+    def _break(self) -> None:
+        """What is open is too long for one line, and so is all that holds it."""
+        for depth, each in enumerate(self._open):
+            if each.is_broken:
+                continue
+            self._flush(self._open[depth - 1], ",", depth)
+            self._lines.append(f"{INDENT * (depth - 1)}{each.key}{each.brackets[0]}")
+            each.is_broken = True
+            last = each.entries.pop() if each is self._open[-1] else None
+            self._flush(each, ",", depth + 1)
+            if last is not None:
+                each.entries.append(last)
+
+    def _flush(self, holder: _Open, after: str, depth: int) -> None:
+        """Lays the entries that wait, all but the last of them followed by a comma."""
+        if holder.lacks_comma:
+            self._lines[-1] += after
+            holder.lacks_comma = False
+        indent = INDENT * (depth - 1)
+        for number, (key, piece) in enumerate(holder.entries, 1):
+            comma = "," if number < len(holder.entries) else after
+            _lay(piece, indent, key, comma, self._lines)
+        holder.entries.clear()
 
 
 def layout(piece: Piece) -> str:

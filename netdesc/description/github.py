@@ -58,11 +58,14 @@ def counted(diagnostics: Sequence[Diagnostic], files: int) -> str:
 
 
 def _annotation(diagnostic: Diagnostic, root: Path) -> str:
-    properties = {"file": _file(diagnostic.file, root)}
+    properties = {"file": _name(diagnostic.file, root)}
     if diagnostic.line is not None:
         properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
-    given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    # Translated before it is made visible: GitHub finds the file, whatever is in its name.
+    given = ",".join(
+        f"{key}={visible(value.translate(_PROPERTY))}" for key, value in properties.items()
+    )
     told = [*lines(diagnostic), *_related(diagnostic, root)]
     told.append(f"netdesc explain {diagnostic.code}")
     return f"::{diagnostic.severity} {given}::{chr(10).join(told).translate(_DATA)}"
@@ -79,13 +82,13 @@ def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
     return {key: str(value) for key, value in found.items()}
 
 
-def _property(value: str) -> str:
-    return value.translate(_PROPERTY)
+def _name(file: str, root: Path) -> str:
+    inside = within(file, root)
+    return inside.as_posix() if inside is not None else file
 
 
 def _file(file: str, root: Path) -> str:
-    inside = within(file, root)
-    return visible(inside.as_posix() if inside is not None else file)
+    return visible(_name(file, root))
 
 
 def _related(diagnostic: Diagnostic, root: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,23 +10,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import ValidationError
-
 from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
-from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.faults import MOST_FAULTS, faults
+from netdesc.description.diagnostic import DescriptionError, Diagnostic, without_others
+from netdesc.description.faults import faults
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
 from netdesc.description.places import Places, of_text
-from netdesc.description.plain import member
+from netdesc.description.recognise import is_lock
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
 from netdesc.description.standins import mended, without_doubtful, without_lost
+from netdesc.description.tokens import MAX_MISTAKES
 from netdesc.description.tree import Parsed, parse
+from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 
 @dataclass(frozen=True)
@@ -113,14 +112,16 @@ def _check_text(
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
     findings = [of_text(source, each) for each in parsed.mistakes]
+    if len(findings) > MAX_MISTAKES:  # the last one says so in words
+        findings[-1] = replace(findings[-1], is_last_looked_for=True)
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
-        # A remedy that is certain for the migrated document is none for the text.
         findings = _without_refused(findings, more)
+        # A remedy that is certain for the migrated document is none for the text.
         is_older = migrations.is_older(parsed.root, parsed.guessed)
         findings += [replace(each, fix=None) for each in more] if is_older else more
-    if _is_lock(source, parsed):
+    if _may_be_lock(source, parsed):
         findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
     if overrides and any(each.fix is not None for each in findings):
@@ -151,11 +152,11 @@ def _without_refused(of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]) 
     return left
 
 
-def _is_lock(source: Source, parsed: Parsed) -> bool:
-    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+def _may_be_lock(source: Source, parsed: Parsed) -> bool:
+    """Whether this is the lock of a run, or may be."""
     if '"lock"' not in source.text:
         return False
-    return parsed.root is None or isinstance(member(parsed.root.value, "lock"), dict)
+    return parsed.root is None or is_lock(parsed.root.value)
 
 
 def _with_fixes_of_the_file(
@@ -184,12 +185,12 @@ def _check_meaning(
         places = Places(source, root, data, changed, parsed.guessed)
     guessed = [parts for parts in parsed.doubtful if parts]
     try:
-        whole = Document.model_validate_json(json.dumps(data))
-    except ValidationError as error:
+        whole = document_of(data)
+    except UnfitError as error:
         found = faults(error, data)
         findings += diagnose(without_lost(found, parsed.doubtful), places)
-        if error.error_count() > MOST_FAULTS:
-            return None, _with_rest(findings, error.error_count() - MOST_FAULTS)
+        if len(error.errors) > MOST_FAULTS:
+            return None, _with_rest(findings, len(error.errors) - MOST_FAULTS, error.is_all)
         result = mended(data, found)
         places = replace(places, data=result.data, moved=result.moved)
         findings += diagnose(result.behind, places)
@@ -215,11 +216,12 @@ def _check_meaning(
     return description, findings
 
 
-def _with_rest(findings: Sequence[Diagnostic], count: int) -> list[Diagnostic]:
+def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list[Diagnostic]:
     """The findings; the last one in the file says how many are not shown."""
     *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
     noun = "fault is" if count == 1 else "faults are"
-    return [*others, replace(last, notes=(*last.notes, f"{count:,} more {noun} not shown"))]
+    note = f"{'' if is_all else 'at least '}{count:,} more {noun} not shown"
+    return [*others, without_others(last, note)]
 
 
 def other_format(places: Places) -> Diagnostic | None:

@@ -6,20 +6,18 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from pydantic import ValidationError
-
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.faults import faults
 from netdesc.description.formatting import Block, Piece, layout, sound_tree
 from netdesc.description.load import other_format
 from netdesc.description.migrations import is_older, migrated
-from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup, members
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source
 from netdesc.description.tree import Node, Parts, Span
+from netdesc.description.validating import UnfitError, document_of
 
 
 def migrated_text(source: Source) -> str | list[Diagnostic]:
@@ -52,7 +50,7 @@ def _piece(
 
     held = members(value)
     if isinstance(value, dict):
-        keys = {} if node is None else node.keys
+        keys = dict[str, Span]() if node is None else node.keys
         spelt = {str(key): _key(str(key), keys.get(str(key)), text) for key in held}
         return Block("{}", [(f"{spelt[str(key)]}: ", inner(key, held[key])) for key in held])
     if isinstance(value, list):
@@ -75,8 +73,8 @@ def _unreadable(places: Places) -> list[Diagnostic]:
         if refused is not None:
             return [refused]
     try:
-        Document.model_validate_json(json.dumps(data))
-    except ValidationError as error:
+        document_of(data)
+    except UnfitError as error:
         found = faults(error, data)
         return diagnose([each for each in found if each.parts in ((), ("format",))], places)
     raise AssertionError("a document without the present format is no document")

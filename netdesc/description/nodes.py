@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
-from netdesc.description.plain import members
+from netdesc.description.plain import member, members
 from netdesc.description.tokens import MAX_INTEGER
 
 Span = tuple[int, int]
@@ -22,48 +22,79 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Children(Mapping[str | int, "Node"]):
-    """The values that a sound value holds, found when one of them is asked for."""
+    """The values that a sound value holds, found when one of them is asked for.
 
-    __slots__ = ("_found", "_keys", "_node")
+    The text is read up to that one only: of a million values the first ones are pointed at.
+    """
+
+    __slots__ = ("_at", "_found", "_node", "_spans", "_unread")
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._found: dict[str | int, Node] | None = None
-        self._keys: dict[str, Span] = {}
+        self._found: dict[str | int, Node] = {}
+        self._spans: dict[str, Span] = {}
+        self._unread = iter(self)
+        self._at = _after_space(node.text, node.start + 1)
 
     def __len__(self) -> int:
-        return len(members(self._node.value))
+        return len(self._node.value)
 
     def __iter__(self) -> Iterator[str | int]:
-        return iter(members(self._node.value))
+        value = self._node.value
+        if isinstance(value, dict):
+            return iter(cast("dict[str | int, Any]", value))
+        return iter(range(len(value)))
+
+    def __contains__(self, part: object) -> bool:
+        value = self._node.value
+        if isinstance(value, dict):
+            return part in value
+        return isinstance(part, int) and 0 <= part < len(value)
 
     def __getitem__(self, part: str | int) -> Node:
-        return self._all()[part]
+        if part not in self:
+            raise KeyError(part)
+        while part not in self._found:
+            self._read(next(self._unread))
+        return self._found[part]
 
-    def keys_of_text(self) -> dict[str, Span]:
-        """Where in the text the keys stand."""
-        self._all()
-        return self._keys
+    def place_of_key(self, key: str) -> Span:
+        """Where in the text a key stands."""
+        self[key]
+        return self._spans[key]
 
-    def _all(self) -> dict[str | int, Node]:
-        if self._found is None:
-            self._found = {}
-            if self:
-                self._look(self._found)
-        return self._found
-
-    def _look(self, found: dict[str | int, Node]) -> None:
+    def _read(self, part: str | int) -> None:
+        """Find the next value, which stands in the text where the one before ended."""
         node = self._node
-        text, at = node.text, _after_space(node.text, node.start + 1)
-        is_object = isinstance(node.value, dict)
-        for part in members(node.value):
-            if is_object:
-                _, end = _PLACES.raw_decode(text, at)
-                self._keys[str(part)] = (at, end)
-                at = _after_space(text, _after_space(text, end) + 1)
+        text, at, value = node.text, self._at, cast("object", node.value)
+        if isinstance(value, dict):
             _, end = _PLACES.raw_decode(text, at)
-            found[part] = Node(at, end, node.value[part], text)
+            self._spans[str(part)] = (at, end)
             at = _after_space(text, _after_space(text, end) + 1)
+        _, end = _PLACES.raw_decode(text, at)
+        self._found[part] = Node(at, end, member(value, part), text)
+        self._at = _after_space(text, _after_space(text, end) + 1)
+
+
+class Keys(Mapping[str, Span]):
+    """Where the keys of a sound object stand."""
+
+    __slots__ = ("_children",)
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._children)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._children
+
+    def __getitem__(self, key: str) -> Span:
+        return self._children.place_of_key(key)
 
 
 @dataclass(slots=True)
@@ -96,11 +127,11 @@ class Node:
         return self._children
 
     @property
-    def keys(self) -> dict[str, Span]:
+    def keys(self) -> Mapping[str, Span]:
         """Where the keys of an object stand."""
         children = self.children
-        if isinstance(children, Children):
-            return children.keys_of_text()
+        if isinstance(children, Children) and isinstance(self.value, dict):
+            return Keys(children)
         return self._keys if self._keys is not None else {}
 
     def find(self, parts: Sequence[str | int]) -> Node | None:

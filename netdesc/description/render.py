@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc.description.cells import cells, head, printable, wrapped
 from netdesc.description.diagnostic import Diagnostic, Fix, Related
-from netdesc.description.wording import amount, kinds, place
+from netdesc.description.wording import amount, is_complete, kinds, place
 
 _COLOURS = {
     "error": "\x1b[1;31m",
@@ -22,6 +22,8 @@ _WINDOW = 1000
 _USUAL_WIDTH = 100
 _LEAST_WIDTH = 20
 """Room for an excerpt, on however narrow a terminal."""
+_MOST_SECONDS = 3
+"""So many second places are shown to people; programs are given all."""
 _LEAST_BESIDE = 16
 """A label stands under its carets rather than in less room than this beside their column."""
 
@@ -55,7 +57,10 @@ def render_text(
 
 
 def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
-    """One object for ``--format json``. Lines and columns are null where there is no place."""
+    """One object for ``--format json``. Lines and columns are null where there is no place.
+
+    ``complete`` is false where there may be more findings than are listed.
+    """
     found = list(diagnostics)
     errors = sum(diagnostic.is_error for diagnostic in found)
     records = [
@@ -79,6 +84,7 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
         "files": files,
         "errors": errors,
         "warnings": len(found) - errors,
+        "complete": is_complete(found),
     }
 
 
@@ -180,7 +186,7 @@ class _Page:
         if diagnostic.line is not None:
             marks, hint = [_mark(diagnostic, diagnostic.hint, "^", diagnostic.severity)], []
         words: list[str] = []
-        for second in diagnostic.related:
+        for second in diagnostic.related[:_MOST_SECONDS]:
             if marks and second.line is not None:
                 marks.append(_mark(second, second.message, "-", "second"))
             else:
@@ -188,6 +194,9 @@ class _Page:
         if marks:
             margin = " " * len(str(max(mark.line for mark in marks)))
             lines += self._excerpts(marks, margin)
+        rest = len(diagnostic.related) - _MOST_SECONDS
+        if rest > 0:
+            words.append(f"{amount(rest, 'more place')}: --format json lists them")
         notes = [*hint, *words, *diagnostic.notes, f"help: netdesc explain {diagnostic.code}"]
         for note in notes:
             lines += self.wrapped(printable(note), f"{margin} = ", f"{margin}   ")

@@ -15,7 +15,7 @@ from netdesc import __version__
 from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related
 from netdesc.description.explain import ENTRIES, explain, place
 from netdesc.description.markdown import fenced
-from netdesc.description.wording import lines, visible, within
+from netdesc.description.wording import is_complete, lines, visible, within
 
 Object = dict[str, Any]
 
@@ -40,7 +40,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
     }
     run = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True}],
+        "invocations": [_invocation(diagnostics)],
         "columnKind": "unicodeCodePoints",
         "artifacts": [
             {"location": _artifact(file, root), "roles": ["analysisTarget"]}
@@ -49,6 +49,14 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
         "results": [_result(each, codes.index(each.code), root, seen) for each in diagnostics],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _invocation(diagnostics: Sequence[Diagnostic]) -> Object:
+    invocation: Object = {"executionSuccessful": True}
+    if not is_complete(diagnostics):
+        told = {"text": "There may be more findings: after very many, no others are looked for."}
+        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": told}]
+    return invocation
 
 
 def _rule(code: str) -> Object:

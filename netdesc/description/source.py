@@ -6,6 +6,7 @@ import bisect
 import itertools
 import os
 import re
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,9 +78,27 @@ class Source:
         return self._lines[number - 1]
 
 
+_INHERITED = ("/dev/stdin", "/dev/fd/")
+"""Pipes under these names have a writer: the shell has opened them."""
+
+
+def size_of(path: Path) -> int:
+    """Size of a regular file in bytes. Raises OSError, and ValueError with why it is none.
+
+    Others are not to be opened: a pipe may wait for its writer for ever.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        is_directory = stat.S_ISDIR(status.st_mode)
+        raise ValueError("it is a directory" if is_directory else "it is no ordinary file")
+    return status.st_size
+
+
 def read_source(path: Path, name: str) -> Source | Diagnostic:
     """The file's text, or the reason why there is none."""
     try:
+        if not path.is_dir() and not (path.is_fifo() and str(path).startswith(_INHERITED)):
+            size_of(path)
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path

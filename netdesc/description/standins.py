@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from netdesc.description import structure
@@ -25,6 +24,7 @@ from netdesc.description.other_type import owners
 from netdesc.description.places import Places
 from netdesc.description.plain import lookup, pointer
 from netdesc.description.tree import Parts
+from netdesc.description.validating import UnfitError, document_of
 
 ROUNDS = 5
 """Mending a misspelt key brings its value to light, which may be wrong in turn."""
@@ -55,9 +55,9 @@ def mended(data: Any, found: Sequence[Fault]) -> Mended:
         if len(failed) == len(found):
             break
         try:
-            result.document = Document.model_validate_json(json.dumps(data))
+            result.document = document_of(data)
             break
-        except ValidationError as error:
+        except UnfitError as error:
             found = faults(error, data)
         new = [fault for fault in found if (fault.kind, fault.parts) not in told]
         told.update((fault.kind, fault.parts) for fault in new)

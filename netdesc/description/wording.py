@@ -28,7 +28,13 @@ def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
     """How many errors and how many warnings there are, without what there is none of."""
     errors = sum(each.is_error for each in diagnostics)
     counts = {"error": errors, "warning": len(diagnostics) - errors}
-    return [amount(count, noun) for noun, count in counts.items() if count]
+    words = [amount(count, noun) for noun, count in counts.items() if count]
+    return words if is_complete(diagnostics) else [f"at least {words[0]}", *words[1:]]
+
+
+def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
+    """False where there may be more findings: after very many, no others are looked for."""
+    return not any(each.is_last_looked_for for each in diagnostics)
 
 
 def place(found: Diagnostic | Related, file: str) -> str:

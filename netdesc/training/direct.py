@@ -2,24 +2,21 @@
 
 On a CPU a small network computes for three milliseconds an epoch, and torch's bookkeeping, of which
 operator gave what to which, takes another half. Where every layer reads the one before, what comes
-after what is known: the engine's own functions are called in that order. They are the functions
-that the operators call, so that the numbers are the same to the bit.
+after what is known, and the CPU engine computes it in one go: the same numbers, to the bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
 
 from netdesc.graph.nodes import INPUT, Dense
-from netdesc.kernels.engine import engine_for, engine_name
-from netdesc.kernels.event_lists import are_listed
+from netdesc.kernels.engine import engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
-from netdesc.kernels.packed_spikes import stand_for_output
-from netdesc.kernels.parameters import Dynamics, dynamics
+from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeTime
 from netdesc.modules.block import DenseBlock
 from netdesc.training.data import Batch
@@ -27,12 +24,15 @@ from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
 
+if TYPE_CHECKING:
+    from netdesc.kernels.cpu.chain import Examples, Layer, Passed
+
 
 def is_chain(job: Job) -> bool:
     """Whether a job's steps can be direct.
 
-    That is so where each layer reads the one before, weights are on the grid and stand alone,
-    nothing acts between synapses and neurons, and the loss compares spike trains.
+    That is so on the CPU engine where each layer reads the one before, weights are on the grid and
+    stand alone, nothing acts between synapses and neurons, and the loss compares spike trains.
     """
     before = INPUT
     for layer in job.graph.layers:
@@ -47,102 +47,62 @@ def is_chain(job: Job) -> bool:
         for layer in job.graph.layers
         if isinstance(layer, Dense)
     )
-    return plain and isinstance(job.loss, SpikeTime)
-
-
-@dataclass(slots=True)
-class _Passed:
-    """What the way back through a layer needs; the input is None where its events suffice."""
-
-    block: DenseBlock
-    bits: int
-    neurons: Dynamics
-    input_TBI: Tensor | None
-    events: Tensor
-    voltage_TBO: Tensor
+    return plain and isinstance(job.loss, SpikeTime) and engine_name(job.device) == "cpu"
 
 
 class DirectStep:
     """See the module; ``update`` changes the weights along the gradients."""
 
     def __init__(self, job: Job, figures: Figures, update: Callable[[], None]) -> None:
+        from netdesc.kernels.cpu import chain  # loads Numba, which other engines do without
+
+        self._chain = chain
         self._job, self._figures = job, figures
         self._blocks = list(job.network.blocks())
         self._samples = len(job.train.samples)
+        self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
         self.update = update
 
     @torch.no_grad()
     def differentiate(self, batch: Batch) -> None:
-        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures."""
-        self._job.optimizer.zero_grad()
-        passed: list[_Passed] = []
-        value_TBN = batch.input_TBN
-        for name, block in self._blocks:
-            value_TBN = self._forward(name, block, value_TBN.flatten(2), passed)
-        outputs = [value_TBN]
-        del value_TBN
-        loss, grad_TBN = self._loss(outputs, batch.target.flatten(2))
-        while passed:
-            grad_TBN = _back(grad_TBN, passed.pop(), want_input=bool(passed))
-        share = batch.size / self._samples
-        self._figures.add(loss, share, loss_share(self._job.graph, batch, self._samples))
+        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures.
 
-    def _forward(
-        self, name: str, block: DenseBlock, input_TBI: Tensor, passed: list[_Passed]
-    ) -> Tensor:
+        They take the place of those before: a chain's layers have all the parameters there are.
+        """
+        job = self._job
+        assert isinstance(job.loss, SpikeTime)
+        of_filter = job.loss.decay, job.loss.order, job.loss.length
+        layers = [self._layer(block) for _, block in self._blocks]
+        loss, passed = self._chain.differentiate(
+            self._examples_of(batch), layers, of_filter, job.loss.mean
+        )
+        for (name, block), layer, given in zip(self._blocks, passed, layers, strict=True):
+            self._hand_over(name, block, layer, given.learn)
+        share = batch.size / self._samples
+        self._figures.add(loss, share, loss_share(job.graph, batch, self._samples))
+
+    def _examples_of(self, batch: Batch) -> Examples:
+        """A single batch of everything is the same object in every epoch."""
+        examples = self._examples.get(batch)
+        if examples is None:
+            examples = self._chain.examples(batch.input_TBN.flatten(2), batch.target.flatten(2))
+            self._examples[batch] = examples
+        return examples
+
+    def _layer(self, block: DenseBlock) -> Layer:
         weight_OI, neuron, bits = block.synapse.weight, block.neuron, block.synapse.bits
         assert bits is not None
-        neurons = dynamics(
-            len(weight_OI),
-            neuron.current_decay,
-            neuron.voltage_decay,
-            neuron.bias(),
-            *neuron.scalars(),
-        )
-        engine = engine_for(input_TBI.device)
-        out_TBO, voltage_TBO, notes, events = engine.dense_cuba(input_TBI, weight_OI, bits, neurons)
-        kept = None if are_listed(events) else input_TBI
-        passed.append(_Passed(block, bits, neurons, kept, events, voltage_TBO))
-        block.engine, block.notes = engine_name(input_TBI.device), notes
-        self._figures.note(name, notes, out_TBO.numel())
-        return out_TBO
+        decays = neuron.current_decay, neuron.voltage_decay
+        neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
+        return self._chain.Layer(weight_OI, bits, neurons, learns(*decays))
 
-    def _loss(self, outputs: list[Tensor], target_TBN: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and its gradient by the output, which is taken out of ``outputs``.
-
-        So it is gone when the gradient takes its memory, if nobody else holds it.
-        """
-        loss = self._job.loss
-        assert isinstance(loss, SpikeTime)
-        engine, of_filter = engine_for(target_TBN.device), (loss.decay, loss.order, loss.length)
-        total, kept = engine.spike_time(outputs[0], target_TBN, *of_filter)
-        grad_total = torch.ones_like(total)
-        if loss.mean:
-            size = target_TBN.numel()
-            total, grad_total = total / size, grad_total / size
-        output_TBN = None if stand_for_output(kept) else outputs[0]
-        outputs.clear()
-        return total, engine.spike_time_backward(
-            output_TBN, target_TBN, kept, grad_total, *of_filter
-        )
-
-
-def _back(grad_TBO: Tensor, layer: _Passed, want_input: bool) -> Tensor:
-    """Leaves the gradients of a layer's parameters in them; returns that of its input."""
-    weight_OI, neuron = layer.block.synapse.weight, layer.block.neuron
-    decays = neuron.current_decay, neuron.voltage_decay
-    grad_input, weight_OI.grad, grad_decays = engine_for(grad_TBO.device).dense_cuba_backward(
-        grad_TBO,
-        layer.input_TBI,
-        layer.events,
-        weight_OI,
-        layer.bits,
-        layer.voltage_TBO,
-        layer.neurons,
-        learns(*decays),
-        want_input,
-    )
-    for decay, grad in zip(decays, decay_gradients(grad_decays, *decays), strict=True):
-        if grad is not None:
-            decay.grad = grad
-    return grad_input
+    def _hand_over(self, name: str, block: DenseBlock, passed: Passed, learn: bool) -> None:
+        """Leaves the gradients of a layer's parameters in them, and what was seen in figures."""
+        block.synapse.weight.grad = passed.grad_OI
+        if learn:
+            decays = block.neuron.current_decay, block.neuron.voltage_decay
+            grads = decay_gradients(passed.grad_decays, *decays)
+            for decay, grad in zip(decays, grads, strict=True):
+                decay.grad = grad
+        block.engine, block.notes = "cpu", passed.notes
+        self._figures.note(name, passed.notes, passed.outputs)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 
-from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.diagnostic import Diagnostic, first
 from netdesc.description.models import Document
 from netdesc.description.places import Places
 from netdesc.description.remedies import replacement
@@ -100,18 +100,23 @@ def check_rules(document: Document, places: Places, training_set: TrainingSet) -
     """What all rules find."""
     context = Context(document, wire(document), training_set)
     return [
-        places.diagnostic(
-            rule.entry.code,
-            found.parts,
-            found.message,
-            hint=found.hint,
-            notes=found.notes,
-            severity=rule.severity,
-            on=found.on,
-            related=found.related,
-            remedy=replacement(found.parts, found.meant) if found.meant is not None else None,
-        )
+        finding
         for rule in RULES
-        for found in itertools.islice(rule.check(context), MOST_FINDINGS)
-        if not places.is_guessed(found.parts)
+        for finding in first(_findings(rule, context, places), MOST_FINDINGS)
     ]
+
+
+def _findings(rule: Rule, context: Context, places: Places) -> Iterator[Diagnostic]:
+    for found in rule.check(context):
+        if not places.is_guessed(found.parts):
+            yield places.diagnostic(
+                rule.entry.code,
+                found.parts,
+                found.message,
+                hint=found.hint,
+                notes=found.notes,
+                severity=rule.severity,
+                on=found.on,
+                related=found.related,
+                remedy=replacement(found.parts, found.meant) if found.meant is not None else None,
+            )

@@ -20,15 +20,37 @@ _AHEAD = 8
 
 
 @numba.njit(inline="always")
-def _share(keep):
+def share(keep):
     return as_floats(keep) * spread(np.float32(1 / DECAY_ONE))
 
 
 @numba.njit(inline="always")
-def _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
+def step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
     """The adjoints of u and v, from those of the step after."""
     g_v = flush(share_v * g_v + surrogate(v, threshold, height, width) * g_s)
     return flush(share_u * g_u + g_v), g_v
+
+
+@numba.njit(inline="always")
+def add_up(starts, ends, sources, row, g_u, weight_sums):
+    """Add the input's gradient to the weights of every source that has an event in the row."""
+    for e in range(starts[row], ends[row]):
+        into = sources[e] * LANES
+        store(weight_sums, into, load(weight_sums, into, LANES) + g_u, LANES)
+
+
+@numba.njit(inline="always")
+def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI):
+    """Transpose a vector's sums into ``grad_OI``.
+
+    Weights whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
+    gradient.
+    """
+    for i in range(n):
+        for j in range(weight_OI.shape[1]):
+            half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
+            inside = (half >= low) & (half <= high)
+            grad_OI[lo + i, j] = weight_sums[j * LANES + i] if inside else np.float32(0)
 
 
 @numba.njit(inline="always")
@@ -95,7 +117,7 @@ def adjoint(
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
         kv, offset = load(keep_v, lo, n), load(bias, lo, n)
-        share_u, share_v = _share(load(keep_u, lo, n)), _share(kv)
+        share_u, share_v = share(load(keep_u, lo, n)), share(kv)
         state = b * neurons + lo
         g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
         sums = grad_decays[b]
@@ -107,7 +129,7 @@ def adjoint(
             _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
             g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
             v = load(voltage, row * neurons + lo, n)
-            g_u, g_v = _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+            g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
             store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
         store(after, state, g_u, n)
         store(after, batch * neurons + state, g_v, n)
@@ -146,16 +168,15 @@ def adjoint_by_events(
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
     input's gradient is added to the weights of every source. A thread owns outputs and adds them up
     in memory of its own, ``sums_VIL`` [vectors, inputs · LANES]; the order of additions is that of
-    the events, backward in time. With the earliest steps ``grad_OI`` is filled. Weights whose half
-    integer leaves ``low`` to ``high`` are clamped going forward, so they get no gradient.
+    the events, backward in time. With the earliest steps ``grad_OI`` is filled (see ``hand_out``).
     ``grad_z`` is filled only with ``keep_grad_z``.
     """
-    neurons, inputs = grad_OI.shape
+    neurons = len(grad_OI)
     for item in numba.prange(len(sums_VIL)):
         lo = item * LANES
         n = min(LANES, neurons - lo)
         kv, offset = load(keep_v, lo, n), load(bias, lo, n)
-        share_u, share_v = _share(load(keep_u, lo, n)), _share(kv)
+        share_u, share_v = share(load(keep_u, lo, n)), share(kv)
         weight_sums = sums_VIL[item]
         if last * batch == len(starts):
             weight_sums[:] = 0
@@ -171,20 +192,14 @@ def adjoint_by_events(
                 _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
                 g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
                 v = load(voltage, row * neurons + lo, n)
-                g_u, g_v = _step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+                g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
                 if keep_grad_z:
                     store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
-                for e in range(starts[row], ends[row]):
-                    into = sources[e] * LANES
-                    store(weight_sums, into, load(weight_sums, into, LANES) + g_u, LANES)
+                add_up(starts, ends, sources, row, g_u, weight_sums)
             store(after, state, g_u, n)
             store(after, batch * neurons + state, g_v, n)
         if first == 0:
-            for i in range(n):
-                for j in range(inputs):
-                    half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
-                    inside = (half >= low) & (half <= high)
-                    grad_OI[lo + i, j] = weight_sums[j * LANES + i] if inside else np.float32(0)
+            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -196,12 +211,12 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, grad_z, grad_decay):
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
-        share, g = _share(load(keep, lo, n)), spread(np.float32(0))
+        rate, g = share(load(keep, lo, n)), spread(np.float32(0))
         total = spread(np.float32(0))
         for row in range(rows - batch + b, -1, -batch):
             at = row * neurons + lo
             if learn:
                 total = total - g * load(u_TBN, at, n)
-            g = flush(share * g + load(grad_u, at, n))
+            g = flush(rate * g + load(grad_u, at, n))
             store(grad_z, at, g, n)
         store(grad_decay, b * neurons + lo, total, n)

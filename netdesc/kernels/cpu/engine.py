@@ -13,11 +13,11 @@ from netdesc.kernels.cpu import backward, forward, product
 from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.dense import EVENT_DENSITY, from_events, from_input
 from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.weights import integer_rows, quantized
+from netdesc.kernels.cpu.weights import quantized
 from netdesc.kernels.parameters import Dynamics, keep
 
 __all__ = [
@@ -33,58 +33,12 @@ __all__ = [
     "spike_time_backward",
 ]
 
-PRODUCT, EVENTS = 0, 1
-
-EVENT_DENSITY = 0.33
-"""Share of non-zero inputs up to which adding rows by events is faster than the product.
-
-Measured on Zen 4 with AVX-512, where the product is fastest: both took the same time from 0.33 to
-0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
-"""
-
-
-def _room(steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:
-    """Memory for spikes, and for what the walk of each vector of neurons sees."""
-    items = batch * -(-neurons // LANES)
-    return take((steps, batch, neurons), np.float32), take((items, forward.SEEN), np.int32)
-
-
-def _finish(
-    out: np.ndarray, voltage: np.ndarray, seen: np.ndarray, path: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    notes = np.empty(4, np.int64)
-    forward.sum_up(seen, path, notes)
-    # Through numpy, which makes so small a tensor in a tenth of torch's time.
-    return torch.from_numpy(out), torch.from_numpy(voltage), torch.from_numpy(notes)
-
-
-def _per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return neurons.keep_u.numpy(), neurons.keep_v.numpy(), neurons.bias.numpy()
-
 
 @on_threads
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    return _from_input(z, neurons, take(z.shape, np.int32))
-
-
-def _from_input(
-    z: np.ndarray, neurons: Dynamics, voltage: np.ndarray
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As ``cuba``, with the voltages in ``voltage``, which may be the memory of ``z``."""
-    out, seen = _room(*z.shape)
-    forward.forward_from_input(
-        z.reshape(-1),
-        *_per_neuron(neurons),
-        np.int32(neurons.threshold),
-        neurons.delay,
-        z.shape[1],
-        out.reshape(-1),
-        voltage.reshape(-1),
-        seen.reshape(-1),
-    )
-    return _finish(out, voltage, seen, PRODUCT)
+    return from_input(z, neurons, take(z.shape, np.int32))
 
 
 @on_threads
@@ -97,23 +51,8 @@ def dense_cuba(
     if not events.pays:
         rows = product.matmul(rows_of(spikes_TBI), quantized(weight_OI, bits).T)
         z = rows.reshape(steps, batch, -1)
-        return *_from_input(z, neurons, z.view(np.int32)), events.without()
-    out, seen = _room(steps, batch, weight_OI.shape[0])
-    voltage = take(out.shape, np.int32)
-    forward.forward_by_events(
-        events.starts,
-        events.ends,
-        events.sources,
-        integer_rows(weight_OI, bits).reshape(-1),
-        *_per_neuron(neurons),
-        np.int32(neurons.threshold),
-        neurons.delay,
-        batch,
-        out.reshape(-1),
-        voltage.reshape(-1),
-        seen.reshape(-1),
-    )
-    return *_finish(out, voltage, seen, EVENTS), events.hand_over()
+        return *from_input(z, neurons, z.view(np.int32)), events.without()
+    return *from_events(events, batch, weight_OI, bits, neurons), events.hand_over()
 
 
 @on_threads

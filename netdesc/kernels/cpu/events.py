@@ -11,6 +11,9 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu.buffers import BufferPool
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.words import lowest
 from netdesc.kernels.event_lists import HEADER, PARTS, list_size
 
 _CHUNK = 16
@@ -36,6 +39,8 @@ _zeros = BufferPool(_sparse_zeros)
 
 _ONE = np.uint32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
+
+_WORD = np.int64((1 << LANES) - 1)
 
 
 @numba.njit(inline="always")
@@ -95,6 +100,30 @@ def _list_events(bits_RC, most, sources, starts, ends, written, parts):
     return largest <= most, count, odd_count == 0
 
 
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _list_words(words, steps, batch, columns, sources, starts, ends, written):
+    """As ``_list_events``, of spike trains, all of them."""
+    rows, vectors = steps * batch, (columns + LANES - 1) // LANES
+    per_part = (rows + PARTS - 1) // PARTS
+    for part in numba.prange(PARTS):
+        first_row = part * per_part
+        at = first_row * columns + part
+        for left_over in range(at, written[part]):
+            sources[left_over] = 0
+        for row in range(first_row, min(rows, first_row + per_part)):
+            starts[row] = at
+            step, first_item = row // batch, row % batch * vectors
+            for vector in range(vectors):
+                word = np.int64(words[(first_item + vector) * steps + step]) & _WORD
+                while word:
+                    sources[at] = vector * LANES + lowest(word)
+                    at += 1
+                    word &= word - 1
+            ends[row] = at
+        if first_row < rows:
+            written[part] = at
+
+
 class EventLists:
     """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
@@ -118,12 +147,29 @@ class EventLists:
         if self.pays and not is_whole:
             _, _, self.pays = self._list(values, values.size)
 
+    @classmethod
+    def of_trains(cls, trains: SpikeTrains) -> EventLists:
+        """The events of spike trains, of which there should not be too many."""
+        steps, batch, columns = trains.shape
+        rows = steps * batch
+        lists = cls.__new__(cls)
+        lists._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
+        lists._clear(rows, columns)
+        _list_words(
+            trains.words, *trains.shape, lists.sources, lists.starts, lists.ends, lists._written
+        )
+        lists.pays = True
+        return lists
+
+    @property
+    def _written(self) -> np.ndarray:
+        return self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
+
     def _list(self, values: np.ndarray, most: int) -> tuple[bool, int, bool]:
         """Whether all is listed, the number of events, and whether each event is 1."""
         parts = np.empty((PARTS, 2), np.int64)
-        written = self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
         bits = values.view(np.uint32)
-        return _list_events(bits, most, self.sources, self.starts, self.ends, written, parts)
+        return _list_events(bits, most, self.sources, self.starts, self.ends, self._written, parts)
 
     def _clear(self, rows: int, columns: int) -> None:
         """Take leave of an earlier pass; one over an input of another form left other places."""

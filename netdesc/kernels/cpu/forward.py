@@ -19,6 +19,7 @@ from netdesc.kernels.cpu.steps import (
     saturate,
     to_state,
 )
+from netdesc.kernels.cpu.words import word_of
 from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 
 SEEN = 3 * LANES
@@ -34,14 +35,14 @@ _UNIT = np.int32(STATES_PER_WEIGHT)
 
 
 @numba.njit(inline="always")
-def _advance(z, keep_u, keep_v, bias, u, held):
+def advance(z, keep_u, keep_v, bias, u, held):
     """Current and voltage after a step in which ``z`` arrives, all in state units."""
     u = saturate(decay_state(u, keep_u) + z)
     return u, saturate(decay_state(held, keep_v) + u + bias)
 
 
 @numba.njit(inline="always")
-def _larger(peak, state):
+def larger(peak, state):
     size = magnitude(state)
     return where(size > peak, size, peak)
 
@@ -52,10 +53,21 @@ def _as_spikes(spiked):
 
 
 @numba.njit(inline="always")
-def _note(seen, at, peak_u, peak_v, spikes):
+def note(seen, at, peak_u, peak_v, spikes):
     store(seen, at, peak_u, LANES)
     store(seen, at + LANES, peak_v, LANES)
     store(seen, at + 2 * LANES, spikes, LANES)
+
+
+@numba.njit(inline="always")
+def arriving(starts, ends, sources, weight_IO, row, neurons, lo, n):
+    """The current, in state units, that the events of a row bring."""
+    z = spread(np.int32(0))
+    for e in range(starts[row], ends[row]):
+        z = z + load(weight_IO, sources[e] * neurons + lo, n)
+    if ends[row] - starts[row] > _MANY_EVENTS:
+        z = hold(z, _LARGEST_SUM)
+    return z * spread(_UNIT)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -70,42 +82,49 @@ def forward_by_events(
     threshold,
     delay,
     batch,
+    to_words,
     out,
+    words,
     voltage,
     seen,
 ):
     """Integer currents from event lists, then u, v and spikes, in one pass.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
-    holds integer weights, the outgoing row of a source contiguous. Writes ``out`` (float spikes,
-    ``delay`` steps late), ``voltage`` (int32, before the reset) and ``seen`` [items, ``SEEN``].
+    holds integer weights, the outgoing row of a source contiguous. Writes the spikes, ``delay``
+    steps late, as floats to ``out`` or, where told, as ``words`` (see ``trains``); ``voltage``
+    (int32, before the reset) and ``seen`` [items, ``SEEN``].
     """
     rows, neurons = len(starts), len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
+    steps = rows // batch
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
         ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
         none = spread(np.int32(0))
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
-        for row in range(b, min(rows, delay * batch), batch):
-            store(out, row * neurons + lo, spread(np.float32(0)), n)
-        for row in range(b, rows, batch):
-            z = none
-            for e in range(starts[row], ends[row]):
-                z = z + load(weight_IO, sources[e] * neurons + lo, n)
-            if ends[row] - starts[row] > _MANY_EVENTS:
-                z = hold(z, _LARGEST_SUM)
-            u, v = _advance(z * spread(_UNIT), ku, kv, offset, u, held)
+        for step in range(min(steps, delay)):
+            if to_words:
+                words[item * steps + step] = 0
+            else:
+                store(out, (step * batch + b) * neurons + lo, spread(np.float32(0)), n)
+        for step in range(steps):
+            row = step * batch + b
+            z = arriving(starts, ends, sources, weight_IO, row, neurons, lo, n)
+            u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
-            peak_u, peak_v = _larger(peak_u, u), _larger(peak_v, v)
+            peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
             store(voltage, row * neurons + lo, v, n)
-            later = row + delay * batch
-            if later < rows:
+            if step + delay < steps:
                 spiked = v > spread(threshold)
-                store(out, later * neurons + lo, _as_spikes(spiked), n)
+                if to_words:
+                    words[item * steps + step + delay] = word_of(spiked)
+                else:
+                    at = (row + delay * batch) * neurons + lo
+                    store(out, at, _as_spikes(spiked), n)
                 spikes = spikes + as_ints(spiked)
-        _note(seen, item * SEEN, peak_u, peak_v, spikes)
+        note(seen, item * SEEN, peak_u, peak_v, spikes)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -127,16 +146,16 @@ def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, batch, out
             store(out, row * neurons + lo, spread(np.float32(0)), n)
         for row in range(b, rows, batch):
             z = to_state(load(z_TBN, row * neurons + lo, n))
-            u, v = _advance(z, ku, kv, offset, u, held)
+            u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
-            peak_u, peak_v = _larger(peak_u, u), _larger(peak_v, v)
+            peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
             store(voltage, row * neurons + lo, v, n)
             later = row + delay * batch
             if later < rows:
                 spiked = v > spread(threshold)
                 store(out, later * neurons + lo, _as_spikes(spiked), n)
                 spikes = spikes + as_ints(spiked)
-        _note(seen, item * SEEN, peak_u, peak_v, spikes)
+        note(seen, item * SEEN, peak_u, peak_v, spikes)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

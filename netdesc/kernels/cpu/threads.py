@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import numba
+import numpy as np
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
 from netdesc.kernels.engine import EngineError, kernel_threads
+from netdesc.kernels.waiting import briefly, is_brief
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
-_SPIN_COUNT = "10000"
-"""Turns of GNU OpenMP's waiting loop before a thread sleeps: half a millisecond."""
+CROWD = "netdesc-crowd"
+"""Name of the thread that stands around (see ``_call_a_crowd``)."""
 
 _told = threading.local()
 """``number``: what Numba was last told in this Python thread; it keeps one for each, too."""
@@ -41,28 +43,36 @@ def threads() -> int:
 @functools.cache
 def _layer_and_process() -> tuple[str, int]:
     """What runs Numba's threads (it is chosen on first use), and the process that they are in."""
-    with _waiting_briefly(os.environ):
+    with briefly(os.environ):
         numba.get_num_threads()
-    return threading_layer(), os.getpid()
+    layer = threading_layer()
+    if layer == "omp" and sys.platform == "linux" and not is_brief(os.environ):
+        _call_a_crowd()
+    return layer, os.getpid()
 
 
-@contextlib.contextmanager
-def _waiting_briefly(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Within the block, GNU OpenMP loads with threads that give their core away soon.
+def _call_a_crowd() -> None:
+    """Make GNU OpenMP's threads give their cores away soon, though it was loaded without a word.
 
-    It reads its settings once, when it is loaded, and lets a thread that waits for work keep its
-    core for some 14 ms. On an idle machine that is as good as any time longer than the pauses
-    between kernels; on a busy one the thread that is waited for may be without a core meanwhile,
-    and training takes ten times as long. What the user has set stays.
+    It does so by itself while it has more threads than the machine has cores. So one more thread
+    starts a team of two, which then sleeps for good.
     """
-    if environment.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
-        yield
-        return
-    environment["GOMP_SPINCOUNT"] = _SPIN_COUNT
-    try:
-        yield
-    finally:
-        del environment["GOMP_SPINCOUNT"]
+    gathered = threading.Event()
+
+    def stand_around() -> None:
+        numba.set_num_threads(min(2, _MAX_THREADS))
+        _meet(np.zeros(2, np.int32))
+        gathered.set()
+        threading.Event().wait()
+
+    threading.Thread(target=stand_around, name=CROWD, daemon=True).start()
+    gathered.wait()
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _meet(places):
+    for i in numba.prange(len(places)):
+        places[i] = i
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -24,7 +24,14 @@ from netdesc.kernels.cpu.steps import flush
 from netdesc.kernels.filters import convolved, recurrence
 from netdesc.kernels.packed_spikes import WORD_BITS
 
-__all__ = ["convolve", "convolved", "filter_adjoint", "filter_difference", "recurrence"]
+__all__ = [
+    "convolve",
+    "convolved",
+    "filter_adjoint",
+    "filter_difference",
+    "filter_step",
+    "recurrence",
+]
 
 _NONE, _ONE_BIT = np.int32(0), np.int32(1)
 _SPIKE = np.int32(0x3F800000)
@@ -43,7 +50,7 @@ def _chain(x, a, y, orders):
 
 
 @numba.njit(inline="always")
-def _filtered(x, late_x, cut, a, tail, y, late):
+def filter_step(x, late_x, cut, a, tail, y, late):
     """One step of the filter, from the recurrences and, where it was cut, the delayed ones."""
     f = _chain(x, a, y, len(tail))
     if cut:
@@ -83,7 +90,7 @@ def filter_difference(output, target, a, tail, length, steps, words, odd, square
             late_x = given
             if cut:
                 late_x = load(output, before, n) - load(target, before, n)
-            f = _filtered(given - load(target, at, n), late_x, cut, a, tail, y, late)
+            f = filter_step(given - load(target, at, n), late_x, cut, a, tail, y, late)
             of_word = of_word + cast_like(f * f, given)
             bits = bits_of(given)
             spiked = bits != spread(_NONE)
@@ -131,7 +138,7 @@ def filter_adjoint(
                     else:
                         given = load(output, before, n)
                     late_x = given - load(target, before, n)
-                f = _filtered(x, late_x, cut, a, tail, y, late)
+                f = filter_step(x, late_x, cut, a, tail, y, late)
                 store(filtered, t * LANES, cast_like(f, x), LANES)
             y[:] = 0
             late[:] = 0
@@ -139,7 +146,7 @@ def filter_adjoint(
                 f = load(filtered, t * LANES, LANES)
                 cut = has_tail and t + length < steps
                 after = load(filtered, (t + length) * LANES, LANES) if cut else f
-                g = _filtered(f, after, cut, a, tail, y, late)
+                g = filter_step(f, after, cut, a, tail, y, late)
                 store(grad, t * columns + lo, cast_like(g, f) * spread(np.float32(scale)), n)
 
 

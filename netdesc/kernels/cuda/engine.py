@@ -63,6 +63,7 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
         batch * size,
         size,
         neurons.threshold,
+        added_to=(notes,),
         HAS_BIAS=neurons.real_bias.numel() > 0,
         DELAY=neurons.delay,
         AHEAD=AHEAD,

@@ -1,8 +1,8 @@
 """How the kernels are started: on which device, and in blocks of which size.
 
-Sizes follow from the shapes alone, nothing is timed on the way: the same tensors take the same
-additions in the same order on every run, and a step can be captured as a CUDA graph after one that
-compiled the kernels.
+Where the size of a block decides in which order numbers are added up, it follows from the shapes
+alone: the same tensors give the same sums on every run. Where it decides nothing but speed, the
+fastest is found by trying, once for a shape, before a step is captured as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -70,13 +70,63 @@ def block(columns: int) -> int:
     return _WARP if columns <= _MANY_COLUMNS else 4 * _WARP
 
 
+_WIDTHS = (_WARP, 2 * _WARP, 4 * _WARP)
+_TRIES = 5
+
+_fastest: dict[tuple[Any, ...], int] = {}
+"""The width of a block by what is walked."""
+
+
 def start(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
     """Start a kernel as ``grid`` programs."""
     kernel[grid](*args, **constants)
 
 
-def walk(kernel: Any, columns: int, *args: Any, **constants: Any) -> None:
-    """Start a kernel that walks all steps, with as many programs as ``columns`` take."""
-    width = block(columns)
-    grid = (triton.cdiv(columns, width),)
-    start(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
+def walk(
+    kernel: Any,
+    columns: int,
+    *args: Any,
+    width: int | None = None,
+    added_to: tuple[torch.Tensor, ...] = (),
+    **constants: Any,
+) -> None:
+    """Start a kernel that walks all steps, with as many programs as ``columns`` take.
+
+    ``width`` is a block's, where the results depend on it; else the fastest is taken. Tensors that
+    the kernel adds to, from 0 on, are named in ``added_to``: trying would add to them, too.
+    """
+
+    def run(width: int) -> None:
+        grid = (triton.cdiv(columns, width),)
+        start(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
+
+    if width is not None:
+        run(width)
+        return
+    key = (kernel, columns, _place(args), tuple(constants.items()))
+    if key not in _fastest and _can_try():
+        _fastest[key] = min(_WIDTHS, key=lambda each: _milliseconds(lambda: run(each)))
+        for tensor in added_to:
+            tensor.zero_()
+    run(_fastest.get(key, block(columns)))
+
+
+def _place(args: tuple[Any, ...]) -> torch.device:
+    return next(each.device for each in args if isinstance(each, torch.Tensor))
+
+
+def _can_try() -> bool:
+    """Not in the interpreter, where time says nothing, nor while a graph is captured."""
+    return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    """How long it takes on the GPU, without the compilation."""
+    run()
+    before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    before.record()
+    for _ in range(_TRIES):
+        run()
+    after.record()
+    after.synchronize()
+    return before.elapsed_time(after)

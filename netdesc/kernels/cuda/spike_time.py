@@ -61,6 +61,7 @@ def spike_time(
             steps,
             columns,
             length,
+            width=block(columns),
             ORDER=order,
             TAIL=has_tail and length < steps,
             AHEAD=AHEAD,

@@ -1,0 +1,171 @@
+"""The last layer of a chain and its van Rossum distance, there and back, for Numba.
+
+Nothing but its input's events and what is wanted of it decides a neuron's loss and the way back to
+its current. So a thread takes a vector of neurons through all steps and back, and what that needs
+(voltages, spikes, filtered differences) stays in the thread's cache and is never whole. It computes
+what ``forward``, ``van_rossum`` and ``backward`` do, in their order, to the bit.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.backward import add_up, hand_out, share, step_back
+from netdesc.kernels.cpu.forward import SEEN, advance, arriving, larger, note
+from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
+from netdesc.kernels.cpu.steps import after_reset
+from netdesc.kernels.cpu.van_rossum import filter_step
+from netdesc.kernels.cpu.words import lanes_of, word_of
+from netdesc.kernels.packed_spikes import WORD_BITS
+
+
+@numba.njit(inline="always")
+def _as_floats(word):
+    return where(lanes_of(word), spread(np.float32(1)), spread(np.float32(0)))
+
+
+@numba.njit(inline="always")
+def _difference(words, wanted, of_wanted, t):
+    return _as_floats(words[t]) - _as_floats(wanted[of_wanted + t])
+
+
+@numba.njit
+def _there(
+    starts, ends, sources, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay,
+    batch, b, steps, voltage, words, seen, at,
+):  # fmt: skip
+    """Voltages and spikes of a vector, [steps · LANES] and a word a step, and what was seen."""
+    ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
+    none = spread(np.int32(0))
+    u, held, peak_u, peak_v, spikes = none, none, none, none, none
+    words[: min(steps, delay)] = 0
+    for t in range(steps):
+        z = arriving(starts, ends, sources, weight_IO, t * batch + b, neurons, lo, n)
+        u, v = advance(z, ku, kv, offset, u, held)
+        held = after_reset(v, threshold)
+        peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
+        store(voltage, t * LANES, v, LANES)
+        if t + delay < steps:
+            spiked = v > spread(threshold)
+            words[t + delay] = word_of(spiked)
+            spikes = spikes + as_ints(spiked)
+    note(seen, at, peak_u, peak_v, spikes)
+
+
+@numba.njit
+def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
+    """Filter the difference to what is wanted; ``squares`` gets the sums of its squares."""
+    has_tail = tail.max() > 0
+    total, of_word = spread(np.float64(0)), spread(np.float32(0))
+    y[:] = 0
+    late[:] = 0
+    for t in range(steps):
+        x = _difference(words, wanted, of_wanted, t)
+        cut = has_tail and t >= length
+        late_x = _difference(words, wanted, of_wanted, t - length) if cut else x
+        f = filter_step(x, late_x, cut, a, tail, y, late)
+        of_word = of_word + cast_like(f * f, x)
+        store(filtered, t * LANES, cast_like(f, x), LANES)
+        if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
+            total = total + cast_like(of_word, total)
+            of_word = spread(np.float32(0))
+    store(squares, lo, total, n)
+
+
+@numba.njit
+def _back(
+    starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width,
+    batch, b, steps, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z,
+    weight_sums,
+):  # fmt: skip
+    """From the filtered difference to the gradients of the current and of the weights."""
+    has_tail = tail.max() > 0
+    share_u, share_v = share(load(keep_u, lo, n)), share(load(keep_v, lo, n))
+    none = spread(np.float32(0))
+    g_u, g_v, after = none, none, none
+    y[:] = 0
+    late[:] = 0
+    for t in range(steps - 1, -1, -1):
+        f = load(filtered, t * LANES, LANES)
+        cut = has_tail and t + length < steps
+        late_f = load(filtered, (t + length) * LANES, LANES) if cut else f
+        g = filter_step(f, late_f, cut, a, tail, y, late)
+        of_out = cast_like(g, f) * spread(np.float32(scale))
+        g_s = after if delay else of_out
+        after = of_out
+        v = load(voltage, t * LANES, LANES)
+        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+        row = t * batch + b
+        if keep_grad_z:
+            store(grad_z, row * neurons + lo, g_u, n)
+        add_up(starts, ends, sources, row, g_u, weight_sums)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def there_and_back(
+    starts,
+    ends,
+    sources,
+    weight_IO,
+    weight_OI,
+    low,
+    high,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    height,
+    width,
+    batch,
+    wanted,
+    a,
+    tail,
+    length,
+    scale,
+    voltage_KTL,
+    filtered_KTL,
+    words_KT,
+    squares,
+    seen,
+    keep_grad_z,
+    grad_z,
+    sums_VIL,
+    grad_OI,
+):
+    """The loss of the last layer, and its gradients.
+
+    Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
+    ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
+    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_OI``, and ``grad_z`` [steps,
+    batch, neurons] where it is to be kept. A thread holds one vector's voltages and filtered
+    differences in its part of ``voltage_KTL`` and ``filtered_KTL`` [threads, steps · LANES], spikes
+    in that of ``words_KT`` [threads, steps].
+    """
+    neurons, steps = len(keep_u), len(starts) // batch
+    vectors, threads = len(sums_VIL), len(words_KT)
+    for thread in numba.prange(threads):
+        voltage, filtered, words = voltage_KTL[thread], filtered_KTL[thread], words_KT[thread]
+        y, late = np.empty((2, len(tail) * LANES), tail.dtype)
+        for vector in range(thread, vectors, threads):
+            lo = vector * LANES
+            n = min(LANES, neurons - lo)
+            weight_sums = sums_VIL[vector]
+            weight_sums[:] = 0
+            for b in range(batch):
+                item = b * vectors + vector
+                _there(
+                    starts, ends, sources, weight_IO, neurons, lo, n, keep_u, keep_v, bias,
+                    threshold, delay, batch, b, steps, voltage, words, seen, item * SEEN,
+                )  # fmt: skip
+                _distance(
+                    words, wanted, item * steps, a, tail, length, steps, y, late, filtered,
+                    squares, b * neurons + lo, n,
+                )  # fmt: skip
+                _back(
+                    starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay,
+                    height, width, batch, b, steps, a, tail, length, scale, y, late, filtered,
+                    voltage, keep_grad_z, grad_z, weight_sums,
+                )  # fmt: skip
+            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI)

@@ -1,0 +1,84 @@
+"""Binary spikes as words, a bit each: a thirty-second of the memory of floats.
+
+Between the layers of a chain nothing else is needed: a layer adds up weights by events, and those
+are quickly listed from words.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
+from netdesc.kernels.cpu.words import lanes_of, word_of
+
+_NONE = np.int32(0)
+_SPIKE = np.int32(0x3F800000)
+"""The bits of 1.0 as a 32-bit float."""
+
+
+class SpikeTrains:
+    """Spikes [steps, batch, neurons] that are 0 or 1.
+
+    ``words`` is flat, [batch · vectors, steps]: a word holds one step of a vector of neurons.
+    """
+
+    __slots__ = ("shape", "words")
+
+    def __init__(self, shape: tuple[int, int, int], words: np.ndarray) -> None:
+        self.shape, self.words = shape, words
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @classmethod
+    def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
+        """Trains with arbitrary contents."""
+        words = take((batch * -(-neurons // LANES) * steps,), np.int32)
+        return cls((steps, batch, neurons), words)
+
+    @classmethod
+    def of(cls, values_TBN: np.ndarray) -> SpikeTrains | None:
+        """The same spikes; None where a value is neither 0 nor 1."""
+        steps, batch, neurons = values_TBN.shape
+        trains = cls.room(steps, batch, neurons)
+        odd = np.empty(batch * -(-neurons // LANES), np.bool_)
+        _pack(values_TBN.reshape(-1), steps, batch, neurons, trains.words, odd)
+        return None if odd.any() else trains
+
+    def values(self) -> np.ndarray:
+        """The spikes as floats."""
+        values_TBN = take(self.shape, np.float32)
+        _unpack(self.words, *self.shape, values_TBN.reshape(-1))
+        return values_TBN
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _pack(values, steps, batch, neurons, words, odd):
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        strange = spread(_NONE)
+        for t in range(steps):
+            bits = bits_of(load(values, (t * batch + b) * neurons + lo, n))
+            spiked = bits != spread(_NONE)
+            strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
+            words[item * steps + t] = word_of(spiked)
+        odd[item] = word_of(strange != spread(_NONE)) != 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _unpack(words, steps, batch, neurons, values):
+    vectors = (neurons + LANES - 1) // LANES
+    one, none = np.float32(1), np.float32(0)
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        for t in range(steps):
+            spikes = where(lanes_of(words[item * steps + t]), spread(one), spread(none))
+            store(values, (t * batch + b) * neurons + lo, spikes, n)

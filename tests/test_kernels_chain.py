@@ -1,0 +1,195 @@
+"""A chain of layers in one go: the numbers of the operators, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import chain, last_layer
+from netdesc.kernels.operators.decays import learns
+from netdesc.kernels.parameters import dynamics
+
+
+@dataclass(frozen=True)
+class Case:
+    """Layers of ``sizes`` neurons, the input first; densities of input and target spikes."""
+
+    sizes: tuple[int, ...]
+    steps: int = 30
+    batch: int = 1
+    density: float = 0.2
+    wanted: float = 0.1
+    scale: float = 1.0
+    delay: bool = True
+    own: bool = False
+    bias: bool = False
+    learn: bool = False
+    graded: str = ""
+    of_filter: tuple[float, int, int] = (0.6, 2, 60)
+    mean: bool = False
+    threads: int = 2
+    seed: int = 0
+
+
+PLAIN = Case((40, 70, 33))
+
+CASES = st.builds(
+    Case,
+    sizes=st.lists(st.integers(1, 70), min_size=2, max_size=4).map(tuple),
+    steps=st.integers(1, 70),
+    batch=st.integers(1, 3),
+    density=st.sampled_from([0.0, 0.02, 0.2, 0.5, 1.0]),
+    wanted=st.sampled_from([0.0, 0.1, 1.0]),
+    scale=st.sampled_from([0.1, 1.0, 4.0, 1e6]),
+    delay=st.booleans(),
+    own=st.booleans(),
+    bias=st.booleans(),
+    learn=st.booleans(),
+    graded=st.sampled_from(["", "", "input", "target"]),
+    of_filter=st.tuples(st.floats(0.1, 0.99), st.integers(1, 3), st.integers(1, 80)),
+    mean=st.booleans(),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 999),
+)
+
+
+@dataclass
+class Made:
+    input_TBI: torch.Tensor
+    target_TBN: torch.Tensor
+    layers: list[tuple[torch.Tensor, ...]]
+    """Weights, current decay, voltage decay, bias."""
+
+
+def make(case: Case) -> Made:
+    random = torch.Generator().manual_seed(case.seed)
+    torch.manual_seed(case.seed)
+
+    def spikes(neurons: int, density: float) -> torch.Tensor:
+        shape = case.steps, case.batch, neurons
+        return (torch.rand(shape, generator=random) < density).float()
+
+    def decay(neurons: int, mean: float) -> torch.Tensor:
+        shape = (neurons,) if case.own else ()
+        return (mean + 0.2 * torch.rand(shape, generator=random)).requires_grad_(case.learn)
+
+    layers = []
+    for inputs, neurons in zip(case.sizes, case.sizes[1:], strict=False):
+        weight = case.scale * torch.randn(neurons, inputs, generator=random) / inputs**0.5
+        bias = 0.1 * torch.rand(neurons if case.bias else 0, generator=random)
+        layers.append((weight.requires_grad_(), decay(neurons, 0.3), decay(neurons, 0.05), bias))
+    given, wanted = spikes(case.sizes[0], case.density), spikes(case.sizes[-1], case.wanted)
+    if case.graded:
+        graded = given if case.graded == "input" else wanted
+        graded[case.steps // 2, 0, 0] = 0.5
+    return Made(given, wanted, layers)
+
+
+def scalars(case: Case) -> tuple[float, float, float, bool]:
+    return 0.5, 0.1, 1.0, case.delay
+
+
+def by_operators(case: Case) -> list[torch.Tensor]:
+    made = make(case)
+    value, notes = made.input_TBI, []
+    for weight, *neurons in made.layers:
+        value, _, note, _ = operators.dense_cuba(value, weight, 8, *neurons, *scalars(case))
+        notes.append(note)
+    loss, _ = operators.spike_time(value, made.target_TBN, *case.of_filter)
+    if case.mean:
+        loss = loss / made.target_TBN.numel()
+    loss.backward()
+    found = [loss.detach()]
+    for (weight, current, voltage, _), note in zip(made.layers, notes, strict=True):
+        found += [note, weight.grad]
+        found += [decay.grad for decay in (current, voltage) if case.learn]
+    return found
+
+
+@torch.no_grad()
+def in_one_go(case: Case) -> list[torch.Tensor]:
+    made = make(case)
+    layers = [
+        chain.Layer(weight, 8, dynamics(len(weight), *of, *scalars(case)), learns(*of[:2]))
+        for weight, *of in made.layers
+    ]
+    examples = chain.examples(made.input_TBI, made.target_TBN)
+    assert (examples.target is None) == (case.graded == "target")
+    for _ in range(2):  # the second time in memory that the first has left
+        loss, passed = chain.differentiate(examples, layers, case.of_filter, case.mean)
+    found = [loss]
+    for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):
+        assert layer.outputs == case.steps * case.batch * len(weight)
+        found += [layer.notes, layer.grad_OI]
+        grads = operators.decays.decay_gradients(layer.grad_decays, current, voltage)
+        found += [grad for grad in grads if grad is not None]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def torch_threads() -> Iterator[None]:
+    number = torch.get_num_threads()
+    yield
+    torch.set_num_threads(number)
+
+
+def check(case: Case) -> None:
+    torch.set_num_threads(case.threads)
+    for number, (found, expected) in enumerate(
+        zip(in_one_go(case), by_operators(case), strict=True)
+    ):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy(), f"result {number}")
+
+
+@given(CASES)
+@example(replace(PLAIN, steps=1))
+@example(replace(PLAIN, density=0.0))
+@example(replace(PLAIN, density=1.0))
+@example(replace(PLAIN, density=1.0, scale=1e6))
+@example(replace(PLAIN, of_filter=(0.6, 2, 5)))
+@example(replace(PLAIN, sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)))
+@example(replace(PLAIN, batch=3, threads=3, delay=False))
+@example(replace(PLAIN, sizes=(40, 33)))
+@example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2))
+def test_one_go_is_the_operators_one_after_the_other(case):
+    check(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "taken"),
+    [
+        (PLAIN, True),
+        (replace(PLAIN, batch=3, sizes=(40, 70, 64)), True),
+        (replace(PLAIN, batch=3, sizes=(40, 70, 32)), False),  # one vector for two threads
+        (replace(PLAIN, learn=True), False),
+        (replace(PLAIN, graded="target"), False),
+        (replace(PLAIN, graded="input"), True),
+        (replace(PLAIN, graded="input", sizes=(40, 33)), False),
+        (replace(PLAIN, sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)), False),
+    ],
+)
+def test_the_last_layer_is_done_in_one_walk_where_it_can_be(case, taken, monkeypatch):
+    calls: list[int] = []
+    walk = last_layer.there_and_back
+    monkeypatch.setattr(
+        last_layer, "there_and_back", lambda *given: calls.append(1) or walk(*given)
+    )
+    check(case)
+    assert bool(calls) == taken
+
+
+def test_the_number_of_threads_changes_nothing():
+    case = replace(PLAIN, sizes=(60, 100, 130), batch=2)
+    results = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        results.append(in_one_go(case))
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))

@@ -1,0 +1,53 @@
+"""Spikes as words: the same spikes and the same events as the floats that they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.trains import SpikeTrains
+
+SIZES = st.tuples(st.integers(1, 70), st.integers(1, 3), st.integers(1, 100))
+
+
+def spikes(shape: tuple[int, int, int], density: float, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random(shape) < density).astype(np.float32)
+
+
+@given(SIZES, st.sampled_from([0.0, 0.02, 0.3, 1.0]), st.integers(0, 99))
+def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, seed):
+    values = spikes(shape, density, seed)
+    trains = SpikeTrains.of(values)
+    assert trains is not None
+    assert (trains.shape, trains.size) == (shape, values.size)
+    np.testing.assert_array_equal(trains.values(), values)
+    by_words = EventLists.of_trains(trains)
+    by_floats = EventLists(values.reshape(-1, shape[2]), 1.0)
+    assert by_words.pays
+    # What appending leaves behind the last event of a part is not the same.
+    for row, bounds in enumerate(zip(by_words.starts, by_words.ends, strict=True)):
+        start, end = by_floats.starts[row], by_floats.ends[row]
+        assert bounds == (start, end)
+        assert (by_words.sources[start:end] == by_floats.sources[start:end]).all()
+
+
+@given(SIZES, st.lists(st.floats(0, 1), min_size=2, max_size=4), st.integers(0, 99))
+def test_memory_that_serves_again_holds_nothing_of_before(shape, densities, seed):
+    kept: dict[float, np.ndarray] = {}
+    for density in densities * 2:
+        trains = SpikeTrains.of(spikes(shape, density, seed))
+        assert trains is not None
+        packed = EventLists.of_trains(trains).packed.copy()
+        np.testing.assert_array_equal(packed, kept.setdefault(density, packed))
+
+
+@pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
+@pytest.mark.parametrize("place", [(0, 0, 0), (4, 1, 32), (6, 2, 40)])
+def test_what_is_no_spike_has_no_words(odd, place):
+    values = spikes((7, 3, 41), 0.3, 0)
+    assert SpikeTrains.of(values) is not None
+    values[place] = odd
+    assert SpikeTrains.of(values) is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import bench_peers
 import pytest
 from cli_process import Netdesc
+from training_task import write_task
 
 
 def test_oxford_with_slayer(
@@ -42,3 +44,11 @@ def test_oxford_names_slayer_where_it_is_missing(netdesc: Netdesc, tmp_path: Pat
 def test_oxford_is_measured_with_slayer_alone_and_as_it_is(netdesc: Netdesc) -> None:
     assert netdesc("bench", "oxford", "--against", "norse").code == 2
     assert netdesc("bench", "oxford", "mine.json", "--against", "lava-dl").code == 2
+
+
+def test_a_run_that_ends_early_cannot_be_timed(netdesc: Netdesc, tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task", early_stopping={"patience_epochs": 1})
+    outcome = netdesc("bench", "oxford", task, "--epochs", "500", "-q")
+    assert outcome.code == 3
+    (line,) = outcome.err.splitlines()
+    assert re.fullmatch(r"error: only \d+ of 521 epochs could be timed: done after .*", line)

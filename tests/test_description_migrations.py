@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cli_process import Netdesc
 from description_samples import as_json, write_files
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.description import DescriptionError, check, load, lock_text, migrations
@@ -313,6 +313,7 @@ def test_every_value_knows_its_place_or_is_made(data: dict[str, Any], number: in
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "input"]), JSON))
+@example({"a": [{"a": None, "name": "c"}, {"b": None, "name": "c"}]})
 def test_what_no_step_touches_is_the_users(data: dict[str, Any]) -> None:
     root = parse(Source(json.dumps({"format": -1, **data}), "test")).root
     assert root is not None

@@ -193,3 +193,21 @@ def test_the_number_of_threads_changes_nothing():
         results.append(in_one_go(case))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("change", ["steps", "batch", "neurons", "inputs"])
+def test_what_does_not_fit_is_not_computed(change):
+    """Kernels look at no bounds."""
+    made = make(PLAIN)
+    layers = [
+        chain.Layer(weight, 8, dynamics(len(weight), *of, *scalars(PLAIN)), False)
+        for weight, *of in made.layers
+    ]
+    cut = {"steps": (0, 20), "batch": (1, 0), "neurons": (2, 5)}
+    target = made.target_TBN
+    if change in cut:
+        target = target.narrow(cut[change][0], 0, cut[change][1]).contiguous()
+    else:
+        layers = layers[1:]
+    with pytest.raises(AssertionError, match="fit|differ"):
+        chain.differentiate(chain.examples(made.input_TBI, target), layers, (0.6, 2, 60), False)

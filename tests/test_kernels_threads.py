@@ -174,3 +174,35 @@ def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
         assert kernel_threads() == 2
         assert threads() == 2
     assert torch.get_num_threads() == kernel_threads() == 2
+
+
+def test_programs_that_train_at_once_leave_the_threads_as_they_were(torch_threads):
+    torch.set_num_threads(2)
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+    seen: list[int] = []
+
+    def first() -> None:
+        with one_pool():
+            first_is_in.set()
+            second_is_in.wait()
+        first_is_out.set()
+
+    def second() -> None:
+        first_is_in.wait()
+        with one_pool():
+            second_is_in.set()
+            first_is_out.wait()
+            seen.append(kernel_threads())
+
+    def later() -> None:
+        seen.append(torch.get_num_threads())
+
+    together = [threading.Thread(target=work) for work in (first, second)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    after = threading.Thread(target=later)
+    after.start()
+    after.join()
+    assert seen == [2, 2]

@@ -168,7 +168,8 @@ def test_the_first_layer_at_fault_is_named(bad: float) -> None:
 
     root.layers["second"].synapse.weight.grad[2, 1] = bad
     figures.add(torch.tensor(bad), 1.0, 1.0)
-    assert figures.read().fault == 'the gradient of layer "second" is NaN or infinite'
+    of_gradient = 'the gradient of layer "second" is NaN or too large for 32-bit floats'
+    assert figures.read().fault == of_gradient
 
     with torch.no_grad():
         root.layers["first"].synapse.weight[0, 0] = bad
@@ -176,3 +177,16 @@ def test_the_first_layer_at_fault_is_named(bad: float) -> None:
     assert figures.read().fault == 'a weight of layer "first" is NaN or infinite'
     assert weight_fault(root) == 'a weight of layer "first" is NaN or infinite'
     assert weight_fault(network()) is None
+
+
+def test_large_weights_are_no_fault() -> None:
+    """Their squares are beyond 32 bits."""
+    root = network()
+    figures = figures_of(root)
+    run_forward(root)
+    give_gradients(root)
+    with torch.no_grad():
+        root.layers["first"].synapse.weight[0, 0] = -3e38
+    figures.add(torch.tensor(1.0), 1.0, 1.0)
+    assert figures.read().fault is None
+    assert weight_fault(root) is None

@@ -221,7 +221,7 @@ def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     after_epoch(3, poison(-1))
     run = start(epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)
-    assert 'epoch 4: the gradient of layer "output" is NaN or infinite' in run.message
+    assert 'epoch 4: the gradient of layer "output" is NaN or too large' in run.message
     assert read_record(run.path)["status"] == "diverged"
     assert len(read_metrics(run.path)) == 3
     for name in ("last", "best"):
@@ -248,6 +248,16 @@ def test_weights_that_a_step_made_infinite_are_never_saved(
     assert 'epoch 1: a weight of layer "hidden"' in run.message
     weights = load_file(run.path / "checkpoints/last.safetensors")
     assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_first_weights_that_are_at_fault(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = 'a weight of layer "hidden" is NaN or infinite'
+    monkeypatch.setattr(loop, "weight_fault", lambda _: fault)
+    run = start()
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert run.message == f"training cannot begin: {fault}"
+    assert read_record(run.path)["message"] == run.message
+    assert train(resume=run.path, progress="quiet").message == run.message
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

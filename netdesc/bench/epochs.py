@@ -17,6 +17,7 @@ import torch
 
 from netdesc.bench.facts import machine
 from netdesc.bench.peers.torch_side import growth_on
+from netdesc.bench.programs import BenchError
 from netdesc.compiler import train
 from netdesc.description import Description, load
 from netdesc.kernels.cpu import (
@@ -145,7 +146,8 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
 
     The first run is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
     every part is timed, which costs some time of its own; parts that a card computes are not told
-    apart. Raises DescriptionError where the document is at fault.
+    apart. Raises DescriptionError where the document is at fault, BenchError where a run ends too
+    early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     whole, parts = _Stopwatch(), _Stopwatch()
@@ -176,4 +178,11 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
 def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
     with tempfile.TemporaryDirectory() as folder, _watched(watch, parts):
         run_dir = Path(folder) / "run"
-        return train(description, run_dir=run_dir, device=device, progress="quiet")
+        run = train(
+            description, run_dir=run_dir, device=device, progress="quiet", tell=lambda _: None
+        )
+    wanted = description.document.training.epochs
+    if len(watch.starts) < wanted:
+        message = run.message.partition(";")[0]  # what follows is of a folder that has gone
+        raise BenchError(f"only {len(watch.starts)} of {wanted} epochs could be timed: {message}")
+    return run

@@ -117,8 +117,8 @@ def _check_text(
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
-        # A remedy that is certain for the migrated document is none for the text.
         findings = _without_refused(findings, more)
+        # A remedy that is certain for the migrated document is none for the text.
         is_older = migrations.is_older(parsed.root, parsed.guessed)
         findings += [replace(each, fix=None) for each in more] if is_older else more
     if _may_be_lock(source, parsed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
@@ -72,7 +73,10 @@ def engine_for(device: torch.device) -> ModuleType:
 
 @functools.cache
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(_ENGINES[name][0])
+    try:
+        return importlib.import_module(_ENGINES[name][0])
+    except ValueError as error:  # of Numba, which looks at its environment when it is loaded
+        raise EngineError(f"engine '{name}' cannot run: {error}") from error
 
 
 @contextlib.contextmanager
@@ -95,6 +99,31 @@ def kernel_threads() -> int:
     return _threads.get() or torch.get_num_threads()
 
 
+class _Pool:
+    """Torch's number of threads while some Python threads compute in ``one_pool``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._number = 1
+
+    def enter(self) -> int:
+        with self._lock:
+            if not self._inside:  # later ones find the number that the first one has set
+                self._number = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+            return self._number
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            torch.set_num_threads(self._number)
+
+
+_pool = _Pool()
+
+
 @contextlib.contextmanager
 def one_pool() -> Iterator[None]:
     """Within the block the kernels keep torch's number of threads, torch's own operations get one.
@@ -103,11 +132,9 @@ def one_pool() -> Iterator[None]:
     milliseconds after its work is done, waiting for more. Where both pools work in turn, each finds
     its cores taken by the other. What torch is left to do in training is small.
     """
-    number = torch.get_num_threads()
-    token = _threads.set(number)
-    torch.set_num_threads(1)
+    token = _threads.set(_pool.enter())
     try:
         yield
     finally:
-        torch.set_num_threads(number)
+        _pool.leave()
         _threads.reset(token)

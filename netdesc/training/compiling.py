@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engine import engine_for, engine_name
 
 NOTICE = "compiling kernels for this machine (once) …"
 
@@ -21,6 +21,7 @@ def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None
     if engine_name(device) != "cpu":
         yield
         return
+    engine_for(device)  # says it where Numba cannot be loaded
     from numba.core import event as numba_event
 
     class Announcer(numba_event.Listener):

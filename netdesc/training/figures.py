@@ -33,7 +33,7 @@ class Reading:
 
 
 class Figures:
-    """Adds up the loss and, by layer, gradient norm, weight norm and spike rate over batches.
+    """Adds up the loss and, by layer, gradient norm, largest weight and spike rate over batches.
 
     ``tally`` counts predictions; whoever adds batches hands it their outputs.
     """
@@ -83,7 +83,7 @@ class Figures:
         """
         layers = self._parameters.values()
         gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
-        weights = [norm([p.detach() for p in layer]) for layer in layers]
+        weights = [_largest([p.detach() for p in layer]) for layer in layers]
         row = torch.cat([torch.stack([loss.detach(), *gradients, *weights]), self._rates()])
         if share != 1.0:
             row[1:] *= share
@@ -129,10 +129,16 @@ def norm(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
 
+def _largest(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The largest magnitude in ``tensors``, as a scalar on their device; NaN where one is."""
+    sizes = [torch.linalg.vector_norm(tensor, math.inf) for tensor in tensors]
+    return sizes[0] if len(sizes) == 1 else torch.stack(sizes).amax()
+
+
 def weight_fault(network: nn.Module) -> str | None:
     """The first layer with a weight that is NaN or infinite, in words, or None."""
     layers = parameters_by_layer(network)
-    weights = torch.stack([norm([p.detach() for p in layer]) for layer in layers.values()])
+    weights = torch.stack([_largest([p.detach() for p in layer]) for layer in layers.values()])
     return _fault(0.0, {}, dict(zip(layers, weights.tolist(), strict=True)))
 
 
@@ -145,5 +151,5 @@ def _fault(loss: float, gradients: dict[str, float], weights: dict[str, float]) 
         if not math.isfinite(weights[layer]):
             return f'a weight of layer "{layer}" is NaN or infinite'
         if not math.isfinite(gradients.get(layer, 0.0)):
-            return f'the gradient of layer "{layer}" is NaN or infinite'
+            return f'the gradient of layer "{layer}" is NaN or too large for 32-bit floats'
     return None if math.isfinite(loss) else f"the loss is {loss}"

@@ -23,11 +23,13 @@ from netdesc.training.steps import build_step
 class Divergence(Exception):
     """Training ran into a NaN or an infinity; the message names the epoch and the layer.
 
-    ``epoch`` counts from 0, the message, as all that a person reads, from 1.
+    ``epoch`` counts from 0, the message, as all that a person reads, from 1. It is −1 where the
+    first weights are at fault.
     """
 
     def __init__(self, epoch: int, fault: str) -> None:
-        super().__init__(f"training diverged in epoch {epoch + 1}: {fault}")
+        when = "training cannot begin" if epoch < 0 else f"training diverged in epoch {epoch + 1}"
+        super().__init__(f"{when}: {fault}")
         self.epoch = epoch
 
 

@@ -122,7 +122,8 @@ class Session:
     def _diverged(self, error: Divergence) -> Run:
         self.saver.save_best(self.progress)
         self.metrics.sync()
-        assert self.saver.saved_epoch is not None, "the first checkpoint comes before training"
+        if self.saver.saved_epoch is None:
+            return self._end("diverged", str(error))
         kept = f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is kept"
         return self._end("diverged", f"{error}; {kept} in {self.saver.folder}")
 

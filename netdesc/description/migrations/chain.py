@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -114,17 +115,17 @@ def _name(item: Any) -> str | None:
 
 
 def _names(node: Node | None) -> dict[str | int | None, str | int]:
-    """Where the named items of a list are, such as the layers, and the entries of an object."""
+    """Where the named items of a list are, such as the layers, and the entries of an object.
+
+    A name that several items have tells nothing: these are where they were.
+    """
     if node is None:
         return {}
     if isinstance(node.value, dict):
         return {key: key for key in node.children}
-    found: dict[str | int | None, str | int] = {}
-    for key, item in members(node.value).items():
-        name = _name(item)
-        if name is not None:
-            found.setdefault(name, key)
-    return found
+    named = [(_name(item), key) for key, item in members(node.value).items()]
+    times = Counter(name for name, _ in named)
+    return {name: key for name, key in named if name is not None and times[name] == 1}
 
 
 def _follow_origins(data: dict[str, Any], tracing: _Tracing) -> None:

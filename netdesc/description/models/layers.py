@@ -49,6 +49,7 @@ class Dense(Section):
         unit="1",
         default=1.0,
         gt=0,
+        le=1e6,
     )
     weight_norm: bool = field(
         "True trains a direction and a length for each neuron's weights.", default=False

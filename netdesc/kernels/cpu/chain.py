@@ -85,6 +85,10 @@ class _There:
 
 @on_threads
 def examples(input_TBI: Tensor, target_TBN: Tensor) -> Examples:
+    """The batch, which must not be changed in place from now on."""
+    assert input_TBI.shape[:2] == target_TBN.shape[:2], (
+        "input and target differ in steps or samples"
+    )
     return Examples(
         input_TBI,
         _events_of(input_TBI),
@@ -108,6 +112,9 @@ def differentiate(
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left; the mean over all values if told."""
     value: Tensor | SpikeTrains = given.input_TBI
+    sizes = [value.shape[2], *(len(layer.weight_OI) for layer in layers)]
+    assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
+    assert given.target_TBN.shape[2] == sizes[-1], "the target does not fit the last layer"
     events = given.events
     there: list[_There] = []
     for layer in layers[:-1]:

@@ -43,8 +43,17 @@ def threads() -> int:
 @functools.cache
 def _layer_and_process() -> tuple[str, int]:
     """What runs Numba's threads (it is chosen on first use), and the process that they are in."""
-    with briefly(os.environ):
-        numba.get_num_threads()
+    if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+        raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
+    try:
+        with briefly(os.environ):
+            numba.get_num_threads()
+    except ValueError as error:
+        wanted = config.THREADING_LAYER  # pyright: ignore[reportAttributeAccessIssue]
+        raise EngineError(
+            f"engine 'cpu' cannot run: Numba finds no threading layer '{wanted}'; "
+            "unset NUMBA_THREADING_LAYER"
+        ) from error
     layer = threading_layer()
     if layer == "omp" and sys.platform == "linux" and not is_brief(os.environ):
         _call_a_crowd()

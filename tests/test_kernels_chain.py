@@ -209,5 +209,5 @@ def test_what_does_not_fit_is_not_computed(change):
         target = target.narrow(cut[change][0], 0, cut[change][1]).contiguous()
     else:
         layers = layers[1:]
-    with pytest.raises(AssertionError, match="fit|differ"):
+    with pytest.raises(AssertionError, match=r"fit|differ"):
         chain.differentiate(chain.examples(made.input_TBI, target), layers, (0.6, 2, 60), False)

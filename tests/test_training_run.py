@@ -257,7 +257,7 @@ def test_first_weights_that_are_at_fault(start: Start, monkeypatch: pytest.Monke
     assert (run.status, run.exit_code) == ("diverged", 4)
     assert run.message == f"training cannot begin: {fault}"
     assert read_record(run.path)["message"] == run.message
-    assert train(resume=run.path, progress="quiet").message == run.message
+    assert run.message in train(resume=run.path, progress="quiet").message
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -3,8 +3,8 @@
 Kernels take a fraction of a millisecond, so their threads wait for one another by spinning. GNU
 OpenMP lets them spin for some 14 ms, which is fastest on an idle machine. Where another program
 wants the cores, the thread that is waited for may be without one, and the spinning keeps it from
-getting one: an epoch of 3 ms then takes 80. With ``SPIN_COUNT`` it takes 6, and 3 as before where
-nobody else wants the cores.
+getting one: an epoch of 2.5 ms then takes 80. With ``SPIN_COUNT`` it takes 7, and 2.6 where nobody
+else wants the cores.
 
 The library reads its settings when it is loaded. Torch brings it along and offers it to all, so
 that Numba's threads are in the same pool: what is wanted has to be said before torch is loaded.
@@ -18,8 +18,8 @@ import os
 import sys
 from collections.abc import Iterator, MutableMapping
 
-SPIN_COUNT = "2000"
-"""Turns of GNU OpenMP's waiting loop before a thread sleeps: 0.1 ms."""
+SPIN_COUNT = "5000"
+"""Turns of GNU OpenMP's waiting loop before a thread sleeps: 0.25 ms, as most pauses of training."""
 
 _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 

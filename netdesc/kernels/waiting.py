@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 
 SPIN_COUNT = "5000"
-"""Turns of GNU OpenMP's waiting loop before a thread sleeps: 0.25 ms, as most pauses of training."""
+"""Turns of GNU OpenMP's waiting loop before a thread sleeps: 0.25 ms, longer than most pauses."""
 
 _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 

@@ -41,7 +41,7 @@ def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], lo
 def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that grow with steps and batch in the engine's pool after some steps of training."""
     pool = buffers.BufferPool()
-    for module in ("buffers", "engine", "product", "adjoints", "spike_time", "weights"):
+    for module in ("buffers", "engine", "dense", "product", "adjoints", "spike_time", "weights"):
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.take", pool.take)
     # What is used for a moment only is not counted.
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)

@@ -10,6 +10,8 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 - Layers without quantization, and with dropout or a norm, compute with whole tensors of the current
   in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
   its mean taken off, and that one's gradient.
+- Where each layer reads the one before and the loss compares spike trains, layers take somewhat
+  less: their spikes a bit each, the last layer 4 in all.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for

@@ -29,6 +29,7 @@ def main(folder: Path, rank: int, world: int) -> None:
     if rank == 0:
         gradients = {name: p.grad for name, p in compiled.model.named_parameters()}
         torch.save(gradients, folder / "gradients.pt")
+    dist.barrier()  # or the one that ends first takes the connection away from the other
     dist.destroy_process_group()
 
 

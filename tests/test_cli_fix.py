@@ -188,3 +188,25 @@ def test_what_cannot_be_written_keeps_no_other_file_from_it(
     assert "treshold" not in network.read_text()
     assert "fixed[ND101]" in outcome.out
     assert "also.json:12:30: error[ND101]" in outcome.out
+
+
+def test_a_diff_says_what_would_be_left(netdesc: Netdesc, network: Path) -> None:
+    network.write_text(WRONG.replace('"epochs": 10', '"epochs": 0'))
+    shown = netdesc("validate", "--diff", network)
+    assert shown.code == 1
+    assert "2 would be fixed with --fix; 1 error would be left, shown without --diff" in shown.err
+    network.write_text(WRONG)
+    assert "left" not in netdesc("validate", "--diff", network).err
+
+
+@pytest.mark.parametrize("options", [(), ("--fix",), ("--diff",)])
+def test_documents_can_be_looked_at_without_their_data(
+    options: tuple[str, ...], netdesc: Netdesc, network: Path
+) -> None:
+    (network.parent / "input.bs1").unlink()
+    network.write_text(BASE)
+    assert netdesc("validate", network, *options).code == 3
+    outcome = netdesc("validate", network, "--without-data", *options)
+    assert (outcome.code, outcome.out) == (0, "")
+    network.write_text(BASE.replace('"epochs": 10', '"epochs": 0'))
+    assert netdesc("validate", network, "--without-data", *options).code == 1

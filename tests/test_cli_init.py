@@ -176,10 +176,16 @@ def test_what_is_there_is_left_alone(
     else:
         folder.mkdir()
         (folder / (".hidden" if kind.startswith("hidden") else "notes")).write_text("precious")
-    before = {each: each.lstat() for each in tmp_path.rglob("*")}
+
+    def seen() -> dict[Path, tuple[int, ...]]:
+        """All that is there, by who and when it was written; looking changes when it was read."""
+        places = {each: each.lstat() for each in tmp_path.rglob("*")}
+        return {each: (at.st_ino, at.st_mode, at.st_ctime_ns) for each, at in places.items()}
+
+    before = seen()
     assert netdesc("init", "mine") == 2
     assert "name a new" in capsys.readouterr().err
-    assert {each: each.lstat() for each in tmp_path.rglob("*")} == before
+    assert seen() == before
 
 
 @pytest.mark.parametrize("name", ["", "a b", ".hidden", "ü", "a/b", "../up", "x" * 101, "<b>"])

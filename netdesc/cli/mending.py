@@ -25,6 +25,8 @@ class Mending:
     changes: list[Rewriting] = field(default_factory=list["Rewriting"])
     failed: list[OSError] = field(default_factory=list[OSError])
     """Why files could not be written."""
+    beyond: list[Diagnostic] = field(default_factory=list["Diagnostic"])
+    """What --fix would leave, where it only shows what it would do."""
 
     def record(self, is_diff: bool) -> dict[str, Any]:
         """For ``--format json``, beside the findings."""
@@ -37,7 +39,9 @@ class Mending:
         return {"fixed": fixed}
 
 
-def mend(files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool) -> Mending:
+def mend(
+    files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool, with_files: bool = True
+) -> Mending:
     """Fix the files, one after another. With ``is_diff`` nothing is written, and all is left."""
     from netdesc.description import Diagnostic
     from netdesc.description.fixing import fixed
@@ -51,32 +55,39 @@ def mend(files: Sequence[Path], overrides: Sequence[str], *, is_diff: bool) -> M
         if isinstance(source, Diagnostic):
             result.left.append(source)
             continue
-        done = fixed(source, file, overrides)
+        done = fixed(source, file, overrides, with_files=with_files)
         is_change = done.after.text != source.text
         if is_change and not is_diff:
             try:
                 write(file, done.after.text)
             except OSError as problem:  # the other files are mended all the same
                 result.failed.append(problem)
-                result.left += check_text(source, file, overrides)[1]
+                result.left += check_text(source, file, overrides, with_files=with_files)[1]
                 continue
         result.fixed += done.fixed
         if is_change:
             result.changes.append(Rewriting(str(file), source.text, done.after.text))
-        result.left += check_text(source, file, overrides)[1] if is_diff else done.left
+        if is_diff:
+            result.beyond += done.left
+            result.left += check_text(source, file, overrides, with_files=with_files)[1]
+        else:
+            result.left += done.left
     return result
 
 
 def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -> None:
     """Say what was fixed, or show what would be; standard output is for results only."""
-    from netdesc.description.wording import is_complete, place, visible
+    from netdesc.description.wording import is_complete, kinds, place, visible
 
     count = len(mending.fixed)
     if is_diff:
         if for_people:
             for change in mending.changes:
                 output.say("\n".join(coloured(change.diff(), output.has_colour(sys.stdout))))
-        output.note(f"{count or 'nothing'} would be fixed with --fix")
+        left = ""
+        if mending.beyond:
+            left = f"; {' and '.join(kinds(mending.beyond))} would be left, shown without --diff"
+        output.note(f"{count or 'nothing'} would be fixed with --fix{left}")
         return
     for each in mending.fixed:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")

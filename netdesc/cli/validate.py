@@ -40,6 +40,11 @@ FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
     help="Print what --fix would change as a unified diff, and write nothing.",
 )
 @click.option(
+    "--without-data",
+    is_flag=True,
+    help="Leave out what the documents name: data and weights need not be there.",
+)
+@click.option(
     "--skip-others",
     is_flag=True,
     help="Leave out files that are no netdesc documents, for hooks that are given all JSON.",
@@ -54,6 +59,7 @@ def validate(
     form: str,
     fix: bool,
     diff: bool,
+    without_data: bool,
     skip_others: bool,
 ) -> int:
     """Check documents; report all findings of each, with line, column and a way out.
@@ -76,12 +82,16 @@ def validate(
     more: dict[str, Any] = {}
     code = 0
     if fix or diff:
-        mended = mending.mend(files, overrides, is_diff=diff)
+        mended = mending.mend(files, overrides, is_diff=diff, with_files=not without_data)
         mending.tell(output, mended, is_diff=diff, for_people=form == "text")
         diagnostics, more = mended.left, mended.record(diff)
         code = ENVIRONMENT if mended.failed else 0
     else:
-        diagnostics = [found for file in files for found in check(file, overrides)[1]]
+        diagnostics = [
+            found
+            for file in files
+            for found in check(file, overrides, with_files=not without_data)[1]
+        ]
     if form in FOR_PROGRAMS:
         FOR_PROGRAMS[form](output, diagnostics, files)
     elif output.as_json:

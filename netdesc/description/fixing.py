@@ -26,13 +26,18 @@ class Fixing:
     left: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
 
-def fixed(source: Source, path: Path, overrides: Sequence[str] = ()) -> Fixing:
-    """Mend what can be, until nothing certain is left. Nothing is written."""
+def fixed(
+    source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
+) -> Fixing:
+    """Mend what can be, until nothing certain is left. Nothing is written.
+
+    Without ``with_files`` what is left is that of the document alone.
+    """
     result = Fixing(source, source)
     for _ in range(ROUNDS):
         if not _round(result, path, overrides):
             break
-    result.left = check_text(result.after, path, overrides)[1]
+    result.left = check_text(result.after, path, overrides, with_files=with_files)[1]
     return result
 
 

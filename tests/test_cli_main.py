@@ -131,7 +131,11 @@ class Diverged(ValueError):
             "error: a/b exists, and netdesc does not overwrite it",
         ),
         (MemoryError(), 3, "error: not enough memory"),
-        (ModuleNotFoundError("no", name="torch"), 3, "error: the Python package torch is missing"),
+        (
+            ModuleNotFoundError("no", name="torch.nn"),
+            3,
+            "error: the Python package torch is missing: pip install torch",
+        ),
         (click.UsageError("no such thing"), 2, "Error: no such thing"),
     ],
 )

@@ -78,7 +78,8 @@ def describe(error: BaseException) -> tuple[int, str]:
         where = f"{error.filename}: " if error.filename else ""
         return ENVIRONMENT, f"error: {where}{error.strerror or error}"
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netdesc"):
-        return ENVIRONMENT, f"error: the Python package {error.name} is missing"
+        package = (error.name or "").partition(".")[0]
+        return ENVIRONMENT, f"error: the Python package {package} is missing: pip install {package}"
     return BUG, ""
 
 

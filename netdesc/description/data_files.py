@@ -115,7 +115,8 @@ class FileChecks:
         kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES[kind]:
-            message = f"{quoted} is no file of {kind}: its name ends in {suffix or 'nothing'}"
+            why = f"its name ends in {suffix}" if suffix else "its name has no ending"
+            message = f"{quoted} is no file of {kind}: {'it is a folder' if path.is_dir() else why}"
             note = "allowed: " + ", ".join(SUFFIXES[kind])
             yield self._finding(
                 "ND305", parts, message, hint=_type_for(suffix, kind), notes=(note,)

@@ -60,7 +60,8 @@ def explain(code: str, width: int = 80) -> str:
 
 
 def _entry(code: str) -> Entry:
-    entry = ENTRIES.get(code.strip().upper())
+    name = code.strip().upper()
+    entry = ENTRIES.get(name) or ENTRIES.get(f"ND{name}")
     if entry is None:
         best = closest(code.upper(), ENTRIES)
         hint = f'; did you mean "{best}"?' if best else ""

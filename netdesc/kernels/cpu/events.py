@@ -42,6 +42,9 @@ _ONE = np.uint32(0x3F800000)
 
 _WORD = np.int64((1 << LANES) - 1)
 
+_GLANCE = 16
+"""Of so many rows one is looked at first."""
+
 
 @numba.njit(inline="always")
 def _append(bits, first, width, sources, at, odd_bits):
@@ -124,6 +127,17 @@ def _list_words(words, steps, batch, columns, sources, starts, ends, written):
             written[part] = at
 
 
+def _is_too_dense(values: np.ndarray, densest: float) -> bool:
+    """Whether more than that share of the values are events, where a glance at them says so.
+
+    A list that is given up half made takes memory for nothing.
+    """
+    some = values[::_GLANCE]
+    if np.count_nonzero(some) <= densest * some.size:
+        return False
+    return bool(np.count_nonzero(values) > densest * values.size)
+
+
 class EventLists:
     """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
@@ -139,6 +153,9 @@ class EventLists:
         rows, columns = values.shape
         self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
         self._clear(rows, columns)
+        self.pays = not _is_too_dense(values, densest)
+        if not self.pays:
+            return
         # Most inputs are about as dense everywhere. One that is too dense is not worth its list,
         # one that is too dense in a part only is listed once more.
         share = math.ceil(densest * -(-rows // PARTS) * columns)

@@ -165,6 +165,14 @@ def test_a_long_story_is_cut_in_the_middle(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "code"), [("output", "ND206"), ("hiden", "ND205"), ("elsewhere", "ND205")]
+)
+def test_a_wrong_source_leaves_no_layer_unread(source, code, tmp_path):
+    """Which one it is to read is what has to be said first."""
+    assert codes(findings(tmp_path, with_text("/layers/1/from", f'"{source}"'))) == [code]
+
+
 def test_a_misspelt_source_hides_no_clash_of_shapes(tmp_path):
     text = with_text("/layers/1/from", '["input", "hiden"]')
     assert codes(findings(tmp_path, text)) == ["ND205", "ND208"]

@@ -8,10 +8,12 @@ from netdesc.description.entry import Entry
 from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding, Rule
 
+_OF_SOURCES = ("unknown", "later", "itself")
+
 
 def check(context: Context) -> Iterator[Finding]:
-    if any(problem.kind == "unknown" for problem in context.wiring.problems):
-        return  # the misspelt name may mean the layer
+    if any(problem.kind in _OF_SOURCES for problem in context.wiring.problems):
+        return  # what a wrong "from" means to read may be the layer
     read = {source for sources in context.wiring.sources for source in sources}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:

@@ -198,12 +198,14 @@ def test_wrong_words_are_a_matter_of_usage(netdesc: Netdesc) -> None:
 
 
 def test_work_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    work = SMALL.work("cpu", 3, loss=True)
+    work = SMALL.work("cpu", 3, loss="training")
     work.write(tmp_path / "work.npz")
     again = Work.read(tmp_path / "work.npz")
     assert again.settings == work.settings
     assert np.array_equal(again.spikes["input"], work.spikes["input"])
     assert np.array_equal(again.numbers["weight_OI"], work.numbers["weight_OI"])
-    assert again.cut(2).spikes["input"].shape == (2, 2, 24)
+    cut = again.cut(steps=2, inputs=5)
+    assert cut.spikes["input"].shape == (2, 2, 5)
+    assert cut.numbers["weight_OI"].shape == (8, 5)
     assert again.upstream().shape == (20, 2, 8)
     assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)

@@ -17,15 +17,15 @@ from netdesc.bench.programs import Answer
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
-    """Points take no time: 1 ns for each step, sample and neuron. Returns those measured."""
-    measured: list[Size] = []
+def quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Size]]:
+    """Points take no time: 1 ns for each step, sample and neuron. Returns the sizes by step."""
+    measured: dict[str, list[Size]] = {"training": [], "loop": []}
 
     def run_itself(work: Work) -> Answer:
         steps, batch, inputs = work.spikes["input"].shape
         neurons = len(work.numbers["weight_OI"])
-        measured.append(Size(inputs, neurons, steps, batch))
-        assert work.settings["loss"]
+        step = work.settings["loss"]
+        measured[step].append(Size(inputs, neurons, steps, batch))
         result = {
             "what": "a made-up layer",
             "versions": {"netdesc": "0.1.0"},
@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
             "threads": 2,
             "seconds": [1e-9 * steps * batch * neurons] * 3,
             "spike_rate": 0.04,
-            "peak_bytes": 16 * steps * batch * neurons,
+            "peak_bytes": {"training": 8, "loop": 16}[step] * steps * batch * neurons,
             "path": "events",
             "input_sha256": "",
         }
@@ -46,17 +46,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
     return measured
 
 
-def test_each_axis_is_printed(netdesc: Netdesc, quick: list[Size]) -> None:
+def test_each_axis_is_printed(netdesc: Netdesc, quick: dict[str, list[Size]]) -> None:
     outcome = netdesc("bench", "sweep")
     assert outcome.code == 0
     for axis in ("steps", "batch", "neurons", "rate"):
         assert any(line.split()[:1] == [axis] for line in outcome.out.splitlines())
         assert f"measuring {axis} from " in outcome.err
     assert "events" in outcome.out
-    assert len(quick) == 6  # the base point once, and what differs from it
+    # The base point once, and what differs from it.
+    assert [len(sizes) for sizes in quick.values()] == [6, 6]
+    assert quick["training"] == quick["loop"]
 
 
-def test_the_record(netdesc: Netdesc, quick: list[Size]) -> None:
+def test_the_record(netdesc: Netdesc, quick: dict[str, list[Size]]) -> None:
     record = netdesc("bench", "sweep", "--json").record
     assert {axis: len(points) for axis, points in record["axes"].items()} == {
         "steps": 2, "batch": 3, "neurons": 2, "rate": 2
@@ -65,7 +67,7 @@ def test_the_record(netdesc: Netdesc, quick: list[Size]) -> None:
         for point in points:
             size = point["size"]
             assert point["ns_per_value"] == pytest.approx(1.0)
-            assert point["peak_units"] == 4
+            assert (point["peak_units"], point["loop_units"]) == (2, 4)
             assert point["path"] == "events"
             # a value has inputs · rate events
             assert point["ns_per_event"] == pytest.approx(1 / (40 * size["rate"]), rel=0.3)

@@ -45,7 +45,8 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.take", pool.take)
     # What is used for a moment only is not counted.
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
-    monkeypatch.setattr("netdesc.kernels.cpu.spike_time.threads", lambda: 1)
+    for module in ("adjoints", "spike_time"):
+        monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.threads", lambda: 1)
     torch.manual_seed(0)
     network, loss = build(graph, seed=0), build_loss(graph)
     input_TBN = (torch.rand(STEPS, BATCH, 60) < 0.03).float()
@@ -54,12 +55,10 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
         loss(network(input_TBN), target_TBN).backward()
     assert {report.path for report in network.engine_report()} == {"events"}
     left_out = {4 * STEPS * LANES}
-    left_out |= {width * math.prod(_size(layer)) for layer in graph.layers for width in (2, 4)}
+    for layer in graph.layers:
+        outputs, inputs = layer.output_shape[0], layer.input_shape[0]
+        left_out |= {4 * LANES * inputs * vectors for vectors in (1, math.ceil(outputs / LANES))}
     return sum(size * len(held) for size, held in pool._buffers.items() if size not in left_out)
-
-
-def _size(layer: Any) -> tuple[int, int]:
-    return layer.output_shape[0], layer.input_shape[0]
 
 
 @pytest.mark.parametrize("units", [[90, 50], [70, 110, 30]])

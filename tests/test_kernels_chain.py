@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import chain, last_layer
+from netdesc.kernels.cpu import buffers, chain, events, last_layer
+from netdesc.kernels.cpu.dense import EVENTS
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
 
@@ -113,13 +115,17 @@ def by_operators(case: Case) -> list[torch.Tensor]:
     return found
 
 
-@torch.no_grad()
-def in_one_go(case: Case) -> list[torch.Tensor]:
-    made = make(case)
-    layers = [
+def layers_of(case: Case, made: Made) -> list[chain.Layer]:
+    return [
         chain.Layer(weight, 8, dynamics(len(weight), *of, *scalars(case)), learns(*of[:2]))
         for weight, *of in made.layers
     ]
+
+
+@torch.no_grad()
+def in_one_go(case: Case) -> list[torch.Tensor]:
+    made = make(case)
+    layers = layers_of(case, made)
     examples = chain.examples(made.input_TBI, made.target_TBN)
     assert (examples.target is None) == (case.graded == "target")
     for _ in range(2):  # the second time in memory that the first has left
@@ -158,6 +164,7 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, batch=3, threads=3, delay=False))
 @example(replace(PLAIN, sizes=(40, 33)))
 @example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2))
+@example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2, density=0.6, scale=40.0))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 
@@ -199,10 +206,7 @@ def test_the_number_of_threads_changes_nothing():
 def test_what_does_not_fit_is_not_computed(change):
     """Kernels look at no bounds."""
     made = make(PLAIN)
-    layers = [
-        chain.Layer(weight, 8, dynamics(len(weight), *of, *scalars(PLAIN)), False)
-        for weight, *of in made.layers
-    ]
+    layers = layers_of(PLAIN, made)
     cut = {"steps": (0, 20), "batch": (1, 0), "neurons": (2, 5)}
     target = made.target_TBN
     if change in cut:
@@ -211,3 +215,46 @@ def test_what_does_not_fit_is_not_computed(change):
         layers = layers[1:]
     with pytest.raises(AssertionError, match=r"fit|differ"):
         chain.differentiate(chain.examples(made.input_TBI, target), layers, (0.6, 2, 60), False)
+
+
+LARGE = Case((200, 256, 200), steps=1000, density=0.02, of_filter=(0.6, 2, 1000))
+
+
+@pytest.mark.parametrize(
+    ("case", "is_sparse"),
+    [
+        (LARGE, True),
+        (replace(LARGE, sizes=(200, 256)), True),
+        (replace(LARGE, sizes=(200, 256, 256, 256)), True),
+        (replace(LARGE, sizes=(200, 256, 10), batch=4), True),
+        (replace(LARGE, batch=4, delay=False), True),
+        (replace(LARGE, batch=8, density=0.2), True),
+        (replace(LARGE, steps=400, batch=16, density=0.5, scale=8.0), False),
+        (replace(LARGE, steps=400, batch=16, density=0.5, scale=8.0, sizes=(200, 256)), False),
+    ],
+)
+def test_a_step_takes_no_more_than_two_and_a_half_numbers_for_each_value(
+    case: Case, is_sparse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the batch; a value is a step of a neuron for a sample. Gradients count as well."""
+    pool, lists = buffers.BufferPool(), buffers.BufferPool(np.zeros)
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, "take"):
+            monkeypatch.setattr(module, "take", pool.take)
+    monkeypatch.setattr(events, "_zeros", lists)
+    torch.set_num_threads(2)
+    with torch.no_grad():
+        made = make(case)
+        layers = layers_of(case, made)
+        examples = chain.examples(made.input_TBI, made.target_TBN)
+        loss, passed = chain.differentiate(examples, layers, case.of_filter, case.mean)
+    assert loss > 0
+    sparse = [int(layer.notes[2]) == EVENTS for layer in passed]
+    assert sparse == [is_sparse] * len(sparse)
+    taken = sum(size * len(held) for size, held in pool._buffers.items())
+    for held in lists._buffers.values():
+        for buffer in held:
+            pages = buffer.memory[: buffer.memory.size // 4096 * 4096].reshape(-1, 4096)
+            taken += 4096 * int(pages.any(axis=1).sum())
+    values = case.steps * case.batch * sum(case.sizes[1:])
+    assert taken <= 2.5 * 4 * values

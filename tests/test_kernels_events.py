@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.kernels.cpu import events
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.event_lists import are_listed, list_size, no_lists
 
 # Both of the first two take the same memory, though their rows begin at other places in it.
 SHAPES = st.sampled_from([(6, 6), (5, 8), (1, 1), (70, 33), (200, 16)])
+
+
+@pytest.fixture(autouse=True, scope="module", params=[20, 1 << 16], ids=["many", "one"])
+def parts(request: pytest.FixtureRequest):
+    """Lists of these small inputs in up to all parts there are, and in one as they have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "_LEAST", request.param)
+        patch.setattr(events, "_zeros", events.BufferPool(events._sparse_zeros))
+        yield
 
 
 def spikes(shape: tuple[int, int], density: float, seed: int) -> np.ndarray:

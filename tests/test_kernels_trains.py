@@ -17,13 +17,21 @@ def spikes(shape: tuple[int, int, int], density: float, seed: int) -> np.ndarray
     return (np.random.default_rng(seed).random(shape) < density).astype(np.float32)
 
 
+def assert_unpacks(trains: SpikeTrains, values: np.ndarray, first: int, last: int) -> None:
+    expected = values[first:last].reshape(-1, values.shape[2])
+    rows = np.full_like(expected, 7)
+    trains.unpack(first, last, rows)
+    np.testing.assert_array_equal(rows, expected)
+
+
 @given(SIZES, st.sampled_from([0.0, 0.02, 0.3, 1.0]), st.integers(0, 99))
 def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, seed):
     values = spikes(shape, density, seed)
     trains = SpikeTrains.of(values)
     assert trains is not None
     assert (trains.shape, trains.size) == (shape, values.size)
-    np.testing.assert_array_equal(trains.values(), values)
+    assert_unpacks(trains, values, 0, shape[0])
+    assert_unpacks(trains, values, shape[0] // 3, shape[0] // 2)
     by_words = EventLists.of_trains(trains)
     by_floats = EventLists(values.reshape(-1, shape[2]), 1.0)
     assert by_words.pays

@@ -42,9 +42,13 @@ class Size:
         return self.steps * self.batch * self.neurons
 
     def work(
-        self, device: str, repeats: int, *, input_gradient: bool = False, loss: bool = False
+        self, device: str, repeats: int, *, input_gradient: bool = False, loss: str | None = None
     ) -> Work:
-        """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed."""
+        """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed.
+
+        ``loss`` is the step with a loss whose memory is wanted: that of netdesc's ``training``, or
+        of a ``loop`` of one's own.
+        """
         draws = np.random.default_rng(self.seed)
         bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
         shape = (self.steps, self.batch, self.inputs)

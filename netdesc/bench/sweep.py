@@ -29,10 +29,11 @@ class Point:
     """What one size takes. Times are of a pass forward and backward, as ``layer`` measures it.
 
     ``ns_per_value`` is nanoseconds by step, sample and neuron; ``ns_per_event`` nanoseconds by
-    synaptic event, which is one input spike arriving at one neuron. Memory is the peak of a
-    training step (forward pass, spike-time loss, backward pass) over what was held before it:
-    input, target and weights. ``peak_units`` is in 4 bytes · steps · batch · neurons, summed over
-    layers, of which there is one.
+    synaptic event, which is one input spike arriving at one neuron. Memory is the peak of a step
+    of training (forward pass, spike-time loss, backward pass) over what was held before it: input,
+    target and weights. ``peak_units`` is in 4 bytes · steps · batch · neurons, summed over layers,
+    of which there is one. ``loop_bytes`` and ``loop_units`` are the same for a loop of one's own,
+    in which torch hands tensors from one operator to the next.
     """
 
     size: Size
@@ -45,6 +46,8 @@ class Point:
     spike_rate: float
     peak_bytes: int | None
     peak_units: float | None
+    loop_bytes: int | None
+    loop_units: float | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def sizes() -> Iterator[tuple[str, list[Size]]]:
 
 
 def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) -> Sweep:
-    """Measures every size once, each in a process of its own, in which its memory is fresh.
+    """Measures every size, each time in a process of its own, in which memory is fresh.
 
     BenchError where one fails.
     """
@@ -87,8 +90,9 @@ def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) 
 
 
 def _measured(size: Size, device: str) -> tuple[Point, Figures]:
-    work = size.work(device, REPEATS, loss=True)
+    work = size.work(device, REPEATS, loss="training")
     figures = Figures.of(run_itself(work), size)
+    loop = Figures.of(run_itself(size.work(device, 1, loss="loop")), size)
     assert figures.median_ms is not None
     assert figures.low_ms is not None
     assert figures.high_ms is not None
@@ -105,5 +109,7 @@ def _measured(size: Size, device: str) -> tuple[Point, Figures]:
         spike_rate=figures.spike_rate,
         peak_bytes=figures.peak_bytes,
         peak_units=figures.peak_units,
+        loop_bytes=loop.peak_bytes,
+        loop_units=loop.peak_units,
     )
     return point, figures

@@ -13,7 +13,8 @@ LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
 )  # fmt: skip
 SWEEP = (
-    "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "peak memory"
+    "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "memory",
+    "own loop"
 )  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
             point.path,
             f"{point.spike_rate:.2%}",
             "" if point.peak_units is None else f"{point.peak_units:.2f}",
+            "" if point.loop_units is None else f"{point.loop_units:.2f}",
         )
         for point in points
     ]
@@ -96,8 +98,9 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
     """What stands below the tables."""
     yield "value: a step of a neuron for a sample; event: an input spike that arrives at a neuron"
     yield (
-        "peak memory: of forward pass, spike-time loss and backward pass, beyond input, target and "
-        "weights, in 4 bytes for each step, sample and neuron"
+        "memory: at the peak of forward pass, spike-time loss and backward pass in netdesc's "
+        "training, beyond input, target and weights, in 4 bytes for each step, sample and neuron; "
+        "own loop: the same where one's own code calls model, loss and backward()"
     )
     yield f"netdesc: {conditions(sweep.versions, sweep.device, sweep.threads)}"
     yield machine_line(sweep.machine)

@@ -22,7 +22,8 @@ def list_size(device: torch.device, rows: int, columns: int) -> int:
     """Length of the int32 tensor; 0 on devices whose engine has no use for events.
 
     After the header come the first and the last place of every row's events, in 64 bits, then the
-    events with a spare one for each part.
+    events with a spare one for each part. They take 16 bits each where the input has no more
+    columns than that can tell apart; the rest of the room is then never touched.
     """
     return HEADER + 4 * rows + rows * columns + PARTS if device.type == "cpu" else 0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
+import numpy as np
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
@@ -17,27 +17,35 @@ from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.training.data import Batches
+from netdesc.training.figures import Figures
+from netdesc.training.job import Job
+from netdesc.training.optimizer import build_optimizer
 from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
+from netdesc.training.schedule import build_schedule
+from netdesc.training.steps import build_step
 
 VERSION = __version__
 
 
 def layer(work: Work) -> Layer:
-    """With ``settings["loss"]`` the memory is that of a step with the spike-time loss.
+    """The memory is that of a step with the spike-time loss where ``settings["loss"]`` names one.
 
     On a GPU a step is captured and replayed, as in training.
     """
-    graph = build_graph(Document.model_validate_json(json.dumps(_document(work))))
+    document = Document.model_validate_json(json.dumps(_document(work)))
+    graph = build_graph(document)
     model = build(graph).to(torch_side.device_of(work))
     weight = torch_side.tensor(work.numbers["weight_OI"], work)
     model.load_state_dict({"layers.layer.synapse.weight": weight}, strict=False)
     (parameter,) = model.parameters()
+    loss_step = _LOSS_STEPS[work.settings["loss"]]
     made = torch_side.layer(
         "dense layer of cuba neurons (8-bit weights, one step of delay)",
         work,
         model,
         parameter,
-        loss_step=_loss_step(work, graph, model) if work.settings["loss"] else None,
+        loss_step=loss_step(_job(work, document, graph, model)) if loss_step else None,
         path=lambda: model.engine_report()[0].path,
     )
     return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
@@ -78,15 +86,64 @@ def _document(work: Work) -> dict[str, Any]:
     }
 
 
-def _loss_step(work: Work, graph: Graph, model: Network) -> Callable[[], None]:
-    """Forward pass, loss and backward pass. The target is silent, and held before, as data are."""
-    spikes_TBI = torch_side.tensor(work.dense("input"), work)
-    silence_TBN = torch.zeros(*spikes_TBI.shape[:2], *graph.output_shape, device=spikes_TBI.device)
-    silence_TBN.fill_(0)  # the system hands out zeros only when they are touched
-    loss_of = build_loss(graph)
+@dataclass(frozen=True)
+class _Held:
+    """Samples that are there in full: spikes [steps, samples, inputs], and a target of silence."""
+
+    spikes_TBI: np.ndarray
+    neurons: int
+    is_random: bool = False
+    labels: None = None
+
+    def __len__(self) -> int:
+        return self.spikes_TBI.shape[1]
+
+    def __getitem__(self, which: slice | np.ndarray) -> _Held:
+        return replace(self, spikes_TBI=self.spikes_TBI[:, which])
+
+    def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        silence_TBN = np.empty((*self.spikes_TBI.shape[:2], self.neurons), np.float32)
+        silence_TBN.fill(0)  # the system hands out zeros only when they are touched
+        return self.spikes_TBI, silence_TBN
+
+
+def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
+    device, training = torch_side.device_of(work), document.training
+    return Job(
+        graph=graph,
+        training=training,
+        network=model,
+        loss=build_loss(graph),
+        classifier=None,
+        optimizer=build_optimizer(training.optimizer, model),
+        rate=build_schedule(training),
+        train=Batches(_Held(work.dense("input"), graph.output_shape[0]), None, device, 0),
+        validation=None,
+        device=device,
+    )
+
+
+def _training_step(job: Job) -> Callable[[], None]:
+    """From a batch to gradients, as a run of netdesc does it."""
+    figures = Figures(job.network, job.network.blocks())
+    step = build_step(job, figures, say=lambda _: None)
+    (batch,) = job.train.in_order()
+    return lambda: step.differentiate(batch)
+
+
+def _loop_step(job: Job) -> Callable[[], None]:
+    """The same as a loop of one's own does it: forward pass, loss and backward pass."""
+    (batch,) = job.train.in_order()
 
     def step() -> None:
-        model.zero_grad()
-        loss_of(model(spikes_TBI), silence_TBN).backward()
+        job.network.zero_grad()
+        job.loss(job.network(batch.input_TBN), batch.target).backward()
 
     return step
+
+
+_LOSS_STEPS: dict[str | None, Callable[[Job], Callable[[], None]] | None] = {
+    None: None,
+    "training": _training_step,
+    "loop": _loop_step,
+}

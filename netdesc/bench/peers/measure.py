@@ -45,8 +45,9 @@ class Layer:
 
 def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
     """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step."""
-    small = build(work.cut(2))
-    for each in (small.step, small.loss_step):  # loads kernels and starts threads
+    # Loads kernels and starts threads, and leaves no memory of sizes that the work could use again.
+    small = build(work.cut(steps=2, inputs=8))
+    for each in (small.step, small.loss_step):
         if each is not None:
             each()
     small.wait()

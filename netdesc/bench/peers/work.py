@@ -42,9 +42,14 @@ class Work:
         }
         return cls(told["settings"], spikes, arrays)
 
-    def cut(self, steps: int) -> Work:
-        """The first ``steps`` steps of it."""
-        return replace(self, spikes={name: each[:steps] for name, each in self.spikes.items()})
+    def cut(self, steps: int, inputs: int) -> Work:
+        """A layer's work, cut down to its first steps and inputs."""
+        spikes, weight_OI = self.spikes["input"], self.numbers["weight_OI"]
+        return replace(
+            self,
+            spikes=self.spikes | {"input": spikes[:steps, :, :inputs]},
+            numbers=self.numbers | {"weight_OI": np.ascontiguousarray(weight_OI[:, :inputs])},
+        )
 
     def dense(self, name: str) -> np.ndarray:
         """Spikes as float32 [steps, batch, size], 0 and 1."""

@@ -12,15 +12,21 @@ from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.weights import half_limits, quantized
+from netdesc.kernels.cpu.sources import Source, reader
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.weights import half_limits, quantized, room_by_vectors, stop_at_clamped
 from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.parameters import Dynamics
-from netdesc.kernels.quantization import straight_through
 
 _RUN = 1 << 19
 """Numbers of the gradient of z that are used up at a time: 2 MB, so that they stay in the cache."""
 
+_SHARE = 8
+"""Of a small layer an eighth is held at a time."""
+
+_FOR_WEIGHTS, _FOR_INPUT = 1 << 16, 3 << 16
+"""But no less than that: runs cost time, more so where there is a product for the input as well."""
 
 _NOTHING = np.empty(0, np.float32)
 
@@ -65,8 +71,8 @@ class _Layer:
         events: EventLists,
         weight_OI: np.ndarray,
         bits: int,
-        sums_VIL: np.ndarray,
-        grad_OI: np.ndarray,
+        sums_KIL: np.ndarray,
+        grad_VLI: np.ndarray,
     ) -> None:
         """The same, summing up the gradient of the weights as well."""
         backward.adjoint_by_events(
@@ -82,8 +88,8 @@ class _Layer:
             grad_z is not None,
             _NOTHING if grad_z is None else grad_z.reshape(-1),
             self._by_sample,
-            sums_VIL,
-            grad_OI,
+            sums_KIL,
+            grad_VLI,
         )
 
     def decays(self) -> torch.Tensor:
@@ -120,63 +126,95 @@ def dense_cuba_backward(
 
     The gradient of z is used up run by run of steps: it stays in the cache, and is never whole.
     """
-    layer = _Layer(grad_out_TBO, voltage_TBO, neurons, learn)
-    weight = quantized(weight_OI, bits) if want_input else None
+    steps, batch, _ = grad_out_TBO.shape
     if are_listed(packed_events):
-        back = _by_events(layer, packed_events, array_of(weight_OI), bits, weight)
+        source = EventLists.unpack(packed_events.numpy(), steps * batch)
     else:
         assert spikes_TBI is not None, "without events the input itself is needed"
-        back = _by_product(layer, rows_of(spikes_TBI), weight)
-    grad_OI, grad_rows = (torch.from_numpy(each) for each in back)
-    if not are_listed(packed_events):
-        grad_OI = straight_through(grad_OI, weight_OI, bits)
-    if want_input:
-        grad_rows = grad_rows.view(*grad_out_TBO.shape[:2], -1)
-    return grad_rows, grad_OI, layer.decays()
+        source = rows_of(spikes_TBI)
+    return way_back(grad_out_TBO, source, weight_OI, bits, voltage_TBO, neurons, learn, want_input)
+
+
+def way_back(
+    grad_out_TBO: torch.Tensor,
+    source: Source,
+    weight_OI: torch.Tensor,
+    bits: int,
+    voltage_TBO: torch.Tensor,
+    neurons: Dynamics,
+    learn: bool,
+    want_input: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """``dense_cuba_backward``, given what the layer's synapses read."""
+    layer = _Layer(grad_out_TBO, voltage_TBO, neurons, learn)
+    weight = quantized(weight_OI, bits) if want_input else None
+    real_OI = array_of(weight_OI)
+    grad_rows = take(
+        (layer.steps * layer.batch, real_OI.shape[1]) if want_input else (0, 0), np.float32
+    )
+    if isinstance(source, EventLists):
+        grad_OI = _by_events(layer, source, real_OI, bits, weight, grad_rows)
+    else:
+        grad_OI = _by_product(layer, source, real_OI, weight, grad_rows)
+        stop_at_clamped(grad_OI, real_OI, bits)
+    grad_TBI = grad_rows.reshape(layer.steps, layer.batch, -1) if want_input else _NOTHING
+    return torch.from_numpy(grad_TBI), torch.from_numpy(grad_OI), layer.decays()
 
 
 def _by_events(
     layer: _Layer,
-    packed_events: torch.Tensor,
+    events: EventLists,
     weight_OI: np.ndarray,
     bits: int,
     weight: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients of the weights and, given ``weight`` on the grid, of the input's rows."""
-    events = EventLists.unpack(packed_events.numpy(), layer.steps * layer.batch)
+    grad_rows: np.ndarray,
+) -> np.ndarray:
+    """The gradient of the weights and, given ``weight`` on the grid, of the input's rows."""
     inputs = weight_OI.shape[1]
-    sums_VIL = take((-(-layer.neurons // LANES), inputs * LANES), np.float32)
-    grad_OI = take(weight_OI.shape, np.float32)
+    sums_KIL = take((threads(), inputs * LANES), np.float32)
+    room = room_by_vectors(layer.neurons, inputs)
+    grad_VLI, grad_OI = room.reshape(-1, LANES * inputs), room[: layer.neurons]
     if weight is None:
-        layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_VIL, grad_OI)
-        return grad_OI, _NOTHING
-    grad_rows = take((layer.steps * layer.batch, inputs), np.float32)
-    for first, last, rows, grad_z in _runs(layer):
-        layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_VIL, grad_OI)
-        product.matmul(as_rows(grad_z), weight, grad_rows[rows])
-    return grad_OI, grad_rows
+        layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_KIL, grad_VLI)
+        return grad_OI
+    for first, last, grad_z in _runs(layer, _length(layer, _FOR_INPUT)):
+        layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIL, grad_VLI)
+        rows = grad_rows[first * layer.batch : last * layer.batch]
+        product.matmul(as_rows(grad_z), weight, rows)
+    return grad_OI
 
 
 def _by_product(
-    layer: _Layer, input_rows: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+    layer: _Layer,
+    source: SpikeTrains | np.ndarray,
+    weight_OI: np.ndarray,
+    weight: np.ndarray | None,
+    grad_rows: np.ndarray,
+) -> np.ndarray:
     """As ``_by_events``, of an input that is dense or graded; clamps are not seen."""
-    inputs = input_rows.shape[1]
-    grad_OI = take((layer.neurons, inputs), np.float32)
-    grad_rows = take(input_rows.shape if weight is not None else (0,), np.float32)
-    for first, last, rows, grad_z in _runs(layer):
+    grad_OI = room_by_vectors(*weight_OI.shape)[: layer.neurons]
+    length = _length(layer, _FOR_WEIGHTS if weight is None else _FOR_INPUT)
+    read = reader(source, layer.batch, length)
+    for first, last, grad_z in _runs(layer, length):
         layer.walk(first, last, grad_z)
-        product.matmul(as_rows(grad_z).T, input_rows[rows], grad_OI, onto=last < layer.steps)
+        input_rows = read(first, last)
+        product.matmul(as_rows(grad_z).T, input_rows, grad_OI, onto=last < layer.steps)
         if weight is not None:
-            product.matmul(as_rows(grad_z), weight, grad_rows[rows])
-    return grad_OI, grad_rows
+            rows = grad_rows[first * layer.batch : last * layer.batch]
+            product.matmul(as_rows(grad_z), weight, rows)
+    return grad_OI
 
 
-def _runs(layer: _Layer) -> Iterator[tuple[int, int, slice, np.ndarray]]:
-    """Runs of steps, the last ones first: first and last step, their rows, and room for grad_z."""
-    length = min(layer.steps, max(1, _RUN // (layer.batch * layer.neurons)))
+def _length(layer: _Layer, least: int) -> int:
+    """How many steps a run has."""
+    in_a_step = layer.batch * layer.neurons
+    room = min(_RUN, max(least, layer.steps * in_a_step // _SHARE))
+    return min(layer.steps, max(1, room // in_a_step))
+
+
+def _runs(layer: _Layer, length: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Runs of steps, the last ones first: from which to before which, and room for grad_z."""
     grad_z = take((length, layer.batch, layer.neurons), np.float32)
     for last in range(layer.steps, 0, -length):
         first = max(0, last - length)
-        rows = slice(first * layer.batch, last * layer.batch)
-        yield first, last, rows, grad_z[: last - first]
+        yield first, last, grad_z[: last - first]

@@ -13,7 +13,8 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
-from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT
+from netdesc.kernels.cpu.weights import is_inside
+from netdesc.kernels.grid import DECAY_ONE
 
 _AHEAD = 8
 """Steps: some 300 nanoseconds, as long as memory takes."""
@@ -40,17 +41,18 @@ def add_up(starts, ends, sources, row, g_u, weight_sums):
 
 
 @numba.njit(inline="always")
-def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI):
-    """Transpose a vector's sums into ``grad_OI``.
+def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
+    """Transpose a vector's sums [inputs · LANES] into ``grad_LI`` [LANES · inputs].
 
     Weights whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
     gradient.
     """
+    inputs = weight_OI.shape[1]
     for i in range(n):
-        for j in range(weight_OI.shape[1]):
-            half = np.rint(weight_OI[lo + i, j] * np.float32(WEIGHT_UNIT / 2))
-            inside = (half >= low) & (half <= high)
-            grad_OI[lo + i, j] = weight_sums[j * LANES + i] if inside else np.float32(0)
+        grad_I = grad_LI[i * inputs : (i + 1) * inputs]
+        for j in range(inputs):
+            inside = is_inside(weight_OI[lo + i, j], low, high)
+            grad_I[j] = weight_sums[j * LANES + i] if inside else np.float32(0)
 
 
 @numba.njit(inline="always")
@@ -160,46 +162,55 @@ def adjoint_by_events(
     keep_grad_z,
     grad_z,
     grad_decays,
-    sums_VIL,
-    grad_OI,
+    sums_KIL,
+    grad_VLI,
 ):
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
-    input's gradient is added to the weights of every source. A thread owns outputs and adds them up
-    in memory of its own, ``sums_VIL`` [vectors, inputs · LANES]; the order of additions is that of
-    the events, backward in time. With the earliest steps ``grad_OI`` is filled (see ``hand_out``).
-    ``grad_z`` is filled only with ``keep_grad_z``.
+    input's gradient is added to the weights of every source. A thread takes one vector of outputs
+    after the other and adds them up in memory of its own, its part of ``sums_KIL`` [threads,
+    inputs · LANES]; the order of additions is that of the events, backward in time. With the
+    earliest steps the sums are handed out to ``grad_VLI`` [vectors, LANES · inputs], the gradient
+    by rows of outputs; until then they wait there. ``grad_z`` is filled only with ``keep_grad_z``.
     """
-    neurons = len(grad_OI)
-    for item in numba.prange(len(sums_VIL)):
-        lo = item * LANES
-        n = min(LANES, neurons - lo)
-        kv, offset = load(keep_v, lo, n), load(bias, lo, n)
-        share_u, share_v = share(load(keep_u, lo, n)), share(kv)
-        weight_sums = sums_VIL[item]
-        if last * batch == len(starts):
-            weight_sums[:] = 0
-        for b in range(batch):
-            state = b * neurons + lo
-            g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
-            sums = grad_decays[b]
-            for row in range((last - 1) * batch + b, first * batch - 1, -batch):
-                if learn:
-                    _decay_gradients(
-                        voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v, sums
+    neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
+    for thread in numba.prange(threads):
+        weight_sums = sums_KIL[thread]
+        for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
+            lo = item * LANES
+            n = min(LANES, neurons - lo)
+            kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+            share_u, share_v = share(load(keep_u, lo, n)), share(kv)
+            if last * batch == len(starts):
+                weight_sums[:] = 0
+            else:
+                weight_sums[:] = grad_VLI[item]
+            for b in range(batch):
+                state = b * neurons + lo
+                g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
+                sums = grad_decays[b]
+                for row in range((last - 1) * batch + b, first * batch - 1, -batch):
+                    if learn:
+                        _decay_gradients(
+                            voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v,
+                            sums,
+                        )  # fmt: skip
+                    _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
+                    g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
+                    v = load(voltage, row * neurons + lo, n)
+                    g_u, g_v = step_back(
+                        g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
                     )
-                _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
-                g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
-                v = load(voltage, row * neurons + lo, n)
-                g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-                if keep_grad_z:
-                    store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
-                add_up(starts, ends, sources, row, g_u, weight_sums)
-            store(after, state, g_u, n)
-            store(after, batch * neurons + state, g_v, n)
-        if first == 0:
-            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI)
+                    if keep_grad_z:
+                        store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
+                    add_up(starts, ends, sources, row, g_u, weight_sums)
+                store(after, state, g_u, n)
+                store(after, batch * neurons + state, g_v, n)
+            if first == 0:
+                hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[item])
+            else:
+                grad_VLI[item] = weight_sums
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -10,6 +10,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from weakref import WeakSet
 
 import numpy as np
 
@@ -46,6 +47,9 @@ class _Buffer:
         return sys.getrefcount(self.memory) == 2
 
 
+_pools: WeakSet[BufferPool] = WeakSet()
+
+
 class BufferPool:
     """Buffers by size; ``allocate`` makes the memory of a new one."""
 
@@ -54,6 +58,7 @@ class BufferPool:
         self._buffers: dict[int, list[_Buffer]] = {}
         self._requests = 0
         self._lock = threading.Lock()
+        _pools.add(self)
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
@@ -61,7 +66,7 @@ class BufferPool:
         with self._lock:
             self._requests += 1
             if self._requests % _FORGET_AFTER == 0:
-                self._forget()
+                self._forget(self._requests - _FORGET_AFTER)
             buffer = self._free_buffer(size)
             buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
@@ -87,8 +92,14 @@ class BufferPool:
             self._buffers[key].remove(buffer)
             waiting -= buffer.memory.nbytes
 
-    def _forget(self) -> None:
-        oldest = self._requests - _FORGET_AFTER
+    def give_back(self) -> None:
+        """Frees all buffers that nobody holds."""
+        with self._lock:
+            self._requests += 1
+            self._forget(self._requests)
+
+    def _forget(self, oldest: int) -> None:
+        """Frees what was last asked for before that request, or in it."""
         for key, buffers in list(self._buffers.items()):
             buffers[:] = [b for b in buffers if b.last_request > oldest or not b.is_free()]
             if not buffers:
@@ -97,3 +108,9 @@ class BufferPool:
 
 _pool = BufferPool()
 take = _pool.take
+
+
+def give_back() -> None:
+    """Frees all memory that waits to be used again."""
+    for pool in _pools:
+        pool.give_back()

@@ -16,23 +16,24 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, product, van_rossum
-from netdesc.kernels.cpu.adjoints import dense_cuba_backward
-from netdesc.kernels.cpu.arrays import array_of, rows_of, scalar
+from netdesc.kernels.cpu.adjoints import way_back
+from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.dense import (
-    EVENT_DENSITY,
     EVENTS,
     notes_of,
     per_neuron,
     room_to_note,
-    trains_from_events,
+    spikes_from,
+    trains_from,
 )
-from netdesc.kernels.cpu.engine import dense_cuba, spike_time, spike_time_backward
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.sources import Source, source_of, source_of_trains
+from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
-from netdesc.kernels.cpu.weights import half_limits, integer_rows, quantized
+from netdesc.kernels.cpu.weights import half_limits, integer_rows, quantized, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 from netdesc.kernels.parameters import Dynamics
 
@@ -54,9 +55,8 @@ class Layer:
 class Examples:
     """A batch as a chain reads it: worked out once, however often the batch comes."""
 
-    input_TBI: Tensor
-    events: EventLists | None
-    """Those of the input, where they pay."""
+    source: Source
+    inputs: int
     target_TBN: Tensor
     target: SpikeTrains | None
     """The same, where the target is 0 or 1 throughout."""
@@ -75,10 +75,10 @@ class Passed:
 
 @dataclass(eq=False)
 class _There:
-    """What the way back through a layer needs; the input is None where its events suffice."""
+    """What the way back through a layer needs."""
 
-    input_TBI: Tensor | None
-    events: Tensor
+    layer: Layer
+    source: Source
     voltage_TBO: Tensor
     notes: Tensor
 
@@ -89,21 +89,8 @@ def examples(input_TBI: Tensor, target_TBN: Tensor) -> Examples:
     assert input_TBI.shape[:2] == target_TBN.shape[:2], (
         "input and target differ in steps or samples"
     )
-    return Examples(
-        input_TBI,
-        _events_of(input_TBI),
-        target_TBN,
-        SpikeTrains.of(array_of(target_TBN)),
-    )
-
-
-def _events_of(value: Tensor | SpikeTrains, spikes: int | None = None) -> EventLists | None:
-    """The events of a layer's input, ``spikes`` of them if that is known, where they pay."""
-    if isinstance(value, SpikeTrains):
-        assert spikes is not None
-        return EventLists.of_trains(value) if spikes <= EVENT_DENSITY * value.size else None
-    lists = EventLists(rows_of(value), EVENT_DENSITY)
-    return lists if lists.pays else None
+    target = SpikeTrains.of(array_of(target_TBN))
+    return Examples(source_of(input_TBI), input_TBI.shape[2], target_TBN, target)
 
 
 @on_threads
@@ -111,57 +98,44 @@ def differentiate(
     given: Examples, layers: Sequence[Layer], of_filter: Filter, mean: bool
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left; the mean over all values if told."""
-    value: Tensor | SpikeTrains = given.input_TBI
-    sizes = [value.shape[2], *(len(layer.weight_OI) for layer in layers)]
+    sizes = [given.inputs, *(len(layer.weight_OI) for layer in layers)]
     assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
     assert given.target_TBN.shape[2] == sizes[-1], "the target does not fit the last layer"
-    events = given.events
-    there: list[_There] = []
+    steps, batch, _ = given.target_TBN.shape
+    source, there = given.source, list[_There]()
     for layer in layers[:-1]:
-        value, passed = _forward(value, events, layer)
-        there.append(passed)
-        events = _events_of(value, int(passed.notes[3]))
-    loss, grad, last = _end(value, events, layers[-1], given, of_filter, mean, bool(there))
-    back = [last]
-    for layer, passed in zip(layers[-2::-1], reversed(there), strict=True):
-        grad, *grads = dense_cuba_backward(
-            grad,
-            passed.input_TBI,
-            passed.events,
-            layer.weight_OI,
-            layer.bits,
-            passed.voltage_TBO,
-            layer.neurons,
-            layer.learn,
-            len(back) < len(there),
+        shape = steps, batch, len(layer.weight_OI)
+        trains, voltage, notes = trains_from(
+            source, shape, layer.weight_OI, layer.bits, layer.neurons
         )
-        back.append(Passed(passed.notes, passed.voltage_TBO.numel(), *grads))
+        there.append(_There(layer, source, voltage, notes))
+        source = source_of_trains(trains, int(notes[3]))
+    loss, grad, last = _end(source, layers[-1], given, of_filter, mean, bool(there))
+    back = [last]
+    while there:
+        grad, passed = _back(there.pop(), grad, bool(there))
+        back.append(passed)
     return loss, back[::-1]
 
 
-def _dense(value: Tensor | SpikeTrains) -> Tensor:
-    return torch.from_numpy(value.values()) if isinstance(value, SpikeTrains) else value
-
-
-def _forward(
-    value: Tensor | SpikeTrains, events: EventLists | None, layer: Layer
-) -> tuple[Tensor | SpikeTrains, _There]:
-    if events is None:
-        input_TBI = _dense(value)
-        out, voltage, notes, lists = dense_cuba(
-            input_TBI, layer.weight_OI, layer.bits, layer.neurons
-        )
-        return out, _There(input_TBI, lists, voltage, notes)
-    batch = value.shape[1]
-    out, voltage, notes = trains_from_events(
-        events, batch, layer.weight_OI, layer.bits, layer.neurons
+def _back(there: _There, grad_TBO: Tensor, want_input: bool) -> tuple[Tensor, Passed]:
+    """The gradient by the layer's input, where it is wanted, and what its passes left."""
+    layer = there.layer
+    grad, *grads = way_back(
+        grad_TBO,
+        there.source,
+        layer.weight_OI,
+        layer.bits,
+        there.voltage_TBO,
+        layer.neurons,
+        layer.learn,
+        want_input,
     )
-    return out, _There(None, events.hand_over(), voltage, notes)
+    return grad, Passed(there.notes, there.voltage_TBO.numel(), *grads)
 
 
 def _end(
-    value: Tensor | SpikeTrains,
-    events: EventLists | None,
+    source: Source,
     layer: Layer,
     given: Examples,
     of_filter: Filter,
@@ -177,18 +151,18 @@ def _end(
     vectors = -(-len(layer.weight_OI) // LANES)
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     if (
-        events is not None
+        isinstance(source, EventLists)
         and given.target is not None
         and not layer.learn
         and (batch == 1 or vectors >= threads())
         and van_rossum.convolved(*of_filter, steps) is None
     ):
         loss, grad, passed = _end_in_one(
-            events, given.target, layer, of_filter, float(grad_total), want_input
+            source, given.target, layer, of_filter, float(grad_total), want_input
         )
     else:
         loss, grad, passed = _end_by_parts(
-            _dense(value), layer, given.target_TBN, of_filter, grad_total, want_input
+            source, layer, given.target_TBN, of_filter, grad_total, want_input
         )
     return loss / size if mean else loss, grad, passed
 
@@ -207,7 +181,7 @@ def _end_in_one(
     vectors, crew = -(-neurons // LANES), threads()
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     grad_z = take(target.shape if want_input else (0, 0, 0), np.float32)
-    grad_OI = take(weight_OI.shape, np.float32)
+    grad_OI = room_by_vectors(neurons, inputs)
     last_layer.there_and_back(
         events.starts,
         events.ends,
@@ -232,8 +206,8 @@ def _end_in_one(
         seen,
         want_input,
         grad_z.reshape(-1),
-        take((vectors, inputs * LANES), np.float32),
-        grad_OI,
+        take((crew, inputs * LANES), np.float32),
+        grad_OI.reshape(vectors, -1),
     )
     grad = torch.empty(0)
     if want_input:
@@ -243,12 +217,12 @@ def _end_in_one(
         grad = torch.from_numpy(grad_rows.reshape(steps, batch, inputs))
     no_decays = torch.zeros(2, neurons)
     notes = notes_of(seen, EVENTS)
-    passed = Passed(notes, target.size, torch.from_numpy(grad_OI), no_decays)
+    passed = Passed(notes, target.size, torch.from_numpy(grad_OI[:neurons]), no_decays)
     return scalar(squares.sum()), grad, passed
 
 
 def _end_by_parts(
-    input_TBI: Tensor,
+    source: Source,
     layer: Layer,
     target_TBN: Tensor,
     of_filter: Filter,
@@ -256,23 +230,12 @@ def _end_by_parts(
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Passed]:
     """The same by the functions that the operators call."""
-    output, voltage, notes, events = dense_cuba(
-        input_TBI, layer.weight_OI, layer.bits, layer.neurons
+    steps, batch, neurons = target_TBN.shape
+    output, voltage, notes = spikes_from(
+        source, (steps, batch, neurons), layer.weight_OI, layer.bits, layer.neurons
     )
     loss, kept = spike_time(output, target_TBN, *of_filter)
     needed = None if stand_for_output(kept) else output
     del output  # its memory is that of the gradient
     grad = spike_time_backward(needed, target_TBN, kept, grad_total, *of_filter)
-    listed = None if events.numpy()[0] else input_TBI
-    grad, *grads = dense_cuba_backward(
-        grad,
-        listed,
-        events,
-        layer.weight_OI,
-        layer.bits,
-        voltage,
-        layer.neurons,
-        layer.learn,
-        want_input,
-    )
-    return loss, grad, Passed(notes, voltage.numel(), *grads)
+    return loss, *_back(_There(layer, source, voltage, notes), grad, want_input)

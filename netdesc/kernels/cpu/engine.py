@@ -13,11 +13,11 @@ from netdesc.kernels.cpu import backward, forward, product
 from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.dense import EVENT_DENSITY, from_events, from_input
+from netdesc.kernels.cpu.dense import from_current, spikes_from
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.sources import EVENT_DENSITY
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.weights import quantized
 from netdesc.kernels.parameters import Dynamics, keep
 
 __all__ = [
@@ -38,7 +38,8 @@ __all__ = [
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    return from_input(z, neurons, take(z.shape, np.int32))
+    out = take(z.shape, np.float32)
+    return torch.from_numpy(out), *from_current(z, neurons, out, take(z.shape, np.int32))
 
 
 @on_threads
@@ -47,12 +48,16 @@ def dense_cuba(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     steps, batch, _ = spikes_TBI.shape
-    events = EventLists(rows_of(spikes_TBI), EVENT_DENSITY)
-    if not events.pays:
-        rows = product.matmul(rows_of(spikes_TBI), quantized(weight_OI, bits).T)
-        z = rows.reshape(steps, batch, -1)
-        return *from_input(z, neurons, z.view(np.int32)), events.without()
-    return *from_events(events, batch, weight_OI, bits, neurons), events.hand_over()
+    rows = rows_of(spikes_TBI)
+    events = EventLists(rows, EVENT_DENSITY)
+    passed = spikes_from(
+        events if events.pays else rows,
+        (steps, batch, len(weight_OI)),
+        weight_OI,
+        bits,
+        neurons,
+    )
+    return *passed, events.hand_over() if events.pays else events.without()
 
 
 @on_threads

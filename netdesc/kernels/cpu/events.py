@@ -42,6 +42,9 @@ _ONE = np.uint32(0x3F800000)
 
 _WORD = np.int64((1 << LANES) - 1)
 
+_LEAST = 1 << 16
+"""Values that a part is made of: each takes memory from where it begins, in whole pages."""
+
 _GLANCE = 16
 """Of so many rows one is looked at first."""
 
@@ -66,8 +69,8 @@ def _list_events(bits_RC, most, sources, starts, ends, written, parts):
     """
     rows, columns = bits_RC.shape
     whole = columns - columns % _CHUNK
-    per_part = (rows + PARTS - 1) // PARTS
-    for part in numba.prange(PARTS):
+    per_part = (rows + len(parts) - 1) // len(parts)
+    for part in numba.prange(len(parts)):
         first_row = part * per_part
         # One spare entry a part: appending writes an entry before it knows whether to keep it.
         at = first_row * columns + part
@@ -96,7 +99,7 @@ def _list_events(bits_RC, most, sources, starts, ends, written, parts):
         parts[part, 0] = at - first_row * columns - part + beyond
         parts[part, 1] = odd
     count, largest, odd_count = 0, 0, 0
-    for part in range(PARTS):
+    for part in range(len(parts)):
         count += parts[part, 0]
         largest = max(largest, parts[part, 0])
         odd_count += parts[part, 1] != 0
@@ -104,11 +107,11 @@ def _list_events(bits_RC, most, sources, starts, ends, written, parts):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list_words(words, steps, batch, columns, sources, starts, ends, written):
-    """As ``_list_events``, of spike trains, all of them."""
+def _list_words(words, steps, batch, columns, parts, sources, starts, ends, written):
+    """As ``_list_events``, of spike trains, all of them, in a number of ``parts``."""
     rows, vectors = steps * batch, (columns + LANES - 1) // LANES
-    per_part = (rows + PARTS - 1) // PARTS
-    for part in numba.prange(PARTS):
+    per_part = (rows + parts - 1) // parts
+    for part in numba.prange(parts):
         first_row = part * per_part
         at = first_row * columns + part
         for left_over in range(at, written[part]):
@@ -138,6 +141,16 @@ def _is_too_dense(values: np.ndarray, densest: float) -> bool:
     return bool(np.count_nonzero(values) > densest * values.size)
 
 
+def _number(columns: int) -> type[np.generic]:
+    """The type of a column's number in a list, the shortest that will do."""
+    return np.uint16 if columns <= 1 << 16 else np.int32
+
+
+def _parts(size: int) -> int:
+    """How many parts the list of so many values has: a power of 2, shared evenly by threads."""
+    return min(PARTS, 1 << max(0, math.ceil(size / _LEAST) - 1).bit_length())
+
+
 class EventLists:
     """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
 
@@ -151,14 +164,14 @@ class EventLists:
 
     def __init__(self, values: np.ndarray, densest: float) -> None:
         rows, columns = values.shape
-        self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
+        self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
         self._clear(rows, columns)
         self.pays = not _is_too_dense(values, densest)
         if not self.pays:
             return
         # Most inputs are about as dense everywhere. One that is too dense is not worth its list,
         # one that is too dense in a part only is listed once more.
-        share = math.ceil(densest * -(-rows // PARTS) * columns)
+        share = math.ceil(densest * -(-rows // _parts(values.size)) * columns)
         is_whole, count, self.pays = self._list(values, share)
         self.pays &= count <= densest * values.size
         if self.pays and not is_whole:
@@ -170,10 +183,16 @@ class EventLists:
         steps, batch, columns = trains.shape
         rows = steps * batch
         lists = cls.__new__(cls)
-        lists._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows)
+        lists._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
         lists._clear(rows, columns)
         _list_words(
-            trains.words, *trains.shape, lists.sources, lists.starts, lists.ends, lists._written
+            trains.words,
+            *trains.shape,
+            _parts(trains.size),
+            lists.sources,
+            lists.starts,
+            lists.ends,
+            lists._written,
         )
         lists.pays = True
         return lists
@@ -184,7 +203,7 @@ class EventLists:
 
     def _list(self, values: np.ndarray, most: int) -> tuple[bool, int, bool]:
         """Whether all is listed, the number of events, and whether each event is 1."""
-        parts = np.empty((PARTS, 2), np.int64)
+        parts = np.empty((_parts(values.size), 2), np.int64)
         bits = values.view(np.uint32)
         return _list_events(bits, most, self.sources, self.starts, self.ends, self._written, parts)
 
@@ -196,11 +215,11 @@ class EventLists:
             self.packed[:] = 0
         self.packed[1:3] = rows, columns
 
-    def _view(self, packed: np.ndarray, rows: int) -> None:
+    def _view(self, packed: np.ndarray, rows: int, columns: int) -> None:
         self.packed = packed
         bounds = packed[HEADER : HEADER + 4 * rows].view(np.int64)
         self.starts, self.ends = bounds[:rows], bounds[rows:]
-        self.sources = packed[HEADER + 4 * rows :]
+        self.sources = packed[HEADER + 4 * rows :].view(_number(columns))
 
     def hand_over(self) -> torch.Tensor:
         """``packed`` for the backward pass, marked as holding events."""
@@ -215,6 +234,6 @@ class EventLists:
     def unpack(cls, packed: np.ndarray, rows: int) -> EventLists:
         """Binary event lists as an earlier pass found them."""
         lists = cls.__new__(cls)
-        lists._view(packed, rows)
+        lists._view(packed, rows, int(packed[2]))
         lists.pays = True
         return lists

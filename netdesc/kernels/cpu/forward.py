@@ -48,8 +48,13 @@ def larger(peak, state):
 
 
 @numba.njit(inline="always")
-def _as_spikes(spiked):
-    return where(spiked, spread(np.float32(1)), spread(np.float32(0)))
+def _hand_on(spiked, to_words, out, words, item, step, steps, b, batch, neurons, lo, n):
+    """Write the spikes that a vector hands out in a step, as a word or as floats."""
+    if to_words:
+        words[item * steps + step] = word_of(spiked)
+    else:
+        spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
+        store(out, (step * batch + b) * neurons + lo, spikes, n)
 
 
 @numba.njit(inline="always")
@@ -105,10 +110,7 @@ def forward_by_events(
         none = spread(np.int32(0))
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
         for step in range(min(steps, delay)):
-            if to_words:
-                words[item * steps + step] = 0
-            else:
-                store(out, (step * batch + b) * neurons + lo, spread(np.float32(0)), n)
+            _hand_on(none > none, to_words, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
             row = step * batch + b
             z = arriving(starts, ends, sources, weight_IO, row, neurons, lo, n)
@@ -118,23 +120,25 @@ def forward_by_events(
             store(voltage, row * neurons + lo, v, n)
             if step + delay < steps:
                 spiked = v > spread(threshold)
-                if to_words:
-                    words[item * steps + step + delay] = word_of(spiked)
-                else:
-                    at = (row + delay * batch) * neurons + lo
-                    store(out, at, _as_spikes(spiked), n)
+                _hand_on(
+                    spiked, to_words, out, words, item, step + delay, steps, b, batch, neurons,
+                    lo, n,
+                )  # fmt: skip
                 spikes = spikes + as_ints(spiked)
         note(seen, item * SEEN, peak_u, peak_v, spikes)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, batch, out, voltage, seen):
+def forward_from_input(
+    z_TBN, keep_u, keep_v, bias, threshold, delay, batch, to_words, out, words, voltage, seen
+):
     """As ``forward_by_events``, from a float input (threshold units) that is there already.
 
     ``voltage`` may be the memory of the input.
     """
     neurons = len(keep_u)
     rows = len(z_TBN) // neurons
+    steps = rows // batch
     vectors = (neurons + LANES - 1) // LANES
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
@@ -142,18 +146,21 @@ def forward_from_input(z_TBN, keep_u, keep_v, bias, threshold, delay, batch, out
         ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
         none = spread(np.int32(0))
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
-        for row in range(b, min(rows, delay * batch), batch):
-            store(out, row * neurons + lo, spread(np.float32(0)), n)
-        for row in range(b, rows, batch):
+        for step in range(min(steps, delay)):
+            _hand_on(none > none, to_words, out, words, item, step, steps, b, batch, neurons, lo, n)
+        for step in range(steps):
+            row = step * batch + b
             z = to_state(load(z_TBN, row * neurons + lo, n))
             u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
             peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
             store(voltage, row * neurons + lo, v, n)
-            later = row + delay * batch
-            if later < rows:
+            if step + delay < steps:
                 spiked = v > spread(threshold)
-                store(out, later * neurons + lo, _as_spikes(spiked), n)
+                _hand_on(
+                    spiked, to_words, out, words, item, step + delay, steps, b, batch, neurons,
+                    lo, n,
+                )  # fmt: skip
                 spikes = spikes + as_ints(spiked)
         note(seen, item * SEEN, peak_u, peak_v, spikes)
 

@@ -131,27 +131,27 @@ def there_and_back(
     seen,
     keep_grad_z,
     grad_z,
-    sums_VIL,
-    grad_OI,
+    sums_KIL,
+    grad_VLI,
 ):
     """The loss of the last layer, and its gradients.
 
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
-    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_OI``, and ``grad_z`` [steps,
+    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z`` [steps,
     batch, neurons] where it is to be kept. A thread holds one vector's voltages and filtered
     differences in its part of ``voltage_KTL`` and ``filtered_KTL`` [threads, steps · LANES], spikes
     in that of ``words_KT`` [threads, steps].
     """
     neurons, steps = len(keep_u), len(starts) // batch
-    vectors, threads = len(sums_VIL), len(words_KT)
+    vectors, threads = len(grad_VLI), len(words_KT)
     for thread in numba.prange(threads):
         voltage, filtered, words = voltage_KTL[thread], filtered_KTL[thread], words_KT[thread]
+        weight_sums = sums_KIL[thread]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         for vector in range(thread, vectors, threads):
             lo = vector * LANES
             n = min(LANES, neurons - lo)
-            weight_sums = sums_VIL[vector]
             weight_sums[:] = 0
             for b in range(batch):
                 item = b * vectors + vector
@@ -168,4 +168,4 @@ def there_and_back(
                     height, width, batch, b, steps, a, tail, length, scale, y, late, filtered,
                     voltage, keep_grad_z, grad_z, weight_sums,
                 )  # fmt: skip
-            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_OI)
+            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

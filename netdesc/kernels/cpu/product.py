@@ -225,5 +225,6 @@ def matmul(
         out = take((rows, columns), np.float32)
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * across // threads())
-    _multiply(left, right, min(_BLOCK_ROWS, -(-share // _TILE_ROWS) * _TILE_ROWS), onto, out)
+    turns = -(-share // _BLOCK_ROWS)  # for each thread as many
+    _multiply(left, right, -(-share // (turns * _TILE_ROWS)) * _TILE_ROWS, onto, out)
     return out

@@ -50,11 +50,9 @@ class SpikeTrains:
         _pack(values_TBN.reshape(-1), steps, batch, neurons, trains.words, odd)
         return None if odd.any() else trains
 
-    def values(self) -> np.ndarray:
-        """The spikes as floats."""
-        values_TBN = take(self.shape, np.float32)
-        _unpack(self.words, *self.shape, values_TBN.reshape(-1))
-        return values_TBN
+    def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
+        """Fills ``rows``, one for step and sample, with the steps ``first`` to before ``last``."""
+        _unpack(self.words, *self.shape, first, last, rows.reshape(-1))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -73,12 +71,12 @@ def _pack(values, steps, batch, neurons, words, odd):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _unpack(words, steps, batch, neurons, values):
+def _unpack(words, steps, batch, neurons, first, last, values):
     vectors = (neurons + LANES - 1) // LANES
     one, none = np.float32(1), np.float32(0)
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
-        for t in range(steps):
+        for t in range(first, last):
             spikes = where(lanes_of(words[item * steps + t]), spread(one), spread(none))
-            store(values, (t * batch + b) * neurons + lo, spikes, n)
+            store(values, ((t - first) * batch + b) * neurons + lo, spikes, n)

@@ -19,18 +19,47 @@ def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     return np.float32(low), np.float32(high)
 
 
+def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
+    """Memory for a float for each weight [outputs up to whole vectors, inputs].
+
+    All that is as large as the weights is made in such memory, so that one serves after the other.
+    """
+    return take((-(-outputs // LANES) * LANES, inputs), np.float32)
+
+
 def quantized(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """``quantization.quantize`` in one pass, [outputs, inputs] in threshold units."""
-    on_grid = take(tuple(weight_OI.shape), np.float32)
+    on_grid = room_by_vectors(*weight_OI.shape)[: len(weight_OI)]
     _quantize(flat(weight_OI), *half_limits(bits), on_grid.reshape(-1))
     return on_grid
 
 
 def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """Integer weights [inputs, outputs], int16."""
-    integer_IO = take(tuple(weight_OI.shape[::-1]), np.int16)
+    room = room_by_vectors(*weight_OI.shape).reshape(-1).view(np.int16)
+    integer_IO = room[: weight_OI.numel()].reshape(weight_OI.shape[::-1])
     _quantize_rows(flat(weight_OI), *half_limits(bits), len(weight_OI), integer_IO)
     return integer_IO
+
+
+def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int) -> None:
+    """``quantization.straight_through``, in place; a weight that is NaN gets no gradient."""
+    _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
+
+
+@numba.njit(inline="always")
+def is_inside(weight, low, high):
+    """Whether a weight is on the grid between its ends: beyond them it is clamped going forward."""
+    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
+    return (half >= low) & (half <= high)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _stop_at_clamped(grad, weight, low, high):
+    for item in numba.prange((len(weight) + LANES - 1) // LANES):
+        for at in range(item * LANES, min(len(weight), (item + 1) * LANES)):
+            if not is_inside(weight[at], low, high):
+                grad[at] = 0
 
 
 @numba.njit(inline="always")

@@ -1,0 +1,54 @@
+"""What a layer of synapses reads: its input's events or, where these do not pay, all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu.arrays import rows_of
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.trains import SpikeTrains
+
+EVENT_DENSITY = 0.33
+"""Share of non-zero inputs up to which adding rows by events is faster than the product.
+
+Measured on Zen 4 with AVX-512, where the product is fastest: both took the same time from 0.33 to
+0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
+"""
+
+Source = EventLists | SpikeTrains | np.ndarray
+"""Events, or spikes that are a bit each, or floats [steps · batch, inputs]."""
+
+
+def source_of(signal_TBI: torch.Tensor) -> Source:
+    """The events of an input where they pay, else its rows."""
+    rows = rows_of(signal_TBI)
+    lists = EventLists(rows, EVENT_DENSITY)
+    return lists if lists.pays else rows
+
+
+def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:
+    """The same of spike trains with so many spikes."""
+    return EventLists.of_trains(trains) if spikes <= EVENT_DENSITY * trains.size else trains
+
+
+def reader(
+    source: SpikeTrains | np.ndarray, batch: int, most: int
+) -> Callable[[int, int], np.ndarray]:
+    """Gives the rows of the steps from one to before another, ``most`` steps at a time.
+
+    They are good until the next ones are asked for.
+    """
+    if not isinstance(source, SpikeTrains):
+        return lambda first, last: source[first * batch : last * batch]
+    room = take((most * batch, source.shape[2]), np.float32)
+
+    def read(first: int, last: int) -> np.ndarray:
+        rows = room[: (last - first) * batch]
+        source.unpack(first, last, rows)
+        return rows
+
+    return read

@@ -18,18 +18,21 @@ import torch
 from netdesc.bench.facts import machine
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
-from netdesc.compiler import train
+from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
+from netdesc.graph import build_graph
 from netdesc.kernels.cpu import (
     backward,
     events,
     forward,
     last_layer,
     product,
+    trains,
     van_rossum,
     weights,
 )
-from netdesc.training import Run, loop
+from netdesc.kernels.cpu.buffers import give_back
+from netdesc.training import Run, loop, train
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
@@ -40,6 +43,7 @@ _Part = tuple[str, Any, str]
 _PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_list_events"),
     ("event lists", events, "_list_words"),
+    ("event lists", trains, "_unpack"),
     ("weights to integers", weights, "_quantize_rows"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),
@@ -77,8 +81,9 @@ class Timing:
 class Report:
     """What a benchmark measured, and under which conditions.
 
-    ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it,
-    kernels and data included (see ``peers.memory``; of the card, on a card).
+    ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it
+    (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints, but no
+    libraries and kernels, which an earlier run has loaded.
     """
 
     epoch: Timing
@@ -142,15 +147,17 @@ def _watched(watch: _Stopwatch, parts: Sequence[_Part]) -> Iterator[None]:
 
 
 def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str = "cpu") -> Report:
-    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
+    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder, after a short run.
 
-    The first run is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
+    The first one is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
     every part is timed, which costs some time of its own; parts that a card computes are not told
     apart. Raises DescriptionError where the document is at fault, BenchError where a run ends too
     early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     whole, parts = _Stopwatch(), _Stopwatch()
+    _train(load(file, [*overrides, "training.epochs=1"]), device, _Stopwatch(), ())
+    give_back()
 
     def train_whole() -> None:
         _train(description, device, whole, ())
@@ -179,7 +186,11 @@ def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequ
     with tempfile.TemporaryDirectory() as folder, _watched(watch, parts):
         run_dir = Path(folder) / "run"
         run = train(
-            description, run_dir=run_dir, device=device, progress="quiet", tell=lambda _: None
+            description,
+            run_dir=run_dir,
+            device=device,
+            progress="quiet",
+            readers=weight_readers(build_graph(description.document)),
         )
     wanted = description.document.training.epochs
     if len(watch.starts) < wanted:

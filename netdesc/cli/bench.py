@@ -254,7 +254,7 @@ def _print(output: Output, report: Report) -> None:
     output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
     if report.peak_bytes is not None:
         peak = f"{report.peak_bytes / 1e6:.0f} MB"
-        output.say(f"memory at its peak, beyond what was held before: {peak}")
+        output.say(f"memory of the run at its peak, beyond libraries and kernels: {peak}")
     from netdesc.bench.tables import conditions, machine_line
 
     device = report.conditions["device"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import events
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.event_lists import are_listed, list_size, no_lists
 
 # Both of the first two take the same memory, though their rows begin at other places in it.
@@ -48,6 +49,18 @@ def test_lists_do_not_depend_on_those_before(inputs, seed):
         again = EventLists(values, 1.0)
         assert again.packed.ctypes.data == address, "the memory was not used again"
         np.testing.assert_array_equal(again.packed, kept)
+
+
+@pytest.mark.parametrize("columns", [65_535, 65_536, 65_537, 70_000])
+def test_wide_inputs_have_their_last_columns_in_the_lists(columns: int) -> None:
+    """Also where another pass unpacks them."""
+    values = np.zeros((3, columns), np.float32)
+    values[[0, 1, 1, 2], [columns - 1, 0, 5, columns - 1]] = 1
+    trains = SpikeTrains.of(values.reshape(3, 1, columns))
+    assert trains is not None
+    for lists in (EventLists(values, 1.0), EventLists.of_trains(trains)):
+        assert_lists(lists, values)
+        assert_lists(EventLists.unpack(lists.packed, 3), values)
 
 
 def test_lists_are_marked_once_they_are_handed_over():

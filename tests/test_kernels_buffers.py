@@ -58,6 +58,13 @@ class Holders(RuleBasedStateMachine):
             del self.held[data.draw(st.integers(0, len(self.held) - 1))]
 
     @rule()
+    def give_back(self) -> None:
+        buffers.give_back()
+        kept = [buffer for waiting in self.pool._buffers.values() for buffer in waiting]
+        assert not any(buffer.is_free() for buffer in kept)
+        assert len(kept) == len(self.held)
+
+    @rule()
     def many_requests(self) -> None:
         for _ in range(300):
             self.pool.take((7,), np.int32)

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import buffers, chain, events, last_layer
-from netdesc.kernels.cpu.dense import EVENTS
+from netdesc.kernels.cpu import adjoints, buffers, chain, events, last_layer
+from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
 
@@ -190,6 +190,20 @@ def test_the_last_layer_is_done_in_one_walk_where_it_can_be(case, taken, monkeyp
     )
     check(case)
     assert bool(calls) == taken
+
+
+DEEP = replace(PLAIN, sizes=(40, 70, 64, 33))
+
+
+@pytest.mark.parametrize(
+    ("case", "path"),
+    [(DEEP, EVENTS), (replace(DEEP, density=0.6, scale=40.0, batch=2, delay=False), PRODUCT)],
+)
+def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypatch):
+    """A few steps at a time, with spikes between layers that are events, or too many for that."""
+    monkeypatch.setattr(adjoints, "_RUN", 400)
+    assert [int(notes[2]) for notes in in_one_go(case)[1::2]] == [path] * 3
+    check(case)
 
 
 def test_the_number_of_threads_changes_nothing():

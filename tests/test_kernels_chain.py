@@ -207,7 +207,9 @@ def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypa
 
 
 def test_the_number_of_threads_changes_nothing():
-    case = replace(PLAIN, sizes=(60, 100, 130), batch=2)
+    # Long enough for threads to meet, and no layer silent.
+    case = replace(PLAIN, sizes=(60, 200, 230), steps=400, batch=2, scale=2.0)
+    assert all(int(notes[3]) for notes in in_one_go(case)[1::2])
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

@@ -197,6 +197,20 @@ def test_wrong_words_are_a_matter_of_usage(netdesc: Netdesc) -> None:
     assert netdesc("bench", "layer", "--peer-python", "/nowhere").code == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--rate", "nan", "a share above 0"), ("--inputs", "9" * 20, "more than 4 TB")],
+)
+def test_sizes_that_no_machine_can_measure_are_told(
+    netdesc: Netdesc, option: str, value: str, said: str
+) -> None:
+    outcome = netdesc("bench", "layer", option, value)
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
 def test_work_comes_back_as_it_was_written(tmp_path: Path) -> None:
     work = SMALL.work("cpu", 3, loss="training")
     work.write(tmp_path / "work.npz")

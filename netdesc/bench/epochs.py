@@ -192,6 +192,8 @@ def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequ
             progress="quiet",
             readers=weight_readers(build_graph(description.document)),
         )
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
     wanted = description.document.training.epochs
     if len(watch.starts) < wanted:
         message = run.message.partition(";")[0]  # what follows is of a folder that has gone

@@ -12,7 +12,7 @@ import numpy as np
 from netdesc.bench.facts import machine
 from netdesc.bench.peers import ITSELF
 from netdesc.bench.peers.work import Work, checksum
-from netdesc.bench.programs import Answer, Interpreters, run, run_itself
+from netdesc.bench.programs import Answer, BenchUsageError, Interpreters, run, run_itself
 
 NEURON = {"threshold": 4.0, "current_decay": 0.25, "voltage_decay": 0.1}
 """The neurons of every program; decays are the share that is lost in a step."""
@@ -25,6 +25,10 @@ some per cent of the neurons spike in a step, in every program.
 """
 
 
+_MOST_NUMBERS = 1 << 40
+"""Of a tensor: what is larger fits no machine, and far above it numpy's own errors begin."""
+
+
 @dataclass(frozen=True)
 class Size:
     """A layer and its input: ``rate`` is the share of inputs that spike in a step, in (0, 1]."""
@@ -35,6 +39,14 @@ class Size:
     batch: int = 16
     rate: float = 0.05
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """BenchUsageError where it cannot be measured on any machine."""
+        if not 0 < self.rate <= 1:
+            raise BenchUsageError(f"the rate is a share above 0 and up to 1, not {self.rate}")
+        activity = self.steps * self.batch * max(self.inputs, self.neurons)
+        if max(activity, self.inputs * self.neurons) > _MOST_NUMBERS:
+            raise BenchUsageError("these sizes need more than 4 TB; make one of them smaller")
 
     @property
     def values(self) -> int:

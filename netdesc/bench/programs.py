@@ -132,7 +132,11 @@ def _understood(name: str, work: Work, process: subprocess.CompletedProcess[str]
 
 def _last_line(process: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"it ended with exit code {process.returncode} without a word"
+    if lines:
+        return lines[-1]
+    if process.returncode == -9:
+        return "the system ended it, as it does where memory runs out"
+    return f"it ended with exit code {process.returncode} without a word"
 
 
 def run_itself(work: Work) -> Answer:

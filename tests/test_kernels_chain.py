@@ -218,6 +218,21 @@ def test_the_number_of_threads_changes_nothing():
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+MANY = replace(PLAIN, sizes=(40, 70, 32), steps=3100, batch=2)
+
+
+def test_samples_are_added_up_in_one_order_however_long_they_are():
+    """By one walk for each vector of the last layer, by its parts, and by the operators."""
+    for sizes in ((40, 70, 32), (40, 70, 64), (40, 70, 64, 33)):
+        check(replace(MANY, sizes=sizes))
+    results = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        results.append(in_one_go(MANY))
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
 @pytest.mark.parametrize("change", ["steps", "batch", "neurons", "inputs"])
 def test_what_does_not_fit_is_not_computed(change):
     """Kernels look at no bounds."""

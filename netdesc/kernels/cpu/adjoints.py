@@ -124,7 +124,8 @@ def dense_cuba_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``.
 
-    The gradient of z is used up run by run of steps: it stays in the cache, and is never whole.
+    The gradient of z is used up run by run of steps, so that it stays in the cache and is never
+    whole, where the order of additions does not depend on that.
     """
     steps, batch, _ = grad_out_TBO.shape
     if are_listed(packed_events):
@@ -177,7 +178,10 @@ def _by_events(
     if weight is None:
         layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_KIL, grad_VLI)
         return grad_OI
-    for first, last, grad_z in _runs(layer, _length(layer, _FOR_INPUT)):
+    # Sample by sample over all steps, whoever asks: runs of several samples would add up the
+    # gradient of the weights in another order than the last layer's walk (see ``last_layer``).
+    length = _length(layer, _FOR_INPUT) if layer.batch == 1 else layer.steps
+    for first, last, grad_z in _runs(layer, length):
         layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIL, grad_VLI)
         rows = grad_rows[first * layer.batch : last * layer.batch]
         product.matmul(as_rows(grad_z), weight, rows)

@@ -147,6 +147,29 @@ def test_python_threads_and_forks(threading_layer):
     assert not hasattr(os, "fork") or "was forked" in refused[0]
 
 
+FIRST_CALL = """
+import torch
+torch.set_num_threads(1)
+assert torch.get_num_threads() == 1
+from netdesc.kernels import operators
+for _ in range(2):
+    operators.leaky(torch.rand(40, 2, 8), torch.tensor(0.3))
+    print(torch.get_num_threads())
+"""
+
+
+def test_the_first_call_leaves_torch_its_number_of_threads():
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL],
+        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.stdout.split() == ["1", "1"], result.stderr
+
+
 def test_threads_in_this_process():
     layers = [layer_of(0.05), layer_of(0.5)]
     expected = [everything(layer) for layer in layers]

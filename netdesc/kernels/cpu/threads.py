@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import numba
 import numpy as np
+import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
@@ -45,6 +46,7 @@ def _layer_and_process() -> tuple[str, int]:
     """What runs Numba's threads (it is chosen on first use), and the process that they are in."""
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
+    wanted_of_torch = torch.get_num_threads()
     try:
         with briefly(os.environ):
             numba.get_num_threads()
@@ -54,6 +56,7 @@ def _layer_and_process() -> tuple[str, int]:
             f"engine 'cpu' cannot run: Numba finds no threading layer '{wanted}'; "
             "unset NUMBA_THREADING_LAYER"
         ) from error
+    torch.set_num_threads(wanted_of_torch)  # Numba starts as many as there are, for torch as well
     layer = threading_layer()
     if layer == "omp" and sys.platform == "linux" and not is_brief(os.environ):
         _call_a_crowd()

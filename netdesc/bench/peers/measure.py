@@ -46,7 +46,7 @@ class Layer:
 def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
     """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step."""
     # Loads kernels and starts threads, and leaves no memory of sizes that the work could use again.
-    small = build(work.cut(steps=2, inputs=8))
+    small = build(work.cut(steps=8))
     for each in (small.step, small.loss_step):
         if each is not None:
             each()

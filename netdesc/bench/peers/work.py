@@ -42,9 +42,10 @@ class Work:
         }
         return cls(told["settings"], spikes, arrays)
 
-    def cut(self, steps: int, inputs: int) -> Work:
-        """A layer's work, cut down to its first steps and inputs."""
+    def cut(self, steps: int) -> Work:
+        """A layer's work on its first steps, without the last of its inputs and about as dense."""
         spikes, weight_OI = self.spikes["input"], self.numbers["weight_OI"]
+        inputs = max(1, weight_OI.shape[1] - 1)
         return replace(
             self,
             spikes=self.spikes | {"input": spikes[:steps, :, :inputs]},

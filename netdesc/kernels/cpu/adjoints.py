@@ -34,13 +34,20 @@ _NOTHING = np.empty(0, np.float32)
 class _Layer:
     """A layer's neurons and their input weights, walked through backward in time.
 
-    Every call takes the run of steps before that of the call before.
+    Every call takes the run of steps before that of the call before. With ``overwrite`` the
+    gradient of z takes the place of that of the spikes.
     """
 
     def __init__(
-        self, grad_out: torch.Tensor, voltage: torch.Tensor, neurons: Dynamics, learn: bool
+        self,
+        grad_out: torch.Tensor,
+        voltage: torch.Tensor,
+        neurons: Dynamics,
+        learn: bool,
+        overwrite: bool = False,
     ) -> None:
         self.steps, self.batch, self.neurons = voltage.shape
+        self._overwrite = overwrite
         self._given = (
             flat(grad_out),
             flat(voltage),
@@ -54,7 +61,7 @@ class _Layer:
             learn,
             self.batch,
         )
-        self._after = np.zeros(2 * self.batch * self.neurons, np.float32)
+        self._after = np.zeros(3 * self.batch * self.neurons, np.float32)
         self._by_sample = np.zeros((self.batch, 2 * self.neurons), np.float32)
 
     def walk(self, first: int, last: int, grad_z: np.ndarray) -> None:
@@ -91,6 +98,15 @@ class _Layer:
             sums_KIL,
             grad_VLI,
         )
+
+    def runs(self, length: int) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Runs of steps, the last ones first: from which to before which, and room for grad_z."""
+        shape = self.steps, self.batch, self.neurons
+        whole = self._given[0].reshape(shape) if self._overwrite else None
+        part = take((length, *shape[1:]), np.float32) if whole is None else _NOTHING
+        for last in range(self.steps, 0, -length):
+            first = max(0, last - length)
+            yield first, last, part[: last - first] if whole is None else whole[first:last]
 
     def decays(self) -> torch.Tensor:
         """Gradients of both decays [2, neurons], once all steps were walked."""
@@ -145,9 +161,13 @@ def way_back(
     neurons: Dynamics,
     learn: bool,
     want_input: bool,
+    overwrite: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """``dense_cuba_backward``, given what the layer's synapses read."""
-    layer = _Layer(grad_out_TBO, voltage_TBO, neurons, learn)
+    """``dense_cuba_backward``, given what the layer's synapses read.
+
+    With ``overwrite`` the gradient given is used up: its memory holds other numbers afterwards.
+    """
+    layer = _Layer(grad_out_TBO, voltage_TBO, neurons, learn, overwrite)
     weight = quantized(weight_OI, bits) if want_input else None
     real_OI = array_of(weight_OI)
     grad_rows = take(
@@ -181,7 +201,7 @@ def _by_events(
     # Sample by sample over all steps, whoever asks: runs of several samples would add up the
     # gradient of the weights in another order than the last layer's walk (see ``last_layer``).
     length = _length(layer, _FOR_INPUT) if layer.batch == 1 else layer.steps
-    for first, last, grad_z in _runs(layer, length):
+    for first, last, grad_z in layer.runs(length):
         layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIL, grad_VLI)
         rows = grad_rows[first * layer.batch : last * layer.batch]
         product.matmul(as_rows(grad_z), weight, rows)
@@ -199,7 +219,7 @@ def _by_product(
     grad_OI = room_by_vectors(*weight_OI.shape)[: layer.neurons]
     length = _length(layer, _FOR_WEIGHTS if weight is None else _FOR_INPUT)
     read = reader(source, layer.batch, length)
-    for first, last, grad_z in _runs(layer, length):
+    for first, last, grad_z in layer.runs(length):
         layer.walk(first, last, grad_z)
         input_rows = read(first, last)
         product.matmul(as_rows(grad_z).T, input_rows, grad_OI, onto=last < layer.steps)
@@ -214,11 +234,3 @@ def _length(layer: _Layer, least: int) -> int:
     in_a_step = layer.batch * layer.neurons
     room = min(_RUN, max(least, layer.steps * in_a_step // _SHARE))
     return min(layer.steps, max(1, room // in_a_step))
-
-
-def _runs(layer: _Layer, length: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Runs of steps, the last ones first: from which to before which, and room for grad_z."""
-    grad_z = take((length, layer.batch, layer.neurons), np.float32)
-    for last in range(layer.steps, 0, -length):
-        first = max(0, last - length)
-        yield first, last, grad_z[: last - first]

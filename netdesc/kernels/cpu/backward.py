@@ -56,18 +56,11 @@ def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
 
 
 @numba.njit(inline="always")
-def _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo):
+def _look_ahead(grad_out, voltage, row, batch, neurons, lo):
     """Fetch what ``_AHEAD`` steps later will be read, which is earlier in time."""
     at = (row - _AHEAD * batch) * neurons + lo
     prefetch(voltage, at)
-    prefetch(grad_out, at + delay * batch * neurons)
-
-
-@numba.njit(inline="always")
-def _upstream(grad_out, row, later, neurons, lo, n):
-    """The gradient of the spikes that row's neurons hand out ``later`` rows below it, 0 if none."""
-    at = (row + later) * neurons + lo
-    return load(grad_out, at, n) if at < len(grad_out) else spread(np.float32(0))
+    prefetch(grad_out, at)
 
 
 @numba.njit(inline="always")
@@ -109,9 +102,10 @@ def adjoint(
 
     The surrogate ``height · exp(−|v − θ| / width)`` (width in state units) is recomputed from the
     stored voltage; the reset is not differentiated. Steps ``first`` to before ``last`` are walked,
-    the last ones first, and ``grad_z`` holds these. ``after`` [2, batch, neurons] has the adjoints
-    of u and v in the step after them, and then those of ``first``. With ``learn`` the gradients of
-    the two decays are added to ``grad_decays`` [batch, 2 · neurons].
+    the last ones first, and ``grad_z`` holds these; it may be their part of ``grad_out``. ``after``
+    [3, batch, neurons] has the adjoints of u and v in the step after them and the gradient of its
+    spikes, and then those of ``first``. With ``learn`` the gradients of the two decays are added to
+    ``grad_decays`` [batch, 2 · neurons].
     """
     neurons = len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
@@ -120,21 +114,25 @@ def adjoint(
         n = min(LANES, neurons - lo)
         kv, offset = load(keep_v, lo, n), load(bias, lo, n)
         share_u, share_v = share(load(keep_u, lo, n)), share(kv)
-        state = b * neurons + lo
-        g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
+        state, size = b * neurons + lo, batch * neurons
+        g_u, g_v = load(after, state, n), load(after, size + state, n)
+        of_later = load(after, 2 * size + state, n)
         sums = grad_decays[b]
         for row in range((last - 1) * batch + b, first * batch - 1, -batch):
             if learn:
                 _decay_gradients(
                     voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v, sums
                 )
-            _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
-            g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
+            _look_ahead(grad_out, voltage, row, batch, neurons, lo)
+            of_out = load(grad_out, row * neurons + lo, n)
+            g_s = of_later if delay else of_out
+            of_later = of_out
             v = load(voltage, row * neurons + lo, n)
             g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
             store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
         store(after, state, g_u, n)
-        store(after, batch * neurons + state, g_v, n)
+        store(after, size + state, g_v, n)
+        store(after, 2 * size + state, of_later, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -187,8 +185,9 @@ def adjoint_by_events(
             else:
                 weight_sums[:] = grad_VLI[item]
             for b in range(batch):
-                state = b * neurons + lo
-                g_u, g_v = load(after, state, n), load(after, batch * neurons + state, n)
+                state, size = b * neurons + lo, batch * neurons
+                g_u, g_v = load(after, state, n), load(after, size + state, n)
+                of_later = load(after, 2 * size + state, n)
                 sums = grad_decays[b]
                 for row in range((last - 1) * batch + b, first * batch - 1, -batch):
                     if learn:
@@ -196,8 +195,10 @@ def adjoint_by_events(
                             voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v,
                             sums,
                         )  # fmt: skip
-                    _look_ahead(grad_out, voltage, row, delay, batch, neurons, lo)
-                    g_s = _upstream(grad_out, row, delay * batch, neurons, lo, n)
+                    _look_ahead(grad_out, voltage, row, batch, neurons, lo)
+                    of_out = load(grad_out, row * neurons + lo, n)
+                    g_s = of_later if delay else of_out
+                    of_later = of_out
                     v = load(voltage, row * neurons + lo, n)
                     g_u, g_v = step_back(
                         g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
@@ -206,7 +207,8 @@ def adjoint_by_events(
                         store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
                     add_up(starts, ends, sources, row, g_u, weight_sums)
                 store(after, state, g_u, n)
-                store(after, batch * neurons + state, g_v, n)
+                store(after, size + state, g_v, n)
+                store(after, 2 * size + state, of_later, n)
             if first == 0:
                 hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[item])
             else:

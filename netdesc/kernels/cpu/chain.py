@@ -119,7 +119,10 @@ def differentiate(
 
 
 def _back(there: _There, grad_TBO: Tensor, want_input: bool) -> tuple[Tensor, Passed]:
-    """The gradient by the layer's input, where it is wanted, and what its passes left."""
+    """The gradient by the layer's input, where it is wanted, and what its passes left.
+
+    That by its output is used up.
+    """
     layer = there.layer
     grad, *grads = way_back(
         grad_TBO,
@@ -130,6 +133,7 @@ def _back(there: _There, grad_TBO: Tensor, want_input: bool) -> tuple[Tensor, Pa
         layer.neurons,
         layer.learn,
         want_input,
+        overwrite=True,
     )
     return grad, Passed(there.notes, there.voltage_TBO.numel(), *grads)
 

@@ -220,7 +220,7 @@ def test_weights_of_any_width(bits):
     ("rows", "outputs", "inputs"), [(1, 1, 1), (300, 3, 5), (2000, 70, 65), (65, 130, 33)]
 )
 def test_gradients_of_the_product(rows, outputs, inputs):
-    """Many rows are added up in parts; clamped weights get nothing."""
+    """Many rows are added up in parts; weights that were clamped or are NaN get nothing."""
     from netdesc.kernels.cuda import synapses
 
     random = torch.Generator().manual_seed(0)
@@ -228,6 +228,7 @@ def test_gradients_of_the_product(rows, outputs, inputs):
     signal = torch.randn(rows, 1, inputs, generator=random)
     signal *= torch.rand(signal.shape, generator=random) < 0.2
     weight = torch.randn(outputs, inputs, generator=random) * 4
+    weight.view(-1)[7:8] = math.nan
     inside = ((weight * 32).round() >= -128) & ((weight * 32).round() <= 127)
     of_weight = torch.einsum("rbo,rbi->oi", grad_z.double(), signal.double()) * inside
     of_signal = grad_z.double() @ quantize(weight, 8).double()

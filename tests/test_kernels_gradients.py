@@ -119,14 +119,17 @@ def test_the_current_alone_has_the_gradients_of_a_filter(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("density", [0.05, 1.0])
 def test_clamped_weights_get_no_gradient_and_the_others_all_of_it(engine, density):
-    halves = torch.tensor([-200.0, -128.51, -128.5, -128, 0.3, 127, 127.49, 127.51, 1e6])
-    inside = torch.tensor([False, False, True, True, True, True, True, False, False])
-    weight = (halves / 32).requires_grad_()
+    """NaN counts as a weight of 0 that was held there."""
+    halves = torch.tensor(
+        [-200.0, -128.51, -128.5, -128, 0.3, 127, 127.49, 127.51, 1e6, math.nan, math.inf]
+    )
+    inside = torch.tensor([False] * 2 + [True] * 5 + [False] * 4)
+    weight, grad = (halves / 32).requires_grad_(), torch.arange(1.0, 12.0)
     with use_engine(engine):
-        operators.quantize_weight(weight, 8).backward(torch.arange(1.0, 10.0))
-    assert torch.equal(weight.grad, torch.arange(1.0, 10.0) * inside)
+        operators.quantize_weight(weight, 8).backward(grad)
+    assert torch.equal(weight.grad, grad * inside)
 
-    layer = plain_layer(8, density=density, inputs=20, neurons=9, threshold=3.0)
+    layer = plain_layer(8, density=density, inputs=20, neurons=11, threshold=3.0)
     layer.spikes[0] = 1
     layer.weight[:] = (halves / 32).numpy()[:, None]
     made = layer.tensors("weight")

@@ -22,8 +22,8 @@ def quantize(weight: Tensor, bits: int) -> Tensor:
 
 
 def straight_through(grad: Tensor, weight: Tensor, bits: int) -> Tensor:
-    """The gradient of ``quantize``: unchanged, but 0 where the weight was clamped."""
+    """The gradient of ``quantize``: unchanged, but 0 where the weight was clamped or is NaN."""
     low, high = half_limits(bits)
-    halves = torch.round(weight * (WEIGHT_UNIT / 2))
+    halves = torch.round(torch.nan_to_num(weight, nan=torch.inf) * (WEIGHT_UNIT / 2))
     # hardtanh's gradient passes between its limits; halfway between integers they are unambiguous.
     return torch.ops.aten.hardtanh_backward(grad, halves, low - 0.5, high + 0.5)

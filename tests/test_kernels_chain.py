@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import adjoints, buffers, chain, events, last_layer
+from netdesc.kernels.cpu import adjoints, buffers, chain, events, last_layer, spike_time
 from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
@@ -216,6 +216,28 @@ def test_the_number_of_threads_changes_nothing():
         results.append(in_one_go(case))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize(("learn", "rooms"), [(False, 5), (True, 3)])
+def test_each_thread_works_in_memory_of_its_own(learn, rooms, monkeypatch):
+    """Two in one memory would disturb each other, but only where they happen to meet."""
+    case = replace(PLAIN, sizes=(40, 70, 60), learn=learn)
+    untouched, taken = 0xA5, list[np.ndarray]()
+
+    def take(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+        room = np.empty(shape, dtype)
+        room.view(np.uint8)[:] = untouched
+        if len(shape) == 2 and shape[0] == case.threads:
+            taken.append(room)
+        return room
+
+    for module in chain, adjoints, spike_time:
+        monkeypatch.setattr(module, "take", take)
+    torch.set_num_threads(case.threads)
+    in_one_go(case)
+    assert len(taken) == 2 * rooms
+    for room in taken:
+        assert (room.view(np.uint8) != untouched).any(axis=1).all()
 
 
 MANY = replace(PLAIN, sizes=(40, 70, 32), steps=3100, batch=2)

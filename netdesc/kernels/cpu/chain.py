@@ -205,7 +205,7 @@ def _end_in_one(
         2.0 * grad_total,
         take((crew, steps * LANES), np.int32),
         take((crew, steps * LANES), np.float32),
-        np.empty((crew, steps), np.int32),
+        take((crew, steps), np.int32),
         squares,
         seen,
         want_input,

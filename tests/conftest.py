@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Tests run side by side. A thread that waits for another must sleep then, not hold its processor.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# As many threads as tests ask for, on machines of fewer cores as well: else Numba has no more.
+os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 
 import pytest
 import torch

@@ -247,6 +247,7 @@ def test_samples_are_added_up_in_one_order_however_long_they_are():
     """By one walk for each vector of the last layer, by its parts, and by the operators."""
     for sizes in ((40, 70, 32), (40, 70, 64), (40, 70, 64, 33)):
         check(replace(MANY, sizes=sizes))
+    check(replace(MANY, sizes=(40, 70, 64, 33), learn=True))
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

@@ -47,7 +47,8 @@ class _Layer:
         overwrite: bool = False,
     ) -> None:
         self.steps, self.batch, self.neurons = voltage.shape
-        self._overwrite = overwrite
+        self.overwrite = overwrite
+        self._made_of = grad_out, voltage, neurons
         self._given = (
             flat(grad_out),
             flat(voltage),
@@ -63,6 +64,10 @@ class _Layer:
         )
         self._after = np.zeros(3 * self.batch * self.neurons, np.float32)
         self._by_sample = np.zeros((self.batch, 2 * self.neurons), np.float32)
+
+    def again(self) -> _Layer:
+        """The layer as it was before its first walk; of its decays nothing more is learnt."""
+        return _Layer(*self._made_of, learn=False)
 
     def walk(self, first: int, last: int, grad_z: np.ndarray) -> None:
         """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``."""
@@ -102,7 +107,7 @@ class _Layer:
     def runs(self, length: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """Runs of steps, the last ones first: from which to before which, and room for grad_z."""
         shape = self.steps, self.batch, self.neurons
-        whole = self._given[0].reshape(shape) if self._overwrite else None
+        whole = self._given[0].reshape(shape) if self.overwrite else None
         part = take((length, *shape[1:]), np.float32) if whole is None else _NOTHING
         for last in range(self.steps, 0, -length):
             first = max(0, last - length)
@@ -140,8 +145,7 @@ def dense_cuba_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba_backward``.
 
-    The gradient of z is used up run by run of steps, so that it stays in the cache and is never
-    whole, where the order of additions does not depend on that.
+    The gradient of z is used up run by run of steps: it stays in the cache, and is never whole.
     """
     steps, batch, _ = grad_out_TBO.shape
     if are_listed(packed_events):
@@ -198,11 +202,20 @@ def _by_events(
     if weight is None:
         layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_KIL, grad_VLI)
         return grad_OI
-    # Sample by sample over all steps, whoever asks: runs of several samples would add up the
-    # gradient of the weights in another order than the last layer's walk (see ``last_layer``).
-    length = _length(layer, _FOR_INPUT) if layer.batch == 1 else layer.steps
+    # The gradient of the weights is added up sample by sample over all steps, whoever asks, as in
+    # the last layer's walk (see ``last_layer``). So runs of several samples cannot add to it: they
+    # work the gradient of z out again.
+    by_sample = layer.batch > 1
+    length = layer.steps if by_sample and layer.overwrite else _length(layer, _FOR_INPUT)
+    again = by_sample and length < layer.steps
+    if again:
+        layer.walk_by_events(0, layer.steps, None, events, weight_OI, bits, sums_KIL, grad_VLI)
+        layer = layer.again()
     for first, last, grad_z in layer.runs(length):
-        layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIL, grad_VLI)
+        if again:
+            layer.walk(first, last, grad_z)
+        else:
+            layer.walk_by_events(first, last, grad_z, events, weight_OI, bits, sums_KIL, grad_VLI)
         rows = grad_rows[first * layer.batch : last * layer.batch]
         product.matmul(as_rows(grad_z), weight, rows)
     return grad_OI

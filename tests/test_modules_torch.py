@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from modules_samples import dense, network, neuron, spikes
+from modules_samples import dense, graph, network, neuron, spikes
 
 import netdesc
-from netdesc.modules import Network
+from netdesc.losses import build_loss
+from netdesc.modules import Network, build
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WORKER = Path(__file__).parent / "distributed_worker.py"
@@ -46,6 +48,37 @@ def test_a_compiled_network_computes_the_same(density):
     }
     other = spikes(7, 2, 10)
     assert torch.equal(compiled(other), model(other))
+
+
+def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
+    schedule = {"type": "geometric", "start": 0.1, "end": 0.001}
+    layers = [dense(name, 8, neuron=neuron(tau_grad=schedule)) for name in ("one", "two")]
+    made = graph(*layers)
+    model, loss = build(made, seed=0), build_loss(made)
+    weight = next(model.parameters())
+    input_TBN, target_TBN = spikes(20, 3, 10), spikes(20, 3, 8)
+
+    def gradient(loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        model.zero_grad()
+        loss_of(input_TBN, target_TBN).backward()
+        found = weight.grad
+        assert found is not None
+        return found.clone()
+
+    def step(input_TBN: torch.Tensor, target_TBN: torch.Tensor) -> torch.Tensor:
+        return loss(model(input_TBN), target_TBN)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(step, backend="aot_eager", fullgraph=True)
+    found = [gradient(compiled)]
+    assert [layer.engine for layer in model.engine_report()] == ["cpu"] * 2
+    for fraction in (0.5, 1.0):
+        model.set_tau_grad(fraction)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            found.append(gradient(compiled))
+        largest = found[-1].abs().max().item()
+        torch.testing.assert_close(found[-1], gradient(step), rtol=0, atol=1e-6 * largest)
+        assert not torch.allclose(found[-1], found[-2], rtol=0.01)
 
 
 def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +28,8 @@ class Dynamics:
     Real decays are [] or [neurons], the real bias [neurons] or [0]. ``keep_u``, ``keep_v`` and
     ``bias`` are the same on the grid, int32 [neurons], made when an engine asks for them: on a GPU
     that takes a dozen kernels, so that its engine does without. ``delay`` is 0 or 1 steps; ``tau``
-    is ``tau_grad`` as a number of the device, where there is one.
+    is ``tau_grad`` as a number of the device, where there is one. It alone has it where
+    ``tau_grad`` is NaN.
     """
 
     neurons: int
@@ -47,12 +49,17 @@ class Dynamics:
 
     @property
     def height(self) -> float:
-        return self.surrogate(self.tau_grad)[0]
+        return self.surrogate(self._host_tau())[0]
 
     @property
     def width(self) -> float:
         """In state units."""
-        return self.surrogate(self.tau_grad)[1]
+        return self.surrogate(self._host_tau())[1]
+
+    def _host_tau(self) -> float:
+        if self.tau is None or not math.isnan(self.tau_grad):
+            return self.tau_grad
+        return float(self.tau)
 
     @property
     def keep_u(self) -> torch.Tensor:

@@ -17,8 +17,8 @@ from netdesc.modules.synapse import DenseSynapse
 class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
-    ``engine`` is what the last forward pass ran on, ``notes`` what it observed (see
-    ``kernels.operators``).
+    ``engine`` is what the last forward pass ran on, empty where that was compiled by torch, and
+    ``notes`` what it observed (see ``kernels.operators``).
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -35,7 +35,8 @@ class DenseBlock(nn.Module):
             raise ValueError(
                 f"the input is on device '{spikes_TBI.device}', the network on '{device}'"
             )
-        self.engine = engine_name(device)
+        if not torch.compiler.is_compiling():  # which could not follow how engines are chosen
+            self.engine = engine_name(device)
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
             out, notes = neuron(operators.linear(spikes_TBI, self.synapse()))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
+from netdesc.kernels.engine import engine_name
 from netdesc.kernels.grid import DEVICE_STATE_LIMIT
 from netdesc.modules.block import DenseBlock, FlattenBlock
 
@@ -130,9 +131,8 @@ class Network(nn.Module):
                 continue
             peak_current, peak_voltage, by_events, spikes = block.notes.tolist()
             path = "events" if by_events else "product"
-            reports.append(
-                LayerReport(name, block.engine, path, peak_current, peak_voltage, spikes)
-            )
+            engine = block.engine or engine_name(block.notes.device)
+            reports.append(LayerReport(name, engine, path, peak_current, peak_voltage, spikes))
         return reports
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
@@ -65,9 +66,10 @@ class Cuba(nn.Module):
         """Threshold, surrogate width and height, axonal delay, as the operators take them.
 
         The last one is the width once more, on the device, where it can change under a captured
-        step.
+        step. To a compiler only that is told: it would compile the network for each width anew.
         """
-        return self.threshold, self.tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
+        tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
+        return self.threshold, tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
 
     def bias(self) -> Tensor:
         """The bias [units] outside training, in threshold units; [0] where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import warnings
 import weakref
 
 import numpy as np
@@ -200,6 +201,17 @@ def test_a_source_may_be_named_twice():
 def test_inputs_that_do_not_fit(shape, said):
     with pytest.raises(ValueError, match=said):
         network(dense("a", 4))(torch.zeros(shape))
+
+
+def test_axes_in_another_order_are_pointed_out():
+    model = network(dense("only", 3))
+    with pytest.warns(UserWarning, match="7 steps of 40 samples.*document has 40 steps") as caught:
+        model(torch.zeros(7, 40, 10))
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for shape in ((40, 7, 10), (40, 40, 10), (7, 39, 10), (7, 1, 10)):
+            model(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])

@@ -186,3 +186,10 @@ def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.Monke
     output_TBN = names["output_TBN"]
     assert isinstance(output_TBN, torch.Tensor)
     assert output_TBN.shape == (1900, 1, 200)
+    (loop,) = re.findall(r"```python\n(optimizer = .*?)```", readme, re.DOTALL)
+    exec(loop.replace("range(100)", "range(3)"), names)
+    compiled, target_TBN, loss = (names[name] for name in ("compiled", "target_TBN", "loss"))
+    assert isinstance(compiled, netdesc.Compiled)
+    assert isinstance(target_TBN, torch.Tensor)
+    assert isinstance(loss, torch.Tensor)
+    assert loss < compiled.loss(output_TBN, target_TBN)

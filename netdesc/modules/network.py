@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,6 +85,8 @@ class Network(nn.Module):
                 f"network '{self.graph.name}' takes an input of shape [steps, batch, {shape}], "
                 f"not {list(input.shape)}"
             )
+        if not torch.compiler.is_compiling():
+            self._look_at_axes(input)
         values = {nodes.INPUT: input.to(torch.float32)}
         for layer, done_with in zip(self.graph.layers, self._done_with, strict=True):
             given = [values[name] for name in layer.inputs]
@@ -94,6 +97,16 @@ class Network(nn.Module):
                 total = total + given.pop(0)
             values[layer.name] = self.layers[layer.name](total)
         return values[self.graph.layers[-1].name]
+
+    def _look_at_axes(self, input: Tensor) -> None:
+        steps, (first, second) = self.graph.steps, input.shape[:2]
+        if first != steps == second > 1:
+            warnings.warn(
+                f"network '{self.graph.name}' reads an input of shape {list(input.shape)} as "
+                f"{first} steps of {steps} samples, but its document has {steps} steps: are the "
+                "axes in the wrong order? input.transpose(0, 1) exchanges them",
+                stacklevel=5,
+            )
 
     @staticmethod
     def _last_readers(graph: nodes.Graph) -> list[tuple[str, ...]]:

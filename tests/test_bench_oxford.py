@@ -42,7 +42,13 @@ def test_oxford_names_slayer_where_it_is_missing(netdesc: Netdesc, tmp_path: Pat
 
 
 def test_oxford_is_measured_with_slayer_alone_and_as_it_is(netdesc: Netdesc) -> None:
-    assert netdesc("bench", "oxford", "--against", "norse").code == 2
+    refused = netdesc("bench", "oxford", "--against", "norse")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "norse cannot be measured with this task; lava-dl can" in refused.err
+    assert "known are lava-dl, or all" in netdesc("bench", "oxford", "--against", "bindsnet").err
+    missing = netdesc("bench", "oxford", "mine.json")
+    assert missing.code == 3
+    assert "training" not in missing.err
     assert netdesc("bench", "oxford", "mine.json", "--against", "lava-dl").code == 2
 
 

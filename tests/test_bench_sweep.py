@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cli_process import Netdesc
 
-from netdesc.bench import sweep
+from netdesc.bench import facts, sweep, tables
 from netdesc.bench.facts import processor
 from netdesc.bench.layer import Size
 from netdesc.bench.peers import memory
@@ -102,3 +102,28 @@ def test_the_processor_has_a_name(tmp_path: Path) -> None:
     told.write_text("processor\t: 0\nmodel name\t: Fast 1000\n\nmodel name\t: Fast 1000\n")
     assert processor(told) == "Fast 1000"
     assert processor(tmp_path / "none")
+
+
+def test_what_others_compute_meanwhile_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Idle and waiting time is free; that of guests is in that of users already."""
+    told = tmp_path / "stat"
+
+    def later(_: float) -> None:
+        told.write_text("cpu  160 10 30 1000 45 0 5 10 60 0\ncpu0 1 2 3\n")
+
+    monkeypatch.setattr(facts.time, "sleep", later)
+    told.write_text("cpu  100 10 10 900 40 0 0 0 0 0\n")
+    share = facts.busy_share(told)
+    assert share == pytest.approx(95 / 200)
+    place: dict[str, object] = {"cpu": "Fast", "cores": 2, "system": "Linux"}
+    assert len([*tables.machine_lines(place | {"busy_before": 0.05})]) == 1
+    assert (
+        "took 48% of the processors" in [*tables.machine_lines(place | {"busy_before": share})][1]
+    )
+    for unknown in ("cpu 1 x 3 4 5", "intr 1 2 3 4 5", "cpu 1 2"):
+        told.write_text(unknown)
+        assert facts.busy_share(told) is None
+    assert facts.busy_share(tmp_path / "none") is None
+    assert [*tables.machine_lines(place | {"busy_before": None})] == ["Fast, 2 cores, Linux"]

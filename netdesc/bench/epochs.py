@@ -146,7 +146,13 @@ def _watched(watch: _Stopwatch, parts: Sequence[_Part]) -> Iterator[None]:
         yield
 
 
-def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str = "cpu") -> Report:
+def time_epochs(
+    file: Path,
+    overrides: Sequence[str],
+    epochs: int,
+    device: str = "cpu",
+    note: Callable[[str], None] = lambda text: None,
+) -> Report:
     """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder, after a short run.
 
     The first one is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
@@ -155,7 +161,8 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
     early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
-    whole, parts = _Stopwatch(), _Stopwatch()
+    note(f"training {file} for {epochs} epochs …")
+    on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     _train(load(file, [*overrides, "training.epochs=1"]), device, _Stopwatch(), ())
     give_back()
 
@@ -178,7 +185,7 @@ def time_epochs(file: Path, overrides: Sequence[str], epochs: int, device: str =
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
         conditions=circumstances(torch.device(device)),
-        machine=machine(),
+        machine=on,
     )
 
 

@@ -1,13 +1,17 @@
-"""What a figure depends on besides the work: processor, cores, system."""
+"""What a figure depends on besides the work: processor, cores, system, and other programs."""
 
 from __future__ import annotations
 
 import platform
+import time
 from pathlib import Path
 
 from netdesc.machine import cores
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_STATISTICS = Path("/proc/stat")
+_IDLE = (3, 4)
+"""Columns of processor time that nobody used: idle, and idle while something was read."""
 
 
 def processor(source: Path = _CPU_INFO) -> str:
@@ -23,6 +27,38 @@ def processor(source: Path = _CPU_INFO) -> str:
     return platform.processor() or platform.machine()
 
 
+def busy_share(source: Path = _STATISTICS, seconds: float = 0.4) -> float | None:
+    """Share of the processors' time that others take while this process sleeps; Linux tells it."""
+    before = _ticks(source)
+    if before is None:
+        return None
+    time.sleep(seconds)
+    after = _ticks(source)
+    if after is None:
+        return None
+    spent = [new - old for old, new in zip(before, after, strict=True)]
+    total = sum(spent)
+    return 1.0 - sum(spent[column] for column in _IDLE) / total if total > 0 else None
+
+
+def _ticks(source: Path) -> list[int] | None:
+    """Time of all processors by what it was used for (see proc_stat(5)), that of guests once."""
+    try:
+        kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()
+        ticks = [int(number) for number in numbers[:8]]
+    except (OSError, ValueError):
+        return None
+    return ticks if kind == "cpu" and len(ticks) > max(_IDLE) else None
+
+
 def machine() -> dict[str, object]:
-    """The machine in words: processor, cores that this process may use, system."""
-    return {"cpu": processor(), "cores": cores().usable, "system": platform.platform()}
+    """The machine in words: processor, cores that this process may use, system, how busy it is.
+
+    To be called before anything is measured.
+    """
+    return {
+        "cpu": processor(),
+        "cores": cores().usable,
+        "system": platform.platform(),
+        "busy_before": busy_share(),
+    }

@@ -176,7 +176,7 @@ def compare(
     A program that is missing or fails is among the figures, with the reason. BenchError where
     netdesc's own measurement fails.
     """
-    work = size.work(device, repeats, input_gradient=input_gradient)
+    work, on = size.work(device, repeats, input_gradient=input_gradient), machine()
     note(f"measuring {ITSELF} …")
     own = Figures.of(run_itself(work), size)
     programs = [own]
@@ -185,4 +185,4 @@ def compare(
         answer = run(name, work, interpreters.of_program(name))
         programs.append(Figures.of(answer, size, own.median_ms))
     digest = checksum({**work.spikes, **work.numbers})
-    return Comparison(size, input_gradient, digest, machine(), programs)
+    return Comparison(size, input_gradient, digest, on, programs)

@@ -81,16 +81,18 @@ class Interpreters:
         return sys.executable if name == ITSELF else self.by_name.get(name, self.default)
 
 
-def named(text: str | None) -> tuple[str, ...]:
-    """Peers from a list with commas; ``all`` is every one. BenchUsageError."""
+def named(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
+    """Peers from a list with commas; ``all`` is every one of ``known``. BenchUsageError."""
     if text is None:
         return ()
     if text.strip() == "all":
-        return PEERS
+        return known
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in PEERS:
-            raise BenchUsageError(f'unknown program "{name}"; known are {", ".join(PEERS)}, or all')
+        if name in PEERS and name not in known:
+            raise BenchUsageError(f"{name} cannot be measured with this task; {known[0]} can")
+        if name not in known:
+            raise BenchUsageError(f'unknown program "{name}"; known are {", ".join(known)}, or all')
     return tuple(dict.fromkeys(names))
 
 
@@ -124,7 +126,8 @@ def _understood(name: str, work: Work, process: subprocess.CompletedProcess[str]
         return Answer(name, "failed", _last_line(process), {})
     status = result.pop("status")
     if status == "missing":
-        return Answer(name, status, f"not installed for {process.args[0]}", {})
+        other = f"--peer-python {name}=PYTHON names an interpreter that has it"
+        return Answer(name, status, f"not installed for {process.args[0]}; {other}", {})
     if result["input_sha256"] != checksum({**work.spikes, **work.numbers}):
         return Answer(name, "failed", "it was not given the same input", {})
     return Answer(name, status, "", result)

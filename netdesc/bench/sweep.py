@@ -78,7 +78,7 @@ def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) 
     """
     known: dict[Size, Point] = {}
     axes: dict[str, list[Point]] = {}
-    figures = None
+    figures, on = None, machine()
     for axis, wanted in sizes():
         note(f"measuring {axis} from {getattr(wanted[0], axis):g} to {getattr(wanted[-1], axis):g}")
         for size in wanted:
@@ -86,7 +86,7 @@ def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) 
                 known[size], figures = _measured(size, device)
         axes[axis] = [known[size] for size in wanted]
     assert figures is not None
-    return Sweep(axes, machine(), figures.versions or {}, figures.device or device, figures.threads)
+    return Sweep(axes, on, figures.versions or {}, figures.device or device, figures.threads)
 
 
 def _measured(size: Size, device: str) -> tuple[Point, Figures]:

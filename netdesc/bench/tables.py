@@ -9,6 +9,9 @@ from netdesc.bench.sweep import Point, Sweep
 
 Rows = list[tuple[object, ...]]
 
+_BUSY = 0.1
+"""Share of the processors' time from which on a figure says more of others than of us."""
+
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
 )  # fmt: skip
@@ -56,7 +59,7 @@ def layer_lines(comparison: Comparison) -> Iterator[str]:
             yield f"{each.name}: {each.what}{path}; {under}"
         else:
             yield f"{each.name}: {each.status}: {each.reason}"
-    yield machine_line(comparison.machine)
+    yield from machine_lines(comparison.machine)
 
 
 def markdown(comparison: Comparison) -> Iterator[str]:
@@ -72,8 +75,14 @@ def conditions(versions: Mapping[str, str] | None, device: str | None, threads: 
     return f"{told}; {device}" + ("" if threads is None else f", {threads} threads")
 
 
-def machine_line(machine: Mapping[str, object]) -> str:
-    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+def machine_lines(machine: Mapping[str, object]) -> Iterator[str]:
+    yield f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    busy = machine["busy_before"]
+    if isinstance(busy, float) and busy > _BUSY:
+        yield (
+            f"other programs took {busy:.0%} of the processors' time before this began: "
+            "on a quiet machine it would be faster"
+        )
 
 
 def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
@@ -103,4 +112,4 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
         "own loop: the same where one's own code calls model, loss and backward()"
     )
     yield f"netdesc: {conditions(sweep.versions, sweep.device, sweep.threads)}"
-    yield machine_line(sweep.machine)
+    yield from machine_lines(sweep.machine)

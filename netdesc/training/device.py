@@ -21,7 +21,7 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         built = torch.version.cuda is not None
         reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"
-        raise DeviceError(f'the device "cuda" is not available: {reason}; use "cpu" or "auto"')
+        raise DeviceError(f'the device "cuda" is not available: {reason}; use "cpu"')
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() and _has_engine("cuda") else "cpu"
     try:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from netdesc.description import Document
-from netdesc.graph import build_graph
+from netdesc.graph import SpikeRate, build_graph
 from netdesc.graph.memory import batch_memory, layer_memory
 from netdesc.kernels.cpu import buffers
 from netdesc.kernels.cpu.lanes import LANES
@@ -41,7 +41,8 @@ def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], lo
 def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that grow with steps and batch in the engine's pool after some steps of training."""
     pool = buffers.BufferPool()
-    for module in ("buffers", "engine", "dense", "product", "adjoints", "spike_time", "weights"):
+    modules = "buffers", "engine", "dense", "product", "adjoints", "spike_time", "weights", "arrays"
+    for module in modules:
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.take", pool.take)
     # What is used for a moment only is not counted.
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
@@ -50,9 +51,11 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     torch.manual_seed(0)
     network, loss = build(graph, seed=0), build_loss(graph)
     input_TBN = (torch.rand(STEPS, BATCH, 60) < 0.03).float()
-    target_TBN = (torch.rand(STEPS, BATCH, *graph.output_shape) < 0.03).float()
+    target = (torch.rand(STEPS, BATCH, *graph.output_shape) < 0.03).float()
+    if isinstance(graph.loss, SpikeRate):
+        target = torch.arange(BATCH)
     for _ in range(2):
-        loss(network(input_TBN), target_TBN).backward()
+        loss(network(input_TBN), target).backward()
     assert {report.path for report in network.engine_report()} == {"events"}
     left_out = {4 * STEPS * LANES}
     for layer in graph.layers:
@@ -61,11 +64,15 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     return sum(size * len(held) for size, held in pool._buffers.items() if size not in left_out)
 
 
-@pytest.mark.parametrize("units", [[90, 50], [70, 110, 30]])
+BY_LABEL = {"type": "spike_rate", "true_rate": 0.5, "false_rate": 0.1}
+
+
+@pytest.mark.parametrize("units", [[90, 50], [70, 110, 30], [90, 90]])
+@pytest.mark.parametrize("loss", [None, BY_LABEL])
 def test_event_layers_take_what_is_counted(
-    units: list[int], monkeypatch: pytest.MonkeyPatch
+    units: list[int], loss: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph = graph_of(units, {}, {})
+    graph = graph_of(units, {}, {}, loss)
     counted = sum(layer_memory(each, STEPS, BATCH, 2).activity for each in graph.layers)
     assert counted == pytest.approx(measured(graph, monkeypatch), rel=0.06)
 

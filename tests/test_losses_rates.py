@@ -157,6 +157,17 @@ def test_silence_costs_a_finite_amount_and_teaches_the_label_to_spike(loss):
     assert (output.grad[:, 1, 0] < 0).all()
 
 
+@pytest.mark.parametrize("loss", [rate_loss(), max_loss()])
+def test_the_gradient_of_a_whole_sample_is_one_number_for_all_its_steps(loss):
+    """A tensor with all steps would take as much memory as the output."""
+    output = torch.ones(20, 2, 4, requires_grad=True)
+    strides = []
+    seen = output * 1
+    seen.register_hook(lambda grad: strides.append(grad.stride()))
+    loss(seen, torch.tensor([2, 0])).backward()
+    assert [stride[0] for stride in strides] == [0]
+
+
 def test_a_silent_output_takes_every_class_for_as_likely():
     silence = torch.zeros(20, 1, 10)
     assert max_loss()(silence, torch.tensor([3])).item() == pytest.approx(math.log(10))

@@ -20,7 +20,8 @@ def rates(output: Tensor, window_steps: int | None) -> Tensor:
         )
     output_TBN = output.flatten(2).to(torch.float32)
     if window_steps is None:
-        return output_TBN.mean(0)
+        # The gradient of ``mean`` would be a tensor of its own, that of a sum is a view.
+        return output_TBN.sum(0) / len(output_TBN)
     counts_TBN = output_TBN.cumsum(0)
     in_window = counts_TBN[window_steps:] - counts_TBN[:-window_steps]
     return torch.cat([counts_TBN[:window_steps], in_window]) / window_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 import torch
@@ -48,7 +49,6 @@ class _Layer:
     ) -> None:
         self.steps, self.batch, self.neurons = voltage.shape
         self.overwrite = overwrite
-        self._made_of = grad_out, voltage, neurons
         self._given = (
             flat(grad_out),
             flat(voltage),
@@ -59,20 +59,32 @@ class _Layer:
             neurons.delay,
             neurons.height,
             neurons.width,
-            learn,
-            self.batch,
         )
+        self._learn = learn
+        self._begin()
+
+    def _begin(self) -> None:
         self._after = np.zeros(3 * self.batch * self.neurons, np.float32)
         self._by_sample = np.zeros((self.batch, 2 * self.neurons), np.float32)
 
     def again(self) -> _Layer:
         """The layer as it was before its first walk; of its decays nothing more is learnt."""
-        return _Layer(*self._made_of, learn=False)
+        other = copy(self)
+        other._learn = False
+        other._begin()
+        return other
 
     def walk(self, first: int, last: int, grad_z: np.ndarray) -> None:
         """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``."""
         backward.adjoint(
-            *self._given, first, last, self._after, grad_z.reshape(-1), self._by_sample
+            *self._given,
+            self._learn,
+            self.batch,
+            first,
+            last,
+            self._after,
+            grad_z.reshape(-1),
+            self._by_sample,
         )
 
     def walk_by_events(
@@ -94,6 +106,8 @@ class _Layer:
             weight_OI,
             *half_limits(bits),
             *self._given,
+            self._learn,
+            self.batch,
             first,
             last,
             self._after,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from netdesc.kernels.cpu.buffers import take
+
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
     """A C-contiguous array with the numbers of a tensor, and its memory where that can be."""
     if tensor.requires_grad:
         tensor = tensor.detach()
-    return tensor.contiguous().numpy()
+    if tensor.is_contiguous():
+        return tensor.numpy()
+    given = tensor.numpy()
+    array = take(given.shape, given.dtype.type)
+    array[:] = given
+    return array
 
 
 def flat(tensor: torch.Tensor) -> np.ndarray:

@@ -47,13 +47,15 @@ class Matched:
 class Evaluation:
     """What a network does with the samples of ``part``.
 
-    ``score`` is there for networks that classify, ``matched`` for those that learn spike trains.
-    ``judged`` says what the score counts: steps where each of them has a label.
+    ``loss`` is the sum over the samples where ``summed``. ``score`` is there for networks that
+    classify, ``matched`` for those that learn spike trains. ``judged`` says what the score counts:
+    steps where each of them has a label.
     """
 
     part: Part
     samples: int
     loss: float
+    summed: bool
     score: Score | None
     judged: Literal["samples", "steps"] | None
     matched: Matched | None
@@ -126,6 +128,7 @@ def _evaluate(
         part=part,
         samples=len(samples),
         loss=loss,
+        summed=graph.loss.reduction == "sum",
         score=score,
         judged=None if samples.labels is None else _judged(samples.labels),
         matched=Matched(target_spikes, met) if score is None else None,

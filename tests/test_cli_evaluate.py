@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert lines[0] == "run: test, 15 samples"
-    assert lines[1].startswith("loss ")
-    assert "accuracy " in lines[1]
+    told = re.match(r"loss ([\d.]+) a sample \(([\d.]+) in all\), accuracy ", lines[1])
+    assert told is not None
+    assert 15 * float(told[1]) == pytest.approx(float(told[2]), rel=1e-4)
     assert lines[2].split()[:7] == ["label", "→", "0", "→", "1", "→", "2"]
     matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
     assert matrix[:, 0].tolist() == [0, 1, 2]

@@ -61,7 +61,7 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
 
 
 def _figures(result: Evaluation) -> list[str]:
-    figures = [f"loss {result.loss:,.6g}"]
+    figures = [_loss(result)]
     if result.score is not None:
         of_steps = result.judged == "steps"
         figures.append(f"accuracy {result.score.accuracy:.2%}{' of the steps' if of_steps else ''}")
@@ -74,6 +74,13 @@ def _figures(result: Evaluation) -> list[str]:
             "same step"
         )
     return figures
+
+
+def _loss(result: Evaluation) -> str:
+    """As training tells it: a sample, where it is a sum over several."""
+    if not result.summed or result.samples == 1:
+        return f"loss {result.loss:,.6g}"
+    return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in all)"
 
 
 def _print_matrix(output: Output, score: Score) -> None:

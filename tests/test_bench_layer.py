@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def test_who_is_missing_or_fails_is_named(compared: Comparison) -> None:
     assert any(line.startswith("spikingjelly: missing: not installed for ") for line in lines)
     assert "norse: failed: OSError: libspike.so.3: cannot open shared object file" in lines
     assert "gradient of the weights and input" in "".join(lines)
+    assert {*tables.not_measured(compared)} < {*lines}
 
 
 def test_tables_hold_who_was_measured(compared: Comparison) -> None:
@@ -164,6 +166,7 @@ def test_names_and_interpreters(tmp_path: Path) -> None:
     assert named(None) == ()
     assert named("all") == PEERS
     assert named("norse, Norse,lava-dl") == ("norse", "lava-dl")
+    assert named("norse,ALL", ("lava-dl",)) == ("lava-dl",)
     with pytest.raises(BenchUsageError, match='unknown program "bindsnet"; known are lava-dl, '):
         named("bindsnet")
     python = tmp_path / "python"
@@ -221,5 +224,7 @@ def test_work_comes_back_as_it_was_written(tmp_path: Path) -> None:
     cut = again.cut(steps=3)
     assert cut.spikes["input"].shape == (3, 2, 23)
     assert cut.numbers["weight_OI"].shape == (8, 23)
+    one = replace(SMALL, inputs=1).work("cpu", 1).cut(steps=3)
+    assert one.spikes["input"].shape == (3, 2, 1)
     assert again.upstream().shape == (20, 2, 8)
     assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)

@@ -122,6 +122,8 @@ def test_what_others_compute_meanwhile_is_told(
     assert (
         "took 48% of the processors" in [*tables.machine_lines(place | {"busy_before": share})][1]
     )
+    told.write_text("cpu  170 10 30 950 60 0 5 10\n")
+    assert facts.busy_share(told) == 0.0  # less waiting than before
     for unknown in ("cpu 1 x 3 4 5", "intr 1 2 3 4 5", "cpu 1 2"):
         told.write_text(unknown)
         assert facts.busy_share(told) is None

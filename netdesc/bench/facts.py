@@ -38,7 +38,10 @@ def busy_share(source: Path = _STATISTICS, seconds: float = 0.4) -> float | None
         return None
     spent = [new - old for old, new in zip(before, after, strict=True)]
     total = sum(spent)
-    return 1.0 - sum(spent[column] for column in _IDLE) / total if total > 0 else None
+    if total <= 0:
+        return None
+    busy = 1.0 - sum(spent[column] for column in _IDLE) / total
+    return min(1.0, max(0.0, busy))  # counted waiting may go back
 
 
 def _ticks(source: Path) -> list[int] | None:

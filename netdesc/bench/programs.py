@@ -85,9 +85,9 @@ def named(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
     """Peers from a list with commas; ``all`` is every one of ``known``. BenchUsageError."""
     if text is None:
         return ()
-    if text.strip() == "all":
-        return known
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    if "all" in names:
+        return known
     for name in names:
         if name in PEERS and name not in known:
             raise BenchUsageError(f"{name} cannot be measured with this task; {known[0]} can")

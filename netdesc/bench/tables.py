@@ -57,9 +57,15 @@ def layer_lines(comparison: Comparison) -> Iterator[str]:
             under = conditions(each.versions, each.device, each.threads)
             path = f", path {each.path}" if each.path else ""
             yield f"{each.name}: {each.what}{path}; {under}"
-        else:
-            yield f"{each.name}: {each.status}: {each.reason}"
+    yield from not_measured(comparison)
     yield from machine_lines(comparison.machine)
+
+
+def not_measured(comparison: Comparison) -> Iterator[str]:
+    """Which programs are missing or failed, and why."""
+    for each in comparison.programs:
+        if each.status != "done":
+            yield f"{each.name}: {each.status}: {each.reason}"
 
 
 def markdown(comparison: Comparison) -> Iterator[str]:

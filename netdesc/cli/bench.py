@@ -192,6 +192,8 @@ def layer(
         output.give(found.record())
     elif markdown:
         output.say("\n".join(tables.markdown(found)))
+        for line in tables.not_measured(found):
+            output.complain(line)
     else:
         rows = tables.layer_rows(found.programs)
         output.table(tables.LAYER, rows, right=tables.LAYER[1:])

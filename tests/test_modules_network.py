@@ -355,6 +355,15 @@ def test_the_surrogate_s_width_over_a_run(kind):
         model(spikes(20, 2, 10)).sum().backward()
         grads.append(model.layers["a"].synapse.weight.grad.clone())
     assert torch.equal(*grads) == (kind == "constant")
+    for fraction in (-0.1, 1.01, 30, float("nan")):
+        with pytest.raises(ValueError, match="is not a part of a run from 0 to 1"):
+            model.set_tau_grad(fraction)
+
+
+def test_the_surrogate_s_width_survives_what_is_done_to_all_tensors():
+    model = network(dense("a", 4, neuron=neuron(tau_grad=0.3)))
+    for changed in (model.half().float(), model.to("meta").to_empty(device="cpu")):
+        assert changed.layers["a"].neuron.tau.item() == np.float32(0.3)
 
 
 def test_learnt_decays_are_projected_and_others_left_alone():

@@ -12,7 +12,9 @@ import torch
 from modules_samples import dense, graph, network, neuron, spikes
 
 import netdesc
-from netdesc.losses import build_loss
+from netdesc.graph import nodes
+from netdesc.kernels.engine import EngineError, use_engine
+from netdesc.losses import SpikeMax, SpikeRate, build_loss
 from netdesc.modules import Network, build
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -72,6 +74,10 @@ def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
     compiled = torch.compile(step, backend="aot_eager", fullgraph=True)
     found = [gradient(compiled)]
     assert [layer.engine for layer in model.engine_report()] == ["cpu"] * 2
+    with use_engine("reference"):
+        model(input_TBN)
+    compiled(input_TBN, target_TBN)
+    assert [layer.engine for layer in model.engine_report()] == ["cpu"] * 2
     for fraction in (0.5, 1.0):
         model.set_tau_grad(fraction)
         with torch.compiler.set_stance("fail_on_recompile"):
@@ -79,6 +85,51 @@ def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
         largest = found[-1].abs().max().item()
         torch.testing.assert_close(found[-1], gradient(step), rtol=0, atol=1e-6 * largest)
         assert not torch.allclose(found[-1], found[-2], rtol=0.01)
+
+
+LABEL_LOSSES = [
+    SpikeRate(nodes.SpikeRate(0.5, 0.1, None, "sum")),
+    SpikeRate(nodes.SpikeRate(0.5, 0.1, 5, "mean")),
+    SpikeMax(nodes.SpikeMax("probability", None, "sum")),
+    SpikeMax(nodes.SpikeMax("softmax", 5, "mean")),
+]
+
+
+@pytest.mark.parametrize("loss", LABEL_LOSSES, ids=str)
+def test_losses_by_labels_are_compiled_with_the_network(loss):
+    model = network(dense("only", 8))
+    input_TBN, labels = spikes(20, 3, 10), torch.tensor([1, 7, 2])
+
+    def step(input_TBN: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return loss(model(input_TBN), labels)
+
+    torch._dynamo.reset()
+    losses, gradients = [], []
+    for each in (step, torch.compile(step, backend="aot_eager", fullgraph=True)):
+        model.zero_grad()
+        losses.append(each(input_TBN, labels))
+        losses[-1].backward()
+        (weight,) = model.parameters()
+        assert weight.grad is not None
+        gradients.append(weight.grad.clone())
+    largest = gradients[0].abs().max().item()
+    assert largest > 0
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-6 * largest)
+
+
+def test_a_compiled_loss_says_where_its_gradient_would_be_another_engine_s():
+    torch._dynamo.reset()
+    made = graph(dense("only", 8))
+    loss = torch.compile(build_loss(made), backend="aot_eager")
+    output_TBN = spikes(20, 3, 8).requires_grad_()
+    with use_engine("reference"):
+        value = loss(output_TBN, spikes(20, 3, 8))
+    with pytest.raises(EngineError, match="computed on another engine than its gradient"):
+        value.backward()
+    with use_engine("reference"):
+        loss(output_TBN, spikes(20, 3, 8)).backward()
+    assert output_TBN.grad is not None
 
 
 def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path):

@@ -21,7 +21,7 @@ def rates(output: Tensor, window_steps: int | None) -> Tensor:
     output_TBN = output.flatten(2).to(torch.float32)
     if window_steps is None:
         # The gradient of ``mean`` would be a tensor of its own, that of a sum is a view.
-        return output_TBN.sum(0) / len(output_TBN)
+        return output_TBN.sum(0) / output_TBN.shape[0]
     counts_TBN = output_TBN.cumsum(0)
     in_window = counts_TBN[window_steps:] - counts_TBN[:-window_steps]
     return torch.cat([counts_TBN[:window_steps], in_window]) / window_steps
@@ -31,7 +31,8 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     """Labels as int64 of the shape of ``rate`` without its neurons: [batch] or [steps, batch].
 
     ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit, or,
-    on the CPU, where one is no class. (On a device, that would mean to wait for it.)
+    on the CPU, where one is no class. (On a device, that would mean to wait for it; where torch
+    compiles, to compile on both sides of it.)
     """
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         kind = str(labels.dtype).removeprefix("torch.")
@@ -41,7 +42,7 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
         each = "" if len(wanted) == 1 else f", or {list(wanted)} with one a step,"
         raise ValueError(f"labels have shape {list(labels.shape)}; [{batch}]{each} is needed")
     labels, classes = labels.to(torch.int64), rate.shape[-1]
-    if labels.device.type == "cpu":
+    if labels.device.type == "cpu" and not torch.compiler.is_compiling():
         wrong = labels[(labels < 0) | (labels >= classes)]
         if wrong.numel():
             raise ValueError(

@@ -35,8 +35,8 @@ class DenseBlock(nn.Module):
             raise ValueError(
                 f"the input is on device '{spikes_TBI.device}', the network on '{device}'"
             )
-        if not torch.compiler.is_compiling():  # which could not follow how engines are chosen
-            self.engine = engine_name(device)
+        # A compiler could not follow how engines are chosen.
+        self.engine = "" if torch.compiler.is_compiling() else engine_name(device)
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
             out, notes = neuron(operators.linear(spikes_TBI, self.synapse()))

@@ -70,9 +70,15 @@ class Network(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """The output layer's spikes.
 
-        Raises ValueError where ``input`` is not [steps, batch, *input shape], or not on the
-        network's device, and EngineError where no engine can run there.
+        Raises TypeError where ``input`` is no tensor, ValueError where it is not [steps, batch,
+        *input shape], or not on the network's device, and EngineError where no engine can run
+        there.
         """
+        if not isinstance(input, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"network '{self.graph.name}' takes a torch tensor, not {type(input).__name__}; "
+                "torch.as_tensor makes one"
+            )
         device = input.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # 16 bits cannot hold sums of weights on the grid.
@@ -125,7 +131,14 @@ class Network(nn.Module):
                 yield layer.name, block
 
     def set_tau_grad(self, fraction: float) -> None:
-        """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run."""
+        """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run.
+
+        ValueError where ``fraction`` is not from 0 to 1.
+        """
+        if not 0.0 <= fraction <= 1.0:
+            raise ValueError(
+                f"{fraction} is not a part of a run from 0 to 1, such as epoch / epochs"
+            )
         for _, block in self.blocks():
             tau_grad = block.neuron.tau_schedule.at(fraction)
             if tau_grad != block.neuron.tau_grad:  # setting an attribute of a module is slow
@@ -137,7 +150,10 @@ class Network(nn.Module):
             block.neuron.project()
 
     def engine_report(self) -> list[LayerReport]:
-        """What the last forward pass observed, for each layer that has run."""
+        """What the last forward pass observed, for each layer that has run.
+
+        Where torch compiled that pass, the engine is the one that would compute now.
+        """
         reports: list[LayerReport] = []
         for name, block in self.blocks():
             if block.notes is None:

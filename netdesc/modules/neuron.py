@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -61,6 +62,13 @@ class Cuba(nn.Module):
     def tau_grad(self, width: float) -> None:
         self._tau_grad = width
         self.tau.fill_(width)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Cuba:
+        """Whatever moves or converts the module: ``tau`` stays the width, in memory that is new."""
+        super()._apply(fn, recurse)
+        if not self.tau.is_meta:
+            self.tau.fill_(self._tau_grad)
+        return self
 
     def scalars(self) -> tuple[float, float, float, bool, Tensor]:
         """Threshold, surrogate width and height, axonal delay, as the operators take them.

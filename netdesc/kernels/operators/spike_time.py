@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
 from netdesc.kernels.packed_spikes import packed_size, stand_for_output
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -43,9 +43,15 @@ def spike_time_backward(
 ) -> Tensor:
     """The gradient by the output: the filter run backward in time over ``2 · grad_loss · f``.
 
-    The output may be missing where ``kept`` stands for it.
+    The output may be missing where ``kept`` stands for it. EngineError where another engine keeps
+    something else: a compiled loss does not note which one it was computed on.
     """
     engine = engine_for(target_TBN.device)
+    if kept.is_floating_point() == (engine_name(target_TBN.device) == "cpu"):
+        raise EngineError(
+            "the loss was computed on another engine than its gradient is to be; under "
+            "torch.compile keep both in the same use_engine()"
+        )
     return engine.spike_time_backward(output_TBN, target_TBN, kept, grad_loss, decay, order, length)
 
 

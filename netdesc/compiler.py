@@ -39,17 +39,33 @@ class Compiled:
     graph: Graph
 
 
-def compile(description: Description) -> Compiled:
-    """Builds model and loss. Weights come from the document's ``weights``, or from its seed.
+def compile(network: Description | Run | str | Path) -> Compiled:
+    """Builds model and loss of a description, of a document's file, or of a run or its folder.
 
-    TrainingError where the weights do not fit.
+    A run has its best weights; else they come from the document's ``weights``, or from its seed.
+    DescriptionError as ``load``, TrainingError where the weights are missing or do not fit,
+    TypeError for anything else.
     """
+    if isinstance(network, Run | str | Path):
+        path = network.path if isinstance(network, Run) else Path(network)
+        if path.is_dir():
+            return compile_run(path)[1]
+        network = load(path)
+    description = _require_description(network)
     compiled = _compile(description.document)
     weights = description.document.weights
     if weights is not None:
         path = description.resolve(weights.path)
         load_weights(path, compiled.model, weight_readers(compiled.graph))
     return compiled
+
+
+def _require_description(given: object) -> Description:
+    if not isinstance(given, Description):
+        raise TypeError(
+            f"a description is needed, not {type(given).__name__}: netdesc.load(path) reads one"
+        )
+    return given
 
 
 def weight_readers(graph: Graph) -> dict[str, Loader]:
@@ -150,6 +166,8 @@ def train(
                 raise error.__cause__ from None
             tell(f"no network.net is written: {error}")
 
+    if description is not None:
+        _require_description(description)
     document = None if description is None else description.document
     if resume is not None and (Path(resume) / LOCK).is_file():
         document = load(Path(resume) / LOCK).document

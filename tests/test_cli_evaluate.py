@@ -100,6 +100,7 @@ def test_spike_trains_are_measured(netdesc: Netdesc, tmp_path: Path) -> None:
     outcome = netdesc("evaluate", document)
     assert outcome.code == 0
     assert "train, 1 sample\n" in outcome.out
+    assert "a sample" not in outcome.out
     assert "target spikes in the same step" in outcome.out
     record = json.loads(netdesc("evaluate", document, "--json").out)
     assert record["matched"].keys() == {"target_spikes", "met"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from pathlib import Path
 
@@ -188,6 +189,16 @@ def test_what_a_net_file_cannot_say_is_named(tmp_path: Path, layers: list, words
         export_net(model_of(document([2], layers)), path)
     assert path.read_bytes() == b"older"
     assert os.listdir(tmp_path) == ["a.net"]
+
+
+@pytest.mark.parametrize("of", ["synapse.weight", "neuron.voltage_decay"])
+def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> None:
+    """NaN would be 0 in integers, and nobody would know."""
+    model = model_of(document([2], [dense("a", 2)]))
+    model.state_dict()[f"layers.a.{of}"].view(-1)[-1] = math.nan
+    with pytest.raises(NetFileError, match=f'layer "a" has a {of} that is NaN'):
+        export_net(model, tmp_path / "a.net")
+    assert not os.listdir(tmp_path)
 
 
 @pytest.mark.parametrize(

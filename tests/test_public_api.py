@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from classify_task import CLASSES, classify_document, write_arrays
+from safetensors.torch import load_file
 
 import netdesc
 from netdesc.compiler import compile_kernels
@@ -119,6 +120,28 @@ def test_compiling_the_same_document_twice_gives_the_same_weights(document: Path
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> None:
+    start = netdesc.compile(netdesc.load(document)).model.state_dict()
+    other = netdesc.load(document, ["training.seed=9"])
+    run = netdesc.train(other, run_dir=tmp_path / "run", progress="quiet")
+    best = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    assert not torch.equal(best["layers.only.synapse.weight"], start["layers.only.synapse.weight"])
+    for given, wanted in ((document, start), (str(document), start), (run, best), (run.path, best)):
+        found = netdesc.compile(given).model.state_dict()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_what_is_no_description_is_told_in_words(document: Path) -> None:
+    with pytest.raises(TypeError, match=r"a description is needed, not dict: netdesc.load\(path\)"):
+        netdesc.compile(DOCUMENT)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="a description is needed, not str"):
+        netdesc.train(str(document))  # pyright: ignore[reportArgumentType]
+    assert netdesc.load(document, "training.seed=9").document.training.seed == 9
+    model = netdesc.compile(document).model
+    with pytest.raises(TypeError, match="takes a torch tensor, not ndarray"):
+        model(np.zeros((30, 2, 5), np.float32))
+
+
 def test_weights_of_the_document_are_loaded(document: Path, tmp_path: Path) -> None:
     other = netdesc.load(document, ["training.seed=9"])
     netdesc.export_net(netdesc.compile(other).model, tmp_path / "other.net")
@@ -179,10 +202,8 @@ def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.Monke
     monkeypatch.chdir(root)
     readme = (root / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(import netdesc\n.*?)```", readme, re.DOTALL)
-    lines = [line for line in code.splitlines() if "netdesc.train(" not in line]
-    script = "\n".join(lines)
     names: dict[str, object] = {}
-    exec(script.partition("netdesc.export_net")[0], names)
+    exec(code.partition("run = netdesc.train")[0], names)
     output_TBN = names["output_TBN"]
     assert isinstance(output_TBN, torch.Tensor)
     assert output_TBN.shape == (1900, 1, 200)

@@ -48,7 +48,11 @@ class OverrideFault(ValueError):
 def apply(
     data: dict[str, Any], arguments: Sequence[str], file: str
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
-    """The data with the overrides in it, which paths changed by which argument, and the faults."""
+    """The data with the overrides in it, which paths changed by which argument, and the faults.
+
+    A text by itself is one argument.
+    """
+    arguments = [arguments] if isinstance(arguments, str) else arguments
     changed: dict[Parts, str] = {}
     faults: list[Diagnostic] = []
     for argument in arguments:

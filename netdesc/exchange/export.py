@@ -42,7 +42,7 @@ def export_net(model: Model, path: str | Path) -> list[str]:
 
     The warnings name layers that netx is known to load wrong. NetFileError (a ValueError) names the
     layer that the format cannot hold: one that does not read the layer just before it, that is not
-    quantised to 8 bits, or that has no axonal step.
+    quantised to 8 bits, that has no axonal step, or whose numbers are none.
     """
     net = network_record(model, path)
     write_net(path, net)
@@ -84,6 +84,9 @@ def _export_dense(layer: Dense, block: Any) -> DenseLayer:
         raise LayerError("", "has weights that are not quantised")
     if not layer.axonal_delay_step:
         raise LayerError("", "has no axonal delay step")
+    for name, values in block.state_dict().items():
+        if values.isnan().any():
+            raise LayerError("", f"has a {name} that is NaN")
     neuron: Mapping[str, Any] = block.neuron.integers()
     bias = neuron.get("bias")
     return DenseLayer(

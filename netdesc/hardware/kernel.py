@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
+from netdesc.kernels.kept import forget_outdated
 
 _WRAP = 2 * (DEVICE_STATE_LIMIT + 1)
 
@@ -63,3 +64,6 @@ def dense_cuba(
                 v[n] = 0
                 if t + 1 < steps:
                     spikes_TN[t + 1, n] = True
+
+
+forget_outdated(dense_cuba)

@@ -16,6 +16,7 @@ from numba.core import config
 from numba.np.ufunc import threading_layer
 
 from netdesc.kernels.engine import EngineError, kernel_threads
+from netdesc.kernels.kept import forget_outdated
 from netdesc.kernels.waiting import briefly, is_brief
 
 _P = ParamSpec("_P")
@@ -57,6 +58,7 @@ def _layer_and_process() -> tuple[str, int]:
             "unset NUMBA_THREADING_LAYER"
         ) from error
     torch.set_num_threads(wanted_of_torch)  # Numba starts as many as there are, for torch as well
+    forget_outdated(_meet)
     layer = threading_layer()
     if layer == "omp" and sys.platform == "linux" and not is_brief(os.environ):
         _call_a_crowd()

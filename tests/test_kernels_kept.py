@@ -1,0 +1,113 @@
+"""Compiled kernels are those of the sources as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import netdesc
+from netdesc.kernels.kept import forget_outdated
+
+LEAKY = """
+import torch
+from netdesc.kernels import operators
+print(operators.leaky(torch.ones(3, 1, 1), torch.tensor(0.5)).flatten().tolist())
+"""
+
+DEVICE = """
+import numpy as np
+from netdesc.hardware import kernel
+spikes, counts = np.zeros((3, 1), bool), np.zeros(2, np.int64)
+starts, none = np.zeros(4, np.int64), np.zeros(0, np.int64)
+kernel.dense_cuba(
+    starts, none, none, np.zeros((1, 1), np.int32), *np.full((2, 1), 2048, np.int32),
+    np.full(1, 1000, np.int32), np.int32(1500), spikes, counts,
+)
+print(counts.tolist())
+"""
+
+
+def run(script: str, folder: Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": ""},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The folder of a copy of netdesc that has compiled nothing."""
+    there = tmp_path / "netdesc"
+    package = Path(netdesc.__file__).parent
+    shutil.copytree(package, there, ignore=shutil.ignore_patterns("__pycache__"))
+    return there
+
+
+def test_changes_in_what_is_compiled_into_a_kernel_take_effect(copied: Path) -> None:
+    """A function and a constant of other files than the kernel's."""
+    assert run(LEAKY, copied.parent) == "[1.0, 1.5, 1.75]"
+    change(copied / "kernels/cpu/steps.py", "np.float32(1 / STATE_UNIT)", "np.float32(0.5)")
+    assert run(LEAKY, copied.parent) == "[2048.0, 3072.0, 3584.0]"
+    change(copied / "kernels/grid.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
+    assert run(LEAKY, copied.parent) == "[2048.0, 2048.0, 2048.0]"
+
+
+def test_the_device_s_kernel_follows_the_grid(copied: Path) -> None:
+    before = run(DEVICE, copied.parent)
+    assert before == run(DEVICE, copied.parent)
+    change(
+        copied / "kernels/grid.py",
+        "DEVICE_STATE_LIMIT = (1 << 23) - 1",
+        "DEVICE_STATE_LIMIT = 1023",
+    )
+    assert before != run(DEVICE, copied.parent)
+
+
+def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    source = tmp_path / "kernel.py"
+    source.write_text("code = 1")
+    kernel = SimpleNamespace(
+        stats=SimpleNamespace(cache_path=str(folder)),
+        py_func=SimpleNamespace(__code__=SimpleNamespace(co_filename=str(source))),
+    )
+    forget_outdated(kernel)
+    names = ("kernel.run-1.py311.nbi", "kernel.run-1.py311.1.nbc", "kernel.cpython-311.pyc")
+    for name in names:
+        (folder / name).touch()
+    forget_outdated(kernel)
+    assert all((folder / name).exists() for name in names)
+    (tmp_path / "inlined.py").touch()
+    forget_outdated(kernel)
+    assert [(folder / name).exists() for name in names] == [False, False, True]
+
+
+def test_where_nothing_can_be_kept_nothing_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    forget_outdated(
+        SimpleNamespace(
+            stats=SimpleNamespace(cache_path=str(tmp_path / "file")),
+            py_func=SimpleNamespace(__code__=SimpleNamespace(co_filename=str(tmp_path / "k.py"))),
+        )
+    )
+    forget_outdated(lambda: None)  # as it is with NUMBA_DISABLE_JIT
+    assert os.listdir(tmp_path) == ["file"]

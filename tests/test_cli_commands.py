@@ -94,6 +94,19 @@ def test_validate_prints_findings_as_text(netdesc: Netdesc, document: Path) -> N
     assert "\x1b" not in outcome.out
 
 
+def test_warnings_fail_where_they_are_to(netdesc: Netdesc, document: Path) -> None:
+    assert netdesc("validate", "--strict", document).code == 0
+    data = json.loads(document.read_text())
+    data["layers"][0]["weight_scale"] = 0.001
+    document.write_text(json.dumps(data))
+    for flags, code in (((), 0), (("--strict",), 1), (("--strict", "--json"), 1)):
+        outcome = netdesc("validate", *flags, document)
+        assert outcome.code == code
+        assert "ND236" in outcome.out
+    (document.parent / "out.bs1").unlink()
+    assert netdesc("validate", "--strict", document).code == 3
+
+
 def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:
     (document.parent / "out.bs1").unlink()
     assert netdesc("validate", document).code == 3

@@ -187,6 +187,11 @@ def test_a_source_may_be_named_twice():
     assert torch.equal(model.layers["b"](total), kept["b"])
 
 
+def test_complex_inputs_are_refused():
+    with pytest.raises(ValueError, match=r"takes real numbers, not torch\.complex64"):
+        network(dense("a", 4))(torch.zeros(20, 2, 10, dtype=torch.complex64))
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [

@@ -49,6 +49,7 @@ FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
     is_flag=True,
     help="Leave out files that are no netdesc documents, for hooks that are given all JSON.",
 )
+@click.option("--strict", is_flag=True, help="Fail for warnings as for errors: exit code 1.")
 @options.as_json
 @options.quiet
 @click.pass_obj
@@ -61,6 +62,7 @@ def validate(
     diff: bool,
     without_data: bool,
     skip_others: bool,
+    strict: bool,
 ) -> int:
     """Check documents; report all findings of each, with line, column and a way out.
 
@@ -103,4 +105,4 @@ def validate(
         output.say(text)
     else:
         output.note(f"{amount(len(files), 'file')}: no findings")
-    return code or findings.exit_code(diagnostics)
+    return code or findings.exit_code(diagnostics) or int(strict and bool(diagnostics))

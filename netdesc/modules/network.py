@@ -84,6 +84,8 @@ class Network(nn.Module):
             # 16 bits cannot hold sums of weights on the grid.
             with torch.autocast(device, enabled=False):
                 return self.forward(input)
+        if input.is_complex():
+            raise ValueError(f"network '{self.graph.name}' takes real numbers, not {input.dtype}")
         expected = self.graph.input_shape
         if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
             shape = ", ".join(str(size) for size in expected)

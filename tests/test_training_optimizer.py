@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from training_task import write_task
 
 from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.optimizer import (
@@ -84,6 +88,65 @@ def test_fused_adam_equals_the_plain_one() -> None:
             each.step()
     for mine, other in zip(ours.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(mine, other)
+
+
+PLAIN = {
+    "adam": lambda spec, groups: torch.optim.Adam(
+        groups, spec.learning_rate, betas=spec.betas, eps=spec.eps, fused=True
+    ),
+    "adamw": lambda spec, groups: torch.optim.AdamW(
+        groups, spec.learning_rate, betas=spec.betas, eps=spec.eps, fused=True
+    ),
+    "sgd": lambda spec, groups: torch.optim.SGD(
+        groups, spec.learning_rate, spec.momentum, nesterov=spec.nesterov, fused=True
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("plain_first", [False, True])
+def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool) -> None:
+    """Though their methods go without what torch wraps round them, hooks are called."""
+    ours, theirs = network(), network()
+    by_place = [
+        {"params": [block.synapse.weight for block in theirs.layers.values()],
+         "weight_decay": spec.weight_decay},
+        {"params": [block.neuron.current_decay for block in theirs.layers.values()],
+         "weight_decay": 0.0},
+    ]  # fmt: skip
+    plain = PLAIN[spec.type](spec, by_place) if plain_first else None
+    optimizer = build_optimizer(spec, ours)
+    plain = plain or PLAIN[spec.type](spec, by_place)
+    assert isinstance(optimizer, type(plain))
+    called: list[int] = []
+    optimizer.register_step_post_hook(lambda *_: called.append(1))
+    for seed in range(4):
+        for root, each in ((ours, optimizer), (theirs, plain)):
+            each.zero_grad()
+            assert all(parameter.grad is None for parameter in root.parameters())
+            give_gradients(root, seed)
+            each.step()
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(mine, other)
+            assert mine.requires_grad
+    assert len(called) == 4
+
+
+def test_training_loads_no_compiler(tmp_path: Path) -> None:
+    """It would take longer than all else of a short run."""
+    document = write_task(tmp_path / "task")
+    code = (
+        "import sys, netdesc\n"
+        "run = netdesc.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], progress='quiet')\n"
+        "print(run.status, 'torch._dynamo' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(document), str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["done", "False"]
 
 
 def test_weight_decay_spares_neuron_parameters() -> None:

@@ -206,16 +206,20 @@ def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypa
     check(case)
 
 
-def test_the_number_of_threads_changes_nothing():
-    # Long enough for threads to meet, and no layer silent.
-    case = replace(PLAIN, sizes=(60, 200, 230), steps=400, batch=2, scale=2.0)
-    assert all(int(notes[3]) for notes in in_one_go(case)[1::2])
+def check_threads(case: Case) -> None:
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         results.append(in_one_go(case))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_the_number_of_threads_changes_nothing():
+    # Long enough for threads to meet, and no layer silent.
+    case = replace(PLAIN, sizes=(60, 200, 230), steps=400, batch=2, scale=2.0)
+    assert all(int(notes[3]) for notes in in_one_go(case)[1::2])
+    check_threads(case)
 
 
 @pytest.mark.parametrize(("learn", "rooms"), [(False, 5), (True, 3)])
@@ -248,12 +252,7 @@ def test_samples_are_added_up_in_one_order_however_long_they_are():
     for sizes in ((40, 70, 32), (40, 70, 64), (40, 70, 64, 33)):
         check(replace(MANY, sizes=sizes))
     check(replace(MANY, sizes=(40, 70, 64, 33), learn=True))
-    results = []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        results.append(in_one_go(MANY))
-    for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    check_threads(MANY)
 
 
 @pytest.mark.parametrize("change", ["steps", "batch", "neurons", "inputs"])

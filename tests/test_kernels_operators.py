@@ -39,6 +39,7 @@ def kept_of_loss() -> torch.Tensor:
 
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "class_labels": lambda: (torch.tensor([0, 3, 1], dtype=torch.int32), 4),
     "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NO_BIAS, *SCALARS),
     "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NO_BIAS, *SCALARS, True),
     "dense_cuba": lambda: (leaf(sparse()), leaf(WEIGHT), 8, leaf(DECAY), DECAY, NO_BIAS, *SCALARS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -116,6 +117,18 @@ def test_losses_by_labels_are_compiled_with_the_network(loss):
     assert largest > 0
     torch.testing.assert_close(*losses)
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-6 * largest)
+
+
+@pytest.mark.parametrize("loss", LABEL_LOSSES, ids=str)
+@pytest.mark.parametrize("wrong", [-1, 8])
+def test_compiled_losses_refuse_what_is_no_label(loss, wrong):
+    for backend in ("aot_eager", "inductor") if shutil.which("c++") else ("aot_eager",):
+        torch._dynamo.reset()
+        compiled = torch.compile(loss, backend=backend, fullgraph=True)
+        output_TBN = spikes(20, 3, 8)
+        assert torch.isfinite(compiled(output_TBN, torch.tensor([1, 7, 2])))
+        with pytest.raises(ValueError, match=f"a label is {wrong}; with 8 classes"):
+            compiled(output_TBN, torch.tensor([1, wrong, 2]))
 
 
 def test_a_compiled_loss_says_where_its_gradient_would_be_another_engine_s():

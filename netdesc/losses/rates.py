@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netdesc.kernels import operators
+
 
 def rates(output: Tensor, window_steps: int | None) -> Tensor:
     """Spikes a step of every neuron, float32 [batch, neurons], or [steps, batch, neurons].
@@ -31,8 +33,7 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     """Labels as int64 of the shape of ``rate`` without its neurons: [batch] or [steps, batch].
 
     ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit, or,
-    on the CPU, where one is no class. (On a device, that would mean to wait for it; where torch
-    compiles, to compile on both sides of it.)
+    on the CPU, where one is no class. (On a device, that would mean to wait for it.)
     """
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         kind = str(labels.dtype).removeprefix("torch.")
@@ -41,12 +42,6 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     if labels.shape != wanted and labels.shape != (batch,):
         each = "" if len(wanted) == 1 else f", or {list(wanted)} with one a step,"
         raise ValueError(f"labels have shape {list(labels.shape)}; [{batch}]{each} is needed")
-    labels, classes = labels.to(torch.int64), rate.shape[-1]
-    if labels.device.type == "cpu" and not torch.compiler.is_compiling():
-        wrong = labels[(labels < 0) | (labels >= classes)]
-        if wrong.numel():
-            raise ValueError(
-                f"a label is {wrong[0].item()}; with {classes} classes, labels are 0 to "
-                f"{classes - 1}"
-            )
-    return labels.expand(wanted)
+    if labels.device.type == "cpu":
+        labels = operators.class_labels(labels, rate.shape[-1])
+    return labels.to(torch.int64).expand(wanted)

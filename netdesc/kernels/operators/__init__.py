@@ -8,8 +8,9 @@ it handed out.
 
 from netdesc.kernels.operators.cuba import cuba
 from netdesc.kernels.operators.dense_cuba import dense_cuba
+from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.leaky import leaky
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
 
-__all__ = ["cuba", "dense_cuba", "leaky", "linear", "quantize_weight", "spike_time"]
+__all__ = ["class_labels", "cuba", "dense_cuba", "leaky", "linear", "quantize_weight", "spike_time"]

@@ -1,0 +1,24 @@
+"""Labels that are looked at. As an operator, so that compiled code looks at them, too."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.registration import fake, operator
+
+
+@operator
+def class_labels(labels: Tensor, classes: int) -> Tensor:
+    """Integer ``labels`` as int64. ValueError where one of them is not 0 to ``classes`` − 1."""
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.numel():
+        raise ValueError(
+            f"a label is {wrong[0].item()}; with {classes} classes, labels are 0 to {classes - 1}"
+        )
+    return labels.to(torch.int64, copy=True)
+
+
+@fake("class_labels")
+def _(labels: Tensor, classes: int) -> Tensor:
+    return labels.new_empty(labels.shape, dtype=torch.int64)

@@ -137,7 +137,7 @@ def _training_step_in_one_go() -> list[Any]:
         for weight_OI in weights
     ]
     examples = chain.examples(spikes_TBI, target)
-    loss, passed = chain.differentiate(examples, layers, _FILTER, False)
+    loss, passed = chain.differentiate(examples, layers, chain.Distance(_FILTER, mean=False))
     return [loss, *(layer.grad_OI for layer in passed)]
 
 
@@ -158,8 +158,8 @@ def _training_kernels() -> list[Any]:
         backward,
         events,
         forward,
+        from_above,
         last_layer,
-        product,
         trains,
         weights,
     )
@@ -169,11 +169,10 @@ def _training_kernels() -> list[Any]:
         events._list_words,
         trains._pack,
         weights._quantize_rows,
-        weights._quantize,
         forward.forward_by_events,
         forward.sum_up,
         last_layer.there_and_back,
-        product._multiply,
+        from_above.adjoint_from_above,
         backward.adjoint_by_events,
     ]
 

@@ -13,7 +13,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import adjoints, buffers, chain, events, last_layer, spike_time
+from netdesc.kernels.cpu import (
+    adjoints,
+    buffers,
+    chain,
+    events,
+    from_above,
+    last_layer,
+    spike_time,
+    walker,
+)
 from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
@@ -122,6 +131,10 @@ def layers_of(case: Case, made: Made) -> list[chain.Layer]:
     ]
 
 
+def distance(case: Case) -> chain.Distance:
+    return chain.Distance(case.of_filter, case.mean)
+
+
 @torch.no_grad()
 def in_one_go(case: Case) -> list[torch.Tensor]:
     made = make(case)
@@ -129,7 +142,7 @@ def in_one_go(case: Case) -> list[torch.Tensor]:
     examples = chain.examples(made.input_TBI, made.target_TBN)
     assert (examples.target is None) == (case.graded == "target")
     for _ in range(2):  # the second time in memory that the first has left
-        loss, passed = chain.differentiate(examples, layers, case.of_filter, case.mean)
+        loss, passed = chain.differentiate(examples, layers, distance(case))
     found = [loss]
     for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):
         assert layer.outputs == case.steps * case.batch * len(weight)
@@ -202,6 +215,7 @@ DEEP = replace(PLAIN, sizes=(40, 70, 64, 33))
 def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypatch):
     """A few steps at a time, with spikes between layers that are events, or too many for that."""
     monkeypatch.setattr(adjoints, "_RUN", 400)
+    monkeypatch.setattr(from_above, "_ROWS", 12)
     assert [int(notes[2]) for notes in in_one_go(case)[1::2]] == [path] * 3
     check(case)
 
@@ -235,7 +249,7 @@ def test_each_thread_works_in_memory_of_its_own(learn, rooms, monkeypatch):
             taken.append(room)
         return room
 
-    for module in chain, adjoints, spike_time:
+    for module in chain, walker, spike_time:
         monkeypatch.setattr(module, "take", take)
     torch.set_num_threads(case.threads)
     in_one_go(case)
@@ -267,7 +281,7 @@ def test_what_does_not_fit_is_not_computed(change):
     else:
         layers = layers[1:]
     with pytest.raises(AssertionError, match=r"fit|differ"):
-        chain.differentiate(chain.examples(made.input_TBI, target), layers, (0.6, 2, 60), False)
+        chain.differentiate(chain.examples(made.input_TBI, target), layers, distance(PLAIN))
 
 
 LARGE = Case((200, 256, 200), steps=1000, density=0.02, of_filter=(0.6, 2, 1000))
@@ -300,7 +314,7 @@ def test_a_step_takes_no_more_than_two_and_a_half_numbers_for_each_value(
         made = make(case)
         layers = layers_of(case, made)
         examples = chain.examples(made.input_TBI, made.target_TBN)
-        loss, passed = chain.differentiate(examples, layers, case.of_filter, case.mean)
+        loss, passed = chain.differentiate(examples, layers, distance(case))
     assert loss > 0
     sparse = [int(layer.notes[2]) == EVENTS for layer in passed]
     assert sparse == [is_sparse] * len(sparse)

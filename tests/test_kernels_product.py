@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.product import matmul
+from netdesc.kernels.quantization import quantize
 
 # The tile has 6 rows and 16 or 32 columns, a block of terms 256, a thread 192 rows and 512 columns.
 SIZES = st.one_of(
@@ -63,8 +64,21 @@ def test_how_rows_are_shared_out_changes_no_bit(block_rows):
     left = random.standard_normal((101, 513), np.float32)
     right = random.standard_normal((513, 600), np.float32)
     out = np.full((101, 600), np.nan, np.float32)
-    product._multiply(left, right, block_rows, False, out)
+    product._multiply(left, right, False, np.float32(0), np.float32(0), block_rows, False, out)
     assert out.tobytes() == matmul(left, right).tobytes()
+
+
+@given(SIZES, st.integers(1, 300), st.integers(1, 70), st.integers(2, 8), st.booleans())
+@settings(max_examples=30)
+def test_weights_are_put_on_the_grid_while_they_are_read(rows, terms, columns, bits, turned):
+    random = np.random.default_rng(rows + terms)
+    left = random.integers(-8, 9, (rows, terms)).astype(np.float32)
+    shape = (columns, terms) if turned else (terms, columns)
+    weights = 4 * random.standard_normal(shape, np.float32)
+    weights.reshape(-1)[: min(3, weights.size)] = [np.nan, np.inf, -np.inf][: weights.size]
+    on_grid = quantize(torch.from_numpy(weights), bits).numpy()
+    right, on_grid = (weights.T, on_grid.T) if turned else (weights, on_grid)
+    assert matmul(left, right, bits=bits).tobytes() == matmul(left, on_grid).tobytes()
 
 
 def test_infinities_and_nan_are_passed_on():

@@ -61,7 +61,10 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
 def test_a_direct_run_is_the_plain_one_bit_for_bit(
     sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = write_task(tmp_path / "task", pairs=5, epochs=5)
+    check(write_task(tmp_path / "task", pairs=5, epochs=5), sets, monkeypatch)
+
+
+def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     step = DirectStep.differentiate
     monkeypatch.setattr(
@@ -82,6 +85,25 @@ def test_a_direct_run_is_the_plain_one_bit_for_bit(
     for name, tensor in weights.items():
         assert torch.equal(tensor, other_weights[name]), name
     assert rows[0]["loss"] != rows[-1]["loss"], "nothing was learnt"
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (),
+        ('loss={"type": "spike_max", "mode": "softmax"}', 'loss.reduction="mean"'),
+        ('loss={"type": "spike_rate", "true_rate": 0.3, "false_rate": 0.05}',),
+        ('loss={"type": "spike_max", "window_steps": 4}',),
+        (LEARNT, "neurons.cuba.current_decay=0.4"),
+        ("layers.hidden.units=40", "layers.hidden.weight_scale=4"),
+    ],
+    ids=["max", "softmax", "rate", "window", "decays", "wide"],
+)
+def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
+    sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accuracies and confusion matrices, too."""
+    check(write_classify_task(tmp_path / "task"), sets, monkeypatch)
 
 
 def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,10 +144,6 @@ def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path
     document["layers"][1]["from"] = "input"
     task.write_text(json.dumps(document))
     assert not is_chain(job_of(task))
-
-
-def test_classes_are_learnt_as_before(tmp_path: Path) -> None:
-    assert not is_chain(job_of(write_classify_task(tmp_path / "task")))
 
 
 def job_of(task: Path, *sets: str) -> Any:

@@ -25,6 +25,7 @@ from netdesc.kernels.cpu import (
     backward,
     events,
     forward,
+    from_above,
     last_layer,
     product,
     trains,
@@ -32,7 +33,7 @@ from netdesc.kernels.cpu import (
     weights,
 )
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.training import Run, loop, train
+from netdesc.training import Run, loop, steps, train
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
@@ -52,10 +53,9 @@ _PARTS: tuple[_Part, ...] = (
     ("adjoint", backward, "adjoint"),
     ("adjoint and weights", backward, "adjoint_by_events"),
     ("last layer and loss", last_layer, "there_and_back"),
+    ("product and adjoint", from_above, "adjoint_from_above"),
     ("matrix product", product, "matmul"),
-    ("optimizer", torch.optim.Adam, "step"),
-    ("optimizer", torch.optim.AdamW, "step"),
-    ("optimizer", torch.optim.SGD, "step"),
+    ("optimizer", steps.PlainStep, "update"),
 )
 """A part's name, and the function that does it, by its place."""
 

@@ -25,14 +25,14 @@ from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
 
 if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import Examples, Layer, Passed
+    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, Passed
 
 
 def is_chain(job: Job) -> bool:
     """Whether a job's steps can be direct.
 
     That is so on the CPU engine where each layer reads the one before, weights are on the grid and
-    stand alone, nothing acts between synapses and neurons, and the loss compares spike trains.
+    stand alone, and nothing acts between synapses and neurons.
     """
     before = INPUT
     for layer in job.graph.layers:
@@ -47,7 +47,7 @@ def is_chain(job: Job) -> bool:
         for layer in job.graph.layers
         if isinstance(layer, Dense)
     )
-    return plain and isinstance(job.loss, SpikeTime) and engine_name(job.device) == "cpu"
+    return plain and engine_name(job.device) == "cpu"
 
 
 class DirectStep:
@@ -70,11 +70,9 @@ class DirectStep:
         They take the place of those before: a chain's layers have all the parameters there are.
         """
         job = self._job
-        assert isinstance(job.loss, SpikeTime)
-        of_filter = job.loss.decay, job.loss.order, job.loss.length
         layers = [self._layer(block) for _, block in self._blocks]
         loss, passed = self._chain.differentiate(
-            self._examples_of(batch), layers, of_filter, job.loss.mean
+            self._examples_of(batch), layers, self._loss(batch)
         )
         for (name, block), layer, given in zip(self._blocks, passed, layers, strict=True):
             self._hand_over(name, block, layer, given.learn)
@@ -85,9 +83,28 @@ class DirectStep:
         """A single batch of everything is the same object in every epoch."""
         examples = self._examples.get(batch)
         if examples is None:
-            examples = self._chain.examples(batch.input_TBN.flatten(2), batch.target.flatten(2))
+            target = batch.target.flatten(2) if isinstance(self._job.loss, SpikeTime) else None
+            examples = self._chain.examples(batch.input_TBN.flatten(2), target)
             self._examples[batch] = examples
         return examples
+
+    def _loss(self, batch: Batch) -> Distance | OfOutput:
+        """What the last layer's spikes are worth; losses by labels are torch's to differentiate."""
+        loss, tally = self._job.loss, self._figures.tally
+        if isinstance(loss, SpikeTime):
+            return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
+
+        def by_labels(
+            output_TBN: torch.Tensor,
+        ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+            if tally is not None:
+                tally.add(output_TBN, batch.target)
+            with torch.enable_grad():
+                value = loss(output_TBN.requires_grad_(), batch.target)
+            (grad_TBN,) = torch.autograd.grad(value, output_TBN)
+            return value.detach(), lambda: grad_TBN
+
+        return by_labels
 
     def _layer(self, block: DenseBlock) -> Layer:
         weight_OI, neuron, bits = block.synapse.weight, block.neuron, block.synapse.bits

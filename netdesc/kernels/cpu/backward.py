@@ -2,8 +2,8 @@
 
 Fast maths is allowed here: these are float gradients, the integer grid is only read. Their order of
 additions is fixed by the vector's own loop, so no result depends on the number of threads. NaN and
-infinities pass through, so that training notices them. Arrays are flat: time-first
-[steps, batch, neurons].
+infinities pass through, so that training notices them. Arrays are flat, and time-first unless their
+``places`` say otherwise (see ``places``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
+from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
@@ -56,24 +57,18 @@ def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
 
 
 @numba.njit(inline="always")
-def _look_ahead(grad_out, voltage, row, batch, neurons, lo):
-    """Fetch what ``_AHEAD`` steps later will be read, which is earlier in time."""
-    at = (row - _AHEAD * batch) * neurons + lo
-    prefetch(voltage, at)
-    prefetch(grad_out, at)
-
-
-@numba.njit(inline="always")
-def _decay_gradients(voltage, row, batch, keep_v, bias, threshold, neurons, lo, n, g_u, g_v, sums):
+def _decay_gradients(
+    v, voltage, before, is_first, keep_v, bias, threshold, neurons, lo, n, g_u, g_v, sums
+):
     """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1.
 
-    ``sums`` are the two gradients [2, neurons] of a sample; u comes from the voltages exactly.
+    ``before`` is where the voltages a step earlier are. ``sums`` are the two gradients
+    [2, neurons] of a sample; u comes from the voltages exactly.
     """
-    v = load(voltage, row * neurons + lo, n)
     current = v - bias
-    if row >= batch:
-        before = load(voltage, (row - batch) * neurons + lo, n)
-        current = current - decay_state(after_reset(before, threshold), keep_v)
+    if not is_first:
+        earlier = load(voltage, before, n)
+        current = current - decay_state(after_reset(earlier, threshold), keep_v)
     store(sums, lo, load(sums, lo, n) - g_u * from_state(current), n)
     held = from_state(after_reset(v, threshold))
     store(sums, neurons + lo, load(sums, neurons + lo, n) - g_v * held, n)
@@ -82,6 +77,7 @@ def _decay_gradients(voltage, row, batch, keep_v, bias, threshold, neurons, lo, 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def adjoint(
     grad_out,
+    of_out,
     voltage,
     keep_u,
     keep_v,
@@ -102,10 +98,10 @@ def adjoint(
 
     The surrogate ``height · exp(−|v − θ| / width)`` (width in state units) is recomputed from the
     stored voltage; the reset is not differentiated. Steps ``first`` to before ``last`` are walked,
-    the last ones first, and ``grad_z`` holds these; it may be their part of ``grad_out``. ``after``
-    [3, batch, neurons] has the adjoints of u and v in the step after them and the gradient of its
-    spikes, and then those of ``first``. With ``learn`` the gradients of the two decays are added to
-    ``grad_decays`` [batch, 2 · neurons].
+    the last ones first, and ``grad_z`` holds these; it may be their part of ``grad_out``, whose
+    places are ``of_out``. ``after`` [3, batch, neurons] has the adjoints of u and v in the step
+    after them and the gradient of its spikes, and then those of ``first``. With ``learn`` the
+    gradients of the two decays are added to ``grad_decays`` [batch, 2 · neurons].
     """
     neurons = len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
@@ -118,21 +114,62 @@ def adjoint(
         g_u, g_v = load(after, state, n), load(after, size + state, n)
         of_later = load(after, 2 * size + state, n)
         sums = grad_decays[b]
-        for row in range((last - 1) * batch + b, first * batch - 1, -batch):
+        for t in range(last - 1, first - 1, -1):
+            at, v_at = row_of(of_out, t, b) * neurons + lo, t * size + state
+            v = load(voltage, v_at, n)
             if learn:
                 _decay_gradients(
-                    voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v, sums
-                )
-            _look_ahead(grad_out, voltage, row, batch, neurons, lo)
-            of_out = load(grad_out, row * neurons + lo, n)
-            g_s = of_later if delay else of_out
-            of_later = of_out
-            v = load(voltage, row * neurons + lo, n)
+                    v, voltage, v_at - size, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
+                    g_v, sums,
+                )  # fmt: skip
+            prefetch(voltage, v_at - _AHEAD * size)
+            prefetch(grad_out, at - _AHEAD * of_out[1] * neurons)
+            of_spikes = load(grad_out, at, n)
+            g_s = of_later if delay else of_spikes
+            of_later = of_spikes
             g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-            store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
+            store(grad_z, (t - first) * size + state, g_u, n)
         store(after, state, g_u, n)
         store(after, size + state, g_v, n)
         store(after, 2 * size + state, of_later, n)
+
+
+@numba.njit
+def walk_back(
+    starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias, threshold, delay, height,
+    width, lo, n, grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z,
+    z_at, z_by, learn, grad_decays, after, state, size, weight_sums,
+):  # fmt: skip
+    """A vector of neurons and a sample, from before step ``last`` to ``first``.
+
+    Of each tensor the vector's first number in step 0 is at ``…_at``, and the next steps' are
+    ``…_by`` further on each time. Its adjoints wait at ``state`` in three parts of ``after``, each
+    ``size`` long.
+    """
+    kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+    share_u, share_v = share(load(keep_u, lo, n)), share(kv)
+    g_u, g_v = load(after, state, n), load(after, size + state, n)
+    of_later = load(after, 2 * size + state, n)
+    for t in range(last - 1, first - 1, -1):
+        at, v_at = out_at + t * out_by, voltage_at + t * voltage_by
+        v = load(voltage, v_at, n)
+        if learn:
+            _decay_gradients(
+                v, voltage, v_at - voltage_by, t == 0, kv, offset, threshold, len(keep_u), lo, n,
+                g_u, g_v, grad_decays,
+            )  # fmt: skip
+        prefetch(voltage, v_at - _AHEAD * voltage_by)
+        prefetch(grad_out, at - _AHEAD * out_by)
+        of_spikes = load(grad_out, at, n)
+        g_s = of_later if delay else of_spikes
+        of_later = of_spikes
+        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+        if keep_grad_z:
+            store(grad_z, z_at + t * z_by, g_u, n)
+        add_up(starts, ends, sources, t * batch + b, g_u, weight_sums)
+    store(after, state, g_u, n)
+    store(after, size + state, g_v, n)
+    store(after, 2 * size + state, of_later, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -144,7 +181,9 @@ def adjoint_by_events(
     low,
     high,
     grad_out,
+    of_out,
     voltage,
+    of_voltage,
     keep_u,
     keep_v,
     bias,
@@ -154,11 +193,13 @@ def adjoint_by_events(
     width,
     learn,
     batch,
-    first,
-    last,
+    run,
+    is_start,
+    is_end,
     after,
     keep_grad_z,
     grad_z,
+    of_z,
     grad_decays,
     sums_KIL,
     grad_VLI,
@@ -166,53 +207,36 @@ def adjoint_by_events(
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
-    input's gradient is added to the weights of every source. A thread takes one vector of outputs
-    after the other and adds them up in memory of its own, its part of ``sums_KIL`` [threads,
-    inputs · LANES]; the order of additions is that of the events, backward in time. With the
-    earliest steps the sums are handed out to ``grad_VLI`` [vectors, LANES · inputs], the gradient
-    by rows of outputs; until then they wait there. ``grad_z`` is filled only with ``keep_grad_z``.
+    input's gradient is added to the weights of every source. ``run`` says which steps of which
+    samples are walked. A thread takes one vector of outputs after the other. A run that is all
+    (``is_start`` and ``is_end``) is added up in the thread's part of ``sums_KIL`` [threads,
+    inputs · LANES], others in ``grad_VLI`` [vectors, LANES · inputs]; the order of additions is
+    that of the events, sample by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the
+    gradient by rows of outputs. ``of_out``, ``of_voltage`` and ``of_z`` are
+    places. ``grad_z`` is filled only with ``keep_grad_z``, and may be the memory of ``voltage``.
     """
     neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
+    first, last, sample, last_sample = run
     for thread in numba.prange(threads):
-        weight_sums = sums_KIL[thread]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
-            kv, offset = load(keep_v, lo, n), load(bias, lo, n)
-            share_u, share_v = share(load(keep_u, lo, n)), share(kv)
-            if last * batch == len(starts):
+            weight_sums = sums_KIL[thread] if is_start and is_end else grad_VLI[item]
+            if is_start:
                 weight_sums[:] = 0
-            else:
-                weight_sums[:] = grad_VLI[item]
-            for b in range(batch):
-                state, size = b * neurons + lo, batch * neurons
-                g_u, g_v = load(after, state, n), load(after, size + state, n)
-                of_later = load(after, 2 * size + state, n)
-                sums = grad_decays[b]
-                for row in range((last - 1) * batch + b, first * batch - 1, -batch):
-                    if learn:
-                        _decay_gradients(
-                            voltage, row, batch, kv, offset, threshold, neurons, lo, n, g_u, g_v,
-                            sums,
-                        )  # fmt: skip
-                    _look_ahead(grad_out, voltage, row, batch, neurons, lo)
-                    of_out = load(grad_out, row * neurons + lo, n)
-                    g_s = of_later if delay else of_out
-                    of_later = of_out
-                    v = load(voltage, row * neurons + lo, n)
-                    g_u, g_v = step_back(
-                        g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
-                    )
-                    if keep_grad_z:
-                        store(grad_z, (row - first * batch) * neurons + lo, g_u, n)
-                    add_up(starts, ends, sources, row, g_u, weight_sums)
-                store(after, state, g_u, n)
-                store(after, size + state, g_v, n)
-                store(after, 2 * size + state, of_later, n)
-            if first == 0:
-                hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[item])
-            else:
-                grad_VLI[item] = weight_sums
+            for b in range(sample, last_sample):
+                walk_back(
+                    starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias, threshold,
+                    delay, height, width, lo, n,
+                    grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons,
+                    voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
+                    keep_grad_z, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
+                    learn, grad_decays[b], after, b * neurons + lo, batch * neurons, weight_sums,
+                )  # fmt: skip
+            if is_end:
+                if not is_start:
+                    sums_KIL[thread, :] = weight_sums
+                hand_out(sums_KIL[thread], weight_OI, low, high, lo, n, grad_VLI[item])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

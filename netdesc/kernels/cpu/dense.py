@@ -6,16 +6,21 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import forward, product
+from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source, reader
 from netdesc.kernels.cpu.trains import SpikeTrains
-from netdesc.kernels.cpu.weights import integer_rows, quantized
+from netdesc.kernels.cpu.weights import integer_rows
 from netdesc.kernels.parameters import Dynamics
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's currents came about, as ``notes[2]`` says it."""
+
+_RUN = 1 << 18
+"""Numbers of the input that are read at a time: 1 MB."""
 
 _NO_WORDS = np.empty(0, np.int32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -40,20 +45,34 @@ def per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def spikes_from(
-    source: Source, shape: Shape, weight_OI: torch.Tensor, bits: int, neurons: Dynamics
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Spikes, voltages (both of ``shape``) and notes."""
+    source: Source,
+    shape: Shape,
+    weight_OI: torch.Tensor,
+    bits: int,
+    neurons: Dynamics,
+    of_voltage: Places,
+) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
+    """Spikes of ``shape``, voltages, flat, and notes.
+
+    Voltages are in their places where the source is events, else time-first.
+    """
     out = take(shape, np.float32)
-    passed = _walk(source, shape, weight_OI, bits, neurons, out, _NO_WORDS)
-    return torch.from_numpy(out), *passed
+    given = source, shape, weight_OI, bits, neurons
+    return torch.from_numpy(out), *_walk(*given, out, _NO_WORDS, of_voltage)
 
 
 def trains_from(
-    source: Source, shape: Shape, weight_OI: torch.Tensor, bits: int, neurons: Dynamics
-) -> tuple[SpikeTrains, torch.Tensor, torch.Tensor]:
+    source: Source,
+    shape: Shape,
+    weight_OI: torch.Tensor,
+    bits: int,
+    neurons: Dynamics,
+    of_voltage: Places,
+) -> tuple[SpikeTrains, np.ndarray, torch.Tensor]:
     """The same, with spikes that are a bit each."""
     out = SpikeTrains.room(*shape)
-    return out, *_walk(source, shape, weight_OI, bits, neurons, _NO_VALUES, out.words)
+    given = source, shape, weight_OI, bits, neurons
+    return out, *_walk(*given, _NO_VALUES, out.words, of_voltage)
 
 
 def _walk(
@@ -64,14 +83,16 @@ def _walk(
     neurons: Dynamics,
     out: np.ndarray,
     words: np.ndarray,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    of_voltage: Places,
+) -> tuple[np.ndarray, torch.Tensor]:
     """Fills ``words`` or, where these are none, ``out``; returns voltages and notes."""
     steps, batch, size = shape
     if not isinstance(source, EventLists):
-        rows = reader(source, batch, steps)(0, steps)
-        z = product.matmul(rows, quantized(weight_OI, bits).T).reshape(shape)
-        return from_current(z, neurons, out, z.view(np.int32), words)
-    voltage, seen = take(shape, np.int32), room_to_note(batch, size)
+        z = _current(source, shape, weight_OI, bits)
+        voltage = z.view(np.int32)
+        notes = from_current(z, neurons, out, voltage, words)
+        return voltage.reshape(-1), notes
+    voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source.starts,
         source.ends,
@@ -84,10 +105,25 @@ def _walk(
         words is not _NO_WORDS,
         out.reshape(-1),
         words,
-        voltage.reshape(-1),
+        voltage,
+        of_voltage,
         seen.reshape(-1),
     )
-    return torch.from_numpy(voltage), notes_of(seen, EVENTS)
+    return voltage, notes_of(seen, EVENTS)
+
+
+def _current(
+    source: SpikeTrains | np.ndarray, shape: Shape, weight_OI: torch.Tensor, bits: int
+) -> np.ndarray:
+    """What arrives, of ``shape``, by the matrix product."""
+    steps, batch, size = shape
+    z, weight_IO = take(shape, np.float32), array_of(weight_OI).T
+    length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
+    read = reader(source, batch, length)
+    for first in range(0, steps, length):
+        last = min(steps, first + length)
+        product.matmul(read(first, last), weight_IO, z[first:last].reshape(-1, size), bits=bits)
+    return z
 
 
 def from_current(
@@ -96,8 +132,11 @@ def from_current(
     out: np.ndarray,
     voltage: np.ndarray,
     words: np.ndarray = _NO_WORDS,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same from what arrives: ``z`` [steps, batch, neurons], whose memory voltages may take."""
+) -> torch.Tensor:
+    """Fills spikes and voltages from what arrives, ``z`` [steps, batch, neurons]; returns notes.
+
+    ``voltage`` may be the memory of ``z``.
+    """
     seen = room_to_note(*z.shape[1:])
     forward.forward_from_input(
         z.reshape(-1),
@@ -111,4 +150,4 @@ def from_current(
         voltage.reshape(-1),
         seen.reshape(-1),
     )
-    return torch.from_numpy(voltage), notes_of(seen, PRODUCT)
+    return notes_of(seen, PRODUCT)

@@ -15,6 +15,7 @@ from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.dense import from_current, spikes_from
 from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.places import time_first
 from netdesc.kernels.cpu.sources import EVENT_DENSITY
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
@@ -38,8 +39,9 @@ __all__ = [
 def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    out = take(z.shape, np.float32)
-    return torch.from_numpy(out), *from_current(z, neurons, out, take(z.shape, np.int32))
+    out, voltage = take(z.shape, np.float32), take(z.shape, np.int32)
+    notes = from_current(z, neurons, out, voltage)
+    return torch.from_numpy(out), torch.from_numpy(voltage), notes
 
 
 @on_threads
@@ -50,14 +52,10 @@ def dense_cuba(
     steps, batch, _ = spikes_TBI.shape
     rows = rows_of(spikes_TBI)
     events = EventLists(rows, EVENT_DENSITY)
-    passed = spikes_from(
-        events if events.pays else rows,
-        (steps, batch, len(weight_OI)),
-        weight_OI,
-        bits,
-        neurons,
-    )
-    return *passed, events.hand_over() if events.pays else events.without()
+    source, shape = events if events.pays else rows, (steps, batch, len(weight_OI))
+    out, voltage, notes = spikes_from(source, shape, weight_OI, bits, neurons, time_first(batch))
+    listed = events.hand_over() if events.pays else events.without()
+    return out, torch.from_numpy(voltage.reshape(shape)), notes, listed
 
 
 @on_threads

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store, where
+from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import (
     after_reset,
     decay_state,
@@ -91,6 +92,7 @@ def forward_by_events(
     out,
     words,
     voltage,
+    of_voltage,
     seen,
 ):
     """Integer currents from event lists, then u, v and spikes, in one pass.
@@ -98,7 +100,7 @@ def forward_by_events(
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
     holds integer weights, the outgoing row of a source contiguous. Writes the spikes, ``delay``
     steps late, as floats to ``out`` or, where told, as ``words`` (see ``trains``); ``voltage``
-    (int32, before the reset) and ``seen`` [items, ``SEEN``].
+    (int32, before the reset), whose places are ``of_voltage``, and ``seen`` [items, ``SEEN``].
     """
     rows, neurons = len(starts), len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
@@ -112,12 +114,11 @@ def forward_by_events(
         for step in range(min(steps, delay)):
             _hand_on(none > none, to_words, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
-            row = step * batch + b
-            z = arriving(starts, ends, sources, weight_IO, row, neurons, lo, n)
+            z = arriving(starts, ends, sources, weight_IO, step * batch + b, neurons, lo, n)
             u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
             peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-            store(voltage, row * neurons + lo, v, n)
+            store(voltage, row_of(of_voltage, step, b) * neurons + lo, v, n)
             if step + delay < steps:
                 spiked = v > spread(threshold)
                 _hand_on(

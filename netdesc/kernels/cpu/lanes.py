@@ -31,8 +31,12 @@ register_model: Any = extending.register_model
 _typed_by: Any = templates.infer_global
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
-_FAST = ("reassoc", "contract", "arcp", "nsz", "afn")
-"""Fast maths, without its promise that there are no NaN and no infinities."""
+_FAST = ("contract", "arcp", "nsz", "afn")
+"""Fast maths, without its promise that there are no NaN and no infinities.
+
+And without "reassoc": sums and products in another order would round alike in one kernel and not in
+the next.
+"""
 
 
 class _Lanes(types.Type):

@@ -96,10 +96,9 @@ def _back(
         after = of_out
         v = load(voltage, t * LANES, LANES)
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-        row = t * batch + b
         if keep_grad_z:
-            store(grad_z, row * neurons + lo, g_u, n)
-        add_up(starts, ends, sources, row, g_u, weight_sums)
+            store(grad_z, (b * steps + t) * neurons + lo, g_u, n)
+        add_up(starts, ends, sources, t * batch + b, g_u, weight_sums)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -138,8 +137,8 @@ def there_and_back(
 
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
-    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z`` [steps,
-    batch, neurons] where it is to be kept. A thread holds one vector's voltages and filtered
+    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z`` [batch,
+    steps, neurons] where it is to be kept. A thread holds one vector's voltages and filtered
     differences in its part of ``voltage_KTL`` and ``filtered_KTL`` [threads, steps · LANES], spikes
     in that of ``words_KT`` [threads, steps].
     """

@@ -6,9 +6,10 @@ kernels, as fast as a vendor's library, and a sum of it is added up in an order 
 threads does not change: over blocks of ``_DEPTH`` terms, each from the first to the last.
 
 The form is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008): both factors are copied in panels that a tile of the result walks through, and the tile
-stays in vector registers meanwhile. The tile's loop is written in LLVM's vectors, because loops
-over arrays would load and store every sum at every term.
+(2008): the right factor is copied in panels that a tile of the result walks through, and the tile
+stays in vector registers meanwhile. Numbers of the left factor are read one by one, so it is copied
+only where its columns are what is contiguous. The tile's loop is written in LLVM's vectors, because
+loops over arrays would load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.weights import half_limits, on_grid
 
 _LANES = 16
 """Floats of an LLVM vector; on hosts with shorter registers LLVM takes several."""
 
-_TILE_ROWS = 6
+TILE_ROWS = 6
 _TILE_COLUMNS = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
 """A tile of the result takes 12 of 32 registers of AVX-512, 12 of 16 of AVX2, 24 of 32 of NEON."""
 
@@ -54,7 +57,8 @@ def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> A
         for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
     ]
     depth, add = arguments[3], builder.icmp_signed("!=", arguments[4], arguments[4].type(0))
-    sums = _sum_up(builder, arrays[0].data, arrays[1].data, depth)
+    steps = cgutils.unpack_tuple(builder, arrays[0].strides, 2)
+    sums = _sum_up(builder, (arrays[0].data, *steps), arrays[1].data, depth)
     bytes_a_row = cgutils.unpack_tuple(builder, arrays[2].strides, 2)[0]
     first = builder.bitcast(arrays[2].data, ir.IntType(8).as_pointer())
     for row, vectors in enumerate(sums):
@@ -73,13 +77,13 @@ def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> A
 _tile: Any = intrinsic(_type_tile)
 """``_tile(left, right, out, depth, add)`` for one tile of the result.
 
-``out [rows, columns] (+)= left [depth, rows]ᵀ @ right [depth, columns]``: ``left`` and ``right``
-are contiguous panels, the rows of ``out`` may lie apart. With ``add`` the sums are added to what
-``out`` holds.
+``out [rows, columns] (+)= left [rows, depth] @ right [depth, columns]``: ``right`` is a contiguous
+panel, the numbers of ``left`` and the rows of ``out`` may lie apart. With ``add`` the sums are
+added to what ``out`` holds.
 """
 
 
-def _sum_up(builder: Any, left: Any, right: Any, depth: Any) -> list[list[Any]]:
+def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
     """The loop over the terms; returns the sums, a list of vectors for each row of the tile."""
     before, loop = builder.block, builder.append_basic_block("terms")
     after = builder.append_basic_block("sums")
@@ -87,9 +91,12 @@ def _sum_up(builder: Any, left: Any, right: Any, depth: Any) -> list[list[Any]]:
     builder.position_at_end(loop)
     term = builder.phi(_INT64)
     per_row = _TILE_COLUMNS // _LANES
-    sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(_TILE_ROWS)]
+    sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(TILE_ROWS)]
     from_right = builder.gep(right, [builder.mul(term, _INT64(_TILE_COLUMNS))])
-    from_left = builder.gep(left, [builder.mul(term, _INT64(_TILE_ROWS))])
+    of_left, to_row, to_term = left
+    from_left = builder.gep(
+        builder.bitcast(of_left, ir.IntType(8).as_pointer()), [builder.mul(term, to_term)]
+    )
     first = builder.bitcast(from_right, ir.IntType(8).as_pointer())
     vectors = [
         builder.load(_vector_at(builder, first, 4 * _LANES * number), align=4)
@@ -102,8 +109,10 @@ def _sum_up(builder: Any, left: Any, right: Any, depth: Any) -> list[list[Any]]:
     )
     # In this order, or a row's factor would stay in a register of its own from start to end.
     later: list[list[Any]] = []
-    for row in range(_TILE_ROWS):
-        factor = _spread(builder, builder.load(builder.gep(from_left, [_INT64(row)]), align=4))
+    for row in range(TILE_ROWS):
+        place = builder.gep(from_left, [builder.mul(to_row, _INT64(row))])
+        number = builder.load(builder.bitcast(place, ir.FloatType().as_pointer()), align=4)
+        factor = _spread(builder, number)
         later.append(
             [
                 builder.call(multiply_add, [factor, vector, total])
@@ -138,25 +147,16 @@ def _spread(builder: Any, number: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _panels_of_rows(left, first, count, term, depth, panels):
-    """Copy rows of ``left`` as panels [panel, term, row of the tile], filled up with zeros."""
-    by_columns = left.strides[0] < left.strides[1]
+def _panels_of_rows(left, panels):
+    """Copy a transposed matrix [rows, terms] as panels [panel, term, row of the tile]."""
+    rows, depth = left.shape
     for p in range(len(panels)):
-        panel = panels[p]
-        start = first + p * _TILE_ROWS
-        height = min(_TILE_ROWS, first + count - start)
-        if height < _TILE_ROWS:
-            panel[:depth] = 0
-        if by_columns:  # a transposed matrix
-            for k in range(depth):
-                from_k, to_k = left[start : start + height, term + k], panel[k]
-                for row in range(height):
-                    to_k[row] = from_k[row]
-        else:
+        start = p * TILE_ROWS
+        height = min(TILE_ROWS, rows - start)
+        for k in range(depth):
+            from_k, to_k = left[start : start + height, k], panels[p, k]
             for row in range(height):
-                from_row = left[start + row, term : term + depth]
-                for k in range(depth):
-                    panel[k, row] = from_row[k]
+                to_k[row] = from_k[row]
 
 
 @numba.njit(inline="always")
@@ -170,55 +170,91 @@ def _panel_of_columns(right, first, count, term, depth, panel):
             to_k[c] = 0
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _multiply(left, right, block_rows, onto, out):
-    """``out = left @ right``: float32 [rows, terms], [terms, columns] and [rows, columns].
+@numba.njit(inline="always")
+def _put_on_grid(panel, low, high):
+    """Quantise the weights of a flat panel."""
+    for at in range(0, len(panel), LANES):
+        store(panel, at, on_grid(load(panel, at, LANES), low, high), LANES)
 
-    ``out`` is C-contiguous; with ``onto`` the product is added to what it holds. A thread takes
-    ``block_rows`` rows at a time (a multiple of the tile's 6 wastes least), which changes no
-    result.
+
+@numba.njit
+def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to):
+    """Rows and columns of ``left @ right``, each a first one and the one after the last.
+
+    ``left`` is float32 [rows, terms], ``right`` [terms, columns], and ``out`` C-contiguous. What is
+    computed is written there, its corner to row and column ``to``; with ``onto`` it is added to
+    what is there. With ``quantize`` the factor ``right`` are real weights that count as those on
+    the grid (see ``weights``).
     """
-    rows, terms = left.shape
-    columns = right.shape[1]
+    terms, count = len(right), rows[1] - rows[0]
+    by_columns = left.strides[0] < left.strides[1]
+    panel = np.empty((_DEPTH, _TILE_COLUMNS), np.float32)
+    edge = np.empty((TILE_ROWS, _TILE_COLUMNS), np.float32)
+    padded = np.zeros((TILE_ROWS, _DEPTH), np.float32)
+    tiles = (count + TILE_ROWS - 1) // TILE_ROWS
+    panels = np.empty((tiles if by_columns else 0, _DEPTH, TILE_ROWS), np.float32)
+    for term in range(0, terms, _DEPTH):
+        depth = min(_DEPTH, terms - term)
+        add = onto or term > 0
+        part = left[rows[0] : rows[1], term : term + depth]
+        if by_columns:
+            _panels_of_rows(part, panels)
+        for column in range(columns[0], columns[1], _TILE_COLUMNS):
+            width = min(_TILE_COLUMNS, columns[1] - column)
+            to_column = to[1] + column - columns[0]
+            _panel_of_columns(right, column, width, term, depth, panel)
+            if quantize:
+                _put_on_grid(panel.reshape(-1), low, high)
+            for row in range(0, count, TILE_ROWS):
+                height = min(TILE_ROWS, count - row)
+                factors = part[row : row + height, :depth]
+                if by_columns:
+                    factors = panels[row // TILE_ROWS].T[:height, :depth]
+                target = out[to[0] + row :, to_column : to_column + width]
+                if height == TILE_ROWS and width == _TILE_COLUMNS:
+                    _tile(factors, panel, target, depth, add)
+                else:
+                    padded[:height, :depth] = factors
+                    _tile(padded, panel, edge, depth, False)
+                    for r in range(height):
+                        for c in range(width):
+                            before = target[r, c] if add else np.float32(0)
+                            target[r, c] = before + edge[r, c]
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _multiply(left, right, quantize, low, high, block_rows, onto, out):
+    """``multiply_block`` by all threads.
+
+    A thread takes ``block_rows`` rows at a time (a multiple of the tile's 6 wastes least), which
+    changes no result.
+    """
+    rows, columns = out.shape
     across = (columns + _BLOCK_COLUMNS - 1) // _BLOCK_COLUMNS
     for item in numba.prange((rows + block_rows - 1) // block_rows * across):
-        first = item // across * block_rows
-        count = min(block_rows, rows - first)
-        left_column = item % across * _BLOCK_COLUMNS
-        right_column = min(columns, left_column + _BLOCK_COLUMNS)
-        row_panels = np.empty(
-            ((count + _TILE_ROWS - 1) // _TILE_ROWS, _DEPTH, _TILE_ROWS), np.float32
+        first, lo = item // across * block_rows, item % across * _BLOCK_COLUMNS
+        of_rows = first, min(rows, first + block_rows)
+        of_columns = lo, min(columns, lo + _BLOCK_COLUMNS)
+        multiply_block(
+            left, right, quantize, low, high, of_rows, of_columns, onto, out, (first, lo)
         )
-        panel = np.empty((_DEPTH, _TILE_COLUMNS), np.float32)
-        edge = np.empty((_TILE_ROWS, _TILE_COLUMNS), np.float32)
-        for term in range(0, terms, _DEPTH):
-            depth = min(_DEPTH, terms - term)
-            add = onto or term > 0
-            _panels_of_rows(left, first, count, term, depth, row_panels)
-            for column in range(left_column, right_column, _TILE_COLUMNS):
-                width = min(_TILE_COLUMNS, right_column - column)
-                _panel_of_columns(right, column, width, term, depth, panel)
-                for p in range(len(row_panels)):
-                    row = first + p * _TILE_ROWS
-                    height = min(_TILE_ROWS, first + count - row)
-                    target = out[row : row + height, column : column + width]
-                    if height == _TILE_ROWS and width == _TILE_COLUMNS:
-                        _tile(row_panels[p], panel, target, depth, add)
-                    else:
-                        _tile(row_panels[p], panel, edge, depth, False)
-                        for r in range(height):
-                            for c in range(width):
-                                before = target[r, c] if add else np.float32(0)
-                                target[r, c] = before + edge[r, c]
+
+
+_NO_LIMITS = np.float32(0), np.float32(0)
 
 
 def matmul(
-    left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, onto: bool = False
+    left: np.ndarray,
+    right: np.ndarray,
+    out: np.ndarray | None = None,
+    onto: bool = False,
+    bits: int | None = None,
 ) -> np.ndarray:
     """``left @ right``, float32 [rows, terms] and [terms, columns].
 
     It is written into ``out`` (C-contiguous), or a buffer of the pool; with ``onto`` it is added to
-    what ``out`` holds.
+    what ``out`` holds. Given ``bits``, ``right`` are weights that count as those which
+    ``quantization.quantize`` makes of them: a tensor of these is never made.
     """
     (rows, _), columns = left.shape, right.shape[1]
     if out is None:
@@ -226,5 +262,7 @@ def matmul(
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * across // threads())
     turns = -(-share // _BLOCK_ROWS)  # for each thread as many
-    _multiply(left, right, -(-share // (turns * _TILE_ROWS)) * _TILE_ROWS, onto, out)
+    limits = _NO_LIMITS if bits is None else half_limits(bits)
+    block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
+    _multiply(left, right, bits is not None, *limits, block_rows, onto, out)
     return out

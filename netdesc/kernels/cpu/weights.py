@@ -27,13 +27,6 @@ def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
     return take((-(-outputs // LANES) * LANES, inputs), np.float32)
 
 
-def quantized(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
-    """``quantization.quantize`` in one pass, [outputs, inputs] in threshold units."""
-    on_grid = room_by_vectors(*weight_OI.shape)[: len(weight_OI)]
-    _quantize(flat(weight_OI), *half_limits(bits), on_grid.reshape(-1))
-    return on_grid
-
-
 def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """Integer weights [inputs, outputs], int16."""
     room = room_by_vectors(*weight_OI.shape).reshape(-1).view(np.int16)
@@ -71,14 +64,10 @@ def _halves(weights, low, high):
     return nearest(where(scaled < spread(low), spread(low), scaled))
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _quantize(weight, low, high, on_grid):
-    """Flat arrays; ``low``, ``high`` are halved weights."""
-    for item in numba.prange((len(weight) + LANES - 1) // LANES):
-        at = item * LANES
-        n = min(LANES, len(weight) - at)
-        halves = _halves(load(weight, at, n), low, high)
-        store(on_grid, at, halves * spread(np.float32(2 / WEIGHT_UNIT)), n)
+@numba.njit(inline="always")
+def on_grid(weights, low, high):
+    """``quantization.quantize`` of a vector, in threshold units."""
+    return _halves(weights, low, high) * spread(np.float32(2 / WEIGHT_UNIT))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -1,0 +1,170 @@
+"""From one layer of a chain to the one before, backward: a few samples or steps at a time.
+
+What a layer hands back is the gradient of its current. By the weights it becomes that of the spikes
+of the layer before, by their neurons that of their current. In between it is a part only, which
+stays in the cache: a whole tensor would be as large as the layer's activity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import from_above, product
+from netdesc.kernels.cpu.adjoints import by_product
+from netdesc.kernels.cpu.arrays import array_of
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.dense import per_neuron
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.places import sample_first, time_first
+from netdesc.kernels.cpu.sources import Source
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, signal
+from netdesc.kernels.cpu.weights import half_limits
+from netdesc.kernels.parameters import Dynamics
+
+_MOST_TURNS = 1.5
+"""A thread may have half as much again to do as its share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Weights, their bits, the neurons, and whether a decay of theirs is learnt."""
+
+    weight_OI: torch.Tensor
+    bits: int
+    neurons: Dynamics
+    learn: bool
+
+
+@dataclass(eq=False)
+class There:
+    """What the way back through a layer needs.
+
+    ``voltage`` is flat, [batch, steps, neurons] where the source is events, else time-first. The
+    gradient of the current takes its memory: a voltage is read for the last time when the gradient
+    in its step is known.
+    """
+
+    layer: Layer
+    source: Source
+    shape: tuple[int, int, int]
+    voltage: np.ndarray
+    notes: torch.Tensor
+
+
+@dataclass(eq=False)
+class HandedBack:
+    """The gradient of a layer's current, and the weights by which the current came."""
+
+    grad_z: Signal
+    layer: Layer
+
+    @property
+    def rows(self) -> np.ndarray:
+        return self.grad_z[0].reshape(-1, len(self.layer.weight_OI))
+
+    @property
+    def is_sample_first(self) -> bool:
+        """Also where there is but one sample."""
+        return self.grad_z[1][1] == 1
+
+    def by_input(self) -> Signal:
+        """The gradient by the layer's input."""
+        weight_OI, bits = array_of(self.layer.weight_OI), self.layer.bits
+        return product.matmul(self.rows, weight_OI, bits=bits).reshape(-1), self.grad_z[1]
+
+
+Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
+"""The gradients of the current, where wanted, of the weights and of the decays."""
+
+
+def through(there: There, above: HandedBack, want: bool) -> Back:
+    """The gradients of a hidden layer from what the one after hands back."""
+    source, neurons = there.source, there.shape[2]
+    if not isinstance(source, EventLists):
+        return _by_product(there, source, above.by_input(), want)
+    if above.is_sample_first and _share_out_evenly(neurons):
+        return _from_above(there, source, above, want)
+    return _by_events(there, source, above.by_input(), want)
+
+
+def from_output(there: There, grad_TBN: torch.Tensor, want: bool) -> Back:
+    """The gradients of the last layer from that of its spikes."""
+    if isinstance(there.source, EventLists):
+        return _by_events(there, there.source, signal(grad_TBN), want)
+    return _by_product(there, there.source, signal(grad_TBN), want)
+
+
+def _share_out_evenly(neurons: int) -> bool:
+    """Whether threads that take whole vectors of neurons are busy for most of the time."""
+    vectors = -(-neurons // LANES)
+    turns = -(-vectors // threads())
+    return turns * threads() <= _MOST_TURNS * vectors
+
+
+def _by_events(there: There, events: EventLists, grad_out: Signal, want: bool) -> Back:
+    steps, batch, _ = there.shape
+    layer, of_voltage = there.layer, sample_first(steps)
+    walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
+    weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
+    grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
+    walker.walk_by_events((0, steps, 0, batch), grad_out, grad_z, weights)
+    return grad_z, torch.from_numpy(weights.grad_OI), walker.decays()
+
+
+def _by_product(
+    there: There, source: SpikeTrains | np.ndarray, grad_out: Signal, want: bool
+) -> Back:
+    layer, of_voltage = there.layer, time_first(there.shape[1])
+    walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
+    grad_z = there.voltage.view(np.float32) if want else None
+    whole = None if grad_z is None else grad_z.reshape(there.shape)
+    weight_OI = array_of(layer.weight_OI)
+    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, whole)
+    back = None if grad_z is None else (grad_z, of_voltage)
+    return back, torch.from_numpy(grad_OI), walker.decays()
+
+
+def _from_above(there: There, events: EventLists, above: HandedBack, want: bool) -> Back:
+    steps, batch, neurons = there.shape
+    layer, given, upper = there.layer, there.layer.neurons, above.layer
+    grad_z = there.voltage.view(np.float32)
+    weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
+    by_sample = np.zeros((batch, 2 * neurons), np.float32)
+    samples, length = from_above.block_of(steps, batch)
+    columns = min(from_above.VECTORS, -(-len(weights.grad_VLI) // threads())) * LANES
+    from_above.adjoint_from_above(
+        above.rows,
+        array_of(upper.weight_OI),
+        *half_limits(upper.bits),
+        events.starts,
+        events.ends,
+        events.sources,
+        weights.weight_OI,
+        *half_limits(layer.bits),
+        there.voltage,
+        *per_neuron(given),
+        np.int32(given.threshold),
+        given.delay,
+        given.height,
+        given.width,
+        layer.learn,
+        batch,
+        samples,
+        length,
+        want,
+        grad_z,
+        by_sample,
+        take((threads(), 3 * columns), np.float32),
+        take((threads(), samples * length, columns), np.float32),
+        weights.sums_KIL,
+        weights.grad_VLI,
+    )
+    decays = torch.from_numpy(by_sample.sum(axis=0).reshape(2, neurons))
+    back = (grad_z, sample_first(steps)) if want else None
+    return back, torch.from_numpy(weights.grad_OI), decays

@@ -1,0 +1,111 @@
+"""A hidden layer's way back, from the gradient of the current of the layer after it, for Numba.
+
+A thread takes some columns of the product that carries the gradient back, and walks with the
+neurons of these columns. So no thread waits for another, and the gradient of the layer's spikes is
+a block in the thread's cache: as a whole it would be as large as the layer's activity.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from netdesc.kernels.cpu.backward import hand_out, walk_back
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.product import TILE_ROWS, multiply_block
+
+VECTORS = 4
+"""Vectors of neurons that a thread takes together, at most: the more, the less often the rows above
+are read."""
+
+_ROWS = 64 * TILE_ROWS
+"""Rows of a block, at most: a block of so many rows and vectors is 200 kB."""
+
+
+def block_of(steps: int, batch: int) -> tuple[int, int]:
+    """How many samples make a block, and how many steps; with several samples it is all steps."""
+    if steps <= _ROWS:
+        return min(batch, _ROWS // steps), steps
+    tiles = -(-steps // TILE_ROWS)
+    blocks = -(-steps // _ROWS)
+    return 1, -(-tiles // blocks) * TILE_ROWS
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def adjoint_from_above(
+    above,
+    above_OI,
+    above_low,
+    above_high,
+    starts,
+    ends,
+    sources,
+    weight_OI,
+    low,
+    high,
+    voltage,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    height,
+    width,
+    learn,
+    batch,
+    samples,
+    length,
+    keep_grad_z,
+    grad_z,
+    grad_decays,
+    after_KN,
+    room_KRN,
+    sums_KIL,
+    grad_VLI,
+):
+    """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights on the grid.
+
+    ``above`` is [batch · steps, neurons above], the gradient of the current there; voltages and
+    ``grad_z`` are [batch, steps, neurons], flat, and may be one memory. A thread computes blocks of
+    ``length`` steps of ``samples`` samples in its part of ``room_KRN`` [threads, rows, neurons of a
+    block]; ``after_KN`` [threads, 3 · neurons of a block] holds adjoints between blocks.
+    """
+    neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
+    steps, columns = len(starts) // batch, room_KRN.shape[2]
+    for thread in numba.prange(threads):
+        room, after = room_KRN[thread], after_KN[thread]
+        flat = room.reshape(-1)
+        mine, end = thread * vectors // threads, (thread + 1) * vectors // threads
+        for block in range(mine, end, VECTORS):
+            until = min(end, block + VECTORS)
+            lo, hi = block * LANES, min(neurons, until * LANES)
+            grad_VLI[block:until] = 0
+            for sample in range(0, batch, samples):
+                last_sample = min(batch, sample + samples)
+                after[:] = 0
+                for last in range(steps, 0, -length):
+                    first = max(0, last - length)
+                    rows = sample * steps + first, (last_sample - 1) * steps + last
+                    multiply_block(
+                        above, above_OI, True, above_low, above_high, rows, (lo, hi), False, room,
+                        (0, 0),
+                    )  # fmt: skip
+                    for vector in range(block, until):
+                        at = vector * LANES - lo
+                        n = min(LANES, neurons - lo - at)
+                        for b in range(sample, last_sample):
+                            if b > sample:
+                                after[:] = 0
+                            of_block = (b - sample) * (last - first) - first
+                            of_all = b * steps * neurons + lo + at
+                            walk_back(
+                                starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias,
+                                threshold, delay, height, width, lo + at, n,
+                                flat, of_block * columns + at, columns,
+                                voltage, of_all, neurons, keep_grad_z, grad_z, of_all, neurons,
+                                learn, grad_decays[b], after, at, columns, grad_VLI[vector],
+                            )  # fmt: skip
+            for vector in range(block, until):
+                sums_KIL[thread, :] = grad_VLI[vector]
+                at = vector * LANES
+                n = min(LANES, neurons - at)
+                hand_out(sums_KIL[thread], weight_OI, low, high, at, n, grad_VLI[vector])

@@ -1,0 +1,152 @@
+"""A layer's neurons and their input weights, walked through backward in time, run by run."""
+
+from __future__ import annotations
+
+from copy import copy
+
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import backward
+from netdesc.kernels.cpu.arrays import flat
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.places import Places, Run, alike_in_time, time_first
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
+from netdesc.kernels.parameters import Dynamics
+
+_NOTHING = np.empty(0, np.float32)
+
+
+Signal = tuple[np.ndarray, Places]
+"""A number for each step, sample and neuron: flat, and where its rows are."""
+
+
+def signal(grad_TBN: torch.Tensor) -> Signal:
+    """The numbers of a gradient, flat, and where they are.
+
+    That of a loss by labels is often one number for all steps: it is not spread out.
+    """
+    if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
+        return flat(grad_TBN[0]), alike_in_time()
+    return flat(grad_TBN), time_first(grad_TBN.shape[1])
+
+
+class Walker:
+    """The neurons of a layer, and how far back in time they have come.
+
+    Each call takes the run of steps before that of the call before. ``shape`` is steps, samples and
+    neurons, ``voltage`` flat.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        voltage: np.ndarray,
+        of_voltage: Places,
+        neurons: Dynamics,
+        learn: bool,
+    ) -> None:
+        self.steps, self.batch, self.neurons = shape
+        self._voltage, self._of_voltage = voltage, of_voltage
+        self._given = (
+            neurons.keep_u.numpy(),
+            neurons.keep_v.numpy(),
+            neurons.bias.numpy(),
+            np.int32(neurons.threshold),
+            neurons.delay,
+            neurons.height,
+            neurons.width,
+        )
+        self._learn = learn
+        self._begin()
+
+    def _begin(self) -> None:
+        self._after = np.zeros(3 * self.batch * self.neurons, np.float32)
+        self._by_sample = np.zeros((self.batch, 2 * self.neurons), np.float32)
+
+    def again(self) -> Walker:
+        """The layer as it was before its first walk; of its decays nothing more is learnt."""
+        other = copy(self)
+        other._learn = False
+        other._begin()
+        return other
+
+    def walk(self, first: int, last: int, grad_out: Signal, grad_z: np.ndarray) -> None:
+        """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``.
+
+        Voltages are time-first.
+        """
+        assert self._of_voltage == time_first(self.batch)
+        backward.adjoint(
+            *grad_out,
+            self._voltage,
+            *self._given,
+            self._learn,
+            self.batch,
+            first,
+            last,
+            self._after,
+            grad_z.reshape(-1),
+            self._by_sample,
+        )
+
+    def walk_by_events(
+        self,
+        run: Run,
+        grad_out: Signal,
+        grad_z: Signal | None,
+        weights: WeightSums,
+    ) -> None:
+        """The same, adding the gradient of the weights to ``weights``."""
+        z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
+        events, sums = weights.events, weights
+        first, _, _, last_sample = run
+        backward.adjoint_by_events(
+            events.starts,
+            events.ends,
+            events.sources,
+            sums.weight_OI,
+            *half_limits(sums.bits),
+            *grad_out,
+            self._voltage,
+            self._of_voltage,
+            *self._given,
+            self._learn,
+            self.batch,
+            run,
+            sums.begin(),
+            first == 0 and last_sample == self.batch,
+            self._after,
+            grad_z is not None,
+            z,
+            of_z,
+            self._by_sample,
+            sums.sums_KIL,
+            sums.grad_VLI,
+        )
+
+    def decays(self) -> torch.Tensor:
+        """Gradients of both decays [2, neurons], once all steps were walked."""
+        by_sample = self._by_sample
+        total = by_sample[0] if len(by_sample) == 1 else by_sample.sum(axis=0)
+        return torch.from_numpy(total.reshape(2, self.neurons))
+
+
+class WeightSums:
+    """The gradient of weights while it is added up by the events of their input."""
+
+    def __init__(self, events: EventLists, weight_OI: np.ndarray, bits: int) -> None:
+        outputs, inputs = weight_OI.shape
+        room = room_by_vectors(outputs, inputs)
+        self.events, self.weight_OI, self.bits = events, weight_OI, bits
+        self.sums_KIL = take((threads(), inputs * LANES), np.float32)
+        self.grad_VLI, self.grad_OI = room.reshape(-1, LANES * inputs), room[:outputs]
+        self._has_begun = False
+
+    def begin(self) -> bool:
+        """Whether nothing has been added yet; from now on something has."""
+        before, self._has_begun = self._has_begun, True
+        return not before

@@ -178,6 +178,7 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, sizes=(40, 33)))
 @example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2))
 @example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2, density=0.6, scale=40.0))
+@example(replace(PLAIN, sizes=(40, 64, 64, 33), steps=1500, density=0.6, scale=40.0))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 

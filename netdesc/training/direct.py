@@ -65,11 +65,9 @@ class DirectStep:
 
     @torch.no_grad()
     def differentiate(self, batch: Batch) -> None:
-        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures.
-
-        They take the place of those before: a chain's layers have all the parameters there are.
-        """
+        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures."""
         job = self._job
+        job.optimizer.zero_grad()  # their memory serves again
         layers = [self._layer(block) for _, block in self._blocks]
         loss, passed = self._chain.differentiate(
             self._examples_of(batch), layers, self._loss(batch)

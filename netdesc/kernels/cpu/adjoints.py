@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -75,7 +75,7 @@ def dense_cuba_backward(
     else:
         assert spikes_TBI is not None, "without events the input itself is needed"
         rows = rows_of(spikes_TBI)
-        grad_OI = by_product(layer, grad_out, rows, real_OI, bits, grad_rows)
+        grad_OI = by_product(layer, lambda *_: grad_out, rows, real_OI, bits, grad_rows)
     grad_TBI = _NOTHING if grad_rows is None else grad_rows.reshape(steps, batch, inputs)
     return torch.from_numpy(grad_TBI), torch.from_numpy(grad_OI), layer.decays()
 
@@ -115,7 +115,7 @@ def _by_events(
 
 def by_product(
     layer: Walker,
-    grad_out: Signal,
+    grad_out: Callable[[int, int], Signal],
     source: SpikeTrains | np.ndarray,
     weight_OI: np.ndarray,
     bits: int,
@@ -124,13 +124,16 @@ def by_product(
 ) -> np.ndarray:
     """As ``_by_events``, of an input that is dense or graded.
 
-    Given ``whole`` [steps, batch, neurons], it is filled with the gradient of z.
+    ``grad_out`` gives the gradient of the spikes from one step to before another. Given ``whole``
+    [steps, batch, neurons], it is filled with the gradient of z. How long runs are decides how sums
+    are rounded, so it is the same whichever of the two is asked for.
     """
     grad_OI = room_by_vectors(*weight_OI.shape)[: layer.neurons]
-    length = _length(layer, _FOR_WEIGHTS if grad_rows is None else _FOR_INPUT)
+    is_first = grad_rows is None and whole is None
+    length = _length(layer, _FOR_WEIGHTS if is_first else _FOR_INPUT)
     read = reader(source, layer.batch, length)
     for first, last, grad_z in _runs(layer, length, whole):
-        layer.walk(first, last, grad_out, grad_z)
+        layer.walk(first, last, grad_out(first, last), grad_z)
         input_rows = read(first, last)
         product.matmul(as_rows(grad_z).T, input_rows, grad_OI, onto=last < layer.steps)
         if grad_rows is not None:

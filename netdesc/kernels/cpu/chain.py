@@ -30,7 +30,7 @@ from netdesc.kernels.cpu.dense import (
 from netdesc.kernels.cpu.descent import Back, HandedBack, Layer, There, from_output, through
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.places import sample_first
+from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_trains
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads, threads
@@ -103,18 +103,18 @@ def differentiate(
     assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
     source, there = given.source, list[There]()
     for layer, size in zip(layers[:-1], sizes[1:], strict=False):
-        shape = steps, batch, size
-        trains, voltage, notes = trains_from(
-            source, shape, layer.weight_OI, layer.bits, layer.neurons, sample_first(steps)
-        )
-        there.append(There(layer, source, shape, voltage, notes))
+        shape, places = (steps, batch, size), _places(source, there, steps, batch)
+        of_layer = layer.weight_OI, layer.bits, layer.neurons
+        trains, voltage, notes = trains_from(source, shape, *of_layer, places)
+        there.append(There(layer, source, shape, voltage, places, notes))
         source = source_of_trains(trains, int(notes[3]))
-    shape, want = (steps, batch, sizes[-1]), bool(there)
+    places = _places(source, there, steps, batch)
+    last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
     if isinstance(loss, Distance):
-        value, back, notes = _end(source, layers[-1], shape, given, loss, want)
+        value, back, notes = _end(last, given, loss)
     else:
-        value, back, notes = _end_by_parts(source, layers[-1], shape, loss, want)
-    passed, layer = [_passed(notes, shape, back)], layers[-1]
+        value, back, notes = _end_by_parts(last, loss)
+    passed, layer = [_passed(notes, last.shape, back)], layers[-1]
     while there:
         of_layer = there.pop()
         assert back[0] is not None, "the gradient was wanted"
@@ -129,22 +129,37 @@ def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:
     return Passed(notes, steps * batch * neurons, *back[1:])
 
 
+def _places(source: Source, before: Sequence[There], steps: int, batch: int) -> Places:
+    """Where the voltages of a layer are to lie, and so the gradient that it hands back.
+
+    The matrix product reads its source time-first, and so the layer itself or that before it may
+    have to be.
+    """
+    if isinstance(source, EventLists) and (not before or isinstance(before[-1].source, EventLists)):
+        return sample_first(steps)
+    return time_first(batch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """The last layer, and whether the gradient of its current is wanted."""
+
+    source: Source
+    layer: Layer
+    shape: tuple[int, int, int]
+    places: Places
+    want: bool
+
+
 _End = tuple[Tensor, Back, Tensor]
 """The loss, the last layer's gradients and its notes."""
 
 
-def _end(
-    source: Source,
-    layer: Layer,
-    shape: tuple[int, int, int],
-    given: Examples,
-    distance: Distance,
-    want: bool,
-) -> _End:
+def _end(last: _Last, given: Examples, distance: Distance) -> _End:
     """A last layer with a van Rossum distance."""
     assert given.target_TBN is not None, "there is no target"
-    assert given.target_TBN.shape == shape, "the target does not fit the last layer"
-    steps, batch, neurons = shape
+    assert given.target_TBN.shape == last.shape, "the target does not fit the last layer"
+    steps, batch, neurons = last.shape
     size = steps * batch * neurons
     grad_total = torch.ones(())
     if distance.mean:
@@ -152,17 +167,17 @@ def _end(
     vectors = -(-neurons // LANES)
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     if (
-        isinstance(source, EventLists)
+        isinstance(last.source, EventLists)
         and given.target is not None
-        and not layer.learn
+        and not last.layer.learn
         and (batch == 1 or vectors >= threads())
         and van_rossum.convolved(*distance.of_filter, steps) is None
     ):
         of_filter, scale = distance.of_filter, float(grad_total)
-        loss, back, notes = _end_in_one(source, given.target, layer, of_filter, scale, want)
+        loss, back, notes = _end_in_one(last, last.source, given.target, of_filter, scale)
     else:
         of_output = _distance_of(given.target_TBN, distance, grad_total)
-        loss, back, notes = _end_by_parts(source, layer, shape, of_output, want)
+        loss, back, notes = _end_by_parts(last, of_output)
     return loss / size if distance.mean else loss, back, notes
 
 
@@ -179,13 +194,13 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: Tensor) -> 
 
 
 def _end_in_one(
+    last: _Last,
     events: EventLists,
     target: SpikeTrains,
-    layer: Layer,
     of_filter: tuple[float, int, int],
     grad_total: float,
-    want: bool,
 ) -> _End:
+    layer, want = last.layer, last.want
     steps, batch, neurons = target.shape
     weight_OI = array_of(layer.weight_OI)
     inputs, given = weight_OI.shape[1], layer.neurons
@@ -217,21 +232,22 @@ def _end_in_one(
         seen,
         want,
         grad_z,
+        last.places,
         take((crew, inputs * LANES), np.float32),
         grad_OI.reshape(vectors, -1),
     )
-    handed = (grad_z, sample_first(steps)) if want else None
+    handed = (grad_z, last.places) if want else None
     back = handed, torch.from_numpy(grad_OI[:neurons]), torch.zeros(2, neurons)
     return scalar(squares.sum()), back, notes_of(seen, EVENTS)
 
 
-def _end_by_parts(
-    source: Source, layer: Layer, shape: tuple[int, int, int], of_output: OfOutput, want: bool
-) -> _End:
+def _end_by_parts(last: _Last, of_output: OfOutput) -> _End:
     """The same by the functions that the operators call."""
-    of_layer = layer.weight_OI, layer.bits, layer.neurons
-    output, voltage, notes = spikes_from(source, shape, *of_layer, sample_first(shape[0]))
+    layer, places = last.layer, last.places
+    output, voltage, notes = spikes_from(
+        last.source, last.shape, layer.weight_OI, layer.bits, layer.neurons, places
+    )
     loss, gradient = of_output(output)
     del output  # its memory serves again
-    there = There(layer, source, shape, voltage, notes)
-    return loss, from_output(there, gradient(), want), notes
+    there = There(layer, last.source, last.shape, voltage, places, notes)
+    return loss, from_output(there, gradient(), last.want), notes

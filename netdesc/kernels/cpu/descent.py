@@ -7,6 +7,7 @@ stays in the cache: a whole tensor would be as large as the layer's activity.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.dense import per_neuron
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.places import sample_first, time_first
+from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
@@ -45,15 +46,15 @@ class Layer:
 class There:
     """What the way back through a layer needs.
 
-    ``voltage`` is flat, [batch, steps, neurons] where the source is events, else time-first. The
-    gradient of the current takes its memory: a voltage is read for the last time when the gradient
-    in its step is known.
+    The gradient of the current takes the memory of ``voltage``, which is flat: a voltage is read
+    for the last time when the gradient in its step is known.
     """
 
     layer: Layer
     source: Source
     shape: tuple[int, int, int]
     voltage: np.ndarray
+    of_voltage: Places
     notes: torch.Tensor
 
 
@@ -75,8 +76,26 @@ class HandedBack:
 
     def by_input(self) -> Signal:
         """The gradient by the layer's input."""
-        weight_OI, bits = array_of(self.layer.weight_OI), self.layer.bits
-        return product.matmul(self.rows, weight_OI, bits=bits).reshape(-1), self.grad_z[1]
+        return self._product(self.rows, None).reshape(-1), self.grad_z[1]
+
+    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
+        """The same of the steps from one to before another; good until the next are asked for."""
+        if self.grad_z[1] != time_first(batch):
+            whole = self.by_input()
+            return lambda *_: whole
+        room: list[np.ndarray] = []
+
+        def of_run(first: int, last: int) -> Signal:
+            rows = self.rows[first * batch : last * batch]
+            if not room or len(room[0]) < len(rows):
+                room[:] = [take((len(rows), self.layer.weight_OI.shape[1]), np.float32)]
+            part = self._product(rows, room[0][: len(rows)])
+            return part.reshape(-1), (-first * batch, batch, 1)
+
+        return of_run
+
+    def _product(self, rows: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+        return product.matmul(rows, array_of(self.layer.weight_OI), out, bits=self.layer.bits)
 
 
 Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
@@ -87,7 +106,7 @@ def through(there: There, above: HandedBack, want: bool) -> Back:
     """The gradients of a hidden layer from what the one after hands back."""
     source, neurons = there.source, there.shape[2]
     if not isinstance(source, EventLists):
-        return _by_product(there, source, above.by_input(), want)
+        return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if above.is_sample_first and _share_out_evenly(neurons):
         return _from_above(there, source, above, want)
     return _by_events(there, source, above.by_input(), want)
@@ -97,7 +116,8 @@ def from_output(there: There, grad_TBN: torch.Tensor, want: bool) -> Back:
     """The gradients of the last layer from that of its spikes."""
     if isinstance(there.source, EventLists):
         return _by_events(there, there.source, signal(grad_TBN), want)
-    return _by_product(there, there.source, signal(grad_TBN), want)
+    whole = signal(grad_TBN)
+    return _by_product(there, there.source, lambda *_: whole, want)
 
 
 def _share_out_evenly(neurons: int) -> bool:
@@ -109,7 +129,7 @@ def _share_out_evenly(neurons: int) -> bool:
 
 def _by_events(there: There, events: EventLists, grad_out: Signal, want: bool) -> Back:
     steps, batch, _ = there.shape
-    layer, of_voltage = there.layer, sample_first(steps)
+    layer, of_voltage = there.layer, there.of_voltage
     walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
     weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
     grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
@@ -118,9 +138,12 @@ def _by_events(there: There, events: EventLists, grad_out: Signal, want: bool) -
 
 
 def _by_product(
-    there: There, source: SpikeTrains | np.ndarray, grad_out: Signal, want: bool
+    there: There,
+    source: SpikeTrains | np.ndarray,
+    grad_out: Callable[[int, int], Signal],
+    want: bool,
 ) -> Back:
-    layer, of_voltage = there.layer, time_first(there.shape[1])
+    layer, of_voltage = there.layer, there.of_voltage
     walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
     grad_z = there.voltage.view(np.float32) if want else None
     whole = None if grad_z is None else grad_z.reshape(there.shape)
@@ -131,13 +154,12 @@ def _by_product(
 
 
 def _from_above(there: There, events: EventLists, above: HandedBack, want: bool) -> Back:
-    steps, batch, neurons = there.shape
+    _, batch, neurons = there.shape
     layer, given, upper = there.layer, there.layer.neurons, above.layer
     grad_z = there.voltage.view(np.float32)
     weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
-    samples, length = from_above.block_of(steps, batch)
-    columns = min(from_above.VECTORS, -(-len(weights.grad_VLI) // threads())) * LANES
+    samples, length, columns = from_above.block_of(there.shape, threads())
     from_above.adjoint_from_above(
         above.rows,
         array_of(upper.weight_OI),
@@ -148,6 +170,7 @@ def _from_above(there: There, events: EventLists, above: HandedBack, want: bool)
         weights.weight_OI,
         *half_limits(layer.bits),
         there.voltage,
+        there.of_voltage,
         *per_neuron(given),
         np.int32(given.threshold),
         given.delay,
@@ -166,5 +189,5 @@ def _from_above(there: There, events: EventLists, above: HandedBack, want: bool)
         weights.grad_VLI,
     )
     decays = torch.from_numpy(by_sample.sum(axis=0).reshape(2, neurons))
-    back = (grad_z, sample_first(steps)) if want else None
+    back = (grad_z, there.of_voltage) if want else None
     return back, torch.from_numpy(weights.grad_OI), decays

@@ -11,6 +11,7 @@ import numba
 
 from netdesc.kernels.cpu.backward import hand_out, walk_back
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.product import TILE_ROWS, multiply_block
 
 VECTORS = 4
@@ -20,14 +21,26 @@ are read."""
 _ROWS = 64 * TILE_ROWS
 """Rows of a block, at most: a block of so many rows and vectors is 200 kB."""
 
+_FEW_ROWS = 16 * TILE_ROWS
+_SHARE = 8
+"""Of a small layer all threads' blocks together are an eighth, or else have few rows."""
 
-def block_of(steps: int, batch: int) -> tuple[int, int]:
-    """How many samples make a block, and how many steps; with several samples it is all steps."""
-    if steps <= _ROWS:
-        return min(batch, _ROWS // steps), steps
+
+def block_of(shape: tuple[int, int, int], threads: int) -> tuple[int, int, int]:
+    """How many samples make a block of a layer [steps, batch, neurons], steps and neurons.
+
+    With several samples it is all steps.
+    """
+    steps, batch, neurons = shape
+    vectors = -(-neurons // LANES)
+    columns = min(VECTORS, -(-vectors // threads)) * LANES
+    share = steps * batch * neurons // (_SHARE * threads * columns)
+    most = min(_ROWS, max(_FEW_ROWS, share))
+    if steps <= most:
+        return min(batch, most // steps), steps, columns
     tiles = -(-steps // TILE_ROWS)
-    blocks = -(-steps // _ROWS)
-    return 1, -(-tiles // blocks) * TILE_ROWS
+    blocks = -(-steps // most)
+    return 1, -(-tiles // blocks) * TILE_ROWS, columns
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -43,6 +56,7 @@ def adjoint_from_above(
     low,
     high,
     voltage,
+    of_voltage,
     keep_u,
     keep_v,
     bias,
@@ -64,10 +78,10 @@ def adjoint_from_above(
 ):
     """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights on the grid.
 
-    ``above`` is [batch · steps, neurons above], the gradient of the current there; voltages and
-    ``grad_z`` are [batch, steps, neurons], flat, and may be one memory. A thread computes blocks of
-    ``length`` steps of ``samples`` samples in its part of ``room_KRN`` [threads, rows, neurons of a
-    block]; ``after_KN`` [threads, 3 · neurons of a block] holds adjoints between blocks.
+    ``above`` is [batch · steps, neurons above], the gradient of the current there. ``of_voltage``
+    are the places of voltages and of ``grad_z``, which may be one memory. A thread computes blocks
+    of ``length`` steps of ``samples`` samples in its part of ``room_KRN`` [threads, rows, neurons
+    of a block]; ``after_KN`` [threads, 3 · neurons of a block] holds adjoints between blocks.
     """
     neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
     steps, columns = len(starts) // batch, room_KRN.shape[2]
@@ -96,12 +110,13 @@ def adjoint_from_above(
                             if b > sample:
                                 after[:] = 0
                             of_block = (b - sample) * (last - first) - first
-                            of_all = b * steps * neurons + lo + at
+                            of_all = row_of(of_voltage, 0, b) * neurons + lo + at
+                            by = of_voltage[1] * neurons
                             walk_back(
                                 starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias,
                                 threshold, delay, height, width, lo + at, n,
                                 flat, of_block * columns + at, columns,
-                                voltage, of_all, neurons, keep_grad_z, grad_z, of_all, neurons,
+                                voltage, of_all, by, keep_grad_z, grad_z, of_all, by,
                                 learn, grad_decays[b], after, at, columns, grad_VLI[vector],
                             )  # fmt: skip
             for vector in range(block, until):

@@ -14,6 +14,7 @@ import numpy as np
 from netdesc.kernels.cpu.backward import add_up, hand_out, share, step_back
 from netdesc.kernels.cpu.forward import SEEN, advance, arriving, larger, note
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
+from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
 from netdesc.kernels.cpu.van_rossum import filter_step
 from netdesc.kernels.cpu.words import lanes_of, word_of
@@ -35,7 +36,7 @@ def _there(
     starts, ends, sources, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay,
     batch, b, steps, voltage, words, seen, at,
 ):  # fmt: skip
-    """Voltages and spikes of a vector, [steps · LANES] and a word a step, and what was seen."""
+    """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
     ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
     none = spread(np.int32(0))
     u, held, peak_u, peak_v, spikes = none, none, none, none, none
@@ -45,7 +46,7 @@ def _there(
         u, v = advance(z, ku, kv, offset, u, held)
         held = after_reset(v, threshold)
         peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-        store(voltage, t * LANES, v, LANES)
+        store(voltage, t * n, v, LANES)
         if t + delay < steps:
             spiked = v > spread(threshold)
             words[t + delay] = word_of(spiked)
@@ -66,7 +67,7 @@ def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtere
         late_x = _difference(words, wanted, of_wanted, t - length) if cut else x
         f = filter_step(x, late_x, cut, a, tail, y, late)
         of_word = of_word + cast_like(f * f, x)
-        store(filtered, t * LANES, cast_like(f, x), LANES)
+        store(filtered, t * n, cast_like(f, x), LANES)
         if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
             total = total + cast_like(of_word, total)
             of_word = spread(np.float32(0))
@@ -76,7 +77,7 @@ def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtere
 @numba.njit
 def _back(
     starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width,
-    batch, b, steps, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z,
+    batch, b, steps, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z,
     weight_sums,
 ):  # fmt: skip
     """From the filtered difference to the gradients of the current and of the weights."""
@@ -87,17 +88,17 @@ def _back(
     y[:] = 0
     late[:] = 0
     for t in range(steps - 1, -1, -1):
-        f = load(filtered, t * LANES, LANES)
+        f = load(filtered, t * n, LANES)
         cut = has_tail and t + length < steps
-        late_f = load(filtered, (t + length) * LANES, LANES) if cut else f
+        late_f = load(filtered, (t + length) * n, LANES) if cut else f
         g = filter_step(f, late_f, cut, a, tail, y, late)
         of_out = cast_like(g, f) * spread(np.float32(scale))
         g_s = after if delay else of_out
         after = of_out
-        v = load(voltage, t * LANES, LANES)
+        v = load(voltage, t * n, LANES)
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
-            store(grad_z, (b * steps + t) * neurons + lo, g_u, n)
+            store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
         add_up(starts, ends, sources, t * batch + b, g_u, weight_sums)
 
 
@@ -130,6 +131,7 @@ def there_and_back(
     seen,
     keep_grad_z,
     grad_z,
+    of_z,
     sums_KIL,
     grad_VLI,
 ):
@@ -137,10 +139,11 @@ def there_and_back(
 
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
-    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z`` [batch,
-    steps, neurons] where it is to be kept. A thread holds one vector's voltages and filtered
+    ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
+    places are ``of_z``, where it is to be kept. A thread holds one vector's voltages and filtered
     differences in its part of ``voltage_KTL`` and ``filtered_KTL`` [threads, steps · LANES], spikes
-    in that of ``words_KT`` [threads, steps].
+    in that of ``words_KT`` [threads, steps]. Where a vector has but a few neurons, their numbers
+    lie close together there, and what follows is in the lanes that nobody looks at.
     """
     neurons, steps = len(keep_u), len(starts) // batch
     vectors, threads = len(grad_VLI), len(words_KT)
@@ -165,6 +168,6 @@ def there_and_back(
                 _back(
                     starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay,
                     height, width, batch, b, steps, a, tail, length, scale, y, late, filtered,
-                    voltage, keep_grad_z, grad_z, weight_sums,
+                    voltage, keep_grad_z, grad_z, of_z, weight_sums,
                 )  # fmt: skip
             hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

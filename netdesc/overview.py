@@ -172,7 +172,7 @@ def _overview(
         layers=[
             _input(graph, batch),
             *(
-                _layer(layer, graph, layer_memory(layer, graph.steps, batch, states), learned)
+                _layer(layer, graph, layer_memory(graph, layer, batch, states), learned)
                 for layer in graph.layers
             ),
         ],

@@ -348,7 +348,7 @@ def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> N
     said: list[str] = []
     for task, kind in (
         (write_task(tmp_path / "chain"), DirectStep),
-        (write_classify_task(tmp_path / "classes"), PlainStep),
+        (write_classify_task(tmp_path / "classes"), DirectStep),
     ):
         job = prepare(load(task), torch.device("cpu"), {}, said.append)
         figures = Figures(job.network, job.network.blocks())

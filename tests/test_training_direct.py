@@ -15,7 +15,8 @@ from training_task import STEPS, read_metrics, read_record, write_task
 from netdesc.description import load
 from netdesc.kernels.engine import use_engine
 from netdesc.training import loop, steps, train
-from netdesc.training.direct import DirectStep, is_chain
+from netdesc.training.direct import DirectStep
+from netdesc.training.figures import Figures
 from netdesc.training.job import prepare
 
 
@@ -132,8 +133,8 @@ def test_what_needs_whole_tensors_or_other_gradients_is_no_chain(
     change: str, tmp_path: Path
 ) -> None:
     task = write_task(tmp_path / "task")
-    assert is_chain(job_of(task))
-    assert not is_chain(job_of(task, change))
+    assert job_of(task).graph.is_chain
+    assert not job_of(task, change).graph.is_chain
 
 
 def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path
     document["layers"].insert(0, {"name": "wide", "type": "dense", "units": 16, "neuron": "cuba"})
     document["layers"][1]["from"] = "input"
     task.write_text(json.dumps(document))
-    assert not is_chain(job_of(task))
+    assert not job_of(task).graph.is_chain
 
 
 def job_of(task: Path, *sets: str) -> Any:
@@ -157,7 +158,6 @@ def test_memory_of_a_step(learnt: tuple[str, ...], tensors: int, tmp_path: Path)
     Where decays are learnt it is voltages, and what was the spikes' memory and is the gradient's.
     """
     from netdesc.kernels.cpu import buffers
-    from netdesc.training.figures import Figures
 
     job = job_of(write_task(tmp_path / "task"), *learnt)
     step = DirectStep(job, Figures(job.network, job.network.blocks()), lambda: None)
@@ -174,5 +174,7 @@ def test_memory_of_a_step(learnt: tuple[str, ...], tensors: int, tmp_path: Path)
 
 def test_on_another_engine_no_step_is_direct(tmp_path: Path) -> None:
     job = job_of(write_task(tmp_path / "task"))
+    figures = Figures(job.network, job.network.blocks())
     with use_engine("reference"):
-        assert not is_chain(job)
+        assert isinstance(steps.build_step(job, figures, lambda _: None), steps.PlainStep)
+    assert isinstance(steps.build_step(job, figures, lambda _: None), DirectStep)

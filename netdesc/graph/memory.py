@@ -5,17 +5,18 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 - a number that is trained: 4 (float32). Training keeps 4 for its gradient, 4 for the best value so
   far, and 4 for each of the optimizer's states (Adam has two).
 - a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
-  surrogate gradient), and 4 for its spikes (float32) going forward, which then serve for the
-  gradient by its spikes going backward.
-- Layers without quantization, and with dropout or a norm, compute with whole tensors of the current
-  in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
-  its mean taken off, and that one's gradient.
-- Where each layer reads the one before and the loss compares spike trains, layers take somewhat
-  less: their spikes a bit each, the last layer 4 in all.
+  surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
+  are a bit each. Of the last layer it is the gradient alone, or 8 where its spikes are needed as
+  numbers (float32): for a loss by labels, and where decays are learnt.
+- Where layers read others than the one before, or something acts between synapses and neurons,
+  torch differentiates: every layer keeps spikes and voltages, 8. Layers without quantization, and
+  with dropout or a norm, compute with whole tensors of the current in place of event lists: 4 for
+  the current, 4 more for the dropped one, 12 more for the leaky one, its mean taken off, and that
+  one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
-their turn, event lists (4 a spike of a layer's input), and what is used for a moment only. Freed
+their turn, event lists (2 a spike of a layer's input), and what is used for a moment only. Freed
 buffers are kept and used again, so a process stays at its peak.
 """
 
@@ -42,20 +43,20 @@ class LayerMemory:
     """For one batch, forward and backward."""
 
 
-def layer_memory(layer: Layer, steps: int, batch: int, states: int) -> LayerMemory:
-    """The memory of ``layer``: ``batch`` samples of ``steps`` steps, ``states`` of the optimizer.
+def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
+    """The memory of ``graph``'s ``layer``: ``batch`` samples, ``states`` of the optimizer.
 
     A flatten layer is another view of its input.
     """
     if not isinstance(layer, Dense):
         return LayerMemory(0, None, 0, 0)
     weights = WORD * layer.parameters
-    words = _words_a_step(layer)
+    words = _words_a_neuron(graph, layer) * math.prod(layer.output_shape)
     return LayerMemory(
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=WORD * words * steps * batch,
+        activity=WORD * words * graph.steps * batch,
     )
 
 
@@ -67,10 +68,14 @@ def batch_memory(graph: Graph, batch: int) -> int:
     return WORD * cells * graph.steps * batch
 
 
-def _words_a_step(layer: Dense) -> int:
+def _words_a_neuron(graph: Graph, layer: Dense) -> int:
+    """In a step of a sample."""
+    if graph.is_chain:
+        is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
+        is_one_walk = isinstance(graph.loss, SpikeTime) and not layer.neuron.learn
+        return 2 if is_last and not is_one_walk else 1
     whole = _whole_tensors(layer.neuron)
-    by_events = layer.bits is not None and not whole
-    return (2 if by_events else 3 + whole) * math.prod(layer.output_shape)
+    return 3 + whole if whole or layer.bits is None else 2
 
 
 def _whole_tensors(neuron: Cuba) -> int:

@@ -13,8 +13,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from netdesc.graph.nodes import INPUT, Dense
-from netdesc.kernels.engine import engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeTime
@@ -26,28 +24,6 @@ from netdesc.training.measure import loss_share
 
 if TYPE_CHECKING:
     from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, Passed
-
-
-def is_chain(job: Job) -> bool:
-    """Whether a job's steps can be direct.
-
-    That is so on the CPU engine where each layer reads the one before, weights are on the grid and
-    stand alone, and nothing acts between synapses and neurons.
-    """
-    before = INPUT
-    for layer in job.graph.layers:
-        if layer.inputs != (before,):
-            return False
-        before = layer.name
-    plain = all(
-        layer.bits is not None
-        and not layer.weight_norm
-        and not layer.neuron.norm
-        and not layer.neuron.dropout
-        for layer in job.graph.layers
-        if isinstance(layer, Dense)
-    )
-    return plain and engine_name(job.device) == "cpu"
 
 
 class DirectStep:

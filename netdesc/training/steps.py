@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
 from netdesc.training.data import Batch
-from netdesc.training.direct import DirectStep, is_chain
+from netdesc.training.direct import DirectStep
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
@@ -38,7 +38,8 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
     """
     plain = PlainStep(job, figures)
     if job.device.type != "cuda":
-        return DirectStep(job, figures, plain.update) if is_chain(job) else plain
+        direct = job.graph.is_chain and engine_name(job.device) == "cpu"
+        return DirectStep(job, figures, plain.update) if direct else plain
     obstacle = capture_obstacle(job)
     if obstacle is None:
         return CapturedStep(plain, CudaGraphs(job.device), say)

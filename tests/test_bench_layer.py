@@ -125,6 +125,7 @@ def test_the_command_gives_one_object(
     assert outcome.code == 0
     assert [each["median_ms"] for each in outcome.record["programs"]] == [500.0] * 3
     assert outcome.record["programs"][0]["peak_units"] == 10
+    assert outcome.err.splitlines().count("  500.00 ms") == 3
     shown = netdesc("bench", "layer", *sizes, "--quiet")
     assert "500.00" in shown.out
     assert "forward and backward pass of the layer" in shown.out

@@ -58,6 +58,23 @@ def test_each_axis_is_printed(netdesc: Netdesc, quick: dict[str, list[Size]]) ->
     assert quick["training"] == quick["loop"]
 
 
+def test_what_is_measured_is_not_lost(
+    netdesc: Netdesc, quick: dict[str, list[Size]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = sweep.run_itself
+
+    def interrupted(work: Work) -> Answer:
+        if len(quick["training"]) == 3:
+            raise KeyboardInterrupt
+        return measure(work)
+
+    monkeypatch.setattr(sweep, "run_itself", interrupted)
+    outcome = netdesc("bench", "sweep")
+    assert outcome.code == 130
+    heads = [line.split()[0] for line in outcome.out.splitlines() if "median ms" in line]
+    assert heads == ["steps"]
+
+
 def test_the_record(netdesc: Netdesc, quick: dict[str, list[Size]]) -> None:
     record = netdesc("bench", "sweep", "--json").record
     assert {axis: len(points) for axis, points in record["axes"].items()} == {

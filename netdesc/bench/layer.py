@@ -113,6 +113,11 @@ class Figures:
     path: str | None = None
     input_sha256: str | None = None
 
+    @property
+    def in_short(self) -> str:
+        """The median, for who waits for the others."""
+        return f"  {self.status}" if self.median_ms is None else f"  {self.median_ms:.2f} ms"
+
     @classmethod
     def of(cls, answer: Answer, size: Size, reference_ms: float | None = None) -> Figures:
         """``reference_ms`` is netdesc's median; None for netdesc itself."""
@@ -179,10 +184,12 @@ def compare(
     work, on = size.work(device, repeats, input_gradient=input_gradient), machine()
     note(f"measuring {ITSELF} …")
     own = Figures.of(run_itself(work), size)
+    note(own.in_short)
     programs = [own]
     for name in against:
         note(f"measuring {name} …")
         answer = run(name, work, interpreters.of_program(name))
         programs.append(Figures.of(answer, size, own.median_ms))
+        note(programs[-1].in_short)
     digest = checksum({**work.spikes, **work.numbers})
     return Comparison(size, input_gradient, digest, on, programs)

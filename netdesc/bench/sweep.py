@@ -71,10 +71,15 @@ def sizes() -> Iterator[tuple[str, list[Size]]]:
         yield axis, [replace(BASE, **{axis: value}) for value in values]
 
 
-def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) -> Sweep:
+def sweep(
+    device: str = "cpu",
+    note: Callable[[str], None] = lambda text: None,
+    show: Callable[[str, Sequence[Point]], None] = lambda axis, points: None,
+) -> Sweep:
     """Measures every size, each time in a process of its own, in which memory is fresh.
 
-    BenchError where one fails.
+    ``show`` is called with each axis and its points once they are measured: what was shown is not
+    lost where the rest is interrupted. BenchError where a measurement fails.
     """
     known: dict[Size, Point] = {}
     axes: dict[str, list[Point]] = {}
@@ -85,6 +90,7 @@ def sweep(device: str = "cpu", note: Callable[[str], None] = lambda text: None) 
             if size not in known:
                 known[size], figures = _measured(size, device)
         axes[axis] = [known[size] for size in wanted]
+        show(axis, axes[axis])
     assert figures is not None
     return Sweep(axes, on, figures.versions or {}, figures.device or device, figures.threads)
 

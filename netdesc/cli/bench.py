@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from netdesc.shipped import shipped
 if TYPE_CHECKING:
     from netdesc.bench.epochs import Report
     from netdesc.bench.oxford import Contest
+    from netdesc.bench.sweep import Point
 
 EXAMPLES = """\b
 Examples:
@@ -219,14 +220,15 @@ def sweep(output: Output, device: str) -> None:
     from netdesc.bench import tables
     from netdesc.bench.sweep import sweep as measure
 
-    found = measure(device, output.note)
-    if output.as_json:
-        output.give(found.record())
-        return
-    for axis, points in found.axes.items():
+    def show(axis: str, points: Sequence[Point]) -> None:
         headings = (axis, *tables.SWEEP)
         output.table(headings, tables.sweep_rows(axis, points), right={*headings} - {"path"})
         output.say("")
+
+    if output.as_json:
+        output.give(measure(device, output.note).record())
+        return
+    found = measure(device, output.note, show)
     output.say("\n".join(tables.sweep_lines(found)))
 
 

@@ -241,6 +241,14 @@ def test_what_does_not_fit_is_refused(output, labels, message):
             loss(torch.zeros(output), labels)
 
 
+def test_what_is_no_tensor_is_refused():
+    for loss in (rate_loss(), max_loss()):
+        with pytest.raises(TypeError, match="labels: a torch tensor is needed, not ndarray"):
+            loss(torch.zeros(10, 2, 3), np.zeros(2, int))
+        with pytest.raises(TypeError, match="the output: a torch tensor is needed, not list"):
+            loss([0, 1], torch.zeros(2, dtype=torch.int64))
+
+
 def test_a_window_may_have_a_label_a_step():
     output, labels = torch.zeros(10, 2, 3), torch.zeros(10, 3, dtype=torch.int64)
     for loss in (rate_loss(4), max_loss(4)):

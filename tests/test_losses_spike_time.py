@@ -218,6 +218,13 @@ def test_shapes_that_do_not_fit(output, target, message):
             loss_of(reduction=reduction)(torch.zeros(output), torch.zeros(target))
 
 
+def test_trains_that_are_no_tensors():
+    with pytest.raises(TypeError, match=r"the target: .* not ndarray; torch.as_tensor makes one"):
+        loss_of()(torch.zeros(30, 2, 4), np.zeros((30, 2, 4)))
+    with pytest.raises(TypeError, match=r"the output: .* not NoneType"):
+        loss_of()(None, torch.zeros(30, 2, 4))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_strided_trains(engine):
     output = spikes(4, 30, 2).permute(1, 2, 0).requires_grad_()

@@ -138,7 +138,7 @@ def test_what_is_no_description_is_told_in_words(document: Path) -> None:
         netdesc.train(str(document))  # pyright: ignore[reportArgumentType]
     assert netdesc.load(document, "training.seed=9").document.training.seed == 9
     model = netdesc.compile(document).model
-    with pytest.raises(TypeError, match="takes a torch tensor, not ndarray"):
+    with pytest.raises(TypeError, match="a torch tensor is needed, not ndarray"):
         model(np.zeros((30, 2, 5), np.float32))
 
 

@@ -6,6 +6,13 @@ import torch
 from torch import Tensor
 
 
+def check_tensor(name: str, value: object) -> None:
+    """TypeError where it is none: numpy's arrays, for one, have methods of the same names."""
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise TypeError(f"{name}: a torch tensor is needed, not {kind}; torch.as_tensor makes one")
+
+
 def check_float32(name: str, tensor: Tensor) -> None:
     if tensor.dtype != torch.float32:
         kind = str(tensor.dtype).removeprefix("torch.")

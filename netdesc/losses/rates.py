@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels import operators
+from netdesc.kernels.checks import check_tensor
 
 
 def rates(output: Tensor, window_steps: int | None) -> Tensor:
@@ -13,8 +14,9 @@ def rates(output: Tensor, window_steps: int | None) -> Tensor:
 
     With ``window_steps`` the rate in a step is that of the last so many steps; before the first
     step there are no spikes, so rates begin low. ``output`` is [steps, batch, *shape] of any type;
-    ValueError where it is not of this form.
+    ValueError where it is not of this form, TypeError where it is no tensor.
     """
+    check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
         raise ValueError(
             f"the output has shape {list(output.shape)}; [steps, batch, *shape] is needed, each at "
@@ -33,8 +35,10 @@ def labels_like(rate: Tensor, labels: Tensor, batch: int) -> Tensor:
     """Labels as int64 of the shape of ``rate`` without its neurons: [batch] or [steps, batch].
 
     ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit, or,
-    on the CPU, where one is no class. (On a device, that would mean to wait for it.)
+    on the CPU, where one is no class (on a device, that would mean to wait for it); TypeError where
+    they are no tensor.
     """
+    check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         kind = str(labels.dtype).removeprefix("torch.")
         raise ValueError(f"labels have type {kind}; the numbers of classes are needed")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netdesc.graph import nodes
 from netdesc.kernels import operators
+from netdesc.kernels.checks import check_tensor
 
 
 class SpikeTime(nn.Module):
@@ -29,8 +30,11 @@ class SpikeTime(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """A float32 scalar from two tensors [steps, batch, *shape] of any type.
 
-        Raises ValueError where their shapes differ or are not of this form.
+        Raises ValueError where their shapes differ or are not of this form, TypeError where one is
+        no tensor.
         """
+        check_tensor("the output", output)
+        check_tensor("the target", target)
         if output.shape != target.shape:
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"

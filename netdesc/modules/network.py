@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
+from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.grid import DEVICE_STATE_LIMIT
 from netdesc.modules.block import DenseBlock, FlattenBlock
@@ -74,11 +75,7 @@ class Network(nn.Module):
         *input shape], or not on the network's device, and EngineError where no engine can run
         there.
         """
-        if not isinstance(input, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"network '{self.graph.name}' takes a torch tensor, not {type(input).__name__}; "
-                "torch.as_tensor makes one"
-            )
+        check_tensor(f"the input of network '{self.graph.name}'", input)
         device = input.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # 16 bits cannot hold sums of weights on the grid.

@@ -194,6 +194,10 @@ ONE = {
         swapped(('"seed": 0,', '"seed": 0, // none'), ('  "input"', '  /* 8 x 8\n */ "input"')),
         (14, 3, "a comment, and 1 more", "JSON has no comments"),
     ),
+    "a comment after dashes": (
+        swapped(('"seed": 0,', '"seed": 0, -- none')),
+        (31, 16, "a comment", "JSON has no comments"),
+    ),
     "value without quotes": (
         swapped(('"type": "cuba"', '"type": cuba')),
         (17, 15, "cuba without quotes", 'write "cuba"'),

@@ -11,7 +11,7 @@ from description_samples import BASE, as_json, codes, findings, parts_of, with_t
 from netdesc.description import DescriptionError, check, load, render_text, structure
 from netdesc.description.models import Document, Lock, LockedFile
 from netdesc.description.required import to_write
-from netdesc.description.synonyms import FIELDS, TYPES
+from netdesc.description.synonyms import FIELDS, TYPES, UNKNOWN, without
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
@@ -261,6 +261,14 @@ def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path
     assert (finding.code, finding.hint) == (code, f"did you mean {hint}")
 
 
+@pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
+def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
+    text = with_text(f"/layers/0/{name}", "true")
+    (finding,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
+    assert (finding.code, finding.hint) == ("ND101", without(name))
+    assert finding.hint
+
+
 def test_a_value_that_means_another_one_is_not_judged(tmp_path):
     misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
     text = with_text("/neurons/cuba", misspelt)
@@ -287,7 +295,8 @@ def test_what_is_meant_exists():
     types = {name for model in seen for name in structure.type_names(model)}
     assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
     assert set(TYPES.values()) <= types
-    assert not set(FIELDS) & fields
+    assert not (set(FIELDS) | set(UNKNOWN)) & fields
+    assert not set(FIELDS) & set(UNKNOWN)
 
 
 MISSING = [

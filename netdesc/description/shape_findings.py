@@ -18,7 +18,7 @@ from netdesc.description.places import Places, Second
 from netdesc.description.plain import dotted, lookup, members
 from netdesc.description.required import to_write
 from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
-from netdesc.description.synonyms import field_meant, type_question
+from netdesc.description.synonyms import field_meant, type_question, without
 from netdesc.description.tree import Parts
 from netdesc.description.wanted_form import to_write_instead
 
@@ -119,6 +119,7 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
     twin = field_meant(key, known)
     if not hint and twin is not None:
         hint = f'leave it out: "{twin.name}" is there already'
+    hint = hint or without(key)
     return places.diagnostic(
         "ND101",
         fault.parts,

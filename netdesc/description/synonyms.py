@@ -103,6 +103,35 @@ FIELDS: dict[str, tuple[Meaning, ...]] = {
 A ``{}`` stands for that name.
 """
 
+UNKNOWN: dict[str, str] = {
+    **dict.fromkeys(
+        ("activation", "activation_fn", "nonlinearity"),
+        'spiking is the activation: "neuron" says which neurons a layer has',
+    ),
+    **dict.fromkeys(
+        ("recurrent", "recurrence", "all_to_all", "feedback"),
+        'there are no loops: a layer reads the input and layers before it ("from")',
+    ),
+    **dict.fromkeys(("bias", "use_bias"), "synapses have weights alone, no bias"),
+    **dict.fromkeys(
+        ("in_features", "in_neurons", "input_size", "in_channels", "num_inputs"),
+        "leave it out: it follows from what the layer reads",
+    ),
+    **dict.fromkeys(
+        ("reset", "reset_mechanism", "v_reset", "reset_voltage"),
+        "leave it out: a spike sets the voltage to 0",
+    ),
+    **dict.fromkeys(
+        ("shuffle", "num_workers", "pin_memory"),
+        "leave it out: batches are drawn anew in every epoch",
+    ),
+    **dict.fromkeys(("device", "cuda", "gpu"), "not the document but --device says it"),
+}
+"""Of names that other tools have and the language has nothing for: what to do without.
+
+By the name that is written, in lower case.
+"""
+
 TYPES = {
     "lif": "cuba",
     "leaky": "cuba",
@@ -138,6 +167,11 @@ def field_meant(name: str, known: Iterable[str]) -> Meaning | None:
             return Meaning(meaning.name, meaning.value.format(name))
     best = closest(name, known)
     return Meaning(best) if best is not None else None
+
+
+def without(name: str) -> str:
+    """What to do where the language has nothing of that name; empty where nobody knows."""
+    return UNKNOWN.get(plain(name), "")
 
 
 def type_question(name: str, known: Iterable[str]) -> str:

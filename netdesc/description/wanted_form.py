@@ -34,6 +34,8 @@ def to_write_instead(parts: Parts, expected: str, given: Any, data: Any) -> str:
     """A hint with the value in the form that is wanted, or with an example; empty without."""
     if (parts, type(given)) in _NAMED:
         return _NAMED[parts, type(given)]
+    if isinstance(given, bool) and "a list" in expected:
+        return _such_as(parts, data) if given else "write []"
     if given is None or isinstance(given, bool) or len(json.dumps(given)) > _MOST:
         return ""
     if isinstance(given, str) and "an object" in expected:

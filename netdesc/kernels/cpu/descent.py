@@ -79,10 +79,11 @@ class HandedBack:
         return self._product(self.rows, None).reshape(-1), self.grad_z[1]
 
     def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
-        """The same of the steps from one to before another; good until the next are asked for."""
-        if self.grad_z[1] != time_first(batch):
-            whole = self.by_input()
-            return lambda *_: whole
+        """The same of the steps from one to before another; good until the next are asked for.
+
+        The gradient of the current lies time-first.
+        """
+        assert self.grad_z[1] == time_first(batch)
         room: list[np.ndarray] = []
 
         def of_run(first: int, last: int) -> Signal:

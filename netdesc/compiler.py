@@ -14,10 +14,11 @@ from netdesc import training
 from netdesc.description import Description, Document, load
 from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
+from netdesc.kernels.engine import engine_name
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.report import ReportError, write_report
-from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT
+from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT, lock_of
 from netdesc.run_state import read_state, resume_command
 from netdesc.training import Run
 from netdesc.training.errors import WeightsError
@@ -79,21 +80,30 @@ def _compile(document: Document) -> Compiled:
 
 
 def compile_kernels(compiled: Compiled) -> None:
-    """Runs the network once on silence, forward and backward, so that its kernels exist.
+    """Runs the network on silence, forward and backward, so that its kernels exist.
 
-    Numba keeps them on the disk; the next process loads them.
+    That is as a loop of one's own does it and, where training does it in another way, as training
+    does. Numba keeps them on the disk; the next process loads them.
     """
     graph, model = compiled.graph, compiled.model
     silence_TBN = torch.zeros(graph.steps, 1, *graph.input_shape)
     labels, raster_TBN = torch.zeros(1).long(), torch.zeros(graph.steps, 1, *graph.output_shape)
     wanted = raster_TBN if graph.classes is None else labels
     compiled.loss(model(silence_TBN), wanted).backward()
+    if graph.is_chain and engine_name(silence_TBN.device) == "cpu":
+        from netdesc.training.data import Batch
+        from netdesc.training.direct import Chain
+
+        Chain(model, compiled.loss).differentiate(Batch(silence_TBN, wanted, 1))
     model.zero_grad()
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:
-    """The network of a run with its best weights. TrainingError where they are missing."""
-    description = load(folder / LOCK)
+    """The network of a run with its best weights.
+
+    TrainingError where they are missing, NoRunError where the folder is no run.
+    """
+    description = load(lock_of(folder))
     _require_best(folder)
     compiled = _compile(description.document)
     load_weights(folder / CHECKPOINTS / BEST, compiled.model, {})

@@ -20,17 +20,11 @@ from netdesc.filled_in import filled_in
 from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
 from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
-from netdesc.run_files import BEST, CHECKPOINTS, LOCK
+from netdesc.run_files import BEST, CHECKPOINTS, lock_of
 from netdesc.run_state import RunState, read_state
 
 _STATES = {"adam": 2, "adamw": 2}
 """Numbers that an optimizer keeps for each one that it changes; SGD keeps one, if any."""
-
-
-class NoRunError(ValueError):
-    """A folder that should be a run is none."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +89,7 @@ def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     DescriptionError, NetFileError or NoRunError where it cannot be read.
     """
     if path.is_dir():
-        if not (path / LOCK).is_file():
-            raise NoRunError(f"{path} is no run: there is no {LOCK} in it")
-        description = load(path / LOCK, with_files=False)
+        description = load(lock_of(path), with_files=False)
         return _of_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
     if path.suffix.lower() == ".net":
         return _of_net(path)

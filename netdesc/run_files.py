@@ -1,6 +1,8 @@
-"""Names of the files in a run's folder, for whoever writes or reads them. Loads nothing."""
+"""Names of the files in a run's folder, for whoever writes or reads them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 DOCUMENT = "network.json"
 """The document as the user wrote it."""
@@ -24,3 +26,16 @@ STATE = "last.state"
 """In ``CHECKPOINTS``: all that resuming needs, in one file."""
 HOLDER = ".lock"
 """Held by the process that trains in the folder, with its id."""
+
+
+class NoRunError(ValueError):
+    """A folder that should be a run is none."""
+
+    exit_code = 3
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock of a run's folder. NoRunError where there is none."""
+    if not (folder / LOCK).is_file():
+        raise NoRunError(f"{folder} is no run: there is no {LOCK} in it")
+    return folder / LOCK

@@ -31,6 +31,14 @@ def fails(error: BaseException, output: Output | None = None) -> int:
     return exit.value.code
 
 
+def test_what_fails_behind_an_interrupt_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    error = KeyError("a library that is loaded by half")
+    error.__context__ = OSError()
+    error.__context__.__context__ = KeyboardInterrupt()
+    assert fails(error) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_help_is_fast_and_lists_every_command_without_loading_any() -> None:
     ended = netdesc_process("--help")
     assert all(f"  {name} " in ended.out for name in COMMANDS)

@@ -135,6 +135,7 @@ FAULTS = [
     (UNENCODED, {"inputs": SPIKES[:, :0]}, "ND313", "/data/inputs", "has 0 steps"),
     (UNENCODED, {}, "ND314", "/data/encoding", '"encoding": {"type": "rate"}'),
     (LABELLED, {"inputs": SPIKES}, "ND314", "/data/encoding", '"rate" takes [samples, 4]'),
+    (LABELLED, {"inputs": SPIKES[:, :1]}, "ND313", "/data/inputs", 'write "shape": [1, 4] in'),
     (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; wanted: [6]"),
     (LABELLED, {"labels": LABELS[:, None]}, "ND315", "/data/labels", "the shape [6, 1]"),
     (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),

@@ -90,6 +90,8 @@ def test_a_directory_with_one_document_names_it(tmp_path):
     assert hint() == ""
     (tmp_path / "network.lock.json").write_text(BASE)
     (tmp_path / "network.json").write_text(BASE)
+    assert hint() == f'did you mean "{tmp_path / "network.lock.json"}"?'
+    (tmp_path / "network.lock.json").unlink()
     assert hint() == f'did you mean "{tmp_path / "network.json"}"?'
     (tmp_path / "second.json").write_text(BASE)
     assert hint() == ""

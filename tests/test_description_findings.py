@@ -261,6 +261,18 @@ def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path
     assert (finding.code, finding.hint) == (code, f"did you mean {hint}")
 
 
+def test_what_is_left_out_hides_nothing(tmp_path):
+    """A field that means nothing is no guess: files and other sections are looked at."""
+    text = with_text("/layers/0/foo", "true").replace("input.bs1", "nowhere.bs1")
+    assert {*codes(findings(tmp_path, text))} == {"ND101", "ND301"}
+
+
+def test_a_neuron_that_there_is_is_named(tmp_path):
+    text = BASE.replace(', "neuron": "cuba"', "").replace('"cuba": {', '"mine": {')
+    hints = {each.hint for each in findings(tmp_path, text) if each.code == "ND102"}
+    assert hints == {'write "neuron": "mine"'}
+
+
 @pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
 def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")

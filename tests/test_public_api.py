@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,24 @@ def test_what_is_no_description_is_told_in_words(document: Path) -> None:
     model = netdesc.compile(document).model
     with pytest.raises(TypeError, match="a torch tensor is needed, not ndarray"):
         model(np.zeros((30, 2, 5), np.float32))
+
+
+def test_weights_that_are_nan_are_told(document: Path) -> None:
+    model = netdesc.compile(document).model
+    (weight,) = [each for name, each in model.named_parameters() if name.endswith("weight")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(torch.zeros(30, 1, 5))
+    with torch.no_grad():
+        weight[0, 0] = torch.nan
+    with pytest.warns(UserWarning, match='a weight of layer "only" is NaN'):
+        model(torch.zeros(30, 1, 5))
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+    for use in (netdesc.compile, netdesc.evaluate):
+        with pytest.raises(ValueError, match=r"is no run: there is no network\.lock\.json in it"):
+            use(tmp_path)
 
 
 def test_weights_of_the_document_are_loaded(document: Path, tmp_path: Path) -> None:

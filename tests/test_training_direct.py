@@ -107,6 +107,15 @@ def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
     check(write_classify_task(tmp_path / "task"), sets, monkeypatch)
 
 
+def test_a_label_that_is_no_class_is_told(tmp_path: Path) -> None:
+    job = job_of(write_classify_task(tmp_path / "task"))
+    figures = Figures(job.network, job.network.blocks(), job.new_tally())
+    (batch, *_) = job.train.in_order()
+    batch.target[0] = 3
+    with pytest.raises(ValueError, match="a label is 3; with 3 classes, labels are 0 to 2"):
+        steps.build_step(job, figures, lambda _: None).differentiate(batch)
+
+
 def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = write_task(tmp_path / "task", epochs=4)
     document = json.loads(task.read_text())

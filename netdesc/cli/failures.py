@@ -80,7 +80,20 @@ def describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netdesc"):
         package = (error.name or "").partition(".")[0]
         return ENVIRONMENT, f"error: the Python package {package} is missing: pip install {package}"
+    if _follows_an_interrupt(error):
+        return INTERRUPTED, "interrupted"
     return BUG, ""
+
+
+def _follows_an_interrupt(error: BaseException) -> bool:
+    """Whether an interrupt came first: it may leave a library half loaded, which then fails."""
+    before, seen = error.__context__, set[int]()
+    while before is not None and id(before) not in seen:
+        if isinstance(before, KeyboardInterrupt):
+            return True
+        seen.add(id(before))
+        before = before.__context__
+    return False
 
 
 def _is_missing(error: BaseException) -> bool:

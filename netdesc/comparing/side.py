@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from netdesc.description import Description, load
 from netdesc.graph import Graph, build_graph
-from netdesc.run_files import LOCK, RECORD
+from netdesc.run_files import RECORD, lock_of
 
 if TYPE_CHECKING:
     from netdesc.report.record import Record
-
-
-class NoRunError(ValueError):
-    """A folder that should be a run is none."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +39,7 @@ def read_side(path: Path) -> Side:
         description = load(path, with_files=False)
         kind = "document" if description.lock is None else "lock"
         return Side(str(path), kind, description, build_graph(description.document))
-    if not (path / LOCK).is_file():
-        raise NoRunError(f"{path} is no run: there is no {LOCK} in it")
-    description = load(path / LOCK, with_files=False)
+    description = load(lock_of(path), with_files=False)
     record = None
     if (path / RECORD).exists():
         from netdesc.report.record import read_record  # loads numpy

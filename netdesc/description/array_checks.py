@@ -200,14 +200,16 @@ class ArrayChecks:
             message = f"{subject} has one value for each input, which is to become spikes"
             hint = 'add "encoding": {"type": "rate"}'
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS)
-        elif not is_spikes and in_steps:
+        elif not is_spikes and in_steps and 1 < given[1] <= steps:
             message = f"{subject} has a value for each step, so that nothing is left to encode"
             hint = f'"{encoding}" takes [samples, {_listed(shape)}]'
             self._add("ND314", "encoding", message, hint=hint, related=_INPUTS)
         elif not (in_steps if is_spikes else given[1:] == shape):
             wanted = f"[samples, {'steps, ' if is_spikes else ''}{_listed(shape)}]"
             message = f"{subject} has the shape [{_listed(given)}]; wanted: {wanted}"
-            self._add("ND313", "inputs", message, related=stated(self.document, INPUT))
+            has_channel = not is_spikes and in_steps and given[1] == 1
+            hint = f'write "shape": [{_listed(given[1:])}] in input' if has_channel else ""
+            self._add("ND313", "inputs", message, hint=hint, related=stated(self.document, INPUT))
         elif is_spikes and not 1 <= given[1] <= steps:
             message = f"{subject} has {given[1]} steps; time.steps is {steps}"
             related = (Second(("time", "steps"), "so many steps"),)

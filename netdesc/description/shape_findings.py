@@ -141,6 +141,9 @@ def _missing(fault: Fault, places: Places) -> Diagnostic:
     notes = (_choices(values),) if len(values) > 1 else ()
     message = f'"{key}" is missing in {subject}'
     hint, about = to_write(key, known_fields(parent, places.data)[key])
+    neurons = members(lookup(places.data, ("neurons",)))
+    if key == "neuron" and neurons:
+        hint = f'write "neuron": {json.dumps(next(iter(neurons)))}'
     return places.diagnostic("ND102", fault.parts, message, hint=hint, notes=(*notes, *about))
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.run_files import LOCK
 
 MAX_BYTES = 16 << 20
 """Largest document: weights and events lie in other files, and 100,000 of them can be named."""
@@ -170,7 +171,9 @@ def _document_inside(directory: Path, name: str) -> str:
                 for each in itertools.islice(entries, _MOST_FILES)
                 if each.name.endswith(".json") and each.is_file()
             ]
-        # A lock is made of a document, which stands beside it in a run.
+        if LOCK in files:  # of a run, whose document has paths that hold where it came from
+            return f'did you mean "{os.path.join(name, LOCK)}"?'
+        # A lock is made of a document, which stands beside it.
         own = [each for each in files if not each.endswith(".lock.json")]
         found = [each for each in own if _is_like_a_document(directory / each)]
     except OSError:

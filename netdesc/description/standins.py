@@ -133,10 +133,11 @@ def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
         if best is not None:
             section[best.name] = value
             result.moved[*parent, best.name] = fault.parts
-        if best is None or best.value:
-            result.guessed.append(fault.parts if best is None else (*parent, best.name))
+        if best is not None and best.value:
+            result.guessed.append((*parent, best.name))
+        # What means nothing here is left out, and nothing is guessed: unless the type is wrong.
         if best is None and owners(fault, data):
-            result.guessed.append((*parent, "type"))
+            result.guessed += [fault.parts, (*parent, "type")]
         return True
     info = _field(parent, name, data)
     if info is None:

@@ -7,7 +7,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 - a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
   surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
   are a bit each. Of the last layer it is the gradient alone, or 8 where its spikes are needed as
-  numbers (float32): for a loss by labels, and where decays are learnt.
+  numbers (float32): for a loss by labels, and where decays are learnt. (They are, too, in a last
+  layer with fewer neurons than threads can share, which is small, and for targets that are no
+  spikes.)
 - Where layers read others than the one before, or something acts between synapses and neurons,
   torch differentiates: every layer keeps spikes and voltages, 8. Layers without quantization, and
   with dropout or a norm, compute with whole tensors of the current in place of event lists: 4 for

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,14 +20,18 @@ class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
     ``engine`` is what the last forward pass ran on, empty where that was compiled by torch, and
-    ``notes`` what it observed (see ``kernels.operators``).
+    ``notes`` what it observed (see ``kernels.operators``). While ``training``, and unless ``warns``
+    is set to False, weights that are NaN are warned of on a CPU (a GPU would have to be waited
+    for).
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
         super().__init__()
         units = math.prod(layer.output_shape)
+        self._name = layer.name
         self.synapse = DenseSynapse(layer, generator)
         self.neuron = Cuba(layer.neuron, units, layer.axonal_delay_step, generator)
+        self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None
 
@@ -36,7 +42,10 @@ class DenseBlock(nn.Module):
                 f"the input is on device '{spikes_TBI.device}', the network on '{device}'"
             )
         # A compiler could not follow how engines are chosen.
-        self.engine = "" if torch.compiler.is_compiling() else engine_name(device)
+        is_compiling = torch.compiler.is_compiling()
+        self.engine = "" if is_compiling else engine_name(device)
+        if self.training and self.warns and not is_compiling and device.type == "cpu":
+            self._look_for_nan()
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
             out, notes = neuron(operators.linear(spikes_TBI, self.synapse()))
@@ -52,6 +61,18 @@ class DenseBlock(nn.Module):
             )
         self.notes = notes
         return out
+
+    def _look_for_nan(self) -> None:
+        """A weight that is NaN counts as 0, and so the loss would not tell of it."""
+        # By numpy, which adds up on one thread; infinities of both signs are NaN, too.
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = float(self.synapse.weight.detach().numpy().sum())
+        if math.isnan(total):
+            warnings.warn(
+                f'a weight of layer "{self._name}" is NaN, or several are infinite: the network '
+                "has diverged, or its input held NaN",
+                stacklevel=2,
+            )
 
 
 class FlattenBlock(nn.Module):

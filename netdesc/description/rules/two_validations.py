@@ -17,8 +17,8 @@ def check(context: Context) -> Iterator[Finding]:
         message = "data.validation has samples, and validation_split would take more"
         yield _finding(message, Second(("data", "validation"), "validation samples", on="key"))
     elif split > 0 and isinstance(data, Arrays) and data.split is not None:
-        message = "data.split says which samples to validate on, and validation_split would, too"
-        yield _finding(message, Second(("data", "split"), "validation samples are marked here"))
+        message = "data.split says which samples are for what, and validation_split would, too"
+        yield _finding(message, Second(("data", "split"), "an array says it"))
 
 
 def _finding(message: str, other: Second) -> Finding:

@@ -1,4 +1,7 @@
-"""The way back through a layer, as operators take it: gradients of input, weights and decays."""
+"""The way back through a layer, as operators take it: gradients of input, weights and decays.
+
+``by_product`` is that of chains as well.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ def _by_events(
     steps, batch = layer.steps, layer.batch
     weights = WeightSums(events, weight_OI, bits)
     if grad_rows is None:
-        layer.walk_by_events((0, steps, 0, batch), grad_out, None, weights)
+        layer.walk_by_events(0, steps, grad_out, None, weights)
         return weights.grad_OI
     # The gradient of the weights is added up sample by sample over all steps, whoever asks, as in
     # the last layer's walk (see ``last_layer``). So runs of several samples cannot add to it: they
@@ -100,14 +103,14 @@ def _by_events(
     length = _length(layer, _FOR_INPUT)
     again = batch > 1 and length < steps
     if again:
-        layer.walk_by_events((0, steps, 0, batch), grad_out, None, weights)
+        layer.walk_by_events(0, steps, grad_out, None, weights)
         layer = layer.again()
     for first, last, grad_z in _runs(layer, length):
         if again:
             layer.walk(first, last, grad_out, grad_z)
         else:
             of_z = grad_z.reshape(-1), (-first * batch, batch, 1)
-            layer.walk_by_events((first, last, 0, batch), grad_out, of_z, weights)
+            layer.walk_by_events(first, last, grad_out, of_z, weights)
         rows = grad_rows[first * batch : last * batch]
         product.matmul(as_rows(grad_z), weight_OI, rows, bits=bits)
     return weights.grad_OI

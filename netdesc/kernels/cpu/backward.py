@@ -193,7 +193,8 @@ def adjoint_by_events(
     width,
     learn,
     batch,
-    run,
+    first,
+    last,
     is_start,
     is_end,
     after,
@@ -207,16 +208,15 @@ def adjoint_by_events(
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
 
     Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
-    input's gradient is added to the weights of every source. ``run`` says which steps of which
-    samples are walked. A thread takes one vector of outputs after the other. A run that is all
-    (``is_start`` and ``is_end``) is added up in the thread's part of ``sums_KIL`` [threads,
-    inputs · LANES], others in ``grad_VLI`` [vectors, LANES · inputs]; the order of additions is
-    that of the events, sample by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the
-    gradient by rows of outputs. ``of_out``, ``of_voltage`` and ``of_z`` are
-    places. ``grad_z`` is filled only with ``keep_grad_z``, and may be the memory of ``voltage``.
+    input's gradient is added to the weights of every source. A thread takes one vector of outputs
+    after the other. A run that is all (``is_start`` and ``is_end``) is added up in the thread's
+    part of ``sums_KIL`` [threads, inputs · LANES], others in ``grad_VLI`` [vectors,
+    LANES · inputs]; the order of additions is that of the events, sample by sample, backward in
+    time. When ``is_end``, ``grad_VLI`` gets the gradient by rows of outputs. ``of_out``,
+    ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled only with ``keep_grad_z``, and may
+    be the memory of ``voltage``.
     """
     neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
-    first, last, sample, last_sample = run
     for thread in numba.prange(threads):
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
@@ -224,7 +224,7 @@ def adjoint_by_events(
             weight_sums = sums_KIL[thread] if is_start and is_end else grad_VLI[item]
             if is_start:
                 weight_sums[:] = 0
-            for b in range(sample, last_sample):
+            for b in range(batch):
                 walk_back(
                     starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias, threshold,
                     delay, height, width, lo, n,

@@ -1,10 +1,10 @@
 """A chain of dense layers and its loss: from a batch to all gradients.
 
 What the operators compute one by one is computed here in one go, to the same bits. What nobody asks
-for is never made: spikes between layers are a bit each, and of a last layer with a van Rossum
-distance there are neither spikes nor voltages but in a thread's cache (see ``last_layer``). So an
-epoch of a small network moves a third of the memory, which is what its time depends on where
-processors share their cache.
+for is never made: spikes between layers are a bit each, and where one walk does a last layer with a
+van Rossum distance there and back, its spikes and voltages are in a thread's cache alone (see
+``last_layer``). So an epoch of a small network moves a third of the memory, which is what its time
+depends on where processors share their cache.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
-from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, signal
+from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
 from netdesc.kernels.cpu.weights import half_limits
 from netdesc.kernels.parameters import Dynamics
 
@@ -71,7 +71,7 @@ class HandedBack:
 
     @property
     def is_sample_first(self) -> bool:
-        """Also where there is but one sample."""
+        """Whether a sample's steps follow one another, as they do where there is one sample."""
         return self.grad_z[1][1] == 1
 
     def by_input(self) -> Signal:
@@ -129,12 +129,11 @@ def _share_out_evenly(neurons: int) -> bool:
 
 
 def _by_events(there: There, events: EventLists, grad_out: Signal, want: bool) -> Back:
-    steps, batch, _ = there.shape
     layer, of_voltage = there.layer, there.of_voltage
     walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
     weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
     grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
-    walker.walk_by_events((0, steps, 0, batch), grad_out, grad_z, weights)
+    walker.walk_by_events(0, walker.steps, grad_out, grad_z, weights)
     return grad_z, torch.from_numpy(weights.grad_OI), walker.decays()
 
 
@@ -189,6 +188,5 @@ def _from_above(there: There, events: EventLists, above: HandedBack, want: bool)
         weights.sums_KIL,
         weights.grad_VLI,
     )
-    decays = torch.from_numpy(by_sample.sum(axis=0).reshape(2, neurons))
     back = (grad_z, there.of_voltage) if want else None
-    return back, torch.from_numpy(weights.grad_OI), decays
+    return back, torch.from_numpy(weights.grad_OI), decays_of(by_sample)

@@ -11,9 +11,6 @@ import numba
 Places = tuple[int, int, int]
 """The row of step t and sample b is number ``places[0] + t · places[1] + b · places[2]``."""
 
-Run = tuple[int, int, int, int]
-"""From which step to before which, and from which sample to before which."""
-
 
 def time_first(batch: int) -> Places:
     """[steps, batch]."""
@@ -28,12 +25,6 @@ def sample_first(steps: int) -> Places:
 def alike_in_time() -> Places:
     """[batch], the same in all steps."""
     return 0, 0, 1
-
-
-def of_run(run: Run) -> Places:
-    """[batch, steps] of a run alone."""
-    first, last, sample, _ = run
-    return -first - sample * (last - first), 1, last - first
 
 
 @numba.njit(inline="always")

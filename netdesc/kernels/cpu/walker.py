@@ -12,7 +12,7 @@ from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.places import Places, Run, alike_in_time, time_first
+from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.parameters import Dynamics
@@ -32,6 +32,12 @@ def signal(grad_TBN: torch.Tensor) -> Signal:
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
         return flat(grad_TBN[0]), alike_in_time()
     return flat(grad_TBN), time_first(grad_TBN.shape[1])
+
+
+def decays_of(by_sample: np.ndarray) -> torch.Tensor:
+    """Gradients of both decays [2, neurons], of those by sample [batch, 2 · neurons]."""
+    with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
+        return torch.from_numpy(by_sample.sum(axis=0).reshape(2, -1))
 
 
 class Walker:
@@ -95,7 +101,8 @@ class Walker:
 
     def walk_by_events(
         self,
-        run: Run,
+        first: int,
+        last: int,
         grad_out: Signal,
         grad_z: Signal | None,
         weights: WeightSums,
@@ -103,7 +110,6 @@ class Walker:
         """The same, adding the gradient of the weights to ``weights``."""
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
         events, sums = weights.events, weights
-        first, _, _, last_sample = run
         backward.adjoint_by_events(
             events.starts,
             events.ends,
@@ -116,9 +122,10 @@ class Walker:
             *self._given,
             self._learn,
             self.batch,
-            run,
+            first,
+            last,
             sums.begin(),
-            first == 0 and last_sample == self.batch,
+            first == 0,
             self._after,
             grad_z is not None,
             z,
@@ -130,9 +137,7 @@ class Walker:
 
     def decays(self) -> torch.Tensor:
         """Gradients of both decays [2, neurons], once all steps were walked."""
-        by_sample = self._by_sample
-        total = by_sample[0] if len(by_sample) == 1 else by_sample.sum(axis=0)
-        return torch.from_numpy(total.reshape(2, self.neurons))
+        return decays_of(self._by_sample)
 
 
 class WeightSums:

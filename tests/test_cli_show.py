@@ -138,7 +138,7 @@ def test_memory_follows_batch_and_optimizer(
     first, _, dense = seen.layers
     assert first.memory.activity == 4 * 6 * 40 * batch
     assert dense.memory.training == 4 * 48 * (2 + states)
-    assert dense.memory.activity == 4 * 2 * 8 * 40 * batch
+    assert dense.memory.activity == 4 * 8 * 40 * batch
 
 
 @pytest.mark.parametrize(

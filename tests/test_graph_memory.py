@@ -91,10 +91,11 @@ def training_step(graph: Any, network: Any) -> Callable[[], None]:
 
 
 BY_LABEL = {"type": "spike_rate", "true_rate": 0.5, "false_rate": 0.1}
+WINDOW = BY_LABEL | {"window_steps": 20}
 
 
 @pytest.mark.parametrize("units", [[90, 50], [70, 110, 30], [90, 90]])
-@pytest.mark.parametrize("loss", [None, BY_LABEL])
+@pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
 @pytest.mark.parametrize("layer", [{}, {"weight_norm": True}], ids=["chain", "no chain"])
 def test_event_layers_take_what_is_counted(
     units: list[int], loss: Any, layer: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -7,9 +7,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 - a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
   surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
   are a bit each. Of the last layer it is the gradient alone, or 8 where its spikes are needed as
-  numbers (float32): for a loss by labels, and where decays are learnt. (They are, too, in a last
-  layer with fewer neurons than threads can share, which is small, and for targets that are no
-  spikes.)
+  numbers (float32): where a loss or classifier by labels looks through a window, and where a loss
+  of spike trains meets decays that are learnt. (They are, too, in a last layer with fewer neurons
+  than threads can share, which is small, and for targets that are no spikes.)
 - Where layers read others than the one before, or something acts between synapses and neurons,
   torch differentiates: every layer keeps spikes and voltages, 8. Layers without quantization, and
   with dropout or a norm, compute with whole tensors of the current in place of event lists: 4 for
@@ -74,8 +74,12 @@ def _words_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
     if graph.is_chain:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
-        is_one_walk = isinstance(graph.loss, SpikeTime) and not layer.neuron.learn
-        return 2 if is_last and not is_one_walk else 1
+        needs_spikes = (
+            layer.neuron.learn
+            if isinstance(graph.loss, SpikeTime)
+            else graph.loss.window_steps or (graph.classifier and graph.classifier.window_steps)
+        )
+        return 2 if is_last and needs_spikes else 1
     whole = _whole_tensors(layer.neuron)
     return 3 + whole if whole or layer.bits is None else 2
 

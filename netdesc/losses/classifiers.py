@@ -18,7 +18,12 @@ class RateClassifier(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """int64 predictions [batch] from spikes [steps, batch, *shape]."""
-        return _most(rates(output, None))
+        return self.of_rates(rates(output, None))
+
+    @staticmethod
+    def of_rates(rate_BN: Tensor) -> Tensor:
+        """The same from spikes a step."""
+        return _most(rate_BN)
 
 
 class MovingWindowClassifier(nn.Module):

@@ -33,13 +33,19 @@ class SpikeMax(nn.Module):
         Labels are [batch], or [steps, batch] where the loss has a window. ValueError where shapes
         or types do not fit.
         """
-        rate = rates(output, self.window_steps)
-        index = labels_like(rate, labels, output.shape[1]).unsqueeze(-1)
+        return self.of_rates(rates(output, self.window_steps), labels, len(output))
+
+    def of_rates(self, rate: Tensor, labels: Tensor, steps: int) -> Tensor:
+        """The same from spikes a step: [batch, neurons], with a window [steps, batch, neurons].
+
+        ``steps`` are those of a sample.
+        """
+        index = labels_like(rate, labels, rate.shape[-2]).unsqueeze(-1)
         if self.softmax:
             # Not by ``log_softmax``, which wakes every thread for the few numbers of a batch.
             costs = rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
         else:
-            costs = self._costs(rate, index, self.window_steps or len(output))
+            costs = self._costs(rate, index, self.window_steps or steps)
         return costs.mean() if self.mean else costs.sum()
 
     @staticmethod

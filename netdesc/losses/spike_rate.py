@@ -29,8 +29,11 @@ class SpikeRate(nn.Module):
         Labels are [batch], or [steps, batch] where the loss has a window. ValueError where shapes
         or types do not fit.
         """
-        rate = rates(output, self.window_steps)
-        index = labels_like(rate, labels, output.shape[1]).unsqueeze(-1)
+        return self.of_rates(rates(output, self.window_steps), labels)
+
+    def of_rates(self, rate: Tensor, labels: Tensor) -> Tensor:
+        """The same from spikes a step: [batch, neurons], with a window [steps, batch, neurons]."""
+        index = labels_like(rate, labels, rate.shape[-2]).unsqueeze(-1)
         wanted = torch.full_like(rate, self.false_rate).scatter_(-1, index, self.true_rate)
         squares = (rate - wanted).square()
         return squares.mean() if self.mean else squares.sum()

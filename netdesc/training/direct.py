@@ -16,7 +16,7 @@ from torch import nn
 
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
-from netdesc.losses import SpikeTime
+from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
 from netdesc.modules import Network
 from netdesc.modules.block import DenseBlock
 from netdesc.training.data import Batch
@@ -26,7 +26,7 @@ from netdesc.training.measure import loss_share
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, Passed
+    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, OfRates, Passed
 
 
 class Chain:
@@ -65,21 +65,22 @@ class Chain:
             self._examples[batch] = examples
         return examples
 
-    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfOutput:
+    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfOutput | OfRates:
         """What the last layer's spikes are worth; losses by labels are torch's to differentiate."""
-        loss = self._loss
+        loss, labels = self._loss, batch.target
         if isinstance(loss, SpikeTime):
             return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
+        of_rates = _of_rates(loss, len(batch.input_TBN))
+        if of_rates is not None and (tally is None or tally.reads_rates):
+            return self._chain.OfRates(
+                lambda rate_BN: _by_labels(of_rates, rate_BN, labels, tally and tally.add_rates)
+            )
 
         def by_labels(
             output_TBN: torch.Tensor,
         ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-            with torch.enable_grad():
-                value = loss(output_TBN.requires_grad_(), batch.target)
-            if tally is not None:  # once the loss has looked at the labels
-                tally.add(output_TBN.detach(), batch.target)
-            (grad_TBN,) = torch.autograd.grad(value, output_TBN)
-            return value.detach(), lambda: grad_TBN
+            value, grad_TBN = _by_labels(loss, output_TBN, labels, tally and tally.add)
+            return value, lambda: grad_TBN
 
         return by_labels
 
@@ -89,6 +90,36 @@ class Chain:
         decays = neuron.current_decay, neuron.voltage_decay
         neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
         return self._chain.Layer(weight_OI, bits, neurons, learns(*decays))
+
+
+_Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def _of_rates(loss: nn.Module, steps: int) -> _Loss | None:
+    """The loss by rates over whole samples, or None where it looks through a window."""
+    if isinstance(loss, SpikeRate) and loss.window_steps is None:
+        return loss.of_rates
+    if isinstance(loss, SpikeMax) and loss.window_steps is None:
+        return lambda rate_BN, labels: loss.of_rates(rate_BN, labels, steps)
+    return None
+
+
+def _by_labels(
+    loss: _Loss,
+    given: torch.Tensor,
+    labels: torch.Tensor,
+    count: Callable[[torch.Tensor, torch.Tensor], None] | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of spikes or rates and its gradient; then these and labels are handed to ``count``.
+
+    Once the loss has looked at the labels, that is.
+    """
+    with torch.enable_grad():
+        value = loss(given.requires_grad_(), labels)
+    if count is not None:
+        count(given.detach(), labels)
+    (grad,) = torch.autograd.grad(value, given)
+    return value.detach(), grad
 
 
 def _hand_over(block: DenseBlock, passed: Passed, learn: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from netdesc.losses import SILENT, majority
+from netdesc.losses import SILENT, RateClassifier, majority
 
 MOST_CLASSES = 64
 """Up to so many classes the whole confusion matrix is kept."""
@@ -44,7 +44,21 @@ class Tally:
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
         """Adds a batch: output spikes, and labels [batch] or [steps, batch]."""
-        predictions = decide(self._classifier(output_TBN), labels, self._classes)
+        self._add(self._classifier(output_TBN), labels)
+
+    @property
+    def reads_rates(self) -> bool:
+        """Whether the classifier does with rates over whole samples."""
+        return isinstance(self._classifier, RateClassifier)
+
+    @torch.no_grad()
+    def add_rates(self, rate_BN: Tensor, labels: Tensor) -> None:
+        """The same, given each neuron's spikes a step."""
+        assert isinstance(self._classifier, RateClassifier)
+        self._add(self._classifier.of_rates(rate_BN), labels)
+
+    def _add(self, found: Tensor, labels: Tensor) -> None:
+        predictions = decide(found, labels, self._classes)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)
             cells = labels * self._width + column

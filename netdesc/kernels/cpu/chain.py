@@ -21,6 +21,7 @@ from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.dense import (
     EVENTS,
+    counts_from,
     notes_of,
     per_neuron,
     room_to_note,
@@ -38,7 +39,16 @@ from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.weights import half_limits, integer_rows, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 
-__all__ = ["Distance", "Examples", "Layer", "OfOutput", "Passed", "differentiate", "examples"]
+__all__ = [
+    "Distance",
+    "Examples",
+    "Layer",
+    "OfOutput",
+    "OfRates",
+    "Passed",
+    "differentiate",
+    "examples",
+]
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,17 @@ OfOutput = Callable[[Tensor], tuple[Tensor, Callable[[], Tensor]]]
 """Any other loss: from the output's spikes [steps, batch, neurons] to it, and to what computes its
 gradient. That can be in the memory of the output, unless what computes it holds on to the output.
 """
+
+
+@dataclass(frozen=True)
+class OfRates:
+    """A loss that is decided by how often each neuron spikes.
+
+    ``loss`` goes from spikes a step, float32 [batch, neurons], to the loss and its gradient by
+    these.
+    """
+
+    loss: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +116,7 @@ def examples(input_TBI: Tensor, target_TBN: Tensor | None) -> Examples:
 
 @on_threads
 def differentiate(
-    given: Examples, layers: Sequence[Layer], loss: Distance | OfOutput
+    given: Examples, layers: Sequence[Layer], loss: Distance | OfOutput | OfRates
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left."""
     steps, batch, inputs = given.shape
@@ -112,6 +133,8 @@ def differentiate(
     last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
     if isinstance(loss, Distance):
         value, back, notes = _end(last, given, loss)
+    elif isinstance(loss, OfRates):
+        value, back, notes = _end_by_rates(last, loss)
     else:
         value, back, notes = _end_by_parts(last, loss)
     passed, layer = [_passed(notes, last.shape, back)], layers[-1]
@@ -251,3 +274,15 @@ def _end_by_parts(last: _Last, of_output: OfOutput) -> _End:
     del output  # its memory serves again
     there = There(layer, last.source, last.shape, voltage, places, notes)
     return loss, from_output(there, gradient(), last.want), notes
+
+
+def _end_by_rates(last: _Last, of_rates: OfRates) -> _End:
+    """A last layer whose spikes count, whenever they come: none of them is kept."""
+    layer, places, steps = last.layer, last.places, last.shape[0]
+    counts_BN, voltage, notes = counts_from(
+        last.source, last.shape, layer.weight_OI, layer.bits, layer.neurons, places
+    )
+    loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
+    grad_TBN = (grad_BN / steps).expand(last.shape)
+    there = There(layer, last.source, last.shape, voltage, places, notes)
+    return loss, from_output(there, grad_TBN, last.want), notes

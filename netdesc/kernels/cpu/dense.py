@@ -58,7 +58,8 @@ def spikes_from(
     """
     out = take(shape, np.float32)
     given = source, shape, weight_OI, bits, neurons
-    return torch.from_numpy(out), *_walk(*given, out, _NO_WORDS, of_voltage)
+    voltage, seen, path = _walk(*given, out, _NO_WORDS, of_voltage)
+    return torch.from_numpy(out), voltage, notes_of(seen, path)
 
 
 def trains_from(
@@ -72,7 +73,25 @@ def trains_from(
     """The same, with spikes that are a bit each."""
     out = SpikeTrains.room(*shape)
     given = source, shape, weight_OI, bits, neurons
-    return out, *_walk(*given, _NO_VALUES, out.words, of_voltage)
+    voltage, seen, path = _walk(*given, _NO_VALUES, out.words, of_voltage)
+    return out, voltage, notes_of(seen, path)
+
+
+def counts_from(
+    source: Source,
+    shape: Shape,
+    weight_OI: torch.Tensor,
+    bits: int,
+    neurons: Dynamics,
+    of_voltage: Places,
+) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
+    """The same, with the number of spikes alone, int32 [batch, neurons]."""
+    _, batch, size = shape
+    words = SpikeTrains.room(*shape).words  # a bit each, which nobody reads
+    given = source, shape, weight_OI, bits, neurons
+    voltage, seen, path = _walk(*given, _NO_VALUES, words, of_voltage)
+    counts = seen[:, 2 * LANES :].reshape(batch, -1)[:, :size]
+    return counts, voltage, notes_of(seen, path)
 
 
 def _walk(
@@ -84,14 +103,16 @@ def _walk(
     out: np.ndarray,
     words: np.ndarray,
     of_voltage: Places,
-) -> tuple[np.ndarray, torch.Tensor]:
-    """Fills ``words`` or, where these are none, ``out``; returns voltages and notes."""
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Fills ``words`` or, where these are none, ``out``.
+
+    Returns voltages, what was seen, and the path.
+    """
     steps, batch, size = shape
     if not isinstance(source, EventLists):
         z = _current(source, shape, weight_OI, bits)
         voltage = z.view(np.int32)
-        notes = from_current(z, neurons, out, voltage, words)
-        return voltage.reshape(-1), notes
+        return voltage.reshape(-1), from_current(z, neurons, out, voltage, words), PRODUCT
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source.starts,
@@ -109,7 +130,7 @@ def _walk(
         of_voltage,
         seen.reshape(-1),
     )
-    return voltage, notes_of(seen, EVENTS)
+    return voltage, seen, EVENTS
 
 
 def _current(
@@ -132,10 +153,10 @@ def from_current(
     out: np.ndarray,
     voltage: np.ndarray,
     words: np.ndarray = _NO_WORDS,
-) -> torch.Tensor:
-    """Fills spikes and voltages from what arrives, ``z`` [steps, batch, neurons]; returns notes.
+) -> np.ndarray:
+    """Fills spikes and voltages from what arrives, ``z`` [steps, batch, neurons].
 
-    ``voltage`` may be the memory of ``z``.
+    ``voltage`` may be the memory of ``z``. Returns what was seen.
     """
     seen = room_to_note(*z.shape[1:])
     forward.forward_from_input(
@@ -150,4 +171,4 @@ def from_current(
         voltage.reshape(-1),
         seen.reshape(-1),
     )
-    return notes_of(seen, PRODUCT)
+    return seen

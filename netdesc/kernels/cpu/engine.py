@@ -13,7 +13,7 @@ from netdesc.kernels.cpu import backward, forward, product
 from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.dense import from_current, spikes_from
+from netdesc.kernels.cpu.dense import PRODUCT, from_current, notes_of, spikes_from
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
 from netdesc.kernels.cpu.sources import EVENT_DENSITY
@@ -40,8 +40,8 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
     out, voltage = take(z.shape, np.float32), take(z.shape, np.int32)
-    notes = from_current(z, neurons, out, voltage)
-    return torch.from_numpy(out), torch.from_numpy(voltage), notes
+    seen = from_current(z, neurons, out, voltage)
+    return torch.from_numpy(out), torch.from_numpy(voltage), notes_of(seen, PRODUCT)
 
 
 @on_threads

@@ -15,7 +15,7 @@ import torch
 from netdesc.description import Document
 from netdesc.graph import SpikeRate, build_graph
 from netdesc.graph.memory import batch_memory, layer_memory
-from netdesc.kernels.cpu import buffers, from_above
+from netdesc.kernels.cpu import buffers, chain, engine, from_above
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.losses import build_loss
 from netdesc.modules import build
@@ -48,6 +48,7 @@ def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], lo
 def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that grow with steps and batch in the engine's pool after some steps of training."""
     pool = buffers.BufferPool()
+    assert {chain.__name__, engine.__name__} <= {*sys.modules}  # and with them all that take memory
     for module in list(sys.modules.values()):
         if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, "take"):
             monkeypatch.setattr(module, "take", pool.take)

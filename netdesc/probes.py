@@ -136,7 +136,7 @@ def _training_step_in_one_go() -> list[Any]:
         chain.Layer(weight_OI, 8, dynamics(len(weight_OI), *neurons), False)
         for weight_OI in weights
     ]
-    examples = chain.examples(spikes_TBI, target)
+    examples = chain.examples(spikes_TBI, target, sum(map(len, weights)))
     loss, passed = chain.differentiate(examples, layers, chain.Distance(_FILTER, mean=False))
     return [loss, *(layer.grad_OI for layer in passed)]
 
@@ -156,6 +156,7 @@ def _leak(engine: str) -> list[Any]:
 def _training_kernels() -> list[Any]:
     from netdesc.kernels.cpu import (
         backward,
+        bit_rows,
         events,
         forward,
         from_above,
@@ -165,8 +166,9 @@ def _training_kernels() -> list[Any]:
     )
 
     return [
-        events._list_events,
-        events._list_words,
+        bit_rows.list_events,
+        bit_rows.turn,
+        events._count,
         trains._pack,
         weights._quantize_rows,
         forward.forward_by_events,

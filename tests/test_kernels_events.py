@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -17,11 +19,11 @@ from netdesc.kernels.event_lists import are_listed, list_size, no_lists
 SHAPES = st.sampled_from([(6, 6), (5, 8), (1, 1), (70, 33), (200, 16)])
 
 
-@pytest.fixture(autouse=True, scope="module", params=[20, 1 << 16], ids=["many", "one"])
-def parts(request: pytest.FixtureRequest):
-    """Lists of these small inputs in up to all parts there are, and in one as they have."""
+@pytest.fixture(autouse=True, scope="module", params=[3, 1 << 14], ids=["many", "one"])
+def runs(request: pytest.FixtureRequest):
+    """Lists of these small inputs in runs of a few rows, and in one go."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "_LEAST", request.param)
+        patch.setattr(events, "_WORDS", request.param)
         patch.setattr(events, "_zeros", events.BufferPool(events._sparse_zeros))
         yield
 
@@ -31,7 +33,7 @@ def spikes(shape: tuple[int, int], density: float, seed: int) -> np.ndarray:
 
 
 def assert_lists(lists: EventLists, values: np.ndarray) -> None:
-    for row, (start, end) in enumerate(zip(lists.starts, lists.ends, strict=True)):
+    for row, (start, end) in enumerate(pairwise(lists.starts)):
         assert lists.sources[start:end].tolist() == np.flatnonzero(values[row]).tolist()
 
 

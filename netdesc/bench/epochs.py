@@ -23,7 +23,7 @@ from netdesc.description import Description, load
 from netdesc.graph import build_graph
 from netdesc.kernels.cpu import (
     backward,
-    events,
+    bit_rows,
     forward,
     from_above,
     last_layer,
@@ -42,8 +42,8 @@ WARM_UP = 20
 _Part = tuple[str, Any, str]
 
 _PARTS: tuple[_Part, ...] = (
-    ("event lists", events, "_list_events"),
-    ("event lists", events, "_list_words"),
+    ("event lists", bit_rows, "turn"),
+    ("event lists", bit_rows, "list_events"),
     ("event lists", trains, "_unpack"),
     ("weights to integers", weights, "_quantize_rows"),
     ("forward", forward, "forward_by_events"),

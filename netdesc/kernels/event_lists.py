@@ -10,22 +10,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-PARTS = 64
-"""Runs of rows that are listed independently, each into its own stretch of the list."""
+HEADER = 6
+"""Numbers before the list: whether it holds anything, rows and columns of the input, a spare one;
+then how many numbers were written, these included, in 64 bits."""
 
-HEADER = 4 + 2 * PARTS
-"""Numbers before the lists: whether they hold anything, rows and columns of the input, a spare one;
-then for each part the place after the last entry that was written, in 64 bits."""
+SHORT = 1 << 16
+"""Columns whose numbers 16 bits can tell apart."""
 
 
 def list_size(device: torch.device, rows: int, columns: int) -> int:
     """Length of the int32 tensor; 0 on devices whose engine has no use for events.
 
-    After the header come the first and the last place of every row's events, in 64 bits, then the
-    events with a spare one for each part. They take 16 bits each where the input has no more
-    columns than that can tell apart; the rest of the room is then never touched.
+    After the header comes, in 64 bits, where the events of each row begin, and where the last row's
+    end; then the events. They take 16 bits each where the input has no more columns than that can
+    tell apart, else 32.
     """
-    return HEADER + 4 * rows + rows * columns + PARTS if device.type == "cpu" else 0
+    if device.type != "cpu":
+        return 0
+    events = rows * columns
+    return HEADER + 2 * (rows + 1) + ((events + 1) // 2 if columns <= SHORT else events)
 
 
 def no_lists(input_TBI: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ class Chain:
 
         self._chain = chain
         self.blocks = list(network.blocks())
+        self._neurons = sum(len(block.synapse.weight) for _, block in self.blocks)
         self._loss = loss
         self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
 
@@ -61,7 +62,7 @@ class Chain:
         examples = self._examples.get(batch)
         if examples is None:
             target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
-            examples = self._chain.examples(batch.input_TBN.flatten(2), target)
+            examples = self._chain.examples(batch.input_TBN.flatten(2), target, self._neurons)
             self._examples[batch] = examples
         return examples
 

@@ -12,6 +12,7 @@ import torch
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
+from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
@@ -73,7 +74,8 @@ def dense_cuba_backward(
     inputs = real_OI.shape[1]
     grad_rows = take((steps * batch, inputs), np.float32) if want_input else None
     if are_listed(packed_events):
-        events = EventLists.unpack(packed_events.numpy(), steps * batch)
+        lists = EventLists.unpack(packed_events.numpy(), steps * batch)
+        events = lists.events(batch)
         grad_OI = _by_events(layer, grad_out, events, real_OI, bits, grad_rows)
     else:
         assert spikes_TBI is not None, "without events the input itself is needed"
@@ -86,7 +88,7 @@ def dense_cuba_backward(
 def _by_events(
     layer: Walker,
     grad_out: Signal,
-    events: EventLists,
+    events: Events,
     weight_OI: np.ndarray,
     bits: int,
     grad_rows: np.ndarray | None,

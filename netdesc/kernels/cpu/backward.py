@@ -11,6 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.arrivals import add_up
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
@@ -31,14 +32,6 @@ def step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
     """The adjoints of u and v, from those of the step after."""
     g_v = flush(share_v * g_v + surrogate(v, threshold, height, width) * g_s)
     return flush(share_u * g_u + g_v), g_v
-
-
-@numba.njit(inline="always")
-def add_up(starts, ends, sources, row, g_u, weight_sums):
-    """Add the input's gradient to the weights of every source that has an event in the row."""
-    for e in range(starts[row], ends[row]):
-        into = sources[e] * LANES
-        store(weight_sums, into, load(weight_sums, into, LANES) + g_u, LANES)
 
 
 @numba.njit(inline="always")
@@ -136,9 +129,9 @@ def adjoint(
 
 @numba.njit
 def walk_back(
-    starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias, threshold, delay, height,
-    width, lo, n, grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z,
-    z_at, z_by, learn, grad_decays, after, state, size, weight_sums,
+    events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width, lo, n,
+    grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z, z_at, z_by,
+    learn, grad_decays, after, state, size, weight_sums,
 ):  # fmt: skip
     """A vector of neurons and a sample, from before step ``last`` to ``first``.
 
@@ -166,7 +159,7 @@ def walk_back(
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
             store(grad_z, z_at + t * z_by, g_u, n)
-        add_up(starts, ends, sources, t * batch + b, g_u, weight_sums)
+        add_up(events, t, b, g_u, weight_sums)
     store(after, state, g_u, n)
     store(after, size + state, g_v, n)
     store(after, 2 * size + state, of_later, n)
@@ -174,9 +167,7 @@ def walk_back(
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def adjoint_by_events(
-    starts,
-    ends,
-    sources,
+    events,
     weight_OI,
     low,
     high,
@@ -192,7 +183,6 @@ def adjoint_by_events(
     height,
     width,
     learn,
-    batch,
     first,
     last,
     is_start,
@@ -205,18 +195,16 @@ def adjoint_by_events(
     sums_KIL,
     grad_VLI,
 ):
-    """As ``adjoint``, and in the same pass the gradient of the weights, by the input's events.
+    """As ``adjoint``, and in the same pass the gradient of the weights, by the input's ``events``.
 
-    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``: there the
-    input's gradient is added to the weights of every source. A thread takes one vector of outputs
-    after the other. A run that is all (``is_start`` and ``is_end``) is added up in the thread's
-    part of ``sums_KIL`` [threads, inputs · LANES], others in ``grad_VLI`` [vectors,
-    LANES · inputs]; the order of additions is that of the events, sample by sample, backward in
-    time. When ``is_end``, ``grad_VLI`` gets the gradient by rows of outputs. ``of_out``,
-    ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled only with ``keep_grad_z``, and may
-    be the memory of ``voltage``.
+    A thread takes one vector of outputs after the other. A run that is all (``is_start`` and
+    ``is_end``) is added up in the thread's part of ``sums_KIL`` [threads, inputs · LANES], others
+    in ``grad_VLI`` [vectors, LANES · inputs]; the order of additions is that of the events, sample
+    by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the gradient by rows of outputs.
+    ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled only with
+    ``keep_grad_z``, and may be the memory of ``voltage``.
     """
-    neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
+    batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(sums_KIL)
     for thread in numba.prange(threads):
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
@@ -226,8 +214,8 @@ def adjoint_by_events(
                 weight_sums[:] = 0
             for b in range(batch):
                 walk_back(
-                    starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias, threshold,
-                    delay, height, width, lo, n,
+                    events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width,
+                    lo, n,
                     grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons,
                     voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
                     keep_grad_z, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,

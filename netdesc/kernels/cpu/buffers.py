@@ -56,6 +56,7 @@ class BufferPool:
     def __init__(self, allocate: Allocate = np.empty) -> None:
         self._allocate = allocate
         self._buffers: dict[int, list[_Buffer]] = {}
+        self._scratch: list[_Buffer] = []
         self._requests = 0
         self._lock = threading.Lock()
         _pools.add(self)
@@ -64,12 +65,28 @@ class BufferPool:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
         size = math.prod(shape) * _BYTES[dtype]
         with self._lock:
-            self._requests += 1
-            if self._requests % _FORGET_AFTER == 0:
-                self._forget(self._requests - _FORGET_AFTER)
+            self._count_request()
             buffer = self._free_buffer(size)
             buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
+
+    def scratch(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+        """As ``take``, for one call's own use: the largest that was asked for serves all."""
+        size = math.prod(shape) * _BYTES[dtype]
+        with self._lock:
+            self._count_request()
+            free = [buffer for buffer in self._scratch if buffer.is_free()]
+            fits = [buffer for buffer in free if len(buffer.memory) >= size + _ALIGNMENT]
+            buffer = fits[0] if fits else _Buffer(size, self._allocate)
+            if not fits:
+                self._scratch[:] = [b for b in self._scratch if b not in free] + [buffer]
+            buffer.last_request = self._requests
+            return np.ndarray(shape, dtype, buffer.memory, buffer.start)
+
+    def _count_request(self) -> None:
+        self._requests += 1
+        if self._requests % _FORGET_AFTER == 0:
+            self._forget(self._requests - _FORGET_AFTER)
 
     def _free_buffer(self, size: int) -> _Buffer:
         buffers = self._buffers.setdefault(size, [])
@@ -100,14 +117,14 @@ class BufferPool:
 
     def _forget(self, oldest: int) -> None:
         """Frees what was last asked for before that request, or in it."""
-        for key, buffers in list(self._buffers.items()):
+        for buffers in (self._scratch, *self._buffers.values()):
             buffers[:] = [b for b in buffers if b.last_request > oldest or not b.is_free()]
-            if not buffers:
-                del self._buffers[key]
+        self._buffers = {size: buffers for size, buffers in self._buffers.items() if buffers}
 
 
 _pool = BufferPool()
 take = _pool.take
+scratch = _pool.scratch
 
 
 def give_back() -> None:

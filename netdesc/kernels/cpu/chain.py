@@ -18,18 +18,17 @@ from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, van_rossum
 from netdesc.kernels.cpu.arrays import array_of, scalar
-from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import (
     EVENTS,
-    counts_from,
+    counts_of,
     notes_of,
     per_neuron,
     room_to_note,
-    spikes_from,
-    trains_from,
+    walk,
 )
 from netdesc.kernels.cpu.descent import Back, HandedBack, Layer, There, from_output, through
-from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_trains
@@ -49,6 +48,11 @@ __all__ = [
     "differentiate",
     "examples",
 ]
+
+
+_LISTS = 1
+"""Bytes by step, sample and neuron that lists of the input's spikes may take: a quarter of a float.
+"""
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,11 @@ class Passed:
 
 
 @on_threads
-def examples(input_TBI: Tensor, target_TBN: Tensor | None) -> Examples:
-    """The batch, which must not be changed in place from now on."""
+def examples(input_TBI: Tensor, target_TBN: Tensor | None, neurons: int) -> Examples:
+    """The batch for a chain of so many neurons; it must not be changed in place from now on."""
     steps, batch, inputs = input_TBI.shape
-    source, shape = source_of(input_TBI), (steps, batch, inputs)
+    shape = steps, batch, inputs
+    source = source_of(input_TBI, _LISTS * steps * batch * neurons)
     if target_TBN is None:
         return Examples(source, shape, None, None)
     assert target_TBN.shape[:2] == shape[:2], "input and target differ in steps or samples"
@@ -125,10 +130,10 @@ def differentiate(
     source, there = given.source, list[There]()
     for layer, size in zip(layers[:-1], sizes[1:], strict=False):
         shape, places = (steps, batch, size), _places(source, there, steps, batch)
-        of_layer = layer.weight_OI, layer.bits, layer.neurons
-        trains, voltage, notes = trains_from(source, shape, *of_layer, places)
-        there.append(There(layer, source, shape, voltage, places, notes))
-        source = source_of_trains(trains, int(notes[3]))
+        trains = SpikeTrains.room(*shape)
+        of_layer, _ = _walk(layer, source, shape, places, words=trains.words)
+        there.append(of_layer)
+        source = source_of_trains(trains, int(of_layer.notes[3]))
     places = _places(source, there, steps, batch)
     last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
     if isinstance(loss, Distance):
@@ -147,6 +152,19 @@ def differentiate(
     return value, passed[::-1]
 
 
+def _walk(
+    layer: Layer,
+    source: Source,
+    shape: tuple[int, int, int],
+    places: Places,
+    **into: np.ndarray,
+) -> tuple[There, np.ndarray]:
+    """Through a layer (see ``dense.walk``), and what was seen there."""
+    weights = layer.weight_OI, layer.bits
+    voltage, seen, path = walk(source, shape, *weights, layer.neurons, places, **into)
+    return There(layer, source, shape, voltage, places, notes_of(seen, path)), seen
+
+
 def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:
     steps, batch, neurons = shape
     return Passed(notes, steps * batch * neurons, *back[1:])
@@ -158,7 +176,7 @@ def _places(source: Source, before: Sequence[There], steps: int, batch: int) -> 
     The matrix product reads its source time-first, and so the layer itself or that before it may
     have to be.
     """
-    if isinstance(source, EventLists) and (not before or isinstance(before[-1].source, EventLists)):
+    if isinstance(source, Events) and (not before or isinstance(before[-1].source, Events)):
         return sample_first(steps)
     return time_first(batch)
 
@@ -190,7 +208,7 @@ def _end(last: _Last, given: Examples, distance: Distance) -> _End:
     vectors = -(-neurons // LANES)
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     if (
-        isinstance(last.source, EventLists)
+        isinstance(last.source, Events)
         and given.target is not None
         and not last.layer.learn
         and (batch == 1 or vectors >= threads())
@@ -218,7 +236,7 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: Tensor) -> 
 
 def _end_in_one(
     last: _Last,
-    events: EventLists,
+    events: Events,
     target: SpikeTrains,
     of_filter: tuple[float, int, int],
     grad_total: float,
@@ -227,14 +245,12 @@ def _end_in_one(
     steps, batch, neurons = target.shape
     weight_OI = array_of(layer.weight_OI)
     inputs, given = weight_OI.shape[1], layer.neurons
-    vectors, crew = -(-neurons // LANES), threads()
+    vectors = -(-neurons // LANES)
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
     last_layer.there_and_back(
-        events.starts,
-        events.ends,
-        events.sources,
+        events,
         integer_rows(layer.weight_OI, layer.bits).reshape(-1),
         weight_OI,
         *half_limits(layer.bits),
@@ -243,20 +259,16 @@ def _end_in_one(
         given.delay,
         given.height,
         given.width,
-        batch,
         target.words,
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        take((crew, steps * LANES), np.int32),
-        take((crew, steps * LANES), np.float32),
-        take((crew, steps), np.int32),
+        scratch((threads(), last_layer.room_for(steps, inputs)), np.float32),
         squares,
         seen,
         want,
         grad_z,
         last.places,
-        take((crew, inputs * LANES), np.float32),
         grad_OI.reshape(vectors, -1),
     )
     handed = (grad_z, last.places) if want else None
@@ -266,23 +278,18 @@ def _end_in_one(
 
 def _end_by_parts(last: _Last, of_output: OfOutput) -> _End:
     """The same by the functions that the operators call."""
-    layer, places = last.layer, last.places
-    output, voltage, notes = spikes_from(
-        last.source, last.shape, layer.weight_OI, layer.bits, layer.neurons, places
-    )
-    loss, gradient = of_output(output)
-    del output  # its memory serves again
-    there = There(layer, last.source, last.shape, voltage, places, notes)
-    return loss, from_output(there, gradient(), last.want), notes
+    out = take(last.shape, np.float32)
+    there, _ = _walk(last.layer, last.source, last.shape, last.places, out=out.reshape(-1))
+    loss, gradient = of_output(torch.from_numpy(out))
+    del out  # its memory serves again
+    return loss, from_output(there, gradient(), last.want), there.notes
 
 
 def _end_by_rates(last: _Last, of_rates: OfRates) -> _End:
     """A last layer whose spikes count, whenever they come: none of them is kept."""
-    layer, places, steps = last.layer, last.places, last.shape[0]
-    counts_BN, voltage, notes = counts_from(
-        last.source, last.shape, layer.weight_OI, layer.bits, layer.neurons, places
-    )
+    steps, batch, neurons = last.shape
+    there, seen = _walk(last.layer, last.source, last.shape, last.places)
+    counts_BN = counts_of(seen, batch, neurons)
     loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
     grad_TBN = (grad_BN / steps).expand(last.shape)
-    there = There(layer, last.source, last.shape, voltage, places, notes)
-    return loss, from_output(there, grad_TBN, last.want), notes
+    return loss, from_output(there, grad_TBN, last.want), there.notes

@@ -7,8 +7,8 @@ import torch
 
 from netdesc.kernels.cpu import forward, product
 from netdesc.kernels.cpu.arrays import array_of
+from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source, reader
@@ -24,9 +24,6 @@ _RUN = 1 << 18
 
 _NO_WORDS = np.empty(0, np.int32)
 _NO_VALUES = np.empty(0, np.float32)
-
-Shape = tuple[int, int, int]
-"""Steps, samples and neurons."""
 
 
 def room_to_note(batch: int, neurons: int) -> np.ndarray:
@@ -44,86 +41,40 @@ def per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return neurons.keep_u.numpy(), neurons.keep_v.numpy(), neurons.bias.numpy()
 
 
-def spikes_from(
+def counts_of(seen: np.ndarray, batch: int, neurons: int) -> np.ndarray:
+    """How often each neuron spiked in a walk, int32 [batch, neurons]."""
+    return seen[:, 2 * LANES :].reshape(batch, -1)[:, :neurons]
+
+
+def walk(
     source: Source,
-    shape: Shape,
+    shape: tuple[int, int, int],
     weight_OI: torch.Tensor,
     bits: int,
     neurons: Dynamics,
     of_voltage: Places,
-) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
-    """Spikes of ``shape``, voltages, flat, and notes.
-
-    Voltages are in their places where the source is events, else time-first.
-    """
-    out = take(shape, np.float32)
-    given = source, shape, weight_OI, bits, neurons
-    voltage, seen, path = _walk(*given, out, _NO_WORDS, of_voltage)
-    return torch.from_numpy(out), voltage, notes_of(seen, path)
-
-
-def trains_from(
-    source: Source,
-    shape: Shape,
-    weight_OI: torch.Tensor,
-    bits: int,
-    neurons: Dynamics,
-    of_voltage: Places,
-) -> tuple[SpikeTrains, np.ndarray, torch.Tensor]:
-    """The same, with spikes that are a bit each."""
-    out = SpikeTrains.room(*shape)
-    given = source, shape, weight_OI, bits, neurons
-    voltage, seen, path = _walk(*given, _NO_VALUES, out.words, of_voltage)
-    return out, voltage, notes_of(seen, path)
-
-
-def counts_from(
-    source: Source,
-    shape: Shape,
-    weight_OI: torch.Tensor,
-    bits: int,
-    neurons: Dynamics,
-    of_voltage: Places,
-) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
-    """The same, with the number of spikes alone, int32 [batch, neurons]."""
-    _, batch, size = shape
-    words = SpikeTrains.room(*shape).words  # a bit each, which nobody reads
-    given = source, shape, weight_OI, bits, neurons
-    voltage, seen, path = _walk(*given, _NO_VALUES, words, of_voltage)
-    counts = seen[:, 2 * LANES :].reshape(batch, -1)[:, :size]
-    return counts, voltage, notes_of(seen, path)
-
-
-def _walk(
-    source: Source,
-    shape: Shape,
-    weight_OI: torch.Tensor,
-    bits: int,
-    neurons: Dynamics,
-    out: np.ndarray,
-    words: np.ndarray,
-    of_voltage: Places,
+    *,
+    out: np.ndarray = _NO_VALUES,
+    words: np.ndarray = _NO_WORDS,
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Fills ``words`` or, where these are none, ``out``.
+    """A layer of ``shape`` (steps, samples and neurons) and what its synapses read.
 
-    Returns voltages, what was seen, and the path.
+    Fills ``out`` with spikes as floats, or ``words`` (see ``trains``), if one is given. Returns
+    voltages, flat, what was seen (see ``forward.SEEN``), and the path. Voltages are in their places
+    where the source is events, else time-first.
     """
     steps, batch, size = shape
-    if not isinstance(source, EventLists):
+    if not isinstance(source, Events):
         z = _current(source, shape, weight_OI, bits)
         voltage = z.view(np.int32)
         return voltage.reshape(-1), from_current(z, neurons, out, voltage, words), PRODUCT
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
-        source.starts,
-        source.ends,
-        source.sources,
+        source,
         integer_rows(weight_OI, bits).reshape(-1),
         *per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,
-        batch,
-        words is not _NO_WORDS,
         out.reshape(-1),
         words,
         voltage,
@@ -134,7 +85,10 @@ def _walk(
 
 
 def _current(
-    source: SpikeTrains | np.ndarray, shape: Shape, weight_OI: torch.Tensor, bits: int
+    source: SpikeTrains | np.ndarray,
+    shape: tuple[int, int, int],
+    weight_OI: torch.Tensor,
+    bits: int,
 ) -> np.ndarray:
     """What arrives, of ``shape``, by the matrix product."""
     steps, batch, size = shape
@@ -165,7 +119,6 @@ def from_current(
         np.int32(neurons.threshold),
         neurons.delay,
         z.shape[1],
-        words is not _NO_WORDS,
         out.reshape(-1),
         words,
         voltage.reshape(-1),

@@ -16,9 +16,9 @@ import torch
 from netdesc.kernels.cpu import from_above, product
 from netdesc.kernels.cpu.adjoints import by_product
 from netdesc.kernels.cpu.arrays import array_of
-from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import per_neuron
-from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Source
@@ -106,7 +106,7 @@ Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
 def through(there: There, above: HandedBack, want: bool) -> Back:
     """The gradients of a hidden layer from what the one after hands back."""
     source, neurons = there.source, there.shape[2]
-    if not isinstance(source, EventLists):
+    if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if above.is_sample_first and _share_out_evenly(neurons):
         return _from_above(there, source, above, want)
@@ -115,7 +115,7 @@ def through(there: There, above: HandedBack, want: bool) -> Back:
 
 def from_output(there: There, grad_TBN: torch.Tensor, want: bool) -> Back:
     """The gradients of the last layer from that of its spikes."""
-    if isinstance(there.source, EventLists):
+    if isinstance(there.source, Events):
         return _by_events(there, there.source, signal(grad_TBN), want)
     whole = signal(grad_TBN)
     return _by_product(there, there.source, lambda *_: whole, want)
@@ -128,7 +128,7 @@ def _share_out_evenly(neurons: int) -> bool:
     return turns * threads() <= _MOST_TURNS * vectors
 
 
-def _by_events(there: There, events: EventLists, grad_out: Signal, want: bool) -> Back:
+def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Back:
     layer, of_voltage = there.layer, there.of_voltage
     walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
     weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
@@ -153,20 +153,19 @@ def _by_product(
     return back, torch.from_numpy(grad_OI), walker.decays()
 
 
-def _from_above(there: There, events: EventLists, above: HandedBack, want: bool) -> Back:
+def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> Back:
     _, batch, neurons = there.shape
     layer, given, upper = there.layer, there.layer.neurons, above.layer
     grad_z = there.voltage.view(np.float32)
     weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
     samples, length, columns = from_above.block_of(there.shape, threads())
+    sums = weights.grad_VLI.shape[1]
     from_above.adjoint_from_above(
         above.rows,
         array_of(upper.weight_OI),
         *half_limits(upper.bits),
-        events.starts,
-        events.ends,
-        events.sources,
+        events,
         weights.weight_OI,
         *half_limits(layer.bits),
         there.voltage,
@@ -177,15 +176,14 @@ def _from_above(there: There, events: EventLists, above: HandedBack, want: bool)
         given.height,
         given.width,
         layer.learn,
-        batch,
         samples,
         length,
+        columns,
         want,
         grad_z,
         by_sample,
         take((threads(), 3 * columns), np.float32),
-        take((threads(), samples * length, columns), np.float32),
-        weights.sums_KIL,
+        scratch((threads(), max(samples * length * columns, sums)), np.float32),
         weights.grad_VLI,
     )
     back = (grad_z, there.of_voltage) if want else None

@@ -13,7 +13,7 @@ from netdesc.kernels.cpu import backward, forward, product
 from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.dense import PRODUCT, from_current, notes_of, spikes_from
+from netdesc.kernels.cpu.dense import PRODUCT, from_current, notes_of, walk
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
 from netdesc.kernels.cpu.sources import EVENT_DENSITY
@@ -51,11 +51,15 @@ def dense_cuba(
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     steps, batch, _ = spikes_TBI.shape
     rows = rows_of(spikes_TBI)
-    events = EventLists(rows, EVENT_DENSITY)
-    source, shape = events if events.pays else rows, (steps, batch, len(weight_OI))
-    out, voltage, notes = spikes_from(source, shape, weight_OI, bits, neurons, time_first(batch))
-    listed = events.hand_over() if events.pays else events.without()
-    return out, torch.from_numpy(voltage.reshape(shape)), notes, listed
+    lists = EventLists(rows, EVENT_DENSITY)
+    source, shape = lists.events(batch) if lists.pays else rows, (steps, batch, len(weight_OI))
+    out = take(shape, np.float32)
+    voltage, seen, path = walk(
+        source, shape, weight_OI, bits, neurons, time_first(batch), out=out.reshape(-1)
+    )
+    listed = lists.hand_over() if lists.pays else lists.without()
+    voltage_TBO = torch.from_numpy(voltage.reshape(shape))
+    return torch.from_numpy(out), voltage_TBO, notes_of(seen, path), listed
 
 
 @on_threads

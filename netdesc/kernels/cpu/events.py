@@ -1,32 +1,28 @@
-"""From a dense spike tensor to event lists: for every row, the columns that are not zero."""
+"""From an input to event lists: for every row, the columns that are not zero."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import mmap
+from collections.abc import Callable
 
 import numba
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu.buffers import BufferPool
-from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu import bit_rows
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import BufferPool, scratch
 from netdesc.kernels.cpu.trains import SpikeTrains
-from netdesc.kernels.cpu.words import lowest
-from netdesc.kernels.event_lists import HEADER, PARTS, list_size
+from netdesc.kernels.event_lists import HEADER, SHORT, list_size
 
-_CHUNK = 16
-"""Columns that are looked at together: one AVX-512 register of floats."""
+_NO_WORDS = np.empty(0, np.int64)
 
 _CPU = torch.device("cpu")
 
 
 def _sparse_zeros(size: int, dtype: type[np.uint8]) -> np.ndarray:
-    """Zeros that take memory where they are touched.
-
-    Huge pages, which Linux may hand out, would take all of it: each part of the list begins a page.
-    """
+    """Zeros that take memory where they are touched; huge pages would take all of it."""
     memory = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel without huge pages does not know the advice
@@ -37,189 +33,134 @@ def _sparse_zeros(size: int, dtype: type[np.uint8]) -> np.ndarray:
 _zeros = BufferPool(_sparse_zeros)
 """Memory that is 0 except where earlier passes have written, which is noted in it."""
 
-_ONE = np.uint32(0x3F800000)
-"""The bits of 1.0 as a 32-bit float."""
+_WORDS = 1 << 14
+"""Words that are listed at a time: 128 kB, which stay in the cache."""
 
-_WORD = np.int64((1 << LANES) - 1)
-
-_LEAST = 1 << 16
-"""Values that a part is made of: each takes memory from where it begins, in whole pages."""
+_PARTS = 64
+"""Parts of an input that are counted independently."""
 
 _GLANCE = 16
 """Of so many rows one is looked at first."""
 
 
-@numba.njit(inline="always")
-def _append(bits, first, width, sources, at, odd_bits):
-    """Append the non-zero columns, without a branch; notes whether one is not exactly 1."""
-    for c in range(first, first + width):
-        sources[at] = c
-        at += np.int64(bits[c] != 0)
-        odd_bits |= np.uint32((bits[c] != 0) & (bits[c] != _ONE))
-    return at, odd_bits
-
-
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list_events(bits_RC, most, sources, starts, ends, written, parts):
-    """Fill ``sources``, ``starts`` and ``ends``; ``written`` [parts] is where the last pass ended.
-
-    What that pass left is made 0 again, so that the list is the same for equal inputs. A part with
-    more than ``most`` events is counted to its end, but not listed to its end. Returns whether all
-    is listed, the number of events, and whether each is 1; ``parts`` [parts, 2] is for its own use.
-    """
-    rows, columns = bits_RC.shape
-    whole = columns - columns % _CHUNK
-    per_part = (rows + len(parts) - 1) // len(parts)
-    for part in numba.prange(len(parts)):
-        first_row = part * per_part
-        # One spare entry a part: appending writes an entry before it knows whether to keep it.
-        at = first_row * columns + part
-        for left_over in range(at, written[part]):
-            sources[left_over] = 0
-        odd = np.uint32(0)
-        beyond = 0
-        for r in range(first_row, min(rows, first_row + per_part)):
-            bits = bits_RC[r]
-            if at - first_row * columns - part > most:
-                starts[r] = ends[r] = at
-                for c in range(columns):
-                    beyond += np.int64(bits[c] != 0)
-                continue
-            starts[r] = at
-            for first in range(0, whole, _CHUNK):
-                some = np.uint32(0)
-                for c in range(_CHUNK):
-                    some = np.uint32(some | bits[first + c])
-                if some:
-                    at, odd = _append(bits, first, _CHUNK, sources, at, odd)
-            at, odd = _append(bits, whole, columns - whole, sources, at, odd)
-            ends[r] = at
-        if first_row < rows:
-            written[part] = at + 1
-        parts[part, 0] = at - first_row * columns - part + beyond
-        parts[part, 1] = odd
-    count, largest, odd_count = 0, 0, 0
-    for part in range(len(parts)):
-        count += parts[part, 0]
-        largest = max(largest, parts[part, 0])
-        odd_count += parts[part, 1] != 0
-    return largest <= most, count, odd_count == 0
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _list_words(words, steps, batch, columns, parts, sources, starts, ends, written):
-    """As ``_list_events``, of spike trains, all of them, in a number of ``parts``."""
-    rows, vectors = steps * batch, (columns + LANES - 1) // LANES
-    per_part = (rows + parts - 1) // parts
+def _count(values, every, columns, counts):
+    """How many values are not 0 in ``every`` so many rows, in as many parts as ``counts`` has."""
+    rows, parts = (len(values) // columns + every - 1) // every, len(counts)
     for part in numba.prange(parts):
-        first_row = part * per_part
-        at = first_row * columns + part
-        for left_over in range(at, written[part]):
-            sources[left_over] = 0
-        for row in range(first_row, min(rows, first_row + per_part)):
-            starts[row] = at
-            step, first_item = row // batch, row % batch * vectors
-            for vector in range(vectors):
-                word = np.int64(words[(first_item + vector) * steps + step]) & _WORD
-                while word:
-                    sources[at] = vector * LANES + lowest(word)
-                    at += 1
-                    word &= word - 1
-            ends[row] = at
-        if first_row < rows:
-            written[part] = at
+        found = 0
+        for row in range(part * rows // parts, (part + 1) * rows // parts):
+            first, of_row = row * every * columns, np.int32(0)
+            for at in range(first, first + columns):
+                of_row += np.int32(values[at] != 0)
+            found += of_row
+        counts[part] = found
 
 
-def _is_too_dense(values: np.ndarray, densest: float) -> bool:
+def count(rows: np.ndarray, every: int = 1) -> int:
+    """How many values [rows, columns] are not 0, of the first and each row ``every`` so many."""
+    counts = np.empty(_PARTS, np.int64)
+    _count(rows.reshape(-1), every, rows.shape[1], counts)
+    return int(counts.sum())
+
+
+def _is_too_dense(rows: np.ndarray, densest: float) -> bool:
     """Whether more than that share of the values are events, where a glance at them says so.
 
     A list that is given up half made takes memory for nothing.
     """
-    some = values[::_GLANCE]
-    if np.count_nonzero(some) <= densest * some.size:
+    seen = -(-len(rows) // _GLANCE) * rows.shape[1]
+    if count(rows, _GLANCE) <= densest * seen:
         return False
-    return bool(np.count_nonzero(values) > densest * values.size)
-
-
-def _number(columns: int) -> type[np.generic]:
-    """The type of a column's number in a list, the shortest that will do."""
-    return np.uint16 if columns <= 1 << 16 else np.int32
-
-
-def _parts(size: int) -> int:
-    """How many parts the list of so many values has: a power of 2, shared evenly by threads."""
-    return min(PARTS, 1 << max(0, math.ceil(size / _LEAST) - 1).bit_length())
+    return count(rows) > densest * rows.size
 
 
 class EventLists:
-    """The events of ``values`` [rows, columns], float32: row r has ``sources[starts[r]:ends[r]]``.
+    """The events of an input's ``rows`` [rows, columns], float32.
 
     ``pays`` tells whether no event is anything but 1, and no more than the share ``densest`` of the
-    values are events: else the list is of no use and may not be complete. It reserves room for a
-    dense tensor but touches only what the events need. ``packed`` holds it all in one int32 array
-    (see ``kernels.event_lists``), which a backward pass takes from its forward pass.
+    values are events: else there is no list. ``packed`` holds it all in one int32 array (see
+    ``kernels.event_lists``), which a backward pass takes from its forward pass. It has room for a
+    dense input but touches only what the events need.
     """
 
-    __slots__ = ("ends", "packed", "pays", "sources", "starts")
+    __slots__ = ("_listed", "packed", "pays", "sources", "starts")
 
-    def __init__(self, values: np.ndarray, densest: float) -> None:
-        rows, columns = values.shape
-        self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
-        self._clear(rows, columns)
-        self.pays = not _is_too_dense(values, densest)
-        if not self.pays:
-            return
-        # Most inputs are about as dense everywhere. One that is too dense is not worth its list,
-        # one that is too dense in a part only is listed once more.
-        share = math.ceil(densest * -(-rows // _parts(values.size)) * columns)
-        is_whole, count, self.pays = self._list(values, share)
-        self.pays &= count <= densest * values.size
-        if self.pays and not is_whole:
-            _, _, self.pays = self._list(values, values.size)
+    def __init__(self, rows: np.ndarray, densest: float) -> None:
+        self._begin(*rows.shape)
+
+        def read(first: int, words: np.ndarray, counts: np.ndarray) -> bool:
+            return bit_rows.pack(rows[first : first + len(counts)], words, counts)
+
+        most = int(densest * rows.size)
+        self.pays = not _is_too_dense(rows, densest) and self._list(read, rows.shape[1], most)
+        self._end()
 
     @classmethod
     def of_trains(cls, trains: SpikeTrains) -> EventLists:
         """The events of spike trains, of which there should not be too many."""
         steps, batch, columns = trains.shape
-        rows = steps * batch
+
+        def read(first: int, words: np.ndarray, counts: np.ndarray) -> bool:
+            bit_rows.turn(trains.words, steps, batch, columns, first, words, counts)
+            return True
+
         lists = cls.__new__(cls)
-        lists._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
-        lists._clear(rows, columns)
-        _list_words(
-            trains.words,
-            *trains.shape,
-            _parts(trains.size),
-            lists.sources,
-            lists.starts,
-            lists.ends,
-            lists._written,
-        )
-        lists.pays = True
+        lists._begin(steps * batch, columns)
+        lists.pays = lists._list(read, columns, trains.size)
+        lists._end()
         return lists
 
-    @property
-    def _written(self) -> np.ndarray:
-        return self.packed[HEADER - 2 * PARTS : HEADER].view(np.int64)
+    def _begin(self, rows: int, columns: int) -> None:
+        self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
+        self.packed[:3] = 0, rows, columns
+        self.starts[0] = self._listed = 0
 
-    def _list(self, values: np.ndarray, most: int) -> tuple[bool, int, bool]:
-        """Whether all is listed, the number of events, and whether each event is 1."""
-        parts = np.empty((_parts(values.size), 2), np.int64)
-        bits = values.view(np.uint32)
-        return _list_events(bits, most, self.sources, self.starts, self.ends, self._written, parts)
+    def _list(
+        self,
+        read: Callable[[int, np.ndarray, np.ndarray], bool],
+        columns: int,
+        most: int,
+    ) -> bool:
+        """Whether all was listed: there are no more than ``most`` events, and each is 1.
 
-    def _clear(self, rows: int, columns: int) -> None:
-        """Take leave of an earlier pass; one over an input of another form left other places."""
-        self.packed[0] = 0
-        before = int(self.packed[1]), int(self.packed[2])
-        if before not in ((0, 0), (rows, columns)):
-            self.packed[:] = 0
-        self.packed[1:3] = rows, columns
+        ``read`` fills words and counts of rows from the one that it is told (see ``bit_rows``).
+        """
+        per_row, rows = bit_rows.words_in(columns), len(self.starts) - 1
+        length = min(rows, max(1, _WORDS // per_row))
+        room = scratch((length * per_row,), np.int64)
+        for first in range(0, rows, length):
+            starts = self.starts[first : min(rows, first + length) + 1]
+            words = room[: (len(starts) - 1) * per_row]
+            if not read(first, words, starts[1:]):
+                return False
+            np.cumsum(starts, out=starts)
+            if starts[-1] > most:
+                return False
+            bit_rows.list_events(words, starts, self.sources)
+            self._listed = int(starts[-1])
+        return True
+
+    def _end(self) -> None:
+        """Make 0 again what an earlier pass has written beyond this one, or this one in vain."""
+        written = self.packed[HEADER - 2 : HEADER].view(np.int64)
+        reached = HEADER + 2 * len(self.starts) + -(-self._listed * self.sources.itemsize // 4)
+        if self._listed < len(self.sources):
+            self.sources[self._listed] = 0  # it may share a number with the last one that is listed
+        used = reached if self.pays else HEADER
+        self.packed[used : max(reached, int(written[0]))] = 0
+        written[0] = used
 
     def _view(self, packed: np.ndarray, rows: int, columns: int) -> None:
         self.packed = packed
-        bounds = packed[HEADER : HEADER + 4 * rows].view(np.int64)
-        self.starts, self.ends = bounds[:rows], bounds[rows:]
-        self.sources = packed[HEADER + 4 * rows :].view(_number(columns))
+        first = HEADER + 2 * (rows + 1)
+        self.starts = packed[HEADER:first].view(np.int64)
+        self.sources = packed[first:].view(np.uint16 if columns <= SHORT else np.int32)
+
+    def events(self, batch: int) -> Events:
+        """For walks; rows are those of so many samples in each step."""
+        steps = (len(self.starts) - 1) // batch
+        return Events(True, steps, batch, 0, self.starts, self.sources, _NO_WORDS)
 
     def hand_over(self) -> torch.Tensor:
         """``packed`` for the backward pass, marked as holding events."""

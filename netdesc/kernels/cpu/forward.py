@@ -9,30 +9,21 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.arrivals import arriving
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import (
     after_reset,
     decay_state,
     from_state,
-    hold,
     magnitude,
     saturate,
     to_state,
 )
 from netdesc.kernels.cpu.words import word_of
-from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 
 SEEN = 3 * LANES
 """What a vector's walk notes, by lane: largest |u|, largest |v|, spikes handed out."""
-
-_LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
-"""A sum of integer weights of this size saturates a state."""
-
-_MANY_EVENTS = _LARGEST_SUM >> 15
-"""As many 16-bit weights cannot sum up to more than that."""
-
-_UNIT = np.int32(STATES_PER_WEIGHT)
 
 
 @numba.njit(inline="always")
@@ -49,11 +40,11 @@ def larger(peak, state):
 
 
 @numba.njit(inline="always")
-def _hand_on(spiked, to_words, out, words, item, step, steps, b, batch, neurons, lo, n):
-    """Write the spikes that a vector hands out in a step, as a word or as floats."""
-    if to_words:
+def _hand_on(spiked, out, words, item, step, steps, b, batch, neurons, lo, n):
+    """Write the spikes that a vector hands out in a step, as a word, as floats or not at all."""
+    if len(words):
         words[item * steps + step] = word_of(spiked)
-    else:
+    elif len(out):
         spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
         store(out, (step * batch + b) * neurons + lo, spikes, n)
 
@@ -65,46 +56,29 @@ def note(seen, at, peak_u, peak_v, spikes):
     store(seen, at + 2 * LANES, spikes, LANES)
 
 
-@numba.njit(inline="always")
-def arriving(starts, ends, sources, weight_IO, row, neurons, lo, n):
-    """The current, in state units, that the events of a row bring."""
-    z = spread(np.int32(0))
-    for e in range(starts[row], ends[row]):
-        z = z + load(weight_IO, sources[e] * neurons + lo, n)
-    if ends[row] - starts[row] > _MANY_EVENTS:
-        z = hold(z, _LARGEST_SUM)
-    return z * spread(_UNIT)
-
-
 @numba.njit(parallel=True, cache=True, nogil=True)
 def forward_by_events(
-    starts,
-    ends,
-    sources,
+    events,
     weight_IO,
     keep_u,
     keep_v,
     bias,
     threshold,
     delay,
-    batch,
-    to_words,
     out,
     words,
     voltage,
     of_voltage,
     seen,
 ):
-    """Integer currents from event lists, then u, v and spikes, in one pass.
+    """Integer currents from ``events`` and weights (see ``arrivals``), then u, v and spikes.
 
-    Row ``step · batch + sample`` has the events ``sources[starts[row]:ends[row]]``. ``weight_IO``
-    holds integer weights, the outgoing row of a source contiguous. Writes the spikes, ``delay``
-    steps late, as floats to ``out`` or, where told, as ``words`` (see ``trains``); ``voltage``
-    (int32, before the reset), whose places are ``of_voltage``, and ``seen`` [items, ``SEEN``].
+    Writes the spikes, ``delay`` steps late, as ``words`` (see ``trains``) or as floats to ``out``,
+    if one of them has any room; ``voltage`` (int32, before the reset), whose places are
+    ``of_voltage``, and ``seen`` [items, ``SEEN``].
     """
-    rows, neurons = len(starts), len(keep_u)
+    steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
-    steps = rows // batch
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
@@ -112,9 +86,9 @@ def forward_by_events(
         none = spread(np.int32(0))
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
         for step in range(min(steps, delay)):
-            _hand_on(none > none, to_words, out, words, item, step, steps, b, batch, neurons, lo, n)
+            _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
-            z = arriving(starts, ends, sources, weight_IO, step * batch + b, neurons, lo, n)
+            z = arriving(events, step, b, weight_IO, neurons, lo, n)
             u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
             peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
@@ -122,7 +96,7 @@ def forward_by_events(
             if step + delay < steps:
                 spiked = v > spread(threshold)
                 _hand_on(
-                    spiked, to_words, out, words, item, step + delay, steps, b, batch, neurons,
+                    spiked, out, words, item, step + delay, steps, b, batch, neurons,
                     lo, n,
                 )  # fmt: skip
                 spikes = spikes + as_ints(spiked)
@@ -131,7 +105,7 @@ def forward_by_events(
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def forward_from_input(
-    z_TBN, keep_u, keep_v, bias, threshold, delay, batch, to_words, out, words, voltage, seen
+    z_TBN, keep_u, keep_v, bias, threshold, delay, batch, out, words, voltage, seen
 ):
     """As ``forward_by_events``, from a float input (threshold units) that is there already.
 
@@ -148,7 +122,7 @@ def forward_from_input(
         none = spread(np.int32(0))
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
         for step in range(min(steps, delay)):
-            _hand_on(none > none, to_words, out, words, item, step, steps, b, batch, neurons, lo, n)
+            _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
             row = step * batch + b
             z = to_state(load(z_TBN, row * neurons + lo, n))
@@ -159,7 +133,7 @@ def forward_from_input(
             if step + delay < steps:
                 spiked = v > spread(threshold)
                 _hand_on(
-                    spiked, to_words, out, words, item, step + delay, steps, b, batch, neurons,
+                    spiked, out, words, item, step + delay, steps, b, batch, neurons,
                     lo, n,
                 )  # fmt: skip
                 spikes = spikes + as_ints(spiked)

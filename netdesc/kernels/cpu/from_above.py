@@ -49,9 +49,7 @@ def adjoint_from_above(
     above_OI,
     above_low,
     above_high,
-    starts,
-    ends,
-    sources,
+    events,
     weight_OI,
     low,
     high,
@@ -65,29 +63,30 @@ def adjoint_from_above(
     height,
     width,
     learn,
-    batch,
     samples,
     length,
+    columns,
     keep_grad_z,
     grad_z,
     grad_decays,
     after_KN,
-    room_KRN,
-    sums_KIL,
+    room_KN,
     grad_VLI,
 ):
     """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights on the grid.
 
     ``above`` is [batch · steps, neurons above], the gradient of the current there. ``of_voltage``
     are the places of voltages and of ``grad_z``, which may be one memory. A thread computes blocks
-    of ``length`` steps of ``samples`` samples in its part of ``room_KRN`` [threads, rows, neurons
-    of a block]; ``after_KN`` [threads, 3 · neurons of a block] holds adjoints between blocks.
+    of ``length`` steps of ``samples`` samples and ``columns`` neurons in its part of ``room_KN``
+    [threads, numbers of a block, or of a vector's weights if these are more]; ``after_KN``
+    [threads, 3 · columns] holds adjoints between blocks.
     """
-    neurons, vectors, threads = len(keep_u), len(grad_VLI), len(sums_KIL)
-    steps, columns = len(starts) // batch, room_KRN.shape[2]
+    steps, batch, neurons = events.steps, events.batch, len(keep_u)
+    vectors, threads = len(grad_VLI), len(room_KN)
+    size = samples * length * columns
     for thread in numba.prange(threads):
-        room, after = room_KRN[thread], after_KN[thread]
-        flat = room.reshape(-1)
+        after, flat, sums = after_KN[thread], room_KN[thread], room_KN[thread, : grad_VLI.shape[1]]
+        room = flat[:size].reshape(samples * length, columns)
         mine, end = thread * vectors // threads, (thread + 1) * vectors // threads
         for block in range(mine, end, VECTORS):
             until = min(end, block + VECTORS)
@@ -113,14 +112,14 @@ def adjoint_from_above(
                             of_all = row_of(of_voltage, 0, b) * neurons + lo + at
                             by = of_voltage[1] * neurons
                             walk_back(
-                                starts, ends, sources, batch, b, first, last, keep_u, keep_v, bias,
-                                threshold, delay, height, width, lo + at, n,
+                                events, b, first, last, keep_u, keep_v, bias, threshold, delay,
+                                height, width, lo + at, n,
                                 flat, of_block * columns + at, columns,
                                 voltage, of_all, by, keep_grad_z, grad_z, of_all, by,
                                 learn, grad_decays[b], after, at, columns, grad_VLI[vector],
                             )  # fmt: skip
             for vector in range(block, until):
-                sums_KIL[thread, :] = grad_VLI[vector]
+                sums[:] = grad_VLI[vector]
                 at = vector * LANES
                 n = min(LANES, neurons - at)
-                hand_out(sums_KIL[thread], weight_OI, low, high, at, n, grad_VLI[vector])
+                hand_out(sums, weight_OI, low, high, at, n, grad_VLI[vector])

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.backward import add_up, hand_out, share, step_back
-from netdesc.kernels.cpu.forward import SEEN, advance, arriving, larger, note
+from netdesc.kernels.cpu.arrivals import add_up, arriving
+from netdesc.kernels.cpu.backward import hand_out, share, step_back
+from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
@@ -33,16 +34,16 @@ def _difference(words, wanted, of_wanted, t):
 
 @numba.njit
 def _there(
-    starts, ends, sources, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay,
-    batch, b, steps, voltage, words, seen, at,
+    events, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words,
+    seen, at,
 ):  # fmt: skip
     """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
     ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
-    none = spread(np.int32(0))
+    none, steps = spread(np.int32(0)), events.steps
     u, held, peak_u, peak_v, spikes = none, none, none, none, none
     words[: min(steps, delay)] = 0
     for t in range(steps):
-        z = arriving(starts, ends, sources, weight_IO, t * batch + b, neurons, lo, n)
+        z = arriving(events, t, b, weight_IO, neurons, lo, n)
         u, v = advance(z, ku, kv, offset, u, held)
         held = after_reset(v, threshold)
         peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
@@ -76,12 +77,11 @@ def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtere
 
 @numba.njit
 def _back(
-    starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width,
-    batch, b, steps, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z,
-    weight_sums,
+    events, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width, b, a, tail, length,
+    scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, weight_sums,
 ):  # fmt: skip
     """From the filtered difference to the gradients of the current and of the weights."""
-    has_tail = tail.max() > 0
+    has_tail, steps = tail.max() > 0, events.steps
     share_u, share_v = share(load(keep_u, lo, n)), share(load(keep_v, lo, n))
     none = spread(np.float32(0))
     g_u, g_v, after = none, none, none
@@ -99,14 +99,17 @@ def _back(
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
             store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
-        add_up(starts, ends, sources, t * batch + b, g_u, weight_sums)
+        add_up(events, t, b, g_u, weight_sums)
+
+
+def room_for(steps: int, inputs: int) -> int:
+    """Numbers of 32 bits that a thread needs."""
+    return (2 * LANES + 1) * steps + inputs * LANES
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def there_and_back(
-    starts,
-    ends,
-    sources,
+    events,
     weight_IO,
     weight_OI,
     low,
@@ -118,21 +121,17 @@ def there_and_back(
     delay,
     height,
     width,
-    batch,
     wanted,
     a,
     tail,
     length,
     scale,
-    voltage_KTL,
-    filtered_KTL,
-    words_KT,
+    room_KN,
     squares,
     seen,
     keep_grad_z,
     grad_z,
     of_z,
-    sums_KIL,
     grad_VLI,
 ):
     """The loss of the last layer, and its gradients.
@@ -140,16 +139,18 @@ def there_and_back(
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
-    places are ``of_z``, where it is to be kept. A thread holds one vector's voltages and filtered
-    differences in its part of ``voltage_KTL`` and ``filtered_KTL`` [threads, steps · LANES], spikes
-    in that of ``words_KT`` [threads, steps]. Where a vector has but a few neurons, their numbers
-    lie close together there, and what follows is in the lanes that nobody looks at.
+    places are ``of_z``, where it is to be kept. A thread holds one vector's voltages, filtered
+    differences, spikes and sums by weights in its part of ``room_KN`` [threads, ``room_for``].
+    Where a vector has but a few neurons, their numbers lie close together there, and what follows
+    is in the lanes that nobody looks at.
     """
-    neurons, steps = len(keep_u), len(starts) // batch
-    vectors, threads = len(grad_VLI), len(words_KT)
+    steps, batch, neurons = events.steps, events.batch, len(keep_u)
+    vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
     for thread in numba.prange(threads):
-        voltage, filtered, words = voltage_KTL[thread], filtered_KTL[thread], words_KT[thread]
-        weight_sums = sums_KIL[thread]
+        room = room_KN[thread]
+        voltage, filtered = room[:of_vector].view(np.int32), room[of_vector : 2 * of_vector]
+        words = room[2 * of_vector : 2 * of_vector + steps].view(np.int32)
+        weight_sums = room[2 * of_vector + steps :]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         for vector in range(thread, vectors, threads):
             lo = vector * LANES
@@ -158,16 +159,16 @@ def there_and_back(
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
-                    starts, ends, sources, weight_IO, neurons, lo, n, keep_u, keep_v, bias,
-                    threshold, delay, batch, b, steps, voltage, words, seen, item * SEEN,
+                    events, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, b,
+                    voltage, words, seen, item * SEEN,
                 )  # fmt: skip
                 _distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,
                     squares, b * neurons + lo, n,
                 )  # fmt: skip
                 _back(
-                    starts, ends, sources, neurons, lo, n, keep_u, keep_v, threshold, delay,
-                    height, width, batch, b, steps, a, tail, length, scale, y, late, filtered,
-                    voltage, keep_grad_z, grad_z, of_z, weight_sums,
+                    events, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width, b, a,
+                    tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z,
+                    weight_sums,
                 )  # fmt: skip
             hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

@@ -1,15 +1,22 @@
-"""What a layer of synapses reads: its input's events or, where these do not pay, all of it."""
+"""What a layer of synapses reads: its input's events or, where these do not pay, all of it.
+
+Events are lists. Those of an input that is wide, for the neurons that there are, would be larger
+than all else: it is a bit for each value then, though a walk may take a half longer.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrays import rows_of
+from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.events import EventLists, count
 from netdesc.kernels.cpu.trains import SpikeTrains
 
 EVENT_DENSITY = 0.33
@@ -19,20 +26,32 @@ Measured on Zen 4 with AVX-512, where the product is fastest: both took the same
 0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
 """
 
-Source = EventLists | SpikeTrains | np.ndarray
-"""Events, or spikes that are a bit each, or floats [steps · batch, inputs]."""
+Source = Events | SpikeTrains | np.ndarray
+"""Events; or what the product reads: spikes that are a bit each, or floats [steps · batch, inputs].
+"""
 
 
-def source_of(signal_TBI: torch.Tensor) -> Source:
-    """The events of an input where they pay, else its rows."""
-    rows = rows_of(signal_TBI)
+def source_of(signal_TBI: torch.Tensor, room: float = math.inf) -> Source:
+    """The events of an input where they pay, else its rows.
+
+    They are lists unless these would take more than ``room`` bytes, and bits would take less.
+    """
+    rows, batch = rows_of(signal_TBI), signal_TBI.shape[1]
+    spikes = count(rows)
+    if spikes > EVENT_DENSITY * rows.size:
+        return rows
+    if 2 * spikes > max(room, rows.size / 8):
+        events = bit_rows.events_of(rows, batch)
+        return rows if events is None else events
     lists = EventLists(rows, EVENT_DENSITY)
-    return lists if lists.pays else rows
+    return lists.events(batch) if lists.pays else rows
 
 
 def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:
     """The same of spike trains with so many spikes."""
-    return EventLists.of_trains(trains) if spikes <= EVENT_DENSITY * trains.size else trains
+    if spikes > EVENT_DENSITY * trains.size:
+        return trains
+    return EventLists.of_trains(trains).events(trains.shape[1])
 
 
 def reader(

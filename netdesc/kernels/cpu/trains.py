@@ -1,7 +1,7 @@
 """Binary spikes as words, a bit each: a thirty-second of the memory of floats.
 
 Between the layers of a chain nothing else is needed: a layer adds up weights by events, and those
-are quickly listed from words.
+are quickly found in words.
 """
 
 from __future__ import annotations

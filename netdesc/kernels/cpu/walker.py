@@ -9,8 +9,8 @@ import torch
 
 from netdesc.kernels.cpu import backward
 from netdesc.kernels.cpu.arrays import flat
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
 from netdesc.kernels.cpu.threads import threads
@@ -109,11 +109,9 @@ class Walker:
     ) -> None:
         """The same, adding the gradient of the weights to ``weights``."""
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
-        events, sums = weights.events, weights
+        sums = weights
         backward.adjoint_by_events(
-            events.starts,
-            events.ends,
-            events.sources,
+            sums.events,
             sums.weight_OI,
             *half_limits(sums.bits),
             *grad_out,
@@ -121,7 +119,6 @@ class Walker:
             self._of_voltage,
             *self._given,
             self._learn,
-            self.batch,
             first,
             last,
             sums.begin(),
@@ -131,7 +128,7 @@ class Walker:
             z,
             of_z,
             self._by_sample,
-            sums.sums_KIL,
+            scratch((threads(), sums.grad_VLI.shape[1]), np.float32),
             sums.grad_VLI,
         )
 
@@ -143,11 +140,10 @@ class Walker:
 class WeightSums:
     """The gradient of weights while it is added up by the events of their input."""
 
-    def __init__(self, events: EventLists, weight_OI: np.ndarray, bits: int) -> None:
+    def __init__(self, events: Events, weight_OI: np.ndarray, bits: int) -> None:
         outputs, inputs = weight_OI.shape
         room = room_by_vectors(outputs, inputs)
         self.events, self.weight_OI, self.bits = events, weight_OI, bits
-        self.sums_KIL = take((threads(), inputs * LANES), np.float32)
         self.grad_VLI, self.grad_OI = room.reshape(-1, LANES * inputs), room[:outputs]
         self._has_begun = False
 

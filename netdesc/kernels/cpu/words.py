@@ -33,6 +33,16 @@ def lanes_of(context: Any, word: Any) -> Any:
 
 
 @intrinsic
+def number_of(context: Any, word: Any) -> Any:
+    """How many bits of an int64 are set."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return builder.ctpop(given[0])
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
 def lowest(context: Any, word: Any) -> Any:
     """The number of the lowest bit that is set, of an int64 that is not 0."""
 

@@ -1,0 +1,86 @@
+"""What a layer's synapses read, event by event, and what arrives by them, for Numba."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.steps import hold
+from netdesc.kernels.cpu.words import lowest
+from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
+
+_LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
+"""A sum of integer weights of this size saturates a state."""
+
+_MANY_EVENTS = _LARGEST_SUM >> 15
+"""As many 16-bit weights cannot sum up to more than that."""
+
+_UNIT = np.int32(STATES_PER_WEIGHT)
+
+_BITS = 64
+
+
+class Events(NamedTuple):
+    """Spikes of a layer's input: ``listed``, or a bit for each in ``words`` (see ``bit_rows``).
+
+    Step t of sample b is row ``t · batch + b``. Listed it has the sources
+    ``sources[starts[row]:starts[row + 1]]``, else ``per_row`` words; what does not apply is empty.
+    Either way a row's events come in the order of their sources, so that sums are the same.
+    """
+
+    listed: bool
+    steps: int
+    batch: int
+    per_row: int
+    starts: np.ndarray
+    sources: np.ndarray
+    words: np.ndarray
+
+
+@numba.njit(inline="always")
+def arriving(events, t, b, weight_IO, neurons, lo, n):
+    """The current, in state units, that a row's events bring to ``n`` neurons from ``lo`` on.
+
+    ``weight_IO`` holds integer weights, the outgoing row of a source contiguous.
+    """
+    z = spread(np.int32(0))
+    if events.listed:
+        row = t * events.batch + b
+        first, end = events.starts[row], events.starts[row + 1]
+        for e in range(first, end):
+            z = z + load(weight_IO, events.sources[e] * neurons + lo, n)
+        if end - first > _MANY_EVENTS:
+            z = hold(z, _LARGEST_SUM)
+    else:
+        at = (t * events.batch + b) * events.per_row
+        for k in range(events.per_row):
+            word, of_word = events.words[at + k], k * _BITS * neurons + lo
+            while word:
+                z = z + load(weight_IO, of_word + lowest(word) * neurons, n)
+                word &= word - 1
+        z = hold(z, _LARGEST_SUM)
+    return z * spread(_UNIT)
+
+
+@numba.njit(inline="always")
+def add_up(events, t, b, g_u, weight_sums):
+    """Add a vector's gradient to the sums [inputs · LANES] of every source of a row's events."""
+    if events.listed:
+        row = t * events.batch + b
+        for e in range(events.starts[row], events.starts[row + 1]):
+            _add(weight_sums, events.sources[e] * LANES, g_u)
+    else:
+        at = (t * events.batch + b) * events.per_row
+        for k in range(events.per_row):
+            word = events.words[at + k]
+            while word:
+                _add(weight_sums, (k * _BITS + lowest(word)) * LANES, g_u)
+                word &= word - 1
+
+
+@numba.njit(inline="always")
+def _add(sums, into, g_u):
+    store(sums, into, load(sums, into, LANES) + g_u, LANES)

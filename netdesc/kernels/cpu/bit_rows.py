@@ -1,0 +1,98 @@
+"""An input's spikes as bits, row by row, in words of 64: row ``r`` has those from ``r · per_row``.
+
+The lowest bit of the first word is column 0. From words events are listed; where lists would take
+too much memory, a walk finds events in the words themselves.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
+from netdesc.kernels.cpu.words import lowest, number_of, word_of
+
+BITS = 64
+
+_NO_STARTS, _NO_SOURCES = np.empty(0, np.int64), np.empty(0, np.uint16)
+_NONE, _SPIKE = np.int32(0), np.int32(0x3F800000)
+_HALF = np.int64((1 << LANES) - 1)
+
+
+def words_in(columns: int) -> int:
+    """Words of a row."""
+    return -(-columns // BITS)
+
+
+def events_of(rows: np.ndarray, batch: int) -> Events | None:
+    """The events of an input [steps · batch, columns]; None where a value is neither 0 nor 1."""
+    per_row = words_in(rows.shape[1])
+    words, counts = take((len(rows) * per_row,), np.int64), np.empty(len(rows), np.int64)
+    if not pack(rows, words, counts):
+        return None
+    steps = len(rows) // batch
+    return Events(False, steps, batch, per_row, _NO_STARTS, _NO_SOURCES, words)
+
+
+def pack(rows: np.ndarray, words: np.ndarray, counts: np.ndarray) -> bool:
+    """Fills ``words`` and, with how many events each row has, ``counts``.
+
+    Returns whether all values are 0 or 1, to the bit.
+    """
+    _pack(rows.reshape(-1), rows.shape[1], words, counts)
+    return bool(counts.min() >= 0)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _pack(values, columns, words, counts):
+    """``counts`` is −1 for a row with another value."""
+    rows = len(counts)
+    per_row = (columns + BITS - 1) // BITS
+    for row in numba.prange(rows):
+        strange, found = spread(_NONE), 0
+        for k in range(per_row):
+            word = np.int64(0)
+            for half in range(2):
+                lo = k * BITS + half * LANES
+                if lo < columns:
+                    bits = bits_of(load(values, row * columns + lo, min(LANES, columns - lo)))
+                    spiked = bits != spread(_NONE)
+                    strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
+                    word |= (np.int64(word_of(spiked)) & _HALF) << (half * LANES)
+            words[row * per_row + k] = word
+            found += number_of(word)
+        counts[row] = -1 if word_of(strange != spread(_NONE)) else found
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def turn(trains, steps, batch, columns, first, words, counts):
+    """As ``pack``, of spike trains [batch · vectors, steps], from row ``first`` on."""
+    vectors, per_row = (columns + LANES - 1) // LANES, (columns + BITS - 1) // BITS
+    for r in numba.prange(len(counts)):
+        t, b = (first + r) // batch, (first + r) % batch
+        found = 0
+        for k in range(per_row):
+            at = (b * vectors + 2 * k) * steps + t
+            word = np.int64(trains[at]) & _HALF
+            if 2 * k + 1 < vectors:
+                word |= np.int64(trains[at + steps]) << LANES
+            words[r * per_row + k] = word
+            found += number_of(word)
+        counts[r] = found
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def list_events(words, starts, sources):
+    """Fill ``sources`` with the columns of each row's events, from where the row ``starts`` on."""
+    rows = len(starts) - 1
+    per_row = len(words) // rows
+    for row in numba.prange(rows):
+        at = starts[row]
+        for k in range(per_row):
+            word = words[row * per_row + k]
+            while word:
+                sources[at] = k * BITS + lowest(word)
+                at += 1
+                word &= word - 1

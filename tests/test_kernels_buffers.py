@@ -31,6 +31,10 @@ HOLDERS = {
 }
 
 
+def all_buffers(pool: BufferPool) -> list[buffers._Buffer]:
+    return [*pool._scratch, *(buffer for each in pool._buffers.values() for buffer in each)]
+
+
 class Holders(RuleBasedStateMachine):
     """Takes and drops buffers in any order; whatever is held keeps the number written into it."""
 
@@ -42,7 +46,13 @@ class Holders(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(HOLDERS)), rows=st.integers(1, 3))
     def take(self, kind: str, rows: int) -> None:
-        array = self.pool.take((rows, 4), np.float32)
+        self.hold(self.pool.take((rows, 4), np.float32), kind, rows)
+
+    @rule(kind=st.sampled_from(sorted(HOLDERS)), rows=st.integers(1, 3))
+    def scratch(self, kind: str, rows: int) -> None:
+        self.hold(self.pool.scratch((rows, 4), np.float32), kind, rows)
+
+    def hold(self, array: np.ndarray, kind: str, rows: int) -> None:
         assert array.shape == (rows, 4)
         assert array.ctypes.data % 64 == 0
         at, size = array.ctypes.data, array.nbytes
@@ -60,7 +70,7 @@ class Holders(RuleBasedStateMachine):
     @rule()
     def give_back(self) -> None:
         buffers.give_back()
-        kept = [buffer for waiting in self.pool._buffers.values() for buffer in waiting]
+        kept = all_buffers(self.pool)
         assert not any(buffer.is_free() for buffer in kept)
         assert len(kept) == len(self.held)
 
@@ -71,7 +81,22 @@ class Holders(RuleBasedStateMachine):
 
     @invariant()
     def held_memory_is_known_to_the_pool(self) -> None:
-        assert sum(len(each) for each in self.pool._buffers.values()) >= len(self.held)
+        assert len(all_buffers(self.pool)) >= len(self.held)
+
+
+def test_scratch_memory_is_one_and_as_large_as_the_largest():
+    pool = BufferPool()
+    for size in 4, 400, 40, 1:
+        pool.scratch((size,), np.float32)
+    (buffer,) = pool._scratch
+    assert 1600 <= buffer.memory.nbytes < 1700
+    held = pool.scratch((300,), np.float32)
+    other = pool.scratch((5,), np.float32)
+    assert not np.shares_memory(held, other)
+    assert len(pool._scratch) == 2
+    del held, other
+    pool.give_back()
+    assert not pool._scratch
 
 
 TestHolders = Holders.TestCase

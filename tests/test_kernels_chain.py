@@ -24,6 +24,7 @@ from netdesc.kernels.cpu import (
     spike_time,
     walker,
 )
+from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
@@ -39,6 +40,8 @@ class Case:
     density: float = 0.2
     wanted: float = 0.1
     scale: float = 1.0
+    bits: int = 8
+    positive: bool = False
     delay: bool = True
     own: bool = False
     bias: bool = False
@@ -99,6 +102,7 @@ def make(case: Case) -> Made:
     layers = []
     for inputs, neurons in zip(case.sizes, case.sizes[1:], strict=False):
         weight = case.scale * torch.randn(neurons, inputs, generator=random) / inputs**0.5
+        weight = weight.abs() if case.positive else weight
         bias = 0.1 * torch.rand(neurons if case.bias else 0, generator=random)
         layers.append((weight.requires_grad_(), decay(neurons, 0.3), decay(neurons, 0.05), bias))
     given, wanted = spikes(case.sizes[0], case.density), spikes(case.sizes[-1], case.wanted)
@@ -116,7 +120,7 @@ def by_operators(case: Case) -> list[torch.Tensor]:
     made = make(case)
     value, notes = made.input_TBI, []
     for weight, *neurons in made.layers:
-        value, _, note, _ = operators.dense_cuba(value, weight, 8, *neurons, *scalars(case))
+        value, _, note, _ = operators.dense_cuba(value, weight, case.bits, *neurons, *scalars(case))
         notes.append(note)
     loss, _ = operators.spike_time(value, made.target_TBN, *case.of_filter)
     if case.mean:
@@ -131,7 +135,7 @@ def by_operators(case: Case) -> list[torch.Tensor]:
 
 def layers_of(case: Case, made: Made) -> list[chain.Layer]:
     return [
-        chain.Layer(weight, 8, dynamics(len(weight), *of, *scalars(case)), learns(*of[:2]))
+        chain.Layer(weight, case.bits, dynamics(len(weight), *of, *scalars(case)), learns(*of[:2]))
         for weight, *of in made.layers
     ]
 
@@ -209,6 +213,37 @@ def test_the_last_layer_is_done_in_one_walk_where_it_can_be(case, taken, monkeyp
     )
     check(case)
     assert bool(calls) == taken
+
+
+WIDE = replace(PLAIN, sizes=(200, 20, 10), batch=2, density=0.3)
+
+
+@pytest.mark.parametrize(
+    ("case", "is_listed"),
+    [
+        (WIDE, False),
+        (replace(WIDE, density=0.06), True),  # its list takes less than bits
+        (replace(WIDE, sizes=(200, 150, 10)), True),  # it takes less than a byte by neuron and step
+        *((replace(WIDE, sizes=(n, 40, 33)), False) for n in (300, 319, 320, 321, 352, 353)),
+        (replace(WIDE, sizes=(300, 8), learn=True, steps=1), False),
+        (replace(WIDE, sizes=(4000, 8, 8), scale=1e6, bits=15, positive=True), False),
+    ],
+)
+def test_the_events_of_a_wide_input_are_bits_where_lists_would_be_large(case, is_listed):
+    """With the same results, also where sums of weights leave 32 bits."""
+    made = make(case)
+    source = chain.examples(made.input_TBI, made.target_TBN, case.neurons).source
+    assert isinstance(source, Events)
+    assert source.listed == is_listed
+    check(case)
+
+
+def test_a_wide_input_that_is_no_spikes_is_left_as_it_is():
+    case = replace(WIDE, graded="input")
+    made = make(case)
+    source = chain.examples(made.input_TBI, made.target_TBN, case.neurons).source
+    assert isinstance(source, np.ndarray)
+    check(case)
 
 
 DEEP = replace(PLAIN, sizes=(40, 70, 64, 33))

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,7 +87,7 @@ def training_step(graph: Any, network: Any) -> Callable[[], None]:
         device=torch.device("cpu"),
     )
     step = build_step(job, Figures(network, network.blocks()), lambda _: None)
-    assert isinstance(step, DirectStep) == graph.is_chain
+    assert isinstance(step, DirectStep)
     batch = Batch(input_TBN, target, BATCH)
     return lambda: step.differentiate(batch)
 
@@ -97,7 +98,7 @@ WINDOW = BY_LABEL | {"window_steps": 20}
 
 @pytest.mark.parametrize("units", [[90, 50], [70, 110, 30], [90, 90]])
 @pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
-@pytest.mark.parametrize("layer", [{}, {"weight_norm": True}], ids=["chain", "no chain"])
+@pytest.mark.parametrize("layer", [{}, {"weight_norm": True}], ids=["weights", "norms"])
 def test_event_layers_take_what_is_counted(
     units: list[int], loss: Any, layer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +112,7 @@ def test_event_layers_take_what_is_counted(
     [
         ({}, {}, 10),
         ({"learn": ["voltage_decay"]}, {}, 2 * 10),
-        ({}, {"weight_norm": True}, 2 * 10),
+        ({}, {"weight_norm": True}, 10),
         ({}, {"quantization": None}, 3 * 10),
         ({"dropout": 0.2}, {}, 4 * 10),
         ({"norm": "mean"}, {}, 6 * 10),
@@ -123,6 +124,15 @@ def test_activity_is_counted_by_neuron_and_input(
 ) -> None:
     graph = graph_of([10], neuron, layer)
     assert layer_memory(graph, graph.layers[0], BATCH, 2).activity == 4 * words * STEPS * BATCH
+
+
+def test_layers_that_read_others_than_the_one_before_keep_spikes_too() -> None:
+    graph = graph_of([10, 10, 5], {}, {})
+    *others, last = graph.layers
+    last = replace(last, inputs=tuple(each.name for each in others))
+    graph = replace(graph, layers=(*others, last))
+    assert not graph.is_chain
+    assert layer_memory(graph, last, BATCH, 2).activity == 4 * 2 * 5 * STEPS * BATCH
 
 
 def test_parameters_are_kept_with_their_gradients_states_and_best_values() -> None:

@@ -41,6 +41,7 @@ def outcome(folder: Path) -> tuple[list[dict[str, Any]], Any, dict[str, torch.Te
 
 
 LEARNT = 'neurons.cuba.learn=["current_decay", "voltage_decay"]'
+NORMED = ("layers.hidden.weight_norm=true", "layers.output.weight_norm=true")
 OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
 
 
@@ -56,8 +57,22 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
         ("training.batch_size=2", "training.validation_split=0.3"),
         ("layers.hidden.axonal_delay_step=false", "layers.output.axonal_delay_step=false"),
         ("layers.hidden.units=1", "layers.hidden.weight_scale=40"),
+        (*NORMED, "training.gradient_clip=0.5"),
+        ("layers.output.weight_norm=true", LEARNT, "training.batch_size=2"),
     ],
-    ids=["plain", "mean", "cut", "decays", "own", "width", "batches", "no delay", "one"],
+    ids=[
+        "plain",
+        "mean",
+        "cut",
+        "decays",
+        "own",
+        "width",
+        "batches",
+        "no delay",
+        "one",
+        "norms",
+        "norm",
+    ],
 )
 def test_a_direct_run_is_the_plain_one_bit_for_bit(
     sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,8 +112,9 @@ def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) ->
         ('loss={"type": "spike_max", "window_steps": 4}',),
         (LEARNT, "neurons.cuba.current_decay=0.4"),
         ("layers.hidden.units=40", "layers.hidden.weight_scale=4"),
+        NORMED,
     ],
-    ids=["max", "softmax", "rate", "window", "decays", "wide"],
+    ids=["max", "softmax", "rate", "window", "decays", "wide", "norms"],
 )
 def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
     sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -134,13 +150,10 @@ def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.Mon
     [
         "neurons.cuba.dropout=0.1",
         'neurons.cuba.norm="mean"',
-        "layers.output.weight_norm=true",
         "layers.hidden.quantization=null",
     ],
 )
-def test_what_needs_whole_tensors_or_other_gradients_is_no_chain(
-    change: str, tmp_path: Path
-) -> None:
+def test_what_needs_whole_tensors_is_no_chain(change: str, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task")
     assert job_of(task).graph.is_chain
     assert not job_of(task, change).graph.is_chain

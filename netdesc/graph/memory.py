@@ -10,16 +10,17 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   numbers (float32): where a loss or classifier by labels looks through a window, and where a loss
   of spike trains meets decays that are learnt. (They are, too, in a last layer with fewer neurons
   than threads can share, which is small, and for targets that are no spikes.)
-- Where layers read others than the one before, or something acts between synapses and neurons,
-  torch differentiates: every layer keeps spikes and voltages, 8. Layers without quantization, and
-  with dropout or a norm, compute with whole tensors of the current in place of event lists: 4 for
-  the current, 4 more for the dropped one, 12 more for the leaky one, its mean taken off, and that
-  one's gradient.
+- Where layers read others than the one before, are not quantised, or something acts between
+  synapses and neurons, torch differentiates: every layer keeps spikes and voltages, 8. Layers
+  without quantization, and with dropout or a mean norm, compute with whole tensors of the current
+  in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
+  its mean taken off, and that one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
-their turn, event lists (2 a spike of a layer's input), and what is used for a moment only. Freed
-buffers are kept and used again, so a process stays at its peak.
+their turn, events of a layer's input (2 a spike, or a bit a cell where that is less and the input
+wide), and what is used for a moment only. Freed buffers are kept and used again, so a process stays
+at its peak.
 """
 
 from __future__ import annotations

@@ -49,12 +49,17 @@ class Chain:
 
         ``tally`` gets the output and the labels.
         """
-        layers = [self._layer(block) for _, block in self.blocks]
+        with torch.enable_grad():
+            weights = [block.synapse.folded() for _, block in self.blocks]
+        layers = [
+            self._layer(block, weight_OI.detach())
+            for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
+        ]
         loss, passed = self._chain.differentiate(
             self._examples_of(batch), layers, self._of_output(batch, tally)
         )
-        for (_, block), layer, given in zip(self.blocks, passed, layers, strict=True):
-            _hand_over(block, layer, given.learn)
+        for (_, block), weight_OI, layer in zip(self.blocks, weights, passed, strict=True):
+            _hand_over(block, weight_OI, layer)
         return loss, passed
 
     def _examples_of(self, batch: Batch) -> Examples:
@@ -85,8 +90,8 @@ class Chain:
 
         return by_labels
 
-    def _layer(self, block: DenseBlock) -> Layer:
-        weight_OI, neuron, bits = block.synapse.weight, block.neuron, block.synapse.bits
+    def _layer(self, block: DenseBlock, weight_OI: torch.Tensor) -> Layer:
+        neuron, bits = block.neuron, block.synapse.bits
         assert bits is not None
         decays = neuron.current_decay, neuron.voltage_decay
         neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
@@ -123,11 +128,14 @@ def _by_labels(
     return value.detach(), grad
 
 
-def _hand_over(block: DenseBlock, passed: Passed, learn: bool) -> None:
+def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, passed: Passed) -> None:
     """Leaves the gradients of a layer's parameters in them, and what was seen in the layer."""
-    block.synapse.weight.grad = passed.grad_OI
-    if learn:
-        decays = block.neuron.current_decay, block.neuron.voltage_decay
+    if weight_OI.is_leaf:
+        weight_OI.grad = passed.grad_OI
+    else:  # a norm is folded in
+        torch.autograd.backward(weight_OI, passed.grad_OI)
+    decays = block.neuron.current_decay, block.neuron.voltage_decay
+    if learns(*decays):
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):
             decay.grad = grad

@@ -166,6 +166,7 @@ def _training_kernels() -> list[Any]:
     )
 
     return [
+        bit_rows._pack,
         bit_rows.list_events,
         bit_rows.turn,
         events._count,

@@ -99,6 +99,19 @@ def test_scratch_memory_is_one_and_as_large_as_the_largest():
     assert not pool._scratch
 
 
+def test_scratch_memory_that_is_far_too_large_is_given_back():
+    pool = BufferPool()
+    pool.scratch((100_000,), np.float32)
+    for _ in range(600):
+        pool.scratch((100,), np.float32)
+    (buffer,) = pool._scratch
+    assert buffer.memory.nbytes < 1000
+    for _ in range(600):
+        pool.take((5,), np.float32)
+        pool.scratch((80,), np.float32)
+    assert pool._scratch == [buffer], "what is in use was given back"
+
+
 TestHolders = Holders.TestCase
 TestHolders.settings = settings(max_examples=40, stateful_step_count=30)
 

@@ -222,8 +222,9 @@ WIDE = replace(PLAIN, sizes=(200, 20, 10), batch=2, density=0.3)
     ("case", "is_listed"),
     [
         (WIDE, False),
-        (replace(WIDE, density=0.06), True),  # its list takes less than bits
-        (replace(WIDE, sizes=(200, 150, 10)), True),  # it takes less than a byte by neuron and step
+        (replace(WIDE, sizes=(200, 10, 5), density=0.05), True),  # its list takes less than bits
+        (replace(WIDE, sizes=(200, 130, 20)), True),  # it takes less than a byte by neuron and step
+        (replace(WIDE, sizes=(200, 90, 20)), False),
         *((replace(WIDE, sizes=(n, 40, 33)), False) for n in (300, 319, 320, 321, 352, 353)),
         (replace(WIDE, sizes=(300, 8), learn=True, steps=1), False),
         (replace(WIDE, sizes=(4000, 8, 8), scale=1e6, bits=15, positive=True), False),

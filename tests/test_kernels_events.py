@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu import events
+from netdesc.kernels.cpu import bit_rows, events
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.trains import SpikeTrains
-from netdesc.kernels.event_lists import are_listed, list_size, no_lists
+from netdesc.kernels.event_lists import HEADER, are_listed, list_size, no_lists
 
 # Both of the first two take the same memory, though their rows begin at other places in it.
 SHAPES = st.sampled_from([(6, 6), (5, 8), (1, 1), (70, 33), (200, 16)])
@@ -92,6 +92,51 @@ def test_lists_pay_up_to_a_density_of_the_whole(shape, densities, densest, odd, 
     assert lists.pays == (odd is None and np.count_nonzero(values) <= densest * values.size)
     if lists.pays:
         assert_lists(lists, values)
+
+
+def test_what_is_given_up_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many events, one that is no spike, an interruption: also for those that come after."""
+    values = spikes((200, 16), 0.3, 0)
+    kept = EventLists(values, 1.0).packed.copy()
+    uneven = np.concatenate([spikes((100, 16), 0.1, 1), spikes((100, 16), 0.9, 2)])
+    monkeypatch.setattr(events, "_GLANCE", 1000)  # it looks at the first row alone
+    lists = EventLists(uneven, 0.4)
+    assert not lists.pays
+    assert not lists.packed[HEADER:].any()
+    del lists
+    odd = values.copy()
+    odd[150, 3] = 0.5
+    lists = EventLists(odd, 1.0)
+    assert not lists.pays
+    assert not lists.packed[HEADER:].any()
+    del lists
+    calls, list_events = [], bit_rows.list_events
+
+    def interrupted(*given: object) -> None:
+        list_events(*given)
+        calls.append(1)
+        if len(calls) == min(7, -(-200 // events._WORDS)):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bit_rows, "list_events", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EventLists(spikes((200, 16), 1.0, 3), 1.0)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(EventLists(values, 1.0).packed, kept)
+
+
+def test_an_input_that_looks_too_dense_is_not_listed_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bit_rows, "pack", lambda *_: pytest.fail("it was listed"))
+    assert not EventLists(spikes((200, 16), 0.5, 0), 0.4).pays
+
+
+@given(SHAPES, st.sampled_from([0.0, 0.1, 0.7, 1.0]), st.integers(1, 20), st.integers(0, 99))
+def test_events_are_counted_in_some_rows_or_all(shape, density, every, seed):
+    values = spikes(shape, density, seed)
+    values *= np.float32(0.3)
+    assert events.count(values, every) == np.count_nonzero(values[::every])
 
 
 def test_lists_that_do_not_pay_take_no_more_memory_than_those_that_do():

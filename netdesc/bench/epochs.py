@@ -24,6 +24,7 @@ from netdesc.graph import build_graph
 from netdesc.kernels.cpu import (
     backward,
     bit_rows,
+    events,
     forward,
     from_above,
     last_layer,
@@ -42,6 +43,8 @@ WARM_UP = 20
 _Part = tuple[str, Any, str]
 
 _PARTS: tuple[_Part, ...] = (
+    ("event lists", events, "_count"),
+    ("event lists", bit_rows, "_pack"),
     ("event lists", bit_rows, "turn"),
     ("event lists", bit_rows, "list_events"),
     ("event lists", trains, "_unpack"),

@@ -26,6 +26,10 @@ def words_in(columns: int) -> int:
     return -(-columns // BITS)
 
 
+def bytes_of(rows: int, columns: int) -> int:
+    return 8 * rows * words_in(columns)
+
+
 def events_of(rows: np.ndarray, batch: int) -> Events | None:
     """The events of an input [steps · batch, columns]; None where a value is neither 0 nor 1."""
     per_row = words_in(rows.shape[1])

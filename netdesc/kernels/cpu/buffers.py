@@ -20,6 +20,9 @@ _ALIGNMENT = 64
 _FORGET_AFTER = 256
 """A free buffer that this many requests have passed by is given back."""
 
+_WELL_USED = 4
+"""A larger buffer than so many times a request's size is not kept by it."""
+
 _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
@@ -71,7 +74,7 @@ class BufferPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def scratch(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-        """As ``take``, for one call's own use: the largest that was asked for serves all."""
+        """As ``take``, for one call's own use: one buffer serves all sizes, unless it is held."""
         size = math.prod(shape) * _BYTES[dtype]
         with self._lock:
             self._count_request()
@@ -80,7 +83,8 @@ class BufferPool:
             buffer = fits[0] if fits else _Buffer(size, self._allocate)
             if not fits:
                 self._scratch[:] = [b for b in self._scratch if b not in free] + [buffer]
-            buffer.last_request = self._requests
+            if not fits or _WELL_USED * size >= len(buffer.memory):
+                buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _count_request(self) -> None:

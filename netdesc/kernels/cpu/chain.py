@@ -245,7 +245,7 @@ def _end_in_one(
     steps, batch, neurons = target.shape
     weight_OI = array_of(layer.weight_OI)
     inputs, given = weight_OI.shape[1], layer.neurons
-    vectors = -(-neurons // LANES)
+    vectors, crew = -(-neurons // LANES), threads()
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
@@ -263,7 +263,7 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((threads(), last_layer.room_for(steps, inputs)), np.float32),
+        scratch((crew, last_layer.room_for(steps, inputs)), np.float32),
         squares,
         seen,
         want,

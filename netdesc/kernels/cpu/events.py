@@ -13,10 +13,14 @@ import torch
 from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import BufferPool, scratch
+from netdesc.kernels.cpu.lanes import LANES, bits_of, load, spread
 from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.words import number_of, word_of
 from netdesc.kernels.event_lists import HEADER, SHORT, list_size
 
 _NO_WORDS = np.empty(0, np.int64)
+
+_NONE, _HALF = np.int32(0), np.int64((1 << LANES) - 1)
 
 _CPU = torch.device("cpu")
 
@@ -34,7 +38,7 @@ _zeros = BufferPool(_sparse_zeros)
 """Memory that is 0 except where earlier passes have written, which is noted in it."""
 
 _WORDS = 1 << 14
-"""Words that are listed at a time: 128 kB, which stay in the cache."""
+"""Words that are listed at a time: 128 kB, which stay in the cache, or a row that is longer."""
 
 _PARTS = 64
 """Parts of an input that are counted independently."""
@@ -45,23 +49,33 @@ _GLANCE = 16
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _count(values, every, columns, counts):
-    """How many values are not 0 in ``every`` so many rows, in as many parts as ``counts`` has."""
+    """Values that are not +0, of a row in ``every`` so many, in as many parts as ``counts`` has."""
     rows, parts = (len(values) // columns + every - 1) // every, len(counts)
     for part in numba.prange(parts):
         found = 0
         for row in range(part * rows // parts, (part + 1) * rows // parts):
-            first, of_row = row * every * columns, np.int32(0)
-            for at in range(first, first + columns):
-                of_row += np.int32(values[at] != 0)
-            found += of_row
+            first = row * every * columns
+            for lo in range(0, columns, LANES):
+                bits = bits_of(load(values, first + lo, min(LANES, columns - lo)))
+                found += number_of(np.int64(word_of(bits != spread(_NONE))) & _HALF)
         counts[part] = found
 
 
 def count(rows: np.ndarray, every: int = 1) -> int:
-    """How many values [rows, columns] are not 0, of the first and each row ``every`` so many."""
+    """How many values [rows, columns] are not +0, of the first and each row ``every`` so many."""
     counts = np.empty(_PARTS, np.int64)
     _count(rows.reshape(-1), every, rows.shape[1], counts)
     return int(counts.sum())
+
+
+def list_bytes(events: int, rows: int, columns: int) -> int:
+    """What a list of so many events takes."""
+    return 8 * (rows + 1) + events * np.dtype(_number(columns)).itemsize
+
+
+def _number(columns: int) -> type[np.generic]:
+    """The type of a column's number in a list."""
+    return np.uint16 if columns <= SHORT else np.int32
 
 
 def _is_too_dense(rows: np.ndarray, densest: float) -> bool:
@@ -84,7 +98,7 @@ class EventLists:
     dense input but touches only what the events need.
     """
 
-    __slots__ = ("_listed", "packed", "pays", "sources", "starts")
+    __slots__ = ("packed", "pays", "sources", "starts")
 
     def __init__(self, rows: np.ndarray, densest: float) -> None:
         self._begin(*rows.shape)
@@ -93,7 +107,8 @@ class EventLists:
             return bit_rows.pack(rows[first : first + len(counts)], words, counts)
 
         most = int(densest * rows.size)
-        self.pays = not _is_too_dense(rows, densest) and self._list(read, rows.shape[1], most)
+        looks_good = densest >= 1 or not _is_too_dense(rows, densest)
+        self.pays = looks_good and self._list(read, rows.shape[1], most)
         self._end()
 
     @classmethod
@@ -114,7 +129,8 @@ class EventLists:
     def _begin(self, rows: int, columns: int) -> None:
         self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
         self.packed[:3] = 0, rows, columns
-        self.starts[0] = self._listed = 0
+        self._will_write(HEADER)
+        self.starts[0] = 0
 
     def _list(
         self,
@@ -130,32 +146,47 @@ class EventLists:
         length = min(rows, max(1, _WORDS // per_row))
         room = scratch((length * per_row,), np.int64)
         for first in range(0, rows, length):
-            starts = self.starts[first : min(rows, first + length) + 1]
-            words = room[: (len(starts) - 1) * per_row]
+            last = min(rows, first + length)
+            starts = self.starts[first : last + 1]
+            words = room[: (last - first) * per_row]
+            self._will_write(HEADER + 2 * (last + 1))
             if not read(first, words, starts[1:]):
                 return False
             np.cumsum(starts, out=starts)
             if starts[-1] > most:
                 return False
+            self._will_write(self._end_of(int(starts[-1])))
             bit_rows.list_events(words, starts, self.sources)
-            self._listed = int(starts[-1])
         return True
+
+    def _end_of(self, listed: int) -> int:
+        """The number in ``packed`` after that of so many sources."""
+        return HEADER + 2 * len(self.starts) + -(-listed * self.sources.itemsize // 4)
+
+    @property
+    def _written(self) -> np.ndarray:
+        return self.packed[HEADER - 2 : HEADER].view(np.int64)
+
+    def _will_write(self, end: int) -> None:
+        """Note it first: whoever is interrupted leaves nothing that later passes do not know of."""
+        self._written[0] = max(self._written[0], end)
 
     def _end(self) -> None:
         """Make 0 again what an earlier pass has written beyond this one, or this one in vain."""
-        written = self.packed[HEADER - 2 : HEADER].view(np.int64)
-        reached = HEADER + 2 * len(self.starts) + -(-self._listed * self.sources.itemsize // 4)
-        if self._listed < len(self.sources):
-            self.sources[self._listed] = 0  # it may share a number with the last one that is listed
-        used = reached if self.pays else HEADER
-        self.packed[used : max(reached, int(written[0]))] = 0
-        written[0] = used
+        used = HEADER
+        if self.pays:
+            listed = int(self.starts[-1])
+            used = self._end_of(listed)
+            if listed * self.sources.itemsize % 4:
+                self.sources[listed] = 0  # it shares a number with the last one that is listed
+        self.packed[used : int(self._written[0])] = 0
+        self._written[0] = used
 
     def _view(self, packed: np.ndarray, rows: int, columns: int) -> None:
         self.packed = packed
         first = HEADER + 2 * (rows + 1)
         self.starts = packed[HEADER:first].view(np.int64)
-        self.sources = packed[first:].view(np.uint16 if columns <= SHORT else np.int32)
+        self.sources = packed[first:].view(_number(columns))
 
     def events(self, batch: int) -> Events:
         """For walks; rows are those of so many samples in each step."""

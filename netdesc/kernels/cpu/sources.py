@@ -16,7 +16,7 @@ from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrays import rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.events import EventLists, count
+from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.trains import SpikeTrains
 
 EVENT_DENSITY = 0.33
@@ -40,11 +40,12 @@ def source_of(signal_TBI: torch.Tensor, room: float = math.inf) -> Source:
     spikes = count(rows)
     if spikes > EVENT_DENSITY * rows.size:
         return rows
-    if 2 * spikes > max(room, rows.size / 8):
+    lists, bits = list_bytes(spikes, *rows.shape), bit_rows.bytes_of(*rows.shape)
+    if lists > max(room, bits):
         events = bit_rows.events_of(rows, batch)
         return rows if events is None else events
-    lists = EventLists(rows, EVENT_DENSITY)
-    return lists.events(batch) if lists.pays else rows
+    events = EventLists(rows, 1.0)
+    return events.events(batch) if events.pays else rows
 
 
 def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:

@@ -15,7 +15,7 @@ import torch
 from training_task import read_metrics, write_task
 
 from netdesc.description import load
-from netdesc.training import train
+from netdesc.training import compiling, train
 from netdesc.training.compiling import NOTICE, announced
 from netdesc.training.files import Log
 from netdesc.training.progress import Plain, Standing, build_display, count_epochs
@@ -116,6 +116,19 @@ def test_compiling_is_announced_once_and_only_where_it_happens() -> None:
     with announced(torch.device("cpu"), said.append):
         functions[0](1)
     assert said == [NOTICE]
+
+
+def test_compiling_after_a_pause_is_announced_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
+    monkeypatch.setattr(compiling, "_PAUSE_S", 0.2)
+    with announced(torch.device("cpu"), said.append):
+        functions[0](1)
+        functions[1](1)
+        assert said == [NOTICE]
+        time.sleep(0.3)
+        functions[2](1)
+    assert said == [NOTICE] * 2
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from training_task import read_metrics, read_record, write_task
 
 import netdesc
+from netdesc.description import load
 from netdesc.training import Run, TrainingError, checkpoint, loop, train
 from netdesc.training import errors as kinds
 from netdesc.training.figures import Figures
@@ -408,6 +410,22 @@ def test_a_damaged_checkpoint_is_refused(start: Start, after_epoch: Callable) ->
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(kinds.ResumeError, match="damaged"):
         train(resume=run, progress="quiet")
+
+
+def test_a_run_that_has_lost_its_checkpoint_does_not_begin_anew(
+    start: Start, after_epoch: Callable
+) -> None:
+    """Its figures would be lost, too."""
+    run = interrupted(start, after_epoch)
+    metrics = (run / "metrics.jsonl").read_bytes()
+    assert metrics
+    (run / "checkpoints/last.state").unlink()
+    with pytest.raises(kinds.ResumeError, match=r"is gone; .* --set weights\.path=") as error:
+        train(resume=run, progress="quiet")
+    assert (run / "metrics.jsonl").read_bytes() == metrics
+    *_, lock, _, weights = shlex.split(str(error.value))
+    anew = train(load(Path(lock), [weights]), run_dir=run.parent / "anew", progress="quiet")
+    assert anew.status == "done"
 
 
 # What is refused before a run begins

@@ -111,7 +111,7 @@ def oxford(
     if peers:
         from netdesc.bench.oxford import train_with_slayer
 
-        output.note(f"training with slayer for {peer_epochs} epochs …")
+        output.note(f"measuring lava-dl: slayer, for {peer_epochs} epochs (--peer-epochs) …")
         contest = train_with_slayer(file, report, peer_epochs, device, pythons)
     if output.as_json:
         more = {} if contest is None else {"against": {"lava-dl": asdict(contest)}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from safetensors.numpy import save as to_bytes
 from torch import nn
 
 from netdesc.events import atomic_path
-from netdesc.run_files import BEST, INITIAL, LAST, STATE
+from netdesc.run_files import BEST, INITIAL, LAST, LOCK, STATE
 from netdesc.training.activity import Activity
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
@@ -137,18 +138,21 @@ class Saver:
         """Puts everything back as ``last.state`` holds it: (progress, bytes of metrics).
 
         A run that has no such file yet stands at its beginning. ResumeError where the file is
-        damaged or belongs to another lock.
+        damaged, is gone, or belongs to another lock.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
         if not path.exists():
+            if (self.folder / LAST).exists():
+                raise ResumeError(f"{path}: this checkpoint is gone; {self._way_out}")
             return Progress(), 0
         try:
             with safe_open(path, framework="pt") as file:
                 notes = json.loads(file.metadata()["netdesc"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable itself)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise ResumeError(f"{path}: this checkpoint is damaged: {error}") from error
+            damage = f"this checkpoint is damaged: {error}"
+            raise ResumeError(f"{path}: {damage}; {self._way_out}") from error
         if notes["format"] != STATE_FORMAT:
             raise ResumeError(
                 f"{path}: written as format {notes['format']}; this netdesc reads {STATE_FORMAT}"
@@ -163,6 +167,13 @@ class Saver:
         self.saved_epoch = notes["progress"]["epoch"]
         self.activity.restore(notes["progress"]["epoch"])
         return Progress(**notes["progress"]), notes["metrics_bytes"]
+
+    @property
+    def _way_out(self) -> str:
+        files = self.folder.parent / LOCK, self.folder / LAST
+        lock, weights = (shlex.quote(str(file)) for file in files)
+        anew = f"netdesc train {lock} --set weights.path={weights}"
+        return f"its last weights can begin a new run: {anew}"
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         parts = {

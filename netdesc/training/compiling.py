@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,12 +13,17 @@ from netdesc.kernels.engine import engine_for, engine_name
 
 NOTICE = "compiling kernels for this machine (once) …"
 
+_PAUSE_S = 2.0
+"""Kernels that are compiled after such a pause are announced again."""
+
 
 @contextlib.contextmanager
 def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, says ``NOTICE`` before the first compilation; a cached kernel causes none.
+    """Within the block, says ``NOTICE`` before a compilation; a cached kernel causes none.
 
-    Only the CPU engine's compilations are announced; Triton does not say when it compiles.
+    It is said once for those that follow on one another. A layer that comes to spike more takes
+    other kernels, perhaps in the middle of a run. Only the CPU engine's compilations are announced;
+    Triton does not say when it compiles.
     """
     if engine_name(device) != "cpu":
         yield
@@ -25,15 +32,15 @@ def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None
     from numba.core import event as numba_event
 
     class Announcer(numba_event.Listener):
-        is_silent = False
+        latest = -math.inf
 
         def on_start(self, event: numba_event.Event) -> None:
-            if not self.is_silent:
-                self.is_silent = True
+            if time.monotonic() - self.latest > _PAUSE_S:
                 say(NOTICE)
+            self.latest = time.monotonic()
 
         def on_end(self, event: numba_event.Event) -> None:
-            pass
+            self.latest = time.monotonic()
 
     with numba_event.install_listener("numba:compile", Announcer()):
         yield

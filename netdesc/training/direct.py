@@ -58,8 +58,10 @@ class Chain:
         loss, passed = self._chain.differentiate(
             self._examples_of(batch), layers, self._of_output(batch, tally)
         )
-        for (_, block), weight_OI, layer in zip(self.blocks, weights, passed, strict=True):
-            _hand_over(block, weight_OI, layer)
+        for (_, block), weight_OI, given, layer in zip(
+            self.blocks, weights, layers, passed, strict=True
+        ):
+            _hand_over(block, weight_OI, layer, given.learn)
         return loss, passed
 
     def _examples_of(self, batch: Batch) -> Examples:
@@ -128,14 +130,14 @@ def _by_labels(
     return value.detach(), grad
 
 
-def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, passed: Passed) -> None:
+def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, passed: Passed, learn: bool) -> None:
     """Leaves the gradients of a layer's parameters in them, and what was seen in the layer."""
     if weight_OI.is_leaf:
         weight_OI.grad = passed.grad_OI
     else:  # a norm is folded in
         torch.autograd.backward(weight_OI, passed.grad_OI)
-    decays = block.neuron.current_decay, block.neuron.voltage_decay
-    if learns(*decays):
+    if learn:
+        decays = block.neuron.current_decay, block.neuron.voltage_decay
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):
             decay.grad = grad

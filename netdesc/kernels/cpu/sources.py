@@ -6,7 +6,6 @@ than all else: it is a bit for each value then, though a walk may take a half lo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -31,7 +30,7 @@ Source = Events | SpikeTrains | np.ndarray
 """
 
 
-def source_of(signal_TBI: torch.Tensor, room: float = math.inf) -> Source:
+def source_of(signal_TBI: torch.Tensor, room: float) -> Source:
     """The events of an input where they pay, else its rows.
 
     They are lists unless these would take more than ``room`` bytes, and bits would take less.

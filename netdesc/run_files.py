@@ -34,6 +34,15 @@ class NoRunError(ValueError):
     exit_code = 3
 
 
+def no_run(path: Path) -> str:
+    """Why ``path``, which is no folder, is no run."""
+    if path.is_file():
+        return (
+            f"{path} is a file; a run goes by its folder, such as runs/oxford/20260131-120000-1a2b"
+        )
+    return f"{path}: there is no such run"
+
+
 def lock_of(folder: Path) -> Path:
     """The lock of a run's folder. NoRunError where there is none."""
     if not (folder / LOCK).is_file():

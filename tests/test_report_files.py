@@ -336,5 +336,8 @@ def test_what_a_report_cannot_do_without(tmp_path: Path, name: str) -> None:
 def test_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no such run"):
         write_report(tmp_path / "nowhere")
+    (tmp_path / "network.json").write_text("{}")
+    with pytest.raises(MissingError, match="is a file; a run goes by its folder"):
+        write_report(tmp_path / "network.json")
     with pytest.raises(MissingError, match="holds no run"):
         write_report(tmp_path)

@@ -139,6 +139,10 @@ def test_reopening_clears_what_a_kill_left_half_written(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "network.json"
+    file.write_text("{}")
+    with pytest.raises(ResumeError, match=r"network\.json is a file; a run goes by its folder"):
+        run_directory.require_run(file)
     with pytest.raises(ResumeError, match="no such run"):
         run_directory.require_run(tmp_path / "nowhere")
 

@@ -14,7 +14,7 @@ from netdesc.report.files import read_text
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
 from netdesc.report.words import counted, listed
-from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD
+from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD, no_run
 from netdesc.run_state import is_at_work, saved_epochs
 
 MOST_LOCK_BYTES = 64 << 20
@@ -124,7 +124,7 @@ class Run:
 def read_run(path: Path) -> Run:
     """Everything in the folder of a run but its weights. ReportError where it cannot be read."""
     if not path.is_dir():
-        raise MissingError(f"{path}: there is no such run")
+        raise MissingError(no_run(path))
     if not (path / RECORD).exists() and not (path / LOCK).exists():
         raise MissingError(f"{path} holds no run: there is no {RECORD} in it")
     record = read_record(path)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.events import atomic_path
-from netdesc.run_files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD
+from netdesc.run_files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD, no_run
 from netdesc.training.errors import MissingRunError, RunDirectoryError, storing
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
@@ -61,7 +61,7 @@ def _refuse_contents(path: Path) -> None:
 def require_run(path: Path) -> None:
     """MissingRunError where the folder holds no run that ever began."""
     if not path.is_dir():
-        raise MissingRunError(f"{path}: there is no such run")
+        raise MissingRunError(no_run(path))
     if not (path / LOCK).is_file():
         raise MissingRunError(
             f"{path} holds no run that can be continued: there is no {LOCK} in it"

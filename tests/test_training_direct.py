@@ -42,6 +42,11 @@ def outcome(folder: Path) -> tuple[list[dict[str, Any]], Any, dict[str, torch.Te
 
 LEARNT = 'neurons.cuba.learn=["current_decay", "voltage_decay"]'
 NORMED = ("layers.hidden.weight_norm=true", "layers.output.weight_norm=true")
+DROPPED = "neurons.cuba.dropout=0.3"
+MEAN = 'neurons.cuba.norm="mean"'
+OTHER = """{"type": "cuba", "threshold": 0.5, "norm": "mean", "current_decay": 0.4,
+            "voltage_decay": 0.1, "learn": ["voltage_decay"]}"""
+OFF_GRID = "layers.hidden.quantization=null", "layers.output.quantization=null"
 OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
 
 
@@ -59,6 +64,15 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
         ("layers.hidden.units=1", "layers.hidden.weight_scale=40"),
         (*NORMED, "training.gradient_clip=0.5"),
         ("layers.output.weight_norm=true", LEARNT, "training.batch_size=2"),
+        (DROPPED,),
+        (DROPPED, "training.batch_size=2", LEARNT),
+        (MEAN,),
+        (MEAN, "neurons.cuba.current_decay=0.4", "training.batch_size=2"),
+        (MEAN, LEARNT, *OWN, DROPPED, *NORMED),
+        (*OFF_GRID, "training.gradient_clip=0.5"),
+        (*OFF_GRID, *NORMED, MEAN, DROPPED, "training.batch_size=2"),
+        (OFF_GRID[0], f"layers.output.neuron={OTHER}"),
+        (OFF_GRID[1], "layers.output.axonal_delay_step=false"),
     ],
     ids=[
         "plain",
@@ -72,6 +86,15 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
         "one",
         "norms",
         "norm",
+        "dropout",
+        "dropout, decays",
+        "means",
+        "means, leaky",
+        "means, all else",
+        "off the grid",
+        "off the grid, all else",
+        "hidden off the grid, output with mean",
+        "output off the grid",
     ],
 )
 def test_a_direct_run_is_the_plain_one_bit_for_bit(
@@ -113,8 +136,11 @@ def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) ->
         (LEARNT, "neurons.cuba.current_decay=0.4"),
         ("layers.hidden.units=40", "layers.hidden.weight_scale=4"),
         NORMED,
+        (DROPPED, MEAN),
+        OFF_GRID,
+        (DROPPED, 'loss={"type": "spike_max", "window_steps": 4}', "layers.hidden.units=40"),
     ],
-    ids=["max", "softmax", "rate", "window", "decays", "wide", "norms"],
+    ids=["max", "softmax", "rate", "window", "decays", "wide", "norms", "means", "grid", "drop"],
 )
 def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
     sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -143,20 +169,6 @@ def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.Mon
     others, _, other_weights = outcome(run(task, "plain", ()))
     assert rows == others
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "neurons.cuba.dropout=0.1",
-        'neurons.cuba.norm="mean"',
-        "layers.hidden.quantization=null",
-    ],
-)
-def test_what_needs_whole_tensors_is_no_chain(change: str, tmp_path: Path) -> None:
-    task = write_task(tmp_path / "task")
-    assert job_of(task).graph.is_chain
-    assert not job_of(task, change).graph.is_chain
 
 
 def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path) -> None:

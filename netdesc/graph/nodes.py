@@ -174,17 +174,11 @@ class Graph:
     def is_chain(self) -> bool:
         """Whether the CPU engine trains the network in one go (see ``training.direct``).
 
-        Each layer reads the one before, weights are on the grid, and nothing acts between synapses
-        and neurons.
+        Each layer reads the one before it.
         """
         names = (INPUT, *(layer.name for layer in self.layers))
-        in_line = all(
+        return all(
             layer.inputs == (before,) for layer, before in zip(self.layers, names, strict=False)
-        )
-        return in_line and all(
-            layer.bits is not None and not layer.neuron.norm and not layer.neuron.dropout
-            for layer in self.layers
-            if isinstance(layer, Dense)
         )
 
     @property

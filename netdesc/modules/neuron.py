@@ -88,6 +88,14 @@ class Cuba(nn.Module):
         """Whether something stands between synapses and spikes that needs whole tensors."""
         return self.training and (self.norm is not None or self.dropout > 0)
 
+    def gain(self, like_1BN: Tensor) -> Tensor:
+        """Dropout's factors on what neurons receive, of the shape [1, batch, units].
+
+        One decision a neuron and sample: a dropped neuron is silent at every step, which it would
+        not be if a mean were subtracted afterwards.
+        """
+        return nn.functional.dropout(torch.ones_like(like_1BN), self.dropout)
+
     def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
         """Spikes [steps, batch, units] and notes [4] (see ``kernels.operators``)."""
         current_decay, bias = self.current_decay, self.bias()
@@ -95,9 +103,7 @@ class Cuba(nn.Module):
             z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
             current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
         if self.training and self.dropout > 0:
-            # One decision a neuron and sample: a dropped neuron is silent at every step,
-            # which it would not be if a mean were subtracted afterwards.
-            z_TBN = z_TBN * nn.functional.dropout(torch.ones_like(z_TBN[:1]), self.dropout)
+            z_TBN = z_TBN * self.gain(z_TBN[:1])
         out, _, notes = operators.cuba(
             z_TBN, current_decay, self.voltage_decay, bias, *self.scalars()
         )

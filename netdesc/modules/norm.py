@@ -31,9 +31,13 @@ class MeanNorm(nn.Module):
         """What is added to the current outside training, [channels], on the grid."""
         return -operators.quantize_weight(self.running_mean, BIAS_BITS)
 
+    @torch.no_grad()
+    def note(self, mean: Tensor) -> None:
+        """Let the mean of a batch in training, [channels], have its share of the running mean."""
+        self.running_mean.lerp_(mean, MOMENTUM)
+
     def forward(self, current_TBN: Tensor) -> Tensor:
         """The normalised current of a batch in training."""
         mean = current_TBN.mean(dim=(0, 1))
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, MOMENTUM)
+        self.note(mean)
         return current_TBN - operators.quantize_weight(mean, BIAS_BITS)

@@ -19,6 +19,7 @@ from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
 from netdesc.modules import Network
 from netdesc.modules.block import DenseBlock
+from netdesc.modules.norm import BIAS_BITS
 from netdesc.training.data import Batch
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
@@ -52,24 +53,24 @@ class Chain:
         with torch.enable_grad():
             weights = [block.synapse.folded() for _, block in self.blocks]
         layers = [
-            self._layer(block, weight_OI.detach())
+            self._layer(block, weight_OI.detach(), batch.input_TBN.shape[1])
             for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
         ]
-        loss, passed = self._chain.differentiate(
-            self._examples_of(batch), layers, self._of_output(batch, tally)
-        )
+        examples = self._examples_of(batch, layers[0].reads_events)
+        loss, passed = self._chain.differentiate(examples, layers, self._of_output(batch, tally))
         for (_, block), weight_OI, given, layer in zip(
             self.blocks, weights, layers, passed, strict=True
         ):
-            _hand_over(block, weight_OI, layer, given.learn)
+            _hand_over(block, weight_OI, given, layer)
         return loss, passed
 
-    def _examples_of(self, batch: Batch) -> Examples:
+    def _examples_of(self, batch: Batch, reads_events: bool) -> Examples:
         """A single batch of everything is the same object in every epoch."""
         examples = self._examples.get(batch)
         if examples is None:
             target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
-            examples = self._chain.examples(batch.input_TBN.flatten(2), target, self._neurons)
+            input_TBN = batch.input_TBN.flatten(2)
+            examples = self._chain.examples(input_TBN, target, self._neurons, reads_events)
             self._examples[batch] = examples
         return examples
 
@@ -92,12 +93,20 @@ class Chain:
 
         return by_labels
 
-    def _layer(self, block: DenseBlock, weight_OI: torch.Tensor) -> Layer:
-        neuron, bits = block.neuron, block.synapse.bits
-        assert bits is not None
-        decays = neuron.current_decay, neuron.voltage_decay
-        neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
-        return self._chain.Layer(weight_OI, bits, neurons, learns(*decays))
+    def _layer(self, block: DenseBlock, weight_OI: torch.Tensor, batch: int) -> Layer:
+        """The layer for one pass there and back, with what dropout has drawn for it."""
+        assert block.training, "afterwards there is neither a norm nor dropout"
+        neuron, units = block.neuron, len(weight_OI)
+        current_decay, norm, gain_BN = neuron.current_decay, None, None
+        if neuron.norm is not None:
+            norm = self._chain.MeanNorm(current_decay, BIAS_BITS, current_decay.requires_grad)
+            current_decay = torch.ones_like(current_decay)
+        if neuron.dropout > 0:
+            gain_BN = neuron.gain(weight_OI.new_empty(1, batch, units))[0]
+        decays = current_decay, neuron.voltage_decay
+        neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
+        between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
+        return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
 
 
 _Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -130,17 +139,21 @@ def _by_labels(
     return value.detach(), grad
 
 
-def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, passed: Passed, learn: bool) -> None:
+def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:
     """Leaves the gradients of a layer's parameters in them, and what was seen in the layer."""
+    neuron, between = block.neuron, layer.between
     if weight_OI.is_leaf:
         weight_OI.grad = passed.grad_OI
     else:  # a norm is folded in
         torch.autograd.backward(weight_OI, passed.grad_OI)
-    if learn:
-        decays = block.neuron.current_decay, block.neuron.voltage_decay
+    decays = neuron.current_decay, neuron.voltage_decay
+    if learns(*decays):
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):
             decay.grad = grad
+    if neuron.norm is not None and between is not None:
+        assert between.mean_N is not None, "the way there has found it"
+        neuron.norm.note(between.mean_N)
     block.engine, block.notes = "cpu", passed.notes
 
 

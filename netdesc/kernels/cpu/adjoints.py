@@ -107,7 +107,7 @@ def _by_events(
     if again:
         layer.walk_by_events(0, steps, grad_out, None, weights)
         layer = layer.again()
-    for first, last, grad_z in _runs(layer, length):
+    for first, last, grad_z in runs_of(layer, None, length):
         if again:
             layer.walk(first, last, grad_out, grad_z)
         else:
@@ -137,7 +137,7 @@ def by_product(
     is_first = grad_rows is None and whole is None
     length = _length(layer, _FOR_WEIGHTS if is_first else _FOR_INPUT)
     read = reader(source, layer.batch, length)
-    for first, last, grad_z in _runs(layer, length, whole):
+    for first, last, grad_z in runs_of(layer, whole, length):
         layer.walk(first, last, grad_out(first, last), grad_z)
         input_rows = read(first, last)
         product.matmul(as_rows(grad_z).T, input_rows, grad_OI, onto=last < layer.steps)
@@ -148,13 +148,14 @@ def by_product(
     return grad_OI
 
 
-def _runs(
-    layer: Walker, length: int, whole: np.ndarray | None = None
+def runs_of(
+    layer: Walker, whole: np.ndarray | None, length: int | None = None
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Runs of steps, the last ones first: from which to before which, and room for grad_z.
 
-    That is their part of ``whole``, where it is given.
+    That is their part of ``whole``, where it is given. Each has ``length`` steps at most.
     """
+    length = length or _length(layer, _FOR_INPUT)
     shape = length, layer.batch, layer.neurons
     part = take(shape, np.float32) if whole is None else _NOTHING
     for last in range(layer.steps, 0, -length):

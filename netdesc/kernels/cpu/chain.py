@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, van_rossum
-from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu.arrays import array_of, rows_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.between import Between, MeanNorm
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import (
     EVENTS,
@@ -39,9 +40,11 @@ from netdesc.kernels.cpu.weights import half_limits, integer_rows, room_by_vecto
 from netdesc.kernels.packed_spikes import stand_for_output
 
 __all__ = [
+    "Between",
     "Distance",
     "Examples",
     "Layer",
+    "MeanNorm",
     "OfOutput",
     "OfRates",
     "Passed",
@@ -108,11 +111,18 @@ class Passed:
 
 
 @on_threads
-def examples(input_TBI: Tensor, target_TBN: Tensor | None, neurons: int) -> Examples:
-    """The batch for a chain of so many neurons; it must not be changed in place from now on."""
+def examples(
+    input_TBI: Tensor, target_TBN: Tensor | None, neurons: int, reads_events: bool = True
+) -> Examples:
+    """The batch for a chain of so many neurons; it must not be changed in place from now on.
+
+    Whether the first layer ``reads_events`` is the layer's to say.
+    """
     steps, batch, inputs = input_TBI.shape
     shape = steps, batch, inputs
-    source = source_of(input_TBI, _LISTS * steps * batch * neurons)
+    source = rows_of(input_TBI)
+    if reads_events:
+        source = source_of(input_TBI, _LISTS * steps * batch * neurons)
     if target_TBN is None:
         return Examples(source, shape, None, None)
     assert target_TBN.shape[:2] == shape[:2], "input and target differ in steps or samples"
@@ -128,12 +138,14 @@ def differentiate(
     sizes = [inputs, *(len(layer.weight_OI) for layer in layers)]
     assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
     source, there = given.source, list[There]()
-    for layer, size in zip(layers[:-1], sizes[1:], strict=False):
+    for layer, after, size in zip(layers, layers[1:], sizes[1:], strict=False):
         shape, places = (steps, batch, size), _places(source, there, steps, batch)
         trains = SpikeTrains.room(*shape)
         of_layer, _ = _walk(layer, source, shape, places, words=trains.words)
         there.append(of_layer)
-        source = source_of_trains(trains, int(of_layer.notes[3]))
+        source = trains
+        if after.reads_events:
+            source = source_of_trains(trains, int(of_layer.notes[3]))
     places = _places(source, there, steps, batch)
     last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
     if isinstance(loss, Distance):
@@ -161,7 +173,10 @@ def _walk(
 ) -> tuple[There, np.ndarray]:
     """Through a layer (see ``dense.walk``), and what was seen there."""
     weights = layer.weight_OI, layer.bits
-    voltage, seen, path = walk(source, shape, *weights, layer.neurons, places, **into)
+    between = layer.between and layer.between.there
+    voltage, seen, path = walk(
+        source, shape, *weights, layer.neurons, places, between=between, **into
+    )
     return There(layer, source, shape, voltage, places, notes_of(seen, path)), seen
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -50,10 +52,11 @@ def walk(
     source: Source,
     shape: tuple[int, int, int],
     weight_OI: torch.Tensor,
-    bits: int,
+    bits: int | None,
     neurons: Dynamics,
     of_voltage: Places,
     *,
+    between: Callable[[np.ndarray], None] | None = None,
     out: np.ndarray = _NO_VALUES,
     words: np.ndarray = _NO_WORDS,
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -61,13 +64,18 @@ def walk(
 
     Fills ``out`` with spikes as floats, or ``words`` (see ``trains``), if one is given. Returns
     voltages, flat, what was seen (see ``forward.SEEN``), and the path. Voltages are in their places
-    where the source is events, else time-first.
+    where the source is events, else time-first. Weights without ``bits``, and what acts ``between``
+    synapses and neurons, need a source that is no events.
     """
     steps, batch, size = shape
     if not isinstance(source, Events):
         z = _current(source, shape, weight_OI, bits)
+        if between is not None:
+            between(z)
         voltage = z.view(np.int32)
         return voltage.reshape(-1), from_current(z, neurons, out, voltage, words), PRODUCT
+    assert bits is not None, "events bring integers"
+    assert between is None, "of events there is no current"
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source,
@@ -88,7 +96,7 @@ def _current(
     source: SpikeTrains | np.ndarray,
     shape: tuple[int, int, int],
     weight_OI: torch.Tensor,
-    bits: int,
+    bits: int | None,
 ) -> np.ndarray:
     """What arrives, of ``shape``, by the matrix product."""
     steps, batch, size = shape

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu import from_above, product
+from netdesc.kernels.cpu import from_above, product, whole
 from netdesc.kernels.cpu.adjoints import by_product
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import per_neuron
 from netdesc.kernels.cpu.lanes import LANES
@@ -25,7 +26,7 @@ from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
-from netdesc.kernels.cpu.weights import half_limits
+from netdesc.kernels.cpu.weights import grid_of, half_limits
 from netdesc.kernels.parameters import Dynamics
 
 _MOST_TURNS = 1.5
@@ -34,12 +35,21 @@ _MOST_TURNS = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Weights, their bits, the neurons, and whether a decay of theirs is learnt."""
+    """Weights, their bits, if any, the neurons, and whether a decay of theirs is learnt.
+
+    And what acts between weights and neurons, for a single pass.
+    """
 
     weight_OI: torch.Tensor
-    bits: int
+    bits: int | None
     neurons: Dynamics
     learn: bool
+    between: Between | None = None
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether events can bring its current: integers, straight to the neurons."""
+        return self.bits is not None and self.between is None
 
 
 @dataclass(eq=False)
@@ -128,10 +138,19 @@ def _share_out_evenly(neurons: int) -> bool:
     return turns * threads() <= _MOST_TURNS * vectors
 
 
+def _walker(there: There) -> Walker:
+    layer = there.layer
+    return Walker(there.shape, there.voltage, there.of_voltage, layer.neurons, layer.learn)
+
+
+def _weight_sums(layer: Layer, events: Events) -> WeightSums:
+    assert layer.bits is not None, "events bring integers"
+    return WeightSums(events, array_of(layer.weight_OI), layer.bits)
+
+
 def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Back:
     layer, of_voltage = there.layer, there.of_voltage
-    walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
-    weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
+    walker, weights = _walker(there), _weight_sums(layer, events)
     grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
     walker.walk_by_events(0, walker.steps, grad_out, grad_z, weights)
     return grad_z, torch.from_numpy(weights.grad_OI), walker.decays()
@@ -143,13 +162,16 @@ def _by_product(
     grad_out: Callable[[int, int], Signal],
     want: bool,
 ) -> Back:
-    layer, of_voltage = there.layer, there.of_voltage
-    walker = Walker(there.shape, there.voltage, of_voltage, layer.neurons, layer.learn)
-    grad_z = there.voltage.view(np.float32) if want else None
-    whole = None if grad_z is None else grad_z.reshape(there.shape)
-    weight_OI = array_of(layer.weight_OI)
-    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, whole)
-    back = None if grad_z is None else (grad_z, of_voltage)
+    layer, walker = there.layer, _walker(there)
+    grad_z = there.voltage.view(np.float32)
+    grad_TBN, back = grad_z.reshape(there.shape), (grad_z, there.of_voltage) if want else None
+    if not layer.reads_events:
+        grad_decays = whole.current_gradient(walker, grad_out, layer.between, grad_TBN)
+        grad_OI = whole.weight_gradient(grad_TBN, source, layer.weight_OI, layer.bits)
+        return back, grad_OI, grad_decays
+    assert layer.bits is not None, "the weights are on the grid"
+    weight_OI, kept = array_of(layer.weight_OI), grad_TBN if want else None
+    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, kept)
     return back, torch.from_numpy(grad_OI), walker.decays()
 
 
@@ -157,17 +179,17 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     _, batch, neurons = there.shape
     layer, given, upper = there.layer, there.layer.neurons, above.layer
     grad_z = there.voltage.view(np.float32)
-    weights = WeightSums(events, array_of(layer.weight_OI), layer.bits)
+    weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
     samples, length, columns = from_above.block_of(there.shape, threads())
     sums = weights.grad_VLI.shape[1]
     from_above.adjoint_from_above(
         above.rows,
         array_of(upper.weight_OI),
-        *half_limits(upper.bits),
+        *grid_of(upper.bits),
         events,
         weights.weight_OI,
-        *half_limits(layer.bits),
+        *half_limits(weights.bits),
         there.voltage,
         there.of_voltage,
         *per_neuron(given),

@@ -47,6 +47,7 @@ def block_of(shape: tuple[int, int, int], threads: int) -> tuple[int, int, int]:
 def adjoint_from_above(
     above,
     above_OI,
+    on_grid,
     above_low,
     above_high,
     events,
@@ -73,7 +74,7 @@ def adjoint_from_above(
     room_KN,
     grad_VLI,
 ):
-    """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights on the grid.
+    """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights ``on_grid`` or not.
 
     ``above`` is [batch · steps, neurons above], the gradient of the current there. ``of_voltage``
     are the places of voltages and of ``grad_z``, which may be one memory. A thread computes blocks
@@ -99,7 +100,7 @@ def adjoint_from_above(
                     first = max(0, last - length)
                     rows = sample * steps + first, (last_sample - 1) * steps + last
                     multiply_block(
-                        above, above_OI, True, above_low, above_high, rows, (lo, hi), False, room,
+                        above, above_OI, on_grid, above_low, above_high, rows, (lo, hi), False, room,
                         (0, 0),
                     )  # fmt: skip
                     for vector in range(block, until):

@@ -3,7 +3,7 @@
 torch's own product would wake a second pool of threads, and while one pool waits for its next work
 by spinning, the other has fewer cores than it counts on. This one runs on the threads of the other
 kernels, as fast as a vendor's library, and a sum of it is added up in an order that the number of
-threads does not change: over blocks of ``_DEPTH`` terms, each from the first to the last.
+threads does not change: over blocks of ``DEPTH`` terms, each from the first to the last.
 
 The form is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008): the right factor is copied in panels that a tile of the result walks through, and the tile
@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import half_limits, on_grid
+from netdesc.kernels.cpu.weights import grid_of, on_grid
 
 _LANES = 16
 """Floats of an LLVM vector; on hosts with shorter registers LLVM takes several."""
@@ -36,7 +36,7 @@ TILE_ROWS = 6
 _TILE_COLUMNS = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
 """A tile of the result takes 12 of 32 registers of AVX-512, 12 of 16 of AVX2, 24 of 32 of NEON."""
 
-_DEPTH = 256
+DEPTH = 256
 """Terms of a sum that are added up in registers: two panels of them fit in the L1 cache."""
 
 _BLOCK_ROWS, _BLOCK_COLUMNS = 192, 512
@@ -188,13 +188,13 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
     """
     terms, count = len(right), rows[1] - rows[0]
     by_columns = left.strides[0] < left.strides[1]
-    panel = np.empty((_DEPTH, _TILE_COLUMNS), np.float32)
+    panel = np.empty((DEPTH, _TILE_COLUMNS), np.float32)
     edge = np.empty((TILE_ROWS, _TILE_COLUMNS), np.float32)
-    padded = np.zeros((TILE_ROWS, _DEPTH), np.float32)
+    padded = np.zeros((TILE_ROWS, DEPTH), np.float32)
     tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-    panels = np.empty((tiles if by_columns else 0, _DEPTH, TILE_ROWS), np.float32)
-    for term in range(0, terms, _DEPTH):
-        depth = min(_DEPTH, terms - term)
+    panels = np.empty((tiles if by_columns else 0, DEPTH, TILE_ROWS), np.float32)
+    for term in range(0, terms, DEPTH):
+        depth = min(DEPTH, terms - term)
         add = onto or term > 0
         part = left[rows[0] : rows[1], term : term + depth]
         if by_columns:
@@ -240,9 +240,6 @@ def _multiply(left, right, quantize, low, high, block_rows, onto, out):
         )
 
 
-_NO_LIMITS = np.float32(0), np.float32(0)
-
-
 def matmul(
     left: np.ndarray,
     right: np.ndarray,
@@ -262,7 +259,6 @@ def matmul(
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * across // threads())
     turns = -(-share // _BLOCK_ROWS)  # for each thread as many
-    limits = _NO_LIMITS if bits is None else half_limits(bits)
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
-    _multiply(left, right, bits is not None, *limits, block_rows, onto, out)
+    _multiply(left, right, *grid_of(bits), block_rows, onto, out)
     return out

@@ -19,6 +19,11 @@ def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     return np.float32(low), np.float32(high)
 
 
+def grid_of(bits: int | None) -> tuple[bool, np.float32, np.float32]:
+    """Whether weights count as those on a grid, and ``half_limits`` of it, if so."""
+    return (False, np.float32(0), np.float32(0)) if bits is None else (True, *half_limits(bits))
+
+
 def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
     """Memory for a float for each weight [outputs up to whole vectors, inputs].
 

@@ -26,6 +26,7 @@ from netdesc.kernels.cpu import (
 )
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
+from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
 
@@ -40,7 +41,11 @@ class Case:
     density: float = 0.2
     wanted: float = 0.1
     scale: float = 1.0
-    bits: int = 8
+    bits: int | None = 8
+    dropout: tuple[bool, ...] = ()
+    """Of the first layers, whether some of its neurons are dropped; later ones have none."""
+    norm: tuple[bool, ...] = ()
+    """The same of a mean norm."""
     positive: bool = False
     delay: bool = True
     own: bool = False
@@ -57,6 +62,9 @@ class Case:
         return sum(self.sizes[1:])
 
 
+NORM_BITS = 5
+"""So few that a large mean is clamped, where it has no gradient."""
+
 PLAIN = Case((40, 70, 33))
 
 CASES = st.builds(
@@ -67,6 +75,9 @@ CASES = st.builds(
     density=st.sampled_from([0.0, 0.02, 0.2, 0.5, 1.0]),
     wanted=st.sampled_from([0.0, 0.1, 1.0]),
     scale=st.sampled_from([0.1, 1.0, 4.0, 1e6]),
+    bits=st.sampled_from([8, 8, 3, None]),
+    dropout=st.lists(st.booleans(), max_size=3).map(tuple),
+    norm=st.lists(st.booleans(), max_size=3).map(tuple),
     delay=st.booleans(),
     own=st.booleans(),
     bias=st.booleans(),
@@ -85,6 +96,9 @@ class Made:
     target_TBN: torch.Tensor
     layers: list[tuple[torch.Tensor, ...]]
     """Weights, current decay, voltage decay, bias."""
+    gains: list[torch.Tensor | None]
+    """What dropout multiplies, [batch, neurons], by layer."""
+    norms: list[bool]
 
 
 def make(case: Case) -> Made:
@@ -109,7 +123,16 @@ def make(case: Case) -> Made:
     if case.graded:
         graded = given if case.graded == "input" else wanted
         graded[case.steps // 2, 0, 0] = 0.5
-    return Made(given, wanted, layers)
+    gains = [
+        (torch.rand(case.batch, size, generator=random) < 0.7).float() / 0.7 if dropped else None
+        for dropped, size in zip(of_layers(case, case.dropout), case.sizes[1:], strict=True)
+    ]
+    return Made(given, wanted, layers, gains, of_layers(case, case.norm))
+
+
+def of_layers(case: Case, given: tuple[bool, ...]) -> list[bool]:
+    count = len(case.sizes) - 1
+    return [*given, *[False] * count][:count]
 
 
 def scalars(case: Case) -> tuple[float, float, float, bool]:
@@ -119,8 +142,8 @@ def scalars(case: Case) -> tuple[float, float, float, bool]:
 def by_operators(case: Case) -> list[torch.Tensor]:
     made = make(case)
     value, notes = made.input_TBI, []
-    for weight, *neurons in made.layers:
-        value, _, note, _ = operators.dense_cuba(value, weight, case.bits, *neurons, *scalars(case))
+    for layer, gain_BN, norm in zip(made.layers, made.gains, made.norms, strict=True):
+        value, note = one_layer(case, value, layer, gain_BN, norm)
         notes.append(note)
     loss, _ = operators.spike_time(value, made.target_TBN, *case.of_filter)
     if case.mean:
@@ -133,11 +156,47 @@ def by_operators(case: Case) -> list[torch.Tensor]:
     return found
 
 
+def one_layer(
+    case: Case,
+    value: torch.Tensor,
+    layer: tuple[torch.Tensor, ...],
+    gain_BN: torch.Tensor | None,
+    norm: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spikes and notes, by operators and, in between, torch."""
+    weight, current, *neurons = layer
+    if case.bits is not None and gain_BN is None and not norm:
+        out, _, notes, _ = operators.dense_cuba(
+            value, weight, case.bits, current, *neurons, *scalars(case)
+        )
+        return out, notes
+    if case.bits is not None:
+        weight = operators.quantize_weight(weight, case.bits)
+    z, lists = operators.linear(value, weight)
+    if norm:
+        z = operators.leaky(z, current)
+        z = z - operators.quantize_weight(z.mean(dim=(0, 1)), NORM_BITS)
+        current = torch.ones_like(current)
+    if gain_BN is not None:
+        z = z * gain_BN
+    out, _, notes = operators.cuba(z, current, *neurons, *scalars(case))
+    notes[2] = int(are_listed(lists))
+    return out, notes
+
+
 def layers_of(case: Case, made: Made) -> list[chain.Layer]:
-    return [
-        chain.Layer(weight, case.bits, dynamics(len(weight), *of, *scalars(case)), learns(*of[:2]))
-        for weight, *of in made.layers
-    ]
+    layers = []
+    for (weight, current, *of), gain_BN, norm in zip(
+        made.layers, made.gains, made.norms, strict=True
+    ):
+        between = None
+        if norm or gain_BN is not None:
+            of_norm = chain.MeanNorm(current, NORM_BITS, case.learn) if norm else None
+            between = chain.Between(of_norm, gain_BN)
+        own = torch.ones_like(current) if norm else current
+        neurons = dynamics(len(weight), own, *of, *scalars(case))
+        layers.append(chain.Layer(weight, case.bits, neurons, learns(own, of[0]), between))
+    return layers
 
 
 def distance(case: Case) -> chain.Distance:
@@ -188,6 +247,13 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2))
 @example(replace(PLAIN, sizes=(40, 64, 32, 96), batch=2, density=0.6, scale=40.0))
 @example(replace(PLAIN, sizes=(40, 64, 64, 33), steps=1500, density=0.6, scale=40.0))
+@example(replace(PLAIN, bits=None, batch=3))
+@example(replace(PLAIN, bits=None, density=0.6, scale=40.0, steps=900, batch=3))
+@example(replace(PLAIN, bits=None, graded="input"))
+@example(replace(PLAIN, dropout=(True, False), batch=2))
+@example(replace(PLAIN, dropout=(False, True), batch=2, steps=1500, density=0.6, scale=40.0))
+@example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
+@example(replace(PLAIN, norm=(True, False), dropout=(True, True), batch=2, density=0.6, scale=9.0))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 

@@ -48,7 +48,9 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
         NO_BIAS, *SCALARS, True, True,
     ),
     "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
-    "linear_backward": lambda: (SIGNAL, sparse(), WEIGHT, True),
+    "linear_backward": lambda: (
+        SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, True
+    ),
     "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
     "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),

@@ -40,6 +40,21 @@ def no_lists(input_TBI: Tensor) -> Tensor:
     return torch.zeros(size, dtype=torch.int32)
 
 
+def fake_lists(input_TBI: Tensor) -> Tensor:
+    """The same for tracing without data."""
+    steps, batch, inputs = input_TBI.shape
+    size = list_size(input_TBI.device, steps * batch, inputs)
+    return input_TBI.new_empty(size, dtype=torch.int32)
+
+
+def needed(input_TBI: Tensor, lists: Tensor) -> Tensor | None:
+    """The input, if a backward pass needs it beside its ``lists``.
+
+    Once listed it need not be kept; a compiler, whose tensors hold no data, cannot tell.
+    """
+    return None if type(lists) is Tensor and are_listed(lists) else input_TBI
+
+
 def are_listed(lists: Tensor) -> bool:
     """Whether a forward pass left its input's events in ``lists``."""
     # Through numpy, which reads one number in a tenth of torch's time.

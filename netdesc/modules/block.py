@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
+from netdesc.kernels.event_lists import are_listed
 from netdesc.modules.neuron import Cuba
 from netdesc.modules.synapse import DenseSynapse
 
@@ -48,7 +49,10 @@ class DenseBlock(nn.Module):
             self._look_for_nan()
         neuron, bits = self.neuron, self.synapse.bits
         if bits is None or neuron.acts_on_current:
-            out, notes = neuron(operators.linear(spikes_TBI, self.synapse()))
+            z, events = operators.linear(spikes_TBI, self.synapse())
+            out, notes = neuron(z)
+            if not is_compiling and are_listed(events):
+                notes[2].fill_(1)  # by events, which the neurons cannot know
         else:
             out, _, notes, _ = operators.dense_cuba(
                 spikes_TBI,

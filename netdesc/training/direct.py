@@ -56,7 +56,7 @@ class Chain:
             self._layer(block, weight_OI.detach(), batch.input_TBN.shape[1])
             for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
         ]
-        examples = self._examples_of(batch, layers[0].reads_events)
+        examples = self._examples_of(batch)
         loss, passed = self._chain.differentiate(examples, layers, self._of_output(batch, tally))
         for (_, block), weight_OI, given, layer in zip(
             self.blocks, weights, layers, passed, strict=True
@@ -64,13 +64,13 @@ class Chain:
             _hand_over(block, weight_OI, given, layer)
         return loss, passed
 
-    def _examples_of(self, batch: Batch, reads_events: bool) -> Examples:
+    def _examples_of(self, batch: Batch) -> Examples:
         """A single batch of everything is the same object in every epoch."""
         examples = self._examples.get(batch)
         if examples is None:
             target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
             input_TBN = batch.input_TBN.flatten(2)
-            examples = self._chain.examples(input_TBN, target, self._neurons, reads_events)
+            examples = self._chain.examples(input_TBN, target, self._neurons)
             self._examples[batch] = examples
         return examples
 
@@ -89,7 +89,7 @@ class Chain:
             output_TBN: torch.Tensor,
         ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             value, grad_TBN = _by_labels(loss, output_TBN, labels, tally and tally.add)
-            return value, lambda: grad_TBN
+            return value, [grad_TBN].pop  # nobody holds on to it
 
         return by_labels
 

@@ -73,16 +73,27 @@ def dense_cuba_backward(
     real_OI = array_of(weight_OI)
     inputs = real_OI.shape[1]
     grad_rows = take((steps * batch, inputs), np.float32) if want_input else None
-    if are_listed(packed_events):
-        lists = EventLists.unpack(packed_events.numpy(), steps * batch)
-        events = lists.events(batch)
-        grad_OI = _by_events(layer, grad_out, events, real_OI, bits, grad_rows)
+    source = unlisted(packed_events, spikes_TBI, grad_out_TBO.shape)
+    if isinstance(source, Events):
+        grad_OI = _by_events(layer, grad_out, source, real_OI, bits, grad_rows)
     else:
-        assert spikes_TBI is not None, "without events the input itself is needed"
-        rows = rows_of(spikes_TBI)
-        grad_OI = by_product(layer, lambda *_: grad_out, rows, real_OI, bits, grad_rows)
+        grad_OI = by_product(layer, lambda *_: grad_out, source, real_OI, bits, grad_rows)
     grad_TBI = _NOTHING if grad_rows is None else grad_rows.reshape(steps, batch, inputs)
     return torch.from_numpy(grad_TBI), torch.from_numpy(grad_OI), layer.decays()
+
+
+def unlisted(
+    packed_events: torch.Tensor, signal_TBI: torch.Tensor | None, shape: torch.Size
+) -> Events | np.ndarray:
+    """What synapses read, from the events that the way there has listed, or else from the input.
+
+    ``shape`` begins with steps and samples.
+    """
+    steps, batch = shape[:2]
+    if are_listed(packed_events):
+        return EventLists.unpack(packed_events.numpy(), steps * batch).events(batch)
+    assert signal_TBI is not None, "without events the input itself is needed"
+    return rows_of(signal_TBI)
 
 
 def _by_events(

@@ -41,19 +41,16 @@ class Events(NamedTuple):
 
 
 @numba.njit(inline="always")
-def arriving(events, t, b, weight_IO, neurons, lo, n):
-    """The current, in state units, that a row's events bring to ``n`` neurons from ``lo`` on.
+def gather(events, t, b, weight_IO, neurons, lo, n, none):
+    """The sum of the weights that a row's events bring to ``n`` neurons from ``lo`` on.
 
-    ``weight_IO`` holds integer weights, the outgoing row of a source contiguous.
+    ``weight_IO`` has the outgoing row of a source contiguous; ``none`` is a vector of zeros.
     """
-    z = spread(np.int32(0))
+    z = none
     if events.listed:
         row = t * events.batch + b
-        first, end = events.starts[row], events.starts[row + 1]
-        for e in range(first, end):
+        for e in range(events.starts[row], events.starts[row + 1]):
             z = z + load(weight_IO, events.sources[e] * neurons + lo, n)
-        if end - first > _MANY_EVENTS:
-            z = hold(z, _LARGEST_SUM)
     else:
         at = (t * events.batch + b) * events.per_row
         for k in range(events.per_row):
@@ -61,6 +58,15 @@ def arriving(events, t, b, weight_IO, neurons, lo, n):
             while word:
                 z = z + load(weight_IO, of_word + lowest(word) * neurons, n)
                 word &= word - 1
+    return z
+
+
+@numba.njit(inline="always")
+def arriving(events, t, b, weight_IO, neurons, lo, n):
+    """The same of integer weights, as a current in state units."""
+    z = gather(events, t, b, weight_IO, neurons, lo, n, spread(np.int32(0)))
+    row = t * events.batch + b
+    if not events.listed or events.starts[row + 1] - events.starts[row] > _MANY_EVENTS:
         z = hold(z, _LARGEST_SUM)
     return z * spread(_UNIT)
 

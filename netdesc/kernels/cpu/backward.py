@@ -240,8 +240,10 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, grad_z, grad_decay):
         total = spread(np.float32(0))
         for row in range(rows - batch + b, -1, -batch):
             at = row * neurons + lo
+            # A load is a branch: between a product and its sum it could keep them from being one.
+            of_u = load(grad_u, at, n)
             if learn:
                 total = total - g * load(u_TBN, at, n)
-            g = flush(rate * g + load(grad_u, at, n))
+            g = flush(rate * g + of_u)
             store(grad_z, at, g, n)
         store(grad_decay, b * neurons + lo, total, n)

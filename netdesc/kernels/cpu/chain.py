@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, van_rossum
-from netdesc.kernels.cpu.arrays import array_of, rows_of, scalar
+from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between, MeanNorm
 from netdesc.kernels.cpu.buffers import scratch, take
@@ -111,18 +111,11 @@ class Passed:
 
 
 @on_threads
-def examples(
-    input_TBI: Tensor, target_TBN: Tensor | None, neurons: int, reads_events: bool = True
-) -> Examples:
-    """The batch for a chain of so many neurons; it must not be changed in place from now on.
-
-    Whether the first layer ``reads_events`` is the layer's to say.
-    """
+def examples(input_TBI: Tensor, target_TBN: Tensor | None, neurons: int) -> Examples:
+    """The batch for a chain of so many neurons; it must not be changed in place from now on."""
     steps, batch, inputs = input_TBI.shape
     shape = steps, batch, inputs
-    source = rows_of(input_TBI)
-    if reads_events:
-        source = source_of(input_TBI, _LISTS * steps * batch * neurons)
+    source = source_of(input_TBI, _LISTS * steps * batch * neurons)
     if target_TBN is None:
         return Examples(source, shape, None, None)
     assert target_TBN.shape[:2] == shape[:2], "input and target differ in steps or samples"
@@ -138,15 +131,13 @@ def differentiate(
     sizes = [inputs, *(len(layer.weight_OI) for layer in layers)]
     assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
     source, there = given.source, list[There]()
-    for layer, after, size in zip(layers, layers[1:], sizes[1:], strict=False):
-        shape, places = (steps, batch, size), _places(source, there, steps, batch)
+    for layer, size in zip(layers[:-1], sizes[1:], strict=False):
+        shape, places = (steps, batch, size), _places(source, layer, there, steps, batch)
         trains = SpikeTrains.room(*shape)
         of_layer, _ = _walk(layer, source, shape, places, words=trains.words)
         there.append(of_layer)
-        source = trains
-        if after.reads_events:
-            source = source_of_trains(trains, int(of_layer.notes[3]))
-    places = _places(source, there, steps, batch)
+        source = source_of_trains(trains, int(of_layer.notes[3]))
+    places = _places(source, layers[-1], there, steps, batch)
     last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
     if isinstance(loss, Distance):
         value, back, notes = _end(last, given, loss)
@@ -185,13 +176,16 @@ def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:
     return Passed(notes, steps * batch * neurons, *back[1:])
 
 
-def _places(source: Source, before: Sequence[There], steps: int, batch: int) -> Places:
+def _places(
+    source: Source, layer: Layer, before: Sequence[There], steps: int, batch: int
+) -> Places:
     """Where the voltages of a layer are to lie, and so the gradient that it hands back.
 
-    The matrix product reads its source time-first, and so the layer itself or that before it may
-    have to be.
+    The matrix product reads its source time-first, and a current that is whole is time-first, and
+    so the layer itself or that before it may have to be.
     """
-    if isinstance(source, Events) and (not before or isinstance(before[-1].source, Events)):
+    pairs = [(source, layer), *((there.source, there.layer) for there in before[-1:])]
+    if all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
         return sample_first(steps)
     return time_first(batch)
 
@@ -224,6 +218,7 @@ def _end(last: _Last, given: Examples, distance: Distance) -> _End:
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     if (
         isinstance(last.source, Events)
+        and last.layer.is_fused
         and given.target is not None
         and not last.layer.learn
         and (batch == 1 or vectors >= threads())
@@ -257,6 +252,7 @@ def _end_in_one(
     grad_total: float,
 ) -> _End:
     layer, want = last.layer, last.want
+    assert layer.bits is not None, "events bring integers"
     steps, batch, neurons = target.shape
     weight_OI = array_of(layer.weight_OI)
     inputs, given = weight_OI.shape[1], layer.neurons
@@ -297,7 +293,7 @@ def _end_by_parts(last: _Last, of_output: OfOutput) -> _End:
     there, _ = _walk(last.layer, last.source, last.shape, last.places, out=out.reshape(-1))
     loss, gradient = of_output(torch.from_numpy(out))
     del out  # its memory serves again
-    return loss, from_output(there, gradient(), last.want), there.notes
+    return loss, from_output(there, gradient, last.want), there.notes
 
 
 def _end_by_rates(last: _Last, of_rates: OfRates) -> _End:
@@ -307,4 +303,4 @@ def _end_by_rates(last: _Last, of_rates: OfRates) -> _End:
     counts_BN = counts_of(seen, batch, neurons)
     loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
     grad_TBN = (grad_BN / steps).expand(last.shape)
-    return loss, from_output(there, grad_TBN, last.want), there.notes
+    return loss, from_output(there, lambda: grad_TBN, last.want), there.notes

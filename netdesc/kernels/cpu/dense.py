@@ -7,22 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu import forward, product
-from netdesc.kernels.cpu.arrays import array_of
+from netdesc.kernels.cpu import forward
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
-from netdesc.kernels.cpu.sources import Source, reader
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.sources import Source
+from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.weights import integer_rows
 from netdesc.kernels.parameters import Dynamics
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's currents came about, as ``notes[2]`` says it."""
-
-_RUN = 1 << 18
-"""Numbers of the input that are read at a time: 1 MB."""
 
 _NO_WORDS = np.empty(0, np.int32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -64,18 +60,18 @@ def walk(
 
     Fills ``out`` with spikes as floats, or ``words`` (see ``trains``), if one is given. Returns
     voltages, flat, what was seen (see ``forward.SEEN``), and the path. Voltages are in their places
-    where the source is events, else time-first. Weights without ``bits``, and what acts ``between``
-    synapses and neurons, need a source that is no events.
+    where events bring integers straight to the neurons, else time-first: where the source is none,
+    weights have no ``bits``, or something acts ``between`` synapses and neurons.
     """
     steps, batch, size = shape
-    if not isinstance(source, Events):
-        z = _current(source, shape, weight_OI, bits)
+    by_events = isinstance(source, Events)
+    if not by_events or bits is None or between is not None:
+        z = current(source, shape, weight_OI, bits)
         if between is not None:
             between(z)
         voltage = z.view(np.int32)
-        return voltage.reshape(-1), from_current(z, neurons, out, voltage, words), PRODUCT
-    assert bits is not None, "events bring integers"
-    assert between is None, "of events there is no current"
+        seen = from_current(z, neurons, out, voltage, words)
+        return voltage.reshape(-1), seen, EVENTS if by_events else PRODUCT
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source,
@@ -90,23 +86,6 @@ def walk(
         seen.reshape(-1),
     )
     return voltage, seen, EVENTS
-
-
-def _current(
-    source: SpikeTrains | np.ndarray,
-    shape: tuple[int, int, int],
-    weight_OI: torch.Tensor,
-    bits: int | None,
-) -> np.ndarray:
-    """What arrives, of ``shape``, by the matrix product."""
-    steps, batch, size = shape
-    z, weight_IO = take(shape, np.float32), array_of(weight_OI).T
-    length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
-    read = reader(source, batch, length)
-    for first in range(0, steps, length):
-        last = min(steps, first + length)
-        product.matmul(read(first, last), weight_IO, z[first:last].reshape(-1, size), bits=bits)
-    return z
 
 
 def from_current(

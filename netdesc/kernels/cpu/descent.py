@@ -13,16 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu import from_above, product, whole
-from netdesc.kernels.cpu.adjoints import by_product
+from netdesc.kernels.cpu import from_above, product
+from netdesc.kernels.cpu.adjoints import by_product, runs_of
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import per_neuron
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.leaky import leak, leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Source
+from netdesc.kernels.cpu.synapses import current, weight_gradient
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
@@ -47,8 +49,8 @@ class Layer:
     between: Between | None = None
 
     @property
-    def reads_events(self) -> bool:
-        """Whether events can bring its current: integers, straight to the neurons."""
+    def is_fused(self) -> bool:
+        """Whether the current goes to the neurons as integers, and is never whole."""
         return self.bits is not None and self.between is None
 
 
@@ -66,6 +68,11 @@ class There:
     voltage: np.ndarray
     of_voltage: Places
     notes: torch.Tensor
+
+    @property
+    def grad_TBN(self) -> np.ndarray:
+        """Where the gradient of a current is whole."""
+        return self.voltage.view(np.float32).reshape(self.shape)
 
 
 @dataclass(eq=False)
@@ -116,6 +123,9 @@ Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
 def through(there: There, above: HandedBack, want: bool) -> Back:
     """The gradients of a hidden layer from what the one after hands back."""
     source, neurons = there.source, there.shape[2]
+    if not there.layer.is_fused:
+        walker = _walk_whole(there, above.run_by_input(there.shape[1]))
+        return _by_whole(there, walker, want)
     if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if above.is_sample_first and _share_out_evenly(neurons):
@@ -123,12 +133,15 @@ def through(there: There, above: HandedBack, want: bool) -> Back:
     return _by_events(there, source, above.by_input(), want)
 
 
-def from_output(there: There, grad_TBN: torch.Tensor, want: bool) -> Back:
-    """The gradients of the last layer from that of its spikes."""
+def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) -> Back:
+    """The gradients of the last layer from that of its spikes, which is asked for once."""
+    if not there.layer.is_fused:
+        walker = _walk_whole(there, _all(signal(gradient())))
+        return _by_whole(there, walker, want)
+    grad_out = signal(gradient())
     if isinstance(there.source, Events):
-        return _by_events(there, there.source, signal(grad_TBN), want)
-    whole = signal(grad_TBN)
-    return _by_product(there, there.source, lambda *_: whole, want)
+        return _by_events(there, there.source, grad_out, want)
+    return _by_product(there, there.source, _all(grad_out), want)
 
 
 def _share_out_evenly(neurons: int) -> bool:
@@ -163,16 +176,52 @@ def _by_product(
     want: bool,
 ) -> Back:
     layer, walker = there.layer, _walker(there)
-    grad_z = there.voltage.view(np.float32)
-    grad_TBN, back = grad_z.reshape(there.shape), (grad_z, there.of_voltage) if want else None
-    if not layer.reads_events:
-        grad_decays = whole.current_gradient(walker, grad_out, layer.between, grad_TBN)
-        grad_OI = whole.weight_gradient(grad_TBN, source, layer.weight_OI, layer.bits)
-        return back, grad_OI, grad_decays
     assert layer.bits is not None, "the weights are on the grid"
-    weight_OI, kept = array_of(layer.weight_OI), grad_TBN if want else None
-    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, kept)
+    grad_z = there.voltage.view(np.float32) if want else None
+    whole = None if grad_z is None else grad_z.reshape(there.shape)
+    weight_OI = array_of(layer.weight_OI)
+    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, whole)
+    back = None if grad_z is None else (grad_z, there.of_voltage)
     return back, torch.from_numpy(grad_OI), walker.decays()
+
+
+def _all(grad_out: Signal) -> Callable[[int, int], Signal]:
+    return lambda *_: grad_out
+
+
+def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
+    """A walk back to the gradient of what the neurons received, which is whole then.
+
+    That of their spikes is needed no more when it is done.
+    """
+    walker = _walker(there)
+    for first, last, part in runs_of(walker, there.grad_TBN):
+        walker.walk(first, last, grad_out(first, last), part)
+    return walker
+
+
+def _by_whole(there: There, walker: Walker, want: bool) -> Back:
+    """From there to what arrived, and to the weights.
+
+    Under a norm the decay of the current is the norm's to learn.
+    """
+    layer, grad_TBN, grad_decays = there.layer, there.grad_TBN, walker.decays()
+    source, weights = there.source, (layer.weight_OI, layer.bits)
+    if layer.between is not None:
+        layer.between.back(grad_TBN)
+    norm = layer.between and layer.between.norm
+    if not norm:
+        grad_OI = weight_gradient(grad_TBN, source, *weights)
+    elif isinstance(source, Events):
+        grad_OI, grad_decays[0] = leak_back_by_events(
+            grad_TBN, norm.decay, norm.learn, source, *weights
+        )
+    else:
+        again = leak(current(source, there.shape, *weights), norm.decay) if norm.learn else None
+        grad_decays[0] = leak_back(grad_TBN, norm.decay, again)
+        grad_OI = weight_gradient(grad_TBN, source, *weights)
+    back = (there.voltage.view(np.float32), there.of_voltage) if want else None
+    return back, grad_OI, grad_decays
 
 
 def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> Back:

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import backward, forward, product
-from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward
+from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward, unlisted
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
+from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.dense import PRODUCT, from_current, notes_of, walk
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
 from netdesc.kernels.cpu.sources import EVENT_DENSITY
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
+from netdesc.kernels.cpu.synapses import current, weight_gradient
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.parameters import Dynamics, keep
 
@@ -50,34 +52,49 @@ def dense_cuba(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """See ``reference.engine.dense_cuba``; the last result is the input's events, if they pay."""
     steps, batch, _ = spikes_TBI.shape
-    rows = rows_of(spikes_TBI)
-    lists = EventLists(rows, EVENT_DENSITY)
-    source, shape = lists.events(batch) if lists.pays else rows, (steps, batch, len(weight_OI))
+    source, lists = _listed(spikes_TBI)
+    shape = steps, batch, len(weight_OI)
     out = take(shape, np.float32)
     voltage, seen, path = walk(
         source, shape, weight_OI, bits, neurons, time_first(batch), out=out.reshape(-1)
     )
-    listed = lists.hand_over() if lists.pays else lists.without()
     voltage_TBO = torch.from_numpy(voltage.reshape(shape))
-    return torch.from_numpy(out), voltage_TBO, notes_of(seen, path), listed
+    return torch.from_numpy(out), voltage_TBO, notes_of(seen, path), lists
+
+
+def _listed(signal_TBI: torch.Tensor) -> tuple[Events | np.ndarray, torch.Tensor]:
+    """The input's events if they pay, else its rows; and the lists for the backward pass."""
+    rows = rows_of(signal_TBI)
+    lists = EventLists(rows, EVENT_DENSITY)
+    if lists.pays:
+        return lists.events(signal_TBI.shape[1]), lists.hand_over()
+    return rows, lists.without()
 
 
 @on_threads
-def linear(signal_TBI: torch.Tensor, weight_OI: torch.Tensor) -> torch.Tensor:
-    """See ``reference.engine.linear``."""
-    return over_time(product.matmul(rows_of(signal_TBI), array_of(weight_OI).T), signal_TBI)
+def linear(signal_TBI: torch.Tensor, weight_OI: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.engine.linear``; the second result is the input's events, if they pay."""
+    steps, batch, _ = signal_TBI.shape
+    source, lists = _listed(signal_TBI)
+    z = current(source, (steps, batch, len(weight_OI)), weight_OI, None)
+    return torch.from_numpy(z), lists
 
 
 @on_threads
 def linear_backward(
-    grad_z_TBO: torch.Tensor, signal_TBI: torch.Tensor, weight_OI: torch.Tensor, want_input: bool
+    grad_z_TBO: torch.Tensor,
+    signal_TBI: torch.Tensor | None,
+    packed_events: torch.Tensor,
+    weight_OI: torch.Tensor,
+    want_input: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.linear_backward``."""
-    grad_rows = rows_of(grad_z_TBO)
-    grad_weight = torch.from_numpy(product.matmul(grad_rows.T, rows_of(signal_TBI)))
+    source = unlisted(packed_events, signal_TBI, grad_z_TBO.shape)
+    grad_weight = weight_gradient(array_of(grad_z_TBO), source, weight_OI, None)
     if not want_input:
         return grad_z_TBO.new_empty(0), grad_weight
-    return over_time(product.matmul(grad_rows, array_of(weight_OI)), signal_TBI), grad_weight
+    grad_rows = product.matmul(rows_of(grad_z_TBO), array_of(weight_OI))
+    return over_time(grad_rows, grad_z_TBO), grad_weight
 
 
 @on_threads

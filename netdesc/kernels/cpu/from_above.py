@@ -100,8 +100,8 @@ def adjoint_from_above(
                     first = max(0, last - length)
                     rows = sample * steps + first, (last_sample - 1) * steps + last
                     multiply_block(
-                        above, above_OI, on_grid, above_low, above_high, rows, (lo, hi), False, room,
-                        (0, 0),
+                        above, above_OI, on_grid, above_low, above_high, rows, (lo, hi), False,
+                        room, (0, 0),
                     )  # fmt: skip
                     for vector in range(block, until):
                         at = vector * LANES - lo

@@ -12,6 +12,8 @@ from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
 from netdesc.kernels.grid import WEIGHT_UNIT
 
+_ENDLESS = np.float32(np.inf)
+
 
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     """``quantization.half_limits`` as the kernels' own type."""
@@ -22,6 +24,11 @@ def half_limits(bits: int) -> tuple[np.float32, np.float32]:
 def grid_of(bits: int | None) -> tuple[bool, np.float32, np.float32]:
     """Whether weights count as those on a grid, and ``half_limits`` of it, if so."""
     return (False, np.float32(0), np.float32(0)) if bits is None else (True, *half_limits(bits))
+
+
+def limits_of(bits: int | None) -> tuple[np.float32, np.float32]:
+    """``half_limits``; off the grid they are infinite."""
+    return (-_ENDLESS, _ENDLESS) if bits is None else half_limits(bits)
 
 
 def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
@@ -38,6 +45,15 @@ def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     integer_IO = room[: weight_OI.numel()].reshape(weight_OI.shape[::-1])
     _quantize_rows(flat(weight_OI), *half_limits(bits), len(weight_OI), integer_IO)
     return integer_IO
+
+
+def real_rows(weight_OI: torch.Tensor, bits: int | None) -> np.ndarray:
+    """Real weights [inputs, outputs], those on the grid if it has ``bits``."""
+    outputs, inputs = weight_OI.shape
+    room = room_by_vectors(outputs, inputs).reshape(-1)
+    real_IO = room[: outputs * inputs].reshape(inputs, outputs)
+    _transpose(flat(weight_OI), *grid_of(bits), outputs, real_IO)
+    return real_IO
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int) -> None:
@@ -73,6 +89,21 @@ def _halves(weights, low, high):
 def on_grid(weights, low, high):
     """``quantization.quantize`` of a vector, in threshold units."""
     return _halves(weights, low, high) * spread(np.float32(2 / WEIGHT_UNIT))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _transpose(weight, quantize, low, high, outputs, real_IO):
+    """The same of real weights, which count as those on the grid with ``quantize`` only."""
+    inputs = len(weight) // outputs
+    for item in numba.prange((inputs + LANES - 1) // LANES):
+        first = item * LANES
+        n = min(LANES, inputs - first)
+        values = np.empty(LANES, np.float32)
+        for o in range(outputs):
+            of_o = load(weight, o * inputs + first, n)
+            store(values, 0, on_grid(of_o, low, high) if quantize else of_o, LANES)
+            for j in range(n):
+                real_IO[first + j, o] = values[j]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

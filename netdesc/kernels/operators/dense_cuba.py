@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.event_lists import are_listed, list_size
+from netdesc.kernels.event_lists import fake_lists, needed
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.operators.scalars import split_off_tau
 from netdesc.kernels.parameters import dynamics
@@ -103,14 +103,12 @@ def dense_cuba_backward(
 
 @fake("dense_cuba")
 def _(spikes_TBI: Tensor, weight_OI: Tensor, *_: Any) -> _DenseCuba:
-    steps, batch, inputs = spikes_TBI.shape
-    out = spikes_TBI.new_empty(steps, batch, weight_OI.shape[0])
-    size = list_size(spikes_TBI.device, steps * batch, inputs)
+    out = spikes_TBI.new_empty(*spikes_TBI.shape[:2], weight_OI.shape[0])
     return (
         out,
         out.new_empty(out.shape, dtype=torch.int32),
         out.new_empty(4, dtype=torch.int64),
-        out.new_empty(size, dtype=torch.int32),
+        fake_lists(spikes_TBI),
     )
 
 
@@ -133,9 +131,7 @@ def _dense_context(ctx: Any, inputs: tuple[Any, ...], output: _DenseCuba) -> Non
     _, voltage_TBO, notes, events = output
     ctx.mark_non_differentiable(voltage_TBO, notes, events)
     ctx.set_materialize_grads(False)
-    # Once listed, the input need not be kept; a compiler, whose tensors hold no data, cannot tell.
-    is_spare = type(events) is Tensor and are_listed(events)
-    kept = None if is_spare else spikes_TBI
+    kept = needed(spikes_TBI, events)
     ctx.save_for_backward(kept, events, weight_OI, voltage_TBO, current_decay, voltage_decay, bias)
 
 

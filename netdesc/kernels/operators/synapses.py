@@ -8,13 +8,18 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal, check_weight
 from netdesc.kernels.engine import engine_for
+from netdesc.kernels.event_lists import fake_lists, needed
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
 
 
 @operator
-def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
-    """``z = W s`` [steps, batch, units], in float32."""
+def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
+    """``z = W s`` [steps, batch, units], in float32.
+
+    The second result is the engine's own: the input's events, for the backward pass (see
+    ``kernels.event_lists``).
+    """
     check_signal("an input", signal_TBI)
     check_weight(weight_OI, signal_TBI)
     return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
@@ -22,33 +27,48 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
 
 @operator
 def linear_backward(
-    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+    grad_z_TBO: Tensor,
+    signal_TBI: Tensor | None,
+    events: Tensor,
+    weight_OI: Tensor,
+    want_input: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input (empty unless wanted) and of the weight."""
+    """Gradients of the input (empty unless wanted) and of the weight.
+
+    The input itself may be missing where ``events`` has its events.
+    """
     engine = engine_for(grad_z_TBO.device)
-    return engine.linear_backward(grad_z_TBO, signal_TBI, weight_OI, want_input)
+    return engine.linear_backward(grad_z_TBO, signal_TBI, events, weight_OI, want_input)
 
 
 @fake("linear")
-def _(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
-    return signal_TBI.new_empty(*signal_TBI.shape[:2], weight_OI.shape[0])
+def _(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
+    steps, batch, _ = signal_TBI.shape
+    return (
+        signal_TBI.new_empty(steps, batch, weight_OI.shape[0]),
+        fake_lists(signal_TBI),
+    )
 
 
 @fake("linear_backward")
 def _(
-    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+    grad_z_TBO: Tensor, signal_TBI: Tensor | None, events: Tensor, weight_OI: Tensor, want: bool
 ) -> tuple[Tensor, Tensor]:
+    steps, batch, _ = grad_z_TBO.shape
     return (
-        signal_TBI.new_empty(signal_TBI.shape if want_input else (0,)),
+        grad_z_TBO.new_empty((steps, batch, weight_OI.shape[1]) if want else (0,)),
         weight_OI.new_empty(weight_OI.shape),
     )
 
 
-def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
+def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
+    (signal_TBI, weight_OI), events = inputs, output[1]
+    ctx.mark_non_differentiable(events)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(needed(signal_TBI, events), events, weight_OI)
 
 
-def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
+def _linear_gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Tensor | None, Tensor]:
     want_input = ctx.needs_input_grad[0]
     grad_input, grad_weight = linear_backward(grad_z, *ctx.saved_tensors, want_input)
     return grad_input if want_input else None, grad_weight

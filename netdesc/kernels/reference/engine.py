@@ -168,16 +168,21 @@ def dense_cuba_backward(
         return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays
 
 
-def linear(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:
-    """``W s`` at every step."""
+def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
+    """``W s`` at every step, and the input's event lists, which this engine leaves empty."""
     with torch.autocast(signal_TBI.device.type, enabled=False):
-        return signal_TBI @ weight_OI.T
+        return signal_TBI @ weight_OI.T, no_lists(signal_TBI)
 
 
 def linear_backward(
-    grad_z_TBO: Tensor, signal_TBI: Tensor, weight_OI: Tensor, want_input: bool
+    grad_z_TBO: Tensor,
+    signal_TBI: Tensor | None,
+    events: Tensor,
+    weight_OI: Tensor,
+    want_input: bool,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the signal (empty unless wanted) and the weight."""
+    assert signal_TBI is not None, "this engine lists no events"
     with torch.autocast(signal_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
         return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight

@@ -1,0 +1,124 @@
+"""The current of neurons that leak apart from their voltage, as under a mean norm, there and back.
+
+Memory is time-first [steps, batch, neurons], and changed where it is.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import backward, forward
+from netdesc.kernels.cpu.arrays import array_of, flat
+from netdesc.kernels.cpu.arrivals import Events, add_up, gather
+from netdesc.kernels.cpu.backward import hand_out, share
+from netdesc.kernels.cpu.buffers import scratch
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.weights import limits_of, real_rows, room_by_vectors
+from netdesc.kernels.parameters import keep
+
+
+def leak(z: np.ndarray, decay: torch.Tensor) -> np.ndarray:
+    """From what arrives to the current; ``decay`` is [] or [neurons]."""
+    _, batch, size = z.shape
+    forward.leaky_forward(z.reshape(-1), flat(keep(decay, size)), batch, z.reshape(-1))
+    return z
+
+
+def leak_back(grad: np.ndarray, decay: torch.Tensor, current: np.ndarray | None) -> torch.Tensor:
+    """From the gradient of the current to that of what arrives.
+
+    Returns that of the decay [neurons], zeros where the current is not given.
+    """
+    _, batch, size = grad.shape
+    by_sample = np.zeros((batch, size), np.float32)
+    backward.leaky_adjoint(
+        grad.reshape(-1),
+        (grad if current is None else current).reshape(-1),
+        flat(keep(decay, size)),
+        current is not None,
+        batch,
+        grad.reshape(-1),
+        by_sample.reshape(-1),
+    )
+    return torch.from_numpy(by_sample.sum(axis=0))
+
+
+def leak_back_by_events(
+    grad: np.ndarray,
+    decay: torch.Tensor,
+    learn: bool,
+    events: Events,
+    weight_OI: torch.Tensor,
+    bits: int | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same, and on to the weights (see ``synapses.weight_gradient``): gradients of both.
+
+    A current is worked out once more where the decay is learnt: kept it would be as large as all
+    else.
+    """
+    steps, batch, size = grad.shape
+    outputs, inputs = weight_OI.shape
+    by_sample, room = np.zeros((batch, size), np.float32), room_by_vectors(outputs, inputs)
+    sums, again = inputs * LANES, steps * LANES if learn else 0
+    real_IO = real_rows(weight_OI, bits) if learn else np.empty((0, 0), np.float32)
+    _back_by_events(
+        events,
+        real_IO.reshape(-1),
+        array_of(weight_OI),
+        *limits_of(bits),
+        flat(keep(decay, size)),
+        learn,
+        grad.reshape(-1),
+        scratch((threads(), sums + again), np.float32),
+        by_sample.reshape(-1),
+        room.reshape(-1, sums),
+    )
+    return torch.from_numpy(room[:outputs]), torch.from_numpy(by_sample.sum(axis=0))
+
+
+@numba.njit(inline="always")
+def _again(events, b, weight_IO, keep, neurons, lo, n, current):
+    """A vector's current in every step of a sample [steps · LANES], as ``leaky_forward`` does."""
+    rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
+    for t in range(events.steps):
+        z = gather(events, t, b, weight_IO, neurons, lo, n, none)
+        u = saturate(decay_state(u, rate) + to_state(z))
+        store(current, t * LANES, from_state(u), LANES)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _back_by_events(
+    events, weight_IO, weight_OI, low, high, keep, learn, grad, room_KN, grad_decay, grad_VLI
+):
+    """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
+
+    A thread has its sums, and a current where the decay is learnt, in its part of ``room_KN``.
+    """
+    neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
+    inputs = weight_OI.shape[1]
+    for thread in numba.prange(threads):
+        sums = room_KN[thread, : inputs * LANES]
+        current = room_KN[thread, inputs * LANES :]
+        for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
+            lo = item * LANES
+            n = min(LANES, neurons - lo)
+            rate = share(load(keep, lo, n))
+            sums[:] = 0
+            for b in range(batch):
+                if learn:
+                    _again(events, b, weight_IO, keep, neurons, lo, n, current)
+                g, total = spread(np.float32(0)), spread(np.float32(0))
+                for t in range(events.steps - 1, -1, -1):
+                    at = (t * batch + b) * neurons + lo
+                    of_u = load(grad, at, n)
+                    if learn:
+                        total = total - g * load(current, t * LANES, LANES)
+                    g = flush(rate * g + of_u)
+                    store(grad, at, g, n)
+                    add_up(events, t, b, g, sums)
+                store(grad_decay, b * neurons + lo, total, n)
+            hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])

@@ -1,0 +1,108 @@
+"""Synapses whose current is whole, [steps, batch, neurons], before anything else happens to it.
+
+What arrives, and the gradient of the weights from that of what arrives: by the events of what the
+synapses read or, where these do not pay, by the matrix product. Weights may be off the grid.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu import product
+from netdesc.kernels.cpu.arrays import array_of, as_rows
+from netdesc.kernels.cpu.arrivals import Events, add_up, gather
+from netdesc.kernels.cpu.backward import hand_out
+from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.sources import Source, reader
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.weights import limits_of, real_rows, room_by_vectors, stop_at_clamped
+
+_RUN = 1 << 18
+"""Numbers of the input that are read at a time: 1 MB."""
+
+
+def current(
+    source: Source, shape: tuple[int, int, int], weight_OI: torch.Tensor, bits: int | None
+) -> np.ndarray:
+    """What arrives, of ``shape`` (steps, samples and neurons)."""
+    steps, batch, size = shape
+    z = take(shape, np.float32)
+    if isinstance(source, Events):
+        _gather_all(source, real_rows(weight_OI, bits).reshape(-1), size, z.reshape(-1))
+        return z
+    weight_IO = array_of(weight_OI).T
+    length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
+    read = reader(source, batch, length)
+    for first in range(0, steps, length):
+        last = min(steps, first + length)
+        product.matmul(read(first, last), weight_IO, z[first:last].reshape(-1, size), bits=bits)
+    return z
+
+
+def weight_gradient(
+    grad_TBN: np.ndarray, source: Source, weight_OI: torch.Tensor, bits: int | None
+) -> torch.Tensor:
+    """That of the weights, from the gradient of what arrives and from what the synapses read.
+
+    By events it is added up sample by sample, backward in time; by the product over all rows, from
+    the first to the last.
+    """
+    steps, batch, outputs = grad_TBN.shape
+    inputs = weight_OI.shape[1]
+    room = room_by_vectors(outputs, inputs)
+    grad_OI = room[:outputs]
+    if isinstance(source, Events):
+        limits = limits_of(bits)
+        sums_KIL = scratch((threads(), inputs * LANES), np.float32)
+        grad_VLI = room.reshape(-1, LANES * inputs)
+        _add_up_all(source, array_of(weight_OI), *limits, grad_TBN.reshape(-1), sums_KIL, grad_VLI)
+        return torch.from_numpy(grad_OI)
+    length = steps if isinstance(source, np.ndarray) else _run_of_blocks(batch, inputs)
+    read = reader(source, batch, min(steps, length))
+    for first in range(0, steps, length):
+        last = min(steps, first + length)
+        grad_rows = as_rows(grad_TBN[first:last])
+        product.matmul(grad_rows.T, read(first, last), grad_OI, onto=first > 0)
+    if bits is not None:
+        stop_at_clamped(grad_OI, array_of(weight_OI), bits)
+    return torch.from_numpy(grad_OI)
+
+
+def _run_of_blocks(batch: int, inputs: int) -> int:
+    """Steps whose rows are whole blocks of a sum's terms, so that runs change no rounding."""
+    whole = product.DEPTH // math.gcd(product.DEPTH, batch)
+    return whole * max(1, _RUN // (whole * batch * inputs))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _gather_all(events, weight_IO, neurons, z):
+    """Fills ``z``, flat and time-first, with the sums of weights that events bring."""
+    vectors = (neurons + LANES - 1) // LANES
+    for item in numba.prange(events.batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        none = spread(np.float32(0))
+        for t in range(events.steps):
+            arrived = gather(events, t, b, weight_IO, neurons, lo, n, none)
+            store(z, (t * events.batch + b) * neurons + lo, arrived, n)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _add_up_all(events, weight_OI, low, high, grad_z, sums_KIL, grad_VLI):
+    """Fills ``grad_VLI`` from ``grad_z``, flat and time-first (see ``adjoint_by_events``)."""
+    neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(sums_KIL)
+    for thread in numba.prange(threads):
+        for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
+            lo = item * LANES
+            n = min(LANES, neurons - lo)
+            sums_KIL[thread, :] = 0
+            for b in range(events.batch):
+                for t in range(events.steps - 1, -1, -1):
+                    g = load(grad_z, (t * events.batch + b) * neurons + lo, n)
+                    add_up(events, t, b, g, sums_KIL[thread])
+            hand_out(sums_KIL[thread], weight_OI, low, high, lo, n, grad_VLI[item])

@@ -98,13 +98,28 @@ WINDOW = BY_LABEL | {"window_steps": 20}
 
 @pytest.mark.parametrize("units", [[90, 50], [70, 110, 30], [90, 90]])
 @pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
-@pytest.mark.parametrize("layer", [{}, {"weight_norm": True}], ids=["weights", "norms"])
+@pytest.mark.parametrize(
+    ("neuron", "layer"),
+    [
+        ({}, {}),
+        ({}, {"weight_norm": True}),
+        ({}, {"quantization": None}),
+        ({"dropout": 0.1}, {}),
+        ({"norm": "mean", "learn": ["voltage_decay"]}, {}),
+        ({"norm": "mean", "dropout": 0.1, "learn": ["current_decay"]}, {"quantization": None}),
+    ],
+    ids=["plain", "weight norm", "off the grid", "dropout", "mean", "mean, dropped"],
+)
 def test_event_layers_take_what_is_counted(
-    units: list[int], loss: Any, layer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    units: list[int],
+    loss: Any,
+    neuron: dict[str, Any],
+    layer: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    graph = graph_of(units, {}, layer, loss)
+    graph = graph_of(units, neuron, layer, loss)
     counted = sum(layer_memory(graph, each, BATCH, 2).activity for each in graph.layers)
-    assert counted == pytest.approx(measured(graph, monkeypatch), rel=0.08)
+    assert counted == pytest.approx(measured(graph, monkeypatch), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +128,9 @@ def test_event_layers_take_what_is_counted(
         ({}, {}, 10),
         ({"learn": ["voltage_decay"]}, {}, 2 * 10),
         ({}, {"weight_norm": True}, 10),
-        ({}, {"quantization": None}, 3 * 10),
-        ({"dropout": 0.2}, {}, 4 * 10),
-        ({"norm": "mean"}, {}, 6 * 10),
-        ({"norm": "mean", "dropout": 0.2}, {"quantization": None}, 7 * 10),
+        ({}, {"quantization": None}, 2 * 10),
+        ({"dropout": 0.2}, {}, 2 * 10),
+        ({"norm": "mean"}, {}, 2 * 10),
     ],
 )
 def test_activity_is_counted_by_neuron_and_input(
@@ -126,13 +140,26 @@ def test_activity_is_counted_by_neuron_and_input(
     assert layer_memory(graph, graph.layers[0], BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 
-def test_layers_that_read_others_than_the_one_before_keep_spikes_too() -> None:
-    graph = graph_of([10, 10, 5], {}, {})
+@pytest.mark.parametrize(
+    ("neuron", "layer", "words"),
+    [
+        ({}, {}, 2 * 5),
+        ({}, {"quantization": None}, 3 * 5),
+        ({"dropout": 0.2}, {}, 4 * 5),
+        ({"norm": "mean"}, {}, 6 * 5),
+        ({"norm": "mean", "dropout": 0.2}, {"quantization": None}, 7 * 5),
+    ],
+)
+def test_layers_that_read_others_than_the_one_before_keep_spikes_too(
+    neuron: dict[str, Any], layer: dict[str, Any], words: int
+) -> None:
+    """And more, where torch computes with whole tensors of the current."""
+    graph = graph_of([10, 10, 5], neuron, layer)
     *others, last = graph.layers
     last = replace(last, inputs=tuple(each.name for each in others))
     graph = replace(graph, layers=(*others, last))
     assert not graph.is_chain
-    assert layer_memory(graph, last, BATCH, 2).activity == 4 * 2 * 5 * STEPS * BATCH
+    assert layer_memory(graph, last, BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 
 def test_parameters_are_kept_with_their_gradients_states_and_best_values() -> None:

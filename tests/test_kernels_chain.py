@@ -22,6 +22,7 @@ from netdesc.kernels.cpu import (
     from_above,
     last_layer,
     spike_time,
+    synapses,
     walker,
 )
 from netdesc.kernels.cpu.arrivals import Events
@@ -328,6 +329,21 @@ def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypa
     check(case)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "change",
+    [{"bits": None}, {"norm": (True,) * 3}, {"dropout": (True,) * 3, "positive": True}],
+    ids=["off the grid", "norm", "dropout"],
+)
+def test_runs_of_a_current_that_is_whole_are_as_exact(change, batch, monkeypatch):
+    """Spikes between layers are unpacked run by run, and sums are those of one product."""
+    monkeypatch.setattr(adjoints, "_RUN", 400)
+    monkeypatch.setattr(synapses, "_RUN", 100)
+    case = replace(DEEP, density=0.6, scale=40.0, delay=False, steps=800, batch=batch, **change)
+    assert [int(notes[2]) for notes in in_one_go(case)[1::2]] == [PRODUCT] * 3
+    check(case)
+
+
 def check_threads(case: Case) -> None:
     results = []
     for threads in (1, 2, 3):
@@ -340,8 +356,10 @@ def check_threads(case: Case) -> None:
 def test_the_number_of_threads_changes_nothing():
     # Long enough for threads to meet, and no layer silent.
     case = replace(PLAIN, sizes=(60, 200, 230), steps=800, batch=2, scale=2.0)
-    assert all(int(notes[3]) for notes in in_one_go(case)[1::2])
-    check_threads(case)
+    for change in {}, {"bits": None}, {"norm": (True, True), "dropout": (True, True)}:
+        changed = replace(case, **change)
+        assert all(int(notes[3]) for notes in in_one_go(changed)[1::2])
+        check_threads(changed)
 
 
 @pytest.mark.parametrize(("learn", "rooms"), [(False, 3), (True, 4)])

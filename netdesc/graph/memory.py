@@ -8,13 +8,13 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
   are a bit each. Of the last layer it is the gradient alone, or 8 where its spikes are needed as
   numbers (float32): where a loss or classifier by labels looks through a window, and where a loss
-  of spike trains meets decays that are learnt. (They are, too, in a last layer with fewer neurons
-  than threads can share, which is small, and for targets that are no spikes.)
-- Where layers read others than the one before, are not quantised, or something acts between
-  synapses and neurons, torch differentiates: every layer keeps spikes and voltages, 8. Layers
-  without quantization, and with dropout or a mean norm, compute with whole tensors of the current
-  in place of event lists: 4 for the current, 4 more for the dropped one, 12 more for the leaky one,
-  its mean taken off, and that one's gradient.
+  of spike trains meets decays that are learnt, dropout, a mean norm or weights off the grid. (They
+  are, too, in a last layer with fewer neurons than threads can share, which is small, and for
+  targets that are no spikes.)
+- Where layers read others than the one before, torch differentiates: every layer keeps spikes and
+  voltages, 8. Layers without quantization, and with dropout or a mean norm, compute with whole
+  tensors of the current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky
+  one, its mean taken off, and that one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
@@ -76,13 +76,16 @@ def _words_a_neuron(graph: Graph, layer: Dense) -> int:
     if graph.is_chain:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
         needs_spikes = (
-            layer.neuron.learn
+            layer.neuron.learn or _has_whole_current(layer)
             if isinstance(graph.loss, SpikeTime)
             else graph.loss.window_steps or (graph.classifier and graph.classifier.window_steps)
         )
         return 2 if is_last and needs_spikes else 1
-    whole = _whole_tensors(layer.neuron)
-    return 3 + whole if whole or layer.bits is None else 2
+    return 3 + _whole_tensors(layer.neuron) if _has_whole_current(layer) else 2
+
+
+def _has_whole_current(layer: Dense) -> bool:
+    return layer.bits is None or bool(layer.neuron.norm) or layer.neuron.dropout > 0
 
 
 def _whole_tensors(neuron: Cuba) -> int:

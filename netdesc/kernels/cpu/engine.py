@@ -1,7 +1,7 @@
 """The CPU engine: Numba kernels behind the same functions as the reference has.
 
-A layer whose input is sparse and binary runs on event lists; where the input is dense or graded, or
-the weights are not on the grid, it takes the matrix product. ``notes[2]`` says which.
+A layer whose input is sparse and binary runs on event lists; where the input is dense or graded, it
+takes the matrix product. ``notes[2]`` says which.
 """
 
 from __future__ import annotations

@@ -1,0 +1,157 @@
+"""Synapses alone: what arrives and the gradient of weights, by events, by product, by definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import bit_rows, synapses
+from netdesc.kernels.cpu.arrays import rows_of
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.engine import use_engine
+from netdesc.kernels.event_lists import are_listed
+
+
+@dataclass(frozen=True)
+class Case:
+    steps: int = 30
+    batch: int = 2
+    inputs: int = 70
+    neurons: int = 40
+    density: float = 0.1
+    graded: bool = False
+    bits: int | None = None
+    scale: float = 1.0
+    seed: int = 0
+
+    def signal(self) -> torch.Tensor:
+        random = torch.Generator().manual_seed(self.seed)
+        shape = self.steps, self.batch, self.inputs
+        spikes = (torch.rand(shape, generator=random) < self.density).float()
+        return spikes * torch.rand(shape, generator=random) if self.graded else spikes
+
+    def weight(self) -> torch.Tensor:
+        """As an operator gets it: on the grid already."""
+        random = torch.Generator().manual_seed(self.seed + 1)
+        weight = self.scale * torch.randn(self.neurons, self.inputs, generator=random)
+        return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
+
+    def gradient(self) -> torch.Tensor:
+        random = torch.Generator().manual_seed(self.seed + 2)
+        return torch.randn(self.steps, self.batch, self.neurons, generator=random)
+
+
+CASES = st.builds(
+    Case,
+    steps=st.integers(1, 40),
+    batch=st.integers(1, 4),
+    inputs=st.integers(1, 140),
+    neurons=st.integers(1, 100),
+    density=st.sampled_from([0.0, 0.02, 0.2, 0.4, 1.0]),
+    graded=st.sampled_from([False, False, True]),
+    bits=st.sampled_from([None, 8, 3]),
+    scale=st.sampled_from([1e-3, 1.0, 1e4]),
+    seed=st.integers(0, 999),
+)
+
+
+def of_engine(case: Case, engine: str) -> tuple[torch.Tensor, ...]:
+    """What arrives, and the gradients of the input and of the weights."""
+    signal, weight = case.signal().requires_grad_(), case.weight().requires_grad_()
+    with use_engine(engine):
+        z, _ = operators.linear(signal, weight)
+        z.backward(case.gradient())
+    return z.detach(), signal.grad, weight.grad
+
+
+@given(CASES)
+@example(Case(density=0.0))
+@example(Case(density=1.0))
+@example(Case(steps=1, batch=1, inputs=1, neurons=1, density=1.0))
+@example(Case(steps=700, density=0.02, inputs=257, neurons=33))
+@example(Case(steps=700, density=0.5, inputs=257, neurons=33))
+def test_engines_agree(case):
+    found, expected = of_engine(case, "cpu"), of_engine(case, "reference")
+    if case.bits is not None and not case.graded:
+        np.testing.assert_array_equal(found[0].numpy(), expected[0].numpy())
+    exact = case.signal().double(), case.weight().double(), case.gradient().double()
+    sizes = [
+        torch.einsum("tbi,oi->tbo", exact[0].abs(), exact[1].abs()),
+        torch.einsum("tbo,oi->tbi", exact[2].abs(), exact[1].abs()),
+        torch.einsum("tbo,tbi->oi", exact[2].abs(), exact[0].abs()),
+    ]
+    for one, other, size in zip(found, expected, sizes, strict=True):
+        assert one.shape == other.shape
+        assert ((one - other).abs() <= 1e-5 * size).all()
+
+
+@given(CASES)
+@example(Case(inputs=64))
+@example(Case(inputs=65, steps=1, bits=8))
+@example(Case(inputs=129, bits=3, scale=100.0))
+def test_lists_and_bits_bring_the_same(case):
+    """Sums in the same order, also from weights that are put on the grid only now."""
+    rows = rows_of((case.signal() > 0).float())
+    weight, grad = case.weight() + 0.001, case.gradient().numpy()
+    shape = case.steps, case.batch, case.neurons
+    found = []
+    for events in (EventLists(rows, 1.0).events(case.batch), bit_rows.events_of(rows, case.batch)):
+        assert events is not None
+        found.append(
+            (
+                synapses.current(events, shape, weight, case.bits).copy(),
+                synapses.weight_gradient(grad, events, weight, case.bits).clone(),
+            )
+        )
+    (z, grad_OI), (other_z, other_grad_OI) = found
+    np.testing.assert_array_equal(z, other_z)
+    assert torch.equal(grad_OI, other_grad_OI)
+    by_product = synapses.current(rows, shape, weight, case.bits)
+    size = np.abs(rows) @ np.abs(case.weight().numpy() + 0.001).T + 1
+    assert (np.abs(z - by_product).reshape(size.shape) <= 1e-5 * size).all()
+
+
+@pytest.mark.parametrize(
+    ("case", "is_listed"),
+    [
+        (Case(density=0.05), True),
+        (Case(density=0.0), True),
+        (Case(density=0.6), False),
+        (Case(density=0.05, graded=True), False),
+    ],
+)
+def test_events_are_taken_where_they_pay(case, is_listed):
+    """Then the input itself is not kept for the way back."""
+    z, lists = operators.linear(case.signal(), case.weight().requires_grad_())
+    assert are_listed(lists) == is_listed
+    assert (z.grad_fn.saved_tensors[0] is None) == is_listed
+
+
+@pytest.mark.parametrize("density", [0.1, 0.6])
+def test_a_weight_that_is_no_number_stays_with_its_neuron(density):
+    case = Case(density=density)
+    weight = case.weight()
+    weight[3, 5] = torch.nan
+    with torch.no_grad():
+        z, _ = operators.linear(case.signal(), weight)
+    assert torch.isnan(z).any(dim=0).any(dim=0).nonzero().tolist() == [[3]]
+
+
+@pytest.mark.parametrize("density", [0.1, 0.6])
+def test_the_number_of_threads_changes_nothing(density):
+    case, number = Case(density=density, steps=300, batch=3, neurons=130), torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(of_engine(case, "cpu"))
+    finally:
+        torch.set_num_threads(number)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))

@@ -1,4 +1,4 @@
-"""Synapses alone: what arrives and the gradient of weights, by events, by product, by definition."""
+"""Synapses alone: what arrives and the gradient of weights, by events and by the product."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import torch
 from netdesc import training
 from netdesc.description import Description, Document, load
 from netdesc.exchange import Imported, NetFileError, export_net, read_weights
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import Graph, build_graph, reads_in_one_go
 from netdesc.kernels.engine import engine_name
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
@@ -90,11 +90,12 @@ def compile_kernels(compiled: Compiled) -> None:
     labels, raster_TBN = torch.zeros(1).long(), torch.zeros(graph.steps, 1, *graph.output_shape)
     wanted = raster_TBN if graph.classes is None else labels
     compiled.loss(model(silence_TBN), wanted).backward()
-    if graph.is_chain and engine_name(silence_TBN.device) == "cpu":
+    reads = reads_in_one_go(graph)
+    if reads is not None and engine_name(silence_TBN.device) == "cpu":
         from netdesc.training.data import Batch
         from netdesc.training.direct import Chain
 
-        Chain(model, compiled.loss).differentiate(Batch(silence_TBN, wanted, 1))
+        Chain(model, compiled.loss, reads).differentiate(Batch(silence_TBN, wanted, 1))
     model.zero_grad()
 
 

@@ -171,14 +171,74 @@ def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
 
 
-def test_layers_that_read_others_than_the_one_before_are_no_chain(tmp_path: Path) -> None:
-    task = write_task(tmp_path / "task")
+def wired(task: Path, **layers: tuple[int, str | list[str] | None]) -> Path:
+    """The task with these layers before its output: units (0 to flatten), and what they read.
+
+    That of the output, whose units are given, is called ``output``.
+    """
     document = json.loads(task.read_text())
-    document["layers"][1]["from"] = ["hidden", "wide"]
-    document["layers"].insert(0, {"name": "wide", "type": "dense", "units": 16, "neuron": "cuba"})
-    document["layers"][1]["from"] = "input"
+    document["layers"] = [
+        {"name": name, **({"type": "dense", "units": units, "neuron": "cuba"} if units else
+                          {"type": "flatten"}), **({"from": read} if read else {})}
+        for name, (units, read) in layers.items()
+    ]  # fmt: skip
     task.write_text(json.dumps(document))
-    assert not job_of(task).graph.is_chain
+    return task
+
+
+WIRED: dict[str, dict[str, tuple[int, str | list[str] | None]]] = {
+    "around": {
+        "a": (12, None), "b": (12, None), "output": (6, ["a", "b"]),
+    },
+    "input as well": {
+        "a": (12, None), "b": (12, ["input", "a"]), "output": (6, ["b", "input", "a"]),
+    },
+    "side by side": {
+        "a": (16, "input"), "b": (16, "input"), "c": (40, "a"), "d": (6, ["a", "b"]),
+        "e": (40, "d"), "f": (6, ["c", "e"]), "output": (6, ["d", "f"]),
+    },
+    "three readers": {
+        "a": (40, None), "b": (40, "a"), "c": (40, "a"), "d": (40, "a"),
+        "output": (6, ["b", "c", "d"]),
+    },
+    "flat": {
+        "flat": (0, None), "a": (12, ["flat"]), "b": (12, ["a", "flat"]), "c": (12, ["input", "b"]),
+        "view": (0, None), "output": (6, None),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("sets", [(), (*OFF_GRID, DROPPED), (MEAN, LEARNT)])
+@pytest.mark.parametrize("name", WIRED)
+def test_layers_that_read_several_others_bit_for_bit(
+    name: str, sets: tuple[str, ...], batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = write_task(tmp_path / "task", pairs=4, epochs=4, batch_size=batch)
+    names = WIRED[name]
+    sets = tuple(
+        f"layers.{name}.quantization=null" if change.endswith("quantization=null") else change
+        for change in sets
+        for name in (names if change == OFF_GRID[0] else [""])
+        if change != OFF_GRID[1] and names.get(name, (1,))[0]
+    )
+    check(wired(task, **names), sets, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {"a": (12, None), "spare": (6, None), "output": (6, "a")},
+        {"a": (12, None), "b": (12, None), "view": (0, "a"), "output": (6, ["b", "view"])},
+        {"a": (12, None), "view": (0, ["a", "input"]), "output": (6, None)},
+        {"a": (6, None), "b": (6, None), "view": (0, "a")},
+    ],
+    ids=["unread", "two readers, one by a view", "a view of a sum", "the last is not the output"],
+)
+def test_what_torch_has_to_differentiate(layers: Any, tmp_path: Path) -> None:
+    job = job_of(wired(write_task(tmp_path / "task"), **layers))
+    step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
+    assert isinstance(step, steps.PlainStep)
 
 
 def job_of(task: Path, *sets: str) -> Any:
@@ -194,7 +254,8 @@ def test_memory_of_a_step(learnt: tuple[str, ...], tensors: int, tmp_path: Path)
     from netdesc.kernels.cpu import buffers
 
     job = job_of(write_task(tmp_path / "task"), *learnt)
-    step = DirectStep(job, Figures(job.network, job.network.blocks()), lambda: None)
+    step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
+    assert isinstance(step, DirectStep)
     (batch,) = job.train.in_order()
     pool = buffers.BufferPool()
     patch = pytest.MonkeyPatch()

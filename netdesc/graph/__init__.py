@@ -15,6 +15,7 @@ from netdesc.graph.nodes import (
     SpikeTime,
     TauGrad,
 )
+from netdesc.graph.one_go import reads_in_one_go
 from netdesc.graph.summary import Row, summary
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "SpikeTime",
     "TauGrad",
     "build_graph",
+    "reads_in_one_go",
     "summary",
 ]

@@ -11,10 +11,10 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   of spike trains meets decays that are learnt, dropout, a mean norm or weights off the grid. (They
   are, too, in a last layer with fewer neurons than threads can share, which is small, and for
   targets that are no spikes.)
-- Where layers read others than the one before, torch differentiates: every layer keeps spikes and
-  voltages, 8. Layers without quantization, and with dropout or a mean norm, compute with whole
-  tensors of the current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky
-  one, its mean taken off, and that one's gradient.
+- Where torch differentiates (see ``graph.one_go``), every layer keeps spikes and voltages, 8.
+  Layers without quantization, and with dropout or a mean norm, compute with whole tensors of the
+  current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky one, its mean
+  taken off, and that one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
@@ -29,6 +29,7 @@ import math
 from dataclasses import dataclass
 
 from netdesc.graph.nodes import Cuba, Dense, Graph, Layer, SpikeTime
+from netdesc.graph.one_go import reads_in_one_go
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -73,7 +74,7 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
 def _words_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
-    if graph.is_chain:
+    if reads_in_one_go(graph) is not None:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
         needs_spikes = (
             layer.neuron.learn or _has_whole_current(layer)

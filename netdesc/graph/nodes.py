@@ -171,17 +171,6 @@ class Graph:
         return None if self.classifier is None else math.prod(self.output_shape)
 
     @property
-    def is_chain(self) -> bool:
-        """Whether the CPU engine trains the network in one go (see ``training.direct``).
-
-        Each layer reads the one before it.
-        """
-        names = (INPUT, *(layer.name for layer in self.layers))
-        return all(
-            layer.inputs == (before,) for layer, before in zip(self.layers, names, strict=False)
-        )
-
-    @property
     def parameters(self) -> int:
         return sum(layer.parameters for layer in self.layers)
 

@@ -1,7 +1,7 @@
-"""A training step of a chain of dense layers, without torch's autograd in between.
+"""A training step of dense layers without torch's autograd in between.
 
 On a CPU a small network computes for three milliseconds an epoch, and torch's bookkeeping, of which
-operator gave what to which, takes another half. Where every layer reads the one before, what comes
+operator gave what to which, takes another half, and needs whole tensors between layers. What comes
 after what is known, and the CPU engine computes it in one go: the same numbers, to the bit.
 """
 
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from netdesc.graph.one_go import Reads
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 
 
 class Chain:
-    """A network whose ``graph.is_chain``, and its loss, on the CPU engine."""
+    """A network and its loss on the CPU engine; for ``reads`` see ``graph.one_go``."""
 
-    def __init__(self, network: Network, loss: nn.Module) -> None:
+    def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
         from netdesc.kernels.cpu import chain  # loads Numba, which other engines do without
 
-        self._chain = chain
+        self._chain, self._reads = chain, reads
         self.blocks = list(network.blocks())
         self._neurons = sum(len(block.synapse.weight) for _, block in self.blocks)
         self._loss = loss
@@ -57,7 +58,8 @@ class Chain:
             for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
         ]
         examples = self._examples_of(batch)
-        loss, passed = self._chain.differentiate(examples, layers, self._of_output(batch, tally))
+        of_output = self._of_output(batch, tally)
+        loss, passed = self._chain.differentiate(examples, layers, of_output, self._reads)
         for (_, block), weight_OI, given, layer in zip(
             self.blocks, weights, layers, passed, strict=True
         ):
@@ -70,7 +72,8 @@ class Chain:
         if examples is None:
             target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
             input_TBN = batch.input_TBN.flatten(2)
-            examples = self._chain.examples(input_TBN, target, self._neurons)
+            sums = any(-1 in read and len(read) > 1 for read in self._reads)
+            examples = self._chain.examples(input_TBN, target, self._neurons, sums)
             self._examples[batch] = examples
         return examples
 
@@ -160,9 +163,11 @@ def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, layer: Layer, passed:
 class DirectStep:
     """See the module; ``update`` changes the weights along the gradients."""
 
-    def __init__(self, job: Job, figures: Figures, update: Callable[[], None]) -> None:
+    def __init__(
+        self, job: Job, figures: Figures, reads: Reads, update: Callable[[], None]
+    ) -> None:
         self._job, self._figures = job, figures
-        self._chain = Chain(job.network, job.loss)
+        self._chain = Chain(job.network, job.loss, reads)
         self._samples = len(job.train.samples)
         self.update = update
 

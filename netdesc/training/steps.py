@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch.nn.utils import clip_grads_with_norm_
 
+from netdesc.graph import reads_in_one_go
 from netdesc.kernels.engine import engine_name
 from netdesc.training.data import Batch
 from netdesc.training.direct import DirectStep
@@ -38,8 +39,8 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
     """
     plain = PlainStep(job, figures)
     if job.device.type != "cuda":
-        direct = job.graph.is_chain and engine_name(job.device) == "cpu"
-        return DirectStep(job, figures, plain.update) if direct else plain
+        reads = reads_in_one_go(job.graph) if engine_name(job.device) == "cpu" else None
+        return plain if reads is None else DirectStep(job, figures, reads, plain.update)
     obstacle = capture_obstacle(job)
     if obstacle is None:
         return CapturedStep(plain, CudaGraphs(job.device), say)

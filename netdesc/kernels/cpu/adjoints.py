@@ -16,9 +16,8 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
-from netdesc.kernels.cpu.sources import reader
+from netdesc.kernels.cpu.sources import Dense, reader
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, signal
 from netdesc.kernels.cpu.weights import room_by_vectors, stop_at_clamped
 from netdesc.kernels.event_lists import are_listed
@@ -132,7 +131,7 @@ def _by_events(
 def by_product(
     layer: Walker,
     grad_out: Callable[[int, int], Signal],
-    source: SpikeTrains | np.ndarray,
+    source: Dense,
     weight_OI: np.ndarray,
     bits: int,
     grad_rows: np.ndarray | None,

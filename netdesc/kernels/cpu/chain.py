@@ -29,11 +29,20 @@ from netdesc.kernels.cpu.dense import (
     room_to_note,
     walk,
 )
-from netdesc.kernels.cpu.descent import Back, HandedBack, Layer, There, from_output, through
+from netdesc.kernels.cpu.descent import (
+    Back,
+    HandedBack,
+    Joined,
+    Layer,
+    There,
+    from_output,
+    through,
+)
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
-from netdesc.kernels.cpu.sources import Source, source_of, source_of_trains
+from netdesc.kernels.cpu.sources import Source, source_of
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
+from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.weights import half_limits, integer_rows, room_by_vectors
@@ -93,6 +102,8 @@ class Examples:
     source: Source
     shape: tuple[int, int, int]
     """Steps, samples and inputs."""
+    summand: Summand | None
+    """The same, for layers that read the sum of the input and others."""
     target_TBN: Tensor | None
     """What spike trains are wanted, where the loss compares them."""
     target: SpikeTrains | None
@@ -111,48 +122,97 @@ class Passed:
 
 
 @on_threads
-def examples(input_TBI: Tensor, target_TBN: Tensor | None, neurons: int) -> Examples:
-    """The batch for a chain of so many neurons; it must not be changed in place from now on."""
+def examples(
+    input_TBI: Tensor, target_TBN: Tensor | None, neurons: int, sums: bool = False
+) -> Examples:
+    """The batch for a chain of so many neurons; it must not be changed in place from now on.
+
+    ``sums`` says whether a layer reads the sum of the input and others.
+    """
     steps, batch, inputs = input_TBI.shape
     shape = steps, batch, inputs
     source = source_of(input_TBI, _LISTS * steps * batch * neurons)
+    summand = summand_of(input_TBI) if sums else None
     if target_TBN is None:
-        return Examples(source, shape, None, None)
+        return Examples(source, shape, summand, None, None)
     assert target_TBN.shape[:2] == shape[:2], "input and target differ in steps or samples"
-    return Examples(source, shape, target_TBN, SpikeTrains.of(array_of(target_TBN)))
+    return Examples(source, shape, summand, target_TBN, SpikeTrains.of(array_of(target_TBN)))
 
 
 @on_threads
 def differentiate(
-    given: Examples, layers: Sequence[Layer], loss: Distance | OfOutput | OfRates
+    given: Examples,
+    layers: Sequence[Layer],
+    loss: Distance | OfOutput | OfRates,
+    reads: Sequence[tuple[int, ...]] | None = None,
 ) -> tuple[Tensor, list[Passed]]:
-    """The loss, and what each layer's passes left."""
-    steps, batch, inputs = given.shape
-    sizes = [inputs, *(len(layer.weight_OI) for layer in layers)]
-    assert [layer.weight_OI.shape[1] for layer in layers] == sizes[:-1], "weights do not fit"
-    source, there = given.source, list[There]()
-    for layer, size in zip(layers[:-1], sizes[1:], strict=False):
-        shape, places = (steps, batch, size), _places(source, layer, there, steps, batch)
+    """The loss, and what each layer's passes left.
+
+    ``reads`` are the numbers of those whose sum a layer reads, the input's being −1; without it
+    each layer reads the one before.
+    """
+    reads = reads or [(number - 1,) for number in range(len(layers))]
+    _check_sizes(given, layers, reads)
+    steps, batch, _ = given.shape
+    there, readings = list[There](), Readings(given.source, given.summand)
+    for layer, read in zip(layers[:-1], reads, strict=False):
+        shape, source = (steps, batch, len(layer.weight_OI)), readings.source(read)
+        places = _places(source, layer, read, there, reads, given.shape)
         trains = SpikeTrains.room(*shape)
         of_layer, _ = _walk(layer, source, shape, places, words=trains.words)
         there.append(of_layer)
-        source = source_of_trains(trains, int(of_layer.notes[3]))
-    places = _places(source, layers[-1], there, steps, batch)
-    last = _Last(source, layers[-1], (steps, batch, sizes[-1]), places, bool(there))
+        readings.add(trains, int(of_layer.notes[3]))
+    read, source = reads[-1], readings.source(reads[-1])
+    shape = steps, batch, len(layers[-1].weight_OI)
+    places = _places(source, layers[-1], read, there, reads, given.shape)
+    del readings
+    last = _Last(source, layers[-1], shape, places, max(read) >= 0)
     if isinstance(loss, Distance):
         value, back, notes = _end(last, given, loss)
     elif isinstance(loss, OfRates):
         value, back, notes = _end_by_rates(last, loss)
     else:
         value, back, notes = _end_by_parts(last, loss)
-    passed, layer = [_passed(notes, last.shape, back)], layers[-1]
+    del source, last
+    return value, _descend(there, layers, reads, back, _passed(notes, shape, back))
+
+
+def _check_sizes(
+    given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]
+) -> None:
+    """Kernels look at no bounds."""
+    sizes = [*(len(layer.weight_OI) for layer in layers), given.shape[2]]  # the input is −1
+    for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
+        assert all(each < number for each in read), "a layer reads one after it"
+        assert {sizes[each] for each in read} == {layer.weight_OI.shape[1]}, "weights do not fit"
+
+
+def _descend(
+    there: list[There],
+    layers: Sequence[Layer],
+    reads: Sequence[tuple[int, ...]],
+    back: Back,
+    of_last: Passed,
+) -> list[Passed]:
+    """From the last layer's gradients to all others', and what each layer's passes left.
+
+    What a layer hands back is kept until all that it read have taken it.
+    """
+    passed, handed, number = [of_last], dict[int, HandedBack](), len(layers) - 1
     while there:
+        if back[0] is not None:
+            handed[number] = HandedBack(back[0], layers[number])
+        number -= 1
+        above = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
         of_layer = there.pop()
-        assert back[0] is not None, "the gradient was wanted"
-        back = through(of_layer, HandedBack(back[0], layer), bool(there))
+        joined = above[0] if len(above) == 1 else Joined(above)
+        back = through(of_layer, joined, max(reads[number]) >= 0)
         passed.append(_passed(of_layer.notes, of_layer.shape, back))
-        layer = of_layer.layer
-    return value, passed[::-1]
+        handed = {
+            each: what for each, what in handed.items() if any(0 <= n < number for n in reads[each])
+        }
+        del above, joined, of_layer
+    return passed[::-1]
 
 
 def _walk(
@@ -177,15 +237,24 @@ def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:
 
 
 def _places(
-    source: Source, layer: Layer, before: Sequence[There], steps: int, batch: int
+    source: Source,
+    layer: Layer,
+    read: tuple[int, ...],
+    there: Sequence[There],
+    reads: Sequence[tuple[int, ...]],
+    shape: tuple[int, int, int],
 ) -> Places:
     """Where the voltages of a layer are to lie, and so the gradient that it hands back.
 
-    The matrix product reads its source time-first, and a current that is whole is time-first, and
-    so the layer itself or that before it may have to be.
+    The matrix product reads its source time-first, a current that is whole is time-first, and what
+    several layers hand back to one is added up so. The layer itself or one that it reads may be of
+    that kind.
     """
-    pairs = [(source, layer), *((there.source, there.layer) for there in before[-1:])]
-    if all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
+    steps, batch, _ = shape
+    before = [number for number in read if number >= 0]
+    pairs = [(source, layer), *((there[n].source, there[n].layer) for n in before)]
+    alone = all(sum(n in each for each in reads) == 1 for n in before)
+    if alone and all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
         return sample_first(steps)
     return time_first(batch)
 

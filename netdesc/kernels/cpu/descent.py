@@ -7,7 +7,7 @@ stays in the cache: a whole tensor would be as large as the layer's activity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,15 @@ from netdesc.kernels.cpu.dense import per_neuron
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.leaky import leak, leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
-from netdesc.kernels.cpu.sources import Source
+from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import current, weight_gradient
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
 from netdesc.kernels.cpu.weights import grid_of, half_limits
 from netdesc.kernels.parameters import Dynamics
+
+_RUN = 1 << 18
+"""Numbers of a gradient that are added to others at a time: 1 MB."""
 
 _MOST_TURNS = 1.5
 """A thread may have half as much again to do as its share."""
@@ -116,19 +118,56 @@ class HandedBack:
         return product.matmul(rows, array_of(self.layer.weight_OI), out, bits=self.layer.bits)
 
 
+@dataclass(eq=False)
+class Joined:
+    """What several layers hand back to one that all of them read: the sum, in their order.
+
+    Each lies time-first.
+    """
+
+    parts: Sequence[HandedBack]
+
+    def by_input(self) -> Signal:
+        """See ``HandedBack``."""
+        first, *others = self.parts
+        (total, places), batch = first.by_input(), first.grad_z[1][1]
+        steps = len(first.rows) // batch
+        rows = total.reshape(steps * batch, -1)
+        length = max(1, _RUN // (batch * rows.shape[1]))
+        for other in others:
+            of_run = other.run_by_input(batch)
+            for start in range(0, steps, length):
+                end = min(steps, start + length)
+                part = rows[start * batch : end * batch]
+                part += of_run(start, end)[0].reshape(part.shape)
+        return total, places
+
+    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
+        """See ``HandedBack``."""
+        first, *others = [part.run_by_input(batch) for part in self.parts]
+
+        def of_run(start: int, end: int) -> Signal:
+            total, places = first(start, end)
+            for other in others:
+                total += other(start, end)[0]
+            return total, places
+
+        return of_run
+
+
 Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
 """The gradients of the current, where wanted, of the weights and of the decays."""
 
 
-def through(there: There, above: HandedBack, want: bool) -> Back:
-    """The gradients of a hidden layer from what the one after hands back."""
+def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
+    """The gradients of a hidden layer from what those that read it hand back."""
     source, neurons = there.source, there.shape[2]
     if not there.layer.is_fused:
         walker = _walk_whole(there, above.run_by_input(there.shape[1]))
         return _by_whole(there, walker, want)
     if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
-    if above.is_sample_first and _share_out_evenly(neurons):
+    if isinstance(above, HandedBack) and above.is_sample_first and _share_out_evenly(neurons):
         return _from_above(there, source, above, want)
     return _by_events(there, source, above.by_input(), want)
 
@@ -171,7 +210,7 @@ def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Ba
 
 def _by_product(
     there: There,
-    source: SpikeTrains | np.ndarray,
+    source: Dense,
     grad_out: Callable[[int, int], Signal],
     want: bool,
 ) -> Back:

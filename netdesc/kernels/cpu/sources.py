@@ -6,7 +6,7 @@ than all else: it is a bit for each value then, though a walk may take a half lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from netdesc.kernels.cpu.arrays import rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import SpikeTrains, SumOfTrains
 
 EVENT_DENSITY = 0.33
 """Share of non-zero inputs up to which adding rows by events is faster than the product.
@@ -25,9 +25,11 @@ Measured on Zen 4 with AVX-512, where the product is fastest: both took the same
 0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
 """
 
-Source = Events | SpikeTrains | np.ndarray
-"""Events; or what the product reads: spikes that are a bit each, or floats [steps · batch, inputs].
-"""
+Dense = SpikeTrains | SumOfTrains | np.ndarray
+"""What the product reads: spikes that are a bit each, sums of them, or floats
+[steps · batch, inputs]."""
+
+Source = Events | Dense
 
 
 def source_of(signal_TBI: torch.Tensor, room: float) -> Source:
@@ -54,14 +56,21 @@ def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:
     return EventLists.of_trains(trains).events(trains.shape[1])
 
 
-def reader(
-    source: SpikeTrains | np.ndarray, batch: int, most: int
-) -> Callable[[int, int], np.ndarray]:
+def source_of_sum(summed: Sequence[SpikeTrains], spikes: int) -> Source:
+    """The same of several trains, cell by cell, with so many spikes among them."""
+    if len(summed) == 1:
+        return source_of_trains(summed[0], spikes)
+    total = SumOfTrains(summed)
+    union = total.union()
+    return total if union is None else source_of_trains(union, spikes)
+
+
+def reader(source: Dense, batch: int, most: int) -> Callable[[int, int], np.ndarray]:
     """Gives the rows of the steps from one to before another, ``most`` steps at a time.
 
     They are good until the next ones are asked for.
     """
-    if not isinstance(source, SpikeTrains):
+    if isinstance(source, np.ndarray):
         return lambda first, last: source[first * batch : last * batch]
     room = take((most * batch, source.shape[2]), np.float32)
 

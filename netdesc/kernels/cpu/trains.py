@@ -7,6 +7,7 @@ are quickly found in words.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numba
 import numpy as np
@@ -52,7 +53,30 @@ class SpikeTrains:
 
     def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
         """Fills ``rows``, one for step and sample, with the steps ``first`` to before ``last``."""
-        _unpack(self.words, *self.shape, first, last, rows.reshape(-1))
+        _unpack(self.words, *self.shape, first, last, False, rows.reshape(-1))
+
+
+class SumOfTrains:
+    """Trains of one shape that are summed cell by cell; ``unpack`` as ``SpikeTrains`` have it."""
+
+    __slots__ = ("shape", "trains")
+
+    def __init__(self, trains: Sequence[SpikeTrains]) -> None:
+        self.shape, self.trains = trains[0].shape, trains
+
+    def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
+        for number, trains in enumerate(self.trains):
+            _unpack(trains.words, *self.shape, first, last, number > 0, rows.reshape(-1))
+
+    def union(self) -> SpikeTrains | None:
+        """The sum as spikes; None where two of them meet."""
+        union = SpikeTrains.room(*self.shape)
+        union.words[:] = self.trains[0].words
+        for trains in self.trains[1:]:
+            if (union.words & trains.words).any():
+                return None
+            union.words |= trains.words
+        return union
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -71,7 +95,7 @@ def _pack(values, steps, batch, neurons, words, odd):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _unpack(words, steps, batch, neurons, first, last, values):
+def _unpack(words, steps, batch, neurons, first, last, onto, values):
     vectors = (neurons + LANES - 1) // LANES
     one, none = np.float32(1), np.float32(0)
     for item in numba.prange(batch * vectors):
@@ -79,4 +103,5 @@ def _unpack(words, steps, batch, neurons, first, last, values):
         n = min(LANES, neurons - lo)
         for t in range(first, last):
             spikes = where(lanes_of(words[item * steps + t]), spread(one), spread(none))
-            store(values, ((t - first) * batch + b) * neurons + lo, spikes, n)
+            at = ((t - first) * batch + b) * neurons + lo
+            store(values, at, spikes + load(values, at, n) if onto else spikes, n)

@@ -1,0 +1,82 @@
+"""What the layers of a network read: the input, another layer, or the sum of some of these."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu.arrays import array_of, rows_of
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.events import count
+from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
+from netdesc.kernels.cpu.trains import SpikeTrains
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Spike trains, and how many spikes there are in them."""
+
+    trains: SpikeTrains
+    spikes: int
+
+
+Summand = Counted | np.ndarray
+"""Spikes, or an input that is none: its rows [steps · batch, inputs]."""
+
+
+def summand_of(input_TBI: torch.Tensor) -> Summand:
+    trains, rows = SpikeTrains.of(array_of(input_TBI)), rows_of(input_TBI)
+    return rows if trains is None else Counted(trains, count(rows))
+
+
+class Readings:
+    """What there is to read so far: the input, number −1, and what layers have handed out.
+
+    ``source`` is the input's own, ``summand`` the input where it is part of a sum.
+    """
+
+    def __init__(self, source: Source, summand: Summand | None) -> None:
+        self._made: dict[tuple[int, ...], Source] = {(-1,): source}
+        self._summand = summand
+        self._layers = list[Counted]()
+
+    def add(self, trains: SpikeTrains, spikes: int) -> None:
+        """What the next layer has handed out."""
+        self._layers.append(Counted(trains, spikes))
+
+    def source(self, read: tuple[int, ...]) -> Source:
+        """The sum of what has these numbers, as synapses read it."""
+        if read not in self._made:
+            self._made[read] = self._sum(read)
+        return self._made[read]
+
+    def _sum(self, read: tuple[int, ...]) -> Source:
+        summands = [self._layers[n] if n >= 0 else self._of_input() for n in read]
+        counted = [each for each in summands if isinstance(each, Counted)]
+        if len(counted) == len(summands):
+            spikes = sum(each.spikes for each in counted)
+            return source_of_sum([each.trains for each in counted], spikes)
+        return source_of(_whole(summands, counted[0].trains.shape), math.inf)
+
+    def _of_input(self) -> Summand:
+        assert self._summand is not None, "no layer was said to sum up the input"
+        return self._summand
+
+
+def _whole(summands: list[Summand], shape: tuple[int, int, int]) -> torch.Tensor:
+    """Their sum [steps, batch, neurons], added up from the first to the last, as torch does."""
+    rows = take((shape[0] * shape[1], shape[2]), np.float32)
+    part = take(rows.shape, np.float32)
+    for number, summand in enumerate(summands):
+        if isinstance(summand, Counted):
+            summand.trains.unpack(0, shape[0], part)
+        else:
+            part[:] = summand
+        if number:
+            rows += part
+        else:
+            rows[:] = part
+    return torch.from_numpy(rows.reshape(shape))

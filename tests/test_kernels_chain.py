@@ -47,6 +47,8 @@ class Case:
     """Of the first layers, whether some of its neurons are dropped; later ones have none."""
     norm: tuple[bool, ...] = ()
     """The same of a mean norm."""
+    reads: tuple[tuple[int, ...], ...] = ()
+    """What each layer reads, where that is not the one before."""
     positive: bool = False
     delay: bool = True
     own: bool = False
@@ -115,7 +117,8 @@ def make(case: Case) -> Made:
         return (mean + 0.2 * torch.rand(shape, generator=random)).requires_grad_(case.learn)
 
     layers = []
-    for inputs, neurons in zip(case.sizes, case.sizes[1:], strict=False):
+    for read, neurons in zip(reads_of(case), case.sizes[1:], strict=True):
+        inputs = case.sizes[read[0] + 1]
         weight = case.scale * torch.randn(neurons, inputs, generator=random) / inputs**0.5
         weight = weight.abs() if case.positive else weight
         bias = 0.1 * torch.rand(neurons if case.bias else 0, generator=random)
@@ -131,6 +134,10 @@ def make(case: Case) -> Made:
     return Made(given, wanted, layers, gains, of_layers(case, case.norm))
 
 
+def reads_of(case: Case) -> tuple[tuple[int, ...], ...]:
+    return case.reads or tuple((number - 1,) for number in range(len(case.sizes) - 1))
+
+
 def of_layers(case: Case, given: tuple[bool, ...]) -> list[bool]:
     count = len(case.sizes) - 1
     return [*given, *[False] * count][:count]
@@ -142,10 +149,16 @@ def scalars(case: Case) -> tuple[float, float, float, bool]:
 
 def by_operators(case: Case) -> list[torch.Tensor]:
     made = make(case)
-    value, notes = made.input_TBI, []
-    for layer, gain_BN, norm in zip(made.layers, made.gains, made.norms, strict=True):
-        value, note = one_layer(case, value, layer, gain_BN, norm)
+    values, notes = {-1: made.input_TBI}, []
+    for number, (layer, gain_BN, norm, read) in enumerate(
+        zip(made.layers, made.gains, made.norms, reads_of(case), strict=True)
+    ):
+        value = values[read[0]]
+        for other in read[1:]:
+            value = value + values[other]
+        values[number], note = one_layer(case, value, layer, gain_BN, norm)
         notes.append(note)
+    value = values[len(made.layers) - 1]
     loss, _ = operators.spike_time(value, made.target_TBN, *case.of_filter)
     if case.mean:
         loss = loss / made.target_TBN.numel()
@@ -208,10 +221,10 @@ def distance(case: Case) -> chain.Distance:
 def in_one_go(case: Case) -> list[torch.Tensor]:
     made = make(case)
     layers = layers_of(case, made)
-    examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons)
+    examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons, bool(case.reads))
     assert (examples.target is None) == (case.graded == "target")
     for _ in range(2):  # the second time in memory that the first has left
-        loss, passed = chain.differentiate(examples, layers, distance(case))
+        loss, passed = chain.differentiate(examples, layers, distance(case), case.reads)
     found = [loss]
     for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):
         assert layer.outputs == case.steps * case.batch * len(weight)
@@ -256,6 +269,29 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
 @example(replace(PLAIN, norm=(True, False), dropout=(True, True), batch=2, density=0.6, scale=9.0))
 def test_one_go_is_the_operators_one_after_the_other(case):
+    check(case)
+
+
+@st.composite
+def wirings(draw: st.DrawFn) -> Case:
+    """Layers that read any of those before and the input, as long as each is read."""
+    count, size = draw(st.integers(2, 4)), draw(st.integers(1, 40))
+    reads = [set[int]() for _ in range(count)]
+    for number in range(count - 1):
+        reads[draw(st.integers(number + 1, count - 1))].add(number)
+    for number, read in enumerate(reads):
+        read |= draw(st.sets(st.integers(-1, number - 1), min_size=0 if read else 1))
+    orders = tuple(tuple(draw(st.permutations(sorted(read)))) for read in reads)
+    return replace(draw(CASES), sizes=(size,) * (count + 1), reads=orders)
+
+
+@given(wirings())
+@example(replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (-1, 0), (1, 0, -1)), steps=900, batch=2))
+@example(replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0,), (0, 1)), scale=40.0, batch=3))
+@example(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (0, 1, 2)), density=0.02))
+@example(replace(PLAIN, sizes=(64,) * 3, reads=((-1,), (-1, 0)), graded="input"))
+@example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
+def test_layers_may_read_several_others(case):
     check(case)
 
 

@@ -171,22 +171,23 @@ def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
 
 
-def wired(task: Path, **layers: tuple[int, str | list[str] | None]) -> Path:
-    """The task with these layers before its output: units (0 to flatten), and what they read.
+Wired = dict[str, tuple[int, str | list[str] | None]]
+"""Layers: their units (0 to flatten), and what they read."""
 
-    That of the output, whose units are given, is called ``output``.
-    """
+
+def wired(task: Path, layers: Wired, **of_dense: Any) -> Path:
     document = json.loads(task.read_text())
+    dense = {"type": "dense", "neuron": "cuba", **of_dense}
     document["layers"] = [
-        {"name": name, **({"type": "dense", "units": units, "neuron": "cuba"} if units else
-                          {"type": "flatten"}), **({"from": read} if read else {})}
+        {"name": name, **({**dense, "units": units} if units else {"type": "flatten"})}
+        | ({} if read is None else {"from": read})
         for name, (units, read) in layers.items()
-    ]  # fmt: skip
+    ]
     task.write_text(json.dumps(document))
     return task
 
 
-WIRED: dict[str, dict[str, tuple[int, str | list[str] | None]]] = {
+WIRED: dict[str, Wired] = {
     "around": {
         "a": (12, None), "b": (12, None), "output": (6, ["a", "b"]),
     },
@@ -209,20 +210,20 @@ WIRED: dict[str, dict[str, tuple[int, str | list[str] | None]]] = {
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("sets", [(), (*OFF_GRID, DROPPED), (MEAN, LEARNT)])
+@pytest.mark.parametrize(
+    ("sets", "of_dense"), [((), {}), ((DROPPED,), {"quantization": None}), ((MEAN, LEARNT), {})]
+)
 @pytest.mark.parametrize("name", WIRED)
 def test_layers_that_read_several_others_bit_for_bit(
-    name: str, sets: tuple[str, ...], batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    sets: tuple[str, ...],
+    of_dense: dict[str, Any],
+    batch: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = write_task(tmp_path / "task", pairs=4, epochs=4, batch_size=batch)
-    names = WIRED[name]
-    sets = tuple(
-        f"layers.{name}.quantization=null" if change.endswith("quantization=null") else change
-        for change in sets
-        for name in (names if change == OFF_GRID[0] else [""])
-        if change != OFF_GRID[1] and names.get(name, (1,))[0]
-    )
-    check(wired(task, **names), sets, monkeypatch)
+    check(wired(task, WIRED[name], **of_dense), sets, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +236,8 @@ def test_layers_that_read_several_others_bit_for_bit(
     ],
     ids=["unread", "two readers, one by a view", "a view of a sum", "the last is not the output"],
 )
-def test_what_torch_has_to_differentiate(layers: Any, tmp_path: Path) -> None:
-    job = job_of(wired(write_task(tmp_path / "task"), **layers))
+def test_what_torch_has_to_differentiate(layers: Wired, tmp_path: Path) -> None:
+    job = job_of(wired(write_task(tmp_path / "task"), layers))
     step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
     assert isinstance(step, steps.PlainStep)
 

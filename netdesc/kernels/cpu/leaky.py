@@ -11,13 +11,13 @@ import torch
 
 from netdesc.kernels.cpu import backward, forward
 from netdesc.kernels.cpu.arrays import array_of, flat
-from netdesc.kernels.cpu.arrivals import Events, add_up, gather
+from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out, share
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import limits_of, real_rows, room_by_vectors
+from netdesc.kernels.cpu.weights import NO_ROWS, limits_of, room_by_vectors, rows_by_input
 from netdesc.kernels.parameters import keep
 
 
@@ -64,10 +64,9 @@ def leak_back_by_events(
     outputs, inputs = weight_OI.shape
     by_sample, room = np.zeros((batch, size), np.float32), room_by_vectors(outputs, inputs)
     sums, again = inputs * LANES, steps * LANES if learn else 0
-    real_IO = real_rows(weight_OI, bits) if learn else np.empty((0, 0), np.float32)
     _back_by_events(
         events,
-        real_IO.reshape(-1),
+        *(rows_by_input(weight_OI, bits) if learn else NO_ROWS),
         array_of(weight_OI),
         *limits_of(bits),
         flat(keep(decay, size)),
@@ -81,18 +80,32 @@ def leak_back_by_events(
 
 
 @numba.njit(inline="always")
-def _again(events, b, weight_IO, keep, neurons, lo, n, current):
+def _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current):
     """A vector's current in every step of a sample [steps · LANES], as ``leaky_forward`` does."""
     rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
     for t in range(events.steps):
-        z = gather(events, t, b, weight_IO, neurons, lo, n, none)
-        u = saturate(decay_state(u, rate) + to_state(z))
+        if len(integer_IO):
+            z = arriving(events, t, b, integer_IO, neurons, lo, n)
+        else:
+            z = to_state(gather(events, t, b, real_IO, neurons, lo, n, none))
+        u = saturate(decay_state(u, rate) + z)
         store(current, t * LANES, from_state(u), LANES)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _back_by_events(
-    events, weight_IO, weight_OI, low, high, keep, learn, grad, room_KN, grad_decay, grad_VLI
+    events,
+    integer_IO,
+    real_IO,
+    weight_OI,
+    low,
+    high,
+    keep,
+    learn,
+    grad,
+    room_KN,
+    grad_decay,
+    grad_VLI,
 ):
     """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
 
@@ -110,7 +123,7 @@ def _back_by_events(
             sums[:] = 0
             for b in range(batch):
                 if learn:
-                    _again(events, b, weight_IO, keep, neurons, lo, n, current)
+                    _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current)
                 g, total = spread(np.float32(0)), spread(np.float32(0))
                 for t in range(events.steps - 1, -1, -1):
                     at = (t * batch + b) * neurons + lo

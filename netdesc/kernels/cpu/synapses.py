@@ -14,13 +14,14 @@ import torch
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows
-from netdesc.kernels.cpu.arrivals import Events, add_up, gather
+from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.sources import Source, reader
+from netdesc.kernels.cpu.steps import from_state
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import limits_of, real_rows, room_by_vectors, stop_at_clamped
+from netdesc.kernels.cpu.weights import limits_of, room_by_vectors, rows_by_input, stop_at_clamped
 
 _RUN = 1 << 18
 """Numbers of the input that are read at a time: 1 MB."""
@@ -33,7 +34,7 @@ def current(
     steps, batch, size = shape
     z = take(shape, np.float32)
     if isinstance(source, Events):
-        _gather_all(source, real_rows(weight_OI, bits).reshape(-1), size, z.reshape(-1))
+        _gather_all(source, *rows_by_input(weight_OI, bits), size, z.reshape(-1))
         return z
     weight_IO = array_of(weight_OI).T
     length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
@@ -80,16 +81,23 @@ def _run_of_blocks(batch: int, inputs: int) -> int:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _gather_all(events, weight_IO, neurons, z):
-    """Fills ``z``, flat and time-first, with the sums of weights that events bring."""
+def _gather_all(events, integer_IO, real_IO, neurons, z):
+    """Fills ``z``, flat and time-first, with the sums of weights that events bring.
+
+    Weights are those of which there are any.
+    """
     vectors = (neurons + LANES - 1) // LANES
     for item in numba.prange(events.batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
         none = spread(np.float32(0))
         for t in range(events.steps):
-            arrived = gather(events, t, b, weight_IO, neurons, lo, n, none)
-            store(z, (t * events.batch + b) * neurons + lo, arrived, n)
+            at = (t * events.batch + b) * neurons + lo
+            if len(integer_IO):
+                arrived = arriving(events, t, b, integer_IO, neurons, lo, n)
+                store(z, at, from_state(arrived), n)
+            else:
+                store(z, at, gather(events, t, b, real_IO, neurons, lo, n, none), n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

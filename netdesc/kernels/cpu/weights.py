@@ -14,6 +14,9 @@ from netdesc.kernels.grid import WEIGHT_UNIT
 
 _ENDLESS = np.float32(np.inf)
 
+NO_ROWS = np.empty(0, np.int16), np.empty(0, np.float32)
+"""What ``rows_by_input`` would be of no weights."""
+
 
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     """``quantization.half_limits`` as the kernels' own type."""
@@ -47,13 +50,14 @@ def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     return integer_IO
 
 
-def real_rows(weight_OI: torch.Tensor, bits: int | None) -> np.ndarray:
-    """Real weights [inputs, outputs], those on the grid if it has ``bits``."""
+def rows_by_input(weight_OI: torch.Tensor, bits: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [inputs, outputs], flat: integers and none, or none and real ones off the grid."""
+    if bits is not None:
+        return integer_rows(weight_OI, bits).reshape(-1), NO_ROWS[1]
     outputs, inputs = weight_OI.shape
-    room = room_by_vectors(outputs, inputs).reshape(-1)
-    real_IO = room[: outputs * inputs].reshape(inputs, outputs)
-    _transpose(flat(weight_OI), *grid_of(bits), outputs, real_IO)
-    return real_IO
+    real_IO = room_by_vectors(outputs, inputs).reshape(-1)[: outputs * inputs]
+    _transpose(flat(weight_OI), outputs, real_IO)
+    return NO_ROWS[0], real_IO
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int) -> None:
@@ -92,18 +96,17 @@ def on_grid(weights, low, high):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _transpose(weight, quantize, low, high, outputs, real_IO):
-    """The same of real weights, which count as those on the grid with ``quantize`` only."""
+def _transpose(weight, outputs, real_IO):
+    """The same of weights as they are; both are flat."""
     inputs = len(weight) // outputs
     for item in numba.prange((inputs + LANES - 1) // LANES):
         first = item * LANES
         n = min(LANES, inputs - first)
         values = np.empty(LANES, np.float32)
         for o in range(outputs):
-            of_o = load(weight, o * inputs + first, n)
-            store(values, 0, on_grid(of_o, low, high) if quantize else of_o, LANES)
+            store(values, 0, load(weight, o * inputs + first, n), LANES)
             for j in range(n):
-                real_IO[first + j, o] = values[j]
+                real_IO[(first + j) * outputs + o] = values[j]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -85,7 +85,7 @@ CASES = st.builds(
     own=st.booleans(),
     bias=st.booleans(),
     learn=st.booleans(),
-    graded=st.sampled_from(["", "", "input", "target"]),
+    graded=st.sampled_from(["", "", "input", "noise", "target"]),
     of_filter=st.tuples(st.floats(0.1, 0.99), st.integers(1, 3), st.integers(1, 80)),
     mean=st.booleans(),
     threads=st.integers(1, 3),
@@ -124,9 +124,11 @@ def make(case: Case) -> Made:
         bias = 0.1 * torch.rand(neurons if case.bias else 0, generator=random)
         layers.append((weight.requires_grad_(), decay(neurons, 0.3), decay(neurons, 0.05), bias))
     given, wanted = spikes(case.sizes[0], case.density), spikes(case.sizes[-1], case.wanted)
-    if case.graded:
+    if case.graded in ("input", "target"):
         graded = given if case.graded == "input" else wanted
         graded[case.steps // 2, 0, 0] = 0.5
+    if case.graded == "noise":
+        given *= torch.rand(given.shape, generator=random)
     gains = [
         (torch.rand(case.batch, size, generator=random) < 0.7).float() / 0.7 if dropped else None
         for dropped, size in zip(of_layers(case, case.dropout), case.sizes[1:], strict=True)
@@ -276,12 +278,16 @@ def test_one_go_is_the_operators_one_after_the_other(case):
 def wirings(draw: st.DrawFn) -> Case:
     """Layers that read any of those before and the input, as long as each is read."""
     count, size = draw(st.integers(2, 4)), draw(st.integers(1, 40))
-    reads = [set[int]() for _ in range(count)]
+    reads = [set[int]() for _ in range(count)]  # of which the input may be part twice
     for number in range(count - 1):
         reads[draw(st.integers(number + 1, count - 1))].add(number)
     for number, read in enumerate(reads):
         read |= draw(st.sets(st.integers(-1, number - 1), min_size=0 if read else 1))
-    orders = tuple(tuple(draw(st.permutations(sorted(read)))) for read in reads)
+    twice = draw(st.booleans())
+    orders = tuple(
+        tuple(draw(st.permutations([*sorted(read), *([-1] if twice and -1 in read else [])])))
+        for read in reads
+    )
     return replace(draw(CASES), sizes=(size,) * (count + 1), reads=orders)
 
 
@@ -291,8 +297,20 @@ def wirings(draw: st.DrawFn) -> Case:
 @example(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (0, 1, 2)), density=0.02))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1,), (-1, 0)), graded="input"))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
+@example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="noise"))
+@example(
+    replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0, -1), (-1, 1, 0)), graded="noise", density=1.0)
+)
 def test_layers_may_read_several_others(case):
     check(case)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.6])
+def test_what_several_readers_hand_back_is_added_up_run_by_run(density, monkeypatch):
+    monkeypatch.setattr(descent, "_RUN", 600)
+    monkeypatch.setattr(adjoints, "_RUN", 400)
+    case = replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (0, 1, 2)), batch=2)
+    check(replace(case, density=density, scale=4.0 if density < 0.5 else 40.0))
 
 
 @pytest.mark.parametrize(

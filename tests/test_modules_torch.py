@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from modules_samples import dense, graph, network, neuron, spikes
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import netdesc
 from netdesc.graph import nodes
@@ -86,6 +87,34 @@ def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
         largest = found[-1].abs().max().item()
         torch.testing.assert_close(found[-1], gradient(step), rtol=0, atol=1e-6 * largest)
         assert not torch.allclose(found[-1], found[-2], rtol=0.01)
+
+
+KINDS = {
+    "plain": dense("only", 8),
+    "off the grid": dense("only", 8, quantization=None),
+    "dropout": dense("only", 8, neuron=neuron(dropout=0.3)),
+    "mean": dense("only", 8, neuron=neuron(norm="mean")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_layer_can_be_traced(kind):
+    """By a compiler as a whole, without data, and for several inputs at once."""
+    model, input_TBN = network(KINDS[kind]), spikes(20, 3, 10)
+    model(input_TBN)
+    paths = [layer.path for layer in model.engine_report()]
+    torch._dynamo.reset()
+    torch.compile(model, backend="aot_eager", fullgraph=True)(input_TBN)
+    assert [layer.path for layer in model.engine_report()] == paths == ["events"]
+    for _, block in model.blocks():
+        block.warns = False
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert model(torch.zeros(20, 3, 10)).shape == (20, 3, 8)
+    model.eval()
+    several = torch.stack([input_TBN, input_TBN.flip(0)])
+    found = torch.func.vmap(model)(several)
+    assert torch.equal(found, torch.stack([model(each) for each in several]))
+    assert found.any()
 
 
 LABEL_LOSSES = [

@@ -19,8 +19,8 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
 their turn, events of a layer's input (2 a spike, or a bit a cell where that is less and the input
-wide), and what is used for a moment only. Freed buffers are kept and used again, so a process stays
-at its peak.
+wide), sums that an input which is no spikes is part of (4 a cell), and what is used for a moment
+only. Freed buffers are kept and used again, so a process stays at its peak.
 """
 
 from __future__ import annotations

@@ -55,6 +55,11 @@ def needed(input_TBI: Tensor, lists: Tensor) -> Tensor | None:
     return None if type(lists) is Tensor and are_listed(lists) else input_TBI
 
 
+def listed(lists: Tensor) -> Tensor:
+    """``are_listed`` of lists that are not empty as an int64 tensor [1], for tracing, too."""
+    return lists[:1].to(torch.int64)
+
+
 def are_listed(lists: Tensor) -> bool:
     """Whether a forward pass left its input's events in ``lists``."""
     # Through numpy, which reads one number in a tenth of torch's time.

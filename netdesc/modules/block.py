@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
-from netdesc.kernels.event_lists import are_listed
+from netdesc.kernels.event_lists import listed
 from netdesc.modules.neuron import Cuba
 from netdesc.modules.synapse import DenseSynapse
 
@@ -51,8 +51,8 @@ class DenseBlock(nn.Module):
         if bits is None or neuron.acts_on_current:
             z, events = operators.linear(spikes_TBI, self.synapse())
             out, notes = neuron(z)
-            if not is_compiling and are_listed(events):
-                notes[2].fill_(1)  # by events, which the neurons cannot know
+            if events.numel():  # the neurons cannot know how their input was computed
+                notes = torch.cat([notes[:2], listed(events), notes[3:]])
         else:
             out, _, notes, _ = operators.dense_cuba(
                 spikes_TBI,

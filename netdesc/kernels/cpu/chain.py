@@ -154,7 +154,7 @@ def differentiate(
     reads = reads or [(number - 1,) for number in range(len(layers))]
     _check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
-    there, readings = list[There](), Readings(given.source, given.summand)
+    there, readings = list[There](), Readings(given.source, given.summand, steps, batch)
     for layer, read in zip(layers[:-1], reads, strict=False):
         shape, source = (steps, batch, len(layer.weight_OI)), readings.source(read)
         places = _places(source, layer, read, there, reads, given.shape)
@@ -167,14 +167,12 @@ def differentiate(
     places = _places(source, layers[-1], read, there, reads, given.shape)
     del readings
     last = _Last(source, layers[-1], shape, places, max(read) >= 0)
-    if isinstance(loss, Distance):
-        value, back, notes = _end(last, given, loss)
-    elif isinstance(loss, OfRates):
-        value, back, notes = _end_by_rates(last, loss)
-    else:
-        value, back, notes = _end_by_parts(last, loss)
-    del source, last
-    return value, _descend(there, layers, reads, back, _passed(notes, shape, back))
+    value, back, notes = _end(last, given, loss)
+    passed = [_passed(notes, shape, back)]
+    handed = {} if back[0] is None else {len(layers) - 1: HandedBack(back[0], layers[-1])}
+    del source, last, back
+    _descend(there, layers, reads, handed, passed)
+    return value, passed[::-1]
 
 
 def _check_sizes(
@@ -191,28 +189,24 @@ def _descend(
     there: list[There],
     layers: Sequence[Layer],
     reads: Sequence[tuple[int, ...]],
-    back: Back,
-    of_last: Passed,
-) -> list[Passed]:
-    """From the last layer's gradients to all others', and what each layer's passes left.
+    handed: dict[int, HandedBack],
+    passed: list[Passed],
+) -> None:
+    """Down from the last layer, adding to ``passed``.
 
-    What a layer hands back is kept until all that it read have taken it.
+    What a layer has ``handed`` back is kept until all that it read have taken it, and no longer.
     """
-    passed, handed, number = [of_last], dict[int, HandedBack](), len(layers) - 1
     while there:
-        if back[0] is not None:
-            handed[number] = HandedBack(back[0], layers[number])
-        number -= 1
+        number, of_layer = len(there) - 1, there.pop()
         above = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
-        of_layer = there.pop()
         joined = above[0] if len(above) == 1 else Joined(above)
         back = through(of_layer, joined, max(reads[number]) >= 0)
         passed.append(_passed(of_layer.notes, of_layer.shape, back))
-        handed = {
-            each: what for each, what in handed.items() if any(0 <= n < number for n in reads[each])
-        }
-        del above, joined, of_layer
-    return passed[::-1]
+        if back[0] is not None:
+            handed[number] = HandedBack(back[0], layers[number])
+        for each in [e for e in handed if not any(0 <= n < number for n in reads[e])]:
+            del handed[each]
+        del above, joined, of_layer, back
 
 
 def _walk(
@@ -274,7 +268,13 @@ _End = tuple[Tensor, Back, Tensor]
 """The loss, the last layer's gradients and its notes."""
 
 
-def _end(last: _Last, given: Examples, distance: Distance) -> _End:
+def _end(last: _Last, given: Examples, loss: Distance | OfOutput | OfRates) -> _End:
+    if isinstance(loss, Distance):
+        return _end_by_distance(last, given, loss)
+    return _end_by_rates(last, loss) if isinstance(loss, OfRates) else _end_by_parts(last, loss)
+
+
+def _end_by_distance(last: _Last, given: Examples, distance: Distance) -> _End:
     """A last layer with a van Rossum distance."""
     assert given.target_TBN is not None, "there is no target"
     assert given.target_TBN.shape == last.shape, "the target does not fit the last layer"

@@ -35,10 +35,12 @@ def summand_of(input_TBI: torch.Tensor) -> Summand:
 class Readings:
     """What there is to read so far: the input, number −1, and what layers have handed out.
 
-    ``source`` is the input's own, ``summand`` the input where it is part of a sum.
+    ``source`` is the input's own, ``summand`` the input where it is part of a sum, both of so many
+    steps and samples.
     """
 
-    def __init__(self, source: Source, summand: Summand | None) -> None:
+    def __init__(self, source: Source, summand: Summand | None, steps: int, batch: int) -> None:
+        self._steps, self._batch = steps, batch
         self._made: dict[tuple[int, ...], Source] = {(-1,): source}
         self._summand = summand
         self._layers = list[Counted]()
@@ -59,24 +61,27 @@ class Readings:
         if len(counted) == len(summands):
             spikes = sum(each.spikes for each in counted)
             return source_of_sum([each.trains for each in counted], spikes)
-        return source_of(_whole(summands, counted[0].trains.shape), math.inf)
+        return source_of(_whole(summands, self._steps, self._batch), math.inf)
 
     def _of_input(self) -> Summand:
         assert self._summand is not None, "no layer was said to sum up the input"
         return self._summand
 
 
-def _whole(summands: list[Summand], shape: tuple[int, int, int]) -> torch.Tensor:
-    """Their sum [steps, batch, neurons], added up from the first to the last, as torch does."""
-    rows = take((shape[0] * shape[1], shape[2]), np.float32)
-    part = take(rows.shape, np.float32)
+def _whole(summands: list[Summand], steps: int, batch: int) -> torch.Tensor:
+    """Their sum [steps, batch, neurons], added up from the first to the last, as torch does.
+
+    One of them at least is an input that is no spikes.
+    """
+    (like, *_) = [each for each in summands if isinstance(each, np.ndarray)]
+    rows, part = take(like.shape, np.float32), take(like.shape, np.float32)
     for number, summand in enumerate(summands):
         if isinstance(summand, Counted):
-            summand.trains.unpack(0, shape[0], part)
+            summand.trains.unpack(0, steps, part)
         else:
             part[:] = summand
         if number:
             rows += part
         else:
             rows[:] = part
-    return torch.from_numpy(rows.reshape(shape))
+    return torch.from_numpy(rows.reshape(steps, batch, -1))

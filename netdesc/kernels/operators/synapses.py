@@ -18,7 +18,8 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
     The second result is the engine's own: the input's events, for the backward pass (see
-    ``kernels.event_lists``).
+    ``kernels.event_lists``). By events a weight that is NaN or infinite acts where its input
+    spikes, by a product everywhere.
     """
     check_signal("an input", signal_TBI)
     check_weight(weight_OI, signal_TBI)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from numba.extending import overload
 
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, Ints, load, spread, store
 from netdesc.kernels.cpu.steps import hold
 from netdesc.kernels.cpu.words import lowest
 from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
@@ -40,17 +41,32 @@ class Events(NamedTuple):
     words: np.ndarray
 
 
+def _held(total):
+    """Integers that cannot overflow when they become states; floats as they are."""
+
+
+@overload(_held, inline="always")
+def _(total):
+    if total == Ints:
+        return lambda total: hold(total, _LARGEST_SUM)
+    return lambda total: total
+
+
 @numba.njit(inline="always")
 def gather(events, t, b, weight_IO, neurons, lo, n, none):
     """The sum of the weights that a row's events bring to ``n`` neurons from ``lo`` on.
 
-    ``weight_IO`` has the outgoing row of a source contiguous; ``none`` is a vector of zeros.
+    ``weight_IO`` has the outgoing row of a source contiguous; ``none`` is a vector of zeros. Sums
+    of integers are held where their states would end.
     """
     z = none
     if events.listed:
         row = t * events.batch + b
-        for e in range(events.starts[row], events.starts[row + 1]):
+        first, end = events.starts[row], events.starts[row + 1]
+        for e in range(first, end):
             z = z + load(weight_IO, events.sources[e] * neurons + lo, n)
+        if end - first > _MANY_EVENTS:
+            z = _held(z)
     else:
         at = (t * events.batch + b) * events.per_row
         for k in range(events.per_row):
@@ -58,17 +74,14 @@ def gather(events, t, b, weight_IO, neurons, lo, n, none):
             while word:
                 z = z + load(weight_IO, of_word + lowest(word) * neurons, n)
                 word &= word - 1
+        z = _held(z)
     return z
 
 
 @numba.njit(inline="always")
 def arriving(events, t, b, weight_IO, neurons, lo, n):
     """The same of integer weights, as a current in state units."""
-    z = gather(events, t, b, weight_IO, neurons, lo, n, spread(np.int32(0)))
-    row = t * events.batch + b
-    if not events.listed or events.starts[row + 1] - events.starts[row] > _MANY_EVENTS:
-        z = hold(z, _LARGEST_SUM)
-    return z * spread(_UNIT)
+    return gather(events, t, b, weight_IO, neurons, lo, n, spread(np.int32(0))) * spread(_UNIT)
 
 
 @numba.njit(inline="always")

@@ -7,7 +7,7 @@ import torch
 
 from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import array_of, flat, scalar
-from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
@@ -81,7 +81,7 @@ def spike_time_backward(
         length,
         scale,
         steps,
-        take((threads(), steps * LANES), np.float32),
+        scratch((threads(), steps * LANES), np.float32),
         grad.reshape(-1),
     )
     return torch.from_numpy(grad)

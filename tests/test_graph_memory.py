@@ -60,7 +60,7 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
             if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, name):
                 monkeypatch.setattr(module, name, replaced)
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
-    for module in ("chain", "spike_time", "walker", "descent"):
+    for module in ("ending", "spike_time", "walker", "descent"):
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.threads", lambda: 1)
     for _ in range(2):
         step()
@@ -123,20 +123,22 @@ def test_event_layers_take_what_is_counted(
 
 
 @pytest.mark.parametrize(
-    ("neuron", "layer", "words"),
+    ("neuron", "layer", "loss", "words"),
     [
-        ({}, {}, 10),
-        ({"learn": ["voltage_decay"]}, {}, 2 * 10),
-        ({}, {"weight_norm": True}, 10),
-        ({}, {"quantization": None}, 2 * 10),
-        ({"dropout": 0.2}, {}, 2 * 10),
-        ({"norm": "mean"}, {}, 2 * 10),
+        ({}, {}, None, 10),
+        ({"learn": ["voltage_decay"]}, {}, None, 10),
+        ({}, {"weight_norm": True}, None, 10),
+        ({}, {"quantization": None}, None, 10),
+        ({"dropout": 0.2}, {}, None, 10),
+        ({"norm": "mean"}, {}, None, 10),
+        ({"norm": "mean"}, {}, BY_LABEL, 10),
+        ({}, {}, WINDOW, 2 * 10),
     ],
 )
 def test_activity_is_counted_by_neuron_and_input(
-    neuron: dict[str, Any], layer: dict[str, Any], words: int
+    neuron: dict[str, Any], layer: dict[str, Any], loss: Any, words: int
 ) -> None:
-    graph = graph_of([10], neuron, layer)
+    graph = graph_of([10], neuron, layer, loss)
     assert layer_memory(graph, graph.layers[0], BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 

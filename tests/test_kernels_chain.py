@@ -18,9 +18,12 @@ from netdesc.kernels.cpu import (
     buffers,
     chain,
     descent,
+    ending,
     events,
     from_above,
     last_layer,
+    last_whole,
+    leaky,
     spike_time,
     synapses,
     walker,
@@ -316,24 +319,33 @@ def test_what_several_readers_hand_back_is_added_up_run_by_run(density, monkeypa
 @pytest.mark.parametrize(
     ("case", "taken"),
     [
-        (PLAIN, True),
-        (replace(PLAIN, batch=3, sizes=(40, 70, 64)), True),
-        (replace(PLAIN, batch=3, sizes=(40, 70, 32)), False),  # one vector for two threads
-        (replace(PLAIN, learn=True), False),
-        (replace(PLAIN, graded="target"), False),
-        (replace(PLAIN, graded="input"), True),
-        (replace(PLAIN, graded="input", sizes=(40, 33)), False),
-        (replace(PLAIN, sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)), False),
+        (PLAIN, last_layer),
+        (replace(PLAIN, batch=3, sizes=(40, 70, 64)), last_layer),
+        (replace(PLAIN, batch=3, sizes=(40, 70, 32)), last_whole),  # one vector for two threads
+        (replace(PLAIN, learn=True), last_layer),
+        (replace(PLAIN, learn=True, batch=3, sizes=(40, 70, 32)), last_whole),
+        (replace(PLAIN, graded="target"), None),
+        (replace(PLAIN, graded="input"), last_layer),
+        (replace(PLAIN, graded="input", sizes=(40, 33)), None),
+        (replace(PLAIN, graded="input", sizes=(40, 33), bits=None), last_whole),
+        (replace(PLAIN, dropout=(True, True), batch=3), last_whole),
+        (replace(PLAIN, norm=(True, True), learn=True), last_whole),
+        (replace(PLAIN, norm=(True, True), learn=True, graded="target"), None),
+        (replace(PLAIN, sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)), None),
     ],
 )
 def test_the_last_layer_is_done_in_one_walk_where_it_can_be(case, taken, monkeypatch):
-    calls: list[int] = []
-    walk = last_layer.there_and_back
-    monkeypatch.setattr(
-        last_layer, "there_and_back", lambda *given: calls.append(1) or walk(*given)
-    )
+    """From its events to the gradients of its weights, or from what arrives and back there."""
+    calls = list[object]()
+    for module in last_layer, last_whole:
+        walk = module.there_and_back
+        monkeypatch.setattr(
+            module,
+            "there_and_back",
+            lambda *given, walk=walk, module=module: calls.append(module) or walk(*given),
+        )
     check(case)
-    assert bool(calls) == taken
+    assert set(calls) == ({taken} if taken else set())
 
 
 WIDE = replace(PLAIN, sizes=(200, 20, 10), batch=2, density=0.3)
@@ -416,10 +428,18 @@ def test_the_number_of_threads_changes_nothing():
         check_threads(changed)
 
 
-@pytest.mark.parametrize(("learn", "rooms"), [(False, 3), (True, 4)])
-def test_each_thread_works_in_memory_of_its_own(learn, rooms, monkeypatch):
+@pytest.mark.parametrize(
+    ("change", "rooms"),
+    [
+        ({}, 3),  # the way back from above to the hidden layer takes two
+        ({"graded": "target"}, 4),  # of the last layer, one for the loss and one for the weights
+        ({"dropout": (False, True)}, 4),
+        ({"norm": (True, True), "learn": True}, 3),
+    ],
+)
+def test_each_thread_works_in_memory_of_its_own(change, rooms, monkeypatch):
     """Two in one memory would disturb each other, but only where they happen to meet."""
-    case = replace(PLAIN, sizes=(40, 70, 60), learn=learn)
+    case = replace(PLAIN, sizes=(40, 70, 60), **change)
     untouched, taken = 0xA5, list[np.ndarray]()
 
     def take(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
@@ -429,7 +449,7 @@ def test_each_thread_works_in_memory_of_its_own(learn, rooms, monkeypatch):
             taken.append(room)
         return room
 
-    for module in chain, descent, walker, spike_time:
+    for module in chain, descent, ending, leaky, spike_time, synapses, walker:
         for name in "take", "scratch":
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, take)

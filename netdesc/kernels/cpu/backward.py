@@ -50,7 +50,7 @@ def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
 
 
 @numba.njit(inline="always")
-def _decay_gradients(
+def decay_gradients(
     v, voltage, before, is_first, keep_v, bias, threshold, neurons, lo, n, g_u, g_v, sums
 ):
     """Subtract ``g_u[t+1] · u[t]`` and ``g_v[t+1] · v̄[t]``; ``g_u``, ``g_v`` are those of t + 1.
@@ -111,7 +111,7 @@ def adjoint(
             at, v_at = row_of(of_out, t, b) * neurons + lo, t * size + state
             v = load(voltage, v_at, n)
             if learn:
-                _decay_gradients(
+                decay_gradients(
                     v, voltage, v_at - size, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
                     g_v, sums,
                 )  # fmt: skip
@@ -147,7 +147,7 @@ def walk_back(
         at, v_at = out_at + t * out_by, voltage_at + t * voltage_by
         v = load(voltage, v_at, n)
         if learn:
-            _decay_gradients(
+            decay_gradients(
                 v, voltage, v_at - voltage_by, t == 0, kv, offset, threshold, len(keep_u), lo, n,
                 g_u, g_v, grad_decays,
             )  # fmt: skip

@@ -35,6 +35,10 @@ def notes_of(seen: np.ndarray, path: int) -> torch.Tensor:
     return torch.from_numpy(notes)  # which makes so small a tensor in a tenth of torch's time
 
 
+def path_of(source: Source) -> int:
+    return EVENTS if isinstance(source, Events) else PRODUCT
+
+
 def per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return neurons.keep_u.numpy(), neurons.keep_v.numpy(), neurons.bias.numpy()
 
@@ -64,14 +68,13 @@ def walk(
     weights have no ``bits``, or something acts ``between`` synapses and neurons.
     """
     steps, batch, size = shape
-    by_events = isinstance(source, Events)
-    if not by_events or bits is None or between is not None:
+    if not isinstance(source, Events) or bits is None or between is not None:
         z = current(source, shape, weight_OI, bits)
         if between is not None:
             between(z)
         voltage = z.view(np.int32)
         seen = from_current(z, neurons, out, voltage, words)
-        return voltage.reshape(-1), seen, EVENTS if by_events else PRODUCT
+        return voltage.reshape(-1), seen, path_of(source)
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source,

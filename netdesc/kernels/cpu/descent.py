@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.dense import per_neuron
+from netdesc.kernels.cpu.dense import notes_of, per_neuron, walk
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.leaky import leak, leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
@@ -71,9 +71,26 @@ class There:
     of_voltage: Places
     notes: torch.Tensor
 
+    @classmethod
+    def walked(
+        cls,
+        layer: Layer,
+        source: Source,
+        shape: tuple[int, int, int],
+        places: Places,
+        **into: np.ndarray,
+    ) -> tuple[There, np.ndarray]:
+        """A walk through the layer (see ``dense.walk``), and what was seen there."""
+        weights = layer.weight_OI, layer.bits
+        between = layer.between and layer.between.there
+        voltage, seen, path = walk(
+            source, shape, *weights, layer.neurons, places, between=between, **into
+        )
+        return cls(layer, source, shape, voltage, places, notes_of(seen, path)), seen
+
     @property
     def grad_TBN(self) -> np.ndarray:
-        """Where the gradient of a current is whole."""
+        """The gradient of a current that is whole, in its places: often time-first."""
         return self.voltage.view(np.float32).reshape(self.shape)
 
 
@@ -164,7 +181,7 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
     source, neurons = there.source, there.shape[2]
     if not there.layer.is_fused:
         walker = _walk_whole(there, above.run_by_input(there.shape[1]))
-        return _by_whole(there, walker, want)
+        return from_whole(there, walker.decays(), want)
     if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if isinstance(above, HandedBack) and above.is_sample_first and _share_out_evenly(neurons):
@@ -176,7 +193,7 @@ def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) 
     """The gradients of the last layer from that of its spikes, which is asked for once."""
     if not there.layer.is_fused:
         walker = _walk_whole(there, _all(signal(gradient())))
-        return _by_whole(there, walker, want)
+        return from_whole(there, walker.decays(), want)
     grad_out = signal(gradient())
     if isinstance(there.source, Events):
         return _by_events(there, there.source, grad_out, want)
@@ -239,18 +256,19 @@ def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
     return walker
 
 
-def _by_whole(there: There, walker: Walker, want: bool) -> Back:
-    """From there to what arrived, and to the weights.
+def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
+    """From the gradient of what the neurons received, which is whole, to what arrived, and on.
 
-    Under a norm the decay of the current is the norm's to learn.
+    That is to the weights. ``grad_decays`` [2, neurons] are the neurons' own; under a norm the
+    decay of the current is the norm's to learn.
     """
-    layer, grad_TBN, grad_decays = there.layer, there.grad_TBN, walker.decays()
+    layer, grad_TBN = there.layer, there.grad_TBN
     source, weights = there.source, (layer.weight_OI, layer.bits)
     if layer.between is not None:
         layer.between.back(grad_TBN)
     norm = layer.between and layer.between.norm
     if not norm:
-        grad_OI = weight_gradient(grad_TBN, source, *weights)
+        grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage)
     elif isinstance(source, Events):
         grad_OI, grad_decays[0] = leak_back_by_events(
             grad_TBN, norm.decay, norm.learn, source, *weights

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up, arriving
-from netdesc.kernels.cpu.backward import hand_out, share, step_back
+from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
 from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
@@ -56,7 +56,7 @@ def _there(
 
 
 @numba.njit
-def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
+def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
     """Filter the difference to what is wanted; ``squares`` gets the sums of its squares."""
     has_tail = tail.max() > 0
     total, of_word = spread(np.float64(0)), spread(np.float32(0))
@@ -75,27 +75,41 @@ def _distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtere
     store(squares, lo, total, n)
 
 
+@numba.njit(inline="always")
+def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, y, late):
+    """That of a step, from the filtered difference; steps are asked for one by one, backward."""
+    f = load(filtered, t * n, LANES)
+    cut = has_tail and t + length < steps
+    late_f = load(filtered, (t + length) * n, LANES) if cut else f
+    g = filter_step(f, late_f, cut, a, tail, y, late)
+    return cast_like(g, f) * spread(np.float32(scale))
+
+
 @numba.njit
 def _back(
-    events, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width, b, a, tail, length,
-    scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, weight_sums,
+    events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, a, tail,
+    length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, grad_decays, weight_sums,
 ):  # fmt: skip
-    """From the filtered difference to the gradients of the current and of the weights."""
+    """From the filtered difference to the gradients of the current, decays and weights."""
     has_tail, steps = tail.max() > 0, events.steps
-    share_u, share_v = share(load(keep_u, lo, n)), share(load(keep_v, lo, n))
+    kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+    share_u, share_v = share(load(keep_u, lo, n)), share(kv)
     none = spread(np.float32(0))
     g_u, g_v, after = none, none, none
     y[:] = 0
     late[:] = 0
     for t in range(steps - 1, -1, -1):
-        f = load(filtered, t * n, LANES)
-        cut = has_tail and t + length < steps
-        late_f = load(filtered, (t + length) * n, LANES) if cut else f
-        g = filter_step(f, late_f, cut, a, tail, y, late)
-        of_out = cast_like(g, f) * spread(np.float32(scale))
+        of_out = gradient_of_spikes(
+            filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
+        )
         g_s = after if delay else of_out
         after = of_out
         v = load(voltage, t * n, LANES)
+        if grad_decays is not None:
+            decay_gradients(
+                v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u, g_v,
+                grad_decays[b],
+            )  # fmt: skip
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
             store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
@@ -132,6 +146,7 @@ def there_and_back(
     keep_grad_z,
     grad_z,
     of_z,
+    grad_decays,
     grad_VLI,
 ):
     """The loss of the last layer, and its gradients.
@@ -139,10 +154,11 @@ def there_and_back(
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
-    places are ``of_z``, where it is to be kept. A thread holds one vector's voltages, filtered
-    differences, spikes and sums by weights in its part of ``room_KN`` [threads, ``room_for``].
-    Where a vector has but a few neurons, their numbers lie close together there, and what follows
-    is in the lanes that nobody looks at.
+    places are ``of_z``, where it is to be kept. ``grad_decays`` [batch, 2 · neurons] is None where
+    no decay is learnt; either way has a kernel of its own. A thread holds one vector's voltages,
+    filtered differences, spikes and sums by weights in its part of ``room_KN`` [threads,
+    ``room_for``]. Where a vector has but a few neurons, their numbers lie close together there, and
+    what follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
@@ -162,13 +178,13 @@ def there_and_back(
                     events, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, b,
                     voltage, words, seen, item * SEEN,
                 )  # fmt: skip
-                _distance(
+                distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,
                     squares, b * neurons + lo, n,
                 )  # fmt: skip
                 _back(
-                    events, neurons, lo, n, keep_u, keep_v, threshold, delay, height, width, b, a,
-                    tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z,
-                    weight_sums,
+                    events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
+                    b, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z,
+                    of_z, grad_decays, weight_sums,
                 )  # fmt: skip
             hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

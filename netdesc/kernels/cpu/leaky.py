@@ -72,7 +72,7 @@ def leak_back_by_events(
         flat(keep(decay, size)),
         learn,
         grad.reshape(-1),
-        scratch((threads(), sums + again), np.float32),
+        scratch((min(threads(), len(room) // LANES), sums + again), np.float32),
         by_sample.reshape(-1),
         room.reshape(-1, sums),
     )
@@ -81,7 +81,7 @@ def leak_back_by_events(
 
 @numba.njit(inline="always")
 def _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current):
-    """A vector's current in every step of a sample [steps · LANES], as ``leaky_forward`` does."""
+    """A vector's current in every step of a sample [steps · n], as ``leaky_forward`` does."""
     rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
     for t in range(events.steps):
         if len(integer_IO):
@@ -89,7 +89,7 @@ def _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current):
         else:
             z = to_state(gather(events, t, b, real_IO, neurons, lo, n, none))
         u = saturate(decay_state(u, rate) + z)
-        store(current, t * LANES, from_state(u), LANES)
+        store(current, t * n, from_state(u), LANES)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -109,7 +109,8 @@ def _back_by_events(
 ):
     """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
 
-    A thread has its sums, and a current where the decay is learnt, in its part of ``room_KN``.
+    A thread has its sums, and a current where the decay is learnt, in its part of ``room_KN``. (Of
+    a vector of few neurons it has these alone, and lanes that nobody looks at: see ``last_layer``.)
     """
     neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
     inputs = weight_OI.shape[1]
@@ -129,7 +130,7 @@ def _back_by_events(
                     at = (t * batch + b) * neurons + lo
                     of_u = load(grad, at, n)
                     if learn:
-                        total = total - g * load(current, t * LANES, LANES)
+                        total = total - g * load(current, t * n, LANES)
                     g = flush(rate * g + of_u)
                     store(grad, at, g, n)
                     add_up(events, t, b, g, sums)

@@ -18,6 +18,7 @@ from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Source, reader
 from netdesc.kernels.cpu.steps import from_state
 from netdesc.kernels.cpu.threads import threads
@@ -28,14 +29,19 @@ _RUN = 1 << 18
 
 
 def current(
-    source: Source, shape: tuple[int, int, int], weight_OI: torch.Tensor, bits: int | None
+    source: Source,
+    shape: tuple[int, int, int],
+    weight_OI: torch.Tensor,
+    bits: int | None,
+    places: Places | None = None,
 ) -> np.ndarray:
-    """What arrives, of ``shape`` (steps, samples and neurons)."""
+    """What arrives, of ``shape`` (steps, samples and neurons); by events in any ``places``."""
     steps, batch, size = shape
-    z = take(shape, np.float32)
+    z, places = take(shape, np.float32), places or time_first(batch)
     if isinstance(source, Events):
-        _gather_all(source, *rows_by_input(weight_OI, bits), size, z.reshape(-1))
+        _gather_all(source, *rows_by_input(weight_OI, bits), size, z.reshape(-1), places)
         return z
+    assert places == time_first(batch), "the product is time-first"
     weight_IO = array_of(weight_OI).T
     length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
     read = reader(source, batch, length)
@@ -46,23 +52,30 @@ def current(
 
 
 def weight_gradient(
-    grad_TBN: np.ndarray, source: Source, weight_OI: torch.Tensor, bits: int | None
+    grad_TBN: np.ndarray,
+    source: Source,
+    weight_OI: torch.Tensor,
+    bits: int | None,
+    places: Places | None = None,
 ) -> torch.Tensor:
     """That of the weights, from the gradient of what arrives and from what the synapses read.
 
     By events it is added up sample by sample, backward in time; by the product over all rows, from
-    the first to the last.
+    the first to the last. ``places`` are as in ``current``.
     """
     steps, batch, outputs = grad_TBN.shape
+    places = places or time_first(batch)
     inputs = weight_OI.shape[1]
     room = room_by_vectors(outputs, inputs)
     grad_OI = room[:outputs]
     if isinstance(source, Events):
         limits = limits_of(bits)
-        sums_KIL = scratch((threads(), inputs * LANES), np.float32)
+        sums_KIL = scratch((min(threads(), len(room) // LANES), inputs * LANES), np.float32)
         grad_VLI = room.reshape(-1, LANES * inputs)
-        _add_up_all(source, array_of(weight_OI), *limits, grad_TBN.reshape(-1), sums_KIL, grad_VLI)
+        grad_z = grad_TBN.reshape(-1)
+        _add_up_all(source, array_of(weight_OI), *limits, grad_z, places, sums_KIL, grad_VLI)
         return torch.from_numpy(grad_OI)
+    assert places == time_first(batch), "the product is time-first"
     length = steps if isinstance(source, np.ndarray) else _run_of_blocks(batch, inputs)
     read = reader(source, batch, min(steps, length))
     for first in range(0, steps, length):
@@ -81,8 +94,8 @@ def _run_of_blocks(batch: int, inputs: int) -> int:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _gather_all(events, integer_IO, real_IO, neurons, z):
-    """Fills ``z``, flat and time-first, with the sums of weights that events bring.
+def _gather_all(events, integer_IO, real_IO, neurons, z, of_z):
+    """Fills ``z``, flat and with places ``of_z``, with the sums of weights that events bring.
 
     Weights are those of which there are any.
     """
@@ -92,7 +105,7 @@ def _gather_all(events, integer_IO, real_IO, neurons, z):
         n = min(LANES, neurons - lo)
         none = spread(np.float32(0))
         for t in range(events.steps):
-            at = (t * events.batch + b) * neurons + lo
+            at = row_of(of_z, t, b) * neurons + lo
             if len(integer_IO):
                 arrived = arriving(events, t, b, integer_IO, neurons, lo, n)
                 store(z, at, from_state(arrived), n)
@@ -101,8 +114,8 @@ def _gather_all(events, integer_IO, real_IO, neurons, z):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _add_up_all(events, weight_OI, low, high, grad_z, sums_KIL, grad_VLI):
-    """Fills ``grad_VLI`` from ``grad_z``, flat and time-first (see ``adjoint_by_events``)."""
+def _add_up_all(events, weight_OI, low, high, grad_z, of_z, sums_KIL, grad_VLI):
+    """Fills ``grad_VLI`` from ``grad_z`` (see ``adjoint_by_events``), whose places are ``of_z``."""
     neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(sums_KIL)
     for thread in numba.prange(threads):
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
@@ -111,6 +124,6 @@ def _add_up_all(events, weight_OI, low, high, grad_z, sums_KIL, grad_VLI):
             sums_KIL[thread, :] = 0
             for b in range(events.batch):
                 for t in range(events.steps - 1, -1, -1):
-                    g = load(grad_z, (t * events.batch + b) * neurons + lo, n)
+                    g = load(grad_z, row_of(of_z, t, b) * neurons + lo, n)
                     add_up(events, t, b, g, sums_KIL[thread])
             hand_out(sums_KIL[thread], weight_OI, low, high, lo, n, grad_VLI[item])

@@ -1,0 +1,227 @@
+"""The end of a chain: the last layer and its loss, there and back to the layer's gradients.
+
+What nobody asks for is never made. Where one walk does a layer there and back, its spikes are in a
+thread's cache alone, and its voltages, too, unless the current is whole (see ``last_layer`` and
+``last_whole``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
+from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, per_neuron, room_to_note
+from netdesc.kernels.cpu.descent import Back, Layer, There, from_output, from_whole
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.places import Places
+from netdesc.kernels.cpu.sources import Source
+from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
+from netdesc.kernels.cpu.synapses import current
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.walker import decays_of
+from netdesc.kernels.cpu.weights import half_limits, integer_rows, room_by_vectors
+from netdesc.kernels.packed_spikes import stand_for_output
+
+
+@dataclass(frozen=True)
+class Distance:
+    """The van Rossum distance to the target; the mean over all values if told.
+
+    ``of_filter`` is decay, order and length (see ``reference.van_rossum.spike_time``).
+    """
+
+    of_filter: tuple[float, int, int]
+    mean: bool
+
+
+OfOutput = Callable[[Tensor], tuple[Tensor, Callable[[], Tensor]]]
+"""Any other loss: from the output's spikes [steps, batch, neurons] to it, and to what computes its
+gradient. That can be in the memory of the output, unless what computes it holds on to the output.
+"""
+
+
+@dataclass(frozen=True)
+class OfRates:
+    """A loss that is decided by how often each neuron spikes.
+
+    ``loss`` goes from spikes a step, float32 [batch, neurons], to the loss and its gradient by
+    these.
+    """
+
+    loss: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Last:
+    """The last layer, and whether the gradient of its current is wanted."""
+
+    source: Source
+    layer: Layer
+    shape: tuple[int, int, int]
+    places: Places
+    want: bool
+
+
+End = tuple[Tensor, Back, Tensor]
+"""The loss, the last layer's gradients and its notes."""
+
+
+def end(
+    last: Last,
+    loss: Distance | OfOutput | OfRates,
+    target_TBN: Tensor | None,
+    target: SpikeTrains | None,
+) -> End:
+    """By the loss; a distance needs the target, and as spike trains if it is 0 or 1 throughout."""
+    if isinstance(loss, Distance):
+        assert target_TBN is not None, "there is no target"
+        assert target_TBN.shape == last.shape, "the target does not fit the last layer"
+        return _end_by_distance(last, loss, target_TBN, target)
+    return _end_by_rates(last, loss) if isinstance(loss, OfRates) else _end_by_parts(last, loss)
+
+
+def _end_by_distance(
+    last: Last, distance: Distance, target_TBN: Tensor, target: SpikeTrains | None
+) -> End:
+    steps, batch, neurons = last.shape
+    size, of_filter = steps * batch * neurons, distance.of_filter
+    grad_total = torch.ones(())
+    if distance.mean:
+        grad_total = grad_total / size
+    source, fused = last.source, last.layer.is_fused
+    # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
+    is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
+    if target is None or van_rossum.convolved(*of_filter, steps) is not None:
+        loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
+    elif fused and is_shared_out and isinstance(source, Events):
+        loss, back, notes = _end_in_one(last, source, target, of_filter, float(grad_total))
+    elif not fused or isinstance(source, Events):
+        loss, back, notes = _end_from_whole(last, target, of_filter, float(grad_total))
+    else:
+        loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
+    return loss / size if distance.mean else loss, back, notes
+
+
+def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: Tensor) -> OfOutput:
+    """The loss before the mean, and the gradient with it."""
+    of_filter = distance.of_filter
+
+    def of_output(output_TBN: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        loss, kept = spike_time(output_TBN, target_TBN, *of_filter)
+        needed = None if stand_for_output(kept) else output_TBN
+        return loss, lambda: spike_time_backward(needed, target_TBN, kept, grad_total, *of_filter)
+
+    return of_output
+
+
+def _end_in_one(
+    last: Last,
+    events: Events,
+    target: SpikeTrains,
+    of_filter: tuple[float, int, int],
+    grad_total: float,
+) -> End:
+    layer, want = last.layer, last.want
+    assert layer.bits is not None, "events bring integers"
+    steps, batch, neurons = target.shape
+    weight_OI = array_of(layer.weight_OI)
+    inputs, given = weight_OI.shape[1], layer.neurons
+    vectors = -(-neurons // LANES)
+    crew = min(threads(), vectors)
+    by_sample = np.zeros((batch, 2 * neurons), np.float32) if layer.learn else None
+    seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
+    grad_z = take((target.size if want else 0,), np.float32)
+    grad_OI = room_by_vectors(neurons, inputs)
+    last_layer.there_and_back(
+        events,
+        integer_rows(layer.weight_OI, layer.bits).reshape(-1),
+        weight_OI,
+        *half_limits(layer.bits),
+        *per_neuron(given),
+        np.int32(given.threshold),
+        given.delay,
+        given.height,
+        given.width,
+        target.words,
+        *van_rossum.recurrence(*of_filter),
+        of_filter[2],
+        2.0 * grad_total,
+        scratch((crew, last_layer.room_for(steps, inputs)), np.float32),
+        squares,
+        seen,
+        want,
+        grad_z,
+        last.places,
+        by_sample,
+        grad_OI.reshape(vectors, -1),
+    )
+    handed = (grad_z, last.places) if want else None
+    grad_decays = torch.zeros(2, neurons) if by_sample is None else decays_of(by_sample)
+    back = handed, torch.from_numpy(grad_OI[:neurons]), grad_decays
+    return scalar(squares.sum()), back, notes_of(seen, EVENTS)
+
+
+def _end_from_whole(
+    last: Last, target: SpikeTrains, of_filter: tuple[float, int, int], grad_total: float
+) -> End:
+    """One tensor: what arrives, then the voltages, then the gradient of what arrives."""
+    layer, (steps, batch, neurons) = last.layer, last.shape
+    given = layer.neurons
+    z = current(last.source, last.shape, layer.weight_OI, layer.bits, last.places)
+    if layer.between is not None:
+        layer.between.there(z)
+    voltage = z.reshape(-1).view(np.int32)
+    seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
+    by_sample = np.zeros((batch, 2 * neurons), np.float32)
+    crew = min(threads(), batch * -(-neurons // LANES))
+    last_whole.there_and_back(
+        z.reshape(-1),
+        voltage,
+        last.places,
+        batch,
+        *per_neuron(given),
+        np.int32(given.threshold),
+        given.delay,
+        given.height,
+        given.width,
+        layer.learn,
+        target.words,
+        *van_rossum.recurrence(*of_filter),
+        of_filter[2],
+        2.0 * grad_total,
+        scratch((crew, last_whole.room_for(steps)), np.float32),
+        squares,
+        seen.reshape(-1),
+        by_sample,
+    )
+    notes = notes_of(seen, path_of(last.source))
+    there = There(layer, last.source, last.shape, voltage, last.places, notes)
+    return scalar(squares.sum()), from_whole(there, decays_of(by_sample), last.want), notes
+
+
+def _end_by_parts(last: Last, of_output: OfOutput) -> End:
+    """The same by the functions that the operators call."""
+    out = take(last.shape, np.float32)
+    there, _ = There.walked(last.layer, last.source, last.shape, last.places, out=out.reshape(-1))
+    loss, gradient = of_output(torch.from_numpy(out))
+    del out  # its memory serves again
+    return loss, from_output(there, gradient, last.want), there.notes
+
+
+def _end_by_rates(last: Last, of_rates: OfRates) -> End:
+    """A last layer whose spikes count, whenever they come: none of them is kept."""
+    steps, batch, neurons = last.shape
+    there, seen = There.walked(last.layer, last.source, last.shape, last.places)
+    counts_BN = counts_of(seen, batch, neurons)
+    loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
+    grad_TBN = (grad_BN / steps).expand(last.shape)
+    return loss, from_output(there, lambda: grad_TBN, last.want), there.notes

@@ -1,0 +1,134 @@
+"""A last layer whose current is whole, and its van Rossum distance, there and back, for Numba.
+
+As ``last_layer``, for a current that norm, dropout or weights off the grid need as a tensor. That
+is the only one: its memory takes the voltages, and then the gradient.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.backward import decay_gradients, share, step_back
+from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
+from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store
+from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes
+from netdesc.kernels.cpu.places import row_of
+from netdesc.kernels.cpu.steps import after_reset, to_state
+from netdesc.kernels.cpu.words import word_of
+
+
+@numba.njit
+def _there(
+    z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, words, seen, of_seen
+):
+    """Voltages and spikes of a vector, a word a step, and what was seen.
+
+    Its first number in step 0 is at ``at``, and the next steps' are ``by`` further on each time.
+    """
+    ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
+    none = spread(np.int32(0))
+    u, held, peak_u, peak_v, spikes = none, none, none, none, none
+    words[: min(steps, delay)] = 0
+    for t in range(steps):
+        arrived = to_state(load(z, at + t * by, n))
+        u, v = advance(arrived, ku, kv, offset, u, held)
+        held = after_reset(v, threshold)
+        peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
+        store(voltage, at + t * by, v, n)
+        if t + delay < steps:
+            spiked = v > spread(threshold)
+            words[t + delay] = word_of(spiked)
+            spikes = spikes + as_ints(spiked)
+    note(seen, of_seen, peak_u, peak_v, spikes)
+
+
+@numba.njit
+def _back(
+    z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height, width, learn,
+    a, tail, length, scale, y, late, filtered, grad_decays,
+):  # fmt: skip
+    """From the filtered difference to the gradients of what arrives and of the decays."""
+    kv, offset = load(keep_v, lo, n), load(bias, lo, n)
+    share_u, share_v = share(load(keep_u, lo, n)), share(kv)
+    none, has_tail = spread(np.float32(0)), tail.max() > 0
+    g_u, g_v, after = none, none, none
+    y[:] = 0
+    late[:] = 0
+    for t in range(steps - 1, -1, -1):
+        of_out = gradient_of_spikes(
+            filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
+        )
+        g_s = after if delay else of_out
+        after = of_out
+        v_at = at + t * by
+        v = load(voltage, v_at, n)
+        if learn:
+            decay_gradients(
+                v, voltage, v_at - by, t == 0, kv, offset, threshold, len(keep_u), lo, n, g_u, g_v,
+                grad_decays,
+            )  # fmt: skip
+        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+        store(z, v_at, g_u, n)
+
+
+def room_for(steps: int) -> int:
+    """Numbers of 32 bits that a thread needs."""
+    return (LANES + 1) * steps
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def there_and_back(
+    z,
+    voltage,
+    of_z,
+    batch,
+    keep_u,
+    keep_v,
+    bias,
+    threshold,
+    delay,
+    height,
+    width,
+    learn,
+    wanted,
+    a,
+    tail,
+    length,
+    scale,
+    room_KN,
+    squares,
+    seen,
+    grad_decays,
+):
+    """The loss of the last layer, and the gradient of what arrives, in the memory of ``z``.
+
+    Takes what ``forward_from_input``, ``filter_difference``, ``filter_adjoint`` and ``adjoint``
+    take; ``voltage`` is the memory of ``z`` as integers, whose places are ``of_z``, ``delay`` is 0
+    or 1, ``wanted`` are target spikes as words (see ``trains``). Fills ``squares``
+    [batch · neurons] and ``seen``, and adds to ``grad_decays`` [batch, 2 · neurons] where decays
+    ``learn``. A thread holds one vector's filtered differences and spikes in its part of
+    ``room_KN`` [threads, ``room_for``].
+    """
+    neurons, threads = len(keep_u), len(room_KN)
+    by, vectors = of_z[1] * neurons, (neurons + LANES - 1) // LANES
+    steps = len(z) // (batch * neurons)
+    for thread in numba.prange(threads):
+        filtered = room_KN[thread, : steps * LANES]
+        words = room_KN[thread, steps * LANES :].view(np.int32)
+        y, late = np.empty((2, len(tail) * LANES), tail.dtype)
+        for item in range(thread, batch * vectors, threads):
+            b, lo = item // vectors, item % vectors * LANES
+            n, at = min(LANES, neurons - lo), row_of(of_z, 0, b) * neurons + lo
+            _there(
+                z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, words,
+                seen, item * SEEN,
+            )  # fmt: skip
+            distance(
+                words, wanted, item * steps, a, tail, length, steps, y, late, filtered, squares,
+                b * neurons + lo, n,
+            )  # fmt: skip
+            _back(
+                z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height,
+                width, learn, a, tail, length, scale, y, late, filtered, grad_decays[b],
+            )  # fmt: skip

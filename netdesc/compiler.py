@@ -13,8 +13,8 @@ import torch
 from netdesc import training
 from netdesc.description import Description, Document, load
 from netdesc.exchange import Imported, NetFileError, export_net, read_weights
-from netdesc.graph import Graph, build_graph, reads_in_one_go
-from netdesc.kernels.engine import engine_name
+from netdesc.graph import Graph, build_graph
+from netdesc.kernels.spike_words import WordRoom
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.report import ReportError, write_report
@@ -90,12 +90,13 @@ def compile_kernels(compiled: Compiled) -> None:
     labels, raster_TBN = torch.zeros(1).long(), torch.zeros(graph.steps, 1, *graph.output_shape)
     wanted = raster_TBN if graph.classes is None else labels
     compiled.loss(model(silence_TBN), wanted).backward()
-    reads = reads_in_one_go(graph)
-    if reads is not None and engine_name(silence_TBN.device) == "cpu":
-        from netdesc.training.data import Batch
-        from netdesc.training.direct import Chain
+    from netdesc.training.data import Batch
+    from netdesc.training.direct import Chain, direct_reads
 
-        Chain(model, compiled.loss, reads).differentiate(Batch(silence_TBN, wanted, 1))
+    reads = direct_reads(graph, silence_TBN.device)
+    if reads is not None:
+        silence = WordRoom(tuple(silence_TBN.shape)).words()
+        Chain(model, compiled.loss, reads).differentiate(Batch(silence, wanted, 1))
     model.zero_grad()
 
 

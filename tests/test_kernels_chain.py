@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from test_kernels_spike_words import words_of
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import (
@@ -33,6 +34,7 @@ from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
 from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
+from netdesc.kernels.spike_words import SpikeWords
 
 
 @dataclass(frozen=True)
@@ -226,10 +228,25 @@ def distance(case: Case) -> chain.Distance:
 def in_one_go(case: Case) -> list[torch.Tensor]:
     made = make(case)
     layers = layers_of(case, made)
-    examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons, bool(case.reads))
+    inputs = made.input_TBI, packed(made)  # the second time in memory that the first has left
+    found, again = (differentiated(case, made, layers, input_TBI) for input_TBI in inputs)
+    for a, b in zip(found, again, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), "of words")
+    return again
+
+
+def packed(made: Made) -> torch.Tensor | SpikeWords:
+    """The input in words, if it is spikes."""
+    is_spikes = bool(((made.input_TBI == 0) | (made.input_TBI == 1)).all())
+    return words_of(made.input_TBI.numpy()) if is_spikes else made.input_TBI
+
+
+def differentiated(
+    case: Case, made: Made, layers: list[chain.Layer], input_TBI: torch.Tensor | SpikeWords
+) -> list[torch.Tensor]:
+    examples = chain.examples(input_TBI, made.target_TBN, case.neurons, bool(case.reads))
     assert (examples.target is None) == (case.graded == "target")
-    for _ in range(2):  # the second time in memory that the first has left
-        loss, passed = chain.differentiate(examples, layers, distance(case), case.reads)
+    loss, passed = chain.differentiate(examples, layers, distance(case), case.reads)
     found = [loss]
     for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):
         assert layer.outputs == case.steps * case.batch * len(weight)

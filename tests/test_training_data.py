@@ -126,7 +126,13 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     )
     samples = SpikeFiles(CLASSES, path.with_name, lambda text: None).read([pair])
     wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
-    assert np.array_equal(samples.dense(np.random.default_rng())[0][:, 0], wanted)
+    dense, labels = samples.dense(np.random.default_rng())
+    assert np.array_equal(dense[:, 0], wanted)
+    packed = samples.packed(np.random.default_rng())
+    assert (packed is None) == bool((wanted > 1).any())
+    if packed is not None:
+        assert np.array_equal(packed[0].dense(), dense)
+        assert packed[1] is labels
 
 
 @pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])

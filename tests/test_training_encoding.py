@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from netdesc.description.models import Arrays
+from netdesc.kernels.spike_words import WordRoom
 from netdesc.training import encoding
 from netdesc.training.encoding import LatencyCode, RateCode, SpikeCode, build_code
 
@@ -58,6 +59,32 @@ def test_latency_is_exact_in_fractions(values, within, silent):
         if share > Fraction(silent):
             wanted[round((1 - share) * (within - 1)), sample, cell] = 1
     assert np.array_equal(spikes, wanted)
+
+
+CODES = st.sampled_from(
+    [
+        {"type": "spikes"},
+        {"type": "rate"},
+        {"type": "rate", "max_rate": 0.3},
+        {"type": "latency"},
+        {"type": "latency", "within_steps": 3, "silent_below": 0.4},
+    ]
+)
+
+
+@given(chosen=CODES, cells=st.integers(1, 70), samples=st.integers(1, 4), seed=st.integers(0, 99))
+def test_words_are_the_same_spikes_and_take_the_same_draws(chosen, cells, samples, seed):
+    values = generator(seed).random((samples, 5, cells))
+    values = values < 0.3 if chosen["type"] == "spikes" else values[:, 0]
+    code = build(chosen, steps=7, given=5, cells=cells)
+    kept, draws, again = code.keep(values), generator(1), generator(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "_DRAWN_TOGETHER", 2 * 7 * cells)
+        spikes = code.spikes(kept, draws)
+        room = WordRoom(spikes.shape)
+        code.pack(kept, again, room)
+    assert np.array_equal(room.words().dense(), spikes)
+    assert draws.random() == again.random()
 
 
 def test_latency_by_hand():

@@ -23,7 +23,7 @@ def too_much(header: Header, data: Arrays, steps: int, batch: int) -> tuple[str,
     is_spikes = isinstance(data.encoding, SpikesEncoding)
     cells = math.prod(header.shape[2 if is_spikes else 1 :])
     file = header.size * header.item_bytes
-    kept = math.ceil(header.size * _kept_bytes(data, steps))
+    kept = math.prod(header.shape[: 2 if is_spikes else 1]) * _kept_bytes(data, steps, cells)
     dense = 4 * steps * batch * cells  # float32, silent steps included
     if file + kept + dense <= MOST_ROOM:
         return None
@@ -37,10 +37,10 @@ def too_much(header: Header, data: Arrays, steps: int, batch: int) -> tuple[str,
     return message, "make training.batch_size smaller" if fits else "use fewer samples"
 
 
-def _kept_bytes(data: Arrays, steps: int) -> float:
-    """Bytes a value, as ``training.encoding`` keeps them: bits, steps, or probabilities."""
+def _kept_bytes(data: Arrays, steps: int, cells: int) -> int:
+    """Bytes of ``cells``, as ``training.encoding`` keeps them: bits, steps, or probabilities."""
     if isinstance(data.encoding, SpikesEncoding):
-        return 1 / 8
+        return math.ceil(cells / 8)
     if isinstance(data.encoding, LatencyEncoding):
-        return 2 if (data.encoding.within_steps or steps) <= _SHORT else 4
-    return 4
+        return cells * (2 if (data.encoding.within_steps or steps) <= _SHORT else 4)
+    return cells * 4

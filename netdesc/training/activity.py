@@ -189,7 +189,7 @@ def _head(batches: Batches, graph: Graph) -> Batch:
     widths = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
     cells = graph.steps * sum(int(np.prod(shape)) for shape in widths)
     count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells))
-    few = replace(batches, samples=batches.samples[:count], batch_size=None)
+    few = replace(batches, samples=batches.samples[:count], batch_size=None, packs=False)
     return next(few.in_order())
 
 

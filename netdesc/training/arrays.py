@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from netdesc.description.array_room import too_much
 from netdesc.description.models import Arrays, SpikesEncoding
 from netdesc.description.npz import Header, Npz, NpzError, TightError
+from netdesc.kernels.spike_words import SpikeWords, WordRoom
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.encoding import Code, build_code
@@ -48,7 +49,16 @@ class ArraySamples:
         """See ``data.Samples``."""
         spikes_TBN = self.code.spikes(self.kept, draws)
         input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
-        return input_TBN, np.ascontiguousarray(self.labels.T)
+        return input_TBN, self._labels_of_batch()
+
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray]:
+        """See ``data.Samples``; a code makes spikes."""
+        room = WordRoom((self.code.steps, len(self), *self.input_shape))
+        self.code.pack(self.kept, draws, room)
+        return room.words(), self._labels_of_batch()
+
+    def _labels_of_batch(self) -> NDArray[np.int32]:
+        return np.ascontiguousarray(self.labels.T)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.graph import Graph, SpikeTime
+from netdesc.kernels.spike_words import SpikeWords
 from netdesc.training.errors import DataError
 
 RESIDENT_SHARE = 0.25
@@ -71,20 +72,34 @@ class Samples(Protocol):
         """
         ...
 
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray] | None:
+        """The same with inputs as words, and without floats on the way.
+
+        None, before anything is drawn, where an input is neither 0 nor 1.
+        """
+        ...
+
 
 AnySamples = TypeVar("AnySamples", bound=Samples)
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """``input_TBN`` is float32 [steps, size, *shape]; ``target`` is what the loss takes.
+    """``inputs`` are float32 [steps, size, *shape] or, without floats, words of spikes.
 
-    That is a float32 tensor [steps, size, *shape], or int64 labels [size] or [steps, size].
+    ``target`` is what the loss takes: a float32 tensor [steps, size, *shape], or int64 labels
+    [size] or [steps, size].
     """
 
-    input_TBN: torch.Tensor
+    inputs: torch.Tensor | SpikeWords
     target: torch.Tensor
     size: int
+
+    @property
+    def input_TBN(self) -> torch.Tensor:
+        """The inputs as floats; of words they are made for whoever asks."""
+        given = self.inputs
+        return torch.from_numpy(given.dense()) if isinstance(given, SpikeWords) else given
 
 
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
@@ -117,6 +132,8 @@ class Batches:
     batch_size: int | None
     device: torch.device
     seed: int
+    packs: bool = False
+    """Whether inputs are to be words of spikes, where they can be; on a CPU."""
 
     def in_order(self) -> Iterator[Batch]:
         """All samples as they stand; the seed alone decides what is random in them."""
@@ -192,12 +209,13 @@ class Batches:
         return Batch(whole.input_TBN.index_select(1, numbers), target, len(numbers))
 
     def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
-        input_TBN, wanted = samples.dense(draws)
+        inputs, wanted = (self.packs and samples.packed(draws)) or samples.dense(draws)
         target = torch.from_numpy(wanted)
         if not target.is_floating_point():
             target = target.to(torch.int64)
-        inputs = torch.from_numpy(input_TBN)
-        return Batch(inputs.to(self.device), target.to(self.device), len(samples))
+        if not isinstance(inputs, SpikeWords):
+            inputs = torch.from_numpy(inputs).to(self.device)
+        return Batch(inputs, target.to(self.device), len(samples))
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:

@@ -14,21 +14,29 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from netdesc.graph.one_go import Reads
+from netdesc.graph import Graph
+from netdesc.graph.one_go import Reads, reads_in_one_go
+from netdesc.kernels.engine import engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
+from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
 from netdesc.modules import Network
 from netdesc.modules.block import DenseBlock
 from netdesc.modules.norm import BIAS_BITS
 from netdesc.training.data import Batch
 from netdesc.training.figures import Figures
-from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
     from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, OfRates, Passed
+    from netdesc.training.job import Job
+
+
+def direct_reads(graph: Graph, device: torch.device) -> Reads | None:
+    """What layers read where steps can be direct: see ``graph.one_go``. None where they cannot."""
+    return reads_in_one_go(graph) if engine_name(device) == "cpu" else None
 
 
 class Chain:
@@ -54,7 +62,7 @@ class Chain:
         with torch.enable_grad():
             weights = [block.synapse.folded() for _, block in self.blocks]
         layers = [
-            self._layer(block, weight_OI.detach(), batch.input_TBN.shape[1])
+            self._layer(block, weight_OI.detach(), batch.size)
             for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
         ]
         examples = self._examples_of(batch)
@@ -71,9 +79,10 @@ class Chain:
         examples = self._examples.get(batch)
         if examples is None:
             target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
-            input_TBN = batch.input_TBN.flatten(2)
+            given = batch.inputs
+            inputs = given if isinstance(given, SpikeWords) else given.flatten(2)
             sums = any(-1 in read and len(read) > 1 for read in self._reads)
-            examples = self._chain.examples(input_TBN, target, self._neurons, sums)
+            examples = self._chain.examples(inputs, target, self._neurons, sums)
             self._examples[batch] = examples
         return examples
 
@@ -82,7 +91,7 @@ class Chain:
         loss, labels = self._loss, batch.target
         if isinstance(loss, SpikeTime):
             return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
-        of_rates = _of_rates(loss, len(batch.input_TBN))
+        of_rates = _of_rates(loss, batch.inputs.shape[0])
         if of_rates is not None and (tally is None or tally.reads_rates):
             return self._chain.OfRates(
                 lambda rate_BN: _by_labels(of_rates, rate_BN, labels, tally and tally.add_rates)

@@ -2,11 +2,12 @@
 
 Each code takes values [samples, …] as a file holds them. ``is_valid`` says which samples it can
 code, ``keep`` brings them into the form that is kept in memory, and ``spikes`` makes float32
-[steps, batch, cells] of what was kept.
+[steps, batch, cells] of what was kept. ``pack`` makes the same spikes in words that are silent yet.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
+from netdesc.kernels.spike_words import WordRoom, packed
 
 Spikes = NDArray[np.float32]
 
@@ -36,6 +38,11 @@ class Code(Protocol):
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes: ...
 
+    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None: ...
+
+    @property
+    def steps(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class SpikeCode:
@@ -55,13 +62,17 @@ class SpikeCode:
         return np.all(((values == 0) | (values == 1)).reshape(len(values), -1), axis=1)
 
     def keep(self, values: NDArray) -> NDArray[np.uint8]:
-        return np.packbits(values.reshape(len(values), -1) != 0, axis=1)
+        """Bytes [samples, steps, columns]."""
+        return packed(values.reshape(*values.shape[:2], -1))
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        bits = np.unpackbits(kept, axis=1, count=self.given * self.cells)
+        bits_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
         spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
-        spikes_TBN[: self.given] = bits.reshape(-1, self.given, self.cells).transpose(1, 0, 2)
+        spikes_TBN[: self.given] = bits_BTN.transpose(1, 0, 2)
         return spikes_TBN
+
+    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
+        room.bytes_TBK[: self.given, :, : kept.shape[2]] = kept.transpose(1, 0, 2)
 
 
 @dataclass(frozen=True)
@@ -100,16 +111,27 @@ class RateCode(_Analog):
         return (self.max_rate * self.share(values)).astype(np.float32)
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        spikes_TBN = np.empty((self.steps, *kept.shape), np.float32)
+        for together, spikes_BTN in self._drawn(kept, draws):
+            spikes_TBN[:, together] = spikes_BTN.transpose(1, 0, 2)
+        return spikes_TBN
+
+    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
+        for together, spikes_BTN in self._drawn(kept, draws):
+            as_bytes = packed(spikes_BTN).transpose(1, 0, 2)
+            room.bytes_TBK[:, together, : as_bytes.shape[2]] = as_bytes
+
+    def _drawn(
+        self, kept: NDArray, draws: np.random.Generator
+    ) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+        """Some samples after the other: which, and where they spike [samples, steps, cells]."""
         batch, cells = kept.shape
-        spikes_TBN = np.empty((self.steps, batch, cells), np.float32)
         each = max(1, _DRAWN_TOGETHER // (self.steps * cells))
         for start in range(0, batch, each):
             some = kept[start : start + each]
             # Sample by sample, so that the size of a batch does not matter.
             drawn_BTN = draws.random((len(some), self.steps, cells), dtype=np.float32)
-            together = slice(start, start + len(some))
-            np.less(drawn_BTN.transpose(1, 0, 2), some, out=spikes_TBN[:, together])
-        return spikes_TBN
+            yield slice(start, start + len(some)), drawn_BTN < some[:, None]
 
 
 @dataclass(frozen=True)
@@ -140,6 +162,10 @@ class LatencyCode(_Analog):
         spiking = np.flatnonzero(step >= 0)
         spikes_TX[step[spiking], spiking] = 1.0
         return spikes_TX.reshape(self.steps, batch, cells)
+
+    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
+        sample, cell = np.nonzero(kept >= 0)
+        room.add(kept[sample, cell], sample, cell)
 
 
 def _held(values: NDArray, number: float) -> float:

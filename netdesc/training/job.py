@@ -17,6 +17,7 @@ from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Batches, Frame, Samples
+from netdesc.training.direct import direct_reads
 from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.parts import read_parts
@@ -94,8 +95,8 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the figures tell of weights that are NaN, and training ends
 
-    def batches(of: Samples) -> Batches:
-        return Batches(of, training.batch_size, device, training.seed)
+    def batches(of: Samples, packs: bool = False) -> Batches:
+        return Batches(of, training.batch_size, device, training.seed, packs)
 
     return Job(
         graph=graph,
@@ -105,7 +106,7 @@ def prepare(
         classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
         rate=build_schedule(training),
-        train=batches(parts.train),
+        train=batches(parts.train, packs=direct_reads(graph, device) is not None),
         validation=None if parts.validation is None else batches(parts.validation),
         device=device,
     )

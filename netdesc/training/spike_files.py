@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from netdesc.events import EventFileError, read_events
 from netdesc.events.binning import cells
+from netdesc.kernels.spike_words import SpikeWords, WordRoom
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.errors import DataError
@@ -60,10 +61,23 @@ class SpikeSamples:
 
     def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """See ``data.Samples``; nothing is random here."""
+        frame = self.frame
+        return _dense(self.inputs, frame.steps, frame.input_shape), self._wanted()
+
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray] | None:
+        """See ``data.Samples``; a cell with several spikes has a value of its own."""
+        if any((one.value != 1).any() for one in self.inputs):
+            return None
+        room = WordRoom((self.frame.steps, len(self), *self.frame.input_shape))
+        for number, one in enumerate(self.inputs):
+            room.add(one.step, number, one.place)
+        return room.words(), self._wanted()
+
+    def _wanted(self) -> NDArray:
         frame, wanted = self.frame, self.wanted
-        if not isinstance(wanted, np.ndarray):
-            wanted = _dense(wanted, frame.steps, frame.output_shape)
-        return _dense(self.inputs, frame.steps, frame.input_shape), wanted
+        if isinstance(wanted, np.ndarray):
+            return wanted
+        return _dense(wanted, frame.steps, frame.output_shape)
 
 
 @dataclass

@@ -11,10 +11,9 @@ from typing import Protocol
 import torch
 from torch.nn.utils import clip_grads_with_norm_
 
-from netdesc.graph import reads_in_one_go
 from netdesc.kernels.engine import engine_name
 from netdesc.training.data import Batch
-from netdesc.training.direct import DirectStep
+from netdesc.training.direct import DirectStep, direct_reads
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
@@ -39,7 +38,7 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
     """
     plain = PlainStep(job, figures)
     if job.device.type != "cuda":
-        reads = reads_in_one_go(job.graph) if engine_name(job.device) == "cpu" else None
+        reads = direct_reads(job.graph, job.device)
         return plain if reads is None else DirectStep(job, figures, reads, plain.update)
     obstacle = capture_obstacle(job)
     if obstacle is None:

@@ -15,9 +15,11 @@ from netdesc.bench.peers.measure import Layer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
+from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.training.data import Batches
+from netdesc.training.direct import direct_reads
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.optimizer import build_optimizer
@@ -102,13 +104,23 @@ class _Held:
         return replace(self, spikes_TBI=self.spikes_TBI[:, which])
 
     def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return self.spikes_TBI, self._silence()
+
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, np.ndarray]:
+        room, spikes_TBK = WordRoom(self.spikes_TBI.shape), packed(self.spikes_TBI)
+        room.bytes_TBK[:, :, : spikes_TBK.shape[2]] = spikes_TBK
+        return room.words(), self._silence()
+
+    def _silence(self) -> np.ndarray:
         silence_TBN = np.empty((*self.spikes_TBI.shape[:2], self.neurons), np.float32)
         silence_TBN.fill(0)  # the system hands out zeros only when they are touched
-        return self.spikes_TBI, silence_TBN
+        return silence_TBN
 
 
 def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
     device, training = torch_side.device_of(work), document.training
+    samples = _Held(work.dense("input"), graph.output_shape[0])
+    packs = direct_reads(graph, device) is not None
     return Job(
         graph=graph,
         training=training,
@@ -117,7 +129,7 @@ def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
         classifier=None,
         optimizer=build_optimizer(training.optimizer, model),
         rate=build_schedule(training),
-        train=Batches(_Held(work.dense("input"), graph.output_shape[0]), None, device, 0),
+        train=Batches(samples, None, device, 0, packs),
         validation=None,
         device=device,
     )
@@ -133,7 +145,7 @@ def _training_step(job: Job) -> Callable[[], None]:
 
 def _loop_step(job: Job) -> Callable[[], None]:
     """The same as a loop of one's own does it: forward pass, loss and backward pass."""
-    (batch,) = job.train.in_order()
+    (batch,) = replace(job.train, packs=False).in_order()
 
     def step() -> None:
         job.network.zero_grad()

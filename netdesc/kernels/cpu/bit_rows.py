@@ -1,7 +1,7 @@
-"""An input's spikes as bits, row by row, in words of 64: row ``r`` has those from ``r · per_row``.
+"""An input's spikes as bits, row by row, in words of 64, as ``kernels.spike_words`` lays them out.
 
-The lowest bit of the first word is column 0. From words events are listed; where lists would take
-too much memory, a walk finds events in the words themselves.
+From words events are listed; where lists would take too much memory, a walk finds events in the
+words themselves.
 """
 
 from __future__ import annotations
@@ -13,17 +13,11 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
-
-BITS = 64
+from netdesc.kernels.spike_words import BITS, SpikeWords, words_in
 
 _NO_STARTS, _NO_SOURCES = np.empty(0, np.int64), np.empty(0, np.uint16)
 _NONE, _SPIKE = np.int32(0), np.int32(0x3F800000)
 _HALF = np.int64((1 << LANES) - 1)
-
-
-def words_in(columns: int) -> int:
-    """Words of a row."""
-    return -(-columns // BITS)
 
 
 def bytes_of(rows: int, columns: int) -> int:
@@ -34,10 +28,34 @@ def events_of(rows: np.ndarray, batch: int) -> Events | None:
     """The events of an input [steps · batch, columns]; None where a value is neither 0 nor 1."""
     per_row = words_in(rows.shape[1])
     words, counts = take((len(rows) * per_row,), np.int64), np.empty(len(rows), np.int64)
-    if not pack(rows, words, counts):
-        return None
-    steps = len(rows) // batch
+    return _events(words, len(rows), batch) if pack(rows, words, counts) else None
+
+
+def events_of_words(given: SpikeWords) -> Events:
+    """The same of words that are there."""
+    return _events(given.words, given.rows, given.shape[1])
+
+
+def _events(words: np.ndarray, rows: int, batch: int) -> Events:
+    steps, per_row = rows // batch, len(words) // rows
     return Events(False, steps, batch, per_row, _NO_STARTS, _NO_SOURCES, words)
+
+
+def counts_of(given: SpikeWords) -> np.ndarray:
+    """How many events each row has."""
+    counts = np.empty(given.rows, np.int64)
+    _count(given.words, counts)
+    return counts
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _count(words, counts):
+    per_row = len(words) // len(counts)
+    for row in numba.prange(len(counts)):
+        found = 0
+        for k in range(row * per_row, (row + 1) * per_row):
+            found += number_of(words[k])
+        counts[row] = found
 
 
 def pack(rows: np.ndarray, words: np.ndarray, counts: np.ndarray) -> bool:

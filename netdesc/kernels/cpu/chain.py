@@ -9,6 +9,7 @@ depends on where processors share their cache.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,10 +28,11 @@ from netdesc.kernels.cpu.descent import (
 )
 from netdesc.kernels.cpu.ending import Distance, Last, OfOutput, OfRates, end
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
-from netdesc.kernels.cpu.sources import Source, source_of
+from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.spike_words import SpikeWords
 
 __all__ = [
     "Between",
@@ -79,15 +81,19 @@ class Passed:
 
 @on_threads
 def examples(
-    input_TBI: Tensor, target_TBN: Tensor | None, neurons: int, sums: bool = False
+    input_TBI: Tensor | SpikeWords, target_TBN: Tensor | None, neurons: int, sums: bool = False
 ) -> Examples:
     """The batch for a chain of so many neurons; it must not be changed in place from now on.
 
-    ``sums`` says whether a layer reads the sum of the input and others.
+    Words may have several axes of inputs. ``sums`` says whether a layer reads the sum of the input
+    and others.
     """
-    steps, batch, inputs = input_TBI.shape
-    shape = steps, batch, inputs
-    source = source_of(input_TBI, _LISTS * steps * batch * neurons)
+    steps, batch, *inputs = input_TBI.shape
+    shape, room = (steps, batch, math.prod(inputs)), _LISTS * steps * batch * neurons
+    if isinstance(input_TBI, SpikeWords):
+        source = source_of_words(input_TBI, room)
+    else:
+        source = source_of(input_TBI, room)
     summand = summand_of(input_TBI) if sums else None
     if target_TBN is None:
         return Examples(source, shape, summand, None, None)

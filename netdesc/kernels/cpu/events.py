@@ -17,6 +17,7 @@ from netdesc.kernels.cpu.lanes import LANES, bits_of, load, spread
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.words import number_of, word_of
 from netdesc.kernels.event_lists import HEADER, SHORT, list_size
+from netdesc.kernels.spike_words import SpikeWords, words_in
 
 _NO_WORDS = np.empty(0, np.int64)
 
@@ -126,6 +127,22 @@ class EventLists:
         lists._end()
         return lists
 
+    @classmethod
+    def of_words(cls, given: SpikeWords, counts: np.ndarray) -> EventLists:
+        """The events of spikes as words; ``counts`` has how many there are in each row."""
+        per_row = words_in(given.columns)
+
+        def read(first: int, words: np.ndarray, of_rows: np.ndarray) -> bool:
+            words[:] = given.words[first * per_row : first * per_row + len(words)]
+            of_rows[:] = counts[first : first + len(of_rows)]
+            return True
+
+        lists = cls.__new__(cls)
+        lists._begin(given.rows, given.columns)
+        lists.pays = lists._list(read, given.columns, given.rows * given.columns)
+        lists._end()
+        return lists
+
     def _begin(self, rows: int, columns: int) -> None:
         self._view(_zeros.take((list_size(_CPU, rows, columns),), np.int32), rows, columns)
         self.packed[:3] = 0, rows, columns
@@ -142,7 +159,7 @@ class EventLists:
 
         ``read`` fills words and counts of rows from the one that it is told (see ``bit_rows``).
         """
-        per_row, rows = bit_rows.words_in(columns), len(self.starts) - 1
+        per_row, rows = words_in(columns), len(self.starts) - 1
         length = min(rows, max(1, _WORDS // per_row))
         room = scratch((length * per_row,), np.int64)
         for first in range(0, rows, length):

@@ -17,6 +17,7 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.trains import SpikeTrains, SumOfTrains
+from netdesc.kernels.spike_words import SpikeWords
 
 EVENT_DENSITY = 0.33
 """Share of non-zero inputs up to which adding rows by events is faster than the product.
@@ -47,6 +48,17 @@ def source_of(signal_TBI: torch.Tensor, room: float) -> Source:
         return rows if events is None else events
     events = EventLists(rows, 1.0)
     return events.events(batch) if events.pays else rows
+
+
+def source_of_words(given: SpikeWords, room: float) -> Source:
+    """The same of spikes as words."""
+    counts = bit_rows.counts_of(given)
+    spikes = int(counts.sum())
+    if spikes > EVENT_DENSITY * given.rows * given.columns:
+        return SpikeTrains.of_words(given)
+    if list_bytes(spikes, given.rows, given.columns) > max(room, given.words.nbytes):
+        return bit_rows.events_of_words(given)
+    return EventLists.of_words(given, counts).events(given.shape[1])
 
 
 def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:

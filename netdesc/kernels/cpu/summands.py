@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu.arrays import array_of, rows_of
+from netdesc.kernels.cpu.bit_rows import counts_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import count
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
 from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.spike_words import SpikeWords
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,10 @@ Summand = Counted | np.ndarray
 """Spikes, or an input that is none: its rows [steps · batch, inputs]."""
 
 
-def summand_of(input_TBI: torch.Tensor) -> Summand:
+def summand_of(input_TBI: torch.Tensor | SpikeWords) -> Summand:
+    if isinstance(input_TBI, SpikeWords):
+        spikes = int(counts_of(input_TBI).sum())
+        return Counted(SpikeTrains.of_words(input_TBI), spikes)
     trains, rows = SpikeTrains.of(array_of(input_TBI)), rows_of(input_TBI)
     return rows if trains is None else Counted(trains, count(rows))
 

@@ -15,6 +15,7 @@ import numpy as np
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
 from netdesc.kernels.cpu.words import lanes_of, word_of
+from netdesc.kernels.spike_words import BITS, SpikeWords
 
 _NONE = np.int32(0)
 _SPIKE = np.int32(0x3F800000)
@@ -50,6 +51,13 @@ class SpikeTrains:
         odd = np.empty(batch * -(-neurons // LANES), np.bool_)
         _pack(values_TBN.reshape(-1), steps, batch, neurons, trains.words, odd)
         return None if odd.any() else trains
+
+    @classmethod
+    def of_words(cls, given: SpikeWords) -> SpikeTrains:
+        steps, batch, *_ = given.shape
+        trains = cls.room(steps, batch, given.columns)
+        _turn(given.words, *trains.shape, trains.words)
+        return trains
 
     def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
         """Fills ``rows``, one for step and sample, with the steps ``first`` to before ``last``."""
@@ -92,6 +100,17 @@ def _pack(values, steps, batch, neurons, words, odd):
             strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
             words[item * steps + t] = word_of(spiked)
         odd[item] = word_of(strange != spread(_NONE)) != 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _turn(words, steps, batch, neurons, trains):
+    """From words of 64 neurons, row by row, to ``trains``."""
+    vectors, per_row = (neurons + LANES - 1) // LANES, (neurons + BITS - 1) // BITS
+    for item in numba.prange(batch * vectors):
+        b, vector = item // vectors, item % vectors
+        for t in range(steps):
+            word = words[(t * batch + b) * per_row + vector * LANES // BITS]
+            trains[item * steps + t] = np.int32(word >> (vector * LANES % BITS))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

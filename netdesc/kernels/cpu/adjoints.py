@@ -16,10 +16,10 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
-from netdesc.kernels.cpu.sources import Dense, reader
+from netdesc.kernels.cpu.sources import Dense
+from netdesc.kernels.cpu.synapses import Runs, gradient_of_runs
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, signal
-from netdesc.kernels.cpu.weights import room_by_vectors, stop_at_clamped
 from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.parameters import Dynamics
 
@@ -112,12 +112,12 @@ def _by_events(
     # The gradient of the weights is added up sample by sample over all steps, whoever asks, as in
     # the last layer's walk (see ``last_layer``). So runs of several samples cannot add to it: they
     # work the gradient of z out again.
-    length = _length(layer, _FOR_INPUT)
+    length = _length(layer.shape, _FOR_INPUT)
     again = batch > 1 and length < steps
     if again:
         layer.walk_by_events(0, steps, grad_out, None, weights)
         layer = layer.again()
-    for first, last, grad_z in runs_of(layer, None, length):
+    for first, last, grad_z in walks(layer, None, length):
         if again:
             layer.walk(first, last, grad_out, grad_z)
         else:
@@ -143,29 +143,32 @@ def by_product(
     [steps, batch, neurons], it is filled with the gradient of z. How long runs are decides how sums
     are rounded, so it is the same whichever of the two is asked for.
     """
-    grad_OI = room_by_vectors(*weight_OI.shape)[: layer.neurons]
-    is_first = grad_rows is None and whole is None
-    length = _length(layer, _FOR_WEIGHTS if is_first else _FOR_INPUT)
-    read = reader(source, layer.batch, length)
-    for first, last, grad_z in runs_of(layer, whole, length):
-        layer.walk(first, last, grad_out(first, last), grad_z)
-        input_rows = read(first, last)
-        product.matmul(as_rows(grad_z).T, input_rows, grad_OI, onto=last < layer.steps)
-        if grad_rows is not None:
-            rows = grad_rows[first * layer.batch : last * layer.batch]
-            product.matmul(as_rows(grad_z), weight_OI, rows, bits=bits)
-    stop_at_clamped(grad_OI, weight_OI, bits)
-    return grad_OI
+    length = run_length(layer.shape, grad_rows is None and whole is None)
+
+    def walked() -> Runs:
+        for first, last, grad_z in walks(layer, whole, length):
+            layer.walk(first, last, grad_out(first, last), grad_z)
+            if grad_rows is not None:
+                rows = grad_rows[first * layer.batch : last * layer.batch]
+                product.matmul(as_rows(grad_z), weight_OI, rows, bits=bits)
+            yield first, grad_z
+
+    return gradient_of_runs(walked(), layer.batch, source, weight_OI, bits)
 
 
-def runs_of(
+def run_length(shape: tuple[int, int, int], is_first: bool) -> int:
+    """Steps of a run; ``is_first`` says that the gradient of the input is not wanted."""
+    return _length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT)
+
+
+def walks(
     layer: Walker, whole: np.ndarray | None, length: int | None = None
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Runs of steps, the last ones first: from which to before which, and room for grad_z.
 
     That is their part of ``whole``, where it is given. Each has ``length`` steps at most.
     """
-    length = length or _length(layer, _FOR_INPUT)
+    length = length or _length(layer.shape, _FOR_INPUT)
     shape = length, layer.batch, layer.neurons
     part = take(shape, np.float32) if whole is None else _NOTHING
     for last in range(layer.steps, 0, -length):
@@ -173,8 +176,9 @@ def runs_of(
         yield first, last, part[: last - first] if whole is None else whole[first:last]
 
 
-def _length(layer: Walker, least: int) -> int:
+def _length(shape: tuple[int, int, int], least: int) -> int:
     """How many steps a run has."""
-    in_a_step = layer.batch * layer.neurons
-    room = min(_RUN, max(least, layer.steps * in_a_step // _SHARE))
-    return min(layer.steps, max(1, room // in_a_step))
+    steps, batch, neurons = shape
+    in_a_step = batch * neurons
+    room = min(_RUN, max(least, steps * in_a_step // _SHARE))
+    return min(steps, max(1, room // in_a_step))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import from_above, product
-from netdesc.kernels.cpu.adjoints import by_product, runs_of
+from netdesc.kernels.cpu.adjoints import by_product, run_length, walks
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between
@@ -251,7 +251,7 @@ def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
     That of their spikes is needed no more when it is done.
     """
     walker = _walker(there)
-    for first, last, part in runs_of(walker, there.grad_TBN):
+    for first, last, part in walks(walker, there.grad_TBN):
         walker.walk(first, last, grad_out(first, last), part)
     return walker
 
@@ -268,7 +268,8 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
         layer.between.back(grad_TBN)
     norm = layer.between and layer.between.norm
     if not norm:
-        grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage)
+        length = run_length(there.shape, not want) if layer.is_fused else None
+        grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length)
     elif isinstance(source, Events):
         grad_OI, grad_decays[0] = leak_back_by_events(
             grad_TBN, norm.decay, norm.learn, source, *weights

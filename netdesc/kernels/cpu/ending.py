@@ -97,17 +97,15 @@ def _end_by_distance(
     grad_total = torch.ones(())
     if distance.mean:
         grad_total = grad_total / size
-    source, fused = last.source, last.layer.is_fused
+    source = last.source
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
     if target is None or van_rossum.convolved(*of_filter, steps) is not None:
         loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
-    elif fused and is_shared_out and isinstance(source, Events):
+    elif last.layer.is_fused and is_shared_out and isinstance(source, Events):
         loss, back, notes = _end_in_one(last, source, target, of_filter, float(grad_total))
-    elif not fused or isinstance(source, Events):
-        loss, back, notes = _end_from_whole(last, target, of_filter, float(grad_total))
     else:
-        loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
+        loss, back, notes = _end_from_whole(last, target, of_filter, float(grad_total))
     return loss / size if distance.mean else loss, back, notes
 
 

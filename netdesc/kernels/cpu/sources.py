@@ -14,7 +14,8 @@ import torch
 from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrays import rows_of
 from netdesc.kernels.cpu.arrivals import Events
-from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.bit_rows import BitRows
+from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.trains import SpikeTrains, SumOfTrains
 from netdesc.kernels.spike_words import SpikeWords
@@ -26,7 +27,7 @@ Measured on Zen 4 with AVX-512, where the product is fastest: both took the same
 0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
 """
 
-Dense = SpikeTrains | SumOfTrains | np.ndarray
+Dense = SpikeTrains | SumOfTrains | BitRows | np.ndarray
 """What the product reads: spikes that are a bit each, sums of them, or floats
 [steps · batch, inputs]."""
 
@@ -55,7 +56,7 @@ def source_of_words(given: SpikeWords, room: float) -> Source:
     counts = bit_rows.counts_of(given)
     spikes = int(counts.sum())
     if spikes > EVENT_DENSITY * given.rows * given.columns:
-        return SpikeTrains.of_words(given)
+        return BitRows(given)
     if list_bytes(spikes, given.rows, given.columns) > max(room, given.words.nbytes):
         return bit_rows.events_of_words(given)
     return EventLists.of_words(given, counts).events(given.shape[1])
@@ -77,18 +78,19 @@ def source_of_sum(summed: Sequence[SpikeTrains], spikes: int) -> Source:
     return total if union is None else source_of_trains(union, spikes)
 
 
-def reader(source: Dense, batch: int, most: int) -> Callable[[int, int], np.ndarray]:
-    """Gives the rows of the steps from one to before another, ``most`` steps at a time.
+def reader(source: Dense, most: int) -> Callable[[int, int], np.ndarray]:
+    """Gives the rows from one to before another, ``most`` at a time.
 
     They are good until the next ones are asked for.
     """
     if isinstance(source, np.ndarray):
-        return lambda first, last: source[first * batch : last * batch]
-    room = take((most * batch, source.shape[2]), np.float32)
+        return lambda first, last: source[first:last]
+    steps, batch, columns = source.shape
+    room = scratch((min(steps * batch, most + 2 * (batch - 1)), columns), np.float32)
 
     def read(first: int, last: int) -> np.ndarray:
-        rows = room[: (last - first) * batch]
-        source.unpack(first, last, rows)
-        return rows
+        start, end = first // batch, -(-last // batch)  # steps that hold them
+        source.unpack(start, end, room[: (end - start) * batch])
+        return room[first - start * batch : last - start * batch]
 
     return read

@@ -6,7 +6,7 @@ synapses read or, where these do not pay, by the matrix product. Weights may be 
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 
 import numba
 import numpy as np
@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
-from netdesc.kernels.cpu.sources import Source, reader
+from netdesc.kernels.cpu.sources import Dense, Source, reader
 from netdesc.kernels.cpu.steps import from_state
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.weights import limits_of, room_by_vectors, rows_by_input, stop_at_clamped
@@ -44,10 +44,11 @@ def current(
     assert places == time_first(batch), "the product is time-first"
     weight_IO = array_of(weight_OI).T
     length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
-    read = reader(source, batch, length)
+    read = reader(source, length * batch)
     for first in range(0, steps, length):
-        last = min(steps, first + length)
-        product.matmul(read(first, last), weight_IO, z[first:last].reshape(-1, size), bits=bits)
+        part = z[first : first + length].reshape(-1, size)
+        start = first * batch
+        product.matmul(read(start, start + len(part)), weight_IO, part, bits=bits)
     return z
 
 
@@ -57,40 +58,68 @@ def weight_gradient(
     weight_OI: torch.Tensor,
     bits: int | None,
     places: Places | None = None,
+    length: int | None = None,
 ) -> torch.Tensor:
     """That of the weights, from the gradient of what arrives and from what the synapses read.
 
-    By events it is added up sample by sample, backward in time; by the product over all rows, from
-    the first to the last. ``places`` are as in ``current``.
+    By events it is added up sample by sample, backward in time, and ``places`` are as in
+    ``current``; by the product run by run of ``length`` steps (all of them without one).
     """
     steps, batch, outputs = grad_TBN.shape
     places = places or time_first(batch)
+    if not isinstance(source, Events):
+        assert places == time_first(batch), "the product is time-first"
+        runs = runs_of(grad_TBN, length or steps)
+        return torch.from_numpy(gradient_of_runs(runs, batch, source, array_of(weight_OI), bits))
     inputs = weight_OI.shape[1]
     room = room_by_vectors(outputs, inputs)
-    grad_OI = room[:outputs]
-    if isinstance(source, Events):
-        limits = limits_of(bits)
-        sums_KIL = scratch((min(threads(), len(room) // LANES), inputs * LANES), np.float32)
-        grad_VLI = room.reshape(-1, LANES * inputs)
-        grad_z = grad_TBN.reshape(-1)
-        _add_up_all(source, array_of(weight_OI), *limits, grad_z, places, sums_KIL, grad_VLI)
-        return torch.from_numpy(grad_OI)
-    assert places == time_first(batch), "the product is time-first"
-    length = steps if isinstance(source, np.ndarray) else _run_of_blocks(batch, inputs)
-    read = reader(source, batch, min(steps, length))
-    for first in range(0, steps, length):
-        last = min(steps, first + length)
-        grad_rows = as_rows(grad_TBN[first:last])
-        product.matmul(grad_rows.T, read(first, last), grad_OI, onto=first > 0)
+    sums_KIL = scratch((min(threads(), len(room) // LANES), inputs * LANES), np.float32)
+    _add_up_all(
+        source,
+        array_of(weight_OI),
+        *limits_of(bits),
+        grad_TBN.reshape(-1),
+        places,
+        sums_KIL,
+        room.reshape(-1, LANES * inputs),
+    )
+    return torch.from_numpy(room[:outputs])
+
+
+Runs = Iterable[tuple[int, np.ndarray]]
+"""Runs of steps, the last ones first: the first step of each, and a gradient
+[steps, batch, outputs]."""
+
+
+def runs_of(whole: np.ndarray, length: int) -> Runs:
+    for last in range(len(whole), 0, -length):
+        first = max(0, last - length)
+        yield first, whole[first:last]
+
+
+def gradient_of_runs(
+    runs: Runs, batch: int, source: Dense, weight_OI: np.ndarray, bits: int | None
+) -> np.ndarray:
+    """By the product, each run's as soon as it is there, from the first row to the last.
+
+    Rows of the input are read some at a time, in whole blocks of a sum's terms: that changes no
+    rounding.
+    """
+    outputs, inputs = weight_OI.shape
+    grad_OI = room_by_vectors(outputs, inputs)[:outputs]
+    at_once = product.DEPTH * max(1, _RUN // (product.DEPTH * inputs))
+    read, onto = reader(source, at_once), False
+    for first, grad_z in runs:
+        grad_rows, start = as_rows(grad_z), first * batch
+        each = len(grad_rows) if isinstance(source, np.ndarray) else at_once
+        for row in range(0, len(grad_rows), each):
+            part = grad_rows[row : row + each]
+            rows = read(start + row, start + row + len(part))
+            product.matmul(part.T, rows, grad_OI, onto=onto)
+            onto = True
     if bits is not None:
-        stop_at_clamped(grad_OI, array_of(weight_OI), bits)
-    return torch.from_numpy(grad_OI)
-
-
-def _run_of_blocks(batch: int, inputs: int) -> int:
-    """Steps whose rows are whole blocks of a sum's terms, so that runs change no rounding."""
-    whole = product.DEPTH // math.gcd(product.DEPTH, batch)
-    return whole * max(1, _RUN // (whole * batch * inputs))
+        stop_at_clamped(grad_OI, weight_OI, bits)
+    return grad_OI
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -55,6 +55,7 @@ class Walker:
         neurons: Dynamics,
         learn: bool,
     ) -> None:
+        self.shape = shape
         self.steps, self.batch, self.neurons = shape
         self._voltage, self._of_voltage = voltage, of_voltage
         self._given = (

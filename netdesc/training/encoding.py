@@ -66,9 +66,11 @@ class SpikeCode:
         return packed(values.reshape(*values.shape[:2], -1))
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        bits_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
+        bytes_TBK = np.ascontiguousarray(kept.transpose(1, 0, 2))
         spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
-        spikes_TBN[: self.given] = bits_BTN.transpose(1, 0, 2)
+        spikes_TBN[: self.given] = np.unpackbits(
+            bytes_TBK, axis=2, count=self.cells, bitorder="little"
+        )
         return spikes_TBN
 
     def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:

@@ -251,7 +251,8 @@ def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
     That of their spikes is needed no more when it is done.
     """
     walker = _walker(there)
-    for first, last, part in walks(walker, there.grad_TBN):
+    length = run_length(there.shape, True)  # short, because no sum goes through all steps here
+    for first, last, part in walks(walker, there.grad_TBN, length):
         walker.walk(first, last, grad_out(first, last), part)
     return walker
 

@@ -17,7 +17,12 @@ from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import NO_ROWS, limits_of, room_by_vectors, rows_by_input
+from netdesc.kernels.cpu.weights import (
+    integers_of_vector,
+    limits_of,
+    reals_of_vector,
+    room_by_vectors,
+)
 from netdesc.kernels.parameters import keep
 
 
@@ -66,8 +71,8 @@ def leak_back_by_events(
     sums, again = inputs * LANES, steps * LANES if learn else 0
     _back_by_events(
         events,
-        *(rows_by_input(weight_OI, bits) if learn else NO_ROWS),
         array_of(weight_OI),
+        bits is not None,
         *limits_of(bits),
         flat(keep(decay, size)),
         learn,
@@ -80,14 +85,14 @@ def leak_back_by_events(
 
 
 @numba.njit(inline="always")
-def _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current):
+def _again(events, b, is_integer, integer_IL, real_IL, keep, lo, n, current):
     """A vector's current in every step of a sample [steps · n], as ``leaky_forward`` does."""
     rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
     for t in range(events.steps):
-        if len(integer_IO):
-            z = arriving(events, t, b, integer_IO, neurons, lo, n)
+        if is_integer:
+            z = arriving(events, t, b, integer_IL, LANES, 0, n)
         else:
-            z = to_state(gather(events, t, b, real_IO, neurons, lo, n, none))
+            z = to_state(gather(events, t, b, real_IL, LANES, 0, n, none))
         u = saturate(decay_state(u, rate) + z)
         store(current, t * n, from_state(u), LANES)
 
@@ -95,9 +100,8 @@ def _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current):
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _back_by_events(
     events,
-    integer_IO,
-    real_IO,
     weight_OI,
+    is_integer,
     low,
     high,
     keep,
@@ -111,6 +115,7 @@ def _back_by_events(
 
     A thread has its sums, and a current where the decay is learnt, in its part of ``room_KN``. (Of
     a vector of few neurons it has these alone, and lanes that nobody looks at: see ``last_layer``.)
+    The vector's own weights by input are where its gradients come in the end.
     """
     neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
     inputs = weight_OI.shape[1]
@@ -122,9 +127,15 @@ def _back_by_events(
             n = min(LANES, neurons - lo)
             rate = share(load(keep, lo, n))
             sums[:] = 0
+            real_IL = grad_VLI[item]
+            integer_IL = real_IL.view(np.int16)
+            if learn and is_integer:
+                integers_of_vector(weight_OI, low, high, lo, n, integer_IL)
+            elif learn:
+                reals_of_vector(weight_OI, lo, n, real_IL)
             for b in range(batch):
                 if learn:
-                    _again(events, b, integer_IO, real_IO, keep, neurons, lo, n, current)
+                    _again(events, b, is_integer, integer_IL, real_IL, keep, lo, n, current)
                 g, total = spread(np.float32(0)), spread(np.float32(0))
                 for t in range(events.steps - 1, -1, -1):
                     at = (t * batch + b) * neurons + lo

@@ -14,8 +14,7 @@ from netdesc.kernels.grid import WEIGHT_UNIT
 
 _ENDLESS = np.float32(np.inf)
 
-NO_ROWS = np.empty(0, np.int16), np.empty(0, np.float32)
-"""What ``rows_by_input`` would be of no weights."""
+_NO_ROWS = np.empty(0, np.int16), np.empty(0, np.float32)
 
 
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
@@ -53,11 +52,11 @@ def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
 def rows_by_input(weight_OI: torch.Tensor, bits: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Weights [inputs, outputs], flat: integers and none, or none and real ones off the grid."""
     if bits is not None:
-        return integer_rows(weight_OI, bits).reshape(-1), NO_ROWS[1]
+        return integer_rows(weight_OI, bits).reshape(-1), _NO_ROWS[1]
     outputs, inputs = weight_OI.shape
     real_IO = room_by_vectors(outputs, inputs).reshape(-1)[: outputs * inputs]
     _transpose(flat(weight_OI), outputs, real_IO)
-    return NO_ROWS[0], real_IO
+    return _NO_ROWS[0], real_IO
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int) -> None:
@@ -93,6 +92,32 @@ def _halves(weights, low, high):
 def on_grid(weights, low, high):
     """``quantization.quantize`` of a vector, in threshold units."""
     return _halves(weights, low, high) * spread(np.float32(2 / WEIGHT_UNIT))
+
+
+@numba.njit
+def integers_of_vector(weight_OI, low, high, lo, n, integer_IL):
+    """Integer weights of the ``n`` outputs from ``lo`` on, as ``integer_rows`` has them.
+
+    ``integer_IL`` is flat, [inputs · LANES].
+    """
+    inputs = weight_OI.shape[1]
+    halves = np.empty(LANES, np.int32)
+    for i in range(n):
+        weight = weight_OI[lo + i]
+        for first in range(0, inputs, LANES):
+            count = min(LANES, inputs - first)
+            of_i = _halves(load(weight, first, count), low, high)
+            store(halves, 0, as_ints(of_i + of_i), LANES)
+            for j in range(count):
+                integer_IL[(first + j) * LANES + i] = np.int16(halves[j])
+
+
+@numba.njit
+def reals_of_vector(weight_OI, lo, n, real_IL):
+    """The same of weights as they are."""
+    for i in range(n):
+        for j in range(weight_OI.shape[1]):
+            real_IL[j * LANES + i] = weight_OI[lo + i, j]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -21,6 +21,8 @@ from netdesc.report import ReportError, write_report
 from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT, lock_of
 from netdesc.run_state import read_state, resume_command
 from netdesc.training import Run
+from netdesc.training.data import Batch
+from netdesc.training.direct import Chain, direct_reads
 from netdesc.training.errors import WeightsError
 from netdesc.training.progress import Style
 from netdesc.training.weights import Loader, load_weights
@@ -86,18 +88,22 @@ def compile_kernels(compiled: Compiled) -> None:
     does. Numba keeps them on the disk; the next process loads them.
     """
     graph, model = compiled.graph, compiled.model
-    silence_TBN = torch.zeros(graph.steps, 1, *graph.input_shape)
-    labels, raster_TBN = torch.zeros(1).long(), torch.zeros(graph.steps, 1, *graph.output_shape)
-    wanted = raster_TBN if graph.classes is None else labels
-    compiled.loss(model(silence_TBN), wanted).backward()
-    from netdesc.training.data import Batch
-    from netdesc.training.direct import Chain, direct_reads
-
-    reads = direct_reads(graph, silence_TBN.device)
+    batch = _silence(graph, 1)
+    compiled.loss(model(batch.input_TBN), batch.target).backward()
+    reads = direct_reads(graph, batch.target.device)
     if reads is not None:
-        silence = WordRoom(tuple(silence_TBN.shape)).words()
-        Chain(model, compiled.loss, reads).differentiate(Batch(silence, wanted, 1))
+        # Of several samples a layer of few neurons is shared out among threads in another way.
+        for samples in (1, 2):
+            Chain(model, compiled.loss, reads).differentiate(_silence(graph, samples))
     model.zero_grad()
+
+
+def _silence(graph: Graph, samples: int) -> Batch:
+    """A batch without any spike."""
+    silence = WordRoom((graph.steps, samples, *graph.input_shape)).words()
+    if graph.classes is None:
+        return Batch(silence, torch.zeros(graph.steps, samples, *graph.output_shape), samples)
+    return Batch(silence, torch.zeros(samples).long(), samples)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

@@ -18,9 +18,10 @@ def spikes(shape: tuple[int, int, int], density: float, seed: int) -> np.ndarray
 
 
 def assert_unpacks(trains: SpikeTrains, values: np.ndarray, first: int, last: int) -> None:
-    expected = values[first:last].reshape(-1, values.shape[2])
-    rows = np.full_like(expected, 7)
-    trains.unpack(first, last, rows)
+    """Rows from one to before another, which need not be where a step begins or ends."""
+    expected = values.reshape(-1, values.shape[2])[first:last]
+    rows = np.full_like(expected, np.nan)
+    trains.unpack(first, rows)
     np.testing.assert_array_equal(rows, expected)
 
 
@@ -30,8 +31,10 @@ def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, see
     trains = SpikeTrains.of(values)
     assert trains is not None
     assert (trains.shape, trains.size) == (shape, values.size)
-    assert_unpacks(trains, values, 0, shape[0])
-    assert_unpacks(trains, values, shape[0] // 3, shape[0] // 2)
+    rows = shape[0] * shape[1]
+    for first, last in (0, rows), (rows // 3, rows // 2), (rows // 2, rows), (rows // 2, rows // 2):
+        assert_unpacks(trains, values, first, last)
+    assert_unpacks(trains, values, rows - 1, rows)
     by_words = EventLists.of_trains(trains)
     by_floats = EventLists(values.reshape(-1, shape[2]), 1.0)
     assert by_words.pays

@@ -66,7 +66,7 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
 
 
 def batch_memory(graph: Graph, batch: int) -> int:
-    """Bytes of ``batch`` samples as the network reads them, with their targets."""
+    """Bytes of ``batch`` samples with their targets, both as floats."""
     cells = math.prod(graph.input_shape)
     if isinstance(graph.loss, SpikeTime):
         cells += math.prod(graph.output_shape)

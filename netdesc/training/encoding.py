@@ -22,6 +22,9 @@ Spikes = NDArray[np.float32]
 _DRAWN_TOGETHER = 1 << 18
 """Random numbers that are held at a time, beside the spikes that come of them."""
 
+_PACKED_TOGETHER = 1 << 18
+"""Cells whose spikes are packed at a time: the places of a spike take some 40 bytes."""
+
 
 class Code(Protocol):
     is_random: ClassVar[bool]
@@ -166,8 +169,12 @@ class LatencyCode(_Analog):
         return spikes_TX.reshape(self.steps, batch, cells)
 
     def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        sample, cell = np.nonzero(kept >= 0)
-        room.add(kept[sample, cell], sample, cell)
+        batch, cells = kept.shape
+        each = max(1, _PACKED_TOGETHER // cells)
+        for start in range(0, batch, each):
+            some = kept[start : start + each]
+            sample, cell = np.nonzero(some >= 0)
+            room.add(some[sample, cell], start + sample, cell)
 
 
 def _held(values: NDArray, number: float) -> float:

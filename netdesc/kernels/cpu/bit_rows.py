@@ -48,9 +48,9 @@ class BitRows:
         steps, batch, *_ = given.shape
         self.shape, self._words = (steps, batch, given.columns), given.words
 
-    def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
-        """Fills ``rows``, one for step and sample, with the steps ``first`` to before ``last``."""
-        _unpack(self._words, first * self.shape[1], rows)
+    def unpack(self, first: int, rows: np.ndarray) -> None:
+        """Fills ``rows`` [rows, columns] with those from row ``first`` on."""
+        _unpack(self._words, first, rows)
 
 
 def counts_of(given: SpikeWords) -> np.ndarray:

@@ -86,11 +86,11 @@ def reader(source: Dense, most: int) -> Callable[[int, int], np.ndarray]:
     if isinstance(source, np.ndarray):
         return lambda first, last: source[first:last]
     steps, batch, columns = source.shape
-    room = scratch((min(steps * batch, most + 2 * (batch - 1)), columns), np.float32)
+    room = scratch((min(steps * batch, most), columns), np.float32)
 
     def read(first: int, last: int) -> np.ndarray:
-        start, end = first // batch, -(-last // batch)  # steps that hold them
-        source.unpack(start, end, room[: (end - start) * batch])
-        return room[first - start * batch : last - start * batch]
+        rows = room[: last - first]
+        source.unpack(first, rows)
+        return rows
 
     return read

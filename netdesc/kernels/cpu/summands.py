@@ -82,7 +82,7 @@ def _whole(summands: list[Summand], steps: int, batch: int) -> torch.Tensor:
     rows, part = take(like.shape, np.float32), take(like.shape, np.float32)
     for number, summand in enumerate(summands):
         if isinstance(summand, Counted):
-            summand.trains.unpack(0, steps, part)
+            summand.trains.unpack(0, part)
         else:
             part[:] = summand
         if number:

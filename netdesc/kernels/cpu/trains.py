@@ -59,9 +59,9 @@ class SpikeTrains:
         _turn(given.words, *trains.shape, trains.words)
         return trains
 
-    def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
-        """Fills ``rows``, one for step and sample, with the steps ``first`` to before ``last``."""
-        _unpack(self.words, *self.shape, first, last, False, rows.reshape(-1))
+    def unpack(self, first: int, rows: np.ndarray) -> None:
+        """Fills ``rows`` [rows, neurons] with those from row ``first`` on, time-first."""
+        _unpack(self.words, *self.shape, first, False, rows.reshape(-1))
 
 
 class SumOfTrains:
@@ -72,9 +72,9 @@ class SumOfTrains:
     def __init__(self, trains: Sequence[SpikeTrains]) -> None:
         self.shape, self.trains = trains[0].shape, trains
 
-    def unpack(self, first: int, last: int, rows: np.ndarray) -> None:
+    def unpack(self, first: int, rows: np.ndarray) -> None:
         for number, trains in enumerate(self.trains):
-            _unpack(trains.words, *self.shape, first, last, number > 0, rows.reshape(-1))
+            _unpack(trains.words, *self.shape, first, number > 0, rows.reshape(-1))
 
     def union(self) -> SpikeTrains | None:
         """The sum as spikes; None where two of them meet."""
@@ -114,13 +114,17 @@ def _turn(words, steps, batch, neurons, trains):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _unpack(words, steps, batch, neurons, first, last, onto, values):
-    vectors = (neurons + LANES - 1) // LANES
+def _unpack(words, steps, batch, neurons, first, onto, values):
+    """Fills ``values``, flat, with the rows from ``first`` on, or adds these to it."""
+    vectors, rows = (neurons + LANES - 1) // LANES, len(values) // neurons
     one, none = np.float32(1), np.float32(0)
-    for item in numba.prange(batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
+    for item in numba.prange(min(batch, rows) * vectors):
+        start, lo = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
-        for t in range(first, last):
-            spikes = where(lanes_of(words[item * steps + t]), spread(one), spread(none))
-            at = ((t - first) * batch + b) * neurons + lo
-            store(values, at, spikes + load(values, at, n) if onto else spikes, n)
+        t, b = (first + start) // batch, (first + start) % batch
+        at = (b * vectors + item % vectors) * steps + t
+        for row in range(start, rows, batch):
+            spikes = where(lanes_of(words[at]), spread(one), spread(none))
+            to = row * neurons + lo
+            store(values, to, spikes + load(values, to, n) if onto else spikes, n)
+            at += 1

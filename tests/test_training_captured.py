@@ -47,8 +47,9 @@ class Runner:
     monkeypatch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
-        # As on a GPU: a number of the device.
+        # As on a GPU: a number of the device, and inputs as floats.
         self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+        self.monkeypatch.setattr("netdesc.training.job.direct_reads", lambda *_: None)
         self.said: list[str] = []
 
     def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:

@@ -28,7 +28,7 @@ from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
-from netdesc.kernels.cpu.weights import half_limits, integer_rows, room_by_vectors
+from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 
 
@@ -141,7 +141,6 @@ def _end_in_one(
     grad_OI = room_by_vectors(neurons, inputs)
     last_layer.there_and_back(
         events,
-        integer_rows(layer.weight_OI, layer.bits).reshape(-1),
         weight_OI,
         *half_limits(layer.bits),
         *per_neuron(given),

@@ -18,6 +18,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, s
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
 from netdesc.kernels.cpu.van_rossum import filter_step
+from netdesc.kernels.cpu.weights import integers_of_vector
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
 
@@ -34,16 +35,15 @@ def _difference(words, wanted, of_wanted, t):
 
 @numba.njit
 def _there(
-    events, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words,
-    seen, at,
-):  # fmt: skip
+    events, integer_IL, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words, seen, at
+):
     """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
     ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
     none, steps = spread(np.int32(0)), events.steps
     u, held, peak_u, peak_v, spikes = none, none, none, none, none
     words[: min(steps, delay)] = 0
     for t in range(steps):
-        z = arriving(events, t, b, weight_IO, neurons, lo, n)
+        z = arriving(events, t, b, integer_IL, LANES, 0, n)
         u, v = advance(z, ku, kv, offset, u, held)
         held = after_reset(v, threshold)
         peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
@@ -124,7 +124,6 @@ def room_for(steps: int, inputs: int) -> int:
 @numba.njit(parallel=True, cache=True, nogil=True)
 def there_and_back(
     events,
-    weight_IO,
     weight_OI,
     low,
     high,
@@ -157,8 +156,9 @@ def there_and_back(
     places are ``of_z``, where it is to be kept. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt; either way has a kernel of its own. A thread holds one vector's voltages,
     filtered differences, spikes and sums by weights in its part of ``room_KN`` [threads,
-    ``room_for``]. Where a vector has but a few neurons, their numbers lie close together there, and
-    what follows is in the lanes that nobody looks at.
+    ``room_for``]; its integer weights are where its gradients come in the end. Where a vector has
+    but a few neurons, their numbers lie close together there, and what follows is in the lanes that
+    nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
@@ -171,12 +171,14 @@ def there_and_back(
         for vector in range(thread, vectors, threads):
             lo = vector * LANES
             n = min(LANES, neurons - lo)
+            integer_IL = grad_VLI[vector].view(np.int16)
+            integers_of_vector(weight_OI, low, high, lo, n, integer_IL)
             weight_sums[:] = 0
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
-                    events, weight_IO, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, b,
-                    voltage, words, seen, item * SEEN,
+                    events, integer_IL, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage,
+                    words, seen, item * SEEN,
                 )  # fmt: skip
                 distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,

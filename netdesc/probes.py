@@ -171,7 +171,7 @@ def _training_kernels() -> list[Any]:
         bit_rows.turn,
         events._count,
         trains._pack,
-        weights._quantize_rows,
+        weights._quantize_all,
         forward.forward_by_events,
         forward.sum_up,
         last_layer.there_and_back,

@@ -420,9 +420,8 @@ def test_runs_of_steps_are_taken_as_the_operators_take_them(case, path, monkeypa
     ids=["off the grid", "norm", "dropout"],
 )
 def test_runs_of_a_current_that_is_whole_are_as_exact(change, batch, monkeypatch):
-    """Spikes between layers are unpacked run by run, and sums are those of one product."""
+    """Neurons are walked through run by run, and sums are those of one product."""
     monkeypatch.setattr(adjoints, "_RUN", 400)
-    monkeypatch.setattr(synapses, "_RUN", 100)
     case = replace(DEEP, density=0.6, scale=40.0, delay=False, steps=800, batch=batch, **change)
     assert [int(notes[2]) for notes in in_one_go(case)[1::2]] == [PRODUCT] * 3
     check(case)

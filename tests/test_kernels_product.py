@@ -58,13 +58,13 @@ def test_the_number_of_threads_changes_no_bit(shape):
     assert len(set(results)) == 1
 
 
-@pytest.mark.parametrize("block_rows", [1, 6, 7, 192])
-def test_how_rows_are_shared_out_changes_no_bit(block_rows):
+@pytest.mark.parametrize("block", [(1, 32), (6, 512), (7, 96), (192, 608)])
+def test_how_blocks_are_shared_out_changes_no_bit(block):
     random = np.random.default_rng(2)
     left = random.standard_normal((101, 513), np.float32)
     right = random.standard_normal((513, 600), np.float32)
     out = np.full((101, 600), np.nan, np.float32)
-    product._multiply(left, right, False, np.float32(0), np.float32(0), block_rows, False, out)
+    product._multiply(left, right, False, np.float32(0), np.float32(0), block, False, out)
     assert out.tobytes() == matmul(left, right).tobytes()
 
 

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu import bit_rows, buffers, sources, summands
+from netdesc.kernels.cpu import bit_rows, sources, summands
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.cpu.trains import SpikeTrains, SumOfTrains
+from netdesc.kernels.cpu.spike_rows import SpikeRows
+from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 200))
@@ -55,7 +56,6 @@ def test_inputs_may_have_several_axes():
 
 @given(SIZES, DENSITIES, st.sampled_from([0.0, 1e9]), st.integers(0, 99))
 def test_an_engine_reads_of_words_what_it_reads_of_floats(shape, density, room, seed):
-    steps, batch, columns = shape
     values = spikes(shape, density, seed)
     found = sources.source_of_words(words_of(values), room)
     expected = sources.source_of(torch.from_numpy(values), room)
@@ -67,34 +67,8 @@ def test_an_engine_reads_of_words_what_it_reads_of_floats(shape, density, room, 
         events = int(values.sum()) if found.listed else 0
         np.testing.assert_array_equal(found.sources[:events], expected.sources[:events])
         return
-    assert isinstance(found, bit_rows.BitRows)
-    assert found.shape == shape
-    expected = values.reshape(-1, columns)[steps * batch // 3 :][: max(1, steps * batch // 2)]
-    rows = np.full_like(expected, np.nan)
-    found.unpack(steps * batch // 3, rows)
-    np.testing.assert_array_equal(rows, expected)
-
-
-@given(SIZES, st.integers(1, 30), st.integers(0, 99))
-def test_rows_are_read_some_at_a_time(shape, most, seed):
-    """Where steps begin and end does not matter; the memory is what others had."""
-    columns = shape[2]
-    values, others = spikes(shape, 0.5, seed), spikes(shape, 0.5, seed + 1)
-    trains = [SpikeTrains.of(each) for each in (values, others)]
-    assert trains[0] is not None
-    assert trains[1] is not None
-    of = {
-        0: (bit_rows.BitRows(words_of(values)), trains[0], values.reshape(-1, columns)),
-        1: (SumOfTrains([trains[0], trains[1]]),),
-    }
-    for number, dense in ((0, values), (1, values + others)):
-        expected = dense.reshape(-1, columns)
-        for source in of[number]:
-            buffers.scratch((most + 3, columns), np.float32)[:] = np.nan
-            read = sources.reader(source, most)
-            for first in range(0, len(expected), most):
-                rows = read(first, min(len(expected), first + most))
-                np.testing.assert_array_equal(rows, expected[first : first + most])
+    assert isinstance(found, SpikeRows)
+    np.testing.assert_array_equal(found.floats(), values.reshape(-1, shape[2]))
 
 
 @given(SIZES, DENSITIES)

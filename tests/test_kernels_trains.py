@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 3), st.integers(1, 100))
 
@@ -17,24 +17,13 @@ def spikes(shape: tuple[int, int, int], density: float, seed: int) -> np.ndarray
     return (np.random.default_rng(seed).random(shape) < density).astype(np.float32)
 
 
-def assert_unpacks(trains: SpikeTrains, values: np.ndarray, first: int, last: int) -> None:
-    """Rows from one to before another, which need not be where a step begins or ends."""
-    expected = values.reshape(-1, values.shape[2])[first:last]
-    rows = np.full_like(expected, np.nan)
-    trains.unpack(first, rows)
-    np.testing.assert_array_equal(rows, expected)
-
-
 @given(SIZES, st.sampled_from([0.0, 0.02, 0.3, 1.0]), st.integers(0, 99))
 def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, seed):
     values = spikes(shape, density, seed)
     trains = SpikeTrains.of(values)
     assert trains is not None
     assert (trains.shape, trains.size) == (shape, values.size)
-    rows = shape[0] * shape[1]
-    for first, last in (0, rows), (rows // 3, rows // 2), (rows // 2, rows), (rows // 2, rows // 2):
-        assert_unpacks(trains, values, first, last)
-    assert_unpacks(trains, values, rows - 1, rows)
+    np.testing.assert_array_equal(rows_of_sum([trains]).floats(), values.reshape(-1, shape[2]))
     by_words = EventLists.of_trains(trains)
     by_floats = EventLists(values.reshape(-1, shape[2]), 1.0)
     assert by_words.pays

@@ -31,7 +31,7 @@ from netdesc.kernels.waiting import is_brief
 if torch.get_num_threads() < 2:
     torch.set_num_threads(2)
 for _ in range(2):
-    threads.on_threads(weights.integer_rows)(torch.zeros(64, 64), 8)
+    threads.on_threads(weights.integer_vectors)(torch.zeros(64, 64), 8)
 print(is_brief(os.environ), sum(t.name == threads.CROWD for t in threading.enumerate()))
 assert "GOMP_SPINCOUNT" not in os.environ
 """

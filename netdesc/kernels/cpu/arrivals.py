@@ -53,35 +53,35 @@ def _(total):
 
 
 @numba.njit(inline="always")
-def gather(events, t, b, weight_IO, neurons, lo, n, none):
-    """The sum of the weights that a row's events bring to ``n`` neurons from ``lo`` on.
+def gather(events, t, b, weight_IN, n, none):
+    """The sum of the weights that a row's events bring to a vector of ``n`` neurons.
 
-    ``weight_IO`` has the outgoing row of a source contiguous; ``none`` is a vector of zeros. Sums
-    of integers are held where their states would end.
+    ``weight_IN`` is flat, [inputs, n] (see ``weights``); ``none`` is a vector of zeros. Sums of
+    integers are held where their states would end.
     """
     z = none
     if events.listed:
         row = t * events.batch + b
         first, end = events.starts[row], events.starts[row + 1]
         for e in range(first, end):
-            z = z + load(weight_IO, events.sources[e] * neurons + lo, n)
+            z = z + load(weight_IN, events.sources[e] * n, n)
         if end - first > _MANY_EVENTS:
             z = _held(z)
     else:
         at = (t * events.batch + b) * events.per_row
         for k in range(events.per_row):
-            word, of_word = events.words[at + k], k * _BITS * neurons + lo
+            word, of_word = events.words[at + k], k * _BITS * n
             while word:
-                z = z + load(weight_IO, of_word + lowest(word) * neurons, n)
+                z = z + load(weight_IN, of_word + lowest(word) * n, n)
                 word &= word - 1
         z = _held(z)
     return z
 
 
 @numba.njit(inline="always")
-def arriving(events, t, b, weight_IO, neurons, lo, n):
+def arriving(events, t, b, integer_IN, n):
     """The same of integer weights, as a current in state units."""
-    return gather(events, t, b, weight_IO, neurons, lo, n, spread(np.int32(0))) * spread(_UNIT)
+    return gather(events, t, b, integer_IN, n, spread(np.int32(0))) * spread(_UNIT)
 
 
 @numba.njit(inline="always")

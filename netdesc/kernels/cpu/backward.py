@@ -228,14 +228,18 @@ def adjoint_by_events(
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, grad_z, grad_decay):
-    """Adjoint of ``leaky_forward``; ``learn`` also sums the decay's gradient [batch, neurons]."""
-    neurons = len(keep)
-    rows = len(u_TBN) // neurons
-    vectors = (neurons + LANES - 1) // LANES
+def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, first, last, grad_z, grad_decay):
+    """Adjoint of ``leaky_forward`` for the neurons ``first`` to before ``last``.
+
+    ``learn`` also sums their decay's gradient [batch, neurons], by ``u_TBN``, the current of these
+    neurons alone.
+    """
+    neurons, some = len(keep), last - first
+    rows = len(grad_u) // neurons
+    vectors = (some + LANES - 1) // LANES
     for item in numba.prange(batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
-        n = min(LANES, neurons - lo)
+        b, of_some = item // vectors, item % vectors * LANES
+        lo, n = first + of_some, min(LANES, some - of_some)
         rate, g = share(load(keep, lo, n)), spread(np.float32(0))
         total = spread(np.float32(0))
         for row in range(rows - batch + b, -1, -batch):
@@ -243,7 +247,7 @@ def leaky_adjoint(grad_u, u_TBN, keep, learn, batch, grad_z, grad_decay):
             # A load is a branch: between a product and its sum it could keep them from being one.
             of_u = load(grad_u, at, n)
             if learn:
-                total = total - g * load(u_TBN, at, n)
+                total = total - g * load(u_TBN, row * some + of_some, n)
             g = flush(rate * g + of_u)
             store(grad_z, at, g, n)
         store(grad_decay, b * neurons + lo, total, n)

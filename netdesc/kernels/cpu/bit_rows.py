@@ -11,8 +11,9 @@ import numpy as np
 
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
-from netdesc.kernels.cpu.words import lanes_of, lowest, number_of, word_of
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
+from netdesc.kernels.cpu.spike_rows import SpikeRows
+from netdesc.kernels.cpu.words import lowest, number_of, word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords, words_in
 
 _NO_STARTS, _NO_SOURCES = np.empty(0, np.int64), np.empty(0, np.uint16)
@@ -41,16 +42,13 @@ def _events(words: np.ndarray, rows: int, batch: int) -> Events:
     return Events(False, steps, batch, per_row, _NO_STARTS, _NO_SOURCES, words)
 
 
-class BitRows:
-    """Words of spikes, of which there are too many for events; ``unpack`` as ``trains`` has it."""
-
-    def __init__(self, given: SpikeWords) -> None:
-        steps, batch, *_ = given.shape
-        self.shape, self._words = (steps, batch, given.columns), given.words
-
-    def unpack(self, first: int, rows: np.ndarray) -> None:
-        """Fills ``rows`` [rows, columns] with those from row ``first`` on."""
-        _unpack(self._words, first, rows)
+def dense_rows(given: SpikeWords) -> SpikeRows:
+    """Words of spikes, of which there are too many for events."""
+    _, batch, *_ = given.shape
+    words = given.words.astype("<i8", copy=False).view("<i4")  # the lower half first
+    per_row = len(words) // given.rows
+    of_places = batch * per_row, per_row, 1
+    return SpikeRows(words[None], 0, given.rows, given.columns, batch, *of_places)
 
 
 def counts_of(given: SpikeWords) -> np.ndarray:
@@ -98,19 +96,6 @@ def _pack(values, columns, words, counts):
             words[row * per_row + k] = word
             found += number_of(word)
         counts[row] = -1 if word_of(strange != spread(_NONE)) else found
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _unpack(words, first, rows):
-    """Fills ``rows`` [rows, columns] with spikes as floats, those of row ``first`` and on."""
-    columns = rows.shape[1]
-    per_row = (columns + BITS - 1) // BITS
-    one, none = spread(np.float32(1)), spread(np.float32(0))
-    for row in numba.prange(len(rows)):
-        values = rows[row]
-        for lo in range(0, columns, LANES):
-            word = words[(first + row) * per_row + lo // BITS] >> (lo % BITS)
-            store(values, lo, where(lanes_of(word), one, none), min(LANES, columns - lo))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.synapses import current
-from netdesc.kernels.cpu.weights import integer_rows
+from netdesc.kernels.cpu.weights import integer_vectors
 from netdesc.kernels.parameters import Dynamics
 
 PRODUCT, EVENTS = 0, 1
@@ -78,7 +78,7 @@ def walk(
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source,
-        integer_rows(weight_OI, bits).reshape(-1),
+        integer_vectors(weight_OI, bits),
         *per_neuron(neurons),
         np.int32(neurons.threshold),
         neurons.delay,

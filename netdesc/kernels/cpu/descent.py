@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.dense import notes_of, per_neuron, walk
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.leaky import leak, leak_back, leak_back_by_events
+from netdesc.kernels.cpu.leaky import leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import current, weight_gradient
@@ -276,11 +277,18 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
             grad_TBN, norm.decay, norm.learn, source, *weights
         )
     else:
-        again = leak(current(source, there.shape, *weights), norm.decay) if norm.learn else None
+        again = partial(_arrived, source, there.shape, layer) if norm.learn else None
         grad_decays[0] = leak_back(grad_TBN, norm.decay, again)
         grad_OI = weight_gradient(grad_TBN, source, *weights)
     back = (there.voltage.view(np.float32), there.of_voltage) if want else None
     return back, grad_OI, grad_decays
+
+
+def _arrived(
+    source: Dense, shape: tuple[int, int, int], layer: Layer, first: int, last: int
+) -> np.ndarray:
+    """What arrives at the neurons from one to before another."""
+    return current(source, (*shape[:2], last - first), layer.weight_OI[first:last], layer.bits)
 
 
 def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> Back:

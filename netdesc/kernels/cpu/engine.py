@@ -120,6 +120,8 @@ def leaky_backward(
         flat(keep(decay, size)),
         learn,
         batch,
+        0,
+        size,
         grad_z.reshape(-1),
         grad_decay.reshape(-1),
     )

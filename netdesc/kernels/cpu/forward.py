@@ -59,7 +59,7 @@ def note(seen, at, peak_u, peak_v, spikes):
 @numba.njit(parallel=True, cache=True, nogil=True)
 def forward_by_events(
     events,
-    weight_IO,
+    weight_VIN,
     keep_u,
     keep_v,
     bias,
@@ -71,7 +71,7 @@ def forward_by_events(
     of_voltage,
     seen,
 ):
-    """Integer currents from ``events`` and weights (see ``arrivals``), then u, v and spikes.
+    """Integer currents from ``events`` and weights (see ``weights``), then u, v and spikes.
 
     Writes the spikes, ``delay`` steps late, as ``words`` (see ``trains``) or as floats to ``out``,
     if one of them has any room; ``voltage`` (int32, before the reset), whose places are
@@ -80,7 +80,8 @@ def forward_by_events(
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
     for item in numba.prange(batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
+        b, vector = item // vectors, item % vectors
+        lo, weight_IN = vector * LANES, weight_VIN[vector]
         n = min(LANES, neurons - lo)
         ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
         none = spread(np.int32(0))
@@ -88,7 +89,7 @@ def forward_by_events(
         for step in range(min(steps, delay)):
             _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
-            z = arriving(events, step, b, weight_IO, neurons, lo, n)
+            z = arriving(events, step, b, weight_IN, n)
             u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
             peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)

@@ -35,7 +35,7 @@ def _difference(words, wanted, of_wanted, t):
 
 @numba.njit
 def _there(
-    events, integer_IL, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words, seen, at
+    events, integer_IN, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words, seen, at
 ):
     """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
     ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
@@ -43,7 +43,7 @@ def _there(
     u, held, peak_u, peak_v, spikes = none, none, none, none, none
     words[: min(steps, delay)] = 0
     for t in range(steps):
-        z = arriving(events, t, b, integer_IL, LANES, 0, n)
+        z = arriving(events, t, b, integer_IN, n)
         u, v = advance(z, ku, kv, offset, u, held)
         held = after_reset(v, threshold)
         peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
@@ -171,13 +171,13 @@ def there_and_back(
         for vector in range(thread, vectors, threads):
             lo = vector * LANES
             n = min(LANES, neurons - lo)
-            integer_IL = grad_VLI[vector].view(np.int16)
-            integers_of_vector(weight_OI, low, high, lo, n, integer_IL)
+            integer_IN = grad_VLI[vector].view(np.int16)
+            integers_of_vector(weight_OI, low, high, lo, n, integer_IN)
             weight_sums[:] = 0
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
-                    events, integer_IL, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage,
+                    events, integer_IN, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage,
                     words, seen, item * SEEN,
                 )  # fmt: skip
                 distance(

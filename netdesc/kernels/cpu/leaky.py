@@ -5,6 +5,8 @@ Memory is time-first [steps, batch, neurons], and changed where it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numba
 import numpy as np
 import torch
@@ -25,6 +27,9 @@ from netdesc.kernels.cpu.weights import (
 )
 from netdesc.kernels.parameters import keep
 
+_SHARE = 8
+"""Of the neurons, at most an eighth has its current worked out once more at a time."""
+
 
 def leak(z: np.ndarray, decay: torch.Tensor) -> np.ndarray:
     """From what arrives to the current; ``decay`` is [] or [neurons]."""
@@ -33,23 +38,37 @@ def leak(z: np.ndarray, decay: torch.Tensor) -> np.ndarray:
     return z
 
 
-def leak_back(grad: np.ndarray, decay: torch.Tensor, current: np.ndarray | None) -> torch.Tensor:
+def leak_back(
+    grad: np.ndarray, decay: torch.Tensor, arrived: Callable[[int, int], np.ndarray] | None
+) -> torch.Tensor:
     """From the gradient of the current to that of what arrives.
 
-    Returns that of the decay [neurons], zeros where the current is not given.
+    Returns that of the decay [neurons]. It needs the current, which is worked out once more from
+    what ``arrived`` at the neurons from one to before another, a share at a time. Without it the
+    decay gets zeros.
     """
     _, batch, size = grad.shape
     by_sample = np.zeros((batch, size), np.float32)
-    backward.leaky_adjoint(
-        grad.reshape(-1),
-        (grad if current is None else current).reshape(-1),
-        flat(keep(decay, size)),
-        current is not None,
-        batch,
-        grad.reshape(-1),
-        by_sample.reshape(-1),
-    )
+    length = size if arrived is None else -(-size // (_SHARE * LANES)) * LANES
+    for first in range(0, size, length):
+        last = min(size, first + length)
+        current = grad if arrived is None else leak(arrived(first, last), _some(decay, first, last))
+        backward.leaky_adjoint(
+            grad.reshape(-1),
+            current.reshape(-1),
+            flat(keep(decay, size)),
+            arrived is not None,
+            batch,
+            first,
+            last,
+            grad.reshape(-1),
+            by_sample.reshape(-1),
+        )
     return torch.from_numpy(by_sample.sum(axis=0))
+
+
+def _some(decay: torch.Tensor, first: int, last: int) -> torch.Tensor:
+    return decay[first:last] if decay.ndim else decay
 
 
 def leak_back_by_events(
@@ -85,14 +104,14 @@ def leak_back_by_events(
 
 
 @numba.njit(inline="always")
-def _again(events, b, is_integer, integer_IL, real_IL, keep, lo, n, current):
+def _again(events, b, is_integer, integer_IN, real_IN, keep, lo, n, current):
     """A vector's current in every step of a sample [steps · n], as ``leaky_forward`` does."""
     rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
     for t in range(events.steps):
         if is_integer:
-            z = arriving(events, t, b, integer_IL, LANES, 0, n)
+            z = arriving(events, t, b, integer_IN, n)
         else:
-            z = to_state(gather(events, t, b, real_IL, LANES, 0, n, none))
+            z = to_state(gather(events, t, b, real_IN, n, none))
         u = saturate(decay_state(u, rate) + z)
         store(current, t * n, from_state(u), LANES)
 
@@ -127,15 +146,15 @@ def _back_by_events(
             n = min(LANES, neurons - lo)
             rate = share(load(keep, lo, n))
             sums[:] = 0
-            real_IL = grad_VLI[item]
-            integer_IL = real_IL.view(np.int16)
+            real_IN = grad_VLI[item]
+            integer_IN = real_IN.view(np.int16)
             if learn and is_integer:
-                integers_of_vector(weight_OI, low, high, lo, n, integer_IL)
+                integers_of_vector(weight_OI, low, high, lo, n, integer_IN)
             elif learn:
-                reals_of_vector(weight_OI, lo, n, real_IL)
+                reals_of_vector(weight_OI, lo, n, real_IN)
             for b in range(batch):
                 if learn:
-                    _again(events, b, is_integer, integer_IL, real_IL, keep, lo, n, current)
+                    _again(events, b, is_integer, integer_IN, real_IN, keep, lo, n, current)
                 g, total = spread(np.float32(0)), spread(np.float32(0))
                 for t in range(events.steps - 1, -1, -1):
                     at = (t * batch + b) * neurons + lo

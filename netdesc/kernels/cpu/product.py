@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
@@ -25,22 +24,30 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.factors import (
+    DEPTH,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    copy_columns,
+    copy_rows,
+    is_copied,
+    room_of,
+    rows_of_tile,
+    terms_of,
+)
 from netdesc.kernels.cpu.lanes import LANES, load, store
+from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.weights import grid_of, on_grid
 
 _LANES = 16
 """Floats of an LLVM vector; on hosts with shorter registers LLVM takes several."""
 
-TILE_ROWS = 6
-_TILE_COLUMNS = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
-"""A tile of the result takes 12 of 32 registers of AVX-512, 12 of 16 of AVX2, 24 of 32 of NEON."""
-
-DEPTH = 256
-"""Terms of a sum that are added up in registers: two panels of them fit in the L1 cache."""
-
 _BLOCK_ROWS, _BLOCK_COLUMNS = 192, 512
 """Rows and columns of the result that a thread takes at a time, at most."""
+
+_PANEL = 32
+"""Columns of a block are a multiple of it, unless they end."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 _INT64 = ir.IntType(64)
@@ -90,9 +97,9 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     builder.branch(loop)
     builder.position_at_end(loop)
     term = builder.phi(_INT64)
-    per_row = _TILE_COLUMNS // _LANES
+    per_row = TILE_COLUMNS // _LANES
     sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(TILE_ROWS)]
-    from_right = builder.gep(right, [builder.mul(term, _INT64(_TILE_COLUMNS))])
+    from_right = builder.gep(right, [builder.mul(term, _INT64(TILE_COLUMNS))])
     of_left, to_row, to_term = left
     from_left = builder.gep(
         builder.bitcast(of_left, ir.IntType(8).as_pointer()), [builder.mul(term, to_term)]
@@ -147,30 +154,6 @@ def _spread(builder: Any, number: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _panels_of_rows(left, panels):
-    """Copy a transposed matrix [rows, terms] as panels [panel, term, row of the tile]."""
-    rows, depth = left.shape
-    for p in range(len(panels)):
-        start = p * TILE_ROWS
-        height = min(TILE_ROWS, rows - start)
-        for k in range(depth):
-            from_k, to_k = left[start : start + height, k], panels[p, k]
-            for row in range(height):
-                to_k[row] = from_k[row]
-
-
-@numba.njit(inline="always")
-def _panel_of_columns(right, first, count, term, depth, panel):
-    """Copy columns of ``right`` as a panel [term, column of the tile], filled up with zeros."""
-    for k in range(depth):
-        from_k, to_k = right[term + k, first : first + count], panel[k]
-        for c in range(count):
-            to_k[c] = from_k[c]
-        for c in range(count, _TILE_COLUMNS):
-            to_k[c] = 0
-
-
-@numba.njit(inline="always")
 def _put_on_grid(panel, low, high):
     """Quantise the weights of a flat panel."""
     for at in range(0, len(panel), LANES):
@@ -181,37 +164,32 @@ def _put_on_grid(panel, low, high):
 def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to):
     """Rows and columns of ``left @ right``, each a first one and the one after the last.
 
-    ``left`` is float32 [rows, terms], ``right`` [terms, columns], and ``out`` C-contiguous. What is
-    computed is written there, its corner to row and column ``to``; with ``onto`` it is added to
-    what is there. With ``quantize`` the factor ``right`` are real weights that count as those on
-    the grid (see ``weights``).
+    ``left`` is float32 [rows, terms], ``right`` [terms, columns], one of them may be ``SpikeRows``;
+    ``out`` is C-contiguous. What is computed is written there, its corner to row and column ``to``;
+    with ``onto`` it is added to what is there. With ``quantize`` the factor ``right`` are real
+    weights that count as those on the grid (see ``weights``). Columns begin at a multiple of 32.
     """
-    terms, count = len(right), rows[1] - rows[0]
-    by_columns = left.strides[0] < left.strides[1]
-    panel = np.empty((DEPTH, _TILE_COLUMNS), np.float32)
-    edge = np.empty((TILE_ROWS, _TILE_COLUMNS), np.float32)
+    terms, count = terms_of(right), rows[1] - rows[0]
+    panel = np.empty((DEPTH, TILE_COLUMNS), np.float32)
+    edge = np.empty((TILE_ROWS, TILE_COLUMNS), np.float32)
     padded = np.zeros((TILE_ROWS, DEPTH), np.float32)
-    tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-    panels = np.empty((tiles if by_columns else 0, DEPTH, TILE_ROWS), np.float32)
+    room = room_of(left, count)
     for term in range(0, terms, DEPTH):
         depth = min(DEPTH, terms - term)
         add = onto or term > 0
-        part = left[rows[0] : rows[1], term : term + depth]
-        if by_columns:
-            _panels_of_rows(part, panels)
-        for column in range(columns[0], columns[1], _TILE_COLUMNS):
-            width = min(_TILE_COLUMNS, columns[1] - column)
+        if is_copied(left):
+            copy_rows(left, rows[0], count, term, depth, room)
+        for column in range(columns[0], columns[1], TILE_COLUMNS):
+            width = min(TILE_COLUMNS, columns[1] - column)
             to_column = to[1] + column - columns[0]
-            _panel_of_columns(right, column, width, term, depth, panel)
+            copy_columns(right, column, width, term, depth, panel)
             if quantize:
                 _put_on_grid(panel.reshape(-1), low, high)
             for row in range(0, count, TILE_ROWS):
                 height = min(TILE_ROWS, count - row)
-                factors = part[row : row + height, :depth]
-                if by_columns:
-                    factors = panels[row // TILE_ROWS].T[:height, :depth]
+                factors = rows_of_tile(left, rows[0], row, height, term, depth, room)
                 target = out[to[0] + row :, to_column : to_column + width]
-                if height == TILE_ROWS and width == _TILE_COLUMNS:
+                if height == TILE_ROWS and width == TILE_COLUMNS:
                     _tile(factors, panel, target, depth, add)
                 else:
                     padded[:height, :depth] = factors
@@ -223,42 +201,49 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _multiply(left, right, quantize, low, high, block_rows, onto, out):
+def _multiply(left, right, quantize, low, high, block, onto, out):
     """``multiply_block`` by all threads.
 
-    A thread takes ``block_rows`` rows at a time (a multiple of the tile's 6 wastes least), which
-    changes no result.
+    A thread takes a ``block`` of rows and columns at a time, which changes no result.
     """
-    rows, columns = out.shape
-    across = (columns + _BLOCK_COLUMNS - 1) // _BLOCK_COLUMNS
+    (rows, columns), (block_rows, block_columns) = out.shape, block
+    across = (columns + block_columns - 1) // block_columns
     for item in numba.prange((rows + block_rows - 1) // block_rows * across):
-        first, lo = item // across * block_rows, item % across * _BLOCK_COLUMNS
+        first, lo = item // across * block_rows, item % across * block_columns
         of_rows = first, min(rows, first + block_rows)
-        of_columns = lo, min(columns, lo + _BLOCK_COLUMNS)
+        of_columns = lo, min(columns, lo + block_columns)
         multiply_block(
             left, right, quantize, low, high, of_rows, of_columns, onto, out, (first, lo)
         )
 
 
 def matmul(
-    left: np.ndarray,
-    right: np.ndarray,
+    left: np.ndarray | SpikeRows,
+    right: np.ndarray | SpikeRows,
     out: np.ndarray | None = None,
     onto: bool = False,
     bits: int | None = None,
 ) -> np.ndarray:
-    """``left @ right``, float32 [rows, terms] and [terms, columns].
+    """``left @ right``, float32 [rows, terms] and [terms, columns], or one of them spikes.
 
     It is written into ``out`` (C-contiguous), or a buffer of the pool; with ``onto`` it is added to
     what ``out`` holds. Given ``bits``, ``right`` are weights that count as those which
     ``quantization.quantize`` makes of them: a tensor of these is never made.
     """
-    (rows, _), columns = left.shape, right.shape[1]
+    rows = left.rows if isinstance(left, SpikeRows) else len(left)
+    columns = right.columns if isinstance(right, SpikeRows) else right.shape[1]
     if out is None:
         out = take((rows, columns), np.float32)
+    _multiply(left, right, *grid_of(bits), _block(rows, columns), onto, out)
+    return out
+
+
+def _block(rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns that a thread takes at a time: for each thread as many, and whole tiles."""
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * across // threads())
-    turns = -(-share // _BLOCK_ROWS)  # for each thread as many
+    turns = -(-share // _BLOCK_ROWS)
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
-    _multiply(left, right, *grid_of(bits), block_rows, onto, out)
-    return out
+    down = -(-rows // block_rows)
+    across = -(-across * down // threads()) * threads() // down
+    return block_rows, -(-columns // (across * _PANEL)) * _PANEL

@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.bit_rows import counts_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import count
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
 from netdesc.kernels.spike_words import SpikeWords
 
 
@@ -79,12 +79,11 @@ def _whole(summands: list[Summand], steps: int, batch: int) -> torch.Tensor:
     One of them at least is an input that is no spikes.
     """
     (like, *_) = [each for each in summands if isinstance(each, np.ndarray)]
-    rows, part = take(like.shape, np.float32), take(like.shape, np.float32)
+    rows = take(like.shape, np.float32)
     for number, summand in enumerate(summands):
+        part = summand
         if isinstance(summand, Counted):
-            summand.trains.unpack(0, part)
-        else:
-            part[:] = summand
+            part = rows_of_sum([summand.trains]).floats()
         if number:
             rows += part
         else:

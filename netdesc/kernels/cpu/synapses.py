@@ -19,13 +19,10 @@ from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
-from netdesc.kernels.cpu.sources import Dense, Source, reader
+from netdesc.kernels.cpu.sources import Dense, Source, part_of
 from netdesc.kernels.cpu.steps import from_state
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import limits_of, room_by_vectors, rows_by_input, stop_at_clamped
-
-_RUN = 1 << 18
-"""Numbers of the input that are read at a time: 1 MB."""
+from netdesc.kernels.cpu.weights import limits_of, room_by_vectors, stop_at_clamped, vectors_of
 
 
 def current(
@@ -36,19 +33,13 @@ def current(
     places: Places | None = None,
 ) -> np.ndarray:
     """What arrives, of ``shape`` (steps, samples and neurons); by events in any ``places``."""
-    steps, batch, size = shape
+    _, batch, size = shape
     z, places = take(shape, np.float32), places or time_first(batch)
     if isinstance(source, Events):
-        _gather_all(source, *rows_by_input(weight_OI, bits), size, z.reshape(-1), places)
+        _gather_all(source, *vectors_of(weight_OI, bits), size, z.reshape(-1), places)
         return z
     assert places == time_first(batch), "the product is time-first"
-    weight_IO = array_of(weight_OI).T
-    length = min(steps, max(1, _RUN // (batch * len(weight_IO))))
-    read = reader(source, length * batch)
-    for first in range(0, steps, length):
-        part = z[first : first + length].reshape(-1, size)
-        start = first * batch
-        product.matmul(read(start, start + len(part)), weight_IO, part, bits=bits)
+    product.matmul(source, array_of(weight_OI).T, as_rows(z), bits=bits)
     return z
 
 
@@ -100,46 +91,39 @@ def runs_of(whole: np.ndarray, length: int) -> Runs:
 def gradient_of_runs(
     runs: Runs, batch: int, source: Dense, weight_OI: np.ndarray, bits: int | None
 ) -> np.ndarray:
-    """By the product, each run's as soon as it is there, from the first row to the last.
-
-    Rows of the input are read some at a time, in whole blocks of a sum's terms: that changes no
-    rounding.
-    """
+    """By the product, each run's as soon as it is there, from the first row to the last."""
     outputs, inputs = weight_OI.shape
     grad_OI = room_by_vectors(outputs, inputs)[:outputs]
-    at_once = product.DEPTH * max(1, _RUN // (product.DEPTH * inputs))
-    read, onto = reader(source, at_once), False
+    onto = False
     for first, grad_z in runs:
         grad_rows, start = as_rows(grad_z), first * batch
-        each = len(grad_rows) if isinstance(source, np.ndarray) else at_once
-        for row in range(0, len(grad_rows), each):
-            part = grad_rows[row : row + each]
-            rows = read(start + row, start + row + len(part))
-            product.matmul(part.T, rows, grad_OI, onto=onto)
-            onto = True
+        rows = part_of(source, start, start + len(grad_rows))
+        product.matmul(grad_rows.T, rows, grad_OI, onto=onto)
+        onto = True
     if bits is not None:
         stop_at_clamped(grad_OI, weight_OI, bits)
     return grad_OI
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _gather_all(events, integer_IO, real_IO, neurons, z, of_z):
+def _gather_all(events, integer_VIN, real_VIN, neurons, z, of_z):
     """Fills ``z``, flat and with places ``of_z``, with the sums of weights that events bring.
 
     Weights are those of which there are any.
     """
     vectors = (neurons + LANES - 1) // LANES
     for item in numba.prange(events.batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
+        b, vector = item // vectors, item % vectors
+        lo = vector * LANES
         n = min(LANES, neurons - lo)
         none = spread(np.float32(0))
         for t in range(events.steps):
             at = row_of(of_z, t, b) * neurons + lo
-            if len(integer_IO):
-                arrived = arriving(events, t, b, integer_IO, neurons, lo, n)
+            if len(integer_VIN):
+                arrived = arriving(events, t, b, integer_VIN[vector], n)
                 store(z, at, from_state(arrived), n)
             else:
-                store(z, at, gather(events, t, b, real_IO, neurons, lo, n, none), n)
+                store(z, at, gather(events, t, b, real_VIN[vector], n, none), n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
-from netdesc.kernels.cpu.words import lanes_of, word_of
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
+from netdesc.kernels.cpu.spike_rows import SpikeRows
+from netdesc.kernels.cpu.words import word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords
 
 _NONE = np.int32(0)
@@ -59,32 +60,28 @@ class SpikeTrains:
         _turn(given.words, *trains.shape, trains.words)
         return trains
 
-    def unpack(self, first: int, rows: np.ndarray) -> None:
-        """Fills ``rows`` [rows, neurons] with those from row ``first`` on, time-first."""
-        _unpack(self.words, *self.shape, first, False, rows.reshape(-1))
+
+def rows_of_sum(trains: Sequence[SpikeTrains]) -> SpikeRows:
+    """The sum, cell by cell, of trains of one shape, time-first."""
+    steps, batch, neurons = trains[0].shape
+    words = trains[0].words[None]
+    if len(trains) > 1:
+        words = take((len(trains), words.size), np.int32)
+        for each, to in zip(trains, words, strict=True):
+            to[:] = each.words
+    of_places = 1, -(-neurons // LANES) * steps, steps
+    return SpikeRows(words, 0, steps * batch, neurons, batch, *of_places)
 
 
-class SumOfTrains:
-    """Trains of one shape that are summed cell by cell; ``unpack`` as ``SpikeTrains`` have it."""
-
-    __slots__ = ("shape", "trains")
-
-    def __init__(self, trains: Sequence[SpikeTrains]) -> None:
-        self.shape, self.trains = trains[0].shape, trains
-
-    def unpack(self, first: int, rows: np.ndarray) -> None:
-        for number, trains in enumerate(self.trains):
-            _unpack(trains.words, *self.shape, first, number > 0, rows.reshape(-1))
-
-    def union(self) -> SpikeTrains | None:
-        """The sum as spikes; None where two of them meet."""
-        union = SpikeTrains.room(*self.shape)
-        union.words[:] = self.trains[0].words
-        for trains in self.trains[1:]:
-            if (union.words & trains.words).any():
-                return None
-            union.words |= trains.words
-        return union
+def union_of(trains: Sequence[SpikeTrains]) -> SpikeTrains | None:
+    """The sum as spikes; None where two of them meet."""
+    union = SpikeTrains.room(*trains[0].shape)
+    union.words[:] = trains[0].words
+    for each in trains[1:]:
+        if (union.words & each.words).any():
+            return None
+        union.words |= each.words
+    return union
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -111,20 +108,3 @@ def _turn(words, steps, batch, neurons, trains):
         for t in range(steps):
             word = words[(t * batch + b) * per_row + vector * LANES // BITS]
             trains[item * steps + t] = np.int32(word >> (vector * LANES % BITS))
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _unpack(words, steps, batch, neurons, first, onto, values):
-    """Fills ``values``, flat, with the rows from ``first`` on, or adds these to it."""
-    vectors, rows = (neurons + LANES - 1) // LANES, len(values) // neurons
-    one, none = np.float32(1), np.float32(0)
-    for item in numba.prange(min(batch, rows) * vectors):
-        start, lo = item // vectors, item % vectors * LANES
-        n = min(LANES, neurons - lo)
-        t, b = (first + start) // batch, (first + start) % batch
-        at = (b * vectors + item % vectors) * steps + t
-        for row in range(start, rows, batch):
-            spikes = where(lanes_of(words[at]), spread(one), spread(none))
-            to = row * neurons + lo
-            store(values, to, spikes + load(values, to, n) if onto else spikes, n)
-            at += 1

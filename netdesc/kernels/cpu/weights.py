@@ -7,14 +7,17 @@ import numpy as np
 import torch
 
 from netdesc.kernels import quantization
-from netdesc.kernels.cpu.arrays import flat
+from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
 from netdesc.kernels.grid import WEIGHT_UNIT
 
 _ENDLESS = np.float32(np.inf)
 
-_NO_ROWS = np.empty(0, np.int16), np.empty(0, np.float32)
+_PART = 256
+"""Inputs whose weights to a vector a thread takes at a time."""
+
+_NO_INTEGERS, _NO_REALS = np.empty((0, 0), np.int16), np.empty((0, 0), np.float32)
 
 
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
@@ -41,22 +44,31 @@ def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
     return take((-(-outputs // LANES) * LANES, inputs), np.float32)
 
 
-def integer_rows(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
-    """Integer weights [inputs, outputs], int16."""
-    room = room_by_vectors(*weight_OI.shape).reshape(-1).view(np.int16)
-    integer_IO = room[: weight_OI.numel()].reshape(weight_OI.shape[::-1])
-    _quantize_rows(flat(weight_OI), *half_limits(bits), len(weight_OI), integer_IO)
-    return integer_IO
+def integer_vectors(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
+    """Integer weights ``2 · clamp(round(32 · w), low, high)``, int16, by vectors of outputs.
+
+    Each vector's are together, for a walk reads nothing else: [vectors, inputs · n], an input's to
+    the vector's ``n`` outputs contiguous. Where outputs are too few for the last vector, the end of
+    its part means nothing.
+    """
+    real_VIN = _room_of_vectors(weight_OI)
+    integer_VIN = real_VIN.reshape(-1).view(np.int16)[: real_VIN.size].reshape(real_VIN.shape)
+    _quantize_all(array_of(weight_OI), *half_limits(bits), integer_VIN)
+    return integer_VIN
 
 
-def rows_by_input(weight_OI: torch.Tensor, bits: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [inputs, outputs], flat: integers and none, or none and real ones off the grid."""
+def vectors_of(weight_OI: torch.Tensor, bits: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """``integer_vectors`` and none, or none and the same of real weights, off the grid."""
     if bits is not None:
-        return integer_rows(weight_OI, bits).reshape(-1), _NO_ROWS[1]
+        return integer_vectors(weight_OI, bits), _NO_REALS
+    real_VIN = _room_of_vectors(weight_OI)
+    _copy_all(array_of(weight_OI), real_VIN)
+    return _NO_INTEGERS, real_VIN
+
+
+def _room_of_vectors(weight_OI: torch.Tensor) -> np.ndarray:
     outputs, inputs = weight_OI.shape
-    real_IO = room_by_vectors(outputs, inputs).reshape(-1)[: outputs * inputs]
-    _transpose(flat(weight_OI), outputs, real_IO)
-    return _NO_ROWS[0], real_IO
+    return room_by_vectors(outputs, inputs).reshape(-1, inputs * LANES)
 
 
 def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int) -> None:
@@ -95,58 +107,55 @@ def on_grid(weights, low, high):
 
 
 @numba.njit
-def integers_of_vector(weight_OI, low, high, lo, n, integer_IL):
-    """Integer weights of the ``n`` outputs from ``lo`` on, as ``integer_rows`` has them.
-
-    ``integer_IL`` is flat, [inputs · LANES].
-    """
-    inputs = weight_OI.shape[1]
-    halves = np.empty(LANES, np.int32)
-    for i in range(n):
-        weight = weight_OI[lo + i]
-        for first in range(0, inputs, LANES):
-            count = min(LANES, inputs - first)
-            of_i = _halves(load(weight, first, count), low, high)
-            store(halves, 0, as_ints(of_i + of_i), LANES)
-            for j in range(count):
-                integer_IL[(first + j) * LANES + i] = np.int16(halves[j])
+def integers_of_vector(weight_OI, low, high, lo, n, integer_IN):
+    """The part of ``integer_vectors`` for the ``n`` outputs from ``lo`` on."""
+    _quantize(weight_OI, low, high, lo, n, 0, weight_OI.shape[1], integer_IN)
 
 
 @numba.njit
-def reals_of_vector(weight_OI, lo, n, real_IL):
+def reals_of_vector(weight_OI, lo, n, real_IN):
     """The same of weights as they are."""
+    _copy(weight_OI, lo, n, 0, weight_OI.shape[1], real_IN)
+
+
+@numba.njit(inline="always")
+def _quantize(weight_OI, low, high, lo, n, first, last, integer_IN):
+    """From the inputs ``first`` to before ``last``."""
+    halves = np.empty(LANES, np.int32)
     for i in range(n):
-        for j in range(weight_OI.shape[1]):
-            real_IL[j * LANES + i] = weight_OI[lo + i, j]
+        weight = weight_OI[lo + i]
+        for start in range(first, last, LANES):
+            count = min(LANES, last - start)
+            of_i = _halves(load(weight, start, count), low, high)
+            store(halves, 0, as_ints(of_i + of_i), LANES)
+            for j in range(count):
+                integer_IN[(start + j) * n + i] = np.int16(halves[j])
+
+
+@numba.njit(inline="always")
+def _copy(weight_OI, lo, n, first, last, real_IN):
+    for i in range(n):
+        for j in range(first, last):
+            real_IN[j * n + i] = weight_OI[lo + i, j]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _transpose(weight, outputs, real_IO):
-    """The same of weights as they are; both are flat."""
-    inputs = len(weight) // outputs
-    for item in numba.prange((inputs + LANES - 1) // LANES):
-        first = item * LANES
-        n = min(LANES, inputs - first)
-        values = np.empty(LANES, np.float32)
-        for o in range(outputs):
-            store(values, 0, load(weight, o * inputs + first, n), LANES)
-            for j in range(n):
-                real_IO[(first + j) * outputs + o] = values[j]
+def _quantize_all(weight_OI, low, high, integer_VIN):
+    outputs, inputs = weight_OI.shape
+    parts = (inputs + _PART - 1) // _PART
+    for item in numba.prange(len(integer_VIN) * parts):
+        vector, first = item // parts, item % parts * _PART
+        lo = vector * LANES
+        n, last = min(LANES, outputs - lo), min(inputs, first + _PART)
+        _quantize(weight_OI, low, high, lo, n, first, last, integer_VIN[vector])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _quantize_rows(weight, low, high, outputs, integer_IO):
-    """Integer weights ``2 · clamp(round(32 · w), low, high)``, an input's outgoing row contiguous.
-
-    ``weight`` is flat, [outputs, inputs].
-    """
-    inputs = len(weight) // outputs
-    for item in numba.prange((inputs + LANES - 1) // LANES):
-        first = item * LANES
-        n = min(LANES, inputs - first)
-        halves = np.empty(LANES, np.int32)
-        for o in range(outputs):
-            of_o = _halves(load(weight, o * inputs + first, n), low, high)
-            store(halves, 0, as_ints(of_o + of_o), LANES)
-            for j in range(n):
-                integer_IO[first + j, o] = np.int16(halves[j])
+def _copy_all(weight_OI, real_VIN):
+    outputs, inputs = weight_OI.shape
+    parts = (inputs + _PART - 1) // _PART
+    for item in numba.prange(len(real_VIN) * parts):
+        vector, first = item // parts, item % parts * _PART
+        lo = vector * LANES
+        n, last = min(LANES, outputs - lo), min(inputs, first + _PART)
+        _copy(weight_OI, lo, n, first, last, real_VIN[vector])

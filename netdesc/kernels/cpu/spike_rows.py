@@ -1,0 +1,81 @@
+"""Spikes as a factor of the matrix product: rows of bits, of which floats are made tile by tile.
+
+As floats they would be thirty-two times as large, and often larger than all else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, spread, store, where
+from netdesc.kernels.cpu.words import lanes_of
+
+
+class SpikeRows(NamedTuple):
+    """Rows ``first`` and on of a matrix [steps · batch, columns]: 0, 1 or the sum of some of these.
+
+    Row ``t · batch + b`` has its columns 32 k and on in the bits of ``words[p, t · by_step +
+    b · by_sample + k · by_vector]``, for all summands p. Columns that are not there have no bits.
+    """
+
+    words: np.ndarray
+    """int32 [summands, words]."""
+    first: int
+    rows: int
+    columns: int
+    batch: int
+    by_step: int
+    by_sample: int
+    by_vector: int
+
+    def part(self, first: int, last: int) -> SpikeRows:
+        """Rows from one to before another."""
+        return self._replace(first=self.first + first, rows=last - first)
+
+    def floats(self) -> np.ndarray:
+        """All of them, float32 [rows, columns]."""
+        rows = take((self.rows, self.columns), np.float32)
+        _unpack(self, rows)
+        return rows
+
+
+@numba.njit(inline="always")
+def lanes_of_row(given, at, column):
+    """Floats of the columns from ``column`` on, 32 of them at most, where words are at ``at``."""
+    word = at + column // LANES * given.by_vector
+    one, none = spread(np.float32(1)), spread(np.float32(0))
+    lanes = where(lanes_of(given.words[0, word] >> np.int32(column % LANES)), one, none)
+    for p in range(1, len(given.words)):
+        spiked = lanes_of(given.words[p, word] >> np.int32(column % LANES))
+        lanes = lanes + where(spiked, one, none)
+    return lanes
+
+
+@numba.njit(inline="always")
+def unpack_rows(given, row, rows, column, columns, values, by_row):
+    """Fills ``values``, flat, with a block of ``rows`` and ``columns``.
+
+    ``column`` is a multiple of 16. Rows lie ``by_row`` apart; what follows in one means nothing.
+    """
+    t, b = (given.first + row) // given.batch, (given.first + row) % given.batch
+    for r in range(rows):
+        at = t * given.by_step + b * given.by_sample
+        for c in range(0, columns, LANES):
+            store(values, r * by_row + c, lanes_of_row(given, at, column + c), min(LANES, by_row))
+        b += 1
+        if b == given.batch:
+            t, b = t + 1, 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _unpack(given, rows):
+    for row in numba.prange(len(rows)):
+        values = rows[row]
+        t, b = (given.first + row) // given.batch, (given.first + row) % given.batch
+        at = t * given.by_step + b * given.by_sample
+        for c in range(0, given.columns, LANES):
+            store(values, c, lanes_of_row(given, at, c), min(LANES, given.columns - c))

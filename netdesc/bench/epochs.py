@@ -29,7 +29,6 @@ from netdesc.kernels.cpu import (
     from_above,
     last_layer,
     product,
-    trains,
     van_rossum,
     weights,
 )
@@ -47,8 +46,7 @@ _PARTS: tuple[_Part, ...] = (
     ("event lists", bit_rows, "_pack"),
     ("event lists", bit_rows, "turn"),
     ("event lists", bit_rows, "list_events"),
-    ("event lists", trains, "_unpack"),
-    ("weights to integers", weights, "_quantize_rows"),
+    ("weights to integers", weights, "_quantize_all"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),
     ("loss filter", van_rossum, "filter_difference"),

@@ -271,6 +271,23 @@ def test_a_step_takes_one_tensor_for_the_last_layer(sets: tuple[str, ...], tmp_p
     assert len(pool._buffers[4 * STEPS * 6]) == 1
 
 
+def test_weights_that_moved_are_found(tmp_path: Path) -> None:
+    """What is known of a layer is kept from step to step."""
+    job = job_of(write_task(tmp_path / "task"))
+    step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
+    assert isinstance(step, DirectStep)
+    (batch,) = job.train.in_order()
+    found = []
+    for moves in False, True, False:
+        for parameter in job.network.parameters() if moves else ():
+            parameter.data = 2 * parameter.data
+        step.differentiate(batch)
+        found.append([parameter.grad.clone() for parameter in job.network.parameters()])
+    first, moved, again = found
+    assert all(map(torch.equal, moved, again))
+    assert not any(map(torch.equal, first, moved))
+
+
 def test_on_another_engine_no_step_is_direct(tmp_path: Path) -> None:
     job = job_of(write_task(tmp_path / "task"))
     figures = Figures(job.network, job.network.blocks())

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 from training_task import write_task
@@ -216,6 +216,30 @@ def test_figures_are_means_over_batches_by_layer(seed: int, losses: list[float])
     assert reading.gradient_norms == pytest.approx(wanted, rel=1e-5)
     assert reading.spike_rates == pytest.approx({"first": 0.3, "second": 0.3})
     assert reading.fault is None
+
+
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.floats(width=32), min_size=1, max_size=4),
+    st.floats(0.01, 1),
+    st.floats(0.01, 1),
+)
+@example(0, [float("inf"), float("-inf")], 1.0, 1.0)
+def test_figures_are_the_same_on_the_host(
+    seed: int, losses: list[float], share: float, loss_share: float
+) -> None:
+    """To the bit, and twice: what was read is forgotten."""
+    readings = []
+    for on_host in False, True, True:
+        root = network()
+        figures = figures_of(root)
+        for _ in range(2):
+            for number, loss in enumerate(losses):
+                run_forward(root)
+                give_gradients(root, seed + number)
+                figures.add(torch.tensor(loss), share, loss_share, on_host=on_host)
+            readings.append(repr(figures.read()))
+    assert len(set(readings)) == 1
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -206,10 +206,10 @@ def poison(number: int) -> Callable[[], None]:
     add = Figures.add
 
     def act() -> None:
-        def bad(self: Figures, *batch: Any) -> None:
+        def bad(self: Figures, *batch: Any, **how: Any) -> None:
             (parameter,) = list(self._parameters.values())[number]
             parameter.grad[0, 0] = np.nan
-            add(self, *batch)
+            add(self, *batch, **how)
 
         Figures.add = bad
 

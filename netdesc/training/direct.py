@@ -47,6 +47,8 @@ class Chain:
 
         self._chain, self._reads = chain, reads
         self.blocks = list(network.blocks())
+        self._alike = [_is_alike_in_all_passes(block) for _, block in self.blocks]
+        self._kept: list[Layer | None] = [None] * len(self.blocks)
         self._neurons = sum(len(block.synapse.weight) for _, block in self.blocks)
         self._loss = loss
         self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
@@ -62,8 +64,7 @@ class Chain:
         with torch.enable_grad():
             weights = [block.synapse.folded() for _, block in self.blocks]
         layers = [
-            self._layer(block, weight_OI.detach(), batch.size)
-            for (_, block), weight_OI in zip(self.blocks, weights, strict=True)
+            self._layer(number, weight_OI, batch.size) for number, weight_OI in enumerate(weights)
         ]
         examples = self._examples_of(batch)
         of_output = self._of_output(batch, tally)
@@ -105,7 +106,19 @@ class Chain:
 
         return by_labels
 
-    def _layer(self, block: DenseBlock, weight_OI: torch.Tensor, batch: int) -> Layer:
+    def _layer(self, number: int, weight_OI: torch.Tensor, batch: int) -> Layer:
+        """The layer for one pass, as it was made for the last one where nothing has changed."""
+        (_, block), kept = self.blocks[number], self._kept[number]
+        if (
+            kept is None
+            or kept.neurons.tau_grad != block.neuron.tau_grad
+            or kept.weight_OI.data_ptr() != weight_OI.data_ptr()
+        ):
+            kept = self._made(block, weight_OI.detach(), batch)
+            self._kept[number] = kept if self._alike[number] else None
+        return kept
+
+    def _made(self, block: DenseBlock, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass there and back, with what dropout has drawn for it."""
         assert block.training, "afterwards there is neither a norm nor dropout"
         neuron, units = block.neuron, len(weight_OI)
@@ -119,6 +132,14 @@ class Chain:
         neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
         between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
         return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
+
+
+def _is_alike_in_all_passes(block: DenseBlock) -> bool:
+    """Whether only weights, where they are, and the width of the surrogate change in training."""
+    neuron = block.neuron
+    acts = neuron.norm is not None or neuron.dropout > 0
+    learnt = learns(neuron.current_decay, neuron.voltage_decay)
+    return block.synapse.gain is None and not learnt and not acts
 
 
 _Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -163,10 +184,11 @@ def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, layer: Layer, passed:
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):
             decay.grad = grad
-    if neuron.norm is not None and between is not None:
+    if between is not None and between.norm is not None:
+        assert neuron.norm is not None
         assert between.mean_N is not None, "the way there has found it"
         neuron.norm.note(between.mean_N)
-    block.engine, block.notes = "cpu", passed.notes
+    block.observe("cpu", passed.notes)
 
 
 class DirectStep:
@@ -188,4 +210,4 @@ class DirectStep:
         for (name, _), layer in zip(self._chain.blocks, passed, strict=True):
             figures.note(name, layer.notes, layer.outputs)
         share = batch.size / self._samples
-        figures.add(loss, share, loss_share(job.graph, batch, self._samples))
+        figures.add(loss, share, loss_share(job.graph, batch, self._samples), on_host=True)

@@ -10,7 +10,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from netdesc.training.score import Score, Tally
@@ -35,7 +37,9 @@ class Reading:
 class Figures:
     """Adds up the loss and, by layer, gradient norm, sum of weights and spike rate over batches.
 
-    ``tally`` counts predictions; whoever adds batches hands it their outputs.
+    ``tally`` counts predictions; whoever adds batches hands it their outputs. What is on the CPU
+    may be added up by numpy (``on_host``), which takes a fraction of the time for so few numbers;
+    they come out the same.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Figures:
         for name, block in blocks:
             block.register_forward_hook(self._hook(name))
         self._sum: torch.Tensor | None = None
+        self._sum_on_host: NDArray[np.float32] | None = None
         self._gradients: list[torch.Tensor] = []
 
     def _hook(self, name: str):
@@ -76,15 +81,25 @@ class Figures:
             self._divisors[sizes] = torch.tensor(sizes, device=notes.device)
         return notes[:, 3] / self._divisors[sizes]
 
-    def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
+    def _rates_on_host(self) -> NDArray[np.float32]:
+        spikes = [int(notes[3]) for notes in map(torch.Tensor.numpy, self._notes.values())]
+        return np.array(spikes, np.float32) / np.array(list(self._sizes.values()), np.float32)
+
+    def add(
+        self, loss: torch.Tensor, share: float, loss_share: float, on_host: bool = False
+    ) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
         ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
         """
         layers = self._parameters.values()
-        gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
+        self._gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
         weights = [_total([p.detach() for p in layer]) for layer in layers]
-        row = torch.cat([torch.stack([loss.detach(), *gradients, *weights]), self._rates()])
+        values = torch.stack([loss.detach(), *self._gradients, *weights])
+        if on_host:
+            self._add_on_host(values.numpy(), share, loss_share)
+            return
+        row = torch.cat([values, self._rates()])
         if share != 1.0:
             row[1:] *= share
         if loss_share != 1.0:
@@ -92,7 +107,14 @@ class Figures:
         if self._sum is None:
             self._sum = torch.zeros_like(row)
         self._sum += row  # in place, where a captured step finds it
-        self._gradients = gradients
+
+    def _add_on_host(self, values: NDArray[np.float32], share: float, loss_share: float) -> None:
+        row = np.concatenate([values, self._rates_on_host()])
+        before = np.float32(0) if self._sum_on_host is None else self._sum_on_host
+        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
+            row[0] *= np.float32(loss_share)
+            row[1:] *= np.float32(share)
+            self._sum_on_host = before + row
 
     def gradient_norm(self) -> torch.Tensor:
         """Global L2 norm of the last batch's gradients, on the device."""
@@ -100,10 +122,8 @@ class Figures:
 
     def read(self) -> Reading:
         """Waits for the device, returns the figures since the last call and starts over."""
-        assert self._sum is not None, "no batch was added"
         counts = None if self.tally is None else self.tally.take()
-        loss, *values = (self._sum if counts is None else torch.cat([self._sum, counts])).tolist()
-        self._sum.zero_()
+        loss, *values = self._take(counts)
         score = None
         if self.tally is not None and counts is not None:
             score = self.tally.score(values[-len(counts) :])
@@ -113,6 +133,17 @@ class Figures:
         weights = dict(zip(self._parameters, values[layers : 2 * layers], strict=True))
         rates = dict(zip(self._notes, values[2 * layers :], strict=True))
         return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
+
+    def _take(self, counts: torch.Tensor | None) -> list[float]:
+        """The sums, and what the tally has counted, in one wait for the device."""
+        if self._sum_on_host is not None:
+            found = self._sum_on_host.tolist()
+            self._sum_on_host = None
+            return found if counts is None else found + counts.tolist()
+        assert self._sum is not None, "no batch was added"
+        found = (self._sum if counts is None else torch.cat([self._sum, counts])).tolist()
+        self._sum.zero_()
+        return found
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -110,6 +110,10 @@ def test_every_command_has_a_help_text_with_an_example(
         (["validate"], "Missing argument"),
         (["explain", "--nonsense", "ND101"], "--nonsense"),
         (["schema", "--write", "--check"], "exclude each other"),
+        (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),
+        (["train", "x.json", "--batch-size=8"], "--set training.batch_size=…"),
+        (["train", "x.json", "--devise", "cpu"], "'--device'"),
+        (["report", "runs/x", "--epochs", "8"], "No such option '--epochs'.\n"),
     ],
 )
 def test_usage_errors_exit_2(

@@ -118,6 +118,14 @@ ELSEWHERE = {
         swapped(('"seed": 0', f'"seed": 0{RATE}')),
         [("learning_rate", 31, "training.optimizer has it already")],
     ),
+    "a field of an inner object by another tool's name": (
+        swapped((RATE, ""), ('"seed": 0', '"seed": 0, "lr": 0.01')),
+        [("lr", 31, 'it belongs into training.optimizer as "learning_rate"')],
+    ),
+    "such a field that is there, too": (
+        swapped(('"seed": 0', '"seed": 0, "lr": 0.01')),
+        [("lr", 31, 'training.optimizer has "learning_rate" already')],
+    ),
     "a field of the outer object": (
         swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
         [("seed", 32, "it belongs into training")],

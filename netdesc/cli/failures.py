@@ -43,7 +43,7 @@ class Failures(AbstractContextManager["Failures"]):
         if error is None or isinstance(error, SystemExit | GeneratorExit):
             return False
         if isinstance(error, click.ClickException):
-            error.show()
+            _explained(error).show()
             raise SystemExit(error.exit_code) from None
         code, message = describe(error)
         if code == BUG:
@@ -54,6 +54,26 @@ class Failures(AbstractContextManager["Failures"]):
                 self.output.give({"status": "failed", "exit_code": code, **details(error, message)})
         self.output.give_up()
         raise SystemExit(code) from None
+
+
+_USUAL = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
+"""What decides which fields a document has where nothing is known of it."""
+
+
+def _explained(error: click.ClickException) -> click.ClickException:
+    """Says how a field of the document is set, where somebody took it for an option."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error
+    if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
+        return error
+    from netdesc.description.overrides import keys_named
+
+    keys = keys_named(error.option_name.lstrip("-").replace("-", "_"), _USUAL)
+    if not keys:
+        return error
+    ways = " or ".join(f"--set {key}=…" for key in keys)
+    message = f"No such option '{error.option_name}'. It is a field of the document: {ways}"
+    return click.UsageError(message, error.ctx)
 
 
 def describe(error: BaseException) -> tuple[int, str]:

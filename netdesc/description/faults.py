@@ -11,7 +11,7 @@ from netdesc.description import structure
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup, members
 from netdesc.description.remedies import Remedy, remedy_of
-from netdesc.description.synonyms import Meaning, field_meant
+from netdesc.description.synonyms import Meaning, field_meant, other_names
 from netdesc.description.tree import Parts
 from netdesc.description.validating import MOST_FAULTS, UnfitError
 
@@ -23,8 +23,8 @@ class Fault:
     """One error of pydantic, at a path of the document.
 
     ``meaning`` is the field that an unknown key probably means: one that is not there yet.
-    ``home`` is an object beside or around its own that takes the key. ``remedy`` is what certainly
-    mends the fault.
+    ``home`` is the field that the key is, or means, in an object beside or around its own.
+    ``remedy`` is what certainly mends the fault.
     """
 
     kind: str
@@ -83,14 +83,24 @@ def _meant(parts: Parts, data: Any) -> Meaning | None:
 
 
 def _home(parts: Parts, data: Any) -> Parts | None:
-    """The object beside or around that of an unknown key which takes it, there or not yet."""
-    parent, key = parts[:-1], parts[-1]
+    """Where an unknown key belongs, in an object beside or around its own, there or not yet.
+
+    That is under its name, or else under the one that it has here.
+    """
+    key = str(parts[-1])
+    return _beside(parts, [key], data) or _beside(parts, other_names(key), data)
+
+
+def _beside(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
+    parent = parts[:-1]
     for length in range(len(parent), -1, -1):
         holder = parent[:length]
         inner = ((*holder, name) for name in known_fields(holder, data))
         for place in (holder, *inner):
-            if place != parent and key in known_fields(place, data):
-                return place if not isinstance(lookup(data, place), list) else None
+            known = known_fields(place, data) if place != parent else {}
+            found = next((name for name in names if name in known), None)
+            if found is not None:
+                return (*place, found) if not isinstance(lookup(data, place), list) else None
     return None
 
 
@@ -101,7 +111,7 @@ def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
     }
     for fault in found:
         if fault.home is not None:
-            misspelt |= {fault.home, (*fault.home, fault.parts[-1])}
+            misspelt |= {fault.home[:-1], fault.home}
     untyped = {
         fault.parts[:-1]
         for fault in found

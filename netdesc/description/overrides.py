@@ -236,6 +236,12 @@ def _ways(part: str, parts: Parts, items: Sequence[Any], override: Override) -> 
 
 def _elsewhere(name: str, data: Any) -> str:
     """``did you mean …?`` for a field that other objects of the document have."""
+    found = keys_named(name, data)
+    return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def keys_named(name: str, data: Any) -> list[str]:
+    """Keys of the fields that have a name, or that other tools call so, in a document like this."""
     found: list[str] = []
     near: list[Parts] = [()]
     for place in near:
@@ -249,7 +255,7 @@ def _elsewhere(name: str, data: Any) -> str:
             near += [(*place, key) for key in known if key != "lock"]
             inner = members(lookup(data, place)) if place == ("neurons",) else {}
             near += [(*place, key) for key in itertools.islice(inner, _MOST_NEURONS)]
-    return f"did you mean {' or '.join(found[:_MOST_PLACES])}?" if found else ""
+    return found[:_MOST_PLACES]
 
 
 def item_names(items: Sequence[Any]) -> dict[str, int]:

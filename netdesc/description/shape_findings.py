@@ -113,9 +113,10 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         )
     hint = best.question if best is not None else ""
     if fault.home is not None:
-        home = places.subject(fault.home)
-        is_there = key in members(lookup(places.data, fault.home))
-        hint = f"{home} has it already" if is_there else f"it belongs into {home}"
+        (*of_home, name), home = fault.home, places.subject(fault.home[:-1])
+        is_there = name in members(lookup(places.data, tuple(of_home)))
+        it, under = ("it", "") if name == key else (f'"{name}"', f' as "{name}"')
+        hint = f"{home} has {it} already" if is_there else f"it belongs into {home}{under}"
     twin = field_meant(key, known)
     if not hint and twin is not None:
         hint = f'leave it out: "{twin.name}" is there already'

@@ -169,6 +169,11 @@ def field_meant(name: str, known: Iterable[str]) -> Meaning | None:
     return Meaning(best) if best is not None else None
 
 
+def other_names(name: str) -> list[str]:
+    """What a name of another tool is called here, where its value is the same."""
+    return [meaning.name for meaning in FIELDS.get(plain(name), ()) if not meaning.value]
+
+
 def without(name: str) -> str:
     """What to do where the language has nothing of that name; empty where nobody knows."""
     return UNKNOWN.get(plain(name), "")

@@ -38,10 +38,10 @@ def good(**changes: Any) -> dict[str, np.ndarray]:
     } | changes
 
 
-def read(path: Path, frame: Frame = FRAME, **data: Any):
+def read(path: Path, frame: Frame = FRAME, warn: Any = lambda text: None, **data: Any):
     settings = {"encoding": {"type": "latency"}, "range": (0, 16), "split": "split"} | data
     section = Arrays.model_validate({"type": "arrays", "path": path.name, **settings})
-    return ArrayFile(path, section, frame).read()
+    return ArrayFile(path, section, frame, warn=warn).read()
 
 
 @pytest.fixture
@@ -54,6 +54,40 @@ def fails(path: Path, message: str, frame: Frame = FRAME, **data: Any) -> None:
         read(path, frame, **data)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("largest", "data", "told"),
+    [
+        (16, {}, ""),
+        (1.01, {}, ""),
+        (1, {}, "goes up to 1, and data.range to 16: its values hardly make a spike"),
+        (1, {"range": (0, 1)}, ""),
+        (0, {"range": (-1, 1), "encoding": {"type": "rate"}}, ""),
+        (-1, {"range": (-1, 1), "encoding": {"type": "rate"}}, "goes up to -1, and data.range to"),
+    ],
+)
+def test_values_that_hardly_make_a_spike_are_told(
+    largest: float, data: dict[str, Any], told: str, file: Path
+) -> None:
+    """As those from 0 to 1 in the range of bytes. They are taken all the same."""
+    inputs = np.full((SAMPLES, 2, 3), data.get("range", (0, 16))[0], np.float32)
+    inputs[3, 1, 2] = largest
+    np.savez(file, **good(inputs=inputs))
+    warned: list[str] = []
+    assert len(read(file, warn=warned.append, **data)["train"]) == 5
+    assert len(warned) == bool(told)
+    assert all(line.startswith(f'{file}: the array "inputs" {told}') for line in warned)
+
+
+@pytest.mark.parametrize("spikes", [0, 1])
+def test_spikes_that_are_none_are_told(spikes: int, file: Path) -> None:
+    inputs = np.zeros((SAMPLES, 6, 2, 3), np.uint8)
+    inputs[7, 5, 1, 2] = spikes
+    np.savez(file, **good(inputs=inputs))
+    warned: list[str] = []
+    read(file, warn=warned.append, encoding={"type": "spikes"})
+    assert warned == [f'{file}: the array "inputs" holds no spike'] * (1 - spikes)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,6 +70,8 @@ class ArrayFile:
     frame: Frame
     batch_size: int | None = None
     """Samples that are coded at a time; None codes all of them at once."""
+    warn: Callable[[str], None] = lambda text: None
+    """Receives a line for what is odd but no fault."""
 
     def read(self) -> dict[str, ArraySamples]:
         """The samples of each of ``PARTS``; a part may have none. DataError."""
@@ -142,6 +144,9 @@ class ArrayFile:
         chunks = [values[start : start + each] for start in range(0, len(values), each)]
         for number, chunk in enumerate(chunks):
             self._check_values(chunk, code, number * each)
+        oddity = code.quiet(float(max(chunk.max() for chunk in chunks)))
+        if oddity:
+            self.warn(f'{self.path}: the array "{data.inputs}" {oddity}')
         return code, np.concatenate([code.keep(chunk) for chunk in chunks])
 
     def _check_values(self, values: NDArray, code: Code, first: int) -> None:

@@ -22,6 +22,9 @@ Spikes = NDArray[np.float32]
 _DRAWN_TOGETHER = 1 << 18
 """Random numbers that are held at a time, beside the spikes that come of them."""
 
+_HARDLY = 1 / 16
+"""Of its range, values that stay within this share are meant for another one."""
+
 _PACKED_TOGETHER = 1 << 18
 """Cells whose spikes are packed at a time: the places of a spike take some 40 bytes."""
 
@@ -36,6 +39,10 @@ class Code(Protocol):
         ...
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
+
+    def quiet(self, largest: float) -> str:
+        """What is odd about values of which this is the largest, if they hardly make a spike."""
+        ...
 
     def keep(self, values: NDArray) -> NDArray: ...
 
@@ -63,6 +70,9 @@ class SpikeCode:
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
         return np.all(((values == 0) | (values == 1)).reshape(len(values), -1), axis=1)
+
+    def quiet(self, largest: float) -> str:
+        return "" if largest > 0 else "holds no spike"
 
     def keep(self, values: NDArray) -> NDArray[np.uint8]:
         """Bytes [samples, steps, columns]."""
@@ -95,6 +105,12 @@ class _Analog:
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
         inside = (values >= self.low) & (values <= self.high)  # NaN is not
         return np.all(inside.reshape(len(values), -1), axis=1)
+
+    def quiet(self, largest: float) -> str:
+        if largest - self.low > _HARDLY * (self.high - self.low):
+            return ""
+        given = f"goes up to {largest:g}, and data.range to {self.high:g}"
+        return f"{given}: its values hardly make a spike"
 
     def share(self, values: NDArray) -> NDArray[np.float64]:
         """Where values lie in the range, from 0 to 1; [samples, cells]."""

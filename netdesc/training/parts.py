@@ -39,7 +39,7 @@ def read_parts(description: Description, frame: Frame, warn: Warn) -> Parts:
             f'{description.path}: there is no "data" to train on; add that section to the document'
         )
     if isinstance(data, Arrays):
-        parts = _arrays(data, description.resolve(data.path), frame, training.batch_size)
+        parts = _arrays(data, description.resolve(data.path), frame, training.batch_size, warn)
     else:
         parts = _spike_files(data, description.resolve, frame, warn)
     if training.validation_split:
@@ -51,8 +51,8 @@ def read_parts(description: Description, frame: Frame, warn: Warn) -> Parts:
     return parts
 
 
-def _arrays(data: Arrays, path: Path, frame: Frame, batch_size: int | None) -> Parts:
-    parts = ArrayFile(path, data, frame, batch_size).read()
+def _arrays(data: Arrays, path: Path, frame: Frame, batch_size: int | None, warn: Warn) -> Parts:
+    parts = ArrayFile(path, data, frame, batch_size, warn).read()
     return Parts(parts["train"], parts["validation"] or None, parts["test"] or None)
 
 

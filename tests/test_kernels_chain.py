@@ -290,6 +290,7 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, dropout=(False, True), batch=2, steps=1500, density=0.6, scale=40.0))
 @example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
 @example(replace(PLAIN, norm=(True, False), dropout=(True, True), batch=2, density=0.6, scale=9.0))
+@example(replace(PLAIN, norm=(True, True), learn=True, own=True, batch=2, density=0.6, scale=9.0))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu import product
+from netdesc.kernels.cpu import product, threads
 from netdesc.kernels.cpu.product import matmul
 from netdesc.kernels.quantization import quantize
+
+threads.on_threads(lambda: None)()  # forgets kernels of older sources
 
 # The tile has 6 rows and 16 or 32 columns, a block of terms 256, a thread 192 rows and 512 columns.
 SIZES = st.one_of(
@@ -69,6 +71,8 @@ def test_how_blocks_are_shared_out_changes_no_bit(block):
 
 
 @given(SIZES, st.integers(1, 300), st.integers(1, 70), st.integers(2, 8), st.booleans())
+@example(7, 513, 70, 8, True)  # more terms than are added up at a time
+@example(7, 300, 33, 3, False)
 @settings(max_examples=30)
 def test_weights_are_put_on_the_grid_while_they_are_read(rows, terms, columns, bits, turned):
     random = np.random.default_rng(rows + terms)

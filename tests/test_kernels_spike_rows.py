@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_kernels_spike_words import words_of
 
-from netdesc.kernels.cpu import bit_rows, product
+from netdesc.kernels.cpu import bit_rows, product, threads
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
+
+threads.on_threads(lambda: None)()  # forgets kernels of older sources
 
 SHAPES = st.one_of(
     st.tuples(st.integers(1, 70), st.integers(1, 4), st.integers(1, 100)),

@@ -286,6 +286,7 @@ def test_weights_that_moved_are_found(tmp_path: Path) -> None:
     first, moved, again = found
     assert all(map(torch.equal, moved, again))
     assert not any(map(torch.equal, first, moved))
+    assert {block.engine for _, block in job.network.blocks()} == {"cpu"}
 
 
 def test_on_another_engine_no_step_is_direct(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding as llvm
+import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -46,17 +47,11 @@ def _(left):
     return lambda left: True
 
 
-def room_of(left, count) -> Any:
+@numba.njit(inline="always")
+def room_of(left, count):
     """Memory for a block of ``count`` rows and ``DEPTH`` terms, where it is copied."""
-
-
-@overload(room_of, inline="always")
-def _(left, count):
-    def of_any(left, count):
-        tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-        return np.empty((tiles if is_copied(left) else 0, DEPTH, TILE_ROWS), np.float32)
-
-    return of_any
+    tiles = (count + TILE_ROWS - 1) // TILE_ROWS
+    return np.empty((tiles if is_copied(left) else 0, DEPTH, TILE_ROWS), np.float32)
 
 
 def copy_rows(left, first, count, term, depth, room) -> Any:

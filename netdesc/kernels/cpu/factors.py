@@ -1,7 +1,7 @@
 """The factors of a matrix product as its tiles read them: numbers, or spikes of a bit each.
 
 A tile of the result goes through a panel of the right factor, term by term. The left factor's
-numbers are read one by one where they lie, unless its columns are what is contiguous, or it has no
+numbers are read one by one where they lie, unless its rows are not contiguous, or it has no
 numbers: then it is copied, a block at a time.
 """
 
@@ -10,16 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
 
+from netdesc.kernels.cpu.lanes import load, store
 from netdesc.kernels.cpu.spike_rows import unpack_rows
 
-TILE_ROWS = 6
-TILE_COLUMNS = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
-"""A tile of the result takes 12 of 32 registers of AVX-512, 12 of 16 of AVX2, 24 of 32 of NEON."""
+_HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
+
+TILE_ROWS, TILE_COLUMNS = (12, 32) if _HAS_32_REGISTERS else (6, 16)
+"""A tile of the result takes 24 of 32 registers of AVX-512, 12 of 16 of AVX2, 24 of 32 of NEON.
+
+The larger it is, the less is read at every term from a cache that another program may share.
+"""
 
 DEPTH = 256
 """Terms of a sum that are added up in registers: two panels of them fit in the L1 cache."""
@@ -36,77 +40,106 @@ def _(right):
     return lambda right: right.rows
 
 
-def is_copied(left) -> Any:
-    """Whether the left factor is copied block by block."""
+def _is_read_in_place(left) -> bool:
+    """Whether the left factor, a Numba type, is numbers whose rows are contiguous."""
+    return isinstance(left, types.Array) and left.layout == "C"
 
 
-@overload(is_copied, inline="always")
-def _(left):
-    if isinstance(left, types.Array):
-        return lambda left: left.strides[0] < left.strides[1]
-    return lambda left: True
+def room_of(left, count) -> Any:
+    """Memory for a block of ``count`` rows and ``DEPTH`` terms, flat, where it is copied."""
 
 
-@numba.njit(inline="always")
-def room_of(left, count):
-    """Memory for a block of ``count`` rows and ``DEPTH`` terms, where it is copied."""
-    tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-    return np.empty((tiles if is_copied(left) else 0, DEPTH, TILE_ROWS), np.float32)
+@overload(room_of, inline="always")
+def _(left, count):
+    if _is_read_in_place(left):
+        return lambda left, count: np.empty(0, np.float32)
+
+    def room(left, count):
+        tiles = (count + TILE_ROWS - 1) // TILE_ROWS
+        return np.empty(tiles * DEPTH * TILE_ROWS, np.float32)
+
+    return room
 
 
 def copy_rows(left, first, count, term, depth, room) -> Any:
-    """Copy a block of the left factor; numbers as panels [panel, term, row of the tile]."""
+    """Copy a block of the left factor, where it is copied.
+
+    Numbers are copied as panels [panel, term, row of the tile], spikes as rows.
+    """
 
 
 @overload(copy_rows)
 def _(left, first, count, term, depth, room):
     def numbers(left, first, count, term, depth, room):
-        for p in range(len(room)):
+        panels = room.reshape(-1, DEPTH, TILE_ROWS)
+        for p in range(len(panels)):
             start = first + p * TILE_ROWS
             height = min(TILE_ROWS, first + count - start)
             for k in range(depth):
-                from_k, to_k = left[start : start + height, term + k], room[p, k]
+                from_k, to_k = left[start : start + height, term + k], panels[p, k]
                 for row in range(height):
                     to_k[row] = from_k[row]
 
     def spikes(left, first, count, term, depth, room):
-        unpack_rows(left, first, count, term, depth, room.reshape(-1), DEPTH)
+        unpack_rows(left, first, count, term, depth, room, DEPTH)
 
+    if _is_read_in_place(left):
+        return lambda left, first, count, term, depth, room: None
     return numbers if isinstance(left, types.Array) else spikes
 
 
-def rows_of_tile(left, first, row, height, term, depth, room) -> Any:
-    """``height`` rows of a block that begins at ``first``, from its row ``row`` on."""
+def numbers_of(left, room) -> Any:
+    """The left factor's numbers, flat, where tiles read them: the factor itself or its copy."""
 
 
-@overload(rows_of_tile, inline="always")
-def _(left, first, row, height, term, depth, room):
-    def numbers(left, first, row, height, term, depth, room):
-        if is_copied(left):
-            return room[row // TILE_ROWS].T[:height, :depth]
-        return left[first + row : first + row + height, term : term + depth]
+@overload(numbers_of, inline="always")
+def _(left, room):
+    if _is_read_in_place(left):
+        return lambda left, room: left.reshape(-1)
+    return lambda left, room: room
 
-    def spikes(left, first, row, height, term, depth, room):
-        return room.reshape(len(room) * TILE_ROWS, DEPTH)[row : row + height, :depth]
 
-    return numbers if isinstance(left, types.Array) else spikes
+def place_of(left, first, row, term) -> Any:
+    """Where in these the tile begins at row ``row`` of a block, and the way to next row and term.
+
+    The block begins at row ``first`` of the factor, at ``term``.
+    """
+
+
+@overload(place_of, inline="always")
+def _(left, first, row, term):
+    if _is_read_in_place(left):
+        return lambda left, first, row, term: (
+            (first + row) * left.shape[1] + term,
+            left.shape[1],
+            1,
+        )
+    if isinstance(left, types.Array):
+        return lambda left, first, row, term: (row * DEPTH, 1, TILE_ROWS)
+    return lambda left, first, row, term: (row * DEPTH, DEPTH, 1)
 
 
 def copy_columns(right, first, count, term, depth, panel) -> Any:
-    """Copy columns of ``right`` as a panel [term, column of the tile], filled up with zeros."""
+    """Copy columns of ``right`` as a flat panel [term, column of the tile], zeros to its end."""
 
 
 @overload(copy_columns, inline="always")
 def _(right, first, count, term, depth, panel):
+    def contiguous(right, first, count, term, depth, panel):
+        for k in range(depth):
+            store(panel, k * TILE_COLUMNS, load(right[term + k], first, count), TILE_COLUMNS)
+
     def numbers(right, first, count, term, depth, panel):
         for k in range(depth):
-            from_k, to_k = right[term + k, first : first + count], panel[k]
+            from_k, to_k = right[term + k, first : first + count], panel[k * TILE_COLUMNS :]
             for c in range(count):
                 to_k[c] = from_k[c]
             for c in range(count, TILE_COLUMNS):
                 to_k[c] = 0
 
     def spikes(right, first, count, term, depth, panel):
-        unpack_rows(right, term, depth, first, TILE_COLUMNS, panel.reshape(-1), TILE_COLUMNS)
+        unpack_rows(right, term, depth, first, TILE_COLUMNS, panel, TILE_COLUMNS)
 
-    return numbers if isinstance(right, types.Array) else spikes
+    if not isinstance(right, types.Array):
+        return spikes
+    return contiguous if right.layout == "C" else numbers

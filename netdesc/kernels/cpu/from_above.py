@@ -18,10 +18,10 @@ VECTORS = 4
 """Vectors of neurons that a thread takes together, at most: the more, the less often the rows above
 are read."""
 
-_ROWS = 64 * TILE_ROWS
-"""Rows of a block, at most: a block of so many rows and vectors is 200 kB."""
+_ROWS = 384
+"""Rows of a block, at most: a block of so many rows and vectors is 200 kB. It is whole tiles."""
 
-_FEW_ROWS = 16 * TILE_ROWS
+_FEW_ROWS = 96
 _SHARE = 8
 """Of a small layer all threads' blocks together are an eighth, or else have few rows."""
 

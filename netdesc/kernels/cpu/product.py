@@ -8,8 +8,8 @@ threads does not change: over blocks of ``DEPTH`` terms, each from the first to 
 The form is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008): the right factor is copied in panels that a tile of the result walks through, and the tile
 stays in vector registers meanwhile. Numbers of the left factor are read one by one, so it is copied
-only where its columns are what is contiguous. The tile's loop is written in LLVM's vectors, because
-loops over arrays would load and store every sum at every term.
+only where its rows are not contiguous. The tile's loop is written in LLVM's vectors, because loops
+over arrays would load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from netdesc.kernels.cpu.factors import (
     TILE_ROWS,
     copy_columns,
     copy_rows,
-    is_copied,
+    numbers_of,
+    place_of,
     room_of,
-    rows_of_tile,
     terms_of,
 )
 from netdesc.kernels.cpu.lanes import LANES, load, store
@@ -49,29 +49,42 @@ _BLOCK_ROWS, _BLOCK_COLUMNS = 192, 512
 _PANEL = 32
 """Columns of a block are a multiple of it, unless they end."""
 
+_GROUP = 3
+"""Rows of a tile whose numbers are found from the first of them, so that registers are enough."""
+
 _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 _INT64 = ir.IntType(64)
 _INT32 = ir.IntType(32)
 
 
-def _type_tile(context: Any, left: Any, right: Any, out: Any, depth: Any, add: Any) -> Any:
-    return types.void(left, right, out, depth, add), _build_tile
+def _type_tile(
+    context: Any,
+    left: Any,
+    places: Any,
+    right: Any,
+    out: Any,
+    at: Any,
+    by: Any,
+    depth: Any,
+    add: Any,
+) -> Any:
+    return types.void(left, places, right, out, at, by, depth, add), _build_tile
 
 
 def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    arrays = [
-        context.make_array(kind)(context, builder, value)
-        for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
-    ]
-    depth, add = arguments[3], builder.icmp_signed("!=", arguments[4], arguments[4].type(0))
-    steps = cgutils.unpack_tuple(builder, arrays[0].strides, 2)
-    sums = _sum_up(builder, (arrays[0].data, *steps), arrays[1].data, depth)
-    bytes_a_row = cgutils.unpack_tuple(builder, arrays[2].strides, 2)[0]
-    first = builder.bitcast(arrays[2].data, ir.IntType(8).as_pointer())
+    left, right, out = (
+        context.make_array(signature.args[which])(context, builder, arguments[which]).data
+        for which in (0, 2, 3)
+    )
+    at, by, depth, add = arguments[4:]
+    add = builder.icmp_signed("!=", add, add.type(0))
+    first, to_row, to_term = cgutils.unpack_tuple(builder, arguments[1], 3)
+    sums = _sum_up(builder, (builder.gep(left, [first]), to_row, to_term), right, depth)
+    of_tile = builder.gep(out, [at])
     for row, vectors in enumerate(sums):
-        start = builder.gep(first, [builder.mul(bytes_a_row, _INT64(row))])
+        start = builder.gep(of_tile, [builder.mul(by, _INT64(row))])
         for number, total in enumerate(vectors):
-            place = _vector_at(builder, start, 4 * _LANES * number)
+            place = _vector_at(builder, start, _LANES * number)
             with builder.if_else(add) as (then, otherwise):
                 with then:
                     before = builder.load(place, align=4)
@@ -82,16 +95,20 @@ def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> A
 
 
 _tile: Any = intrinsic(_type_tile)
-"""``_tile(left, right, out, depth, add)`` for one tile of the result.
+"""``_tile(left, places, right, out, at, by, depth, add)`` for one tile of the result.
 
-``out [rows, columns] (+)= left [rows, depth] @ right [depth, columns]``: ``right`` is a contiguous
-panel, the numbers of ``left`` and the rows of ``out`` may lie apart. With ``add`` the sums are
-added to what ``out`` holds.
+``out [rows, columns] (+)= left [rows, depth] @ right [depth, columns]``, all of them flat. The
+tile's first number of ``left`` and the way to the next row and term are in ``places``; ``right`` is
+a panel; rows of ``out`` begin ``at`` and go on ``by`` numbers further. With ``add`` the sums are
+added to what ``out`` holds. No views are made for it: each would be counted, which takes as long as
+a tenth of a tile.
 """
 
 
 def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
     """The loop over the terms; returns the sums, a list of vectors for each row of the tile."""
+    of_left, to_row, to_term = left
+    rows = _rows_apart(builder, of_left, to_row)
     before, loop = builder.block, builder.append_basic_block("terms")
     after = builder.append_basic_block("sums")
     builder.branch(loop)
@@ -100,13 +117,8 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     per_row = TILE_COLUMNS // _LANES
     sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(TILE_ROWS)]
     from_right = builder.gep(right, [builder.mul(term, _INT64(TILE_COLUMNS))])
-    of_left, to_row, to_term = left
-    from_left = builder.gep(
-        builder.bitcast(of_left, ir.IntType(8).as_pointer()), [builder.mul(term, to_term)]
-    )
-    first = builder.bitcast(from_right, ir.IntType(8).as_pointer())
     vectors = [
-        builder.load(_vector_at(builder, first, 4 * _LANES * number), align=4)
+        builder.load(_vector_at(builder, from_right, _LANES * number), align=4)
         for number in range(per_row)
     ]
     multiply_add = cgutils.get_or_insert_function(
@@ -116,10 +128,9 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     )
     # In this order, or a row's factor would stay in a register of its own from start to end.
     later: list[list[Any]] = []
+    along = builder.mul(term, to_term)
     for row in range(TILE_ROWS):
-        place = builder.gep(from_left, [builder.mul(to_row, _INT64(row))])
-        number = builder.load(builder.bitcast(place, ir.FloatType().as_pointer()), align=4)
-        factor = _spread(builder, number)
+        factor = _spread(builder, builder.load(builder.gep(rows[row], [along]), align=4))
         later.append(
             [
                 builder.call(multiply_add, [factor, vector, total])
@@ -139,8 +150,28 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     return later
 
 
+def _rows_apart(builder: Any, first: Any, to_row: Any) -> list[Any]:
+    """Pointers to a tile's rows, which LLVM does not see to lie equally far apart.
+
+    It would go from each to the next at every term, a chain of additions as long as the products
+    take. The machine code that hides them is empty.
+    """
+    kind = ir.FunctionType(first.type, [first.type])
+    hidden = [
+        builder.asm(
+            kind, "", "=r,0", [builder.gep(first, [builder.mul(to_row, _INT64(row))])], False
+        )
+        for row in range(0, TILE_ROWS, _GROUP)
+    ]
+    return [
+        builder.gep(group, [builder.mul(to_row, _INT64(row))])
+        for group in hidden
+        for row in range(_GROUP)
+    ]
+
+
 def _vector_at(builder: Any, first: Any, offset: int) -> Any:
-    """A pointer to a vector ``offset`` bytes after ``first``."""
+    """A pointer to the vector that begins ``offset`` numbers after ``first``."""
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
 
 
@@ -170,34 +201,39 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
     weights that count as those on the grid (see ``weights``). Columns begin at a multiple of 32.
     """
     terms, count = terms_of(right), rows[1] - rows[0]
-    panel = np.empty((DEPTH, TILE_COLUMNS), np.float32)
-    edge = np.empty((TILE_ROWS, TILE_COLUMNS), np.float32)
-    padded = np.zeros((TILE_ROWS, DEPTH), np.float32)
+    panel = np.empty((DEPTH * TILE_COLUMNS,), np.float32)
+    edge = np.empty((TILE_ROWS * TILE_COLUMNS,), np.float32)
+    padded = np.zeros((TILE_ROWS * DEPTH,), np.float32)
     room = room_of(left, count)
+    numbers, target, by = numbers_of(left, room), out.reshape(-1), out.shape[1]
     for term in range(0, terms, DEPTH):
         depth = min(DEPTH, terms - term)
         add = onto or term > 0
-        if is_copied(left):
-            copy_rows(left, rows[0], count, term, depth, room)
+        copy_rows(left, rows[0], count, term, depth, room)
         for column in range(columns[0], columns[1], TILE_COLUMNS):
             width = min(TILE_COLUMNS, columns[1] - column)
-            to_column = to[1] + column - columns[0]
             copy_columns(right, column, width, term, depth, panel)
             if quantize:
-                _put_on_grid(panel.reshape(-1), low, high)
+                _put_on_grid(panel[: depth * TILE_COLUMNS], low, high)
             for row in range(0, count, TILE_ROWS):
                 height = min(TILE_ROWS, count - row)
-                factors = rows_of_tile(left, rows[0], row, height, term, depth, room)
-                target = out[to[0] + row :, to_column : to_column + width]
+                places = place_of(left, rows[0], row, term)
+                at = (to[0] + row) * by + to[1] + column - columns[0]
                 if height == TILE_ROWS and width == TILE_COLUMNS:
-                    _tile(factors, panel, target, depth, add)
-                else:
-                    padded[:height, :depth] = factors
-                    _tile(padded, panel, edge, depth, False)
+                    _tile(numbers, places, panel, target, at, by, depth, add)
+                    continue
+                source, where = numbers, places
+                if height < TILE_ROWS:
+                    first, to_row, to_term = places
                     for r in range(height):
-                        for c in range(width):
-                            before = target[r, c] if add else np.float32(0)
-                            target[r, c] = before + edge[r, c]
+                        for k in range(depth):
+                            padded[r * DEPTH + k] = numbers[first + r * to_row + k * to_term]
+                    source, where = padded, (0, DEPTH, 1)
+                _tile(source, where, panel, edge, 0, TILE_COLUMNS, depth, False)
+                for r in range(height):
+                    for c in range(width):
+                        before = target[at + r * by + c] if add else np.float32(0)
+                        target[at + r * by + c] = before + edge[r * TILE_COLUMNS + c]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from torch import nn
 from training_task import write_task
 
-from netdesc.training.figures import Figures, weight_fault
+from netdesc.kernels.engine import use_engine
+from netdesc.training.figures import Figures, Reading, weight_fault
 from netdesc.training.optimizer import (
     build_optimizer,
     load_optimizer_tensors,
@@ -106,7 +108,7 @@ PLAIN = {
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize("plain_first", [False, True])
 def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool) -> None:
-    """Though their methods go without what torch wraps round them, hooks are called."""
+    """Though their methods go without what torch wraps round them."""
     ours, theirs = network(), network()
     by_place = [
         {"params": [block.synapse.weight for block in theirs.layers.values()],
@@ -118,8 +120,6 @@ def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool
     optimizer = build_optimizer(spec, ours)
     plain = plain or PLAIN[spec.type](spec, by_place)
     assert isinstance(optimizer, type(plain))
-    called: list[int] = []
-    optimizer.register_step_post_hook(lambda *_: called.append(1))
     for seed in range(4):
         for root, each in ((ours, optimizer), (theirs, plain)):
             each.zero_grad()
@@ -129,7 +129,6 @@ def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert torch.equal(mine, other)
             assert mine.requires_grad
-    assert len(called) == 4
 
 
 def test_training_loads_no_compiler(tmp_path: Path) -> None:
@@ -220,26 +219,33 @@ def test_figures_are_means_over_batches_by_layer(seed: int, losses: list[float])
 
 @given(
     st.integers(0, 10_000),
-    st.lists(st.floats(width=32), min_size=1, max_size=4),
+    st.lists(st.floats(0, width=32) | st.just(math.nan), min_size=1, max_size=4),
     st.floats(0.01, 1),
     st.floats(0.01, 1),
 )
 @example(0, [float("inf"), float("-inf")], 1.0, 1.0)
-def test_figures_are_the_same_on_the_host(
+def test_figures_are_alike_for_all_engines(
     seed: int, losses: list[float], share: float, loss_share: float
 ) -> None:
-    """To the bit, and twice: what was read is forgotten."""
-    readings = []
-    for on_host in False, True, True:
-        root = network()
-        figures = figures_of(root)
-        for _ in range(2):
-            for number, loss in enumerate(losses):
-                run_forward(root)
-                give_gradients(root, seed + number)
-                figures.add(torch.tensor(loss), share, loss_share, on_host=on_host)
-            readings.append(repr(figures.read()))
-    assert len(set(readings)) == 1
+    """And the same twice: what was read is forgotten."""
+    readings: list[Reading] = []
+    for engine in "reference", "cpu":
+        with use_engine(engine):
+            root = network()
+            figures = figures_of(root)
+            for _ in range(2):
+                for number, loss in enumerate(losses):
+                    run_forward(root)
+                    give_gradients(root, seed + number)
+                    figures.add(torch.tensor(loss), share, loss_share)
+                readings.append(figures.read())
+    first, *others = readings
+    for other in others:
+        assert other.loss == pytest.approx(first.loss, rel=1e-6, nan_ok=True)
+        assert other.gradient_norms == pytest.approx(first.gradient_norms, rel=1e-5)
+        assert other.spike_rates == pytest.approx(first.spike_rates, rel=1e-5)
+        assert other.fault == first.fault
+    assert repr(readings[2]) == repr(readings[3])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

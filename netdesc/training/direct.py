@@ -210,4 +210,4 @@ class DirectStep:
         for (name, _), layer in zip(self._chain.blocks, passed, strict=True):
             figures.note(name, layer.notes, layer.outputs)
         share = batch.size / self._samples
-        figures.add(loss, share, loss_share(job.graph, batch, self._samples), on_host=True)
+        figures.add(loss, share, loss_share(job.graph, batch, self._samples))

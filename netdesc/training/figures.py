@@ -1,7 +1,8 @@
-"""The figures of an epoch, gathered on the device and read once.
+"""The figures of an epoch, gathered where they are computed and read once.
 
-Reading a number from a device waits for it. So losses and norms are added up where they are, and
-``read`` fetches all of them together.
+Reading a number from a device waits for it. So losses and norms are added up on it, and ``read``
+fetches all of them together. The CPU engine has them at hand, and adds up so few numbers by itself
+in a fraction of torch's time.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from netdesc.kernels.engine import engine_name
 from netdesc.training.score import Score, Tally
 
 
@@ -37,9 +38,7 @@ class Reading:
 class Figures:
     """Adds up the loss and, by layer, gradient norm, sum of weights and spike rate over batches.
 
-    ``tally`` counts predictions; whoever adds batches hands it their outputs. What is on the CPU
-    may be added up by numpy (``on_host``), which takes a fraction of the time for so few numbers;
-    they come out the same.
+    ``tally`` counts predictions; whoever adds batches hands it their outputs.
     """
 
     def __init__(
@@ -52,12 +51,10 @@ class Figures:
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, torch.Tensor] = {}
         self._sizes: dict[str, int] = {}
-        self._divisors: dict[tuple[int, ...], torch.Tensor] = {}
         for name, block in blocks:
             block.register_forward_hook(self._hook(name))
-        self._sum: torch.Tensor | None = None
-        self._sum_on_host: NDArray[np.float32] | None = None
-        self._gradients: list[torch.Tensor] = []
+        on_cpu = engine_name(next(network.parameters()).device) == "cpu"
+        self._sums = _OnHost() if on_cpu else _OnDevice()
 
     def _hook(self, name: str):
         def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
@@ -73,57 +70,24 @@ class Figures:
         """
         self._notes[name], self._sizes[name] = notes, size
 
-    def _rates(self) -> torch.Tensor:
-        """Spikes a neuron a step of the last pass, by layer, on the device."""
-        notes = torch.stack(list(self._notes.values()))
-        sizes = tuple(self._sizes.values())
-        if sizes not in self._divisors:  # made once: a copy to the device waits for it
-            self._divisors[sizes] = torch.tensor(sizes, device=notes.device)
-        return notes[:, 3] / self._divisors[sizes]
-
-    def _rates_on_host(self) -> NDArray[np.float32]:
-        spikes = [int(notes[3]) for notes in map(torch.Tensor.numpy, self._notes.values())]
-        return np.array(spikes, np.float32) / np.array(list(self._sizes.values()), np.float32)
-
-    def add(
-        self, loss: torch.Tensor, share: float, loss_share: float, on_host: bool = False
-    ) -> None:
+    def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
         ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
         """
-        layers = self._parameters.values()
-        self._gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
-        weights = [_total([p.detach() for p in layer]) for layer in layers]
-        values = torch.stack([loss.detach(), *self._gradients, *weights])
-        if on_host:
-            self._add_on_host(values.numpy(), share, loss_share)
-            return
-        row = torch.cat([values, self._rates()])
-        if share != 1.0:
-            row[1:] *= share
-        if loss_share != 1.0:
-            row[0] *= loss_share
-        if self._sum is None:
-            self._sum = torch.zeros_like(row)
-        self._sum += row  # in place, where a captured step finds it
-
-    def _add_on_host(self, values: NDArray[np.float32], share: float, loss_share: float) -> None:
-        row = np.concatenate([values, self._rates_on_host()])
-        before = np.float32(0) if self._sum_on_host is None else self._sum_on_host
-        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
-            row[0] *= np.float32(loss_share)
-            row[1:] *= np.float32(share)
-            self._sum_on_host = before + row
+        layers, notes, sizes = self._parameters.values(), self._notes, self._sizes
+        self._sums.add(
+            loss.detach(), layers, list(notes.values()), tuple(sizes.values()), (loss_share, share)
+        )
 
     def gradient_norm(self) -> torch.Tensor:
         """Global L2 norm of the last batch's gradients, on the device."""
-        return norm(self._gradients)
+        return self._sums.gradient_norm()
 
     def read(self) -> Reading:
         """Waits for the device, returns the figures since the last call and starts over."""
         counts = None if self.tally is None else self.tally.take()
-        loss, *values = self._take(counts)
+        loss, *values = self._sums.take(counts)
         score = None
         if self.tally is not None and counts is not None:
             score = self.tally.score(values[-len(counts) :])
@@ -134,16 +98,102 @@ class Figures:
         rates = dict(zip(self._notes, values[2 * layers :], strict=True))
         return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
 
-    def _take(self, counts: torch.Tensor | None) -> list[float]:
+
+_Layers = Iterable[list[nn.Parameter]]
+_Shares = tuple[float, float]
+"""The factors on a batch's loss and on all its other figures."""
+
+
+class _OnDevice:
+    """Sums of loss, gradient norms, sums of weights and spike rates where torch computes."""
+
+    def __init__(self) -> None:
+        self._divisors: dict[tuple[int, ...], torch.Tensor] = {}
+        self._gradients: list[torch.Tensor] = []
+        self._sum: torch.Tensor | None = None
+
+    def add(
+        self,
+        loss: torch.Tensor,
+        layers: _Layers,
+        notes: list[torch.Tensor],
+        sizes: tuple[int, ...],
+        shares: _Shares,
+    ) -> None:
+        """A batch; ``notes`` of layers that handed out values of these ``sizes``."""
+        layers = list(layers)
+        self._gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
+        weights = [_total([p.detach() for p in layer]) for layer in layers]
+        if sizes not in self._divisors:  # made once: a copy to the device waits for it
+            self._divisors[sizes] = torch.tensor(sizes, device=loss.device)
+        rates = torch.stack(notes)[:, 3] / self._divisors[sizes]
+        row = torch.cat([torch.stack([loss, *self._gradients, *weights]), rates])
+        of_loss, of_others = shares
+        if of_others != 1.0:
+            row[1:] *= of_others
+        if of_loss != 1.0:
+            row[0] *= of_loss
+        if self._sum is None:
+            self._sum = torch.zeros_like(row)
+        self._sum += row  # in place, where a captured step finds it
+
+    def gradient_norm(self) -> torch.Tensor:
+        return norm(self._gradients)
+
+    def take(self, counts: torch.Tensor | None) -> list[float]:
         """The sums, and what the tally has counted, in one wait for the device."""
-        if self._sum_on_host is not None:
-            found = self._sum_on_host.tolist()
-            self._sum_on_host = None
-            return found if counts is None else found + counts.tolist()
         assert self._sum is not None, "no batch was added"
         found = (self._sum if counts is None else torch.cat([self._sum, counts])).tolist()
         self._sum.zero_()
         return found
+
+
+class _OnHost:
+    """The same where the CPU engine computes: in 64 bits, but for the sums over batches."""
+
+    def __init__(self) -> None:
+        from netdesc.kernels.cpu.sums import squares_and_total  # loads Numba
+
+        self._squares_and_total = squares_and_total
+        self._squares: list[float] = []
+        self._sum = np.zeros(0, np.float32)
+
+    def add(
+        self,
+        loss: torch.Tensor,
+        layers: _Layers,
+        notes: list[torch.Tensor],
+        sizes: tuple[int, ...],
+        shares: _Shares,
+    ) -> None:
+        found = [self._of_layer(layer) for layer in layers]
+        self._squares = [squares for squares, _ in found]
+        norms, totals = map(math.sqrt, self._squares), (total for _, total in found)
+        rates = (int(each.numpy()[3]) / size for each, size in zip(notes, sizes, strict=True))
+        row = np.array([loss.item(), *norms, *totals, *rates])
+        row[0] *= shares[0]
+        row[1:] *= shares[1]
+        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
+            self._sum = row.astype(np.float32) + (self._sum if len(self._sum) else np.float32(0))
+
+    def _of_layer(self, layer: list[nn.Parameter]) -> tuple[float, float]:
+        """The sum of all squares of the gradients of a layer, and that of its parameters."""
+        squares = total = 0.0
+        for parameter in layer:
+            flat = parameter.detach().numpy().reshape(-1)
+            grad = flat[:0] if parameter.grad is None else parameter.grad.numpy().reshape(-1)
+            of_grad, of_parameter = self._squares_and_total(grad, flat)
+            squares, total = squares + of_grad, total + of_parameter
+        return squares, total
+
+    def gradient_norm(self) -> torch.Tensor:
+        return torch.tensor(math.sqrt(sum(self._squares)), dtype=torch.float32)
+
+    def take(self, counts: torch.Tensor | None) -> list[float]:
+        assert len(self._sum), "no batch was added"
+        found = self._sum.tolist()
+        self._sum = self._sum[:0]
+        return found if counts is None else found + counts.tolist()
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:

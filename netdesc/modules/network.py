@@ -124,8 +124,9 @@ class Network(nn.Module):
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
         """The layers that have synapses and neurons, in order."""
+        blocks = self.layers._modules  # a module's own look-up would be slow in every step
         for layer in self.graph.layers:
-            block = self.layers[layer.name]
+            block = blocks[layer.name]
             if isinstance(block, DenseBlock):
                 yield layer.name, block
 
@@ -139,9 +140,10 @@ class Network(nn.Module):
                 f"{fraction} is not a part of a run from 0 to 1, such as epoch / (epochs - 1)"
             )
         for _, block in self.blocks():
-            tau_grad = block.neuron.tau_schedule.at(fraction)
-            if tau_grad != block.neuron.tau_grad:  # setting an attribute of a module is slow
-                block.neuron.tau_grad = tau_grad
+            neuron = block.neuron
+            tau_grad = neuron.tau_schedule.at(fraction)
+            if tau_grad != neuron.tau_grad:  # setting an attribute of a module is slow
+                neuron.tau_grad = tau_grad
 
     def project(self) -> None:
         """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""

@@ -39,6 +39,27 @@ def direct_reads(graph: Graph, device: torch.device) -> Reads | None:
     return reads_in_one_go(graph) if engine_name(device) == "cpu" else None
 
 
+class _Part:
+    """A block, and what of it each step asks for: a module's own look-up is slow."""
+
+    def __init__(self, block: DenseBlock) -> None:
+        neuron, synapse = block.neuron, block.synapse
+        self.block, self.neuron, self.synapse = block, neuron, synapse
+        self.weight = synapse.weight if synapse.gain is None else None
+        self.learns = learns(neuron.current_decay, neuron.voltage_decay)
+        acts = neuron.norm is not None or neuron.dropout > 0
+        self.is_alike = self.weight is not None and not self.learns and not acts
+        """Whether only weights, where they are, and the surrogate's width change in training."""
+        self.kept: Layer | None = None
+
+    def real_weights(self) -> torch.Tensor:
+        """The weights, a norm folded in."""
+        if self.weight is not None:
+            return self.weight
+        with torch.enable_grad():
+            return self.synapse.folded()
+
+
 class Chain:
     """A network and its loss on the CPU engine; for ``reads`` see ``graph.one_go``."""
 
@@ -46,10 +67,9 @@ class Chain:
         from netdesc.kernels.cpu import chain  # loads Numba, which other engines do without
 
         self._chain, self._reads = chain, reads
-        self.blocks = list(network.blocks())
-        self._alike = [_is_alike_in_all_passes(block) for _, block in self.blocks]
-        self._kept: list[Layer | None] = [None] * len(self.blocks)
-        self._neurons = sum(len(block.synapse.weight) for _, block in self.blocks)
+        self.names = [name for name, _ in network.blocks()]
+        self._parts = [_Part(block) for _, block in network.blocks()]
+        self._neurons = sum(len(part.synapse.weight) for part in self._parts)
         self._loss = loss
         self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
 
@@ -61,18 +81,18 @@ class Chain:
 
         ``tally`` gets the output and the labels.
         """
-        with torch.enable_grad():
-            weights = [block.synapse.folded() for _, block in self.blocks]
+        weights = [part.real_weights() for part in self._parts]
         layers = [
-            self._layer(number, weight_OI, batch.size) for number, weight_OI in enumerate(weights)
+            self._layer(part, weight_OI, batch.size)
+            for part, weight_OI in zip(self._parts, weights, strict=True)
         ]
         examples = self._examples_of(batch)
         of_output = self._of_output(batch, tally)
         loss, passed = self._chain.differentiate(examples, layers, of_output, self._reads)
-        for (_, block), weight_OI, given, layer in zip(
-            self.blocks, weights, layers, passed, strict=True
+        for part, weight_OI, layer, of_layer in zip(
+            self._parts, weights, layers, passed, strict=True
         ):
-            _hand_over(block, weight_OI, given, layer)
+            _hand_over(part, weight_OI, layer, of_layer)
         return loss, passed
 
     def _examples_of(self, batch: Batch) -> Examples:
@@ -106,16 +126,16 @@ class Chain:
 
         return by_labels
 
-    def _layer(self, number: int, weight_OI: torch.Tensor, batch: int) -> Layer:
+    def _layer(self, part: _Part, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass, as it was made for the last one where nothing has changed."""
-        (_, block), kept = self.blocks[number], self._kept[number]
+        kept = part.kept
         if (
             kept is None
-            or kept.neurons.tau_grad != block.neuron.tau_grad
+            or kept.neurons.tau_grad != part.neuron.tau_grad
             or kept.weight_OI.data_ptr() != weight_OI.data_ptr()
         ):
-            kept = self._made(block, weight_OI.detach(), batch)
-            self._kept[number] = kept if self._alike[number] else None
+            kept = self._made(part.block, weight_OI.detach(), batch)
+            part.kept = kept if part.is_alike else None
         return kept
 
     def _made(self, block: DenseBlock, weight_OI: torch.Tensor, batch: int) -> Layer:
@@ -132,14 +152,6 @@ class Chain:
         neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
         between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
         return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
-
-
-def _is_alike_in_all_passes(block: DenseBlock) -> bool:
-    """Whether only weights, where they are, and the width of the surrogate change in training."""
-    neuron = block.neuron
-    acts = neuron.norm is not None or neuron.dropout > 0
-    learnt = learns(neuron.current_decay, neuron.voltage_decay)
-    return block.synapse.gain is None and not learnt and not acts
 
 
 _Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -172,15 +184,15 @@ def _by_labels(
     return value.detach(), grad
 
 
-def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:
+def _hand_over(part: _Part, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:
     """Leaves the gradients of a layer's parameters in them, and what was seen in the layer."""
-    neuron, between = block.neuron, layer.between
-    if weight_OI.is_leaf:
-        weight_OI.grad = passed.grad_OI
+    neuron, between = part.neuron, layer.between
+    if part.weight is not None:
+        part.weight.grad = passed.grad_OI
     else:  # a norm is folded in
         torch.autograd.backward(weight_OI, passed.grad_OI)
-    decays = neuron.current_decay, neuron.voltage_decay
-    if learns(*decays):
+    if part.learns:
+        decays = neuron.current_decay, neuron.voltage_decay
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):
             decay.grad = grad
@@ -188,7 +200,7 @@ def _hand_over(block: DenseBlock, weight_OI: torch.Tensor, layer: Layer, passed:
         assert neuron.norm is not None
         assert between.mean_N is not None, "the way there has found it"
         neuron.norm.note(between.mean_N)
-    block.observe("cpu", passed.notes)
+    part.block.observe("cpu", passed.notes)
 
 
 class DirectStep:
@@ -207,7 +219,7 @@ class DirectStep:
         job, figures = self._job, self._figures
         job.optimizer.zero_grad()  # their memory serves again
         loss, passed = self._chain.differentiate(batch, figures.tally)
-        for (name, _), layer in zip(self._chain.blocks, passed, strict=True):
+        for name, layer in zip(self._chain.names, passed, strict=True):
             figures.note(name, layer.notes, layer.outputs)
         share = batch.size / self._samples
         figures.add(loss, share, loss_share(job.graph, batch, self._samples))

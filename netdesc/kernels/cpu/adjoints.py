@@ -14,6 +14,7 @@ from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.constants import constants_of
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
 from netdesc.kernels.cpu.sources import Dense
@@ -37,7 +38,8 @@ _NOTHING = np.empty(0, np.float32)
 
 def walker_of(voltage_TBN: torch.Tensor, neurons: Dynamics, learn: bool) -> Walker:
     steps, batch, size = voltage_TBN.shape
-    return Walker((steps, batch, size), flat(voltage_TBN), time_first(batch), neurons, learn)
+    constants, places = constants_of(neurons), time_first(batch)
+    return Walker((steps, batch, size), flat(voltage_TBN), places, constants, learn)
 
 
 @on_threads

@@ -118,14 +118,14 @@ def differentiate(
     steps, batch, _ = given.shape
     there, readings = list[There](), Readings(given.source, given.summand, steps, batch)
     for layer, read in zip(layers[:-1], reads, strict=False):
-        shape, source = (steps, batch, len(layer.weight_OI)), readings.source(read)
+        shape, source = (steps, batch, layer.outputs), readings.source(read)
         places = _places(source, layer, read, there, reads, given.shape)
         trains = SpikeTrains.room(*shape)
         of_layer, _ = There.walked(layer, source, shape, places, words=trains.words)
         there.append(of_layer)
         readings.add(trains, int(of_layer.notes[3]))
     read, source = reads[-1], readings.source(reads[-1])
-    shape = steps, batch, len(layers[-1].weight_OI)
+    shape = steps, batch, layers[-1].outputs
     places = _places(source, layers[-1], read, there, reads, given.shape)
     del readings
     last = Last(source, layers[-1], shape, places, max(read) >= 0)
@@ -141,10 +141,11 @@ def _check_sizes(
     given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]
 ) -> None:
     """Kernels look at no bounds."""
-    sizes = [*(len(layer.weight_OI) for layer in layers), given.shape[2]]  # the input is −1
+    sizes = [*(layer.outputs for layer in layers), given.shape[2]]  # the input is −1
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
-        assert all(each < number for each in read), "a layer reads one after it"
-        assert {sizes[each] for each in read} == {layer.weight_OI.shape[1]}, "weights do not fit"
+        for each in read:
+            assert each < number, "a layer reads one after it"
+            assert sizes[each] == layer.inputs, "weights do not fit"
 
 
 def _descend(

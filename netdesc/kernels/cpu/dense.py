@@ -10,12 +10,12 @@ import torch
 from netdesc.kernels.cpu import forward
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.constants import Constants
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.weights import integer_vectors
-from netdesc.kernels.parameters import Dynamics
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's currents came about, as ``notes[2]`` says it."""
@@ -39,10 +39,6 @@ def path_of(source: Source) -> int:
     return EVENTS if isinstance(source, Events) else PRODUCT
 
 
-def per_neuron(neurons: Dynamics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return neurons.keep_u.numpy(), neurons.keep_v.numpy(), neurons.bias.numpy()
-
-
 def counts_of(seen: np.ndarray, batch: int, neurons: int) -> np.ndarray:
     """How often each neuron spiked in a walk, int32 [batch, neurons]."""
     return seen[:, 2 * LANES :].reshape(batch, -1)[:, :neurons]
@@ -53,7 +49,7 @@ def walk(
     shape: tuple[int, int, int],
     weight_OI: torch.Tensor,
     bits: int | None,
-    neurons: Dynamics,
+    constants: Constants,
     of_voltage: Places,
     *,
     between: Callable[[np.ndarray], None] | None = None,
@@ -73,15 +69,13 @@ def walk(
         if between is not None:
             between(z)
         voltage = z.view(np.int32)
-        seen = from_current(z, neurons, out, voltage, words)
+        seen = from_current(z, constants, out, voltage, words)
         return voltage.reshape(-1), seen, path_of(source)
     voltage, seen = take((steps * batch * size,), np.int32), room_to_note(batch, size)
     forward.forward_by_events(
         source,
         integer_vectors(weight_OI, bits),
-        *per_neuron(neurons),
-        np.int32(neurons.threshold),
-        neurons.delay,
+        *constants.there,
         out.reshape(-1),
         words,
         voltage,
@@ -93,7 +87,7 @@ def walk(
 
 def from_current(
     z: np.ndarray,
-    neurons: Dynamics,
+    constants: Constants,
     out: np.ndarray,
     voltage: np.ndarray,
     words: np.ndarray = _NO_WORDS,
@@ -105,9 +99,7 @@ def from_current(
     seen = room_to_note(*z.shape[1:])
     forward.forward_from_input(
         z.reshape(-1),
-        *per_neuron(neurons),
-        np.int32(neurons.threshold),
-        neurons.delay,
+        *constants.there,
         z.shape[1],
         out.reshape(-1),
         words,

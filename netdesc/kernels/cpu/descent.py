@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.dense import notes_of, per_neuron, walk
+from netdesc.kernels.cpu.constants import Constants, constants_of
+from netdesc.kernels.cpu.dense import notes_of, walk
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.leaky import leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
@@ -56,6 +57,20 @@ class Layer:
         """Whether the current goes to the neurons as integers, and is never whole."""
         return self.bits is not None and self.between is None
 
+    # What follows is worked out once for a layer that is the same from pass to pass.
+
+    @cached_property
+    def constants(self) -> Constants:
+        return constants_of(self.neurons)
+
+    @cached_property
+    def outputs(self) -> int:
+        return self.weight_OI.shape[0]
+
+    @cached_property
+    def inputs(self) -> int:
+        return self.weight_OI.shape[1]
+
 
 @dataclass(eq=False)
 class There:
@@ -85,7 +100,7 @@ class There:
         weights = layer.weight_OI, layer.bits
         between = layer.between and layer.between.there
         voltage, seen, path = walk(
-            source, shape, *weights, layer.neurons, places, between=between, **into
+            source, shape, *weights, layer.constants, places, between=between, **into
         )
         return cls(layer, source, shape, voltage, places, notes_of(seen, path)), seen
 
@@ -104,7 +119,7 @@ class HandedBack:
 
     @property
     def rows(self) -> np.ndarray:
-        return self.grad_z[0].reshape(-1, len(self.layer.weight_OI))
+        return self.grad_z[0].reshape(-1, self.layer.outputs)
 
     @property
     def is_sample_first(self) -> bool:
@@ -126,7 +141,7 @@ class HandedBack:
         def of_run(first: int, last: int) -> Signal:
             rows = self.rows[first * batch : last * batch]
             if not room or len(room[0]) < len(rows):
-                room[:] = [take((len(rows), self.layer.weight_OI.shape[1]), np.float32)]
+                room[:] = [take((len(rows), self.layer.inputs), np.float32)]
             part = self._product(rows, room[0][: len(rows)])
             return part.reshape(-1), (-first * batch, batch, 1)
 
@@ -174,7 +189,12 @@ class Joined:
 
 
 Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
-"""The gradients of the current, where wanted, of the weights and of the decays."""
+"""The gradients of the current, where wanted, of the weights and of the decays.
+
+That of decays means nothing where none is learnt.
+"""
+
+NO_DECAYS = torch.empty(2, 0)
 
 
 def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
@@ -210,7 +230,7 @@ def _share_out_evenly(neurons: int) -> bool:
 
 def _walker(there: There) -> Walker:
     layer = there.layer
-    return Walker(there.shape, there.voltage, there.of_voltage, layer.neurons, layer.learn)
+    return Walker(there.shape, there.voltage, there.of_voltage, layer.constants, layer.learn)
 
 
 def _weight_sums(layer: Layer, events: Events) -> WeightSums:
@@ -293,10 +313,10 @@ def _arrived(
 
 def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> Back:
     _, batch, neurons = there.shape
-    layer, given, upper = there.layer, there.layer.neurons, above.layer
+    layer, upper = there.layer, above.layer
     grad_z = there.voltage.view(np.float32)
     weights = _weight_sums(layer, events)
-    by_sample = np.zeros((batch, 2 * neurons), np.float32)
+    by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
     samples, length, columns = from_above.block_of(there.shape, threads())
     sums = weights.grad_VLI.shape[1]
     from_above.adjoint_from_above(
@@ -308,11 +328,7 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
         *half_limits(weights.bits),
         there.voltage,
         there.of_voltage,
-        *per_neuron(given),
-        np.int32(given.threshold),
-        given.delay,
-        given.height,
-        given.width,
+        *layer.constants,
         layer.learn,
         samples,
         length,
@@ -325,4 +341,5 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
         weights.grad_VLI,
     )
     back = (grad_z, there.of_voltage) if want else None
-    return back, torch.from_numpy(weights.grad_OI), decays_of(by_sample)
+    grad_decays = decays_of(by_sample) if layer.learn else NO_DECAYS
+    return back, torch.from_numpy(weights.grad_OI), grad_decays

@@ -18,8 +18,8 @@ from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
 from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, per_neuron, room_to_note
-from netdesc.kernels.cpu.descent import Back, Layer, There, from_output, from_whole
+from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, room_to_note
+from netdesc.kernels.cpu.descent import NO_DECAYS, Back, Layer, There, from_output, from_whole
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
@@ -131,8 +131,7 @@ def _end_in_one(
     layer, want = last.layer, last.want
     assert layer.bits is not None, "events bring integers"
     steps, batch, neurons = target.shape
-    weight_OI = array_of(layer.weight_OI)
-    inputs, given = weight_OI.shape[1], layer.neurons
+    inputs = layer.inputs
     vectors = -(-neurons // LANES)
     crew = min(threads(), vectors)
     by_sample = np.zeros((batch, 2 * neurons), np.float32) if layer.learn else None
@@ -141,13 +140,9 @@ def _end_in_one(
     grad_OI = room_by_vectors(neurons, inputs)
     last_layer.there_and_back(
         events,
-        weight_OI,
+        array_of(layer.weight_OI),
         *half_limits(layer.bits),
-        *per_neuron(given),
-        np.int32(given.threshold),
-        given.delay,
-        given.height,
-        given.width,
+        *layer.constants,
         target.words,
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
@@ -162,7 +157,7 @@ def _end_in_one(
         grad_OI.reshape(vectors, -1),
     )
     handed = (grad_z, last.places) if want else None
-    grad_decays = torch.zeros(2, neurons) if by_sample is None else decays_of(by_sample)
+    grad_decays = NO_DECAYS if by_sample is None else decays_of(by_sample)
     back = handed, torch.from_numpy(grad_OI[:neurons]), grad_decays
     return scalar(squares.sum()), back, notes_of(seen, EVENTS)
 
@@ -172,7 +167,6 @@ def _end_from_whole(
 ) -> End:
     """One tensor: what arrives, then the voltages, then the gradient of what arrives."""
     layer, (steps, batch, neurons) = last.layer, last.shape
-    given = layer.neurons
     z = current(last.source, last.shape, layer.weight_OI, layer.bits, last.places)
     if layer.between is not None:
         layer.between.there(z)
@@ -185,11 +179,7 @@ def _end_from_whole(
         voltage,
         last.places,
         batch,
-        *per_neuron(given),
-        np.int32(given.threshold),
-        given.delay,
-        given.height,
-        given.width,
+        *layer.constants,
         layer.learn,
         target.words,
         *van_rossum.recurrence(*of_filter),

@@ -14,6 +14,7 @@ from netdesc.kernels.cpu.adjoints import cuba_backward, dense_cuba_backward, unl
 from netdesc.kernels.cpu.arrays import array_of, flat, over_time, rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.constants import constants_of
 from netdesc.kernels.cpu.dense import PRODUCT, from_current, notes_of, walk
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
@@ -42,7 +43,7 @@ def cuba(z_TBN: torch.Tensor, neurons: Dynamics) -> tuple[torch.Tensor, torch.Te
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
     out, voltage = take(z.shape, np.float32), take(z.shape, np.int32)
-    seen = from_current(z, neurons, out, voltage)
+    seen = from_current(z, constants_of(neurons), out, voltage)
     return torch.from_numpy(out), torch.from_numpy(voltage), notes_of(seen, PRODUCT)
 
 
@@ -55,8 +56,9 @@ def dense_cuba(
     source, lists = _listed(spikes_TBI)
     shape = steps, batch, len(weight_OI)
     out = take(shape, np.float32)
+    constants, places = constants_of(neurons), time_first(batch)
     voltage, seen, path = walk(
-        source, shape, weight_OI, bits, neurons, time_first(batch), out=out.reshape(-1)
+        source, shape, weight_OI, bits, constants, places, out=out.reshape(-1)
     )
     voltage_TBO = torch.from_numpy(voltage.reshape(shape))
     return torch.from_numpy(out), voltage_TBO, notes_of(seen, path), lists

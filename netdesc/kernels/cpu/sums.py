@@ -11,13 +11,14 @@ import numpy as np
 from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store
 from netdesc.kernels.cpu.threads import on_threads, threads
 
-_PART = 1 << 14
+_PART = 1 << 13
 """Numbers that a thread takes at a time."""
 
-_FEW = 16
-"""Parts that are summed up sooner than other threads are awake."""
+_FEW = 1
+"""Parts that are summed up sooner than other threads are told."""
 
 
+@on_threads
 def squares_and_total(of_squares: np.ndarray, of_total: np.ndarray) -> tuple[float, float]:
     """The sum of the squares of one float32 array and the sum of another, both flat."""
     parts = -(-max(len(of_squares), len(of_total)) // _PART)
@@ -25,15 +26,10 @@ def squares_and_total(of_squares: np.ndarray, of_total: np.ndarray) -> tuple[flo
     if parts <= _FEW:
         _sum_up(of_squares, of_total, sums)
     else:
-        _sum_up_on_threads(of_squares, of_total, sums)
+        threads()
+        _sum_up_in_parallel(of_squares, of_total, sums)
     squares, total = sums.sum(axis=0).tolist()
     return squares, total
-
-
-@on_threads
-def _sum_up_on_threads(of_squares: np.ndarray, of_total: np.ndarray, sums: np.ndarray) -> None:
-    threads()
-    _sum_up_in_parallel(of_squares, of_total, sums)
 
 
 @numba.njit(inline="always")

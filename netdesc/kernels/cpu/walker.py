@@ -11,11 +11,11 @@ from netdesc.kernels.cpu import backward
 from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch
+from netdesc.kernels.cpu.constants import Constants
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
-from netdesc.kernels.parameters import Dynamics
 
 _NOTHING = np.empty(0, np.float32)
 
@@ -52,22 +52,13 @@ class Walker:
         shape: tuple[int, int, int],
         voltage: np.ndarray,
         of_voltage: Places,
-        neurons: Dynamics,
+        constants: Constants,
         learn: bool,
     ) -> None:
         self.shape = shape
         self.steps, self.batch, self.neurons = shape
         self._voltage, self._of_voltage = voltage, of_voltage
-        self._given = (
-            neurons.keep_u.numpy(),
-            neurons.keep_v.numpy(),
-            neurons.bias.numpy(),
-            np.int32(neurons.threshold),
-            neurons.delay,
-            neurons.height,
-            neurons.width,
-        )
-        self._learn = learn
+        self._constants, self._learn = constants, learn
         self._begin()
 
     def _begin(self) -> None:
@@ -90,7 +81,7 @@ class Walker:
         backward.adjoint(
             *grad_out,
             self._voltage,
-            *self._given,
+            *self._constants,
             self._learn,
             self.batch,
             first,
@@ -118,7 +109,7 @@ class Walker:
             *grad_out,
             self._voltage,
             self._of_voltage,
-            *self._given,
+            *self._constants,
             self._learn,
             first,
             last,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numba
 import numpy as np
 import torch
@@ -20,12 +22,14 @@ _PART = 256
 _NO_INTEGERS, _NO_REALS = np.empty((0, 0), np.int16), np.empty((0, 0), np.float32)
 
 
+@functools.cache
 def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     """``quantization.half_limits`` as the kernels' own type."""
     low, high = quantization.half_limits(bits)
     return np.float32(low), np.float32(high)
 
 
+@functools.cache
 def grid_of(bits: int | None) -> tuple[bool, np.float32, np.float32]:
     """Whether weights count as those on a grid, and ``half_limits`` of it, if so."""
     return (False, np.float32(0), np.float32(0)) if bits is None else (True, *half_limits(bits))

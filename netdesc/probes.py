@@ -168,8 +168,8 @@ def _training_kernels() -> list[Any]:
     return [
         bit_rows._pack,
         bit_rows.list_events,
-        bit_rows.turn,
         events._count,
+        trains._list,
         trains._pack,
         weights._quantize_all,
         forward.forward_by_events,

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import bit_rows
-from netdesc.kernels.cpu.trains import SpikeTrains
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 200))
 
@@ -24,7 +23,7 @@ def unpacked(words: np.ndarray, columns: int) -> np.ndarray:
 
 
 @given(SIZES, st.sampled_from([0.0, 0.02, 0.3, 1.0]), st.integers(0, 99))
-def test_words_are_the_bits_of_rows_and_of_trains(shape, density, seed):
+def test_words_are_the_bits_of_rows(shape, density, seed):
     """What is beyond the last column is 0, or a walk would read weights that are not there."""
     steps, batch, columns = shape
     values = spikes(shape, density, seed)
@@ -35,14 +34,6 @@ def test_words_are_the_bits_of_rows_and_of_trains(shape, density, seed):
     found = unpacked(events.words, columns)
     np.testing.assert_array_equal(found[:, :columns], rows)
     assert not found[:, columns:].any()
-    trains = SpikeTrains.of(values)
-    assert trains is not None
-    first = len(rows) // 3
-    words = np.full(len(rows[first:]) * events.per_row, 7, np.int64)
-    counts = np.zeros(len(rows[first:]), np.int64)
-    bit_rows.turn(trains.words, *shape, first, words, counts)
-    np.testing.assert_array_equal(words, events.words[first * events.per_row :])
-    np.testing.assert_array_equal(counts, rows[first:].sum(axis=1))
 
 
 @pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])

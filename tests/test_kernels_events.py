@@ -58,11 +58,15 @@ def test_wide_inputs_have_their_last_columns_in_the_lists(columns: int) -> None:
     """Also where another pass unpacks them."""
     values = np.zeros((3, columns), np.float32)
     values[[0, 1, 1, 2], [columns - 1, 0, 5, columns - 1]] = 1
+    lists = EventLists(values, 1.0)
+    assert_lists(lists, values)
+    assert_lists(EventLists.unpack(lists.packed, 3), values)
     trains = SpikeTrains.of(values.reshape(3, 1, columns))
     assert trains is not None
-    for lists in (EventLists(values, 1.0), EventLists.of_trains(trains)):
-        assert_lists(lists, values)
-        assert_lists(EventLists.unpack(lists.packed, 3), values)
+    events = trains.events(4)
+    np.testing.assert_array_equal(events.starts, lists.starts)
+    np.testing.assert_array_equal(events.sources[:4], lists.sources[:4])
+    assert events.sources.dtype == lists.sources.dtype
 
 
 def test_lists_are_marked_once_they_are_handed_over():

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 3), st.integers(1, 100))
@@ -24,20 +23,27 @@ def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, see
     assert trains is not None
     assert (trains.shape, trains.size) == (shape, values.size)
     np.testing.assert_array_equal(rows_of_sum([trains]).floats(), values.reshape(-1, shape[2]))
-    by_words = EventLists.of_trains(trains)
-    by_floats = EventLists(values.reshape(-1, shape[2]), 1.0)
-    assert by_words.pays
-    np.testing.assert_array_equal(by_words.packed, by_floats.packed)
+    assert_events(trains, values)
+
+
+def assert_events(trains: SpikeTrains, values: np.ndarray) -> None:
+    steps, batch, _ = values.shape
+    rows, columns = np.nonzero(values.reshape(steps * batch, -1))
+    events = trains.events(len(columns))
+    assert (events.listed, events.steps, events.batch) == (True, steps, batch)
+    counts = np.bincount(rows, minlength=steps * batch)
+    np.testing.assert_array_equal(np.diff(events.starts, prepend=0)[1:], counts)
+    assert events.starts[0] == 0
+    np.testing.assert_array_equal(events.sources[: len(columns)], columns)
 
 
 @given(SIZES, st.lists(st.floats(0, 1), min_size=2, max_size=4), st.integers(0, 99))
 def test_memory_that_serves_again_holds_nothing_of_before(shape, densities, seed):
-    kept: dict[float, np.ndarray] = {}
     for density in densities * 2:
-        trains = SpikeTrains.of(spikes(shape, density, seed))
+        values = spikes(shape, density, seed)
+        trains = SpikeTrains.of(values)
         assert trains is not None
-        packed = EventLists.of_trains(trains).packed.copy()
-        np.testing.assert_array_equal(packed, kept.setdefault(density, packed))
+        assert_events(trains, values)
 
 
 @pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])

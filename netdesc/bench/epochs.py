@@ -29,6 +29,7 @@ from netdesc.kernels.cpu import (
     from_above,
     last_layer,
     product,
+    trains,
     van_rossum,
     weights,
 )
@@ -44,8 +45,8 @@ _Part = tuple[str, Any, str]
 _PARTS: tuple[_Part, ...] = (
     ("event lists", events, "_count"),
     ("event lists", bit_rows, "_pack"),
-    ("event lists", bit_rows, "turn"),
     ("event lists", bit_rows, "list_events"),
+    ("event lists", trains, "_list"),
     ("weights to integers", weights, "_quantize_all"),
     ("forward", forward, "forward_by_events"),
     ("forward", forward, "forward_from_input"),

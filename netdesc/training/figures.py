@@ -8,10 +8,10 @@ in a fraction of torch's time.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -149,14 +149,14 @@ class _OnDevice:
 
 
 class _OnHost:
-    """The same where the CPU engine computes: in 64 bits, but for the sums over batches."""
+    """The same where the CPU engine computes: in Python's 64 bits."""
 
     def __init__(self) -> None:
         from netdesc.kernels.cpu.sums import squares_and_total  # loads Numba
 
         self._squares_and_total = squares_and_total
         self._squares: list[float] = []
-        self._sum = np.zeros(0, np.float32)
+        self._sum: list[float] = []
 
     def add(
         self,
@@ -168,13 +168,12 @@ class _OnHost:
     ) -> None:
         found = [self._of_layer(layer) for layer in layers]
         self._squares = [squares for squares, _ in found]
-        norms, totals = map(math.sqrt, self._squares), (total for _, total in found)
-        rates = (int(each.numpy()[3]) / size for each, size in zip(notes, sizes, strict=True))
-        row = np.array([loss.item(), *norms, *totals, *rates])
-        row[0] *= shares[0]
-        row[1:] *= shares[1]
-        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
-            self._sum = row.astype(np.float32) + (self._sum if len(self._sum) else np.float32(0))
+        totals = [total for _, total in found]
+        rates = [int(each.numpy()[3]) / size for each, size in zip(notes, sizes, strict=True)]
+        of_loss, of_others = shares
+        row = [value * of_others for value in (*map(math.sqrt, self._squares), *totals, *rates)]
+        row.insert(0, loss.item() * of_loss)
+        self._sum = list(map(operator.add, self._sum, row)) if self._sum else row
 
     def _of_layer(self, layer: list[nn.Parameter]) -> tuple[float, float]:
         """The sum of all squares of the gradients of a layer, and that of its parameters."""
@@ -190,9 +189,8 @@ class _OnHost:
         return torch.tensor(math.sqrt(sum(self._squares)), dtype=torch.float32)
 
     def take(self, counts: torch.Tensor | None) -> list[float]:
-        assert len(self._sum), "no batch was added"
-        found = self._sum.tolist()
-        self._sum = self._sum[:0]
+        assert self._sum, "no batch was added"
+        found, self._sum = self._sum, []
         return found if counts is None else found + counts.tolist()
 
 

@@ -11,6 +11,7 @@ from numba.extending import overload
 from netdesc.kernels.cpu.lanes import LANES, Ints, load, spread, store
 from netdesc.kernels.cpu.steps import hold
 from netdesc.kernels.cpu.words import lowest
+from netdesc.kernels.event_lists import SHORT
 from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 
 _LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
@@ -22,6 +23,11 @@ _MANY_EVENTS = _LARGEST_SUM >> 15
 _UNIT = np.int32(STATES_PER_WEIGHT)
 
 _BITS = 64
+
+
+def column_type(columns: int) -> type[np.generic]:
+    """The type of a source's number in a list."""
+    return np.uint16 if columns <= SHORT else np.int32
 
 
 class Events(NamedTuple):

@@ -99,23 +99,6 @@ def _pack(values, columns, words, counts):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def turn(trains, steps, batch, columns, first, words, counts):
-    """As ``pack``, of spike trains [batch · vectors, steps], from row ``first`` on."""
-    vectors, per_row = (columns + LANES - 1) // LANES, (columns + BITS - 1) // BITS
-    for r in numba.prange(len(counts)):
-        t, b = (first + r) // batch, (first + r) % batch
-        found = 0
-        for k in range(per_row):
-            at = (b * vectors + 2 * k) * steps + t
-            word = np.int64(trains[at]) & _HALF
-            if 2 * k + 1 < vectors:
-                word |= np.int64(trains[at + steps]) << LANES
-            words[r * per_row + k] = word
-            found += number_of(word)
-        counts[r] = found
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
 def list_events(words, starts, sources):
     """Fill ``sources`` with the columns of each row's events, from where the row ``starts`` on."""
     rows = len(starts) - 1

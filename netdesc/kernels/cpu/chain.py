@@ -123,7 +123,7 @@ def differentiate(
         trains = SpikeTrains.room(*shape)
         of_layer, _ = There.walked(layer, source, shape, places, words=trains.words)
         there.append(of_layer)
-        readings.add(trains, int(of_layer.notes[3]))
+        readings.add(trains, int(of_layer.notes.numpy()[3]))
     read, source = reads[-1], readings.source(reads[-1])
     shape = steps, batch, layers[-1].outputs
     places = _places(source, layers[-1], read, there, reads, given.shape)

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import bit_rows
-from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import BufferPool, scratch
 from netdesc.kernels.cpu.lanes import LANES, bits_of, load, spread
-from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.words import number_of, word_of
-from netdesc.kernels.event_lists import HEADER, SHORT, list_size
+from netdesc.kernels.event_lists import HEADER, list_size
 from netdesc.kernels.spike_words import SpikeWords, words_in
 
 _NO_WORDS = np.empty(0, np.int64)
@@ -71,12 +70,7 @@ def count(rows: np.ndarray, every: int = 1) -> int:
 
 def list_bytes(events: int, rows: int, columns: int) -> int:
     """What a list of so many events takes."""
-    return 8 * (rows + 1) + events * np.dtype(_number(columns)).itemsize
-
-
-def _number(columns: int) -> type[np.generic]:
-    """The type of a column's number in a list."""
-    return np.uint16 if columns <= SHORT else np.int32
+    return 8 * (rows + 1) + events * np.dtype(column_type(columns)).itemsize
 
 
 def _is_too_dense(rows: np.ndarray, densest: float) -> bool:
@@ -111,21 +105,6 @@ class EventLists:
         looks_good = densest >= 1 or not _is_too_dense(rows, densest)
         self.pays = looks_good and self._list(read, rows.shape[1], most)
         self._end()
-
-    @classmethod
-    def of_trains(cls, trains: SpikeTrains) -> EventLists:
-        """The events of spike trains, of which there should not be too many."""
-        steps, batch, columns = trains.shape
-
-        def read(first: int, words: np.ndarray, counts: np.ndarray) -> bool:
-            bit_rows.turn(trains.words, steps, batch, columns, first, words, counts)
-            return True
-
-        lists = cls.__new__(cls)
-        lists._begin(steps * batch, columns)
-        lists.pays = lists._list(read, columns, trains.size)
-        lists._end()
-        return lists
 
     @classmethod
     def of_words(cls, given: SpikeWords, counts: np.ndarray) -> EventLists:
@@ -203,7 +182,7 @@ class EventLists:
         self.packed = packed
         first = HEADER + 2 * (rows + 1)
         self.starts = packed[HEADER:first].view(np.int64)
-        self.sources = packed[first:].view(_number(columns))
+        self.sources = packed[first:].view(column_type(columns))
 
     def events(self, batch: int) -> Events:
         """For walks; rows are those of so many samples in each step."""

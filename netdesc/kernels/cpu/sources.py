@@ -64,7 +64,7 @@ def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:
     """The same of spike trains with so many spikes."""
     if spikes > EVENT_DENSITY * trains.size:
         return rows_of_sum([trains])
-    return EventLists.of_trains(trains).events(trains.shape[1])
+    return trains.events(spikes)
 
 
 def source_of_sum(summed: Sequence[SpikeTrains], spikes: int) -> Source:

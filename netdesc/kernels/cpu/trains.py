@@ -1,7 +1,7 @@
 """Binary spikes as words, a bit each: a thirty-second of the memory of floats.
 
 Between the layers of a chain nothing else is needed: a layer adds up weights by events, and those
-are quickly found in words.
+are quickly listed.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
 from netdesc.kernels.cpu.spike_rows import SpikeRows
-from netdesc.kernels.cpu.words import word_of
+from netdesc.kernels.cpu.words import lowest, number_of, word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords
 
-_NONE = np.int32(0)
+_NONE, _WORD = np.int32(0), np.int64((1 << LANES) - 1)
 _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
+
+_NO_WORDS = np.empty(0, np.int64)
 
 
 class SpikeTrains:
@@ -37,6 +40,15 @@ class SpikeTrains:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    def events(self, spikes: int) -> Events:
+        """The same as lists; there are no more than so many ``spikes``."""
+        steps, batch, neurons = self.shape
+        starts, kind = take((steps * batch + 1,), np.int64), column_type(neurons)
+        signed = np.int16 if kind is np.uint16 else np.int32
+        sources = take((_roomy(spikes),), signed).view(kind)
+        _list(self.words, steps, batch, neurons, starts, sources)
+        return Events(True, steps, batch, 0, starts, sources, _NO_WORDS)
 
     @classmethod
     def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
@@ -59,6 +71,12 @@ class SpikeTrains:
         trains = cls.room(steps, batch, given.columns)
         _turn(given.words, *trains.shape, trains.words)
         return trains
+
+
+def _roomy(spikes: int) -> int:
+    """Room for as many and some more, so that about as many fit into the same the next time."""
+    part = 1 << max(10, spikes.bit_length() - 4)
+    return -(-spikes // part) * part
 
 
 def rows_of_sum(trains: Sequence[SpikeTrains]) -> SpikeRows:
@@ -97,6 +115,30 @@ def _pack(values, steps, batch, neurons, words, odd):
             strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
             words[item * steps + t] = word_of(spiked)
         odd[item] = word_of(strange != spread(_NONE)) != 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _list(words, steps, batch, neurons, starts, sources):
+    """Fill ``sources`` with the neurons of each row's spikes, from where the row ``starts`` on."""
+    vectors, rows = (neurons + LANES - 1) // LANES, steps * batch
+    for row in numba.prange(rows):
+        t, b = row // batch, row % batch
+        found = 0
+        for vector in range(vectors):
+            found += number_of(np.int64(words[(b * vectors + vector) * steps + t]) & _WORD)
+        starts[row + 1] = found
+    starts[0] = 0
+    for row in range(rows):
+        starts[row + 1] += starts[row]
+    for row in numba.prange(rows):
+        t, b = row // batch, row % batch
+        at = starts[row]
+        for vector in range(vectors):
+            word = np.int64(words[(b * vectors + vector) * steps + t]) & _WORD
+            while word:
+                sources[at] = vector * LANES + lowest(word)
+                at += 1
+                word &= word - 1
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -46,6 +46,13 @@ def test_memory_that_serves_again_holds_nothing_of_before(shape, densities, seed
         assert_events(trains, values)
 
 
+def test_more_spikes_than_were_counted_are_noticed():
+    trains = SpikeTrains.of(np.ones((40, 2, 33), np.float32))
+    assert trains is not None
+    with pytest.raises(AssertionError, match="more spikes"):
+        trains.events(20)
+
+
 @pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
 @pytest.mark.parametrize("place", [(0, 0, 0), (4, 1, 32), (6, 2, 40)])
 def test_what_is_no_spike_has_no_words(odd, place):

@@ -272,6 +272,40 @@ def test_the_first_layer_at_fault_is_named(bad: float) -> None:
     assert weight_fault(network()) is None
 
 
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+def test_what_32_bits_cannot_hold_is_a_fault(engine: str) -> None:
+    """Whatever adds up the figures, and whoever asks."""
+    with use_engine(engine):
+        root = network()
+        figures = figures_of(root)
+        run_forward(root)
+        give_gradients(root)
+        root.layers["second"].synapse.weight.grad[:] = 3e38
+        figures.add(torch.tensor(1.0), 1.0, 1.0)
+        of_gradient = 'the gradient of layer "second" is NaN or too large for 32-bit floats'
+        assert figures.read().fault == of_gradient
+        with torch.no_grad():
+            root.layers["first"].synapse.weight[0, :2] = 3e38
+        figures.add(torch.tensor(1.0), 1.0, 1.0)
+        assert figures.read().fault == 'a weight of layer "first" is NaN or infinite'
+        assert weight_fault(root) == 'a weight of layer "first" is NaN or infinite'
+
+
+def test_losses_are_alike_in_whatever_order_batches_come() -> None:
+    """Or the best epoch of a network that learns nothing would be a matter of rounding."""
+    losses = [3000.1, 2000.2, 1000.3, 2547.4, 0.1]
+    found: set[float] = set()
+    for first in range(len(losses)):
+        root = network()
+        figures = figures_of(root)
+        run_forward(root)
+        give_gradients(root)
+        for loss in (*losses[first:], *losses[:first]):
+            figures.add(torch.tensor(loss), 0.2, 1.0)
+        found.add(figures.read().loss)
+    assert len(found) == 1
+
+
 def test_large_weights_are_no_fault() -> None:
     """Their squares are beyond 32 bits."""
     root = network()

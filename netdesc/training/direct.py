@@ -40,7 +40,10 @@ def direct_reads(graph: Graph, device: torch.device) -> Reads | None:
 
 
 class _Part:
-    """A block, and what of it each step asks for: a module's own look-up is slow."""
+    """A block, and what of it each step asks for: a module's own look-up is slow.
+
+    Parameters may change in place, but are not exchanged for others.
+    """
 
     def __init__(self, block: DenseBlock) -> None:
         neuron, synapse = block.neuron, block.synapse

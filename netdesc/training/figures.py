@@ -12,6 +12,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -149,7 +150,11 @@ class _OnDevice:
 
 
 class _OnHost:
-    """The same where the CPU engine computes: in Python's 64 bits."""
+    """The same where the CPU engine computes: in Python's 64 bits.
+
+    What is handed out is rounded to 32. Losses that differ by their order of addition alone are
+    equal so, and what 32 bits cannot hold is infinite as it is on a device.
+    """
 
     def __init__(self) -> None:
         from netdesc.kernels.cpu.sums import squares_and_total  # loads Numba
@@ -190,7 +195,9 @@ class _OnHost:
 
     def take(self, counts: torch.Tensor | None) -> list[float]:
         assert self._sum, "no batch was added"
-        found, self._sum = self._sum, []
+        with np.errstate(over="ignore"):  # training says it in its own words
+            found = np.array(self._sum).astype(np.float32).tolist()
+        self._sum = []
         return found if counts is None else found + counts.tolist()
 
 

@@ -143,6 +143,7 @@ def _check_sizes(
     """Kernels look at no bounds."""
     sizes = [*(layer.outputs for layer in layers), given.shape[2]]  # the input is −1
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
+        assert read, "a layer reads nothing"
         for each in read:
             assert each < number, "a layer reads one after it"
             assert sizes[each] == layer.inputs, "weights do not fit"

@@ -47,7 +47,8 @@ class SpikeTrains:
         starts, kind = take((steps * batch + 1,), np.int64), column_type(neurons)
         signed = np.int16 if kind is np.uint16 else np.int32
         sources = take((_roomy(spikes),), signed).view(kind)
-        _list(self.words, steps, batch, neurons, starts, sources)
+        fits = _list(self.words, steps, batch, neurons, starts, sources)
+        assert fits, "there are more spikes than were counted"
         return Events(True, steps, batch, 0, starts, sources, _NO_WORDS)
 
     @classmethod
@@ -119,7 +120,10 @@ def _pack(values, steps, batch, neurons, words, odd):
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _list(words, steps, batch, neurons, starts, sources):
-    """Fill ``sources`` with the neurons of each row's spikes, from where the row ``starts`` on."""
+    """Fill ``sources`` with the neurons of each row's spikes, from where the row ``starts`` on.
+
+    Returns whether there is room for them; else there is none written.
+    """
     vectors, rows = (neurons + LANES - 1) // LANES, steps * batch
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
@@ -130,6 +134,8 @@ def _list(words, steps, batch, neurons, starts, sources):
     starts[0] = 0
     for row in range(rows):
         starts[row + 1] += starts[row]
+    if starts[rows] > len(sources):
+        return False
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
         at = starts[row]
@@ -139,6 +145,7 @@ def _list(words, steps, batch, neurons, starts, sources):
                 sources[at] = vector * LANES + lowest(word)
                 at += 1
                 word &= word - 1
+    return True
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -13,6 +13,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from training_task import write_task
 
 from netdesc.kernels.engine import use_engine
@@ -108,7 +112,7 @@ PLAIN = {
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize("plain_first", [False, True])
 def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool) -> None:
-    """Though their methods go without what torch wraps round them."""
+    """Though their methods go without what torch wraps round them, hooks are called."""
     ours, theirs = network(), network()
     by_place = [
         {"params": [block.synapse.weight for block in theirs.layers.values()],
@@ -120,7 +124,16 @@ def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool
     optimizer = build_optimizer(spec, ours)
     plain = plain or PLAIN[spec.type](spec, by_place)
     assert isinstance(optimizer, type(plain))
-    for seed in range(4):
+    called: list[str] = []
+    hooks = [
+        optimizer.register_step_post_hook(lambda *_: called.append("after ours")),
+        optimizer.register_step_pre_hook(lambda *_: called.append("before ours")),
+        register_optimizer_step_pre_hook(lambda *_: called.append("before any")),
+        register_optimizer_step_post_hook(lambda *_: called.append("after any")),
+    ]
+    for seed in range(5):
+        if seed < 4:  # the last step is without
+            hooks[seed].remove()
         for root, each in ((ours, optimizer), (theirs, plain)):
             each.zero_grad()
             assert all(parameter.grad is None for parameter in root.parameters())
@@ -129,6 +142,10 @@ def test_the_optimizers_are_torch_s_own(spec: SimpleNamespace, plain_first: bool
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert torch.equal(mine, other)
             assert mine.requires_grad
+    assert [called.count(each) for each in WHEN] == [0, 1, 4, 6]
+
+
+WHEN = "after ours", "before ours", "before any", "after any"
 
 
 def test_training_loads_no_compiler(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,10 +77,9 @@ class Figures:
 
         ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
         """
-        layers, notes, sizes = self._parameters.values(), self._notes, self._sizes
-        self._sums.add(
-            loss.detach(), layers, list(notes.values()), tuple(sizes.values()), (loss_share, share)
-        )
+        seen = list(self._notes.values()), tuple(self._sizes.values())
+        layers = list(self._parameters.values())
+        self._sums.add(_Pass(loss.detach(), layers, *seen, loss_share, share))
 
     def gradient_norm(self) -> torch.Tensor:
         """Global L2 norm of the last batch's gradients, on the device."""
@@ -100,9 +100,16 @@ class Figures:
         return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
 
 
-_Layers = Iterable[list[nn.Parameter]]
-_Shares = tuple[float, float]
-"""The factors on a batch's loss and on all its other figures."""
+class _Pass(NamedTuple):
+    """A batch after its backward pass."""
+
+    loss: torch.Tensor
+    layers: list[list[nn.Parameter]]
+    notes: list[torch.Tensor]
+    sizes: tuple[int, ...]
+    """How many values the layers that made the notes have handed out."""
+    loss_share: float
+    share: float
 
 
 class _OnDevice:
@@ -113,27 +120,18 @@ class _OnDevice:
         self._gradients: list[torch.Tensor] = []
         self._sum: torch.Tensor | None = None
 
-    def add(
-        self,
-        loss: torch.Tensor,
-        layers: _Layers,
-        notes: list[torch.Tensor],
-        sizes: tuple[int, ...],
-        shares: _Shares,
-    ) -> None:
-        """A batch; ``notes`` of layers that handed out values of these ``sizes``."""
-        layers = list(layers)
-        self._gradients = [norm([_gradient(p) for p in layer]) for layer in layers]
-        weights = [_total([p.detach() for p in layer]) for layer in layers]
+    def add(self, seen: _Pass) -> None:
+        loss, sizes = seen.loss, seen.sizes
+        self._gradients = [norm([_gradient(p) for p in layer]) for layer in seen.layers]
+        weights = [_total([p.detach() for p in layer]) for layer in seen.layers]
         if sizes not in self._divisors:  # made once: a copy to the device waits for it
             self._divisors[sizes] = torch.tensor(sizes, device=loss.device)
-        rates = torch.stack(notes)[:, 3] / self._divisors[sizes]
+        rates = torch.stack(seen.notes)[:, 3] / self._divisors[sizes]
         row = torch.cat([torch.stack([loss, *self._gradients, *weights]), rates])
-        of_loss, of_others = shares
-        if of_others != 1.0:
-            row[1:] *= of_others
-        if of_loss != 1.0:
-            row[0] *= of_loss
+        if seen.share != 1.0:
+            row[1:] *= seen.share
+        if seen.loss_share != 1.0:
+            row[0] *= seen.loss_share
         if self._sum is None:
             self._sum = torch.zeros_like(row)
         self._sum += row  # in place, where a captured step finds it
@@ -163,21 +161,14 @@ class _OnHost:
         self._squares: list[float] = []
         self._sum: list[float] = []
 
-    def add(
-        self,
-        loss: torch.Tensor,
-        layers: _Layers,
-        notes: list[torch.Tensor],
-        sizes: tuple[int, ...],
-        shares: _Shares,
-    ) -> None:
-        found = [self._of_layer(layer) for layer in layers]
+    def add(self, seen: _Pass) -> None:
+        found = [self._of_layer(layer) for layer in seen.layers]
         self._squares = [squares for squares, _ in found]
         totals = [total for _, total in found]
-        rates = [int(each.numpy()[3]) / size for each, size in zip(notes, sizes, strict=True)]
-        of_loss, of_others = shares
-        row = [value * of_others for value in (*map(math.sqrt, self._squares), *totals, *rates)]
-        row.insert(0, loss.item() * of_loss)
+        noted = zip(seen.notes, seen.sizes, strict=True)
+        rates = [int(notes.numpy()[3]) / size for notes, size in noted]
+        others = (*map(math.sqrt, self._squares), *totals, *rates)
+        row = [seen.loss.item() * seen.loss_share, *(value * seen.share for value in others)]
         self._sum = list(map(operator.add, self._sum, row)) if self._sum else row
 
     def _of_layer(self, layer: list[nn.Parameter]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 
 def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
@@ -42,14 +43,19 @@ def _light(kind: type[_Kind]) -> type[_Kind]:
     """The same optimizer without what torch wraps round its methods for compiler and profiler.
 
     To call the compiler's loads it, which takes a third of the time of a short command; to tell the
-    profiler of a step takes half as long as the step of a small network. Hooks of a step go with
-    it: training registers none.
+    profiler of a step takes half as long as the step of a small network. Where somebody has
+    registered a hook, a step is as torch wraps it.
     """
     plain_step = inspect.unwrap(kind.step)
 
-    def step(self: torch.optim.Optimizer, closure: Any = None) -> Any:
+    def bare_step(self: torch.optim.Optimizer, closure: Any = None) -> Any:
         with torch.no_grad():
             return plain_step(self, closure)
+
+    with_hooks = torch.optim.Optimizer.profile_hook_step(bare_step)
+
+    def step(self: torch.optim.Optimizer, closure: Any = None) -> Any:
+        return (with_hooks if _has_hooks(self) else bare_step)(self, closure)
 
     def zero_grad(self: torch.optim.Optimizer) -> None:
         for group in self.param_groups:
@@ -63,6 +69,16 @@ def _light(kind: type[_Kind]) -> type[_Kind]:
         "step": step,
     }
     return cast(type[_Kind], type(kind.__name__, (kind,), methods))
+
+
+def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether something is to be called before or after a step, of this optimizer or of all."""
+    return bool(
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+    )
 
 
 def _adam(spec: Any, rate: _Rate, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

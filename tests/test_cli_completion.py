@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli_process import netdesc_process
+from cli_process import netdesc_timed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -318,7 +318,7 @@ def test_a_tab_is_quick_and_leaves_torch_alone(
     monkeypatch.setenv("_NETDESC_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "\n".join(["netdesc", *words]))
     monkeypatch.setenv("COMP_CWORD", str(len(words)))
-    ended = netdesc_process()
+    ended = netdesc_timed()
     assert ended.code == 0
     assert not {"torch", "numpy", "numba", "h5py"} & ended.loaded
     assert ended.cpu_s < 0.5

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_process import netdesc_process
+from cli_process import netdesc_timed
 
 from netdesc.cli import failures
 from netdesc.cli.main import COMMANDS, main, netdesc
@@ -40,7 +40,7 @@ def test_what_fails_behind_an_interrupt_is_no_bug(capsys: pytest.CaptureFixture[
 
 
 def test_help_is_fast_and_lists_every_command_without_loading_any() -> None:
-    ended = netdesc_process("--help")
+    ended = netdesc_timed("--help")
     assert all(f"  {name} " in ended.out for name in COMMANDS)
     assert not {"torch", "numpy", "pydantic", "rich", "netdesc.cli.validate"} & ended.loaded
     assert ended.cpu_s < 0.3

@@ -259,8 +259,8 @@ def test_figures_are_alike_for_all_engines(
     first, *others = readings
     for other in others:
         assert other.loss == pytest.approx(first.loss, rel=1e-6, nan_ok=True)
-        assert other.gradient_norms == pytest.approx(first.gradient_norms, rel=1e-5)
-        assert other.spike_rates == pytest.approx(first.spike_rates, rel=1e-5)
+        assert other.gradient_norms == pytest.approx(first.gradient_norms, rel=1e-6)
+        assert other.spike_rates == pytest.approx(first.spike_rates, rel=1e-6)
         assert other.fault == first.fault
     assert repr(readings[2]) == repr(readings[3])
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from numba.extending import overload
 
-from netdesc.kernels.cpu.lanes import LANES, Ints, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, as_ints, element, load, spread, store
 from netdesc.kernels.cpu.steps import hold
 from netdesc.kernels.cpu.words import lowest
 from netdesc.kernels.event_lists import SHORT
@@ -22,7 +21,7 @@ _MANY_EVENTS = _LARGEST_SUM >> 15
 
 _UNIT = np.int32(STATES_PER_WEIGHT)
 
-_BITS = 64
+BITS = 64
 
 
 def column_type(columns: int) -> type[np.generic]:
@@ -47,47 +46,59 @@ class Events(NamedTuple):
     words: np.ndarray
 
 
-def _held(total):
-    """Integers that cannot overflow when they become states; floats as they are."""
-
-
-@overload(_held, inline="always")
-def _(total):
-    if total == Ints:
-        return lambda total: hold(total, _LARGEST_SUM)
-    return lambda total: total
-
-
 @numba.njit(inline="always")
-def gather(events, t, b, weight_IN, n, none):
-    """The sum of the weights that a row's events bring to a vector of ``n`` neurons.
+def gather(events, t, b, real_IN, n):
+    """The sum of the real weights that a row's events bring to a vector of ``n`` neurons.
 
-    ``weight_IN`` is flat, [inputs, n] (see ``weights``); ``none`` is a vector of zeros. Sums of
-    integers are held where their states would end.
+    ``real_IN`` is flat, [inputs, n] (see ``weights``).
     """
-    z = none
+    z = spread(np.float32(0))
     if events.listed:
         row = t * events.batch + b
-        first, end = events.starts[row], events.starts[row + 1]
-        for e in range(first, end):
-            z = z + load(weight_IN, events.sources[e] * n, n)
-        if end - first > _MANY_EVENTS:
-            z = _held(z)
+        for e in range(events.starts[row], events.starts[row + 1]):
+            z = z + load(real_IN, np.int64(element(events.sources, e)) * n, n)
     else:
         at = (t * events.batch + b) * events.per_row
         for k in range(events.per_row):
-            word, of_word = events.words[at + k], k * _BITS * n
+            word, of_word = element(events.words, at + k), k * BITS * n
             while word:
-                z = z + load(weight_IN, of_word + lowest(word) * n, n)
+                z = z + load(real_IN, of_word + lowest(word) * n, n)
                 word &= word - 1
-        z = _held(z)
     return z
 
 
 @numba.njit(inline="always")
-def arriving(events, t, b, integer_IN, n):
-    """The same of integer weights, as a current in state units."""
-    return gather(events, t, b, integer_IN, n, spread(np.int32(0))) * spread(_UNIT)
+def arriving(events, t, b, integer_IN, n, together):
+    """The same of integer weights, as a current in state units, held where states would end.
+
+    So many weights as ``together`` (see ``weights``) are added up in 16 bits: that takes a third of
+    the time.
+    """
+    z, few = spread(np.int32(0)), spread(np.int16(0))
+    if events.listed:
+        row = t * events.batch + b
+        first, end = events.starts[row], events.starts[row + 1]
+        e = first
+        while e < end:
+            until, few = min(end, e + together), spread(np.int16(0))
+            while e < until:
+                few = few + load(integer_IN, np.int64(element(events.sources, e)) * n, n)
+                e += 1
+            z = z + as_ints(few)
+        if end - first > _MANY_EVENTS:
+            z = hold(z, _LARGEST_SUM)
+    else:
+        at, left = (t * events.batch + b) * events.per_row, together
+        for k in range(events.per_row):
+            word, of_word = element(events.words, at + k), k * BITS * n
+            while word:
+                few = few + load(integer_IN, of_word + lowest(word) * n, n)
+                word &= word - 1
+                left -= 1
+                if left == 0:
+                    z, few, left = z + as_ints(few), spread(np.int16(0)), together
+        z = hold(z + as_ints(few), _LARGEST_SUM)
+    return z * spread(_UNIT)
 
 
 @numba.njit(inline="always")
@@ -96,13 +107,13 @@ def add_up(events, t, b, g_u, weight_sums):
     if events.listed:
         row = t * events.batch + b
         for e in range(events.starts[row], events.starts[row + 1]):
-            _add(weight_sums, events.sources[e] * LANES, g_u)
+            _add(weight_sums, np.int64(element(events.sources, e)) * LANES, g_u)
     else:
         at = (t * events.batch + b) * events.per_row
         for k in range(events.per_row):
-            word = events.words[at + k]
+            word = element(events.words, at + k)
             while word:
-                _add(weight_sums, (k * _BITS + lowest(word)) * LANES, g_u)
+                _add(weight_sums, (k * BITS + lowest(word)) * LANES, g_u)
                 word &= word - 1
 
 

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up
+from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
@@ -131,9 +132,11 @@ def adjoint(
 def walk_back(
     events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width, lo, n,
     grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z, z_at, z_by,
-    learn, grad_decays, after, state, size, weight_sums,
+    learn, grad_decays, after, state, size, by_source, run, g_run, weight_sums,
 ):  # fmt: skip
     """A vector of neurons and a sample, from before step ``last`` to ``first``.
+
+    That is run number ``run``, if events are taken ``by_source``; ``g_run`` has room for it.
 
     Of each tensor the vector's first number in step 0 is at ``…_at``, and the next steps' are
     ``…_by`` further on each time. Its adjoints wait at ``state`` in three parts of ``after``, each
@@ -159,7 +162,12 @@ def walk_back(
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
             store(grad_z, z_at + t * z_by, g_u, n)
-        add_up(events, t, b, g_u, weight_sums)
+        if by_source.length:
+            store(g_run, (t - first) * LANES, g_u, LANES)
+        else:
+            add_up(events, t, b, g_u, weight_sums)
+    if by_source.length:
+        add_up_run(by_source, b, run, g_run, weight_sums)
     store(after, state, g_u, n)
     store(after, size + state, g_v, n)
     store(after, 2 * size + state, of_later, n)
@@ -192,39 +200,45 @@ def adjoint_by_events(
     grad_z,
     of_z,
     grad_decays,
-    sums_KIL,
+    by_source,
+    room_KN,
     grad_VLI,
 ):
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's ``events``.
 
-    A thread takes one vector of outputs after the other. A run that is all (``is_start`` and
-    ``is_end``) is added up in the thread's part of ``sums_KIL`` [threads, inputs · LANES], others
-    in ``grad_VLI`` [vectors, LANES · inputs]; the order of additions is that of the events, sample
-    by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the gradient by rows of outputs.
+    A thread takes one vector of outputs after the other. What is all (``is_start`` and ``is_end``)
+    is added up in the thread's part of ``room_KN`` [threads, inputs · LANES and a run of
+    ``by_source`` in vectors], else in ``grad_VLI`` [vectors, LANES · inputs]; the order of
+    additions is that of the events, sample by sample, backward in time. When ``is_end``,
+    ``grad_VLI`` gets the gradient by rows of outputs. Only what is all can be taken ``by_source``.
     ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled only with
     ``keep_grad_z``, and may be the memory of ``voltage``.
     """
-    batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(sums_KIL)
+    batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(room_KN)
+    size, length = grad_VLI.shape[1], by_source.length or last - first
     for thread in numba.prange(threads):
+        sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
-            weight_sums = sums_KIL[thread] if is_start and is_end else grad_VLI[item]
+            weight_sums = sums if is_start and is_end else grad_VLI[item]
             if is_start:
                 weight_sums[:] = 0
             for b in range(batch):
-                walk_back(
-                    events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width,
-                    lo, n,
-                    grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons,
-                    voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
-                    keep_grad_z, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
-                    learn, grad_decays[b], after, b * neurons + lo, batch * neurons, weight_sums,
-                )  # fmt: skip
+                for until in range(last, first, -length):
+                    walk_back(
+                        events, b, max(first, until - length), until, keep_u, keep_v, bias,
+                        threshold, delay, height, width, lo, n,
+                        grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons,
+                        voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
+                        keep_grad_z, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
+                        learn, grad_decays[b], after, b * neurons + lo, batch * neurons,
+                        by_source, (last - until) // length, g_run, weight_sums,
+                    )  # fmt: skip
             if is_end:
                 if not is_start:
-                    sums_KIL[thread, :] = weight_sums
-                hand_out(sums_KIL[thread], weight_OI, low, high, lo, n, grad_VLI[item])
+                    sums[:] = weight_sums
+                hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -15,7 +15,7 @@ from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.synapses import current
-from netdesc.kernels.cpu.weights import integer_vectors
+from netdesc.kernels.cpu.weights import half_limits, integer_vectors
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's currents came about, as ``notes[2]`` says it."""
@@ -75,6 +75,7 @@ def walk(
     forward.forward_by_events(
         source,
         integer_vectors(weight_OI, bits),
+        half_limits(bits)[0],
         *constants.there,
         out.reshape(-1),
         words,

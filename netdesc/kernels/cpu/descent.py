@@ -318,7 +318,8 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
     samples, length, columns = from_above.block_of(there.shape, threads())
-    sums = weights.grad_VLI.shape[1]
+    sums, ordered = weights.grad_VLI.shape[1], weights.by_source(neurons, length)
+    room = max(samples * length * columns, sums) + ordered.length * LANES
     from_above.adjoint_from_above(
         above.rows,
         array_of(upper.weight_OI),
@@ -337,7 +338,8 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
         grad_z,
         by_sample,
         take((threads(), 3 * columns), np.float32),
-        scratch((threads(), max(samples * length * columns, sums)), np.float32),
+        ordered,
+        scratch((threads(), room), np.float32),
         weights.grad_VLI,
     )
     back = (grad_z, there.of_voltage) if want else None

@@ -20,6 +20,7 @@ from netdesc.kernels.cpu.steps import (
     saturate,
     to_state,
 )
+from netdesc.kernels.cpu.weights import together_of
 from netdesc.kernels.cpu.words import word_of
 
 SEEN = 3 * LANES
@@ -60,6 +61,7 @@ def note(seen, at, peak_u, peak_v, spikes):
 def forward_by_events(
     events,
     weight_VIN,
+    low,
     keep_u,
     keep_v,
     bias,
@@ -73,12 +75,12 @@ def forward_by_events(
 ):
     """Integer currents from ``events`` and weights (see ``weights``), then u, v and spikes.
 
-    Writes the spikes, ``delay`` steps late, as ``words`` (see ``trains``) or as floats to ``out``,
-    if one of them has any room; ``voltage`` (int32, before the reset), whose places are
-    ``of_voltage``, and ``seen`` [items, ``SEEN``].
+    ``low`` is half the least weight there can be. Writes the spikes, ``delay`` steps late, as
+    ``words`` (see ``trains``) or as floats to ``out``, if one of them has any room; ``voltage``
+    (int32, before the reset), whose places are ``of_voltage``, and ``seen`` [items, ``SEEN``].
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
-    vectors = (neurons + LANES - 1) // LANES
+    vectors, together = (neurons + LANES - 1) // LANES, together_of(low)
     for item in numba.prange(batch * vectors):
         b, vector = item // vectors, item % vectors
         lo, weight_IN = vector * LANES, weight_VIN[vector]
@@ -89,7 +91,7 @@ def forward_by_events(
         for step in range(min(steps, delay)):
             _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
         for step in range(steps):
-            z = arriving(events, step, b, weight_IN, n)
+            z = arriving(events, step, b, weight_IN, n, together)
             u, v = advance(z, ku, kv, offset, u, held)
             held = after_reset(v, threshold)
             peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)

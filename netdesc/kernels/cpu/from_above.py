@@ -71,6 +71,7 @@ def adjoint_from_above(
     grad_z,
     grad_decays,
     after_KN,
+    by_source,
     room_KN,
     grad_VLI,
 ):
@@ -80,13 +81,15 @@ def adjoint_from_above(
     are the places of voltages and of ``grad_z``, which may be one memory. A thread computes blocks
     of ``length`` steps of ``samples`` samples and ``columns`` neurons in its part of ``room_KN``
     [threads, numbers of a block, or of a vector's weights if these are more]; ``after_KN``
-    [threads, 3 · columns] holds adjoints between blocks.
+    [threads, 3 · columns] holds adjoints between blocks. Events may be taken ``by_source``, a run
+    being a block; a vector's part of it [length · LANES] is then at the end of ``room_KN``.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads = len(grad_VLI), len(room_KN)
     size = samples * length * columns
     for thread in numba.prange(threads):
         after, flat, sums = after_KN[thread], room_KN[thread], room_KN[thread, : grad_VLI.shape[1]]
+        g_run = flat[len(flat) - by_source.length * LANES :]
         room = flat[:size].reshape(samples * length, columns)
         mine, end = thread * vectors // threads, (thread + 1) * vectors // threads
         for block in range(mine, end, VECTORS):
@@ -117,7 +120,8 @@ def adjoint_from_above(
                                 height, width, lo + at, n,
                                 flat, of_block * columns + at, columns,
                                 voltage, of_all, by, keep_grad_z, grad_z, of_all, by,
-                                learn, grad_decays[b], after, at, columns, grad_VLI[vector],
+                                learn, grad_decays[b], after, at, columns, by_source,
+                                (steps - last) // length, g_run, grad_VLI[vector],
                             )  # fmt: skip
             for vector in range(block, until):
                 sums[:] = grad_VLI[vector]

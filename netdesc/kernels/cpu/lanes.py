@@ -5,7 +5,8 @@ arrays would load and store every state in every step, and look at every one whe
 LLVM maps a vector to as many registers as the machine needs for it.
 
 ``Ints``, ``Floats`` and ``Doubles`` know ``+ - *`` and comparisons among themselves, and ``Ints``
-``& | << >>``; ``where`` chooses lane by lane. Arrays are one-dimensional and C-contiguous.
+``& | << >>``; ``Shorts`` know ``+`` alone. ``where`` chooses lane by lane. Arrays are
+one-dimensional and C-contiguous.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ intrinsic: Any = extending.intrinsic
 register_model: Any = extending.register_model
 _typed_by: Any = templates.infer_global
 
-_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
+_INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "arcp", "nsz", "afn")
 """Fast maths, without its promise that there are no NaN and no infinities.
 
@@ -47,7 +48,8 @@ class _Lanes(types.Type):
         self.vector = ir.VectorType(element, LANES)
 
 
-Ints, Floats, Doubles, Bits = (
+Shorts, Ints, Floats, Doubles, Bits = (
+    _Lanes("Shorts", _INT16),
     _Lanes("Ints", _INT32),
     _Lanes("Floats", ir.FloatType()),
     _Lanes("Doubles", ir.DoubleType()),
@@ -86,7 +88,7 @@ def _two(
 
 def _arithmetic(of_ints: str, of_floats: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
     def build(builder: Any, lanes: _Lanes, a: Any, b: Any) -> Any:
-        if lanes is Ints:
+        if lanes in (Shorts, Ints):
             return getattr(builder, of_ints)(a, b)
         return getattr(builder, of_floats)(a, b, flags=_FAST)
 
@@ -102,7 +104,7 @@ def _comparison(sign: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
     return build
 
 
-_two(operator.add, _NUMBERS, None, _arithmetic("add", "fadd"))
+_two(operator.add, (Shorts, *_NUMBERS), None, _arithmetic("add", "fadd"))
 _two(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
 _two(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
 _two(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
@@ -124,15 +126,15 @@ def _spread(builder: Any, vector: ir.VectorType, number: Any) -> Any:
 
 
 _OF_NUMBERS = {
-    types.int16: Ints, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
+    types.int16: Shorts, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
     types.float64: Doubles,
 }  # fmt: skip
-"""The vectors of a type of number; 16-bit integers widen."""
+"""The vectors of a type of number."""
 
 
 @intrinsic
 def spread(context: Any, number: Any) -> Any:
-    """The number (int32, float32 or float64) in every lane."""
+    """The number (int16, int32, float32 or float64) in every lane."""
 
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
         return _spread(builder, made.return_type.vector, given[0])
@@ -183,11 +185,13 @@ def as_floats(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def as_ints(context: Any, lanes: Any) -> Any:
-    """Floats within the range of 32-bit integers, cut off toward zero; bits as 0 and 1."""
+    """Floats within the range of 32-bit integers, cut off toward zero; bits as 0 and 1; shorts."""
 
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
         if made.args[0] == Bits:
             return builder.zext(given[0], Ints.vector)
+        if made.args[0] == Shorts:
+            return builder.sext(given[0], Ints.vector)
         return builder.fptosi(given[0], Ints.vector)
 
     return Ints(lanes), build
@@ -262,6 +266,17 @@ def _mask(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", numbers, _spread(builder, vector, count))
 
 
+@intrinsic
+def element(context: Any, array: Any, at: Any) -> Any:
+    """The element ``at``, which is not negative: Numba by itself counts such ones from the end."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        data = context.make_array(made.args[0])(context, builder, given[0]).data
+        return builder.load(builder.gep(data, [given[1]]))
+
+    return array.dtype(array, types.int64), build
+
+
 _BYTE = ir.IntType(8)
 
 
@@ -293,7 +308,7 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
 def _load_all(context: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
         place, align = _place(context, builder, made.args[0], *given)
-        return _widened(builder, made.args[0], builder.load(place, align=align))
+        return builder.load(place, align=align)
 
     return _OF_NUMBERS[array.dtype](array, types.int64), build
 
@@ -311,14 +326,9 @@ def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
             f"llvm.masked.load.{_name(vector)}.p0{_name(vector)}",
         )
         mask, zeros = _mask(builder, given[2]), ir.Constant(vector, None)
-        loaded = builder.call(load, [place, _INT32(align), mask, zeros])
-        return _widened(builder, made.args[0], loaded)
+        return builder.call(load, [place, _INT32(align), mask, zeros])
 
     return _OF_NUMBERS[array.dtype](array, types.int64, types.int64), build
-
-
-def _widened(builder: Any, kind: Any, loaded: Any) -> Any:
-    return builder.sext(loaded, Ints.vector) if kind.dtype == types.int16 else loaded
 
 
 def _name(vector: ir.VectorType) -> str:

@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, s
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
 from netdesc.kernels.cpu.van_rossum import filter_step
-from netdesc.kernels.cpu.weights import integers_of_vector
+from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
 
@@ -35,15 +35,16 @@ def _difference(words, wanted, of_wanted, t):
 
 @numba.njit
 def _there(
-    events, integer_IN, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words, seen, at
-):
+    events, integer_IN, together, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words,
+    seen, at,
+):  # fmt: skip
     """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
     ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
     none, steps = spread(np.int32(0)), events.steps
     u, held, peak_u, peak_v, spikes = none, none, none, none, none
     words[: min(steps, delay)] = 0
     for t in range(steps):
-        z = arriving(events, t, b, integer_IN, n)
+        z = arriving(events, t, b, integer_IN, n, together)
         u, v = advance(z, ku, kv, offset, u, held)
         held = after_reset(v, threshold)
         peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
@@ -177,8 +178,8 @@ def there_and_back(
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
-                    events, integer_IN, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage,
-                    words, seen, item * SEEN,
+                    events, integer_IN, together_of(low), lo, n, keep_u, keep_v, bias, threshold,
+                    delay, b, voltage, words, seen, item * SEEN,
                 )  # fmt: skip
                 distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,

@@ -24,6 +24,7 @@ from netdesc.kernels.cpu.weights import (
     limits_of,
     reals_of_vector,
     room_by_vectors,
+    together_of,
 )
 from netdesc.kernels.parameters import keep
 
@@ -104,14 +105,14 @@ def leak_back_by_events(
 
 
 @numba.njit(inline="always")
-def _again(events, b, is_integer, integer_IN, real_IN, keep, lo, n, current):
+def _again(events, b, is_integer, integer_IN, real_IN, together, keep, lo, n, current):
     """A vector's current in every step of a sample [steps · n], as ``leaky_forward`` does."""
-    rate, u, none = load(keep, lo, n), spread(np.int32(0)), spread(np.float32(0))
+    rate, u = load(keep, lo, n), spread(np.int32(0))
     for t in range(events.steps):
         if is_integer:
-            z = arriving(events, t, b, integer_IN, n)
+            z = arriving(events, t, b, integer_IN, n, together)
         else:
-            z = to_state(gather(events, t, b, real_IN, n, none))
+            z = to_state(gather(events, t, b, real_IN, n))
         u = saturate(decay_state(u, rate) + z)
         store(current, t * n, from_state(u), LANES)
 
@@ -154,7 +155,10 @@ def _back_by_events(
                 reals_of_vector(weight_OI, lo, n, real_IN)
             for b in range(batch):
                 if learn:
-                    _again(events, b, is_integer, integer_IN, real_IN, keep, lo, n, current)
+                    _again(
+                        events, b, is_integer, integer_IN, real_IN, together_of(low), keep, lo, n,
+                        current,
+                    )  # fmt: skip
                 g, total = spread(np.float32(0)), spread(np.float32(0))
                 for t in range(events.steps - 1, -1, -1):
                     at = (t * batch + b) * neurons + lo

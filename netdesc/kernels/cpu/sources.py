@@ -19,11 +19,11 @@ from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum, union_of
 from netdesc.kernels.spike_words import SpikeWords
 
-EVENT_DENSITY = 0.33
+EVENT_DENSITY = 0.4
 """Share of non-zero inputs up to which adding rows by events is faster than the product.
 
-Measured on Zen 4 with AVX-512, where the product is fastest: both took the same time from 0.33 to
-0.45, for layers of 200 to 2,048 inputs and 256 to 512 neurons.
+Measured on a Xeon with AVX-512, where the product is fastest: both took the same time from 0.33 to
+0.65, for layers of 200 to 2,048 inputs and 64 to 512 neurons.
 """
 
 Dense = SpikeRows | np.ndarray

@@ -17,12 +17,18 @@ from netdesc.kernels.cpu.arrays import array_of, as_rows
 from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Dense, Source, part_of
 from netdesc.kernels.cpu.steps import from_state
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.weights import limits_of, room_by_vectors, stop_at_clamped, vectors_of
+from netdesc.kernels.cpu.weights import (
+    limits_of,
+    room_by_vectors,
+    stop_at_clamped,
+    together_of,
+    vectors_of,
+)
 
 
 def current(
@@ -36,7 +42,8 @@ def current(
     _, batch, size = shape
     z, places = take(shape, np.float32), places or time_first(batch)
     if isinstance(source, Events):
-        _gather_all(source, *vectors_of(weight_OI, bits), size, z.reshape(-1), places)
+        weights = *vectors_of(weight_OI, bits), limits_of(bits)[0]
+        _gather_all(source, *weights, size, z.reshape(-1), places)
         return z
     assert places == time_first(batch), "the product is time-first"
     product.matmul(source, array_of(weight_OI).T, as_rows(z), bits=bits)
@@ -106,24 +113,23 @@ def gradient_of_runs(
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _gather_all(events, integer_VIN, real_VIN, neurons, z, of_z):
+def _gather_all(events, integer_VIN, real_VIN, low, neurons, z, of_z):
     """Fills ``z``, flat and with places ``of_z``, with the sums of weights that events bring.
 
     Weights are those of which there are any.
     """
-    vectors = (neurons + LANES - 1) // LANES
+    vectors, together = (neurons + LANES - 1) // LANES, together_of(low)
     for item in numba.prange(events.batch * vectors):
         b, vector = item // vectors, item % vectors
         lo = vector * LANES
         n = min(LANES, neurons - lo)
-        none = spread(np.float32(0))
         for t in range(events.steps):
             at = row_of(of_z, t, b) * neurons + lo
             if len(integer_VIN):
-                arrived = arriving(events, t, b, integer_VIN[vector], n)
+                arrived = arriving(events, t, b, integer_VIN[vector], n, together)
                 store(z, at, from_state(arrived), n)
             else:
-                store(z, at, gather(events, t, b, real_VIN[vector], n, none), n)
+                store(z, at, gather(events, t, b, real_VIN[vector], n), n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -16,6 +16,8 @@ from netdesc.kernels.grid import WEIGHT_UNIT
 
 _ENDLESS = np.float32(np.inf)
 
+_LARGEST_SHORT = 32_767
+
 _PART = 256
 """Inputs whose weights to a vector a thread takes at a time."""
 
@@ -27,6 +29,15 @@ def half_limits(bits: int) -> tuple[np.float32, np.float32]:
     """``quantization.half_limits`` as the kernels' own type."""
     low, high = quantization.half_limits(bits)
     return np.float32(low), np.float32(high)
+
+
+@numba.njit(inline="always")
+def together_of(low):
+    """How many integer weights fit into 16 bits when they are added up; ``low`` is half the least.
+
+    Of weights that are none any number will do.
+    """
+    return max(1, int(min(_LARGEST_SHORT, _LARGEST_SHORT / max(np.float32(1), -2 * low))))
 
 
 @functools.cache

@@ -1,0 +1,146 @@
+"""Events by their source: the same events as by rows, and the same sums, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_kernels_chain import PLAIN, Case, in_one_go, replace, torch_threads
+
+from netdesc.kernels.cpu import bit_rows, by_source, walker
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.by_source import BY_ROWS
+from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.threads import on_threads
+
+__all__ = ["torch_threads"]
+
+ALWAYS = 97
+"""Neurons that are enough; how many events there are is another matter."""
+
+
+@pytest.fixture
+def by_all_means(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Lets events be taken by source whatever that costs; says how often they were."""
+    taken, ordered = list[bool](), walker.by_source
+
+    def noted(*given):
+        found = ordered(*given)
+        taken.append(found is not BY_ROWS)
+        return found
+
+    monkeypatch.setattr(by_source, "_VECTORS", 0)
+    monkeypatch.setattr(by_source, "_pays", lambda *_: True)
+    monkeypatch.setattr(walker, "by_source", noted)
+    return taken
+
+
+def spikes(steps: int, batch: int, inputs: int, density: float, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.random((steps * batch, inputs)) < density).astype(np.float32)
+
+
+def events_of(rows: np.ndarray, batch: int, listed: bool) -> Events:
+    found = EventLists(rows, 1.0).events(batch) if listed else bit_rows.events_of(rows, batch)
+    assert found is not None
+    return found
+
+
+@on_threads
+def ordered(events: Events, inputs: int, length: int) -> by_source.BySource:
+    return by_source.by_source(events, inputs, ALWAYS, length)
+
+
+@given(
+    st.integers(1, 70), st.integers(1, 3), st.sampled_from([1, 7, 64, 65, 200]),
+    st.sampled_from([0.3, 0.6, 1.0]), st.integers(1, 80), st.booleans(), st.integers(0, 99),
+)  # fmt: skip
+@example(70, 2, 7, 1.0, 70, True, 0)
+@example(70, 2, 7, 1.0, 71, False, 0)
+@example(1, 1, 1, 1.0, 1, True, 0)
+def test_every_event_is_at_its_source(steps, batch, inputs, density, length, listed, seed):
+    rows = spikes(steps, batch, inputs, density, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_source, "_pays", lambda *_: True)
+        found = ordered(events_of(rows, batch, listed), inputs, length)
+    assert found.length == length
+    again, last = np.zeros((steps, batch, inputs), np.float32), steps
+    for k in range(found.runs):
+        first = max(0, last - length)
+        for b in range(batch):
+            for j in range(inputs):
+                slot = (b * found.runs + k) * inputs + j
+                mine = found.steps[found.starts[slot] : found.starts[slot + 1]].astype(int)
+                assert (np.diff(mine) < 0).all(), "the last ones come first"
+                again[first + mine, b, j] += 1
+        last = first
+    np.testing.assert_array_equal(again.reshape(rows.shape), rows)
+
+
+CASES = st.builds(
+    Case,
+    sizes=st.lists(st.integers(1, 140), min_size=3, max_size=4).map(tuple),
+    steps=st.integers(1, 600),
+    batch=st.integers(1, 3),
+    density=st.sampled_from([0.05, 0.2, 0.3]),
+    scale=st.sampled_from([1.0, 4.0, 40.0]),
+    delay=st.booleans(),
+    own=st.booleans(),
+    learn=st.booleans(),
+    graded=st.sampled_from(["", "target"]),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 999),
+)
+
+
+@given(CASES)
+@example(replace(PLAIN, sizes=(300, 130, 64, 40), steps=1100, scale=4.0))
+@example(replace(PLAIN, sizes=(300, 130, 40), steps=90, batch=9, density=0.3))
+@example(replace(PLAIN, sizes=(70, 130, 110), steps=700, batch=2, scale=40.0, graded="target"))
+@example(replace(PLAIN, sizes=(900, 40, 33), steps=300, density=0.3))
+@example(replace(PLAIN, sizes=(70, 130, 110), steps=256, scale=40.0, graded="target"))
+@example(replace(PLAIN, sizes=(70, 130, 110), steps=257, scale=40.0, graded="target"))
+def test_gradients_are_those_by_rows(case):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walker, "by_source", lambda *_: BY_ROWS)
+        by_rows = in_one_go(case)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_source, "_VECTORS", 0)
+        patch.setattr(by_source, "_pays", lambda *_: True)
+        by_sources = in_one_go(case)
+    for found, expected in zip(by_sources, by_rows, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_both_ways_back_take_events_by_source(by_all_means):
+    in_one_go(replace(PLAIN, sizes=(70, 130, 33)))  # from above, and twice, as all that follows
+    assert by_all_means == [True] * 2
+    in_one_go(replace(PLAIN, sizes=(70, 130, 110), batch=2, graded="target", scale=9.0))
+    assert by_all_means == [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("neurons", "density", "steps", "pays"),
+    [
+        (128, 0.2, 256, True),
+        (96, 0.2, 256, False),  # too few to share the work of putting events in order
+        (128, 0.01, 256, False),  # a source would spike twice in a run
+        (128, 0.2, 16, False),
+    ],
+)
+def test_events_are_taken_by_source_where_that_pays(neurons, density, steps, pays):
+    events = events_of(spikes(steps, 1, 200, density, 0), 1, True)
+    found = on_threads(by_source.by_source)(events, 200, neurons, 256)
+    assert (found is not BY_ROWS) == pays
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_wide_input_is_not_put_in_order_at_the_cost_of_memory(listed):
+    steps, inputs, neurons = 64, 2_000, 4 * LANES
+    events = events_of(spikes(steps, 1, inputs, 0.3, 0), 1, listed)
+    assert on_threads(by_source.by_source)(events, inputs, neurons, 64) is BY_ROWS
+    assert on_threads(by_source.by_source)(events, inputs, 2_000, 64) is not BY_ROWS

@@ -519,7 +519,7 @@ LARGE = Case((200, 256, 200), steps=1000, density=0.02, of_filter=(0.6, 2, 1000)
         (replace(LARGE, sizes=(200, 256, 10), batch=4), True),
         (replace(LARGE, batch=4, delay=False), True),
         (replace(LARGE, batch=8, density=0.2), True),
-        (replace(LARGE, steps=400, batch=16, density=0.5, scale=8.0), False),
+        (replace(LARGE, steps=400, batch=16, density=0.5, scale=8.0, positive=True), False),
         (replace(LARGE, sizes=(200, 256, 256, 200), batch=8, density=0.5, scale=0.7), None),
         (replace(LARGE, steps=400, batch=16, density=0.5, scale=8.0, sizes=(200, 256)), False),
     ],

@@ -47,7 +47,7 @@ def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
         grad_I = grad_LI[i * inputs : (i + 1) * inputs]
         for j in range(inputs):
             inside = is_inside(weight_OI[lo + i, j], low, high)
-            grad_I[j] = weight_sums[j * LANES + i] if inside else np.float32(0)
+            grad_I[j] = weight_sums[np.uint64(j * LANES + i)] if inside else np.float32(0)
 
 
 @numba.njit(inline="always")

@@ -14,7 +14,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords
@@ -129,7 +129,8 @@ def _list(words, steps, batch, neurons, starts, sources):
         t, b = row // batch, row % batch
         found = 0
         for vector in range(vectors):
-            found += number_of(np.int64(words[(b * vectors + vector) * steps + t]) & _WORD)
+            word = element(words, (b * vectors + vector) * steps + t)
+            found += number_of(np.int64(word) & _WORD)
         starts[row + 1] = found
     starts[0] = 0
     for row in range(rows):
@@ -140,9 +141,9 @@ def _list(words, steps, batch, neurons, starts, sources):
         t, b = row // batch, row % batch
         at = starts[row]
         for vector in range(vectors):
-            word = np.int64(words[(b * vectors + vector) * steps + t]) & _WORD
+            word = np.int64(element(words, (b * vectors + vector) * steps + t)) & _WORD
             while word:
-                sources[at] = vector * LANES + lowest(word)
+                sources[np.uint64(at)] = vector * LANES + lowest(word)
                 at += 1
                 word &= word - 1
     return True

@@ -144,14 +144,14 @@ def _quantize(weight_OI, low, high, lo, n, first, last, integer_IN):
             of_i = _halves(load(weight, start, count), low, high)
             store(halves, 0, as_ints(of_i + of_i), LANES)
             for j in range(count):
-                integer_IN[(start + j) * n + i] = np.int16(halves[j])
+                integer_IN[np.uint64((start + j) * n + i)] = np.int16(halves[j])
 
 
 @numba.njit(inline="always")
 def _copy(weight_OI, lo, n, first, last, real_IN):
     for i in range(n):
         for j in range(first, last):
-            real_IN[j * n + i] = weight_OI[lo + i, j]
+            real_IN[np.uint64(j * n + i)] = weight_OI[lo + i, j]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_kernels_chain import PLAIN, Case, in_one_go, replace, torch_threads
 
-from netdesc.kernels.cpu import bit_rows, by_source, walker
+from netdesc.kernels.cpu import bit_rows, by_source, descent, ending, leaky, synapses, walker
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.by_source import BY_ROWS
 from netdesc.kernels.cpu.events import EventLists
@@ -19,6 +19,8 @@ from netdesc.kernels.cpu.threads import on_threads
 
 __all__ = ["torch_threads"]
 
+USERS = descent, ending, leaky, synapses, walker
+
 ALWAYS = 97
 """Neurons that are enough; how many events there are is another matter."""
 
@@ -26,7 +28,7 @@ ALWAYS = 97
 @pytest.fixture
 def by_all_means(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Lets events be taken by source whatever that costs; says how often they were."""
-    taken, ordered = list[bool](), walker.by_source
+    taken, ordered = list[bool](), by_source.by_source
 
     def noted(*given):
         found = ordered(*given)
@@ -35,7 +37,8 @@ def by_all_means(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
     monkeypatch.setattr(by_source, "_VECTORS", 0)
     monkeypatch.setattr(by_source, "_pays", lambda *_: True)
-    monkeypatch.setattr(walker, "by_source", noted)
+    for module in USERS:
+        monkeypatch.setattr(module, "by_source", noted)
     return taken
 
 
@@ -88,6 +91,9 @@ CASES = st.builds(
     batch=st.integers(1, 3),
     density=st.sampled_from([0.05, 0.2, 0.3]),
     scale=st.sampled_from([1.0, 4.0, 40.0]),
+    bits=st.sampled_from([8, 8, None]),
+    dropout=st.lists(st.booleans(), max_size=3).map(tuple),
+    norm=st.lists(st.booleans(), max_size=3).map(tuple),
     delay=st.booleans(),
     own=st.booleans(),
     learn=st.booleans(),
@@ -101,12 +107,15 @@ CASES = st.builds(
 @example(replace(PLAIN, sizes=(300, 130, 64, 40), steps=1100, scale=4.0))
 @example(replace(PLAIN, sizes=(300, 130, 40), steps=90, batch=9, density=0.3))
 @example(replace(PLAIN, sizes=(70, 130, 110), steps=700, batch=2, scale=40.0, graded="target"))
+@example(replace(PLAIN, sizes=(300, 130, 110), steps=700, bits=None, scale=40.0))
+@example(replace(PLAIN, sizes=(300, 130, 110), steps=700, norm=(True, True), learn=True, batch=2))
 @example(replace(PLAIN, sizes=(900, 40, 33), steps=300, density=0.3))
 @example(replace(PLAIN, sizes=(70, 130, 110), steps=256, scale=40.0, graded="target"))
 @example(replace(PLAIN, sizes=(70, 130, 110), steps=257, scale=40.0, graded="target"))
 def test_gradients_are_those_by_rows(case):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walker, "by_source", lambda *_: BY_ROWS)
+        for module in USERS:
+            patch.setattr(module, "by_source", lambda *_: BY_ROWS)
         by_rows = in_one_go(case)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(by_source, "_VECTORS", 0)
@@ -116,11 +125,11 @@ def test_gradients_are_those_by_rows(case):
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
 
-def test_both_ways_back_take_events_by_source(by_all_means):
+def test_all_ways_back_take_events_by_source(by_all_means):
     in_one_go(replace(PLAIN, sizes=(70, 130, 33)))  # from above, and twice, as all that follows
-    assert by_all_means == [True] * 2
+    assert by_all_means == [True] * 4
     in_one_go(replace(PLAIN, sizes=(70, 130, 110), batch=2, graded="target", scale=9.0))
-    assert by_all_means == [True] * 6
+    assert by_all_means == [True] * 8
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ BY_ROWS = BySource(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 """For walks that take events row by row."""
 
 
-def by_source(events: Events, inputs: int, neurons: int, length: int) -> BySource:
+def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -> BySource:
     """In runs of so many steps, or ``BY_ROWS`` where that pays less for so many ``neurons``.
 
     It takes no more memory than a byte for each step, sample and neuron.

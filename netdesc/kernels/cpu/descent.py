@@ -20,6 +20,7 @@ from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.constants import Constants, constants_of
 from netdesc.kernels.cpu.dense import notes_of, walk
 from netdesc.kernels.cpu.lanes import LANES
@@ -318,7 +319,7 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
     samples, length, columns = from_above.block_of(there.shape, threads())
-    sums, ordered = weights.grad_VLI.shape[1], weights.by_source(neurons, length)
+    sums, ordered = weights.grad_VLI.shape[1], by_source(events, layer.inputs, neurons, length)
     room = max(samples * length * columns, sums) + ordered.length * LANES
     from_above.adjoint_from_above(
         above.rows,

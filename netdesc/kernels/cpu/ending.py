@@ -18,6 +18,7 @@ from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
 from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, room_to_note
 from netdesc.kernels.cpu.descent import NO_DECAYS, Back, Layer, There, from_output, from_whole
 from netdesc.kernels.cpu.lanes import LANES
@@ -138,6 +139,7 @@ def _end_in_one(
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
+    ordered = by_source(events, inputs, neurons)
     last_layer.there_and_back(
         events,
         array_of(layer.weight_OI),
@@ -147,13 +149,14 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, last_layer.room_for(steps, inputs)), np.float32),
+        scratch((crew, last_layer.room_for(steps, inputs, ordered.length)), np.float32),
         squares,
         seen,
         want,
         grad_z,
         last.places,
         by_sample,
+        ordered if ordered.length else None,
         grad_OI.reshape(vectors, -1),
     )
     handed = (grad_z, last.places) if want else None

@@ -13,6 +13,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up, arriving
 from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
+from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
@@ -89,37 +90,46 @@ def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, 
 @numba.njit
 def _back(
     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, a, tail,
-    length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, grad_decays, weight_sums,
+    length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, grad_decays, by_source,
+    g_run, weight_sums,
 ):  # fmt: skip
     """From the filtered difference to the gradients of the current, decays and weights."""
     has_tail, steps = tail.max() > 0, events.steps
+    run = steps if by_source is None else by_source.length
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)
     none = spread(np.float32(0))
     g_u, g_v, after = none, none, none
     y[:] = 0
     late[:] = 0
-    for t in range(steps - 1, -1, -1):
-        of_out = gradient_of_spikes(
-            filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
-        )
-        g_s = after if delay else of_out
-        after = of_out
-        v = load(voltage, t * n, LANES)
-        if grad_decays is not None:
-            decay_gradients(
-                v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u, g_v,
-                grad_decays[b],
-            )  # fmt: skip
-        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-        if keep_grad_z:
-            store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
-        add_up(events, t, b, g_u, weight_sums)
+    for until in range(steps, 0, -run):
+        first = max(0, until - run)
+        for t in range(until - 1, first - 1, -1):
+            of_out = gradient_of_spikes(
+                filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
+            )
+            g_s = after if delay else of_out
+            after = of_out
+            v = load(voltage, t * n, LANES)
+            if grad_decays is not None:
+                decay_gradients(
+                    v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
+                    g_v, grad_decays[b],
+                )  # fmt: skip
+            g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+            if keep_grad_z:
+                store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
+            if by_source is None:
+                add_up(events, t, b, g_u, weight_sums)
+            else:
+                store(g_run, (t - first) * LANES, g_u, LANES)
+        if by_source is not None:
+            add_up_run(by_source, b, (steps - until) // run, g_run, weight_sums)
 
 
-def room_for(steps: int, inputs: int) -> int:
-    """Numbers of 32 bits that a thread needs."""
-    return (2 * LANES + 1) * steps + inputs * LANES
+def room_for(steps: int, inputs: int, run: int) -> int:
+    """Numbers of 32 bits that a thread needs; events are by source in runs of so many steps."""
+    return (2 * LANES + 1) * steps + (inputs + run) * LANES
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -147,6 +157,7 @@ def there_and_back(
     grad_z,
     of_z,
     grad_decays,
+    by_source,
     grad_VLI,
 ):
     """The loss of the last layer, and its gradients.
@@ -155,11 +166,11 @@ def there_and_back(
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
     places are ``of_z``, where it is to be kept. ``grad_decays`` [batch, 2 · neurons] is None where
-    no decay is learnt; either way has a kernel of its own. A thread holds one vector's voltages,
-    filtered differences, spikes and sums by weights in its part of ``room_KN`` [threads,
-    ``room_for``]; its integer weights are where its gradients come in the end. Where a vector has
-    but a few neurons, their numbers lie close together there, and what follows is in the lanes that
-    nobody looks at.
+    no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
+    own. A thread holds one vector's voltages, filtered differences, spikes, sums by weights and, by
+    source, a run of gradients in its part of ``room_KN`` [threads, ``room_for``]; its integer
+    weights are where its gradients come in the end. Where a vector has but a few neurons, their
+    numbers lie close together there, and what follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
@@ -167,7 +178,8 @@ def there_and_back(
         room = room_KN[thread]
         voltage, filtered = room[:of_vector].view(np.int32), room[of_vector : 2 * of_vector]
         words = room[2 * of_vector : 2 * of_vector + steps].view(np.int32)
-        weight_sums = room[2 * of_vector + steps :]
+        end = len(room) if by_source is None else len(room) - by_source.length * LANES
+        weight_sums, g_run = room[2 * of_vector + steps : end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         for vector in range(thread, vectors, threads):
             lo = vector * LANES
@@ -188,6 +200,6 @@ def there_and_back(
                 _back(
                     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
                     b, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z,
-                    of_z, grad_decays, weight_sums,
+                    of_z, grad_decays, by_source, g_run, weight_sums,
                 )  # fmt: skip
             hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

@@ -16,6 +16,7 @@ from netdesc.kernels.cpu.arrays import array_of, flat
 from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out, share
 from netdesc.kernels.cpu.buffers import scratch
+from netdesc.kernels.cpu.by_source import add_up_run, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
 from netdesc.kernels.cpu.threads import threads
@@ -88,7 +89,8 @@ def leak_back_by_events(
     steps, batch, size = grad.shape
     outputs, inputs = weight_OI.shape
     by_sample, room = np.zeros((batch, size), np.float32), room_by_vectors(outputs, inputs)
-    sums, again = inputs * LANES, steps * LANES if learn else 0
+    ordered = by_source(events, inputs, outputs)
+    sums, run, again = inputs * LANES, ordered.length * LANES, steps * LANES if learn else 0
     _back_by_events(
         events,
         array_of(weight_OI),
@@ -97,7 +99,8 @@ def leak_back_by_events(
         flat(keep(decay, size)),
         learn,
         grad.reshape(-1),
-        scratch((min(threads(), len(room) // LANES), sums + again), np.float32),
+        ordered,
+        scratch((min(threads(), len(room) // LANES), sums + run + again), np.float32),
         by_sample.reshape(-1),
         room.reshape(-1, sums),
     )
@@ -127,21 +130,24 @@ def _back_by_events(
     keep,
     learn,
     grad,
+    ordered,
     room_KN,
     grad_decay,
     grad_VLI,
 ):
     """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
 
-    A thread has its sums, and a current where the decay is learnt, in its part of ``room_KN``. (Of
-    a vector of few neurons it has these alone, and lanes that nobody looks at: see ``last_layer``.)
-    The vector's own weights by input are where its gradients come in the end.
+    A thread has its sums, a run of gradients, if events are ``ordered`` by their source, and a
+    current where the decay is learnt, in its part of ``room_KN``. (Of a vector of few neurons it
+    has these alone, and lanes that nobody looks at: see ``last_layer``.) The vector's own weights
+    by input are where its gradients come in the end.
     """
     neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
-    inputs = weight_OI.shape[1]
+    steps, size = events.steps, grad_VLI.shape[1]
+    run, end = ordered.length or steps, size + ordered.length * LANES
     for thread in numba.prange(threads):
-        sums = room_KN[thread, : inputs * LANES]
-        current = room_KN[thread, inputs * LANES :]
+        sums, g_run = room_KN[thread, :size], room_KN[thread, size:end]
+        current = room_KN[thread, end:]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
@@ -160,13 +166,20 @@ def _back_by_events(
                         current,
                     )  # fmt: skip
                 g, total = spread(np.float32(0)), spread(np.float32(0))
-                for t in range(events.steps - 1, -1, -1):
-                    at = (t * batch + b) * neurons + lo
-                    of_u = load(grad, at, n)
-                    if learn:
-                        total = total - g * load(current, t * n, LANES)
-                    g = flush(rate * g + of_u)
-                    store(grad, at, g, n)
-                    add_up(events, t, b, g, sums)
+                for until in range(steps, 0, -run):
+                    first = max(0, until - run)
+                    for t in range(until - 1, first - 1, -1):
+                        at = (t * batch + b) * neurons + lo
+                        of_u = load(grad, at, n)
+                        if learn:
+                            total = total - g * load(current, t * n, LANES)
+                        g = flush(rate * g + of_u)
+                        store(grad, at, g, n)
+                        if ordered.length:
+                            store(g_run, (t - first) * LANES, g, LANES)
+                        else:
+                            add_up(events, t, b, g, sums)
+                    if ordered.length:
+                        add_up_run(ordered, b, (steps - until) // run, g_run, sums)
                 store(grad_decay, b * neurons + lo, total, n)
             hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])

@@ -17,6 +17,7 @@ from netdesc.kernels.cpu.arrays import array_of, as_rows
 from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.by_source import add_up_run, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Dense, Source, part_of
@@ -71,14 +72,16 @@ def weight_gradient(
         return torch.from_numpy(gradient_of_runs(runs, batch, source, array_of(weight_OI), bits))
     inputs = weight_OI.shape[1]
     room = room_by_vectors(outputs, inputs)
-    sums_KIL = scratch((min(threads(), len(room) // LANES), inputs * LANES), np.float32)
+    ordered = by_source(source, inputs, outputs)
+    numbers = (inputs + ordered.length) * LANES
     _add_up_all(
         source,
         array_of(weight_OI),
         *limits_of(bits),
         grad_TBN.reshape(-1),
         places,
-        sums_KIL,
+        ordered,
+        scratch((min(threads(), len(room) // LANES), numbers), np.float32),
         room.reshape(-1, LANES * inputs),
     )
     return torch.from_numpy(room[:outputs])
@@ -133,16 +136,28 @@ def _gather_all(events, integer_VIN, real_VIN, low, neurons, z, of_z):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _add_up_all(events, weight_OI, low, high, grad_z, of_z, sums_KIL, grad_VLI):
-    """Fills ``grad_VLI`` from ``grad_z`` (see ``adjoint_by_events``), whose places are ``of_z``."""
-    neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(sums_KIL)
+def _add_up_all(events, weight_OI, low, high, grad_z, of_z, ordered, room_KN, grad_VLI):
+    """Fills ``grad_VLI`` from ``grad_z`` (see ``adjoint_by_events``), whose places are ``of_z``.
+
+    Events may be ``ordered`` by their source.
+    """
+    neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(room_KN)
+    steps, size, run = events.steps, grad_VLI.shape[1], ordered.length or events.steps
     for thread in numba.prange(threads):
+        sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
-            sums_KIL[thread, :] = 0
+            sums[:] = 0
             for b in range(events.batch):
-                for t in range(events.steps - 1, -1, -1):
-                    g = load(grad_z, row_of(of_z, t, b) * neurons + lo, n)
-                    add_up(events, t, b, g, sums_KIL[thread])
-            hand_out(sums_KIL[thread], weight_OI, low, high, lo, n, grad_VLI[item])
+                for until in range(steps, 0, -run):
+                    first = max(0, until - run)
+                    for t in range(until - 1, first - 1, -1):
+                        g = load(grad_z, row_of(of_z, t, b) * neurons + lo, n)
+                        if ordered.length:
+                            store(g_run, (t - first) * LANES, g, LANES)
+                        else:
+                            add_up(events, t, b, g, sums)
+                    if ordered.length:
+                        add_up_run(ordered, b, (steps - until) // run, g_run, sums)
+            hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])

@@ -11,7 +11,7 @@ from netdesc.kernels.cpu import backward
 from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch
-from netdesc.kernels.cpu.by_source import BY_ROWS, LENGTH, BySource, by_source
+from netdesc.kernels.cpu.by_source import BY_ROWS, by_source
 from netdesc.kernels.cpu.constants import Constants
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
@@ -103,7 +103,9 @@ class Walker:
         """The same, adding the gradient of the weights to ``weights``."""
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
         sums, is_all = weights, (first, last) == (0, self.steps)
-        ordered = sums.by_source(self.neurons) if is_all else BY_ROWS
+        ordered = (
+            by_source(sums.events, len(sums.weight_OI[0]), self.neurons) if is_all else BY_ROWS
+        )
         backward.adjoint_by_events(
             sums.events,
             sums.weight_OI,
@@ -141,10 +143,6 @@ class WeightSums:
         self.events, self.weight_OI, self.bits = events, weight_OI, bits
         self.grad_VLI, self.grad_OI = room.reshape(-1, LANES * inputs), room[:outputs]
         self._has_begun = False
-
-    def by_source(self, neurons: int, length: int = LENGTH) -> BySource:
-        """The events in runs of so many steps, where that pays."""
-        return by_source(self.events, self.weight_OI.shape[1], neurons, length)
 
     def begin(self) -> bool:
         """Whether nothing has been added yet; from now on something has."""

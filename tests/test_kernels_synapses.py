@@ -28,6 +28,7 @@ class Case:
     graded: bool = False
     bits: int | None = None
     scale: float = 1.0
+    positive: bool = False
     seed: int = 0
 
     def signal(self) -> torch.Tensor:
@@ -40,6 +41,7 @@ class Case:
         """As an operator gets it: on the grid already."""
         random = torch.Generator().manual_seed(self.seed + 1)
         weight = self.scale * torch.randn(self.neurons, self.inputs, generator=random)
+        weight = weight.abs() if self.positive else weight
         return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
 
     def gradient(self) -> torch.Tensor:
@@ -57,6 +59,7 @@ CASES = st.builds(
     graded=st.sampled_from([False, False, True]),
     bits=st.sampled_from([None, 8, 3]),
     scale=st.sampled_from([1e-3, 1.0, 1e4]),
+    positive=st.booleans(),
     seed=st.integers(0, 999),
 )
 
@@ -95,6 +98,8 @@ def test_engines_agree(case):
 @example(Case(inputs=64))
 @example(Case(inputs=65, steps=1, bits=8))
 @example(Case(inputs=129, bits=3, scale=100.0))
+@example(Case(inputs=700, density=0.35, bits=8, scale=1e4, positive=True))  # beyond 16 bits
+@example(Case(inputs=700, density=0.35, bits=14, scale=1e4, positive=True))
 def test_lists_and_bits_bring_the_same(case):
     """Sums in the same order, also from weights that are put on the grid only now."""
     rows = rows_of((case.signal() > 0).float())

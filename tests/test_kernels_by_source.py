@@ -147,9 +147,20 @@ def test_events_are_taken_by_source_where_that_pays(neurons, density, steps, pay
     assert (found is not BY_ROWS) == pays
 
 
+def test_so_many_events_that_32_bits_do_not_count_them_are_taken_by_rows(monkeypatch):
+    def count(events, inputs, length, runs, starts):
+        starts.fill((1 << 21) + 8)  # 2³² and 16,384 in all
+
+    monkeypatch.setattr(by_source, "_count", count)
+    monkeypatch.setattr(by_source, "_place", lambda *_: pytest.fail("there is no room for them"))
+    events = events_of(spikes(64, 1, 2_048, 0.1, 0), 1, False)
+    assert on_threads(by_source.by_source)(events, 2_048, 2_000, 64) is BY_ROWS
+
+
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_wide_input_is_not_put_in_order_at_the_cost_of_memory(listed):
+def test_a_wide_input_is_not_put_in_order_at_the_cost_of_memory(listed, monkeypatch):
     steps, inputs, neurons = 64, 2_000, 4 * LANES
     events = events_of(spikes(steps, 1, inputs, 0.3, 0), 1, listed)
-    assert on_threads(by_source.by_source)(events, inputs, neurons, 64) is BY_ROWS
     assert on_threads(by_source.by_source)(events, inputs, 2_000, 64) is not BY_ROWS
+    monkeypatch.setattr(by_source, "take", lambda *_: pytest.fail("that is memory"))
+    assert on_threads(by_source.by_source)(events, inputs, neurons, 64) is BY_ROWS

@@ -57,15 +57,16 @@ def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -
     runs = -(-events.steps // length)
     slots = events.batch * runs * inputs
     room = (events.steps * events.batch * neurons - 4 * slots) // 2
-    if slots >= _LARGEST or (events.listed and not _pays(int(events.starts[-1]), slots, room)):
+    if not _pays(int(events.starts[-1]) if events.listed else _LEAST * slots, slots, room):
         return BY_ROWS
     starts = take((slots + 1,), np.int32)
     _count(events, inputs, length, runs, starts)
-    np.cumsum(starts[:-1], out=starts[:-1])
-    found = starts[-1] = starts[-2]
-    if not _pays(int(found), slots, room):
+    found = int(starts[:-1].sum(dtype=np.int64))
+    if not _pays(found, slots, room):
         return BY_ROWS
-    steps = take((-(-int(found) // 1024) * 1024,), np.int16).view(np.uint16)
+    np.cumsum(starts[:-1], out=starts[:-1])
+    starts[-1] = found
+    steps = take((-(-found // 1024) * 1024,), np.int16).view(np.uint16)
     _place(events, inputs, length, runs, starts, steps)
     return BySource(length, runs, starts, steps)
 

@@ -21,7 +21,7 @@ __all__ = ["torch_threads"]
 
 USERS = descent, ending, leaky, synapses, walker
 
-ALWAYS = 97
+ALWAYS = 161
 """Neurons that are enough; how many events there are is another matter."""
 
 
@@ -135,10 +135,10 @@ def test_all_ways_back_take_events_by_source(by_all_means):
 @pytest.mark.parametrize(
     ("neurons", "density", "steps", "pays"),
     [
-        (128, 0.2, 256, True),
-        (96, 0.2, 256, False),  # too few to share the work of putting events in order
-        (128, 0.01, 256, False),  # a source would spike twice in a run
-        (128, 0.2, 16, False),
+        (161, 0.2, 256, True),
+        (160, 0.2, 256, False),  # too few to share the work of putting events in order
+        (161, 0.02, 256, False),  # a source would spike five times in a run
+        (161, 0.2, 32, False),
     ],
 )
 def test_events_are_taken_by_source_where_that_pays(neurons, density, steps, pays):
@@ -149,7 +149,7 @@ def test_events_are_taken_by_source_where_that_pays(neurons, density, steps, pay
 
 def test_so_many_events_that_32_bits_do_not_count_them_are_taken_by_rows(monkeypatch):
     def count(events, inputs, length, runs, starts):
-        starts.fill((1 << 21) + 8)  # 2³² and 16,384 in all
+        starts.fill((1 << 21) + 16)  # 2³² and 32,768 in all
 
     monkeypatch.setattr(by_source, "_count", count)
     monkeypatch.setattr(by_source, "_place", lambda *_: pytest.fail("there is no room for them"))
@@ -159,7 +159,7 @@ def test_so_many_events_that_32_bits_do_not_count_them_are_taken_by_rows(monkeyp
 
 @pytest.mark.parametrize("listed", [True, False])
 def test_a_wide_input_is_not_put_in_order_at_the_cost_of_memory(listed, monkeypatch):
-    steps, inputs, neurons = 64, 2_000, 4 * LANES
+    steps, inputs, neurons = 64, 2_000, 6 * LANES
     events = events_of(spikes(steps, 1, inputs, 0.3, 0), 1, listed)
     assert on_threads(by_source.by_source)(events, inputs, 2_000, 64) is not BY_ROWS
     monkeypatch.setattr(by_source, "take", lambda *_: pytest.fail("that is memory"))

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.arrivals import add_up
-from netdesc.kernels.cpu.by_source import add_up_run
+from netdesc.kernels.cpu.by_source import add_up_run, add_up_step
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
@@ -162,10 +161,7 @@ def walk_back(
         g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
         if keep_grad_z:
             store(grad_z, z_at + t * z_by, g_u, n)
-        if by_source.length:
-            store(g_run, (t - first) * LANES, g_u, LANES)
-        else:
-            add_up(events, t, b, g_u, weight_sums)
+        add_up_step(by_source, events, t, first, b, g_u, g_run, weight_sums)
     if by_source.length:
         add_up_run(by_source, b, run, g_run, weight_sums)
     store(after, state, g_u, n)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.arrivals import BITS, Events
+from netdesc.kernels.cpu.arrivals import BITS, Events, add_up
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, element, load, store
 from netdesc.kernels.cpu.words import lowest
@@ -124,6 +124,15 @@ def _place(events, inputs, length, runs, starts, steps):
                     while word:
                         _put(places, np.uint64(k * BITS + lowest(word)), step, steps)
                         word &= word - 1
+
+
+@numba.njit(inline="always")
+def add_up_step(by_source, events, t, first, b, g, g_run, weight_sums):
+    """Add a step's gradient to the sums, or keep it for its run, whose first step is ``first``."""
+    if by_source.length:
+        store(g_run, (t - first) * LANES, g, LANES)
+    else:
+        add_up(events, t, b, g, weight_sums)
 
 
 @numba.njit(inline="always")

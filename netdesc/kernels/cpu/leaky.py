@@ -13,10 +13,10 @@ import torch
 
 from netdesc.kernels.cpu import backward, forward
 from netdesc.kernels.cpu.arrays import array_of, flat
-from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
+from netdesc.kernels.cpu.arrivals import Events, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out, share
 from netdesc.kernels.cpu.buffers import scratch
-from netdesc.kernels.cpu.by_source import add_up_run, by_source
+from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
 from netdesc.kernels.cpu.threads import threads
@@ -175,10 +175,7 @@ def _back_by_events(
                             total = total - g * load(current, t * n, LANES)
                         g = flush(rate * g + of_u)
                         store(grad, at, g, n)
-                        if ordered.length:
-                            store(g_run, (t - first) * LANES, g, LANES)
-                        else:
-                            add_up(events, t, b, g, sums)
+                        add_up_step(ordered, events, t, first, b, g, g_run, sums)
                     if ordered.length:
                         add_up_run(ordered, b, (steps - until) // run, g_run, sums)
                 store(grad_decay, b * neurons + lo, total, n)

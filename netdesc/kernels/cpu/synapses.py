@@ -14,10 +14,10 @@ import torch
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows
-from netdesc.kernels.cpu.arrivals import Events, add_up, arriving, gather
+from netdesc.kernels.cpu.arrivals import Events, arriving, gather
 from netdesc.kernels.cpu.backward import hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.by_source import add_up_run, by_source
+from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Dense, Source, part_of
@@ -154,10 +154,7 @@ def _add_up_all(events, weight_OI, low, high, grad_z, of_z, ordered, room_KN, gr
                     first = max(0, until - run)
                     for t in range(until - 1, first - 1, -1):
                         g = load(grad_z, row_of(of_z, t, b) * neurons + lo, n)
-                        if ordered.length:
-                            store(g_run, (t - first) * LANES, g, LANES)
-                        else:
-                            add_up(events, t, b, g, sums)
+                        add_up_step(ordered, events, t, first, b, g, g_run, sums)
                     if ordered.length:
                         add_up_run(ordered, b, (steps - until) // run, g_run, sums)
             hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])

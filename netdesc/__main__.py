@@ -1,6 +1,6 @@
 """``python -m netdesc`` is the ``netdesc`` command."""
 
-from netdesc.cli import main
+from netdesc.cli.program import program
 
 if __name__ == "__main__":
-    main()
+    program()

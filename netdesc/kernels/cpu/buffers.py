@@ -7,9 +7,9 @@ asks for the same sizes as the epoch before, so buffers whose tensors are gone s
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from collections.abc import Callable
+from sys import getrefcount
 from weakref import WeakSet
 
 import numpy as np
@@ -31,6 +31,12 @@ _BYTES: dict[type[np.generic], int] = {
 }
 """Of the types that kernels work with; numpy takes longer to say."""
 
+_FREE = 2
+"""How often a free buffer's memory is held: by our attribute, and while that is counted.
+
+An array that was made of the memory holds it, and so does a view of that array or a tensor.
+"""
+
 Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
@@ -45,9 +51,7 @@ class _Buffer:
         self.last_request = 0
 
     def is_free(self) -> bool:
-        # An array that was made of the memory holds it, and so does a view of that array or a
-        # tensor. Beside them, getrefcount counts our attribute and its own argument.
-        return sys.getrefcount(self.memory) == 2
+        return getrefcount(self.memory) == _FREE
 
 
 _pools: WeakSet[BufferPool] = WeakSet()
@@ -69,7 +73,11 @@ class BufferPool:
         size = math.prod(shape) * _BYTES[dtype]
         with self._lock:
             self._count_request()
-            buffer = self._free_buffer(size)
+            for buffer in self._buffers.get(size, ()):
+                if getrefcount(buffer.memory) == _FREE:
+                    break
+            else:
+                buffer = self._new_buffer(size)
             buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
@@ -92,14 +100,11 @@ class BufferPool:
         if self._requests % _FORGET_AFTER == 0:
             self._forget(self._requests - _FORGET_AFTER)
 
-    def _free_buffer(self, size: int) -> _Buffer:
-        buffers = self._buffers.setdefault(size, [])
-        for buffer in buffers:
-            if buffer.is_free():
-                return buffer
+    def _new_buffer(self, size: int) -> _Buffer:
         self._shrink()
-        buffers.append(_Buffer(size, self._allocate))
-        return buffers[-1]
+        buffer = _Buffer(size, self._allocate)
+        self._buffers.setdefault(size, []).append(buffer)
+        return buffer
 
     def _shrink(self) -> None:
         """Give back what has waited longest: tensors of ever new shapes would pile up."""

@@ -32,7 +32,8 @@ cache, 4 are enough.
 _VECTORS = 6
 """To put events in order takes as long as to add them up for two vectors."""
 
-_LARGEST = np.iinfo(np.int32).max
+_LARGEST, _LONGEST = np.iinfo(np.int32).max, np.iinfo(np.uint16).max
+"""Events, and steps of a run, that can be counted."""
 
 
 class BySource(NamedTuple):
@@ -57,7 +58,7 @@ def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -
 
     It takes no more memory than a byte for each step, sample and neuron.
     """
-    if neurons <= (_VECTORS - 1) * LANES or not 0 < length <= np.iinfo(np.uint16).max:
+    if neurons <= (_VECTORS - 1) * LANES or not 0 < length <= _LONGEST:
         return BY_ROWS
     runs = -(-events.steps // length)
     slots = events.batch * runs * inputs

@@ -65,6 +65,15 @@ class Layer:
         return constants_of(self.neurons)
 
     @cached_property
+    def _in_place(self) -> np.ndarray | None:
+        return array_of(self.weight_OI) if self.weight_OI.is_contiguous() else None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """``weight_OI`` as kernels take it."""
+        return array_of(self.weight_OI) if self._in_place is None else self._in_place
+
+    @cached_property
     def outputs(self) -> int:
         return self.weight_OI.shape[0]
 
@@ -149,7 +158,7 @@ class HandedBack:
         return of_run
 
     def _product(self, rows: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-        return product.matmul(rows, array_of(self.layer.weight_OI), out, bits=self.layer.bits)
+        return product.matmul(rows, self.layer.weights, out, bits=self.layer.bits)
 
 
 @dataclass(eq=False)
@@ -236,7 +245,7 @@ def _walker(there: There) -> Walker:
 
 def _weight_sums(layer: Layer, events: Events) -> WeightSums:
     assert layer.bits is not None, "events bring integers"
-    return WeightSums(events, array_of(layer.weight_OI), layer.bits)
+    return WeightSums(events, layer.weights, layer.bits)
 
 
 def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Back:
@@ -257,8 +266,7 @@ def _by_product(
     assert layer.bits is not None, "the weights are on the grid"
     grad_z = there.voltage.view(np.float32) if want else None
     whole = None if grad_z is None else grad_z.reshape(there.shape)
-    weight_OI = array_of(layer.weight_OI)
-    grad_OI = by_product(walker, grad_out, source, weight_OI, layer.bits, None, whole)
+    grad_OI = by_product(walker, grad_out, source, layer.weights, layer.bits, None, whole)
     back = None if grad_z is None else (grad_z, there.of_voltage)
     return back, torch.from_numpy(grad_OI), walker.decays()
 
@@ -323,7 +331,7 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     room = max(samples * length * columns, sums) + ordered.length * LANES
     from_above.adjoint_from_above(
         above.rows,
-        array_of(upper.weight_OI),
+        upper.weights,
         *grid_of(upper.bits),
         events,
         weights.weight_OI,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
-from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
@@ -95,7 +95,7 @@ def _end_by_distance(
 ) -> End:
     steps, batch, neurons = last.shape
     size, of_filter = steps * batch * neurons, distance.of_filter
-    grad_total = torch.ones(())
+    grad_total = scalar(1)
     if distance.mean:
         grad_total = grad_total / size
     source = last.source
@@ -142,7 +142,7 @@ def _end_in_one(
     ordered = by_source(events, inputs, neurons)
     last_layer.there_and_back(
         events,
-        array_of(layer.weight_OI),
+        layer.weights,
         *half_limits(layer.bits),
         *layer.constants,
         target.words,

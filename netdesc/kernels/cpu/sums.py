@@ -22,14 +22,10 @@ _FEW = 1
 def squares_and_total(of_squares: np.ndarray, of_total: np.ndarray) -> tuple[float, float]:
     """The sum of the squares of one float32 array and the sum of another, both flat."""
     parts = -(-max(len(of_squares), len(of_total)) // _PART)
-    sums = np.empty((parts, 2))
     if parts <= _FEW:
-        _sum_up(of_squares, of_total, sums)
-    else:
-        threads()
-        _sum_up_in_parallel(of_squares, of_total, sums)
-    squares, total = sums.sum(axis=0).tolist()
-    return squares, total
+        return _sum_up(of_squares, of_total, parts)
+    threads()
+    return _sum_up_in_parallel(of_squares, of_total, parts)
 
 
 @numba.njit(inline="always")
@@ -48,13 +44,26 @@ def _sum_up_part(of_squares, of_total, part, sums):
     sums[part, 1] = lanes[LANES:].sum()
 
 
-@numba.njit(cache=True, nogil=True)
-def _sum_up(of_squares, of_total, sums):
+@numba.njit(inline="always")
+def _together(sums):
+    squares = total = 0.0
     for part in range(len(sums)):
+        squares += sums[part, 0]
+        total += sums[part, 1]
+    return squares, total
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_up(of_squares, of_total, parts):
+    sums = np.empty((parts, 2))
+    for part in range(parts):
         _sum_up_part(of_squares, of_total, part, sums)
+    return _together(sums)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _sum_up_in_parallel(of_squares, of_total, sums):
-    for part in numba.prange(len(sums)):
+def _sum_up_in_parallel(of_squares, of_total, parts):
+    sums = np.empty((parts, 2))
+    for part in numba.prange(parts):
         _sum_up_part(of_squares, of_total, part, sums)
+    return _together(sums)

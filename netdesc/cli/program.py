@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from netdesc.cli.main import main
 
-_THRESHOLDS = (50_000, 20, 100)
+_THRESHOLDS = (50_000, 10, 10)
 """Objects, then collections of the younger generation, before garbage in cycles is looked for.
 
 Loading torch and Numba makes some 400,000 objects that all stay. With Python's own figures the

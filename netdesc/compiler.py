@@ -14,9 +14,10 @@ from netdesc import training
 from netdesc.description import Description, Document, load
 from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
+from netdesc.kernels.engine import engine_name
 from netdesc.kernels.spike_words import WordRoom
 from netdesc.losses import build_loss
-from netdesc.modules import Network, build
+from netdesc.modules import LayerReport, Network, build
 from netdesc.report import ReportError, write_report
 from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT, lock_of
 from netdesc.run_state import read_state, resume_command
@@ -24,7 +25,10 @@ from netdesc.training import Run
 from netdesc.training.data import Batch
 from netdesc.training.direct import Chain, direct_reads
 from netdesc.training.errors import WeightsError
+from netdesc.training.figures import Figures
+from netdesc.training.job import own_randomness, prepare
 from netdesc.training.progress import Style
+from netdesc.training.steps import build_step
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -88,14 +92,38 @@ def compile_kernels(compiled: Compiled) -> None:
     does. Numba keeps them on the disk; the next process loads them.
     """
     graph, model = compiled.graph, compiled.model
-    batch = _silence(graph, 1)
-    compiled.loss(model(batch.input_TBN), batch.target).backward()
-    reads = direct_reads(graph, batch.target.device)
+    _run(model, compiled.loss, _silence(graph, 1))
+    reads = direct_reads(graph, torch.device("cpu"))
     if reads is not None:
         # Of several samples a layer of few neurons is shared out among threads in another way.
         for samples in (1, 2):
             Chain(model, compiled.loss, reads).differentiate(_silence(graph, samples))
     model.zero_grad()
+
+
+def compile_for_data(description: Description) -> list[LayerReport]:
+    """Has the kernels compiled that the first batch takes, and says how layers were computed.
+
+    Silence does not bring them all: inputs that spike often are read in other ways. DataError and
+    TrainingError as training. There is nothing to do without data, or where another engine computes
+    than the CPU's: data decide on no kernels of theirs.
+    """
+    document, device = description.document, torch.device("cpu")
+    if document.data is None or engine_name(device) != "cpu":
+        return []
+    readers = weight_readers(build_graph(document))
+    with own_randomness(document.training.seed, device):
+        job = prepare(description, device, readers, warn=lambda text: None)  # training warns
+        batch = next(job.train.shuffled(0))
+        _run(job.network, job.loss, batch)
+        figures = Figures(job.network, job.network.blocks(), job.new_tally())
+        build_step(job, figures, say=lambda text: None).differentiate(batch)
+        figures.read()
+    return job.network.engine_report()
+
+
+def _run(model: Network, loss: torch.nn.Module, batch: Batch) -> None:
+    loss(model(batch.input_TBN), batch.target).backward()
 
 
 def _silence(graph: Graph, samples: int) -> Batch:

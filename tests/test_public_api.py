@@ -17,9 +17,9 @@ from classify_task import CLASSES, classify_document, write_arrays
 from safetensors.torch import load_file
 
 import netdesc
-from netdesc.compiler import compile_kernels
+from netdesc.compiler import compile_for_data, compile_kernels
 from netdesc.events import from_dense, write_events
-from netdesc.kernels.cpu import last_layer, last_whole
+from netdesc.kernels.cpu import last_layer, last_whole, sums
 from netdesc.report import ReportError
 
 DOCUMENT = {
@@ -207,6 +207,29 @@ def test_few_neurons_are_compiled_for_one_sample_and_for_several(
     compile_kernels(netdesc.compile(document))
     torch.set_num_threads(threads)
     assert taken == [last_layer.__name__, last_whole.__name__]
+
+
+@pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
+def test_kernels_are_compiled_for_the_data(
+    density: float, path: str, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass on silence brings those of events alone, and none of the figures'."""
+    dense = np.random.default_rng(2).random((30, 5)) < density
+    write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
+    added: list[int] = []
+    monkeypatch.setattr(
+        sums, "squares_and_total", lambda grad, flat: added.append(len(flat)) or (1.0, 1.0)
+    )
+    random = torch.random.get_rng_state()
+    reports = compile_for_data(netdesc.load(document))
+    assert [report.path for report in reports] == [path]
+    assert added == [15]
+    assert torch.equal(torch.random.get_rng_state(), random)
+
+
+def test_without_data_nothing_is_compiled_for_it(document: Path) -> None:
+    document.write_text(json.dumps({k: v for k, v in DOCUMENT.items() if k != "data"}))
+    assert compile_for_data(netdesc.load(document)) == []
 
 
 @pytest.mark.parametrize("rate", [0.01, 1e300])

@@ -22,6 +22,7 @@ from netdesc.cli.show import graph_record, print_graph
 def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engine: str) -> None:
     """Check FILE.json, build the network and compile its kernels, as training would.
 
+    That is for silence and for the first batch of the data, where FILE.json names any.
     Nothing is written but the cache of compiled kernels, which later commands use.
     """
     description = findings.load_document(output, file, overrides)
@@ -35,7 +36,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     output.note("compiling kernels (kept for the next time) …")
     with use_engine(engine):
         compiler.compile_kernels(compiled)
-        reports = compiled.model.engine_report()
+        reports = compiler.compile_for_data(description) or compiled.model.engine_report()
     done = time.perf_counter()
     if output.as_json:
         output.give(

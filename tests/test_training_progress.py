@@ -164,3 +164,17 @@ def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
                 break
     os.close(descriptor)
     return text.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a closed pipe is told in another way elsewhere")
+def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path) -> None:
+    """``netdesc train … 2>&1 | head``: a run is worth more than its progress."""
+    document = write_task(tmp_path / "task", epochs=3)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "netdesc", "train", document, "--run-dir", tmp_path / "run"]
+    with subprocess.Popen(command, stderr=theirs, stdout=theirs) as process:
+        os.close(theirs)
+    assert process.returncode == 0
+    assert len(read_metrics(tmp_path / "run")) == 3
+    assert (tmp_path / "run" / "network.net").exists()

@@ -211,7 +211,7 @@ def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
 
 
-_CLOSING = re.compile("</(?i:script)")
+_CLOSING = re.compile("</(?ai:script)")
 
 
 @functools.cache

@@ -158,7 +158,6 @@ class _OnHost:
         from netdesc.kernels.cpu.sums import squares_and_total  # loads Numba
 
         self._squares_and_total = squares_and_total
-        self._flat: dict[nn.Parameter, tuple[int, np.ndarray]] = {}
         self._squares: list[float] = []
         self._sum: list[float] = []
 
@@ -176,20 +175,11 @@ class _OnHost:
         """The sum of all squares of the gradients of a layer, and that of its parameters."""
         squares = total = 0.0
         for parameter in layer:
-            flat = self._flat_of(parameter)
+            flat = parameter.detach().numpy().reshape(-1)
             grad = flat[:0] if parameter.grad is None else parameter.grad.numpy().reshape(-1)
             of_grad, of_parameter = self._squares_and_total(grad, flat)
             squares, total = squares + of_grad, total + of_parameter
         return squares, total
-
-    def _flat_of(self, parameter: nn.Parameter) -> np.ndarray:
-        """The parameter's numbers where they are: torch takes longer to say than to add them up."""
-        place, flat = self._flat.get(parameter, (None, np.empty(0)))
-        if place != parameter.data_ptr():
-            flat = parameter.detach().numpy().reshape(-1)
-            if parameter.is_contiguous():  # otherwise it is a copy, good for once
-                self._flat[parameter] = parameter.data_ptr(), flat
-        return flat
 
     def gradient_norm(self) -> torch.Tensor:
         return torch.tensor(math.sqrt(sum(self._squares)), dtype=torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import deque
@@ -135,12 +136,18 @@ class Display:
         """Ends the display; nothing is shown after it."""
 
 
+def _tell(text: str) -> None:
+    """Prints a line; training goes on where its reader has closed the pipe, as ``head`` does."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)
+
+
 class Quiet(Display):
     """Prints warnings only."""
 
     def print(self, text: str, is_urgent: bool = False) -> None:
         if is_urgent:
-            print(text, file=sys.stderr, flush=True)
+            _tell(text)
 
     def render(self, line: str) -> None:
         pass
@@ -150,7 +157,7 @@ class Plain(Display):
     """Prints a line now and then."""
 
     def print(self, text: str, is_urgent: bool = False) -> None:
-        print(text, file=sys.stderr, flush=True)
+        _tell(text)
 
     def render(self, line: str) -> None:
         self.print(line)

@@ -65,21 +65,17 @@ class Layer:
         return constants_of(self.neurons)
 
     @cached_property
-    def _in_place(self) -> np.ndarray | None:
-        return array_of(self.weight_OI) if self.weight_OI.is_contiguous() else None
-
-    @property
-    def weights(self) -> np.ndarray:
-        """``weight_OI`` as kernels take it."""
-        return array_of(self.weight_OI) if self._in_place is None else self._in_place
-
-    @cached_property
     def outputs(self) -> int:
         return self.weight_OI.shape[0]
 
     @cached_property
     def inputs(self) -> int:
         return self.weight_OI.shape[1]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """``weight_OI`` as kernels take it; asked for anew, because a tensor's memory may move."""
+        return array_of(self.weight_OI)
 
 
 @dataclass(eq=False)

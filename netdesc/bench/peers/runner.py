@@ -6,6 +6,7 @@ not there is a result; one that fails ends with its traceback on standard error.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
@@ -88,3 +89,6 @@ if __name__ == "__main__":
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _load_netdesc()
     print(json.dumps(run(sys.argv[1], Path(sys.argv[2]))), file=_answer, flush=True)
+    # All is said; on its way out Python would look through all modules for garbage, for a second.
+    gc.disable()
+    gc.freeze()

@@ -24,7 +24,7 @@ program()
     ("arguments", "code"),
     [
         (["evaluate", "no-such-run"], 3),
-        (["compile", "examples/oxford.json", "--quiet"], 0),
+        (["compile", "examples/digits.json", "--engine", "reference", "--quiet"], 0),
     ],
 )
 def test_loading_and_leaving_hardly_look_for_garbage(arguments, code):

@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from netdesc.kernels.waiting import load_torch
-
 if TYPE_CHECKING:
     from netdesc.compiler import Compiled, compile, train
     from netdesc.description import DescriptionError, load
@@ -44,14 +42,10 @@ _HOMES = {
     "run_integer": "netdesc.hardware",
 }
 
-_WITHOUT_TORCH = {"netdesc.description", "netdesc.hardware"}
-
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'netdesc' has no attribute {name!r}")
-    if _HOMES[name] not in _WITHOUT_TORCH:
-        load_torch()
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

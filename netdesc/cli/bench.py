@@ -11,7 +11,6 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.kernels.waiting import load_torch
 from netdesc.shipped import shipped
 
 if TYPE_CHECKING:
@@ -233,7 +232,6 @@ def sweep(output: Output, device: str) -> None:
 
 
 def _prepare(device: str) -> None:
-    load_torch()
     if device != "cpu":
         from netdesc.training.device import choose_device
 

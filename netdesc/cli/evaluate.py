@@ -10,7 +10,6 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.kernels.waiting import load_torch
 
 if TYPE_CHECKING:
     from netdesc.evaluation import Evaluation, Part
@@ -35,7 +34,6 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     The network is a run (with its best weights) or a document (with the weights that it names, or
     untrained ones).
     """
-    load_torch()
     from netdesc import evaluation
 
     result = evaluation.evaluate(network, part)

@@ -11,7 +11,6 @@ import click
 from netdesc.cli import findings, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.kernels.waiting import load_torch
 from netdesc.run_files import NETWORK, REPORT
 
 if TYPE_CHECKING:
@@ -99,7 +98,6 @@ def _train(
         raise click.UsageError(
             "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
         )
-    load_torch()
     from netdesc import compiler
 
     run = compiler.train(

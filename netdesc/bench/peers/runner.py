@@ -54,12 +54,9 @@ def _is_missing(error: ModuleNotFoundError, module: str) -> bool:
 
 def run(name: str, path: Path) -> dict[str, Any]:
     """The result of measuring the program ``name`` with the work at ``path``."""
-    from netdesc.bench.peers import ITSELF, PROGRAMS
-    from netdesc.kernels.waiting import load_torch
+    from netdesc.bench.peers import PROGRAMS
 
     program = PROGRAMS[name]
-    if name == ITSELF:
-        load_torch()  # as netdesc's commands do
     try:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:

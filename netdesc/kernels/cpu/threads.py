@@ -10,22 +10,18 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import numba
-import numpy as np
 import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
+from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet
 from netdesc.kernels.engine import EngineError, kernel_threads
 from netdesc.kernels.kept import forget_outdated
-from netdesc.kernels.waiting import briefly, is_brief
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
-
-CROWD = "netdesc-crowd"
-"""Name of the thread that stands around (see ``_call_a_crowd``)."""
 
 _told = threading.local()
 """``number``: what Numba was last told in this Python thread; it keeps one for each, too."""
@@ -43,14 +39,16 @@ def threads() -> int:
 
 
 @functools.cache
-def _layer_and_process() -> tuple[str, int]:
-    """What runs Numba's threads (it is chosen on first use), and the process that they are in."""
+def _layer_and_process() -> tuple[str, int, Crowd | None]:
+    """What runs Numba's threads (it is chosen on first use), and the process that they are in.
+
+    And who sees to it that they do not hold their cores for too long, where that can be done.
+    """
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
     wanted_of_torch = torch.get_num_threads()
     try:
-        with briefly(os.environ):
-            numba.get_num_threads()
+        numba.get_num_threads()
     except ValueError as error:
         wanted = config.THREADING_LAYER  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError(
@@ -58,35 +56,16 @@ def _layer_and_process() -> tuple[str, int]:
             "unset NUMBA_THREADING_LAYER"
         ) from error
     torch.set_num_threads(wanted_of_torch)  # Numba starts as many as there are, for torch as well
-    forget_outdated(_meet)
+    forget_outdated(meet)
     layer = threading_layer()
-    if layer == "omp" and sys.platform == "linux" and not is_brief(os.environ):
-        _call_a_crowd()
-    return layer, os.getpid()
+    return layer, os.getpid(), _crowd() if layer == "omp" else None
 
 
-def _call_a_crowd() -> None:
-    """Make GNU OpenMP's threads give their cores away soon, though it was loaded without a word.
-
-    It does so by itself while it has more threads than the machine has cores. So one more thread
-    starts a team of two, which then sleeps for good.
-    """
-    gathered = threading.Event()
-
-    def stand_around() -> None:
-        numba.set_num_threads(min(2, _MAX_THREADS))
-        _meet(np.zeros(2, np.int32))
-        gathered.set()
-        threading.Event().wait()
-
-    threading.Thread(target=stand_around, name=CROWD, daemon=True).start()
-    gathered.wait()
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _meet(places):
-    for i in numba.prange(len(places)):
-        places[i] = i
+def _crowd() -> Crowd | None:
+    """The crowd that GNU OpenMP needs where the user has not said how threads are to wait."""
+    if sys.platform != "linux" or is_decided(os.environ):
+        return None
+    return Crowd(min(_MAX_THREADS, max(2, len(os.sched_getaffinity(0)) - kernel_threads() + 2)))
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -99,12 +78,14 @@ def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        layer, process = _layer_and_process()
+        layer, process, crowd = _layer_and_process()
         if process != os.getpid():
             raise EngineError(
                 "this process was forked from one that had computed already, and has none of its "
                 "threads; start processes by 'spawn'"
             )
+        if crowd is not None:
+            crowd.look()
         if layer == "workqueue":
             with _turn:
                 return function(*args, **kwargs)

@@ -1,0 +1,187 @@
+"""Threads that wait for others give their cores away soon while others want them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from netdesc.kernels.cpu import crowd
+from netdesc.kernels.cpu.crowd import CROWD, Crowd, is_decided
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU OpenMP")
+
+
+@dataclass
+class Machine:
+    """What a look sees: the time, and how long the calling thread was kept from its core."""
+
+    now: float = 100.0
+    delay: float | None = 7.0
+
+    def run(self, seconds: float, share: float) -> None:
+        assert self.delay is not None
+        self.now += seconds
+        self.delay += share * seconds
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def many(machine: Machine) -> Iterator[Crowd]:
+    made = Crowd(3, lambda: machine.delay, lambda: machine.now)
+    yield made
+    if made._go_home is not None:
+        made._go_home.set()
+    wait_for(0)
+
+
+def present() -> int:
+    return sum(thread.name == CROWD for thread in threading.enumerate())
+
+
+def wait_for(number: int) -> None:
+    until = time.monotonic() + 60
+    while present() != number:
+        assert time.monotonic() < until, f"{present()} instead of {number}"
+        time.sleep(0.01)
+
+
+def test_a_crowd_is_called_while_others_want_the_cores(machine: Machine, many: Crowd) -> None:
+    for _ in range(100):
+        machine.run(0.06, share=0.02)
+        many.look()
+    assert present() == 0
+    for _ in range(3):
+        machine.run(0.06, share=0.3)
+        many.look()
+        assert present() == 1
+    for _ in range(100):  # not for one quiet moment
+        machine.run(1.0, share=0.0)
+        many.look()
+        machine.run(0.06, share=0.3)
+        many.look()
+        assert present() == 1
+    machine.run(2.5, share=0.0)
+    many.look()
+    wait_for(0)
+    machine.run(0.06, share=0.3)
+    many.look()
+    assert present() == 1
+
+
+def test_looks_are_seldom(machine: Machine) -> None:
+    read = []
+
+    def delay_s() -> float:
+        read.append(machine.now)
+        return 0.0
+
+    watcher = Crowd(2, delay_s, lambda: machine.now)
+    for _ in range(1000):
+        machine.run(0.001, share=0.0)
+        watcher.look()
+    assert 15 <= len(read) <= 21
+
+
+def test_each_thread_sees_its_own_delay(machine: Machine, many: Crowd) -> None:
+    """The total of another thread is larger or smaller by anything, and says nothing."""
+    many.look()
+    machine.run(1.0, share=0.0)
+    assert machine.delay is not None
+    machine.delay += 50
+    thread = threading.Thread(target=many.look)
+    thread.start()
+    thread.join()
+    machine.delay -= 50
+    many.look()
+    assert present() == 0
+
+
+def test_where_nobody_counts_the_crowd_stays(machine: Machine, many: Crowd) -> None:
+    machine.delay = None
+    many.look()
+    wait_for(1)
+    machine.now += 1000
+    machine.delay = 0.0
+    many.look()
+    machine.now += 1000
+    many.look()
+    assert present() == 1
+
+
+def test_delays_are_read_from_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = tmp_path / "schedstat"
+    monkeypatch.setattr(crowd, "_DELAYS", counts)
+    assert crowd.delay_s() is None
+    counts.write_text("0 0 0\n")  # the kernel does not count
+    assert crowd.delay_s() is None
+    counts.write_text("9000000 1500000000 4\n")
+    assert crowd.delay_s() == 1.5
+
+
+def test_what_the_user_set_is_taken_as_it_is() -> None:
+    assert is_decided({"GOMP_SPINCOUNT": "300000"})
+    assert is_decided({"OMP_WAIT_POLICY": "active"})
+    assert not is_decided({"OMP_NUM_THREADS": "2"})
+
+
+REAL = """
+import os, threading, time
+import torch
+from netdesc.kernels.cpu import crowd, threads, weights
+
+if torch.get_num_threads() < 2:
+    torch.set_num_threads(2)
+delay = [0.0]
+crowd.Crowd.__init__.__defaults__ = (lambda: delay[0], time.monotonic)
+compute = lambda: threads.on_threads(weights.integer_vectors)(torch.zeros(64, 64), 8)
+tasks = lambda: len(os.listdir("/proc/self/task"))
+
+def until(reached):
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end, tasks()
+        time.sleep(0.01)
+
+compute()
+alone = tasks()
+time.sleep(0.06)
+delay[0] += 50
+compute()
+until(lambda: tasks() >= alone + 2)
+time.sleep(2.1)
+compute()
+until(lambda: tasks() == alone)
+print("they came and went")
+"""
+
+
+@pytest.mark.parametrize(
+    "decided", [{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}]
+)
+def test_kernels_look_unless_the_user_has_decided(decided: dict[str, str]) -> None:
+    """A third thread on two cores makes GNU OpenMP cut its waiting short."""
+    kept = {name: value for name, value in os.environ.items() if name not in crowd._SETTINGS}
+    result = subprocess.run(
+        [sys.executable, "-c", REAL.replace("< end", "< end - 58") if decided else REAL],
+        env={**kept, **decided},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    if decided:
+        assert result.stderr.splitlines()[-1].startswith("AssertionError")
+    else:
+        assert result.stdout == "they came and went\n", result.stderr

@@ -154,6 +154,40 @@ def test_programs_that_say_nothing_or_nonsense(tmp_path: Path) -> None:
     assert programs.run("norse", SMALL.work("cpu", 1), str(not_a_program)).status == "failed"
 
 
+def test_each_piece_of_work_has_its_answer() -> None:
+    """Each with fresh memory: the second does not find that of the first."""
+    large = replace(SMALL, neurons=64, steps=1000)
+    works = [size.work("cpu", 2, loss="training") for size in (large, SMALL, large)]
+    first, small, again = (Figures.of(a, large) for a in programs.run_itself(*works))
+    assert small.input_sha256 != first.input_sha256 == again.input_sha256
+    if first.peak_bytes is not None:
+        assert again.peak_bytes == pytest.approx(first.peak_bytes, rel=0.5)
+        assert small.peak_bytes < first.peak_bytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each is started on its own")
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("raise ValueError('no more')", "ValueError: no more"),
+        ("os.kill(os.getpid(), 9)", "the system ended it, as it does where memory runs out"),
+    ],
+)
+def test_a_piece_of_work_that_fails_fails_all(
+    end: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runner = tmp_path / "runner.py"
+    text = programs._RUNNER.read_text()
+    begin = text.index("    side = load(name)\n    if side is None")
+    fails = f"    if path.name == 'work1.npz':\n        {end}\n"
+    place = str(programs._RUNNER)
+    runner.write_text((text[:begin] + fails + text[begin:]).replace("__file__", repr(place)))
+    monkeypatch.setattr(programs, "_RUNNER", runner)
+    works = [SMALL.work("cpu", 1)] * 3
+    with pytest.raises(programs.BenchError, match=reason):
+        programs.run_itself(*works)
+
+
 def test_netdesc_itself_must_not_fail(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

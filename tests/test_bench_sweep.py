@@ -21,7 +21,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Size]]:
     """Points take no time: 1 ns for each step, sample and neuron. Returns the sizes by step."""
     measured: dict[str, list[Size]] = {"training": [], "loop": []}
 
-    def run_itself(work: Work) -> Answer:
+    def run_itself(*works: Work) -> list[Answer]:
+        return [answer(work) for work in works]
+
+    def answer(work: Work) -> Answer:
         steps, batch, inputs = work.spikes["input"].shape
         neurons = len(work.numbers["weight_OI"])
         step = work.settings["loss"]
@@ -31,7 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Size]]:
             "versions": {"netdesc": "0.1.0"},
             "device": "cpu",
             "threads": 2,
-            "seconds": [1e-9 * steps * batch * neurons] * 3,
+            "seconds": [1e-9 * steps * batch * neurons] * work.settings["repeats"],
             "spike_rate": 0.04,
             "peak_bytes": {"training": 8, "loop": 16}[step] * steps * batch * neurons,
             "path": "events",
@@ -63,10 +66,10 @@ def test_what_is_measured_is_not_lost(
 ) -> None:
     measure = sweep.run_itself
 
-    def interrupted(work: Work) -> Answer:
-        if len(quick["training"]) == 3:
+    def interrupted(*works: Work) -> list[Answer]:
+        if quick["training"]:
             raise KeyboardInterrupt
-        return measure(work)
+        return measure(*works)
 
     monkeypatch.setattr(sweep, "run_itself", interrupted)
     outcome = netdesc("bench", "sweep")

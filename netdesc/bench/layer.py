@@ -183,7 +183,8 @@ def compare(
     """
     work, on = size.work(device, repeats, input_gradient=input_gradient), machine()
     note(f"measuring {ITSELF} …")
-    own = Figures.of(run_itself(work), size)
+    (answer,) = run_itself(work)
+    own = Figures.of(answer, size)
     note(own.in_short)
     programs = [own]
     for name in against:

@@ -17,7 +17,10 @@ from netdesc.bench.peers.work import Work, checksum
 _RUNNER = Path(__file__).parent / "peers" / "runner.py"
 
 _LONGEST_S = 900.0
-"""A program that takes longer has failed."""
+"""A program that takes longer for a piece of work has failed."""
+
+_FORKS = sys.platform == "linux"
+"""Whether a process may fork once torch is loaded; loading takes longer than most measurements."""
 
 
 class BenchError(ValueError):
@@ -98,28 +101,53 @@ def named(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
 
 def run(name: str, work: Work, interpreter: str) -> Answer:
     """Has ``interpreter`` measure the program ``name`` with ``work``."""
+    (answer,) = _answers(name, [work], interpreter)
+    return answer
+
+
+def run_itself(*works: Work) -> list[Answer]:
+    """netdesc's own measurements, each in a process of its own. BenchError where one fails."""
+    if _FORKS:
+        answers = _answers(ITSELF, works, sys.executable)
+    else:
+        answers = [run(ITSELF, work, sys.executable) for work in works]
+    for answer in answers:
+        if answer.status != "done":
+            raise BenchError(f"measuring netdesc failed: {answer.reason}")
+    return answers
+
+
+def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]:
+    """An answer for each of ``works``, or a single one that says why there are none."""
     with tempfile.TemporaryDirectory(prefix="netdesc-bench-") as folder:
-        path = Path(folder) / "work.npz"
-        work.write(path)
+        paths = [str(Path(folder) / f"work{number}.npz") for number in range(len(works))]
+        for path, work in zip(paths, works, strict=True):
+            work.write(Path(path))
+        longest_s = _LONGEST_S * len(works)
         try:
             process = subprocess.run(
-                [interpreter, str(_RUNNER), name, str(path)],
+                [interpreter, str(_RUNNER), name, *paths],
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
                 check=False,
-                timeout=_LONGEST_S,
+                timeout=longest_s,
             )
         except subprocess.TimeoutExpired:
-            return Answer(name, "failed", f"it took more than {_LONGEST_S:g} seconds", {})
+            return [Answer(name, "failed", f"it took more than {longest_s:g} seconds", {})]
         except OSError as error:
-            return Answer(name, "failed", f"{interpreter}: {error.strerror or error}", {})
-    return _understood(name, work, process)
+            return [Answer(name, "failed", f"{interpreter}: {error.strerror or error}", {})]
+    lines = process.stdout.splitlines()
+    if process.returncode != 0 or len(lines) != len(works):
+        return [Answer(name, "failed", _last_line(process), {})]
+    return [_understood(name, work, line, process) for work, line in zip(works, lines, strict=True)]
 
 
-def _understood(name: str, work: Work, process: subprocess.CompletedProcess[str]) -> Answer:
+def _understood(
+    name: str, work: Work, line: str, process: subprocess.CompletedProcess[str]
+) -> Answer:
     try:
-        result = json.loads(process.stdout)
+        result = json.loads(line)
     except ValueError:
         result = None
     if not isinstance(result, dict) or "status" not in result:
@@ -140,11 +168,3 @@ def _last_line(process: subprocess.CompletedProcess[str]) -> str:
     if process.returncode == -9:
         return "the system ended it, as it does where memory runs out"
     return f"it ended with exit code {process.returncode} without a word"
-
-
-def run_itself(work: Work) -> Answer:
-    """netdesc's own measurement. BenchError where it fails."""
-    answer = run(ITSELF, work, sys.executable)
-    if answer.status != "done":
-        raise BenchError(f"measuring netdesc failed: {answer.reason}")
-    return answer

@@ -23,6 +23,8 @@ AXES: Mapping[str, Sequence[float]] = {
 
 REPEATS = 9
 
+_ONLY_MEMORY = {"loss": "loop", "repeats": 0}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -76,7 +78,7 @@ def sweep(
     note: Callable[[str], None] = lambda text: None,
     show: Callable[[str, Sequence[Point]], None] = lambda axis, points: None,
 ) -> Sweep:
-    """Measures every size, each time in a process of its own, in which memory is fresh.
+    """Measures every size, in processes of its own, in which memory is fresh.
 
     ``show`` is called with each axis and its points once they are measured: what was shown is not
     lost where the rest is interrupted. BenchError where a measurement fails.
@@ -86,25 +88,32 @@ def sweep(
     figures, on = None, machine()
     for axis, wanted in sizes():
         note(f"measuring {axis} from {getattr(wanted[0], axis):g} to {getattr(wanted[-1], axis):g}")
-        for size in wanted:
-            if size not in known:
-                known[size], figures = _measured(size, device)
+        for point, made in _measured([size for size in wanted if size not in known], device):
+            known[point.size], figures = point, made
         axes[axis] = [known[size] for size in wanted]
         show(axis, axes[axis])
     assert figures is not None
     return Sweep(axes, on, figures.versions or {}, figures.device or device, figures.threads)
 
 
-def _measured(size: Size, device: str) -> tuple[Point, Figures]:
-    work = size.work(device, REPEATS, loss="training")
-    figures = Figures.of(run_itself(work), size)
-    loop = Figures.of(run_itself(size.work(device, 1, loss="loop")), size)
+def _measured(wanted: Sequence[Size], device: str) -> Iterator[tuple[Point, Figures]]:
+    """Points of the sizes in their order, and what else was found there."""
+    works = [size.work(device, REPEATS, loss="training") for size in wanted]
+    loops = [replace(work, settings=work.settings | _ONLY_MEMORY) for work in works]
+    answers = run_itself(*works, *loops)
+    trainings, loops = answers[: len(works)], answers[len(works) :]
+    for size, work, training, loop in zip(wanted, works, trainings, loops, strict=True):
+        figures = Figures.of(training, size)
+        events = int(work.spikes["input"].sum()) * size.neurons
+        yield _point(size, events, figures, loop.result["peak_bytes"]), figures
+
+
+def _point(size: Size, events: int, figures: Figures, loop_bytes: int | None) -> Point:
     assert figures.median_ms is not None
     assert figures.low_ms is not None
     assert figures.high_ms is not None
     assert figures.spike_rate is not None
-    events = int(work.spikes["input"].sum()) * size.neurons
-    point = Point(
+    return Point(
         size,
         figures.median_ms,
         figures.low_ms,
@@ -115,7 +124,6 @@ def _measured(size: Size, device: str) -> tuple[Point, Figures]:
         spike_rate=figures.spike_rate,
         peak_bytes=figures.peak_bytes,
         peak_units=figures.peak_units,
-        loop_bytes=loop.peak_bytes,
-        loop_units=loop.peak_units,
+        loop_bytes=loop_bytes,
+        loop_units=None if loop_bytes is None else loop_bytes / (4 * size.values),
     )
-    return point, figures

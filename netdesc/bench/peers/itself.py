@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,9 +14,11 @@ import numpy as np
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
 from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.memory import host_growth
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
+from netdesc.kernels.cpu.buffers import give_back
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
@@ -28,6 +32,14 @@ from netdesc.training.schedule import build_schedule
 from netdesc.training.steps import build_step
 
 VERSION = __version__
+
+
+def prepare_forks() -> None:
+    """Loads what the first pass would: it takes as long as measuring does. Starts no thread."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("torch.fx.experimental.symbolic_shapes")
+    importlib.import_module("netdesc.kernels.cpu.engine")
+    importlib.import_module("numba").njit(lambda: 0).compile(())
 
 
 def layer(work: Work) -> Layer:
@@ -50,7 +62,15 @@ def layer(work: Work) -> Layer:
         loss_step=loss_step(_job(work, document, graph, model)) if loss_step else None,
         path=lambda: model.engine_report()[0].path,
     )
-    return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
+    if parameter.is_cuda:
+        return captured(made, CudaGraphs(parameter.device))
+    return replace(made, growth=_growth)
+
+
+def _growth(work: Callable[[], None]) -> int | None:
+    """What ``work`` takes while no memory of earlier passes waits for it."""
+    give_back()
+    return host_growth(work)
 
 
 def captured(made: Layer, graphs: Graphs) -> Layer:

@@ -16,6 +16,9 @@ _LONGEST_S = 20.0
 """After so long no further repeat is begun, once there are enough."""
 _ENOUGH = 5
 _WARM_UP = 2
+_FIRST_STEPS = 256
+"""Of the pass before all others: so many show how often an input spikes, by which a program may
+choose what it computes with."""
 
 
 def _at_once() -> None:
@@ -46,7 +49,7 @@ class Layer:
 def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
     """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step."""
     # Loads kernels and starts threads, and leaves no memory of sizes that the work could use again.
-    small = build(work.cut(steps=8))
+    small = build(work.cut(steps=_FIRST_STEPS))
     for each in (small.step, small.loss_step):
         if each is not None:
             each()
@@ -71,7 +74,12 @@ def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
 
 
 def seconds(layer: Layer, repeats: int) -> list[float]:
-    """Seconds of each of about ``repeats`` steps (see ``_SHORTEST_S``), after a warm-up."""
+    """Seconds of each of about ``repeats`` steps (see ``_SHORTEST_S``), after a warm-up.
+
+    None are taken where no repeats are wanted: only the memory is.
+    """
+    if not repeats:
+        return []
     for _ in range(_WARM_UP):
         layer.step()
     found: list[float] = []

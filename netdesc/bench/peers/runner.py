@@ -1,7 +1,9 @@
 """Measures one program in this process: ``python runner.py PROGRAM WORK.npz``.
 
 Prints one line of JSON on standard output, whatever the program itself prints. A program that is
-not there is a result; one that fails ends with its traceback on standard error.
+not there is a result; one that fails ends with its traceback on standard error. Of several pieces
+of work each is measured in a process that this one has forked when all was loaded, so that memory
+is fresh; there is a line for each, up to the first that fails.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
@@ -52,8 +55,8 @@ def _is_missing(error: ModuleNotFoundError, module: str) -> bool:
     return f"{module}.".startswith(f"{error.name}.")
 
 
-def run(name: str, path: Path) -> dict[str, Any]:
-    """The result of measuring the program ``name`` with the work at ``path``."""
+def load(name: str) -> ModuleType | None:
+    """The side of the program ``name``, all loaded that it needs; None where it is not there."""
     from netdesc.bench.peers import PROGRAMS
 
     program = PROGRAMS[name]
@@ -61,16 +64,24 @@ def run(name: str, path: Path) -> dict[str, Any]:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:
         if _is_missing(error, program.module):
-            return {"status": "missing"}
+            return None
         raise
+    return importlib.import_module(f"netdesc.bench.peers.{program.side}")
+
+
+def run(name: str, path: Path) -> dict[str, Any]:
+    """The result of measuring the program ``name`` with the work at ``path``."""
+    side = load(name)
+    if side is None:
+        return {"status": "missing"}
+    from netdesc.bench.peers import PROGRAMS
     from netdesc.bench.peers.measure import measure
     from netdesc.bench.peers.work import Work, checksum
 
-    side = importlib.import_module(f"netdesc.bench.peers.{program.side}")
     work = Work.read(path)
     task = work.settings["task"]
     result = measure(side.layer, work) if task == "layer" else getattr(side, task)(work)
-    versions = _versions(program.packages)
+    versions = _versions(PROGRAMS[name].packages)
     if hasattr(side, "VERSION"):
         versions = {name: side.VERSION, **versions}
     return {
@@ -81,11 +92,34 @@ def run(name: str, path: Path) -> dict[str, Any]:
     }
 
 
+def forked(name: str, paths: list[str]) -> str | None:
+    """In a process forked for it, one of ``paths``; in this one None, when all of them have ended.
+
+    If one has not ended well, this one ends in the same way.
+    """
+    side = load(name)
+    if side is not None and hasattr(side, "prepare_forks"):
+        side.prepare_forks()
+    for path in paths:
+        child = os.fork()
+        if child == 0:
+            return path
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        if code != 0:
+            sys.exit(code)
+    return None
+
+
 if __name__ == "__main__":
     _answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _load_netdesc()
-    print(json.dumps(run(sys.argv[1], Path(sys.argv[2]))), file=_answer, flush=True)
+    _name, *_paths = sys.argv[1:]
+    _path = _paths[0] if len(_paths) == 1 else forked(_name, _paths)
+    if _path is not None:
+        print(json.dumps(run(_name, Path(_path))), file=_answer, flush=True)
     # All is said; on its way out Python would look through all modules for garbage, for a second.
     gc.disable()
     gc.freeze()

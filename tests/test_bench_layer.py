@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,27 +165,56 @@ def test_each_piece_of_work_has_its_answer() -> None:
         assert small.peak_bytes < first.peak_bytes
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each is started on its own")
+@pytest.fixture
+def runner_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Has the second of several pieces of work do something else."""
+
+    def make(does: str) -> None:
+        text, place = programs._RUNNER.read_text(), str(programs._RUNNER)
+        begin = text.index("    side = load(name)\n    if side is None")
+        instead = f"    if path.name == 'work1.npz':\n        {does}\n"
+        runner = tmp_path / "runner.py"
+        changed = text[:begin] + instead + text[begin:]
+        runner.write_text(changed.replace("__file__", repr(place)))
+        monkeypatch.setattr(programs, "_RUNNER", runner)
+
+    return make
+
+
+only_forked = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere each piece has a program of its own"
+)
+KILLED = "the system ended it, as it does where memory runs out"
+
+
+@only_forked
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("does", "reason"),
     [
         ("raise ValueError('no more')", "ValueError: no more"),
-        ("os.kill(os.getpid(), 9)", "the system ended it, as it does where memory runs out"),
+        ("os.kill(os.getpid(), 9)", KILLED),
     ],
 )
 def test_a_piece_of_work_that_fails_fails_all(
-    end: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    does: str, reason: str, runner_that: Callable[[str], None]
 ) -> None:
-    runner = tmp_path / "runner.py"
-    text = programs._RUNNER.read_text()
-    begin = text.index("    side = load(name)\n    if side is None")
-    fails = f"    if path.name == 'work1.npz':\n        {end}\n"
-    place = str(programs._RUNNER)
-    runner.write_text((text[:begin] + fails + text[begin:]).replace("__file__", repr(place)))
-    monkeypatch.setattr(programs, "_RUNNER", runner)
-    works = [SMALL.work("cpu", 1)] * 3
+    runner_that(does)
     with pytest.raises(programs.BenchError, match=reason):
-        programs.run_itself(*works)
+        programs.run_itself(*[SMALL.work("cpu", 1)] * 3)
+
+
+@only_forked
+def test_who_measures_ends_with_who_asked(
+    runner_that: Callable[[str], None], tmp_path: Path
+) -> None:
+    survived = tmp_path / "survived"
+    runner_that(
+        "import time; os.kill(os.getppid(), 9); time.sleep(10); "
+        f"Path({str(survived)!r}).write_text('')"
+    )
+    with pytest.raises(programs.BenchError, match=KILLED):
+        programs.run_itself(*[SMALL.work("cpu", 1)] * 2)
+    assert not survived.exists()
 
 
 def test_netdesc_itself_must_not_fail(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import crowd
 from netdesc.kernels.cpu.crowd import CROWD, Crowd, is_decided
@@ -39,7 +41,7 @@ def machine() -> Machine:
 
 @pytest.fixture
 def many(machine: Machine) -> Iterator[Crowd]:
-    made = Crowd(3, lambda: machine.delay, lambda: machine.now)
+    made = Crowd(lambda: [3], lambda: machine.delay, lambda: machine.now)
     yield made
     if made._go_home is not None:
         made._go_home.set()
@@ -87,7 +89,7 @@ def test_looks_are_seldom(machine: Machine) -> None:
         read.append(machine.now)
         return 0.0
 
-    watcher = Crowd(2, delay_s, lambda: machine.now)
+    watcher = Crowd(lambda: [2], delay_s, lambda: machine.now)
     for _ in range(1000):
         machine.run(0.001, share=0.0)
         watcher.look()
@@ -124,10 +126,27 @@ def test_delays_are_read_from_the_kernel(tmp_path: Path, monkeypatch: pytest.Mon
     counts = tmp_path / "schedstat"
     monkeypatch.setattr(crowd, "_DELAYS", counts)
     assert crowd.delay_s() is None
-    counts.write_text("0 0 0\n")  # the kernel does not count
-    assert crowd.delay_s() is None
+    for text in ("0 0 0\n", "", "1 2", "1 2 3 4", "a b c"):  # the kernel does not count
+        counts.write_text(text)
+        assert crowd.delay_s() is None
     counts.write_text("9000000 1500000000 4\n")
     assert crowd.delay_s() == 1.5
+    counts.write_text("0 0 1\n")  # a thread that has just begun
+    assert crowd.delay_s() == 0.0
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(2, 300))
+def test_a_crowd_makes_more_threads_than_there_are_cores(
+    cores: int, computing: int, most: int
+) -> None:
+    called = crowd.teams(cores, computing, most)
+    assert all(2 <= size <= most for size in called)
+    assert computing + sum(size - 1 for size in called) == max(cores, computing) + 1
+    assert len(called) == 1 or called[0] == most
+
+
+def test_one_thread_waits_for_nobody() -> None:
+    assert crowd.teams(16, 1, 1) == []
 
 
 def test_what_the_user_set_is_taken_as_it_is() -> None:
@@ -172,7 +191,8 @@ print("they came and went")
 )
 def test_kernels_look_unless_the_user_has_decided(decided: dict[str, str]) -> None:
     """A third thread on two cores makes GNU OpenMP cut its waiting short."""
-    kept = {name: value for name, value in os.environ.items() if name not in crowd._SETTINGS}
+    others = {*crowd._SETTINGS, "NUMBA_NUM_THREADS"}  # a pool that shrinks would be counted, too
+    kept = {name: value for name, value in os.environ.items() if name not in others}
     result = subprocess.run(
         [sys.executable, "-c", REAL.replace("< end", "< end - 58") if decided else REAL],
         env={**kept, **decided},

@@ -8,12 +8,15 @@ is fresh; there is a line for each, up to the first that fails.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import json
 import os
 import platform
+import signal
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +95,13 @@ def run(name: str, path: Path) -> dict[str, Any]:
     }
 
 
+def end_with_parent() -> None:
+    """On Linux: who starts a measurement and is ended leaves none behind (prctl(2))."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 def forked(name: str, paths: list[str]) -> str | None:
     """In a process forked for it, one of ``paths``; in this one None, when all of them have ended.
 
@@ -101,8 +111,12 @@ def forked(name: str, paths: list[str]) -> str | None:
     if side is not None and hasattr(side, "prepare_forks"):
         side.prepare_forks()
     for path in paths:
-        child = os.fork()
+        with warnings.catch_warnings():
+            # Python warns of forking with threads about: those of numpy have nothing to do.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:
+            end_with_parent()
             return path
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code < 0:
@@ -113,6 +127,7 @@ def forked(name: str, paths: list[str]) -> str | None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     _answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _load_netdesc()

@@ -23,13 +23,13 @@ import numba
 import numpy as np
 
 CROWD = "netdesc-crowd"
-"""Name of the Python thread that has called the others."""
+"""Name of a Python thread that has called others."""
 
 _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 
 _DELAYS = Path("/proc/thread-self/schedstat")
-"""Of the calling thread, in nanoseconds: how long it computed, and how long it could have but had
-no core (Linux, Documentation/scheduler/sched-stats)."""
+"""Of the calling thread: how long it computed, and how long it could have but had no core, in
+nanoseconds, and how often it came to one (Linux, Documentation/scheduler/sched-stats)."""
 
 _LOOK_EVERY_S = 0.05
 _CROWDED = 0.1
@@ -53,25 +53,39 @@ def is_decided(environment: Mapping[str, str]) -> bool:
 def delay_s() -> float | None:
     """Seconds that the calling thread had no core though it wanted one; None if nobody counts."""
     try:
-        computed, delay, _ = _DELAYS.read_text("ascii").split()
-    except OSError:
+        _, delay, times = map(int, _DELAYS.read_text("ascii").split())
+    except (OSError, ValueError):
         return None
-    return int(delay) * 1e-9 if int(computed) else None
+    return delay * 1e-9 if times else None  # who reads this has come to a core at least once
+
+
+def teams(cores: int, computing: int, most: int) -> list[int]:
+    """Threads to call, by the Python thread that calls them, so that all are more than the cores.
+
+    ``computing`` threads are there already. A Python thread is counted only if others are with it,
+    and no more than ``most`` are together.
+    """
+    if most < 2:
+        return []
+    others = max(1, cores - computing + 1)
+    full, rest = divmod(others, most - 1)
+    return [most] * full + ([rest + 1] if rest else [])
 
 
 class Crowd:
-    """Calls ``size`` threads while the cores are wanted by others, and sends them home afterwards.
+    """Calls threads while the cores are wanted by others, and sends them home afterwards.
 
-    Where nobody counts how long threads are kept waiting they stay from the first look on.
+    ``teams`` says how many, see there. Where nobody counts how long threads are kept waiting they
+    stay from the first look on.
     """
 
     def __init__(
         self,
-        size: int,
+        teams: Callable[[], list[int]],
         delay_s: Callable[[], float | None] = delay_s,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._size = size
+        self._teams = teams
         self._delay_s, self._clock = delay_s, clock
         self._seen = threading.local()
         """When a Python thread last looked (``time``), and its delay then (``delay``)."""
@@ -108,9 +122,10 @@ class Crowd:
     def _call(self, go_home: threading.Event) -> None:
         """Nobody waits for them. With the Python thread that called them they all end."""
 
-        def stand_around() -> None:
-            numba.set_num_threads(self._size)
-            meet(np.zeros(self._size, np.int32))
+        def stand_around(size: int) -> None:
+            numba.set_num_threads(size)
+            meet(np.zeros(size, np.int32))
             go_home.wait()
 
-        threading.Thread(target=stand_around, name=CROWD, daemon=True).start()
+        for size in self._teams():
+            threading.Thread(target=stand_around, args=(size,), name=CROWD, daemon=True).start()

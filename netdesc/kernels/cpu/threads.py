@@ -14,7 +14,7 @@ import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
-from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet
+from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet, teams
 from netdesc.kernels.engine import EngineError, kernel_threads
 from netdesc.kernels.kept import forget_outdated
 
@@ -65,7 +65,7 @@ def _crowd() -> Crowd | None:
     """The crowd that GNU OpenMP needs where the user has not said how threads are to wait."""
     if sys.platform != "linux" or is_decided(os.environ):
         return None
-    return Crowd(min(_MAX_THREADS, max(2, len(os.sched_getaffinity(0)) - kernel_threads() + 2)))
+    return Crowd(lambda: teams(len(os.sched_getaffinity(0)), threads(), _MAX_THREADS))
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:

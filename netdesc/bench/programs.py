@@ -138,7 +138,7 @@ def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]
         except OSError as error:
             return [Answer(name, "failed", f"{interpreter}: {error.strerror or error}", {})]
     lines = process.stdout.splitlines()
-    if process.returncode != 0 or len(lines) != len(works):
+    if len(lines) != len(works):
         return [Answer(name, "failed", _last_line(process), {})]
     return [_understood(name, work, line, process) for work, line in zip(works, lines, strict=True)]
 

@@ -155,7 +155,7 @@ def test_programs_that_say_nothing_or_nonsense(tmp_path: Path) -> None:
 
 
 def test_each_piece_of_work_has_its_answer() -> None:
-    """Each with fresh memory: the second does not find that of the first."""
+    """In their order: each answer tells the input that it is of, and its own memory."""
     large = replace(SMALL, neurons=64, steps=1000)
     works = [size.work("cpu", 2, loss="training") for size in (large, SMALL, large)]
     first, small, again = (Figures.of(a, large) for a in programs.run_itself(*works))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import operator
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -186,8 +186,7 @@ class _OnHost:
 
     def take(self, counts: torch.Tensor | None) -> list[float]:
         assert self._sum, "no batch was added"
-        with np.errstate(over="ignore"):  # training says it in its own words
-            found = np.array(self._sum).astype(np.float32).tolist()
+        found = array("f", self._sum).tolist()
         self._sum = []
         return found if counts is None else found + counts.tolist()
 

@@ -103,7 +103,8 @@ def _adapt(fused: Callable[..., None], memory: Any, group: dict[str, Any]) -> No
     states = [memory[each] for each in parameters]
     steps = [state["step"] for state in states]
     for step in steps:
-        step += 1
+        count = step.numpy()
+        count[()] = count.item() + 1  # torch's and numpy's additions take ten times as long
     beta1, beta2 = group["betas"]
     fused(
         parameters,

@@ -67,6 +67,9 @@ class PlainStep:
     def __init__(self, job: Job, figures: Figures) -> None:
         self._job, self._figures = job, figures
         self._parameters = list(job.network.parameters())
+        self._learns_decays = any(
+            True for _, b in job.network.blocks() for _ in b.neuron.parameters()
+        )
         self._samples = len(job.train.samples)
 
     def differentiate(self, batch: Batch) -> None:
@@ -87,7 +90,8 @@ class PlainStep:
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._figures.gradient_norm())
         job.optimizer.step()
-        job.network.project()
+        if self._learns_decays:
+            job.network.project()
 
 
 class CapturedStep:

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step
+from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
@@ -127,7 +128,7 @@ def adjoint(
         store(after, 2 * size + state, of_later, n)
 
 
-@numba.njit
+@inner
 def walk_back(
     events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width, lo, n,
     grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z, z_at, z_by,

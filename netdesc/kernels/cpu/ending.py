@@ -95,29 +95,27 @@ def _end_by_distance(
 ) -> End:
     steps, batch, neurons = last.shape
     size, of_filter = steps * batch * neurons, distance.of_filter
-    grad_total = scalar(1)
-    if distance.mean:
-        grad_total = grad_total / size
+    grad_total = float(scalar(1) / size) if distance.mean else 1.0
     source = last.source
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
     if target is None or van_rossum.convolved(*of_filter, steps) is not None:
         loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
     elif last.layer.is_fused and is_shared_out and isinstance(source, Events):
-        loss, back, notes = _end_in_one(last, source, target, of_filter, float(grad_total))
+        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total)
     else:
-        loss, back, notes = _end_from_whole(last, target, of_filter, float(grad_total))
+        loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
 
 
-def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: Tensor) -> OfOutput:
+def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> OfOutput:
     """The loss before the mean, and the gradient with it."""
-    of_filter = distance.of_filter
+    of_filter, of_total = distance.of_filter, scalar(grad_total)
 
     def of_output(output_TBN: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         loss, kept = spike_time(output_TBN, target_TBN, *of_filter)
         needed = None if stand_for_output(kept) else output_TBN
-        return loss, lambda: spike_time_backward(needed, target_TBN, kept, grad_total, *of_filter)
+        return loss, lambda: spike_time_backward(needed, target_TBN, kept, of_total, *of_filter)
 
     return of_output
 

@@ -15,10 +15,11 @@ from netdesc.kernels.cpu.arrivals import add_up, arriving
 from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
 from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
+from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
-from netdesc.kernels.cpu.van_rossum import filter_step
+from netdesc.kernels.cpu.van_rossum import filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
@@ -34,7 +35,7 @@ def _difference(words, wanted, of_wanted, t):
     return _as_floats(words[t]) - _as_floats(wanted[of_wanted + t])
 
 
-@numba.njit
+@inner
 def _there(
     events, integer_IN, together, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words,
     seen, at,
@@ -57,10 +58,10 @@ def _there(
     note(seen, at, peak_u, peak_v, spikes)
 
 
-@numba.njit
+@inner
 def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
     """Filter the difference to what is wanted; ``squares`` gets the sums of its squares."""
-    has_tail = tail.max() > 0
+    has_tail = is_cut(tail)
     total, of_word = spread(np.float64(0)), spread(np.float32(0))
     y[:] = 0
     late[:] = 0
@@ -87,14 +88,14 @@ def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, 
     return cast_like(g, f) * spread(np.float32(scale))
 
 
-@numba.njit
+@inner
 def _back(
     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, a, tail,
     length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, grad_decays, by_source,
     g_run, weight_sums,
 ):  # fmt: skip
     """From the filtered difference to the gradients of the current, decays and weights."""
-    has_tail, steps = tail.max() > 0, events.steps
+    has_tail, steps = is_cut(tail), events.steps
     run = steps if by_source is None else by_source.length
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)

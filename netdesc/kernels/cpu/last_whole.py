@@ -11,14 +11,16 @@ import numpy as np
 
 from netdesc.kernels.cpu.backward import decay_gradients, share, step_back
 from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
+from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store
 from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, to_state
+from netdesc.kernels.cpu.van_rossum import is_cut
 from netdesc.kernels.cpu.words import word_of
 
 
-@numba.njit
+@inner
 def _there(
     z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, words, seen, of_seen
 ):
@@ -43,7 +45,7 @@ def _there(
     note(seen, of_seen, peak_u, peak_v, spikes)
 
 
-@numba.njit
+@inner
 def _back(
     z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height, width, learn,
     a, tail, length, scale, y, late, filtered, grad_decays,
@@ -51,7 +53,7 @@ def _back(
     """From the filtered difference to the gradients of what arrives and of the decays."""
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)
-    none, has_tail = spread(np.float32(0)), tail.max() > 0
+    none, has_tail = spread(np.float32(0)), is_cut(tail)
     g_u, g_v, after = none, none, none
     y[:] = 0
     late[:] = 0

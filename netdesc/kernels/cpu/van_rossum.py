@@ -30,12 +30,22 @@ __all__ = [
     "filter_adjoint",
     "filter_difference",
     "filter_step",
+    "is_cut",
     "recurrence",
 ]
 
 _NONE, _ONE_BIT = np.int32(0), np.int32(1)
 _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
+
+
+@numba.njit(inline="always")
+def is_cut(tail):
+    """Whether anything is subtracted. (Numba's ``max`` may make arrays; see ``inner``.)"""
+    found = False
+    for k in range(len(tail)):
+        found = found or tail[k] > 0
+    return found
 
 
 @numba.njit(inline="always")
@@ -75,7 +85,7 @@ def filter_difference(output, target, a, tail, length, steps, words, odd, square
     [columns] is not 0 where a value is neither 0 nor 1, so that a bit does not hold it.
     """
     columns = len(output) // steps
-    has_tail = tail.max() > 0
+    has_tail = is_cut(tail)
     for item in numba.prange((columns + LANES - 1) // LANES):
         lo = item * LANES
         n = min(LANES, columns - lo)
@@ -115,7 +125,7 @@ def filter_adjoint(
     steps · LANES]. The output is read from ``words`` where told, and may then be empty.
     """
     columns = len(target) // steps
-    has_tail = tail.max() > 0
+    has_tail = is_cut(tail)
     threads = len(filtered_KTL)
     for thread in numba.prange(threads):
         filtered = filtered_KTL[thread]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -97,6 +98,21 @@ def test_scratch_memory_is_one_and_as_large_as_the_largest():
     del held, other
     pool.give_back()
     assert not pool._scratch
+
+
+def test_scratch_memory_that_is_too_small_is_gone_before_there_is_more():
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def allocate(size: int, dtype: type[np.uint8]) -> np.ndarray:
+        assert all(memory() is None for memory in made), "there are two at once"
+        memory = np.empty(size, dtype)
+        made.append(weakref.ref(memory))
+        return memory
+
+    pool = BufferPool(allocate)
+    for size in 4, 400, 4000:
+        pool.scratch((size,), np.float32)
+    assert len(made) == 3
 
 
 def test_scratch_memory_that_is_far_too_large_is_given_back():

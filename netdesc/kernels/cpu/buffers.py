@@ -88,10 +88,13 @@ class BufferPool:
             self._count_request()
             free = [buffer for buffer in self._scratch if buffer.is_free()]
             fits = [buffer for buffer in free if len(buffer.memory) >= size + _ALIGNMENT]
-            buffer = fits[0] if fits else _Buffer(size, self._allocate)
             if not fits:
-                self._scratch[:] = [b for b in self._scratch if b not in free] + [buffer]
-            if not fits or _WELL_USED * size >= len(buffer.memory):
+                self._scratch[:] = [b for b in self._scratch if b not in free]
+                free.clear()  # their memory goes before there is more
+                fits.append(_Buffer(size, self._allocate))
+                self._scratch += fits
+            (buffer, *_) = fits
+            if _WELL_USED * (size + _ALIGNMENT) >= len(buffer.memory):
                 buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 

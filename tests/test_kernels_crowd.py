@@ -61,23 +61,23 @@ def wait_for(number: int) -> None:
 
 def test_a_crowd_is_called_while_others_want_the_cores(machine: Machine, many: Crowd) -> None:
     for _ in range(100):
-        machine.run(0.06, share=0.02)
+        machine.run(0.11, share=0.1)
         many.look()
     assert present() == 0
     for _ in range(3):
-        machine.run(0.06, share=0.3)
+        machine.run(0.11, share=0.3)
         many.look()
         assert present() == 1
     for _ in range(100):  # not for one quiet moment
         machine.run(1.0, share=0.0)
         many.look()
-        machine.run(0.06, share=0.3)
+        machine.run(0.11, share=0.3)
         many.look()
         assert present() == 1
     machine.run(2.5, share=0.0)
     many.look()
     wait_for(0)
-    machine.run(0.06, share=0.3)
+    machine.run(0.11, share=0.3)
     many.look()
     assert present() == 1
 
@@ -93,7 +93,7 @@ def test_looks_are_seldom(machine: Machine) -> None:
     for _ in range(1000):
         machine.run(0.001, share=0.0)
         watcher.look()
-    assert 15 <= len(read) <= 21
+    assert 8 <= len(read) <= 11
 
 
 def test_each_thread_sees_its_own_delay(machine: Machine, many: Crowd) -> None:
@@ -175,7 +175,7 @@ def until(reached):
 
 compute()
 alone = tasks()
-time.sleep(0.06)
+time.sleep(0.11)
 delay[0] += 50
 compute()
 until(lambda: tasks() >= alone + 2)

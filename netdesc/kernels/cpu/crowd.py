@@ -31,10 +31,10 @@ _DELAYS = Path("/proc/thread-self/schedstat")
 """Of the calling thread: how long it computed, and how long it could have but had no core, in
 nanoseconds, and how often it came to one (Linux, Documentation/scheduler/sched-stats)."""
 
-_LOOK_EVERY_S = 0.05
-_CROWDED = 0.1
-"""Share of the time without a core from which others want it: alone it is below 0.01, beside one
-busy program above 0.3."""
+_LOOK_EVERY_S = 0.1
+_CROWDED = 0.15
+"""Share of the time without a core from which others want it: alone it is below 0.01, but for one
+delay of some milliseconds now and then, beside one busy program above 0.3."""
 _CALM_AFTER_S = 2.0
 
 

@@ -16,6 +16,7 @@ from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
+from netdesc.kernels.cpu.turns import next_turn
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
 
@@ -213,9 +214,13 @@ def adjoint_by_events(
     """
     batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(room_KN)
     size, length = grad_VLI.shape[1], by_source.length or last - first
+    turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
         sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
-        for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
+        while True:
+            item = next_turn(turns)
+            if item >= vectors:
+                break
             lo = item * LANES
             n = min(LANES, neurons - lo)
             weight_sums = sums if is_start and is_end else grad_VLI[item]

@@ -19,6 +19,7 @@ from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
+from netdesc.kernels.cpu.turns import next_turn
 from netdesc.kernels.cpu.van_rossum import filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
@@ -175,6 +176,7 @@ def there_and_back(
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
+    turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
         room = room_KN[thread]
         voltage, filtered = room[:of_vector].view(np.int32), room[of_vector : 2 * of_vector]
@@ -182,7 +184,10 @@ def there_and_back(
         end = len(room) if by_source is None else len(room) - by_source.length * LANES
         weight_sums, g_run = room[2 * of_vector + steps : end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
-        for vector in range(thread, vectors, threads):
+        while True:
+            vector = next_turn(turns)
+            if vector >= vectors:
+                break
             lo = vector * LANES
             n = min(LANES, neurons - lo)
             integer_IN = grad_VLI[vector].view(np.int16)

@@ -16,6 +16,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store
 from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, to_state
+from netdesc.kernels.cpu.turns import next_turn
 from netdesc.kernels.cpu.van_rossum import is_cut
 from netdesc.kernels.cpu.words import word_of
 
@@ -115,11 +116,15 @@ def there_and_back(
     neurons, threads = len(keep_u), len(room_KN)
     by, vectors = of_z[1] * neurons, (neurons + LANES - 1) // LANES
     steps = len(z) // (batch * neurons)
+    turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
         filtered = room_KN[thread, : steps * LANES]
         words = room_KN[thread, steps * LANES :].view(np.int32)
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
-        for item in range(thread, batch * vectors, threads):
+        while True:
+            item = next_turn(turns)
+            if item >= batch * vectors:
+                break
             b, lo = item // vectors, item % vectors * LANES
             n, at = min(LANES, neurons - lo), row_of(of_z, 0, b) * neurons + lo
             _there(

@@ -1,0 +1,40 @@
+"""Threads that take turns take every piece of work, and none of them twice."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.turns import next_turn
+
+
+@numba.njit(parallel=True)
+def share_out(times: np.ndarray, by: np.ndarray) -> np.ndarray:
+    turns = np.zeros(1, np.int64)
+    for thread in numba.prange(len(by)):
+        while True:
+            piece = next_turn(turns)
+            if piece >= len(times):
+                break
+            times[piece] += 1
+            by[thread] += 1
+    return turns
+
+
+@settings(deadline=None)
+@given(st.integers(0, 3000), st.integers(1, 4))
+def test_every_piece_is_taken_once(pieces: int, parts: int) -> None:
+    times, by = np.zeros(pieces, np.int64), np.zeros(parts, np.int64)
+
+    @on_threads
+    def run() -> np.ndarray:
+        threads()
+        return share_out(times, by)
+
+    turns = run()
+    assert times.tolist() == [1] * pieces
+    assert by.sum() == pieces
+    assert turns[0] == pieces + parts, "each part has asked once more"

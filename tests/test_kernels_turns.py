@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numba
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.cpu.turns import next_turn
+from netdesc.kernels.cpu.turns import next_turn, piece_of
 
 
 @numba.njit(parallel=True)
@@ -16,10 +18,10 @@ def share_out(times: np.ndarray, by: np.ndarray) -> np.ndarray:
     turns = np.zeros(1, np.int64)
     for thread in numba.prange(len(by)):
         while True:
-            piece = next_turn(turns)
-            if piece >= len(times):
+            turn = next_turn(turns)
+            if turn >= len(times):
                 break
-            times[piece] += 1
+            times[piece_of(turn, len(times), len(by))] += 1
             by[thread] += 1
     return turns
 
@@ -38,3 +40,13 @@ def test_every_piece_is_taken_once(pieces: int, parts: int) -> None:
     assert times.tolist() == [1] * pieces
     assert by.sum() == pieces
     assert turns[0] == pieces + parts, "each part has asked once more"
+
+
+@given(st.integers(1, 200), st.integers(2, 9))
+def test_turns_that_follow_each_other_are_far_apart(pieces: int, threads: int) -> None:
+    order = [piece_of.py_func(turn, pieces, threads) for turn in range(pieces)]
+    assert sorted(order) == list(range(pieces))
+    together = [order[turn : turn + threads] for turn in range(pieces)]
+    assert all(
+        abs(a - b) >= pieces // threads - 1 for row in together for a, b in pairwise(sorted(row))
+    )

@@ -16,7 +16,7 @@ from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
-from netdesc.kernels.cpu.turns import next_turn
+from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
 
@@ -218,9 +218,10 @@ def adjoint_by_events(
     for thread in numba.prange(threads):
         sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
         while True:
-            item = next_turn(turns)
-            if item >= vectors:
+            turn = next_turn(turns)
+            if turn >= vectors:
                 break
+            item = piece_of(turn, vectors, threads)
             lo = item * LANES
             n = min(LANES, neurons - lo)
             weight_sums = sums if is_start and is_end else grad_VLI[item]

@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset
-from netdesc.kernels.cpu.turns import next_turn
+from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
@@ -185,9 +185,10 @@ def there_and_back(
         weight_sums, g_run = room[2 * of_vector + steps : end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
-            vector = next_turn(turns)
-            if vector >= vectors:
+            turn = next_turn(turns)
+            if turn >= vectors:
                 break
+            vector = piece_of(turn, vectors, threads)
             lo = vector * LANES
             n = min(LANES, neurons - lo)
             integer_IN = grad_VLI[vector].view(np.int16)

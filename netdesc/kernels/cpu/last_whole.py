@@ -16,7 +16,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store
 from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, to_state
-from netdesc.kernels.cpu.turns import next_turn
+from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import is_cut
 from netdesc.kernels.cpu.words import word_of
 
@@ -122,9 +122,10 @@ def there_and_back(
         words = room_KN[thread, steps * LANES :].view(np.int32)
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
-            item = next_turn(turns)
-            if item >= batch * vectors:
+            turn = next_turn(turns)
+            if turn >= batch * vectors:
                 break
+            item = piece_of(turn, batch * vectors, threads)
             b, lo = item // vectors, item % vectors * LANES
             n, at = min(LANES, neurons - lo), row_of(of_z, 0, b) * neurons + lo
             _there(

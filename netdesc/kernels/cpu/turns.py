@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 
@@ -23,3 +24,15 @@ def next_turn(context: Any, turns: Any) -> Any:
         return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return types.int64(turns), build
+
+
+@numba.njit(inline="always")
+def piece_of(turn, pieces, threads):
+    """The piece of work that is done in a turn, so that threads are far apart.
+
+    Neighbouring vectors of neurons lie in the same cache lines, or in such as are fetched in pairs:
+    two cores that write them at once take them from each other.
+    """
+    each, more = pieces // threads, pieces % threads
+    of_thread, part = turn // threads, turn % threads
+    return part * each + min(part, more) + of_thread

@@ -460,7 +460,7 @@ def test_each_thread_works_in_memory_of_its_own(change, rooms, monkeypatch):
 
     A thread that comes late finds nothing left to do, so it gets more than one chance.
     """
-    case = replace(PLAIN, sizes=(40, 70, 60), steps=400, **change)
+    case = replace(PLAIN, sizes=(40, 150, 150), steps=3000, **change)
     untouched, taken = 0xA5, list[np.ndarray]()
 
     def take(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:

@@ -67,9 +67,6 @@ class PlainStep:
     def __init__(self, job: Job, figures: Figures) -> None:
         self._job, self._figures = job, figures
         self._parameters = list(job.network.parameters())
-        self._learns_decays = any(
-            True for _, b in job.network.blocks() for _ in b.neuron.parameters()
-        )
         self._samples = len(job.train.samples)
 
     def differentiate(self, batch: Batch) -> None:
@@ -90,8 +87,7 @@ class PlainStep:
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._figures.gradient_norm())
         job.optimizer.step()
-        if self._learns_decays:
-            job.network.project()
+        job.network.project()
 
 
 class CapturedStep:

@@ -8,14 +8,16 @@ import numba
 import numpy as np
 import pytest
 
-from netdesc.kernels.cpu import backward, last_layer, last_whole
+from netdesc.kernels.cpu import backward, forward, last_layer, last_whole
 from netdesc.kernels.cpu.arrivals import Events
-from netdesc.kernels.cpu.forward import SEEN
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.there import SEEN
 
 WALKS = [
     backward.walk_back,
+    forward._walk_by_events,
+    forward._walk_from_input,
     last_layer._there,
     last_layer.distance,
     last_layer._back,
@@ -34,8 +36,8 @@ def walked(there: Any) -> tuple[np.ndarray, str]:
     weights = np.arange(2 * LANES, dtype=np.int16)
     none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
     there(
-        EVENTS, weights, 2, 0, LANES, none, none, none, np.int32(1 << 20), 0, 0, voltage,
-        np.empty(3, np.int32), np.empty(SEEN, np.int32), 0,
+        (EVENTS, 0, weights, LANES, 2), np.empty(3, np.int32), 0, LANES, 3, none, none, none,
+        np.int32(1 << 20), 0, voltage, 0, LANES, LANES, np.empty(SEEN, np.int32), 0,
     )  # fmt: skip
     (code,) = there.inspect_asm().values()
     of_walk, _of_wrapper = code.split(".size", 1)
@@ -62,6 +64,8 @@ def test_a_walk_that_makes_an_array_does_not_compile() -> None:
         makes(3)
 
 
-@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.py_func.__qualname__)
+@pytest.mark.parametrize(
+    "walk", WALKS, ids=lambda walk: f"{walk.py_func.__module__}.{walk.py_func.__name__}"
+)
 def test_all_walks_through_steps_are_compiled_so(walk: Any) -> None:
     assert walk.targetoptions["_nrt"] is False

@@ -15,6 +15,7 @@ from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.synapses import current
+from netdesc.kernels.cpu.there import SEEN
 from netdesc.kernels.cpu.weights import half_limits, integer_vectors
 
 PRODUCT, EVENTS = 0, 1
@@ -26,7 +27,7 @@ _NO_VALUES = np.empty(0, np.float32)
 
 def room_to_note(batch: int, neurons: int) -> np.ndarray:
     """Memory for what the walk of each vector of neurons sees."""
-    return take((batch * -(-neurons // LANES), forward.SEEN), np.int32)
+    return take((batch * -(-neurons // LANES), SEEN), np.int32)
 
 
 def notes_of(seen: np.ndarray, path: int) -> torch.Tensor:
@@ -59,7 +60,7 @@ def walk(
     """A layer of ``shape`` (steps, samples and neurons) and what its synapses read.
 
     Fills ``out`` with spikes as floats, or ``words`` (see ``trains``), if one is given. Returns
-    voltages, flat, what was seen (see ``forward.SEEN``), and the path. Voltages are in their places
+    voltages, flat, what was seen (see ``there.SEEN``), and the path. Voltages are in their places
     where events bring integers straight to the neurons, else time-first: where the source is none,
     weights have no ``bits``, or something acts ``between`` synapses and neurons.
     """

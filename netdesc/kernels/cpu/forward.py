@@ -10,51 +10,41 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import arriving
-from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
-from netdesc.kernels.cpu.steps import (
-    after_reset,
-    decay_state,
-    from_state,
-    magnitude,
-    saturate,
-    to_state,
-)
+from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
+from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.weights import together_of
 from netdesc.kernels.cpu.words import word_of
 
-SEEN = 3 * LANES
-"""What a vector's walk notes, by lane: largest |u|, largest |v|, spikes handed out."""
+
+@numba.njit(inline="always")
+def by_events(given, t):
+    """The weights of a step's events are what arrives."""
+    events, b, weight_IN, n, together = given
+    return arriving(events, t, b, weight_IN, n, together)
 
 
 @numba.njit(inline="always")
-def advance(z, keep_u, keep_v, bias, u, held):
-    """Current and voltage after a step in which ``z`` arrives, all in state units."""
-    u = saturate(decay_state(u, keep_u) + z)
-    return u, saturate(decay_state(held, keep_v) + u + bias)
+def as_it_arrives(given, t):
+    """What arrives is there already, in threshold units; step 0 ``at``, the next ``by`` further."""
+    z, at, by, n = given
+    return to_state(load(z, at + t * by, n))
 
 
 @numba.njit(inline="always")
-def larger(peak, state):
-    size = magnitude(state)
-    return where(size > peak, size, peak)
-
-
-@numba.njit(inline="always")
-def _hand_on(spiked, out, words, item, step, steps, b, batch, neurons, lo, n):
+def _hand_on(to, t, spiked):
     """Write the spikes that a vector hands out in a step, as a word, as floats or not at all."""
+    words, of_words, out, of_out, by, n = to
     if len(words):
-        words[item * steps + step] = word_of(spiked)
+        words[of_words + t] = word_of(spiked)
     elif len(out):
         spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
-        store(out, (step * batch + b) * neurons + lo, spikes, n)
+        store(out, of_out + t * by, spikes, n)
 
 
-@numba.njit(inline="always")
-def note(seen, at, peak_u, peak_v, spikes):
-    store(seen, at, peak_u, LANES)
-    store(seen, at + LANES, peak_v, LANES)
-    store(seen, at + 2 * LANES, spikes, LANES)
+_walk_by_events = walk_there(by_events, _hand_on, again=True)
+_walk_from_input = walk_there(as_it_arrives, _hand_on, again=False)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -83,27 +73,13 @@ def forward_by_events(
     vectors, together = (neurons + LANES - 1) // LANES, together_of(low)
     for item in numba.prange(batch * vectors):
         b, vector = item // vectors, item % vectors
-        lo, weight_IN = vector * LANES, weight_VIN[vector]
-        n = min(LANES, neurons - lo)
-        ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
-        none = spread(np.int32(0))
-        u, held, peak_u, peak_v, spikes = none, none, none, none, none
-        for step in range(min(steps, delay)):
-            _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
-        for step in range(steps):
-            z = arriving(events, step, b, weight_IN, n, together)
-            u, v = advance(z, ku, kv, offset, u, held)
-            held = after_reset(v, threshold)
-            peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-            store(voltage, row_of(of_voltage, step, b) * neurons + lo, v, n)
-            if step + delay < steps:
-                spiked = v > spread(threshold)
-                _hand_on(
-                    spiked, out, words, item, step + delay, steps, b, batch, neurons,
-                    lo, n,
-                )  # fmt: skip
-                spikes = spikes + as_ints(spiked)
-        note(seen, item * SEEN, peak_u, peak_v, spikes)
+        lo, size = vector * LANES, batch * neurons
+        n, at = min(LANES, neurons - lo), b * neurons + lo
+        _walk_by_events(
+            (events, b, weight_VIN[vector], n, together), (words, item * steps, out, at, size, n),
+            lo, n, steps, keep_u, keep_v, bias, threshold, delay, voltage,
+            row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons, n, seen, item * SEEN,
+        )  # fmt: skip
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -120,27 +96,11 @@ def forward_from_input(
     vectors = (neurons + LANES - 1) // LANES
     for item in numba.prange(batch * vectors):
         b, lo = item // vectors, item % vectors * LANES
-        n = min(LANES, neurons - lo)
-        ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
-        none = spread(np.int32(0))
-        u, held, peak_u, peak_v, spikes = none, none, none, none, none
-        for step in range(min(steps, delay)):
-            _hand_on(none > none, out, words, item, step, steps, b, batch, neurons, lo, n)
-        for step in range(steps):
-            row = step * batch + b
-            z = to_state(load(z_TBN, row * neurons + lo, n))
-            u, v = advance(z, ku, kv, offset, u, held)
-            held = after_reset(v, threshold)
-            peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-            store(voltage, row * neurons + lo, v, n)
-            if step + delay < steps:
-                spiked = v > spread(threshold)
-                _hand_on(
-                    spiked, out, words, item, step + delay, steps, b, batch, neurons,
-                    lo, n,
-                )  # fmt: skip
-                spikes = spikes + as_ints(spiked)
-        note(seen, item * SEEN, peak_u, peak_v, spikes)
+        n, at, size = min(LANES, neurons - lo), b * neurons + lo, batch * neurons
+        _walk_from_input(
+            (z_TBN, at, size, n), (words, item * steps, out, at, size, n), lo, n, steps, keep_u,
+            keep_v, bias, threshold, delay, voltage, at, size, n, seen, item * SEEN,
+        )  # fmt: skip
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.arrivals import add_up, arriving
+from netdesc.kernels.cpu.arrivals import add_up
 from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
 from netdesc.kernels.cpu.by_source import add_up_run
-from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
+from netdesc.kernels.cpu.forward import by_events
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, as_ints, cast_like, load, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
-from netdesc.kernels.cpu.steps import after_reset
+from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
@@ -36,27 +36,13 @@ def _difference(words, wanted, of_wanted, t):
     return _as_floats(words[t]) - _as_floats(wanted[of_wanted + t])
 
 
-@inner
-def _there(
-    events, integer_IN, together, lo, n, keep_u, keep_v, bias, threshold, delay, b, voltage, words,
-    seen, at,
-):  # fmt: skip
-    """Voltages and spikes of a vector, [steps · n] and a word a step, and what was seen."""
-    ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
-    none, steps = spread(np.int32(0)), events.steps
-    u, held, peak_u, peak_v, spikes = none, none, none, none, none
-    words[: min(steps, delay)] = 0
-    for t in range(steps):
-        z = arriving(events, t, b, integer_IN, n, together)
-        u, v = advance(z, ku, kv, offset, u, held)
-        held = after_reset(v, threshold)
-        peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-        store(voltage, t * n, v, LANES)
-        if t + delay < steps:
-            spiked = v > spread(threshold)
-            words[t + delay] = word_of(spiked)
-            spikes = spikes + as_ints(spiked)
-    note(seen, at, peak_u, peak_v, spikes)
+@numba.njit(inline="always")
+def in_words(words, t, spiked):
+    """Keeps the spikes of a step as a word."""
+    words[t] = word_of(spiked)
+
+
+_there = walk_there(by_events, in_words, again=True)
 
 
 @inner
@@ -197,8 +183,8 @@ def there_and_back(
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
-                    events, integer_IN, together_of(low), lo, n, keep_u, keep_v, bias, threshold,
-                    delay, b, voltage, words, seen, item * SEEN,
+                    (events, b, integer_IN, n, together_of(low)), words, lo, n, steps, keep_u,
+                    keep_v, bias, threshold, delay, voltage, 0, n, LANES, seen, item * SEEN,
                 )  # fmt: skip
                 distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,

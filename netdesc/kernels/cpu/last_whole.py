@@ -10,40 +10,16 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.backward import decay_gradients, share, step_back
-from netdesc.kernels.cpu.forward import SEEN, advance, larger, note
+from netdesc.kernels.cpu.forward import as_it_arrives
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store
-from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes, in_words
 from netdesc.kernels.cpu.places import row_of
-from netdesc.kernels.cpu.steps import after_reset, to_state
+from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import is_cut
-from netdesc.kernels.cpu.words import word_of
 
-
-@inner
-def _there(
-    z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, words, seen, of_seen
-):
-    """Voltages and spikes of a vector, a word a step, and what was seen.
-
-    Its first number in step 0 is at ``at``, and the next steps' are ``by`` further on each time.
-    """
-    ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
-    none = spread(np.int32(0))
-    u, held, peak_u, peak_v, spikes = none, none, none, none, none
-    words[: min(steps, delay)] = 0
-    for t in range(steps):
-        arrived = to_state(load(z, at + t * by, n))
-        u, v = advance(arrived, ku, kv, offset, u, held)
-        held = after_reset(v, threshold)
-        peak_u, peak_v = larger(peak_u, u), larger(peak_v, v)
-        store(voltage, at + t * by, v, n)
-        if t + delay < steps:
-            spiked = v > spread(threshold)
-            words[t + delay] = word_of(spiked)
-            spikes = spikes + as_ints(spiked)
-    note(seen, of_seen, peak_u, peak_v, spikes)
+_there = walk_there(as_it_arrives, in_words, again=False)
 
 
 @inner
@@ -129,8 +105,8 @@ def there_and_back(
             b, lo = item // vectors, item % vectors * LANES
             n, at = min(LANES, neurons - lo), row_of(of_z, 0, b) * neurons + lo
             _there(
-                z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, words,
-                seen, item * SEEN,
+                (z, at, by, n), words, lo, n, steps, keep_u, keep_v, bias, threshold, delay,
+                voltage, at, by, n, seen, item * SEEN,
             )  # fmt: skip
             distance(
                 words, wanted, item * steps, a, tail, length, steps, y, late, filtered, squares,

@@ -21,6 +21,8 @@ from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)
 _NONE = np.int32(0)
+NEAR = (1 << (31 - DECAY_BITS)) - 1
+"""States of this size times 4096 fit into 32 bits: they are 128 thresholds of 1.0."""
 _LIMIT = np.int32(STATE_LIMIT)
 _UNIT, _FLOAT_LIMIT = np.float32(STATE_UNIT), np.float32(STATE_LIMIT)
 _FLOOR = np.float32(1e-30)
@@ -36,6 +38,13 @@ def decay_state(state, keep):
     low = spread(_LOW)
     rest = (state & low) * keep + ((state >> spread(_SIGN)) & low)
     return (state >> spread(_SHIFT)) * keep + (rest >> spread(_SHIFT))
+
+
+@numba.njit(inline="always")
+def decay_near(state, keep):
+    """``decay_state`` of states within ``NEAR``, whose product fits into 32 bits."""
+    product = state * keep
+    return (product + ((product >> spread(_SIGN)) & spread(_LOW))) >> spread(_SHIFT)
 
 
 @numba.njit(inline="always")

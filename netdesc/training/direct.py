@@ -67,9 +67,10 @@ class Chain:
     """A network and its loss on the CPU engine; for ``reads`` see ``graph.one_go``."""
 
     def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
-        from netdesc.kernels.cpu import chain  # loads Numba, which other engines do without
+        from netdesc.kernels.cpu import chain, repeated  # loads Numba: others do without
 
         self._chain, self._reads = chain, reads
+        self._passes = repeated.Passes(reads)
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
         self._neurons = sum(len(part.synapse.weight) for part in self._parts)
@@ -91,7 +92,7 @@ class Chain:
         ]
         examples = self._examples_of(batch)
         of_output = self._of_output(batch, tally)
-        loss, passed = self._chain.differentiate(examples, layers, of_output, self._reads)
+        loss, passed = self._passes.differentiate(examples, layers, of_output)
         for part, weight_OI, layer, of_layer in zip(
             self._parts, weights, layers, passed, strict=True
         ):

@@ -68,6 +68,8 @@ class PlainStep:
         self._job, self._figures = job, figures
         self._parameters = list(job.network.parameters())
         self._samples = len(job.train.samples)
+        decays = [each for _, block in job.network.blocks() for each in block.neuron.parameters()]
+        self._learns_decays = bool(decays)
 
     def differentiate(self, batch: Batch) -> None:
         job, figures = self._job, self._figures
@@ -87,7 +89,8 @@ class PlainStep:
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._figures.gradient_norm())
         job.optimizer.step()
-        job.network.project()
+        if self._learns_decays:
+            job.network.project()
 
 
 class CapturedStep:

@@ -8,6 +8,7 @@ in the order that rows give, so the sums are the same.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
@@ -58,7 +59,7 @@ def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -
 
     It takes no more memory than a byte for each step, sample and neuron.
     """
-    if neurons <= (_VECTORS - 1) * LANES or not 0 < length <= _LONGEST:
+    if math.isinf(most_by_rows(events.steps, events.batch, inputs, neurons, length)):
         return BY_ROWS
     runs = -(-events.steps // length)
     slots = events.batch * runs * inputs
@@ -75,6 +76,13 @@ def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -
     steps = take((-(-found // 1024) * 1024,), np.int16).view(np.uint16)
     _place(events, inputs, length, runs, starts, steps)
     return BySource(length, runs, starts, steps)
+
+
+def most_by_rows(steps: int, batch: int, inputs: int, neurons: int, length: int = LENGTH) -> float:
+    """Up to how many events ``by_source`` leaves by rows, wherever they are; infinite if always."""
+    if neurons <= (_VECTORS - 1) * LANES or not 0 < length <= _LONGEST:
+        return math.inf
+    return _LEAST * batch * -(-steps // length) * inputs - 1
 
 
 def _pays(found: int, slots: int, room: int) -> bool:

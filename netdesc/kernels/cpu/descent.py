@@ -28,6 +28,7 @@ from netdesc.kernels.cpu.leaky import leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import current, weight_gradient
+from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
 from netdesc.kernels.cpu.weights import grid_of, half_limits
@@ -325,7 +326,8 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     samples, length, columns = from_above.block_of(there.shape, threads())
     sums, ordered = weights.grad_VLI.shape[1], by_source(events, layer.inputs, neurons, length)
     room = max(samples * length * columns, sums) + ordered.length * LANES
-    from_above.adjoint_from_above(
+    run(
+        from_above.adjoint_from_above,
         above.rows,
         upper.weights,
         *grid_of(upper.bits),

@@ -26,6 +26,7 @@ from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
+from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
@@ -138,7 +139,8 @@ def _end_in_one(
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
     ordered = by_source(events, inputs, neurons)
-    last_layer.there_and_back(
+    run(
+        last_layer.there_and_back,
         events,
         layer.weights,
         *half_limits(layer.bits),

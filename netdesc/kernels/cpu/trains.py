@@ -16,6 +16,7 @@ from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
 from netdesc.kernels.cpu.spike_rows import SpikeRows
+from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords
 
@@ -47,7 +48,7 @@ class SpikeTrains:
         starts, kind = take((steps * batch + 1,), np.int64), column_type(neurons)
         signed = np.int16 if kind is np.uint16 else np.int32
         sources = take((_roomy(spikes),), signed).view(kind)
-        fits = _list(self.words, steps, batch, neurons, starts, sources)
+        fits = run(_list, self.words, steps, batch, neurons, starts, sources)
         assert fits, "there are more spikes than were counted"
         return Events(True, steps, batch, 0, starts, sources, _NO_WORDS)
 

@@ -12,6 +12,7 @@ from netdesc.kernels import quantization
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
+from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.grid import WEIGHT_UNIT
 
 _ENDLESS = np.float32(np.inf)
@@ -68,7 +69,7 @@ def integer_vectors(weight_OI: torch.Tensor, bits: int) -> np.ndarray:
     """
     real_VIN = _room_of_vectors(weight_OI)
     integer_VIN = real_VIN.reshape(-1).view(np.int16)[: real_VIN.size].reshape(real_VIN.shape)
-    _quantize_all(array_of(weight_OI), *half_limits(bits), integer_VIN)
+    run(_quantize_all, array_of(weight_OI), *half_limits(bits), integer_VIN)
     return integer_VIN
 
 

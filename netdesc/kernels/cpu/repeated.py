@@ -1,0 +1,183 @@
+"""Passes through a small chain that come again and again with the same examples.
+
+Around the kernels of a small network Python takes half as long as they do: it finds memory, sees
+what each layer reads and puts arguments together, every time the same. So a pass that comes again
+is noted as the kernels that it comes down to (see ``tape``). From then on they are called again, on
+the same memory. What may have changed since is looked at every time: how much layers spike, where
+weights are, how many threads there are, and whether gradients are still held by somebody.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from sys import getrefcount
+from typing import Any
+from weakref import ref
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netdesc.kernels.cpu import chain, forward, from_above, last_layer, sources, trains, weights
+from netdesc.kernels.cpu.arrays import scalar
+from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
+from netdesc.kernels.cpu.chain import Examples, Passed
+from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
+from netdesc.kernels.cpu.ending import Distance, OfOutput, OfRates
+from netdesc.kernels.cpu.tape import Call, recorded
+from netdesc.kernels.cpu.threads import on_threads, threads
+
+_MOST = 1 << 22
+"""Values of all layers, which are floats, up to which a pass is noted.
+
+Python is no matter where there are more. And its memory is no one else's from then on.
+"""
+
+_FREE = 3
+"""How often gradients that nobody else holds are held: by us, and twice while that is counted."""
+
+_HIDDEN = (weights._quantize_all, forward.forward_by_events, forward.sum_up, trains._list)
+_LAST = (last_layer.there_and_back, forward.sum_up)
+
+
+class Passes:
+    """Passes through a chain, whose layers ``reads`` say what they read (see ``chain``)."""
+
+    def __init__(self, reads: Sequence[tuple[int, ...]]) -> None:
+        self._reads = reads
+        self._is_straight = all(read == (number - 1,) for number, read in enumerate(reads))
+        self._before: list[ref[Any]] = []
+        """Examples and layers of the pass before."""
+        self._noted: _Noted | None = None
+
+    def differentiate(
+        self, given: Examples, layers: Sequence[Layer], loss: Distance | OfOutput | OfRates
+    ) -> tuple[Tensor, list[Passed]]:
+        """See ``chain.differentiate``. What is handed out does not change afterwards."""
+        asked, before = (given, *layers), [each() for each in self._before]
+        is_again = len(before) == len(asked) and all(map(lambda a, b: a is b, asked, before))
+        noted, self._noted = self._noted, None
+        if not is_again:
+            self._before = [ref(each) for each in asked]
+        elif noted is not None and noted.distance == loss:
+            found = noted.again()
+            if found is not None:
+                self._noted = noted
+                return found
+        del noted  # its memory serves again
+        if is_again and isinstance(loss, Distance) and self._can_be_noted(given, layers):
+            return self._note(given, layers, loss)
+        return chain.differentiate(given, layers, loss, self._reads)
+
+    def _can_be_noted(self, given: Examples, layers: Sequence[Layer]) -> bool:
+        steps, batch, _ = given.shape
+        values = steps * batch * sum(layer.outputs for layer in layers)
+        plain = all(layer.is_fused and not layer.learn for layer in layers)
+        return self._is_straight and plain and values <= _MOST
+
+    def _note(
+        self, given: Examples, layers: Sequence[Layer], distance: Distance
+    ) -> tuple[Tensor, list[Passed]]:
+        with recorded() as calls:
+            value, passed = chain.differentiate(given, layers, distance, self._reads)
+        hidden = len(layers) - 1
+        expected = [*_HIDDEN * hidden, *_LAST, *[from_above.adjoint_from_above] * hidden]
+        if [kernel for kernel, _ in calls] == expected:
+            noted = _Noted(calls, given.shape[:2], layers, distance)
+            if noted.is_by_rows:
+                self._noted = noted
+                passed = noted.hand_out([each.notes for each in passed])
+        return value, passed
+
+
+class _Noted:
+    """The calls of a pass through ``layers``, each by its number, the first layer's being 0."""
+
+    def __init__(
+        self,
+        calls: list[Call],
+        shape: tuple[int, int],
+        layers: Sequence[Layer],
+        distance: Distance,
+    ) -> None:
+        hidden = len(layers) - 1
+        self.distance = distance
+        self._layers, self._threads = layers, threads()
+        self._sizes = [math.prod(shape) * layer.outputs for layer in layers]
+        self._places = [layer.weight_OI.data_ptr() for layer in layers]
+        self._there = [calls[4 * number : 4 * number + 4] for number in range(hidden)]
+        self._last = calls[4 * hidden : 4 * hidden + 2]
+        self._back = calls[4 * hidden + 2 :]
+        of_back = [_by_name(call) for call in (*reversed(self._back), self._last[0])]
+        self._squares: np.ndarray = of_back[-1]["squares"]
+        self._grads = [
+            of["grad_VLI"].reshape(-1, layer.inputs)[: layer.outputs]
+            for of, layer in zip(of_back, layers, strict=True)
+        ]
+        ordered = [of["by_source"] for of in of_back[1:]]
+        self.is_by_rows = not any(each is not None and each.length for each in ordered)
+        """Whether what hidden layers hand on is taken by rows: by source it is put in order."""
+        runs = [*(of["length"] for of in of_back[:-1]), LENGTH]
+        self._most = [
+            self._most_spikes(number, shape, runs[number + 1]) for number in range(hidden)
+        ]
+
+    def _most_spikes(self, number: int, shape: tuple[int, int], length: int) -> float:
+        """Up to how many spikes of a layer the one after it does what it has done here."""
+        *_, (_, of_list) = self._there[number]
+        room = len(of_list[-1])
+        layer, reader = self._layers[number : number + 2]
+        return min(
+            room,
+            sources.EVENT_DENSITY * self._sizes[number],
+            most_by_rows(*shape, layer.outputs, reader.outputs, length),
+        )
+
+    @on_threads
+    def again(self) -> tuple[Tensor, list[Passed]] | None:
+        """The same pass with the weights of now; None where it would not be the same."""
+        if (
+            threads() != self._threads
+            or [layer.weight_OI.data_ptr() for layer in self._layers] != self._places
+            or any(getrefcount(grad) > _FREE for grad in self._grads)
+        ):
+            return None
+        notes = list[Tensor]()
+        for (*first, of_notes, listing), most in zip(self._there, self._most, strict=True):
+            for kernel, arguments in first:
+                kernel(*arguments)
+            notes.append(_sum_up(of_notes))
+            if notes[-1].numpy()[3] > most:
+                return None
+            kernel, arguments = listing
+            kernel(*arguments)
+        (kernel, arguments), of_notes = self._last
+        kernel(*arguments)
+        notes.append(_sum_up(of_notes))
+        for kernel, arguments in self._back:
+            kernel(*arguments)
+        value = scalar(self._squares.sum())
+        if self.distance.mean:
+            value = value / self._sizes[-1]
+        return value, self.hand_out(notes)
+
+    def hand_out(self, notes: list[Tensor]) -> list[Passed]:
+        return [
+            Passed(note, size, torch.from_numpy(grad_OI), NO_DECAYS)
+            for note, size, grad_OI in zip(notes, self._sizes, self._grads, strict=True)
+        ]
+
+
+def _by_name(call: Call) -> dict[str, Any]:
+    kernel, arguments = call
+    return dict(zip(inspect.signature(kernel.py_func).parameters, arguments, strict=True))
+
+
+def _sum_up(of_notes: Call) -> Tensor:
+    """As ``dense.notes_of``: notes are for others to hold."""
+    kernel, (seen, path, _) = of_notes
+    notes = np.empty(4, np.int64)
+    kernel(seen, path, notes)
+    return torch.from_numpy(notes)

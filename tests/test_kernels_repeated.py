@@ -220,7 +220,7 @@ def test_another_number_of_threads_is_heeded() -> None:
     ("case", "louder", "density"),
     [
         (replace(STRAIGHT, scale=0.5, steps=600), 1.3, 0.4),  # more spikes than there is room for
-        (replace(STRAIGHT, scale=0.5, density=0.05), 1.5, 0.07),  # so many spikes that the product pays
+        (replace(STRAIGHT, scale=0.5, density=0.05), 1.5, 0.07),  # so many that the product pays
     ],
 )
 def test_when_layers_spike_more_the_pass_is_made_anew(

@@ -316,10 +316,11 @@ def test_the_stand_in_refuses_what_a_capture_refuses(work: Callable[[torch.Tenso
 
 
 def job_on(device: str, optimizer: Any) -> Any:
+    network = SimpleNamespace(parameters=torch.nn.Linear(1, 1).parameters, blocks={}.items)
     return SimpleNamespace(
         device=torch.device(device),
         optimizer=optimizer,
-        network=torch.nn.Linear(1, 1),
+        network=network,
         train=SimpleNamespace(samples=np.zeros(1)),
     )
 

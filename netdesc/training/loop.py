@@ -52,6 +52,9 @@ def fit(
     warned: set[str] = set()
     step = build_step(job, figures, display.say)
     network.train()
+    schedules = [block.neuron.tau_schedule for _, block in network.blocks()]
+    widths_move = any(schedule.kind != "constant" for schedule in schedules)
+    network.set_tau_grad(0.0)
 
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over:
@@ -60,7 +63,8 @@ def fit(
         began = time.perf_counter()
         rate = job.rate(epoch)
         set_learning_rate(optimizer, rate)
-        network.set_tau_grad(epoch / max(1, training.epochs - 1))
+        if widths_move:
+            network.set_tau_grad(epoch / max(1, training.epochs - 1))
         for number, batch in enumerate(job.train.shuffled(epoch)):
             if number:
                 step.update()

@@ -38,9 +38,6 @@ Python is no matter where there are more. And its memory is no one else's from t
 _FREE = 3
 """How often gradients that nobody else holds are held: by us, and twice while that is counted."""
 
-_HIDDEN = (weights._quantize_all, forward.forward_by_events, forward.sum_up, trains._list)
-_LAST = (last_layer.there_and_back, forward.sum_up)
-
 
 class Passes:
     """Passes through a chain, whose layers ``reads`` say what they read (see ``chain``)."""
@@ -82,9 +79,7 @@ class Passes:
     ) -> tuple[Tensor, list[Passed]]:
         with recorded() as calls:
             value, passed = chain.differentiate(given, layers, distance, self._reads)
-        hidden = len(layers) - 1
-        expected = [*_HIDDEN * hidden, *_LAST, *[from_above.adjoint_from_above] * hidden]
-        if [kernel for kernel, _ in calls] == expected:
+        if [kernel for kernel, _ in calls] == _of_straight(len(layers)):
             noted = _Noted(calls, given.shape[:2], layers, distance)
             if noted.is_by_rows:
                 self._noted = noted
@@ -170,9 +165,16 @@ class _Noted:
         ]
 
 
+def _of_straight(layers: int) -> list[Any]:
+    """The kernels of a pass through so many layers, each of which reads the one before."""
+    hidden = weights._quantize_all, forward.forward_by_events, forward.sum_up, trains._list
+    last = last_layer.there_and_back, forward.sum_up
+    return [*hidden * (layers - 1), *last, *[from_above.adjoint_from_above] * (layers - 1)]
+
+
 def _by_name(call: Call) -> dict[str, Any]:
     kernel, arguments = call
-    return dict(zip(inspect.signature(kernel.py_func).parameters, arguments, strict=True))
+    return dict(zip(inspect.signature(kernel).parameters, arguments, strict=True))
 
 
 def _sum_up(of_notes: Call) -> Tensor:

@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
 
-_AHEAD = 8
+AHEAD = 8
 """Steps: some 300 nanoseconds, as long as memory takes."""
 
 
@@ -117,8 +117,8 @@ def adjoint(
                     v, voltage, v_at - size, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
                     g_v, sums,
                 )  # fmt: skip
-            prefetch(voltage, v_at - _AHEAD * size)
-            prefetch(grad_out, at - _AHEAD * of_out[1] * neurons)
+            prefetch(voltage, v_at - AHEAD * size)
+            prefetch(grad_out, at - AHEAD * of_out[1] * neurons)
             of_spikes = load(grad_out, at, n)
             g_s = of_later if delay else of_spikes
             of_later = of_spikes
@@ -155,8 +155,8 @@ def walk_back(
                 v, voltage, v_at - voltage_by, t == 0, kv, offset, threshold, len(keep_u), lo, n,
                 g_u, g_v, grad_decays,
             )  # fmt: skip
-        prefetch(voltage, v_at - _AHEAD * voltage_by)
-        prefetch(grad_out, at - _AHEAD * out_by)
+        prefetch(voltage, v_at - AHEAD * voltage_by)
+        prefetch(grad_out, at - AHEAD * out_by)
         of_spikes = load(grad_out, at, n)
         g_s = of_later if delay else of_spikes
         of_later = of_spikes

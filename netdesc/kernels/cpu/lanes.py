@@ -280,14 +280,7 @@ def element(context: Any, array: Any, at: Any) -> Any:
 _BYTE = ir.IntType(8)
 
 
-@intrinsic
-def prefetch(context: Any, array: Any, at: Any) -> Any:
-    """Ask for the vector that begins at element ``at`` to be brought into the cache.
-
-    Rows of a tensor lie further apart than a processor looks ahead by itself. ``at`` may be outside
-    the array.
-    """
-
+def _fetching(to_write: bool) -> Callable[[Any, Any, Any, Any], Any]:
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
         place, size = _place(context, builder, made.args[0], *given)
         first = builder.bitcast(place, _BYTE.as_pointer())
@@ -296,12 +289,33 @@ def prefetch(context: Any, array: Any, at: Any) -> Any:
             ir.FunctionType(ir.VoidType(), [first.type, _INT32, _INT32, _INT32]),
             "llvm.prefetch.p0i8",
         )
-        to_read, keep, data = _INT32(0), _INT32(3), _INT32(1)
-        for line in range(0, LANES * size, 64):
-            builder.call(fetch, [builder.gep(first, [_INT64(line)]), to_read, keep, data])
+        how = _INT32(int(to_write)), _INT32(3), _INT32(1)  # to be kept in all caches, and data
+        last = [LANES * size - 1] if to_write else []
+        for byte in (*range(0, LANES * size, 64), *last):
+            builder.call(fetch, [builder.gep(first, [_INT64(byte)]), *how])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), build
+    return build
+
+
+@intrinsic
+def prefetch(context: Any, array: Any, at: Any) -> Any:
+    """Ask for the vector that begins at element ``at`` to be brought into the cache.
+
+    Rows of a tensor lie further apart than a processor looks ahead by itself. ``at`` may be outside
+    the array.
+    """
+    return types.void(array, types.int64), _fetching(to_write=False)
+
+
+@intrinsic
+def prefetch_to_write(context: Any, array: Any, at: Any) -> Any:
+    """The same of memory that is to be written, and that other threads have read.
+
+    Their caches hold it, too. A processor that has stores waiting until theirs have let it go comes
+    to a stop when there are some sixty of them.
+    """
+    return types.void(array, types.int64), _fetching(to_write=True)
 
 
 @intrinsic

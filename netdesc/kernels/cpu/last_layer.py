@@ -12,11 +12,19 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up
-from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
+from netdesc.kernels.cpu.backward import AHEAD, decay_gradients, hand_out, share, step_back
 from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.forward import by_events
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
+from netdesc.kernels.cpu.lanes import (
+    LANES,
+    cast_like,
+    load,
+    prefetch_to_write,
+    spread,
+    store,
+    where,
+)
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
@@ -106,6 +114,7 @@ def _back(
                 )  # fmt: skip
             g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
             if keep_grad_z:
+                prefetch_to_write(grad_z, row_of(of_z, t - AHEAD, b) * neurons + lo)
                 store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
             if by_source is None:
                 add_up(events, t, b, g_u, weight_sums)

@@ -37,7 +37,7 @@ def walked(there: Any) -> tuple[np.ndarray, str]:
     none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
     there(
         (EVENTS, 0, weights, LANES, 2), np.empty(3, np.int32), 0, LANES, 3, none, none, none,
-        np.int32(1 << 20), 0, voltage, 0, LANES, LANES, np.empty(SEEN, np.int32), 0,
+        np.int32(1 << 20), 0, voltage, 0, LANES, LANES, False, np.empty(SEEN, np.int32), 0,
     )  # fmt: skip
     (code,) = there.inspect_asm().values()
     of_walk, _of_wrapper = code.split(".size", 1)

@@ -13,15 +13,12 @@ import numpy as np
 
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, as_floats, load, prefetch, spread, store
+from netdesc.kernels.cpu.lanes import AHEAD, LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
-
-AHEAD = 8
-"""Steps: some 300 nanoseconds, as long as memory takes."""
 
 
 @numba.njit(inline="always")

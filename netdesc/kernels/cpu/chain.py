@@ -121,7 +121,7 @@ def differentiate(
         shape, source = (steps, batch, layer.outputs), readings.source(read)
         places = _places(source, layer, read, there, reads, given.shape)
         trains = SpikeTrains.room(*shape)
-        of_layer, _ = There.walked(layer, source, shape, places, words=trains.words)
+        of_layer, _ = There.walked(layer, source, shape, places, max(read) >= 0, words=trains.words)
         there.append(of_layer)
         readings.add(trains, int(of_layer.notes.numpy()[3]))
     read, source = reads[-1], readings.source(reads[-1])

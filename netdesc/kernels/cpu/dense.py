@@ -55,6 +55,7 @@ def walk(
     of_voltage: Places,
     *,
     between: Callable[[np.ndarray], None] | None = None,
+    hands_back: bool = False,
     out: np.ndarray = _NO_VALUES,
     words: np.ndarray = _NO_WORDS,
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -63,7 +64,8 @@ def walk(
     Fills ``out`` with spikes as floats, or ``words`` (see ``trains``), if one is given. Returns
     voltages, flat, what was seen (see ``there.SEEN``), and the path. Voltages are in their places
     where events bring integers straight to the neurons, else time-first: where the source is none,
-    weights have no ``bits``, or something acts ``between`` synapses and neurons.
+    weights have no ``bits``, or something acts ``between`` synapses and neurons. A layer that
+    ``hands_back`` a gradient has it in the memory of its voltages, where all threads read it.
     """
     steps, batch, size = shape
     if not isinstance(source, Events) or bits is None or between is not None:
@@ -84,6 +86,7 @@ def walk(
         words,
         voltage,
         of_voltage,
+        hands_back,
         seen.reshape(-1),
     )
     return voltage, seen, EVENTS

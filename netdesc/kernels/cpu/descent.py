@@ -101,14 +101,16 @@ class There:
         source: Source,
         shape: tuple[int, int, int],
         places: Places,
+        hands_back: bool,
         **into: np.ndarray,
     ) -> tuple[There, np.ndarray]:
         """A walk through the layer (see ``dense.walk``), and what was seen there."""
         weights = layer.weight_OI, layer.bits
         between = layer.between and layer.between.there
         voltage, seen, path = walk(
-            source, shape, *weights, layer.constants, places, between=between, **into
-        )
+            source, shape, *weights, layer.constants, places, between=between,
+            hands_back=hands_back, **into,
+        )  # fmt: skip
         return cls(layer, source, shape, voltage, places, notes_of(seen, path)), seen
 
     @property

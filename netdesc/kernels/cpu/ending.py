@@ -201,7 +201,9 @@ def _end_from_whole(
 def _end_by_parts(last: Last, of_output: OfOutput) -> End:
     """The same by the functions that the operators call."""
     out = take(last.shape, np.float32)
-    there, _ = There.walked(last.layer, last.source, last.shape, last.places, out=out.reshape(-1))
+    there, _ = There.walked(
+        last.layer, last.source, last.shape, last.places, last.want, out=out.reshape(-1)
+    )
     loss, gradient = of_output(torch.from_numpy(out))
     del out  # its memory serves again
     return loss, from_output(there, gradient, last.want), there.notes
@@ -210,7 +212,7 @@ def _end_by_parts(last: Last, of_output: OfOutput) -> End:
 def _end_by_rates(last: Last, of_rates: OfRates) -> End:
     """A last layer whose spikes count, whenever they come: none of them is kept."""
     steps, batch, neurons = last.shape
-    there, seen = There.walked(last.layer, last.source, last.shape, last.places)
+    there, seen = There.walked(last.layer, last.source, last.shape, last.places, last.want)
     counts_BN = counts_of(seen, batch, neurons)
     loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
     grad_TBN = (grad_BN / steps).expand(last.shape)

@@ -61,6 +61,7 @@ def forward_by_events(
     words,
     voltage,
     of_voltage,
+    is_shared,
     seen,
 ):
     """Integer currents from ``events`` and weights (see ``weights``), then u, v and spikes.
@@ -68,6 +69,7 @@ def forward_by_events(
     ``low`` is half the least weight there can be. Writes the spikes, ``delay`` steps late, as
     ``words`` (see ``trains``) or as floats to ``out``, if one of them has any room; ``voltage``
     (int32, before the reset), whose places are ``of_voltage``, and ``seen`` [items, ``SEEN``].
+    ``is_shared`` says that all threads have read the memory of ``voltage`` in the pass before.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, together = (neurons + LANES - 1) // LANES, together_of(low)
@@ -78,7 +80,8 @@ def forward_by_events(
         _walk_by_events(
             (events, b, weight_VIN[vector], n, together), (words, item * steps, out, at, size, n),
             lo, n, steps, keep_u, keep_v, bias, threshold, delay, voltage,
-            row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons, n, seen, item * SEEN,
+            row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons, n, is_shared,
+            seen, item * SEEN,
         )  # fmt: skip
 
 
@@ -99,7 +102,7 @@ def forward_from_input(
         n, at, size = min(LANES, neurons - lo), b * neurons + lo, batch * neurons
         _walk_from_input(
             (z_TBN, at, size, n), (words, item * steps, out, at, size, n), lo, n, steps, keep_u,
-            keep_v, bias, threshold, delay, voltage, at, size, n, seen, item * SEEN,
+            keep_v, bias, threshold, delay, voltage, at, size, n, False, seen, item * SEEN,
         )  # fmt: skip
 
 

@@ -280,6 +280,10 @@ def element(context: Any, array: Any, at: Any) -> Any:
 _BYTE = ir.IntType(8)
 
 
+AHEAD = 8
+"""Steps ahead to ask for memory: some 300 nanoseconds, as long as it takes."""
+
+
 def _fetching(to_write: bool) -> Callable[[Any, Any, Any, Any], Any]:
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
         place, size = _place(context, builder, made.args[0], *given)

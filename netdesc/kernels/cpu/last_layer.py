@@ -12,11 +12,12 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up
-from netdesc.kernels.cpu.backward import AHEAD, decay_gradients, hand_out, share, step_back
+from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
 from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.forward import by_events
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import (
+    AHEAD,
     LANES,
     cast_like,
     load,
@@ -193,7 +194,7 @@ def there_and_back(
                 item = b * vectors + vector
                 _there(
                     (events, b, integer_IN, n, together_of(low)), words, lo, n, steps, keep_u,
-                    keep_v, bias, threshold, delay, voltage, 0, n, LANES, seen, item * SEEN,
+                    keep_v, bias, threshold, delay, voltage, 0, n, LANES, False, seen, item * SEEN,
                 )  # fmt: skip
                 distance(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,

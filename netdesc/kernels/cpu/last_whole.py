@@ -106,7 +106,7 @@ def there_and_back(
             n, at = min(LANES, neurons - lo), row_of(of_z, 0, b) * neurons + lo
             _there(
                 (z, at, by, n), words, lo, n, steps, keep_u, keep_v, bias, threshold, delay,
-                voltage, at, by, n, seen, item * SEEN,
+                voltage, at, by, n, False, seen, item * SEEN,
             )  # fmt: skip
             distance(
                 words, wanted, item * steps, a, tail, length, steps, y, late, filtered, squares,

@@ -13,7 +13,16 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, as_ints, load, spread, store, where
+from netdesc.kernels.cpu.lanes import (
+    AHEAD,
+    LANES,
+    as_ints,
+    load,
+    prefetch_to_write,
+    spread,
+    store,
+    where,
+)
 from netdesc.kernels.cpu.steps import (
     NEAR,
     after_reset,
@@ -63,14 +72,15 @@ def walk_there(arrive: Any, hand_on: Any, again: bool) -> Any:
 
     What is returned takes these two first. Then come the ``n`` neurons from ``lo`` on: their spikes
     are handed on ``delay`` steps late, and ``width`` numbers of each step's voltages, before the
-    reset, are stored, step 0 ``at``, the next steps ``by`` further on each time. ``seen`` gets
-    ``SEEN`` numbers from ``of_seen`` on.
+    reset, are stored, step 0 ``at``, the next steps ``by`` further on each time. ``is_shared`` says
+    that all threads have read that memory lately. ``seen`` gets ``SEEN`` numbers from ``of_seen``
+    on.
     """
 
     @inner
     def walk(
         given, to, lo, n, steps, keep_u, keep_v, bias, threshold, delay, voltage, at, by, width,
-        seen, of_seen,
+        is_shared, seen, of_seen,
     ):  # fmt: skip
         ku, kv, offset = load(keep_u, lo, n), load(keep_v, lo, n), load(bias, lo, n)
         none, near = spread(np.int32(0)), spread(np.int32(NEAR))
@@ -87,6 +97,8 @@ def walk_there(arrive: Any, hand_on: Any, again: bool) -> Any:
                 u, v = _advance(arrive(given, t), ku, kv, offset, u, held, is_near, forgets)
                 held = after_reset(v, threshold)
                 run_u, run_v = _larger(run_u, magnitude(u)), _larger(run_v, magnitude(v))
+                if is_shared:
+                    prefetch_to_write(voltage, at + (t + AHEAD) * by)
                 store(voltage, at + t * by, v, width)
                 if t + delay < steps:
                     spiked = v > spread(threshold)

@@ -16,7 +16,7 @@ from test_kernels_chain import CASES, PLAIN, Case, distance, layers_of, make, re
 from netdesc.kernels.cpu import by_source, chain, repeated, sources, threads, trains
 from netdesc.kernels.cpu.arrivals import Events
 
-STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), density=0.1)
+STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +136,44 @@ def test_a_large_pass_is_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trained.noted == 0
 
 
+def test_a_pass_is_not_noted_where_weights_are_more_than_values() -> None:
+    weights = 40 * 70 + 70 * 64 + 64 * 33
+    for steps, noted in (
+        (4 * weights // STRAIGHT.neurons, 0),
+        (4 * weights // STRAIGHT.neurons + 1, 1),
+    ):
+        trained = Trained(replace(STRAIGHT, steps=steps))
+        for _ in range(2):
+            trained.check()
+        assert trained.noted == noted
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_weights_that_are_not_contiguous_are_copied_anew(number: int) -> None:
+    """The second time they become so in the middle."""
+    for begin in (0, 3):
+        trained = Trained(STRAIGHT)
+        for _ in range(begin):
+            trained.check()
+        weight = trained.layers[number].weight_OI
+        weight.data = weight.t().contiguous().t()
+        for _ in range(4):
+            trained.check()
+            weight *= 1.01
+        assert trained.again == max(0, begin - 2)
+
+
+def test_a_square_weight_that_is_transposed_in_place_is_read_so() -> None:
+    trained = Trained(replace(STRAIGHT, sizes=(40, 64, 64, 33)))
+    for _ in range(3):
+        trained.check()
+    weight = trained.layers[1].weight_OI
+    weight.data = weight.t()
+    for _ in range(2):
+        trained.check()
+    assert trained.again == 1
+
+
 def test_other_examples_and_other_layers_are_passes_of_their_own() -> None:
     trained = Trained(STRAIGHT)
     for _ in range(3):
@@ -186,7 +224,7 @@ def test_notes_that_are_held_do_not_change() -> None:
     held = [each.notes for each in trained.passed()[1]]
     then = [each.clone() for each in held]
     for weight in trained.weights:
-        weight *= 3
+        weight *= 0.9
     found = [each.notes.tolist() for each in trained.passed()[1]]
     assert trained.again == 2
     assert [each.tolist() for each in held] == [each.tolist() for each in then] != found

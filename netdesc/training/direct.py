@@ -137,6 +137,7 @@ class Chain:
             kept is None
             or kept.neurons.tau_grad != part.neuron.tau_grad
             or kept.weight_OI.data_ptr() != weight_OI.data_ptr()
+            or kept.weight_OI.stride() != weight_OI.stride()
         ):
             kept = self._made(part.block, weight_OI.detach(), batch)
             part.kept = kept if part.is_alike else None

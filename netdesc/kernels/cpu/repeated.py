@@ -35,8 +35,14 @@ _MOST = 1 << 22
 Python is no matter where there are more. And its memory is no one else's from then on.
 """
 
-_FREE = 3
-"""How often gradients that nobody else holds are held: by us, and twice while that is counted."""
+_WEIGHTS = 4
+"""There are as many values for each weight, at least.
+
+Beside the gradients a pass that is noted holds the integers of hidden layers' weights.
+"""
+
+_FREE = 2
+"""How often gradients that nobody else holds are held: by our list, and while that is counted."""
 
 
 class Passes:
@@ -71,8 +77,12 @@ class Passes:
     def _can_be_noted(self, given: Examples, layers: Sequence[Layer]) -> bool:
         steps, batch, _ = given.shape
         values = steps * batch * sum(layer.outputs for layer in layers)
-        plain = all(layer.is_fused and not layer.learn for layer in layers)
-        return self._is_straight and plain and values <= _MOST
+        number = sum(layer.weight_OI.numel() for layer in layers)
+        plain = all(
+            layer.is_fused and not layer.learn and layer.weight_OI.is_contiguous()
+            for layer in layers
+        )
+        return self._is_straight and plain and _WEIGHTS * number <= values <= _MOST
 
     def _note(
         self, given: Examples, layers: Sequence[Layer], distance: Distance
@@ -101,7 +111,7 @@ class _Noted:
         self.distance = distance
         self._layers, self._threads = layers, threads()
         self._sizes = [math.prod(shape) * layer.outputs for layer in layers]
-        self._places = [layer.weight_OI.data_ptr() for layer in layers]
+        self._places = self._places_of_weights()
         self._there = [calls[4 * number : 4 * number + 4] for number in range(hidden)]
         self._last = calls[4 * hidden : 4 * hidden + 2]
         self._back = calls[4 * hidden + 2 :]
@@ -130,13 +140,16 @@ class _Noted:
             most_by_rows(*shape, layer.outputs, reader.outputs, length),
         )
 
+    def _places_of_weights(self) -> list[tuple[int, tuple[int, ...]]]:
+        return [(of.weight_OI.data_ptr(), of.weight_OI.stride()) for of in self._layers]
+
     @on_threads
     def again(self) -> tuple[Tensor, list[Passed]] | None:
         """The same pass with the weights of now; None where it would not be the same."""
         if (
             threads() != self._threads
-            or [layer.weight_OI.data_ptr() for layer in self._layers] != self._places
-            or any(getrefcount(grad) > _FREE for grad in self._grads)
+            or self._places_of_weights() != self._places
+            or any(getrefcount(self._grads[n]) > _FREE for n in range(len(self._grads)))
         ):
             return None
         notes = list[Tensor]()

@@ -174,13 +174,21 @@ def test_any_float_as_an_input(rows, decay, delay):
         np.testing.assert_array_equal(current.numpy(), (exact.u / 4096).astype(np.float32))
 
 
-@numba.njit
-def _decay_all(states, keep):
-    result = np.empty_like(states)
-    for at in range(0, states.size, LANES):
-        n = min(LANES, states.size - at)
-        store(result, at, decay_state(load(states, at, n), spread(keep)), n)
-    return result
+def of_all(decay):
+    """What ``decay``, a function of vectors for Numba, makes of all numbers of an array."""
+
+    @numba.njit
+    def decay_all(states, keep):
+        result = np.empty_like(states)
+        for at in range(0, states.size, LANES):
+            n = min(LANES, states.size - at)
+            store(result, at, decay(load(states, at, n), spread(keep)), n)
+        return result
+
+    return decay_all
+
+
+_decay_all = of_all(decay_state)
 
 
 @numba.njit

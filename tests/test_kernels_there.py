@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from cuba_cases import Layer, plain_layer
@@ -12,21 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_kernels_chain import PLAIN
 from test_kernels_chain import check as check_chain
-from test_kernels_forward import EVENTS, check
+from test_kernels_forward import EVENTS, check, of_all
 
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.steps import NEAR, decay_near
 from netdesc.kernels.cpu.there import RUN
 
-
-@numba.njit
-def _decay_all(states, keep):
-    result = np.empty_like(states)
-    for at in range(0, states.size, LANES):
-        n = min(LANES, states.size - at)
-        store(result, at, decay_near(load(states, at, n), spread(keep)), n)
-    return result
-
+_decay_all = of_all(decay_near)
 
 EDGES = [sign * (size - less) for sign in (-1, 1) for size in (0, 1, 4096, NEAR) for less in (0, 1)]
 

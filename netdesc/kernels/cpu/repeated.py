@@ -1,10 +1,10 @@
 """Passes through a small chain that come again and again with the same examples.
 
-Around the kernels of a small network Python takes half as long as they do: it finds memory, sees
-what each layer reads and puts arguments together, every time the same. So a pass that comes again
-is noted as the kernels that it comes down to (see ``tape``). From then on they are called again, on
-the same memory. What may have changed since is looked at every time: how much layers spike, where
-weights are, how many threads there are, and whether gradients are still held by somebody.
+Around the kernels of a small network Python takes a fifth of the time. It finds memory, sees what
+each layer reads and puts arguments together, every time the same: half of that fifth. So a pass
+that comes again is noted as the kernels that it comes down to (see ``tape``). From then on they are
+called again, on the same memory. What may have changed since is looked at every time: how much
+layers spike, where weights are, how many threads there are, and whether gradients are still held.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from netdesc.kernels.cpu import chain, forward, from_above, last_layer, sources,
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import Examples, Passed
+from netdesc.kernels.cpu.dense import notes_of
 from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
 from netdesc.kernels.cpu.ending import Distance, OfOutput, OfRates
 from netdesc.kernels.cpu.tape import Call, recorded
@@ -156,14 +157,14 @@ class _Noted:
         for (*first, of_notes, listing), most in zip(self._there, self._most, strict=True):
             for kernel, arguments in first:
                 kernel(*arguments)
-            notes.append(_sum_up(of_notes))
+            notes.append(notes_of(*of_notes[1][:2]))
             if notes[-1].numpy()[3] > most:
                 return None
             kernel, arguments = listing
             kernel(*arguments)
         (kernel, arguments), of_notes = self._last
         kernel(*arguments)
-        notes.append(_sum_up(of_notes))
+        notes.append(notes_of(*of_notes[1][:2]))
         for kernel, arguments in self._back:
             kernel(*arguments)
         value = scalar(self._squares.sum())
@@ -188,11 +189,3 @@ def _of_straight(layers: int) -> list[Any]:
 def _by_name(call: Call) -> dict[str, Any]:
     kernel, arguments = call
     return dict(zip(inspect.signature(kernel).parameters, arguments, strict=True))
-
-
-def _sum_up(of_notes: Call) -> Tensor:
-    """As ``dense.notes_of``: notes are for others to hold."""
-    kernel, (seen, path, _) = of_notes
-    notes = np.empty(4, np.int64)
-    kernel(seen, path, notes)
-    return torch.from_numpy(notes)

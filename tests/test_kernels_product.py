@@ -66,7 +66,7 @@ def test_how_blocks_are_shared_out_changes_no_bit(block):
     left = random.standard_normal((101, 513), np.float32)
     right = random.standard_normal((513, 600), np.float32)
     out = np.full((101, 600), np.nan, np.float32)
-    product._multiply(left, right, False, np.float32(0), np.float32(0), block, False, out)
+    product._multiply(left, right, False, np.float32(0), np.float32(0), block, False, out, False)
     assert out.tobytes() == matmul(left, right).tobytes()
 
 

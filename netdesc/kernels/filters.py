@@ -21,6 +21,13 @@ _NEGLIGIBLE = 1e-12
 _FASTEST_IN_64_BITS = 0.95
 """A decay per step above this would be too coarse in 32 bits: what counts is 1 − decay."""
 
+LEAST = 2.0**-24
+"""Below what the gradient of a spike counts as 0: half of what a 32-bit 1.0 shows.
+
+A spike that is missing or too many has a gradient of 1 at least itself. Around it gradients decay,
+for ever if nothing ends them, and with them all that is worked out from them.
+"""
+
 _LARGEST_CANCELLATION = 1e8
 """How much larger than their difference sum and tail may get, for eight good digits to be left."""
 

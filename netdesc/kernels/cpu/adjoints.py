@@ -13,7 +13,9 @@ import torch
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
 from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.backward import left_by_events
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import constants_of
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.places import time_first
@@ -119,14 +121,18 @@ def _by_events(
     if again:
         layer.walk_by_events(0, steps, grad_out, None, weights)
         layer = layer.again()
+    shares = layer.shares
+    carried = None if shares is None else Carried(shares, batch, grad_rows.shape[1])
     for first, last, grad_z in walks(layer, None, length):
         if again:
-            layer.walk(first, last, grad_out, grad_z)
+            layer.walk(first, last, grad_out, grad_z, left_by_events(layer.shares))
         else:
             of_z = grad_z.reshape(-1), (-first * batch, batch, 1)
             layer.walk_by_events(first, last, grad_out, of_z, weights)
         rows = grad_rows[first * batch : last * batch]
-        product.matmul(as_rows(grad_z), weight_OI, rows, bits=bits)
+        product.matmul(as_rows(grad_z), weight_OI, rows, bits=bits, has_gaps=carried is not None)
+        if carried is not None:
+            carried.back(rows, time_first(batch))
     return weights.grad_OI
 
 

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step
+from netdesc.kernels.cpu.constants import Shares
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import AHEAD, LANES, as_floats, load, prefetch, spread, store
 from netdesc.kernels.cpu.places import row_of
@@ -20,6 +21,17 @@ from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.weights import is_inside
 from netdesc.kernels.grid import DECAY_ONE
 
+NOTHING, ADJOINT, DRIVE = 0, 1, 2
+"""What a walk back leaves of each step, as its ``leaves`` says: the adjoint of u, or its drive.
+
+Where neurons decay alike, the weights may carry either back (see ``carried``).
+"""
+
+
+def left_by_events(shares: Shares | None) -> int:
+    """What a walk by events leaves: the drive where neurons decay alike."""
+    return ADJOINT if shares is None else DRIVE
+
 
 @numba.njit(inline="always")
 def share(keep):
@@ -27,10 +39,17 @@ def share(keep):
 
 
 @numba.njit(inline="always")
-def step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
-    """The adjoints of u and v, from those of the step after."""
-    g_v = flush(share_v * g_v + surrogate(v, threshold, height, width) * g_s)
+def carry(drive, share_u, share_v, g_u, g_v):
+    """The adjoints of u and v, from what drives them and from those of the step after."""
+    g_v = flush(share_v * g_v + drive)
     return flush(share_u * g_u + g_v), g_v
+
+
+@numba.njit(inline="always")
+def step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
+    """What drives the adjoints of u and v, the gradient of the spikes, and then these."""
+    drive = surrogate(v, threshold, height, width) * g_s
+    return drive, *carry(drive, share_u, share_v, g_u, g_v)
 
 
 @numba.njit(inline="always")
@@ -83,6 +102,7 @@ def adjoint(
     first,
     last,
     after,
+    leaves,
     grad_z,
     grad_decays,
 ):
@@ -93,7 +113,8 @@ def adjoint(
     the last ones first, and ``grad_z`` holds these; it may be their part of ``grad_out``, whose
     places are ``of_out``. ``after`` [3, batch, neurons] has the adjoints of u and v in the step
     after them and the gradient of its spikes, and then those of ``first``. With ``learn`` the
-    gradients of the two decays are added to ``grad_decays`` [batch, 2 · neurons].
+    gradients of the two decays are added to ``grad_decays`` [batch, 2 · neurons]. If it ``leaves``
+    ``DRIVE``, that is what ``grad_z`` gets.
     """
     neurons = len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
@@ -119,8 +140,11 @@ def adjoint(
             of_spikes = load(grad_out, at, n)
             g_s = of_later if delay else of_spikes
             of_later = of_spikes
-            g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-            store(grad_z, (t - first) * size + state, g_u, n)
+            drive, g_u, g_v = step_back(
+                g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
+            )
+            left = drive if leaves == DRIVE else g_u
+            store(grad_z, (t - first) * size + state, left, n)
         store(after, state, g_u, n)
         store(after, size + state, g_v, n)
         store(after, 2 * size + state, of_later, n)
@@ -129,8 +153,8 @@ def adjoint(
 @inner
 def walk_back(
     events, b, first, last, keep_u, keep_v, bias, threshold, delay, height, width, lo, n,
-    grad_out, out_at, out_by, voltage, voltage_at, voltage_by, keep_grad_z, grad_z, z_at, z_by,
-    learn, grad_decays, after, state, size, by_source, run, g_run, weight_sums,
+    grad_out, out_at, out_by, above_shares, voltage, voltage_at, voltage_by, leaves, grad_z, z_at,
+    z_by, learn, grad_decays, after, state, size, by_source, run, g_run, weight_sums,
 ):  # fmt: skip
     """A vector of neurons and a sample, from before step ``last`` to ``first``.
 
@@ -138,12 +162,17 @@ def walk_back(
 
     Of each tensor the vector's first number in step 0 is at ``…_at``, and the next steps' are
     ``…_by`` further on each time. Its adjoints wait at ``state`` in three parts of ``after``, each
-    ``size`` long.
+    ``size`` long. Given ``above_shares``, what comes as ``grad_out`` is yet to be carried back in
+    time with these (see ``carried``), and there are two more parts.
     """
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)
     g_u, g_v = load(after, state, n), load(after, size + state, n)
     of_later = load(after, 2 * size + state, n)
+    above_u = above_v = g_above_u = g_above_v = spread(np.float32(0))
+    if above_shares is not None:
+        above_u, above_v = spread(above_shares[0]), spread(above_shares[1])
+        g_above_u, g_above_v = load(after, 3 * size + state, n), load(after, 4 * size + state, n)
     for t in range(last - 1, first - 1, -1):
         at, v_at = out_at + t * out_by, voltage_at + t * voltage_by
         v = load(voltage, v_at, n)
@@ -155,10 +184,15 @@ def walk_back(
         prefetch(voltage, v_at - AHEAD * voltage_by)
         prefetch(grad_out, at - AHEAD * out_by)
         of_spikes = load(grad_out, at, n)
+        if above_shares is not None:
+            g_above_u, g_above_v = carry(of_spikes, above_u, above_v, g_above_u, g_above_v)
+            of_spikes = g_above_u
         g_s = of_later if delay else of_spikes
         of_later = of_spikes
-        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-        if keep_grad_z:
+        drive, g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+        if leaves == DRIVE:
+            store(grad_z, z_at + t * z_by, drive, n)
+        elif leaves == ADJOINT:
             store(grad_z, z_at + t * z_by, g_u, n)
         add_up_step(by_source, events, t, first, b, g_u, g_run, weight_sums)
     if by_source.length:
@@ -166,6 +200,9 @@ def walk_back(
     store(after, state, g_u, n)
     store(after, size + state, g_v, n)
     store(after, 2 * size + state, of_later, n)
+    if above_shares is not None:
+        store(after, 3 * size + state, g_above_u, n)
+        store(after, 4 * size + state, g_above_v, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -191,7 +228,7 @@ def adjoint_by_events(
     is_start,
     is_end,
     after,
-    keep_grad_z,
+    leaves,
     grad_z,
     of_z,
     grad_decays,
@@ -206,8 +243,8 @@ def adjoint_by_events(
     ``by_source`` in vectors], else in ``grad_VLI`` [vectors, LANES · inputs]; the order of
     additions is that of the events, sample by sample, backward in time. When ``is_end``,
     ``grad_VLI`` gets the gradient by rows of outputs. Only what is all can be taken ``by_source``.
-    ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled only with
-    ``keep_grad_z``, and may be the memory of ``voltage``.
+    ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled with what the walk
+    ``leaves``, and may be the memory of ``voltage``.
     """
     batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(room_KN)
     size, length = grad_VLI.shape[1], by_source.length or last - first
@@ -229,9 +266,9 @@ def adjoint_by_events(
                     walk_back(
                         events, b, max(first, until - length), until, keep_u, keep_v, bias,
                         threshold, delay, height, width, lo, n,
-                        grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons,
+                        grad_out, row_of(of_out, 0, b) * neurons + lo, of_out[1] * neurons, None,
                         voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
-                        keep_grad_z, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
+                        leaves, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
                         learn, grad_decays[b], after, b * neurons + lo, batch * neurons,
                         by_source, (last - until) // length, g_run, weight_sums,
                     )  # fmt: skip

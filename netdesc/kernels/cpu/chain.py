@@ -131,9 +131,9 @@ def differentiate(
     last = Last(source, layers[-1], shape, places, max(read) >= 0)
     value, back, notes = end(last, loss, given.target_TBN, given.target)
     passed = [_passed(notes, shape, back)]
-    handed = {} if back[0] is None else {len(layers) - 1: HandedBack(back[0], layers[-1])}
+    handed = {} if back[0] is None else {len(layers) - 1: back[0]}
     del source, last, back
-    _descend(there, layers, reads, handed, passed)
+    _descend(there, reads, handed, passed)
     return value, passed[::-1]
 
 
@@ -151,7 +151,6 @@ def _check_sizes(
 
 def _descend(
     there: list[There],
-    layers: Sequence[Layer],
     reads: Sequence[tuple[int, ...]],
     handed: dict[int, HandedBack],
     passed: list[Passed],
@@ -167,7 +166,7 @@ def _descend(
         back = through(of_layer, joined, max(reads[number]) >= 0)
         passed.append(_passed(of_layer.notes, of_layer.shape, back))
         if back[0] is not None:
-            handed[number] = HandedBack(back[0], layers[number])
+            handed[number] = back[0]
         for each in [e for e in handed if not any(0 <= n < number for n in reads[e])]:
             del handed[each]
         del above, joined, of_layer, back

@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netdesc.kernels.grid import DECAY_ONE
 from netdesc.kernels.parameters import Dynamics
+
+Shares = tuple[np.float32, np.float32]
+"""What a step leaves of a neuron's current and of its voltage."""
 
 
 class Constants(NamedTuple):
@@ -21,6 +25,16 @@ class Constants(NamedTuple):
     height: float
     """Of the surrogate; its width is in state units."""
     width: float
+
+    @property
+    def shares(self) -> Shares | None:
+        """Where all neurons decay alike."""
+        found = []
+        for keep in (self.keep_u, self.keep_v):
+            if (keep != keep[0]).any():
+                return None
+            found.append(np.float32(keep[0]) * np.float32(1 / DECAY_ONE))
+        return found[0], found[1]
 
     @property
     def there(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.int32, int]:

@@ -18,10 +18,12 @@ from netdesc.kernels.cpu import from_above, product
 from netdesc.kernels.cpu.adjoints import by_product, run_length, walks
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
-from netdesc.kernels.cpu.constants import Constants, constants_of
+from netdesc.kernels.cpu.carried import Carried
+from netdesc.kernels.cpu.constants import Constants, Shares, constants_of
 from netdesc.kernels.cpu.dense import notes_of, walk
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.leaky import leak_back, leak_back_by_events
@@ -64,6 +66,18 @@ class Layer:
     @cached_property
     def constants(self) -> Constants:
         return constants_of(self.neurons)
+
+    @cached_property
+    def shares(self) -> Shares | None:
+        """See ``Constants``."""
+        return self.constants.shares
+
+    def shares_by(self, source: Source) -> Shares | None:
+        """Where what the layer hands back is the drive of the gradient of its current.
+
+        That is where neurons that decay alike get integers straight from events.
+        """
+        return self.shares if self.is_fused and isinstance(source, Events) else None
 
     @cached_property
     def outputs(self) -> int:
@@ -121,10 +135,16 @@ class There:
 
 @dataclass(eq=False)
 class HandedBack:
-    """The gradient of a layer's current, and the weights by which the current came."""
+    """The gradient of a layer's current, and the weights by which the current came.
+
+    Given ``shares`` it is but the gradient's drive, which becomes the gradient after these weights
+    (see ``carried``); it may have gaps (see ``gaps``).
+    """
 
     grad_z: Signal
     layer: Layer
+    shares: Shares | None = None
+    has_gaps: bool = False
 
     @property
     def rows(self) -> np.ndarray:
@@ -135,29 +155,36 @@ class HandedBack:
         """Whether a sample's steps follow one another, as they do where there is one sample."""
         return self.grad_z[1][1] == 1
 
-    def by_input(self) -> Signal:
+    def by_input(self, batch: int) -> Signal:
         """The gradient by the layer's input."""
-        return self._product(self.rows, None).reshape(-1), self.grad_z[1]
+        rows, places = self._product(self.rows, None), self.grad_z[1]
+        if self.shares is not None:
+            Carried(self.shares, batch, self.layer.inputs).back(rows, places)
+        return rows.reshape(-1), places
 
     def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
-        """The same of the steps from one to before another; good until the next are asked for.
+        """The same of the steps from one to before another; good until those before are asked for.
 
         The gradient of the current lies time-first.
         """
         assert self.grad_z[1] == time_first(batch)
         room: list[np.ndarray] = []
+        carried = self.shares and Carried(self.shares, batch, self.layer.inputs)
 
         def of_run(first: int, last: int) -> Signal:
             rows = self.rows[first * batch : last * batch]
             if not room or len(room[0]) < len(rows):
                 room[:] = [take((len(rows), self.layer.inputs), np.float32)]
             part = self._product(rows, room[0][: len(rows)])
+            if carried is not None:
+                carried.back(part, time_first(batch))
             return part.reshape(-1), (-first * batch, batch, 1)
 
         return of_run
 
     def _product(self, rows: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-        return product.matmul(rows, self.layer.weights, out, bits=self.layer.bits)
+        weights, bits = self.layer.weights, self.layer.bits
+        return product.matmul(rows, weights, out, bits=bits, has_gaps=self.has_gaps)
 
 
 @dataclass(eq=False)
@@ -169,17 +196,17 @@ class Joined:
 
     parts: Sequence[HandedBack]
 
-    def by_input(self) -> Signal:
+    def by_input(self, batch: int) -> Signal:
         """See ``HandedBack``."""
         first, *others = self.parts
-        (total, places), batch = first.by_input(), first.grad_z[1][1]
+        total, places = first.by_input(batch)
         steps = len(first.rows) // batch
         rows = total.reshape(steps * batch, -1)
         length = max(1, _RUN // (batch * rows.shape[1]))
         for other in others:
             of_run = other.run_by_input(batch)
-            for start in range(0, steps, length):
-                end = min(steps, start + length)
+            for end in range(steps, 0, -length):
+                start = max(0, end - length)
                 part = rows[start * batch : end * batch]
                 part += of_run(start, end)[0].reshape(part.shape)
         return total, places
@@ -197,8 +224,8 @@ class Joined:
         return of_run
 
 
-Back = tuple[Signal | None, torch.Tensor, torch.Tensor]
-"""The gradients of the current, where wanted, of the weights and of the decays.
+Back = tuple[HandedBack | None, torch.Tensor, torch.Tensor]
+"""What is handed back, where wanted, and the gradients of the weights and of the decays.
 
 That of decays means nothing where none is learnt.
 """
@@ -216,7 +243,7 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if isinstance(above, HandedBack) and above.is_sample_first and _share_out_evenly(neurons):
         return _from_above(there, source, above, want)
-    return _by_events(there, source, above.by_input(), want)
+    return _by_events(there, source, above.by_input(there.shape[1]), want)
 
 
 def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) -> Back:
@@ -252,7 +279,8 @@ def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Ba
     walker, weights = _walker(there), _weight_sums(layer, events)
     grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
     walker.walk_by_events(0, walker.steps, grad_out, grad_z, weights)
-    return grad_z, torch.from_numpy(weights.grad_OI), walker.decays()
+    back = None if grad_z is None else HandedBack(grad_z, layer, layer.shares)
+    return back, torch.from_numpy(weights.grad_OI), walker.decays()
 
 
 def _by_product(
@@ -266,7 +294,7 @@ def _by_product(
     grad_z = there.voltage.view(np.float32) if want else None
     whole = None if grad_z is None else grad_z.reshape(there.shape)
     grad_OI = by_product(walker, grad_out, source, layer.weights, layer.bits, None, whole)
-    back = None if grad_z is None else (grad_z, there.of_voltage)
+    back = None if grad_z is None else HandedBack((grad_z, there.of_voltage), layer)
     return back, torch.from_numpy(grad_OI), walker.decays()
 
 
@@ -289,17 +317,18 @@ def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
 def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
     """From the gradient of what the neurons received, which is whole, to what arrived, and on.
 
-    That is to the weights. ``grad_decays`` [2, neurons] are the neurons' own; under a norm the
+    That is to the weights. Where the layer hands back the drive (see ``Layer.shares_by``), that is
+    what is whole. ``grad_decays`` [2, neurons] are the neurons' own; under a norm the
     decay of the current is the norm's to learn.
     """
     layer, grad_TBN = there.layer, there.grad_TBN
     source, weights = there.source, (layer.weight_OI, layer.bits)
     if layer.between is not None:
         layer.between.back(grad_TBN)
-    norm = layer.between and layer.between.norm
+    norm, shares = layer.between and layer.between.norm, layer.shares_by(source)
     if not norm:
         length = run_length(there.shape, not want) if layer.is_fused else None
-        grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length)
+        grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length, shares)
     elif isinstance(source, Events):
         grad_OI, grad_decays[0] = leak_back_by_events(
             grad_TBN, norm.decay, norm.learn, source, *weights
@@ -308,8 +337,8 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
         again = partial(_arrived, source, there.shape, layer) if norm.learn else None
         grad_decays[0] = leak_back(grad_TBN, norm.decay, again)
         grad_OI = weight_gradient(grad_TBN, source, *weights)
-    back = (there.voltage.view(np.float32), there.of_voltage) if want else None
-    return back, grad_OI, grad_decays
+    grad_z = there.voltage.view(np.float32), there.of_voltage
+    return HandedBack(grad_z, layer, shares) if want else None, grad_OI, grad_decays
 
 
 def _arrived(
@@ -331,6 +360,8 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     run(
         from_above.adjoint_from_above,
         above.rows,
+        above.shares,
+        above.has_gaps,
         upper.weights,
         *grid_of(upper.bits),
         events,
@@ -343,14 +374,14 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
         samples,
         length,
         columns,
-        want,
+        left_by_events(layer.shares) if want else NOTHING,
         grad_z,
         by_sample,
-        take((threads(), 3 * columns), np.float32),
+        take((threads(), 5 * columns), np.float32),
         ordered,
         scratch((threads(), room), np.float32),
         weights.grad_VLI,
     )
-    back = (grad_z, there.of_voltage) if want else None
+    back = HandedBack((grad_z, there.of_voltage), layer, layer.shares) if want else None
     grad_decays = decays_of(by_sample) if layer.learn else NO_DECAYS
     return back, torch.from_numpy(weights.grad_OI), grad_decays

@@ -17,10 +17,19 @@ from torch import Tensor
 from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, room_to_note
-from netdesc.kernels.cpu.descent import NO_DECAYS, Back, Layer, There, from_output, from_whole
+from netdesc.kernels.cpu.descent import (
+    NO_DECAYS,
+    Back,
+    HandedBack,
+    Layer,
+    There,
+    from_output,
+    from_whole,
+)
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
@@ -152,14 +161,14 @@ def _end_in_one(
         scratch((crew, last_layer.room_for(steps, inputs, ordered.length)), np.float32),
         squares,
         seen,
-        want,
+        left_by_events(layer.shares) if want else NOTHING,
         grad_z,
         last.places,
         by_sample,
         ordered if ordered.length else None,
         grad_OI.reshape(vectors, -1),
     )
-    handed = (grad_z, last.places) if want else None
+    handed = HandedBack((grad_z, last.places), layer, layer.shares, True) if want else None
     grad_decays = NO_DECAYS if by_sample is None else decays_of(by_sample)
     back = handed, torch.from_numpy(grad_OI[:neurons]), grad_decays
     return scalar(squares.sum()), back, notes_of(seen, EVENTS)
@@ -191,6 +200,7 @@ def _end_from_whole(
         scratch((crew, last_whole.room_for(steps)), np.float32),
         squares,
         seen.reshape(-1),
+        left_by_events(layer.shares_by(last.source)),
         by_sample,
     )
     notes = notes_of(seen, path_of(last.source))

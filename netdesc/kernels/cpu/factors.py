@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding as llvm
+import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-from netdesc.kernels.cpu.lanes import load, store
+from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import unpack_rows
 
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
@@ -45,18 +46,27 @@ def _is_read_in_place(left) -> bool:
     return isinstance(left, types.Array) and left.layout == "C"
 
 
-def room_of(left, count) -> Any:
-    """Memory for a block of ``count`` rows and ``DEPTH`` terms, flat, where it is copied."""
+@numba.njit(inline="always")
+def _whole_vectors(depth):
+    """So many terms of spikes are unpacked together."""
+    return (depth + LANES - 1) // LANES * LANES
+
+
+def room_of(left, count, terms) -> Any:
+    """Memory for a block of ``count`` rows and ``DEPTH`` terms, if there are as many, flat.
+
+    None where it is not copied.
+    """
 
 
 @overload(room_of, inline="always")
-def _(left, count):
+def _(left, count, terms):
     if _is_read_in_place(left):
-        return lambda left, count: np.empty(0, np.float32)
+        return lambda left, count, terms: np.empty(0, np.float32)
 
-    def room(left, count):
+    def room(left, count, terms):
         tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-        return np.empty(tiles * DEPTH * TILE_ROWS, np.float32)
+        return np.empty(tiles * _whole_vectors(min(DEPTH, terms)) * TILE_ROWS, np.float32)
 
     return room
 
@@ -71,8 +81,9 @@ def copy_rows(left, first, count, term, depth, room) -> Any:
 @overload(copy_rows)
 def _(left, first, count, term, depth, room):
     def numbers(left, first, count, term, depth, room):
-        panels = room.reshape(-1, DEPTH, TILE_ROWS)
-        for p in range(len(panels)):
+        tiles = (count + TILE_ROWS - 1) // TILE_ROWS
+        panels = room[: tiles * depth * TILE_ROWS].reshape(tiles, depth, TILE_ROWS)
+        for p in range(tiles):
             start = first + p * TILE_ROWS
             height = min(TILE_ROWS, first + count - start)
             for k in range(depth):
@@ -81,7 +92,7 @@ def _(left, first, count, term, depth, room):
                     to_k[row] = from_k[row]
 
     def spikes(left, first, count, term, depth, room):
-        unpack_rows(left, first, count, term, depth, room, DEPTH)
+        unpack_rows(left, first, count, term, depth, room, _whole_vectors(depth))
 
     if _is_read_in_place(left):
         return lambda left, first, count, term, depth, room: None
@@ -99,24 +110,29 @@ def _(left, room):
     return lambda left, room: room
 
 
-def place_of(left, first, row, term) -> Any:
+def place_of(left, first, row, term, depth) -> Any:
     """Where in these the tile begins at row ``row`` of a block, and the way to next row and term.
 
-    The block begins at row ``first`` of the factor, at ``term``.
+    The block begins at row ``first`` of the factor, at ``term``, and has ``depth`` terms.
     """
 
 
 @overload(place_of, inline="always")
-def _(left, first, row, term):
+def _(left, first, row, term, depth):
     if _is_read_in_place(left):
-        return lambda left, first, row, term: (
+        return lambda left, first, row, term, depth: (
             (first + row) * left.shape[1] + term,
             left.shape[1],
             1,
         )
     if isinstance(left, types.Array):
-        return lambda left, first, row, term: (row * DEPTH, 1, TILE_ROWS)
-    return lambda left, first, row, term: (row * DEPTH, DEPTH, 1)
+        return lambda left, first, row, term, depth: (row * depth, 1, TILE_ROWS)
+
+    def spikes(left, first, row, term, depth):
+        by = _whole_vectors(depth)
+        return row * by, by, 1
+
+    return spikes
 
 
 def copy_columns(right, first, count, term, depth, panel) -> Any:

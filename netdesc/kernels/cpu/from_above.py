@@ -46,6 +46,8 @@ def block_of(shape: tuple[int, int, int], threads: int) -> tuple[int, int, int]:
 @numba.njit(parallel=True, cache=True, nogil=True)
 def adjoint_from_above(
     above,
+    above_shares,
+    has_gaps,
     above_OI,
     on_grid,
     above_low,
@@ -67,7 +69,7 @@ def adjoint_from_above(
     samples,
     length,
     columns,
-    keep_grad_z,
+    leaves,
     grad_z,
     grad_decays,
     after_KN,
@@ -77,12 +79,14 @@ def adjoint_from_above(
 ):
     """``adjoint_by_events`` of the gradient ``above @ above_OI``, these weights ``on_grid`` or not.
 
-    ``above`` is [batch · steps, neurons above], the gradient of the current there. ``of_voltage``
-    are the places of voltages and of ``grad_z``, which may be one memory. A thread computes blocks
-    of ``length`` steps of ``samples`` samples and ``columns`` neurons in its part of ``room_KN``
-    [threads, numbers of a block, or of a vector's weights if these are more]; ``after_KN``
-    [threads, 3 · columns] holds adjoints between blocks. Events may be taken ``by_source``, a run
-    being a block; a vector's part of it [length · LANES] is then at the end of ``room_KN``.
+    ``above`` is [batch · steps, neurons above], the gradient of the current there or, given
+    ``above_shares``, its drive (see ``carried``), which may have gaps (see ``gaps``).
+    ``of_voltage`` are the places of voltages and of ``grad_z``, which may be one memory. A thread
+    computes blocks of ``length`` steps of ``samples`` samples and ``columns`` neurons in its part
+    of ``room_KN`` [threads, numbers of a block, or of a vector's weights if these are more];
+    ``after_KN`` [threads, 5 · columns] holds adjoints between blocks. Events may be taken
+    ``by_source``, a run being a block; a vector's part of it [length · LANES] is then at the end of
+    ``room_KN``.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads = len(grad_VLI), len(room_KN)
@@ -104,7 +108,7 @@ def adjoint_from_above(
                     rows = sample * steps + first, (last_sample - 1) * steps + last
                     multiply_block(
                         above, above_OI, on_grid, above_low, above_high, rows, (lo, hi), False,
-                        room, (0, 0),
+                        room, (0, 0), has_gaps,
                     )  # fmt: skip
                     for vector in range(block, until):
                         at = vector * LANES - lo
@@ -118,8 +122,8 @@ def adjoint_from_above(
                             walk_back(
                                 events, b, first, last, keep_u, keep_v, bias, threshold, delay,
                                 height, width, lo + at, n,
-                                flat, of_block * columns + at, columns,
-                                voltage, of_all, by, keep_grad_z, grad_z, of_all, by,
+                                flat, of_block * columns + at, columns, above_shares,
+                                voltage, of_all, by, leaves, grad_z, of_all, by,
                                 learn, grad_decays[b], after, at, columns, by_source,
                                 (steps - last) // length, g_run, grad_VLI[vector],
                             )  # fmt: skip

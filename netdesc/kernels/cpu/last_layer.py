@@ -12,7 +12,14 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.arrivals import add_up
-from netdesc.kernels.cpu.backward import decay_gradients, hand_out, share, step_back
+from netdesc.kernels.cpu.backward import (
+    DRIVE,
+    NOTHING,
+    decay_gradients,
+    hand_out,
+    share,
+    step_back,
+)
 from netdesc.kernels.cpu.by_source import add_up_run
 from netdesc.kernels.cpu.forward import by_events
 from netdesc.kernels.cpu.inner import inner
@@ -29,7 +36,7 @@ from netdesc.kernels.cpu.lanes import (
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import filter_step, is_cut
+from netdesc.kernels.cpu.van_rossum import drop, filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
@@ -81,13 +88,13 @@ def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, 
     cut = has_tail and t + length < steps
     late_f = load(filtered, (t + length) * n, LANES) if cut else f
     g = filter_step(f, late_f, cut, a, tail, y, late)
-    return cast_like(g, f) * spread(np.float32(scale))
+    return drop(cast_like(g, f)) * spread(np.float32(scale))
 
 
 @inner
 def _back(
     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, a, tail,
-    length, scale, y, late, filtered, voltage, keep_grad_z, grad_z, of_z, grad_decays, by_source,
+    length, scale, y, late, filtered, voltage, leaves, grad_z, of_z, grad_decays, by_source,
     g_run, weight_sums,
 ):  # fmt: skip
     """From the filtered difference to the gradients of the current, decays and weights."""
@@ -113,10 +120,13 @@ def _back(
                     v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
                     g_v, grad_decays[b],
                 )  # fmt: skip
-            g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-            if keep_grad_z:
+            drive, g_u, g_v = step_back(
+                g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
+            )
+            if leaves != NOTHING:
                 prefetch_to_write(grad_z, row_of(of_z, t - AHEAD, b) * neurons + lo)
-                store(grad_z, row_of(of_z, t, b) * neurons + lo, g_u, n)
+                left = drive if leaves == DRIVE else g_u
+                store(grad_z, row_of(of_z, t, b) * neurons + lo, left, n)
             if by_source is None:
                 add_up(events, t, b, g_u, weight_sums)
             else:
@@ -151,7 +161,7 @@ def there_and_back(
     room_KN,
     squares,
     seen,
-    keep_grad_z,
+    leaves,
     grad_z,
     of_z,
     grad_decays,
@@ -163,7 +173,7 @@ def there_and_back(
     Takes what ``forward_by_events``, ``filter_difference``, ``filter_adjoint`` and
     ``adjoint_by_events`` take; ``delay`` is 0 or 1, ``wanted`` are target spikes as words (see
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
-    places are ``of_z``, where it is to be kept. ``grad_decays`` [batch, 2 · neurons] is None where
+    places are ``of_z``, with what it ``leaves``. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
     own. A thread holds one vector's voltages, filtered differences, spikes, sums by weights and, by
     source, a run of gradients in its part of ``room_KN`` [threads, ``room_for``]; its integer
@@ -202,7 +212,7 @@ def there_and_back(
                 )  # fmt: skip
                 _back(
                     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
-                    b, a, tail, length, scale, y, late, filtered, voltage, keep_grad_z, grad_z,
+                    b, a, tail, length, scale, y, late, filtered, voltage, leaves, grad_z,
                     of_z, grad_decays, by_source, g_run, weight_sums,
                 )  # fmt: skip
             hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.backward import decay_gradients, share, step_back
+from netdesc.kernels.cpu.backward import DRIVE, decay_gradients, share, step_back
 from netdesc.kernels.cpu.forward import as_it_arrives
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
@@ -25,7 +25,7 @@ _there = walk_there(as_it_arrives, in_words, again=False)
 @inner
 def _back(
     z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height, width, learn,
-    a, tail, length, scale, y, late, filtered, grad_decays,
+    a, tail, length, scale, y, late, filtered, leaves, grad_decays,
 ):  # fmt: skip
     """From the filtered difference to the gradients of what arrives and of the decays."""
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
@@ -47,8 +47,9 @@ def _back(
                 v, voltage, v_at - by, t == 0, kv, offset, threshold, len(keep_u), lo, n, g_u, g_v,
                 grad_decays,
             )  # fmt: skip
-        g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-        store(z, v_at, g_u, n)
+        drive, g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
+        left = drive if leaves == DRIVE else g_u
+        store(z, v_at, left, n)
 
 
 def room_for(steps: int) -> int:
@@ -78,16 +79,17 @@ def there_and_back(
     room_KN,
     squares,
     seen,
+    leaves,
     grad_decays,
 ):
     """The loss of the last layer, and the gradient of what arrives, in the memory of ``z``.
 
-    Takes what ``forward_from_input``, ``filter_difference``, ``filter_adjoint`` and ``adjoint``
-    take; ``voltage`` is the memory of ``z`` as integers, whose places are ``of_z``, ``delay`` is 0
-    or 1, ``wanted`` are target spikes as words (see ``trains``). Fills ``squares``
-    [batch · neurons] and ``seen``, and adds to ``grad_decays`` [batch, 2 · neurons] where decays
-    ``learn``. A thread holds one vector's filtered differences and spikes in its part of
-    ``room_KN`` [threads, ``room_for``].
+    Or what drives it, if it ``leaves`` ``DRIVE`` (see ``backward``). Takes what
+    ``forward_from_input``, ``filter_difference``, ``filter_adjoint`` and ``adjoint`` take;
+    ``voltage`` is the memory of ``z`` as integers, whose places are ``of_z``, ``delay`` is 0 or 1,
+    ``wanted`` are target spikes as words (see ``trains``). Fills ``squares`` [batch · neurons] and
+    ``seen``, and adds to ``grad_decays`` [batch, 2 · neurons] where decays ``learn``. A thread has
+    one vector's filtered differences and spikes in its part of ``room_KN`` [threads, ``room_for``].
     """
     neurons, threads = len(keep_u), len(room_KN)
     by, vectors = of_z[1] * neurons, (neurons + LANES - 1) // LANES
@@ -114,5 +116,5 @@ def there_and_back(
             )  # fmt: skip
             _back(
                 z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height,
-                width, learn, a, tail, length, scale, y, late, filtered, grad_decays[b],
+                width, learn, a, tail, length, scale, y, late, filtered, leaves, grad_decays[b],
             )  # fmt: skip

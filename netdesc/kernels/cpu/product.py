@@ -35,6 +35,7 @@ from netdesc.kernels.cpu.factors import (
     room_of,
     terms_of,
 )
+from netdesc.kernels.cpu.gaps import ALL, list_terms
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.threads import threads
@@ -45,6 +46,9 @@ _LANES = 16
 
 _BLOCK_ROWS, _BLOCK_COLUMNS = 192, 512
 """Rows and columns of the result that a thread takes at a time, at most."""
+
+_FEW, _FEW_ROWS = 1 << 16, 48
+"""Below so many numbers to copy, fewer rows: the copies would be as large as all else there is."""
 
 _PANEL = 32
 """Columns of a block are a multiple of it, unless they end."""
@@ -71,15 +75,34 @@ def _type_tile(
     return types.void(left, places, right, out, at, by, depth, add), _build_tile
 
 
+def _type_listed(
+    context: Any,
+    left: Any,
+    places: Any,
+    right: Any,
+    out: Any,
+    at: Any,
+    by: Any,
+    count: Any,
+    add: Any,
+    terms: Any,
+    start: Any,
+) -> Any:
+    given = left, places, right, out, at, by, count, add, terms, start
+    return types.void(*given), _build_tile
+
+
 def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    left, right, out = (
-        context.make_array(signature.args[which])(context, builder, arguments[which]).data
-        for which in (0, 2, 3)
-    )
-    at, by, depth, add = arguments[4:]
+    def data(which: int) -> Any:
+        kind = context.make_array(signature.args[which])
+        return kind(context, builder, arguments[which]).data
+
+    left, right, out = data(0), data(2), data(3)
+    at, by, depth, add = arguments[4:8]
+    terms = builder.gep(data(8), [arguments[9]]) if len(arguments) > 8 else None
     add = builder.icmp_signed("!=", add, add.type(0))
     first, to_row, to_term = cgutils.unpack_tuple(builder, arguments[1], 3)
-    sums = _sum_up(builder, (builder.gep(left, [first]), to_row, to_term), right, depth)
+    sums = _sum_up(builder, (builder.gep(left, [first]), to_row, to_term), right, depth, terms)
     of_tile = builder.gep(out, [at])
     for row, vectors in enumerate(sums):
         start = builder.gep(of_tile, [builder.mul(by, _INT64(row))])
@@ -104,18 +127,32 @@ added to what ``out`` holds. No views are made for it: each would be counted, wh
 a tenth of a tile.
 """
 
+_tile_of_listed: Any = intrinsic(_type_listed)
+"""The same with ``count`` of the terms alone: ``terms[start]`` and those after it.
 
-def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
-    """The loop over the terms; returns the sums, a list of vectors for each row of the tile."""
+There is one at least.
+"""
+
+
+def _sum_up(
+    builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any, terms: Any | None
+) -> list[list[Any]]:
+    """The loop over the terms; returns the sums, a list of vectors for each row of the tile.
+
+    Terms are the first ``depth`` or, where their numbers are given, the first of these.
+    """
     of_left, to_row, to_term = left
     rows = _rows_apart(builder, of_left, to_row)
     before, loop = builder.block, builder.append_basic_block("terms")
     after = builder.append_basic_block("sums")
     builder.branch(loop)
     builder.position_at_end(loop)
-    term = builder.phi(_INT64)
+    turn = builder.phi(_INT64)
     per_row = TILE_COLUMNS // _LANES
     sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(TILE_ROWS)]
+    term = turn
+    if terms is not None:
+        term = builder.zext(builder.load(builder.gep(terms, [turn])), _INT64)
     from_right = builder.gep(right, [builder.mul(term, _INT64(TILE_COLUMNS))])
     vectors = [
         builder.load(_vector_at(builder, from_right, _LANES * number), align=4)
@@ -137,9 +174,9 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
                 for vector, total in zip(vectors, sums[row], strict=True)
             ]
         )
-    following = builder.add(term, _INT64(1))
-    term.add_incoming(_INT64(0), before)
-    term.add_incoming(following, loop)
+    following = builder.add(turn, _INT64(1))
+    turn.add_incoming(_INT64(0), before)
+    turn.add_incoming(following, loop)
     zero = ir.Constant(_VECTOR, None)
     for row, new_row in zip(sums, later, strict=True):
         for total, new in zip(row, new_row, strict=True):
@@ -192,24 +229,31 @@ def _put_on_grid(panel, low, high):
 
 
 @numba.njit
-def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to):
+def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to, has_gaps):
     """Rows and columns of ``left @ right``, each a first one and the one after the last.
 
     ``left`` is float32 [rows, terms], ``right`` [terms, columns], one of them may be ``SpikeRows``;
     ``out`` is C-contiguous. What is computed is written there, its corner to row and column ``to``;
     with ``onto`` it is added to what is there. With ``quantize`` the factor ``right`` are real
     weights that count as those on the grid (see ``weights``). Columns begin at a multiple of 32.
+    Terms of ``left``, which is read in place then, are looked at first where it ``has_gaps``.
     """
     terms, count = terms_of(right), rows[1] - rows[0]
-    panel = np.empty((DEPTH * TILE_COLUMNS,), np.float32)
+    most = min(DEPTH, terms)
+    panel = np.empty(((most + 1) * TILE_COLUMNS,), np.float32)  # for whole vectors of an odd depth
     edge = np.empty((TILE_ROWS * TILE_COLUMNS,), np.float32)
-    padded = np.zeros((TILE_ROWS * DEPTH,), np.float32)
-    room = room_of(left, count)
+    padded = np.zeros((TILE_ROWS * most,), np.float32)
+    room = room_of(left, count, terms)
     numbers, target, by = numbers_of(left, room), out.reshape(-1), out.shape[1]
+    counts = np.empty((count // TILE_ROWS if has_gaps else 0,), np.int64)
+    listed = np.empty((len(counts) * DEPTH,), np.uint8)
     for term in range(0, terms, DEPTH):
         depth = min(DEPTH, terms - term)
         add = onto or term > 0
         copy_rows(left, rows[0], count, term, depth, room)
+        if has_gaps:
+            first, to_row, _ = place_of(left, rows[0], 0, term, depth)
+            list_terms(numbers, first, to_row, depth, counts, listed)
         for column in range(columns[0], columns[1], TILE_COLUMNS):
             width = min(TILE_COLUMNS, columns[1] - column)
             copy_columns(right, column, width, term, depth, panel)
@@ -217,18 +261,25 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
                 _put_on_grid(panel[: depth * TILE_COLUMNS], low, high)
             for row in range(0, count, TILE_ROWS):
                 height = min(TILE_ROWS, count - row)
-                places = place_of(left, rows[0], row, term)
+                places = place_of(left, rows[0], row, term, depth)
                 at = (to[0] + row) * by + to[1] + column - columns[0]
                 if height == TILE_ROWS and width == TILE_COLUMNS:
-                    _tile(numbers, places, panel, target, at, by, depth, add)
+                    tile = row // TILE_ROWS
+                    if has_gaps and counts[tile] != ALL:
+                        _tile_of_listed(
+                            numbers, places, panel, target, at, by, counts[tile], add, listed,
+                            tile * DEPTH,
+                        )  # fmt: skip
+                    else:
+                        _tile(numbers, places, panel, target, at, by, depth, add)
                     continue
                 source, where = numbers, places
                 if height < TILE_ROWS:
                     first, to_row, to_term = places
                     for r in range(height):
                         for k in range(depth):
-                            padded[r * DEPTH + k] = numbers[first + r * to_row + k * to_term]
-                    source, where = padded, (0, DEPTH, 1)
+                            padded[r * most + k] = numbers[first + r * to_row + k * to_term]
+                    source, where = padded, (0, most, 1)
                 _tile(source, where, panel, edge, 0, TILE_COLUMNS, depth, False)
                 for r in range(height):
                     for c in range(width):
@@ -237,7 +288,7 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _multiply(left, right, quantize, low, high, block, onto, out):
+def _multiply(left, right, quantize, low, high, block, onto, out, has_gaps):
     """``multiply_block`` by all threads.
 
     A thread takes a ``block`` of rows and columns at a time, which changes no result.
@@ -249,7 +300,7 @@ def _multiply(left, right, quantize, low, high, block, onto, out):
         of_rows = first, min(rows, first + block_rows)
         of_columns = lo, min(columns, lo + block_columns)
         multiply_block(
-            left, right, quantize, low, high, of_rows, of_columns, onto, out, (first, lo)
+            left, right, quantize, low, high, of_rows, of_columns, onto, out, (first, lo), has_gaps
         )
 
 
@@ -259,26 +310,42 @@ def matmul(
     out: np.ndarray | None = None,
     onto: bool = False,
     bits: int | None = None,
+    has_gaps: bool = False,
 ) -> np.ndarray:
     """``left @ right``, float32 [rows, terms] and [terms, columns], or one of them spikes.
 
     It is written into ``out`` (C-contiguous), or a buffer of the pool; with ``onto`` it is added to
     what ``out`` holds. Given ``bits``, ``right`` are weights that count as those which
-    ``quantization.quantize`` makes of them: a tensor of these is never made.
+    ``quantization.quantize`` makes of them: a tensor of these is never made. Gaps of ``left``,
+    C-contiguous then, are passed over (see ``gaps``), which changes no sum.
     """
-    rows = left.rows if isinstance(left, SpikeRows) else len(left)
-    columns = right.columns if isinstance(right, SpikeRows) else right.shape[1]
+    rows, terms = _shape_of(left)
+    _, columns = _shape_of(right)
     if out is None:
         out = take((rows, columns), np.float32)
-    _multiply(left, right, *grid_of(bits), _block(rows, columns), onto, out)
+    is_copied = isinstance(left, SpikeRows) or not left.flags.c_contiguous
+    copied = rows * terms if is_copied else 0
+    block = _block(rows, columns, copied)
+    _multiply(left, right, *grid_of(bits), block, onto, out, has_gaps)
     return out
 
 
-def _block(rows: int, columns: int) -> tuple[int, int]:
-    """Rows and columns that a thread takes at a time: for each thread as many, and whole tiles."""
+def _shape_of(factor: np.ndarray | SpikeRows) -> tuple[int, int]:
+    if isinstance(factor, SpikeRows):
+        return factor.rows, factor.columns
+    rows, columns = factor.shape
+    return rows, columns
+
+
+def _block(rows: int, columns: int, copied: int) -> tuple[int, int]:
+    """Rows and columns that a thread takes at a time: for each thread as many, and whole tiles.
+
+    Where numbers of the left factor are ``copied``, all of them, threads take rows of their own: no
+    two copy the same ones.
+    """
     across = -(-columns // _BLOCK_COLUMNS)
-    share = -(-rows * across // threads())
-    turns = -(-share // _BLOCK_ROWS)
+    share = -(-rows * (1 if copied else across) // threads())
+    turns = -(-share // (_FEW_ROWS if 0 < copied < _FEW else _BLOCK_ROWS))
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
     down = -(-rows // block_rows)
     across = -(-across * down // threads()) * threads() // down

@@ -15,10 +15,11 @@ import torch
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows
 from netdesc.kernels.cpu.arrivals import Events, arriving, gather
-from netdesc.kernels.cpu.backward import hand_out
+from netdesc.kernels.cpu.backward import carry, hand_out
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
-from netdesc.kernels.cpu.lanes import LANES, load, store
+from netdesc.kernels.cpu.constants import Shares
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Dense, Source, part_of
 from netdesc.kernels.cpu.steps import from_state
@@ -58,11 +59,13 @@ def weight_gradient(
     bits: int | None,
     places: Places | None = None,
     length: int | None = None,
+    shares: Shares | None = None,
 ) -> torch.Tensor:
     """That of the weights, from the gradient of what arrives and from what the synapses read.
 
     By events it is added up sample by sample, backward in time, and ``places`` are as in
-    ``current``; by the product run by run of ``length`` steps (all of them without one).
+    ``current``; given ``shares``, ``grad_TBN`` is but the drive (see ``carried``). By the product
+    it is added up run by run of ``length`` steps (all of them without one).
     """
     steps, batch, outputs = grad_TBN.shape
     places = places or time_first(batch)
@@ -80,6 +83,7 @@ def weight_gradient(
         *limits_of(bits),
         grad_TBN.reshape(-1),
         places,
+        shares,
         ordered,
         scratch((min(threads(), len(room) // LANES), numbers), np.float32),
         room.reshape(-1, LANES * inputs),
@@ -136,13 +140,16 @@ def _gather_all(events, integer_VIN, real_VIN, low, neurons, z, of_z):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _add_up_all(events, weight_OI, low, high, grad_z, of_z, ordered, room_KN, grad_VLI):
+def _add_up_all(events, weight_OI, low, high, grad_z, of_z, shares, ordered, room_KN, grad_VLI):
     """Fills ``grad_VLI`` from ``grad_z`` (see ``adjoint_by_events``), whose places are ``of_z``.
 
-    Events may be ``ordered`` by their source.
+    Given ``shares``, ``grad_z`` holds the drive. Events may be ``ordered`` by their source.
     """
     neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(room_KN)
     steps, size, run = events.steps, grad_VLI.shape[1], ordered.length or events.steps
+    share_u = share_v = spread(np.float32(0))
+    if shares is not None:
+        share_u, share_v = spread(shares[0]), spread(shares[1])
     for thread in numba.prange(threads):
         sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
@@ -150,10 +157,14 @@ def _add_up_all(events, weight_OI, low, high, grad_z, of_z, ordered, room_KN, gr
             n = min(LANES, neurons - lo)
             sums[:] = 0
             for b in range(events.batch):
+                g_u = g_v = spread(np.float32(0))
                 for until in range(steps, 0, -run):
                     first = max(0, until - run)
                     for t in range(until - 1, first - 1, -1):
                         g = load(grad_z, row_of(of_z, t, b) * neurons + lo, n)
+                        if shares is not None:
+                            g_u, g_v = carry(g, share_u, share_v, g_u, g_v)
+                            g = g_u
                         add_up_step(ordered, events, t, first, b, g, g_run, sums)
                     if ordered.length:
                         add_up_run(ordered, b, (steps - until) // run, g_run, sums)

@@ -19,14 +19,16 @@ from netdesc.kernels.cpu.lanes import (
     load,
     spread,
     store,
+    where,
 )
 from netdesc.kernels.cpu.steps import flush
-from netdesc.kernels.filters import convolved, recurrence
+from netdesc.kernels.filters import LEAST, convolved, recurrence
 from netdesc.kernels.packed_spikes import WORD_BITS
 
 __all__ = [
     "convolve",
     "convolved",
+    "drop",
     "filter_adjoint",
     "filter_difference",
     "filter_step",
@@ -34,6 +36,7 @@ __all__ = [
     "recurrence",
 ]
 
+_LEAST = np.float32(LEAST)
 _NONE, _ONE_BIT = np.int32(0), np.int32(1)
 _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
@@ -68,6 +71,14 @@ def filter_step(x, late_x, cut, a, tail, y, late):
         for k in range(len(tail)):
             f = f - spread(tail[k]) * load(late, k * LANES, LANES)
     return f
+
+
+@numba.njit(inline="always")
+def drop(g):
+    """The gradient of a spike, with 0 for what is below ``LEAST``."""
+    none, limit = spread(np.float32(0)), spread(_LEAST)
+    size = where(g < none, none - g, g)
+    return where(size < limit, none, g)
 
 
 @numba.njit(inline="always")
@@ -119,7 +130,7 @@ def filter_difference(output, target, a, tail, length, steps, words, odd, square
 def filter_adjoint(
     output, words, from_words, target, a, tail, length, scale, steps, filtered_KTL, grad
 ):
-    """The output's gradient: f again, and the filter run backward in time over ``scale · f``.
+    """The output's gradient: f again, and the filter run backward in time, times ``scale``.
 
     A thread takes one vector after the other and holds its f in ``filtered_KTL`` [threads,
     steps · LANES]. The output is read from ``words`` where told, and may then be empty.
@@ -157,7 +168,8 @@ def filter_adjoint(
                 cut = has_tail and t + length < steps
                 after = load(filtered, (t + length) * LANES, LANES) if cut else f
                 g = filter_step(f, after, cut, a, tail, y, late)
-                store(grad, t * columns + lo, cast_like(g, f) * spread(np.float32(scale)), n)
+                g = drop(cast_like(g, f)) * spread(np.float32(scale))
+                store(grad, t * columns + lo, g, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -12,7 +12,7 @@ from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.by_source import BY_ROWS, by_source
-from netdesc.kernels.cpu.constants import Constants
+from netdesc.kernels.cpu.constants import Constants, Shares
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
 from netdesc.kernels.cpu.threads import threads
@@ -73,10 +73,22 @@ class Walker:
         other._begin()
         return other
 
-    def walk(self, first: int, last: int, grad_out: Signal, grad_z: np.ndarray) -> None:
+    @property
+    def shares(self) -> Shares | None:
+        """Where neurons decay alike; then a walk by events leaves the drive (see ``carried``)."""
+        return self._constants.shares
+
+    def walk(
+        self,
+        first: int,
+        last: int,
+        grad_out: Signal,
+        grad_z: np.ndarray,
+        leaves: int = backward.ADJOINT,
+    ) -> None:
         """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``.
 
-        Voltages are time-first.
+        Or what else the walk ``leaves`` (see ``backward``). Voltages are time-first.
         """
         assert self._of_voltage == time_first(self.batch)
         backward.adjoint(
@@ -88,6 +100,7 @@ class Walker:
             first,
             last,
             self._after,
+            leaves,
             grad_z.reshape(-1),
             self._by_sample,
         )
@@ -100,8 +113,12 @@ class Walker:
         grad_z: Signal | None,
         weights: WeightSums,
     ) -> None:
-        """The same, adding the gradient of the weights to ``weights``."""
+        """The same, adding the gradient of the weights to ``weights``.
+
+        What is left in ``grad_z`` is the drive where neurons decay alike.
+        """
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
+        left = backward.NOTHING if grad_z is None else backward.left_by_events(self.shares)
         sums, is_all = weights, (first, last) == (0, self.steps)
         ordered = (
             by_source(sums.events, len(sums.weight_OI[0]), self.neurons) if is_all else BY_ROWS
@@ -120,7 +137,7 @@ class Walker:
             sums.begin(),
             first == 0,
             self._after,
-            grad_z is not None,
+            left,
             z,
             of_z,
             self._by_sample,

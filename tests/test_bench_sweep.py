@@ -149,3 +149,16 @@ def test_what_others_compute_meanwhile_is_told(
         assert facts.busy_share(told) is None
     assert facts.busy_share(tmp_path / "none") is None
     assert [*tables.machine_lines(place | {"busy_before": None})] == ["Fast, 2 cores, Linux"]
+
+
+def test_what_the_host_gave_to_others_is_told(tmp_path: Path) -> None:
+    told = tmp_path / "stat"
+    told.write_text("cpu  100 10 10 900 40 0 0 7 60 0\n")
+    before = facts.ticks(told)
+    told.write_text("cpu  160 10 30 1000 45 0 5 17 90 0\n")
+    assert facts.stolen_share(before, told) == pytest.approx(10 / 200)
+    assert facts.stolen_share(facts.ticks(told), told) is None  # no time has passed
+    told.write_text("cpu  160 10 30 1000 45\n")
+    assert facts.stolen_share(before, told) is None
+    assert facts.stolen_share(None, told) is None
+    assert facts.stolen_share(before, tmp_path / "none") is None

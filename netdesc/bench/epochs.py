@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netdesc.bench.facts import machine
+from netdesc.bench.facts import machine, stolen_share, ticks
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
 from netdesc.compiler import weight_readers
@@ -85,7 +85,8 @@ class Report:
 
     ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it
     (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints, but no
-    libraries and kernels, which an earlier run has loaded.
+    libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
+    processors' time that a virtual machine's host gave to others while epochs were timed.
     """
 
     epoch: Timing
@@ -94,6 +95,7 @@ class Report:
     best_loss: float
     spike_rates: dict[str, float]
     peak_bytes: int | None
+    stolen: float | None
     conditions: dict[str, Any]
     machine: dict[str, object]
 
@@ -171,7 +173,9 @@ def time_epochs(
     def train_whole() -> None:
         _train(description, device, whole, ())
 
+    before = ticks()
     peak = growth_on(torch.device(device))(train_whole)
+    stolen = stolen_share(before)
     run = _train(description, device, parts, _PARTS)
     assert run.best is not None
     assert run.final is not None
@@ -186,6 +190,7 @@ def time_epochs(
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
+        stolen=stolen,
         conditions=circumstances(torch.device(device)),
         machine=on,
     )

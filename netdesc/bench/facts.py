@@ -12,6 +12,8 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")
 _IDLE = (3, 4)
 """Columns of processor time that nobody used: idle, and idle while something was read."""
+_STOLEN = 7
+"""The column of time in which a virtual machine's host gave its processors to others."""
 
 
 def processor(source: Path = _CPU_INFO) -> str:
@@ -29,11 +31,11 @@ def processor(source: Path = _CPU_INFO) -> str:
 
 def busy_share(source: Path = _STATISTICS, seconds: float = 0.4) -> float | None:
     """Share of the processors' time that others take while this process sleeps; Linux tells it."""
-    before = _ticks(source)
+    before = ticks(source)
     if before is None:
         return None
     time.sleep(seconds)
-    after = _ticks(source)
+    after = ticks(source)
     if after is None:
         return None
     spent = [new - old for old, new in zip(before, after, strict=True)]
@@ -44,7 +46,16 @@ def busy_share(source: Path = _STATISTICS, seconds: float = 0.4) -> float | None
     return min(1.0, max(0.0, busy))  # counted waiting may go back
 
 
-def _ticks(source: Path) -> list[int] | None:
+def stolen_share(before: list[int] | None, source: Path = _STATISTICS) -> float | None:
+    """Share of the processors' time since ``before`` in which the host gave them to others."""
+    after = ticks(source)
+    if before is None or after is None or min(len(before), len(after)) <= _STOLEN:
+        return None
+    spent = [max(0, new - old) for old, new in zip(before, after, strict=True)]
+    return spent[_STOLEN] / sum(spent) if any(spent) else None
+
+
+def ticks(source: Path = _STATISTICS) -> list[int] | None:
     """Time of all processors by what it was used for (see proc_stat(5)), that of guests once."""
     try:
         kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()

@@ -26,6 +26,9 @@ Examples:
   netdesc bench sweep --json > sweep.json
 """
 
+_STOLEN_AND_SEEN = 0.005
+"""Less of the processors' time than that makes no difference to be seen."""
+
 device = click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
@@ -254,6 +257,8 @@ def _print(output: Output, report: Report) -> None:
     if report.peak_bytes is not None:
         peak = f"{report.peak_bytes / 1e6:.0f} MB"
         output.say(f"memory of the run at its peak, beyond libraries and kernels: {peak}")
+    if report.stolen is not None and report.stolen >= _STOLEN_AND_SEEN:
+        output.say(f"the host gave {report.stolen:.1%} of the cores' time to others meanwhile")
     from netdesc.bench.tables import conditions, machine_lines
 
     device = report.conditions["device"]

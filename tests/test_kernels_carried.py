@@ -109,3 +109,18 @@ def test_no_gradient_is_left_far_from_all_that_differs():
     assert np.array_equal(found != 0, np.abs(wanted) >= 2 * 2.0**-24)
     assert 50 < np.count_nonzero(found) < 100
     assert not output.grad[:, 0, 1].any()
+
+
+def test_graded_differences_keep_small_gradients():
+    from netdesc.kernels import operators
+
+    output = torch.zeros(30, 1, 3, requires_grad=True)
+    target = torch.zeros(30, 1, 3)
+    target[10, 0, 0], target[10, 0, 1], target[10, 0, 2] = 1e-9, 1, -1e-9
+    loss, _ = operators.spike_time(output, target, 0.1, 1, 30)
+    loss.backward()
+    assert output.grad is not None
+    graded, spiked, other = output.grad[:, 0].T
+    np.testing.assert_allclose(graded[10:13] / 1e-9, spiked[10:13], rtol=1e-5)
+    assert torch.equal(graded, -other)
+    assert np.count_nonzero(spiked) < np.count_nonzero(graded)

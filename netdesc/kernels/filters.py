@@ -22,10 +22,11 @@ _FASTEST_IN_64_BITS = 0.95
 """A decay per step above this would be too coarse in 32 bits: what counts is 1 − decay."""
 
 LEAST = 2.0**-24
-"""Below what the gradient of a spike counts as 0: half of what a 32-bit 1.0 shows.
+"""Below what a spike's gradient counts as 0 where trains of spikes are compared.
 
-A spike that is missing or too many has a gradient of 1 at least itself. Around it gradients decay,
-for ever if nothing ends them, and with them all that is worked out from them.
+It is half of what shows in a 32-bit 1.0, and a single spike that is missing or too many, with no
+other near it, has a gradient of 1 at least. Around it gradients decay, for ever if nothing ends
+them, and with them all that is worked out from them.
 """
 
 _LARGEST_CANCELLATION = 1e8

@@ -318,8 +318,8 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
     """From the gradient of what the neurons received, which is whole, to what arrived, and on.
 
     That is to the weights. Where the layer hands back the drive (see ``Layer.shares_by``), that is
-    what is whole. ``grad_decays`` [2, neurons] are the neurons' own; under a norm the
-    decay of the current is the norm's to learn.
+    what is whole. ``grad_decays`` [2, neurons] are the neurons' own; under a norm the decay of the
+    current is the norm's to learn.
     """
     layer, grad_TBN = there.layer, there.grad_TBN
     source, weights = there.source, (layer.weight_OI, layer.bits)

@@ -55,7 +55,7 @@ def _whole_vectors(depth):
 def room_of(left, count, terms) -> Any:
     """Memory for a block of ``count`` rows and ``DEPTH`` terms, if there are as many, flat.
 
-    None where it is not copied.
+    It is empty where nothing is copied.
     """
 
 

@@ -1,8 +1,8 @@
 """Terms of a matrix product that are 0 in all rows of a tile, for Numba.
 
-They add nothing, so a tile goes through the others alone: the sums are the same. A number of the
-left factor is the gradient of a neuron in a step, and tiles are of few steps, one after the other,
-in which a neuron has gradients or none.
+With finite weights they add nothing: a tile goes through the others alone, to the same sums. A
+number of the left factor is the gradient of a neuron in a step, and tiles are of few steps, one
+after the other, in which a neuron has gradients or none.
 """
 
 from __future__ import annotations

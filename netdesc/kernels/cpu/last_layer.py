@@ -36,7 +36,7 @@ from netdesc.kernels.cpu.lanes import (
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import drop, filter_step, is_cut
+from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
@@ -88,7 +88,7 @@ def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, 
     cut = has_tail and t + length < steps
     late_f = load(filtered, (t + length) * n, LANES) if cut else f
     g = filter_step(f, late_f, cut, a, tail, y, late)
-    return drop(cast_like(g, f)) * spread(np.float32(scale))
+    return drop(cast_like(g, f), spread(np.float32(LEAST))) * spread(np.float32(scale))
 
 
 @inner

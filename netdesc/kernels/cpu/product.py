@@ -229,6 +229,25 @@ def _put_on_grid(panel, low, high):
 
 
 @numba.njit
+def _tile_at_edge(
+    numbers, places, panel, target, at, by, depth, add, height, width, padded, edge
+):  # fmt: skip
+    """A tile of fewer rows or columns: of ``padded`` rows if need be, and first into ``edge``."""
+    source, where = numbers, places
+    if height < TILE_ROWS:
+        first, to_row, to_term = places
+        for r in range(height):
+            for k in range(depth):
+                padded[r * depth + k] = numbers[first + r * to_row + k * to_term]
+        source, where = padded, (0, depth, 1)
+    _tile(source, where, panel, edge, 0, TILE_COLUMNS, depth, False)
+    for r in range(height):
+        for c in range(width):
+            before = target[at + r * by + c] if add else np.float32(0)
+            target[at + r * by + c] = before + edge[r * TILE_COLUMNS + c]
+
+
+@numba.njit
 def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to, has_gaps):
     """Rows and columns of ``left @ right``, each a first one and the one after the last.
 
@@ -263,28 +282,19 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
                 height = min(TILE_ROWS, count - row)
                 places = place_of(left, rows[0], row, term, depth)
                 at = (to[0] + row) * by + to[1] + column - columns[0]
-                if height == TILE_ROWS and width == TILE_COLUMNS:
-                    tile = row // TILE_ROWS
-                    if has_gaps and counts[tile] != ALL:
-                        _tile_of_listed(
-                            numbers, places, panel, target, at, by, counts[tile], add, listed,
-                            tile * DEPTH,
-                        )  # fmt: skip
-                    else:
-                        _tile(numbers, places, panel, target, at, by, depth, add)
-                    continue
-                source, where = numbers, places
-                if height < TILE_ROWS:
-                    first, to_row, to_term = places
-                    for r in range(height):
-                        for k in range(depth):
-                            padded[r * most + k] = numbers[first + r * to_row + k * to_term]
-                    source, where = padded, (0, most, 1)
-                _tile(source, where, panel, edge, 0, TILE_COLUMNS, depth, False)
-                for r in range(height):
-                    for c in range(width):
-                        before = target[at + r * by + c] if add else np.float32(0)
-                        target[at + r * by + c] = before + edge[r * TILE_COLUMNS + c]
+                tile = row // TILE_ROWS
+                if height < TILE_ROWS or width < TILE_COLUMNS:
+                    _tile_at_edge(
+                        numbers, places, panel, target, at, by, depth, add, height, width, padded,
+                        edge,
+                    )  # fmt: skip
+                elif has_gaps and counts[tile] != ALL:
+                    _tile_of_listed(
+                        numbers, places, panel, target, at, by, counts[tile], add, listed,
+                        tile * DEPTH,
+                    )  # fmt: skip
+                else:
+                    _tile(numbers, places, panel, target, at, by, depth, add)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -317,7 +327,7 @@ def matmul(
     It is written into ``out`` (C-contiguous), or a buffer of the pool; with ``onto`` it is added to
     what ``out`` holds. Given ``bits``, ``right`` are weights that count as those which
     ``quantization.quantize`` makes of them: a tensor of these is never made. Gaps of ``left``,
-    C-contiguous then, are passed over (see ``gaps``), which changes no sum.
+    C-contiguous then, are passed over (see ``gaps``), which changes no sum of finite numbers.
     """
     rows, terms = _shape_of(left)
     _, columns = _shape_of(right)
@@ -340,8 +350,8 @@ def _shape_of(factor: np.ndarray | SpikeRows) -> tuple[int, int]:
 def _block(rows: int, columns: int, copied: int) -> tuple[int, int]:
     """Rows and columns that a thread takes at a time: for each thread as many, and whole tiles.
 
-    Where numbers of the left factor are ``copied``, all of them, threads take rows of their own: no
-    two copy the same ones.
+    Where numbers of the left factor are ``copied``, all of them, rows are shared out first: threads
+    had better not copy the same ones.
     """
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * (1 if copied else across) // threads())

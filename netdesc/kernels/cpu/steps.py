@@ -77,8 +77,9 @@ def from_state(state):
 
 
 @numba.njit(inline="always")
-def magnitude(state):
-    return where(state < spread(_NONE), spread(_NONE) - state, state)
+def magnitude(value):
+    none = zeros_like(value)
+    return where(value < none, none - value, value)
 
 
 @numba.njit(inline="always")
@@ -101,6 +102,4 @@ def surrogate(v, threshold, height, width):
 @numba.njit(inline="always")
 def flush(value):
     """Make a decaying float 0 below 1e-30: denormal numbers, which would follow, are slow."""
-    none = zeros_like(value)
-    size = where(value < none, none - value, value)
-    return where(size < cast_like(spread(_FLOOR), value), none, value)
+    return where(magnitude(value) < cast_like(spread(_FLOOR), value), zeros_like(value), value)

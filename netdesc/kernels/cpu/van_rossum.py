@@ -21,11 +21,12 @@ from netdesc.kernels.cpu.lanes import (
     store,
     where,
 )
-from netdesc.kernels.cpu.steps import flush
+from netdesc.kernels.cpu.steps import flush, magnitude
 from netdesc.kernels.filters import LEAST, convolved, recurrence
 from netdesc.kernels.packed_spikes import WORD_BITS
 
 __all__ = [
+    "LEAST",
     "convolve",
     "convolved",
     "drop",
@@ -36,7 +37,6 @@ __all__ = [
     "recurrence",
 ]
 
-_LEAST = np.float32(LEAST)
 _NONE, _ONE_BIT = np.int32(0), np.int32(1)
 _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
@@ -74,11 +74,9 @@ def filter_step(x, late_x, cut, a, tail, y, late):
 
 
 @numba.njit(inline="always")
-def drop(g):
-    """The gradient of a spike, with 0 for what is below ``LEAST``."""
-    none, limit = spread(np.float32(0)), spread(_LEAST)
-    size = where(g < none, none - g, g)
-    return where(size < limit, none, g)
+def drop(g, least):
+    """Gradients of spikes, with 0 for what is below ``least``."""
+    return where(magnitude(g) < least, spread(np.float32(0)), g)
 
 
 @numba.njit(inline="always")
@@ -132,6 +130,7 @@ def filter_adjoint(
 ):
     """The output's gradient: f again, and the filter run backward in time, times ``scale``.
 
+    That of a neuron counts as 0 below ``LEAST``, where it differs from its target by whole spikes.
     A thread takes one vector after the other and holds its f in ``filtered_KTL`` [threads,
     steps · LANES]. The output is read from ``words`` where told, and may then be empty.
     """
@@ -146,10 +145,13 @@ def filter_adjoint(
             n = min(LANES, columns - lo)
             y[:] = 0
             late[:] = 0
+            none, graded = spread(np.float32(0)), spread(_NONE)
             for t in range(steps):
                 at = t * columns + lo
                 given = _spikes_of(words, t, columns, lo, n) if from_words else load(output, at, n)
                 x = given - load(target, at, n)
+                size = magnitude(x)
+                graded = graded | as_ints((size != none) & (size != spread(np.float32(1))))
                 cut = has_tail and t >= length
                 late_x = x
                 if cut:
@@ -163,12 +165,13 @@ def filter_adjoint(
                 store(filtered, t * LANES, cast_like(f, x), LANES)
             y[:] = 0
             late[:] = 0
+            least = where(graded == spread(_NONE), spread(np.float32(LEAST)), none)
             for t in range(steps - 1, -1, -1):
                 f = load(filtered, t * LANES, LANES)
                 cut = has_tail and t + length < steps
                 after = load(filtered, (t + length) * LANES, LANES) if cut else f
                 g = filter_step(f, after, cut, a, tail, y, late)
-                g = drop(cast_like(g, f)) * spread(np.float32(scale))
+                g = drop(cast_like(g, f), least) * spread(np.float32(scale))
                 store(grad, t * columns + lo, g, n)
 
 

@@ -125,7 +125,7 @@ def _by_events(
     carried = None if shares is None else Carried(shares, batch, grad_rows.shape[1])
     for first, last, grad_z in walks(layer, None, length):
         if again:
-            layer.walk(first, last, grad_out, grad_z, left_by_events(layer.shares))
+            layer.walk(first, last, grad_out, grad_z, left_by_events(shares))
         else:
             of_z = grad_z.reshape(-1), (-first * batch, batch, 1)
             layer.walk_by_events(first, last, grad_out, of_z, weights)

@@ -62,34 +62,17 @@ _INT32 = ir.IntType(32)
 
 
 def _type_tile(
-    context: Any,
-    left: Any,
-    places: Any,
-    right: Any,
-    out: Any,
-    at: Any,
-    by: Any,
-    depth: Any,
+    context: Any, left: Any, places: Any, right: Any, out: Any, at: Any, by: Any, depth: Any,
     add: Any,
-) -> Any:
+) -> Any:  # fmt: skip
     return types.void(left, places, right, out, at, by, depth, add), _build_tile
 
 
 def _type_listed(
-    context: Any,
-    left: Any,
-    places: Any,
-    right: Any,
-    out: Any,
-    at: Any,
-    by: Any,
-    count: Any,
-    add: Any,
-    terms: Any,
-    start: Any,
-) -> Any:
-    given = left, places, right, out, at, by, count, add, terms, start
-    return types.void(*given), _build_tile
+    context: Any, left: Any, places: Any, right: Any, out: Any, at: Any, by: Any, count: Any,
+    add: Any, terms: Any, start: Any,
+) -> Any:  # fmt: skip
+    return types.void(left, places, right, out, at, by, count, add, terms, start), _build_tile
 
 
 def _build_tile(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

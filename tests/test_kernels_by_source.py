@@ -135,10 +135,11 @@ def test_all_ways_back_take_events_by_source(by_all_means):
 @pytest.mark.parametrize(
     ("neurons", "density", "steps", "pays"),
     [
-        (161, 0.2, 256, True),
-        (160, 0.2, 256, False),  # too few to share the work of putting events in order
-        (161, 0.02, 256, False),  # a source would spike five times in a run
+        (161, 0.2, 2_048, True),
+        (160, 0.2, 2_048, False),  # too few to share the work of putting events in order
+        (161, 0.02, 2_048, False),  # a source would spike five times in a run
         (161, 0.2, 32, False),
+        (161, 0.2, 100, False),  # a run of gradients would be as large as all there is
     ],
 )
 def test_events_are_taken_by_source_where_that_pays(neurons, density, steps, pays):

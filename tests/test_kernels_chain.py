@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,6 +65,8 @@ class Case:
     of_filter: tuple[float, int, int] = (0.6, 2, 60)
     mean: bool = False
     threads: int = 2
+    ample: bool = True
+    """Whether walks may take all the memory that they can use."""
     seed: int = 0
 
     @property
@@ -94,6 +98,7 @@ CASES = st.builds(
     of_filter=st.tuples(st.floats(0.1, 0.99), st.integers(1, 3), st.integers(1, 80)),
     mean=st.booleans(),
     threads=st.integers(1, 3),
+    ample=st.booleans(),
     seed=st.integers(0, 999),
 )
 
@@ -224,12 +229,22 @@ def distance(case: Case) -> chain.Distance:
     return chain.Distance(case.of_filter, case.mean)
 
 
+@contextmanager
+def ample_room(case: Case) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if case.ample:
+            for module, name in (ending, "_MOST"), (ending, "_MOST_ALONE"), (leaky, "_MOST"):
+                patch.setattr(module, name, math.inf)
+        yield
+
+
 @torch.no_grad()
 def in_one_go(case: Case) -> list[torch.Tensor]:
     made = make(case)
     layers = layers_of(case, made)
     inputs = made.input_TBI, packed(made)  # the second time in memory that the first has left
-    found, again = (differentiated(case, made, layers, input_TBI) for input_TBI in inputs)
+    with ample_room(case):
+        found, again = (differentiated(case, made, layers, input_TBI) for input_TBI in inputs)
     for a, b in zip(found, again, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), "of words")
     return again
@@ -291,6 +306,8 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
 @example(replace(PLAIN, norm=(True, False), dropout=(True, True), batch=2, density=0.6, scale=9.0))
 @example(replace(PLAIN, norm=(True, True), learn=True, own=True, batch=2, density=0.6, scale=9.0))
+@example(replace(PLAIN, sizes=(300, 70, 33), ample=False))
+@example(replace(PLAIN, sizes=(300, 70, 33), norm=(True, True), learn=True, batch=2, ample=False))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 
@@ -340,6 +357,11 @@ def test_what_several_readers_hand_back_is_added_up_run_by_run(density, monkeypa
         (PLAIN, last_layer),
         (replace(PLAIN, batch=3, sizes=(40, 70, 64)), last_layer),
         (replace(PLAIN, batch=3, sizes=(40, 70, 32)), last_whole),  # one vector for two threads
+        (replace(PLAIN, ample=False), last_whole),  # threads would hold more than all layers
+        (replace(PLAIN, ample=False, batch=2), last_layer),
+        (replace(PLAIN, ample=False, batch=2, sizes=(900, 70, 33)), last_layer),
+        (replace(PLAIN, ample=False, sizes=(20, 64), steps=400), last_layer),
+        (replace(PLAIN, ample=False, sizes=(20, 60), steps=400), last_whole),
         (replace(PLAIN, learn=True), last_layer),
         (replace(PLAIN, learn=True, batch=3, sizes=(40, 70, 32)), last_whole),
         (replace(PLAIN, graded="target"), None),

@@ -11,12 +11,28 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_kernels_chain import CASES, PLAIN, Case, distance, layers_of, make, reads_of
+from test_kernels_chain import (
+    CASES,
+    PLAIN,
+    Case,
+    ample_room,
+    distance,
+    layers_of,
+    make,
+    reads_of,
+)
 
 from netdesc.kernels.cpu import by_source, chain, repeated, sources, threads, trains
 from netdesc.kernels.cpu.arrivals import Events
 
 STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
+
+
+@pytest.fixture(autouse=True)
+def ample_memory() -> Iterator[None]:
+    """Passes through layers as small as these are else made in another way, which is not noted."""
+    with ample_room(STRAIGHT):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -303,7 +319,7 @@ def test_the_order_of_events_is_looked_at_again() -> None:
 
 def test_most_by_rows_is_where_the_order_changes() -> None:
     rng = np.random.default_rng(0)
-    steps, inputs, neurons = 300, 7, 200
+    steps, inputs, neurons = 300, 7, 2_000
     most = int(by_source.most_by_rows(steps, 1, inputs, neurons))
     for count, length in ((most, 0), (most + 1, by_source.LENGTH)):
         values = np.zeros(steps * inputs, np.float32)

@@ -80,7 +80,8 @@ def dense_cuba_backward(
     if isinstance(source, Events):
         grad_OI = _by_events(layer, grad_out, source, real_OI, bits, grad_rows)
     else:
-        grad_OI = by_product(layer, lambda *_: grad_out, source, real_OI, bits, grad_rows)
+        length = run_length(layer.shape, not want_input)
+        grad_OI = by_product(layer, lambda *_: grad_out, source, real_OI, bits, length, grad_rows)
     grad_TBI = _NOTHING if grad_rows is None else grad_rows.reshape(steps, batch, inputs)
     return torch.from_numpy(grad_TBI), torch.from_numpy(grad_OI), layer.decays()
 
@@ -142,16 +143,16 @@ def by_product(
     source: Dense,
     weight_OI: np.ndarray,
     bits: int,
+    length: int,
     grad_rows: np.ndarray | None,
     whole: np.ndarray | None = None,
 ) -> np.ndarray:
-    """As ``_by_events``, of an input that is dense or graded.
+    """As ``_by_events``, of an input that is dense or graded, in runs of ``length`` steps.
 
     ``grad_out`` gives the gradient of the spikes from one step to before another. Given ``whole``
     [steps, batch, neurons], it is filled with the gradient of z. How long runs are decides how sums
-    are rounded, so it is the same whichever of the two is asked for.
+    are rounded (see ``run_length``).
     """
-    length = run_length(layer.shape, grad_rows is None and whole is None)
 
     def walked() -> Runs:
         for first, last, grad_z in walks(layer, whole, length):
@@ -165,7 +166,10 @@ def by_product(
 
 
 def run_length(shape: tuple[int, int, int], is_first: bool) -> int:
-    """Steps of a run; ``is_first`` says that the gradient of the input is not wanted."""
+    """Steps of a run; ``is_first`` says that the gradient of the input is not wanted.
+
+    As spikes or as z, whoever asks for it: sums are rounded alike.
+    """
     return _length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT)
 
 

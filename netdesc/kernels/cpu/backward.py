@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.lanes import AHEAD, LANES, as_floats, load, prefetch, s
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import after_reset, decay_state, flush, from_state, surrogate
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.weights import is_inside
+from netdesc.kernels.cpu.weight_sums import turn_over
 from netdesc.kernels.grid import DECAY_ONE
 
 NOTHING, ADJOINT, DRIVE = 0, 1, 2
@@ -50,21 +50,6 @@ def step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v):
     """What drives the adjoints of u and v, the gradient of the spikes, and then these."""
     drive = surrogate(v, threshold, height, width) * g_s
     return drive, *carry(drive, share_u, share_v, g_u, g_v)
-
-
-@numba.njit(inline="always")
-def hand_out(weight_sums, weight_OI, low, high, lo, n, grad_LI):
-    """Transpose a vector's sums [inputs · LANES] into ``grad_LI`` [LANES · inputs].
-
-    Weights whose half integer leaves ``low`` to ``high`` are clamped going forward, so they get no
-    gradient.
-    """
-    inputs = weight_OI.shape[1]
-    for i in range(n):
-        grad_I = grad_LI[i * inputs : (i + 1) * inputs]
-        for j in range(inputs):
-            inside = is_inside(weight_OI[lo + i, j], low, high)
-            grad_I[j] = weight_sums[np.uint64(j * LANES + i)] if inside else np.float32(0)
 
 
 @numba.njit(inline="always")
@@ -238,19 +223,19 @@ def adjoint_by_events(
 ):
     """As ``adjoint``, and in the same pass the gradient of the weights, by the input's ``events``.
 
-    A thread takes one vector of outputs after the other. What is all (``is_start`` and ``is_end``)
-    is added up in the thread's part of ``room_KN`` [threads, inputs · LANES and a run of
-    ``by_source`` in vectors], else in ``grad_VLI`` [vectors, LANES · inputs]; the order of
-    additions is that of the events, sample by sample, backward in time. When ``is_end``,
-    ``grad_VLI`` gets the gradient by rows of outputs. Only what is all can be taken ``by_source``.
+    A thread takes one vector of outputs after the other. Sums are added up in ``grad_VLI``
+    [vectors, LANES · inputs], which ``is_start`` clears; the order of additions is that of the
+    events, sample by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the gradient by
+    rows of outputs. Only what is all can be taken ``by_source``. A thread has a run of these, in
+    vectors, or what ``room_to_turn`` says in its part of ``room_KN``.
     ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled with what the walk
     ``leaves``, and may be the memory of ``voltage``.
     """
     batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(room_KN)
-    size, length = grad_VLI.shape[1], by_source.length or last - first
+    length = by_source.length or last - first
     turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
-        sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
+        room = room_KN[thread]
         while True:
             turn = next_turn(turns)
             if turn >= vectors:
@@ -258,7 +243,7 @@ def adjoint_by_events(
             item = piece_of(turn, vectors, threads)
             lo = item * LANES
             n = min(LANES, neurons - lo)
-            weight_sums = sums if is_start and is_end else grad_VLI[item]
+            weight_sums = grad_VLI[item]
             if is_start:
                 weight_sums[:] = 0
             for b in range(batch):
@@ -270,12 +255,10 @@ def adjoint_by_events(
                         voltage, row_of(of_voltage, 0, b) * neurons + lo, of_voltage[1] * neurons,
                         leaves, grad_z, row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons,
                         learn, grad_decays[b], after, b * neurons + lo, batch * neurons,
-                        by_source, (last - until) // length, g_run, weight_sums,
+                        by_source, (last - until) // length, room, weight_sums,
                     )  # fmt: skip
             if is_end:
-                if not is_start:
-                    sums[:] = weight_sums
-                hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])
+                turn_over(weight_sums, room, weight_OI, low, high, lo, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -17,6 +17,7 @@ import numpy as np
 from netdesc.kernels.cpu.arrivals import BITS, Events, add_up
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, element, load, store
+from netdesc.kernels.cpu.threads import crew_of
 from netdesc.kernels.cpu.words import lowest
 
 LENGTH = 256
@@ -57,13 +58,14 @@ BY_ROWS = BySource(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -> BySource:
     """In runs of so many steps, or ``BY_ROWS`` where that pays less for so many ``neurons``.
 
-    It takes no more memory than a byte for each step, sample and neuron.
+    With the gradients of runs it takes no more memory than a byte for each step, sample and neuron.
     """
     if math.isinf(most_by_rows(events.steps, events.batch, inputs, neurons, length)):
         return BY_ROWS
     runs = -(-events.steps // length)
     slots = events.batch * runs * inputs
-    room = (events.steps * events.batch * neurons - 4 * slots) // 2
+    of_runs = 4 * crew_of(neurons) * length * LANES
+    room = (events.steps * events.batch * neurons - 4 * slots - of_runs) // 2
     if not _pays(int(events.starts[-1]) if events.listed else _LEAST * slots, slots, room):
         return BY_ROWS
     starts = take((slots + 1,), np.int32)

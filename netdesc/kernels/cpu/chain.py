@@ -128,7 +128,8 @@ def differentiate(
     shape = steps, batch, layers[-1].outputs
     places = _places(source, layers[-1], read, there, reads, given.shape)
     del readings
-    last = Last(source, layers[-1], shape, places, max(read) >= 0)
+    activity = steps * batch * sum(layer.outputs for layer in layers)
+    last = Last(source, layers[-1], shape, places, activity, max(read) >= 0)
     value, back, notes = end(last, loss, given.target_TBN, given.target)
     passed = [_passed(notes, shape, back)]
     handed = {} if back[0] is None else {len(layers) - 1: back[0]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,18 +26,22 @@ from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import Constants, Shares, constants_of
 from netdesc.kernels.cpu.dense import notes_of, walk
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.leaky import leak_back, leak_back_by_events
+from netdesc.kernels.cpu.leaky import fits_by_events, leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Dense, Source
-from netdesc.kernels.cpu.synapses import current, weight_gradient
+from netdesc.kernels.cpu.synapses import currents, weight_gradient
 from netdesc.kernels.cpu.tape import run
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew_of, threads
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
+from netdesc.kernels.cpu.weight_sums import room_to_turn
 from netdesc.kernels.cpu.weights import grid_of, half_limits
 from netdesc.kernels.parameters import Dynamics
 
 _RUN = 1 << 18
 """Numbers of a gradient that are added to others at a time: 1 MB."""
+
+_SMALL = 1 << 18
+"""Numbers of a gradient that stay in a cache as a whole."""
 
 _MOST_TURNS = 1.5
 """A thread may have half as much again to do as its share."""
@@ -291,10 +295,13 @@ def _by_product(
 ) -> Back:
     layer, walker = there.layer, _walker(there)
     assert layer.bits is not None, "the weights are on the grid"
-    grad_z = there.voltage.view(np.float32) if want else None
-    whole = None if grad_z is None else grad_z.reshape(there.shape)
-    grad_OI = by_product(walker, grad_out, source, layer.weights, layer.bits, None, whole)
-    back = None if grad_z is None else HandedBack((grad_z, there.of_voltage), layer)
+    # Of a large layer that hands nothing back runs are in the cache; of a small one they would be
+    # as large as the layer.
+    whole = there.grad_TBN if want or there.voltage.size <= _SMALL else None
+    length = run_length(there.shape, not want)
+    grad_OI = by_product(walker, grad_out, source, layer.weights, layer.bits, length, None, whole)
+    grad_z = there.grad_TBN.reshape(-1), there.of_voltage
+    back = HandedBack(grad_z, layer) if want else None
     return back, torch.from_numpy(grad_OI), walker.decays()
 
 
@@ -329,23 +336,19 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
     if not norm:
         length = run_length(there.shape, not want) if layer.is_fused else None
         grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length, shares)
-    elif isinstance(source, Events):
+    elif isinstance(source, Events) and fits_by_events(
+        there.shape, layer.inputs, norm.learn, layer.bits
+    ):
         grad_OI, grad_decays[0] = leak_back_by_events(
             grad_TBN, norm.decay, norm.learn, source, *weights
         )
     else:
-        again = partial(_arrived, source, there.shape, layer) if norm.learn else None
+        again = currents(source, *there.shape[:2], *weights) if norm.learn else None
         grad_decays[0] = leak_back(grad_TBN, norm.decay, again)
+        del again  # the memory of its weights serves again
         grad_OI = weight_gradient(grad_TBN, source, *weights)
     grad_z = there.voltage.view(np.float32), there.of_voltage
     return HandedBack(grad_z, layer, shares) if want else None, grad_OI, grad_decays
-
-
-def _arrived(
-    source: Dense, shape: tuple[int, int, int], layer: Layer, first: int, last: int
-) -> np.ndarray:
-    """What arrives at the neurons from one to before another."""
-    return current(source, (*shape[:2], last - first), layer.weight_OI[first:last], layer.bits)
 
 
 def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> Back:
@@ -354,9 +357,10 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     grad_z = there.voltage.view(np.float32)
     weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
-    samples, length, columns = from_above.block_of(there.shape, threads())
-    sums, ordered = weights.grad_VLI.shape[1], by_source(events, layer.inputs, neurons, length)
-    room = max(samples * length * columns, sums) + ordered.length * LANES
+    crew = crew_of(neurons)
+    samples, length, columns = from_above.block_of(there.shape, crew)
+    ordered = by_source(events, layer.inputs, neurons, length)
+    block = max(samples * length * columns, room_to_turn(layer.inputs))
     run(
         from_above.adjoint_from_above,
         above.rows,
@@ -377,9 +381,9 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
         left_by_events(layer.shares) if want else NOTHING,
         grad_z,
         by_sample,
-        take((threads(), 5 * columns), np.float32),
+        take((crew, 5 * columns), np.float32),
         ordered,
-        scratch((threads(), room), np.float32),
+        scratch((crew, block + ordered.length * LANES), np.float32),
         weights.grad_VLI,
     )
     back = HandedBack((grad_z, there.of_voltage), layer, layer.shares) if want else None

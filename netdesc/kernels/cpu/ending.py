@@ -36,11 +36,17 @@ from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.tape import run
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew_of, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
+
+_MOST, _MOST_ALONE = 1.2, 2.1
+"""Times the activity, that threads may hold where one walk does the last layer there and back.
+
+The less is where the gradient that is handed back is whole at the same time.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,16 @@ class OfRates:
 
 @dataclass(frozen=True, eq=False)
 class Last:
-    """The last layer, and whether the gradient of its current is wanted."""
+    """The last layer, and whether the gradient of its current is wanted.
+
+    ``activity`` is how many values the chain's layers hand out.
+    """
 
     source: Source
     layer: Layer
     shape: tuple[int, int, int]
     places: Places
+    activity: int
     want: bool
 
 
@@ -111,7 +121,9 @@ def _end_by_distance(
     is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
     if target is None or van_rossum.convolved(*of_filter, steps) is not None:
         loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
-    elif last.layer.is_fused and is_shared_out and isinstance(source, Events):
+    elif (
+        last.layer.is_fused and is_shared_out and isinstance(source, Events) and _fits_in_one(last)
+    ):
         loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total)
     else:
         loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
@@ -130,6 +142,13 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
     return of_output
 
 
+def _fits_in_one(last: Last) -> bool:
+    """Whether what threads hold then is small enough."""
+    steps, batch, neurons = last.shape
+    numbers = crew_of(neurons) * last_layer.room_for(steps, batch, last.layer.inputs, 0)
+    return numbers <= (_MOST if last.want else _MOST_ALONE) * last.activity
+
+
 def _end_in_one(
     last: Last,
     events: Events,
@@ -142,7 +161,6 @@ def _end_in_one(
     steps, batch, neurons = target.shape
     inputs = layer.inputs
     vectors = -(-neurons // LANES)
-    crew = min(threads(), vectors)
     by_sample = np.zeros((batch, 2 * neurons), np.float32) if layer.learn else None
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     grad_z = take((target.size if want else 0,), np.float32)
@@ -158,7 +176,10 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, last_layer.room_for(steps, inputs, ordered.length)), np.float32),
+        scratch(
+            (crew_of(neurons), last_layer.room_for(steps, batch, inputs, ordered.length)),
+            np.float32,
+        ),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,

@@ -64,11 +64,15 @@ def _(left, count, terms):
     if _is_read_in_place(left):
         return lambda left, count, terms: np.empty(0, np.float32)
 
-    def room(left, count, terms):
+    def numbers(left, count, terms):
+        tiles = (count + TILE_ROWS - 1) // TILE_ROWS
+        return np.empty(tiles * min(DEPTH, terms) * TILE_ROWS, np.float32)
+
+    def spikes(left, count, terms):
         tiles = (count + TILE_ROWS - 1) // TILE_ROWS
         return np.empty(tiles * _whole_vectors(min(DEPTH, terms)) * TILE_ROWS, np.float32)
 
-    return room
+    return numbers if isinstance(left, types.Array) else spikes
 
 
 def copy_rows(left, first, count, term, depth, room) -> Any:

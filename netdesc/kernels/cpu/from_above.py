@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numba
 
-from netdesc.kernels.cpu.backward import hand_out, walk_back
+from netdesc.kernels.cpu.backward import walk_back
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.product import TILE_ROWS, multiply_block
+from netdesc.kernels.cpu.weight_sums import turn_over
 
 VECTORS = 4
 """Vectors of neurons that a thread takes together, at most: the more, the less often the rows above
@@ -83,7 +84,7 @@ def adjoint_from_above(
     ``above_shares``, its drive (see ``carried``), which may have gaps (see ``gaps``).
     ``of_voltage`` are the places of voltages and of ``grad_z``, which may be one memory. A thread
     computes blocks of ``length`` steps of ``samples`` samples and ``columns`` neurons in its part
-    of ``room_KN`` [threads, numbers of a block, or of a vector's weights if these are more];
+    of ``room_KN`` [threads, numbers of a block, or ``room_to_turn`` sums over if these are more];
     ``after_KN`` [threads, 5 · columns] holds adjoints between blocks. Events may be taken
     ``by_source``, a run being a block; a vector's part of it [length · LANES] is then at the end of
     ``room_KN``.
@@ -92,7 +93,7 @@ def adjoint_from_above(
     vectors, threads = len(grad_VLI), len(room_KN)
     size = samples * length * columns
     for thread in numba.prange(threads):
-        after, flat, sums = after_KN[thread], room_KN[thread], room_KN[thread, : grad_VLI.shape[1]]
+        after, flat = after_KN[thread], room_KN[thread]
         g_run = flat[len(flat) - by_source.length * LANES :]
         room = flat[:size].reshape(samples * length, columns)
         mine, end = thread * vectors // threads, (thread + 1) * vectors // threads
@@ -128,7 +129,6 @@ def adjoint_from_above(
                                 (steps - last) // length, g_run, grad_VLI[vector],
                             )  # fmt: skip
             for vector in range(block, until):
-                sums[:] = grad_VLI[vector]
                 at = vector * LANES
                 n = min(LANES, neurons - at)
-                hand_out(sums, weight_OI, low, high, at, n, grad_VLI[vector])
+                turn_over(grad_VLI[vector], flat, weight_OI, low, high, at, n)

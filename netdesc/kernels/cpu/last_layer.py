@@ -16,7 +16,6 @@ from netdesc.kernels.cpu.backward import (
     DRIVE,
     NOTHING,
     decay_gradients,
-    hand_out,
     share,
     step_back,
 )
@@ -37,6 +36,7 @@ from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut
+from netdesc.kernels.cpu.weight_sums import room_for_weights, turn_over
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import lanes_of, word_of
 from netdesc.kernels.packed_spikes import WORD_BITS
@@ -135,9 +135,10 @@ def _back(
             add_up_run(by_source, b, (steps - until) // run, g_run, weight_sums)
 
 
-def room_for(steps: int, inputs: int, run: int) -> int:
+def room_for(steps: int, batch: int, inputs: int, run: int) -> int:
     """Numbers of 32 bits that a thread needs; events are by source in runs of so many steps."""
-    return (2 * LANES + 1) * steps + (inputs + run) * LANES
+    weights = room_for_weights(inputs, batch, is_integer=True)
+    return (2 * LANES + 1) * steps + weights + run * LANES
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -175,10 +176,10 @@ def there_and_back(
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
     places are ``of_z``, with what it ``leaves``. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
-    own. A thread holds one vector's voltages, filtered differences, spikes, sums by weights and, by
-    source, a run of gradients in its part of ``room_KN`` [threads, ``room_for``]; its integer
-    weights are where its gradients come in the end. Where a vector has but a few neurons, their
-    numbers lie close together there, and what follows is in the lanes that nobody looks at.
+    own. A thread holds one vector's voltages, filtered differences, spikes, integer weights (see
+    ``room_for_weights``) and, by source, a run of gradients in its part of ``room_KN`` [threads,
+    ``room_for``]. Where a vector has but a few neurons, their numbers lie close together there, and
+    what follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
@@ -188,7 +189,7 @@ def there_and_back(
         voltage, filtered = room[:of_vector].view(np.int32), room[of_vector : 2 * of_vector]
         words = room[2 * of_vector : 2 * of_vector + steps].view(np.int32)
         end = len(room) if by_source is None else len(room) - by_source.length * LANES
-        weight_sums, g_run = room[2 * of_vector + steps : end], room[end:]
+        own, g_run = room[2 * of_vector + steps : end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
             turn = next_turn(turns)
@@ -197,9 +198,9 @@ def there_and_back(
             vector = piece_of(turn, vectors, threads)
             lo = vector * LANES
             n = min(LANES, neurons - lo)
-            integer_IN = grad_VLI[vector].view(np.int16)
+            weight_sums = grad_VLI[vector]
+            integer_IN = (own if batch > 1 else weight_sums).view(np.int16)
             integers_of_vector(weight_OI, low, high, lo, n, integer_IN)
-            weight_sums[:] = 0
             for b in range(batch):
                 item = b * vectors + vector
                 _there(
@@ -210,9 +211,11 @@ def there_and_back(
                     words, wanted, item * steps, a, tail, length, steps, y, late, filtered,
                     squares, b * neurons + lo, n,
                 )  # fmt: skip
+                if b == 0:
+                    weight_sums[:] = 0
                 _back(
                     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
                     b, a, tail, length, scale, y, late, filtered, voltage, leaves, grad_z,
                     of_z, grad_decays, by_source, g_run, weight_sums,
                 )  # fmt: skip
-            hand_out(weight_sums, weight_OI, low, high, lo, n, grad_VLI[vector])
+            turn_over(weight_sums, own, weight_OI, low, high, lo, n)

@@ -5,6 +5,7 @@ Memory is time-first [steps, batch, neurons], and changed where it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numba
@@ -14,12 +15,13 @@ import torch
 from netdesc.kernels.cpu import backward, forward
 from netdesc.kernels.cpu.arrays import array_of, flat
 from netdesc.kernels.cpu.arrivals import Events, arriving, gather
-from netdesc.kernels.cpu.backward import hand_out, share
+from netdesc.kernels.cpu.backward import share
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.steps import decay_state, flush, from_state, saturate, to_state
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew_of
+from netdesc.kernels.cpu.weight_sums import room_for_weights, room_to_turn, turn_over
 from netdesc.kernels.cpu.weights import (
     integers_of_vector,
     limits_of,
@@ -31,6 +33,9 @@ from netdesc.kernels.parameters import keep
 
 _SHARE = 8
 """Of the neurons, at most an eighth has its current worked out once more at a time."""
+
+_MOST = 1.2
+"""Times the size of the gradient, that threads may hold beside it."""
 
 
 def leak(z: np.ndarray, decay: torch.Tensor) -> np.ndarray:
@@ -66,11 +71,26 @@ def leak_back(
             grad.reshape(-1),
             by_sample.reshape(-1),
         )
+        del current  # its memory serves again
     return torch.from_numpy(by_sample.sum(axis=0))
 
 
 def _some(decay: torch.Tensor, first: int, last: int) -> torch.Tensor:
     return decay[first:last] if decay.ndim else decay
+
+
+def _numbers(steps: int, batch: int, inputs: int, learn: bool, bits: int | None) -> int:
+    """Of 32 bits, that a thread needs for a vector: its weights, and its current in a sample."""
+    if not learn:
+        return room_to_turn(inputs)
+    return steps * LANES + room_for_weights(inputs, batch, bits is not None)
+
+
+def fits_by_events(shape: tuple[int, int, int], inputs: int, learn: bool, bits: int | None) -> bool:
+    """Whether ``leak_back_by_events`` takes little enough memory beside a gradient of ``shape``."""
+    steps, batch, size = shape
+    numbers = _numbers(steps, batch, inputs, learn, bits)
+    return crew_of(size) * numbers <= _MOST * math.prod(shape)
 
 
 def leak_back_by_events(
@@ -83,14 +103,13 @@ def leak_back_by_events(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The same, and on to the weights (see ``synapses.weight_gradient``): gradients of both.
 
-    A current is worked out once more where the decay is learnt: kept it would be as large as all
-    else.
+    A current is worked out once more where the decay is learnt, by one vector after the other.
     """
     steps, batch, size = grad.shape
     outputs, inputs = weight_OI.shape
     by_sample, room = np.zeros((batch, size), np.float32), room_by_vectors(outputs, inputs)
     ordered = by_source(events, inputs, outputs)
-    sums, run, again = inputs * LANES, ordered.length * LANES, steps * LANES if learn else 0
+    numbers = ordered.length * LANES + _numbers(steps, batch, inputs, learn, bits)
     _back_by_events(
         events,
         array_of(weight_OI),
@@ -100,9 +119,9 @@ def leak_back_by_events(
         learn,
         grad.reshape(-1),
         ordered,
-        scratch((min(threads(), len(room) // LANES), sums + run + again), np.float32),
+        scratch((crew_of(outputs), numbers), np.float32),
         by_sample.reshape(-1),
-        room.reshape(-1, sums),
+        room.reshape(-1, inputs * LANES),
     )
     return torch.from_numpy(room[:outputs]), torch.from_numpy(by_sample.sum(axis=0))
 
@@ -137,23 +156,24 @@ def _back_by_events(
 ):
     """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
 
-    A thread has its sums, a run of gradients, if events are ``ordered`` by their source, and a
-    current where the decay is learnt, in its part of ``room_KN``. (Of a vector of few neurons it
-    has these alone, and lanes that nobody looks at: see ``last_layer``.) The vector's own weights
-    by input are where its gradients come in the end.
+    A thread has a run of gradients, if events are ``ordered`` by their source, and a current and
+    the vector's own weights by input (see ``room_for_weights``), where the decay is learnt, in its
+    part of ``room_KN``. (Of a vector of few neurons it has these alone, and lanes that nobody looks
+    at: see ``last_layer``.)
     """
     neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
-    steps, size = events.steps, grad_VLI.shape[1]
-    run, end = ordered.length or steps, size + ordered.length * LANES
+    steps, run = events.steps, ordered.length or events.steps
+    of_run = ordered.length * LANES
+    until_weights = of_run + (steps * LANES if learn else 0)
     for thread in numba.prange(threads):
-        sums, g_run = room_KN[thread, :size], room_KN[thread, size:end]
-        current = room_KN[thread, end:]
+        g_run, current = room_KN[thread, :of_run], room_KN[thread, of_run:until_weights]
+        own = room_KN[thread, until_weights:]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
             rate = share(load(keep, lo, n))
-            sums[:] = 0
-            real_IN = grad_VLI[item]
+            sums = grad_VLI[item]
+            real_IN = own if batch > 1 else sums
             integer_IN = real_IN.view(np.int16)
             if learn and is_integer:
                 integers_of_vector(weight_OI, low, high, lo, n, integer_IN)
@@ -165,6 +185,8 @@ def _back_by_events(
                         events, b, is_integer, integer_IN, real_IN, together_of(low), keep, lo, n,
                         current,
                     )  # fmt: skip
+                if b == 0:
+                    sums[:] = 0
                 g, total = spread(np.float32(0)), spread(np.float32(0))
                 for until in range(steps, 0, -run):
                     first = max(0, until - run)
@@ -179,4 +201,4 @@ def _back_by_events(
                     if ordered.length:
                         add_up_run(ordered, b, (steps - until) // run, g_run, sums)
                 store(grad_decay, b * neurons + lo, total, n)
-            hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])
+            turn_over(sums, own, weight_OI, low, high, lo, n)

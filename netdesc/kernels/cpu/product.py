@@ -47,7 +47,7 @@ _LANES = 16
 _BLOCK_ROWS, _BLOCK_COLUMNS = 192, 512
 """Rows and columns of the result that a thread takes at a time, at most."""
 
-_FEW, _FEW_ROWS = 1 << 16, 48
+_FEWER_ROWS = (1 << 15, 24), (1 << 16, 48)
 """Below so many numbers to copy, fewer rows: the copies would be as large as all else there is."""
 
 _PANEL = 32
@@ -244,11 +244,11 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
     most = min(DEPTH, terms)
     panel = np.empty(((most + 1) * TILE_COLUMNS,), np.float32)  # for whole vectors of an odd depth
     edge = np.empty((TILE_ROWS * TILE_COLUMNS,), np.float32)
-    padded = np.zeros((TILE_ROWS * most,), np.float32)
+    padded = np.zeros((TILE_ROWS * most if count % TILE_ROWS else 0,), np.float32)
     room = room_of(left, count, terms)
     numbers, target, by = numbers_of(left, room), out.reshape(-1), out.shape[1]
     counts = np.empty((count // TILE_ROWS if has_gaps else 0,), np.int64)
-    listed = np.empty((len(counts) * DEPTH,), np.uint8)
+    listed = np.empty((len(counts) * most,), np.uint8)
     for term in range(0, terms, DEPTH):
         depth = min(DEPTH, terms - term)
         add = onto or term > 0
@@ -274,7 +274,7 @@ def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, t
                 elif has_gaps and counts[tile] != ALL:
                     _tile_of_listed(
                         numbers, places, panel, target, at, by, counts[tile], add, listed,
-                        tile * DEPTH,
+                        tile * most,
                     )  # fmt: skip
                 else:
                     _tile(numbers, places, panel, target, at, by, depth, add)
@@ -338,7 +338,8 @@ def _block(rows: int, columns: int, copied: int) -> tuple[int, int]:
     """
     across = -(-columns // _BLOCK_COLUMNS)
     share = -(-rows * (1 if copied else across) // threads())
-    turns = -(-share // (_FEW_ROWS if 0 < copied < _FEW else _BLOCK_ROWS))
+    most = next((most for few, most in _FEWER_ROWS if 0 < copied < few), _BLOCK_ROWS)
+    turns = -(-share // most)
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
     down = -(-rows // block_rows)
     across = -(-across * down // threads()) * threads() // down

@@ -6,7 +6,7 @@ synapses read or, where these do not pay, by the matrix product. Weights may be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numba
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows
 from netdesc.kernels.cpu.arrivals import Events, arriving, gather
-from netdesc.kernels.cpu.backward import carry, hand_out
+from netdesc.kernels.cpu.backward import carry
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
 from netdesc.kernels.cpu.constants import Shares
@@ -23,7 +23,8 @@ from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.places import Places, row_of, time_first
 from netdesc.kernels.cpu.sources import Dense, Source, part_of
 from netdesc.kernels.cpu.steps import from_state
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew_of
+from netdesc.kernels.cpu.weight_sums import room_to_turn, turn_over
 from netdesc.kernels.cpu.weights import (
     limits_of,
     room_by_vectors,
@@ -41,15 +42,39 @@ def current(
     places: Places | None = None,
 ) -> np.ndarray:
     """What arrives, of ``shape`` (steps, samples and neurons); by events in any ``places``."""
-    _, batch, size = shape
-    z, places = take(shape, np.float32), places or time_first(batch)
-    if isinstance(source, Events):
-        weights = *vectors_of(weight_OI, bits), limits_of(bits)[0]
-        _gather_all(source, *weights, size, z.reshape(-1), places)
+    steps, batch, size = shape
+    return currents(source, steps, batch, weight_OI, bits, places)(0, size)
+
+
+def currents(
+    source: Source,
+    steps: int,
+    batch: int,
+    weight_OI: torch.Tensor,
+    bits: int | None,
+    places: Places | None = None,
+) -> Callable[[int, int], np.ndarray]:
+    """The same of the neurons from one to before another; whole vectors of them by events."""
+    places = places or time_first(batch)
+    if not isinstance(source, Events):
+        assert places == time_first(batch), "the product is time-first"
+
+        def by_product(first: int, last: int) -> np.ndarray:
+            z = take((steps, batch, last - first), np.float32)
+            product.matmul(source, array_of(weight_OI)[first:last].T, as_rows(z), bits=bits)
+            return z
+
+        return by_product
+    (integer_VIN, real_VIN), (low, _) = vectors_of(weight_OI, bits), limits_of(bits)
+
+    def by_events(first: int, last: int) -> np.ndarray:
+        z, part = take((steps, batch, last - first), np.float32), slice(first // LANES, None)
+        _gather_all(
+            source, integer_VIN[part], real_VIN[part], low, last - first, z.reshape(-1), places
+        )
         return z
-    assert places == time_first(batch), "the product is time-first"
-    product.matmul(source, array_of(weight_OI).T, as_rows(z), bits=bits)
-    return z
+
+    return by_events
 
 
 def weight_gradient(
@@ -76,7 +101,6 @@ def weight_gradient(
     inputs = weight_OI.shape[1]
     room = room_by_vectors(outputs, inputs)
     ordered = by_source(source, inputs, outputs)
-    numbers = (inputs + ordered.length) * LANES
     _add_up_all(
         source,
         array_of(weight_OI),
@@ -85,7 +109,7 @@ def weight_gradient(
         places,
         shares,
         ordered,
-        scratch((min(threads(), len(room) // LANES), numbers), np.float32),
+        scratch((crew_of(outputs), max(room_to_turn(inputs), ordered.length * LANES)), np.float32),
         room.reshape(-1, LANES * inputs),
     )
     return torch.from_numpy(room[:outputs])
@@ -144,17 +168,19 @@ def _add_up_all(events, weight_OI, low, high, grad_z, of_z, shares, ordered, roo
     """Fills ``grad_VLI`` from ``grad_z`` (see ``adjoint_by_events``), whose places are ``of_z``.
 
     Given ``shares``, ``grad_z`` holds the drive. Events may be ``ordered`` by their source.
+    ``room_KN`` is as there, too.
     """
     neurons, vectors, threads = len(weight_OI), len(grad_VLI), len(room_KN)
-    steps, size, run = events.steps, grad_VLI.shape[1], ordered.length or events.steps
+    steps, run = events.steps, ordered.length or events.steps
     share_u = share_v = spread(np.float32(0))
     if shares is not None:
         share_u, share_v = spread(shares[0]), spread(shares[1])
     for thread in numba.prange(threads):
-        sums, g_run = room_KN[thread, :size], room_KN[thread, size:]
+        room = room_KN[thread]
         for item in range(thread * vectors // threads, (thread + 1) * vectors // threads):
             lo = item * LANES
             n = min(LANES, neurons - lo)
+            sums = grad_VLI[item]
             sums[:] = 0
             for b in range(events.batch):
                 g_u = g_v = spread(np.float32(0))
@@ -165,7 +191,7 @@ def _add_up_all(events, weight_OI, low, high, grad_z, of_z, shares, ordered, roo
                         if shares is not None:
                             g_u, g_v = carry(g, share_u, share_v, g_u, g_v)
                             g = g_u
-                        add_up_step(ordered, events, t, first, b, g, g_run, sums)
+                        add_up_step(ordered, events, t, first, b, g, room, sums)
                     if ordered.length:
-                        add_up_run(ordered, b, (steps - until) // run, g_run, sums)
-            hand_out(sums, weight_OI, low, high, lo, n, grad_VLI[item])
+                        add_up_run(ordered, b, (steps - until) // run, room, sums)
+            turn_over(sums, room, weight_OI, low, high, lo, n)

@@ -15,7 +15,8 @@ from netdesc.kernels.cpu.by_source import BY_ROWS, by_source
 from netdesc.kernels.cpu.constants import Constants, Shares
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew_of
+from netdesc.kernels.cpu.weight_sums import room_to_turn
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 
 _NOTHING = np.empty(0, np.float32)
@@ -120,9 +121,9 @@ class Walker:
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
         left = backward.NOTHING if grad_z is None else backward.left_by_events(self.shares)
         sums, is_all = weights, (first, last) == (0, self.steps)
-        ordered = (
-            by_source(sums.events, len(sums.weight_OI[0]), self.neurons) if is_all else BY_ROWS
-        )
+        inputs = sums.weight_OI.shape[1]
+        ordered = by_source(sums.events, inputs, self.neurons) if is_all else BY_ROWS
+        room = max(room_to_turn(inputs), ordered.length * LANES)
         backward.adjoint_by_events(
             sums.events,
             sums.weight_OI,
@@ -142,7 +143,7 @@ class Walker:
             of_z,
             self._by_sample,
             ordered,
-            scratch((threads(), sums.grad_VLI.shape[1] + ordered.length * LANES), np.float32),
+            scratch((crew_of(self.neurons), room), np.float32),
             sums.grad_VLI,
         )
 

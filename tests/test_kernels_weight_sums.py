@@ -72,6 +72,10 @@ SMALL = replace(PLAIN, ample=False, steps=200, scale=4.0)
         replace(SMALL, sizes=(2000, 64), norm=(True,), learn=True, batch=3),
         replace(SMALL, sizes=(700, 128, 64), bits=None, batch=2),
         replace(SMALL, sizes=(300, 200, 64), learn=True, batch=4),
+        replace(SMALL, sizes=(2000, 64), batch=2),
+        replace(SMALL, sizes=(1000, 64, 40)),
+        replace(SMALL, sizes=(46, 132, 70), steps=179, batch=2, density=0.46),
+        replace(SMALL, sizes=(46, 350, 70), density=0.46),
     ],
     ids=str,
 )

@@ -32,7 +32,7 @@ _RUN = 1 << 19
 _SHARE = 8
 """Of a small layer an eighth is held at a time."""
 
-_FOR_WEIGHTS, _FOR_INPUT = 1 << 16, 3 << 16
+_FOR_WEIGHTS, _FOR_INPUT = 1 << 15, 3 << 16
 """But no less than that: runs cost time, more so where there is a product for the input as well."""
 
 _NOTHING = np.empty(0, np.float32)

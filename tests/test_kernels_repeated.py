@@ -15,7 +15,6 @@ from test_kernels_chain import (
     CASES,
     PLAIN,
     Case,
-    ample_room,
     distance,
     layers_of,
     make,
@@ -26,13 +25,6 @@ from netdesc.kernels.cpu import by_source, chain, repeated, sources, threads, tr
 from netdesc.kernels.cpu.arrivals import Events
 
 STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
-
-
-@pytest.fixture(autouse=True)
-def ample_memory() -> Iterator[None]:
-    """Passes through layers as small as these are else made in another way, which is not noted."""
-    with ample_room(STRAIGHT):
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ BY_ROWS = BySource(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 def by_source(events: Events, inputs: int, neurons: int, length: int = LENGTH) -> BySource:
     """In runs of so many steps, or ``BY_ROWS`` where that pays less for so many ``neurons``.
 
-    With the gradients of runs it takes no more memory than a byte for each step, sample and neuron.
+    With the gradients of runs it takes a byte for each step, sample and neuron, or hardly more.
     """
     if math.isinf(most_by_rows(events.steps, events.batch, inputs, neurons, length)):
         return BY_ROWS

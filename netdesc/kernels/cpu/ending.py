@@ -122,9 +122,12 @@ def _end_by_distance(
     if target is None or van_rossum.convolved(*of_filter, steps) is not None:
         loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
     elif (
-        last.layer.is_fused and is_shared_out and isinstance(source, Events) and _fits_in_one(last)
+        last.layer.is_fused
+        and is_shared_out
+        and isinstance(source, Events)
+        and (crew := _crew_in_one(last))
     ):
-        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total)
+        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, crew)
     else:
         loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
@@ -142,11 +145,12 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
     return of_output
 
 
-def _fits_in_one(last: Last) -> bool:
-    """Whether what threads hold then is small enough."""
+def _crew_in_one(last: Last) -> int:
+    """How many threads there are whose rooms are small enough together; 0 where one's is not."""
     steps, batch, neurons = last.shape
-    numbers = crew_of(neurons) * last_layer.room_for(steps, batch, last.layer.inputs, 0)
-    return numbers <= (_MOST if last.want else _MOST_ALONE) * last.activity
+    most = (_MOST if last.want else _MOST_ALONE) * last.activity
+    each = last_layer.room_for(steps, batch, last.layer.inputs, 0)
+    return min(crew_of(neurons), int(most // each))
 
 
 def _end_in_one(
@@ -155,6 +159,7 @@ def _end_in_one(
     target: SpikeTrains,
     of_filter: tuple[float, int, int],
     grad_total: float,
+    crew: int,
 ) -> End:
     layer, want = last.layer, last.want
     assert layer.bits is not None, "events bring integers"
@@ -176,10 +181,7 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch(
-            (crew_of(neurons), last_layer.room_for(steps, batch, inputs, ordered.length)),
-            np.float32,
-        ),
+        scratch((crew, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,
@@ -198,7 +200,10 @@ def _end_in_one(
 def _end_from_whole(
     last: Last, target: SpikeTrains, of_filter: tuple[float, int, int], grad_total: float
 ) -> End:
-    """One tensor: what arrives, then the voltages, then the gradient of what arrives."""
+    """One tensor: what arrives, then the voltages, then the gradient of what arrives.
+
+    Of a layer whose current need not be whole, too, where threads would hold more than that.
+    """
     layer, (steps, batch, neurons) = last.layer, last.shape
     z = current(last.source, last.shape, layer.weight_OI, layer.bits, last.places)
     if layer.between is not None:

@@ -30,8 +30,8 @@ def list_terms(numbers, first, by, depth, counts, terms):
     """For each tile of a block the numbers of its terms that are not 0, and how many there are.
 
     The block's rows begin at ``first`` of ``numbers`` and ``by`` numbers further each time; there
-    are ``depth`` terms. Tile k has ``counts[k]`` of them in its part of ``terms``, all of which are
-    alike.
+    are ``depth`` terms. Tile k has ``counts[k]`` of them in its part of ``terms``: tiles share it
+    evenly, and each has room for ``depth`` at least.
     """
     bits = numbers.view(np.int32)  # none is set in 0, and one in −0, which is passed over nowhere
     words = np.empty(DEPTH // LANES, np.int64)

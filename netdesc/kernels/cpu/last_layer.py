@@ -176,10 +176,11 @@ def there_and_back(
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
     places are ``of_z``, with what it ``leaves``. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
-    own. A thread holds one vector's voltages, filtered differences, spikes, integer weights (see
-    ``room_for_weights``) and, by source, a run of gradients in its part of ``room_KN`` [threads,
-    ``room_for``]. Where a vector has but a few neurons, their numbers lie close together there, and
-    what follows is in the lanes that nobody looks at.
+    own. A thread holds one vector's voltages, filtered differences, spikes, what
+    ``room_for_weights`` says and, by source, a run of gradients in its part of ``room_KN``
+    [threads, ``room_for``]. Integer weights are there if there are several samples, else where the
+    sums are later. Where a vector has but a few neurons, their numbers lie close together, and what
+    follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES

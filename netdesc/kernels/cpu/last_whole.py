@@ -1,7 +1,8 @@
 """A last layer whose current is whole, and its van Rossum distance, there and back, for Numba.
 
-As ``last_layer``, for a current that norm, dropout or weights off the grid need as a tensor. That
-is the only one: its memory takes the voltages, and then the gradient.
+As ``last_layer``, for a current that norm, dropout or weights off the grid need as a tensor, or
+that takes less memory so. It is the only tensor: its memory takes the voltages, and then the
+gradient.
 """
 
 from __future__ import annotations

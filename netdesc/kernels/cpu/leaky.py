@@ -80,7 +80,10 @@ def _some(decay: torch.Tensor, first: int, last: int) -> torch.Tensor:
 
 
 def _numbers(steps: int, batch: int, inputs: int, learn: bool, bits: int | None) -> int:
-    """Of 32 bits, that a thread needs for a vector: its weights, and its current in a sample."""
+    """Of 32 bits, that a thread needs for a vector: to turn sums over, weights, and a current.
+
+    The current is that in a sample; weights and current are needed to ``learn`` the decay.
+    """
     if not learn:
         return room_to_turn(inputs)
     return steps * LANES + room_for_weights(inputs, batch, bits is not None)
@@ -156,10 +159,10 @@ def _back_by_events(
 ):
     """``leaky_adjoint``, adding up the gradient of the weights (see ``adjoint_by_events``).
 
-    A thread has a run of gradients, if events are ``ordered`` by their source, and a current and
-    the vector's own weights by input (see ``room_for_weights``), where the decay is learnt, in its
-    part of ``room_KN``. (Of a vector of few neurons it has these alone, and lanes that nobody looks
-    at: see ``last_layer``.)
+    A thread has a run of gradients, if events are ``ordered`` by their source, and what
+    ``_numbers`` says in its part of ``room_KN``; of a single sample weights are where the sums are
+    later. (Of a vector of few neurons it has these alone, and lanes that nobody looks at: see
+    ``last_layer``.)
     """
     neurons, batch, vectors, threads = len(keep), events.batch, len(grad_VLI), len(room_KN)
     steps, run = events.steps, ordered.length or events.steps

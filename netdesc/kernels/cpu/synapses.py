@@ -54,7 +54,7 @@ def currents(
     bits: int | None,
     places: Places | None = None,
 ) -> Callable[[int, int], np.ndarray]:
-    """The same of the neurons from one to before another; whole vectors of them by events."""
+    """The same of the neurons from one to before another; by events from a whole vector on."""
     places = places or time_first(batch)
     if not isinstance(source, Events):
         assert places == time_first(batch), "the product is time-first"
@@ -68,6 +68,7 @@ def currents(
     (integer_VIN, real_VIN), (low, _) = vectors_of(weight_OI, bits), limits_of(bits)
 
     def by_events(first: int, last: int) -> np.ndarray:
+        assert first % LANES == 0, "weights are kept by vectors"
         z, part = take((steps, batch, last - first), np.float32), slice(first // LANES, None)
         _gather_all(
             source, integer_VIN[part], real_VIN[part], low, last - first, z.reshape(-1), places

@@ -48,6 +48,9 @@ _MOST, _MOST_ALONE = 1.2, 2.1
 The less is where the gradient that is handed back is whole at the same time.
 """
 
+_ALWAYS = 1 << 12
+"""Numbers that they may hold however small the activity is: 16 kB."""
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -148,7 +151,7 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
 def _crew_in_one(last: Last) -> int:
     """How many threads there are whose rooms are small enough together; 0 where one's is not."""
     steps, batch, neurons = last.shape
-    most = (_MOST if last.want else _MOST_ALONE) * last.activity
+    most = max(_ALWAYS, (_MOST if last.want else _MOST_ALONE) * last.activity)
     each = last_layer.room_for(steps, batch, last.layer.inputs, 0)
     return min(crew_of(neurons), int(most // each))
 

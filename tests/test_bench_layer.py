@@ -157,7 +157,7 @@ def test_programs_that_say_nothing_or_nonsense(tmp_path: Path) -> None:
 def test_each_piece_of_work_has_its_answer() -> None:
     """In their order: each answer tells the input that it is of, and its own memory."""
     # So large that it hardly matters how many threads have come in time to take part.
-    large = replace(SMALL, neurons=512, steps=1000)
+    large = replace(SMALL, neurons=512, inputs=1000, steps=1000)
     works = [size.work("cpu", 2, loss="training") for size in (large, SMALL, large)]
     first, small, again = (Figures.of(a, large) for a in programs.run_itself(*works))
     assert small.input_sha256 != first.input_sha256 == again.input_sha256

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
@@ -22,6 +23,7 @@ from netdesc.kernels.cpu.buffers import give_back
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
+from netdesc.training.compiling import announced
 from netdesc.training.data import Batches
 from netdesc.training.direct import direct_reads
 from netdesc.training.figures import Figures
@@ -64,13 +66,19 @@ def layer(work: Work) -> Layer:
     )
     if parameter.is_cuda:
         return captured(made, CudaGraphs(parameter.device))
-    return replace(made, growth=_growth)
+    return _watched(made)
 
 
-def _growth(work: Callable[[], None]) -> int | None:
-    """What ``work`` takes while no memory of earlier passes waits for it."""
-    give_back()
-    return host_growth(work)
+def _watched(made: Layer) -> Layer:
+    """The layer, with memory taken while none of earlier passes waits, and compilations seen."""
+    said: list[str] = []
+
+    def growth(work: Callable[[], None]) -> int | None:
+        give_back()
+        with announced(torch.device("cpu"), said.append):
+            return host_growth(work)
+
+    return replace(made, growth=growth, compiled=lambda: bool(said))
 
 
 def captured(made: Layer, graphs: Graphs) -> Layer:

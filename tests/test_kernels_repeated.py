@@ -21,7 +21,7 @@ from test_kernels_chain import (
     reads_of,
 )
 
-from netdesc.kernels.cpu import by_source, chain, repeated, sources, threads, trains
+from netdesc.kernels.cpu import by_source, chain, repeated, sources, sums, threads, trains
 from netdesc.kernels.cpu.arrivals import Events
 
 STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
@@ -45,7 +45,7 @@ class Trained:
         self.layers = layers_of(case, self.made)
         self.examples = self.new_examples()
         self.passes = repeated.Passes(reads_of(case))
-        self.noted = self.again = 0
+        self.noted = self.again = self.at_hand = 0
 
     def new_examples(self) -> chain.Examples:
         made, case = self.made, self.case
@@ -85,7 +85,16 @@ class Trained:
             zip(numbers(value, passed), expected, strict=True)
         ):
             np.testing.assert_array_equal(found.numpy(), wanted.numpy(), f"result {number}")
+        for of_layer, weight in zip(passed, self.weights, strict=True):
+            if of_layer.at_hand is not None:
+                self.at_hand += 1
+                assert of_layer.at_hand == looked_for(of_layer, weight)
         return [each.grad_OI for each in passed]
+
+
+def looked_for(passed: chain.Passed, weight_OI: torch.Tensor) -> chain.AtHand:
+    arrays = [tensor.contiguous().numpy().reshape(-1) for tensor in (passed.grad_OI, weight_OI)]
+    return chain.AtHand(*sums.squares_and_total(*arrays), int(passed.notes[3]))
 
 
 def numbers(value: torch.Tensor, passed: list[chain.Passed]) -> list[torch.Tensor]:
@@ -117,6 +126,7 @@ def test_the_second_pass_is_noted_and_later_ones_are_made_again(
     for number in range(5):
         trained.check()
         assert (trained.noted, trained.again) == (min(number, 1), max(0, number - 1))
+        assert trained.at_hand == number * (len(sizes) - 1)
 
 
 @pytest.mark.parametrize(

@@ -227,4 +227,6 @@ class DirectStep:
         for name, layer in zip(self._chain.names, passed, strict=True):
             figures.note(name, layer.notes, layer.outputs)
         share = batch.size / self._samples
-        figures.add(loss, share, loss_share(job.graph, batch, self._samples))
+        at_hand = [layer.at_hand for layer in passed if layer.at_hand is not None]
+        known = at_hand if len(at_hand) == len(passed) else None
+        figures.add(loss, share, loss_share(job.graph, batch, self._samples), known)

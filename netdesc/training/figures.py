@@ -12,13 +12,16 @@ import operator
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
 
 from netdesc.kernels.engine import engine_name
 from netdesc.training.score import Score, Tally
+
+if TYPE_CHECKING:
+    from netdesc.kernels.cpu.chain import AtHand
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,21 @@ class Figures:
         """
         self._notes[name], self._sizes[name] = notes, size
 
-    def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
+    def add(
+        self,
+        loss: torch.Tensor,
+        share: float,
+        loss_share: float,
+        at_hand: Sequence[AtHand] | None = None,
+    ) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
+        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss. What
+        is ``at_hand`` of all layers, whose only parameters are weights then, is not looked for.
         """
         seen = list(self._notes.values()), tuple(self._sizes.values())
         layers = list(self._parameters.values())
-        self._sums.add(_Pass(loss.detach(), layers, *seen, loss_share, share))
+        self._sums.add(_Pass(loss, layers, *seen, loss_share, share, at_hand))
 
     def gradient_norm(self) -> torch.Tensor:
         """Global L2 norm of the last batch's gradients, on the device."""
@@ -110,6 +120,7 @@ class _Pass(NamedTuple):
     """How many values the layers that made the notes have handed out."""
     loss_share: float
     share: float
+    at_hand: Sequence[AtHand] | None
 
 
 class _OnDevice:
@@ -121,7 +132,7 @@ class _OnDevice:
         self._sum: torch.Tensor | None = None
 
     def add(self, seen: _Pass) -> None:
-        loss, sizes = seen.loss, seen.sizes
+        loss, sizes = seen.loss.detach(), seen.sizes
         self._gradients = [norm([_gradient(p) for p in layer]) for layer in seen.layers]
         weights = [_total([p.detach() for p in layer]) for layer in seen.layers]
         if sizes not in self._divisors:  # made once: a copy to the device waits for it
@@ -162,13 +173,16 @@ class _OnHost:
         self._sum: list[float] = []
 
     def add(self, seen: _Pass) -> None:
-        found = [self._of_layer(layer) for layer in seen.layers]
-        self._squares = [squares for squares, _ in found]
-        totals = [total for _, total in found]
-        noted = zip(seen.notes, seen.sizes, strict=True)
-        rates = [int(notes.numpy()[3]) / size for notes, size in noted]
-        others = (*map(math.sqrt, self._squares), *totals, *rates)
-        row = [seen.loss.item() * seen.loss_share, *(value * seen.share for value in others)]
+        if seen.at_hand is None:
+            found = [self._of_layer(layer) for layer in seen.layers]
+            spikes = [int(notes.numpy()[3]) for notes in seen.notes]
+            self._squares, totals = [each[0] for each in found], [each[1] for each in found]
+        else:
+            self._squares, totals, spikes = map(list, zip(*seen.at_hand, strict=True))
+        rates = map(operator.truediv, spikes, seen.sizes)
+        row = [seen.loss.item() * seen.loss_share, *map(math.sqrt, self._squares), *totals, *rates]
+        if seen.share != 1.0:
+            row[1:] = [value * seen.share for value in row[1:]]
         self._sum = list(map(operator.add, self._sum, row)) if self._sum else row
 
     def _of_layer(self, layer: list[nn.Parameter]) -> tuple[float, float]:

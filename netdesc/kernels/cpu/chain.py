@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -68,6 +69,17 @@ class Examples:
     """The same, where it is 0 or 1 throughout."""
 
 
+class AtHand(NamedTuple):
+    """What may be known of a layer after its passes, for who would have to look for it."""
+
+    squares: float
+    """Their sum over the gradients of its weights."""
+    total: float
+    """The sum of its weights."""
+    spikes: int
+    """How many it has handed out."""
+
+
 @dataclass(eq=False)
 class Passed:
     """What a layer's passes left, there and back: notes, and gradients by weights and decays."""
@@ -77,6 +89,7 @@ class Passed:
     """How many values the layer hands out."""
     grad_OI: Tensor
     grad_decays: Tensor
+    at_hand: AtHand | None = None
 
 
 @on_threads

@@ -24,6 +24,7 @@ PRODUCT, EVENTS = 0, 1
 
 _NO_WORDS = np.empty(0, np.int32)
 _NO_VALUES = np.empty(0, np.float32)
+_NO_SQUARES = np.empty(0)
 
 
 def room_to_note(batch: int, neurons: int) -> np.ndarray:
@@ -32,9 +33,15 @@ def room_to_note(batch: int, neurons: int) -> np.ndarray:
 
 
 def notes_of(seen: np.ndarray, path: int) -> torch.Tensor:
+    return notes_and_total(seen, path, _NO_SQUARES)[0]
+
+
+def notes_and_total(seen: np.ndarray, path: int, squares: np.ndarray) -> tuple[torch.Tensor, float]:
+    """Notes of a layer, and the sum of the squares that its walks have left."""
     notes = np.empty(4, np.int64)
-    run(forward.sum_up, seen, path, notes)
-    return torch.from_numpy(notes)  # which makes so small a tensor in a tenth of torch's time
+    sum_of_squares = run(forward.sum_up, seen, path, notes, squares)
+    # From numpy, which makes so small a tensor in a tenth of torch's time.
+    return torch.from_numpy(notes), sum_of_squares
 
 
 def path_of(source: Source) -> int:

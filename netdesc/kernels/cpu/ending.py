@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
-from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_of, path_of, room_to_note
+from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_and_total, path_of, room_to_note
 from netdesc.kernels.cpu.descent import (
     NO_DECAYS,
     Back,
@@ -197,7 +197,8 @@ def _end_in_one(
     handed = HandedBack((grad_z, last.places), layer, layer.shares, True) if want else None
     grad_decays = NO_DECAYS if by_sample is None else decays_of(by_sample)
     back = handed, torch.from_numpy(grad_OI[:neurons]), grad_decays
-    return scalar(squares.sum()), back, notes_of(seen, EVENTS)
+    notes, loss = notes_and_total(seen, EVENTS, squares)
+    return scalar(loss), back, notes
 
 
 def _end_from_whole(
@@ -232,9 +233,9 @@ def _end_from_whole(
         left_by_events(layer.shares_by(last.source)),
         by_sample,
     )
-    notes = notes_of(seen, path_of(last.source))
+    notes, loss = notes_and_total(seen, path_of(last.source), squares)
     there = There(layer, last.source, last.shape, voltage, last.places, notes)
-    return scalar(squares.sum()), from_whole(there, decays_of(by_sample), last.want), notes
+    return scalar(loss), from_whole(there, decays_of(by_sample), last.want), notes
 
 
 def _end_by_parts(last: Last, of_output: OfOutput) -> End:

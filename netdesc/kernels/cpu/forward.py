@@ -13,6 +13,7 @@ from netdesc.kernels.cpu.arrivals import arriving
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
+from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.weights import together_of
 from netdesc.kernels.cpu.words import word_of
@@ -123,8 +124,11 @@ def leaky_forward(z_TBN, keep, batch, u_TBN):
 
 
 @numba.njit(cache=True, nogil=True)
-def sum_up(seen, path, notes):
-    """``notes`` (see ``kernels.operators``) of what all vectors' walks have seen."""
+def sum_up(seen, path, notes, squares):
+    """``notes`` (see ``kernels.operators``) of what all vectors' walks have seen.
+
+    Returns the sum of ``squares``, which a last layer's walks may have left, too.
+    """
     notes[:] = 0
     for item in range(len(seen)):
         for lane in range(LANES):
@@ -132,3 +136,4 @@ def sum_up(seen, path, notes):
             notes[1] = max(notes[1], seen[item, LANES + lane])
             notes[3] += seen[item, 2 * LANES + lane]
     notes[2] = path
+    return total(squares)

@@ -20,11 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu import chain, forward, from_above, last_layer, sources, trains, weights
+from netdesc.kernels.cpu import (
+    chain,
+    forward,
+    from_above,
+    last_layer,
+    sources,
+    sums,
+    trains,
+    weights,
+)
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
-from netdesc.kernels.cpu.chain import Examples, Passed
-from netdesc.kernels.cpu.dense import notes_of
+from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
 from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
 from netdesc.kernels.cpu.ending import Distance, OfOutput, OfRates
 from netdesc.kernels.cpu.tape import Call, recorded
@@ -44,6 +52,9 @@ Beside the gradients a pass that is noted holds the integers of hidden layers' w
 
 _FREE = 2
 """How often gradients that nobody else holds are held: by our list, and while that is counted."""
+
+_SPIKES = 3
+"""Where they are in notes (see ``kernels.operators``)."""
 
 
 class Passes:
@@ -65,7 +76,7 @@ class Passes:
         noted, self._noted = self._noted, None
         if not is_again:
             self._before = [ref(each) for each in asked]
-        elif noted is not None and noted.distance == loss:
+        elif noted is not None and (noted.distance is loss or noted.distance == loss):
             found = noted.again()
             if found is not None:
                 self._noted = noted
@@ -94,7 +105,7 @@ class Passes:
             noted = _Noted(calls, given.shape[:2], layers, distance)
             if noted.is_by_rows:
                 self._noted = noted
-                passed = noted.hand_out([each.notes for each in passed])
+                passed = noted.hand_out()
         return value, passed
 
 
@@ -117,10 +128,13 @@ class _Noted:
         self._last = calls[4 * hidden : 4 * hidden + 2]
         self._back = calls[4 * hidden + 2 :]
         of_back = [_by_name(call) for call in (*reversed(self._back), self._last[0])]
-        self._squares: np.ndarray = of_back[-1]["squares"]
         self._grads = [
             of["grad_VLI"].reshape(-1, layer.inputs)[: layer.outputs]
             for of, layer in zip(of_back, layers, strict=True)
+        ]
+        self._sums = [
+            sums.as_call(grad_OI.reshape(-1), of["weight_OI"].reshape(-1))
+            for grad_OI, of in zip(self._grads, of_back, strict=True)
         ]
         ordered = [of["by_source"] for of in of_back[1:]]
         self.is_by_rows = not any(each is not None and each.length for each in ordered)
@@ -129,6 +143,8 @@ class _Noted:
         self._most = [
             self._most_spikes(number, shape, runs[number + 1]) for number in range(hidden)
         ]
+        self._seen = [_notes_of(call) for *_, call, _ in self._there] + [_notes_of(self._last[1])]
+        """The notes, where each layer's are."""
 
     def _most_spikes(self, number: int, shape: tuple[int, int], length: int) -> float:
         """Up to how many spikes of a layer the one after it does what it has done here."""
@@ -153,30 +169,48 @@ class _Noted:
             or any(getrefcount(self._grads[n]) > _FREE for n in range(len(self._grads)))
         ):
             return None
-        notes = list[Tensor]()
-        for (*first, of_notes, listing), most in zip(self._there, self._most, strict=True):
+        for (*first, (list_all, to_list)), seen, most in zip(
+            self._there, self._seen, self._most, strict=False
+        ):
             for kernel, arguments in first:
                 kernel(*arguments)
-            notes.append(notes_of(*of_notes[1][:2]))
-            if notes[-1].numpy()[3] > most:
+            if seen.item(_SPIKES) > most:
                 return None
-            kernel, arguments = listing
-            kernel(*arguments)
-        (kernel, arguments), of_notes = self._last
-        kernel(*arguments)
-        notes.append(notes_of(*of_notes[1][:2]))
+            list_all(*to_list)
+        (walk, of_walk), (sum_up, of_notes) = self._last
+        walk(*of_walk)
+        loss = sum_up(*of_notes)
         for kernel, arguments in self._back:
             kernel(*arguments)
-        value = scalar(self._squares.sum())
+        value = scalar(loss)
         if self.distance.mean:
             value = value / self._sizes[-1]
-        return value, self.hand_out(notes)
+        return value, self.hand_out()
 
-    def hand_out(self, notes: list[Tensor]) -> list[Passed]:
+    def hand_out(self) -> list[Passed]:
+        """What the passes have left, with notes that do not change any more."""
         return [
-            Passed(note, size, torch.from_numpy(grad_OI), NO_DECAYS)
-            for note, size, grad_OI in zip(notes, self._sizes, self._grads, strict=True)
+            Passed(
+                torch.from_numpy(seen.copy()),
+                size,
+                torch.from_numpy(grad_OI),
+                NO_DECAYS,
+                _at_hand(call, seen),
+            )
+            for seen, size, grad_OI, call in zip(
+                self._seen, self._sizes, self._grads, self._sums, strict=True
+            )
         ]
+
+
+def _at_hand(call: Call, notes: np.ndarray) -> AtHand:
+    kernel, arguments = call
+    squares, total = kernel(*arguments)
+    return AtHand(squares, total, notes.item(_SPIKES))
+
+
+def _notes_of(call: Call) -> np.ndarray:
+    return _by_name(call)["notes"]
 
 
 def _of_straight(layers: int) -> list[Any]:

@@ -9,6 +9,7 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import array_of, flat, scalar
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
 
@@ -27,8 +28,8 @@ def spike_time(
     if h is not None:
         packed[HEADER:] = 0
         filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
-        total = np.square(filtered, dtype=np.float64).sum()
-        return scalar(total), torch.from_numpy(packed)
+        loss = np.square(filtered, dtype=np.float64).sum()
+        return scalar(loss), torch.from_numpy(packed)
     columns = batch * neurons
     odd, squares = np.empty(columns, np.int32), np.empty(columns)
     van_rossum.filter_difference(
@@ -42,7 +43,7 @@ def spike_time(
         squares,
     )
     packed[0] = not odd.any()
-    return scalar(squares.sum()), torch.from_numpy(packed)
+    return scalar(total(squares)), torch.from_numpy(packed)
 
 
 def _convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store
+from netdesc.kernels.cpu.tape import Call
 from netdesc.kernels.cpu.threads import on_threads, threads
 
 _PART = 1 << 13
@@ -21,11 +22,25 @@ _FEW = 1
 @on_threads
 def squares_and_total(of_squares: np.ndarray, of_total: np.ndarray) -> tuple[float, float]:
     """The sum of the squares of one float32 array and the sum of another, both flat."""
-    parts = -(-max(len(of_squares), len(of_total)) // _PART)
-    if parts <= _FEW:
-        return _sum_up(of_squares, of_total, parts)
     threads()
-    return _sum_up_in_parallel(of_squares, of_total, parts)
+    kernel, arguments = as_call(of_squares, of_total)
+    return kernel(*arguments)
+
+
+def as_call(of_squares: np.ndarray, of_total: np.ndarray) -> Call:
+    """``squares_and_total`` as a kernel to be called."""
+    parts = -(-max(len(of_squares), len(of_total)) // _PART)
+    kernel = _sum_up if parts <= _FEW else _sum_up_in_parallel
+    return kernel, (of_squares, of_total, parts)
+
+
+@numba.njit(cache=True, nogil=True)
+def total(values):
+    """The sum of some 64-bit numbers, one after the other."""
+    found = 0.0
+    for value in values:
+        found += value
+    return found
 
 
 @numba.njit(inline="always")

@@ -76,7 +76,7 @@ class Passes:
         noted, self._noted = self._noted, None
         if not is_again:
             self._before = [ref(each) for each in asked]
-        elif noted is not None and (noted.distance is loss or noted.distance == loss):
+        elif noted is not None and noted.distance == loss:
             found = noted.again()
             if found is not None:
                 self._noted = noted

@@ -18,7 +18,7 @@ from cli_process import Netdesc
 from netdesc.bench import programs, tables
 from netdesc.bench.layer import Comparison, Figures, Size, compare
 from netdesc.bench.peers import PEERS, itself
-from netdesc.bench.peers.measure import Layer, measure
+from netdesc.bench.peers.measure import Layer
 from netdesc.bench.peers.work import Work, checksum
 from netdesc.bench.programs import BenchUsageError, Interpreters, named
 
@@ -168,38 +168,28 @@ def test_each_piece_of_work_has_its_answer() -> None:
         assert small.peak_bytes < first.peak_bytes
 
 
-def test_memory_is_measured_again_where_a_kernel_was_compiled(tmp_path: Path) -> None:
-    """Once: where kernels cannot be kept, they are compiled again, and the memory stays unknown."""
-    work = SMALL.work("cpu", 1)
-    given = {"input_sha256": checksum({**work.spikes, **work.numbers})}
-    late = FIGURES | given | {"compiled": True, "peak_bytes": None}
-    python = bench_peers.interpreter(tmp_path / "python", json.dumps(late))
-    assert programs.run("norse", work, str(python)).result["peak_bytes"] is None
-    script = tmp_path / "python"
-    first, then = json.dumps(late), json.dumps(FIGURES | given | {"compiled": False})
-    script.write_text(
-        f"#!{sys.executable}\nfrom pathlib import Path\nseen = Path({str(tmp_path / 'seen')!r})\n"
-        f"print({then!r} if seen.exists() else {first!r})\nseen.touch()\n"
-    )
-    assert programs.run("norse", work, str(script)).result["peak_bytes"] == 4000
-
-
-@pytest.mark.parametrize("compiles", [True, False])
-def test_a_compilers_memory_is_not_the_layers(compiles: bool) -> None:
-    """The measured step alone comes to a kernel that none before it has needed."""
-    made = itself.layer(SMALL.work("cpu", 1))
+def test_a_compilers_memory_is_not_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is that of a kernel that is loaded: whatever a step calls has been called before."""
     new = numba.njit(lambda value: value + 1)
-    if not compiles:
-        new(1)
-    made = replace(made, step=lambda: None, loss_step=None)
-    calls = iter((lambda: None, lambda: new(1)))
+    compiled: list[int] = []
 
-    def build(work: Work) -> Layer:
-        return replace(made, step=next(calls))
+    def growth(step: Callable[[], None]) -> int:
+        compiled.append(len(new.overloads))
+        step()
+        compiled.append(len(new.overloads))
+        return 0
 
-    result = measure(build, SMALL.work("cpu", 0))
-    assert result["compiled"] is compiles
-    assert (result["peak_bytes"] is None) is compiles
+    made = itself._made
+
+    def with_new_kernel(work: Work) -> Layer:
+        return replace(made(work), loss_step=lambda: new(1))
+
+    monkeypatch.setattr(itself, "_made", with_new_kernel)
+    monkeypatch.setattr(itself, "host_growth", growth)
+    layer = itself.layer(SMALL.work("cpu", 1, loss="training"))
+    assert layer.loss_step is not None
+    assert layer.growth(layer.loss_step) == 0
+    assert compiled == [1, 1]
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import bench_peers
-import numba
 import pytest
 from cli_process import Netdesc
 from training_task import write_task
@@ -63,26 +63,29 @@ def test_oxford_is_measured_with_slayer_alone_and_as_it_is(netdesc: Netdesc) -> 
     assert netdesc("bench", "oxford", "mine.json", "--against", "lava-dl").code == 2
 
 
-@pytest.mark.parametrize("times", [0, 1, 2])
-def test_a_run_that_compiled_kernels_is_timed_again(
-    times: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_memory_is_that_of_a_run_whose_kernels_are_all_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Memory is the compiler's too, then. Once: there may be no place where kernels are kept."""
-    task = write_task(tmp_path / "task")
-    epochs.time_epochs(task, [], 10)  # whatever this machine has not compiled so far
-    train, runs = epochs._train, []
+    """A layer that comes to spike more takes another kernel in the middle of a run."""
+    train, runs = epochs._train, list[tuple[int, bool]]()
+    measuring: list[bool] = []
 
-    def compiling(description: Description, *arguments: Any) -> Run:
-        runs.append(description.document.training.epochs)
-        if 2 <= len(runs) < 2 + times:
-            numba.njit(lambda: 0)()
+    def noted(description: Description, *arguments: Any) -> Run:
+        runs.append((description.document.training.epochs, bool(measuring)))
         return train(description, *arguments)
 
-    monkeypatch.setattr(epochs, "_train", compiling)
-    report = epochs.time_epochs(task, [], 10)
+    def growth(work: Callable[[], None]) -> int:
+        measuring.append(True)
+        work()
+        measuring.clear()
+        return 7
+
+    monkeypatch.setattr(epochs, "_train", noted)
+    monkeypatch.setattr(epochs, "growth_on", lambda device: growth)
+    report = epochs.time_epochs(write_task(tmp_path / "task"), [], 10)
+    assert report.peak_bytes == 7
     timed = 10 + epochs.WARM_UP + 1
-    assert runs == [1] + [timed] * (2 + (times > 0))
-    assert (report.peak_bytes is None) is (times == 2)
+    assert runs == [(1, False), (timed, False), (timed, True)]
 
 
 def test_a_run_that_ends_early_cannot_be_timed(netdesc: Netdesc, tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -331,3 +335,39 @@ def test_most_by_rows_is_where_the_order_changes() -> None:
         found = by_source.by_source(spikes.events(count), inputs, neurons)
         assert found.length == length
     assert by_source.most_by_rows(steps, 1, inputs, 160) == np.inf
+
+
+NOTED = """
+import threading
+from dataclasses import replace
+from test_kernels_repeated import STRAIGHT, Trained, distance, reads_of
+from netdesc.kernels.cpu import repeated
+case = replace(STRAIGHT, sizes=(120, 120, 120), steps=500, threads=2)
+noted = []
+def work():
+    trained = Trained(case)
+    loss = distance(case)
+    for _ in range(150):
+        passes = repeated.Passes(reads_of(case))
+        for _ in range(2):
+            passed = passes.differentiate(trained.examples, trained.layers, loss)[1]
+        noted.append(passed[0].at_hand is not None)
+threads = [threading.Thread(target=work) for _ in range(3)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sum(noted))
+"""
+
+
+def test_python_threads_note_their_passes_in_turn() -> None:
+    """Numba's own layer ends a process in which two threads compute."""
+    result = subprocess.run(
+        [sys.executable, "-c", NOTED],
+        cwd=Path(__file__).parent,
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "450\n"), result.stderr

@@ -105,6 +105,26 @@ def test_a_direct_run_is_the_plain_one_bit_for_bit(
     check(write_task(tmp_path / "task", pairs=5, epochs=5), sets, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    "sets", [(), ('loss.reduction="mean"', "training.gradient_clip=0.001")], ids=str
+)
+def test_a_run_of_noted_passes_is_the_plain_one_bit_for_bit(
+    sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which have at hand what is looked for elsewhere."""
+    at_hand: list[bool] = []
+    add = Figures.add
+
+    def noting(figures: Figures, *given: Any) -> None:
+        at_hand.append(len(given) > 3 and given[3] is not None)
+        add(figures, *given)
+
+    monkeypatch.setattr(Figures, "add", noting)
+    long = ("time.steps=1500", "layers.hidden.units=300", *sets)
+    check(write_task(tmp_path / "task", epochs=5), long, monkeypatch)
+    assert at_hand == [False, True, True, True, True] + [False] * 5  # then the plain one
+
+
 def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     step = DirectStep.differentiate

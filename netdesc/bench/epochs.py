@@ -35,7 +35,6 @@ from netdesc.kernels.cpu import (
 )
 from netdesc.kernels.cpu.buffers import give_back
 from netdesc.training import Run, loop, steps, train
-from netdesc.training.compiling import announced
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
@@ -160,19 +159,24 @@ def time_epochs(
 ) -> Report:
     """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder, after a short run.
 
-    The first one is timed as a whole: data, passes, optimizer, metrics, checkpoints. In the second
-    every part is timed, which costs some time of its own; parts that a card computes are not told
-    apart. Raises DescriptionError where the document is at fault, BenchError where a run ends too
-    early.
+    In the first one every part is timed, which costs some time of its own; parts that a card
+    computes are not told apart. The second is timed as a whole: data, passes, optimizer, metrics,
+    checkpoints. Its memory is its own: it takes no kernel that the first has not loaded. Raises
+    DescriptionError where the document is at fault, BenchError where a run ends too early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     note(f"training {file} for {epochs} epochs …")
-    on, parts = machine(), _Stopwatch()
+    on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     _train(load(file, [*overrides, "training.epochs=1"]), device, _Stopwatch(), ())
-    whole = _time_whole(description, device)
-    if whole.compiled:
-        whole = _time_whole(description, device)
     run = _train(description, device, parts, _PARTS)
+    give_back()
+
+    def train_whole() -> None:
+        _train(description, device, whole, ())
+
+    before = ticks()
+    peak = growth_on(torch.device(device))(train_whole)
+    stolen = stolen_share(before)
     assert run.best is not None
     assert run.final is not None
     rows = parts.parts[WARM_UP:-1]
@@ -180,43 +184,16 @@ def time_epochs(
     names = list(dict.fromkeys(part for part, _, _ in _PARTS))
     timings = [Timing.of(name, [row[name] for row in rows]) for name in names]
     return Report(
-        epoch=Timing.of("epoch", whole.seconds),
+        epoch=Timing.of("epoch", whole.epochs()),
         parts=[*(timing for timing in timings if timing.median_ms > 0), Timing.of(REST, rest)],
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
-        peak_bytes=None if whole.compiled else whole.peak_bytes,
-        stolen=whole.stolen,
+        peak_bytes=peak,
+        stolen=stolen,
         conditions=circumstances(torch.device(device)),
         machine=on,
     )
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """A run of which only whole epochs were timed; ``compiled``: kernels were, for the first time.
-
-    The memory is the compiler's then, too.
-    """
-
-    seconds: list[float]
-    peak_bytes: int | None
-    stolen: float | None
-    compiled: bool
-
-
-def _time_whole(description: Description, device: str) -> _Whole:
-    watch, on = _Stopwatch(), torch.device(device)
-    said: list[str] = []
-
-    def train_whole() -> None:
-        _train(description, device, watch, ())
-
-    give_back()
-    before = ticks()
-    with announced(on, said.append):
-        peak = growth_on(on)(train_whole)
-    return _Whole(watch.epochs(), peak, stolen_share(before), bool(said))
 
 
 def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:

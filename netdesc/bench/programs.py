@@ -118,23 +118,7 @@ def run_itself(*works: Work) -> list[Answer]:
 
 
 def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]:
-    """An answer for each of ``works``, or a single one that says why there are none.
-
-    Where memory was measured while kernels were compiled, once for a machine, it is done again.
-    """
-    answers = _asked(name, works, interpreter)
-    late = [number for number, each in enumerate(answers) if each.result.get("compiled")]
-    if late:
-        again = _asked(name, [works[number] for number in late], interpreter)
-        if len(again) < len(late):
-            return again
-        for number, answer in zip(late, again, strict=True):
-            answers[number] = answer
-    return answers
-
-
-def _asked(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]:
-    """What the program says of each of ``works``, or a single answer why it does not."""
+    """An answer for each of ``works``, or a single one that says why there are none."""
     with tempfile.TemporaryDirectory(prefix="netdesc-bench-") as folder:
         paths = [str(Path(folder) / f"work{number}.npz") for number in range(len(works))]
         for path, work in zip(paths, works, strict=True):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
@@ -23,7 +22,6 @@ from netdesc.kernels.cpu.buffers import give_back
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
-from netdesc.training.compiling import announced
 from netdesc.training.data import Batches
 from netdesc.training.direct import direct_reads
 from netdesc.training.figures import Figures
@@ -49,6 +47,28 @@ def layer(work: Work) -> Layer:
 
     On a GPU a step is captured and replayed, as in training.
     """
+    made = _made(work)
+    on_cpu = torch_side.device_of(work).type == "cpu"
+    return replace(made, growth=_growth(work)) if on_cpu else made
+
+
+def _growth(work: Work) -> Callable[[Callable[[], None]], int | None]:
+    """Measures what a step takes that needs no kernel compiled, or loaded, and finds no memory.
+
+    Another layer with the same work has made its first step then.
+    """
+
+    def growth(step: Callable[[], None]) -> int | None:
+        other = _made(work)
+        (other.loss_step or other.step)()
+        del other
+        give_back()
+        return host_growth(step)
+
+    return growth
+
+
+def _made(work: Work) -> Layer:
     document = Document.model_validate_json(json.dumps(_document(work)))
     graph = build_graph(document)
     model = build(graph).to(torch_side.device_of(work))
@@ -64,21 +84,7 @@ def layer(work: Work) -> Layer:
         loss_step=loss_step(_job(work, document, graph, model)) if loss_step else None,
         path=lambda: model.engine_report()[0].path,
     )
-    if parameter.is_cuda:
-        return captured(made, CudaGraphs(parameter.device))
-    return _watched(made)
-
-
-def _watched(made: Layer) -> Layer:
-    """The layer, with memory taken while none of earlier passes waits, and compilations seen."""
-    said: list[str] = []
-
-    def growth(work: Callable[[], None]) -> int | None:
-        give_back()
-        with announced(torch.device("cpu"), said.append):
-            return host_growth(work)
-
-    return replace(made, growth=growth, compiled=lambda: bool(said))
+    return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
 
 
 def captured(made: Layer, graphs: Graphs) -> Layer:

@@ -32,8 +32,7 @@ class Layer:
     ``step`` computes forward and backward once and leaves the gradients where the program leaves
     them; ``wait`` returns when the device is done; ``spike_rate`` is the mean of the output, per
     neuron and step. ``loss_step`` is a step with a loss, where the program's memory is asked for
-    with one. ``growth`` measures the memory, in bytes, that its argument takes at its peak, and
-    ``compiled`` tells whether a kernel was compiled meanwhile, whose compiler's memory that is too.
+    with one. ``growth`` measures the memory, in bytes, that its argument takes at its peak.
     """
 
     what: str
@@ -44,15 +43,11 @@ class Layer:
     wait: Callable[[], object] = _at_once
     loss_step: Callable[[], object] | None = None
     growth: Callable[[Callable[[], None]], int | None] = host_growth
-    compiled: Callable[[], bool] = lambda: False
     path: Callable[[], str | None] = lambda: None
 
 
 def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
-    """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step.
-
-    Where kernels were ``compiled``, the work's own bytes are not known: None.
-    """
+    """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step."""
     # Loads kernels and starts threads, and leaves no memory of sizes that the work could use again.
     small = build(work.cut(steps=_FIRST_STEPS))
     for each in (small.step, small.loss_step):
@@ -67,13 +62,11 @@ def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
         layer.wait()
 
     peak_bytes = layer.growth(once)
-    compiled = layer.compiled()
     return {
         "what": layer.what,
         "device": layer.device,
         "threads": layer.threads,
-        "peak_bytes": None if compiled else peak_bytes,
-        "compiled": compiled,
+        "peak_bytes": peak_bytes,
         "seconds": seconds(layer, work.settings["repeats"]),
         "spike_rate": layer.spike_rate(),
         "path": layer.path(),

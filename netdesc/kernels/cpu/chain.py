@@ -73,7 +73,7 @@ class AtHand(NamedTuple):
     """What may be known of a layer after its passes, for who would have to look for it."""
 
     squares: float
-    """Their sum over the gradients of its weights."""
+    """The sum of the squares of its weights' gradients."""
     total: float
     """The sum of its weights."""
     spikes: int
@@ -90,6 +90,7 @@ class Passed:
     grad_OI: Tensor
     grad_decays: Tensor
     at_hand: AtHand | None = None
+    """Known where the pass was a noted one (see ``repeated``)."""
 
 
 @on_threads

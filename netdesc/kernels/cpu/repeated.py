@@ -96,6 +96,7 @@ class Passes:
         )
         return self._is_straight and plain and _WEIGHTS * number <= values <= _MOST
 
+    @on_threads
     def _note(
         self, given: Examples, layers: Sequence[Layer], distance: Distance
     ) -> tuple[Tensor, list[Passed]]:

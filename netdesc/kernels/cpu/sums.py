@@ -1,6 +1,6 @@
-"""Sums over all numbers of a tensor, for Numba: in 64 bits, and in an order of their own.
+"""Sums over all numbers of a tensor, for Numba: in 64 bits.
 
-They come out the same on every machine and for any number of threads.
+They are added up in an order that is the same on every machine and for any number of threads.
 """
 
 from __future__ import annotations

@@ -32,6 +32,11 @@ HOLDERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def all_scratch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffers, "_SCRATCH_KEPT", 0)
+
+
 def all_buffers(pool: BufferPool) -> list[buffers._Buffer]:
     return [*pool._scratch, *(buffer for each in pool._buffers.values() for buffer in each)]
 
@@ -126,6 +131,28 @@ def test_scratch_memory_that_is_far_too_large_is_given_back():
         pool.take((5,), np.float32)
         pool.scratch((80,), np.float32)
     assert pool._scratch == [buffer], "what is in use was given back"
+
+
+def test_little_scratch_memory_is_gone_with_who_has_asked_for_it(monkeypatch):
+    monkeypatch.setattr(buffers, "_SCRATCH_KEPT", 400)
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def allocate(size: int, dtype: type[np.uint8]) -> np.ndarray:
+        memory = np.empty(size, dtype)
+        made.append(weakref.ref(memory))
+        return memory
+
+    pool = BufferPool(allocate)
+    little = pool.scratch((99,), np.float32)
+    assert little.shape == (99,)
+    assert little.ctypes.data % 64 == 0
+    view = little[1:]
+    del little
+    assert made[0]() is not None
+    del view
+    assert made[0]() is None
+    pool.scratch((100,), np.float32)
+    assert made[1]() is not None
 
 
 TestHolders = Holders.TestCase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,10 +33,13 @@ from netdesc.kernels.cpu import (
 )
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.dense import EVENTS, PRODUCT
+from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.spike_words import SpikeWords
+
+ALONE = chain._ALONE
 
 
 @dataclass(frozen=True)
@@ -271,7 +275,9 @@ def differentiated(
 
 
 @pytest.fixture(autouse=True)
-def torch_threads() -> Iterator[None]:
+def torch_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads share out the smallest networks, too: what they do is to be seen."""
+    monkeypatch.setattr(chain, "_ALONE", 0)
     number = torch.get_num_threads()
     yield
     torch.set_num_threads(number)
@@ -537,6 +543,60 @@ def test_what_does_not_fit_is_not_computed(change):
         )
 
 
+class Memory:
+    """What kernels are given, and how much of it there is at a time at most, in bytes."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self.pool = buffers.BufferPool(self._allocate)
+
+    def _allocate(self, size: int, dtype: type[np.uint8]) -> np.ndarray:
+        memory = np.empty(size, dtype)
+        self._add(size)
+        weakref.finalize(memory, self._add, -size)
+        return memory
+
+    def _add(self, size: int) -> None:
+        self.now += size
+        self.most = max(self.most, self.now)
+
+    def serves_kernels(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in list(sys.modules.values()):
+            for name in "take", "scratch":
+                if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, name):
+                    monkeypatch.setattr(module, name, getattr(self.pool, name))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case((60, 64), steps=101, density=0.01, dropout=(True,)),
+        Case((68, 68), steps=150, density=0.15, norm=(True,), learn=True),
+        Case((128, 64), steps=500, density=0.05),
+        Case((854, 77, 68), steps=120, density=0.43, scale=0.2),  # products
+    ],
+)
+def test_the_smallest_networks_have_memory_for_one_thread(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes 1.75 numbers for each value, but for gradients of weights; for two it would be 2."""
+    monkeypatch.setattr(chain, "_ALONE", ALONE)
+    memory = Memory()
+    memory.serves_kernels(monkeypatch)
+    torch.set_num_threads(2)
+    with torch.no_grad():
+        made = make(case)
+        layers = layers_of(case, made)
+        examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons)
+        before = memory.most = memory.now
+        loss, _ = chain.differentiate(examples, layers, distance(case))
+    assert loss > 0
+    values = case.steps * case.batch * case.neurons
+    assert values <= ALONE
+    vectors = sum(-(-layer.outputs // LANES) * layer.inputs for layer in layers)
+    assert memory.most - before - 4 * LANES * vectors <= 1.75 * 4 * values
+
+
 LARGE = Case((200, 256, 200), steps=1000, density=0.02, of_filter=(0.6, 2, 1000))
 
 
@@ -561,12 +621,8 @@ def test_a_step_takes_no_more_than_two_and_a_half_numbers_for_each_value(
 
     ``is_sparse`` is None where the input alone is dense.
     """
-    pool, lists = buffers.BufferPool(), buffers.BufferPool(np.zeros)
-    for module in list(sys.modules.values()):
-        if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, "take"):
-            monkeypatch.setattr(module, "take", pool.take)
-        if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, "scratch"):
-            monkeypatch.setattr(module, "scratch", pool.scratch)
+    memory, lists = Memory(), buffers.BufferPool(np.zeros)
+    memory.serves_kernels(monkeypatch)
     monkeypatch.setattr(events, "_zeros", lists)
     torch.set_num_threads(2)
     with torch.no_grad():
@@ -578,8 +634,7 @@ def test_a_step_takes_no_more_than_two_and_a_half_numbers_for_each_value(
     sparse = [int(layer.notes[2]) == EVENTS for layer in passed]
     others = is_sparse is not False
     assert sparse == [bool(is_sparse), *[others] * (len(sparse) - 1)]
-    taken = sum(size * len(held) for size, held in pool._buffers.items())
-    taken += sum(buffer.memory.nbytes for buffer in pool._scratch)
+    taken = memory.most
     for held in lists._buffers.values():
         for buffer in held:
             pages = buffer.memory[: buffer.memory.size // 4096 * 4096].reshape(-1, 4096)

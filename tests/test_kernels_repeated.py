@@ -32,7 +32,8 @@ STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
 
 
 @pytest.fixture(autouse=True)
-def torch_threads() -> Iterator[None]:
+def torch_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(chain, "_ALONE", 0)
     number = torch.get_num_threads()
     yield
     torch.set_num_threads(number)

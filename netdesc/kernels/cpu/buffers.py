@@ -23,6 +23,10 @@ _FORGET_AFTER = 256
 _WELL_USED = 4
 """A larger buffer than so many times a request's size is not kept by it."""
 
+_SCRATCH_KEPT = 1 << 18
+"""Bytes of one call's own memory from which on it is kept for the next. Less comes from the heap,
+which has it ready; kept, it would count for as much as all else that a small network needs."""
+
 _ALWAYS_KEPT = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
@@ -84,6 +88,9 @@ class BufferPool:
     def scratch(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """As ``take``, for one call's own use: one buffer serves all sizes, unless it is held."""
         size = math.prod(shape) * _BYTES[dtype]
+        if size < _SCRATCH_KEPT:
+            passing = _Buffer(size, self._allocate)
+            return np.ndarray(shape, dtype, passing.memory, passing.start)
         with self._lock:
             self._count_request()
             free = [buffer for buffer in self._scratch if buffer.is_free()]

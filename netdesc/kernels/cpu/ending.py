@@ -36,7 +36,7 @@ from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.tape import run
-from netdesc.kernels.cpu.threads import crew_of, threads
+from netdesc.kernels.cpu.threads import crew, crew_of, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
@@ -128,9 +128,9 @@ def _end_by_distance(
         last.layer.is_fused
         and is_shared_out
         and isinstance(source, Events)
-        and (crew := _crew_in_one(last))
+        and (hands := _crew_in_one(last))
     ):
-        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, crew)
+        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, hands)
     else:
         loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
@@ -162,7 +162,7 @@ def _end_in_one(
     target: SpikeTrains,
     of_filter: tuple[float, int, int],
     grad_total: float,
-    crew: int,
+    hands: int,
 ) -> End:
     layer, want = last.layer, last.want
     assert layer.bits is not None, "events bring integers"
@@ -184,7 +184,7 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
+        scratch((hands, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,
@@ -215,7 +215,7 @@ def _end_from_whole(
     voltage = z.reshape(-1).view(np.int32)
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
-    crew = min(threads(), batch * -(-neurons // LANES))
+    rooms = min(crew(), batch * -(-neurons // LANES)), last_whole.room_for(steps)
     last_whole.there_and_back(
         z.reshape(-1),
         voltage,
@@ -227,7 +227,7 @@ def _end_from_whole(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, last_whole.room_for(steps)), np.float32),
+        scratch(rooms, np.float32),
         squares,
         seen.reshape(-1),
         left_by_events(layer.shares_by(last.source)),

@@ -1,8 +1,8 @@
 """The factors of a matrix product as its tiles read them: numbers, or spikes of a bit each.
 
 A tile of the result goes through a panel of the right factor, term by term. The left factor's
-numbers are read one by one where they lie, unless its rows are not contiguous, or it has no
-numbers: then it is copied, a block at a time.
+numbers are read one by one where they lie if its rows are contiguous, or its columns and there are
+but a few numbers. Else it is copied, a block at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import overload
 
 from netdesc.kernels.cpu.lanes import LANES, load, store
-from netdesc.kernels.cpu.spike_rows import unpack_rows
+from netdesc.kernels.cpu.spike_rows import SpikeRows, unpack_rows
 
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
 
@@ -30,6 +30,10 @@ DEPTH = 256
 """Terms of a sum that are added up in registers: two panels of them fit in the L1 cache."""
 
 
+_FEW = 1 << 17
+"""Numbers of a left factor that stay in the L2 cache, however far apart they are read: 512 kB."""
+
+
 def terms_of(right) -> Any:
     """How many terms a sum has: the rows of the right factor."""
 
@@ -41,9 +45,25 @@ def _(right):
     return lambda right: right.rows
 
 
-def _is_read_in_place(left) -> bool:
+def _has_rows(left) -> bool:
     """Whether the left factor, a Numba type, is numbers whose rows are contiguous."""
     return isinstance(left, types.Array) and left.layout == "C"
+
+
+def _has_columns(left) -> bool:
+    return isinstance(left, types.Array) and left.layout == "F"
+
+
+@numba.njit(inline="always")
+def _is_small(left):
+    return left.size <= _FEW
+
+
+def is_copied(left: np.ndarray | SpikeRows) -> bool:
+    """Whether a left factor is copied before it is read."""
+    if isinstance(left, SpikeRows):
+        return True
+    return not (left.flags.c_contiguous or (left.flags.f_contiguous and left.size <= _FEW))
 
 
 @numba.njit(inline="always")
@@ -61,12 +81,14 @@ def room_of(left, count, terms) -> Any:
 
 @overload(room_of, inline="always")
 def _(left, count, terms):
-    if _is_read_in_place(left):
+    if _has_rows(left):
         return lambda left, count, terms: np.empty(0, np.float32)
+    has_columns = _has_columns(left)
 
     def numbers(left, count, terms):
         tiles = (count + TILE_ROWS - 1) // TILE_ROWS
-        return np.empty(tiles * min(DEPTH, terms) * TILE_ROWS, np.float32)
+        size = tiles * min(DEPTH, terms) * TILE_ROWS
+        return np.empty(0 if has_columns and _is_small(left) else size, np.float32)
 
     def spikes(left, count, terms):
         tiles = (count + TILE_ROWS - 1) // TILE_ROWS
@@ -85,6 +107,8 @@ def copy_rows(left, first, count, term, depth, room) -> Any:
 @overload(copy_rows)
 def _(left, first, count, term, depth, room):
     def numbers(left, first, count, term, depth, room):
+        if not len(room):
+            return
         tiles = (count + TILE_ROWS - 1) // TILE_ROWS
         panels = room[: tiles * depth * TILE_ROWS].reshape(tiles, depth, TILE_ROWS)
         for p in range(tiles):
@@ -98,7 +122,7 @@ def _(left, first, count, term, depth, room):
     def spikes(left, first, count, term, depth, room):
         unpack_rows(left, first, count, term, depth, room, _whole_vectors(depth))
 
-    if _is_read_in_place(left):
+    if _has_rows(left):
         return lambda left, first, count, term, depth, room: None
     return numbers if isinstance(left, types.Array) else spikes
 
@@ -109,8 +133,10 @@ def numbers_of(left, room) -> Any:
 
 @overload(numbers_of, inline="always")
 def _(left, room):
-    if _is_read_in_place(left):
+    if _has_rows(left):
         return lambda left, room: left.reshape(-1)
+    if _has_columns(left):
+        return lambda left, room: left.T.reshape(-1) if _is_small(left) else room
     return lambda left, room: room
 
 
@@ -123,20 +149,25 @@ def place_of(left, first, row, term, depth) -> Any:
 
 @overload(place_of, inline="always")
 def _(left, first, row, term, depth):
-    if _is_read_in_place(left):
+    if _has_rows(left):
         return lambda left, first, row, term, depth: (
             (first + row) * left.shape[1] + term,
             left.shape[1],
             1,
         )
-    if isinstance(left, types.Array):
-        return lambda left, first, row, term, depth: (row * depth, 1, TILE_ROWS)
+    has_columns = _has_columns(left)
+
+    def numbers(left, first, row, term, depth):
+        if has_columns and _is_small(left):
+            rows = left.shape[0]
+            return term * rows + first + row, 1, rows
+        return row * depth, 1, TILE_ROWS
 
     def spikes(left, first, row, term, depth):
         by = _whole_vectors(depth)
         return row * by, by, 1
 
-    return spikes
+    return numbers if isinstance(left, types.Array) else spikes
 
 
 def copy_columns(right, first, count, term, depth, panel) -> Any:

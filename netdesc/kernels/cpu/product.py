@@ -30,6 +30,7 @@ from netdesc.kernels.cpu.factors import (
     TILE_ROWS,
     copy_columns,
     copy_rows,
+    is_copied,
     numbers_of,
     place_of,
     room_of,
@@ -38,7 +39,7 @@ from netdesc.kernels.cpu.factors import (
 from netdesc.kernels.cpu.gaps import ALL, list_terms
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import SpikeRows
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import crew
 from netdesc.kernels.cpu.weights import grid_of, on_grid
 
 _LANES = 16
@@ -316,8 +317,7 @@ def matmul(
     _, columns = _shape_of(right)
     if out is None:
         out = take((rows, columns), np.float32)
-    is_copied = isinstance(left, SpikeRows) or not left.flags.c_contiguous
-    copied = rows * terms if is_copied else 0
+    copied = rows * terms if is_copied(left) else 0
     block = _block(rows, columns, copied)
     _multiply(left, right, *grid_of(bits), block, onto, out, has_gaps)
     return out
@@ -336,11 +336,11 @@ def _block(rows: int, columns: int, copied: int) -> tuple[int, int]:
     Where numbers of the left factor are ``copied``, all of them, rows are shared out first: threads
     had better not copy the same ones.
     """
-    across = -(-columns // _BLOCK_COLUMNS)
-    share = -(-rows * (1 if copied else across) // threads())
+    across, hands = -(-columns // _BLOCK_COLUMNS), crew()
+    share = -(-rows * (1 if copied else across) // hands)
     most = next((most for few, most in _FEWER_ROWS if 0 < copied < few), _BLOCK_ROWS)
     turns = -(-share // most)
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
     down = -(-rows // block_rows)
-    across = -(-across * down // threads()) * threads() // down
+    across = -(-across * down // hands) * hands // down
     return block_rows, -(-columns // (across * _PANEL)) * _PANEL

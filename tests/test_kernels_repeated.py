@@ -32,8 +32,7 @@ STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
 
 
 @pytest.fixture(autouse=True)
-def torch_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(chain, "_ALONE", 0)
+def torch_threads() -> Iterator[None]:
     number = torch.get_num_threads()
     yield
     torch.set_num_threads(number)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,7 +31,7 @@ from netdesc.kernels.cpu.ending import Distance, Last, OfOutput, OfRates, end
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
-from netdesc.kernels.cpu.threads import crew_at_most, on_threads
+from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.spike_words import SpikeWords
 
@@ -52,14 +51,6 @@ __all__ = [
 
 _LISTS = 1
 """Bytes by step, sample and neuron that lists of the input's spikes may take: a quarter of a float.
-"""
-
-
-_ALONE = 1 << 15
-"""Values of all layers, up to which one thread computes them.
-
-Several would hold more than the network, in what each of them needs, and be hardly faster: kernels
-take some microseconds there.
 """
 
 
@@ -139,20 +130,6 @@ def differentiate(
     reads = reads or [(number - 1,) for number in range(len(layers))]
     _check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
-    activity = steps * batch * sum(layer.outputs for layer in layers)
-    with crew_at_most(1) if activity <= _ALONE else nullcontext():
-        return _there_and_back(given, layers, loss, reads, activity)
-
-
-def _there_and_back(
-    given: Examples,
-    layers: Sequence[Layer],
-    loss: Distance | OfOutput | OfRates,
-    reads: Sequence[tuple[int, ...]],
-    activity: int,
-) -> tuple[Tensor, list[Passed]]:
-    """``differentiate`` a chain that hands out so many values."""
-    steps, batch, _ = given.shape
     there, readings = list[There](), Readings(given.source, given.summand, steps, batch)
     for layer, read in zip(layers[:-1], reads, strict=False):
         shape, source = (steps, batch, layer.outputs), readings.source(read)
@@ -165,6 +142,7 @@ def _there_and_back(
     shape = steps, batch, layers[-1].outputs
     places = _places(source, layers[-1], read, there, reads, given.shape)
     del readings
+    activity = steps * batch * sum(layer.outputs for layer in layers)
     last = Last(source, layers[-1], shape, places, activity, max(read) >= 0)
     value, back, notes = end(last, loss, given.target_TBN, given.target)
     passed = [_passed(notes, shape, back)]

@@ -26,7 +26,7 @@ from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import Constants, Shares, constants_of
 from netdesc.kernels.cpu.dense import notes_of, walk
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.leaky import fits_by_events, leak_back, leak_back_by_events
+from netdesc.kernels.cpu.leaky import crew_by_events, leak_back, leak_back_by_events
 from netdesc.kernels.cpu.places import Places, time_first
 from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import currents, weight_gradient
@@ -336,11 +336,11 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
     if not norm:
         length = run_length(there.shape, not want) if layer.is_fused else None
         grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length, shares)
-    elif isinstance(source, Events) and fits_by_events(
-        there.shape, layer.inputs, norm.learn, layer.bits
+    elif isinstance(source, Events) and (
+        crew := crew_by_events(there.shape, layer.inputs, norm.learn, layer.bits)
     ):
         grad_OI, grad_decays[0] = leak_back_by_events(
-            grad_TBN, norm.decay, norm.learn, source, *weights
+            grad_TBN, norm.decay, norm.learn, source, *weights, crew
         )
     else:
         again = currents(source, *there.shape[:2], *weights) if norm.learn else None

@@ -36,7 +36,7 @@ from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.tape import run
-from netdesc.kernels.cpu.threads import crew, crew_of, threads
+from netdesc.kernels.cpu.threads import crew_of, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
@@ -47,6 +47,9 @@ _MOST, _MOST_ALONE = 1.2, 2.1
 
 The less is where the gradient that is handed back is whole at the same time.
 """
+
+_MOST_BESIDE = 1.0
+"""The same where the last layer's current is whole, beside that."""
 
 _ALWAYS = 1 << 12
 """Numbers that they may hold however small the activity is: 16 kB."""
@@ -128,9 +131,9 @@ def _end_by_distance(
         last.layer.is_fused
         and is_shared_out
         and isinstance(source, Events)
-        and (hands := _crew_in_one(last))
+        and (crew := _crew_in_one(last))
     ):
-        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, hands)
+        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, crew)
     else:
         loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
@@ -162,7 +165,7 @@ def _end_in_one(
     target: SpikeTrains,
     of_filter: tuple[float, int, int],
     grad_total: float,
-    hands: int,
+    crew: int,
 ) -> End:
     layer, want = last.layer, last.want
     assert layer.bits is not None, "events bring integers"
@@ -184,7 +187,7 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((hands, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
+        scratch((crew, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,
@@ -201,6 +204,13 @@ def _end_in_one(
     return scalar(loss), back, notes
 
 
+def _crew_from_whole(last: Last) -> int:
+    """The same beside a current that is whole, but one at least."""
+    steps, batch, neurons = last.shape
+    most = int(_MOST_BESIDE * last.activity // last_whole.room_for(steps))
+    return max(1, min(threads(), batch * -(-neurons // LANES), most))
+
+
 def _end_from_whole(
     last: Last, target: SpikeTrains, of_filter: tuple[float, int, int], grad_total: float
 ) -> End:
@@ -215,7 +225,6 @@ def _end_from_whole(
     voltage = z.reshape(-1).view(np.int32)
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
-    rooms = min(crew(), batch * -(-neurons // LANES)), last_whole.room_for(steps)
     last_whole.there_and_back(
         z.reshape(-1),
         voltage,
@@ -227,7 +236,7 @@ def _end_from_whole(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch(rooms, np.float32),
+        scratch((_crew_from_whole(last), last_whole.room_for(steps)), np.float32),
         squares,
         seen.reshape(-1),
         left_by_events(layer.shares_by(last.source)),

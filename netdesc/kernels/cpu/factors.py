@@ -30,8 +30,9 @@ DEPTH = 256
 """Terms of a sum that are added up in registers: two panels of them fit in the L1 cache."""
 
 
-_FEW = 1 << 17
-"""Numbers of a left factor that stay in the L2 cache, however far apart they are read: 512 kB."""
+_FEW, _CLOSE = 1 << 16, 256
+"""Numbers of a left factor that stay in the L2 cache (256 kB), wherever they are read, and rows
+whose terms lie so close together that they do not crowd into a few of the cache's sets (1 kB)."""
 
 
 def terms_of(right) -> Any:
@@ -56,14 +57,15 @@ def _has_columns(left) -> bool:
 
 @numba.njit(inline="always")
 def _is_small(left):
-    return left.size <= _FEW
+    return (left.size <= _FEW) & (left.shape[0] < _CLOSE)
 
 
 def is_copied(left: np.ndarray | SpikeRows) -> bool:
     """Whether a left factor is copied before it is read."""
     if isinstance(left, SpikeRows):
         return True
-    return not (left.flags.c_contiguous or (left.flags.f_contiguous and left.size <= _FEW))
+    is_small = left.size <= _FEW and len(left) < _CLOSE
+    return not (left.flags.c_contiguous or (left.flags.f_contiguous and is_small))
 
 
 @numba.njit(inline="always")

@@ -34,7 +34,7 @@ from netdesc.kernels.parameters import keep
 _SHARE = 8
 """Of the neurons, at most an eighth has its current worked out once more at a time."""
 
-_MOST = 1.2
+_MOST = 1.0
 """Times the size of the gradient, that threads may hold beside it."""
 
 
@@ -89,11 +89,11 @@ def _numbers(steps: int, batch: int, inputs: int, learn: bool, bits: int | None)
     return steps * LANES + room_for_weights(inputs, batch, bits is not None)
 
 
-def fits_by_events(shape: tuple[int, int, int], inputs: int, learn: bool, bits: int | None) -> bool:
-    """Whether ``leak_back_by_events`` takes little enough memory beside a gradient of ``shape``."""
+def crew_by_events(shape: tuple[int, int, int], inputs: int, learn: bool, bits: int | None) -> int:
+    """How many threads ``leak_back_by_events`` has memory for beside a gradient of ``shape``."""
     steps, batch, size = shape
     numbers = _numbers(steps, batch, inputs, learn, bits)
-    return crew_of(size) * numbers <= _MOST * math.prod(shape)
+    return min(crew_of(size), int(_MOST * math.prod(shape) // numbers))
 
 
 def leak_back_by_events(
@@ -103,10 +103,12 @@ def leak_back_by_events(
     events: Events,
     weight_OI: torch.Tensor,
     bits: int | None,
+    crew: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The same, and on to the weights (see ``synapses.weight_gradient``): gradients of both.
 
-    A current is worked out once more where the decay is learnt, by one vector after the other.
+    A current is worked out once more where the decay is learnt, by one vector after the other. So
+    many threads work at it as there are in the ``crew``.
     """
     steps, batch, size = grad.shape
     outputs, inputs = weight_OI.shape
@@ -122,7 +124,7 @@ def leak_back_by_events(
         learn,
         grad.reshape(-1),
         ordered,
-        scratch((crew_of(outputs), numbers), np.float32),
+        scratch((crew, numbers), np.float32),
         by_sample.reshape(-1),
         room.reshape(-1, inputs * LANES),
     )

@@ -39,7 +39,7 @@ from netdesc.kernels.cpu.factors import (
 from netdesc.kernels.cpu.gaps import ALL, list_terms
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import SpikeRows
-from netdesc.kernels.cpu.threads import crew
+from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.weights import grid_of, on_grid
 
 _LANES = 16
@@ -336,11 +336,11 @@ def _block(rows: int, columns: int, copied: int) -> tuple[int, int]:
     Where numbers of the left factor are ``copied``, all of them, rows are shared out first: threads
     had better not copy the same ones.
     """
-    across, hands = -(-columns // _BLOCK_COLUMNS), crew()
-    share = -(-rows * (1 if copied else across) // hands)
+    across = -(-columns // _BLOCK_COLUMNS)
+    share = -(-rows * (1 if copied else across) // threads())
     most = next((most for few, most in _FEWER_ROWS if 0 < copied < few), _BLOCK_ROWS)
     turns = -(-share // most)
     block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
     down = -(-rows // block_rows)
-    across = -(-across * down // hands) * hands // down
+    across = -(-across * down // threads()) * threads() // down
     return block_rows, -(-columns // (across * _PANEL)) * _PANEL

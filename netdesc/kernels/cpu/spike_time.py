@@ -10,7 +10,7 @@ from netdesc.kernels.cpu.arrays import array_of, flat, scalar
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.sums import total
-from netdesc.kernels.cpu.threads import crew, on_threads
+from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
 
 _NO_VALUES = np.empty(0, np.float32)
@@ -82,7 +82,7 @@ def spike_time_backward(
         length,
         scale,
         steps,
-        scratch((crew(), steps * LANES), np.float32),
+        scratch((threads(), steps * LANES), np.float32),
         grad.reshape(-1),
     )
     return torch.from_numpy(grad)

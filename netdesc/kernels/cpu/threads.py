@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import numba
@@ -26,10 +25,7 @@ _R = TypeVar("_R")
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
 _told = threading.local()
-"""``number``: what Numba was last told in this Python thread; it keeps one for each, too.
-
-``crew``: see ``crew_at_most``.
-"""
+"""``number``: what Numba was last told in this Python thread; it keeps one for each, too."""
 
 _turn = threading.RLock()
 
@@ -43,27 +39,9 @@ def threads() -> int:
     return number
 
 
-def crew() -> int:
-    """How many of them may work at a time where each needs memory of its own."""
-    return min(threads(), getattr(_told, "crew", _MAX_THREADS))
-
-
 def crew_of(neurons: int) -> int:
-    """The same, where they take whole vectors of so many neurons."""
-    return min(crew(), -(-neurons // LANES))
-
-
-@contextlib.contextmanager
-def crew_at_most(number: int) -> Iterator[None]:
-    """Within the block a crew is no larger; blocks are not nested.
-
-    How work is done, and so by which kernels, is still decided by ``threads``.
-    """
-    _told.crew = number
-    try:
-        yield
-    finally:
-        del _told.crew
+    """How many of them take whole vectors of so many neurons."""
+    return min(threads(), -(-neurons // LANES))
 
 
 @functools.cache

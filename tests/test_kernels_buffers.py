@@ -153,6 +153,8 @@ def test_little_scratch_memory_is_gone_with_who_has_asked_for_it(monkeypatch):
     assert made[0]() is None
     pool.scratch((100,), np.float32)
     assert made[1]() is not None
+    pool.scratch((99,), np.float32)
+    assert len(made) == 2, "what is free and large enough serves first"
 
 
 TestHolders = Holders.TestCase

@@ -13,10 +13,12 @@ from netdesc.kernels.cpu.lanes import (
     as_ints,
     bits_of,
     cast_like,
+    largest,
     load,
     nearest,
     spread,
     store,
+    sum_of,
     two_to_the,
     where,
     zeros_like,
@@ -128,3 +130,18 @@ def test_whole_numbers_as_floats_and_back(numbers):
     result = np.empty_like(x)
     _to_and_fro(x, result)
     np.testing.assert_array_equal(result, x)
+
+
+@numba.njit
+def _of_all(ints, floats):
+    return largest(load(ints, 0, LANES)), sum_of(load(floats, 0, LANES))
+
+
+@given(WORDS, st.lists(st.floats(-100, 100, width=32), min_size=LANES, max_size=LANES))
+def test_one_number_of_all_lanes(words: list[int], numbers: list[float]) -> None:
+    floats = np.array(numbers, np.float32)
+    most, total = _of_all(np.array(words, np.int32), floats)
+    assert most == max(words)
+    while len(floats) > 1:  # halves are added up, and so on
+        floats = floats[: len(floats) // 2] + floats[len(floats) // 2 :]
+    assert total == floats[0]

@@ -58,6 +58,10 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "spike_time_backward": lambda: (
         SIGNAL, SIGNAL, kept_of_loss(), torch.tensor(1.0), 0.6, 2, 100
     ),
+    "window_classes": lambda: (sparse(), 3),
+    "window_loss": lambda: (
+        leaf(sparse()), torch.tensor([[0, 4]]).expand(6, 2), 3, "softmax", 0.0, 0.0, True
+    ),
 }  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
     for module in ("spike_max", "spike_rate"):  # labels are looked at on the CPU only
         runner.monkeypatch.setattr(
             f"netdesc.losses.{module}.labels_like",
-            lambda rate, labels, _: labels.expand(rate.shape[:-1]),
+            lambda labels, wanted, _: labels.expand(wanted),
         )
     task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
     sets = (f"loss={loss}", "training.epochs=4")

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from classify_task import write_classify_task
+from classify_task import write_arrays, write_classify_task
 from safetensors.torch import load_file
 from training_task import STEPS, read_metrics, read_record, write_task
 
@@ -48,6 +49,9 @@ MEAN = 'neurons.cuba.norm="mean"'
 OTHER = """{"type": "cuba", "threshold": 0.5, "norm": "mean", "current_decay": 0.4,
             "voltage_decay": 0.1, "learn": ["voltage_decay"]}"""
 OFF_GRID = "layers.hidden.quantization=null", "layers.output.quantization=null"
+SOFTLY = '{"type": "spike_max", "mode": "softmax", "window_steps": 5}'
+RATES = '{"type": "spike_rate", "true_rate": 0.4, "false_rate": 0.05, "window_steps": 3}'
+MOVING = 'classifier={"type": "moving_window", "window_steps": 6}'
 OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
 
 
@@ -154,6 +158,10 @@ def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) ->
         ('loss={"type": "spike_max", "mode": "softmax"}', 'loss.reduction="mean"'),
         ('loss={"type": "spike_rate", "true_rate": 0.3, "false_rate": 0.05}',),
         ('loss={"type": "spike_max", "window_steps": 4}',),
+        (f"loss={SOFTLY}", 'loss.reduction="mean"', "training.batch_size=4"),
+        (f"loss={RATES}", 'classifier={"type": "rate"}'),
+        (f"loss={RATES}", 'loss.reduction="mean"', MOVING),
+        (MOVING, "training.batch_size=4"),
         (LEARNT, "neurons.cuba.current_decay=0.4"),
         ("layers.hidden.units=40", "layers.hidden.weight_scale=4"),
         NORMED,
@@ -161,13 +169,46 @@ def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) ->
         OFF_GRID,
         (DROPPED, 'loss={"type": "spike_max", "window_steps": 4}', "layers.hidden.units=40"),
     ],
-    ids=["max", "softmax", "rate", "window", "decays", "wide", "norms", "means", "grid", "drop"],
+    ids=[
+        "max",
+        "softmax",
+        "rate",
+        "window",
+        "window, softmax, mean",
+        "window, rates, classes by samples",
+        "window, rates, mean, classes by another window",
+        "classes by a window",
+        "decays",
+        "wide",
+        "norms",
+        "means",
+        "grid",
+        "drop",
+    ],
 )
 def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
     sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Accuracies and confusion matrices, too."""
     check(write_classify_task(tmp_path / "task"), sets, monkeypatch)
+
+
+def test_classes_are_counted_some_samples_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netdesc.training.by_labels._STEPS", 1)
+    check(write_classify_task(tmp_path / "task"), (MOVING,), monkeypatch)
+
+
+def test_a_label_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netdesc.training.by_labels._STEPS", 1)
+    task = write_classify_task(tmp_path / "task", data={"encoding": {"type": "spikes"}})
+    rng = np.random.default_rng(3)
+    steps, classes, cells = 12, 3, 9
+    inputs = rng.random((60, steps, cells)) < 0.4
+    labels = rng.integers(0, classes, (60, steps))
+    write_arrays(task.with_name("data.npz"), inputs=inputs, labels=labels)
+    check(task, (f"loss={RATES}",), monkeypatch)
 
 
 def test_a_label_that_is_no_class_is_told(tmp_path: Path) -> None:

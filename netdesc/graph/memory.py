@@ -6,10 +6,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   far, and 4 for each of the optimizer's states (Adam has two).
 - a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
   surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
-  are a bit each. Of the last layer it is the gradient alone, or 8 where its spikes are needed as
-  numbers (float32): where a loss or classifier by labels looks through a window. (They are, too,
-  for targets that are no spikes, and by a loss of spike trains whose filter forgets too slowly for
-  32 bits.)
+  are a bit each. Of the last layer it is the gradient alone, or 8 where a loss by labels looks
+  through a window, so that the gradient of the spikes is whole, too. (It is, too, for targets that
+  are no spikes, and by a loss of spike trains whose filter forgets too slowly for 32 bits.)
 - Where torch differentiates (see ``graph.one_go``), every layer keeps spikes and voltages, 8.
   Layers without quantization, and with dropout or a mean norm, compute with whole tensors of the
   current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky one, its mean
@@ -77,10 +76,8 @@ def _words_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
     if reads_in_one_go(graph) is not None:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
-        needs_spikes = not isinstance(graph.loss, SpikeTime) and (
-            graph.loss.window_steps or (graph.classifier and graph.classifier.window_steps)
-        )
-        return 2 if is_last and needs_spikes else 1
+        moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
+        return 2 if is_last and moves else 1
     return 3 + _whole_tensors(layer.neuron) if _has_whole_current(layer) else 2
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from netdesc.losses.rates import rates
+from netdesc.kernels import operators
+from netdesc.kernels.reference.windows import SILENT, most
+from netdesc.losses.rates import rates, signal_of
 
-SILENT = -1
+__all__ = ["SILENT", "MovingWindowClassifier", "RateClassifier", "majority"]
 
 
 class RateClassifier(nn.Module):
@@ -18,12 +20,12 @@ class RateClassifier(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """int64 predictions [batch] from spikes [steps, batch, *shape]."""
-        return self.of_rates(rates(output, None))
+        return self.of_rates(rates(output))
 
     @staticmethod
     def of_rates(rate_BN: Tensor) -> Tensor:
         """The same from spikes a step."""
-        return _most(rate_BN)
+        return most(rate_BN)
 
 
 class MovingWindowClassifier(nn.Module):
@@ -35,7 +37,7 @@ class MovingWindowClassifier(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
-        return _most(rates(output, self.window_steps))
+        return operators.window_classes(signal_of(output), self.window_steps)
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
@@ -43,9 +45,4 @@ def majority(predictions_TB: Tensor, classes: int) -> Tensor:
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
     votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))
-    return _most(votes_BC[:, 1:])
-
-
-def _most(amounts: Tensor) -> Tensor:
-    # ``max`` gives both, but wakes every thread for it, which can take milliseconds.
-    return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)
+    return most(votes_BC[:, 1:])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import torch
+import math
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
-from netdesc.losses.rates import labels_like, rates
-
-_HALF_A_SPIKE = 0.5
+from netdesc.kernels.reference.windows import likelihood_costs, softmax_costs
+from netdesc.losses.rates import Window, labels_like, rates
 
 
 class SpikeMax(nn.Module):
@@ -25,6 +26,8 @@ class SpikeMax(nn.Module):
         super().__init__()
         self.softmax = loss.mode == "softmax"
         self.window_steps = loss.window_steps
+        costs = "softmax" if self.softmax else "likelihood"
+        self.window = None if loss.window_steps is None else Window(loss.window_steps, costs)
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -33,31 +36,23 @@ class SpikeMax(nn.Module):
         Labels are [batch], or [steps, batch] where the loss has a window. ValueError where shapes
         or types do not fit.
         """
-        return self.of_rates(rates(output, self.window_steps), labels, len(output))
-
-    def of_rates(self, rate: Tensor, labels: Tensor, steps: int) -> Tensor:
-        """The same from spikes a step: [batch, neurons], with a window [steps, batch, neurons].
-
-        ``steps`` are those of a sample.
-        """
-        index = labels_like(rate, labels, rate.shape[-2]).unsqueeze(-1)
-        if self.softmax:
-            # Not by ``log_softmax``, which wakes every thread for the few numbers of a batch.
-            costs = rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
-        else:
-            costs = self._costs(rate, index, self.window_steps or steps)
-        return costs.mean() if self.mean else costs.sum()
+        if not self.window:
+            return self.of_rates(rates(output), labels, len(output))
+        total = self.window.total(output, labels)
+        return total / self.looks(output.shape) if self.mean else total
 
     @staticmethod
-    def _costs(rate: Tensor, index: Tensor, steps: int) -> Tensor:
-        own, total = rate.gather(-1, index), rate.sum(-1, keepdim=True)
-        least = torch.full_like(own, _HALF_A_SPIKE / steps)
-        least_total = torch.where(own < least, least * rate.shape[-1], 0.0)
-        return _at_least(total, least_total).log() - _at_least(own, least).log()
+    def looks(shape: Sequence[int]) -> int:
+        """How many costs a window finds in an output of that shape."""
+        return math.prod(shape[:2])
 
-
-def _at_least(value: Tensor, bound: Tensor) -> Tensor:
-    """The larger of the two; unlike that of ``maximum``, the gradient goes to ``value`` always."""
-    with torch.no_grad():
-        lift = torch.maximum(value, bound) - value
-    return value + lift
+    def of_rates(self, rate_BN: Tensor, labels: Tensor, steps: int) -> Tensor:
+        """The same from spikes a step over whole samples of so many ``steps``, [batch, neurons]."""
+        batch, neurons = rate_BN.shape
+        index = labels_like(labels, (batch,), neurons).unsqueeze(-1)
+        costs = (
+            softmax_costs(rate_BN, index)
+            if self.softmax
+            else likelihood_costs(rate_BN, index, steps)
+        )
+        return costs.mean() if self.mean else costs.sum()

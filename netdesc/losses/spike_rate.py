@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import torch
+import math
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
-from netdesc.losses.rates import labels_like, rates
+from netdesc.kernels.reference.windows import squared_costs
+from netdesc.losses.rates import Window, labels_like, rates
 
 
 class SpikeRate(nn.Module):
@@ -21,6 +24,11 @@ class SpikeRate(nn.Module):
         self.true_rate = loss.true_rate
         self.false_rate = loss.false_rate
         self.window_steps = loss.window_steps
+        self.window = (
+            None
+            if loss.window_steps is None
+            else Window(loss.window_steps, "squares", loss.true_rate, loss.false_rate)
+        )
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -29,11 +37,19 @@ class SpikeRate(nn.Module):
         Labels are [batch], or [steps, batch] where the loss has a window. ValueError where shapes
         or types do not fit.
         """
-        return self.of_rates(rates(output, self.window_steps), labels)
+        if not self.window:
+            return self.of_rates(rates(output), labels)
+        total = self.window.total(output, labels)
+        return total / self.looks(output.shape) if self.mean else total
 
-    def of_rates(self, rate: Tensor, labels: Tensor) -> Tensor:
-        """The same from spikes a step: [batch, neurons], with a window [steps, batch, neurons]."""
-        index = labels_like(rate, labels, rate.shape[-2]).unsqueeze(-1)
-        wanted = torch.full_like(rate, self.false_rate).scatter_(-1, index, self.true_rate)
-        squares = (rate - wanted).square()
+    @staticmethod
+    def looks(shape: Sequence[int]) -> int:
+        """How many costs a window finds in an output of that shape."""
+        return math.prod(shape)
+
+    def of_rates(self, rate_BN: Tensor, labels: Tensor) -> Tensor:
+        """The same from spikes a step over whole samples, [batch, neurons]."""
+        batch, neurons = rate_BN.shape
+        index = labels_like(labels, (batch,), neurons).unsqueeze(-1)
+        squares = squared_costs(rate_BN, index, self.true_rate, self.false_rate)
         return squares.mean() if self.mean else squares.sum()

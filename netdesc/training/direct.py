@@ -30,7 +30,7 @@ from netdesc.training.measure import loss_share
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfOutput, OfRates, Passed
+    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfRates, OfTrains, Passed
     from netdesc.training.job import Job
 
 
@@ -68,8 +68,9 @@ class Chain:
 
     def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
         from netdesc.kernels.cpu import chain, repeated  # loads Numba: others do without
+        from netdesc.training import by_labels
 
-        self._chain, self._reads = chain, reads
+        self._chain, self._by_labels, self._reads = chain, by_labels, reads
         self._passes = repeated.Passes(reads)
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
@@ -111,24 +112,13 @@ class Chain:
             self._examples[batch] = examples
         return examples
 
-    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfOutput | OfRates:
-        """What the last layer's spikes are worth; losses by labels are torch's to differentiate."""
+    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfRates | OfTrains:
+        """What the last layer's spikes are worth."""
         loss, labels = self._loss, batch.target
         if isinstance(loss, SpikeTime):
             return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
-        of_rates = _of_rates(loss, batch.inputs.shape[0])
-        if of_rates is not None and (tally is None or tally.reads_rates):
-            return self._chain.OfRates(
-                lambda rate_BN: _by_labels(of_rates, rate_BN, labels, tally and tally.add_rates)
-            )
-
-        def by_labels(
-            output_TBN: torch.Tensor,
-        ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-            value, grad_TBN = _by_labels(loss, output_TBN, labels, tally and tally.add)
-            return value, [grad_TBN].pop  # nobody holds on to it
-
-        return by_labels
+        assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
+        return self._by_labels.of_output(loss, labels, batch.inputs.shape[0], tally)
 
     def _layer(self, part: _Part, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass, as it was made for the last one where nothing has changed."""
@@ -157,36 +147,6 @@ class Chain:
         neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
         between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
         return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
-
-
-_Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def _of_rates(loss: nn.Module, steps: int) -> _Loss | None:
-    """The loss by rates over whole samples, or None where it looks through a window."""
-    if isinstance(loss, SpikeRate) and loss.window_steps is None:
-        return loss.of_rates
-    if isinstance(loss, SpikeMax) and loss.window_steps is None:
-        return lambda rate_BN, labels: loss.of_rates(rate_BN, labels, steps)
-    return None
-
-
-def _by_labels(
-    loss: _Loss,
-    given: torch.Tensor,
-    labels: torch.Tensor,
-    count: Callable[[torch.Tensor, torch.Tensor], None] | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of spikes or rates and its gradient; then these and labels are handed to ``count``.
-
-    Once the loss has looked at the labels, that is.
-    """
-    with torch.enable_grad():
-        value = loss(given.requires_grad_(), labels)
-    if count is not None:
-        count(given.detach(), labels)
-    (grad,) = torch.autograd.grad(value, given)
-    return value.detach(), grad
 
 
 def _hand_over(part: _Part, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from netdesc.losses import SILENT, RateClassifier, majority
+from netdesc.losses import SILENT, majority
 
 MOST_CLASSES = 64
 """Up to so many classes the whole confusion matrix is kept."""
@@ -34,7 +34,7 @@ class Tally:
     """Counts predictions by label over batches, without waiting for the device."""
 
     def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
-        self._classifier = classifier
+        self.classifier = classifier
         self._classes = classes
         self._has_matrix = classes <= MOST_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
@@ -44,20 +44,11 @@ class Tally:
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
         """Adds a batch: output spikes, and labels [batch] or [steps, batch]."""
-        self._add(self._classifier(output_TBN), labels)
-
-    @property
-    def reads_rates(self) -> bool:
-        """Whether the classifier does with rates over whole samples."""
-        return isinstance(self._classifier, RateClassifier)
+        self.add_found(self.classifier(output_TBN), labels)
 
     @torch.no_grad()
-    def add_rates(self, rate_BN: Tensor, labels: Tensor) -> None:
-        """The same, given each neuron's spikes a step."""
-        assert isinstance(self._classifier, RateClassifier)
-        self._add(self._classifier.of_rates(rate_BN), labels)
-
-    def _add(self, found: Tensor, labels: Tensor) -> None:
+    def add_found(self, found: Tensor, labels: Tensor) -> None:
+        """The same, given what the classifier has found."""
         predictions = decide(found, labels, self._classes)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)

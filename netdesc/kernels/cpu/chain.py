@@ -27,7 +27,7 @@ from netdesc.kernels.cpu.descent import (
     There,
     through,
 )
-from netdesc.kernels.cpu.ending import Distance, Last, OfOutput, OfRates, end
+from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, end
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
@@ -41,8 +41,8 @@ __all__ = [
     "Examples",
     "Layer",
     "MeanNorm",
-    "OfOutput",
     "OfRates",
+    "OfTrains",
     "Passed",
     "differentiate",
     "examples",
@@ -119,7 +119,7 @@ def examples(
 def differentiate(
     given: Examples,
     layers: Sequence[Layer],
-    loss: Distance | OfOutput | OfRates,
+    loss: Distance | OfRates | OfTrains,
     reads: Sequence[tuple[int, ...]] | None = None,
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left.

@@ -67,8 +67,9 @@ class Distance:
 
 
 OfOutput = Callable[[Tensor], tuple[Tensor, Callable[[], Tensor]]]
-"""Any other loss: from the output's spikes [steps, batch, neurons] to it, and to what computes its
-gradient. That can be in the memory of the output, unless what computes it holds on to the output.
+"""From the output's spikes [steps, batch, neurons] to the loss, and to what computes its gradient.
+
+That can be in the memory of the output, unless what computes it holds on to the output.
 """
 
 
@@ -81,6 +82,17 @@ class OfRates:
     """
 
     loss: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class OfTrains:
+    """A loss that is decided by when neurons spike.
+
+    ``loss`` goes from spikes, and from spikes a step as in ``OfRates``, to the loss and its
+    gradient by the spikes, float32 [steps, batch, neurons].
+    """
+
+    loss: Callable[[SpikeTrains, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +116,7 @@ End = tuple[Tensor, Back, Tensor]
 
 def end(
     last: Last,
-    loss: Distance | OfOutput | OfRates,
+    loss: Distance | OfRates | OfTrains,
     target_TBN: Tensor | None,
     target: SpikeTrains | None,
 ) -> End:
@@ -113,7 +125,7 @@ def end(
         assert target_TBN is not None, "there is no target"
         assert target_TBN.shape == last.shape, "the target does not fit the last layer"
         return _end_by_distance(last, loss, target_TBN, target)
-    return _end_by_rates(last, loss) if isinstance(loss, OfRates) else _end_by_parts(last, loss)
+    return _end_by_rates(last, loss) if isinstance(loss, OfRates) else _end_by_trains(last, loss)
 
 
 def _end_by_distance(
@@ -260,9 +272,24 @@ def _end_by_parts(last: Last, of_output: OfOutput) -> End:
 
 def _end_by_rates(last: Last, of_rates: OfRates) -> End:
     """A last layer whose spikes count, whenever they come: none of them is kept."""
-    steps, batch, neurons = last.shape
     there, seen = There.walked(last.layer, last.source, last.shape, last.places, last.want)
-    counts_BN = counts_of(seen, batch, neurons)
-    loss, grad_BN = of_rates.loss(torch.from_numpy(counts_BN.astype(np.float32)) / steps)
-    grad_TBN = (grad_BN / steps).expand(last.shape)
+    loss, grad_BN = of_rates.loss(_rates(last, seen))
+    grad_TBN = (grad_BN / last.shape[0]).expand(last.shape)
     return loss, from_output(there, lambda: grad_TBN, last.want), there.notes
+
+
+def _end_by_trains(last: Last, of_trains: OfTrains) -> End:
+    """The same where it counts when: spikes are kept as bits."""
+    trains = SpikeTrains.room(*last.shape)
+    there, seen = There.walked(
+        last.layer, last.source, last.shape, last.places, last.want, words=trains.words
+    )
+    loss, grad_TBN = of_trains.loss(trains, _rates(last, seen))
+    return loss, from_output(there, [grad_TBN].pop, last.want), there.notes
+
+
+def _rates(last: Last, seen: np.ndarray) -> Tensor:
+    """Each neuron's spikes a step, float32 [batch, neurons]."""
+    steps, batch, neurons = last.shape
+    counts_BN = counts_of(seen, batch, neurons)
+    return torch.from_numpy(counts_BN.astype(np.float32)) / steps

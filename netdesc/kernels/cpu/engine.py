@@ -22,6 +22,7 @@ from netdesc.kernels.cpu.sources import EVENT_DENSITY
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current, weight_gradient
 from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.windows import window_classes, window_loss
 from netdesc.kernels.parameters import Dynamics, keep
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "linear_backward",
     "spike_time",
     "spike_time_backward",
+    "window_classes",
+    "window_loss",
 ]
 
 

@@ -222,6 +222,41 @@ def bits_of(context: Any, lanes: Any) -> Any:
     return Ints(lanes), build
 
 
+@intrinsic
+def sum_of(context: Any, lanes: Any) -> Any:
+    """The sum of all lanes of ``Floats``: of the halves, of their quarters, and so on."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        (left,), count = given, LANES
+        while count > 1:
+            count //= 2
+            halves = [
+                ir.Constant(ir.VectorType(_INT32, count), list(range(first, first + count)))
+                for first in (0, count)
+            ]
+            nothing = ir.Constant(left.type, ir.Undefined)
+            low, high = (builder.shuffle_vector(left, nothing, half) for half in halves)
+            left = builder.fadd(low, high)
+        return builder.extract_element(left, _INT32(0))
+
+    return types.float32(lanes), build
+
+
+@intrinsic
+def largest(context: Any, lanes: Any) -> Any:
+    """The largest of ``Ints``."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        reduce = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(_INT32, [Ints.vector]),
+            f"llvm.vector.reduce.smax.v{LANES}i32",
+        )
+        return builder.call(reduce, given)
+
+    return types.int32(lanes), build
+
+
 _EXPONENT = 23
 """Where the exponent of a 32-bit float begins."""
 

@@ -34,7 +34,7 @@ from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
 from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
-from netdesc.kernels.cpu.ending import Distance, OfOutput, OfRates
+from netdesc.kernels.cpu.ending import Distance, OfRates, OfTrains
 from netdesc.kernels.cpu.tape import Call, recorded
 from netdesc.kernels.cpu.threads import on_threads, threads
 
@@ -68,7 +68,7 @@ class Passes:
         self._noted: _Noted | None = None
 
     def differentiate(
-        self, given: Examples, layers: Sequence[Layer], loss: Distance | OfOutput | OfRates
+        self, given: Examples, layers: Sequence[Layer], loss: Distance | OfRates | OfTrains
     ) -> tuple[Tensor, list[Passed]]:
         """See ``chain.differentiate``. What is handed out does not change afterwards."""
         asked, before = (given, *layers), [each() for each in self._before]

@@ -16,6 +16,14 @@ from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
 _NO_VALUES = np.empty(0, np.float32)
 
 
+def _crew(columns: int) -> int:
+    """How many threads there are, whose rooms together are half as large as the gradient at most.
+
+    But one at least.
+    """
+    return max(1, min(threads(), columns // (2 * LANES)))
+
+
 @on_threads
 def spike_time(
     output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
@@ -82,7 +90,7 @@ def spike_time_backward(
         length,
         scale,
         steps,
-        scratch((threads(), steps * LANES), np.float32),
+        scratch((_crew(batch * neurons), steps * LANES), np.float32),
         grad.reshape(-1),
     )
     return torch.from_numpy(grad)

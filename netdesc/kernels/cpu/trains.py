@@ -74,6 +74,12 @@ class SpikeTrains:
         _turn(given.words, *trains.shape, trains.words)
         return trains
 
+    def samples(self, first: int, last: int) -> SpikeTrains:
+        """The same of samples from ``first`` to before ``last``."""
+        steps, batch, neurons = self.shape
+        rows = self.words.reshape(batch, -1)[first:last]
+        return SpikeTrains((steps, last - first, neurons), rows.reshape(-1))
+
 
 def _roomy(spikes: int) -> int:
     """Room for as many and some more, so that about as many fit into the same the next time."""

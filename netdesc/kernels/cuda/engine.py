@@ -16,6 +16,7 @@ from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.reference.engine import linear, linear_backward
+from netdesc.kernels.reference.windows import window_classes, window_loss
 
 __all__ = [
     "cuba",
@@ -28,6 +29,8 @@ __all__ = [
     "linear_backward",
     "spike_time",
     "spike_time_backward",
+    "window_classes",
+    "window_loss",
 ]
 
 

@@ -12,5 +12,16 @@ from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.leaky import leaky
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
+from netdesc.kernels.operators.windows import window_classes, window_loss
 
-__all__ = ["class_labels", "cuba", "dense_cuba", "leaky", "linear", "quantize_weight", "spike_time"]
+__all__ = [
+    "class_labels",
+    "cuba",
+    "dense_cuba",
+    "leaky",
+    "linear",
+    "quantize_weight",
+    "spike_time",
+    "window_classes",
+    "window_loss",
+]

@@ -14,6 +14,7 @@ from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
+from netdesc.kernels.reference.windows import window_classes, window_loss
 
 __all__ = [
     "cuba",
@@ -26,6 +27,8 @@ __all__ = [
     "linear_backward",
     "spike_time",
     "spike_time_backward",
+    "window_classes",
+    "window_loss",
 ]
 
 DenseForward = tuple[Tensor, Tensor, Tensor, Tensor]

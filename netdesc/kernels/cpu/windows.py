@@ -1,0 +1,261 @@
+"""Losses and classes by a moving window on the CPU, from spikes that are a bit each.
+
+One walk through a sample carries two windows along: the one that ends in a step gives the step's
+costs, the one that begins there its gradient, because a spike is in the windows of its own step and
+of the next ones. So nothing but the gradient is ever whole.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import (
+    LANES,
+    as_floats,
+    as_ints,
+    cast_like,
+    element,
+    largest,
+    load,
+    spread,
+    store,
+    sum_of,
+    two_to_the,
+    where,
+)
+from netdesc.kernels.cpu.sums import total
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
+from netdesc.kernels.reference import windows
+from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
+
+_SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
+_KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
+
+_LOG2_E = np.float32(math.log2(math.e))
+_WORD = np.int64((1 << LANES) - 1)
+_NUMBERS = np.arange(LANES, dtype=np.int32)
+
+
+@on_threads
+def window_loss(
+    output_TBN: torch.Tensor,
+    labels_TB: torch.Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+    want: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.windows.window_loss``, which serves where the output is no spikes."""
+    of_costs = costs, true_rate, false_rate
+    trains = SpikeTrains.of(array_of(output_TBN))
+    if trains is None:
+        return windows.window_loss(output_TBN, labels_TB, window, *of_costs, want)
+    return loss_of(trains, labels_TB, window, *of_costs, 1.0 if want else None)
+
+
+@on_threads
+def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
+    """See ``reference.windows.window_classes``, which serves where the output is no spikes."""
+    trains = SpikeTrains.of(array_of(output_TBN))
+    if trains is None:
+        return windows.window_classes(output_TBN, window)
+    return classes_of(trains, window)
+
+
+def loss_of(
+    trains: SpikeTrains,
+    labels_TB: torch.Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+    grad_total: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The costs, a float32 scalar, and their gradient by the output times ``grad_total``.
+
+    The gradient is empty if that is None. See ``reference.windows.window_loss``.
+    """
+    steps, batch, neurons = trains.shape
+    labels, apart = _flat_labels(labels_TB, neurons)
+    grad = take((0 if grad_total is None else trains.size,), np.float32)
+    sums = np.empty(batch)
+    _walk(
+        trains.words,
+        steps,
+        batch,
+        neurons,
+        min(window, steps),
+        np.float32(1 / window),
+        _KINDS[costs],
+        true_rate,
+        false_rate,
+        labels,
+        apart,
+        min(threads(), batch),
+        np.float32(grad_total or 0.0),
+        grad,
+        sums,
+    )
+    grad_TBN = torch.from_numpy(grad)
+    return scalar(total(sums)), grad_TBN if grad_total is None else grad_TBN.view(trains.shape)
+
+
+def classes_of(trains: SpikeTrains, window: int) -> torch.Tensor:
+    """See ``reference.windows.window_classes``."""
+    steps, batch, neurons = trains.shape
+    classes = np.empty((steps, batch), np.int64)  # for a moment only
+    crew = min(threads(), batch)
+    _classify(trains.words, steps, batch, neurons, min(window, steps), crew, classes.reshape(-1))
+    return torch.from_numpy(classes)
+
+
+def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int64], int]:
+    """Labels one after the other, and how far apart those of two steps are: 0 where all agree."""
+    labels: NDArray[Any] = labels_TB.numpy()
+    apart = 0 if labels.strides[0] == 0 else labels.shape[1]
+    labels = np.ascontiguousarray(labels if apart else labels[0]).reshape(-1)
+    assert 0 <= labels.min() <= labels.max() < neurons, "a label is no class"
+    return labels, apart
+
+
+@numba.njit(inline="always")
+def _moved(words, first, t, window, counts, at):
+    """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``."""
+    now = load(counts, at, LANES) + as_ints(lanes_of(element(words, first + t)))
+    if t >= window:
+        now = now - as_ints(lanes_of(element(words, first + t - window)))
+    store(counts, at, now, LANES)
+    return now
+
+
+@numba.njit(inline="always")
+def _weight(counts, kind, share, false_rate):
+    """What a neuron's gradient is in proportion to, see ``_costs``."""
+    if kind == _LIKELIHOOD:
+        return spread(np.float32(1))
+    rate = as_floats(counts) * spread(share)
+    if kind == _SOFTMAX:  # its exponential, e times smaller
+        return two_to_the((rate - spread(np.float32(1))) * spread(_LOG2_E))
+    return rate - spread(np.float32(false_rate))
+
+
+@numba.njit(inline="always")
+def _summand(counts, weight, kind):
+    """What of a neuron the costs need the sum of."""
+    if kind == _LIKELIHOOD:
+        return as_floats(counts)
+    return weight if kind == _SOFTMAX else weight * weight
+
+
+@numba.njit(inline="always")
+def _costs(found, own, neurons, kind, share, true_rate, false_rate):
+    """A step's costs by the sum that was ``found`` and the count of the label's ``own`` neuron.
+
+    And their gradient by rates: the first number times the weights, and for the label's neuron the
+    second on top.
+    """
+    if kind == _LIKELIHOOD:
+        own = float(own)
+        if own < HALF_A_SPIKE:
+            own = HALF_A_SPIKE
+            if found < HALF_A_SPIKE * neurons:
+                found = HALF_A_SPIKE * neurons
+        return math.log(found / own), 1 / (share * found), -1 / (share * own)
+    rate = own * share
+    if kind == _SOFTMAX:
+        return math.log(found) + 1 - rate, 1 / found, -1.0
+    wrong, right = rate - false_rate, rate - true_rate
+    return found - wrong * wrong + right * right, 2.0, 2 * (false_rate - true_rate)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _walk(
+    words, steps, batch, neurons, window, share, kind, true_rate, false_rate, labels, apart, crew,
+    grad_total, grad, sums,
+):  # fmt: skip
+    """Costs into ``sums`` [batch], their gradient into ``grad``, time-first, unless that is empty.
+
+    ``words`` as in ``trains``. ``share`` is a spike's of a rate; no window is longer than a sample.
+    A sample's labels are ``apart`` from step to step.
+    """
+    vectors = (neurons + LANES - 1) // LANES
+    want = len(grad) > 0
+    for thread in numba.prange(crew):
+        of_end, of_start = np.empty((2, vectors * LANES), np.int32)
+        slope = np.empty(vectors * LANES)  # the sum of the gradients by rates in the later window
+        of_weights, of_own = np.empty((2, window), np.float32)
+        for b in range(thread, batch, crew):
+            of_end[:], of_start[:], slope[:] = 0, 0, 0
+            costs = 0.0
+            for t in range(steps + window - 1 if want else steps):
+                if t < steps:
+                    found = spread(np.float32(0))
+                    for vector in range(vectors):
+                        at, first = vector * LANES, (b * vectors + vector) * steps
+                        counts = _moved(words, first, t, window, of_end, at)
+                        part = _summand(counts, _weight(counts, kind, share, false_rate), kind)
+                        inside = load(_NUMBERS, 0, LANES) < spread(np.int32(neurons - at))
+                        found = found + where(inside, part, spread(np.float32(0)))
+                    label = labels[t * apart + b]
+                    cost, by_weight, by_own = _costs(
+                        float(sum_of(found)), of_end[label], neurons, kind, float(share),
+                        true_rate, false_rate,
+                    )  # fmt: skip
+                    costs += cost
+                    if want:
+                        place = t % window
+                        of_weights[place], of_own[place] = by_weight, by_own
+                        for vector in range(vectors):
+                            at = vector * LANES
+                            counts = load(of_end, at, LANES)
+                            weight = _weight(counts, kind, share, false_rate)
+                            change = weight * spread(of_weights[place])
+                            before = load(slope, at, LANES)
+                            store(slope, at, before + cast_like(change, before), LANES)
+                        slope[label] += of_own[place]
+                start = t - window + 1
+                if want and start >= 0:
+                    place = start % window
+                    for vector in range(vectors):
+                        at, first = vector * LANES, (b * vectors + vector) * steps
+                        now = load(slope, at, LANES)
+                        counts = _moved(words, first, start, window, of_start, at)
+                        weight = _weight(counts, kind, share, false_rate)
+                        change = weight * spread(of_weights[place])
+                        by_spike = cast_like(now, weight) * spread(share) * spread(grad_total)
+                        to = (start * batch + b) * neurons + at
+                        store(grad, to, by_spike, min(LANES, neurons - at))
+                        store(slope, at, now - cast_like(change, now), LANES)
+                    slope[labels[start * apart + b]] -= of_own[place]
+            sums[b] = costs
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _classify(words, steps, batch, neurons, window, crew, classes):
+    vectors = (neurons + LANES - 1) // LANES
+    for thread in numba.prange(crew):
+        counted = np.empty(vectors * LANES, np.int32)
+        for b in range(thread, batch, crew):
+            counted[:] = 0
+            for t in range(steps):
+                highest, found = 0, SILENT
+                for vector in range(vectors):
+                    at, first = vector * LANES, (b * vectors + vector) * steps
+                    counts = _moved(words, first, t, window, counted, at)
+                    here = largest(counts)
+                    if here > highest:
+                        highest = here
+                        equal = word_of(counts == spread(here))
+                        found = at + lowest(np.int64(equal) & _WORD)
+                classes[t * batch + b] = found

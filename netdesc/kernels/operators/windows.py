@@ -1,0 +1,91 @@
+"""Losses and classes by how often neurons spiked in a window that moves with the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal
+from netdesc.kernels.engine import engine_for
+from netdesc.kernels.reference.windows import COSTS
+from netdesc.kernels.registration import fake, gradient, operator
+
+
+def _check(output_TBN: Tensor, window: int) -> None:
+    check_signal("an output", output_TBN)
+    if window < 1:
+        raise ValueError(f"a window of {window} steps; at least 1 is needed")
+
+
+@operator
+def window_loss(
+    output_TBN: Tensor,
+    labels_TB: Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+    want: bool,
+) -> tuple[Tensor, Tensor]:
+    """The costs of all steps and samples, and the gradient by the output, empty unless wanted.
+
+    ``costs`` are ``squares`` (of the distance from a rate of ``true_rate`` for the label's neuron
+    and ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
+    ``labels_TB`` are int64 and numbers of neurons; whoever calls has looked at them.
+    """
+    _check(output_TBN, window)
+    if labels_TB.shape != output_TBN.shape[:2] or labels_TB.dtype != torch.int64:
+        raise ValueError(
+            f"labels of type {labels_TB.dtype} and shape {list(labels_TB.shape)} do not fit an "
+            f"output of shape {list(output_TBN.shape)}; one for each step and sample is needed"
+        )
+    if costs not in COSTS:
+        raise ValueError(f"unknown costs '{costs}'; there are {', '.join(COSTS)}")
+    engine = engine_for(output_TBN.device)
+    return engine.window_loss(output_TBN, labels_TB, window, costs, true_rate, false_rate, want)
+
+
+@operator
+def window_classes(output_TBN: Tensor, window: int) -> Tensor:
+    """In each step the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
+
+    The first of several; −1 where none spiked.
+    """
+    _check(output_TBN, window)
+    return engine_for(output_TBN.device).window_classes(output_TBN, window)
+
+
+@fake("window_loss")
+def _(
+    output_TBN: Tensor,
+    labels_TB: Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+    want: bool,
+) -> tuple[Tensor, Tensor]:
+    grad_TBN = output_TBN.new_empty(output_TBN.shape if want else 0)
+    return output_TBN.new_empty(()), grad_TBN
+
+
+@fake("window_classes")
+def _(output_TBN: Tensor, window: int) -> Tensor:
+    return output_TBN.new_empty(output_TBN.shape[:2], dtype=torch.int64)
+
+
+def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    grad_TBN = output[1]
+    ctx.mark_non_differentiable(grad_TBN)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(grad_TBN)
+
+
+def _window_loss_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    (grad_TBN,) = ctx.saved_tensors
+    return grad_TBN * grad_loss, None, None, None, None, None, None
+
+
+gradient("window_loss", _window_loss_gradient, _window_loss_context)

@@ -1,0 +1,128 @@
+"""Losses and classes by how often neurons spiked in a window that moves with the steps.
+
+Rates are spikes a step, over the last ``window`` steps; before the first step there are no spikes,
+so rates begin low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+SILENT = -1
+"""The class of an output without spikes."""
+
+HALF_A_SPIKE = 0.5
+"""What a silent neuron of a label counts as, see ``likelihood_costs``."""
+
+
+def window_rates(output_TBN: Tensor, window: int) -> Tensor:
+    """float64 [steps, batch, neurons]."""
+    counts_TBN = output_TBN.cumsum(0, dtype=torch.float64)
+    in_window = counts_TBN[window:] - counts_TBN[:-window]
+    return torch.cat([counts_TBN[:window], in_window]) / window
+
+
+def most(amounts: Tensor) -> Tensor:
+    """Along the last axis the first of the largest, int64; ``SILENT`` where none is above 0."""
+    # ``max`` gives both, but wakes every thread for it, which can take milliseconds.
+    return amounts.argmax(-1).masked_fill(amounts.amax(-1) <= 0, SILENT)
+
+
+def window_classes(output_TBN: Tensor, window: int) -> Tensor:
+    """The neurons that spiked most in each step's window, int64 [steps, batch]."""
+    return most(window_rates(output_TBN, window))
+
+
+def squared_costs(rate: Tensor, index: Tensor, true_rate: float, false_rate: float) -> Tensor:
+    """Squared distances to what is wanted; ``index`` are labels with a last axis of 1."""
+    return (rate - _wanted(rate, index, true_rate, false_rate)).square()
+
+
+def _wanted(rate: Tensor, index: Tensor, true_rate: float, false_rate: float) -> Tensor:
+    return torch.full_like(rate, false_rate).scatter_(-1, index, true_rate)
+
+
+def softmax_costs(rate: Tensor, index: Tensor) -> Tensor:
+    """``−log softmax(rate)`` at the labels."""
+    # Not by ``log_softmax``, which wakes every thread for the few numbers of a batch.
+    return rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
+
+
+def likelihood_costs(rate: Tensor, index: Tensor, steps: int) -> Tensor:
+    """``−log(rate / Σ rate)`` at the labels, rates being of so many steps.
+
+    A label's silent neuron counts as half a spike, and all neurons together as at least half a
+    spike each then. The gradient is that of the logarithms at these values.
+    """
+    own, total = _own_and_total(rate, index, steps)
+    return total.log() - own.log()
+
+
+def _own_and_total(rate: Tensor, index: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    own, total = rate.gather(-1, index), rate.sum(-1, keepdim=True)
+    least = torch.full_like(own, HALF_A_SPIKE / steps)
+    least_total = torch.where(own < least, least * rate.shape[-1], 0.0)
+    return _at_least(own, least), _at_least(total, least_total)
+
+
+def _at_least(value: Tensor, bound: Tensor) -> Tensor:
+    """The larger of the two; unlike that of ``maximum``, the gradient goes to ``value`` always."""
+    with torch.no_grad():
+        lift = torch.maximum(value, bound) - value
+    return value + lift
+
+
+_Costs = Callable[[Tensor, Tensor, int, float, float], tuple[Tensor, Tensor]]
+
+
+def _of_squares(
+    rate: Tensor, index: Tensor, window: int, true_rate: float, false_rate: float
+) -> tuple[Tensor, Tensor]:
+    costs = squared_costs(rate, index, true_rate, false_rate)
+    return costs, 2 * (rate - _wanted(rate, index, true_rate, false_rate))
+
+
+def _of_softmax(rate: Tensor, index: Tensor, *_: float) -> tuple[Tensor, Tensor]:
+    return softmax_costs(rate, index), rate.softmax(-1) - _wanted(rate, index, 1.0, 0.0)
+
+
+def _of_likelihood(rate: Tensor, index: Tensor, window: int, *_: float) -> tuple[Tensor, Tensor]:
+    own, total = _own_and_total(rate, index, window)
+    grad = (1 / total).expand(rate.shape) - _wanted(rate, index, 1.0, 0.0) / own
+    return likelihood_costs(rate, index, window), grad
+
+
+COSTS: dict[str, _Costs] = {
+    "squares": _of_squares,
+    "softmax": _of_softmax,
+    "likelihood": _of_likelihood,
+}
+"""By name: from rates and labels (and window, true and false rate) to costs and their gradient."""
+
+
+def window_loss(
+    output_TBN: Tensor,
+    labels_TB: Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+    want: bool,
+) -> tuple[Tensor, Tensor]:
+    """The costs of all steps and samples, a float32 scalar, and the gradient by the output.
+
+    The gradient is empty unless wanted.
+    """
+    rate, index = window_rates(output_TBN, window), labels_TB.unsqueeze(-1)
+    cost, grad_TBN = COSTS[costs](rate, index, window, true_rate, false_rate)
+    total = cost.sum().to(torch.float32)
+    if not want:
+        return total, output_TBN.new_empty(0)
+    # A spike is in the windows of its own step and of the next ones, ``window`` in all.
+    later_TBN = grad_TBN.flip(0).cumsum(0).flip(0)
+    grad_TBN = later_TBN.clone()
+    grad_TBN[:-window] -= later_TBN[window:]
+    return total, (grad_TBN / window).to(torch.float32)

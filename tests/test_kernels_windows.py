@@ -1,0 +1,198 @@
+"""Losses and classes by a moving window: the CPU's walk against the definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from netdesc.kernels import operators
+from netdesc.kernels.cpu import windows
+from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.engine import use_engine
+from netdesc.kernels.reference.windows import COSTS
+
+SEEDS = st.integers(0, 2**32 - 1)
+DENSITIES = st.sampled_from([0.0, 0.02, 0.3, 1.0])
+
+
+def made(
+    seed: int, shape: tuple[int, int, int], density: float, by_step: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spikes and labels [steps, batch]."""
+    steps, batch, neurons = shape
+    rng = np.random.default_rng(seed)
+    spikes_TBN = torch.from_numpy((rng.random(shape) < density).astype(np.float32))
+    labels = rng.integers(0, neurons, (steps, batch) if by_step else batch)
+    return spikes_TBN, torch.from_numpy(labels).expand(steps, batch)
+
+
+@given(
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 70)),
+    window=st.integers(1, 90),
+    density=DENSITIES,
+    by_step=st.booleans(),
+    costs=st.sampled_from([*COSTS]),
+    rates=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=200, deadline=None)
+@example(0, (1, 1, 1), 1, 1.0, False, "likelihood", (0.0, 0.0))
+@example(1, (70, 2, 64), 70, 0.3, True, "softmax", (0.0, 0.0))
+@example(2, (70, 2, 33), 69, 0.3, True, "squares", (0.9, 0.1))
+@example(3, (5, 1, 2), 1_000_000, 1.0, True, "squares", (1.0, 0.0))
+def test_the_walk_is_the_definition(
+    seed: int,
+    shape: tuple[int, int, int],
+    window: int,
+    density: float,
+    by_step: bool,
+    costs: str,
+    rates: tuple[float, float],
+) -> None:
+    spikes_TBN, labels_TB = made(seed, shape, density, by_step)
+    found, wanted = [
+        differentiated(engine, spikes_TBN, labels_TB, window, costs, *rates)
+        for engine in ("cpu", "reference")
+    ]
+    assert found[0].item() == pytest.approx(wanted[0].item(), rel=1e-5, abs=1e-5)
+    largest = wanted[1].abs().max().item()
+    torch.testing.assert_close(found[1], wanted[1], rtol=1e-5, atol=2e-6 * largest)
+
+
+def differentiated(
+    engine: str, spikes_TBN: torch.Tensor, *of_loss: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss, and the gradient of it by the spikes."""
+    given = spikes_TBN.clone().requires_grad_()
+    with use_engine(engine):
+        loss, _ = operators.window_loss(given, *of_loss, True)
+        loss.backward()
+        without, nothing = operators.window_loss(spikes_TBN, *of_loss, False)
+    assert given.grad is not None
+    assert torch.equal(loss.detach(), without)
+    assert nothing.numel() == 0
+    return loss.detach(), given.grad
+
+
+@pytest.mark.parametrize("costs", COSTS)
+def test_the_gradient_of_a_step_by_hand(costs: str) -> None:
+    """A window of a step: no other step has to do with it. One neuron spikes, the label's."""
+    output_TBN = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])
+    labels_TB = torch.tensor([[1], [1]])
+    loss, grad_TBN = differentiated("cpu", output_TBN, labels_TB, 1, costs, 0.8, 0.1)
+    e = torch.e
+    cost, first, second = {
+        "squares": (0.2**2 + 0.1**2 + 0.9**2 + 0.8**2, [-0.2, 0.4], [1.8, -1.6]),
+        "softmax": (
+            np.log(1 + 1 / e) + np.log(1 + e),
+            [1 / (1 + e), -1 / (1 + e)],
+            [e / (1 + e), -e / (1 + e)],
+        ),
+        "likelihood": (np.log(2), [1.0, 0.0], [1.0, 1.0 - 2.0]),
+    }[costs]
+    assert loss.item() == pytest.approx(cost, rel=1e-6)
+    assert grad_TBN[0, 0].tolist() == pytest.approx(first, abs=1e-6)
+    assert grad_TBN[1, 0].tolist() == pytest.approx(second, abs=1e-6)
+
+
+@given(
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 100)),
+    window=st.integers(1, 90),
+    density=DENSITIES,
+)
+@settings(max_examples=100, deadline=None)
+def test_the_classes_are_those_of_the_definition(
+    seed: int, shape: tuple[int, int, int], window: int, density: float
+) -> None:
+    spikes_TBN, _ = made(seed, shape, density, False)
+    found = operators.window_classes(spikes_TBN, window)
+    with use_engine("reference"):
+        wanted = operators.window_classes(spikes_TBN, window)
+    assert found.dtype == wanted.dtype == torch.int64
+    assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("costs", COSTS)
+def test_numbers_that_are_no_spikes_are_the_definition_s(costs: str) -> None:
+    """They do not fit into bits."""
+    rng = np.random.default_rng(5)
+    output_TBN = torch.from_numpy(rng.uniform(0, 2, (9, 2, 5)).astype(np.float32))
+    labels_TB = torch.from_numpy(rng.integers(0, 5, (9, 2)))
+    found, wanted = [
+        differentiated(engine, output_TBN, labels_TB, 4, costs, 0.5, 0.1)
+        for engine in ("cpu", "reference")
+    ]
+    assert torch.equal(found[0], wanted[0])
+    assert torch.equal(found[1], wanted[1])
+    with use_engine("reference"):
+        classes = operators.window_classes(output_TBN, 4)
+    assert torch.equal(operators.window_classes(output_TBN, 4), classes)
+
+
+@pytest.mark.parametrize("costs", COSTS)
+def test_results_do_not_depend_on_the_number_of_threads(costs: str) -> None:
+    spikes_TBN, labels_TB = made(6, (200, 7, 40), 0.1, True)
+    results: list[tuple[torch.Tensor, ...]] = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            classes = operators.window_classes(spikes_TBN, 9)
+            found = differentiated("cpu", spikes_TBN, labels_TB, 9, costs, 0.5, 0.1)
+            results.append((classes, *found))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
+
+
+@given(
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(1, 40)),
+    data=st.data(),
+)
+@settings(max_examples=50, deadline=None)
+def test_samples_may_be_looked_at_by_themselves(
+    seed: int, shape: tuple[int, int, int], data: st.DataObject
+) -> None:
+    spikes_TBN, _ = made(seed, shape, 0.2, False)
+    first = data.draw(st.integers(0, shape[1] - 1))
+    last = data.draw(st.integers(first + 1, shape[1]))
+    trains = SpikeTrains.of(spikes_TBN.numpy())
+    assert trains is not None
+    part = trains.samples(first, last)
+    assert part.shape == (shape[0], last - first, shape[2])
+    assert torch.equal(
+        windows.classes_of(part, 5), operators.window_classes(spikes_TBN[:, first:last], 5)
+    )
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output_TBN": torch.zeros(5, 2)}, r"shape \[5, 2\]"),
+        ({"output_TBN": torch.zeros(5, 2, 3, dtype=torch.float64)}, "computes in float32"),
+        ({"labels_TB": torch.zeros(5, 3, dtype=torch.int64)}, r"shape \[5, 3\] do not fit"),
+        ({"labels_TB": torch.zeros(5, 2)}, r"labels of type torch.float32"),
+        ({"window": 0}, "a window of 0 steps; at least 1"),
+        ({"costs": "other"}, "unknown costs 'other'; there are squares, softmax, likelihood"),
+    ],
+)
+def test_what_does_not_fit_is_refused(engine: str, changes: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "output_TBN": torch.zeros(5, 2, 3),
+        "labels_TB": torch.zeros(5, 2, dtype=torch.int64),
+        "window": 3,
+        "costs": "squares",
+        "true_rate": 0.5,
+        "false_rate": 0.1,
+        "want": True,
+    }
+    with use_engine(engine), pytest.raises(ValueError, match=message):
+        operators.window_loss(**(arguments | changes))

@@ -241,6 +241,18 @@ def test_what_does_not_fit_is_refused(output, labels, message):
             loss(torch.zeros(output), labels)
 
 
+@pytest.mark.parametrize(
+    "kind", [torch.uint8, torch.int16, torch.int32, torch.uint16, torch.uint32, torch.uint64]
+)
+def test_labels_of_any_integers_among_many_classes(kind):
+    """More than some of these types hold."""
+    labels = torch.tensor([139, 2]).to(kind)
+    output = torch.zeros(4, 2, 5000)
+    output[:, 0, 139] = output[:, 1, 2] = 1
+    for loss in (rate_loss(), max_loss(), max_loss(2)):
+        assert loss(output, labels) == loss(output, labels.to(torch.int64))
+
+
 def test_what_is_no_tensor_is_refused():
     for loss in (rate_loss(), max_loss()):
         with pytest.raises(TypeError, match="labels: a torch tensor is needed, not ndarray"):

@@ -49,6 +49,7 @@ class Tally:
     @torch.no_grad()
     def add_found(self, found: Tensor, labels: Tensor) -> None:
         """The same, given what the classifier has found."""
+        labels = labels.to(torch.int64)
         predictions = decide(found, labels, self._classes)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)

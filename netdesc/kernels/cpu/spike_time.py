@@ -8,20 +8,11 @@ import torch
 from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import array_of, flat, scalar
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.sums import total
-from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.threads import crew_of, on_threads
 from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
 
 _NO_VALUES = np.empty(0, np.float32)
-
-
-def _crew(columns: int) -> int:
-    """How many threads there are, whose rooms together are half as large as the gradient at most.
-
-    But one at least.
-    """
-    return max(1, min(threads(), columns // (2 * LANES)))
 
 
 @on_threads
@@ -81,16 +72,19 @@ def spike_time_backward(
     from_words = are_packed(packed)
     assert from_words or output_TBN is not None, "without packed spikes the output is needed"
     grad = take((steps, batch, neurons), np.float32)
+    a, tail = van_rossum.recurrence(decay, order, length)
+    room = van_rossum.room_ahead(tail, length, steps)
     van_rossum.filter_adjoint(
         _NO_VALUES if output_TBN is None else flat(output_TBN),
         packed.numpy()[HEADER:],
         from_words,
         flat(target_TBN),
-        *van_rossum.recurrence(decay, order, length),
+        a,
+        tail,
         length,
         scale,
         steps,
-        scratch((_crew(batch * neurons), steps * LANES), np.float32),
+        scratch((crew_of(batch * neurons), room), np.float32),
         grad.reshape(-1),
     )
     return torch.from_numpy(grad)

@@ -35,6 +35,7 @@ __all__ = [
     "filter_step",
     "is_cut",
     "recurrence",
+    "room_ahead",
 ]
 
 _NONE, _ONE_BIT = np.int32(0), np.int32(1)
@@ -124,21 +125,28 @@ def filter_difference(output, target, a, tail, length, steps, words, odd, square
         store(odd, lo, strange, n)
 
 
+def room_ahead(tail, length: int, steps: int) -> int:
+    """How many numbers a thread of ``filter_adjoint`` holds."""
+    has_tail = is_cut(tail) and length < steps
+    return min(length, steps - length) * LANES if has_tail else 0
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
 def filter_adjoint(
-    output, words, from_words, target, a, tail, length, scale, steps, filtered_KTL, grad
+    output, words, from_words, target, a, tail, length, scale, steps, ahead_KTL, grad
 ):
     """The output's gradient: f again, and the filter run backward in time, times ``scale``.
 
     That of a neuron counts as 0 below ``LEAST``, where it differs from its target by whole spikes.
-    A thread takes one vector after the other and holds its f in ``filtered_KTL`` [threads,
-    steps · LANES]. The output is read from ``words`` where told, and may then be empty.
+    A thread takes one vector after the other. The gradient takes the place of f; where the filter
+    is cut, f of the next ``length`` steps is still needed, and in ``ahead_KTL`` [threads,
+    ``room_ahead``]. The output is read from ``words`` where told, and may then be empty.
     """
     columns = len(target) // steps
-    has_tail = is_cut(tail)
-    threads = len(filtered_KTL)
+    has_tail = is_cut(tail) and length < steps
+    threads = len(ahead_KTL)
     for thread in numba.prange(threads):
-        filtered = filtered_KTL[thread]
+        ahead = ahead_KTL[thread]
         y, late = np.zeros((2, len(tail) * LANES), tail.dtype)
         for item in range(thread, (columns + LANES - 1) // LANES, threads):
             lo = item * LANES
@@ -162,17 +170,24 @@ def filter_adjoint(
                         given = load(output, before, n)
                     late_x = given - load(target, before, n)
                 f = filter_step(x, late_x, cut, a, tail, y, late)
-                store(filtered, t * LANES, cast_like(f, x), LANES)
+                store(grad, at, cast_like(f, x), n)
             y[:] = 0
             late[:] = 0
             least = where(graded == spread(_NONE), spread(np.float32(LEAST)), none)
             for t in range(steps - 1, -1, -1):
-                f = load(filtered, t * LANES, LANES)
+                at = t * columns + lo
+                f = load(grad, at, n)
                 cut = has_tail and t + length < steps
-                after = load(filtered, (t + length) * LANES, LANES) if cut else f
+                after = f
+                if has_tail:
+                    place = t % length * LANES
+                    if cut:
+                        after = load(ahead, place, LANES)
+                    if t >= length:
+                        store(ahead, place, f, LANES)
                 g = filter_step(f, after, cut, a, tail, y, late)
                 g = drop(cast_like(g, f), least) * spread(np.float32(scale))
-                store(grad, t * columns + lo, g, n)
+                store(grad, at, g, n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

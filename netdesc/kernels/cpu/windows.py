@@ -125,7 +125,11 @@ def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int6
     labels: NDArray[Any] = labels_TB.numpy()
     apart = 0 if labels.strides[0] == 0 else labels.shape[1]
     labels = np.ascontiguousarray(labels if apart else labels[0]).reshape(-1)
-    assert 0 <= labels.min() <= labels.max() < neurons, "a label is no class"
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < neurons:  # the walk would read and write elsewhere
+            raise ValueError(
+                f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
+            )
     return labels, apart
 
 
@@ -159,24 +163,68 @@ def _summand(counts, weight, kind):
 
 
 @numba.njit(inline="always")
-def _costs(found, own, neurons, kind, share, true_rate, false_rate):
-    """A step's costs by the sum that was ``found`` and the count of the label's ``own`` neuron.
+def _costs(others, own, count, neurons, kind, share, true_rate, false_rate):
+    """A step's costs by what was summed up over ``others`` than the label's ``own`` neuron.
 
-    And their gradient by rates: the first number times the weights, and for the label's neuron the
-    second on top.
+    ``count`` is that neuron's. And the costs' gradient by rates: the first number times the
+    weights, and for the own neuron the second on top.
     """
-    if kind == _LIKELIHOOD:
-        own = float(own)
-        if own < HALF_A_SPIKE:
-            own = HALF_A_SPIKE
-            if found < HALF_A_SPIKE * neurons:
-                found = HALF_A_SPIKE * neurons
-        return math.log(found / own), 1 / (share * found), -1 / (share * own)
-    rate = own * share
+    if kind == _SQUARES:
+        right = count * share - true_rate
+        return others + right * right, 2.0, 2 * (false_rate - true_rate)
+    total = others + own
     if kind == _SOFTMAX:
-        return math.log(found) + 1 - rate, 1 / found, -1.0
-    wrong, right = rate - false_rate, rate - true_rate
-    return found - wrong * wrong + right * right, 2.0, 2 * (false_rate - true_rate)
+        # Its own neuron's is p − 1: what the weight will bring is taken away, to the bit.
+        by_weight = np.float32(1 / total)
+        brought = float(np.float32(own) * by_weight)
+        return math.log1p(others / own), float(by_weight), -others / total - brought
+    if own < HALF_A_SPIKE:
+        own = HALF_A_SPIKE
+        if total < HALF_A_SPIKE * neurons:
+            total = HALF_A_SPIKE * neurons
+    return math.log(total / own), 1 / (share * total), -1 / (share * own)
+
+
+@numba.njit(inline="always")
+def _sums(words, first, steps, t, window, counts, label, neurons, kind, share, false_rate):
+    """What ``_costs`` need of step t, over all neurons but the label's, and of that one."""
+    none = spread(np.float32(0))
+    others, own = none, none
+    for at in range(0, len(counts), LANES):
+        now = _moved(words, first + at // LANES * steps, t, window, counts, at)
+        part = _summand(now, _weight(now, kind, share, false_rate), kind)
+        numbers = load(_NUMBERS, 0, LANES)
+        is_own = numbers == spread(np.int32(label - at))
+        is_other = (numbers < spread(np.int32(neurons - at))) & (
+            numbers != spread(np.int32(label - at))
+        )
+        own = own + where(is_own, part, none)
+        others = others + where(is_other, part, none)
+    return float(sum_of(others)), float(sum_of(own))
+
+
+@numba.njit(inline="always")
+def _enter(counts, by_weight, slope, kind, share, false_rate):
+    """Adds a step's gradient by rates to that of the window that begins earlier."""
+    for at in range(0, len(counts), LANES):
+        weight = _weight(load(counts, at, LANES), kind, share, false_rate)
+        change, before = weight * spread(by_weight), load(slope, at, LANES)
+        store(slope, at, before + cast_like(change, before), LANES)
+
+
+@numba.njit(inline="always")
+def _leave(
+    words, first, steps, t, window, counts, by_weight, slope, grad_total, neurons, grad, to,
+    kind, share, false_rate,
+):  # fmt: skip
+    """Writes the gradient by the spikes of step t, and takes away what no later ones have."""
+    for at in range(0, len(counts), LANES):
+        now = _moved(words, first + at // LANES * steps, t, window, counts, at)
+        weight = _weight(now, kind, share, false_rate)
+        change, before = weight * spread(by_weight), load(slope, at, LANES)
+        by_spike = cast_like(before, weight) * spread(share) * spread(grad_total)
+        store(grad, to + at, by_spike, min(LANES, neurons - at))
+        store(slope, at, before - cast_like(change, before), LANES)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -196,47 +244,33 @@ def _walk(
         slope = np.empty(vectors * LANES)  # the sum of the gradients by rates in the later window
         of_weights, of_own = np.empty((2, window), np.float32)
         for b in range(thread, batch, crew):
+            first = b * vectors * steps
             of_end[:], of_start[:], slope[:] = 0, 0, 0
             costs = 0.0
             for t in range(steps + window - 1 if want else steps):
                 if t < steps:
-                    found = spread(np.float32(0))
-                    for vector in range(vectors):
-                        at, first = vector * LANES, (b * vectors + vector) * steps
-                        counts = _moved(words, first, t, window, of_end, at)
-                        part = _summand(counts, _weight(counts, kind, share, false_rate), kind)
-                        inside = load(_NUMBERS, 0, LANES) < spread(np.int32(neurons - at))
-                        found = found + where(inside, part, spread(np.float32(0)))
                     label = labels[t * apart + b]
+                    others, own = _sums(
+                        words, first, steps, t, window, of_end, label, neurons, kind, share,
+                        false_rate,
+                    )  # fmt: skip
                     cost, by_weight, by_own = _costs(
-                        float(sum_of(found)), of_end[label], neurons, kind, float(share),
-                        true_rate, false_rate,
+                        others, own, of_end[label], neurons, kind, float(share), true_rate,
+                        false_rate,
                     )  # fmt: skip
                     costs += cost
                     if want:
                         place = t % window
                         of_weights[place], of_own[place] = by_weight, by_own
-                        for vector in range(vectors):
-                            at = vector * LANES
-                            counts = load(of_end, at, LANES)
-                            weight = _weight(counts, kind, share, false_rate)
-                            change = weight * spread(of_weights[place])
-                            before = load(slope, at, LANES)
-                            store(slope, at, before + cast_like(change, before), LANES)
+                        _enter(of_end, of_weights[place], slope, kind, share, false_rate)
                         slope[label] += of_own[place]
                 start = t - window + 1
                 if want and start >= 0:
-                    place = start % window
-                    for vector in range(vectors):
-                        at, first = vector * LANES, (b * vectors + vector) * steps
-                        now = load(slope, at, LANES)
-                        counts = _moved(words, first, start, window, of_start, at)
-                        weight = _weight(counts, kind, share, false_rate)
-                        change = weight * spread(of_weights[place])
-                        by_spike = cast_like(now, weight) * spread(share) * spread(grad_total)
-                        to = (start * batch + b) * neurons + at
-                        store(grad, to, by_spike, min(LANES, neurons - at))
-                        store(slope, at, now - cast_like(change, now), LANES)
+                    place, to = start % window, (start * batch + b) * neurons
+                    _leave(
+                        words, first, steps, start, window, of_start, of_weights[place], slope,
+                        grad_total, neurons, grad, to, kind, share, false_rate,
+                    )  # fmt: skip
                     slope[labels[start * apart + b]] -= of_own[place]
             sums[b] = costs
 

@@ -11,12 +11,13 @@ from netdesc.kernels.registration import fake, operator
 @operator
 def class_labels(labels: Tensor, classes: int) -> Tensor:
     """Integer ``labels`` as int64. ValueError where one of them is not 0 to ``classes`` − 1."""
+    labels = labels.to(torch.int64, copy=True)  # small types do not hold every number of classes
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.numel():
         raise ValueError(
             f"a label is {wrong[0].item()}; with {classes} classes, labels are 0 to {classes - 1}"
         )
-    return labels.to(torch.int64, copy=True)
+    return labels
 
 
 @fake("class_labels")

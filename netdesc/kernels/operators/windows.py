@@ -85,6 +85,8 @@ def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor
 
 def _window_loss_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
     (grad_TBN,) = ctx.saved_tensors
+    if not grad_TBN.numel():
+        raise ValueError("the loss was not told to keep its gradient")
     return grad_TBN * grad_loss, None, None, None, None, None, None
 
 

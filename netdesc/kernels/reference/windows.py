@@ -19,8 +19,8 @@ HALF_A_SPIKE = 0.5
 
 
 def window_rates(output_TBN: Tensor, window: int) -> Tensor:
-    """float64 [steps, batch, neurons]."""
-    counts_TBN = output_TBN.cumsum(0, dtype=torch.float64)
+    """[steps, batch, neurons]."""
+    counts_TBN = output_TBN.cumsum(0)
     in_window = counts_TBN[window:] - counts_TBN[:-window]
     return torch.cat([counts_TBN[:window], in_window]) / window
 
@@ -118,11 +118,11 @@ def window_loss(
     """
     rate, index = window_rates(output_TBN, window), labels_TB.unsqueeze(-1)
     cost, grad_TBN = COSTS[costs](rate, index, window, true_rate, false_rate)
-    total = cost.sum().to(torch.float32)
+    total = cost.sum()
     if not want:
         return total, output_TBN.new_empty(0)
+    del rate, cost
     # A spike is in the windows of its own step and of the next ones, ``window`` in all.
-    later_TBN = grad_TBN.flip(0).cumsum(0).flip(0)
-    grad_TBN = later_TBN.clone()
-    grad_TBN[:-window] -= later_TBN[window:]
-    return total, (grad_TBN / window).to(torch.float32)
+    backward_TBN = grad_TBN.flip(0).cumsum_(0)
+    backward_TBN[window:] -= backward_TBN[:-window].clone()
+    return total, backward_TBN.flip(0) / window

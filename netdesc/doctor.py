@@ -274,7 +274,7 @@ def _kernels(outcomes: Mapping[str, Outcome]) -> Row:
         )
         return Row("compiled kernels", "warning", f"{where}, which cannot be written", way_out)
     if found["kept"] < found["kernels"]:
-        where += "; the first training compiles the rest, in about half a minute"
+        where += "; the first training compiles the rest, in up to a minute"
     return Row("compiled kernels", "ok", where)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netdesc.description import Document
-from netdesc.description.models import SpikeFiles
+from netdesc.description.models import SpikeFiles, SpikeMax, SpikeTime
 from netdesc.description.plain import lookup
-from netdesc.graph import build_graph
+from netdesc.graph import Graph, build_graph
 
 _MOST_NAMES = 6
 """Names in a sentence; of more the number is told."""
@@ -26,7 +26,7 @@ _DOCUMENT = {
     "data/encoding/type": "inputs are {value} already (data.encoding)",
     "loss/filter_order": "the loss filters spikes with {value} exponential (loss.filter_order)",
     "loss/filter_steps": "the loss's filter ends after {value} steps (loss.filter_steps)",
-    "loss/reduction": "the loss is a {value} over samples and neurons (loss.reduction)",
+    "loss/reduction": "the loss is a {value} over {axes} (loss.reduction)",
     "loss/window_steps": "the loss looks at whole samples (loss.window_steps)",
     "training/schedule/type": "the learning rate stays {value} (training.schedule)",
     "training/seed": "random numbers start from seed {value} (training.seed)",
@@ -42,7 +42,7 @@ def filled_in(document: Document, origins: Mapping[str, str], samples: int | Non
         *_common("layers", enumerate(data["layers"]), _LAYER, origins),
         *_common("neurons", data["neurons"].items(), _NEURON, origins),
         *(
-            text.format(value=lookup(data, place.split("/")))
+            text.format(value=lookup(data, place.split("/")), axes=_axes(document))
             for place, text in _DOCUMENT.items()
             if origins.get(f"/{place}") == "default"
         ),
@@ -58,7 +58,28 @@ def _wiring(document: Document) -> Iterable[str]:
     if unsaid:
         yield f'reading what stands before, as no "from" is given: {_listed(unsaid)}'
     if graph.classes is not None:
-        yield f"{graph.classes:,} classes, one an output neuron; the one that spikes most wins"
+        yield f"{graph.classes:,} classes, one an output neuron; {_winner(graph)}"
+
+
+def _winner(graph: Graph) -> str:
+    window = graph.classifier and graph.classifier.window_steps
+    if not window:
+        return "the one that spikes most in the sample wins"
+    return (
+        f"in every step the one wins that spiked most in the last {window:,}, "
+        "and where a sample has one label, the one that wins in most steps"
+    )
+
+
+def _axes(document: Document) -> str:
+    """What the loss adds up."""
+    loss = document.loss
+    if isinstance(loss, SpikeTime):
+        return "steps, samples and neurons"
+    axes = "samples" if isinstance(loss, SpikeMax) else "samples and neurons"
+    if loss.window_steps is None:
+        return axes
+    return "steps and samples" if axes == "samples" else f"steps, {axes}"
 
 
 def _common(

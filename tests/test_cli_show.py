@@ -90,6 +90,32 @@ def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     assert "weight_scale" not in given
 
 
+RATES = {"type": "spike_rate"}
+MOVING = {"type": "moving_window", "window_steps": 7}
+
+
+@pytest.mark.parametrize(
+    ("loss", "classifier", "axes", "winner"),
+    [
+        ({"type": "spike_time", "time_constant_ms": 2}, None, "steps, samples and neurons", None),
+        (RATES, None, "samples and neurons", "most in the sample wins"),
+        ({"type": "spike_max"}, MOVING, "samples", "most in the last 7,"),
+        (RATES | {"window_steps": 3}, None, "steps, samples and neurons", "most in the last 3,"),
+        ({"type": "spike_max", "window_steps": 3}, {"type": "rate"}, "steps and samples",
+         "most in the sample wins"),
+    ],
+)  # fmt: skip
+def test_what_is_summed_up_and_which_class_wins(
+    loss: Any, classifier: Any, axes: str, winner: str | None, show: Netdesc, tmp_path: Path
+) -> None:
+    given = show(write(tmp_path / "a.json", document(loss=loss, classifier=classifier))).out
+    assert f"the loss is a sum over {axes} (loss.reduction)\n" in given
+    if winner is None:
+        assert "classes" not in given
+    else:
+        assert winner in given
+
+
 def test_many_layers_are_counted_rather_than_named(show: Netdesc, tmp_path: Path) -> None:
     neuron = document()["layers"][1]["neuron"]
     layers = [

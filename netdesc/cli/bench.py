@@ -216,7 +216,7 @@ def sweep(output: Output, device: str) -> None:
 
     The time is that of "netdesc bench layer". Where it grows in proportion, the time for each
     step, sample and neuron stays the same. The path is how netdesc computed: by lists of events or
-    by a matrix product. Takes about three minutes.
+    by a matrix product. Takes one or two minutes.
     """
     _prepare(device)
     from netdesc.bench import tables

@@ -16,10 +16,14 @@ class RateClassifier(Section):
 
 
 class MovingWindowClassifier(Section):
-    """In every step the class whose neuron spiked most in the last window_steps steps."""
+    """In every step the class whose neuron spiked most in the last window_steps steps.
+
+    Where a sample has one label, its class is that of most steps; silent steps have no say.
+    """
 
     type: Literal["moving_window"] = field(
-        "In every step the class whose neuron spiked most in the last window_steps steps."
+        "In every step the class whose neuron spiked most in the last window_steps steps. Where a "
+        "sample has one label, its class is that of most steps; silent steps have no say."
     )
     window_steps: int = field(
         "Steps of the window.", unit="steps", ge=1, le=1_000_000, standin=1, example=10

@@ -9,8 +9,8 @@ from pydantic import Discriminator, Tag
 from netdesc.description.models.base import Section, field, type_tag
 
 WINDOW_TEXT = (
-    "In every step the rate is taken over so many steps up to it, and compared with the label; "
-    "null takes one rate over the whole sample."
+    "In every step the rate is taken over so many steps up to it, those before the sample being "
+    "silent, and compared with the label; null takes one rate over the whole sample."
 )
 
 

@@ -60,7 +60,7 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
             if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, name):
                 monkeypatch.setattr(module, name, replaced)
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
-    for module in ("threads", "ending", "spike_time", "descent"):
+    for module in ("threads", "ending", "descent"):
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.threads", lambda: 1)
     for _ in range(2):
         step()

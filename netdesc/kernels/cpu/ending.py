@@ -284,8 +284,8 @@ def _end_by_trains(last: Last, of_trains: OfTrains) -> End:
     there, seen = There.walked(
         last.layer, last.source, last.shape, last.places, last.want, words=trains.words
     )
-    loss, grad_TBN = of_trains.loss(trains, _rates(last, seen))
-    return loss, from_output(there, [grad_TBN].pop, last.want), there.notes
+    loss, *gradient = of_trains.loss(trains, _rates(last, seen))
+    return loss, from_output(there, gradient.pop, last.want), there.notes
 
 
 def _rates(last: Last, seen: np.ndarray) -> Tensor:

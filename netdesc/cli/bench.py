@@ -24,6 +24,7 @@ Examples:
   netdesc bench layer --against snntorch,norse
   netdesc bench layer --against all --peer-python lava-dl=../lava/bin/python --markdown
   netdesc bench sweep --json > sweep.json
+  netdesc bench --device cuda
 """
 
 _STOLEN_AND_SEEN = 0.005
@@ -49,9 +50,23 @@ def against(known: str) -> Callable[[options.Command], options.Command]:
     return click.option("--against", metavar="PEERS", help=f"Measure other programs, too: {known}.")
 
 
-@click.group(epilog=EXAMPLES)
-def bench() -> None:
+@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where to compute. Without a command all of them are run there, one after the other.",
+)
+@click.pass_context
+def bench(context: click.Context, device: str | None) -> None:
     """Measure how long training takes, alone or beside other programs."""
+    if context.invoked_subcommand is not None:
+        if device is not None:
+            context.default_map = {context.invoked_subcommand: {"device": device}}
+    elif device is None:
+        raise click.exceptions.NoArgsIsHelpError(context)
+    else:
+        for command in (oxford, layer, sweep):
+            context.invoke(command, device=device)
 
 
 @bench.command(

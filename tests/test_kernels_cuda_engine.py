@@ -203,6 +203,7 @@ def test_torch_finds_the_operators_in_order() -> None:
         "leaky": (made["spikes"], made["current_decay"]),
         "spike_time": (made["spikes"], torch.zeros_like(made["spikes"]), 0.6, 2, 100),
         "window_classes": (made["spikes"], 3),
+        "window_loss": (made["spikes"], made["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0),
     }
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     with use_engine("cuda"):

@@ -60,7 +60,11 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "window_classes": lambda: (sparse(), 3),
     "window_loss": lambda: (
-        leaf(sparse()), torch.tensor([[0, 4]]).expand(6, 2), 3, "softmax", 0.0, 0.0, True
+        leaf(sparse()), torch.tensor([[0, 4]]).expand(6, 2), 3, "softmax", 0.0, 0.0
+    ),
+    "window_loss_backward": lambda: (
+        sparse(), torch.zeros(6, 2).long(), torch.zeros(0), torch.tensor(1.0), 5, 3, "softmax",
+        0.0, 0.0,
     ),
 }  # fmt: skip
 

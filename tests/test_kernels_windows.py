@@ -14,6 +14,7 @@ from netdesc.kernels import operators
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.engine import use_engine
+from netdesc.kernels.packed_spikes import HEADER
 from netdesc.kernels.reference.windows import COSTS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -71,12 +72,11 @@ def differentiated(
     """The loss, and the gradient of it by the spikes."""
     given = spikes_TBN.clone().requires_grad_()
     with use_engine(engine):
-        loss, _ = operators.window_loss(given, *of_loss, True)
+        loss, _ = operators.window_loss(given, *of_loss)
         loss.backward()
-        without, nothing = operators.window_loss(spikes_TBN, *of_loss, False)
+        without, _ = operators.window_loss(spikes_TBN, *of_loss)
     assert given.grad is not None
     assert torch.equal(loss.detach(), without)
-    assert nothing.numel() == 0
     return loss.detach(), given.grad
 
 
@@ -142,7 +142,7 @@ def test_small_costs_are_no_difference_of_large_ones(neurons: int, false_rate: f
     """The label's neuron does what it is to do, the others nearly."""
     output_TBN = torch.zeros(50, 8, neurons)
     output_TBN[:, :, 0] = 1
-    of_loss = torch.zeros(50, 8, dtype=torch.int64), 1, "squares", 1.0, false_rate, False
+    of_loss = torch.zeros(50, 8, dtype=torch.int64), 1, "squares", 1.0, false_rate
     loss, _ = operators.window_loss(output_TBN, *of_loss)
     assert loss.item() == pytest.approx(50 * 8 * (neurons - 1) * false_rate**2, rel=1e-6)
 
@@ -150,21 +150,34 @@ def test_small_costs_are_no_difference_of_large_ones(neurons: int, false_rate: f
 def test_one_class_is_certain() -> None:
     spikes_TBN, labels_TB = made(7, (300, 2, 1), 0.5, False)
     for costs in ("softmax", "likelihood"):
-        loss, grad_TBN = operators.window_loss(spikes_TBN, labels_TB, 7, costs, 0.0, 0.0, True)
+        loss, grad_TBN = differentiated("cpu", spikes_TBN, labels_TB, 7, costs, 0.0, 0.0)
         assert loss == 0
         if costs == "softmax":  # the other one makes silence teach
             assert not grad_TBN.any()
 
 
-@pytest.mark.parametrize("engine", ["cpu", "reference"])
-def test_a_gradient_that_was_not_kept_is_missed(engine: str) -> None:
-    spikes_TBN, labels_TB = made(8, (5, 2, 3), 0.5, False)
-    with use_engine(engine):
-        loss, _ = operators.window_loss(
-            spikes_TBN.requires_grad_(), labels_TB, 3, "softmax", 0.0, 0.0, False
-        )
-        with pytest.raises(ValueError, match="not told to keep its gradient"):
-            loss.backward()
+@pytest.mark.parametrize("costs", COSTS)
+@pytest.mark.parametrize("scale", [1.0, -0.375])
+def test_the_gradient_grows_with_what_is_made_of_the_loss(costs: str, scale: float) -> None:
+    """Twice through the same loss, too: what was kept is still there."""
+    spikes_TBN, labels_TB = made(8, (40, 3, 50), 0.2, True)
+    _, once = differentiated("cpu", spikes_TBN, labels_TB, 5, costs, 0.5, 0.1)
+    given = spikes_TBN.clone().requires_grad_()
+    loss, _ = operators.window_loss(given, labels_TB, 5, costs, 0.5, 0.1)
+    for _ in range(2):
+        (grad_TBN,) = torch.autograd.grad(scale * loss, given, retain_graph=True)
+        torch.testing.assert_close(grad_TBN, scale * once, rtol=1e-6, atol=0)
+
+
+def test_a_loss_of_spikes_keeps_a_bit_for_each() -> None:
+    """Neither the output nor its gradient has to wait for the backward pass."""
+    spikes_TBN, labels_TB = made(8, (64, 2, 64), 0.2, False)
+    loss, kept = operators.window_loss(spikes_TBN.requires_grad_(), labels_TB, 3, "softmax", 0, 0)
+    assert kept.element_size() * (kept.numel() - HEADER) * 8 == spikes_TBN.numel()
+    assert loss.grad_fn is not None
+    saved = [each for each in loss.grad_fn.saved_tensors if each is not None]
+    assert not any(each.shape == spikes_TBN.shape for each in saved)
+    assert len(saved) == 2
 
 
 @pytest.mark.parametrize("label", [-1, 3])
@@ -172,7 +185,7 @@ def test_a_label_that_is_no_neuron_is_refused_by_the_walk(label: int) -> None:
     spikes_TBN, labels_TB = made(9, (5, 2, 3), 0.5, True)
     labels_TB[4, 1] = label
     with pytest.raises(ValueError, match=rf"a label is {label}; with 3 neurons, labels are 0 to 2"):
-        operators.window_loss(spikes_TBN, labels_TB, 3, "softmax", 0.0, 0.0, True)
+        operators.window_loss(spikes_TBN, labels_TB, 3, "softmax", 0.0, 0.0)
 
 
 @pytest.mark.parametrize("costs", COSTS)
@@ -232,7 +245,6 @@ def test_what_does_not_fit_is_refused(engine: str, changes: dict[str, Any], mess
         "costs": "squares",
         "true_rate": 0.5,
         "false_rate": 0.1,
-        "want": True,
     }
     with use_engine(engine), pytest.raises(ValueError, match=message):
         operators.window_loss(**(arguments | changes))

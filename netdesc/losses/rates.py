@@ -51,9 +51,8 @@ class Window:
         output_TBN = signal_of(output)
         steps, batch, neurons = output_TBN.shape
         labels_TB = labels_like(labels, (steps, batch), neurons)
-        want = output_TBN.requires_grad and torch.is_grad_enabled()
         of_costs = self.costs, self.true_rate, self.false_rate
-        return operators.window_loss(output_TBN, labels_TB, self.steps, *of_costs, want)[0]
+        return operators.window_loss(output_TBN, labels_TB, self.steps, *of_costs)[0]
 
 
 def labels_like(labels: Tensor, wanted: Sequence[int], classes: int) -> Tensor:

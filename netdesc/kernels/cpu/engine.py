@@ -22,7 +22,7 @@ from netdesc.kernels.cpu.sources import EVENT_DENSITY
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current, weight_gradient
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.windows import window_classes, window_loss
+from netdesc.kernels.cpu.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.parameters import Dynamics, keep
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "spike_time_backward",
     "window_classes",
     "window_loss",
+    "window_loss_backward",
 ]
 
 

@@ -59,10 +59,10 @@ class SpikeTrains:
         return cls((steps, batch, neurons), words)
 
     @classmethod
-    def of(cls, values_TBN: np.ndarray) -> SpikeTrains | None:
-        """The same spikes; None where a value is neither 0 nor 1."""
+    def of(cls, values_TBN: np.ndarray, words: np.ndarray | None = None) -> SpikeTrains | None:
+        """The same spikes, in ``words`` if given; None where a value is neither 0 nor 1."""
         steps, batch, neurons = values_TBN.shape
-        trains = cls.room(steps, batch, neurons)
+        trains = cls.room(steps, batch, neurons) if words is None else cls(values_TBN.shape, words)
         odd = np.empty(batch * -(-neurons // LANES), np.bool_)
         _pack(values_TBN.reshape(-1), steps, batch, neurons, trains.words, odd)
         return None if odd.any() else trains

@@ -35,6 +35,7 @@ from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
+from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
 from netdesc.kernels.reference import windows
 from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
 
@@ -54,14 +55,44 @@ def window_loss(
     costs: str,
     true_rate: float,
     false_rate: float,
-    want: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.windows.window_loss``, which serves where the output is no spikes."""
-    of_costs = costs, true_rate, false_rate
-    trains = SpikeTrains.of(array_of(output_TBN))
+    """See ``reference.windows.window_loss``, which serves where the output is no spikes.
+
+    Spikes are kept for the backward pass, a bit each.
+    """
+    of_loss = labels_TB, window, costs, true_rate, false_rate
+    steps, batch, neurons = output_TBN.shape
+    packed = take((packed_trains_size((steps, batch, neurons)),), np.int32)
+    trains = SpikeTrains.of(array_of(output_TBN), packed[HEADER:])
+    packed[:HEADER] = trains is not None
     if trains is None:
-        return windows.window_loss(output_TBN, labels_TB, window, *of_costs, want)
-    return loss_of(trains, labels_TB, window, *of_costs, 1.0 if want else None)
+        loss, _ = windows.window_loss(output_TBN, *of_loss)
+    else:
+        loss, _ = loss_of(trains, *of_loss, None)
+    return loss, torch.from_numpy(packed)
+
+
+@on_threads
+def window_loss_backward(
+    output_TBN: torch.Tensor | None,
+    labels_TB: torch.Tensor,
+    packed: torch.Tensor,
+    grad_loss: torch.Tensor,
+    neurons: int,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+) -> torch.Tensor:
+    """See ``reference.windows.window_loss_backward``; ``packed`` stands for spikes."""
+    of_costs = costs, true_rate, false_rate
+    if not hold_output(packed):
+        return windows.window_loss_backward(
+            output_TBN, labels_TB, packed, grad_loss, neurons, window, *of_costs
+        )
+    steps, batch = labels_TB.shape
+    trains = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
+    return loss_of(trains, labels_TB, window, *of_costs, float(grad_loss))[1]
 
 
 @on_threads

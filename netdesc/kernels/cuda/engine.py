@@ -16,7 +16,7 @@ from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.reference.engine import linear, linear_backward
-from netdesc.kernels.reference.windows import window_classes, window_loss
+from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 
 __all__ = [
     "cuba",
@@ -31,6 +31,7 @@ __all__ = [
     "spike_time_backward",
     "window_classes",
     "window_loss",
+    "window_loss_backward",
 ]
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import engine_for
+from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.packed_spikes import hold_output, packed_trains_size
 from netdesc.kernels.reference.windows import COSTS
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -27,9 +28,8 @@ def window_loss(
     costs: str,
     true_rate: float,
     false_rate: float,
-    want: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The costs of all steps and samples, and the gradient by the output, empty unless wanted.
+    """The costs of all steps and samples, and what the engine keeps for the backward pass.
 
     ``costs`` are ``squares`` (of the distance from a rate of ``true_rate`` for the label's neuron
     and ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
@@ -44,7 +44,26 @@ def window_loss(
     if costs not in COSTS:
         raise ValueError(f"unknown costs '{costs}'; there are {', '.join(COSTS)}")
     engine = engine_for(output_TBN.device)
-    return engine.window_loss(output_TBN, labels_TB, window, costs, true_rate, false_rate, want)
+    return engine.window_loss(output_TBN, labels_TB, window, costs, true_rate, false_rate)
+
+
+@operator
+def window_loss_backward(
+    output_TBN: Tensor | None,
+    labels_TB: Tensor,
+    kept: Tensor,
+    grad_loss: Tensor,
+    neurons: int,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+) -> Tensor:
+    """The gradient by the output, which may be missing where ``kept`` has its spikes."""
+    engine = engine_for(labels_TB.device)
+    return engine.window_loss_backward(
+        output_TBN, labels_TB, kept, grad_loss, neurons, window, costs, true_rate, false_rate
+    )
 
 
 @operator
@@ -58,17 +77,25 @@ def window_classes(output_TBN: Tensor, window: int) -> Tensor:
 
 
 @fake("window_loss")
+def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    total = output_TBN.new_empty(())
+    if output_TBN.device.type != "cpu" or requested_engine() not in ("auto", "cpu"):
+        return total, output_TBN.new_empty(0)
+    steps, batch, neurons = output_TBN.shape
+    size = packed_trains_size((steps, batch, neurons))
+    return total, output_TBN.new_empty(size, dtype=torch.int32)
+
+
+@fake("window_loss_backward")
 def _(
-    output_TBN: Tensor,
+    output_TBN: Tensor | None,
     labels_TB: Tensor,
-    window: int,
-    costs: str,
-    true_rate: float,
-    false_rate: float,
-    want: bool,
-) -> tuple[Tensor, Tensor]:
-    grad_TBN = output_TBN.new_empty(output_TBN.shape if want else 0)
-    return output_TBN.new_empty(()), grad_TBN
+    kept: Tensor,
+    grad_loss: Tensor,
+    neurons: int,
+    *_: Any,
+) -> Tensor:
+    return grad_loss.new_empty((*labels_TB.shape, neurons))
 
 
 @fake("window_classes")
@@ -77,17 +104,16 @@ def _(output_TBN: Tensor, window: int) -> Tensor:
 
 
 def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    grad_TBN = output[1]
-    ctx.mark_non_differentiable(grad_TBN)
+    output_TBN, labels_TB, *of_loss = inputs
+    ctx.of_loss, kept = (output_TBN.shape[2], *of_loss), output[1]
+    ctx.mark_non_differentiable(kept)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(grad_TBN)
+    ctx.save_for_backward(None if hold_output(kept) else output_TBN, labels_TB, kept)
 
 
 def _window_loss_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    (grad_TBN,) = ctx.saved_tensors
-    if not grad_TBN.numel():
-        raise ValueError("the loss was not told to keep its gradient")
-    return grad_TBN * grad_loss, None, None, None, None, None, None
+    grad_TBN = window_loss_backward(*ctx.saved_tensors, grad_loss, *ctx.of_loss)
+    return grad_TBN, *[None] * 5
 
 
 gradient("window_loss", _window_loss_gradient, _window_loss_context)

@@ -14,7 +14,7 @@ from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
-from netdesc.kernels.reference.windows import window_classes, window_loss
+from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 
 __all__ = [
     "cuba",
@@ -29,6 +29,7 @@ __all__ = [
     "spike_time_backward",
     "window_classes",
     "window_loss",
+    "window_loss_backward",
 ]
 
 DenseForward = tuple[Tensor, Tensor, Tensor, Tensor]

@@ -7,6 +7,7 @@ so rates begin low.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -75,32 +76,38 @@ def _at_least(value: Tensor, bound: Tensor) -> Tensor:
     return value + lift
 
 
-_Costs = Callable[[Tensor, Tensor, int, float, float], tuple[Tensor, Tensor]]
-
-
-def _of_squares(
+def _gradient_of_squares(
     rate: Tensor, index: Tensor, window: int, true_rate: float, false_rate: float
-) -> tuple[Tensor, Tensor]:
-    costs = squared_costs(rate, index, true_rate, false_rate)
-    return costs, 2 * (rate - _wanted(rate, index, true_rate, false_rate))
+) -> Tensor:
+    return 2 * (rate - _wanted(rate, index, true_rate, false_rate))
 
 
-def _of_softmax(rate: Tensor, index: Tensor, *_: float) -> tuple[Tensor, Tensor]:
-    return softmax_costs(rate, index), rate.softmax(-1) - _wanted(rate, index, 1.0, 0.0)
+def _gradient_of_softmax(rate: Tensor, index: Tensor, *_: float) -> Tensor:
+    return rate.softmax(-1) - _wanted(rate, index, 1.0, 0.0)
 
 
-def _of_likelihood(rate: Tensor, index: Tensor, window: int, *_: float) -> tuple[Tensor, Tensor]:
+def _gradient_of_likelihood(rate: Tensor, index: Tensor, window: int, *_: float) -> Tensor:
     own, total = _own_and_total(rate, index, window)
-    grad = (1 / total).expand(rate.shape) - _wanted(rate, index, 1.0, 0.0) / own
-    return likelihood_costs(rate, index, window), grad
+    return (1 / total).expand(rate.shape) - _wanted(rate, index, 1.0, 0.0) / own
+
+
+class _Costs(NamedTuple):
+    """Of rates, labels, window, true and false rate; and their gradient by the rates."""
+
+    of: Callable[[Tensor, Tensor, int, float, float], Tensor]
+    gradient: Callable[[Tensor, Tensor, int, float, float], Tensor]
 
 
 COSTS: dict[str, _Costs] = {
-    "squares": _of_squares,
-    "softmax": _of_softmax,
-    "likelihood": _of_likelihood,
+    "squares": _Costs(
+        lambda rate, index, _, *wanted: squared_costs(rate, index, *wanted), _gradient_of_squares
+    ),
+    "softmax": _Costs(lambda rate, index, *_: softmax_costs(rate, index), _gradient_of_softmax),
+    "likelihood": _Costs(
+        lambda rate, index, window, *_: likelihood_costs(rate, index, window),
+        _gradient_of_likelihood,
+    ),
 }
-"""By name: from rates and labels (and window, true and false rate) to costs and their gradient."""
 
 
 def window_loss(
@@ -110,19 +117,30 @@ def window_loss(
     costs: str,
     true_rate: float,
     false_rate: float,
-    want: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The costs of all steps and samples, a float32 scalar, and the gradient by the output.
-
-    The gradient is empty unless wanted.
-    """
+    """The costs of all steps and samples, a float32 scalar, and nothing for the backward pass."""
     rate, index = window_rates(output_TBN, window), labels_TB.unsqueeze(-1)
-    cost, grad_TBN = COSTS[costs](rate, index, window, true_rate, false_rate)
-    total = cost.sum()
-    if not want:
-        return total, output_TBN.new_empty(0)
-    del rate, cost
+    total = COSTS[costs].of(rate, index, window, true_rate, false_rate).sum()
+    return total, output_TBN.new_empty(0)
+
+
+def window_loss_backward(
+    output_TBN: Tensor | None,
+    labels_TB: Tensor,
+    kept: Tensor,
+    grad_loss: Tensor,
+    neurons: int,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+) -> Tensor:
+    """The gradient of the costs by the output, times ``grad_loss``."""
+    assert output_TBN is not None, "this engine keeps nothing in its place"
+    rate, index = window_rates(output_TBN, window), labels_TB.unsqueeze(-1)
+    grad_TBN = COSTS[costs].gradient(rate, index, window, true_rate, false_rate)
+    del rate
     # A spike is in the windows of its own step and of the next ones, ``window`` in all.
     backward_TBN = grad_TBN.flip(0).cumsum_(0)
     backward_TBN[window:] -= backward_TBN[:-window].clone()
-    return total, backward_TBN.flip(0) / window
+    return backward_TBN.flip(0) / window * grad_loss

@@ -88,6 +88,8 @@ def test_the_record(netdesc: Netdesc, quick: dict[str, list[Size]]) -> None:
             size = point["size"]
             assert point["ns_per_value"] == pytest.approx(1.0)
             assert (point["peak_units"], point["loop_units"]) == (2, 4)
+            rows = size["steps"] * size["batch"]
+            assert point["gradient_units"] == pytest.approx(size["inputs"] / rows)
             assert point["path"] == "events"
             # a value has inputs · rate events
             assert point["ns_per_event"] == pytest.approx(1 / (40 * size["rate"]), rel=0.3)

@@ -34,8 +34,10 @@ class Point:
     synaptic event, which is one input spike arriving at one neuron. Memory is the peak of a step
     of training (forward pass, spike-time loss, backward pass) over what was held before it: input,
     target and weights. ``peak_units`` is in 4 bytes · steps · batch · neurons, summed over layers,
-    of which there is one. ``loop_bytes`` and ``loop_units`` are the same for a loop of one's own,
-    in which torch hands tensors from one operator to the next.
+    of which there is one; ``gradient_units`` of them are the gradients of the weights, which do
+    not grow with the activity. ``loop_bytes`` and ``loop_units`` are the same as ``peak_bytes`` and
+    ``peak_units`` for a loop of one's own, in which torch hands tensors from one operator to the
+    next.
     """
 
     size: Size
@@ -48,6 +50,7 @@ class Point:
     spike_rate: float
     peak_bytes: int | None
     peak_units: float | None
+    gradient_units: float
     loop_bytes: int | None
     loop_units: float | None
 
@@ -124,6 +127,7 @@ def _point(size: Size, events: int, figures: Figures, loop_bytes: int | None) ->
         spike_rate=figures.spike_rate,
         peak_bytes=figures.peak_bytes,
         peak_units=figures.peak_units,
+        gradient_units=size.inputs * size.neurons / size.values,
         loop_bytes=loop_bytes,
         loop_units=None if loop_bytes is None else loop_bytes / (4 * size.values),
     )

@@ -17,7 +17,7 @@ LAYER = (
 )  # fmt: skip
 SWEEP = (
     "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "memory",
-    "own loop"
+    "gradients", "own loop"
 )  # fmt: skip
 
 
@@ -103,6 +103,7 @@ def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
             point.path,
             f"{point.spike_rate:.2%}",
             "" if point.peak_units is None else f"{point.peak_units:.2f}",
+            f"{point.gradient_units:.2f}",
             "" if point.loop_units is None else f"{point.loop_units:.2f}",
         )
         for point in points
@@ -115,7 +116,8 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
     yield (
         "memory: at the peak of forward pass, spike-time loss and backward pass in netdesc's "
         "training, beyond input, target and weights, in 4 bytes for each step, sample and neuron; "
-        "own loop: the same where one's own code calls model, loss and backward()"
+        "gradients: what those of the weights are of it, however many steps and samples there are; "
+        "own loop: memory where one's own code calls model, loss and backward()"
     )
     yield f"netdesc: {conditions(sweep.versions, sweep.device, sweep.threads)}"
     yield from machine_lines(sweep.machine)

@@ -8,6 +8,7 @@ a block in the thread's cache: as a whole it would be as large as the layer's ac
 from __future__ import annotations
 
 import numba
+import numpy as np
 
 from netdesc.kernels.cpu.backward import walk_back
 from netdesc.kernels.cpu.lanes import LANES
@@ -91,7 +92,7 @@ def adjoint_from_above(
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads = len(grad_VLI), len(room_KN)
-    size = samples * length * columns
+    size, to_start = samples * length * columns, (np.int64(0), np.int64(0))
     for thread in numba.prange(threads):
         after, flat = after_KN[thread], room_KN[thread]
         g_run = flat[len(flat) - by_source.length * LANES :]
@@ -109,7 +110,7 @@ def adjoint_from_above(
                     rows = sample * steps + first, (last_sample - 1) * steps + last
                     multiply_block(
                         above, above_OI, on_grid, above_low, above_high, rows, (lo, hi), False,
-                        room, (0, 0), has_gaps,
+                        room, to_start, has_gaps,
                     )  # fmt: skip
                     for vector in range(block, until):
                         at = vector * LANES - lo

@@ -37,6 +37,7 @@ from netdesc.kernels.cpu.factors import (
     terms_of,
 )
 from netdesc.kernels.cpu.gaps import ALL, list_terms
+from netdesc.kernels.cpu.inner import inner, inner_with_arrays
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.threads import threads
@@ -212,7 +213,7 @@ def _put_on_grid(panel, low, high):
         store(panel, at, on_grid(load(panel, at, LANES), low, high), LANES)
 
 
-@numba.njit
+@inner
 def _tile_at_edge(
     numbers, places, panel, target, at, by, depth, add, height, width, padded, edge
 ):  # fmt: skip
@@ -231,7 +232,7 @@ def _tile_at_edge(
             target[at + r * by + c] = before + edge[r * TILE_COLUMNS + c]
 
 
-@numba.njit
+@inner_with_arrays
 def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to, has_gaps):
     """Rows and columns of ``left @ right``, each a first one and the one after the last.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.weights import is_inside
 
@@ -72,7 +73,7 @@ def _move_apart(sums, inputs, count, others):
             sums[i * inputs + j] = others[(j - whole) * LANES + i]
 
 
-@numba.njit
+@inner
 def turn_over(sums, room, weight_OI, low, high, lo, n):
     """From sums [inputs · LANES] to the gradient [LANES · inputs] of the outputs from ``lo`` on.
 
@@ -82,7 +83,8 @@ def turn_over(sums, room, weight_OI, low, high, lo, n):
     inputs = weight_OI.shape[1]
     count, beyond = inputs // LANES, inputs % LANES * LANES
     others, are_there = room[:beyond], room[beyond:].view(np.uint8)[: count * LANES]
-    others[:] = sums[count * LANES * LANES :]
+    for at in range(0, beyond, LANES):
+        store(others, at, load(sums, count * LANES * LANES + at, LANES), LANES)
     _turn_squares(sums, count)
     _sort_by_output(sums, count, are_there)
     if beyond:

@@ -16,7 +16,7 @@ from training_task import read_metrics, write_task
 
 from netdesc.description import load
 from netdesc.training import compiling, train
-from netdesc.training.compiling import NOTICE, announced
+from netdesc.training.compiling import MORE, NOTICE, announced
 from netdesc.training.files import Log
 from netdesc.training.progress import Plain, Standing, build_display, count_epochs
 
@@ -128,7 +128,7 @@ def test_compiling_after_a_pause_is_announced_again(monkeypatch: pytest.MonkeyPa
         assert said == [NOTICE]
         time.sleep(0.3)
         functions[2](1)
-    assert said == [NOTICE] * 2
+    assert said == [NOTICE, MORE]
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

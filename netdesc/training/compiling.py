@@ -11,7 +11,8 @@ import torch
 
 from netdesc.kernels.engine import engine_for, engine_name
 
-NOTICE = "compiling kernels for this machine (once) …"
+NOTICE = "compiling kernels for this machine (once, up to a minute) …"
+MORE = "compiling more kernels, which are needed from now on (once) …"
 
 _PAUSE_S = 2.0
 """Kernels that are compiled after such a pause are announced again."""
@@ -21,9 +22,9 @@ _PAUSE_S = 2.0
 def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, says ``NOTICE`` before a compilation; a cached kernel causes none.
 
-    It is said once for those that follow on one another. A layer that comes to spike more takes
-    other kernels, perhaps in the middle of a run. Only the CPU engine's compilations are announced;
-    Triton does not say when it compiles.
+    It is said once for those that follow on one another, and then ``MORE``: a layer that comes to
+    spike more takes other kernels, perhaps in the middle of a run. Only the CPU engine's
+    compilations are announced; Triton does not say when it compiles.
     """
     if engine_name(device) != "cpu":
         yield
@@ -36,7 +37,7 @@ def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None
 
         def on_start(self, event: numba_event.Event) -> None:
             if time.monotonic() - self.latest > _PAUSE_S:
-                say(NOTICE)
+                say(MORE if math.isfinite(self.latest) else NOTICE)
             self.latest = time.monotonic()
 
         def on_end(self, event: numba_event.Event) -> None:

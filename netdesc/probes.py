@@ -161,10 +161,12 @@ def _training_kernels() -> list[Any]:
         forward,
         from_above,
         last_layer,
+        threads,
         trains,
         weights,
     )
 
+    threads.on_threads(lambda: None)()  # says what in the environment keeps kernels from running
     return [
         bit_rows._pack,
         bit_rows.list_events,

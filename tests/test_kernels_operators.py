@@ -28,6 +28,8 @@ def sparse() -> torch.Tensor:
 
 WEIGHT = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
 
+LABELS = torch.tensor([[0, 4]]).expand(6, 2)
+
 
 def leaf(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone().requires_grad_()
@@ -60,10 +62,10 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "window_classes": lambda: (sparse(), 3),
     "window_loss": lambda: (
-        leaf(sparse()), torch.tensor([[0, 4]]).expand(6, 2), 3, "softmax", 0.0, 0.0
+        leaf(sparse()), LABELS, 3, "softmax", 0.0, 0.0
     ),
     "window_loss_backward": lambda: (
-        sparse(), torch.zeros(6, 2).long(), torch.zeros(0), torch.tensor(1.0), 5, 3, "softmax",
+        sparse(), LABELS, torch.zeros(0), torch.tensor(1.0), 5, 3, "softmax",
         0.0, 0.0,
     ),
 }  # fmt: skip
@@ -237,3 +239,31 @@ def test_a_target_that_is_learnt_gets_its_gradient():
     operators.spike_time(output, target, 0.6, 2, 100)[0].backward()
     assert torch.equal(target.grad, -output.grad)
     assert output.grad.abs().sum() > 0
+
+
+class _Swallow(torch.autograd.Function):
+    """Hands no gradient back."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda output: operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)[0],
+        lambda output: operators.window_loss(output, LABELS, 3, "softmax", 0.0, 0.0)[0],
+        lambda output: dense(output)[0].sum(),
+    ],
+)
+def test_where_no_gradient_comes_none_goes_on(engine, loss):
+    output = sparse().requires_grad_()
+    with use_engine(engine):
+        (_Swallow.apply(loss(output)) + output.sum()).backward()
+    assert torch.equal(output.grad, torch.ones_like(output))

@@ -42,7 +42,7 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
         def forward(ctx: Any, *inputs: Any) -> Any:
             with torch._C._AutoDispatchBelowAutograd():
                 output = registered(*inputs)
-            ctx.engine = requested_engine()
+            ctx.engine, ctx.inputs = requested_engine(), len(inputs)
             setup_context(ctx, inputs, output)
             return output
 
@@ -50,6 +50,8 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
         def backward(ctx: Any, *grads: Any) -> Any:
             if torch.is_grad_enabled():
                 raise NotImplementedError(f"netdesc::{name} has no second derivative")
+            if all(grad is None for grad in grads):  # what was made of the output has none
+                return (None,) * ctx.inputs
             if ctx.engine == requested_engine():
                 return backward(ctx, *grads)
             with use_engine(ctx.engine):

@@ -22,8 +22,9 @@ HALF_A_SPIKE = 0.5
 def window_rates(output_TBN: Tensor, window: int) -> Tensor:
     """[steps, batch, neurons]."""
     counts_TBN = output_TBN.cumsum(0)
-    in_window = counts_TBN[window:] - counts_TBN[:-window]
-    return torch.cat([counts_TBN[:window], in_window]) / window
+    rates_TBN = counts_TBN.clone()
+    rates_TBN[window:] -= counts_TBN[:-window]
+    return rates_TBN.div_(window)
 
 
 def most(amounts: Tensor) -> Tensor:
@@ -79,16 +80,16 @@ def _at_least(value: Tensor, bound: Tensor) -> Tensor:
 def _gradient_of_squares(
     rate: Tensor, index: Tensor, window: int, true_rate: float, false_rate: float
 ) -> Tensor:
-    return 2 * (rate - _wanted(rate, index, true_rate, false_rate))
+    return (rate - _wanted(rate, index, true_rate, false_rate)).mul_(2)
 
 
 def _gradient_of_softmax(rate: Tensor, index: Tensor, *_: float) -> Tensor:
-    return rate.softmax(-1) - _wanted(rate, index, 1.0, 0.0)
+    return rate.softmax(-1).sub_(_wanted(rate, index, 1.0, 0.0))
 
 
 def _gradient_of_likelihood(rate: Tensor, index: Tensor, window: int, *_: float) -> Tensor:
     own, total = _own_and_total(rate, index, window)
-    return (1 / total).expand(rate.shape) - _wanted(rate, index, 1.0, 0.0) / own
+    return _wanted(rate, index, -1.0, 0.0).div_(own).add_(1 / total)
 
 
 class _Costs(NamedTuple):
@@ -141,6 +142,8 @@ def window_loss_backward(
     grad_TBN = COSTS[costs].gradient(rate, index, window, true_rate, false_rate)
     del rate
     # A spike is in the windows of its own step and of the next ones, ``window`` in all.
-    backward_TBN = grad_TBN.flip(0).cumsum_(0)
-    backward_TBN[window:] -= backward_TBN[:-window].clone()
-    return backward_TBN.flip(0) / window * grad_loss
+    sums_TBN = grad_TBN.flip(0).cumsum_(0)
+    torch.sub(sums_TBN[window:], sums_TBN[:-window], out=grad_TBN[window:])
+    grad_TBN[:window] = sums_TBN[:window]
+    del sums_TBN
+    return grad_TBN.flip(0).div_(window).mul_(grad_loss)

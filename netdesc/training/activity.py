@@ -16,10 +16,11 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ FORMAT = 1
 MOST_SAMPLES = 64
 SHOWN_SAMPLES = 4
 MOST_CELLS = 1 << 24
-"""Values of all layers over the steps of all samples: what one look may cost in memory."""
+"""Values of all layers over the steps of all samples: what one look may cost in time."""
+CELLS_AT_ONCE = 1 << 20
+"""So many of them are there at the same time, unless a single sample has more."""
 MOST_EVENTS = 200_000
 FRAMES = 16
 
@@ -63,7 +66,10 @@ class Activity:
         self.part = part
         self.graph = graph
         self.classifier = classifier
-        self.batch = _head(batches, graph)
+        cells = graph.steps * sum(map(math.prod, _shapes(graph)))
+        samples = batches.samples[: max(1, min(MOST_SAMPLES, MOST_CELLS // cells))]
+        at_once = min(len(samples), max(1, CELLS_AT_ONCE // cells))
+        self._batches = replace(batches, samples=samples, batch_size=at_once, packs=False)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, NDArray[np.int32]] = {}
         self.cuts: dict[str, int] = {}
@@ -78,7 +84,8 @@ class Activity:
     def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
         """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
         self._viewer.load_state_dict(weights)
-        output_TN = self._viewer(self.batch.input_TBN[:, :1])[:, 0]
+        batch = next(self._anew().in_order())
+        output_TN = self._viewer(batch.input_TBN[:, :1])[:, 0]
         self.frames[epoch] = self._events(f"frame_{len(self.frames)}", output_TN)
         self.changed = True
 
@@ -89,7 +96,7 @@ class Activity:
             "format": np.int32(FORMAT),
             "epoch": np.int32(-1 if epoch is None else epoch),
             "part": np.array(self.part),
-            "samples": np.int32(self.batch.size),
+            "samples": np.int32(len(self._batches.samples)),
             "frame_epochs": np.array(list(self.frames), dtype=np.int32),
         }
         arrays |= {f"frame_{n}": events for n, events in enumerate(self.frames.values())}
@@ -117,57 +124,48 @@ class Activity:
     @torch.no_grad()
     def _look(self, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         self._viewer.load_state_dict(weights)
-        rates: dict[str, torch.Tensor] = {}
+        spikes: dict[str, torch.Tensor] = {}
         hooks = [
-            block.register_forward_hook(_keep_rates(rates, name))
+            block.register_forward_hook(_add_spikes(spikes, name))
             for name, block in self._viewer.blocks()
         ]
-        output_TBN = self._viewer(self.batch.input_TBN)
+        arrays: dict[str, Any] = {}
+        first, has_wrong = 0, False
+        for batch in self._anew().in_order():
+            output_TBN = self._viewer(batch.input_TBN)
+            seen = _Seen(batch, output_TBN, self._predictions(batch, output_TBN))
+            shown = {first + k: k for k in range(batch.size) if first + k < SHOWN_SAMPLES}
+            if not has_wrong and seen.wrong is not None:
+                has_wrong = True  # it says the most, so it takes the last one's place
+                shown[min(first + seen.wrong, SHOWN_SAMPLES - 1)] = seen.wrong
+            for number, sample in shown.items():
+                arrays |= self._rasters(number, sample, seen) | _class_of(number, sample, seen)
+            first += batch.size
         for hook in hooks:
             hook.remove()
-        arrays: dict[str, Any] = {
-            f"rate_{name}": each.cpu().numpy() for name, each in rates.items()
-        }
-        predictions = self._predictions(output_TBN)
-        for number, sample in enumerate(self._shown(predictions)):
-            arrays |= self._rasters(number, sample, output_TBN)
-            if predictions is not None:
-                arrays |= self._class(number, sample, predictions, output_TBN)
-        return arrays
+        looks = first * self.graph.steps
+        rates = {name: (each / looks).to(torch.float32) for name, each in spikes.items()}
+        return arrays | {f"rate_{name}": each.cpu().numpy() for name, each in rates.items()}
 
-    def _shown(self, predictions: torch.Tensor | None) -> list[int]:
-        """The first samples, the last of them a wrong one where there is any: it says the most."""
-        shown = list(range(min(SHOWN_SAMPLES, self.batch.size)))
-        if predictions is not None:
-            wrong = torch.nonzero(predictions != self.batch.target).flatten().tolist()
-            if wrong and wrong[0] not in shown:
-                shown[-1] = wrong[0]
-        return shown
+    def _anew(self) -> Batches:
+        """The samples as batches that nobody holds any longer than they are looked at."""
+        return replace(self._batches)
 
-    def _rasters(self, number: int, sample: int, output_TBN: torch.Tensor) -> dict[str, Any]:
-        rasters = {"input": self.batch.input_TBN, "output": output_TBN}
+    def _rasters(self, number: int, sample: int, seen: _Seen) -> dict[str, Any]:
+        rasters = {"input": seen.batch.input_TBN, "output": seen.output_TBN}
         if self.classifier is None:
-            rasters["target"] = self.batch.target
+            rasters["target"] = seen.batch.target
         return {
             f"{name}_{number}": self._events(f"{name}_{number}", spikes_TBN[:, sample])
             for name, spikes_TBN in rasters.items()
         }
 
-    def _predictions(self, output_TBN: torch.Tensor) -> torch.Tensor | None:
+    def _predictions(self, batch: Batch, output_TBN: torch.Tensor) -> torch.Tensor | None:
         """The class of each sample; None where samples have no single label."""
-        labels, classes = self.batch.target, self.graph.classes
+        labels, classes = batch.target, self.graph.classes
         if self.classifier is None or classes is None or labels.dim() != 1:
             return None
         return decide(self.classifier(output_TBN), labels, classes)
-
-    def _class(
-        self, number: int, sample: int, predictions: torch.Tensor, output_TBN: torch.Tensor
-    ) -> dict[str, Any]:
-        return {
-            f"label_{number}": np.int32(self.batch.target[sample].item()),
-            f"prediction_{number}": np.int32(predictions[sample].item()),
-            f"rates_{number}": output_TBN[:, sample].flatten(1).mean(0).cpu().numpy(),
-        }
 
     def _events(self, name: str, spikes_TN: torch.Tensor) -> NDArray[np.int32]:
         """Steps and cells of the spikes, and a note in ``cuts`` where there are too many."""
@@ -184,17 +182,42 @@ def frame_epochs(epochs: int) -> set[int]:
     return {round(epochs * (n / FRAMES) ** 2) for n in range(FRAMES + 1)}
 
 
-def _head(batches: Batches, graph: Graph) -> Batch:
-    """The first samples, as many as may be looked at."""
-    widths = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
-    cells = graph.steps * sum(int(np.prod(shape)) for shape in widths)
-    count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells))
-    few = replace(batches, samples=batches.samples[:count], batch_size=None, packs=False)
-    return next(few.in_order())
+def _shapes(graph: Graph) -> Iterator[tuple[int, ...]]:
+    """Of what is there in every step: the input, and what each layer hands out."""
+    yield graph.input_shape
+    yield from (layer.output_shape for layer in graph.layers)
 
 
-def _keep_rates(rates: dict[str, torch.Tensor], name: str):
-    def keep(_block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-        rates[name] = spikes_TBN.flatten(2).mean((0, 1))
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Some samples, and what the network made of them."""
 
-    return keep
+    batch: Batch
+    output_TBN: torch.Tensor
+    predictions: torch.Tensor | None
+
+    @property
+    def wrong(self) -> int | None:
+        """The first sample that is taken for another class than its own."""
+        if self.predictions is None:
+            return None
+        wrong = torch.nonzero(self.predictions != self.batch.target).flatten()
+        return int(wrong[0]) if len(wrong) else None
+
+
+def _class_of(number: int, sample: int, seen: _Seen) -> dict[str, Any]:
+    if seen.predictions is None:
+        return {}
+    return {
+        f"label_{number}": np.int32(seen.batch.target[sample].item()),
+        f"prediction_{number}": np.int32(seen.predictions[sample].item()),
+        f"rates_{number}": seen.output_TBN[:, sample].flatten(1).mean(0).cpu().numpy(),
+    }
+
+
+def _add_spikes(spikes: dict[str, torch.Tensor], name: str):
+    def add(_block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+        here = spikes_TBN.flatten(2).sum((0, 1)).to(torch.float64)
+        spikes[name] = spikes[name] + here if name in spikes else here
+
+    return add

@@ -130,7 +130,8 @@ def _silence(graph: Graph, samples: int) -> Batch:
     """A batch without any spike."""
     silence = WordRoom((graph.steps, samples, *graph.input_shape)).words()
     if graph.classes is None:
-        return Batch(silence, torch.zeros(graph.steps, samples, *graph.output_shape), samples)
+        wanted = WordRoom((graph.steps, samples, *graph.output_shape)).words()
+        return Batch(silence, wanted, samples)
     return Batch(silence, torch.zeros(samples).long(), samples)
 
 

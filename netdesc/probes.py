@@ -130,13 +130,15 @@ def _training_step_in_one_go() -> list[Any]:
     """The same as the CPU engine does it where layers follow one another."""
     from netdesc.kernels.cpu import chain
     from netdesc.kernels.parameters import dynamics
+    from netdesc.kernels.spike_words import WordRoom
 
     spikes_TBI, weights, target, neurons = _given()
     layers = [
         chain.Layer(weight_OI, 8, dynamics(len(weight_OI), *neurons), False)
         for weight_OI in weights
     ]
-    examples = chain.examples(spikes_TBI, target, sum(map(len, weights)))
+    silence = WordRoom(tuple(target.shape)).words()  # a target as training has it
+    examples = chain.examples(spikes_TBI, silence, sum(map(len, weights)))
     loss, passed = chain.differentiate(examples, layers, chain.Distance(_FILTER, mean=False))
     return [loss, *(layer.grad_OI for layer in passed)]
 
@@ -172,7 +174,7 @@ def _training_kernels() -> list[Any]:
         bit_rows.list_events,
         events._count,
         trains._list,
-        trains._pack,
+        trains._turn,
         weights._quantize_all,
         forward.forward_by_events,
         forward.sum_up,

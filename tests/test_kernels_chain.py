@@ -261,8 +261,12 @@ def packed(made: Made) -> torch.Tensor | SpikeWords:
 def differentiated(
     case: Case, made: Made, layers: list[chain.Layer], input_TBI: torch.Tensor | SpikeWords
 ) -> list[torch.Tensor]:
-    examples = chain.examples(input_TBI, made.target_TBN, case.neurons, bool(case.reads))
-    assert (examples.target is None) == (case.graded == "target")
+    is_graded, target = case.graded == "target", made.target_TBN
+    if isinstance(input_TBI, SpikeWords) and not is_graded:
+        target = words_of(target.numpy())  # as training has both
+    examples = chain.examples(input_TBI, target, case.neurons, bool(case.reads))
+    assert examples.target is not None
+    assert (examples.target.trains is None) == is_graded
     loss, passed = chain.differentiate(examples, layers, distance(case), case.reads)
     found = [loss]
     for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
 from netdesc.training import activity, loop, train
-from netdesc.training.activity import Activity, frame_epochs
+from netdesc.training.activity import frame_epochs, shown_of
 
 
 def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
@@ -179,21 +178,53 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
     assert predictions != labels[: len(predictions)].tolist()
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 6])
 @pytest.mark.parametrize(
-    ("predictions", "shown"),
+    ("wrong", "shown"),
     [
-        ([0, 1, 2, 0, 1, 2], [0, 1, 2, 3]),
-        ([0, 1, 2, 0, 1, -1], [0, 1, 2, 5]),
-        ([0, 9, 2, 0, 9, 2], [0, 1, 2, 3]),
-        ([0], [0]),
-        ([9], [0]),
         (None, [0, 1, 2, 3]),
+        (5, [0, 1, 2, 5]),
+        (4, [0, 1, 2, 4]),
+        (3, [0, 1, 2, 3]),
+        (1, [0, 1, 2, 3]),
     ],
 )
 def test_a_wrong_sample_is_shown_if_there_is_any(
-    predictions: list[int] | None, shown: list[int]
+    wrong: int | None, shown: list[int], at_once: int
 ) -> None:
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])[: len(predictions or range(6))]
-    looked_at = SimpleNamespace(batch=SimpleNamespace(size=len(labels), target=labels))
-    given = None if predictions is None else torch.tensor(predictions)
-    assert Activity._shown(looked_at, given) == shown  # type: ignore[arg-type]
+    found: dict[int, int] = {}
+    for first in range(0, 6, at_once):
+        is_here = wrong is not None and first <= wrong < first + at_once
+        here = shown_of(first, at_once, wrong - first if is_here else None)  # type: ignore[operator]
+        found |= {number: first + sample for number, sample in here.items()}
+    assert [found[number] for number in range(4)] == shown
+    assert shown_of(0, 1, 0) == shown_of(0, 1, None) == {0: 0}
+
+
+def look(folder: Path, labelled: bool) -> dict[str, Any]:
+    if not labelled:
+        return kept(trained(folder, pairs=5, epochs=3))
+    path = write_classify_task(folder / "task", training={"epochs": 3})
+    return kept(train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_samples_are_looked_at_a_few_at_a_time(
+    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept is the same, however many are there at once."""
+    whole = look(tmp_path / "whole", labelled)
+    sizes: list[int] = []
+    as_it_is = activity._Seen
+
+    def seen(batch: Any, *made_of_it: Any) -> Any:
+        sizes.append(batch.size)
+        return as_it_is(batch, *made_of_it)
+
+    monkeypatch.setattr(activity, "CELLS_AT_ONCE", 1)
+    monkeypatch.setattr(activity, "_Seen", seen)
+    one_by_one = look(tmp_path / "few", labelled)
+    assert set(sizes) == {1}
+    assert one_by_one.keys() == whole.keys()
+    for name in whole:
+        np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)

@@ -14,7 +14,7 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky one, its mean
   taken off, and that one's gradient.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target. (Training
-  takes but a bit for a cell where the input is spikes; a loop of one's own and a GPU take floats.)
+  takes but a bit for a cell where they are spikes; a loop of one's own and a GPU take floats.)
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
 their turn, events of a layer's input (2 a spike, but none beside its bits where they would take

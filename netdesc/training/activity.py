@@ -134,11 +134,9 @@ class Activity:
         for batch in self._anew().in_order():
             output_TBN = self._viewer(batch.input_TBN)
             seen = _Seen(batch, output_TBN, self._predictions(batch, output_TBN))
-            shown = {first + k: k for k in range(batch.size) if first + k < SHOWN_SAMPLES}
-            if not has_wrong and seen.wrong is not None:
-                has_wrong = True  # it says the most, so it takes the last one's place
-                shown[min(first + seen.wrong, SHOWN_SAMPLES - 1)] = seen.wrong
-            for number, sample in shown.items():
+            wrong = None if has_wrong else seen.wrong
+            has_wrong |= wrong is not None
+            for number, sample in shown_of(first, batch.size, wrong).items():
                 arrays |= self._rasters(number, sample, seen) | _class_of(number, sample, seen)
             first += batch.size
         for hook in hooks:
@@ -180,6 +178,18 @@ class Activity:
 def frame_epochs(epochs: int) -> set[int]:
     """After how many epochs a frame is kept: densely at the start, where most happens."""
     return {round(epochs * (n / FRAMES) ** 2) for n in range(FRAMES + 1)}
+
+
+def shown_of(first: int, size: int, wrong: int | None) -> dict[int, int]:
+    """Which of ``size`` samples are kept, numbered from 0: by the number that they get in the file.
+
+    The ``first`` stands at that place among all. ``wrong`` is the first wrong one of all, where it
+    is one of these. It says the most, so it takes the place of the last that is shown.
+    """
+    shown = {first + k: k for k in range(size) if first + k < SHOWN_SAMPLES}
+    if wrong is not None and first + wrong >= SHOWN_SAMPLES:
+        shown[SHOWN_SAMPLES - 1] = wrong
+    return shown
 
 
 def _shapes(graph: Graph) -> Iterator[tuple[int, ...]]:

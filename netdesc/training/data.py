@@ -72,10 +72,11 @@ class Samples(Protocol):
         """
         ...
 
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray] | None:
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray | SpikeWords] | None:
         """The same with inputs as words, and without floats on the way.
 
-        None, before anything is drawn, where an input is neither 0 nor 1.
+        A target is words, too, where it can be. None, before anything is drawn, where an input is
+        neither 0 nor 1.
         """
         ...
 
@@ -87,19 +88,26 @@ AnySamples = TypeVar("AnySamples", bound=Samples)
 class Batch:
     """``inputs`` are float32 [steps, size, *shape] or, without floats, words of spikes.
 
-    ``target`` is what the loss takes: a float32 tensor [steps, size, *shape], or int64 labels
-    [size] or [steps, size].
+    ``wanted`` is the same of the output, or int64 labels [size] or [steps, size].
     """
 
     inputs: torch.Tensor | SpikeWords
-    target: torch.Tensor
+    wanted: torch.Tensor | SpikeWords
     size: int
 
     @property
     def input_TBN(self) -> torch.Tensor:
         """The inputs as floats; of words they are made for whoever asks."""
-        given = self.inputs
-        return torch.from_numpy(given.dense()) if isinstance(given, SpikeWords) else given
+        return _dense(self.inputs)
+
+    @property
+    def target(self) -> torch.Tensor:
+        """What is wanted as the loss takes it, in the same way."""
+        return _dense(self.wanted)
+
+
+def _dense(given: torch.Tensor | SpikeWords) -> torch.Tensor:
+    return torch.from_numpy(given.dense()) if isinstance(given, SpikeWords) else given
 
 
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
@@ -210,12 +218,15 @@ class Batches:
 
     def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
         inputs, wanted = (self.packs and samples.packed(draws)) or samples.dense(draws)
-        target = torch.from_numpy(wanted)
-        if not target.is_floating_point():
-            target = target.to(torch.int64)
-        if not isinstance(inputs, SpikeWords):
-            inputs = torch.from_numpy(inputs).to(self.device)
-        return Batch(inputs, target.to(self.device), len(samples))
+        return Batch(self._placed(inputs), self._placed(wanted), len(samples))
+
+    def _placed(self, given: NDArray | SpikeWords) -> torch.Tensor | SpikeWords:
+        if isinstance(given, SpikeWords):
+            return given
+        tensor = torch.from_numpy(given)
+        if not tensor.is_floating_point():
+            tensor = tensor.to(torch.int64)
+        return tensor.to(self.device)
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:

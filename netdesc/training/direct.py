@@ -104,9 +104,8 @@ class Chain:
         """A single batch of everything is the same object in every epoch."""
         examples = self._examples.get(batch)
         if examples is None:
-            target = batch.target.flatten(2) if isinstance(self._loss, SpikeTime) else None
-            given = batch.inputs
-            inputs = given if isinstance(given, SpikeWords) else given.flatten(2)
+            inputs = _by_neurons(batch.inputs)
+            target = _by_neurons(batch.wanted) if isinstance(self._loss, SpikeTime) else None
             sums = any(-1 in read and len(read) > 1 for read in self._reads)
             examples = self._chain.examples(inputs, target, self._neurons, sums)
             self._examples[batch] = examples
@@ -114,11 +113,11 @@ class Chain:
 
     def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfRates | OfTrains:
         """What the last layer's spikes are worth."""
-        loss, labels = self._loss, batch.target
+        loss = self._loss
         if isinstance(loss, SpikeTime):
             return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
         assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
-        return self._by_labels.of_output(loss, labels, batch.inputs.shape[0], tally)
+        return self._by_labels.of_output(loss, batch.target, batch.inputs.shape[0], tally)
 
     def _layer(self, part: _Part, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass, as it was made for the last one where nothing has changed."""
@@ -147,6 +146,11 @@ class Chain:
         neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
         between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
         return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
+
+
+def _by_neurons(given: torch.Tensor | SpikeWords) -> torch.Tensor | SpikeWords:
+    """Words have no need to be [steps, batch, neurons]."""
+    return given if isinstance(given, SpikeWords) else given.flatten(2)
 
 
 def _hand_over(part: _Part, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:

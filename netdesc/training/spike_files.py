@@ -64,14 +64,15 @@ class SpikeSamples:
         frame = self.frame
         return _dense(self.inputs, frame.steps, frame.input_shape), self._wanted()
 
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray] | None:
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray | SpikeWords] | None:
         """See ``data.Samples``; a cell with several spikes has a value of its own."""
-        if any((one.value != 1).any() for one in self.inputs):
+        inputs = _packed(self.inputs, self.frame.steps, self.frame.input_shape)
+        if inputs is None:
             return None
-        room = WordRoom((self.frame.steps, len(self), *self.frame.input_shape))
-        for number, one in enumerate(self.inputs):
-            room.add(one.step, number, one.place)
-        return room.words(), self._wanted()
+        if isinstance(self.wanted, np.ndarray):
+            return inputs, self.wanted
+        wanted = _packed(self.wanted, self.frame.steps, self.frame.output_shape)
+        return inputs, self._wanted() if wanted is None else wanted
 
     def _wanted(self) -> NDArray:
         frame, wanted = self.frame, self.wanted
@@ -164,6 +165,16 @@ class SpikeFiles:
         step, place = np.divmod(cell, int(np.prod(shape)))
         value = count if file.duplicates == "sum" else np.ones(len(cell))
         return Spikes(step.astype(np.int32), place.astype(np.int32), value.astype(np.float32))
+
+
+def _packed(spikes: Sequence[Spikes], steps: int, shape: Shape) -> SpikeWords | None:
+    """None where a cell has another value than 0 or 1."""
+    if any((one.value != 1).any() for one in spikes):
+        return None
+    room = WordRoom((steps, len(spikes), *shape))
+    for number, one in enumerate(spikes):
+        room.add(one.step, number, one.place)
+    return room.words()
 
 
 def _dense(spikes: Sequence[Spikes], steps: int, shape: Shape) -> NDArray[np.float32]:

@@ -140,10 +140,10 @@ class _Held:
     def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return self.spikes_TBI, self._silence()
 
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, np.ndarray]:
+    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, SpikeWords]:
         room, spikes_TBK = WordRoom(self.spikes_TBI.shape), packed(self.spikes_TBI)
         room.bytes_TBK[:, :, : spikes_TBK.shape[2]] = spikes_TBK
-        return room.words(), self._silence()
+        return room.words(), WordRoom((*self.spikes_TBI.shape[:2], self.neurons)).words()
 
     def _silence(self) -> np.ndarray:
         silence_TBN = np.empty((*self.spikes_TBI.shape[:2], self.neurons), np.float32)

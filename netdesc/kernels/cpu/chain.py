@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between, MeanNorm
 from netdesc.kernels.cpu.descent import (
@@ -27,7 +26,7 @@ from netdesc.kernels.cpu.descent import (
     There,
     through,
 )
-from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, end
+from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, Target, end
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
@@ -63,10 +62,8 @@ class Examples:
     """Steps, samples and inputs."""
     summand: Summand | None
     """The same, for layers that read the sum of the input and others."""
-    target_TBN: Tensor | None
-    """What spike trains are wanted, where the loss compares them."""
-    target: SpikeTrains | None
-    """The same, where it is 0 or 1 throughout."""
+    target: Target | None
+    """Where the loss compares spike trains."""
 
 
 class AtHand(NamedTuple):
@@ -95,12 +92,15 @@ class Passed:
 
 @on_threads
 def examples(
-    input_TBI: Tensor | SpikeWords, target_TBN: Tensor | None, neurons: int, sums: bool = False
+    input_TBI: Tensor | SpikeWords,
+    target_TBN: Tensor | SpikeWords | None,
+    neurons: int,
+    sums: bool = False,
 ) -> Examples:
     """The batch for a chain of so many neurons; it must not be changed in place from now on.
 
-    Words may have several axes of inputs. ``sums`` says whether a layer reads the sum of the input
-    and others.
+    Words may have several axes of inputs, or of neurons. ``sums`` says whether a layer reads the
+    sum of the input and others.
     """
     steps, batch, *inputs = input_TBI.shape
     shape, room = (steps, batch, math.prod(inputs)), _LISTS * steps * batch * neurons
@@ -110,9 +110,9 @@ def examples(
         source = source_of(input_TBI, room)
     summand = summand_of(input_TBI) if sums else None
     if target_TBN is None:
-        return Examples(source, shape, summand, None, None)
+        return Examples(source, shape, summand, None)
     assert target_TBN.shape[:2] == shape[:2], "input and target differ in steps or samples"
-    return Examples(source, shape, summand, target_TBN, SpikeTrains.of(array_of(target_TBN)))
+    return Examples(source, shape, summand, Target.of(target_TBN))
 
 
 @on_threads
@@ -144,7 +144,7 @@ def differentiate(
     del readings
     activity = steps * batch * sum(layer.outputs for layer in layers)
     last = Last(source, layers[-1], shape, places, activity, max(read) >= 0)
-    value, back, notes = end(last, loss, given.target_TBN, given.target)
+    value, back, notes = end(last, loss, given.target)
     passed = [_passed(notes, shape, back)]
     handed = {} if back[0] is None else {len(layers) - 1: back[0]}
     del source, last, back

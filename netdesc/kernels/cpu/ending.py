@@ -7,6 +7,7 @@ thread's cache alone, and its voltages, too, unless the current is whole (see ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
-from netdesc.kernels.cpu.arrays import scalar
+from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.buffers import scratch, take
@@ -41,6 +42,7 @@ from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
+from netdesc.kernels.spike_words import SpikeWords
 
 _MOST, _MOST_ALONE = 1.2, 2.1
 """Times the activity, that threads may hold where one walk does the last layer there and back.
@@ -110,44 +112,59 @@ class Last:
     want: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a distance compares with: as it was ``given``, and as ``trains`` if it is 0 or 1."""
+
+    given: Tensor | SpikeWords
+    trains: SpikeTrains | None
+
+    @classmethod
+    def of(cls, given: Tensor | SpikeWords) -> Target:
+        if isinstance(given, SpikeWords):
+            return cls(given, SpikeTrains.of_words(given))
+        return cls(given, SpikeTrains.of(array_of(given)))
+
+    def as_floats(self, shape: tuple[int, int, int]) -> Tensor:
+        """Of words they are made for whoever asks."""
+        given = self.given
+        floats = torch.from_numpy(given.dense()) if isinstance(given, SpikeWords) else given
+        return floats.reshape(shape)
+
+
 End = tuple[Tensor, Back, Tensor]
 """The loss, the last layer's gradients and its notes."""
 
 
-def end(
-    last: Last,
-    loss: Distance | OfRates | OfTrains,
-    target_TBN: Tensor | None,
-    target: SpikeTrains | None,
-) -> End:
-    """By the loss; a distance needs the target, and as spike trains if it is 0 or 1 throughout."""
+def end(last: Last, loss: Distance | OfRates | OfTrains, target: Target | None) -> End:
+    """By the loss; a distance needs the target."""
     if isinstance(loss, Distance):
-        assert target_TBN is not None, "there is no target"
-        assert target_TBN.shape == last.shape, "the target does not fit the last layer"
-        return _end_by_distance(last, loss, target_TBN, target)
+        assert target is not None, "there is no target"
+        assert math.prod(target.given.shape[2:]) == last.shape[2], "it does not fit the last layer"
+        return _end_by_distance(last, loss, target)
     return _end_by_rates(last, loss) if isinstance(loss, OfRates) else _end_by_trains(last, loss)
 
 
-def _end_by_distance(
-    last: Last, distance: Distance, target_TBN: Tensor, target: SpikeTrains | None
-) -> End:
+def _end_by_distance(last: Last, distance: Distance, target: Target) -> End:
     steps, batch, neurons = last.shape
     size, of_filter = steps * batch * neurons, distance.of_filter
     grad_total = float(scalar(1) / size) if distance.mean else 1.0
     source = last.source
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
-    if target is None or van_rossum.convolved(*of_filter, steps) is not None:
-        loss, back, notes = _end_by_parts(last, _distance_of(target_TBN, distance, grad_total))
+    trains = target.trains
+    if trains is None or van_rossum.convolved(*of_filter, steps) is not None:
+        floats = target.as_floats(last.shape)
+        loss, back, notes = _end_by_parts(last, _distance_of(floats, distance, grad_total))
     elif (
         last.layer.is_fused
         and is_shared_out
         and isinstance(source, Events)
         and (crew := _crew_in_one(last))
     ):
-        loss, back, notes = _end_in_one(last, source, target, of_filter, grad_total, crew)
+        loss, back, notes = _end_in_one(last, source, trains, of_filter, grad_total, crew)
     else:
-        loss, back, notes = _end_from_whole(last, target, of_filter, grad_total)
+        loss, back, notes = _end_from_whole(last, trains, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
 
 

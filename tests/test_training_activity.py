@@ -18,7 +18,7 @@ from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, loop, train
+from netdesc.training import activity, data, loop, train
 from netdesc.training.activity import frame_epochs, shown_of
 
 
@@ -221,7 +221,7 @@ def test_samples_are_looked_at_a_few_at_a_time(
         sizes.append(batch.size)
         return as_it_is(batch, *made_of_it)
 
-    monkeypatch.setattr(activity, "CELLS_AT_ONCE", 1)
+    monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
     monkeypatch.setattr(activity, "_Seen", seen)
     one_by_one = look(tmp_path / "few", labelled)
     assert set(sizes) == {1}

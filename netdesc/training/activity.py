@@ -16,10 +16,9 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
-import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from torch import nn
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
 from netdesc.modules import build
-from netdesc.training.data import Batch, Batches
+from netdesc.training.data import Batch, Batches, cells_of
 from netdesc.training.errors import storing
 from netdesc.training.score import decide
 
@@ -41,8 +40,6 @@ MOST_SAMPLES = 64
 SHOWN_SAMPLES = 4
 MOST_CELLS = 1 << 24
 """Values of all layers over the steps of all samples: what one look may cost in time."""
-CELLS_AT_ONCE = 1 << 20
-"""So many of them are there at the same time, unless a single sample has more."""
 MOST_EVENTS = 200_000
 FRAMES = 16
 
@@ -66,10 +63,9 @@ class Activity:
         self.part = part
         self.graph = graph
         self.classifier = classifier
-        cells = graph.steps * sum(map(math.prod, _shapes(graph)))
-        samples = batches.samples[: max(1, min(MOST_SAMPLES, MOST_CELLS // cells))]
-        at_once = min(len(samples), max(1, CELLS_AT_ONCE // cells))
-        self._batches = replace(batches, samples=samples, batch_size=at_once, packs=False)
+        count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells_of(graph)))
+        few = replace(batches, samples=batches.samples[:count], batch_size=None)
+        self._batches = few.few_at_once(graph)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, NDArray[np.int32]] = {}
         self.cuts: dict[str, int] = {}
@@ -190,12 +186,6 @@ def shown_of(first: int, size: int, wrong: int | None) -> dict[int, int]:
     if wrong is not None and first + wrong >= SHOWN_SAMPLES:
         shown[SHOWN_SAMPLES - 1] = wrong
     return shown
-
-
-def _shapes(graph: Graph) -> Iterator[tuple[int, ...]]:
-    """Of what is there in every step: the input, and what each layer hands out."""
-    yield graph.input_shape
-    yield from (layer.output_shape for layer in graph.layers)
 
 
 @dataclass(frozen=True, eq=False)

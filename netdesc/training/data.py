@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, Self, TypeVar
 
@@ -15,6 +16,12 @@ from numpy.typing import NDArray
 from netdesc.graph import Graph, SpikeTime
 from netdesc.kernels.spike_words import SpikeWords
 from netdesc.training.errors import DataError
+
+CELLS_AT_ONCE = 1 << 20
+"""Values of input and layers, over all steps, that are there together where nothing is learnt.
+
+On a CPU, and more where a single sample has more.
+"""
 
 RESIDENT_SHARE = 0.25
 """The most of a GPU's free memory that the samples of one part may take."""
@@ -167,6 +174,16 @@ class Batches:
         else:
             yield self._build(self.samples, draws)
 
+    def few_at_once(self, graph: Graph) -> Batches:
+        """The same without floats of many samples, for who computes forward alone.
+
+        So validation takes less memory than training. On a GPU batches are as they were.
+        """
+        if self.device.type != "cpu":
+            return self
+        few = max(1, CELLS_AT_ONCE // cells_of(graph))
+        return replace(self, batch_size=min(few, self._size), packs=False)
+
     @property
     def _size(self) -> int:
         return min(self.batch_size or len(self.samples), len(self.samples))
@@ -227,6 +244,12 @@ class Batches:
         if not tensor.is_floating_point():
             tensor = tensor.to(torch.int64)
         return tensor.to(self.device)
+
+
+def cells_of(graph: Graph) -> int:
+    """Values of the input and of all layers over the steps of a sample."""
+    shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
+    return graph.steps * sum(map(math.prod, shapes))
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:

@@ -95,7 +95,8 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the figures tell of weights that are NaN, and training ends
 
-    def batches(of: Samples, packs: bool = False) -> Batches:
+    def batches(of: Samples) -> Batches:
+        packs = direct_reads(graph, device) is not None
         return Batches(of, training.batch_size, device, training.seed, packs)
 
     return Job(
@@ -106,8 +107,10 @@ def prepare(
         classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
         rate=build_schedule(training),
-        train=batches(parts.train, packs=direct_reads(graph, device) is not None),
-        validation=None if parts.validation is None else batches(parts.validation),
+        train=batches(parts.train),
+        validation=(
+            None if parts.validation is None else batches(parts.validation).few_at_once(graph)
+        ),
         device=device,
     )
 

@@ -1,0 +1,80 @@
+"""A whole run takes little more memory than the activity of its batch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netdesc.events import from_dense, write_events
+
+STEPS, SAMPLES, HELD_OUT, NEURONS = 1000, 32, 8, 256
+
+GROWTH = """
+import sys, tempfile
+from pathlib import Path
+from netdesc import load
+from netdesc.bench.peers.memory import host_growth
+from netdesc.kernels.cpu.buffers import give_back
+from netdesc.training import train
+
+def run():
+    with tempfile.TemporaryDirectory() as folder:
+        train(load(sys.argv[1]), run_dir=Path(folder) / "run", progress="quiet")
+
+run()  # loads kernels and libraries
+give_back()
+print(host_growth(run))
+"""
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_run_takes_two_and_a_half_tensors_of_its_activity_at_most(
+    labelled: bool, tmp_path: Path
+) -> None:
+    """Data, weights, optimizer, validation, checkpoints and what the report needs included."""
+    document = _document(tmp_path, labelled)
+    command = [sys.executable, "-c", GROWTH, str(document)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+    if said == "None":
+        pytest.skip("this system does not tell")
+    activity = 4 * STEPS * (SAMPLES - HELD_OUT) * NEURONS
+    assert int(said) < 2.5 * activity
+
+
+def _document(folder: Path, labelled: bool) -> Path:
+    """One layer, all samples in one batch, a quarter of them to validate with."""
+    rng = np.random.default_rng(0)
+    for name in range(SAMPLES + 1):
+        spikes_TN = (rng.random((STEPS, NEURONS)) < 0.02).astype(np.float32)
+        write_events(folder / f"{name}.bs1", from_dense(spikes_TN, 1.0))
+    target = {"path": f"{SAMPLES}.bs1"}
+    pairs: list[dict[str, Any]] = [
+        {"input": {"path": f"{k}.bs1"}, **({"label": k} if labelled else {"target": target})}
+        for k in range(SAMPLES)
+    ]
+    neuron = {"type": "cuba", "threshold": 0.5, "current_decay": 0.5, "voltage_decay": 0.3}
+    content = {
+        "format": 1,
+        "name": "memory",
+        "time": {"steps": STEPS},
+        "data": {"type": "spike_files", "train": pairs},
+        "input": {"shape": [NEURONS]},
+        "layers": [{"name": "layer", "type": "dense", "units": NEURONS, "neuron": neuron}],
+        "loss": {"type": "spike_rate"}
+        if labelled
+        else {"type": "spike_time", "time_constant_ms": 2},
+        "training": {
+            "epochs": 4,
+            "validation_split": HELD_OUT / SAMPLES,
+            "optimizer": {"type": "adam", "learning_rate": 0.001},
+        },
+    }
+    path = folder / "memory.json"
+    path.write_text(json.dumps(content))
+    return path

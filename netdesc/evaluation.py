@@ -122,7 +122,7 @@ def _evaluate(
     tally = None
     if graph.classes is not None:
         tally = Tally(build_classifier(graph), graph.classes, device)
-    batches = Batches(samples, training.batch_size, device, training.seed).few_at_once(graph)
+    batches = Batches(samples, training.batch_size, device, training.seed)
     loss, score = measure(graph, compiled.model, compiled.loss, batches, tally, count)
     return Evaluation(
         part=part,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -14,10 +13,6 @@ from netdesc.kernels.cpu.factors import DEPTH, TILE_ROWS
 from netdesc.kernels.cpu.product import matmul
 
 threads.on_threads(lambda: None)()  # forgets kernels of older sources
-
-_list_terms = numba.njit(
-    lambda *arguments: gaps.list_terms(*arguments)
-)  # kernels call it, not Python
 
 SIZES = st.one_of(st.integers(1, 40), st.sampled_from([95, 96, 97, 255, 256, 257, 513]))
 
@@ -58,7 +53,7 @@ def test_lists_are_of_what_is_not_0_in_a_tile(tiles, terms, share, seed):
     left = gappy(tiles * TILE_ROWS, terms, share, 1, seed)
     left[np.random.default_rng(seed).random(left.shape) < 0.7] = 0
     counts, listed = np.empty(tiles, np.int64), np.empty(tiles * DEPTH, np.uint8)
-    _list_terms(left.reshape(-1), 0, terms, terms, counts, listed)
+    gaps.list_terms(left.reshape(-1), 0, terms, terms, counts, listed)
     for tile, of_tile in enumerate(left.reshape(tiles, TILE_ROWS, terms)):
         wanted = np.flatnonzero(of_tile.any(axis=0))
         if counts[tile] == gaps.ALL:

@@ -6,7 +6,6 @@ import gc
 import tracemalloc
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -20,8 +19,6 @@ from netdesc.kernels.cpu.weight_sums import room_for_weights, room_to_turn, turn
 from netdesc.kernels.cpu.weights import half_limits, limits_of
 
 __all__ = ["torch_threads"]
-
-_turn_over = numba.njit(lambda *arguments: turn_over(*arguments))  # kernels call it, not Python
 
 WIDE = st.one_of(st.integers(1, 200), st.sampled_from([1023, 1024, 1025, 2016]))
 
@@ -43,7 +40,7 @@ def test_sums_by_input_become_gradients_by_output(inputs, n, before, on_grid, se
     room = np.full(room_to_turn(inputs) + 64, np.nan, np.float32)
     grad_LI, own = memory[32:-32], room[32:-32]
     grad_LI[:] = sums.reshape(-1)
-    _turn_over(grad_LI, own, weight_OI, *limits, before, n)
+    turn_over(grad_LI, own, weight_OI, *limits, before, n)
     np.testing.assert_array_equal(grad_LI[: n * inputs].reshape(n, inputs), wanted)
     for each in memory, room:
         assert np.isnan(each[:32]).all()

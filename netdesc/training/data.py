@@ -18,7 +18,7 @@ from netdesc.kernels.spike_words import SpikeWords
 from netdesc.training.errors import DataError
 
 CELLS_AT_ONCE = 1 << 20
-"""Values of input and layers, over all steps, that are there together where nothing is learnt.
+"""Values of input and layers, over all steps, that are there together for who looks now and then.
 
 On a CPU, and more where a single sample has more.
 """
@@ -175,9 +175,9 @@ class Batches:
             yield self._build(self.samples, draws)
 
     def few_at_once(self, graph: Graph) -> Batches:
-        """The same without floats of many samples, for who computes forward alone.
+        """The same in batches so small that who looks now and then takes no memory to speak of.
 
-        So validation takes less memory than training. On a GPU batches are as they were.
+        They are built anew every time. On a GPU batches are as they were.
         """
         if self.device.type != "cpu":
             return self

@@ -7,10 +7,10 @@ after the other, in which a neuron has gradients or none.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from netdesc.kernels.cpu.factors import DEPTH, TILE_ROWS
-from netdesc.kernels.cpu.inner import inner_with_arrays
 from netdesc.kernels.cpu.lanes import LANES, load, spread
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
 
@@ -25,7 +25,7 @@ _MOST = 0.9
 assert DEPTH <= 256, "a term's number is a byte"
 
 
-@inner_with_arrays
+@numba.njit
 def list_terms(numbers, first, by, depth, counts, terms):
     """For each tile of a block the numbers of its terms that are not 0, and how many there are.
 

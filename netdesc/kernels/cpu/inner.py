@@ -16,19 +16,10 @@ from typing import Any
 import numba
 from numba.core.cpu import CPUTargetOptions
 
+_OPTIONS: Any = {"_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else {}
 
-def _known(options: dict[str, bool]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if hasattr(CPUTargetOptions, name)}
-
-
-_FOR_KERNELS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Nobody else calls them: what would let Python and C do so takes time to compile."""
-
-inner: Any = numba.njit(**_known({"_nrt": False} | _FOR_KERNELS))
+inner: Any = numba.njit(**_OPTIONS)
 """Compiles a function like ``numba.njit``, to be called by kernels alone.
 
 Numba may rename or drop the option, which is not in its manual: such functions are slower then.
 """
-
-inner_with_arrays: Any = numba.njit(**_known(_FOR_KERNELS))
-"""The same for functions that make arrays, and count them."""

@@ -37,7 +37,6 @@ from netdesc.kernels.cpu.factors import (
     terms_of,
 )
 from netdesc.kernels.cpu.gaps import ALL, list_terms
-from netdesc.kernels.cpu.inner import inner, inner_with_arrays
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.threads import threads
@@ -213,7 +212,7 @@ def _put_on_grid(panel, low, high):
         store(panel, at, on_grid(load(panel, at, LANES), low, high), LANES)
 
 
-@inner
+@numba.njit
 def _tile_at_edge(
     numbers, places, panel, target, at, by, depth, add, height, width, padded, edge
 ):  # fmt: skip
@@ -232,7 +231,7 @@ def _tile_at_edge(
             target[at + r * by + c] = before + edge[r * TILE_COLUMNS + c]
 
 
-@inner_with_arrays
+@numba.njit
 def multiply_block(left, right, quantize, low, high, rows, columns, onto, out, to, has_gaps):
     """Rows and columns of ``left @ right``, each a first one and the one after the last.
 

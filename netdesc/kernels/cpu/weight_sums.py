@@ -11,7 +11,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.weights import is_inside
 
@@ -73,7 +72,7 @@ def _move_apart(sums, inputs, count, others):
             sums[i * inputs + j] = others[(j - whole) * LANES + i]
 
 
-@inner
+@numba.njit
 def turn_over(sums, room, weight_OI, low, high, lo, n):
     """From sums [inputs · LANES] to the gradient [LANES · inputs] of the outputs from ``lo`` on.
 

@@ -11,7 +11,6 @@ import torch
 from netdesc.kernels import quantization
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.inner import inner_with_arrays
 from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.grid import WEIGHT_UNIT
@@ -123,13 +122,13 @@ def on_grid(weights, low, high):
     return _halves(weights, low, high) * spread(np.float32(2 / WEIGHT_UNIT))
 
 
-@inner_with_arrays
+@numba.njit
 def integers_of_vector(weight_OI, low, high, lo, n, integer_IN):
     """The part of ``integer_vectors`` for the ``n`` outputs from ``lo`` on."""
     _quantize(weight_OI, low, high, lo, n, 0, weight_OI.shape[1], integer_IN)
 
 
-@inner_with_arrays
+@numba.njit
 def reals_of_vector(weight_OI, lo, n, real_IN):
     """The same of weights as they are."""
     _copy(weight_OI, lo, n, 0, weight_OI.shape[1], real_IN)

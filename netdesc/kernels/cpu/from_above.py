@@ -92,7 +92,8 @@ def adjoint_from_above(
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads = len(grad_VLI), len(room_KN)
-    size, to_start = samples * length * columns, (np.int64(0), np.int64(0))
+    size = samples * length * columns
+    to_start = np.int64(0), np.int64(0)  # of literals Numba would compile the product twice
     for thread in numba.prange(threads):
         after, flat = after_KN[thread], room_KN[thread]
         g_run = flat[len(flat) - by_source.length * LANES :]

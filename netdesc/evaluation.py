@@ -17,7 +17,7 @@ from netdesc.losses import build_classifier
 from netdesc.training import DataError, Run
 from netdesc.training.data import Batch, Batches, Frame, Samples
 from netdesc.training.errors import MissingDataError
-from netdesc.training.measure import measure
+from netdesc.training.measure import by_network, measure
 from netdesc.training.parts import Parts, read_parts
 from netdesc.training.score import Score, Tally
 
@@ -123,7 +123,8 @@ def _evaluate(
     if graph.classes is not None:
         tally = Tally(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
-    loss, score = measure(graph, compiled.model, compiled.loss, batches, tally, count)
+    judge = by_network(compiled.model, compiled.loss, watch=count)
+    loss, score = measure(graph, compiled.model, judge, batches, tally)
     return Evaluation(
         part=part,
         samples=len(samples),

@@ -21,7 +21,7 @@ from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
 from netdesc.training import DataError, Run, TrainingError
 from netdesc.training.data import Batches, Frame
-from netdesc.training.measure import measure
+from netdesc.training.measure import by_network, measure
 from netdesc.training.parts import read_parts
 
 
@@ -268,5 +268,6 @@ def test_no_neuron_is_dropped_where_a_network_is_measured(tmp_path: Path) -> Non
     batches = Batches(parts.train, None, torch.device("cpu"), 0)
     for mode in (True, False):
         compiled.model.train(mode)
-        measure(compiled.graph, compiled.model, compiled.loss, batches, None)
+        judge = by_network(compiled.model, compiled.loss)
+        measure(compiled.graph, compiled.model, judge, batches, None)
         assert compiled.model.training is mode

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from netdesc.kernels.cpu import backward, forward, last_layer, last_whole
+from netdesc.kernels.cpu import backward, forward, last_layer, last_whole, train_distance
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES
@@ -19,7 +19,7 @@ WALKS = [
     forward._walk_by_events,
     forward._walk_from_input,
     last_layer._there,
-    last_layer.distance,
+    train_distance.distance,
     last_layer._back,
     last_whole._there,
     last_whole._back,

@@ -20,6 +20,7 @@ from netdesc.training import loop, steps, train
 from netdesc.training.direct import DirectStep
 from netdesc.training.figures import Figures
 from netdesc.training.job import prepare
+from netdesc.training.measure import by_network
 
 
 def run(path: Path, name: str, sets: tuple[str, ...]) -> Path:
@@ -64,7 +65,8 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
         (LEARNT, "neurons.cuba.current_decay=0.4"),
         (LEARNT, *OWN),
         ('neurons.cuba.tau_grad={"type": "geometric", "start": 0.1, "end": 0.01}',),
-        ("training.batch_size=2", "training.validation_split=0.3"),
+        ("training.batch_size=2", "training.validation_split=0.5"),
+        (*NORMED, MEAN, OFF_GRID[0], "training.validation_split=0.5"),
         ("layers.hidden.axonal_delay_step=false", "layers.output.axonal_delay_step=false"),
         ("layers.hidden.units=1", "layers.hidden.weight_scale=40"),
         (*NORMED, "training.gradient_clip=0.5"),
@@ -87,6 +89,7 @@ OWN = ("neurons.cuba.per_channel=true", "neurons.cuba.voltage_decay=[0.1, 0.3]")
         "own",
         "width",
         "batches",
+        "validation",
         "no delay",
         "one",
         "norms",
@@ -128,6 +131,12 @@ def test_a_run_of_noted_passes_is_the_plain_one_bit_for_bit(
     assert at_hand == [False, True, True, True, True] + [False] * 5  # then the plain one
 
 
+def with_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on neither training nor validation is direct."""
+    monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
+    monkeypatch.setattr(loop, "build_judge", lambda job: by_network(job.network, job.loss))
+
+
 def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     step = DirectStep.differentiate
@@ -139,7 +148,7 @@ def check(task: Path, sets: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) ->
     direct = run(task, "direct", sets)
     assert taken
     taken.clear()
-    monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
+    with_operators(monkeypatch)
     plain = run(task, "plain", sets)
     assert not taken
     (rows, layers, weights), (others, other_layers, other_weights) = outcome(direct), outcome(plain)
@@ -226,7 +235,7 @@ def test_layers_that_are_flattened_first(tmp_path: Path, monkeypatch: pytest.Mon
     document["layers"].insert(0, {"name": "flat", "type": "flatten"})
     task.write_text(json.dumps(document))
     direct = run(task, "direct", ())
-    monkeypatch.setattr(loop, "build_step", lambda job, figures, _: steps.PlainStep(job, figures))
+    with_operators(monkeypatch)
     rows, _, weights = outcome(direct)
     others, _, other_weights = outcome(run(task, "plain", ()))
     assert rows == others

@@ -13,6 +13,7 @@ from torch import Tensor
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
+from netdesc.kernels.cpu.one_way import Judge
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
@@ -36,6 +37,25 @@ def of_output(loss: _Loss, labels: Tensor, steps: int, tally: Tally | None) -> O
     return OfTrains(partial(_by_trains, loss, labels, tally))
 
 
+def judged(loss: _Loss, labels: Tensor, tally: Tally | None) -> Judge:
+    """The loss alone, in the same way."""
+
+    def judge(trains: SpikeTrains, rate_BN: Tensor) -> Tensor:
+        if loss.window:
+            return _by_window(loss, loss.window, labels, tally, trains, rate_BN, learn=False)[0]
+        value = _of_rates(loss, rate_BN, labels, trains.shape[0])
+        _add(tally, labels, trains, rate_BN)
+        return value
+
+    return judge
+
+
+def _of_rates(loss: _Loss, rate_BN: Tensor, labels: Tensor, steps: int) -> Tensor:
+    if isinstance(loss, SpikeMax):
+        return loss.of_rates(rate_BN, labels, steps)
+    return loss.of_rates(rate_BN, labels)
+
+
 def _by_rates(
     loss: _Loss,
     rate_BN: Tensor,
@@ -47,10 +67,7 @@ def _by_rates(
     """The loss over whole samples, and its gradient by the rates."""
     rate_BN.requires_grad_()
     with torch.enable_grad():
-        if isinstance(loss, SpikeMax):
-            value = loss.of_rates(rate_BN, labels, steps)
-        else:
-            value = loss.of_rates(rate_BN, labels)
+        value = _of_rates(loss, rate_BN, labels, steps)
     _add(tally, labels, trains, rate_BN)
     (grad_BN,) = torch.autograd.grad(value, rate_BN)
     return value.detach(), grad_BN
@@ -60,7 +77,7 @@ def _by_trains(
     loss: _Loss, labels: Tensor, tally: Tally | None, trains: SpikeTrains, rate_BN: Tensor
 ) -> tuple[Tensor, Tensor]:
     if loss.window:
-        return _by_window(loss, loss.window, labels, tally, trains, rate_BN)
+        return _by_window(loss, loss.window, labels, tally, trains, rate_BN, learn=True)
     steps, _, _ = trains.shape
     value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
     return value, (grad_BN / steps).expand(trains.shape)
@@ -73,14 +90,16 @@ def _by_window(
     tally: Tally | None,
     trains: SpikeTrains,
     rate_BN: Tensor,
+    learn: bool,
 ) -> tuple[Tensor, Tensor]:
+    """The loss, and its gradient by the spikes, which is empty unless it is to ``learn``."""
     steps, batch, neurons = trains.shape
     labels_like(labels, (steps, batch), neurons)  # looks at them; its copy would be in the way
     labels_TB = labels.to(torch.int64).expand(steps, batch)
     _add(tally, labels, trains, rate_BN)
     looks = loss.looks(trains.shape) if loss.mean else 1
     of_costs = window.costs, window.true_rate, window.false_rate
-    grad_total = float(scalar(1) / looks)
+    grad_total = float(scalar(1) / looks) if learn else None
     total, grad_TBN = windows.loss_of(trains, labels_TB, window.steps, *of_costs, grad_total)
     return total / looks if loss.mean else total, grad_TBN
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -19,18 +18,18 @@ from netdesc.graph.one_go import Reads, reads_in_one_go
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
-from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
 from netdesc.modules import Network
 from netdesc.modules.block import DenseBlock
 from netdesc.modules.norm import BIAS_BITS
 from netdesc.training.data import Batch
+from netdesc.training.examples import BatchExamples, distance_of
 from netdesc.training.figures import Figures
 from netdesc.training.measure import loss_share
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import Distance, Examples, Layer, OfRates, OfTrains, Passed
+    from netdesc.kernels.cpu.chain import Distance, Layer, OfRates, OfTrains, Passed
     from netdesc.training.job import Job
 
 
@@ -70,13 +69,13 @@ class Chain:
         from netdesc.kernels.cpu import chain, repeated  # loads Numba: others do without
         from netdesc.training import by_labels
 
-        self._chain, self._by_labels, self._reads = chain, by_labels, reads
+        self._chain, self._by_labels = chain, by_labels
         self._passes = repeated.Passes(reads)
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
-        self._neurons = sum(len(part.synapse.weight) for part in self._parts)
         self._loss = loss
-        self._examples: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
+        neurons = sum(len(part.synapse.weight) for part in self._parts)
+        self._examples = BatchExamples(loss, reads, neurons)
 
     @torch.no_grad()
     def differentiate(
@@ -91,31 +90,19 @@ class Chain:
             self._layer(part, weight_OI, batch.size)
             for part, weight_OI in zip(self._parts, weights, strict=True)
         ]
-        examples = self._examples_of(batch)
         of_output = self._of_output(batch, tally)
-        loss, passed = self._passes.differentiate(examples, layers, of_output)
+        loss, passed = self._passes.differentiate(self._examples.of(batch), layers, of_output)
         for part, weight_OI, layer, of_layer in zip(
             self._parts, weights, layers, passed, strict=True
         ):
             _hand_over(part, weight_OI, layer, of_layer)
         return loss, passed
 
-    def _examples_of(self, batch: Batch) -> Examples:
-        """A single batch of everything is the same object in every epoch."""
-        examples = self._examples.get(batch)
-        if examples is None:
-            inputs = _by_neurons(batch.inputs)
-            target = _by_neurons(batch.wanted) if isinstance(self._loss, SpikeTime) else None
-            sums = any(-1 in read and len(read) > 1 for read in self._reads)
-            examples = self._chain.examples(inputs, target, self._neurons, sums)
-            self._examples[batch] = examples
-        return examples
-
     def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfRates | OfTrains:
         """What the last layer's spikes are worth."""
         loss = self._loss
         if isinstance(loss, SpikeTime):
-            return self._chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
+            return distance_of(loss)
         assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
         return self._by_labels.of_output(loss, batch.target, batch.inputs.shape[0], tally)
 
@@ -146,11 +133,6 @@ class Chain:
         neurons = dynamics(units, *decays, weight_OI.new_empty(0), *neuron.scalars())
         between = self._chain.Between(norm, gain_BN) if neuron.acts_on_current else None
         return self._chain.Layer(weight_OI, block.synapse.bits, neurons, learns(*decays), between)
-
-
-def _by_neurons(given: torch.Tensor | SpikeWords) -> torch.Tensor | SpikeWords:
-    """Words have no need to be [steps, batch, neurons]."""
-    return given if isinstance(given, SpikeWords) else given.flatten(2)
 
 
 def _hand_over(part: _Part, weight_OI: torch.Tensor, layer: Layer, passed: Passed) -> None:

@@ -95,8 +95,10 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the figures tell of weights that are NaN, and training ends
 
-    def batches(of: Samples, packs: bool = False) -> Batches:
-        return Batches(of, training.batch_size, device, training.seed, packs)
+    is_direct = direct_reads(graph, device) is not None
+
+    def batches(of: Samples) -> Batches:
+        return Batches(of, training.batch_size, device, training.seed, packs=is_direct)
 
     return Job(
         graph=graph,
@@ -106,7 +108,7 @@ def prepare(
         classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
         rate=build_schedule(training),
-        train=batches(parts.train, packs=direct_reads(graph, device) is not None),
+        train=batches(parts.train),
         validation=None if parts.validation is None else batches(parts.validation),
         device=device,
     )

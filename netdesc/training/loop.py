@@ -18,6 +18,7 @@ from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
 from netdesc.training.steps import build_step
+from netdesc.training.validation import build_judge
 
 
 class Divergence(Exception):
@@ -50,7 +51,7 @@ def fit(
     network, optimizer, training = job.network, job.optimizer, job.training
     figures = Figures(network, network.blocks(), job.new_tally())
     warned: set[str] = set()
-    step = build_step(job, figures, display.say)
+    step, judge = build_step(job, figures, display.say), build_judge(job)
     network.train()
     schedules = [block.neuron.tau_schedule for _, block in network.blocks()]
     widths_move = any(schedule.kind != "constant" for schedule in schedules)
@@ -79,7 +80,7 @@ def fit(
         row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss} | accuracy(reading.score)
         score = reading.score
         if job.validation is not None:
-            value, score = measure(job.graph, network, job.loss, job.validation, job.new_tally())
+            value, score = measure(job.graph, network, judge, job.validation, job.new_tally())
             if not math.isfinite(value):
                 raise Divergence(epoch, weight_fault(network) or f"the validation loss is {value}")
             row |= {"validation_loss": value} | accuracy(score, "validation_")

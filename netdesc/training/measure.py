@@ -17,29 +17,37 @@ def loss_share(graph: Graph, batch: Batch, samples: int) -> float:
     return batch.size / samples if graph.loss.reduction == "mean" else 1.0
 
 
+Judge = Callable[[Batch, Tally | None], Tensor]
+"""From a batch to its loss; predictions are added to a tally, if there is one."""
+
+Watch = Callable[[Batch, Tensor], None]
+
+
+def by_network(network: nn.Module, loss: nn.Module, watch: Watch | None = None) -> Judge:
+    """One operation after the other. ``watch`` is called with every batch and its output."""
+
+    def judge(batch: Batch, tally: Tally | None) -> Tensor:
+        output_TBN = network(batch.input_TBN)
+        value = loss(output_TBN, batch.target)
+        if tally is not None:
+            tally.add(output_TBN, batch.target)
+        if watch is not None:
+            watch(batch, output_TBN)
+        return value
+
+    return judge
+
+
 @torch.no_grad()
 def measure(
-    graph: Graph,
-    network: nn.Module,
-    loss: nn.Module,
-    batches: Batches,
-    tally: Tally | None,
-    watch: Callable[[Batch, Tensor], None] = lambda batch, output_TBN: None,
+    graph: Graph, network: nn.Module, judge: Judge, batches: Batches, tally: Tally | None
 ) -> tuple[float, Score | None]:
-    """Loss and score over all samples in order, without dropout, with one wait for the device.
-
-    ``watch`` is called with every batch and its output.
-    """
+    """Loss and score over all samples in order, without dropout, with one wait for the device."""
     was_training = network.training
     network.eval()
     total = torch.zeros(1, device=batches.device)
     for batch in batches.in_order():
-        output_TBN = network(batch.input_TBN)
-        share = loss_share(graph, batch, len(batches.samples))
-        total += loss(output_TBN, batch.target) * share
-        if tally is not None:
-            tally.add(output_TBN, batch.target)
-        watch(batch, output_TBN)
+        total += judge(batch, tally) * loss_share(graph, batch, len(batches.samples))
     network.train(was_training)
     if tally is None:
         return total.item(), None

@@ -128,7 +128,7 @@ def differentiate(
     each layer reads the one before.
     """
     reads = reads or [(number - 1,) for number in range(len(layers))]
-    _check_sizes(given, layers, reads)
+    check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
     there, readings = list[There](), Readings(given.source, given.summand, steps, batch)
     for layer, read in zip(layers[:-1], reads, strict=False):
@@ -152,9 +152,7 @@ def differentiate(
     return value, passed[::-1]
 
 
-def _check_sizes(
-    given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]
-) -> None:
+def check_sizes(given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]) -> None:
     """Kernels look at no bounds."""
     sizes = [*(layer.outputs for layer in layers), given.shape[2]]  # the input is −1
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):

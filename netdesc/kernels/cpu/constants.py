@@ -36,6 +36,11 @@ class Constants(NamedTuple):
             found.append(np.float32(keep[0]) * np.float32(1 / DECAY_ONE))
         return found[0], found[1]
 
+    def part(self, first: int, last: int) -> Constants:
+        """Those of the neurons from one to before another."""
+        keep_u, keep_v, bias = (each[first:last] for each in self[:3])
+        return self._replace(keep_u=keep_u, keep_v=keep_v, bias=bias)
+
     @property
     def there(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.int32, int]:
         return self[:5]

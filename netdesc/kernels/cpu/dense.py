@@ -12,15 +12,21 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.constants import Constants
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.places import Places
+from netdesc.kernels.cpu.places import Places, alike_in_time
 from netdesc.kernels.cpu.sources import Source
-from netdesc.kernels.cpu.synapses import current
+from netdesc.kernels.cpu.synapses import current, currents
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.there import SEEN
 from netdesc.kernels.cpu.weights import half_limits, integer_vectors
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's currents came about, as ``notes[2]`` says it."""
+
+_AT_ONCE = 1 << 20
+"""Numbers of a current that may be there at once where nobody comes back for them: 4 MB."""
+
+_PARTS = 4
+"""Or this part of the layer, if that is more: the product of few neurons is slow."""
 
 _NO_WORDS = np.empty(0, np.int32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -97,6 +103,53 @@ def walk(
         seen.reshape(-1),
     )
     return voltage, seen, EVENTS
+
+
+def walk_ahead(
+    source: Source,
+    shape: tuple[int, int, int],
+    weight_OI: torch.Tensor,
+    bits: int | None,
+    constants: Constants,
+    words: np.ndarray,
+) -> tuple[np.ndarray, int]:
+    """As ``walk``, for who never comes back: ``words`` is all that it leaves of a tensor's size.
+
+    Returns what was seen, and the path. Voltages of a step take the place of those of the step
+    before; a current that is whole is so for some vectors of neurons at a time.
+    """
+    steps, batch, size = shape
+    if isinstance(source, Events) and bits is not None:
+        voltage, seen = take((batch * size,), np.int32), room_to_note(batch, size)
+        forward.forward_by_events(
+            source,
+            integer_vectors(weight_OI, bits),
+            half_limits(bits)[0],
+            *constants.there,
+            _NO_VALUES,
+            words,
+            voltage,
+            alike_in_time(),
+            False,
+            seen.reshape(-1),
+        )
+        return seen, EVENTS
+    vectors = -(-size // LANES)
+    words_BVT, seen_BVK = words.reshape(batch, vectors, steps), room_to_note(batch, size)
+    seen_BVK = seen_BVK.reshape(batch, vectors, SEEN)
+    of_neurons = currents(source, steps, batch, weight_OI, bits)
+    at_once = max(1, _AT_ONCE // (steps * batch * LANES), vectors // _PARTS)
+
+    def walk_part(first: int, last: int) -> None:
+        neurons = first * LANES, min(size, last * LANES)
+        z, part = of_neurons(*neurons), take((batch * (last - first) * steps,), np.int32)
+        seen = from_current(z, constants.part(*neurons), _NO_VALUES, z.view(np.int32), part)
+        words_BVT[:, first:last] = part.reshape(batch, -1, steps)
+        seen_BVK[:, first:last] = seen.reshape(batch, -1, SEEN)
+
+    for first in range(0, vectors, at_once):
+        walk_part(first, min(vectors, first + at_once))
+    return seen_BVK.reshape(-1, SEEN), path_of(source)
 
 
 def from_current(

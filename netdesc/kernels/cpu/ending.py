@@ -290,7 +290,7 @@ def _end_by_parts(last: Last, of_output: OfOutput) -> End:
 def _end_by_rates(last: Last, of_rates: OfRates) -> End:
     """A last layer whose spikes count, whenever they come: none of them is kept."""
     there, seen = There.walked(last.layer, last.source, last.shape, last.places, last.want)
-    loss, grad_BN = of_rates.loss(_rates(last, seen))
+    loss, grad_BN = of_rates.loss(rates_of(last.shape, seen))
     grad_TBN = (grad_BN / last.shape[0]).expand(last.shape)
     return loss, from_output(there, lambda: grad_TBN, last.want), there.notes
 
@@ -301,12 +301,12 @@ def _end_by_trains(last: Last, of_trains: OfTrains) -> End:
     there, seen = There.walked(
         last.layer, last.source, last.shape, last.places, last.want, words=trains.words
     )
-    loss, *gradient = of_trains.loss(trains, _rates(last, seen))
+    loss, *gradient = of_trains.loss(trains, rates_of(last.shape, seen))
     return loss, from_output(there, gradient.pop, last.want), there.notes
 
 
-def _rates(last: Last, seen: np.ndarray) -> Tensor:
-    """Each neuron's spikes a step, float32 [batch, neurons]."""
-    steps, batch, neurons = last.shape
+def rates_of(shape: tuple[int, int, int], seen: np.ndarray) -> Tensor:
+    """Each neuron's spikes a step, float32 [batch, neurons], by what walks of a layer have seen."""
+    steps, batch, neurons = shape
     counts_BN = counts_of(seen, batch, neurons)
     return torch.from_numpy(counts_BN.astype(np.float32)) / steps

@@ -25,31 +25,19 @@ from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import (
     AHEAD,
     LANES,
-    cast_like,
     load,
     prefetch_to_write,
     spread,
     store,
-    where,
 )
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
+from netdesc.kernels.cpu.train_distance import distance, gradient_of_spikes
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut
+from netdesc.kernels.cpu.van_rossum import is_cut
 from netdesc.kernels.cpu.weight_sums import room_for_weights, turn_over
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
-from netdesc.kernels.cpu.words import lanes_of, word_of
-from netdesc.kernels.packed_spikes import WORD_BITS
-
-
-@numba.njit(inline="always")
-def _as_floats(word):
-    return where(lanes_of(word), spread(np.float32(1)), spread(np.float32(0)))
-
-
-@numba.njit(inline="always")
-def _difference(words, wanted, of_wanted, t):
-    return _as_floats(words[t]) - _as_floats(wanted[of_wanted + t])
+from netdesc.kernels.cpu.words import word_of
 
 
 @numba.njit(inline="always")
@@ -59,36 +47,6 @@ def in_words(words, t, spiked):
 
 
 _there = walk_there(by_events, in_words, again=True)
-
-
-@inner
-def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
-    """Filter the difference to what is wanted; ``squares`` gets the sums of its squares."""
-    has_tail = is_cut(tail)
-    total, of_word = spread(np.float64(0)), spread(np.float32(0))
-    y[:] = 0
-    late[:] = 0
-    for t in range(steps):
-        x = _difference(words, wanted, of_wanted, t)
-        cut = has_tail and t >= length
-        late_x = _difference(words, wanted, of_wanted, t - length) if cut else x
-        f = filter_step(x, late_x, cut, a, tail, y, late)
-        of_word = of_word + cast_like(f * f, x)
-        store(filtered, t * n, cast_like(f, x), LANES)
-        if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
-            total = total + cast_like(of_word, total)
-            of_word = spread(np.float32(0))
-    store(squares, lo, total, n)
-
-
-@numba.njit(inline="always")
-def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, y, late):
-    """That of a step, from the filtered difference; steps are asked for one by one, backward."""
-    f = load(filtered, t * n, LANES)
-    cut = has_tail and t + length < steps
-    late_f = load(filtered, (t + length) * n, LANES) if cut else f
-    g = filter_step(f, late_f, cut, a, tail, y, late)
-    return drop(cast_like(g, f), spread(np.float32(LEAST))) * spread(np.float32(scale))
 
 
 @inner

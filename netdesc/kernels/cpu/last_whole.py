@@ -14,9 +14,10 @@ from netdesc.kernels.cpu.backward import DRIVE, decay_gradients, share, step_bac
 from netdesc.kernels.cpu.forward import as_it_arrives
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
-from netdesc.kernels.cpu.last_layer import distance, gradient_of_spikes, in_words
+from netdesc.kernels.cpu.last_layer import in_words
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
+from netdesc.kernels.cpu.train_distance import distance, gradient_of_spikes
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import is_cut
 

@@ -27,8 +27,10 @@ from netdesc.training.direct import Chain, direct_reads
 from netdesc.training.errors import WeightsError
 from netdesc.training.figures import Figures
 from netdesc.training.job import own_randomness, prepare
+from netdesc.training.measure import Judge
+from netdesc.training.one_way import DirectJudge
 from netdesc.training.progress import Style
-from netdesc.training.steps import build_step
+from netdesc.training.steps import build_judge, build_step
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -98,6 +100,7 @@ def compile_kernels(compiled: Compiled) -> None:
         # Of several samples a layer of few neurons is shared out among threads in another way.
         for samples in (1, 2):
             Chain(model, compiled.loss, reads).differentiate(_silence(graph, samples))
+        _measure(model, DirectJudge(model, compiled.loss, reads), _silence(graph, 1))
     model.zero_grad()
 
 
@@ -119,11 +122,22 @@ def compile_for_data(description: Description) -> list[LayerReport]:
         figures = Figures(job.network, job.network.blocks(), job.new_tally())
         build_step(job, figures, say=lambda text: None).differentiate(batch)
         figures.read()
-    return job.network.engine_report()
+        report = job.network.engine_report()
+        if job.validation is not None:
+            _measure(job.network, build_judge(job), next(job.validation.in_order()))
+    return report
 
 
 def _run(model: Network, loss: torch.nn.Module, batch: Batch) -> None:
     loss(model(batch.input_TBN), batch.target).backward()
+
+
+@torch.no_grad()
+def _measure(model: Network, judge: Judge, batch: Batch) -> None:
+    was_training = model.training
+    model.eval()
+    judge(batch, None)
+    model.train(was_training)
 
 
 def _silence(graph: Graph, samples: int) -> Batch:

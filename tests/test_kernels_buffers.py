@@ -234,3 +234,18 @@ def test_threads_get_memory_of_their_own():
     for worker in workers:
         worker.join()
     assert not faults
+
+
+def test_what_passes_leaves_nothing_that_was_not_there_before():
+    pool = BufferPool()
+    pool.take((4,), np.float32)
+    before = all_buffers(pool)
+    with pool.passing():
+        again, other = pool.take((4,), np.float32), pool.take((5,), np.float32)
+        kept = pool.take((6,), np.float32)
+        pool.scratch((7,), np.float32)
+        del again, other
+        assert len(all_buffers(pool)) == 4
+    sizes = [buffer.memory.nbytes for buffer in all_buffers(pool)]
+    assert sizes == [before[0].memory.nbytes, kept.nbytes + buffers._ALIGNMENT]
+    assert all_buffers(pool)[0] is before[0]

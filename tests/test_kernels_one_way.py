@@ -17,6 +17,7 @@ from test_kernels_chain import (
     distance,
     layers_of,
     make,
+    one_layer,
     packed,
     reads_of,
     torch_threads,
@@ -24,6 +25,7 @@ from test_kernels_chain import (
 )
 from test_kernels_spike_words import words_of
 
+from netdesc.kernels import operators
 from netdesc.kernels.cpu import chain, dense, one_way
 from netdesc.kernels.cpu.lanes import LANES
 
@@ -45,8 +47,9 @@ def judged(case: Case, as_words: bool) -> list[torch.Tensor]:
         input_TBI = packed(made)
         target_TBN = target_TBN if case.graded == "target" else words_of(target_TBN.numpy())
     examples = chain.examples(input_TBI, target_TBN, case.neurons, bool(case.reads))
-    loss, notes = one_way.judge(examples, layers_of(case, made), distance(case), reads_of(case))
-    return [loss, *notes]
+    walked = one_way.walk(examples, layers_of(case, made), reads_of(case))
+    loss = one_way.loss_of(distance(case), walked[-1], examples.target)
+    return [loss, *(each.notes for each in walked)]
 
 
 def check(case: Case) -> None:
@@ -113,9 +116,41 @@ def test_no_layer_is_ever_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> 
         target = words_of(made.target_TBN.numpy())
         examples = chain.examples(packed(made), target, case.neurons)
         before = memory.most = memory.now
-        loss, _ = one_way.judge(examples, layers, distance(case), reads_of(case))
+        *_, output = one_way.walk(examples, layers, reads_of(case))
+        loss = one_way.loss_of(distance(case), output, examples.target)
     assert loss > 0
     assert memory.most - before <= 0.65 * 4 * case.steps * case.batch * max(case.sizes)
+
+
+@given(CASES)
+def test_the_loss_of_silence(case):
+    torch.set_num_threads(case.threads)
+    target_TBN = make(case).target_TBN
+    silence = torch.zeros_like(target_TBN)
+    expected, _ = operators.spike_time(silence, target_TBN, *case.of_filter)
+    expected = expected / target_TBN.numel() if case.mean else expected
+    given = target_TBN if case.graded == "target" else words_of(target_TBN.numpy())
+    assert torch.equal(one_way.loss_of_silence(distance(case), given), expected)
+
+
+@given(CASES)
+def test_what_is_seen_of_a_sample_and_counted_of_a_neuron(case):
+    case = replace(case, dropout=(), norm=(), graded="")
+    made = make(case)
+    examples = chain.examples(packed(made), None, case.neurons)
+    with torch.no_grad():
+        *_, output = one_way.walk(examples, layers_of(case, made), reads_of(case))
+        reads = made.input_TBI
+        for of_layer in made.layers:
+            reads, _ = one_layer(case, reads, of_layer, None, False)
+        expected_TBN = reads
+    for sample in range(case.batch):
+        found_TN = output.trains.of_sample(sample)
+        np.testing.assert_array_equal(found_TN, expected_TBN[:, sample].numpy())
+        input_TI = words_of(made.input_TBI.numpy()).of_sample(sample)
+        np.testing.assert_array_equal(input_TI, made.input_TBI[:, sample].numpy())
+    np.testing.assert_array_equal(output.counts_BN, expected_TBN.sum(0).numpy())
+    assert torch.equal(output.rates_BN, expected_TBN.sum(0) / case.steps)
 
 
 def test_dropout_is_for_training():

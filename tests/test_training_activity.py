@@ -18,7 +18,8 @@ from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, data, loop, train
+from netdesc.modules import network
+from netdesc.training import activity, data, loop, session, train
 from netdesc.training.activity import frame_epochs, shown_of
 
 
@@ -228,3 +229,28 @@ def test_samples_are_looked_at_a_few_at_a_time(
     assert one_by_one.keys() == whole.keys()
     for name in whole:
         np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_bits_show_what_the_networks_operators_do(
+    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the CPU engine looks at a bit for each spike, as elsewhere at whole tensors."""
+    as_bits = look(tmp_path / "bits", labelled)
+    tensors: list[torch.Tensor] = []
+    watch = network.Network.forward
+
+    def forward(self: network.Network, given: torch.Tensor) -> torch.Tensor:
+        tensors.append(given)
+        return watch(self, given)
+
+    monkeypatch.setattr(network.Network, "forward", forward)
+    assert look(tmp_path / "again", labelled).keys() == as_bits.keys()
+    assert not tensors
+    monkeypatch.setattr(session, "direct_reads", lambda *_: None)
+    as_floats = look(tmp_path / "floats", labelled)
+    assert tensors
+    assert as_floats.keys() == as_bits.keys()
+    for name in as_floats:
+        np.testing.assert_array_equal(as_bits[name], as_floats[name], err_msg=name)
+        assert as_bits[name].dtype == as_floats[name].dtype

@@ -25,7 +25,8 @@ from netdesc.training import train
 
 def run():
     with tempfile.TemporaryDirectory() as folder:
-        train(load(sys.argv[1]), run_dir=Path(folder) / "run", progress="quiet")
+        description = load(sys.argv[1], sys.argv[2:])
+        train(description, run_dir=Path(folder) / "run", progress="quiet")
 
 run()  # loads kernels and libraries
 give_back()
@@ -34,17 +35,32 @@ print(host_growth(run))
 
 
 @pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize(
+    ("samples", "sets"),
+    [
+        (SAMPLES, ()),
+        (SAMPLES // 2, ("training.validation_split=0.5",)),
+        (SAMPLES // 3, (f"training.batch_size={SAMPLES // 3}",)),
+        (
+            SAMPLES // 3,
+            (f"training.batch_size={SAMPLES // 3}", "training.validation_split=0.5"),
+        ),
+    ],
+    ids=["one batch", "validation", "batches", "batches and validation"],
+)
 def test_a_run_takes_two_and_a_half_tensors_of_its_activity_at_most(
-    labelled: bool, tmp_path: Path
+    samples: int, sets: tuple[str, ...], labelled: bool, tmp_path: Path
 ) -> None:
-    """Data, weights, optimizer, checkpoints and what the report needs included."""
+    """Data, weights, optimizer, checkpoints and what the report needs included.
+
+    ``samples`` are those of a batch.
+    """
     document = _document(tmp_path, labelled)
-    command = [sys.executable, "-c", GROWTH, str(document)]
+    command = [sys.executable, "-c", GROWTH, str(document), *sets]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
     if said == "None":
         pytest.skip("this system does not tell")
-    activity = 4 * STEPS * SAMPLES * NEURONS
-    assert int(said) < 2.5 * activity
+    assert int(said) < 2.5 * 4 * STEPS * samples * NEURONS
 
 
 def _document(folder: Path, labelled: bool) -> Path:

@@ -43,9 +43,18 @@ class SpikeWords:
 
     def dense(self) -> NDArray[np.float32]:
         """The same as floats [steps, batch, …]."""
-        as_bytes = self.words.astype("<i8", copy=False).view(np.uint8).reshape(self.rows, -1)
-        bits = np.unpackbits(as_bytes, axis=1, count=self.columns, bitorder="little")
+        bits = unpacked(self.words.reshape(self.rows, -1), self.columns)
         return bits.astype(np.float32).reshape(self.shape)
+
+    def of_sample(self, sample: int) -> NDArray[np.uint8]:
+        """One sample's, 0 or 1, [steps, columns]."""
+        return unpacked(self.words.reshape(*self.shape[:2], -1)[:, sample], self.columns)
+
+
+def unpacked(words: NDArray[np.signedinteger], columns: int) -> NDArray[np.uint8]:
+    """Of words [rows, words of a row] the bits [rows, columns], the lowest first."""
+    low_first = np.ascontiguousarray(words, words.dtype.newbyteorder("<"))
+    return np.unpackbits(low_first.view(np.uint8), axis=1, count=columns, bitorder="little")
 
 
 class WordRoom:

@@ -30,9 +30,12 @@ from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
+from netdesc.graph.one_go import Reads
+from netdesc.kernels.cpu.buffers import passing
 from netdesc.modules import build
 from netdesc.training.data import Batch, Batches, cells_of
 from netdesc.training.errors import storing
+from netdesc.training.looks import Look, spikes_of, viewer_of
 from netdesc.training.score import decide
 
 FORMAT = 1
@@ -58,6 +61,7 @@ class Activity:
         part: str,
         epochs: int,
         classifier: nn.Module | None = None,
+        reads: Reads | None = None,
     ) -> None:
         self.path = path
         self.part = part
@@ -70,18 +74,20 @@ class Activity:
         self.frames: dict[int, NDArray[np.int32]] = {}
         self.cuts: dict[str, int] = {}
         self.changed = True
-        self._viewer = build(graph).to(batches.device).eval()
+        self._network = build(graph).to(batches.device).eval()
+        self._view = viewer_of(self._network, reads, classifier)
 
     def wants_frame(self, epoch: int) -> bool:
         """Whether the output after ``epoch`` complete epochs is to be kept."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
     @torch.no_grad()
+    @passing()
     def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
         """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
-        self._viewer.load_state_dict(weights)
-        batch = next(self._anew().in_order())
-        output_TN = self._viewer(batch.input_TBN[:, :1])[:, 0]
+        self._show(weights)
+        first = replace(self._batches, samples=self._batches.samples[:1])
+        output_TN = self._view(next(first.in_order())).output_of(0)
         self.frames[epoch] = self._events(f"frame_{len(self.frames)}", output_TN)
         self.changed = True
 
@@ -118,52 +124,49 @@ class Activity:
             self.frames, self.cuts = {}, {}
 
     @torch.no_grad()
+    @passing()
     def _look(self, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        self._viewer.load_state_dict(weights)
-        spikes: dict[str, torch.Tensor] = {}
-        hooks = [
-            block.register_forward_hook(_add_spikes(spikes, name))
-            for name, block in self._viewer.blocks()
-        ]
+        self._show(weights)
         arrays: dict[str, Any] = {}
+        spikes: dict[str, NDArray[np.float64]] = {}
         first, has_wrong = 0, False
-        for batch in self._anew().in_order():
-            output_TBN = self._viewer(batch.input_TBN)
-            seen = _Seen(batch, output_TBN, self._predictions(batch, output_TBN))
+        for batch in replace(self._batches).in_order():  # anew: nobody is to hold them any longer
+            look = self._view(batch)
+            seen = _Seen(batch, look, self._predictions(batch, look))
             wrong = None if has_wrong else seen.wrong
             has_wrong |= wrong is not None
             for number, sample in shown_of(first, batch.size, wrong).items():
                 arrays |= self._rasters(number, sample, seen) | _class_of(number, sample, seen)
+            for name, counts in look.spikes.items():
+                spikes[name] = spikes[name] + counts if name in spikes else counts
             first += batch.size
-        for hook in hooks:
-            hook.remove()
         looks = first * self.graph.steps
-        rates = {name: (each / looks).to(torch.float32) for name, each in spikes.items()}
-        return arrays | {f"rate_{name}": each.cpu().numpy() for name, each in rates.items()}
+        return arrays | {f"rate_{name}": np.float32(each / looks) for name, each in spikes.items()}
 
-    def _anew(self) -> Batches:
-        """The samples as batches that nobody holds any longer than they are looked at."""
-        return replace(self._batches)
+    def _show(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Has the network that is looked at these weights, and no copy of them."""
+        self._network.load_state_dict(weights, assign=True)
 
     def _rasters(self, number: int, sample: int, seen: _Seen) -> dict[str, Any]:
-        rasters = {"input": seen.batch.input_TBN, "output": seen.output_TBN}
+        batch = seen.batch
+        rasters = {"input": spikes_of(batch.inputs, sample), "output": seen.look.output_of(sample)}
         if self.classifier is None:
-            rasters["target"] = seen.batch.target
+            rasters["target"] = spikes_of(batch.wanted, sample)
         return {
-            f"{name}_{number}": self._events(f"{name}_{number}", spikes_TBN[:, sample])
-            for name, spikes_TBN in rasters.items()
+            f"{name}_{number}": self._events(f"{name}_{number}", spikes_TN)
+            for name, spikes_TN in rasters.items()
         }
 
-    def _predictions(self, batch: Batch, output_TBN: torch.Tensor) -> torch.Tensor | None:
+    def _predictions(self, batch: Batch, look: Look) -> torch.Tensor | None:
         """The class of each sample; None where samples have no single label."""
-        labels, classes = batch.target, self.graph.classes
-        if self.classifier is None or classes is None or labels.dim() != 1:
+        classes = self.graph.classes
+        if look.found is None or classes is None or batch.target.dim() != 1:
             return None
-        return decide(self.classifier(output_TBN), labels, classes)
+        return decide(look.found, batch.target, classes)
 
-    def _events(self, name: str, spikes_TN: torch.Tensor) -> NDArray[np.int32]:
+    def _events(self, name: str, spikes_TN: NDArray) -> NDArray[np.int32]:
         """Steps and cells of the spikes, and a note in ``cuts`` where there are too many."""
-        events = spikes_TN.flatten(1).nonzero().to(torch.int32).cpu().numpy()
+        events = np.argwhere(spikes_TN).astype(np.int32)
         self.cuts.pop(name, None)
         if len(events) > MOST_EVENTS:
             self.cuts[name] = int(events[MOST_EVENTS, 0])
@@ -193,7 +196,7 @@ class _Seen:
     """Some samples, and what the network made of them."""
 
     batch: Batch
-    output_TBN: torch.Tensor
+    look: Look
     predictions: torch.Tensor | None
 
     @property
@@ -211,13 +214,5 @@ def _class_of(number: int, sample: int, seen: _Seen) -> dict[str, Any]:
     return {
         f"label_{number}": np.int32(seen.batch.target[sample].item()),
         f"prediction_{number}": np.int32(seen.predictions[sample].item()),
-        f"rates_{number}": seen.output_TBN[:, sample].flatten(1).mean(0).cpu().numpy(),
+        f"rates_{number}": seen.look.rates_BN[sample].cpu().numpy(),
     }
-
-
-def _add_spikes(spikes: dict[str, torch.Tensor], name: str):
-    def add(_block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-        here = spikes_TBN.flatten(2).sum((0, 1)).to(torch.float64)
-        spikes[name] = spikes[name] + here if name in spikes else here
-
-    return add

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
@@ -111,11 +111,18 @@ def _add(tally: Tally | None, labels: Tensor, trains: SpikeTrains | None, rate_B
     if isinstance(classifier, RateClassifier):
         tally.add_found(classifier.of_rates(rate_BN.detach()), labels)
         return
-    assert isinstance(classifier, MovingWindowClassifier)
     assert trains is not None, "no steps are left to look at"
     steps, batch, _ = trains.shape
     samples = max(threads(), _STEPS // steps)
     for first in range(0, batch, samples):
-        part = trains.samples(first, min(batch, first + samples))
-        found = windows.classes_of(part, classifier.window_steps)
-        tally.add_found(found, labels[..., first : first + samples])
+        last = min(batch, first + samples)
+        found = classes_of(classifier, trains.samples(first, last), rate_BN[first:last])
+        tally.add_found(found, labels[..., first:last])
+
+
+def classes_of(classifier: nn.Module, trains: SpikeTrains, rate_BN: Tensor) -> Tensor:
+    """What the classifier finds: classes [batch], or [steps, batch] by a window."""
+    if isinstance(classifier, RateClassifier):
+        return classifier.of_rates(rate_BN)
+    assert isinstance(classifier, MovingWindowClassifier), "there are no other classifiers"
+    return windows.classes_of(trains, classifier.window_steps)

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 from torch import nn
 
 from netdesc.events import atomic_path
@@ -25,6 +24,7 @@ from netdesc.training.activity import Activity
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStopping
+from netdesc.training.tensor_file import write_tensors
 
 STATE_FORMAT = 1
 SAVE_COST = 0.02
@@ -213,4 +213,4 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], notes: dict | None = No
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     metadata = None if notes is None else {"netdesc": json.dumps(notes)}
     with storing(path), atomic_path(path) as temporary:
-        temporary.write_bytes(to_bytes(arrays, metadata))
+        write_tensors(temporary, arrays, metadata)

@@ -182,7 +182,7 @@ class Batches:
         if self.device.type != "cpu":
             return self
         few = max(1, CELLS_AT_ONCE // cells_of(graph))
-        return replace(self, batch_size=min(few, self._size), packs=False)
+        return replace(self, batch_size=min(few, self._size))
 
     @property
     def _size(self) -> int:

@@ -74,8 +74,7 @@ class Chain:
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
         self._loss = loss
-        neurons = sum(len(part.synapse.weight) for part in self._parts)
-        self._examples = BatchExamples(loss, reads, neurons)
+        self._examples = BatchExamples(loss, reads, network)
 
     @torch.no_grad()
     def differentiate(

@@ -11,6 +11,7 @@ from torch import nn
 from netdesc.graph.one_go import Reads
 from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses import SpikeTime
+from netdesc.modules import Network
 from netdesc.training.data import Batch
 
 if TYPE_CHECKING:
@@ -18,26 +19,27 @@ if TYPE_CHECKING:
 
 
 class BatchExamples:
-    """For a chain of so many ``neurons`` and its loss; for ``reads`` see ``graph.one_go``.
+    """For the chain that a network is; for ``reads`` see ``graph.one_go``.
 
     They are worked out once for a batch: a single one of everything is the same in every epoch.
+    Targets are read where the ``loss`` compares with them.
     """
 
-    def __init__(self, loss: nn.Module, reads: Reads, neurons: int) -> None:
+    def __init__(self, loss: nn.Module | None, reads: Reads, network: Network) -> None:
         from netdesc.kernels.cpu import chain  # loads Numba: others do without
 
-        self._chain = chain
+        self._examples = chain.examples
         self._compares = isinstance(loss, SpikeTime)
-        self._neurons = neurons
+        self._neurons = sum(len(block.synapse.weight) for _, block in network.blocks())
         self._sums = any(-1 in read and len(read) > 1 for read in reads)
         self._known: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
 
     def of(self, batch: Batch) -> Examples:
         known = self._known.get(batch)
         if known is None:
-            inputs = _by_neurons(batch.inputs)
-            target = _by_neurons(batch.wanted) if self._compares else None
-            known = self._chain.examples(inputs, target, self._neurons, self._sums)
+            inputs = by_neurons(batch.inputs)
+            target = by_neurons(batch.wanted) if self._compares else None
+            known = self._examples(inputs, target, self._neurons, self._sums)
             self._known[batch] = known
         return known
 
@@ -49,6 +51,6 @@ def distance_of(loss: SpikeTime) -> Distance:
     return chain.Distance((loss.decay, loss.order, loss.length), loss.mean)
 
 
-def _by_neurons(given: torch.Tensor | SpikeWords) -> torch.Tensor | SpikeWords:
-    """Words have no need to be [steps, batch, neurons]."""
+def by_neurons(given: torch.Tensor | SpikeWords) -> torch.Tensor | SpikeWords:
+    """As [steps, batch, neurons]; words have no need to be."""
     return given if isinstance(given, SpikeWords) else given.flatten(2)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from netdesc.kernels.cpu.buffers import give_back
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.files import Metrics
@@ -17,8 +18,7 @@ from netdesc.training.measure import measure
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
-from netdesc.training.steps import build_step
-from netdesc.training.validation import build_judge
+from netdesc.training.steps import build_judge, build_step
 
 
 class Divergence(Exception):
@@ -147,6 +147,7 @@ def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
     fault = weight_fault(job.network)
     if fault:
         raise Divergence(progress.epoch - 1, fault)
+    give_back()  # what files need does not come on top of what steps need
     saver.save(progress, metrics.sync())
 
 

@@ -16,7 +16,8 @@ from netdesc.training.data import Batch
 from netdesc.training.direct import DirectStep, direct_reads
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
-from netdesc.training.measure import loss_share
+from netdesc.training.measure import Judge, by_network, loss_share
+from netdesc.training.one_way import DirectJudge
 from netdesc.training.optimizer import is_capturable, make_contiguous
 from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
 
@@ -45,6 +46,14 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
         return CapturedStep(plain, CudaGraphs(job.device), say)
     say(_not_captured(obstacle))
     return plain
+
+
+def build_judge(job: Job) -> Judge:
+    """What measures a batch that is not trained on, in the way that the steps go."""
+    reads = direct_reads(job.graph, job.device)
+    if reads is None:
+        return by_network(job.network, job.loss)
+    return DirectJudge(job.network, job.loss, reads)
 
 
 def capture_obstacle(job: Job) -> str | None:

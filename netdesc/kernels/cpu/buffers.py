@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from sys import getrefcount
 from weakref import WeakSet
 
@@ -46,11 +47,12 @@ Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
 class _Buffer:
-    """Memory for arrays of ``size`` bytes, and the number of the last request for it."""
+    """Memory for arrays of ``size`` bytes, and the numbers of the first and last request for it."""
 
-    __slots__ = ("last_request", "memory", "start")
+    __slots__ = ("first_request", "last_request", "memory", "start")
 
-    def __init__(self, size: int, allocate: Allocate) -> None:
+    def __init__(self, size: int, allocate: Allocate, request: int) -> None:
+        self.first_request = request
         self.memory = allocate(size + _ALIGNMENT, np.uint8)
         # Torch says in 3 microseconds where memory is, numpy in 8: code that has left the caches.
         self.start = -torch.from_numpy(self.memory).data_ptr() % _ALIGNMENT
@@ -95,11 +97,11 @@ class BufferPool:
             free = [buffer for buffer in self._scratch if buffer.is_free()]
             fits = [buffer for buffer in free if len(buffer.memory) >= size + _ALIGNMENT]
             if not fits and size < _SCRATCH_KEPT:
-                fits.append(_Buffer(size, self._allocate))
+                fits.append(_Buffer(size, self._allocate, self._requests))
             elif not fits:
                 self._scratch[:] = [b for b in self._scratch if b not in free]
                 free.clear()  # their memory goes before there is more
-                fits.append(_Buffer(size, self._allocate))
+                fits.append(_Buffer(size, self._allocate, self._requests))
                 self._scratch += fits
             (buffer, *_) = fits
             if _WELL_USED * (size + _ALIGNMENT) >= len(buffer.memory):
@@ -113,7 +115,7 @@ class BufferPool:
 
     def _new_buffer(self, size: int) -> _Buffer:
         self._shrink()
-        buffer = _Buffer(size, self._allocate)
+        buffer = _Buffer(size, self._allocate, self._requests)
         self._buffers.setdefault(size, []).append(buffer)
         return buffer
 
@@ -135,16 +137,32 @@ class BufferPool:
             self._requests += 1
             self._forget(self._requests)
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """What the block asks for is freed at its end, unless it was there before, or is held."""
+        with self._lock:
+            before = self._requests
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keep(lambda buffer: buffer.first_request <= before)
+
     def _forget(self, oldest: int) -> None:
         """Frees what was last asked for before that request, or in it."""
+        self._keep(lambda buffer: buffer.last_request > oldest)
+
+    def _keep(self, is_wanted: Callable[[_Buffer], bool]) -> None:
+        """Frees all that nobody holds and that is not wanted."""
         for buffers in (self._scratch, *self._buffers.values()):
-            buffers[:] = [b for b in buffers if b.last_request > oldest or not b.is_free()]
+            buffers[:] = [b for b in buffers if is_wanted(b) or not b.is_free()]
         self._buffers = {size: buffers for size, buffers in self._buffers.items() if buffers}
 
 
 _pool = BufferPool()
 take = _pool.take
 scratch = _pool.scratch
+passing = _pool.passing
 
 
 def give_back() -> None:

@@ -18,7 +18,7 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.chain import Examples, check_sizes
-from netdesc.kernels.cpu.dense import notes_of, walk_ahead
+from netdesc.kernels.cpu.dense import counts_of, notes_of, walk_ahead
 from netdesc.kernels.cpu.descent import Layer
 from netdesc.kernels.cpu.ending import Distance, Target, rates_of
 from netdesc.kernels.cpu.lanes import LANES
@@ -29,6 +29,7 @@ from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.train_distance import distances
 from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
+from netdesc.kernels.spike_words import SpikeWords
 
 Judge = Callable[[SpikeTrains, Tensor], Tensor]
 """From the output's spikes, and from spikes a step, float32 [batch, neurons], to the loss."""
@@ -41,27 +42,32 @@ class Walked(NamedTuple):
     seen: np.ndarray
     notes: Tensor
 
+    @property
+    def counts_BN(self) -> np.ndarray:
+        """How often each neuron has spiked, int32 [batch, neurons]."""
+        return counts_of(self.seen, *self.trains.shape[1:])
+
+    @property
+    def rates_BN(self) -> Tensor:
+        """Spikes a step, float32 [batch, neurons]."""
+        return rates_of(self.trains.shape, self.seen)
+
 
 @on_threads
-def judge(
-    given: Examples,
-    layers: Sequence[Layer],
-    loss: Distance | Judge,
-    reads: Sequence[tuple[int, ...]],
-) -> tuple[Tensor, list[Tensor]]:
-    """What the loss makes of a batch, and each layer's notes.
+def walk(
+    given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]
+) -> list[Walked]:
+    """Through all layers, the last one being the output; for ``reads`` see ``chain.differentiate``.
 
-    Nothing acts between synapses and neurons. For ``reads`` see ``chain.differentiate``.
+    Nothing acts between synapses and neurons.
     """
     check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
     readings, walked = Readings(given.source, given.summand, steps, batch), list[Walked]()
     for layer, read in zip(layers, reads, strict=True):
         walked.append(_walked(layer, readings.source(read), steps, batch))
-        trains, _, notes = walked[-1]
-        readings.add(trains, int(notes.numpy()[3]))
-    value = _loss(loss, walked[-1], given.target)
-    return value, [each.notes for each in walked]
+        readings.add(walked[-1].trains, int(walked[-1].notes.numpy()[3]))
+    return walked
 
 
 def _walked(layer: Layer, source: Source, steps: int, batch: int) -> Walked:
@@ -72,14 +78,28 @@ def _walked(layer: Layer, source: Source, steps: int, batch: int) -> Walked:
     return Walked(trains, seen, notes_of(seen, path))
 
 
-def _loss(loss: Distance | Judge, output: Walked, target: Target | None) -> Tensor:
-    trains = output.trains
+@on_threads
+def loss_of(loss: Distance | Judge, output: Walked, target: Target | None) -> Tensor:
+    """What the loss makes of a batch's output; a distance needs the target."""
     if not isinstance(loss, Distance):
-        return loss(trains, rates_of(trains.shape, output.seen))
+        return loss(output.trains, output.rates_BN)
     assert target is not None, "there is no target"
+    return _distance_of(loss, output.trains, target)
+
+
+@on_threads
+def loss_of_silence(distance: Distance, wanted: Tensor | SpikeWords) -> Tensor:
+    """The same of an output without any spike, given target spikes [steps, batch, …]."""
+    steps, batch, *shape = wanted.shape
+    trains = SpikeTrains.room(steps, batch, math.prod(shape))
+    trains.words[:] = 0
+    return _distance_of(distance, trains, Target.of(wanted))
+
+
+def _distance_of(distance: Distance, trains: SpikeTrains, target: Target) -> Tensor:
     assert math.prod(target.given.shape[2:]) == trains.shape[2], "it does not fit the last layer"
-    value = _distance(loss, trains, target)
-    return value / trains.size if loss.mean else value
+    value = _distance(distance, trains, target)
+    return value / trains.size if distance.mean else value
 
 
 def _distance(distance: Distance, trains: SpikeTrains, target: Target) -> Tensor:

@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, sp
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
-from netdesc.kernels.spike_words import BITS, SpikeWords
+from netdesc.kernels.spike_words import BITS, SpikeWords, unpacked
 
 _NONE, _WORD = np.int32(0), np.int64((1 << LANES) - 1)
 _SPIKE = np.int32(0x3F800000)
@@ -79,6 +79,11 @@ class SpikeTrains:
         steps, batch, neurons = self.shape
         rows = self.words.reshape(batch, -1)[first:last]
         return SpikeTrains((steps, last - first, neurons), rows.reshape(-1))
+
+    def of_sample(self, sample: int) -> np.ndarray:
+        """One sample's, 0 or 1, uint8 [steps, neurons]."""
+        steps, _, neurons = self.shape
+        return unpacked(self.samples(sample, sample + 1).words.reshape(-1, steps).T, neurons)
 
 
 def _roomy(spikes: int) -> int:

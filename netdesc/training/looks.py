@@ -1,0 +1,84 @@
+"""What a network makes of some samples, for who wants to see it and not only to measure it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from netdesc.graph.one_go import Reads
+from netdesc.kernels.spike_words import SpikeWords
+from netdesc.losses.rates import rates
+from netdesc.modules import Network
+from netdesc.training.data import Batch
+from netdesc.training.examples import BatchExamples
+from netdesc.training.one_way import OneWay
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What became of a batch."""
+
+    spikes: dict[str, NDArray[np.float64]]
+    """By layer how often each neuron has spiked, over all steps and samples."""
+    rates_BN: Tensor
+    """Spikes a step of each output neuron."""
+    found: Tensor | None
+    """What the classifier has found, if there is one."""
+    output_of: Callable[[int], NDArray]
+    """A sample's output, [steps, neurons], not 0 where there is a spike."""
+
+
+Viewer = Callable[[Batch], Look]
+
+
+def viewer_of(network: Network, reads: Reads | None, classifier: nn.Module | None) -> Viewer:
+    """Looks at the network, which is not in training, with its weights of then.
+
+    For ``reads`` see ``training.direct.direct_reads``.
+    """
+    if reads is None:
+        return lambda batch: _by_network(network, classifier, batch)
+    from netdesc.training import by_labels  # loads Numba: others do without
+
+    one_way, examples = OneWay(network, reads), BatchExamples(None, reads, network)
+
+    def look(batch: Batch) -> Look:
+        walked = one_way.walked(examples.of(batch))
+        *_, output = walked.values()
+        found = None
+        if classifier is not None:
+            found = by_labels.classes_of(classifier, output.trains, output.rates_BN)
+        spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
+        return Look(spikes, output.rates_BN, found, output.trains.of_sample)
+
+    return look
+
+
+def _by_network(network: Network, classifier: nn.Module | None, batch: Batch) -> Look:
+    spikes: dict[str, NDArray[np.float64]] = {}
+
+    def count(name: str):
+        def count_layer(_block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
+            counts = spikes_TBN.flatten(2).sum((0, 1)).to(torch.float64)
+            spikes[name] = counts.cpu().numpy()
+
+        return count_layer
+
+    hooks = [block.register_forward_hook(count(name)) for name, block in network.blocks()]
+    output_TBN = network(batch.input_TBN)
+    for hook in hooks:
+        hook.remove()
+    found = None if classifier is None else classifier(output_TBN)
+    return Look(spikes, rates(output_TBN), found, lambda sample: spikes_of(output_TBN, sample))
+
+
+def spikes_of(given: Tensor | SpikeWords, sample: int) -> NDArray:
+    """One sample's, [steps, cells], not 0 where there is a spike."""
+    if isinstance(given, SpikeWords):
+        return given.of_sample(sample)
+    return given[:, sample].flatten(1).cpu().numpy()

@@ -1,0 +1,74 @@
+"""A network on the CPU engine that is looked at and not trained: there only, a bit for each spike.
+
+The numbers are those of the network's operators, to the bit, without their tensors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from netdesc.graph.one_go import Reads
+from netdesc.kernels.operators.decays import learns
+from netdesc.kernels.parameters import dynamics
+from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
+from netdesc.modules import Network
+from netdesc.modules.block import DenseBlock
+from netdesc.training.data import Batch
+from netdesc.training.examples import BatchExamples, distance_of
+from netdesc.training.score import Tally
+
+if TYPE_CHECKING:
+    from netdesc.kernels.cpu.chain import Examples, Layer
+    from netdesc.kernels.cpu.one_way import Walked
+
+
+class OneWay:
+    """A network that is not in training; for ``reads`` see ``graph.one_go``."""
+
+    def __init__(self, network: Network, reads: Reads) -> None:
+        from netdesc.kernels.cpu import chain, one_way  # loads Numba: others do without
+
+        self._layer_type, self._walk, self._reads = chain.Layer, one_way.walk, reads
+        self._blocks = dict(network.blocks())
+
+    def walked(self, given: Examples) -> dict[str, Walked]:
+        """Each layer's spikes, by name; each block has observed what it would have by itself."""
+        layers = [self._layer(block) for block in self._blocks.values()]
+        walked = self._walk(given, layers, self._reads)
+        for block, of_block in zip(self._blocks.values(), walked, strict=True):
+            block.observe("cpu", of_block.notes)
+        return dict(zip(self._blocks, walked, strict=True))
+
+    def _layer(self, block: DenseBlock) -> Layer:
+        synapse, neuron = block.synapse, block.neuron
+        assert not neuron.acts_on_current, "what is looked at is not in training"
+        decays, weight_OI = (neuron.current_decay, neuron.voltage_decay), synapse.folded().detach()
+        neurons = dynamics(len(weight_OI), *decays, neuron.bias(), *neuron.scalars())
+        return self._layer_type(weight_OI, synapse.bits, neurons, learns(*decays))
+
+
+class DirectJudge:
+    """What the loss makes of batches."""
+
+    def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
+        from netdesc.kernels.cpu import one_way
+        from netdesc.training import by_labels
+
+        self._loss_of, self._by_labels, self._loss = one_way.loss_of, by_labels, loss
+        self._network = OneWay(network, reads)
+        self._examples = BatchExamples(loss, reads, network)
+
+    def __call__(self, batch: Batch, tally: Tally | None) -> torch.Tensor:
+        """A batch's loss; predictions are added to ``tally``, if there is one."""
+        loss = self._loss
+        if isinstance(loss, SpikeTime):
+            of_output = distance_of(loss)
+        else:
+            assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
+            of_output = self._by_labels.judged(loss, batch.target, tally)
+        given = self._examples.of(batch)
+        *_, output = self._network.walked(given).values()
+        return self._loss_of(of_output, output, given.target)

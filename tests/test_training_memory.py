@@ -40,7 +40,7 @@ print(host_growth(run))
     [
         (SAMPLES, ()),
         (SAMPLES // 2, ("training.validation_split=0.5",)),
-        (SAMPLES // 3, (f"training.batch_size={SAMPLES // 3}",)),
+        (SAMPLES // 2 - 1, (f"training.batch_size={SAMPLES // 2 - 1}",)),
         (
             SAMPLES // 3,
             (f"training.batch_size={SAMPLES // 3}", "training.validation_split=0.5"),

@@ -23,7 +23,7 @@ _FORGET_AFTER = 256
 """A free buffer that this many requests have passed by is given back."""
 
 _WELL_USED = 4
-"""A larger buffer than so many times a request's size is not kept by it."""
+"""A buffer of more than so many times a request's size does not serve it, or is not kept by it."""
 
 _SCRATCH_KEPT = 1 << 17
 """Bytes of one call's own memory from which on it is kept for the next. Less comes from the heap,
@@ -47,16 +47,19 @@ Allocate = Callable[[int, type[np.uint8]], np.ndarray]
 
 
 class _Buffer:
-    """Memory for arrays of ``size`` bytes, and the numbers of the first and last request for it."""
+    """Memory for arrays of ``size`` bytes, and the numbers of the first and last request for it.
 
-    __slots__ = ("first_request", "last_request", "memory", "start")
+    And of the call of the engine that has asked for it last.
+    """
+
+    __slots__ = ("first_request", "last_call", "last_request", "memory", "start")
 
     def __init__(self, size: int, allocate: Allocate, request: int) -> None:
         self.first_request = request
         self.memory = allocate(size + _ALIGNMENT, np.uint8)
         # Torch says in 3 microseconds where memory is, numpy in 8: code that has left the caches.
         self.start = -torch.from_numpy(self.memory).data_ptr() % _ALIGNMENT
-        self.last_request = 0
+        self.last_request = self.last_call = 0
 
     def is_free(self) -> bool:
         return getrefcount(self.memory) == _FREE
@@ -72,9 +75,13 @@ class BufferPool:
         self._allocate = allocate
         self._buffers: dict[int, list[_Buffer]] = {}
         self._scratch: list[_Buffer] = []
-        self._requests = 0
+        self._requests = self._calls = 0
         self._lock = threading.Lock()
         _pools.add(self)
+
+    def begin(self) -> None:
+        """A call of the engine begins: what earlier ones took, and this one does not, is idle."""
+        self._calls += 1
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, aligned to 64 bytes, whose buffer nobody else holds."""
@@ -85,8 +92,8 @@ class BufferPool:
                 if getrefcount(buffer.memory) == _FREE:
                     break
             else:
-                buffer = self._new_buffer(size)
-            buffer.last_request = self._requests
+                buffer = self._idle(size) or self._new_buffer(size)
+            buffer.last_request, buffer.last_call = self._requests, self._calls
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def scratch(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
@@ -107,6 +114,14 @@ class BufferPool:
             if _WELL_USED * (size + _ALIGNMENT) >= len(buffer.memory):
                 buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
+
+    def _idle(self, size: int) -> _Buffer | None:
+        """A larger one that is idle: an epoch's last batch is often smaller than the others."""
+        for key in sorted(key for key in self._buffers if size < key <= _WELL_USED * size):
+            for buffer in self._buffers[key]:
+                if buffer.last_call < self._calls and buffer.is_free():
+                    return buffer
+        return None
 
     def _count_request(self) -> None:
         self._requests += 1
@@ -160,6 +175,7 @@ class BufferPool:
 
 
 _pool = BufferPool()
+begin = _pool.begin
 take = _pool.take
 scratch = _pool.scratch
 passing = _pool.passing

@@ -26,7 +26,7 @@ from netdesc.training.direct import DirectStep
 from netdesc.training.figures import Figures
 from netdesc.training.steps import build_step
 
-STEPS, BATCH = 400, 3
+STEPS, BATCH = 400, 4
 
 
 def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], loss: Any = None):
@@ -60,6 +60,7 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
             if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, name):
                 monkeypatch.setattr(module, name, replaced)
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
+    monkeypatch.setattr("netdesc.training.by_labels._AT_ONCE", 1)
     for module in ("threads", "ending", "descent"):
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.threads", lambda: 1)
     for _ in range(2):
@@ -132,7 +133,7 @@ def test_event_layers_take_what_is_counted(
         ({"dropout": 0.2}, {}, None, 10),
         ({"norm": "mean"}, {}, None, 10),
         ({"norm": "mean"}, {}, BY_LABEL, 10),
-        ({}, {}, WINDOW, 2 * 10),
+        ({}, {}, WINDOW, 15),
     ],
 )
 def test_activity_is_counted_by_neuron_and_input(

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from training_task import STEPS, read_metrics, read_record, write_task
 
 from netdesc.description import load
+from netdesc.kernels.cpu import windows
 from netdesc.kernels.engine import use_engine
 from netdesc.training import loop, steps, train
 from netdesc.training.direct import DirectStep
@@ -200,6 +201,29 @@ def test_a_direct_run_by_labels_is_the_plain_one_bit_for_bit(
 ) -> None:
     """Accuracies and confusion matrices, too."""
     check(write_classify_task(tmp_path / "task"), sets, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [(), (LEARNT,), (DROPPED,), (MEAN, LEARNT), OFF_GRID, ("layers.hidden.weight_scale=40",)],
+    ids=["plain", "decays", "dropout", "means", "off the grid", "dense"],
+)
+def test_the_gradient_of_a_window_is_asked_for_some_samples_at_a_time(
+    sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they do not divide the batch."""
+    sizes: list[int] = []
+    as_it_is = windows.gradient_of
+
+    def gradient_of(trains: Any, *others: Any) -> torch.Tensor:
+        sizes.append(trains.shape[1])
+        return as_it_is(trains, *others)
+
+    monkeypatch.setattr(windows, "gradient_of", gradient_of)
+    monkeypatch.setattr("netdesc.training.by_labels._AT_ONCE", 1)
+    batches = "training.batch_size=5"
+    check(write_classify_task(tmp_path / "task"), (f"loss={RATES}", batches, *sets), monkeypatch)
+    assert {1, 2} <= set(sizes)
 
 
 def test_classes_are_counted_some_samples_at_a_time(

@@ -6,9 +6,10 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   far, and 4 for each of the optimizer's states (Adam has two).
 - a neuron in a step of a sample: 4 for its voltage (int32, from which the backward pass takes the
   surrogate gradient and whose memory the gradient of its current then takes). Spikes between layers
-  are a bit each. Of the last layer it is the gradient alone, or 8 where a loss by labels looks
-  through a window, so that the gradient of the spikes is whole, too. (It is, too, for targets that
-  are no spikes, and by a loss of spike trains whose filter forgets too slowly for 32 bits.)
+  are a bit each. Of the last layer it is the gradient alone, or 6 where a loss by labels looks
+  through a window: the gradient of the spikes is there for half of the samples at a time, too. (It
+  is there for all, 8, with targets that are no spikes, and by a loss of spike trains whose filter
+  forgets too slowly for 32 bits.)
 - Where torch differentiates (see ``graph.one_go``), every layer keeps spikes and voltages, 8.
   Layers without quantization, and with dropout or a mean norm, compute with whole tensors of the
   current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky one, its mean
@@ -55,12 +56,12 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
     if not isinstance(layer, Dense):
         return LayerMemory(0, None, 0, 0)
     weights = WORD * layer.parameters
-    words = _words_a_neuron(graph, layer) * math.prod(layer.output_shape)
+    bytes_a_step = _bytes_a_neuron(graph, layer) * math.prod(layer.output_shape)
     return LayerMemory(
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=WORD * words * graph.steps * batch,
+        activity=bytes_a_step * graph.steps * batch,
     )
 
 
@@ -72,13 +73,13 @@ def batch_memory(graph: Graph, batch: int) -> int:
     return WORD * cells * graph.steps * batch
 
 
-def _words_a_neuron(graph: Graph, layer: Dense) -> int:
+def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
     if reads_in_one_go(graph) is not None:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
         moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
-        return 2 if is_last and moves else 1
-    return 3 + _whole_tensors(layer.neuron) if _has_whole_current(layer) else 2
+        return WORD + WORD // 2 if is_last and moves else WORD
+    return WORD * (3 + _whole_tensors(layer.neuron) if _has_whole_current(layer) else 2)
 
 
 def _has_whole_current(layer: Dense) -> bool:

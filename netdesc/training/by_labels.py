@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
-from netdesc.kernels.cpu.ending import OfRates, OfTrains
+from netdesc.kernels.cpu.ending import BySamples, OfRates, OfTrains
 from netdesc.kernels.cpu.one_way import Judge
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import SpikeTrains
@@ -21,6 +22,12 @@ from netdesc.losses.rates import Window, labels_like
 from netdesc.training.score import Tally
 
 _Loss = SpikeRate | SpikeMax
+
+_AT_ONCE = 1 << 18
+"""Numbers of a gradient by the spikes that are there at once: few, as long as they are so many."""
+
+_PARTS = 2
+"""Or this part of it, if that is more: each part goes through all weights anew."""
 
 _STEPS = 1 << 14
 """Steps whose classes are looked at together: 128 kB in each of the tally's tensors."""
@@ -42,8 +49,9 @@ def judged(loss: _Loss, labels: Tensor, tally: Tally | None) -> Judge:
 
     def judge(trains: SpikeTrains, rate_BN: Tensor) -> Tensor:
         if loss.window:
-            return _by_window(loss, loss.window, labels, tally, trains, rate_BN, learn=False)[0]
-        value = _of_rates(loss, rate_BN, labels, trains.shape[0])
+            value = _of_window(loss, loss.window, labels, trains)
+        else:
+            value = _of_rates(loss, rate_BN, labels, trains.shape[0])
         _add(tally, labels, trains, rate_BN)
         return value
 
@@ -75,33 +83,45 @@ def _by_rates(
 
 def _by_trains(
     loss: _Loss, labels: Tensor, tally: Tally | None, trains: SpikeTrains, rate_BN: Tensor
-) -> tuple[Tensor, Tensor]:
-    if loss.window:
-        return _by_window(loss, loss.window, labels, tally, trains, rate_BN, learn=True)
-    steps, _, _ = trains.shape
-    value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
-    return value, (grad_BN / steps).expand(trains.shape)
+) -> BySamples:
+    steps, batch, neurons = trains.shape
+    if not loss.window:
+        value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
+        by_rates = grad_BN / steps
+        return BySamples(lambda *_: by_rates.expand(trains.shape), lambda: value, batch)
+    labels_TB = _labels_of_steps(labels, trains)
+    _add(tally, labels, trains, rate_BN)
+    grad_total = float(scalar(1) / loss.looks(trains.shape)) if loss.mean else 1.0
+    costs, sums = _costs_of(loss.window), np.empty(batch)
+
+    def gradient(first: int, last: int) -> Tensor:
+        of_labels = labels_TB[:, first:last], costs, grad_total, sums[first:last]
+        return windows.gradient_of(trains.samples(first, last), *of_labels)
+
+    def value_of_all() -> Tensor:
+        return _mean(loss, windows.sum_of_costs(sums), trains)
+
+    at_once = max(threads(), _AT_ONCE // (steps * neurons), batch // _PARTS)
+    return BySamples(gradient, value_of_all, at_once)
 
 
-def _by_window(
-    loss: _Loss,
-    window: Window,
-    labels: Tensor,
-    tally: Tally | None,
-    trains: SpikeTrains,
-    rate_BN: Tensor,
-    learn: bool,
-) -> tuple[Tensor, Tensor]:
-    """The loss, and its gradient by the spikes, which is empty unless it is to ``learn``."""
+def _of_window(loss: _Loss, window: Window, labels: Tensor, trains: SpikeTrains) -> Tensor:
+    total, _ = windows.loss_of(trains, _labels_of_steps(labels, trains), _costs_of(window), None)
+    return _mean(loss, total, trains)
+
+
+def _mean(loss: _Loss, total: Tensor, trains: SpikeTrains) -> Tensor:
+    return total / loss.looks(trains.shape) if loss.mean else total
+
+
+def _labels_of_steps(labels: Tensor, trains: SpikeTrains) -> Tensor:
     steps, batch, neurons = trains.shape
     labels_like(labels, (steps, batch), neurons)  # looks at them; its copy would be in the way
-    labels_TB = labels.to(torch.int64).expand(steps, batch)
-    _add(tally, labels, trains, rate_BN)
-    looks = loss.looks(trains.shape) if loss.mean else 1
-    of_costs = window.costs, window.true_rate, window.false_rate
-    grad_total = float(scalar(1) / looks) if learn else None
-    total, grad_TBN = windows.loss_of(trains, labels_TB, window.steps, *of_costs, grad_total)
-    return total / looks if loss.mean else total, grad_TBN
+    return labels.to(torch.int64).expand(steps, batch)
+
+
+def _costs_of(window: Window) -> windows.Costs:
+    return windows.Costs(window.steps, window.costs, window.true_rate, window.false_rate)
 
 
 def _add(tally: Tally | None, labels: Tensor, trains: SpikeTrains | None, rate_BN: Tensor) -> None:

@@ -84,6 +84,7 @@ def adjoint(
     width,
     learn,
     batch,
+    samples,
     first,
     last,
     after,
@@ -99,12 +100,13 @@ def adjoint(
     places are ``of_out``. ``after`` [3, batch, neurons] has the adjoints of u and v in the step
     after them and the gradient of its spikes, and then those of ``first``. With ``learn`` the
     gradients of the two decays are added to ``grad_decays`` [batch, 2 · neurons]. If it ``leaves``
-    ``DRIVE``, that is what ``grad_z`` gets.
+    ``DRIVE``, that is what ``grad_z`` gets. All this for the ``samples`` from one to before
+    another.
     """
     neurons = len(keep_u)
     vectors = (neurons + LANES - 1) // LANES
-    for item in numba.prange(batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
+    for item in numba.prange((samples[1] - samples[0]) * vectors):
+        b, lo = samples[0] + item // vectors, item % vectors * LANES
         n = min(LANES, neurons - lo)
         kv, offset = load(keep_v, lo, n), load(bias, lo, n)
         share_u, share_v = share(load(keep_u, lo, n)), share(kv)
@@ -208,6 +210,7 @@ def adjoint_by_events(
     height,
     width,
     learn,
+    samples,
     first,
     last,
     is_start,
@@ -225,11 +228,11 @@ def adjoint_by_events(
 
     A thread takes one vector of outputs after the other. Sums are added up in ``grad_VLI``
     [vectors, LANES · inputs], which ``is_start`` clears; the order of additions is that of the
-    events, sample by sample, backward in time. When ``is_end``, ``grad_VLI`` gets the gradient by
-    rows of outputs. Only what is all can be taken ``by_source``. A thread has a run of these, in
-    vectors, or what ``room_to_turn`` says in its part of ``room_KN``.
-    ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z`` is filled with what the walk
-    ``leaves``, and may be the memory of ``voltage``.
+    events, sample by sample, backward in time, the ``samples`` being those from one to before
+    another. When ``is_end``, ``grad_VLI`` gets the gradient by rows of outputs. Only what is all
+    can be taken ``by_source``. A thread has a run of these, in vectors, or what ``room_to_turn``
+    says in its part of ``room_KN``. ``of_out``, ``of_voltage`` and ``of_z`` are places. ``grad_z``
+    is filled with what the walk ``leaves``, and may be the memory of ``voltage``.
     """
     batch, neurons, vectors, threads = events.batch, len(keep_u), len(grad_VLI), len(room_KN)
     length = by_source.length or last - first
@@ -246,7 +249,7 @@ def adjoint_by_events(
             weight_sums = grad_VLI[item]
             if is_start:
                 weight_sums[:] = 0
-            for b in range(batch):
+            for b in range(samples[0], samples[1]):
                 for until in range(last, first, -length):
                     walk_back(
                         events, b, max(first, until - length), until, keep_u, keep_v, bias,

@@ -32,7 +32,7 @@ from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import currents, weight_gradient
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.threads import crew_of, threads
-from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, signal
+from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, of_samples, signal
 from netdesc.kernels.cpu.weight_sums import room_to_turn
 from netdesc.kernels.cpu.weights import grid_of, half_limits
 from netdesc.kernels.parameters import Dynamics
@@ -259,6 +259,28 @@ def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) 
     if isinstance(there.source, Events):
         return _by_events(there, there.source, grad_out, want)
     return _by_product(there, there.source, _all(grad_out), want)
+
+
+def from_samples(
+    there: There, gradient: Callable[[int, int], torch.Tensor], at_once: int, want: bool
+) -> Back:
+    """The same where that is asked for so many samples at a time."""
+    layer, (steps, batch, _) = there.layer, there.shape
+    walker, grad_z = _walker(there), (there.voltage.view(np.float32), there.of_voltage)
+    groups = [(first, min(batch, first + at_once)) for first in range(0, batch, at_once)]
+
+    def of_group(first: int, last: int) -> Signal:
+        return of_samples(signal(gradient(first, last)), first)
+
+    if not (layer.is_fused and isinstance(there.source, Events)):
+        for group in groups:
+            walker.walk(0, steps, of_group(*group), there.grad_TBN, samples=group)
+        return from_whole(there, walker.decays(), want)
+    weights, to = _weight_sums(layer, there.source), grad_z if want else None
+    for group in groups:
+        walker.walk_by_events(0, steps, of_group(*group), to, weights, group)
+    back = HandedBack(grad_z, layer, layer.shares) if want else None
+    return back, torch.from_numpy(weights.grad_OI), walker.decays()
 
 
 def _share_out_evenly(neurons: int) -> bool:

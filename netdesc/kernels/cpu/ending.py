@@ -29,6 +29,7 @@ from netdesc.kernels.cpu.descent import (
     Layer,
     There,
     from_output,
+    from_samples,
     from_whole,
 )
 from netdesc.kernels.cpu.lanes import LANES
@@ -86,15 +87,29 @@ class OfRates:
     loss: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
+@dataclass(frozen=True, eq=False)
+class BySamples:
+    """A loss whose gradient by the spikes is asked for some samples after the other.
+
+    Those are ``at_once``, so that it is never whole, or less where no more are left.
+    """
+
+    gradient: Callable[[int, int], Tensor]
+    """Of the samples from one to before another, float32 [steps, samples, neurons]."""
+    loss: Callable[[], Tensor]
+    """Known when all have been asked for."""
+    at_once: int
+
+
 @dataclass(frozen=True)
 class OfTrains:
     """A loss that is decided by when neurons spike.
 
     ``loss`` goes from spikes, and from spikes a step as in ``OfRates``, to the loss and its
-    gradient by the spikes, float32 [steps, batch, neurons].
+    gradient.
     """
 
-    loss: Callable[[SpikeTrains, Tensor], tuple[Tensor, Tensor]]
+    loss: Callable[[SpikeTrains, Tensor], BySamples]
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,8 +316,9 @@ def _end_by_trains(last: Last, of_trains: OfTrains) -> End:
     there, seen = There.walked(
         last.layer, last.source, last.shape, last.places, last.want, words=trains.words
     )
-    loss, *gradient = of_trains.loss(trains, rates_of(last.shape, seen))
-    return loss, from_output(there, gradient.pop, last.want), there.notes
+    judged = of_trains.loss(trains, rates_of(last.shape, seen))
+    back = from_samples(there, judged.gradient, judged.at_once, last.want)
+    return judged.loss(), back, there.notes
 
 
 def rates_of(shape: tuple[int, int, int], seen: np.ndarray) -> Tensor:

@@ -36,6 +36,12 @@ def signal(grad_TBN: torch.Tensor) -> Signal:
     return flat(grad_TBN), time_first(grad_TBN.shape[1])
 
 
+def of_samples(given: Signal, first: int) -> Signal:
+    """The same numbers where the first sample that they are of has that number."""
+    numbers, (start, by_step, by_sample) = given
+    return numbers, (start - first * by_sample, by_step, by_sample)
+
+
 def decays_of(by_sample: np.ndarray) -> torch.Tensor:
     """Gradients of both decays [2, neurons], of those by sample [batch, 2 · neurons]."""
     with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
@@ -86,10 +92,12 @@ class Walker:
         grad_out: Signal,
         grad_z: np.ndarray,
         leaves: int = backward.ADJOINT,
+        samples: tuple[int, int] | None = None,
     ) -> None:
         """Fills ``grad_z`` [steps, batch, neurons] of the steps ``first`` to before ``last``.
 
-        Or what else the walk ``leaves`` (see ``backward``). Voltages are time-first.
+        Or what else the walk ``leaves`` (see ``backward``). Voltages are time-first. Given
+        ``samples``, it is for those from one to before another.
         """
         assert self._of_voltage == time_first(self.batch)
         backward.adjoint(
@@ -98,6 +106,7 @@ class Walker:
             *self._constants,
             self._learn,
             self.batch,
+            samples or (0, self.batch),
             first,
             last,
             self._after,
@@ -113,11 +122,13 @@ class Walker:
         grad_out: Signal,
         grad_z: Signal | None,
         weights: WeightSums,
+        samples: tuple[int, int] | None = None,
     ) -> None:
         """The same, adding the gradient of the weights to ``weights``.
 
-        What is left in ``grad_z`` is the drive where neurons decay alike.
+        What is left in ``grad_z`` is the drive where neurons decay alike. Samples come in order.
         """
+        samples = samples or (0, self.batch)
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
         left = backward.NOTHING if grad_z is None else backward.left_by_events(self.shares)
         sums, is_all = weights, (first, last) == (0, self.steps)
@@ -133,10 +144,11 @@ class Walker:
             self._of_voltage,
             *self._constants,
             self._learn,
+            samples,
             first,
             last,
             sums.begin(),
-            first == 0,
+            first == 0 and samples[1] == self.batch,
             self._after,
             left,
             z,

@@ -8,7 +8,7 @@ of the next ones. So nothing but the gradient is ever whole.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -47,6 +47,15 @@ _WORD = np.int64((1 << LANES) - 1)
 _NUMBERS = np.arange(LANES, dtype=np.int32)
 
 
+class Costs(NamedTuple):
+    """See ``reference.windows.window_loss``."""
+
+    window: int
+    kind: str
+    true_rate: float
+    false_rate: float
+
+
 @on_threads
 def window_loss(
     output_TBN: torch.Tensor,
@@ -68,7 +77,7 @@ def window_loss(
     if trains is None:
         loss, _ = windows.window_loss(output_TBN, *of_loss)
     else:
-        loss, _ = loss_of(trains, *of_loss, None)
+        loss, _ = loss_of(trains, labels_TB, Costs(*of_loss[1:]), None)
     return loss, torch.from_numpy(packed)
 
 
@@ -92,7 +101,7 @@ def window_loss_backward(
         )
     steps, batch = labels_TB.shape
     trains = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
-    return loss_of(trains, labels_TB, window, *of_costs, float(grad_loss))[1]
+    return loss_of(trains, labels_TB, Costs(window, *of_costs), float(grad_loss))[1]
 
 
 @on_threads
@@ -105,32 +114,43 @@ def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
 
 
 def loss_of(
-    trains: SpikeTrains,
-    labels_TB: torch.Tensor,
-    window: int,
-    costs: str,
-    true_rate: float,
-    false_rate: float,
-    grad_total: float | None,
+    trains: SpikeTrains, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The costs, a float32 scalar, and their gradient by the output times ``grad_total``.
 
     The gradient is empty if that is None. See ``reference.windows.window_loss``.
     """
+    sums = np.empty(trains.shape[1])
+    grad_TBN = gradient_of(trains, labels_TB, costs, grad_total, sums)
+    return sum_of_costs(sums), grad_TBN
+
+
+def sum_of_costs(sums: np.ndarray) -> torch.Tensor:
+    """Of all samples, a float32 scalar."""
+    return scalar(total(sums))
+
+
+def gradient_of(
+    trains: SpikeTrains,
+    labels_TB: torch.Tensor,
+    costs: Costs,
+    grad_total: float | None,
+    sums: np.ndarray,
+) -> torch.Tensor:
+    """The same gradient; ``sums`` [batch] gets the costs of each sample."""
     steps, batch, neurons = trains.shape
     labels, apart = _flat_labels(labels_TB, neurons)
     grad = take((0 if grad_total is None else trains.size,), np.float32)
-    sums = np.empty(batch)
     _walk(
         trains.words,
         steps,
         batch,
         neurons,
-        min(window, steps),
-        np.float32(1 / window),
-        _KINDS[costs],
-        true_rate,
-        false_rate,
+        min(costs.window, steps),
+        np.float32(1 / costs.window),
+        _KINDS[costs.kind],
+        costs.true_rate,
+        costs.false_rate,
         labels,
         apart,
         min(threads(), batch),
@@ -139,7 +159,7 @@ def loss_of(
         sums,
     )
     grad_TBN = torch.from_numpy(grad)
-    return scalar(total(sums)), grad_TBN if grad_total is None else grad_TBN.view(trains.shape)
+    return grad_TBN if grad_total is None else grad_TBN.view(trains.shape)
 
 
 def classes_of(trains: SpikeTrains, window: int) -> torch.Tensor:

@@ -23,7 +23,7 @@ from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT, 
 from netdesc.run_state import read_state, resume_command
 from netdesc.training import Run
 from netdesc.training.data import Batch
-from netdesc.training.direct import Chain, direct_reads
+from netdesc.training.direct import Chain, direct_wiring
 from netdesc.training.errors import WeightsError
 from netdesc.training.figures import Figures
 from netdesc.training.job import own_randomness, prepare
@@ -95,12 +95,12 @@ def compile_kernels(compiled: Compiled) -> None:
     """
     graph, model = compiled.graph, compiled.model
     _run(model, compiled.loss, _silence(graph, 1))
-    reads = direct_reads(graph, torch.device("cpu"))
-    if reads is not None:
+    wiring = direct_wiring(graph, torch.device("cpu"))
+    if wiring is not None:
         # Of several samples a layer of few neurons is shared out among threads in another way.
         for samples in (1, 2):
-            Chain(model, compiled.loss, reads).differentiate(_silence(graph, samples))
-        _measure(model, DirectJudge(model, compiled.loss, reads), _silence(graph, 1))
+            Chain(model, compiled.loss, wiring).differentiate(_silence(graph, samples))
+        _measure(model, DirectJudge(model, compiled.loss, wiring), _silence(graph, 1))
     model.zero_grad()
 
 

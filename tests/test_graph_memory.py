@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from netdesc.description import Document
-from netdesc.graph import SpikeRate, build_graph, reads_in_one_go
+from netdesc.graph import SpikeRate, build_graph, wiring_in_one_go
 from netdesc.graph.memory import batch_memory, layer_memory
 from netdesc.kernels.cpu import buffers
 from netdesc.kernels.cpu.lanes import LANES
@@ -161,7 +161,7 @@ def test_layers_that_torch_differentiates_keep_spikes_too(
     *others, last = graph.layers
     last = replace(last, inputs=(others[0].name,))  # so that nobody reads the second
     graph = replace(graph, layers=(*others, last))
-    assert reads_in_one_go(graph) is None
+    assert wiring_in_one_go(graph) is None
     assert layer_memory(graph, last, BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 

@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_kernels_spike_words import words_of
 
+from netdesc.graph import Wiring
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import (
     adjoints,
@@ -57,6 +58,8 @@ class Case:
     """The same of a mean norm."""
     reads: tuple[tuple[int, ...], ...] = ()
     """What each layer reads, where that is not the one before."""
+    views: frozenset[int] = frozenset()
+    """Which of them are no layers, but hand on the sum of what they read; of one size with all."""
     positive: bool = False
     delay: bool = True
     own: bool = False
@@ -128,8 +131,8 @@ def make(case: Case) -> Made:
         return (mean + 0.2 * torch.rand(shape, generator=random)).requires_grad_(case.learn)
 
     layers = []
-    for read, neurons in zip(reads_of(case), case.sizes[1:], strict=True):
-        inputs = case.sizes[read[0] + 1]
+    for read, neurons in zip(dense_reads_of(case), case.sizes[1:], strict=True):
+        inputs = case.sizes[0 if case.views else read[0] + 1]
         weight = case.scale * torch.randn(neurons, inputs, generator=random) / inputs**0.5
         weight = weight.abs() if case.positive else weight
         bias = 0.1 * torch.rand(neurons if case.bias else 0, generator=random)
@@ -151,6 +154,10 @@ def reads_of(case: Case) -> tuple[tuple[int, ...], ...]:
     return case.reads or tuple((number - 1,) for number in range(len(case.sizes) - 1))
 
 
+def dense_reads_of(case: Case) -> list[tuple[int, ...]]:
+    return [read for number, read in enumerate(reads_of(case)) if number not in case.views]
+
+
 def of_layers(case: Case, given: tuple[bool, ...]) -> list[bool]:
     count = len(case.sizes) - 1
     return [*given, *[False] * count][:count]
@@ -163,15 +170,15 @@ def scalars(case: Case) -> tuple[float, float, float, bool]:
 def by_operators(case: Case) -> list[torch.Tensor]:
     made = make(case)
     values, notes = {-1: made.input_TBI}, []
-    for number, (layer, gain_BN, norm, read) in enumerate(
-        zip(made.layers, made.gains, made.norms, reads_of(case), strict=True)
-    ):
+    dense = zip(made.layers, made.gains, made.norms, strict=True)
+    for number, read in enumerate(reads_of(case)):
         value = values[read[0]]
         for other in read[1:]:
             value = value + values[other]
-        values[number], note = one_layer(case, value, layer, gain_BN, norm)
-        notes.append(note)
-    value = values[len(made.layers) - 1]
+        if number not in case.views:
+            value, note = one_layer(case, value, *next(dense))
+            notes.append(note)
+        values[number] = value
     loss, _ = operators.spike_time(value, made.target_TBN, *case.of_filter)
     if case.mean:
         loss = loss / made.target_TBN.numel()
@@ -226,6 +233,12 @@ def layers_of(case: Case, made: Made) -> list[chain.Layer]:
     return layers
 
 
+def placed(case: Case, layers: list[chain.Layer]) -> list[chain.Layer | None]:
+    """With None for views."""
+    of_dense = iter(layers)
+    return [None if n in case.views else next(of_dense) for n in range(len(reads_of(case)))]
+
+
 def distance(case: Case) -> chain.Distance:
     return chain.Distance(case.of_filter, case.mean)
 
@@ -267,7 +280,7 @@ def differentiated(
     examples = chain.examples(input_TBI, target, case.neurons, bool(case.reads))
     assert examples.target is not None
     assert (examples.target.trains is None) == is_graded
-    loss, passed = chain.differentiate(examples, layers, distance(case), case.reads)
+    loss, passed = chain.differentiate(examples, placed(case, layers), distance(case), case.reads)
     found = [loss]
     for (weight, current, voltage, _), layer in zip(made.layers, passed, strict=True):
         assert layer.outputs == case.steps * case.batch * len(weight)
@@ -332,7 +345,18 @@ def wirings(draw: st.DrawFn) -> Case:
         tuple(draw(st.permutations([*sorted(read), *([-1] if twice and -1 in read else [])])))
         for read in reads
     )
-    return replace(draw(CASES), sizes=(size,) * (count + 1), reads=orders)
+    case = replace(draw(CASES), sizes=(size,) * (count + 1), reads=orders)
+    return with_views(case, draw(st.sets(st.integers(0, count - 2))))
+
+
+def with_views(case: Case, sums: set[int]) -> Case:
+    """Some of the layers but the last are views; no input is added up in another order."""
+    views = frozenset(n for n in sums if len(case.reads[n]) > 1)
+    wiring = Wiring(case.reads, views)
+    for number, read in enumerate(case.reads):
+        if not views.isdisjoint(read[1:]) and -1 in wiring.summands(number):
+            return case
+    return replace(case, sizes=case.sizes[: len(case.sizes) - len(views)], views=views)
 
 
 @given(wirings())
@@ -340,6 +364,18 @@ def wirings(draw: st.DrawFn) -> Case:
 @example(replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0,), (0, 1)), scale=40.0, batch=3))
 @example(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (0, 1, 2)), density=0.02))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1,), (-1, 0)), graded="input"))
+@example(
+    with_views(
+        replace(
+            PLAIN,
+            sizes=(64,) * 8,
+            batch=2,
+            scale=4.0,
+            reads=((-1,), (-1,), (0, 1), (2,), (3, 2, 0), (1, 4, 2), (5, 4)),
+        ),
+        {2, 4},
+    )
+)
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="noise"))
 @example(

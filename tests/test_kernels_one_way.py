@@ -19,6 +19,7 @@ from test_kernels_chain import (
     make,
     one_layer,
     packed,
+    placed,
     reads_of,
     torch_threads,
     wirings,
@@ -47,7 +48,8 @@ def judged(case: Case, as_words: bool) -> list[torch.Tensor]:
         input_TBI = packed(made)
         target_TBN = target_TBN if case.graded == "target" else words_of(target_TBN.numpy())
     examples = chain.examples(input_TBI, target_TBN, case.neurons, bool(case.reads))
-    walked = one_way.walk(examples, layers_of(case, made), reads_of(case))
+    layers = placed(case, layers_of(case, made))
+    walked = one_way.walk(examples, layers, reads_of(case))
     loss = one_way.loss_of(distance(case), walked[-1], examples.target)
     return [loss, *(each.notes for each in walked)]
 

@@ -247,7 +247,7 @@ def test_bits_show_what_the_networks_operators_do(
     monkeypatch.setattr(network.Network, "forward", forward)
     assert look(tmp_path / "again", labelled).keys() == as_bits.keys()
     assert not tensors
-    monkeypatch.setattr(session, "direct_reads", lambda *_: None)
+    monkeypatch.setattr(session, "direct_wiring", lambda *_: None)
     as_floats = look(tmp_path / "floats", labelled)
     assert tensors
     assert as_floats.keys() == as_bits.keys()

@@ -49,7 +49,7 @@ class Runner:
     def __post_init__(self) -> None:
         # As on a GPU: a number of the device, and inputs as floats.
         self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
-        self.monkeypatch.setattr("netdesc.training.job.direct_reads", lambda *_: None)
+        self.monkeypatch.setattr("netdesc.training.job.direct_wiring", lambda *_: None)
         self.monkeypatch.setattr("netdesc.training.figures.engine_name", lambda _: "cuda")
         self.said: list[str] = []
 

@@ -297,6 +297,17 @@ WIRED: dict[str, Wired] = {
         "a": (40, None), "b": (40, "a"), "c": (40, "a"), "d": (40, "a"),
         "output": (6, ["b", "c", "d"]),
     },
+    "two readers, one by a view": {
+        "a": (12, None), "b": (12, None), "view": (0, "a"), "output": (6, ["b", "view"]),
+    },
+    "a view of a sum": {
+        "a": (12, None), "view": (0, ["a", "input"]), "output": (6, None),
+    },
+    "views of sums": {
+        "a": (12, None), "b": (12, None), "sum": (0, ["a", "b"]), "c": (12, "sum"),
+        "d": (12, ["c", "sum"]), "all": (0, ["sum", "d", "a"]), "e": (12, "all"),
+        "f": (12, ["b", "all", "e"]), "output": (6, ["f", "sum"]),
+    },
     "flat": {
         "flat": (0, None), "a": (12, ["flat"]), "b": (12, ["a", "flat"]), "c": (12, ["input", "b"]),
         "view": (0, None), "output": (6, None),
@@ -325,11 +336,11 @@ def test_layers_that_read_several_others_bit_for_bit(
     "layers",
     [
         {"a": (12, None), "spare": (6, None), "output": (6, "a")},
-        {"a": (12, None), "b": (12, None), "view": (0, "a"), "output": (6, ["b", "view"])},
-        {"a": (12, None), "view": (0, ["a", "input"]), "output": (6, None)},
         {"a": (6, None), "b": (6, None), "view": (0, "a")},
+        {"a": (6, None), "b": (6, None), "view": (0, ["a", "b"])},
+        {"a": (12, None), "view": (0, ["a", "input"]), "output": (6, ["a", "view"])},
     ],
-    ids=["unread", "two readers, one by a view", "a view of a sum", "the last is not the output"],
+    ids=["unread", "the last is not the output", "the output is a sum", "another order"],
 )
 def test_what_torch_has_to_differentiate(layers: Wired, tmp_path: Path) -> None:
     job = job_of(wired(write_task(tmp_path / "task"), layers))

@@ -15,7 +15,7 @@ from netdesc.graph.nodes import (
     SpikeTime,
     TauGrad,
 )
-from netdesc.graph.one_go import reads_in_one_go
+from netdesc.graph.one_go import Wiring, wiring_in_one_go
 from netdesc.graph.summary import Row, summary
 
 __all__ = [
@@ -32,7 +32,8 @@ __all__ = [
     "SpikeRate",
     "SpikeTime",
     "TauGrad",
+    "Wiring",
     "build_graph",
-    "reads_in_one_go",
     "summary",
+    "wiring_in_one_go",
 ]

@@ -30,7 +30,7 @@ import math
 from dataclasses import dataclass
 
 from netdesc.graph.nodes import Cuba, Dense, Graph, Layer, SpikeTime
-from netdesc.graph.one_go import reads_in_one_go
+from netdesc.graph.one_go import wiring_in_one_go
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -75,7 +75,7 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
-    if reads_in_one_go(graph) is not None:
+    if wiring_in_one_go(graph) is not None:
         is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
         moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
         return WORD + WORD // 2 if is_last and moves else WORD

@@ -30,7 +30,7 @@ from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
-from netdesc.graph.one_go import Reads
+from netdesc.graph.one_go import Wiring
 from netdesc.kernels.cpu.buffers import passing
 from netdesc.modules import build
 from netdesc.training.data import Batch, Batches, cells_of
@@ -61,7 +61,7 @@ class Activity:
         part: str,
         epochs: int,
         classifier: nn.Module | None = None,
-        reads: Reads | None = None,
+        wiring: Wiring | None = None,
     ) -> None:
         self.path = path
         self.part = part
@@ -75,7 +75,7 @@ class Activity:
         self.cuts: dict[str, int] = {}
         self.changed = True
         self._network = build(graph).to(batches.device).eval()
-        self._view = viewer_of(self._network, reads, classifier)
+        self._view = viewer_of(self._network, wiring, classifier)
 
     def wants_frame(self, epoch: int) -> bool:
         """Whether the output after ``epoch`` complete epochs is to be kept."""

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from netdesc.graph import Graph
-from netdesc.graph.one_go import Reads, reads_in_one_go
+from netdesc.graph.one_go import Wiring, wiring_in_one_go
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from netdesc.training.job import Job
 
 
-def direct_reads(graph: Graph, device: torch.device) -> Reads | None:
-    """What layers read where steps can be direct: see ``graph.one_go``. None where they cannot."""
-    return reads_in_one_go(graph) if engine_name(device) == "cpu" else None
+def direct_wiring(graph: Graph, device: torch.device) -> Wiring | None:
+    """What layers read where steps can be direct, None where they cannot."""
+    return wiring_in_one_go(graph) if engine_name(device) == "cpu" else None
 
 
 class _Part:
@@ -63,18 +63,18 @@ class _Part:
 
 
 class Chain:
-    """A network and its loss on the CPU engine; for ``reads`` see ``graph.one_go``."""
+    """A network and its loss on the CPU engine."""
 
-    def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
+    def __init__(self, network: Network, loss: nn.Module, wiring: Wiring) -> None:
         from netdesc.kernels.cpu import chain, repeated  # loads Numba: others do without
         from netdesc.training import by_labels
 
         self._chain, self._by_labels = chain, by_labels
-        self._passes = repeated.Passes(reads)
+        self._passes, self._wiring = repeated.Passes(wiring.reads), wiring
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
         self._loss = loss
-        self._examples = BatchExamples(loss, reads, network)
+        self._examples = BatchExamples(loss, wiring, network)
 
     @torch.no_grad()
     def differentiate(
@@ -90,7 +90,8 @@ class Chain:
             for part, weight_OI in zip(self._parts, weights, strict=True)
         ]
         of_output = self._of_output(batch, tally)
-        loss, passed = self._passes.differentiate(self._examples.of(batch), layers, of_output)
+        examples, placed = self._examples.of(batch), self._wiring.placed(layers)
+        loss, passed = self._passes.differentiate(examples, placed, of_output)
         for part, weight_OI, layer, of_layer in zip(
             self._parts, weights, layers, passed, strict=True
         ):
@@ -157,10 +158,10 @@ class DirectStep:
     """See the module; ``update`` changes the weights along the gradients."""
 
     def __init__(
-        self, job: Job, figures: Figures, reads: Reads, update: Callable[[], None]
+        self, job: Job, figures: Figures, wiring: Wiring, update: Callable[[], None]
     ) -> None:
         self._job, self._figures = job, figures
-        self._chain = Chain(job.network, job.loss, reads)
+        self._chain = Chain(job.network, job.loss, wiring)
         self._samples = len(job.train.samples)
         self.update = update
 

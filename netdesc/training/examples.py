@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from netdesc.graph.one_go import Reads
+from netdesc.graph.one_go import Wiring
 from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses import SpikeTime
 from netdesc.modules import Network
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class BatchExamples:
-    """For the chain that a network is; for ``reads`` see ``graph.one_go``.
+    """For the chain that a network is.
 
     They are worked out once for a batch: a single one of everything is the same in every epoch.
     Targets are read where the ``loss`` compares with them.
     """
 
-    def __init__(self, loss: nn.Module | None, reads: Reads, network: Network) -> None:
+    def __init__(self, loss: nn.Module | None, wiring: Wiring, network: Network) -> None:
         from netdesc.kernels.cpu import chain  # loads Numba: others do without
 
         self._examples = chain.examples
         self._compares = isinstance(loss, SpikeTime)
         self._neurons = sum(len(block.synapse.weight) for _, block in network.blocks())
-        self._sums = any(-1 in read and len(read) > 1 for read in reads)
+        self._sums = wiring.sums_up_input
         self._known: WeakKeyDictionary[Batch, Examples] = WeakKeyDictionary()
 
     def of(self, batch: Batch) -> Examples:

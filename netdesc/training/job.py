@@ -17,7 +17,7 @@ from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Batches, Frame, Samples
-from netdesc.training.direct import direct_reads
+from netdesc.training.direct import direct_wiring
 from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.parts import read_parts
@@ -95,7 +95,7 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the figures tell of weights that are NaN, and training ends
 
-    is_direct = direct_reads(graph, device) is not None
+    is_direct = direct_wiring(graph, device) is not None
 
     def batches(of: Samples) -> Batches:
         return Batches(of, training.batch_size, device, training.seed, packs=is_direct)

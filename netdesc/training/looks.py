@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netdesc.graph.one_go import Reads
+from netdesc.graph.one_go import Wiring
 from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses.rates import rates
 from netdesc.modules import Network
@@ -36,16 +36,16 @@ class Look:
 Viewer = Callable[[Batch], Look]
 
 
-def viewer_of(network: Network, reads: Reads | None, classifier: nn.Module | None) -> Viewer:
+def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | None) -> Viewer:
     """Looks at the network, which is not in training, with its weights of then.
 
-    For ``reads`` see ``training.direct.direct_reads``.
+    For ``wiring`` see ``training.direct.direct_wiring``.
     """
-    if reads is None:
+    if wiring is None:
         return lambda batch: _by_network(network, classifier, batch)
     from netdesc.training import by_labels  # loads Numba: others do without
 
-    one_way, examples = OneWay(network, reads), BatchExamples(None, reads, network)
+    one_way, examples = OneWay(network, wiring), BatchExamples(None, wiring, network)
 
     def look(batch: Batch) -> Look:
         walked = one_way.walked(examples.of(batch))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from netdesc.graph.one_go import Reads
+from netdesc.graph.one_go import Wiring
 from netdesc.kernels.operators.decays import learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class OneWay:
-    """A network that is not in training; for ``reads`` see ``graph.one_go``."""
+    """A network that is not in training."""
 
-    def __init__(self, network: Network, reads: Reads) -> None:
+    def __init__(self, network: Network, wiring: Wiring) -> None:
         from netdesc.kernels.cpu import chain, one_way  # loads Numba: others do without
 
-        self._layer_type, self._walk, self._reads = chain.Layer, one_way.walk, reads
+        self._layer_type, self._walk, self._wiring = chain.Layer, one_way.walk, wiring
         self._blocks = dict(network.blocks())
 
     def walked(self, given: Examples) -> dict[str, Walked]:
         """Each layer's spikes, by name; each block has observed what it would have by itself."""
         layers = [self._layer(block) for block in self._blocks.values()]
-        walked = self._walk(given, layers, self._reads)
+        walked = self._walk(given, self._wiring.placed(layers), self._wiring.reads)
         for block, of_block in zip(self._blocks.values(), walked, strict=True):
             block.observe("cpu", of_block.notes)
         return dict(zip(self._blocks, walked, strict=True))
@@ -53,13 +53,13 @@ class OneWay:
 class DirectJudge:
     """What the loss makes of batches."""
 
-    def __init__(self, network: Network, loss: nn.Module, reads: Reads) -> None:
+    def __init__(self, network: Network, loss: nn.Module, wiring: Wiring) -> None:
         from netdesc.kernels.cpu import one_way
         from netdesc.training import by_labels
 
         self._loss_of, self._by_labels, self._loss = one_way.loss_of, by_labels, loss
-        self._network = OneWay(network, reads)
-        self._examples = BatchExamples(loss, reads, network)
+        self._network = OneWay(network, wiring)
+        self._examples = BatchExamples(loss, wiring, network)
 
     def __call__(self, batch: Batch, tally: Tally | None) -> torch.Tensor:
         """A batch's loss; predictions are added to ``tally``, if there is one."""

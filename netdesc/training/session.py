@@ -16,7 +16,7 @@ from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compiling import announced
-from netdesc.training.direct import direct_reads
+from netdesc.training.direct import direct_wiring
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
@@ -180,7 +180,7 @@ def open_session(
             "train" if job.validation is None else "validation",
             job.training.epochs,
             job.classifier,
-            direct_reads(job.graph, job.device),
+            direct_wiring(job.graph, job.device),
         ),
         lock_sha256=lock_sha256,
         every_s=job.training.checkpoint_every_s,

@@ -10,7 +10,7 @@ from netdesc.graph import SpikeTime
 from netdesc.kernels.cpu.buffers import passing
 from netdesc.losses import SpikeTime as SpikeTimeLoss
 from netdesc.training.data import Batch, Batches
-from netdesc.training.direct import direct_reads
+from netdesc.training.direct import direct_wiring
 from netdesc.training.examples import by_neurons, distance_of
 from netdesc.training.job import Job
 from netdesc.training.measure import loss_share
@@ -30,7 +30,7 @@ def silent_losses(job: Job) -> dict[str, float]:
 def _judge_of_silence(job: Job) -> Callable[[Batch], torch.Tensor]:
     """What the loss makes of silence, instead of an output."""
     loss = job.loss
-    if direct_reads(job.graph, job.device) is None:
+    if direct_wiring(job.graph, job.device) is None:
         return lambda batch: loss(torch.zeros_like(batch.target), batch.target)
     from netdesc.kernels.cpu.one_way import loss_of_silence  # loads Numba: others do without
 

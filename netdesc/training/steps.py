@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
 from netdesc.training.data import Batch
-from netdesc.training.direct import DirectStep, direct_reads
+from netdesc.training.direct import DirectStep, direct_wiring
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import Judge, by_network, loss_share
@@ -39,8 +39,8 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
     """
     plain = PlainStep(job, figures)
     if job.device.type != "cuda":
-        reads = direct_reads(job.graph, job.device)
-        return plain if reads is None else DirectStep(job, figures, reads, plain.update)
+        wiring = direct_wiring(job.graph, job.device)
+        return plain if wiring is None else DirectStep(job, figures, wiring, plain.update)
     obstacle = capture_obstacle(job)
     if obstacle is None:
         return CapturedStep(plain, CudaGraphs(job.device), say)
@@ -50,10 +50,10 @@ def build_step(job: Job, figures: Figures, say: Callable[[str], None]) -> Step:
 
 def build_judge(job: Job) -> Judge:
     """What measures a batch that is not trained on, in the way that the steps go."""
-    reads = direct_reads(job.graph, job.device)
-    if reads is None:
+    wiring = direct_wiring(job.graph, job.device)
+    if wiring is None:
         return by_network(job.network, job.loss)
-    return DirectJudge(job.network, job.loss, reads)
+    return DirectJudge(job.network, job.loss, wiring)
 
 
 def capture_obstacle(job: Job) -> str | None:

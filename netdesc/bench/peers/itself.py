@@ -23,7 +23,7 @@ from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.training.data import Batches
-from netdesc.training.direct import direct_reads
+from netdesc.training.direct import direct_wiring
 from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.optimizer import build_optimizer
@@ -154,7 +154,7 @@ class _Held:
 def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
     device, training = torch_side.device_of(work), document.training
     samples = _Held(work.dense("input"), graph.output_shape[0])
-    packs = direct_reads(graph, device) is not None
+    packs = direct_wiring(graph, device) is not None
     return Job(
         graph=graph,
         training=training,

@@ -118,20 +118,26 @@ def examples(
 @on_threads
 def differentiate(
     given: Examples,
-    layers: Sequence[Layer],
+    layers: Sequence[Layer | None],
     loss: Distance | OfRates | OfTrains,
     reads: Sequence[tuple[int, ...]] | None = None,
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left.
 
     ``reads`` are the numbers of those whose sum a layer reads, the input's being −1; without it
-    each layer reads the one before.
+    each layer reads the one before. Where there is None for a layer, a view hands that sum on.
     """
     reads = reads or [(number - 1,) for number in range(len(layers))]
     check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
-    there, readings = list[There](), Readings(given.source, given.summand, steps, batch)
-    for layer, read in zip(layers[:-1], reads, strict=False):
+    there, readings = list[There | None](), Readings(given.source, given.summand, steps, batch)
+    *hidden, output = layers
+    assert output is not None, "the last one is a layer"
+    for layer, read in zip(hidden, reads, strict=False):
+        if layer is None:
+            readings.add_view(read)
+            there.append(None)
+            continue
         shape, source = (steps, batch, layer.outputs), readings.source(read)
         places = _places(source, layer, read, there, reads, given.shape)
         trains = SpikeTrains.room(*shape)
@@ -139,33 +145,39 @@ def differentiate(
         there.append(of_layer)
         readings.add(trains, int(of_layer.notes.numpy()[3]))
     read, source = reads[-1], readings.source(reads[-1])
-    shape = steps, batch, layers[-1].outputs
-    places = _places(source, layers[-1], read, there, reads, given.shape)
+    shape = steps, batch, output.outputs
+    places = _places(source, output, read, there, reads, given.shape)
     del readings
-    activity = steps * batch * sum(layer.outputs for layer in layers)
-    last = Last(source, layers[-1], shape, places, activity, max(read) >= 0)
+    activity = steps * batch * sum(layer.outputs for layer in layers if layer is not None)
+    last = Last(source, output, shape, places, activity, max(read) >= 0)
     value, back, notes = end(last, loss, given.target)
     passed = [_passed(notes, shape, back)]
-    handed = {} if back[0] is None else {len(layers) - 1: back[0]}
+    handed: dict[int, HandedBack | Joined] = {}
+    if back[0] is not None:
+        handed[len(layers) - 1] = back[0]
     del source, last, back
     _descend(there, reads, handed, passed)
     return value, passed[::-1]
 
 
-def check_sizes(given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]) -> None:
+def check_sizes(
+    given: Examples, layers: Sequence[Layer | None], reads: Sequence[tuple[int, ...]]
+) -> None:
     """Kernels look at no bounds."""
-    sizes = [*(layer.outputs for layer in layers), given.shape[2]]  # the input is −1
+    sizes: list[int] = []
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
         assert read, "a layer reads nothing"
-        for each in read:
-            assert each < number, "a layer reads one after it"
-            assert sizes[each] == layer.inputs, "weights do not fit"
+        assert max(read) < number, "a layer reads one after it"
+        inputs = {given.shape[2] if each < 0 else sizes[each] for each in read}
+        assert len(inputs) == 1, "what is added up does not fit"
+        assert layer is None or inputs == {layer.inputs}, "weights do not fit"
+        sizes += inputs if layer is None else [layer.outputs]
 
 
 def _descend(
-    there: list[There],
+    there: list[There | None],
     reads: Sequence[tuple[int, ...]],
-    handed: dict[int, HandedBack],
+    handed: dict[int, HandedBack | Joined],
     passed: list[Passed],
 ) -> None:
     """Down from the last layer, adding to ``passed``.
@@ -176,13 +188,17 @@ def _descend(
         number, of_layer = len(there) - 1, there.pop()
         above = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
         joined = above[0] if len(above) == 1 else Joined(above)
-        back = through(of_layer, joined, max(reads[number]) >= 0)
-        passed.append(_passed(of_layer.notes, of_layer.shape, back))
-        if back[0] is not None:
-            handed[number] = back[0]
+        if of_layer is None:
+            handed[number] = joined
+        else:
+            back = through(of_layer, joined, max(reads[number]) >= 0)
+            passed.append(_passed(of_layer.notes, of_layer.shape, back))
+            if back[0] is not None:
+                handed[number] = back[0]
+            del back
         for each in [e for e in handed if not any(0 <= n < number for n in reads[e])]:
             del handed[each]
-        del above, joined, of_layer, back
+        del above, joined, of_layer
 
 
 def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:
@@ -194,20 +210,22 @@ def _places(
     source: Source,
     layer: Layer,
     read: tuple[int, ...],
-    there: Sequence[There],
+    there: Sequence[There | None],
     reads: Sequence[tuple[int, ...]],
     shape: tuple[int, int, int],
 ) -> Places:
     """Where the voltages of a layer are to lie, and so the gradient that it hands back.
 
     The matrix product reads its source time-first, a current that is whole is time-first, and what
-    several layers hand back to one is added up so. The layer itself or one that it reads may be of
-    that kind.
+    several layers hand back to one is added up so, as it is where a view is between. The layer
+    itself or one that it reads may be of that kind.
     """
     steps, batch, _ = shape
     before = [number for number in read if number >= 0]
-    pairs = [(source, layer), *((there[n].source, there[n].layer) for n in before)]
+    of_layers = [each for number in before if (each := there[number]) is not None]
+    pairs = [(source, layer), *((each.source, each.layer) for each in of_layers)]
     alone = all(sum(n in each for each in reads) == 1 for n in before)
-    if alone and all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
+    is_direct = alone and len(of_layers) == len(before)
+    if is_direct and all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
         return sample_first(steps)
     return time_first(batch)

@@ -151,6 +151,10 @@ class HandedBack:
     has_gaps: bool = False
 
     @property
+    def inputs(self) -> int:
+        return self.layer.inputs
+
+    @property
     def rows(self) -> np.ndarray:
         return self.grad_z[0].reshape(-1, self.layer.outputs)
 
@@ -195,18 +199,22 @@ class HandedBack:
 class Joined:
     """What several layers hand back to one that all of them read: the sum, in their order.
 
-    Each lies time-first.
+    Each lies time-first. What a view hands back is the sum of what it got.
     """
 
-    parts: Sequence[HandedBack]
+    parts: Sequence[HandedBack | Joined]
+
+    @property
+    def inputs(self) -> int:
+        return self.parts[0].inputs
 
     def by_input(self, batch: int) -> Signal:
         """See ``HandedBack``."""
         first, *others = self.parts
         total, places = first.by_input(batch)
-        steps = len(first.rows) // batch
-        rows = total.reshape(steps * batch, -1)
-        length = max(1, _RUN // (batch * rows.shape[1]))
+        rows = total.reshape(-1, self.inputs)
+        steps = len(rows) // batch
+        length = max(1, _RUN // (batch * self.inputs))
         for other in others:
             of_run = other.run_by_input(batch)
             for end in range(steps, 0, -length):

@@ -55,9 +55,11 @@ class Walked(NamedTuple):
 
 @on_threads
 def walk(
-    given: Examples, layers: Sequence[Layer], reads: Sequence[tuple[int, ...]]
+    given: Examples, layers: Sequence[Layer | None], reads: Sequence[tuple[int, ...]]
 ) -> list[Walked]:
-    """Through all layers, the last one being the output; for ``reads`` see ``chain.differentiate``.
+    """Through all layers, the last one being the output.
+
+    For views among them, and for ``reads``, see ``chain.differentiate``.
 
     Nothing acts between synapses and neurons.
     """
@@ -65,6 +67,9 @@ def walk(
     steps, batch, _ = given.shape
     readings, walked = Readings(given.source, given.summand, steps, batch), list[Walked]()
     for layer, read in zip(layers, reads, strict=True):
+        if layer is None:
+            readings.add_view(read)
+            continue
         walked.append(_walked(layer, readings.source(read), steps, batch))
         readings.add(walked[-1].trains, int(walked[-1].notes.numpy()[3]))
     return walked

@@ -68,9 +68,17 @@ class Passes:
         self._noted: _Noted | None = None
 
     def differentiate(
-        self, given: Examples, layers: Sequence[Layer], loss: Distance | OfRates | OfTrains
+        self, given: Examples, layers: Sequence[Layer | None], loss: Distance | OfRates | OfTrains
     ) -> tuple[Tensor, list[Passed]]:
         """See ``chain.differentiate``. What is handed out does not change afterwards."""
+        alone = [layer for layer in layers if layer is not None]
+        if not self._is_straight or len(alone) < len(layers):
+            return chain.differentiate(given, layers, loss, self._reads)
+        return self._differentiate(given, alone, loss)
+
+    def _differentiate(
+        self, given: Examples, layers: Sequence[Layer], loss: Distance | OfRates | OfTrains
+    ) -> tuple[Tensor, list[Passed]]:
         asked, before = (given, *layers), [each() for each in self._before]
         is_again = len(before) == len(asked) and all(map(lambda a, b: a is b, asked, before))
         noted, self._noted = self._noted, None
@@ -94,7 +102,7 @@ class Passes:
             layer.is_fused and not layer.learn and layer.weight_OI.is_contiguous()
             for layer in layers
         )
-        return self._is_straight and plain and _WEIGHTS * number <= values <= _MOST
+        return plain and _WEIGHTS * number <= values <= _MOST
 
     @on_threads
     def _note(

@@ -48,27 +48,45 @@ class Readings:
         self._steps, self._batch = steps, batch
         self._made: dict[tuple[int, ...], Source] = {(-1,): source}
         self._summand = summand
-        self._layers = list[Counted]()
+        self._handed = list[Counted | tuple[int, ...]]()
+        """By layers, or the numbers of what a view adds up."""
 
     def add(self, trains: SpikeTrains, spikes: int) -> None:
         """What the next layer has handed out."""
-        self._layers.append(Counted(trains, spikes))
+        self._handed.append(Counted(trains, spikes))
+
+    def add_view(self, read: tuple[int, ...]) -> None:
+        """What is next is no layer, but hands on the sum of what has these numbers."""
+        self._handed.append(self._expanded(read))
 
     def source(self, read: tuple[int, ...]) -> Source:
         """The sum of what has these numbers, as synapses read it."""
+        read = self._expanded(read)
         if read not in self._made:
             self._made[read] = self._sum(read)
         return self._made[read]
 
     def _sum(self, read: tuple[int, ...]) -> Source:
-        summands = [self._layers[n] if n >= 0 else self._of_input() for n in read]
+        summands = [self._summand_of(number) for number in read]
         counted = [each for each in summands if isinstance(each, Counted)]
         if len(counted) == len(summands):
             spikes = sum(each.spikes for each in counted)
             return source_of_sum([each.trains for each in counted], spikes)
         return source_of(_whole(summands, self._steps, self._batch), math.inf)
 
-    def _of_input(self) -> Summand:
+    def _expanded(self, read: tuple[int, ...]) -> tuple[int, ...]:
+        """The numbers of layers and input alone."""
+        found: list[int] = []
+        for number in read:
+            handed = None if number < 0 else self._handed[number]
+            found += handed if isinstance(handed, tuple) else (number,)
+        return tuple(found)
+
+    def _summand_of(self, number: int) -> Summand:
+        if number >= 0:
+            handed = self._handed[number]
+            assert isinstance(handed, Counted), "views have been expanded"
+            return handed
         assert self._summand is not None, "no layer was said to sum up the input"
         return self._summand
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from netdesc.graph import Graph
 from netdesc.graph.one_go import Wiring, wiring_in_one_go
-from netdesc.kernels.engine import engine_name
+from netdesc.kernels.engine import engine_for, engine_name
 from netdesc.kernels.operators.decays import decay_gradients, learns
 from netdesc.kernels.parameters import dynamics
 from netdesc.losses import SpikeMax, SpikeRate, SpikeTime
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 
 
 def direct_wiring(graph: Graph, device: torch.device) -> Wiring | None:
-    """What layers read where steps can be direct, None where they cannot."""
-    return wiring_in_one_go(graph) if engine_name(device) == "cpu" else None
+    """What layers read where steps can be direct, None where they cannot.
+
+    EngineError where the engine cannot be loaded.
+    """
+    if engine_name(device) != "cpu":
+        return None
+    engine_for(device)  # what is wrong with it is told here, and not where Numba is first needed
+    return wiring_in_one_go(graph)
 
 
 class _Part:

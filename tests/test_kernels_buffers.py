@@ -251,8 +251,9 @@ def test_what_passes_leaves_nothing_that_was_not_there_before():
     assert all_buffers(pool)[0] is before[0]
 
 
-def test_what_earlier_calls_took_serves_something_smaller():
+def test_what_earlier_calls_took_serves_something_smaller(monkeypatch):
     """A smaller batch in between takes no memory of its own, and the larger one finds its own."""
+    monkeypatch.setattr(buffers, "_LITTLE", 20)
     pool = BufferPool()
     pool.begin()
     large, middle = pool.take((100,), np.float32), pool.take((80,), np.float32)
@@ -266,10 +267,11 @@ def test_what_earlier_calls_took_serves_something_smaller():
         small = pool.take((70,), np.float32), pool.take((71,), np.float32)
         assert [each.ctypes.data for each in small] == [places[1], places[0]]
         pool.take((14,), np.float32)  # for which they would be far too large
+        pool.take((3,), np.float32)  # and this is too little
         del small
         pool.begin()
         large, middle = pool.take((100,), np.float32), pool.take((80,), np.float32)
         assert (large.ctypes.data, middle.ctypes.data) == places
         del large, middle
     sizes = sorted(buffer.memory.nbytes for buffer in all_buffers(pool))
-    assert sizes == [4 * number + buffers._ALIGNMENT for number in (14, 60, 80, 100)]
+    assert sizes == [4 * number + buffers._ALIGNMENT for number in (3, 14, 60, 80, 100)]

@@ -22,6 +22,9 @@ _ALIGNMENT = 64
 _FORGET_AFTER = 256
 """A free buffer that this many requests have passed by is given back."""
 
+_LITTLE = 1 << 20
+"""Bytes of a request to which a larger buffer is of no use: one of its own stays in a cache."""
+
 _WELL_USED = 4
 """A buffer of more than so many times a request's size does not serve it, or is not kept by it."""
 
@@ -117,6 +120,8 @@ class BufferPool:
 
     def _idle(self, size: int) -> _Buffer | None:
         """A larger one that is idle: an epoch's last batch is often smaller than the others."""
+        if size < _LITTLE:
+            return None
         for key in sorted(key for key in self._buffers if size < key <= _WELL_USED * size):
             for buffer in self._buffers[key]:
                 if buffer.last_call < self._calls and buffer.is_free():

@@ -108,9 +108,9 @@ def test_scratch_memory_is_one_and_as_large_as_the_largest():
 def test_scratch_memory_that_is_too_small_is_gone_before_there_is_more():
     made: list[weakref.ref[np.ndarray]] = []
 
-    def allocate(size: int, dtype: type[np.uint8]) -> np.ndarray:
+    def allocate(size: int) -> np.ndarray:
         assert all(memory() is None for memory in made), "there are two at once"
-        memory = np.empty(size, dtype)
+        memory = np.empty(size, np.uint8)
         made.append(weakref.ref(memory))
         return memory
 
@@ -137,8 +137,8 @@ def test_little_scratch_memory_is_gone_with_who_has_asked_for_it(monkeypatch):
     monkeypatch.setattr(buffers, "_SCRATCH_KEPT", 400)
     made: list[weakref.ref[np.ndarray]] = []
 
-    def allocate(size: int, dtype: type[np.uint8]) -> np.ndarray:
-        memory = np.empty(size, dtype)
+    def allocate(size: int) -> np.ndarray:
+        memory = np.empty(size, np.uint8)
         made.append(weakref.ref(memory))
         return memory
 

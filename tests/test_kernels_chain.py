@@ -587,8 +587,8 @@ class Memory:
         self.now = self.most = 0
         self.pool = buffers.BufferPool(self._allocate)
 
-    def _allocate(self, size: int, dtype: type[np.uint8]) -> np.ndarray:
-        memory = np.empty(size, dtype)
+    def _allocate(self, size: int) -> np.ndarray:
+        memory = np.empty(size, np.uint8)
         self._add(size)
         weakref.finalize(memory, self._add, -size)
         return memory

@@ -147,9 +147,9 @@ def test_what_is_seen_of_a_sample_and_counted_of_a_neuron(case):
             reads, _ = one_layer(case, reads, of_layer, None, False)
         expected_TBN = reads
     for sample in range(case.batch):
-        found_TN = output.trains.of_sample(sample)
+        found_TN = np.concatenate([*output.trains.runs_of_sample(sample)])
         np.testing.assert_array_equal(found_TN, expected_TBN[:, sample].numpy())
-        input_TI = words_of(made.input_TBI.numpy()).of_sample(sample)
+        input_TI = np.concatenate([*words_of(made.input_TBI.numpy()).runs_of_sample(sample)])
         np.testing.assert_array_equal(input_TI, made.input_TBI[:, sample].numpy())
     np.testing.assert_array_equal(output.counts_BN, expected_TBN.sum(0).numpy())
     assert torch.equal(output.rates_BN, expected_TBN.sum(0) / case.steps)

@@ -19,7 +19,7 @@ from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
 from netdesc.modules import network
-from netdesc.training import activity, data, loop, session, train
+from netdesc.training import activity, data, loop, rasters, session, train
 from netdesc.training.activity import frame_epochs, shown_of
 
 
@@ -124,7 +124,7 @@ def test_a_damaged_file_does_not_stop_a_run(
 def test_a_raster_with_too_many_events_is_cut_and_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity, "MOST_EVENTS", 20)
+    monkeypatch.setattr(rasters, "MOST_EVENTS", 20)
     found = kept(trained(tmp_path, epochs=2))
     cut = int(found["cut_input_0"])
     assert 0 < len(found["input_0"]) <= 20

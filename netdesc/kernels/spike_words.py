@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 BITS = 64
 
 _BYTE = 8
+
+_RUN = 1 << 16
+"""Bits that are unpacked together."""
 
 
 def words_in(columns: int) -> int:
@@ -46,9 +50,20 @@ class SpikeWords:
         bits = unpacked(self.words.reshape(self.rows, -1), self.columns)
         return bits.astype(np.float32).reshape(self.shape)
 
-    def of_sample(self, sample: int) -> NDArray[np.uint8]:
-        """One sample's, 0 or 1, [steps, columns]."""
-        return unpacked(self.words.reshape(*self.shape[:2], -1)[:, sample], self.columns)
+    def runs_of_sample(self, sample: int) -> Iterator[NDArray[np.uint8]]:
+        """One sample's, 0 or 1, a few steps at a time: [steps of the run, columns]."""
+        return unpacked_runs(self.words.reshape(*self.shape[:2], -1)[:, sample], self.columns)
+
+
+def steps_in_run(columns: int) -> int:
+    """How many steps are looked at together, so that they stay in a cache."""
+    return max(1, _RUN // max(1, columns))
+
+
+def unpacked_runs(words: NDArray[np.signedinteger], columns: int) -> Iterator[NDArray[np.uint8]]:
+    """As ``unpacked``, some rows after the other."""
+    rows = steps_in_run(columns)
+    return (unpacked(words[at : at + rows], columns) for at in range(0, len(words), rows))
 
 
 def unpacked(words: NDArray[np.signedinteger], columns: int) -> NDArray[np.uint8]:

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from netdesc.events import atomic_path
@@ -33,9 +33,11 @@ from netdesc.graph import Graph
 from netdesc.graph.one_go import Wiring
 from netdesc.kernels.cpu.buffers import passing
 from netdesc.modules import build
+from netdesc.training.array_file import write_npz
 from netdesc.training.data import Batch, Batches, cells_of
 from netdesc.training.errors import storing
-from netdesc.training.looks import Look, spikes_of, viewer_of
+from netdesc.training.looks import Look, viewer_of
+from netdesc.training.rasters import PackedRaster, Raster, raster_of, runs_of
 from netdesc.training.score import decide
 
 FORMAT = 1
@@ -43,7 +45,6 @@ MOST_SAMPLES = 64
 SHOWN_SAMPLES = 4
 MOST_CELLS = 1 << 24
 """Values of all layers over the steps of all samples: what one look may cost in time."""
-MOST_EVENTS = 200_000
 FRAMES = 16
 
 
@@ -71,8 +72,7 @@ class Activity:
         few = replace(batches, samples=batches.samples[:count], batch_size=None)
         self._batches = few.few_at_once(graph)
         self.frame_epochs = frame_epochs(epochs)
-        self.frames: dict[int, NDArray[np.int32]] = {}
-        self.cuts: dict[str, int] = {}
+        self.frames: dict[int, PackedRaster] = {}
         self.changed = True
         self._network = build(graph).to(batches.device).eval()
         self._view = viewer_of(self._network, wiring, classifier)
@@ -87,24 +87,15 @@ class Activity:
         """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
         self._show(weights)
         first = replace(self._batches, samples=self._batches.samples[:1])
-        output_TN = self._view(next(first.in_order())).output_of(0)
-        self.frames[epoch] = self._events(f"frame_{len(self.frames)}", output_TN)
+        look = self._view(next(first.in_order()))
+        self.frames[epoch] = raster_of(look.output_of(0)).packed()
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
         """Looks at ``weights``, the best, those of ``epoch``, and writes the file. StorageError."""
-        arrays = self._look(weights)
-        arrays |= {
-            "format": np.int32(FORMAT),
-            "epoch": np.int32(-1 if epoch is None else epoch),
-            "part": np.array(self.part),
-            "samples": np.int32(len(self._batches.samples)),
-            "frame_epochs": np.array(list(self.frames), dtype=np.int32),
-        }
-        arrays |= {f"frame_{n}": events for n, events in enumerate(self.frames.values())}
-        arrays |= {f"cut_{name}": np.int32(step) for name, step in self.cuts.items()}
+        looked = self._look(weights)
         with storing(self.path), atomic_path(self.path) as temporary:
-            np.savez_compressed(temporary, **arrays)
+            write_npz(temporary, self._arrays(looked, epoch))
         self.changed = False
 
     def restore(self, epoch: int) -> None:
@@ -116,12 +107,25 @@ class Activity:
             with np.load(self.path, allow_pickle=False) as file:
                 epochs = [int(n) for n in file["frame_epochs"]]
                 self.frames = {
-                    n: file[f"frame_{index}"] for index, n in enumerate(epochs) if n <= epoch
+                    n: _raster_in(file, f"frame_{index}").packed()
+                    for index, n in enumerate(epochs)
+                    if n <= epoch
                 }
-                names = [f"frame_{index}" for index in range(len(self.frames))]
-                self.cuts = {n: int(file[f"cut_{n}"]) for n in names if f"cut_{n}" in file}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-            self.frames, self.cuts = {}, {}
+            self.frames = {}
+
+    def _arrays(
+        self, looked: Mapping[str, Any], epoch: int | None
+    ) -> Iterator[tuple[str, ArrayLike]]:
+        """What the file holds, by name."""
+        yield from looked.items()
+        yield "format", np.int32(FORMAT)
+        yield "epoch", np.int32(-1 if epoch is None else epoch)
+        yield "part", np.array(self.part)
+        yield "samples", np.int32(len(self._batches.samples))
+        yield "frame_epochs", np.array(list(self.frames), dtype=np.int32)
+        for number, frame in enumerate(self.frames.values()):
+            yield from _named(f"frame_{number}", frame.unpacked())
 
     @torch.no_grad()
     @passing()
@@ -149,13 +153,11 @@ class Activity:
 
     def _rasters(self, number: int, sample: int, seen: _Seen) -> dict[str, Any]:
         batch = seen.batch
-        rasters = {"input": spikes_of(batch.inputs, sample), "output": seen.look.output_of(sample)}
+        rasters = {"input": runs_of(batch.inputs, sample), "output": seen.look.output_of(sample)}
         if self.classifier is None:
-            rasters["target"] = spikes_of(batch.wanted, sample)
-        return {
-            f"{name}_{number}": self._events(f"{name}_{number}", spikes_TN)
-            for name, spikes_TN in rasters.items()
-        }
+            rasters["target"] = runs_of(batch.wanted, sample)
+        named = (_named(f"{name}_{number}", raster_of(runs)) for name, runs in rasters.items())
+        return dict(array for arrays in named for array in arrays)
 
     def _predictions(self, batch: Batch, look: Look) -> torch.Tensor | None:
         """The class of each sample; None where samples have no single label."""
@@ -164,14 +166,21 @@ class Activity:
             return None
         return decide(look.found, batch.target, classes)
 
-    def _events(self, name: str, spikes_TN: NDArray) -> NDArray[np.int32]:
-        """Steps and cells of the spikes, and a note in ``cuts`` where there are too many."""
-        events = np.argwhere(spikes_TN).astype(np.int32)
-        self.cuts.pop(name, None)
-        if len(events) > MOST_EVENTS:
-            self.cuts[name] = int(events[MOST_EVENTS, 0])
-            events = events[events[:, 0] < self.cuts[name]]
-        return events
+
+def _named(name: str, raster: Raster) -> Iterator[tuple[str, ArrayLike]]:
+    """A raster's arrays in the file."""
+    yield name, raster.events
+    if raster.cut is not None:
+        yield f"cut_{name}", np.int32(raster.cut)
+
+
+def _raster_in(file: Mapping[str, NDArray], name: str) -> Raster:
+    """The same back; ValueError where the arrays are no raster."""
+    cut = f"cut_{name}"
+    events = file[name]
+    if events.dtype != np.int32 or events.ndim != 2 or events.shape[1] != 2:
+        raise ValueError(f"{name} holds no events")
+    return Raster(events, int(file[cut]) if cut in file else None)
 
 
 def frame_epochs(epochs: int) -> set[int]:

@@ -10,6 +10,10 @@ from typing import Any
 
 from netdesc.training.errors import storing
 
+_MOST_WAITING = 128
+"""Rows. The thousands that come while a person sees one line would take as much memory as all else
+that a small network needs."""
+
 
 class Metrics:
     """``metrics.jsonl``: one object an epoch, collected in memory and written at intervals.
@@ -34,8 +38,10 @@ class Metrics:
         self._length = length
 
     def append(self, row: dict[str, Any]) -> None:
-        """The next line; the row must not be changed any more."""
+        """The next line; the row must not be changed any more. StorageError."""
         self._waiting.append(row)
+        if len(self._waiting) >= _MOST_WAITING:
+            self.flush()
 
     def flush(self) -> None:
         """Hands the lines to the operating system."""

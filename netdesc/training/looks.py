@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netdesc.graph.one_go import Wiring
-from netdesc.kernels.spike_words import SpikeWords
 from netdesc.losses.rates import rates
 from netdesc.modules import Network
 from netdesc.training.data import Batch
 from netdesc.training.examples import BatchExamples
 from netdesc.training.one_way import OneWay
+from netdesc.training.rasters import runs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,8 @@ class Look:
     """Spikes a step of each output neuron."""
     found: Tensor | None
     """What the classifier has found, if there is one."""
-    output_of: Callable[[int], NDArray]
-    """A sample's output, [steps, neurons], not 0 where there is a spike."""
+    output_of: Callable[[int], Iterator[NDArray]]
+    """A sample's output in runs of steps, [steps, neurons], not 0 where there is a spike."""
 
 
 Viewer = Callable[[Batch], Look]
@@ -54,7 +54,7 @@ def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | N
         if classifier is not None:
             found = by_labels.classes_of(classifier, output.trains, output.rates_BN)
         spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
-        return Look(spikes, output.rates_BN, found, output.trains.of_sample)
+        return Look(spikes, output.rates_BN, found, output.trains.runs_of_sample)
 
     return look
 
@@ -74,11 +74,4 @@ def _by_network(network: Network, classifier: nn.Module | None, batch: Batch) ->
     for hook in hooks:
         hook.remove()
     found = None if classifier is None else classifier(output_TBN)
-    return Look(spikes, rates(output_TBN), found, lambda sample: spikes_of(output_TBN, sample))
-
-
-def spikes_of(given: Tensor | SpikeWords, sample: int) -> NDArray:
-    """One sample's, [steps, cells], not 0 where there is a spike."""
-    if isinstance(given, SpikeWords):
-        return given.of_sample(sample)
-    return given[:, sample].flatten(1).cpu().numpy()
+    return Look(spikes, rates(output_TBN), found, lambda sample: runs_of(output_TBN, sample))

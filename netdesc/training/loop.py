@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from netdesc.kernels.cpu.buffers import give_back
+from netdesc.kernels.cpu.buffers import set_aside
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.files import Metrics
@@ -139,7 +139,8 @@ def matrix(score: Score | None) -> dict[str, Any]:
 def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:
     """Keeps the output after ``epoch`` complete epochs for the report, where it is wanted."""
     if saver.activity.wants_frame(epoch):
-        saver.activity.take_frame(epoch, network.state_dict())
+        with set_aside():  # what a look needs does not come on top of what steps need
+            saver.activity.take_frame(epoch, network.state_dict())
 
 
 def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
@@ -147,8 +148,8 @@ def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
     fault = weight_fault(job.network)
     if fault:
         raise Divergence(progress.epoch - 1, fault)
-    give_back()  # what files need does not come on top of what steps need
-    saver.save(progress, metrics.sync())
+    with set_aside():  # nor does what files need
+        saver.save(progress, metrics.sync())
 
 
 def standing(progress: Progress, epochs: int, scale: Scale) -> Standing:

@@ -12,7 +12,7 @@ import torch
 
 from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrivals import Events, column_type
-from netdesc.kernels.cpu.buffers import BufferPool, scratch
+from netdesc.kernels.cpu.buffers import BufferPool, mapped, scratch
 from netdesc.kernels.cpu.lanes import LANES, bits_of, load, spread
 from netdesc.kernels.cpu.words import number_of, word_of
 from netdesc.kernels.event_lists import HEADER, list_size
@@ -25,13 +25,13 @@ _NONE, _HALF = np.int32(0), np.int64((1 << LANES) - 1)
 _CPU = torch.device("cpu")
 
 
-def _sparse_zeros(size: int, dtype: type[np.uint8]) -> np.ndarray:
+def _sparse_zeros(size: int) -> np.ndarray:
     """Zeros that take memory where they are touched; huge pages would take all of it."""
-    memory = mmap.mmap(-1, size)
+    memory = mapped(size)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel without huge pages does not know the advice
             memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, dtype)
+    return np.frombuffer(memory, np.uint8)
 
 
 _zeros = BufferPool(_sparse_zeros)

@@ -31,6 +31,7 @@ from netdesc.kernels.cpu import (
     weights,
 )
 from netdesc.kernels.cpu.arrays import scalar
+from netdesc.kernels.cpu.buffers import register
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
 from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
@@ -66,6 +67,11 @@ class Passes:
         self._before: list[ref[Any]] = []
         """Examples and layers of the pass before."""
         self._noted: _Noted | None = None
+        register(self)
+
+    def let_go(self) -> None:
+        """Forgets the noted pass, which holds as much as all else that a small network needs."""
+        self._noted = None
 
     def differentiate(
         self, given: Examples, layers: Sequence[Layer | None], loss: Distance | OfRates | OfTrains

@@ -7,7 +7,7 @@ are quickly listed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numba
 import numpy as np
@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, sp
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
-from netdesc.kernels.spike_words import BITS, SpikeWords, unpacked
+from netdesc.kernels.spike_words import BITS, SpikeWords, unpacked_runs
 
 _NONE, _WORD = np.int32(0), np.int64((1 << LANES) - 1)
 _SPIKE = np.int32(0x3F800000)
@@ -80,10 +80,11 @@ class SpikeTrains:
         rows = self.words.reshape(batch, -1)[first:last]
         return SpikeTrains((steps, last - first, neurons), rows.reshape(-1))
 
-    def of_sample(self, sample: int) -> np.ndarray:
-        """One sample's, 0 or 1, uint8 [steps, neurons]."""
+    def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
+        """One sample's, 0 or 1, a few steps at a time: uint8 [steps of the run, neurons]."""
         steps, _, neurons = self.shape
-        return unpacked(self.samples(sample, sample + 1).words.reshape(-1, steps).T, neurons)
+        words = self.samples(sample, sample + 1).words.reshape(-1, steps).T
+        return unpacked_runs(words, neurons)
 
 
 def _roomy(spikes: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import bench_peers
 import pytest
 from cli_process import Netdesc
-from training_task import write_task
+from training_task import OUTPUTS, STEPS, write_task
 
 from netdesc.bench import epochs
 from netdesc.description import Description
@@ -33,7 +33,8 @@ def test_oxford_with_slayer(
     assert own > 0
     assert others > 0
     assert len(slayer["spike_rates"]) == 2
-    assert record["peak_bytes"] > 4 * 1900 * 456  # voltages or gradients of each neuron at least
+    assert record["activity_bytes"] == 4 * 1900 * 456
+    assert record["peak_bytes"] > record["activity_bytes"]  # voltages or gradients of each at least
     assert slayer["peak_bytes"] is not None
 
 
@@ -48,6 +49,7 @@ def test_oxford_names_slayer_where_it_is_missing(
     for part in "forward", "last layer and loss", "product and adjoint", "optimizer":
         assert f"\n{part} " in outcome.out
     assert "10 epochs; best loss " in outcome.out
+    assert re.search(r"kernels: (\d+\.\d) MB, \d\.\d\d times the activity of a batch", outcome.out)
     assert "the host gave 3.1% of the cores' time to others meanwhile\n" in outcome.out
     assert f"lava-dl: missing: not installed for {python}" in outcome.out
 
@@ -83,7 +85,7 @@ def test_memory_is_that_of_a_run_whose_kernels_are_all_there(
     monkeypatch.setattr(epochs, "_train", noted)
     monkeypatch.setattr(epochs, "growth_on", lambda device: growth)
     report = epochs.time_epochs(write_task(tmp_path / "task"), [], 10)
-    assert report.peak_bytes == 7
+    assert (report.peak_bytes, report.activity_bytes) == (7, 4 * STEPS * (16 + OUTPUTS))
     timed = 10 + epochs.WARM_UP + 1
     assert runs == [(1, False), (timed, False), (timed, True)]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import subprocess
+import sys
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,8 +166,10 @@ TestHolders = Holders.TestCase
 TestHolders.settings = settings(max_examples=40, stateful_step_count=30)
 
 
+@pytest.mark.parametrize("own_pages", [0, 1 << 17])
 @pytest.mark.parametrize("kind", sorted(HOLDERS))
-def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
+def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind, own_pages, monkeypatch):
+    monkeypatch.setattr(buffers, "_OWN_PAGES", own_pages)
     pool = BufferPool()
     array = pool.take((2, 4), np.float32)
     at = array.ctypes.data
@@ -171,6 +178,68 @@ def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
     assert pool.take((2, 4), np.float32).ctypes.data != at
     del holder
     assert pool.take((2, 4), np.float32).ctypes.data == at
+
+
+FORKED = """
+import os
+import numpy as np
+from netdesc.kernels.cpu.buffers import take
+
+array = take((1 << 17,), np.float32)
+array[:] = 1
+child = os.fork()
+if child == 0:
+    array[:] = 2
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert (array == 1).all()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+def test_a_process_that_forks_off_has_memory_of_its_own():
+    subprocess.run([sys.executable, "-c", FORKED], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory there is")
+def test_large_memory_goes_back_to_the_system():
+    def resident() -> int:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+        return int(pages) * mmap.PAGESIZE
+
+    np.empty(1 << 24, np.uint8)[:] = 1  # the heap of GNU's C library learns of large ones
+    pool, size, number = BufferPool(), 1 << 18, 32
+    arrays, among_them = list[np.ndarray](), list[np.ndarray]()
+    for _ in range(number):
+        arrays.append(pool.take((size,), np.float32))
+        arrays[-1][:] = 1
+        among_them.append(np.zeros(1 << 16, np.uint8))  # what stays keeps a heap from shrinking
+    before = resident()
+    arrays.clear()
+    pool.give_back()
+    assert resident() < before - 0.9 * number * size * 4
+    assert len(among_them) == number
+
+
+def test_what_is_held_to_be_quicker_is_let_go_before_work_that_stands_alone_and_after_it():
+    class Quicker:
+        def __init__(self) -> None:
+            self.held: np.ndarray | None = None
+            buffers.register(self)
+
+        def let_go(self) -> None:
+            self.held = None
+
+    quicker, gone = Quicker(), Quicker()
+    del gone
+    quicker.held = buffers.take((999,), np.int64)
+    memory = weakref.ref(quicker.held)
+    with buffers.set_aside():
+        assert quicker.held is memory() is None
+        assert 999 * 8 not in buffers._pool._buffers
+        quicker.held = buffers.take((999,), np.int64)
+    assert quicker.held is None
+    assert 999 * 8 not in buffers._pool._buffers
 
 
 def test_memory_that_nobody_wants_is_given_back():

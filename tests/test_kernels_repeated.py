@@ -25,7 +25,7 @@ from test_kernels_chain import (
     reads_of,
 )
 
-from netdesc.kernels.cpu import by_source, chain, repeated, sources, sums, threads, trains
+from netdesc.kernels.cpu import buffers, by_source, chain, repeated, sources, sums, threads, trains
 from netdesc.kernels.cpu.arrivals import Events
 
 STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
@@ -131,6 +131,18 @@ def test_the_second_pass_is_noted_and_later_ones_are_made_again(
         trained.check()
         assert (trained.noted, trained.again) == (min(number, 1), max(0, number - 1))
         assert trained.at_hand == number * (len(sizes) - 1)
+
+
+def test_a_noted_pass_goes_when_memory_is_given_back_and_is_noted_anew() -> None:
+    trained = Trained(STRAIGHT)
+    for noted, again in (0, 0), (1, 0), (1, 1):
+        trained.check()
+        assert (trained.noted, trained.again) == (noted, again)
+    buffers.give_back()
+    assert trained.passes._noted is None
+    for noted, again in (2, 1), (2, 2):
+        trained.check()
+        assert (trained.noted, trained.again) == (noted, again)
 
 
 @pytest.mark.parametrize(

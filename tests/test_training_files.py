@@ -40,6 +40,16 @@ def test_metrics_are_cut_to_what_the_checkpoint_vouches_for(
     assert [json.loads(line)["epoch"] for line in lines] == list(range(kept + 1))
 
 
+def test_metrics_do_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    with Metrics(path, 0) as metrics:
+        for epoch in range(1000):
+            metrics.append({"epoch": epoch})
+            assert epoch + 1 - path.read_text().count("\n") < 200
+        metrics.sync()
+    assert [json.loads(line)["epoch"] for line in path.open()] == list(range(1000))
+
+
 def test_metrics_that_lost_lines_go_on_after_the_last_whole_one(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"epoch": 0}\n{"epo')

@@ -18,6 +18,7 @@ STEPS, SAMPLES, NEURONS = 1000, 24, 256
 GROWTH = """
 import sys, tempfile
 from pathlib import Path
+import torch
 from netdesc import load
 from netdesc.bench.peers.memory import host_growth
 from netdesc.kernels.cpu.buffers import give_back
@@ -28,6 +29,7 @@ def run():
         description = load(sys.argv[1], sys.argv[2:])
         train(description, run_dir=Path(folder) / "run", progress="quiet")
 
+torch.set_num_threads(2)  # each holds what it works on
 run()  # loads kernels and libraries
 give_back()
 print(host_growth(run))
@@ -54,12 +56,24 @@ def test_a_run_takes_two_and_a_half_tensors_of_its_activity_at_most(
 
     ``samples`` are those of a batch.
     """
-    document = _document(tmp_path, labelled)
+    grown = _growth(_document(tmp_path, labelled), *sets)
+    assert grown < 2.5 * 4 * STEPS * samples * NEURONS
+
+
+@pytest.mark.parametrize("name", ["oxford", "oxford_slayer"])
+def test_nor_does_a_network_of_but_a_few_hundred_neurons_and_one_sample(name: str) -> None:
+    """Here weights, pictures and metrics are as large as what a step needs."""
+    document = Path(__file__).parent.parent / f"examples/{name}.json"
+    assert _growth(document, "training.epochs=400") < 2.5 * 4 * 1900 * (256 + 200)
+
+
+def _growth(document: Path, *sets: str) -> int:
+    """Bytes of a run."""
     command = [sys.executable, "-c", GROWTH, str(document), *sets]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
     if said == "None":
         pytest.skip("this system does not tell")
-    assert int(said) < 2.5 * 4 * STEPS * samples * NEURONS
+    return int(said)
 
 
 def _document(folder: Path, labelled: bool) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import tempfile
 import time
 from collections import defaultdict
@@ -20,7 +21,7 @@ from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
 from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
-from netdesc.graph import build_graph
+from netdesc.graph import Dense, build_graph
 from netdesc.kernels.cpu import (
     backward,
     bit_rows,
@@ -35,6 +36,8 @@ from netdesc.kernels.cpu import (
 )
 from netdesc.kernels.cpu.buffers import give_back
 from netdesc.training import Run, loop, steps, train
+from netdesc.training.data import Frame
+from netdesc.training.parts import read_parts
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
@@ -85,8 +88,9 @@ class Report:
 
     ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it
     (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints, but no
-    libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
-    processors' time that a virtual machine's host gave to others while epochs were timed.
+    libraries and kernels, which an earlier run has loaded. ``activity_bytes`` are 4 for each step,
+    sample of a batch and neuron. ``stolen`` is the share of the processors' time that a virtual
+    machine's host gave to others while epochs were timed.
     """
 
     epoch: Timing
@@ -95,6 +99,7 @@ class Report:
     best_loss: float
     spike_rates: dict[str, float]
     peak_bytes: int | None
+    activity_bytes: int
     stolen: float | None
     conditions: dict[str, Any]
     machine: dict[str, object]
@@ -190,10 +195,19 @@ def time_epochs(
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
+        activity_bytes=_activity_bytes(description),
         stolen=stolen,
         conditions=circumstances(torch.device(device)),
         machine=on,
     )
+
+
+def _activity_bytes(description: Description) -> int:
+    graph = build_graph(description.document)
+    samples = len(read_parts(description, Frame.of(graph), warn=lambda _: None).train)
+    batch = min(samples, description.document.training.batch_size or samples)
+    shapes = (layer.output_shape for layer in graph.layers if isinstance(layer, Dense))
+    return 4 * graph.steps * batch * sum(map(math.prod, shapes))
 
 
 def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:

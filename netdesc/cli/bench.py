@@ -270,8 +270,12 @@ def _print(output: Output, report: Report) -> None:
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
     output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
     if report.peak_bytes is not None:
-        peak = f"{report.peak_bytes / 1e6:.0f} MB"
-        output.say(f"memory of the run at its peak, beyond libraries and kernels: {peak}")
+        units = report.peak_bytes / report.activity_bytes
+        output.say(
+            f"memory of the run at its peak, beyond libraries and kernels: "
+            f"{report.peak_bytes / 1e6:.1f} MB, {units:.2f} times the activity of a batch "
+            f"({report.activity_bytes / 1e6:.1f} MB)"
+        )
     if report.stolen is not None and report.stolen >= _STOLEN_AND_SEEN:
         output.say(f"the host gave {report.stolen:.1%} of the cores' time to others meanwhile")
     from netdesc.bench.tables import conditions, machine_lines

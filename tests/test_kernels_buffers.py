@@ -221,6 +221,18 @@ def test_large_memory_goes_back_to_the_system():
     assert len(among_them) == number
 
 
+def test_what_is_much_is_kept_where_that_is_told():
+    pool = BufferPool()
+    held = pool.take((50_000,), np.float32)
+    pool.take((100, 100), np.float32)
+    size = pool._buffers[40_000][0].memory.nbytes
+    pool.give_back(size - 1)
+    assert set(pool._buffers) == {40_000, 200_000}
+    pool.give_back(size)
+    assert set(pool._buffers) == {200_000}
+    del held
+
+
 def test_what_is_held_to_be_quicker_is_let_go_before_work_that_stands_alone_and_after_it():
     class Quicker:
         def __init__(self) -> None:

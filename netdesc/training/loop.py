@@ -20,6 +20,9 @@ from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
 from netdesc.training.steps import build_judge, build_step
 
+_LITTLE = 1 << 23
+"""Bytes that steps hold, up to which a frame is taken without them. They are touched anew in 2 ms."""
+
 
 class Divergence(Exception):
     """Training ran into a NaN or an infinity; the message names the epoch and the layer.
@@ -139,7 +142,7 @@ def matrix(score: Score | None) -> dict[str, Any]:
 def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:
     """Keeps the output after ``epoch`` complete epochs for the report, where it is wanted."""
     if saver.activity.wants_frame(epoch):
-        with set_aside():  # what a look needs does not come on top of what steps need
+        with set_aside(_LITTLE):  # beside more than that a look needs little
             saver.activity.take_frame(epoch, network.state_dict())
 
 
@@ -148,7 +151,7 @@ def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
     fault = weight_fault(job.network)
     if fault:
         raise Divergence(progress.epoch - 1, fault)
-    with set_aside():  # nor does what files need
+    with set_aside():  # what files need does not come on top of what steps need
         saver.save(progress, metrics.sync())
 
 

@@ -21,7 +21,7 @@ from netdesc.training.score import Score
 from netdesc.training.steps import build_judge, build_step
 
 _LITTLE = 1 << 23
-"""Bytes that steps hold, up to which a frame is taken without them. They are touched anew in 2 ms."""
+"""Bytes that steps hold, up to which a frame is taken without them: touched anew in 2 ms."""
 
 
 class Divergence(Exception):

@@ -103,16 +103,50 @@ def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(np.array_equal(again[name], whole[name]) for name in whole)
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
-def test_a_damaged_file_does_not_stop_a_run(
-    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_task(tmp_path / "task", epochs=4)
+def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = write_task(folder / "task", epochs=4)
     with monkeypatch.context() as patch:
         patch.setattr(
             loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
-        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+        return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame_epochs": np.array([0.5])},
+        {"frame_epochs": np.zeros((1, 1), np.int32)},
+        {"frame_epochs": np.arange(1000, dtype=np.int32)},
+        {"frame_epochs": np.array([0, 1], np.int32)},  # there is one frame alone
+        {"frame_0": np.zeros((3, 2))},
+        {"frame_0": np.zeros(6, np.int32)},
+        {"frame_0": np.zeros((2_000_000, 2), np.int32)},
+        {"frame_0": np.array([[{}, {}]])},
+        {"cut_frame_0": np.zeros(2, np.int32)},
+        {"cut_frame_0": np.array(np.nan)},
+    ],
+    ids=lambda change: str(change).replace("\n", "")[:50],
+)
+def test_frames_that_are_none_begin_anew(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = interrupted(tmp_path, monkeypatch)
+    found = kept(run)
+    assert found["frame_epochs"].tolist() == [0]
+    np.savez_compressed(run / "activity.npz", allow_pickle=True, **(found | change))
+    assert train(resume=run, progress="quiet").status == "done"
+    again = kept(run)
+    assert again["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(again["frame_0"], found["frame_0"])
+    assert "cut_frame_0" not in again
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
+def test_a_damaged_file_does_not_stop_a_run(
+    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = interrupted(tmp_path, monkeypatch)
     if damage is None:
         (run / "activity.npz").unlink()
     else:

@@ -16,8 +16,6 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,9 +33,10 @@ from netdesc.kernels.cpu.buffers import passing
 from netdesc.modules import build
 from netdesc.training.array_file import write_npz
 from netdesc.training.data import Batch, Batches, cells_of
-from netdesc.training.errors import storing
+from netdesc.training.errors import DataError, storing
 from netdesc.training.looks import Look, viewer_of
-from netdesc.training.rasters import PackedRaster, Raster, raster_of, runs_of
+from netdesc.training.npz import read_npz
+from netdesc.training.rasters import MOST_EVENTS, PackedRaster, Raster, raster_of, runs_of
 from netdesc.training.score import decide
 
 FORMAT = 1
@@ -46,6 +45,8 @@ SHOWN_SAMPLES = 4
 MOST_CELLS = 1 << 24
 """Values of all layers over the steps of all samples: what one look may cost in time."""
 FRAMES = 16
+_LARGEST = 8 * MOST_EVENTS + 1024
+"""Bytes of an array of events, and its header, in the file."""
 
 
 class Activity:
@@ -104,14 +105,8 @@ class Activity:
         Pictures are not worth a run: without a sound file the frames begin anew.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                epochs = [int(n) for n in file["frame_epochs"]]
-                self.frames = {
-                    n: _raster_in(file, f"frame_{index}").packed()
-                    for index, n in enumerate(epochs)
-                    if n <= epoch
-                }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            self.frames = _frames_in(self.path, epoch)
+        except (DataError, ValueError):
             self.frames = {}
 
     def _arrays(
@@ -174,13 +169,28 @@ def _named(name: str, raster: Raster) -> Iterator[tuple[str, ArrayLike]]:
         yield f"cut_{name}", np.int32(raster.cut)
 
 
-def _raster_in(file: Mapping[str, NDArray], name: str) -> Raster:
-    """The same back; ValueError where the arrays are no raster."""
-    cut = f"cut_{name}"
-    events = file[name]
+def _frames_in(path: Path, until: int) -> dict[int, PackedRaster]:
+    """The frames of a file, but for later ones. DataError, ValueError."""
+    epochs = read_npz(path, ["frame_epochs"], largest=_LARGEST)["frame_epochs"]
+    if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > FRAMES + 1:
+        raise ValueError("frame_epochs are no epochs of frames")
+    return {
+        int(epoch): _raster_in(path, f"frame_{number}").packed()
+        for number, epoch in enumerate(epochs)
+        if epoch <= until
+    }
+
+
+def _raster_in(path: Path, name: str) -> Raster:
+    arrays = read_npz(path, [name], [f"cut_{name}"], _LARGEST)
+    events, cut = arrays[name], arrays.get(f"cut_{name}")
     if events.dtype != np.int32 or events.ndim != 2 or events.shape[1] != 2:
         raise ValueError(f"{name} holds no events")
-    return Raster(events, int(file[cut]) if cut in file else None)
+    if cut is None:
+        return Raster(events)
+    if cut.dtype != np.int32 or cut.ndim != 0:
+        raise ValueError(f"cut_{name} is no step")
+    return Raster(events, int(cut))
 
 
 def frame_epochs(epochs: int) -> set[int]:

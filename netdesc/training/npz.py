@@ -51,19 +51,31 @@ _ZIP_ERRORS = (
 _HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, OverflowError, RecursionError)
 
 
-def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray]:
-    """The arrays called ``names``, all of numbers. DataError, which names file and array."""
+def read_npz(
+    path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int | None = None
+) -> dict[str, NDArray]:
+    """The arrays called ``names``, all of numbers, and the ``optional`` ones that are there.
+
+    None has more bytes than ``largest``, or ``LARGEST_ARRAY``. DataError names file and array.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: _read_member(path, archive, name) for name in names}
+            there = _members(archive)
+            wanted = [*names, *(name for name in optional if name in there)]
+            most = LARGEST_ARRAY if largest is None else largest
+            return {name: _read_member(path, archive, name, most) for name in wanted}
     except DataError:
         raise
     except (*_ZIP_ERRORS, ValueError) as error:
         raise DataError(f"{path}: is no sound .npz file: {_cause(error)}") from error
 
 
-def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray:
-    members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str, largest: int) -> NDArray:
+    members = _members(archive)
     if name not in members:
         there = ", ".join(each if each.isprintable() else ascii(each) for each in members)
         raise DataError(
@@ -71,7 +83,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray:
         )
     info = members[name]
     try:
-        _check_size(info, path.stat().st_size)
+        _check_size(info, path.stat().st_size, largest)
         with archive.open(info) as file:
             return _read_array(file, info.file_size)
     except RuntimeError as error:  # also NotImplementedError: a password, an unknown packing
@@ -88,7 +100,7 @@ def _cause(error: Exception) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
-def _check_size(info: zipfile.ZipInfo, file_bytes: int) -> None:
+def _check_size(info: zipfile.ZipInfo, file_bytes: int, allowed: int) -> None:
     """ValueError where a member says that it is larger than it can be, or than it may be."""
     packed = min(info.compress_size, file_bytes)
     largest = packed if info.compress_type == zipfile.ZIP_STORED else packed * _DEFLATE_RATIO
@@ -96,8 +108,8 @@ def _check_size(info: zipfile.ZipInfo, file_bytes: int) -> None:
         raise ValueError(
             f"is damaged: it claims {info.file_size:,} bytes, more than {packed:,} can hold"
         )
-    if info.file_size > LARGEST_ARRAY:
-        raise ValueError(f"has {info.file_size:,} bytes; an array may have {LARGEST_ARRAY:,}")
+    if info.file_size > allowed:
+        raise ValueError(f"has {info.file_size:,} bytes; an array may have {allowed:,}")
 
 
 def _read_array(file: IO[bytes], size: int) -> NDArray:

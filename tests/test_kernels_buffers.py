@@ -201,6 +201,13 @@ def test_a_process_that_forks_off_has_memory_of_its_own():
     subprocess.run([sys.executable, "-c", FORKED], check=True)
 
 
+def test_where_there_is_not_enough_memory_that_is_said():
+    with pytest.raises(MemoryError, match=r"cannot allocate 4,398,046,511,104\.0 MiB"):
+        buffers.mapped(1 << 62)
+    with pytest.raises(MemoryError):
+        BufferPool().take((1 << 62,), np.float32)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory there is")
 def test_large_memory_goes_back_to_the_system():
     def resident() -> int:

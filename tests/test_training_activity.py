@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from classify_task import CLASSES, write_classify_task
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from training_task import INPUTS, OUTPUTS, STEPS, write_task
 
@@ -21,6 +25,7 @@ from netdesc.losses import build_classifier, majority
 from netdesc.modules import network
 from netdesc.training import activity, data, loop, rasters, session, train
 from netdesc.training.activity import frame_epochs, shown_of
+from netdesc.training.errors import DataError
 
 
 def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
@@ -140,6 +145,29 @@ def test_frames_that_are_none_begin_anew(
     assert again["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(again["frame_0"], found["frame_0"])
     assert "cut_frame_0" not in again
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return (trained(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(sound)
+    for place in data.draw(st.lists(st.integers(0, len(sound) - 1), min_size=1, max_size=3)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    # The directory, which says what is where, is but a part of the file.
+    for place in data.draw(st.lists(st.integers(1, 1200), max_size=3)):
+        damaged[-place] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, len(sound)) | st.just(len(sound)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "activity.npz"
+        path.write_bytes(damaged[:end])
+        with contextlib.suppress(DataError, ValueError):
+            frames = activity._frames_in(path, 3)
+            assert set(frames) <= set(range(4))
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])

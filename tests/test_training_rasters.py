@@ -57,6 +57,7 @@ def test_a_raster_is_all_events_in_order_or_those_of_the_first_steps(
             for raster in found, again:
                 assert raster.cut == cut
                 assert raster.events.dtype == np.int32
+                assert raster.events.flags.f_contiguous, "files of pictures would be larger"
                 kept = expected if cut is None else expected[expected[:, 0] < cut]
                 np.testing.assert_array_equal(raster.events, kept)
 
@@ -77,7 +78,7 @@ def test_no_more_is_looked_at_than_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_packed_raster_is_small() -> None:
     rng = np.random.default_rng(0)
     raster = rasters.raster_of([rng.random((1900, 200)) < 0.03])
-    assert len(raster.packed().deflated) < raster.events.nbytes / 3
+    assert len(raster.packed().deflated) < raster.events.nbytes / 3.5
 
 
 ARRAYS = st.dictionaries(

@@ -273,8 +273,8 @@ def _print(output: Output, report: Report) -> None:
         units = report.peak_bytes / report.activity_bytes
         output.say(
             f"memory of the run at its peak, beyond libraries and kernels: "
-            f"{report.peak_bytes / 1e6:.1f} MB, {units:.2f} times the activity of a batch "
-            f"({report.activity_bytes / 1e6:.1f} MB)"
+            f"{report.peak_bytes / 1e6:.3g} MB, {units:.3g} times the activity of a batch "
+            f"({report.activity_bytes / 1e6:.3g} MB)"
         )
     if report.stolen is not None and report.stolen >= _STOLEN_AND_SEEN:
         output.say(f"the host gave {report.stolen:.1%} of the cores' time to others meanwhile")

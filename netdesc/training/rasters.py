@@ -27,6 +27,7 @@ _BITS_OF_WINDOW, _MEMORY = 13, 5
 class Raster:
     """Events, int32 [events, 2] of (step, row-major cell) in order.
 
+    In memory all steps come first, and then all cells: so they are packed several times smaller.
     ``cut`` is the step from which on they were too many, and were left out.
     """
 
@@ -35,7 +36,7 @@ class Raster:
 
     def packed(self) -> PackedRaster:
         packer = zlib.compressobj(1, zlib.DEFLATED, _BITS_OF_WINDOW, _MEMORY)
-        pieces = packer.compress(np.ascontiguousarray(self.events).data), packer.flush()
+        pieces = packer.compress(np.ascontiguousarray(self.events.T).data), packer.flush()
         return PackedRaster(b"".join(pieces), self.cut)
 
 
@@ -48,24 +49,24 @@ class PackedRaster:
 
     def unpacked(self) -> Raster:
         events = np.frombuffer(zlib.decompress(self.deflated), np.int32)
-        return Raster(events.reshape(-1, 2), self.cut)
+        return Raster(events.reshape(2, -1).T, self.cut)
 
 
 def raster_of(runs: Iterable[NDArray]) -> Raster:
     """Of runs of steps, [steps, cells], not 0 where there is a spike."""
-    found, first, count = [np.empty((0, 2), np.int32)], 0, 0
+    found, first, count = [np.empty((2, 0), np.int32)], 0, 0
     for run in runs:
-        events = np.argwhere(run).astype(np.int32)
-        events[:, 0] += first
-        found.append(events)
-        first, count = first + len(run), count + len(events)
+        steps, cells = np.nonzero(run)
+        found.append(np.array((steps + first, cells), np.int32))
+        first, count = first + len(run), count + len(steps)
         if count > MOST_EVENTS:
             break
-    events = np.concatenate(found)
+    events_2E = np.concatenate(found, axis=1)
     if count <= MOST_EVENTS:
-        return Raster(events)
-    cut = int(events[MOST_EVENTS, 0])
-    return Raster(events[events[:, 0] < cut], cut)
+        return Raster(events_2E.T)
+    cut = int(events_2E[0, MOST_EVENTS])
+    kept = np.searchsorted(events_2E[0], cut)
+    return Raster(np.ascontiguousarray(events_2E[:, :kept]).T, cut)
 
 
 def runs_of(given: torch.Tensor | SpikeWords, sample: int) -> Iterator[NDArray]:

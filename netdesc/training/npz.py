@@ -60,22 +60,23 @@ def read_npz(
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            there = _members(archive)
+            there = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             wanted = [*names, *(name for name in optional if name in there)]
             most = LARGEST_ARRAY if largest is None else largest
-            return {name: _read_member(path, archive, name, most) for name in wanted}
+            return {name: _read_member(path, archive, there, name, most) for name in wanted}
     except DataError:
         raise
     except (*_ZIP_ERRORS, ValueError) as error:
         raise DataError(f"{path}: is no sound .npz file: {_cause(error)}") from error
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-
-
-def _read_member(path: Path, archive: zipfile.ZipFile, name: str, largest: int) -> NDArray:
-    members = _members(archive)
+def _read_member(
+    path: Path,
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    name: str,
+    largest: int,
+) -> NDArray:
     if name not in members:
         there = ", ".join(each if each.isprintable() else ascii(each) for each in members)
         raise DataError(

@@ -62,28 +62,29 @@ _HUGE = 1 << 22
 Allocate = Callable[[int], np.ndarray]
 
 
-def mapped(size: int) -> mmap.mmap:
+def mapped(size: int, advice: str | None = None) -> np.ndarray:
     """So many bytes, all 0, that take memory where they are touched, and until nobody holds them.
 
     They are this process's own: one that forks off would write into the same memory otherwise.
-    MemoryError.
+    The system gets the ``advice``, a name in ``mmap``, where it knows such. MemoryError.
     """
     try:
         if sys.platform == "win32":
-            return mmap.mmap(-1, size)
-        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory = mmap.mmap(-1, size)
+        else:
+            memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except (OSError, OverflowError) as error:
         raise MemoryError(f"cannot allocate {size / 2**20:,.1f} MiB") from error
+    if advice is not None and hasattr(mmap, advice):
+        with contextlib.suppress(OSError):  # a kernel without huge pages knows no advice on them
+            memory.madvise(getattr(mmap, advice))
+    return np.frombuffer(memory, np.uint8)
 
 
 def _allocated(size: int) -> np.ndarray:
     if size < _OWN_PAGES:
         return np.empty(size, np.uint8)
-    memory = mapped(size)
-    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without huge pages does not know the advice
-            memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, np.uint8)
+    return mapped(size, "MADV_HUGEPAGE" if size >= _HUGE else None)
 
 
 class _Buffer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 from collections.abc import Callable
 
 import numba
@@ -27,11 +25,7 @@ _CPU = torch.device("cpu")
 
 def _sparse_zeros(size: int) -> np.ndarray:
     """Zeros that take memory where they are touched; huge pages would take all of it."""
-    memory = mapped(size)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without huge pages does not know the advice
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, np.uint8)
+    return mapped(size, "MADV_NOHUGEPAGE")
 
 
 _zeros = BufferPool(_sparse_zeros)

@@ -164,8 +164,9 @@ class HandedBack:
         return self.grad_z[1][1] == 1
 
     def by_input(self, batch: int) -> Signal:
-        """The gradient by the layer's input."""
-        rows, places = self._product(self.rows, None), self.grad_z[1]
+        """The gradient by the layer's input; where it is whole, it takes turns with rooms."""
+        room = scratch((len(self.rows), self.layer.inputs), np.float32)
+        rows, places = self._product(self.rows, room), self.grad_z[1]
         if self.shares is not None:
             Carried(self.shares, batch, self.layer.inputs).back(rows, places)
         return rows.reshape(-1), places
@@ -190,7 +191,7 @@ class HandedBack:
 
         return of_run
 
-    def _product(self, rows: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    def _product(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
         weights, bits = self.layer.weights, self.layer.bits
         return product.matmul(rows, weights, out, bits=bits, has_gaps=self.has_gaps)
 
@@ -253,7 +254,7 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
         return from_whole(there, walker.decays(), want)
     if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
-    if isinstance(above, HandedBack) and above.is_sample_first and _share_out_evenly(neurons):
+    if isinstance(above, HandedBack) and above.is_sample_first and share_out_evenly(neurons):
         return _from_above(there, source, above, want)
     return _by_events(there, source, above.by_input(there.shape[1]), want)
 
@@ -291,7 +292,7 @@ def from_samples(
     return back, torch.from_numpy(weights.grad_OI), walker.decays()
 
 
-def _share_out_evenly(neurons: int) -> bool:
+def share_out_evenly(neurons: int) -> bool:
     """Whether threads that take whole vectors of neurons are busy for most of the time."""
     vectors = -(-neurons // LANES)
     turns = -(-vectors // threads())

@@ -45,13 +45,13 @@ from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 from netdesc.kernels.spike_words import SpikeWords
 
-_MOST, _MOST_ALONE = 1.2, 2.1
+_MOST, _MOST_ALONE = 0.7, 1.5
 """Times the activity, that threads may hold where one walk does the last layer there and back.
 
 The less is where the gradient that is handed back is whole at the same time.
 """
 
-_MOST_BESIDE = 1.0
+_MOST_BESIDE = 0.5
 """The same where the last layer's current is whole, beside that."""
 
 _ALWAYS = 1 << 12
@@ -175,7 +175,7 @@ def _end_by_distance(last: Last, distance: Distance, target: Target) -> End:
         last.layer.is_fused
         and is_shared_out
         and isinstance(source, Events)
-        and (crew := _crew_in_one(last))
+        and (crew := _crew_in_one(last, of_filter))
     ):
         loss, back, notes = _end_in_one(last, source, trains, of_filter, grad_total, crew)
     else:
@@ -195,11 +195,11 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
     return of_output
 
 
-def _crew_in_one(last: Last) -> int:
+def _crew_in_one(last: Last, of_filter: tuple[float, int, int]) -> int:
     """How many threads there are whose rooms are small enough together; 0 where one's is not."""
     steps, batch, neurons = last.shape
     most = max(_ALWAYS, (_MOST if last.want else _MOST_ALONE) * last.activity)
-    each = last_layer.room_for(steps, batch, last.layer.inputs, 0)
+    each = last_layer.room_for(steps, batch, last.layer.inputs, 0, of_filter)
     return min(crew_of(neurons), int(most // each))
 
 
@@ -221,6 +221,7 @@ def _end_in_one(
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
     ordered = by_source(events, inputs, neurons)
+    room = last_layer.room_for(steps, batch, inputs, ordered.length, of_filter)
     run(
         last_layer.there_and_back,
         events,
@@ -231,7 +232,7 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, last_layer.room_for(steps, batch, inputs, ordered.length)), np.float32),
+        scratch((crew, room), np.float32),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,
@@ -248,10 +249,10 @@ def _end_in_one(
     return scalar(loss), back, notes
 
 
-def _crew_from_whole(last: Last) -> int:
+def _crew_from_whole(last: Last, room: int) -> int:
     """The same beside a current that is whole, but one at least."""
-    steps, batch, neurons = last.shape
-    most = int(_MOST_BESIDE * last.activity // last_whole.room_for(steps))
+    _, batch, neurons = last.shape
+    most = int(_MOST_BESIDE * last.activity // room)
     return max(1, min(threads(), batch * -(-neurons // LANES), most))
 
 
@@ -269,6 +270,7 @@ def _end_from_whole(
     voltage = z.reshape(-1).view(np.int32)
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
+    room = last_whole.room_for(steps, of_filter)
     last_whole.there_and_back(
         z.reshape(-1),
         voltage,
@@ -280,7 +282,7 @@ def _end_from_whole(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((_crew_from_whole(last), last_whole.room_for(steps)), np.float32),
+        scratch((_crew_from_whole(last, room), room), np.float32),
         squares,
         seen.reshape(-1),
         left_by_events(layer.shares_by(last.source)),

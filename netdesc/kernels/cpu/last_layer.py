@@ -2,7 +2,7 @@
 
 Nothing but its input's events and what is wanted of it decides a neuron's loss and the way back to
 its current. So a thread takes a vector of neurons through all steps and back, and what that needs
-(voltages, spikes, filtered differences) stays in the thread's cache and is never whole. It computes
+(voltages, spikes, states of the filter) stays in the thread's cache and is never whole. It computes
 what ``forward``, ``van_rossum`` and ``backward`` do, in their order, to the bit.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu import train_distance
 from netdesc.kernels.cpu.arrivals import add_up
 from netdesc.kernels.cpu.backward import (
     DRIVE,
@@ -32,9 +33,15 @@ from netdesc.kernels.cpu.lanes import (
 )
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
-from netdesc.kernels.cpu.train_distance import distance, gradient_of_spikes
+from netdesc.kernels.cpu.train_distance import (
+    PIECE,
+    distance,
+    filter_again,
+    gradient_of_spikes,
+    rooms_of,
+)
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import is_cut
+from netdesc.kernels.cpu.van_rossum import is_cut, recurrence
 from netdesc.kernels.cpu.weight_sums import room_for_weights, turn_over
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import word_of
@@ -51,12 +58,13 @@ _there = walk_there(by_events, in_words, again=True)
 
 @inner
 def _back(
-    events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, a, tail,
-    length, scale, y, late, filtered, voltage, leaves, grad_z, of_z, grad_decays, by_source,
-    g_run, weight_sums,
+    events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, words,
+    wanted, of_wanted, a, tail, length, scale, y, late, states, filtered, ahead, voltage, leaves,
+    grad_z, of_z, grad_decays, by_source, g_run, weight_sums,
 ):  # fmt: skip
-    """From the filtered difference to the gradients of the current, decays and weights."""
-    has_tail, steps = is_cut(tail), events.steps
+    """From the difference to what is wanted to the gradients of current, decays and weights."""
+    steps = events.steps
+    has_tail = is_cut(tail) and length < steps
     run = steps if by_source is None else by_source.length
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)
@@ -66,37 +74,47 @@ def _back(
     late[:] = 0
     for until in range(steps, 0, -run):
         first = max(0, until - run)
-        for t in range(until - 1, first - 1, -1):
-            of_out = gradient_of_spikes(
-                filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
+        for last in range(until, first, -PIECE):
+            start = max(first, last - PIECE)
+            filter_again(
+                words, wanted, of_wanted, start, last, steps, a, tail, length, states, filtered
             )
-            g_s = after if delay else of_out
-            after = of_out
-            v = load(voltage, t * n, LANES)
-            if grad_decays is not None:
-                decay_gradients(
-                    v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
-                    g_v, grad_decays[b],
-                )  # fmt: skip
-            drive, g_u, g_v = step_back(
-                g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
-            )
-            if leaves != NOTHING:
-                prefetch_to_write(grad_z, row_of(of_z, t - AHEAD, b) * neurons + lo)
-                left = drive if leaves == DRIVE else g_u
-                store(grad_z, row_of(of_z, t, b) * neurons + lo, left, n)
-            if by_source is None:
-                add_up(events, t, b, g_u, weight_sums)
-            else:
-                store(g_run, (t - first) * LANES, g_u, LANES)
+            for t in range(last - 1, start - 1, -1):
+                of_out = gradient_of_spikes(
+                    filtered, start, t, steps, a, has_tail, tail, length, scale, y, late, ahead
+                )
+                g_s = after if delay else of_out
+                after = of_out
+                v = load(voltage, t * n, LANES)
+                if grad_decays is not None:
+                    decay_gradients(
+                        v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
+                        g_v, grad_decays[b],
+                    )  # fmt: skip
+                drive, g_u, g_v = step_back(
+                    g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
+                )
+                if leaves != NOTHING:
+                    prefetch_to_write(grad_z, row_of(of_z, t - AHEAD, b) * neurons + lo)
+                    left = drive if leaves == DRIVE else g_u
+                    store(grad_z, row_of(of_z, t, b) * neurons + lo, left, n)
+                if by_source is None:
+                    add_up(events, t, b, g_u, weight_sums)
+                else:
+                    store(g_run, (t - first) * LANES, g_u, LANES)
         if by_source is not None:
             add_up_run(by_source, b, (steps - until) // run, g_run, weight_sums)
 
 
-def room_for(steps: int, batch: int, inputs: int, run: int) -> int:
+def room_for(
+    steps: int, batch: int, inputs: int, run: int, of_filter: tuple[float, int, int]
+) -> int:
     """Numbers of 32 bits that a thread needs; events are by source in runs of so many steps."""
+    assert run % PIECE == 0, "a run is whole pieces"
+    _, tail = recurrence(*of_filter)
+    of_loss = train_distance.room_for(steps, tail, of_filter[2])
     weights = room_for_weights(inputs, batch, is_integer=True)
-    return (2 * LANES + 1) * steps + weights + run * LANES
+    return of_loss + (LANES + 1) * steps + weights + run * LANES
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -134,21 +152,21 @@ def there_and_back(
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
     places are ``of_z``, with what it ``leaves``. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
-    own. A thread holds one vector's voltages, filtered differences, spikes, what
-    ``room_for_weights`` says and, by source, a run of gradients in its part of ``room_KN``
-    [threads, ``room_for``]. Integer weights are there if there are several samples, else where the
-    sums are later. Where a vector has but a few neurons, their numbers lie close together, and what
-    follows is in the lanes that nobody looks at.
+    own. A thread holds what one vector's distance needs (see ``train_distance``), its voltages,
+    spikes, what ``room_for_weights`` says and, by source, a run of gradients in its part of
+    ``room_KN`` [threads, ``room_for``]. Integer weights are there if there are several samples,
+    else where the sums are later. Where a vector has but a few neurons, their numbers lie close
+    together, and what follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
     turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
-        room = room_KN[thread]
-        voltage, filtered = room[:of_vector].view(np.int32), room[of_vector : 2 * of_vector]
-        words = room[2 * of_vector : 2 * of_vector + steps].view(np.int32)
+        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length)
+        voltage = room[:of_vector].view(np.int32)
+        words = room[of_vector : of_vector + steps].view(np.int32)
         end = len(room) if by_source is None else len(room) - by_source.length * LANES
-        own, g_run = room[2 * of_vector + steps : end], room[end:]
+        own, g_run = room[of_vector + steps : end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
             turn = next_turn(turns)
@@ -167,14 +185,15 @@ def there_and_back(
                     keep_v, bias, threshold, delay, voltage, 0, n, LANES, False, seen, item * SEEN,
                 )  # fmt: skip
                 distance(
-                    words, wanted, item * steps, a, tail, length, steps, y, late, filtered,
+                    words, wanted, item * steps, a, tail, length, steps, y, late, states,
                     squares, b * neurons + lo, n,
                 )  # fmt: skip
                 if b == 0:
                     weight_sums[:] = 0
                 _back(
                     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
-                    b, a, tail, length, scale, y, late, filtered, voltage, leaves, grad_z,
-                    of_z, grad_decays, by_source, g_run, weight_sums,
+                    b, words, wanted, item * steps, a, tail, length, scale, y, late, states,
+                    filtered, ahead, voltage, leaves, grad_z, of_z, grad_decays, by_source, g_run,
+                    weight_sums,
                 )  # fmt: skip
             turn_over(weight_sums, own, weight_OI, low, high, lo, n)

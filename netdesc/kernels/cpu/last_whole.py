@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netdesc.kernels.cpu import train_distance
 from netdesc.kernels.cpu.backward import DRIVE, decay_gradients, share, step_back
 from netdesc.kernels.cpu.forward import as_it_arrives
 from netdesc.kernels.cpu.inner import inner
@@ -17,9 +18,15 @@ from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.last_layer import in_words
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.there import SEEN, walk_there
-from netdesc.kernels.cpu.train_distance import distance, gradient_of_spikes
+from netdesc.kernels.cpu.train_distance import (
+    PIECE,
+    distance,
+    filter_again,
+    gradient_of_spikes,
+    rooms_of,
+)
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import is_cut
+from netdesc.kernels.cpu.van_rossum import is_cut, recurrence
 
 _there = walk_there(as_it_arrives, in_words, again=False)
 
@@ -27,36 +34,45 @@ _there = walk_there(as_it_arrives, in_words, again=False)
 @inner
 def _back(
     z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height, width, learn,
-    a, tail, length, scale, y, late, filtered, leaves, grad_decays,
+    words, wanted, of_wanted, a, tail, length, scale, y, late, states, filtered, ahead, leaves,
+    grad_decays,
 ):  # fmt: skip
-    """From the filtered difference to the gradients of what arrives and of the decays."""
+    """From the difference to what is wanted to the gradients of what arrives and of the decays."""
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
     share_u, share_v = share(load(keep_u, lo, n)), share(kv)
-    none, has_tail = spread(np.float32(0)), is_cut(tail)
+    none, has_tail = spread(np.float32(0)), is_cut(tail) and length < steps
     g_u, g_v, after = none, none, none
     y[:] = 0
     late[:] = 0
-    for t in range(steps - 1, -1, -1):
-        of_out = gradient_of_spikes(
-            filtered, t, n, steps, a, has_tail, tail, length, scale, y, late
+    for last in range(steps, 0, -PIECE):
+        first = max(0, last - PIECE)
+        filter_again(
+            words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered
         )
-        g_s = after if delay else of_out
-        after = of_out
-        v_at = at + t * by
-        v = load(voltage, v_at, n)
-        if learn:
-            decay_gradients(
-                v, voltage, v_at - by, t == 0, kv, offset, threshold, len(keep_u), lo, n, g_u, g_v,
-                grad_decays,
-            )  # fmt: skip
-        drive, g_u, g_v = step_back(g_s, v, share_u, share_v, threshold, height, width, g_u, g_v)
-        left = drive if leaves == DRIVE else g_u
-        store(z, v_at, left, n)
+        for t in range(last - 1, first - 1, -1):
+            of_out = gradient_of_spikes(
+                filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead
+            )
+            g_s = after if delay else of_out
+            after = of_out
+            v_at = at + t * by
+            v = load(voltage, v_at, n)
+            if learn:
+                decay_gradients(
+                    v, voltage, v_at - by, t == 0, kv, offset, threshold, len(keep_u), lo, n, g_u,
+                    g_v, grad_decays,
+                )  # fmt: skip
+            drive, g_u, g_v = step_back(
+                g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
+            )
+            left = drive if leaves == DRIVE else g_u
+            store(z, v_at, left, n)
 
 
-def room_for(steps: int) -> int:
+def room_for(steps: int, of_filter: tuple[float, int, int]) -> int:
     """Numbers of 32 bits that a thread needs."""
-    return (LANES + 1) * steps
+    _, tail = recurrence(*of_filter)
+    return train_distance.room_for(steps, tail, of_filter[2]) + steps
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -91,15 +107,16 @@ def there_and_back(
     ``voltage`` is the memory of ``z`` as integers, whose places are ``of_z``, ``delay`` is 0 or 1,
     ``wanted`` are target spikes as words (see ``trains``). Fills ``squares`` [batch · neurons] and
     ``seen``, and adds to ``grad_decays`` [batch, 2 · neurons] where decays ``learn``. A thread has
-    one vector's filtered differences and spikes in its part of ``room_KN`` [threads, ``room_for``].
+    what one vector's distance needs (see ``train_distance``) and its spikes in its part of
+    ``room_KN`` [threads, ``room_for``].
     """
     neurons, threads = len(keep_u), len(room_KN)
     by, vectors = of_z[1] * neurons, (neurons + LANES - 1) // LANES
     steps = len(z) // (batch * neurons)
     turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
-        filtered = room_KN[thread, : steps * LANES]
-        words = room_KN[thread, steps * LANES :].view(np.int32)
+        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length)
+        words = room.view(np.int32)
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
             turn = next_turn(turns)
@@ -113,10 +130,11 @@ def there_and_back(
                 voltage, at, by, n, False, seen, item * SEEN,
             )  # fmt: skip
             distance(
-                words, wanted, item * steps, a, tail, length, steps, y, late, filtered, squares,
+                words, wanted, item * steps, a, tail, length, steps, y, late, states, squares,
                 b * neurons + lo, n,
             )  # fmt: skip
             _back(
                 z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height,
-                width, learn, a, tail, length, scale, y, late, filtered, leaves, grad_decays[b],
+                width, learn, words, wanted, item * steps, a, tail, length, scale, y, late, states,
+                filtered, ahead, leaves, grad_decays[b],
             )  # fmt: skip

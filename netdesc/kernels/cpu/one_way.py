@@ -16,7 +16,6 @@ from torch import Tensor
 
 from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import scalar
-from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.chain import Examples, check_sizes
 from netdesc.kernels.cpu.dense import counts_of, notes_of, walk_ahead
 from netdesc.kernels.cpu.descent import Layer
@@ -120,7 +119,7 @@ def _distance(distance: Distance, trains: SpikeTrains, target: Target) -> Tensor
         *trains.shape,
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
-        scratch((min(threads(), items), steps * LANES), np.float32),
+        min(threads(), items),
         squares,
     )
     return scalar(total(squares))

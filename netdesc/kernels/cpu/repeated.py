@@ -34,7 +34,7 @@ from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import register
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
-from netdesc.kernels.cpu.descent import NO_DECAYS, Layer
+from netdesc.kernels.cpu.descent import NO_DECAYS, Layer, share_out_evenly
 from netdesc.kernels.cpu.ending import Distance, OfRates, OfTrains
 from netdesc.kernels.cpu.tape import Call, recorded
 from netdesc.kernels.cpu.threads import on_threads, threads
@@ -108,7 +108,9 @@ class Passes:
             layer.is_fused and not layer.learn and layer.weight_OI.is_contiguous()
             for layer in layers
         )
-        return plain and _WEIGHTS * number <= values <= _MOST
+        # Else hidden layers take other kernels back, and a vain note would keep rooms from serving.
+        shared_out = all(share_out_evenly(layer.outputs) for layer in layers[:-1])
+        return plain and shared_out and _WEIGHTS * number <= values <= _MOST
 
     @on_threads
     def _note(

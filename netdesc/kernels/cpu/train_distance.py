@@ -2,18 +2,56 @@
 
 Both are words, a word holding a step of the vector (see ``trains``). It computes what
 ``van_rossum`` does with floats, in the same order, to the bit.
+
+The way back needs the filtered difference of every step, the last ones first. As floats these would
+take as much memory as the vector's voltages. So the way there keeps the filter's states, but once
+in a piece of ``PIECE`` steps, and the way back filters one piece after the other again.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
-from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut
+from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut, room_ahead
 from netdesc.kernels.cpu.words import lanes_of
 from netdesc.kernels.packed_spikes import WORD_BITS
+
+PIECE = 64
+"""Steps, counted from the last one: their differences are 8 kB. Pieces have numbers backward."""
+
+
+@register_jitable
+def _sizes(steps, tail, length):
+    """How many numbers of 32 bits hold all pieces' states, and what a cut filter needs besides.
+
+    The states are one of each order, or two if the filter is cut.
+    """
+    each = len(tail) * LANES * (tail.itemsize // 4)
+    states = (steps + PIECE - 1) // PIECE * (2 if is_cut(tail) else 1) * each
+    return states, room_ahead(tail, length, steps)
+
+
+def room_for(steps: int, tail: np.ndarray, length: int) -> int:
+    """Numbers of 32 bits that a thread needs on the way back."""
+    return sum(_sizes(steps, tail, length)) + PIECE * LANES
+
+
+@numba.njit(inline="always")
+def rooms_of(room, steps, tail, length):
+    """Parts of a ``room``: states [pieces, kinds, orders · LANES], a piece, and what is ahead.
+
+    What is left of the room is the last.
+    """
+    states, ahead = _sizes(steps, tail, length)
+    of_piece, end = states + PIECE * LANES, states + PIECE * LANES + ahead
+    kinds = 2 if is_cut(tail) else 1
+    shape = (steps + PIECE - 1) // PIECE, kinds, len(tail) * LANES
+    kept = room[:states].view(tail.dtype).reshape(shape)
+    return kept, room[states:of_piece], room[of_piece:end], room[end:]
 
 
 @numba.njit(inline="always")
@@ -26,50 +64,87 @@ def _difference(words, wanted, of_wanted, t):
     return _as_floats(words[t]) - _as_floats(wanted[of_wanted + t])
 
 
+@numba.njit(inline="always")
+def _filtered(words, wanted, of_wanted, t, a, has_tail, tail, length, y, late):
+    """The difference in step ``t``, and the same filtered."""
+    x = _difference(words, wanted, of_wanted, t)
+    cut = has_tail and t >= length
+    late_x = _difference(words, wanted, of_wanted, t - length) if cut else x
+    return x, filter_step(x, late_x, cut, a, tail, y, late)
+
+
+@numba.njit(inline="always")
+def _keep(state, kept):
+    for i in range(len(state)):
+        kept[i] = state[i]
+
+
 @inner
-def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, filtered, squares, lo, n):
-    """Filter the difference to what is wanted; ``squares`` gets the sums of its squares."""
+def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, states, squares, lo, n):
+    """Filter the difference to what is wanted; ``squares`` gets the sums of its squares.
+
+    For the way back ``states`` (see ``rooms_of``) get those before each piece; or they are None.
+    """
     has_tail = is_cut(tail)
     total, of_word = spread(np.float64(0)), spread(np.float32(0))
     y[:] = 0
     late[:] = 0
     for t in range(steps):
-        x = _difference(words, wanted, of_wanted, t)
-        cut = has_tail and t >= length
-        late_x = _difference(words, wanted, of_wanted, t - length) if cut else x
-        f = filter_step(x, late_x, cut, a, tail, y, late)
+        if states is not None and (t == 0 or (steps - t) % PIECE == 0):
+            piece = (steps - t - 1) // PIECE
+            _keep(y, states[piece, 0])
+            if has_tail:
+                _keep(late, states[piece, 1])
+        x, f = _filtered(words, wanted, of_wanted, t, a, has_tail, tail, length, y, late)
         of_word = of_word + cast_like(f * f, x)
-        store(filtered, t * n, cast_like(f, x), LANES)
         if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
             total = total + cast_like(of_word, total)
             of_word = spread(np.float32(0))
     store(squares, lo, total, n)
 
 
+@inner
+def filter_again(words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered):
+    """The filtered differences of a piece, which is from ``first`` to before ``last``.
+
+    Its states are needed no more, and are those after it then.
+    """
+    has_tail, piece = is_cut(tail), (steps - last) // PIECE
+    y, late = states[piece, 0], states[piece, 1 if has_tail else 0]
+    for t in range(first, last):
+        x, f = _filtered(words, wanted, of_wanted, t, a, has_tail, tail, length, y, late)
+        store(filtered, (t - first) * LANES, cast_like(f, x), LANES)
+
+
 @numba.njit(inline="always")
-def gradient_of_spikes(filtered, t, n, steps, a, has_tail, tail, length, scale, y, late):
-    """That of a step, from the filtered difference; steps are asked for one by one, backward."""
-    f = load(filtered, t * n, LANES)
+def gradient_of_spikes(filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead):
+    """That of a step, from its piece's differences; steps are asked for one by one, backward.
+
+    ``first`` is the piece's first step, ``has_tail`` whether the filter is cut before the end.
+    """
+    f = load(filtered, (t - first) * LANES, LANES)
     cut = has_tail and t + length < steps
-    late_f = load(filtered, (t + length) * n, LANES) if cut else f
-    g = filter_step(f, late_f, cut, a, tail, y, late)
+    after = f
+    if has_tail:
+        place = t % length * LANES
+        if cut:
+            after = load(ahead, place, LANES)
+        if t >= length:
+            store(ahead, place, f, LANES)
+    g = filter_step(f, after, cut, a, tail, y, late)
     return drop(cast_like(g, f), spread(np.float32(LEAST))) * spread(np.float32(scale))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def distances(words, wanted, steps, batch, neurons, a, tail, length, room_KN, squares):
-    """The distance alone, of whole trains: fills ``squares`` [batch · neurons].
-
-    A thread holds one vector's filtered differences in its part of ``room_KN``
-    [threads, steps · ``LANES``].
-    """
-    vectors, threads = (neurons + LANES - 1) // LANES, len(room_KN)
+def distances(words, wanted, steps, batch, neurons, a, tail, length, threads, squares):
+    """The distance alone, of whole trains: fills ``squares`` [batch · neurons]."""
+    vectors = (neurons + LANES - 1) // LANES
     for thread in numba.prange(threads):
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         for item in range(thread, batch * vectors, threads):
             b, lo = item // vectors, item % vectors * LANES
             at, n = item * steps, min(LANES, neurons - lo)
             distance(
-                words[at : at + steps], wanted, at, a, tail, length, steps, y, late,
-                room_KN[thread], squares, b * neurons + lo, n,
+                words[at : at + steps], wanted, at, a, tail, length, steps, y, late, None,
+                squares, b * neurons + lo, n,
             )  # fmt: skip

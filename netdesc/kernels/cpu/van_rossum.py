@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from netdesc.kernels.cpu.lanes import (
     LANES,
@@ -43,7 +44,7 @@ _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
 
 
-@numba.njit(inline="always")
+@register_jitable
 def is_cut(tail):
     """Whether anything is subtracted. (Numba's ``max`` may make arrays; see ``inner``.)"""
     found = False
@@ -125,8 +126,9 @@ def filter_difference(output, target, a, tail, length, steps, words, odd, square
         store(odd, lo, strange, n)
 
 
-def room_ahead(tail, length: int, steps: int) -> int:
-    """How many numbers a thread of ``filter_adjoint`` holds."""
+@register_jitable
+def room_ahead(tail, length, steps):
+    """How many numbers of 32 bits a thread holds whose filter is run backward in time."""
     has_tail = is_cut(tail) and length < steps
     return min(length, steps - length) * LANES if has_tail else 0
 

@@ -7,6 +7,7 @@ thread's cache alone, and its voltages, too, unless the current is whole (see ``
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,14 +46,13 @@ from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 from netdesc.kernels.spike_words import SpikeWords
 
-_MOST, _MOST_ALONE = 0.7, 1.5
-"""Times the activity, that threads may hold where one walk does the last layer there and back.
+_MOST, _MOST_ALONE, _MOST_BESIDE = 0.6, 2.0, 0.5
+"""Times the activity, that threads may hold for the last layer's way there and back.
 
-The less is where the gradient that is handed back is whole at the same time.
+Where one walk does it, and the gradient that is handed back is whole at the same time; where none
+is handed back; and beside a current that is whole. They keep all differences (see
+``train_distance``) if that takes a third of it at most.
 """
-
-_MOST_BESIDE = 0.5
-"""The same where the last layer's current is whole, beside that."""
 
 _ALWAYS = 1 << 12
 """Numbers that they may hold however small the activity is: 16 kB."""
@@ -175,9 +175,9 @@ def _end_by_distance(last: Last, distance: Distance, target: Target) -> End:
         last.layer.is_fused
         and is_shared_out
         and isinstance(source, Events)
-        and (crew := _crew_in_one(last, of_filter))
+        and (rooms := _rooms_in_one(last, of_filter))[0]
     ):
-        loss, back, notes = _end_in_one(last, source, trains, of_filter, grad_total, crew)
+        loss, back, notes = _end_in_one(last, source, trains, of_filter, grad_total, rooms)
     else:
         loss, back, notes = _end_from_whole(last, trains, of_filter, grad_total)
     return loss / size if distance.mean else loss, back, notes
@@ -195,12 +195,25 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
     return of_output
 
 
-def _crew_in_one(last: Last, of_filter: tuple[float, int, int]) -> int:
-    """How many threads there are whose rooms are small enough together; 0 where one's is not."""
-    steps, batch, neurons = last.shape
-    most = max(_ALWAYS, (_MOST if last.want else _MOST_ALONE) * last.activity)
-    each = last_layer.room_for(steps, batch, last.layer.inputs, 0, of_filter)
-    return min(crew_of(neurons), int(most // each))
+def _rooms(crew: int, activity: int, most: float, room: Callable[[bool], int]) -> tuple[int, bool]:
+    """How many of a crew have a room, and whether they keep all differences there.
+
+    Together they may take ``most`` times the activity; ``room`` says how much one takes.
+    """
+    numbers, of_all, of_some = max(_ALWAYS, most * activity), room(True), room(False)
+    keeps_all = 3 * crew * of_all <= numbers or of_all <= of_some
+    return min(crew, int(numbers // (of_all if keeps_all else of_some))), keeps_all
+
+
+def _rooms_in_one(last: Last, of_filter: tuple[float, int, int]) -> tuple[int, bool]:
+    """As ``_rooms``; none where one's room is too large."""
+
+    def room(keeps_all: bool) -> int:
+        inputs = last.layer.inputs
+        return last_layer.room_for(last.shape, inputs, 0, of_filter, keeps_all, last.want)
+
+    most = _MOST if last.want else _MOST_ALONE
+    return _rooms(crew_of(last.shape[2]), last.activity, most, room)
 
 
 def _end_in_one(
@@ -209,11 +222,11 @@ def _end_in_one(
     target: SpikeTrains,
     of_filter: tuple[float, int, int],
     grad_total: float,
-    crew: int,
+    rooms: tuple[int, bool],
 ) -> End:
-    layer, want = last.layer, last.want
+    layer, want, (crew, keeps_all) = last.layer, last.want, rooms
     assert layer.bits is not None, "events bring integers"
-    steps, batch, neurons = target.shape
+    _, batch, neurons = target.shape
     inputs = layer.inputs
     vectors = -(-neurons // LANES)
     by_sample = np.zeros((batch, 2 * neurons), np.float32) if layer.learn else None
@@ -221,7 +234,7 @@ def _end_in_one(
     grad_z = take((target.size if want else 0,), np.float32)
     grad_OI = room_by_vectors(neurons, inputs)
     ordered = by_source(events, inputs, neurons)
-    room = last_layer.room_for(steps, batch, inputs, ordered.length, of_filter)
+    numbers = last_layer.room_for(target.shape, inputs, ordered.length, of_filter, keeps_all, want)
     run(
         last_layer.there_and_back,
         events,
@@ -232,7 +245,8 @@ def _end_in_one(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((crew, room), np.float32),
+        keeps_all,
+        scratch((crew, numbers), np.float32),
         squares,
         seen,
         left_by_events(layer.shares) if want else NOTHING,
@@ -249,11 +263,16 @@ def _end_in_one(
     return scalar(loss), back, notes
 
 
-def _crew_from_whole(last: Last, room: int) -> int:
-    """The same beside a current that is whole, but one at least."""
-    _, batch, neurons = last.shape
-    most = int(_MOST_BESIDE * last.activity // room)
-    return max(1, min(threads(), batch * -(-neurons // LANES), most))
+def _rooms_from_whole(last: Last, of_filter: tuple[float, int, int]) -> tuple[int, bool]:
+    """As ``_rooms``; one at least."""
+    steps, batch, neurons = last.shape
+    crew, keeps_all = _rooms(
+        min(threads(), batch * -(-neurons // LANES)),
+        last.activity,
+        _MOST_BESIDE,
+        functools.partial(last_whole.room_for, steps, of_filter),
+    )
+    return max(1, crew), keeps_all
 
 
 def _end_from_whole(
@@ -270,7 +289,7 @@ def _end_from_whole(
     voltage = z.reshape(-1).view(np.int32)
     seen, squares = room_to_note(batch, neurons), np.empty(batch * neurons)
     by_sample = np.zeros((batch, 2 * neurons), np.float32)
-    room = last_whole.room_for(steps, of_filter)
+    crew, keeps_all = _rooms_from_whole(last, of_filter)
     last_whole.there_and_back(
         z.reshape(-1),
         voltage,
@@ -282,7 +301,8 @@ def _end_from_whole(
         *van_rossum.recurrence(*of_filter),
         of_filter[2],
         2.0 * grad_total,
-        scratch((_crew_from_whole(last, room), room), np.float32),
+        keeps_all,
+        scratch((crew, last_whole.room_for(steps, of_filter, keeps_all)), np.float32),
         squares,
         seen.reshape(-1),
         left_by_events(layer.shares_by(last.source)),

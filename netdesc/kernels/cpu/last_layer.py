@@ -41,7 +41,7 @@ from netdesc.kernels.cpu.train_distance import (
     rooms_of,
 )
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import is_cut, recurrence
+from netdesc.kernels.cpu.van_rossum import is_cut
 from netdesc.kernels.cpu.weight_sums import room_for_weights, turn_over
 from netdesc.kernels.cpu.weights import integers_of_vector, together_of
 from netdesc.kernels.cpu.words import word_of
@@ -59,8 +59,8 @@ _there = walk_there(by_events, in_words, again=True)
 @inner
 def _back(
     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width, b, words,
-    wanted, of_wanted, a, tail, length, scale, y, late, states, filtered, ahead, voltage, leaves,
-    grad_z, of_z, grad_decays, by_source, g_run, weight_sums,
+    wanted, of_wanted, a, tail, length, scale, y, late, keeps_all, states, filtered, ahead,
+    voltage, v_at, v_by, v_width, leaves, grad_z, of_z, grad_decays, by_source, g_run, weight_sums,
 ):  # fmt: skip
     """From the difference to what is wanted to the gradients of current, decays and weights."""
     steps = events.steps
@@ -76,20 +76,22 @@ def _back(
         first = max(0, until - run)
         for last in range(until, first, -PIECE):
             start = max(first, last - PIECE)
-            filter_again(
-                words, wanted, of_wanted, start, last, steps, a, tail, length, states, filtered
-            )
+            if not keeps_all:
+                filter_again(
+                    words, wanted, of_wanted, start, last, steps, a, tail, length, states, filtered
+                )
+            kept = 0 if keeps_all else start
             for t in range(last - 1, start - 1, -1):
                 of_out = gradient_of_spikes(
-                    filtered, start, t, steps, a, has_tail, tail, length, scale, y, late, ahead
+                    filtered, kept, t, steps, a, has_tail, tail, length, scale, y, late, ahead
                 )
                 g_s = after if delay else of_out
                 after = of_out
-                v = load(voltage, t * n, LANES)
+                v = load(voltage, v_at + t * v_by, v_width)
                 if grad_decays is not None:
                     decay_gradients(
-                        v, voltage, (t - 1) * n, t == 0, kv, offset, threshold, neurons, lo, n, g_u,
-                        g_v, grad_decays[b],
+                        v, voltage, v_at + (t - 1) * v_by, t == 0, kv, offset, threshold, neurons,
+                        lo, n, g_u, g_v, grad_decays[b],
                     )  # fmt: skip
                 drive, g_u, g_v = step_back(
                     g_s, v, share_u, share_v, threshold, height, width, g_u, g_v
@@ -107,14 +109,24 @@ def _back(
 
 
 def room_for(
-    steps: int, batch: int, inputs: int, run: int, of_filter: tuple[float, int, int]
+    shape: tuple[int, int, int],
+    inputs: int,
+    run: int,
+    of_filter: tuple[float, int, int],
+    keeps_all: bool,
+    hands_back: bool,
 ) -> int:
-    """Numbers of 32 bits that a thread needs; events are by source in runs of so many steps."""
+    """Numbers of 32 bits that a thread needs; events are by source in runs of so many steps.
+
+    It ``keeps_all`` voltages and differences, or leaves voltages where the gradient comes that it
+    ``hands_back``, and differences out.
+    """
     assert run % PIECE == 0, "a run is whole pieces"
-    _, tail = recurrence(*of_filter)
-    of_loss = train_distance.room_for(steps, tail, of_filter[2])
+    steps, batch, _ = shape
+    of_distance = train_distance.room_for(steps, of_filter, keeps_all)
     weights = room_for_weights(inputs, batch, is_integer=True)
-    return of_loss + (LANES + 1) * steps + weights + run * LANES
+    of_step = LANES + 1 if keeps_all or not hands_back else 1
+    return of_distance + of_step * steps + weights + run * LANES
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -135,6 +147,7 @@ def there_and_back(
     tail,
     length,
     scale,
+    keeps_all,
     room_KN,
     squares,
     seen,
@@ -152,21 +165,24 @@ def there_and_back(
     ``trains``). Fills ``squares`` [batch · neurons], ``seen``, ``grad_VLI``, and ``grad_z``, whose
     places are ``of_z``, with what it ``leaves``. ``grad_decays`` [batch, 2 · neurons] is None where
     no decay is learnt, ``by_source`` where events are taken by rows; either way has a kernel of its
-    own. A thread holds what one vector's distance needs (see ``train_distance``), its voltages,
-    spikes, what ``room_for_weights`` says and, by source, a run of gradients in its part of
-    ``room_KN`` [threads, ``room_for``]. Integer weights are there if there are several samples,
-    else where the sums are later. Where a vector has but a few neurons, their numbers lie close
-    together, and what follows is in the lanes that nobody looks at.
+    own. A thread holds one vector's spikes, what its distance needs (see ``train_distance``), what
+    ``room_for_weights`` says and, by source, a run of gradients in its part of ``room_KN``
+    [threads, ``room_for``]. Voltages are there, too, if it ``keeps_all`` or hands nothing back;
+    else in ``grad_z`` until the gradient takes their places. Integer weights are there if there are
+    several samples, else where the sums are later. Where a vector has but a few neurons, their
+    numbers lie close together there, and what follows is in the lanes that nobody looks at.
     """
     steps, batch, neurons = events.steps, events.batch, len(keep_u)
     vectors, threads, of_vector = len(grad_VLI), len(room_KN), steps * LANES
-    turns = np.zeros(1, np.int64)
+    turns, in_place = np.zeros(1, np.int64), leaves != NOTHING and not keeps_all
     for thread in numba.prange(threads):
-        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length)
-        voltage = room[:of_vector].view(np.int32)
-        words = room[of_vector : of_vector + steps].view(np.int32)
+        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length, keeps_all)
+        voltage = grad_z.view(np.int32)
+        if not in_place:
+            voltage, room = room[:of_vector].view(np.int32), room[of_vector:]
+        words = room[:steps].view(np.int32)
         end = len(room) if by_source is None else len(room) - by_source.length * LANES
-        own, g_run = room[of_vector + steps : end], room[end:]
+        own, g_run = room[steps:end], room[end:]
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
             turn = next_turn(turns)
@@ -179,21 +195,24 @@ def there_and_back(
             integer_IN = (own if batch > 1 else weight_sums).view(np.int16)
             integers_of_vector(weight_OI, low, high, lo, n, integer_IN)
             for b in range(batch):
-                item = b * vectors + vector
+                item, v_at, v_by, v_width = b * vectors + vector, 0, n, LANES
+                if in_place:
+                    v_at, v_by, v_width = row_of(of_z, 0, b) * neurons + lo, of_z[1] * neurons, n
                 _there(
                     (events, b, integer_IN, n, together_of(low)), words, lo, n, steps, keep_u,
-                    keep_v, bias, threshold, delay, voltage, 0, n, LANES, False, seen, item * SEEN,
+                    keep_v, bias, threshold, delay, voltage, v_at, v_by, v_width, in_place,
+                    seen, item * SEEN,
                 )  # fmt: skip
                 distance(
-                    words, wanted, item * steps, a, tail, length, steps, y, late, states,
-                    squares, b * neurons + lo, n,
+                    words, wanted, item * steps, a, tail, length, steps, y, late, keeps_all, states,
+                    filtered, squares, b * neurons + lo, n,
                 )  # fmt: skip
                 if b == 0:
                     weight_sums[:] = 0
                 _back(
                     events, neurons, lo, n, keep_u, keep_v, bias, threshold, delay, height, width,
-                    b, words, wanted, item * steps, a, tail, length, scale, y, late, states,
-                    filtered, ahead, voltage, leaves, grad_z, of_z, grad_decays, by_source, g_run,
-                    weight_sums,
+                    b, words, wanted, item * steps, a, tail, length, scale, y, late, keeps_all,
+                    states, filtered, ahead, voltage, v_at, v_by, v_width, leaves, grad_z, of_z,
+                    grad_decays, by_source, g_run, weight_sums,
                 )  # fmt: skip
             turn_over(weight_sums, own, weight_OI, low, high, lo, n)

@@ -26,7 +26,7 @@ from netdesc.kernels.cpu.train_distance import (
     rooms_of,
 )
 from netdesc.kernels.cpu.turns import next_turn, piece_of
-from netdesc.kernels.cpu.van_rossum import is_cut, recurrence
+from netdesc.kernels.cpu.van_rossum import is_cut
 
 _there = walk_there(as_it_arrives, in_words, again=False)
 
@@ -34,8 +34,8 @@ _there = walk_there(as_it_arrives, in_words, again=False)
 @inner
 def _back(
     z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height, width, learn,
-    words, wanted, of_wanted, a, tail, length, scale, y, late, states, filtered, ahead, leaves,
-    grad_decays,
+    words, wanted, of_wanted, a, tail, length, scale, y, late, keeps_all, states, filtered, ahead,
+    leaves, grad_decays,
 ):  # fmt: skip
     """From the difference to what is wanted to the gradients of what arrives and of the decays."""
     kv, offset = load(keep_v, lo, n), load(bias, lo, n)
@@ -46,12 +46,14 @@ def _back(
     late[:] = 0
     for last in range(steps, 0, -PIECE):
         first = max(0, last - PIECE)
-        filter_again(
-            words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered
-        )
+        if not keeps_all:
+            filter_again(
+                words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered
+            )
+        kept = 0 if keeps_all else first
         for t in range(last - 1, first - 1, -1):
             of_out = gradient_of_spikes(
-                filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead
+                filtered, kept, t, steps, a, has_tail, tail, length, scale, y, late, ahead
             )
             g_s = after if delay else of_out
             after = of_out
@@ -69,10 +71,9 @@ def _back(
             store(z, v_at, left, n)
 
 
-def room_for(steps: int, of_filter: tuple[float, int, int]) -> int:
-    """Numbers of 32 bits that a thread needs."""
-    _, tail = recurrence(*of_filter)
-    return train_distance.room_for(steps, tail, of_filter[2]) + steps
+def room_for(steps: int, of_filter: tuple[float, int, int], keeps_all: bool) -> int:
+    """Numbers of 32 bits that a thread needs, which ``keeps_all`` differences or not."""
+    return train_distance.room_for(steps, of_filter, keeps_all) + steps
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -94,6 +95,7 @@ def there_and_back(
     tail,
     length,
     scale,
+    keeps_all,
     room_KN,
     squares,
     seen,
@@ -115,7 +117,7 @@ def there_and_back(
     steps = len(z) // (batch * neurons)
     turns = np.zeros(1, np.int64)
     for thread in numba.prange(threads):
-        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length)
+        states, filtered, ahead, room = rooms_of(room_KN[thread], steps, tail, length, keeps_all)
         words = room.view(np.int32)
         y, late = np.empty((2, len(tail) * LANES), tail.dtype)
         while True:
@@ -130,11 +132,11 @@ def there_and_back(
                 voltage, at, by, n, False, seen, item * SEEN,
             )  # fmt: skip
             distance(
-                words, wanted, item * steps, a, tail, length, steps, y, late, states, squares,
-                b * neurons + lo, n,
+                words, wanted, item * steps, a, tail, length, steps, y, late, keeps_all, states,
+                filtered, squares, b * neurons + lo, n,
             )  # fmt: skip
             _back(
                 z, voltage, at, by, lo, n, steps, keep_u, keep_v, bias, threshold, delay, height,
-                width, learn, words, wanted, item * steps, a, tail, length, scale, y, late, states,
-                filtered, ahead, leaves, grad_decays[b],
+                width, learn, words, wanted, item * steps, a, tail, length, scale, y, late,
+                keeps_all, states, filtered, ahead, leaves, grad_decays[b],
             )  # fmt: skip

@@ -3,9 +3,9 @@
 Both are words, a word holding a step of the vector (see ``trains``). It computes what
 ``van_rossum`` does with floats, in the same order, to the bit.
 
-The way back needs the filtered difference of every step, the last ones first. As floats these would
-take as much memory as the vector's voltages. So the way there keeps the filter's states, but once
-in a piece of ``PIECE`` steps, and the way back filters one piece after the other again.
+The way back needs the filtered difference of every step, the last ones first. Where a thread has no
+room for all of them, the way there keeps the filter's states, but once in a piece of ``PIECE``
+steps, and the way back filters one piece after the other again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
-from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut, room_ahead
+from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut, recurrence, room_ahead
 from netdesc.kernels.cpu.words import lanes_of
 from netdesc.kernels.packed_spikes import WORD_BITS
 
@@ -25,33 +25,36 @@ PIECE = 64
 
 
 @register_jitable
-def _sizes(steps, tail, length):
-    """How many numbers of 32 bits hold all pieces' states, and what a cut filter needs besides.
+def _sizes(steps, tail, length, keeps_all):
+    """How many numbers of 32 bits hold states, differences, and what a cut filter needs besides.
 
-    The states are one of each order, or two if the filter is cut.
+    States are one of each order, or two if the filter is cut; who ``keeps_all`` needs none.
     """
-    each = len(tail) * LANES * (tail.itemsize // 4)
-    states = (steps + PIECE - 1) // PIECE * (2 if is_cut(tail) else 1) * each
-    return states, room_ahead(tail, length, steps)
+    ahead = room_ahead(tail, length, steps)
+    if keeps_all:
+        return 0, steps * LANES, ahead
+    of_piece = (2 if is_cut(tail) else 1) * len(tail) * LANES * (tail.itemsize // 4)
+    return (steps + PIECE - 1) // PIECE * of_piece, PIECE * LANES, ahead
 
 
-def room_for(steps: int, tail: np.ndarray, length: int) -> int:
+def room_for(steps: int, of_filter: tuple[float, int, int], keeps_all: bool) -> int:
     """Numbers of 32 bits that a thread needs on the way back."""
-    return sum(_sizes(steps, tail, length)) + PIECE * LANES
+    _, tail = recurrence(*of_filter)
+    return sum(_sizes(steps, tail, of_filter[2], keeps_all))
 
 
 @numba.njit(inline="always")
-def rooms_of(room, steps, tail, length):
-    """Parts of a ``room``: states [pieces, kinds, orders · LANES], a piece, and what is ahead.
+def rooms_of(room, steps, tail, length, keeps_all):
+    """Parts of a ``room``: states [pieces, kinds, orders · LANES], differences, and what is ahead.
 
     What is left of the room is the last.
     """
-    states, ahead = _sizes(steps, tail, length)
-    of_piece, end = states + PIECE * LANES, states + PIECE * LANES + ahead
-    kinds = 2 if is_cut(tail) else 1
-    shape = (steps + PIECE - 1) // PIECE, kinds, len(tail) * LANES
-    kept = room[:states].view(tail.dtype).reshape(shape)
-    return kept, room[states:of_piece], room[of_piece:end], room[end:]
+    states, differences, ahead = _sizes(steps, tail, length, keeps_all)
+    first, second = states + differences, states + differences + ahead
+    kinds, each = 2 if is_cut(tail) else 1, len(tail) * LANES
+    kept = room[:states].view(tail.dtype)
+    shape = len(kept) // (kinds * each), kinds, each
+    return kept.reshape(shape), room[states:first], room[first:second], room[second:]
 
 
 @numba.njit(inline="always")
@@ -80,22 +83,28 @@ def _keep(state, kept):
 
 
 @inner
-def distance(words, wanted, of_wanted, a, tail, length, steps, y, late, states, squares, lo, n):
+def distance(
+    words, wanted, of_wanted, a, tail, length, steps, y, late, keeps_all, states, filtered,
+    squares, lo, n,
+):  # fmt: skip
     """Filter the difference to what is wanted; ``squares`` gets the sums of its squares.
 
-    For the way back ``states`` (see ``rooms_of``) get those before each piece; or they are None.
+    For the way back ``filtered`` gets all differences, or else ``states`` those before each piece;
+    or ``states`` are None.
     """
     has_tail = is_cut(tail)
     total, of_word = spread(np.float64(0)), spread(np.float32(0))
     y[:] = 0
     late[:] = 0
     for t in range(steps):
-        if states is not None and (t == 0 or (steps - t) % PIECE == 0):
+        if states is not None and not keeps_all and (t == 0 or (steps - t) % PIECE == 0):
             piece = (steps - t - 1) // PIECE
             _keep(y, states[piece, 0])
             if has_tail:
                 _keep(late, states[piece, 1])
         x, f = _filtered(words, wanted, of_wanted, t, a, has_tail, tail, length, y, late)
+        if states is not None and keeps_all:
+            store(filtered, t * LANES, cast_like(f, x), LANES)
         of_word = of_word + cast_like(f * f, x)
         if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
             total = total + cast_like(of_word, total)
@@ -118,9 +127,10 @@ def filter_again(words, wanted, of_wanted, first, last, steps, a, tail, length, 
 
 @numba.njit(inline="always")
 def gradient_of_spikes(filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead):
-    """That of a step, from its piece's differences; steps are asked for one by one, backward.
+    """That of a step, from the differences; steps are asked for one by one, backward.
 
-    ``first`` is the piece's first step, ``has_tail`` whether the filter is cut before the end.
+    ``first`` is the step of the first of these, ``has_tail`` whether the filter is cut before the
+    end.
     """
     f = load(filtered, (t - first) * LANES, LANES)
     cut = has_tail and t + length < steps
@@ -145,6 +155,6 @@ def distances(words, wanted, steps, batch, neurons, a, tail, length, threads, sq
             b, lo = item // vectors, item % vectors * LANES
             at, n = item * steps, min(LANES, neurons - lo)
             distance(
-                words[at : at + steps], wanted, at, a, tail, length, steps, y, late, None,
-                squares, b * neurons + lo, n,
+                words[at : at + steps], wanted, at, a, tail, length, steps, y, late, False,
+                None, None, squares, b * neurons + lo, n,
             )  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from netdesc.kernels.cpu import threads
 from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import constants_of
-from netdesc.kernels.cpu.descent import HandedBack, Layer
+from netdesc.kernels.cpu.handed_back import HandedBack
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import sample_first, time_first
 from netdesc.kernels.parameters import dynamics
 

@@ -25,6 +25,7 @@ from netdesc.kernels.cpu import (
     ending,
     events,
     from_above,
+    handed_back,
     last_layer,
     last_whole,
     leaky,
@@ -69,8 +70,8 @@ class Case:
     of_filter: tuple[float, int, int] = (0.6, 2, 60)
     mean: bool = False
     threads: int = 2
-    ample: bool = True
-    """Whether walks may take all the memory that they can use."""
+    rooms: str = "ample"
+    """How much memory walks may take: what they can use, what they need ("scarce"), or as is."""
     seed: int = 0
 
     @property
@@ -86,7 +87,7 @@ PLAIN = Case((40, 70, 33))
 CASES = st.builds(
     Case,
     sizes=st.lists(st.integers(1, 70), min_size=2, max_size=4).map(tuple),
-    steps=st.integers(1, 70),
+    steps=st.integers(1, 70) | st.integers(120, 200),
     batch=st.integers(1, 3),
     density=st.sampled_from([0.0, 0.02, 0.2, 0.5, 1.0]),
     wanted=st.sampled_from([0.0, 0.1, 1.0]),
@@ -102,7 +103,7 @@ CASES = st.builds(
     of_filter=st.tuples(st.floats(0.1, 0.99), st.integers(1, 3), st.integers(1, 80)),
     mean=st.booleans(),
     threads=st.integers(1, 3),
-    ample=st.booleans(),
+    rooms=st.sampled_from(["ample", "scarce", ""]),
     seed=st.integers(0, 999),
 )
 
@@ -244,12 +245,15 @@ def distance(case: Case) -> chain.Distance:
 
 
 @contextmanager
-def ample_room(case: Case) -> Iterator[None]:
+def room_for(case: Case) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        if case.ample:
+        if case.rooms == "ample":
             for name in "_MOST", "_MOST_ALONE", "_MOST_BESIDE":
                 patch.setattr(ending, name, 1e9)
             patch.setattr(leaky, "_MOST", 1e9)
+        if case.rooms == "scarce":
+            patch.setattr(ending, "_rooms", lambda crew, *_: (crew, False))
+            patch.setattr(descent, "_LEAST_PART", 1)
         yield
 
 
@@ -258,7 +262,7 @@ def in_one_go(case: Case) -> list[torch.Tensor]:
     made = make(case)
     layers = layers_of(case, made)
     inputs = made.input_TBI, packed(made)  # the second time in memory that the first has left
-    with ample_room(case):
+    with room_for(case):
         found, again = (differentiated(case, made, layers, input_TBI) for input_TBI in inputs)
     for a, b in zip(found, again, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), "of words")
@@ -325,8 +329,18 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
 @example(replace(PLAIN, norm=(True, False), dropout=(True, True), batch=2, density=0.6, scale=9.0))
 @example(replace(PLAIN, norm=(True, True), learn=True, own=True, batch=2, density=0.6, scale=9.0))
-@example(replace(PLAIN, sizes=(300, 70, 33), ample=False))
-@example(replace(PLAIN, sizes=(300, 70, 33), norm=(True, True), learn=True, batch=2, ample=False))
+@example(replace(PLAIN, sizes=(300, 70, 33), rooms=""))
+@example(replace(PLAIN, steps=1, rooms="scarce"))
+@example(replace(PLAIN, steps=64, sizes=(40, 33), rooms="scarce"))
+@example(replace(PLAIN, steps=65, batch=3, rooms="scarce"))
+@example(replace(PLAIN, steps=640, density=1.0, scale=1e6, rooms="scarce"))
+@example(replace(PLAIN, steps=200, of_filter=(0.9, 3, 70), batch=2, threads=1, rooms="scarce"))
+@example(replace(PLAIN, steps=200, of_filter=(0.9, 3, 150), learn=True, rooms="scarce"))
+@example(replace(PLAIN, steps=600, sizes=(9, 64, 200), density=0.9, rooms="scarce"))
+@example(replace(PLAIN, steps=300, sizes=(40, 30, 20, 33), delay=False, rooms="scarce"))
+@example(replace(PLAIN, sizes=(40, 30, 20, 33), batch=3, own=True, rooms="scarce"))
+@example(replace(PLAIN, steps=200, norm=(True, True), learn=True, batch=3, rooms="scarce"))
+@example(replace(PLAIN, sizes=(300, 70, 33), norm=(True, True), learn=True, batch=2, rooms=""))
 def test_one_go_is_the_operators_one_after_the_other(case):
     check(case)
 
@@ -387,7 +401,7 @@ def test_layers_may_read_several_others(case):
 
 @pytest.mark.parametrize("density", [0.05, 0.6])
 def test_what_several_readers_hand_back_is_added_up_run_by_run(density, monkeypatch):
-    monkeypatch.setattr(descent, "_RUN", 600)
+    monkeypatch.setattr(handed_back, "_RUN", 600)
     monkeypatch.setattr(adjoints, "_RUN", 400)
     case = replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (0, 1, 2)), batch=2)
     check(replace(case, density=density, scale=4.0 if density < 0.5 else 40.0))
@@ -399,11 +413,11 @@ def test_what_several_readers_hand_back_is_added_up_run_by_run(density, monkeypa
         (PLAIN, last_layer),
         (replace(PLAIN, batch=3, sizes=(40, 70, 64)), last_layer),
         (replace(PLAIN, batch=3, sizes=(40, 70, 32)), last_whole),  # one vector for two threads
-        (replace(PLAIN, ample=False), last_layer),  # by one thread
-        (replace(PLAIN, ample=False, batch=2), last_layer),
-        (replace(PLAIN, ample=False, batch=2, sizes=(900, 70, 33)), last_layer),
-        (replace(PLAIN, ample=False, sizes=(20, 64), steps=400), last_layer),
-        (replace(PLAIN, ample=False, sizes=(20, 30), steps=400), last_whole),  # less memory
+        (replace(PLAIN, rooms=""), last_layer),  # by one thread
+        (replace(PLAIN, rooms="", batch=2), last_layer),
+        (replace(PLAIN, rooms="", batch=2, sizes=(900, 70, 33)), last_layer),
+        (replace(PLAIN, rooms="", sizes=(20, 64), steps=400), last_layer),
+        (replace(PLAIN, rooms="", sizes=(20, 10), steps=400), last_whole),  # less memory
         (replace(PLAIN, learn=True), last_layer),
         (replace(PLAIN, learn=True, batch=3, sizes=(40, 70, 32)), last_whole),
         (replace(PLAIN, graded="target"), None),
@@ -534,7 +548,7 @@ def test_each_thread_works_in_memory_of_its_own(change, rooms, monkeypatch):
             taken.append(room)
         return room
 
-    for module in chain, descent, ending, leaky, spike_time, synapses, walker:
+    for module in chain, descent, ending, handed_back, leaky, spike_time, synapses, walker:
         for name in "take", "scratch":
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, take)

@@ -1,8 +1,9 @@
-"""A whole run takes little more memory than the activity of its batch."""
+"""A whole run takes little more memory than the activity of its batch, on few threads or many."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,11 +27,12 @@ from netdesc.training import train
 
 def run():
     with tempfile.TemporaryDirectory() as folder:
-        description = load(sys.argv[1], sys.argv[2:])
+        description = load(sys.argv[2], sys.argv[3:])
         train(description, run_dir=Path(folder) / "run", progress="quiet")
 
-torch.set_num_threads(2)  # each holds what it works on
-run()  # loads kernels and libraries
+torch.set_num_threads(int(sys.argv[1]))  # each holds what it works on
+for _ in range(2):
+    run()  # loads kernels and libraries, compiles what is not there yet, and frees what that took
 give_back()
 print(host_growth(run))
 """
@@ -38,39 +40,54 @@ print(host_growth(run))
 
 @pytest.mark.parametrize("labelled", [False, True])
 @pytest.mark.parametrize(
-    ("samples", "sets"),
+    ("samples", "sets", "threads"),
     [
-        (SAMPLES, ()),
-        (SAMPLES // 2, ("training.validation_split=0.5",)),
-        (
-            SAMPLES // 3,
-            (f"training.batch_size={SAMPLES // 3}", "training.validation_split=0.5"),
-        ),
+        (SAMPLES, (), 2),
+        (SAMPLES // 2, ("training.validation_split=0.5",), 2),
+        (SAMPLES // 3, (f"training.batch_size={SAMPLES // 3}", "training.validation_split=0.5"), 2),
+        (SAMPLES, (), 16),
     ],
-    ids=["one batch", "validation", "batches and validation"],
+    ids=["one batch", "validation", "batches and validation", "many threads"],
 )
 def test_a_run_takes_two_and_a_half_tensors_of_its_activity_at_most(
-    samples: int, sets: tuple[str, ...], labelled: bool, tmp_path: Path
+    samples: int, sets: tuple[str, ...], threads: int, labelled: bool, tmp_path: Path
 ) -> None:
     """Data, weights, optimizer, checkpoints and what the report needs included.
 
     ``samples`` are those of a batch.
     """
-    grown = _growth(_document(tmp_path, labelled), *sets)
+    grown = _growth(threads, _document(tmp_path, labelled), *sets)
     assert grown < 2.5 * 4 * STEPS * samples * NEURONS
 
 
-@pytest.mark.parametrize("name", ["oxford", "oxford_slayer"])
-def test_nor_does_a_network_of_but_a_few_hundred_neurons_and_one_sample(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "threads", "sets"),
+    [
+        ("oxford", 2, ("training.epochs=400",)),
+        ("oxford_slayer", 2, ("training.epochs=400",)),
+        ("oxford_slayer", 8, ("training.epochs=30",)),
+        ("oxford_slayer", 16, ("training.epochs=30",)),
+        ("oxford_slayer", 16, ("training.epochs=12", "loss.time_constant_ms=5")),
+        ("oxford_slayer", 8, ("training.epochs=12", 'neurons.cuba.norm="mean"')),
+    ],
+)
+def test_nor_does_a_network_of_but_a_few_hundred_neurons_and_one_sample(
+    name: str, threads: int, sets: tuple[str, ...]
+) -> None:
     """Here weights, pictures and metrics are as large as what a step needs."""
     document = Path(__file__).parent.parent / f"examples/{name}.json"
-    assert _growth(document, "training.epochs=400") < 2.5 * 4 * 1900 * (256 + 200)
+    assert _growth(threads, document, *sets) < 2.5 * 4 * 1900 * (256 + 200)
 
 
-def _growth(document: Path, *sets: str) -> int:
+def _growth(threads: int, document: Path, *sets: str) -> int:
     """Bytes of a run."""
-    command = [sys.executable, "-c", GROWTH, str(document), *sets]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+    said = subprocess.run(
+        [sys.executable, "-c", GROWTH, str(threads), str(document), *sets],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NUMBA_NUM_THREADS": str(threads)},
+    ).stdout.split()[-1]
     if said == "None":
         pytest.skip("this system does not tell")
     return int(said)

@@ -20,13 +20,12 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between, MeanNorm
 from netdesc.kernels.cpu.descent import (
     Back,
-    HandedBack,
-    Joined,
-    Layer,
     There,
     through,
 )
 from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, Target, end
+from netdesc.kernels.cpu.handed_back import HandedBack, Joined
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of

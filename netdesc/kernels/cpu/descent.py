@@ -7,27 +7,24 @@ stays in the cache: a whole tensor would be as large as the layer's activity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu import from_above, product
+from netdesc.kernels.cpu import from_above
 from netdesc.kernels.cpu.adjoints import by_product, run_length, walks
-from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
-from netdesc.kernels.cpu.between import Between
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
-from netdesc.kernels.cpu.carried import Carried
-from netdesc.kernels.cpu.constants import Constants, Shares, constants_of
 from netdesc.kernels.cpu.dense import notes_of, walk
+from netdesc.kernels.cpu.handed_back import HandedBack, Joined
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.leaky import crew_by_events, leak_back, leak_back_by_events
-from netdesc.kernels.cpu.places import Places, time_first
+from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Dense, Source
 from netdesc.kernels.cpu.synapses import currents, weight_gradient
 from netdesc.kernels.cpu.tape import run
@@ -35,66 +32,15 @@ from netdesc.kernels.cpu.threads import crew_of, threads
 from netdesc.kernels.cpu.walker import Signal, Walker, WeightSums, decays_of, of_samples, signal
 from netdesc.kernels.cpu.weight_sums import room_to_turn
 from netdesc.kernels.cpu.weights import grid_of, half_limits
-from netdesc.kernels.parameters import Dynamics
-
-_RUN = 1 << 18
-"""Numbers of a gradient that are added to others at a time: 1 MB."""
 
 _SMALL = 1 << 18
 """Numbers of a gradient that stay in a cache as a whole."""
 
+_LEAST_PART, _PARTS = 1 << 16, 4
+"""A gradient is taken in so many parts, but of no fewer numbers: 256 kB."""
+
 _MOST_TURNS = 1.5
 """A thread may have half as much again to do as its share."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """Weights, their bits, if any, the neurons, and whether a decay of theirs is learnt.
-
-    And what acts between weights and neurons, for a single pass.
-    """
-
-    weight_OI: torch.Tensor
-    bits: int | None
-    neurons: Dynamics
-    learn: bool
-    between: Between | None = None
-
-    @property
-    def is_fused(self) -> bool:
-        """Whether the current goes to the neurons as integers, and is never whole."""
-        return self.bits is not None and self.between is None
-
-    # What follows is worked out once for a layer that is the same from pass to pass.
-
-    @cached_property
-    def constants(self) -> Constants:
-        return constants_of(self.neurons)
-
-    @cached_property
-    def shares(self) -> Shares | None:
-        """See ``Constants``."""
-        return self.constants.shares
-
-    def shares_by(self, source: Source) -> Shares | None:
-        """Where what the layer hands back is the drive of the gradient of its current.
-
-        That is where neurons that decay alike get integers straight from events.
-        """
-        return self.shares if self.is_fused and isinstance(source, Events) else None
-
-    @cached_property
-    def outputs(self) -> int:
-        return self.weight_OI.shape[0]
-
-    @cached_property
-    def inputs(self) -> int:
-        return self.weight_OI.shape[1]
-
-    @property
-    def weights(self) -> np.ndarray:
-        """``weight_OI`` as kernels take it; asked for anew, because a tensor's memory may move."""
-        return array_of(self.weight_OI)
 
 
 @dataclass(eq=False)
@@ -137,106 +83,6 @@ class There:
         return self.voltage.view(np.float32).reshape(self.shape)
 
 
-@dataclass(eq=False)
-class HandedBack:
-    """The gradient of a layer's current, and the weights by which the current came.
-
-    Given ``shares`` it is but the gradient's drive, which becomes the gradient after these weights
-    (see ``carried``); it may have gaps (see ``gaps``).
-    """
-
-    grad_z: Signal
-    layer: Layer
-    shares: Shares | None = None
-    has_gaps: bool = False
-
-    @property
-    def inputs(self) -> int:
-        return self.layer.inputs
-
-    @property
-    def rows(self) -> np.ndarray:
-        return self.grad_z[0].reshape(-1, self.layer.outputs)
-
-    @property
-    def is_sample_first(self) -> bool:
-        """Whether a sample's steps follow one another, as they do where there is one sample."""
-        return self.grad_z[1][1] == 1
-
-    def by_input(self, batch: int) -> Signal:
-        """The gradient by the layer's input; where it is whole, it takes turns with rooms."""
-        room = scratch((len(self.rows), self.layer.inputs), np.float32)
-        rows, places = self._product(self.rows, room), self.grad_z[1]
-        if self.shares is not None:
-            Carried(self.shares, batch, self.layer.inputs).back(rows, places)
-        return rows.reshape(-1), places
-
-    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
-        """The same of the steps from one to before another; good until those before are asked for.
-
-        The gradient of the current lies time-first.
-        """
-        assert self.grad_z[1] == time_first(batch)
-        room: list[np.ndarray] = []
-        carried = self.shares and Carried(self.shares, batch, self.layer.inputs)
-
-        def of_run(first: int, last: int) -> Signal:
-            rows = self.rows[first * batch : last * batch]
-            if not room or len(room[0]) < len(rows):
-                room[:] = [take((len(rows), self.layer.inputs), np.float32)]
-            part = self._product(rows, room[0][: len(rows)])
-            if carried is not None:
-                carried.back(part, time_first(batch))
-            return part.reshape(-1), (-first * batch, batch, 1)
-
-        return of_run
-
-    def _product(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
-        weights, bits = self.layer.weights, self.layer.bits
-        return product.matmul(rows, weights, out, bits=bits, has_gaps=self.has_gaps)
-
-
-@dataclass(eq=False)
-class Joined:
-    """What several layers hand back to one that all of them read: the sum, in their order.
-
-    Each lies time-first. What a view hands back is the sum of what it got.
-    """
-
-    parts: Sequence[HandedBack | Joined]
-
-    @property
-    def inputs(self) -> int:
-        return self.parts[0].inputs
-
-    def by_input(self, batch: int) -> Signal:
-        """See ``HandedBack``."""
-        first, *others = self.parts
-        total, places = first.by_input(batch)
-        rows = total.reshape(-1, self.inputs)
-        steps = len(rows) // batch
-        length = max(1, _RUN // (batch * self.inputs))
-        for other in others:
-            of_run = other.run_by_input(batch)
-            for end in range(steps, 0, -length):
-                start = max(0, end - length)
-                part = rows[start * batch : end * batch]
-                part += of_run(start, end)[0].reshape(part.shape)
-        return total, places
-
-    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
-        """See ``HandedBack``."""
-        first, *others = [part.run_by_input(batch) for part in self.parts]
-
-        def of_run(start: int, end: int) -> Signal:
-            total, places = first(start, end)
-            for other in others:
-                total += other(start, end)[0]
-            return total, places
-
-        return of_run
-
-
 Back = tuple[HandedBack | None, torch.Tensor, torch.Tensor]
 """What is handed back, where wanted, and the gradients of the weights and of the decays.
 
@@ -254,9 +100,11 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
         return from_whole(there, walker.decays(), want)
     if not isinstance(source, Events):
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
-    if isinstance(above, HandedBack) and above.is_sample_first and share_out_evenly(neurons):
+    if not (isinstance(above, HandedBack) and above.is_sample_first):
+        return _by_events(there, source, above.by_input(there.shape[1]), want)
+    if share_out_evenly(neurons):
         return _from_above(there, source, above, want)
-    return _by_events(there, source, above.by_input(there.shape[1]), want)
+    return _by_parts(there, source, above, want)
 
 
 def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) -> Back:
@@ -315,6 +163,27 @@ def _by_events(there: There, events: Events, grad_out: Signal, want: bool) -> Ba
     grad_z = (there.voltage.view(np.float32), of_voltage) if want else None
     walker.walk_by_events(0, walker.steps, grad_out, grad_z, weights)
     back = None if grad_z is None else HandedBack(grad_z, layer, layer.shares)
+    return back, torch.from_numpy(weights.grad_OI), walker.decays()
+
+
+def _by_parts(there: There, events: Events, above: HandedBack, want: bool) -> Back:
+    """The same where the gradient of the spikes is never whole, but a part of steps or samples."""
+    (steps, batch, _), layer = there.shape, there.layer
+    walker, weights = _walker(there), _weight_sums(layer, events)
+    grad_z = there.voltage.view(np.float32), there.of_voltage
+    to = grad_z if want else None
+    parts = max(1, min(_PARTS, there.voltage.size // _LEAST_PART))
+    if batch == 1:
+        of_run, length = above.run_by_input(batch), -(-steps // parts)
+        for last in range(steps, 0, -length):
+            first = max(0, last - length)
+            walker.walk_by_events(first, last, of_run(first, last), to, weights)
+    else:
+        of_samples, count = above.samples_by_input(steps), -(-batch // parts)
+        for first in range(0, batch, count):
+            last = min(batch, first + count)
+            walker.walk_by_events(0, steps, of_samples(first, last), to, weights, (first, last))
+    back = HandedBack(grad_z, layer, layer.shares) if want else None
     return back, torch.from_numpy(weights.grad_OI), walker.decays()
 
 

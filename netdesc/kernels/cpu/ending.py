@@ -26,14 +26,14 @@ from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_and_total, path_o
 from netdesc.kernels.cpu.descent import (
     NO_DECAYS,
     Back,
-    HandedBack,
-    Layer,
     There,
     from_output,
     from_samples,
     from_whole,
 )
+from netdesc.kernels.cpu.handed_back import HandedBack
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import Places
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward

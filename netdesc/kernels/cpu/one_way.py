@@ -18,9 +18,9 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.chain import Examples, check_sizes
 from netdesc.kernels.cpu.dense import counts_of, notes_of, walk_ahead
-from netdesc.kernels.cpu.descent import Layer
 from netdesc.kernels.cpu.ending import Distance, Target, rates_of
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time
 from netdesc.kernels.cpu.summands import Readings

@@ -34,8 +34,9 @@ from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import register
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
-from netdesc.kernels.cpu.descent import NO_DECAYS, Layer, share_out_evenly
+from netdesc.kernels.cpu.descent import NO_DECAYS, share_out_evenly
 from netdesc.kernels.cpu.ending import Distance, OfRates, OfTrains
+from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.tape import Call, recorded
 from netdesc.kernels.cpu.threads import on_threads, threads
 

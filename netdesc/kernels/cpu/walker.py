@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from netdesc.kernels.cpu import backward
 from netdesc.kernels.cpu.arrays import flat
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.buffers import scratch
-from netdesc.kernels.cpu.by_source import BY_ROWS, by_source
+from netdesc.kernels.cpu.by_source import BY_ROWS, BySource, by_source
 from netdesc.kernels.cpu.constants import Constants, Shares
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import Places, alike_in_time, time_first
@@ -132,9 +133,8 @@ class Walker:
         z, of_z = (_NOTHING, (0, 0, 0)) if grad_z is None else grad_z
         left = backward.NOTHING if grad_z is None else backward.left_by_events(self.shares)
         sums, is_all = weights, (first, last) == (0, self.steps)
-        inputs = sums.weight_OI.shape[1]
-        ordered = by_source(sums.events, inputs, self.neurons) if is_all else BY_ROWS
-        room = max(room_to_turn(inputs), ordered.length * LANES)
+        ordered = sums.ordered if is_all else BY_ROWS
+        room = max(room_to_turn(sums.inputs), ordered.length * LANES)
         backward.adjoint_by_events(
             sums.events,
             sums.weight_OI,
@@ -173,6 +173,15 @@ class WeightSums:
         self.events, self.weight_OI, self.bits = events, weight_OI, bits
         self.grad_VLI, self.grad_OI = room.reshape(-1, LANES * inputs), room[:outputs]
         self._has_begun = False
+
+    @property
+    def inputs(self) -> int:
+        return self.weight_OI.shape[1]
+
+    @cached_property
+    def ordered(self) -> BySource:
+        """The events by their source, where that pays: for whoever walks through all steps."""
+        return by_source(self.events, self.inputs, len(self.weight_OI))
 
     def begin(self) -> bool:
         """Whether nothing has been added yet; from now on something has."""

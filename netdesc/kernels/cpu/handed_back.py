@@ -1,0 +1,140 @@
+"""What a layer hands back to those that it read: the gradient of its current, and its weights.
+
+By the weights it becomes the gradient of what the layer read: of all of it, of some steps, or of
+some samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netdesc.kernels.cpu import product
+from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.carried import Carried
+from netdesc.kernels.cpu.constants import Shares
+from netdesc.kernels.cpu.layer import Layer
+from netdesc.kernels.cpu.places import sample_first, time_first
+from netdesc.kernels.cpu.walker import Signal
+
+_RUN = 1 << 18
+"""Numbers of a gradient that are added to others at a time: 1 MB."""
+
+
+@dataclass(eq=False)
+class HandedBack:
+    """The gradient of a layer's current, and the weights by which the current came.
+
+    Given ``shares`` it is but the gradient's drive, which becomes the gradient after these weights
+    (see ``carried``); it may have gaps (see ``gaps``).
+    """
+
+    grad_z: Signal
+    layer: Layer
+    shares: Shares | None = None
+    has_gaps: bool = False
+
+    @property
+    def inputs(self) -> int:
+        return self.layer.inputs
+
+    @property
+    def rows(self) -> np.ndarray:
+        return self.grad_z[0].reshape(-1, self.layer.outputs)
+
+    @property
+    def is_sample_first(self) -> bool:
+        """Whether a sample's steps follow one another, as they do where there is one sample."""
+        return self.grad_z[1][1] == 1
+
+    def by_input(self, batch: int) -> Signal:
+        """The gradient by the layer's input."""
+        room = take((len(self.rows), self.layer.inputs), np.float32)
+        rows, places = self._product(self.rows, room), self.grad_z[1]
+        if self.shares is not None:
+            Carried(self.shares, batch, self.layer.inputs).back(rows, places)
+        return rows.reshape(-1), places
+
+    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
+        """The same of the steps from one to before another; good until those before are asked for.
+
+        The gradient of the current lies time-first.
+        """
+        assert self.grad_z[1][:2] == time_first(batch)[:2]
+        room: list[np.ndarray] = []
+        carried = self.shares and Carried(self.shares, batch, self.layer.inputs)
+
+        def of_run(first: int, last: int) -> Signal:
+            rows = self.rows[first * batch : last * batch]
+            if not room or len(room[0]) < len(rows):
+                room[:] = [scratch((len(rows), self.layer.inputs), np.float32)]
+            part = self._product(rows, room[0][: len(rows)])
+            if carried is not None:
+                carried.back(part, time_first(batch))
+            return part.reshape(-1), (-first * batch, batch, 1)
+
+        return of_run
+
+    def samples_by_input(self, steps: int) -> Callable[[int, int], Signal]:
+        """The same of all steps of the samples from one to before another.
+
+        The gradient of the current lies sample-first.
+        """
+        assert self.is_sample_first
+
+        def of_samples(first: int, last: int) -> Signal:
+            rows = self.rows[first * steps : last * steps]
+            part = self._product(rows, scratch((len(rows), self.layer.inputs), np.float32))
+            if self.shares is not None:
+                carried = Carried(self.shares, last - first, self.layer.inputs)
+                carried.back(part, sample_first(steps))
+            return part.reshape(-1), (-first * steps, 1, steps)
+
+        return of_samples
+
+    def _product(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+        weights, bits = self.layer.weights, self.layer.bits
+        return product.matmul(rows, weights, out, bits=bits, has_gaps=self.has_gaps)
+
+
+@dataclass(eq=False)
+class Joined:
+    """What several layers hand back to one that all of them read: the sum, in their order.
+
+    Each lies time-first. What a view hands back is the sum of what it got.
+    """
+
+    parts: Sequence[HandedBack | Joined]
+
+    @property
+    def inputs(self) -> int:
+        return self.parts[0].inputs
+
+    def by_input(self, batch: int) -> Signal:
+        """See ``HandedBack``."""
+        first, *others = self.parts
+        total, places = first.by_input(batch)
+        rows = total.reshape(-1, self.inputs)
+        steps = len(rows) // batch
+        length = max(1, _RUN // (batch * self.inputs))
+        for other in others:
+            of_run = other.run_by_input(batch)
+            for end in range(steps, 0, -length):
+                start = max(0, end - length)
+                part = rows[start * batch : end * batch]
+                part += of_run(start, end)[0].reshape(part.shape)
+        return total, places
+
+    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
+        """See ``HandedBack``."""
+        first, *others = [part.run_by_input(batch) for part in self.parts]
+
+        def of_run(start: int, end: int) -> Signal:
+            total, places = first(start, end)
+            for other in others:
+                total += other(start, end)[0]
+            return total, places
+
+        return of_run

@@ -55,7 +55,7 @@ def test_weights_have_room_of_their_own_where_several_samples_need_them(inputs, 
     assert numbers >= room_to_turn(inputs)
 
 
-SMALL = replace(PLAIN, ample=False, steps=200, scale=4.0)
+SMALL = replace(PLAIN, rooms="", steps=200, scale=4.0)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,14 @@ def test_whatever_the_weights_become(case: Case, factors: list[float]) -> None:
             weight += torch.from_numpy(rng.normal(0, 0.02, weight.shape).astype(np.float32))
 
 
+def test_a_pass_through_a_layer_of_fewer_vectors_than_threads_is_not_noted() -> None:
+    """Its way back is by other kernels, and a vain note would hold the memory of each pass."""
+    trained = Trained(replace(STRAIGHT, sizes=(40, 20, 33), threads=2))
+    for _ in range(4):
+        trained.check()
+    assert (trained.noted, trained.again) == (0, 0)
+
+
 @pytest.mark.parametrize("sizes", [(40, 33), (40, 70, 33), (40, 70, 64, 33)])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_second_pass_is_noted_and_later_ones_are_made_again(

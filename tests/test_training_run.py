@@ -262,6 +262,20 @@ def test_first_weights_that_are_at_fault(start: Start, monkeypatch: pytest.Monke
     assert run.message in train(resume=run.path, progress="quiet").message
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_loss_that_32_bits_cannot_hold(tmp_path: Path) -> None:
+    slow = ("filter_order=16", "time_constant_ms=500", "filter_steps=600")
+    path = write_task(tmp_path / "task")
+    description = netdesc.load(path, ["time.steps=600", *(f"loss.{each}" for each in slow)])
+    run = train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert run.message == (
+        "training cannot begin: the loss of an output that never spikes is inf; "
+        "lower loss.filter_order or loss.time_constant_ms"
+    )
+    assert run.message in train(resume=run.path, progress="quiet").message
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_after_its_epoch(
     start: Start, after_epoch: Callable, number: int

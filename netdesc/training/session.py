@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Session:
         try:
             with StopRequest() as stop, announced(self.job.device, self.display.say):
                 if "silence" not in self.record.fields:  # a run that begins, or an older one
-                    self.record.update(silence=silent_losses(self.job))
+                    self.record.update(silence=_losses_of_silence(self.job))
                 if self.saver.saved_epoch is None:
                     save(self.job, self.progress, self.saver, self.metrics)
                 fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
@@ -194,3 +195,13 @@ def open_session(
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
         yield Session(path, job, record, display, saver, progress, metrics)
+
+
+def _losses_of_silence(job: Job) -> dict[str, float]:
+    """What JSON can hold; Divergence where 32 bits cannot."""
+    losses = silent_losses(job)
+    for loss in losses.values():
+        if not math.isfinite(loss):
+            fault = f"the loss of an output that never spikes is {loss}"
+            raise Divergence(-1, f"{fault}; lower loss.filter_order or loss.time_constant_ms")
+    return losses

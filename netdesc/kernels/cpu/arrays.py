@@ -41,4 +41,5 @@ def over_time(rows: np.ndarray, like_TBN: torch.Tensor) -> torch.Tensor:
 
 def scalar(value: float) -> torch.Tensor:
     # Through numpy, which makes so small a tensor in a tenth of torch's time.
-    return torch.from_numpy(np.array(value, np.float32))
+    with np.errstate(over="ignore"):  # training says it in its own words
+        return torch.from_numpy(np.array(value, np.float32))

@@ -39,6 +39,7 @@ from netdesc.kernels.cpu.train_distance import (
     filter_again,
     gradient_of_spikes,
     rooms_of,
+    whole_vectors,
 )
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import is_cut
@@ -83,8 +84,9 @@ def _back(
             kept = 0 if keeps_all else start
             for t in range(last - 1, start - 1, -1):
                 of_out = gradient_of_spikes(
-                    filtered, kept, t, steps, a, has_tail, tail, length, scale, y, late, ahead
-                )
+                    keeps_all, filtered, kept, t, steps, a, has_tail, tail, length, scale, y,
+                    late, ahead,
+                )  # fmt: skip
                 g_s = after if delay else of_out
                 after = of_out
                 v = load(voltage, v_at + t * v_by, v_width)
@@ -126,7 +128,7 @@ def room_for(
     of_distance = train_distance.room_for(steps, of_filter, keeps_all)
     weights = room_for_weights(inputs, batch, is_integer=True)
     of_step = LANES + 1 if keeps_all or not hands_back else 1
-    return of_distance + of_step * steps + weights + run * LANES
+    return whole_vectors(of_distance + of_step * steps + weights + run * LANES)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -24,6 +24,7 @@ from netdesc.kernels.cpu.train_distance import (
     filter_again,
     gradient_of_spikes,
     rooms_of,
+    whole_vectors,
 )
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.van_rossum import is_cut
@@ -53,8 +54,9 @@ def _back(
         kept = 0 if keeps_all else first
         for t in range(last - 1, first - 1, -1):
             of_out = gradient_of_spikes(
-                filtered, kept, t, steps, a, has_tail, tail, length, scale, y, late, ahead
-            )
+                keeps_all, filtered, kept, t, steps, a, has_tail, tail, length, scale, y,
+                late, ahead,
+            )  # fmt: skip
             g_s = after if delay else of_out
             after = of_out
             v_at = at + t * by
@@ -73,7 +75,7 @@ def _back(
 
 def room_for(steps: int, of_filter: tuple[float, int, int], keeps_all: bool) -> int:
     """Numbers of 32 bits that a thread needs, which ``keeps_all`` differences or not."""
-    return train_distance.room_for(steps, of_filter, keeps_all) + steps
+    return whole_vectors(train_distance.room_for(steps, of_filter, keeps_all) + steps)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -28,19 +28,25 @@ PIECE = 64
 def _sizes(steps, tail, length, keeps_all):
     """How many numbers of 32 bits hold states, differences, and what a cut filter needs besides.
 
-    States are one of each order, or two if the filter is cut; who ``keeps_all`` needs none.
+    States are one of each order, or two if the filter is cut; who ``keeps_all`` differences needs
+    nothing else.
     """
-    ahead = room_ahead(tail, length, steps)
     if keeps_all:
-        return 0, steps * LANES, ahead
+        return 0, steps * LANES, 0
     of_piece = (2 if is_cut(tail) else 1) * len(tail) * LANES * (tail.itemsize // 4)
-    return (steps + PIECE - 1) // PIECE * of_piece, PIECE * LANES, ahead
+    states = (steps + PIECE - 1) // PIECE * of_piece
+    return states, PIECE * LANES, room_ahead(tail, length, steps)
 
 
 def room_for(steps: int, of_filter: tuple[float, int, int], keeps_all: bool) -> int:
     """Numbers of 32 bits that a thread needs on the way back."""
     _, tail = recurrence(*of_filter)
     return sum(_sizes(steps, tail, of_filter[2], keeps_all))
+
+
+def whole_vectors(numbers: int) -> int:
+    """So many or a few more, so that the next thread's states lie as 64-bit numbers should."""
+    return -(-numbers // LANES) * LANES
 
 
 @numba.njit(inline="always")
@@ -126,16 +132,21 @@ def filter_again(words, wanted, of_wanted, first, last, steps, a, tail, length, 
 
 
 @numba.njit(inline="always")
-def gradient_of_spikes(filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead):
+def gradient_of_spikes(
+    keeps_all, filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead
+):
     """That of a step, from the differences; steps are asked for one by one, backward.
 
     ``first`` is the step of the first of these, ``has_tail`` whether the filter is cut before the
-    end.
+    end. Who does not have all of them keeps those of ``length`` steps ``ahead``.
     """
     f = load(filtered, (t - first) * LANES, LANES)
     cut = has_tail and t + length < steps
     after = f
-    if has_tail:
+    if keeps_all:
+        if cut:
+            after = load(filtered, (t + length) * LANES, LANES)
+    elif has_tail:
         place = t % length * LANES
         if cut:
             after = load(ahead, place, LANES)

@@ -46,13 +46,16 @@ from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
 from netdesc.kernels.spike_words import SpikeWords
 
-_MOST, _MOST_ALONE, _MOST_BESIDE = 0.6, 2.0, 0.5
+_MOST, _MOST_ALONE, _MOST_BESIDE = 0.6, 1.5, 0.5
 """Times the activity, that threads may hold for the last layer's way there and back.
 
 Where one walk does it, and the gradient that is handed back is whole at the same time; where none
 is handed back; and beside a current that is whole. They keep all differences (see
 ``train_distance``) if that takes a third of it at most.
 """
+
+_MOST_OF_ONE = 2.0
+"""The same for one thread where none is handed back: any other way takes the current as a whole."""
 
 _ALWAYS = 1 << 12
 """Numbers that they may hold however small the activity is: 16 kB."""
@@ -213,7 +216,10 @@ def _rooms_in_one(last: Last, of_filter: tuple[float, int, int]) -> tuple[int, b
         return last_layer.room_for(last.shape, inputs, 0, of_filter, keeps_all, last.want)
 
     most = _MOST if last.want else _MOST_ALONE
-    return _rooms(crew_of(last.shape[2]), last.activity, most, room)
+    crew, keeps_all = _rooms(crew_of(last.shape[2]), last.activity, most, room)
+    if not (crew or last.want) and room(False) <= _MOST_OF_ONE * last.activity:
+        return 1, False
+    return crew, keeps_all
 
 
 def _end_in_one(

@@ -36,8 +36,8 @@ from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.train_distance import (
     PIECE,
     distance,
-    filter_again,
     gradient_of_spikes,
+    ready,
     rooms_of,
     whole_vectors,
 )
@@ -77,11 +77,10 @@ def _back(
         first = max(0, until - run)
         for last in range(until, first, -PIECE):
             start = max(first, last - PIECE)
-            if not keeps_all:
-                filter_again(
-                    words, wanted, of_wanted, start, last, steps, a, tail, length, states, filtered
-                )
-            kept = 0 if keeps_all else start
+            kept = ready(
+                keeps_all, words, wanted, of_wanted, start, last, steps, a, tail, length, states,
+                filtered,
+            )  # fmt: skip
             for t in range(last - 1, start - 1, -1):
                 of_out = gradient_of_spikes(
                     keeps_all, filtered, kept, t, steps, a, has_tail, tail, length, scale, y,

@@ -21,8 +21,8 @@ from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.train_distance import (
     PIECE,
     distance,
-    filter_again,
     gradient_of_spikes,
+    ready,
     rooms_of,
     whole_vectors,
 )
@@ -47,11 +47,10 @@ def _back(
     late[:] = 0
     for last in range(steps, 0, -PIECE):
         first = max(0, last - PIECE)
-        if not keeps_all:
-            filter_again(
-                words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered
-            )
-        kept = 0 if keeps_all else first
+        kept = ready(
+            keeps_all, words, wanted, of_wanted, first, last, steps, a, tail, length, states,
+            filtered,
+        )  # fmt: skip
         for t in range(last - 1, first - 1, -1):
             of_out = gradient_of_spikes(
                 keeps_all, filtered, kept, t, steps, a, has_tail, tail, length, scale, y,

@@ -132,6 +132,20 @@ def filter_again(words, wanted, of_wanted, first, last, steps, a, tail, length, 
 
 
 @numba.njit(inline="always")
+def ready(
+    keeps_all, words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered
+):
+    """Sees to it that ``filtered`` has the differences of a piece; returns the step of its first.
+
+    See ``filter_again``.
+    """
+    if keeps_all:
+        return 0
+    filter_again(words, wanted, of_wanted, first, last, steps, a, tail, length, states, filtered)
+    return first
+
+
+@numba.njit(inline="always")
 def gradient_of_spikes(
     keeps_all, filtered, first, t, steps, a, has_tail, tail, length, scale, y, late, ahead
 ):

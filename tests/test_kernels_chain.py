@@ -254,6 +254,7 @@ def room_for(case: Case) -> Iterator[None]:
         if case.rooms == "scarce":
             patch.setattr(ending, "_rooms", lambda crew, *_: (crew, False))
             patch.setattr(descent, "_LEAST_PART", 1)
+            patch.setattr(descent, "_MORE_TERMS", 0)
         yield
 
 

@@ -42,6 +42,9 @@ _LEAST_PART, _PARTS = 1 << 16, 4
 _MOST_TURNS = 1.5
 """A thread may have half as much again to do as its share."""
 
+_MORE_TERMS = 1 << 22
+"""Or so many more terms of a product, in about the time that two further kernels need to start."""
+
 
 @dataclass(eq=False)
 class There:
@@ -94,7 +97,7 @@ NO_DECAYS = torch.empty(2, 0)
 
 def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
     """The gradients of a hidden layer from what those that read it hand back."""
-    source, neurons = there.source, there.shape[2]
+    source = there.source
     if not there.layer.is_fused:
         walker = _walk_whole(there, above.run_by_input(there.shape[1]))
         return from_whole(there, walker.decays(), want)
@@ -102,7 +105,7 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
         return _by_product(there, source, above.run_by_input(there.shape[1]), want)
     if not (isinstance(above, HandedBack) and above.is_sample_first):
         return _by_events(there, source, above.by_input(there.shape[1]), want)
-    if share_out_evenly(neurons):
+    if takes_columns(there.shape, above.layer.outputs):
         return _from_above(there, source, above, want)
     return _by_parts(there, source, above, want)
 
@@ -140,11 +143,19 @@ def from_samples(
     return back, torch.from_numpy(weights.grad_OI), walker.decays()
 
 
-def share_out_evenly(neurons: int) -> bool:
-    """Whether threads that take whole vectors of neurons are busy for most of the time."""
+def takes_columns(shape: tuple[int, int, int], above: int) -> bool:
+    """Whether a thread takes columns of the product by which so many neurons hand back to a layer.
+
+    And walks with their neurons (see ``from_above``): where threads that take whole vectors are
+    busy for most of the time, or the others could help with little.
+    """
+    steps, batch, neurons = shape
     vectors = -(-neurons // LANES)
     turns = -(-vectors // threads())
-    return turns * threads() <= _MOST_TURNS * vectors
+    if turns * threads() <= _MOST_TURNS * vectors:
+        return True
+    terms = steps * batch * neurons * above
+    return turns * terms / vectors - terms / threads() <= _MORE_TERMS
 
 
 def _walker(there: There) -> Walker:
@@ -173,16 +184,14 @@ def _by_parts(there: There, events: Events, above: HandedBack, want: bool) -> Ba
     grad_z = there.voltage.view(np.float32), there.of_voltage
     to = grad_z if want else None
     parts = max(1, min(_PARTS, there.voltage.size // _LEAST_PART))
-    if batch == 1:
-        of_run, length = above.run_by_input(batch), -(-steps // parts)
+    # Weights are added up sample by sample: steps are parted only where samples are too few.
+    count, length = -(-batch // parts), -(-steps // -(-parts // batch))
+    for start in range(0, batch, count):
+        samples = start, min(batch, start + count)
+        of_run = above.samples_by_input(steps, samples)
         for last in range(steps, 0, -length):
             first = max(0, last - length)
-            walker.walk_by_events(first, last, of_run(first, last), to, weights)
-    else:
-        of_samples, count = above.samples_by_input(steps), -(-batch // parts)
-        for first in range(0, batch, count):
-            last = min(batch, first + count)
-            walker.walk_by_events(0, steps, of_samples(first, last), to, weights, (first, last))
+            walker.walk_by_events(first, last, of_run(first, last), to, weights, samples)
     back = HandedBack(grad_z, layer, layer.shares) if want else None
     return back, torch.from_numpy(weights.grad_OI), walker.decays()
 

@@ -23,7 +23,7 @@ are read."""
 _ROWS = 384
 """Rows of a block, at most: a block of so many rows and vectors is 200 kB. It is whole tiles."""
 
-_FEW_ROWS = 96
+_FEW_ROWS = 48
 _SHARE = 8
 """Of a small layer all threads' blocks together are an eighth, or else have few rows."""
 

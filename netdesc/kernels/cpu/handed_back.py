@@ -77,22 +77,27 @@ class HandedBack:
 
         return of_run
 
-    def samples_by_input(self, steps: int) -> Callable[[int, int], Signal]:
-        """The same of all steps of the samples from one to before another.
+    def samples_by_input(
+        self, steps: int, samples: tuple[int, int]
+    ) -> Callable[[int, int], Signal]:
+        """As ``run_by_input``, for the samples from one to before another; of several, all steps.
 
         The gradient of the current lies sample-first.
         """
         assert self.is_sample_first
+        start, end = samples
+        carried = self.shares and Carried(self.shares, end - start, self.layer.inputs)
 
-        def of_samples(first: int, last: int) -> Signal:
-            rows = self.rows[first * steps : last * steps]
+        def of_run(first: int, last: int) -> Signal:
+            length = last - first
+            assert end - start == 1 or length == steps, "rows follow one another"
+            rows = self.rows[start * steps + first : (end - 1) * steps + last]
             part = self._product(rows, scratch((len(rows), self.layer.inputs), np.float32))
-            if self.shares is not None:
-                carried = Carried(self.shares, last - first, self.layer.inputs)
-                carried.back(part, sample_first(steps))
-            return part.reshape(-1), (-first * steps, 1, steps)
+            if carried is not None:
+                carried.back(part, sample_first(length))
+            return part.reshape(-1), (-first - start * length, 1, length)
 
-        return of_samples
+        return of_run
 
     def _product(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
         weights, bits = self.layer.weights, self.layer.bits

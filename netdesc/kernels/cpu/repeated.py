@@ -10,6 +10,7 @@ layers spike, where weights are, how many threads there are, and whether gradien
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Sequence
 from sys import getrefcount
@@ -34,7 +35,7 @@ from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import register
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
-from netdesc.kernels.cpu.descent import NO_DECAYS, share_out_evenly
+from netdesc.kernels.cpu.descent import NO_DECAYS, takes_columns
 from netdesc.kernels.cpu.ending import Distance, OfRates, OfTrains
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.tape import Call, recorded
@@ -110,8 +111,11 @@ class Passes:
             for layer in layers
         )
         # Else hidden layers take other kernels back, and a vain note would keep rooms from serving.
-        shared_out = all(share_out_evenly(layer.outputs) for layer in layers[:-1])
-        return plain and shared_out and _WEIGHTS * number <= values <= _MOST
+        by_columns = all(
+            takes_columns((steps, batch, layer.outputs), above.outputs)
+            for layer, above in itertools.pairwise(layers)
+        )
+        return plain and by_columns and _WEIGHTS * number <= values <= _MOST
 
     @on_threads
     def _note(

@@ -25,7 +25,17 @@ from test_kernels_chain import (
     reads_of,
 )
 
-from netdesc.kernels.cpu import buffers, by_source, chain, repeated, sources, sums, threads, trains
+from netdesc.kernels.cpu import (
+    buffers,
+    by_source,
+    chain,
+    descent,
+    repeated,
+    sources,
+    sums,
+    threads,
+    trains,
+)
 from netdesc.kernels.cpu.arrivals import Events
 
 STRAIGHT = replace(PLAIN, sizes=(40, 70, 64, 33), steps=250, density=0.1)
@@ -121,12 +131,17 @@ def test_whatever_the_weights_become(case: Case, factors: list[float]) -> None:
             weight += torch.from_numpy(rng.normal(0, 0.02, weight.shape).astype(np.float32))
 
 
-def test_a_pass_through_a_layer_of_fewer_vectors_than_threads_is_not_noted() -> None:
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_pass_through_a_large_layer_of_fewer_vectors_than_threads_is_not_noted(
+    is_large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its way back is by other kernels, and a vain note would hold the memory of each pass."""
+    if is_large:
+        monkeypatch.setattr(descent, "_MORE_TERMS", 0)
     trained = Trained(replace(STRAIGHT, sizes=(40, 20, 33), threads=2))
     for _ in range(4):
         trained.check()
-    assert (trained.noted, trained.again) == (0, 0)
+    assert (trained.noted, trained.again) == ((0, 0) if is_large else (1, 2))
 
 
 @pytest.mark.parametrize("sizes", [(40, 33), (40, 70, 33), (40, 70, 64, 33)])

@@ -192,5 +192,6 @@ def _length(shape: tuple[int, int, int], least: int) -> int:
     """How many steps a run has."""
     steps, batch, neurons = shape
     in_a_step = batch * neurons
-    room = min(_RUN, max(least, steps * in_a_step // _SHARE))
+    whole = steps * in_a_step
+    room = min(_RUN, max(min(least, -(-whole // 2)), whole // _SHARE))
     return min(steps, max(1, room // in_a_step))

@@ -627,6 +627,10 @@ class Memory:
         (Case((128, 64), steps=500, density=0.05), 2.25),
         (Case((854, 77, 68), steps=120, density=0.43, scale=0.2), 1.75),  # products
         (Case((60, 64), steps=500, density=0.05, graded="target"), 2.25),
+        (Case((64, 32, 20), steps=500, density=0.05), 1.55),
+        (Case((64, 32, 20), steps=150, batch=3, density=0.05), 1.65),
+        (Case((64, 256, 20), steps=120, density=0.5), 1.85),
+        (Case((60, 256, 32), steps=120, density=0.05, norm=(True,)), 1.75),
     ],
 )
 def test_the_smallest_networks_take_little_beside_gradients_of_weights(

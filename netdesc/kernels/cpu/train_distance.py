@@ -16,7 +16,15 @@ from numba.extending import register_jitable
 
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
-from netdesc.kernels.cpu.van_rossum import LEAST, drop, filter_step, is_cut, recurrence, room_ahead
+from netdesc.kernels.cpu.van_rossum import (
+    LEAST,
+    ahead_of,
+    drop,
+    filter_step,
+    is_cut,
+    recurrence,
+    room_ahead,
+)
 from netdesc.kernels.cpu.words import lanes_of
 from netdesc.kernels.packed_spikes import WORD_BITS
 
@@ -161,11 +169,7 @@ def gradient_of_spikes(
         if cut:
             after = load(filtered, (t + length) * LANES, LANES)
     elif has_tail:
-        place = t % length * LANES
-        if cut:
-            after = load(ahead, place, LANES)
-        if t >= length:
-            store(ahead, place, f, LANES)
+        after = ahead_of(ahead, f, t, length, steps)
     g = filter_step(f, after, cut, a, tail, y, late)
     return drop(cast_like(g, f), spread(np.float32(LEAST))) * spread(np.float32(scale))
 

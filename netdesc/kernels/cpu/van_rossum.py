@@ -133,6 +133,19 @@ def room_ahead(tail, length, steps):
     return min(length, steps - length) * LANES if has_tail else 0
 
 
+@numba.njit(inline="always")
+def ahead_of(ahead, f, t, length, steps):
+    """What ``f`` was ``length`` steps ahead, if there; ``ahead`` is given that of step ``t``.
+
+    Steps are asked for one by one, backward.
+    """
+    place = t % length * LANES
+    after = load(ahead, place, LANES) if t + length < steps else f
+    if t >= length:
+        store(ahead, place, f, LANES)
+    return after
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
 def filter_adjoint(
     output, words, from_words, target, a, tail, length, scale, steps, ahead_KTL, grad
@@ -180,13 +193,7 @@ def filter_adjoint(
                 at = t * columns + lo
                 f = load(grad, at, n)
                 cut = has_tail and t + length < steps
-                after = f
-                if has_tail:
-                    place = t % length * LANES
-                    if cut:
-                        after = load(ahead, place, LANES)
-                    if t >= length:
-                        store(ahead, place, f, LANES)
+                after = ahead_of(ahead, f, t, length, steps) if has_tail else f
                 g = filter_step(f, after, cut, a, tail, y, late)
                 g = drop(cast_like(g, f), least) * spread(np.float32(scale))
                 store(grad, at, g, n)

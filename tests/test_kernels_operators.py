@@ -87,6 +87,20 @@ def test_torch_finds_the_operators_in_order(name, engine):
         torch.library.opcheck(operator, CALLS[name](), test_utils=utilities)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_current_is_kept_only_for_a_decay_that_is_learnt(engine: str):
+    """It is as large as a layer's activity."""
+    with use_engine(engine):
+        given = [leaf(SIGNAL), leaf(SIGNAL)]
+        fixed = operators.leaky(given[0], DECAY)
+        learnt = operators.leaky(given[1], leaf(DECAY))
+        kept = [u.grad_fn.saved_tensors[0].numel() for u in (fixed, learnt)]
+        (fixed + learnt).backward(SIGNAL)
+    assert kept == [0, SIGNAL.numel()]
+    assert torch.equal(given[0].grad, given[1].grad)
+    assert given[0].grad.any()
+
+
 def test_engines_are_chosen_by_device():
     assert engine_name(torch.device("cpu")) == "cpu"
     assert requested_engine() == "auto"

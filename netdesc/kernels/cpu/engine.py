@@ -117,7 +117,7 @@ def leaky_backward(
     grad_u_TBN: torch.Tensor, u_TBN: torch.Tensor, decay: torch.Tensor, learn: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.engine.leaky_backward``."""
-    steps, batch, size = u_TBN.shape
+    steps, batch, size = grad_u_TBN.shape
     grad_z = take((steps, batch, size), np.float32)
     grad_decay = np.zeros((batch, size), np.float32)
     backward.leaky_adjoint(

@@ -132,7 +132,7 @@ def leaky_backward(
     """See ``reference.engine.leaky_backward``."""
     check_device(grad_u_TBN, "the decay", decay)
     grad_u_TBN = grad_u_TBN.contiguous()
-    steps, batch, size = u_TBN.shape
+    steps, batch, size = grad_u_TBN.shape
     grad_z_TBN = torch.empty_like(grad_u_TBN)
     empty, zeros = grad_u_TBN.new_empty, grad_u_TBN.new_zeros
     grad_decay = empty(batch, size) if learn else zeros(size)

@@ -24,7 +24,10 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input and of the decay [neurons]."""
+    """Gradients of the input and of the decay [neurons].
+
+    ``u_TBN`` is the current, or empty where nothing is to ``learn``.
+    """
     return engine_for(grad_u_TBN.device).leaky_backward(grad_u_TBN, u_TBN, decay, learn)
 
 
@@ -35,11 +38,12 @@ def _(z_TBN: Tensor, decay: Tensor) -> Tensor:
 
 @fake("leaky_backward")
 def _(grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
-    return u_TBN.new_empty(u_TBN.shape), u_TBN.new_empty(u_TBN.shape[2])
+    return grad_u_TBN.new_empty(grad_u_TBN.shape), grad_u_TBN.new_empty(grad_u_TBN.shape[2])
 
 
 def _leaky_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(output, inputs[1])
+    decay = inputs[1]
+    ctx.save_for_backward(output if decay.requires_grad else output.new_empty(0), decay)
 
 
 def _leaky_gradient(ctx: Any, grad_u: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -129,8 +129,11 @@ def cuba_backward(
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of ``leaky``'s input and of its decay [neurons]."""
-    share = keep(decay, u_TBN.shape[2]) / DECAY_ONE
+    """Gradients of ``leaky``'s input and of its decay [neurons].
+
+    ``u_TBN`` is what it gave, or empty where nothing is to ``learn``.
+    """
+    share = keep(decay, grad_u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])
     grad_z_TBN = torch.empty_like(grad_u_TBN)
     grad_decay = grad_u_TBN.new_zeros(grad_u_TBN.shape[2])

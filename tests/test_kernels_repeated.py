@@ -144,6 +144,16 @@ def test_a_pass_through_a_large_layer_of_fewer_vectors_than_threads_is_not_noted
     assert (trained.noted, trained.again) == ((0, 0) if is_large else (1, 2))
 
 
+def test_what_was_noted_in_vain_is_noted_ever_more_rarely() -> None:
+    trained = Trained(replace(STRAIGHT, density=0.9))
+    noted = []
+    for _ in range(20):
+        trained.check()
+        noted.append(trained.noted)
+    assert trained.again == 0
+    assert [number for number in range(1, 20) if noted[number] > noted[number - 1]] == [1, 3, 7, 15]
+
+
 @pytest.mark.parametrize("sizes", [(40, 33), (40, 70, 33), (40, 70, 64, 33)])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_second_pass_is_noted_and_later_ones_are_made_again(

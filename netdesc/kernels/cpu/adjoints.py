@@ -168,9 +168,11 @@ def by_product(
 def run_length(shape: tuple[int, int, int], is_first: bool) -> int:
     """Steps of a run; ``is_first`` says that the gradient of the input is not wanted.
 
-    As spikes or as z, whoever asks for it: sums are rounded alike.
+    As spikes or as z, whoever asks for it: sums are rounded alike. It is half of the steps at most:
+    what comes back to a run would else be as large as all that the layer keeps.
     """
-    return _length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT)
+    length = _length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT)
+    return min(length, -(-shape[0] // 2))
 
 
 def walks(
@@ -192,6 +194,5 @@ def _length(shape: tuple[int, int, int], least: int) -> int:
     """How many steps a run has."""
     steps, batch, neurons = shape
     in_a_step = batch * neurons
-    whole = steps * in_a_step
-    room = min(_RUN, max(min(least, -(-whole // 2)), whole // _SHARE))
+    room = min(_RUN, max(least, steps * in_a_step // _SHARE))
     return min(steps, max(1, room // in_a_step))

@@ -184,8 +184,8 @@ def _by_parts(there: There, events: Events, above: HandedBack, want: bool) -> Ba
     grad_z = there.voltage.view(np.float32), there.of_voltage
     to = grad_z if want else None
     parts = max(1, min(_PARTS, there.voltage.size // _LEAST_PART))
-    # Weights are added up sample by sample: steps are parted only where samples are too few.
-    count, length = -(-batch // parts), -(-steps // -(-parts // batch))
+    # Weights are added up sample by sample: the steps of several are not parted.
+    count, length = -(-batch // parts), steps if batch > 1 else -(-steps // parts)
     for start in range(0, batch, count):
         samples = start, min(batch, start + count)
         of_run = above.samples_by_input(steps, samples)

@@ -53,6 +53,9 @@ _WEIGHTS = 4
 Beside the gradients a pass that is noted holds the integers of hidden layers' weights.
 """
 
+_LONGEST_PAUSE = 63
+"""Passes until another is noted after many that came down to other kernels."""
+
 _FREE = 2
 """How often gradients that nobody else holds are held: by our list, and while that is counted."""
 
@@ -69,6 +72,8 @@ class Passes:
         self._before: list[ref[Any]] = []
         """Examples and layers of the pass before."""
         self._noted: _Noted | None = None
+        self._pause = self._passes_left = 0
+        """How many passes are not noted after one that was in vain, and how many of them to go."""
         register(self)
 
     def let_go(self) -> None:
@@ -99,7 +104,9 @@ class Passes:
                 return found
         del noted  # its memory serves again
         if is_again and isinstance(loss, Distance) and self._can_be_noted(given, layers):
-            return self._note(given, layers, loss)
+            if self._passes_left == 0:
+                return self._note(given, layers, loss)
+            self._passes_left -= 1
         return chain.differentiate(given, layers, loss, self._reads)
 
     def _can_be_noted(self, given: Examples, layers: Sequence[Layer]) -> bool:
@@ -126,8 +133,10 @@ class Passes:
         if [kernel for kernel, _ in calls] == _of_straight(len(layers)):
             noted = _Noted(calls, given.shape[:2], layers, distance)
             if noted.is_by_rows:
-                self._noted = noted
-                passed = noted.hand_out()
+                self._noted, self._pause = noted, 0
+                return value, noted.hand_out()
+        self._pause = min(2 * self._pause + 1, _LONGEST_PAUSE)
+        self._passes_left = self._pause
         return value, passed
 
 

@@ -28,6 +28,7 @@ from netdesc.kernels.packed_spikes import WORD_BITS
 
 __all__ = [
     "LEAST",
+    "ahead_of",
     "convolve",
     "convolved",
     "drop",

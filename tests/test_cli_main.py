@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 from cli_process import netdesc_timed
 
 from netdesc.cli import failures
-from netdesc.cli.main import COMMANDS, main, netdesc
+from netdesc.cli.main import COMMANDS, ELSEWHERE, main, netdesc
 from netdesc.cli.output import Output
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,7 @@ def test_every_command_has_a_help_text_with_an_example(
     ("arguments", "message"),
     [
         (["vaildate"], 'Did you mean "validate"?'),
+        (["resume", "runs/x"], 'Did you mean "train --resume RUN"?'),
         (["validate"], "Missing argument"),
         (["explain", "--nonsense", "ND101"], "--nonsense"),
         (["schema", "--write", "--check"], "exclude each other"),
@@ -125,6 +127,20 @@ def test_usage_errors_exit_2(
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("word", ELSEWHERE)
+def test_what_other_programs_call_a_command_leads_to_one_that_exists(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word not in COMMANDS
+    typed = ELSEWHERE[word].split()
+    names = itertools.takewhile(lambda each: each.islower() and each[0] != "-", typed)
+    with pytest.raises(SystemExit) as exit:
+        main([*names, "--help"])
+    assert exit.value.code == 0
+    text = capsys.readouterr().out
+    assert all(each in text for each in typed if each.startswith("--"))
 
 
 class Diverged(ValueError):

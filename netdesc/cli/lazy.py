@@ -30,9 +30,17 @@ class Entry(NamedTuple):
 class LazyGroup(click.Group):
     """Lists its commands from a table, so that ``--help`` imports none of them."""
 
-    def __init__(self, *args: Any, entries: Mapping[str, Entry], **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        entries: Mapping[str, Entry],
+        elsewhere: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        """``elsewhere`` says what to type for words by which other programs call it."""
         super().__init__(*args, **settings)
         self.entries = entries
+        self.elsewhere = elsewhere or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries)
@@ -81,6 +89,7 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             close = get_close_matches(args[0], self.entries, n=1)
-            hint = f' Did you mean "{close[0]}"?' if close else ""
+            meant = self.elsewhere.get(args[0]) or next(iter(close), None)
+            hint = "" if meant is None else f' Did you mean "{meant}"?'
             ctx.fail(f'no command "{args[0]}".{hint}')
         return super().resolve_command(ctx, args)

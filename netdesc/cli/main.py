@@ -62,6 +62,31 @@ COMMANDS = {
     ),
 }
 
+ELSEWHERE = {
+    "resume": "train --resume RUN",
+    "continue": "train --resume RUN",
+    "fit": "train",
+    "build": "compile",
+    "benchmark": "bench",
+    "new": "init",
+    "create": "init",
+    "check": "validate",
+    "lint": "validate",
+    "fix": "validate --fix",
+    "fmt": "format",
+    "summary": "show",
+    "info": "show",
+    "eval": "evaluate",
+    "test": "evaluate RUN --part test",
+    "predict": "run",
+    "infer": "run",
+    "simulate": "run",
+    "convert": "events convert",
+    "plot": "report",
+    "version": "--version",
+}
+"""What to type for the words of other programs."""
+
 EPILOG = """\b
 Start with:
   netdesc init first
@@ -77,6 +102,7 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 @click.group(
     cls=LazyGroup,
     entries=COMMANDS,
+    elsewhere=ELSEWHERE,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -49,7 +49,8 @@ class Evaluation:
 
     ``loss`` is the sum over the samples where ``summed``. ``score`` is there for networks that
     classify, ``matched`` for those that learn spike trains. ``judged`` says what the score counts:
-    steps where each of them has a label.
+    steps where each of them has a label. ``classifier`` says by what the class was found, and
+    ``window_steps`` how long the moving window is.
     """
 
     part: Part
@@ -58,6 +59,8 @@ class Evaluation:
     summed: bool
     score: Score | None
     judged: Literal["samples", "steps"] | None
+    classifier: Literal["rate", "moving_window"] | None
+    window_steps: int | None
     matched: Matched | None
     layers: list[LayerRate]
     warnings: list[str]
@@ -123,6 +126,7 @@ def _evaluate(
     if graph.classes is not None:
         tally = Tally(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
+    window = graph.classifier and graph.classifier.window_steps
     judge = by_network(compiled.model, compiled.loss, watch=count)
     loss, score = measure(graph, compiled.model, judge, batches, tally)
     return Evaluation(
@@ -132,6 +136,8 @@ def _evaluate(
         summed=graph.loss.reduction == "sum",
         score=score,
         judged=None if samples.labels is None else _judged(samples.labels),
+        classifier=None if tally is None else "rate" if window is None else "moving_window",
+        window_steps=window,
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,

@@ -32,13 +32,16 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     assert record["accuracy"] == best["validation_accuracy"]
     assert np.sum(record["confusion"]) + record["undecided"] == 15
     assert record["matched"] is None
+    assert (record["classifier"], record["window_steps"]) == ("rate", None)
     assert [layer["layer"] for layer in record["layers"]] == ["input", "hidden", "output"]
 
     outcome = netdesc("evaluate", "run")
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert lines[0] == "run: test, 15 samples"
-    told = re.match(r"loss ([\d.]+) a sample \(([\d.]+) in all\), accuracy ", lines[1])
+    told = re.match(
+        r"loss ([\d.]+) a sample \(([\d.]+) in all\), accuracy .*% by spike rate", lines[1]
+    )
     assert told is not None
     assert 15 * float(told[1]) == pytest.approx(float(told[2]), rel=1e-4)
     assert lines[2].split()[:7] == ["label", "→", "0", "→", "1", "→", "2"]
@@ -192,10 +195,11 @@ def test_steps_with_labels_are_called_so(netdesc: Netdesc, document: Path) -> No
     document.write_text(json.dumps(content))
     record = json.loads(netdesc("evaluate", document, "--json").out)
     assert (record["samples"], record["judged"]) == (15, "steps")
+    assert (record["classifier"], record["window_steps"]) == ("moving_window", 3)
     assert np.sum(record["confusion"]) + record["undecided"] == 15 * STEPS
     assert record["undecided"] > 1
     said = netdesc("evaluate", document).out.splitlines()[1]
-    assert "% of the steps" in said
+    assert "% of the steps by spikes of the last 3 steps" in said
     assert f"{record['undecided']} steps without a prediction" in said
 
 

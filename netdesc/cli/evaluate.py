@@ -62,7 +62,9 @@ def _figures(result: Evaluation) -> list[str]:
     figures = [_loss(result)]
     if result.score is not None:
         of_steps = result.judged == "steps"
-        figures.append(f"accuracy {result.score.accuracy:.2%}{' of the steps' if of_steps else ''}")
+        window, of = result.window_steps, " of the steps" if of_steps else ""
+        by = "spike rate" if window is None else f"spikes of the last {window} steps"
+        figures.append(f"accuracy {result.score.accuracy:.2%}{of} by {by}")
         if result.score.undecided:
             what = ("step " if result.score.undecided == 1 else "steps ") if of_steps else ""
             figures.append(f"{result.score.undecided:,} {what}without a prediction (silent output)")

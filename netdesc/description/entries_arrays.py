@@ -87,7 +87,7 @@ ENTRIES = (
     ),
     Entry(
         code="ND315",
-        title="another number of labels than of samples",
+        title="labels that do not fit the samples",
         cause=(
             "There is one label for each sample or, for a loss and a classifier with a moving "
             "window, one for each step of time.steps."

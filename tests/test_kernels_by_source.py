@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_kernels_chain import PLAIN, Case, in_one_go, replace, torch_threads
 
@@ -112,7 +112,6 @@ CASES = st.builds(
 @example(replace(PLAIN, sizes=(900, 40, 33), steps=300, density=0.3))
 @example(replace(PLAIN, sizes=(70, 130, 110), steps=256, scale=40.0, graded="target"))
 @example(replace(PLAIN, sizes=(70, 130, 110), steps=257, scale=40.0, graded="target"))
-@settings(max_examples=60)
 def test_gradients_are_those_by_rows(case):
     with pytest.MonkeyPatch.context() as patch:
         for module in USERS:

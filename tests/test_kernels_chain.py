@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import weakref
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from netdesc.graph import Wiring
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import (
     adjoints,
+    budget,
     buffers,
     chain,
     descent,
@@ -251,6 +253,8 @@ def room_for(case: Case) -> Iterator[None]:
             for name in "_MOST", "_MOST_ALONE", "_MOST_BESIDE":
                 patch.setattr(ending, name, 1e9)
             patch.setattr(leaky, "_MOST", 1e9)
+            for module in ending, leaky:
+                patch.setattr(module, "left_beside", lambda *_: sys.maxsize)
         if case.rooms == "scarce":
             patch.setattr(ending, "_rooms", lambda crew, *_: (crew, False))
             patch.setattr(descent, "_LEAST_PART", 1)
@@ -619,6 +623,24 @@ class Memory:
                     monkeypatch.setattr(module, name, getattr(self.pool, name))
 
 
+def peak_of(case: Case, threads: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Bytes that there and back take at most: the second time, as compiling holds on to memory."""
+    torch.set_num_threads(threads)
+    memory = Memory()
+    with torch.no_grad():
+        made = make(case)
+        for again in False, True:
+            layers = layers_of(case, made)
+            if again:
+                memory.serves_kernels(monkeypatch)
+            examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons)
+            before = memory.most = memory.now
+            loss, _ = chain.differentiate(examples, layers, distance(case))
+            assert loss > 0
+    assert memory.most > before
+    return memory.most - before
+
+
 @pytest.mark.parametrize(
     ("case", "most"),
     [
@@ -637,19 +659,50 @@ def test_the_smallest_networks_take_little_beside_gradients_of_weights(
     case: Case, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers for each value; what threads work with is as much as that of a vector of neurons."""
-    memory = Memory()
-    memory.serves_kernels(monkeypatch)
-    torch.set_num_threads(2)
-    with torch.no_grad():
-        made = make(case)
-        layers = layers_of(case, made)
-        examples = chain.examples(made.input_TBI, made.target_TBN, case.neurons)
-        before = memory.most = memory.now
-        loss, _ = chain.differentiate(examples, layers, distance(case))
-    assert loss > 0
+    peak = peak_of(case, 2, monkeypatch)
     values = case.steps * case.batch * case.neurons
-    vectors = sum(-(-layer.outputs // LANES) * layer.inputs for layer in layers)
-    assert memory.most - before - 4 * LANES * vectors <= most * 4 * values
+    vectors = sum(
+        -(-outputs // LANES) * inputs for inputs, outputs in itertools.pairwise(case.sizes)
+    )
+    assert peak - 4 * LANES * vectors <= most * 4 * values
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case((128, 100), steps=150, density=0.1, of_filter=(0.9, 1, 150)),
+        Case((256, 100), steps=150, batch=2, density=0.1, dropout=(True,)),
+        Case((128, 200), steps=150, density=0.05, norm=(True,), learn=True),
+        Case((256, 128, 20, 32), steps=100, batch=2, density=0.5),  # products
+        Case((128, 32, 200, 100), steps=100, density=0.3, norm=(True,)),
+        Case((64, 128, 100, 100), steps=100, density=0.3),
+    ],
+)
+def test_threads_take_less_where_gradients_of_weights_are_as_much_as_the_activity(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = case.steps * case.batch * case.neurons
+    weights = sum(outputs * inputs for inputs, outputs in itertools.pairwise(case.sizes))
+    assert 0.75 * values < weights < values
+    assert peak_of(case, 4, monkeypatch) <= 2.5 * 4 * values
+
+
+def test_threads_take_what_they_like_where_gradients_of_weights_are_few_or_more_than_all_else():
+    few, many, too_many = (
+        budget.left_beside(gradients, 1.0, 1000) for gradients in (100, 1200, 1251)
+    )
+    assert few == 1200
+    assert many == 100
+    assert too_many == sys.maxsize
+
+
+@pytest.mark.parametrize(
+    ("gradients", "are_heavy"), [(500, False), (501, True), (2000, True), (2001, False)]
+)
+def test_weights_of_a_layer_are_heavy_unless_they_are_most_of_the_memory_anyway(
+    gradients: int, are_heavy: bool
+) -> None:
+    assert budget.are_heavy(gradients, 1000) == are_heavy
 
 
 LARGE = Case((200, 256, 200), steps=1000, density=0.02, of_filter=(0.6, 2, 1000))

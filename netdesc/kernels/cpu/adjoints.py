@@ -14,6 +14,7 @@ from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.arrays import array_of, as_rows, flat, rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import left_by_events
+from netdesc.kernels.cpu.budget import are_heavy
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import constants_of
@@ -80,7 +81,7 @@ def dense_cuba_backward(
     if isinstance(source, Events):
         grad_OI = _by_events(layer, grad_out, source, real_OI, bits, grad_rows)
     else:
-        length = run_length(layer.shape, not want_input)
+        length = run_length(layer.shape, inputs, not want_input)
         grad_OI = by_product(layer, lambda *_: grad_out, source, real_OI, bits, length, grad_rows)
     grad_TBI = _NOTHING if grad_rows is None else grad_rows.reshape(steps, batch, inputs)
     return torch.from_numpy(grad_TBI), torch.from_numpy(grad_OI), layer.decays()
@@ -165,14 +166,16 @@ def by_product(
     return gradient_of_runs(walked(), layer.batch, source, weight_OI, bits)
 
 
-def run_length(shape: tuple[int, int, int], is_first: bool) -> int:
+def run_length(shape: tuple[int, int, int], inputs: int, is_first: bool) -> int:
     """Steps of a run; ``is_first`` says that the gradient of the input is not wanted.
 
     As spikes or as z, whoever asks for it: sums are rounded alike. It is half of the steps at most:
-    what comes back to a run would else be as large as all that the layer keeps.
+    what comes back to a run would else be as large as all that the layer keeps. Where the layer's
+    weights are heavy beside that, it is a fifth.
     """
-    length = _length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT)
-    return min(length, -(-shape[0] // 2))
+    steps, batch, neurons = shape
+    runs = 5 if are_heavy(inputs * neurons, steps * batch * neurons) else 2
+    return min(_length(shape, _FOR_WEIGHTS if is_first else _FOR_INPUT), -(-steps // runs))
 
 
 def walks(

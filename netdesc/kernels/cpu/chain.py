@@ -31,6 +31,7 @@ from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
 from netdesc.kernels.cpu.summands import Readings, Summand, summand_of
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.weights import numbers_by_vectors
 from netdesc.kernels.spike_words import SpikeWords
 
 __all__ = [
@@ -148,7 +149,10 @@ def differentiate(
     places = _places(source, output, read, there, reads, given.shape)
     del readings
     activity = steps * batch * sum(layer.outputs for layer in layers if layer is not None)
-    last = Last(source, output, shape, places, activity, max(read) >= 0)
+    gradients = sum(
+        numbers_by_vectors(layer.outputs, layer.inputs) for layer in layers if layer is not None
+    )
+    last = Last(source, output, shape, places, activity, gradients, max(read) >= 0)
     value, back, notes = end(last, loss, given.target)
     passed = [_passed(notes, shape, back)]
     handed: dict[int, HandedBack | Joined] = {}

@@ -207,7 +207,7 @@ def _by_product(
     # Of a large layer that hands nothing back runs are in the cache; of a small one they would be
     # as large as the layer.
     whole = there.grad_TBN if want or there.voltage.size <= _SMALL else None
-    length = run_length(there.shape, not want)
+    length = run_length(there.shape, layer.inputs, not want)
     grad_OI = by_product(walker, grad_out, source, layer.weights, layer.bits, length, None, whole)
     grad_z = there.grad_TBN.reshape(-1), there.of_voltage
     back = HandedBack(grad_z, layer) if want else None
@@ -224,7 +224,7 @@ def _walk_whole(there: There, grad_out: Callable[[int, int], Signal]) -> Walker:
     That of their spikes is needed no more when it is done.
     """
     walker = _walker(there)
-    length = run_length(there.shape, True)  # short, because no sum goes through all steps here
+    length = run_length(there.shape, there.layer.inputs, True)  # short: no sum goes through all
     for first, last, part in walks(walker, there.grad_TBN, length):
         walker.walk(first, last, grad_out(first, last), part)
     return walker
@@ -243,7 +243,7 @@ def from_whole(there: There, grad_decays: torch.Tensor, want: bool) -> Back:
         layer.between.back(grad_TBN)
     norm, shares = layer.between and layer.between.norm, layer.shares_by(source)
     if not norm:
-        length = run_length(there.shape, not want) if layer.is_fused else None
+        length = run_length(there.shape, layer.inputs, not want) if layer.is_fused else None
         grad_OI = weight_gradient(grad_TBN, source, *weights, there.of_voltage, length, shares)
     elif isinstance(source, Events) and (
         crew := crew_by_events(there.shape, layer.inputs, norm.learn, layer.bits)
@@ -267,7 +267,7 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
     crew = crew_of(neurons)
-    samples, length, columns = from_above.block_of(there.shape, crew)
+    samples, length, columns = from_above.block_of(there.shape, layer.inputs + upper.outputs, crew)
     ordered = by_source(events, layer.inputs, neurons, length)
     block = max(samples * length * columns, room_to_turn(layer.inputs))
     run(

@@ -20,6 +20,7 @@ from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
 from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
+from netdesc.kernels.cpu.budget import left_beside
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_and_total, path_of, room_to_note
@@ -119,7 +120,8 @@ class OfTrains:
 class Last:
     """The last layer, and whether the gradient of its current is wanted.
 
-    ``activity`` is how many values the chain's layers hand out.
+    ``activity`` is how many values the chain's layers hand out, ``gradients`` how many numbers the
+    gradients of all their weights take.
     """
 
     source: Source
@@ -127,7 +129,12 @@ class Last:
     shape: tuple[int, int, int]
     places: Places
     activity: int
+    gradients: int
     want: bool
+
+    def left(self, times: float) -> int:
+        """Numbers that threads may take beside so many times the activity."""
+        return left_beside(self.gradients, times, self.activity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,14 +205,18 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
     return of_output
 
 
-def _rooms(crew: int, activity: int, most: float, room: Callable[[bool], int]) -> tuple[int, bool]:
+def _rooms(
+    crew: int, activity: int, most: float, left: int, room: Callable[[bool], int]
+) -> tuple[int, bool]:
     """How many of a crew have a room, and whether they keep all differences there.
 
-    Together they may take ``most`` times the activity; ``room`` says how much one takes.
+    Together they may take ``most`` times the activity, and not more than is ``left``; ``room`` says
+    how much one takes.
     """
-    numbers, of_all, of_some = max(_ALWAYS, most * activity), room(True), room(False)
-    keeps_all = 3 * crew * of_all <= numbers or of_all <= of_some
-    return min(crew, int(numbers // (of_all if keeps_all else of_some))), keeps_all
+    numbers, of_all, of_some = int(max(_ALWAYS, most * activity)), room(True), room(False)
+    keeps_all = 3 * crew * of_all <= min(numbers, left) or of_all <= of_some
+    of_one = of_all if keeps_all else of_some
+    return max(0, min(crew, numbers // of_one, left // of_one)), keeps_all
 
 
 def _rooms_in_one(last: Last, of_filter: tuple[float, int, int]) -> tuple[int, bool]:
@@ -215,8 +226,9 @@ def _rooms_in_one(last: Last, of_filter: tuple[float, int, int]) -> tuple[int, b
         inputs = last.layer.inputs
         return last_layer.room_for(last.shape, inputs, 0, of_filter, keeps_all, last.want)
 
-    most = _MOST if last.want else _MOST_ALONE
-    crew, keeps_all = _rooms(crew_of(last.shape[2]), last.activity, most, room)
+    most, beside = (_MOST, 1.0) if last.want else (_MOST_ALONE, 0.0)
+    threads_at_work = crew_of(last.shape[2])
+    crew, keeps_all = _rooms(threads_at_work, last.activity, most, last.left(beside), room)
     if not (crew or last.want) and room(False) <= _MOST_OF_ONE * last.activity:
         return 1, False
     return crew, keeps_all
@@ -276,6 +288,7 @@ def _rooms_from_whole(last: Last, of_filter: tuple[float, int, int]) -> tuple[in
         min(threads(), batch * -(-neurons // LANES)),
         last.activity,
         _MOST_BESIDE,
+        last.left(1.0),
         functools.partial(last_whole.room_for, steps, of_filter),
     )
     return max(1, crew), keeps_all

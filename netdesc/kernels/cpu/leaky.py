@@ -16,6 +16,7 @@ from netdesc.kernels.cpu import backward, forward
 from netdesc.kernels.cpu.arrays import array_of, flat
 from netdesc.kernels.cpu.arrivals import Events, arriving, gather
 from netdesc.kernels.cpu.backward import share
+from netdesc.kernels.cpu.budget import left_beside
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.by_source import add_up_run, add_up_step, by_source
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
@@ -25,6 +26,7 @@ from netdesc.kernels.cpu.weight_sums import room_for_weights, room_to_turn, turn
 from netdesc.kernels.cpu.weights import (
     integers_of_vector,
     limits_of,
+    numbers_by_vectors,
     reals_of_vector,
     room_by_vectors,
     together_of,
@@ -91,9 +93,10 @@ def _numbers(steps: int, batch: int, inputs: int, learn: bool, bits: int | None)
 
 def crew_by_events(shape: tuple[int, int, int], inputs: int, learn: bool, bits: int | None) -> int:
     """How many threads ``leak_back_by_events`` has memory for beside a gradient of ``shape``."""
-    steps, batch, size = shape
-    numbers = _numbers(steps, batch, inputs, learn, bits)
-    return min(crew_of(size), int(_MOST * math.prod(shape) // numbers))
+    (steps, batch, size), values = shape, math.prod(shape)
+    of_one = _numbers(steps, batch, inputs, learn, bits)
+    left = left_beside(numbers_by_vectors(size, inputs), 1.0, values)
+    return min(crew_of(size), int(_MOST * values) // of_one, max(1, left // of_one))
 
 
 def leak_back_by_events(

@@ -1,0 +1,32 @@
+"""How much memory kernels take for a layer, beside its activity and gradients of weights."""
+
+from __future__ import annotations
+
+import sys
+
+_MOST = 2.3
+"""Times the activity, that all of it may take with the gradients of weights."""
+
+_OUTGROWN = 1.25
+"""Gradients of more numbers than so many times the activity are most of the memory, whatever else
+takes less than it might."""
+
+_HEAVY = 0.5, 2.0
+"""Those of a single layer matter from so many times its activity to so many: other layers may have
+fewer weights."""
+
+
+def are_heavy(gradients: int, activity: int) -> bool:
+    """Whether a layer's gradients of weights have it take less than it might for all else."""
+    least, most = _HEAVY
+    return least * activity < gradients <= most * activity
+
+
+def left_beside(gradients: int, times: float, activity: int) -> int:
+    """Numbers that threads may take beside a network's gradients and ``times`` its activity.
+
+    Where the gradients of weights have outgrown the activity there is no limit.
+    """
+    if gradients > _OUTGROWN * activity:
+        return sys.maxsize
+    return round((_MOST - times) * activity) - gradients

@@ -697,7 +697,7 @@ def test_threads_take_what_they_like_where_gradients_of_weights_are_few_or_more_
 
 
 @pytest.mark.parametrize(
-    ("gradients", "are_heavy"), [(500, False), (501, True), (2000, True), (2001, False)]
+    ("gradients", "are_heavy"), [(500, False), (501, True), (1300, True), (1301, False)]
 )
 def test_weights_of_a_layer_are_heavy_unless_they_are_most_of_the_memory_anyway(
     gradients: int, are_heavy: bool

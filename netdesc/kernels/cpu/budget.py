@@ -11,7 +11,7 @@ _OUTGROWN = 1.25
 """Gradients of more numbers than so many times the activity are most of the memory, whatever else
 takes less than it might."""
 
-_HEAVY = 0.5, 2.0
+_HEAVY = 0.5, 1.3
 """Those of a single layer matter from so many times its activity to so many: other layers may have
 fewer weights."""
 

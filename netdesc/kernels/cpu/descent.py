@@ -267,7 +267,7 @@ def _from_above(there: There, events: Events, above: HandedBack, want: bool) -> 
     weights = _weight_sums(layer, events)
     by_sample = np.zeros((batch, 2 * neurons if layer.learn else 0), np.float32)
     crew = crew_of(neurons)
-    samples, length, columns = from_above.block_of(there.shape, layer.inputs + upper.outputs, crew)
+    samples, length, columns = from_above.block_of(there.shape, crew)
     ordered = by_source(events, layer.inputs, neurons, length)
     block = max(samples * length * columns, room_to_turn(layer.inputs))
     run(

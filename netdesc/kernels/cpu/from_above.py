@@ -11,7 +11,6 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.backward import walk_back
-from netdesc.kernels.cpu.budget import are_heavy
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.product import TILE_ROWS, multiply_block
@@ -24,23 +23,21 @@ are read."""
 _ROWS = 384
 """Rows of a block, at most: a block of so many rows and vectors is 200 kB. It is whole tiles."""
 
-_FEW_ROWS = 48
+_FEW_ROWS = 16
 _SHARE = 8
 """Of a small layer all threads' blocks together are an eighth, or else have few rows."""
 
 
-def block_of(shape: tuple[int, int, int], beside: int, threads: int) -> tuple[int, int, int]:
+def block_of(shape: tuple[int, int, int], threads: int) -> tuple[int, int, int]:
     """How many samples make a block of a layer [steps, batch, neurons], steps and neurons.
 
-    With several samples it is all steps. Where a neuron's weights, to the layers ``beside`` with so
-    many neurons, are heavy, blocks are small.
+    With several samples it is all steps.
     """
     steps, batch, neurons = shape
     vectors = -(-neurons // LANES)
     columns = min(VECTORS, -(-vectors // threads)) * LANES
     share = steps * batch * neurons // (_SHARE * threads * columns)
-    few = _FEW_ROWS // 3 if are_heavy(neurons * beside, steps * batch * neurons) else _FEW_ROWS
-    most = min(_ROWS, max(few, share))
+    most = min(_ROWS, max(_FEW_ROWS, share))
     if steps <= most:
         return min(batch, most // steps), steps, columns
     tiles = -(-steps // TILE_ROWS)

@@ -23,9 +23,10 @@ def are_heavy(gradients: int, activity: int) -> bool:
 
 
 def left_beside(gradients: int, times: float, activity: int) -> int:
-    """Numbers that threads may take beside a network's gradients and ``times`` its activity.
+    """Numbers that threads may take beside gradients of weights and ``times`` the activity.
 
-    Where the gradients of weights have outgrown the activity there is no limit.
+    Both are those of a network, or of a single layer for what is done for it alone. Where the
+    gradients have outgrown the activity there is no limit.
     """
     if gradients > _OUTGROWN * activity:
         return sys.maxsize

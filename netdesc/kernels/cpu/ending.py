@@ -59,7 +59,7 @@ _MOST_OF_ONE = 2.0
 """The same for one thread where none is handed back: any other way takes the current as a whole."""
 
 _ALWAYS = 1 << 12
-"""Numbers that they may hold however small the activity is: 16 kB."""
+"""Numbers that they may hold however small the activity is, and however large gradients: 16 kB."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Last:
 
     def left(self, times: float) -> int:
         """Numbers that threads may take beside so many times the activity."""
-        return left_beside(self.gradients, times, self.activity)
+        return max(_ALWAYS, left_beside(self.gradients, times, self.activity))
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,16 +57,12 @@ def room_by_vectors(outputs: int, inputs: int) -> np.ndarray:
 
     All that is as large as the weights is made in such memory, so that one serves after the other.
     """
-    return take((_whole_vectors(outputs), inputs), np.float32)
+    return take((numbers_by_vectors(outputs, 1), inputs), np.float32)
 
 
 def numbers_by_vectors(outputs: int, inputs: int) -> int:
     """How many numbers that memory holds."""
-    return _whole_vectors(outputs) * inputs
-
-
-def _whole_vectors(outputs: int) -> int:
-    return -(-outputs // LANES) * LANES
+    return -(-outputs // LANES) * LANES * inputs
 
 
 def integer_vectors(weight_OI: torch.Tensor, bits: int) -> np.ndarray:

@@ -129,7 +129,9 @@ def compile_for_data(description: Description) -> list[LayerReport]:
 
 
 def _run(model: Network, loss: torch.nn.Module, batch: Batch) -> None:
-    loss(model(batch.input_TBN), batch.target).backward()
+    value = loss(model(batch.input_TBN), batch.target)
+    if value.requires_grad:  # else the output depends on no weights
+        value.backward()
 
 
 @torch.no_grad()

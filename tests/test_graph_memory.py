@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 import torch
 
 from netdesc.description import Document
-from netdesc.graph import SpikeRate, build_graph, wiring_in_one_go
+from netdesc.graph import SpikeRate, build_graph
 from netdesc.graph.memory import batch_memory, layer_memory
 from netdesc.kernels.cpu import buffers
 from netdesc.kernels.cpu.lanes import LANES
@@ -29,7 +28,14 @@ from netdesc.training.steps import build_step
 STEPS, BATCH = 400, 4
 
 
-def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], loss: Any = None):
+def graph_of(
+    units: list[int],
+    neuron: dict[str, Any],
+    layer: dict[str, Any],
+    loss: Any = None,
+    flattened: Mapping[str, str | list[str]] = {},
+):
+    """One layer after the other, and then flatten layers by what they read."""
     document = {
         "format": 1,
         "name": "sizes",
@@ -40,7 +46,7 @@ def graph_of(units: list[int], neuron: dict[str, Any], layer: dict[str, Any], lo
              "neuron": {"type": "cuba", "threshold": 0.5, "current_decay": 1.0,
                         "voltage_decay": 0.3, **neuron}, **layer}
             for n, size in enumerate(units)
-        ],
+        ] + [{"name": name, "type": "flatten", "from": read} for name, read in flattened.items()],
         "loss": loss or {"type": "spike_time", "time_constant_ms": 2.0},
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
     }  # fmt: skip
@@ -60,8 +66,8 @@ def measured(graph: Any, monkeypatch: pytest.MonkeyPatch) -> int:
             if module.__name__.startswith("netdesc.kernels.cpu.") and hasattr(module, name):
                 monkeypatch.setattr(module, name, replaced)
     monkeypatch.setattr("netdesc.kernels.cpu.adjoints._RUN", 100)
-    monkeypatch.setattr("netdesc.training.by_labels._AT_ONCE", 1)
-    for module in ("threads", "ending", "descent"):
+    monkeypatch.setattr("netdesc.kernels.cpu.by_samples._AT_ONCE", 1)
+    for module in ("threads", "ending", "descent", "by_samples"):
         monkeypatch.setattr(f"netdesc.kernels.cpu.{module}.threads", lambda: 1)
     for _ in range(2):
         step()
@@ -143,26 +149,41 @@ def test_activity_is_counted_by_neuron_and_input(
     assert layer_memory(graph, graph.layers[0], BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 
+@pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
 @pytest.mark.parametrize(
-    ("neuron", "layer", "words"),
-    [
-        ({}, {}, 2 * 5),
-        ({}, {"quantization": None}, 3 * 5),
-        ({"dropout": 0.2}, {}, 4 * 5),
-        ({"norm": "mean"}, {}, 6 * 5),
-        ({"norm": "mean", "dropout": 0.2}, {"quantization": None}, 7 * 5),
-    ],
+    ("neuron", "layer"), [({}, {}), ({"dropout": 0.1, "norm": "mean"}, {"quantization": None})]
 )
-def test_layers_that_torch_differentiates_keep_spikes_too(
-    neuron: dict[str, Any], layer: dict[str, Any], words: int
+@pytest.mark.parametrize(
+    ("units", "summed", "words"),
+    [
+        ([50, 90, 90], ["l1", "l2"], 230 + 90),
+        ([60], ["input", "l0"], 60 + 30),
+        ([70, 60], ["l1", "input"], 130 + 30),
+    ],
+    ids=["two layers", "one and the input", "one, a layer before it, and the input"],
+)
+def test_a_sum_that_is_the_output_takes_what_is_counted_at_most(
+    units: list[int],
+    summed: list[str],
+    words: int,
+    neuron: dict[str, Any],
+    layer: dict[str, Any],
+    loss: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And more, where torch computes with whole tensors of the current."""
-    graph = graph_of([10, 10, 5], neuron, layer)
-    *others, last = graph.layers
-    last = replace(last, inputs=(others[0].name,))  # so that nobody reads the second
-    graph = replace(graph, layers=(*others, last))
-    assert wiring_in_one_go(graph) is None
-    assert layer_memory(graph, last, BATCH, 2).activity == 4 * words * STEPS * BATCH
+    graph = graph_of(units, neuron, layer, loss, {"sum": summed, "end": "sum"})
+    counted = sum(layer_memory(graph, each, BATCH, 2).activity for each in graph.layers)
+    assert counted == 4 * words * STEPS * BATCH
+    taken = measured(graph, monkeypatch)
+    assert 4 * sum(units) * STEPS * BATCH < taken < 1.12 * counted  # a bit for each cell, twice
+
+
+@pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
+def test_layers_that_nobody_reads_keep_nothing(loss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of([90, 50, 40], {}, {}, loss, {"end": "l1"})
+    activity = [layer_memory(graph, each, BATCH, 2).activity for each in graph.layers]
+    assert activity[2:] == [0, 0]
+    assert sum(activity) == pytest.approx(measured(graph, monkeypatch), rel=0.08)
 
 
 def test_parameters_are_kept_with_their_gradients_states_and_best_values() -> None:

@@ -49,8 +49,8 @@ def judged(case: Case, as_words: bool) -> list[torch.Tensor]:
         target_TBN = target_TBN if case.graded == "target" else words_of(target_TBN.numpy())
     examples = chain.examples(input_TBI, target_TBN, case.neurons, bool(case.reads))
     layers = placed(case, layers_of(case, made))
-    walked = one_way.walk(examples, layers, reads_of(case))
-    loss = one_way.loss_of(distance(case), walked[-1], examples.target)
+    walked, output = one_way.walk(examples, layers, reads_of(case), case.idle)
+    loss = one_way.loss_of(distance(case), output, examples.target)
     return [loss, *(each.notes for each in walked)]
 
 
@@ -118,7 +118,7 @@ def test_no_layer_is_ever_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> 
         target = words_of(made.target_TBN.numpy())
         examples = chain.examples(packed(made), target, case.neurons)
         before = memory.most = memory.now
-        *_, output = one_way.walk(examples, layers, reads_of(case))
+        _, output = one_way.walk(examples, layers, reads_of(case))
         loss = one_way.loss_of(distance(case), output, examples.target)
     assert loss > 0
     assert memory.most - before <= 0.65 * 4 * case.steps * case.batch * max(case.sizes)
@@ -141,7 +141,8 @@ def test_what_is_seen_of_a_sample_and_counted_of_a_neuron(case):
     made = make(case)
     examples = chain.examples(packed(made), None, case.neurons)
     with torch.no_grad():
-        *_, output = one_way.walk(examples, layers_of(case, made), reads_of(case))
+        _, output = one_way.walk(examples, layers_of(case, made), reads_of(case))
+        assert not isinstance(output, np.ndarray)
         reads = made.input_TBI
         for of_layer in made.layers:
             reads, _ = one_layer(case, reads, of_layer, None, False)

@@ -57,6 +57,17 @@ def test_rows_and_parts_of_them_are_the_floats(shape, density, seed):
             np.testing.assert_array_equal(inner.floats(), expected[first:last][part.rows // 2 :])
 
 
+@given(SHAPES, DENSITIES, st.sampled_from([1.0, -1.0]), st.integers(0, 99))
+def test_rows_are_added_to_floats_where_these_are(shape, density, times, seed):
+    for made, floats in every_form(shape, density, seed):
+        first = len(floats) // 3
+        part, before = made.part(first, made.rows), floats[first:]
+        rows = np.random.default_rng(seed).standard_normal(before.shape, np.float32)
+        expected = rows + np.float32(times) * before
+        part.add_to(rows, times)
+        np.testing.assert_array_equal(rows, expected)
+
+
 @given(SHAPES, DENSITIES, st.integers(1, 90), st.integers(1, 3), st.booleans(), st.integers(0, 99))
 def test_products_are_those_of_the_floats(shape, density, size, threads, onto, seed):
     """Of rounded sums, too; on the right as for gradients, on the left as for currents."""

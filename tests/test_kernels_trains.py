@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
+from netdesc.kernels.cpu import trains as module
+from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains, rows_of_sum
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 3), st.integers(1, 100))
 
@@ -60,3 +61,50 @@ def test_what_is_no_spike_has_no_words(odd, place):
     assert SpikeTrains.of(values) is not None
     values[place] = odd
     assert SpikeTrains.of(values) is None
+
+
+@given(SIZES, st.integers(1, 9), st.sampled_from([0.0, 0.1, 0.6, 1.0]), st.integers(0, 99))
+def test_sums_are_counts_and_counts_are_taken_apart(shape, number, density, seed):
+    values = [spikes(shape, density, seed + n) for n in range(number)]
+    summed, total = SpikeSum.of([trains_of(each) for each in values]), sum(values)
+    apart = SpikeSum.of_counts(total)
+    assert (apart is None) == (total.max() > 8)
+    for each in [summed] if apart is None else [summed, apart]:
+        assert each.shape == shape
+        check_sum(each, total)
+
+
+def check_sum(summed: SpikeSum, total: np.ndarray) -> None:
+    steps, batch, neurons = total.shape
+    np.testing.assert_array_equal(summed.rows.floats(), total.reshape(-1, neurons))
+    np.testing.assert_array_equal(summed.rates_BN.numpy(), total.sum(0) / np.float32(steps))
+    first = batch // 2
+    part = summed.samples(first, batch).rows.floats()
+    np.testing.assert_array_equal(part, total[:, first:].reshape(-1, neurons))
+    for sample in range(batch):
+        runs = [run.copy() for run in summed.runs_of_sample(sample)]
+        np.testing.assert_array_equal(np.concatenate(runs), total[:, sample])
+
+
+def trains_of(values: np.ndarray) -> SpikeTrains:
+    trains = SpikeTrains.of(values)
+    assert trains is not None
+    return trains
+
+
+def test_sums_are_looked_at_some_steps_at_a_time(monkeypatch):
+    monkeypatch.setattr(module, "_RUN", 100)
+    monkeypatch.setattr("netdesc.kernels.spike_words._RUN", 100)
+    values = [spikes((70, 3, 41), 0.3, n) for n in range(3)]
+    summed = SpikeSum.of([trains_of(each) for each in values])
+    assert len([*summed.runs_of_sample(0)]) == 35
+    check_sum(summed, sum(values))
+
+
+@pytest.mark.parametrize("odd", [0.5, 2.5, 9.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
+@pytest.mark.parametrize("place", [(0, 0, 0), (4, 1, 32), (6, 2, 40)])
+def test_what_is_no_count_is_not_taken_apart(odd, place):
+    counts = spikes((7, 3, 41), 0.3, 0) + spikes((7, 3, 41), 0.3, 1)
+    assert SpikeSum.of_counts(counts) is not None
+    counts[place] = odd
+    assert SpikeSum.of_counts(counts) is None

@@ -23,12 +23,13 @@ DENSITIES = st.sampled_from([0.0, 0.02, 0.3, 1.0])
 
 
 def made(
-    seed: int, shape: tuple[int, int, int], density: float, by_step: bool
+    seed: int, shape: tuple[int, int, int], density: float, by_step: bool, summands: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Spikes and labels [steps, batch]."""
+    """Spikes, or the sum of several, and labels [steps, batch]."""
     steps, batch, neurons = shape
     rng = np.random.default_rng(seed)
-    spikes_TBN = torch.from_numpy((rng.random(shape) < density).astype(np.float32))
+    counts = (rng.random((summands, *shape)) < density).sum(0)
+    spikes_TBN = torch.from_numpy(counts.astype(np.float32))
     labels = rng.integers(0, neurons, (steps, batch) if by_step else batch)
     return spikes_TBN, torch.from_numpy(labels).expand(steps, batch)
 
@@ -41,12 +42,13 @@ def made(
     by_step=st.booleans(),
     costs=st.sampled_from([*COSTS]),
     rates=st.tuples(RATES, RATES),
+    summands=st.sampled_from([1, 1, 2, 3, 9]),
 )
 @settings(max_examples=200, deadline=None)
-@example(0, (1, 1, 1), 1, 1.0, False, "likelihood", (0.0, 0.0))
-@example(1, (70, 2, 64), 70, 0.3, True, "softmax", (0.0, 0.0))
-@example(2, (70, 2, 33), 69, 0.3, True, "squares", (0.9, 0.1))
-@example(3, (5, 1, 2), 1_000_000, 1.0, True, "squares", (1.0, 0.0))
+@example(0, (1, 1, 1), 1, 1.0, False, "likelihood", (0.0, 0.0), 1)
+@example(1, (70, 2, 64), 70, 0.3, True, "softmax", (0.0, 0.0), 2)
+@example(2, (70, 2, 33), 69, 0.3, True, "squares", (0.9, 0.1), 8)
+@example(3, (5, 1, 2), 1_000_000, 1.0, True, "squares", (1.0, 0.0), 1)
 def test_the_walk_is_the_definition(
     seed: int,
     shape: tuple[int, int, int],
@@ -55,8 +57,9 @@ def test_the_walk_is_the_definition(
     by_step: bool,
     costs: str,
     rates: tuple[float, float],
+    summands: int,
 ) -> None:
-    spikes_TBN, labels_TB = made(seed, shape, density, by_step)
+    spikes_TBN, labels_TB = made(seed, shape, density, by_step, summands)
     found, wanted = [
         differentiated(engine, spikes_TBN, labels_TB, window, costs, *rates)
         for engine in ("cpu", "reference")
@@ -106,12 +109,13 @@ def test_the_gradient_of_a_step_by_hand(costs: str) -> None:
     shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 100)),
     window=st.integers(1, 90),
     density=DENSITIES,
+    summands=st.sampled_from([1, 1, 2, 9]),
 )
 @settings(max_examples=100, deadline=None)
 def test_the_classes_are_those_of_the_definition(
-    seed: int, shape: tuple[int, int, int], window: int, density: float
+    seed: int, shape: tuple[int, int, int], window: int, density: float, summands: int
 ) -> None:
-    spikes_TBN, _ = made(seed, shape, density, False)
+    spikes_TBN, _ = made(seed, shape, density, False, summands)
     found = operators.window_classes(spikes_TBN, window)
     with use_engine("reference"):
         wanted = operators.window_classes(spikes_TBN, window)

@@ -14,11 +14,13 @@ from classify_task import write_arrays, write_classify_task
 from safetensors.torch import load_file
 from training_task import STEPS, read_metrics, read_record, write_task
 
+from netdesc.compiler import compile, compile_kernels
 from netdesc.description import load
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.engine import use_engine
 from netdesc.training import loop, steps, train
 from netdesc.training.direct import DirectStep
+from netdesc.training.errors import TrainingError
 from netdesc.training.figures import Figures
 from netdesc.training.job import prepare
 from netdesc.training.measure import by_network
@@ -220,7 +222,7 @@ def test_the_gradient_of_a_window_is_asked_for_some_samples_at_a_time(
         return as_it_is(trains, *others)
 
     monkeypatch.setattr(windows, "gradient_of", gradient_of)
-    monkeypatch.setattr("netdesc.training.by_labels._AT_ONCE", 1)
+    monkeypatch.setattr("netdesc.kernels.cpu.by_samples._AT_ONCE", 1)
     batches = "training.batch_size=5"
     check(write_classify_task(tmp_path / "task"), (f"loss={RATES}", batches, *sets), monkeypatch)
     assert {1, 2} <= set(sizes)
@@ -312,6 +314,28 @@ WIRED: dict[str, Wired] = {
         "flat": (0, None), "a": (12, ["flat"]), "b": (12, ["a", "flat"]), "c": (12, ["input", "b"]),
         "view": (0, None), "output": (6, None),
     },
+    "ends with a sum": {
+        "a": (6, None), "b": (6, None), "sum": (0, ["a", "b"]),
+    },
+    "a sum of the input": {
+        "a": (12, None), "inner": (0, ["input", "a"]), "b": (12, "inner"),
+        "sum": (0, ["b", "inner", "a"]), "output": (0, "sum"),
+    },
+    "in another order": {
+        "a": (12, None), "view": (0, ["a", "input"]), "output": (6, ["a", "view"]),
+    },
+    "unread": {
+        "a": (12, None), "spare": (6, None), "output": (6, "a"), "more": (6, "spare"),
+        "end": (0, "output"),
+    },
+    "the output is read on": {
+        "a": (6, None), "b": (6, None), "sum": (0, ["a", "b"]), "more": (6, "sum"),
+        "most": (6, ["more", "b"]), "end": (0, "sum"),
+    },
+    "a layer is the output and read on": {
+        "a": (6, None), "more": (6, "a"), "both": (0, ["a", "more"]), "most": (6, "both"),
+        "end": (0, "a"),
+    },
 }  # fmt: skip
 
 
@@ -332,20 +356,51 @@ def test_layers_that_read_several_others_bit_for_bit(
     check(wired(task, WIRED[name], **of_dense), sets, monkeypatch)
 
 
+BY_LABELS: dict[str, Wired] = {
+    "ends with a sum": {
+        "a": (3, None), "b": (3, None), "c": (3, "input"), "sum": (0, ["a", "c", "b"]),
+    },
+    "a sum of the input": {"a": (9, None), "sum": (0, ["input", "a"])},
+    "in another order": {
+        "a": (9, None), "view": (0, ["a", "input"]), "b": (9, ["a", "view"]),
+        "c": (9, ["b", "view"]), "sum": (0, ["c", "view", "a"]),
+    },
+    "unread": {
+        "a": (9, None), "output": (3, None), "spare": (9, ["a", "input"]), "end": (0, "output"),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["rate", "latency"])
+@pytest.mark.parametrize(
+    "sets",
+    [(), (f"loss={RATES}", 'loss.reduction="mean"', MOVING), (MEAN, LEARNT, DROPPED)],
+    ids=["max", "window", "means"],
+)
+@pytest.mark.parametrize("name", BY_LABELS)
+def test_sums_and_unread_layers_by_labels_bit_for_bit(
+    name: str,
+    sets: tuple[str, ...],
+    encoding: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = write_classify_task(tmp_path / "task", data={"encoding": {"type": encoding}})
+    check(wired(task, BY_LABELS[name]), sets, monkeypatch)
+
+
 @pytest.mark.parametrize(
     "layers",
     [
-        {"a": (12, None), "spare": (6, None), "output": (6, "a")},
-        {"a": (6, None), "b": (6, None), "view": (0, "a")},
-        {"a": (6, None), "b": (6, None), "view": (0, ["a", "b"])},
-        {"a": (12, None), "view": (0, ["a", "input"]), "output": (6, ["a", "view"])},
+        {"a": (6, None), "output": (0, "input")},
+        {"a": (6, None), "b": (6, "a"), "output": (0, "input")},
     ],
-    ids=["unread", "the last is not the output", "the output is a sum", "another order"],
 )
-def test_what_torch_has_to_differentiate(layers: Wired, tmp_path: Path) -> None:
-    job = job_of(wired(write_task(tmp_path / "task"), layers))
-    step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
-    assert isinstance(step, steps.PlainStep)
+def test_an_output_that_depends_on_no_weights(layers: Wired, tmp_path: Path) -> None:
+    task = wired(write_task(tmp_path / "task"), layers)
+    compile_kernels(compile(load(task)))
+    with pytest.raises(TrainingError, match="depends on no weights, so there is nothing to train"):
+        job_of(task)
 
 
 def job_of(task: Path, *sets: str) -> Any:

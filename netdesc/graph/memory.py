@@ -10,10 +10,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   through a window: the gradient of the spikes is there for half of the samples at a time, too. (It
   is there for all, 8, with targets that are no spikes, and by a loss of spike trains whose filter
   forgets too slowly for 32 bits.)
-- Where torch differentiates (see ``graph.one_go``), every layer keeps spikes and voltages, 8.
-  Layers without quantization, and with dropout or a mean norm, compute with whole tensors of the
-  current then: 4 for the current, 4 more for the dropped one, 12 more for the leaky one, its mean
-  taken off, and that one's gradient.
+- a cell of a sum that is the output: 4 at most for the gradient by it, or where a single layer is
+  part of the sum 2, which is there for some of the samples at a time.
+- Layers that the output does not depend on keep nothing.
 - the batch itself: 4 for each cell of the input and, where there is one, of the target. (Training
   takes but a bit for a cell where they are spikes; a loop of one's own and a GPU take floats.)
 
@@ -27,10 +26,10 @@ peak.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import Cuba, Dense, Graph, Layer, SpikeTime
-from netdesc.graph.one_go import wiring_in_one_go
+from netdesc.graph.nodes import Dense, Flatten, Graph, Layer, SpikeTime
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -51,17 +50,19 @@ class LayerMemory:
 def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
     """The memory of ``graph``'s ``layer``: ``batch`` samples, ``states`` of the optimizer.
 
-    A flatten layer is another view of its input.
+    A flatten layer is another view of its input, unless it is the output and a sum.
     """
+    values = graph.steps * batch
     if not isinstance(layer, Dense):
-        return LayerMemory(0, None, 0, 0)
+        bytes_a_step = _bytes_a_cell(graph, layer) * math.prod(layer.output_shape)
+        return LayerMemory(0, None, 0, bytes_a_step * values)
     weights = WORD * layer.parameters
     bytes_a_step = _bytes_a_neuron(graph, layer) * math.prod(layer.output_shape)
     return LayerMemory(
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=bytes_a_step * graph.steps * batch,
+        activity=bytes_a_step * values,
     )
 
 
@@ -73,19 +74,42 @@ def batch_memory(graph: Graph, batch: int) -> int:
     return WORD * cells * graph.steps * batch
 
 
+def _bytes_a_cell(graph: Graph, flatten: Flatten) -> int:
+    """In a step of a sample."""
+    if flatten is not _output(graph):
+        return 0
+    return WORD if _layers_in(graph, flatten.inputs) > 1 else WORD // 2
+
+
+def _layers_in(graph: Graph, names: Iterable[str]) -> int:
+    """How many dense layers are added up, those of a sum among them one by one."""
+    named = {layer.name: layer for layer in graph.layers}
+    read = [named[name] for name in names if name in named]
+    return sum(1 if isinstance(each, Dense) else _layers_in(graph, each.inputs) for each in read)
+
+
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
-    if wiring_in_one_go(graph) is not None:
-        is_last = layer is [each for each in graph.layers if isinstance(each, Dense)][-1]
-        moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
-        return WORD + WORD // 2 if is_last and moves else WORD
-    return WORD * (3 + _whole_tensors(layer.neuron) if _has_whole_current(layer) else 2)
+    output = _output(graph)
+    if not _depends(graph, output, layer):
+        return 0
+    moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
+    return WORD + WORD // 2 if layer is output and moves else WORD
 
 
-def _has_whole_current(layer: Dense) -> bool:
-    return layer.bits is None or bool(layer.neuron.norm) or layer.neuron.dropout > 0
+def _output(graph: Graph) -> Layer:
+    """The last layer that is more than another name for one before."""
+    named = {layer.name: layer for layer in graph.layers}
+    output = graph.layers[-1]
+    while isinstance(output, Flatten) and len(output.inputs) == 1 and output.inputs[0] in named:
+        output = named[output.inputs[0]]
+    return output
 
 
-def _whole_tensors(neuron: Cuba) -> int:
-    """Tensors of the current that dropout and norm need beside the current itself."""
-    return (1 if neuron.dropout else 0) + (3 if neuron.norm else 0)
+def _depends(graph: Graph, output: Layer, layer: Layer) -> bool:
+    """Whether the output is that layer or depends on it."""
+    needed = {output.name}
+    for each in reversed(graph.layers):
+        if each.name in needed:
+            needed.update(each.inputs)
+    return layer.name in needed

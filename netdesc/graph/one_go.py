@@ -1,8 +1,8 @@
-"""What the layers of a graph read, where the CPU engine can train it in one go."""
+"""What the layers of a graph read, where the CPU engine trains it in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,65 +16,67 @@ class Wiring:
     """Dense layers and views in order, each by its number, and the numbers of what it reads.
 
     What it reads are the dense layers and views whose sum it takes; −1 is the input. A view hands
-    that sum on as it is.
+    that sum on as it is. The last but for ``idle`` ones is the output, which does not depend on
+    these.
     """
 
     reads: tuple[tuple[int, ...], ...]
-    views: frozenset[int] = frozenset()
+    dense: tuple[int, ...]
+    """The numbers of the graph's dense layers, in its order."""
+    idle: int = 0
 
-    def placed(self, layers: Iterable[_Item]) -> list[_Item | None]:
-        """What there is for each dense layer, with None for each view."""
-        of_dense = iter(layers)
-        numbers = range(len(self.reads))
-        return [None if number in self.views else next(of_dense) for number in numbers]
-
-    def summands(self, number: int) -> tuple[int, ...]:
-        """The dense layers, and −1 for the input, that are added up where this one reads."""
-        return expanded(self.reads, self.views, self.reads[number])
+    @property
+    def ends_with_sum(self) -> bool:
+        """Whether the output is a view."""
+        return len(self.reads) - self.idle - 1 not in self.dense
 
     @property
     def sums_up_input(self) -> bool:
         """Whether the input is part of a sum."""
-        sums = [self.summands(n) for n in range(len(self.reads)) if n not in self.views]
-        return any(-1 in each and len(each) > 1 for each in sums)
+        return any(-1 in read and len(read) > 1 for read in self.reads)
 
+    def placed(self, layers: Iterable[_Item]) -> list[_Item | None]:
+        """What there is for each of the graph's dense layers, by number; None for each view."""
+        of_number = dict(zip(self.dense, layers, strict=True))
+        return [of_number.get(number) for number in range(len(self.reads))]
 
-def expanded(
-    reads: tuple[tuple[int, ...], ...], views: frozenset[int], read: tuple[int, ...]
-) -> tuple[int, ...]:
-    """``read`` with what each view among it reads in its place."""
-    found: list[int] = []
-    for number in read:
-        found += expanded(reads, views, reads[number]) if number in views else (number,)
-    return tuple(found)
+    def by_graph(self, found: Sequence[_Item]) -> list[_Item]:
+        """What was found for each dense layer, by number, in the order of the graph."""
+        of_number = dict(zip(sorted(self.dense), found, strict=True))
+        return [of_number[number] for number in self.dense]
 
 
 def wiring_in_one_go(graph: Graph) -> Wiring | None:
-    """None where it cannot (see ``training.direct``), so that torch has to differentiate.
+    """None where the output depends on no dense layer, so that there is nothing to train.
 
-    Every layer has to be read. A flatten layer is but another name for what it reads. Where that is
-    a sum it is a view, where gradients meet before they go on. An input that is no spikes has to be
-    added up in the order of the graph, so it cannot be part of a sum that has another sum as a
-    later part.
+    A flatten layer is but another name for what it reads. Where that is a sum it is a view, where
+    gradients meet before they go on.
     """
-    numbers, reads, views = {INPUT: -1}, list[tuple[int, ...]](), set[int]()
+    numbers, reads, dense = {INPUT: -1}, list[tuple[int, ...]](), list[int]()
     for layer in graph.layers:
         if isinstance(layer, Flatten) and len(layer.inputs) == 1:
             numbers[layer.name] = numbers[layer.inputs[0]]
             continue
-        if isinstance(layer, Flatten):
-            views.add(len(reads))
+        if not isinstance(layer, Flatten):
+            dense.append(len(reads))
         numbers[layer.name] = len(reads)
         reads.append(tuple(numbers[name] for name in layer.inputs))
-    last = len(reads) - 1
-    wanted = {number for read in reads for number in read} | {numbers[graph.layers[-1].name]}
-    if last < 0 or last in views or wanted - {-1} != set(range(last + 1)):
+    wanted = _wanted_by(numbers[graph.layers[-1].name], reads)
+    if wanted.isdisjoint(dense):
         return None
-    wiring = Wiring(tuple(reads), frozenset(views))
-    in_order = all(_is_added_in_order(wiring, number) for number in range(len(reads)))
-    return wiring if in_order else None
+    order = [*sorted(wanted), *(n for n in range(len(reads)) if n not in wanted)]
+    place = {number: at for at, number in enumerate(order)} | {-1: -1}
+    return Wiring(
+        tuple(tuple(place[each] for each in reads[number]) for number in order),
+        tuple(place[number] for number in dense),
+        len(reads) - len(wanted),
+    )
 
 
-def _is_added_in_order(wiring: Wiring, number: int) -> bool:
-    read = wiring.reads[number]
-    return wiring.views.isdisjoint(read[1:]) or -1 not in wiring.summands(number)
+def _wanted_by(output: int, reads: list[tuple[int, ...]]) -> set[int]:
+    """The numbers of all that it depends on, and its own."""
+    wanted = {output}
+    for number in range(output, -1, -1):
+        if number in wanted:
+            wanted.update(reads[number])
+    return wanted - {-1}

@@ -13,33 +13,30 @@ from torch import Tensor, nn
 
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
-from netdesc.kernels.cpu.ending import BySamples, OfRates, OfTrains
+from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
+from netdesc.kernels.cpu.ending import OfRates, OfTrains
 from netdesc.kernels.cpu.one_way import Judge
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import Spikes
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
 from netdesc.losses.rates import Window, labels_like
 from netdesc.training.score import Tally
 
 _Loss = SpikeRate | SpikeMax
 
-_AT_ONCE = 1 << 18
-"""Numbers of a gradient by the spikes that are there at once: few, as long as they are so many."""
-
-_PARTS = 2
-"""Or this part of it, if that is more: each part goes through all weights anew."""
-
 _STEPS = 1 << 14
 """Steps whose classes are looked at together: 128 kB in each of the tally's tensors."""
 
 
-def of_output(loss: _Loss, labels: Tensor, steps: int, tally: Tally | None) -> OfRates | OfTrains:
-    """What the last layer's spikes are worth; labels and what is found are added to ``tally``.
+def of_output(
+    loss: _Loss, labels: Tensor, steps: int, tally: Tally | None, is_sum: bool
+) -> OfRates | OfTrains:
+    """What the output is worth; labels and what is found are added to ``tally``.
 
-    Once the loss has looked at the labels, that is.
+    Once the loss has looked at the labels, that is. Sums, and what moves, are known step by step.
     """
     moves = tally is not None and isinstance(tally.classifier, MovingWindowClassifier)
-    if not loss.window and not moves:
+    if not (loss.window or moves or is_sum):
         return OfRates(lambda rate_BN: _by_rates(loss, rate_BN, labels, steps, tally, None))
     return OfTrains(partial(_by_trains, loss, labels, tally))
 
@@ -47,7 +44,7 @@ def of_output(loss: _Loss, labels: Tensor, steps: int, tally: Tally | None) -> O
 def judged(loss: _Loss, labels: Tensor, tally: Tally | None) -> Judge:
     """The loss alone, in the same way."""
 
-    def judge(trains: SpikeTrains, rate_BN: Tensor) -> Tensor:
+    def judge(trains: Spikes, rate_BN: Tensor) -> Tensor:
         if loss.window:
             value = _of_window(loss, loss.window, labels, trains)
         else:
@@ -70,7 +67,7 @@ def _by_rates(
     labels: Tensor,
     steps: int,
     tally: Tally | None,
-    trains: SpikeTrains | None,
+    trains: Spikes | None,
 ) -> tuple[Tensor, Tensor]:
     """The loss over whole samples, and its gradient by the rates."""
     rate_BN.requires_grad_()
@@ -82,9 +79,9 @@ def _by_rates(
 
 
 def _by_trains(
-    loss: _Loss, labels: Tensor, tally: Tally | None, trains: SpikeTrains, rate_BN: Tensor
+    loss: _Loss, labels: Tensor, tally: Tally | None, trains: Spikes, rate_BN: Tensor
 ) -> BySamples:
-    steps, batch, neurons = trains.shape
+    steps, batch, _ = trains.shape
     if not loss.window:
         value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
         by_rates = grad_BN / steps
@@ -101,20 +98,19 @@ def _by_trains(
     def value_of_all() -> Tensor:
         return _mean(loss, windows.sum_of_costs(sums), trains)
 
-    at_once = max(threads(), _AT_ONCE // (steps * neurons), batch // _PARTS)
-    return BySamples(gradient, value_of_all, at_once)
+    return BySamples(gradient, value_of_all, samples_at_once(trains.shape))
 
 
-def _of_window(loss: _Loss, window: Window, labels: Tensor, trains: SpikeTrains) -> Tensor:
+def _of_window(loss: _Loss, window: Window, labels: Tensor, trains: Spikes) -> Tensor:
     total, _ = windows.loss_of(trains, _labels_of_steps(labels, trains), _costs_of(window), None)
     return _mean(loss, total, trains)
 
 
-def _mean(loss: _Loss, total: Tensor, trains: SpikeTrains) -> Tensor:
+def _mean(loss: _Loss, total: Tensor, trains: Spikes) -> Tensor:
     return total / loss.looks(trains.shape) if loss.mean else total
 
 
-def _labels_of_steps(labels: Tensor, trains: SpikeTrains) -> Tensor:
+def _labels_of_steps(labels: Tensor, trains: Spikes) -> Tensor:
     steps, batch, neurons = trains.shape
     labels_like(labels, (steps, batch), neurons)  # looks at them; its copy would be in the way
     return labels.to(torch.int64).expand(steps, batch)
@@ -124,7 +120,7 @@ def _costs_of(window: Window) -> windows.Costs:
     return windows.Costs(window.steps, window.costs, window.true_rate, window.false_rate)
 
 
-def _add(tally: Tally | None, labels: Tensor, trains: SpikeTrains | None, rate_BN: Tensor) -> None:
+def _add(tally: Tally | None, labels: Tensor, trains: Spikes | None, rate_BN: Tensor) -> None:
     if tally is None:
         return
     classifier = tally.classifier
@@ -140,7 +136,7 @@ def _add(tally: Tally | None, labels: Tensor, trains: SpikeTrains | None, rate_B
         tally.add_found(found, labels[..., first:last])
 
 
-def classes_of(classifier: nn.Module, trains: SpikeTrains, rate_BN: Tensor) -> Tensor:
+def classes_of(classifier: nn.Module, trains: Spikes, rate_BN: Tensor) -> Tensor:
     """What the classifier finds: classes [batch], or [steps, batch] by a window."""
     if isinstance(classifier, RateClassifier):
         return classifier.of_rates(rate_BN)

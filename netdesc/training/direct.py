@@ -76,7 +76,7 @@ class Chain:
         from netdesc.training import by_labels
 
         self._chain, self._by_labels = chain, by_labels
-        self._passes, self._wiring = repeated.Passes(wiring.reads), wiring
+        self._passes, self._wiring = repeated.Passes(wiring.reads, wiring.idle), wiring
         self.names = [name for name, _ in network.blocks()]
         self._parts = [_Part(block) for _, block in network.blocks()]
         self._loss = loss
@@ -97,7 +97,8 @@ class Chain:
         ]
         of_output = self._of_output(batch, tally)
         examples, placed = self._examples.of(batch), self._wiring.placed(layers)
-        loss, passed = self._passes.differentiate(examples, placed, of_output)
+        loss, by_number = self._passes.differentiate(examples, placed, of_output)
+        passed = self._wiring.by_graph(by_number)
         for part, weight_OI, layer, of_layer in zip(
             self._parts, weights, layers, passed, strict=True
         ):
@@ -105,12 +106,13 @@ class Chain:
         return loss, passed
 
     def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfRates | OfTrains:
-        """What the last layer's spikes are worth."""
+        """What the output is worth."""
         loss = self._loss
         if isinstance(loss, SpikeTime):
             return distance_of(loss)
         assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
-        return self._by_labels.of_output(loss, batch.target, batch.inputs.shape[0], tally)
+        of_batch, is_sum = (batch.target, batch.inputs.shape[0]), self._wiring.ends_with_sum
+        return self._by_labels.of_output(loss, *of_batch, tally, is_sum)
 
     def _layer(self, part: _Part, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass, as it was made for the last one where nothing has changed."""
@@ -146,9 +148,9 @@ def _hand_over(part: _Part, weight_OI: torch.Tensor, layer: Layer, passed: Passe
     neuron, between = part.neuron, layer.between
     if part.weight is not None:
         part.weight.grad = passed.grad_OI
-    else:  # a norm is folded in
+    elif passed.grad_OI is not None:  # a norm is folded in
         torch.autograd.backward(weight_OI, passed.grad_OI)
-    if part.learns:
+    if part.learns and passed.grad_decays is not None:
         decays = neuron.current_decay, neuron.voltage_decay
         grads = decay_gradients(passed.grad_decays, *decays)
         for decay, grad in zip(decays, grads, strict=True):

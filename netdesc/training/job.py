@@ -12,7 +12,7 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models import Training
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import Graph, build_graph, wiring_in_one_go
 from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.checksum import check_file
@@ -85,8 +85,11 @@ def prepare(
     graph, training = build_graph(document), document.training
     parts = read_parts(description, Frame.of(graph), warn)
     network = build(graph, seed=training.seed)
-    if not any(True for _ in network.parameters()):
-        raise TrainingError("this network has no parameters, so there is nothing to train")
+    if wiring_in_one_go(graph) is None:
+        raise TrainingError(
+            "the output of this network depends on no weights, so there is nothing to train: let "
+            'its last layer read a dense one, or be one (see "from")'
+        )
     if document.weights is not None:
         path = description.resolve(document.weights.path)
         check_file(path, document.weights.sha256)

@@ -43,18 +43,20 @@ def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | N
     """
     if wiring is None:
         return lambda batch: _by_network(network, classifier, batch)
-    from netdesc.training import by_labels  # loads Numba: others do without
+    from netdesc.kernels.cpu.trains import SpikeSum  # loads Numba: others do without
+    from netdesc.training import by_labels
 
     one_way, examples = OneWay(network, wiring), BatchExamples(None, wiring, network)
 
     def look(batch: Batch) -> Look:
-        walked = one_way.walked(examples.of(batch))
-        *_, output = walked.values()
+        walked, output = one_way.walked(examples.of(batch))
+        spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
+        assert not isinstance(output, np.ndarray), "data are spikes"
+        trains = output if isinstance(output, SpikeSum) else output.trains
         found = None
         if classifier is not None:
-            found = by_labels.classes_of(classifier, output.trains, output.rates_BN)
-        spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
-        return Look(spikes, output.rates_BN, found, output.trains.runs_of_sample)
+            found = by_labels.classes_of(classifier, trains, output.rates_BN)
+        return Look(spikes, output.rates_BN, found, trains.runs_of_sample)
 
     return look
 

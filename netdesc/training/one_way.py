@@ -21,8 +21,9 @@ from netdesc.training.examples import BatchExamples, distance_of
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
+    from netdesc.kernels.cpu.ahead import Walked
     from netdesc.kernels.cpu.chain import Examples, Layer
-    from netdesc.kernels.cpu.one_way import Walked
+    from netdesc.kernels.cpu.one_way import Output
 
 
 class OneWay:
@@ -34,13 +35,18 @@ class OneWay:
         self._layer_type, self._walk, self._wiring = chain.Layer, one_way.walk, wiring
         self._blocks = dict(network.blocks())
 
-    def walked(self, given: Examples) -> dict[str, Walked]:
-        """Each layer's spikes, by name; each block has observed what it would have by itself."""
-        layers = [self._layer(block) for block in self._blocks.values()]
-        walked = self._walk(given, self._wiring.placed(layers), self._wiring.reads)
-        for block, of_block in zip(self._blocks.values(), walked, strict=True):
-            block.observe("cpu", of_block.notes)
-        return dict(zip(self._blocks, walked, strict=True))
+    def walked(self, given: Examples) -> tuple[dict[str, Walked], Output]:
+        """Each layer's spikes, by name, and the output.
+
+        Each block has observed what it would have by itself.
+        """
+        wiring, blocks = self._wiring, self._blocks
+        layers = wiring.placed(self._layer(block) for block in blocks.values())
+        found, output = self._walk(given, layers, wiring.reads, wiring.idle)
+        walked = dict(zip(blocks, wiring.by_graph(found), strict=True))
+        for name, of_block in walked.items():
+            blocks[name].observe("cpu", of_block.notes)
+        return walked, output
 
     def _layer(self, block: DenseBlock) -> Layer:
         synapse, neuron = block.synapse, block.neuron
@@ -70,5 +76,5 @@ class DirectJudge:
             assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
             of_output = self._by_labels.judged(loss, batch.target, tally)
         given = self._examples.of(batch)
-        *_, output = self._network.walked(given).values()
+        _, output = self._network.walked(given)
         return self._loss_of(of_output, output, given.target)

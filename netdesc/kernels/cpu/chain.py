@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from netdesc.kernels.cpu.ahead import walked
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.between import Between, MeanNorm
 from netdesc.kernels.cpu.descent import (
@@ -23,8 +24,9 @@ from netdesc.kernels.cpu.descent import (
     There,
     through,
 )
+from netdesc.kernels.cpu.end_of_sum import loss_of_sum
 from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, Target, end
-from netdesc.kernels.cpu.handed_back import HandedBack, Joined
+from netdesc.kernels.cpu.handed_back import HandedBack, Joined, OfSum
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import Places, sample_first, time_first
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_words
@@ -53,6 +55,9 @@ _LISTS = 1
 """
 
 
+Handed = dict[int, HandedBack | OfSum | Joined]
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """A batch as a chain reads it: worked out once, however often the batch comes."""
@@ -79,13 +84,16 @@ class AtHand(NamedTuple):
 
 @dataclass(eq=False)
 class Passed:
-    """What a layer's passes left, there and back: notes, and gradients by weights and decays."""
+    """What a layer's passes left, there and back: notes, and gradients by weights and decays.
+
+    There are no gradients where the loss does not depend on the layer.
+    """
 
     notes: Tensor
     outputs: int
     """How many values the layer hands out."""
-    grad_OI: Tensor
-    grad_decays: Tensor
+    grad_OI: Tensor | None
+    grad_decays: Tensor | None
     at_hand: AtHand | None = None
     """Known where the pass was a noted one (see ``repeated``)."""
 
@@ -121,46 +129,99 @@ def differentiate(
     layers: Sequence[Layer | None],
     loss: Distance | OfRates | OfTrains,
     reads: Sequence[tuple[int, ...]] | None = None,
+    idle: int = 0,
 ) -> tuple[Tensor, list[Passed]]:
     """The loss, and what each layer's passes left.
 
     ``reads`` are the numbers of those whose sum a layer reads, the input's being −1; without it
-    each layer reads the one before. Where there is None for a layer, a view hands that sum on.
+    each layer reads the one before. Where there is None for a layer, a view hands that sum on. The
+    last but for ``idle`` ones is the output, which reads none of these; where it is a view, a loss
+    by labels is ``OfTrains``.
     """
     reads = reads or [(number - 1,) for number in range(len(layers))]
     check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
     there, readings = list[There | None](), Readings(given.source, given.summand, steps, batch)
-    *hidden, output = layers
-    assert output is not None, "the last one is a layer"
-    for layer, read in zip(hidden, reads, strict=False):
+    number = len(layers) - idle - 1
+    alive = reads[: number + 1]
+    assert any(layers[: number + 1]), "the output depends on no layer"
+    for each, (layer, read) in enumerate(zip(layers[:number], alive, strict=False)):
         if layer is None:
-            readings.add_view(read)
+            readings.add_view(each, read)
             there.append(None)
             continue
-        shape, source = (steps, batch, layer.outputs), readings.source(read)
-        places = _places(source, layer, read, there, reads, given.shape)
-        trains = SpikeTrains.room(*shape)
-        of_layer, _ = There.walked(layer, source, shape, places, max(read) >= 0, words=trains.words)
-        there.append(of_layer)
-        readings.add(trains, int(of_layer.notes.numpy()[3]))
-    read, source = reads[-1], readings.source(reads[-1])
-    shape = steps, batch, output.outputs
-    places = _places(source, output, read, there, reads, given.shape)
+        places = _places(readings.source(read), layer, read, there, alive, given.shape)
+        there.append(_walked(each, layer, read, readings, given.shape, places))
+    aside = _walk_idle(number, layers, reads, readings, given.shape) if idle else []
+    output, read = layers[number], alive[number]
+    if output is None:
+        assert not isinstance(loss, OfRates), "when there are spikes is what counts in a sum"
+        summed = readings.summed(read)
+        of_sum = loss_of_sum(summed, loss, given.target)
+        handed: Handed = {number: OfSum(of_sum, summed.shape, readings.layers_in(read))}
+        del readings, summed
+        passed = _descend(there, alive, handed)
+        return of_sum.loss(), [*passed, *aside]
+    source, shape = readings.source(read), (steps, batch, output.outputs)
+    places = _places(source, output, read, there, alive, given.shape)
     del readings
-    activity = steps * batch * sum(layer.outputs for layer in layers if layer is not None)
-    gradients = sum(
-        numbers_by_vectors(layer.outputs, layer.inputs) for layer in layers if layer is not None
-    )
+    dense = [layer for layer in layers[: number + 1] if layer is not None]
+    activity = steps * batch * sum(layer.outputs for layer in dense)
+    gradients = sum(numbers_by_vectors(layer.outputs, layer.inputs) for layer in dense)
     last = Last(source, output, shape, places, activity, gradients, max(read) >= 0)
     value, back, notes = end(last, loss, given.target)
-    passed = [_passed(notes, shape, back)]
-    handed: dict[int, HandedBack | Joined] = {}
-    if back[0] is not None:
-        handed[len(layers) - 1] = back[0]
+    of_output = _passed(notes, shape, back)
+    handed = {} if back[0] is None else {number: back[0]}
     del source, last, back
-    _descend(there, reads, handed, passed)
-    return value, passed[::-1]
+    return value, [*_descend(there, alive, handed), of_output, *aside]
+
+
+def _walked(
+    number: int,
+    layer: Layer,
+    read: tuple[int, ...],
+    readings: Readings,
+    shape: tuple[int, int, int],
+    places: Places,
+) -> There:
+    """The way there through a layer, of which ``readings`` get the spikes.
+
+    ``shape`` is that of the input.
+    """
+    trains = SpikeTrains.room(*shape[:2], layer.outputs)
+    of_layer = layer, readings.source(read), trains.shape, places, max(read) >= 0
+    there, _ = There.walked(*of_layer, words=trains.words)
+    readings.add(number, trains, int(there.notes.numpy()[3]))
+    return there
+
+
+def _walk_idle(
+    output: int,
+    layers: Sequence[Layer | None],
+    reads: Sequence[tuple[int, ...]],
+    readings: Readings,
+    shape: tuple[int, int, int],
+) -> list[Passed]:
+    """The way there alone through those that the output does not depend on, but which may read it.
+
+    Nobody comes back for their voltages.
+    """
+    passed: list[Passed] = []
+    (steps, batch, _), is_read = shape, any(output in read for read in reads)
+    for number in range(output if is_read else output + 1, len(layers)):
+        layer, read = layers[number], reads[number]
+        if layer is None:
+            readings.add_view(number, read)
+            continue
+        if layer.between is None:
+            of_layer = walked(layer, readings.source(read), steps, batch)
+            readings.add(number, of_layer.trains, of_layer.spikes)
+            notes = of_layer.notes
+        else:
+            notes = _walked(number, layer, read, readings, shape, time_first(batch)).notes
+        if number > output:
+            passed.append(Passed(notes, steps * batch * layer.outputs, None, None))
+    return passed
 
 
 def check_sizes(
@@ -180,17 +241,17 @@ def check_sizes(
 def _descend(
     there: list[There | None],
     reads: Sequence[tuple[int, ...]],
-    handed: dict[int, HandedBack | Joined],
-    passed: list[Passed],
-) -> None:
-    """Down from the last layer, adding to ``passed``.
+    handed: Handed,
+) -> list[Passed]:
+    """Down from the output; in the order of the layers.
 
     What a layer has ``handed`` back is kept until all that it read have taken it, and no longer.
     """
+    passed: list[Passed] = []
     while there:
         number, of_layer = len(there) - 1, there.pop()
-        above = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
-        joined = above[0] if len(above) == 1 else Joined(above)
+        takes = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
+        joined = takes[0] if len(takes) == 1 else Joined(takes)
         if of_layer is None:
             handed[number] = joined
         else:
@@ -201,7 +262,8 @@ def _descend(
             del back
         for each in [e for e in handed if not any(0 <= n < number for n in reads[e])]:
             del handed[each]
-        del above, joined, of_layer
+        del takes, joined, of_layer
+    return passed[::-1]
 
 
 def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:

@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.dense import notes_of, walk
-from netdesc.kernels.cpu.handed_back import HandedBack, Joined
+from netdesc.kernels.cpu.handed_back import HandedBack, Joined, OfSum
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.leaky import crew_by_events, leak_back, leak_back_by_events
@@ -95,8 +95,12 @@ That of decays means nothing where none is learnt.
 NO_DECAYS = torch.empty(2, 0)
 
 
-def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
+def through(there: There, above: HandedBack | OfSum | Joined, want: bool) -> Back:
     """The gradients of a hidden layer from what those that read it hand back."""
+    if isinstance(above, OfSum):
+        if above.is_for_one:
+            return from_samples(there, above.loss.gradient, above.loss.at_once, want)
+        return from_output(there, above.whole, want)
     source = there.source
     if not there.layer.is_fused:
         walker = _walk_whole(there, above.run_by_input(there.shape[1]))
@@ -111,7 +115,7 @@ def through(there: There, above: HandedBack | Joined, want: bool) -> Back:
 
 
 def from_output(there: There, gradient: Callable[[], torch.Tensor], want: bool) -> Back:
-    """The gradients of the last layer from that of its spikes, which is asked for once."""
+    """The gradients of a layer from that of its spikes, which is asked for once."""
     if not there.layer.is_fused:
         walker = _walk_whole(there, _all(signal(gradient())))
         return from_whole(there, walker.decays(), want)

@@ -22,6 +22,7 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.budget import left_beside
 from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.by_samples import BySamples
 from netdesc.kernels.cpu.by_source import by_source
 from netdesc.kernels.cpu.dense import EVENTS, counts_of, notes_and_total, path_of, room_to_note
 from netdesc.kernels.cpu.descent import (
@@ -41,7 +42,7 @@ from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.threads import crew_of, threads
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import Spikes, SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
@@ -91,29 +92,15 @@ class OfRates:
     loss: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-@dataclass(frozen=True, eq=False)
-class BySamples:
-    """A loss whose gradient by the spikes is asked for some samples after the other.
-
-    Those are ``at_once``, so that it is never whole, or less where no more are left.
-    """
-
-    gradient: Callable[[int, int], Tensor]
-    """Of the samples from one to before another, float32 [steps, samples, neurons]."""
-    loss: Callable[[], Tensor]
-    """Known when all have been asked for."""
-    at_once: int
-
-
 @dataclass(frozen=True)
 class OfTrains:
     """A loss that is decided by when neurons spike.
 
-    ``loss`` goes from spikes, and from spikes a step as in ``OfRates``, to the loss and its
-    gradient.
+    ``loss`` goes from spikes, or their sum, and from spikes a step as in ``OfRates``, to the loss
+    and its gradient.
     """
 
-    loss: Callable[[SpikeTrains, Tensor], BySamples]
+    loss: Callable[[Spikes, Tensor], BySamples]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.by_samples import BySamples
 from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import Shares
 from netdesc.kernels.cpu.layer import Layer
@@ -20,7 +22,7 @@ from netdesc.kernels.cpu.places import sample_first, time_first
 from netdesc.kernels.cpu.walker import Signal
 
 _RUN = 1 << 18
-"""Numbers of a gradient that are added to others at a time: 1 MB."""
+"""Numbers of gradients that are added to others at a time: 1 MB."""
 
 
 @dataclass(eq=False)
@@ -104,6 +106,49 @@ class HandedBack:
         return product.matmul(rows, weights, out, bits=bits, has_gaps=self.has_gaps)
 
 
+class OfSum:
+    """The gradient of a sum that is the output, for all that is in it: so many ``terms``.
+
+    Each of them takes it once.
+    """
+
+    def __init__(self, loss: BySamples, shape: tuple[int, int, int], terms: int) -> None:
+        self.loss, self._shape, self._left = loss, shape, terms
+        self.is_for_one = terms == 1
+        self._grad_TBN: torch.Tensor | None = None
+
+    @property
+    def inputs(self) -> int:
+        return self._shape[2]
+
+    def whole(self) -> torch.Tensor:
+        """[steps, batch, neurons], not to be written to; or one number for all steps."""
+        self._left -= 1
+        if self._grad_TBN is None:
+            self._grad_TBN = self.loss.gradient(0, self._shape[1])
+        return self._grad_TBN
+
+    def by_input(self, batch: int) -> Signal:
+        """See ``HandedBack``. Others may be added to it, so the last one gets the memory itself."""
+        grad_TBN = self.whole()
+        if self._left == 0 and grad_TBN.is_contiguous():
+            return grad_TBN.numpy().reshape(-1), time_first(batch)
+        part = take(self._shape, np.float32)
+        part[:] = grad_TBN.numpy()
+        return part.reshape(-1), time_first(batch)
+
+    def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
+        """See ``HandedBack``."""
+        grad_TBN = self.whole()
+
+        def of_run(first: int, last: int) -> Signal:
+            part = scratch((last - first, batch, self.inputs), np.float32)
+            part[:] = grad_TBN[first:last].numpy()
+            return part.reshape(-1), (-first * batch, batch, 1)
+
+        return of_run
+
+
 @dataclass(eq=False)
 class Joined:
     """What several layers hand back to one that all of them read: the sum, in their order.
@@ -111,7 +156,7 @@ class Joined:
     Each lies time-first. What a view hands back is the sum of what it got.
     """
 
-    parts: Sequence[HandedBack | Joined]
+    parts: Sequence[HandedBack | OfSum | Joined]
 
     @property
     def inputs(self) -> int:
@@ -120,16 +165,17 @@ class Joined:
     def by_input(self, batch: int) -> Signal:
         """See ``HandedBack``."""
         first, *others = self.parts
+        runs = [other.run_by_input(batch) for other in others]  # who asks last may get the memory
         total, places = first.by_input(batch)
         rows = total.reshape(-1, self.inputs)
         steps = len(rows) // batch
-        length = max(1, _RUN // (batch * self.inputs))
-        for other in others:
-            of_run = other.run_by_input(batch)
-            for end in range(steps, 0, -length):
-                start = max(0, end - length)
-                part = rows[start * batch : end * batch]
-                part += of_run(start, end)[0].reshape(part.shape)
+        length = max(1, _RUN // (len(others) * batch * self.inputs))
+        for end in range(steps, 0, -length):
+            start = max(0, end - length)
+            part = rows[start * batch : end * batch]
+            # Some may come of what the first is: all are made before any is added.
+            for each in [of_run(start, end)[0] for of_run in runs]:
+                part += each.reshape(part.shape)
         return total, places
 
     def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:

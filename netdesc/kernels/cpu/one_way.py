@@ -8,87 +8,69 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import van_rossum
+from netdesc.kernels.cpu.ahead import Walked, walked
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.chain import Examples, check_sizes
-from netdesc.kernels.cpu.dense import counts_of, notes_of, walk_ahead
-from netdesc.kernels.cpu.ending import Distance, Target, rates_of
+from netdesc.kernels.cpu.end_of_sum import distance_of_sum
+from netdesc.kernels.cpu.ending import Distance, Target
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.layer import Layer
-from netdesc.kernels.cpu.sources import Source
 from netdesc.kernels.cpu.spike_time import spike_time
 from netdesc.kernels.cpu.summands import Readings
 from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.train_distance import distances
-from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains, Sum, rows_of_sum
 from netdesc.kernels.spike_words import SpikeWords
 
-Judge = Callable[[SpikeTrains, Tensor], Tensor]
-"""From the output's spikes, and from spikes a step, float32 [batch, neurons], to the loss."""
+Output = Walked | Sum
 
-
-class Walked(NamedTuple):
-    """What a layer has handed out, what was seen on the way (see ``there.SEEN``), and notes."""
-
-    trains: SpikeTrains
-    seen: np.ndarray
-    notes: Tensor
-
-    @property
-    def counts_BN(self) -> np.ndarray:
-        """How often each neuron has spiked, int32 [batch, neurons]."""
-        return counts_of(self.seen, *self.trains.shape[1:])
-
-    @property
-    def rates_BN(self) -> Tensor:
-        """Spikes a step, float32 [batch, neurons]."""
-        return rates_of(self.trains.shape, self.seen)
+Judge = Callable[[Spikes, Tensor], Tensor]
+"""From the output, and from spikes a step, float32 [batch, neurons], to the loss."""
 
 
 @on_threads
 def walk(
-    given: Examples, layers: Sequence[Layer | None], reads: Sequence[tuple[int, ...]]
-) -> list[Walked]:
-    """Through all layers, the last one being the output.
+    given: Examples,
+    layers: Sequence[Layer | None],
+    reads: Sequence[tuple[int, ...]],
+    idle: int = 0,
+) -> tuple[list[Walked], Output]:
+    """Through all layers, and the output.
 
-    For views among them, and for ``reads``, see ``chain.differentiate``.
-
-    Nothing acts between synapses and neurons.
+    For views among them, ``reads`` and ``idle`` see ``chain.differentiate``. Nothing acts between
+    synapses and neurons.
     """
     check_sizes(given, layers, reads)
     steps, batch, _ = given.shape
-    readings, walked = Readings(given.source, given.summand, steps, batch), list[Walked]()
-    for layer, read in zip(layers, reads, strict=True):
+    readings, found = Readings(given.source, given.summand, steps, batch), dict[int, Walked]()
+    for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
         if layer is None:
-            readings.add_view(read)
+            readings.add_view(number, read)
             continue
-        walked.append(_walked(layer, readings.source(read), steps, batch))
-        readings.add(walked[-1].trains, int(walked[-1].notes.numpy()[3]))
-    return walked
-
-
-def _walked(layer: Layer, source: Source, steps: int, batch: int) -> Walked:
-    assert layer.between is None, "dropout, and the mean of a batch, are for training"
-    trains = SpikeTrains.room(steps, batch, layer.outputs)
-    weights = layer.weight_OI, layer.bits
-    seen, path = walk_ahead(source, trains.shape, *weights, layer.constants, trains.words)
-    return Walked(trains, seen, notes_of(seen, path))
+        of_layer = found[number] = walked(layer, readings.source(read), steps, batch)
+        readings.add(number, of_layer.trains, of_layer.spikes)
+    number = len(layers) - idle - 1
+    output = found[number] if number in found else readings.summed(reads[number])
+    return list(found.values()), output
 
 
 @on_threads
-def loss_of(loss: Distance | Judge, output: Walked, target: Target | None) -> Tensor:
-    """What the loss makes of a batch's output; a distance needs the target."""
+def loss_of(loss: Distance | Judge, output: Output, target: Target | None) -> Tensor:
+    """What the loss makes of a batch's output; a distance needs the target, and uses up floats."""
     if not isinstance(loss, Distance):
-        return loss(output.trains, output.rates_BN)
+        assert not isinstance(output, np.ndarray), "where there are labels the input is spikes"
+        return loss(output if isinstance(output, SpikeSum) else output.trains, output.rates_BN)
     assert target is not None, "there is no target"
-    return _distance_of(loss, output.trains, target)
+    if isinstance(output, Walked):
+        return _distance_of(loss, output.trains, target)
+    return distance_of_sum(output, loss, target)
 
 
 @on_threads

@@ -64,11 +64,12 @@ _SPIKES = 3
 
 
 class Passes:
-    """Passes through a chain, whose layers ``reads`` say what they read (see ``chain``)."""
+    """Passes through a chain: what its layers read, and how many are idle, says ``chain``."""
 
-    def __init__(self, reads: Sequence[tuple[int, ...]]) -> None:
-        self._reads = reads
-        self._is_straight = all(read == (number - 1,) for number, read in enumerate(reads))
+    def __init__(self, reads: Sequence[tuple[int, ...]], idle: int = 0) -> None:
+        self._reads, self._idle = reads, idle
+        in_order = all(read == (number - 1,) for number, read in enumerate(reads))
+        self._is_straight = in_order and not idle
         self._before: list[ref[Any]] = []
         """Examples and layers of the pass before."""
         self._noted: _Noted | None = None
@@ -81,12 +82,15 @@ class Passes:
         self._noted = None
 
     def differentiate(
-        self, given: Examples, layers: Sequence[Layer | None], loss: Distance | OfRates | OfTrains
+        self,
+        given: Examples,
+        layers: Sequence[Layer | None],
+        loss: Distance | OfRates | OfTrains,
     ) -> tuple[Tensor, list[Passed]]:
         """See ``chain.differentiate``. What is handed out does not change afterwards."""
         alone = [layer for layer in layers if layer is not None]
         if not self._is_straight or len(alone) < len(layers):
-            return chain.differentiate(given, layers, loss, self._reads)
+            return chain.differentiate(given, layers, loss, self._reads, self._idle)
         return self._differentiate(given, alone, loss)
 
     def _differentiate(

@@ -5,14 +5,17 @@ As floats they would be thirty-two times as large, and often larger than all els
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
 from netdesc.kernels.cpu.words import lanes_of
+
+Room = Callable[[tuple[int, ...], type[np.generic]], np.ndarray]
 
 
 class SpikeRows(NamedTuple):
@@ -36,11 +39,15 @@ class SpikeRows(NamedTuple):
         """Rows from one to before another."""
         return self._replace(first=self.first + first, rows=last - first)
 
-    def floats(self) -> np.ndarray:
-        """All of them, float32 [rows, columns]."""
-        rows = take((self.rows, self.columns), np.float32)
+    def floats(self, room: Room = take) -> np.ndarray:
+        """All of them, float32 [rows, columns], in a ``room`` of that shape."""
+        rows = room((self.rows, self.columns), np.float32)
         _unpack(self, rows)
         return rows
+
+    def add_to(self, rows: np.ndarray, times: float = 1.0) -> None:
+        """Adds all of them, each so many ``times``, to floats [rows, columns]."""
+        _add(self, np.float32(times), rows)
 
 
 @numba.njit(inline="always")
@@ -79,3 +86,15 @@ def _unpack(given, rows):
         at = t * given.by_step + b * given.by_sample
         for c in range(0, given.columns, LANES):
             store(values, c, lanes_of_row(given, at, c), min(LANES, given.columns - c))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _add(given, times, rows):
+    for row in numba.prange(len(rows)):
+        values = rows[row]
+        t, b = (given.first + row) // given.batch, (given.first + row) % given.batch
+        at = t * given.by_step + b * given.by_sample
+        for c in range(0, given.columns, LANES):
+            n = min(LANES, given.columns - c)
+            total = load(values, c, n) + spread(times) * lanes_of_row(given, at, c)
+            store(values, c, total, n)

@@ -26,9 +26,8 @@ def spike_time(
     h = van_rossum.convolved(decay, order, length, steps)
     if h is not None:
         packed[HEADER:] = 0
-        filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
-        loss = np.square(filtered, dtype=np.float64).sum()
-        return scalar(loss), torch.from_numpy(packed)
+        filtered = convolved(array_of(output_TBN - target_TBN), h, 1)
+        return scalar(sum_of_squares(filtered)), torch.from_numpy(packed)
     columns = batch * neurons
     odd, squares = np.empty(columns, np.int32), np.empty(columns)
     van_rossum.filter_difference(
@@ -45,10 +44,15 @@ def spike_time(
     return scalar(total(squares)), torch.from_numpy(packed)
 
 
-def _convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:
+def convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:
+    """See ``van_rossum.convolve``."""
     y_TBN = take(x_TBN.shape, np.float32)
     van_rossum.convolve(x_TBN, h, direction, y_TBN)
     return y_TBN
+
+
+def sum_of_squares(filtered: np.ndarray) -> float:
+    return np.square(filtered, dtype=np.float64).sum()
 
 
 @on_threads
@@ -67,8 +71,8 @@ def spike_time_backward(
     h = van_rossum.convolved(decay, order, length, steps)
     if h is not None:
         assert output_TBN is not None, "it was not packed"
-        filtered = _convolved(array_of(output_TBN - target_TBN), h, 1)
-        return torch.from_numpy(_convolved(filtered, h * scale, -1))
+        filtered = convolved(array_of(output_TBN - target_TBN), h, 1)
+        return torch.from_numpy(convolved(filtered, h * scale, -1))
     from_words = are_packed(packed)
     assert from_words or output_TBN is not None, "without packed spikes the output is needed"
     grad = take((steps, batch, neurons), np.float32)

@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.bit_rows import counts_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import count
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
-from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum
+from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains, Sum, rows_of_sum
 from netdesc.kernels.spike_words import SpikeWords
 
 
@@ -37,6 +37,10 @@ def summand_of(input_TBI: torch.Tensor | SpikeWords) -> Summand:
     return rows if trains is None else Counted(trains, count(rows))
 
 
+Terms = tuple["int | Terms", ...]
+"""What is added up: numbers, the input's being −1, and sums that are made before they are added."""
+
+
 class Readings:
     """What there is to read so far: the input, number −1, and what layers have handed out.
 
@@ -46,64 +50,109 @@ class Readings:
 
     def __init__(self, source: Source, summand: Summand | None, steps: int, batch: int) -> None:
         self._steps, self._batch = steps, batch
-        self._made: dict[tuple[int, ...], Source] = {(-1,): source}
+        self._made: dict[Terms, Source] = {(-1,): source}
+        self._handed: dict[int, Counted | Terms] = {}
+        """By layers, or what a view adds up."""
         self._summand = summand
-        self._handed = list[Counted | tuple[int, ...]]()
-        """By layers, or the numbers of what a view adds up."""
 
-    def add(self, trains: SpikeTrains, spikes: int) -> None:
-        """What the next layer has handed out."""
-        self._handed.append(Counted(trains, spikes))
+    def add(self, number: int, trains: SpikeTrains, spikes: int) -> None:
+        """What a layer has handed out."""
+        self._handed[number] = Counted(trains, spikes)
 
-    def add_view(self, read: tuple[int, ...]) -> None:
-        """What is next is no layer, but hands on the sum of what has these numbers."""
-        self._handed.append(self._expanded(read))
+    def add_view(self, number: int, read: tuple[int, ...]) -> None:
+        """This is no layer, but hands on the sum of what has those numbers."""
+        self._handed[number] = self._terms(read)
 
     def source(self, read: tuple[int, ...]) -> Source:
         """The sum of what has these numbers, as synapses read it."""
-        read = self._expanded(read)
-        if read not in self._made:
-            self._made[read] = self._sum(read)
-        return self._made[read]
+        terms = self._terms(read)
+        if terms not in self._made:
+            self._made[terms] = self._sum(terms)
+        return self._made[terms]
 
-    def _sum(self, read: tuple[int, ...]) -> Source:
-        summands = [self._summand_of(number) for number in read]
-        counted = [each for each in summands if isinstance(each, Counted)]
-        if len(counted) == len(summands):
-            spikes = sum(each.spikes for each in counted)
-            return source_of_sum([each.trains for each in counted], spikes)
-        return source_of(_whole(summands, self._steps, self._batch), math.inf)
+    def summed(self, read: tuple[int, ...]) -> Sum:
+        """The same for who looks at numbers."""
+        terms = self._terms(read)
+        counted = self._counted(terms)
+        if counted is not None:
+            return SpikeSum.of([each.trains for each in counted])
+        return self._rows(terms).reshape(self._steps, self._batch, -1)
 
-    def _expanded(self, read: tuple[int, ...]) -> tuple[int, ...]:
-        """The numbers of layers and input alone."""
-        found: list[int] = []
+    def layers_in(self, read: tuple[int, ...]) -> int:
+        """How many layers it adds up, views not counted."""
+        return sum(number >= 0 for number in _flat(self._terms(read)))
+
+    def _terms(self, read: tuple[int, ...]) -> Terms:
+        """With what a view adds up in its place: in a sum of its own, unless that comes first."""
+        terms: Terms = ()
         for number in read:
             handed = None if number < 0 else self._handed[number]
-            found += handed if isinstance(handed, tuple) else (number,)
-        return tuple(found)
+            if not isinstance(handed, tuple):
+                terms = (*terms, number)
+            else:
+                terms = (*terms, handed) if terms else handed
+        return terms
+
+    def _sum(self, terms: Terms) -> Source:
+        counted = self._counted(terms)
+        if counted is not None:
+            spikes = sum(each.spikes for each in counted)
+            return source_of_sum([each.trains for each in counted], spikes)
+        floats = self._rows(terms).reshape(self._steps, self._batch, -1)
+        return source_of(torch.from_numpy(floats), math.inf)
+
+    def _rows(self, terms: Terms) -> np.ndarray:
+        """The sum as floats [steps · batch, neurons], added up from the first to the last.
+
+        So does torch. Of spikes alone it is the same in any order.
+        """
+        counted = self._counted(terms)
+        if counted is not None:
+            return rows_of_sum([each.trains for each in counted]).floats()
+        first, *others = terms
+        rows = self._begun_with(first)
+        for term in others:
+            counted = self._counted((term,))
+            if counted is not None:
+                rows_of_sum([each.trains for each in counted]).add_to(rows)
+            elif isinstance(term, int):
+                rows += self._input_rows()
+            else:
+                rows += self._rows(term)
+        return rows
+
+    def _begun_with(self, first: int | Terms) -> np.ndarray:
+        assert isinstance(first, int), "a sum that comes first has been taken apart"
+        counted = self._counted((first,))
+        if counted is not None:
+            return rows_of_sum([each.trains for each in counted]).floats()
+        given = self._input_rows()
+        rows = take(given.shape, np.float32)
+        rows[:] = given
+        return rows
+
+    def _counted(self, terms: Terms) -> list[Counted] | None:
+        """All spikes that are added up; None where there is more to add up."""
+        summands = [self._summand_of(number) for number in _flat(terms)]
+        counted = [each for each in summands if isinstance(each, Counted)]
+        return counted if len(counted) == len(summands) else None
 
     def _summand_of(self, number: int) -> Summand:
         if number >= 0:
             handed = self._handed[number]
-            assert isinstance(handed, Counted), "views have been expanded"
+            assert isinstance(handed, Counted), "what a view adds up has taken its place"
             return handed
         assert self._summand is not None, "no layer was said to sum up the input"
         return self._summand
 
+    def _input_rows(self) -> np.ndarray:
+        """Of an input that is no spikes."""
+        assert isinstance(self._summand, np.ndarray)
+        return self._summand
 
-def _whole(summands: list[Summand], steps: int, batch: int) -> torch.Tensor:
-    """Their sum [steps, batch, neurons], added up from the first to the last, as torch does.
 
-    One of them at least is an input that is no spikes.
-    """
-    (like, *_) = [each for each in summands if isinstance(each, np.ndarray)]
-    rows = take(like.shape, np.float32)
-    for number, summand in enumerate(summands):
-        part = summand
-        if isinstance(summand, Counted):
-            part = rows_of_sum([summand.trains]).floats()
-        if number:
-            rows += part
-        else:
-            rows[:] = part
-    return torch.from_numpy(rows.reshape(steps, batch, -1))
+def _flat(terms: Terms) -> list[int]:
+    found: list[int] = []
+    for term in terms:
+        found += _flat(term) if isinstance(term, tuple) else (term,)
+    return found

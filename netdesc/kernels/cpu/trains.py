@@ -11,20 +11,27 @@ from collections.abc import Iterator, Sequence
 
 import numba
 import numpy as np
+import torch
 
 from netdesc.kernels.cpu.arrivals import Events, column_type
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
+from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread, where
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
-from netdesc.kernels.spike_words import BITS, SpikeWords, unpacked_runs
+from netdesc.kernels.spike_words import BITS, SpikeWords, steps_in_run, unpacked_runs
 
 _NONE, _WORD = np.int32(0), np.int64((1 << LANES) - 1)
 _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
 
 _NO_WORDS = np.empty(0, np.int64)
+
+_MOST_SUMMANDS = 8
+"""A sum of more is not taken apart again: that takes as long as to compute with floats."""
+
+_RUN = 1 << 18
+"""Numbers of a sum that are floats at a time: 1 MB."""
 
 
 class SpikeTrains:
@@ -41,6 +48,11 @@ class SpikeTrains:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def summands(self) -> np.ndarray:
+        """As those of a ``SpikeSum``."""
+        return self.words[None]
 
     def events(self, spikes: int) -> Events:
         """The same as lists; there are no more than so many ``spikes``."""
@@ -93,16 +105,86 @@ def _roomy(spikes: int) -> int:
     return -(-spikes // part) * part
 
 
+class SpikeSum:
+    """The sum, cell by cell, of trains of one ``shape``: [steps, batch, neurons] of 0, 1, 2, …
+
+    ``summands`` are the words of each of them.
+    """
+
+    __slots__ = ("shape", "summands")
+
+    def __init__(self, shape: tuple[int, int, int], summands: np.ndarray) -> None:
+        self.shape, self.summands = shape, summands
+
+    @classmethod
+    def of(cls, trains: Sequence[SpikeTrains]) -> SpikeSum:
+        first, *others = trains
+        if not others:
+            return cls(first.shape, first.summands)
+        summands = take((len(trains), first.words.size), np.int32)
+        for each, to in zip(trains, summands, strict=True):
+            to[:] = each.words
+        return cls(first.shape, summands)
+
+    @classmethod
+    def of_counts(cls, values_TBN: np.ndarray) -> SpikeSum | None:
+        """The same numbers; None where they are not 0, 1, 2, … or some are larger than 8."""
+        steps, batch, neurons = values_TBN.shape
+        most = values_TBN.max()
+        if not 0 <= most <= _MOST_SUMMANDS:
+            return None
+        items = batch * -(-neurons // LANES)
+        summands, odd = (
+            take((max(1, int(most)), items * steps), np.int32),
+            np.empty(items, np.bool_),
+        )
+        _part(values_TBN.reshape(-1), steps, batch, neurons, summands.reshape(-1), odd)
+        return None if odd.any() else cls(values_TBN.shape, summands)
+
+    @property
+    def rows(self) -> SpikeRows:
+        """Time-first."""
+        steps, batch, neurons = self.shape
+        of_places = 1, -(-neurons // LANES) * steps, steps
+        return SpikeRows(self.summands, 0, steps * batch, neurons, batch, *of_places)
+
+    @property
+    def rates_BN(self) -> torch.Tensor:
+        """How many there are a step, float32 [batch, neurons]."""
+        steps, batch, neurons = self.shape
+        counts_BN, rows = np.zeros((batch, neurons), np.float32), self.rows
+        length = batch * max(1, _RUN // (batch * neurons))
+        for first in range(0, rows.rows, length):
+            part = rows.part(first, min(rows.rows, first + length)).floats(scratch)
+            counts_BN += part.reshape(-1, batch, neurons).sum(0)
+        return torch.from_numpy(counts_BN) / steps
+
+    def samples(self, first: int, last: int) -> SpikeSum:
+        """The same of samples from ``first`` to before ``last``."""
+        steps, batch, neurons = self.shape
+        given = self.summands.reshape(len(self.summands), batch, -1)[:, first:last]
+        summands = np.ascontiguousarray(given.reshape(len(given), -1))
+        return SpikeSum((steps, last - first, neurons), summands)
+
+    def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
+        """One sample's, a few steps at a time: float32 [steps of the run, neurons]."""
+        rows = self.samples(sample, sample + 1).rows
+        length = steps_in_run(rows.columns)
+        for first in range(0, rows.rows, length):
+            yield rows.part(first, min(rows.rows, first + length)).floats()
+
+
+Spikes = SpikeTrains | SpikeSum
+"""Of an output."""
+
+Sum = SpikeSum | np.ndarray
+"""Of spikes; or floats [steps, batch, neurons], which nobody else needs, where the input is none.
+"""
+
+
 def rows_of_sum(trains: Sequence[SpikeTrains]) -> SpikeRows:
     """The sum, cell by cell, of trains of one shape, time-first."""
-    steps, batch, neurons = trains[0].shape
-    words = trains[0].words[None]
-    if len(trains) > 1:
-        words = take((len(trains), words.size), np.int32)
-        for each, to in zip(trains, words, strict=True):
-            to[:] = each.words
-    of_places = 1, -(-neurons // LANES) * steps, steps
-    return SpikeRows(words, 0, steps * batch, neurons, batch, *of_places)
+    return SpikeSum.of(trains).rows
 
 
 def union_of(trains: Sequence[SpikeTrains]) -> SpikeTrains | None:
@@ -128,6 +210,26 @@ def _pack(values, steps, batch, neurons, words, odd):
             spiked = bits != spread(_NONE)
             strange = strange | as_ints(spiked & (bits != spread(_SPIKE)))
             words[item * steps + t] = word_of(spiked)
+        odd[item] = word_of(strange != spread(_NONE)) != 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _part(values, steps, batch, neurons, summands, odd):
+    """Takes counts apart into summands, one after the other; ``odd`` is as in ``_pack``."""
+    vectors = (neurons + LANES - 1) // LANES
+    apart = batch * vectors * steps
+    for item in numba.prange(batch * vectors):
+        b, lo = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - lo)
+        none, one = spread(np.float32(0)), spread(np.float32(1))
+        strange = spread(_NONE)
+        for t in range(steps):
+            left = load(values, (t * batch + b) * neurons + lo, n)
+            for at in range(item * steps + t, len(summands), apart):
+                counts = left >= one
+                summands[at] = word_of(counts)
+                left = left - where(counts, one, none)
+            strange = strange | as_ints(bits_of(left) != spread(_NONE))
         odd[item] = word_of(strange != spread(_NONE)) != 0
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "drop",
     "filter_adjoint",
     "filter_difference",
+    "filter_in_place",
     "filter_step",
     "is_cut",
     "recurrence",
@@ -147,6 +148,22 @@ def ahead_of(ahead, f, t, length, steps):
     return after
 
 
+@numba.njit(inline="always")
+def _back_in_place(
+    values, lo, n, columns, steps, a, has_tail, tail, length, scale, least, y, late, ahead
+):
+    """The filter, run backward through a vector's filtered differences, times ``scale``."""
+    y[:] = 0
+    late[:] = 0
+    for t in range(steps - 1, -1, -1):
+        at = t * columns + lo
+        f = load(values, at, n)
+        cut = has_tail and t + length < steps
+        after = ahead_of(ahead, f, t, length, steps) if has_tail else f
+        g = filter_step(f, after, cut, a, tail, y, late)
+        store(values, at, drop(cast_like(g, f), least) * spread(np.float32(scale)), n)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
 def filter_adjoint(
     output, words, from_words, target, a, tail, length, scale, steps, ahead_KTL, grad
@@ -187,17 +204,52 @@ def filter_adjoint(
                     late_x = given - load(target, before, n)
                 f = filter_step(x, late_x, cut, a, tail, y, late)
                 store(grad, at, cast_like(f, x), n)
+            least = where(graded == spread(_NONE), spread(np.float32(LEAST)), none)
+            _back_in_place(
+                grad, lo, n, columns, steps, a, has_tail, tail, length, scale, least, y, late, ahead
+            )
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def filter_in_place(x, a, tail, length, scale, steps, ahead_KTL, goes_back, squares):
+    """As ``filter_difference`` with a difference ``x``, and then as ``filter_adjoint``.
+
+    The gradient takes the place of ``x``. Only ``squares`` is filled unless it ``goes_back``.
+    """
+    columns = len(x) // steps
+    has_tail = is_cut(tail) and length < steps
+    threads = len(ahead_KTL)
+    for thread in numba.prange(threads):
+        ahead = ahead_KTL[thread]
+        y, late = np.zeros((2, len(tail) * LANES), tail.dtype)
+        for item in range(thread, (columns + LANES - 1) // LANES, threads):
+            lo = item * LANES
+            n = min(LANES, columns - lo)
             y[:] = 0
             late[:] = 0
-            least = where(graded == spread(_NONE), spread(np.float32(LEAST)), none)
-            for t in range(steps - 1, -1, -1):
+            none, graded = spread(np.float32(0)), spread(_NONE)
+            total, of_word = spread(np.float64(0)), none
+            for t in range(steps):
                 at = t * columns + lo
-                f = load(grad, at, n)
-                cut = has_tail and t + length < steps
-                after = ahead_of(ahead, f, t, length, steps) if has_tail else f
-                g = filter_step(f, after, cut, a, tail, y, late)
-                g = drop(cast_like(g, f), least) * spread(np.float32(scale))
-                store(grad, at, g, n)
+                given = load(x, at, n)
+                size = magnitude(given)
+                graded = graded | as_ints((size != none) & (size != spread(np.float32(1))))
+                cut = has_tail and t >= length
+                before = ahead_of(ahead, given, steps - 1 - t, length, steps) if has_tail else given
+                f = filter_step(given, before, cut, a, tail, y, late)
+                of_word = of_word + cast_like(f * f, given)
+                if t % WORD_BITS == WORD_BITS - 1 or t == steps - 1:
+                    total = total + cast_like(of_word, total)
+                    of_word = none
+                if goes_back:
+                    store(x, at, cast_like(f, given), n)
+            store(squares, lo, total, n)
+            if goes_back:
+                least = where(graded == spread(_NONE), spread(np.float32(LEAST)), none)
+                _back_in_place(
+                    x, lo, n, columns, steps, a, has_tail, tail, length, scale, least, y, late,
+                    ahead,
+                )  # fmt: skip
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -33,7 +33,7 @@ from netdesc.kernels.cpu.lanes import (
 )
 from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains
 from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
 from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
 from netdesc.kernels.reference import windows
@@ -65,7 +65,7 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.windows.window_loss``, which serves where the output is no spikes.
+    """See ``reference.windows.window_loss``, which serves where the output is no sum of spikes.
 
     Spikes are kept for the backward pass, a bit each.
     """
@@ -74,10 +74,11 @@ def window_loss(
     packed = take((packed_trains_size((steps, batch, neurons)),), np.int32)
     trains = SpikeTrains.of(array_of(output_TBN), packed[HEADER:])
     packed[:HEADER] = trains is not None
-    if trains is None:
+    counted = trains or SpikeSum.of_counts(array_of(output_TBN))
+    if counted is None:
         loss, _ = windows.window_loss(output_TBN, *of_loss)
     else:
-        loss, _ = loss_of(trains, labels_TB, Costs(*of_loss[1:]), None)
+        loss, _ = loss_of(counted, labels_TB, Costs(*of_loss[1:]), None)
     return loss, torch.from_numpy(packed)
 
 
@@ -95,26 +96,31 @@ def window_loss_backward(
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss_backward``; ``packed`` stands for spikes."""
     of_costs = costs, true_rate, false_rate
-    if not hold_output(packed):
+    if hold_output(packed):
+        steps, batch = labels_TB.shape
+        counted = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
+    else:
+        assert output_TBN is not None, "it was not packed"
+        counted = SpikeSum.of_counts(array_of(output_TBN))
+    if counted is None:
         return windows.window_loss_backward(
             output_TBN, labels_TB, packed, grad_loss, neurons, window, *of_costs
         )
-    steps, batch = labels_TB.shape
-    trains = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
-    return loss_of(trains, labels_TB, Costs(window, *of_costs), float(grad_loss))[1]
+    return loss_of(counted, labels_TB, Costs(window, *of_costs), float(grad_loss))[1]
 
 
 @on_threads
 def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
-    """See ``reference.windows.window_classes``, which serves where the output is no spikes."""
-    trains = SpikeTrains.of(array_of(output_TBN))
-    if trains is None:
+    """See ``reference.windows.window_classes``, which serves where it is no sum of spikes."""
+    output = array_of(output_TBN)
+    counted = SpikeTrains.of(output) or SpikeSum.of_counts(output)
+    if counted is None:
         return windows.window_classes(output_TBN, window)
-    return classes_of(trains, window)
+    return classes_of(counted, window)
 
 
 def loss_of(
-    trains: SpikeTrains, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
+    trains: Spikes, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The costs, a float32 scalar, and their gradient by the output times ``grad_total``.
 
@@ -131,7 +137,7 @@ def sum_of_costs(sums: np.ndarray) -> torch.Tensor:
 
 
 def gradient_of(
-    trains: SpikeTrains,
+    trains: Spikes,
     labels_TB: torch.Tensor,
     costs: Costs,
     grad_total: float | None,
@@ -140,9 +146,9 @@ def gradient_of(
     """The same gradient; ``sums`` [batch] gets the costs of each sample."""
     steps, batch, neurons = trains.shape
     labels, apart = _flat_labels(labels_TB, neurons)
-    grad = take((0 if grad_total is None else trains.size,), np.float32)
+    grad = take((0 if grad_total is None else steps * batch * neurons,), np.float32)
     _walk(
-        trains.words,
+        trains.summands.reshape(-1),
         steps,
         batch,
         neurons,
@@ -162,12 +168,13 @@ def gradient_of(
     return grad_TBN if grad_total is None else grad_TBN.view(trains.shape)
 
 
-def classes_of(trains: SpikeTrains, window: int) -> torch.Tensor:
+def classes_of(trains: Spikes, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``."""
     steps, batch, neurons = trains.shape
     classes = np.empty((steps, batch), np.int64)  # for a moment only
     crew = min(threads(), batch)
-    _classify(trains.words, steps, batch, neurons, min(window, steps), crew, classes.reshape(-1))
+    words = trains.summands.reshape(-1)
+    _classify(words, steps, batch, neurons, min(window, steps), crew, classes.reshape(-1))
     return torch.from_numpy(classes)
 
 
@@ -185,11 +192,16 @@ def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int6
 
 
 @numba.njit(inline="always")
-def _moved(words, first, t, window, counts, at):
-    """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``."""
-    now = load(counts, at, LANES) + as_ints(lanes_of(element(words, first + t)))
-    if t >= window:
-        now = now - as_ints(lanes_of(element(words, first + t - window)))
+def _moved(words, of_one, first, t, window, counts, at):
+    """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``.
+
+    ``words`` are of one summand after the other, so many ``of_one``.
+    """
+    now = load(counts, at, LANES)
+    for place in range(first + t, len(words), of_one):
+        now = now + as_ints(lanes_of(element(words, place)))
+        if t >= window:
+            now = now - as_ints(lanes_of(element(words, place - window)))
     store(counts, at, now, LANES)
     return now
 
@@ -237,12 +249,12 @@ def _costs(others, own, count, neurons, kind, share, true_rate, false_rate):
 
 
 @numba.njit(inline="always")
-def _sums(words, first, steps, t, window, counts, label, neurons, kind, share, false_rate):
+def _sums(words, of_one, first, steps, t, window, counts, label, neurons, kind, share, false_rate):
     """What ``_costs`` need of step t, over all neurons but the label's, and of that one."""
     none = spread(np.float32(0))
     others, own = none, none
     for at in range(0, len(counts), LANES):
-        now = _moved(words, first + at // LANES * steps, t, window, counts, at)
+        now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
         part = _summand(now, _weight(now, kind, share, false_rate), kind)
         numbers = load(_NUMBERS, 0, LANES)
         is_own = numbers == spread(np.int32(label - at))
@@ -265,12 +277,12 @@ def _enter(counts, by_weight, slope, kind, share, false_rate):
 
 @numba.njit(inline="always")
 def _leave(
-    words, first, steps, t, window, counts, by_weight, slope, grad_total, neurons, grad, to,
+    words, of_one, first, steps, t, window, counts, by_weight, slope, grad_total, neurons, grad, to,
     kind, share, false_rate,
 ):  # fmt: skip
     """Writes the gradient by the spikes of step t, and takes away what no later ones have."""
     for at in range(0, len(counts), LANES):
-        now = _moved(words, first + at // LANES * steps, t, window, counts, at)
+        now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
         weight = _weight(now, kind, share, false_rate)
         change, before = weight * spread(by_weight), load(slope, at, LANES)
         by_spike = cast_like(before, weight) * spread(share) * spread(grad_total)
@@ -285,11 +297,11 @@ def _walk(
 ):  # fmt: skip
     """Costs into ``sums`` [batch], their gradient into ``grad``, time-first, unless that is empty.
 
-    ``words`` as in ``trains``. ``share`` is a spike's of a rate; no window is longer than a sample.
-    A sample's labels are ``apart`` from step to step.
+    ``words`` as in ``trains``, of one summand after the other. ``share`` is a spike's of a rate; no
+    window is longer than a sample. A sample's labels are ``apart`` from step to step.
     """
     vectors = (neurons + LANES - 1) // LANES
-    want = len(grad) > 0
+    of_one, want = batch * vectors * steps, len(grad) > 0
     for thread in numba.prange(crew):
         of_end, of_start = np.empty((2, vectors * LANES), np.int32)
         slope = np.empty(vectors * LANES)  # the sum of the gradients by rates in the later window
@@ -302,8 +314,8 @@ def _walk(
                 if t < steps:
                     label = labels[t * apart + b]
                     others, own = _sums(
-                        words, first, steps, t, window, of_end, label, neurons, kind, share,
-                        false_rate,
+                        words, of_one, first, steps, t, window, of_end, label, neurons, kind,
+                        share, false_rate,
                     )  # fmt: skip
                     cost, by_weight, by_own = _costs(
                         others, own, of_end[label], neurons, kind, float(share), true_rate,
@@ -319,8 +331,8 @@ def _walk(
                 if want and start >= 0:
                     place, to = start % window, (start * batch + b) * neurons
                     _leave(
-                        words, first, steps, start, window, of_start, of_weights[place], slope,
-                        grad_total, neurons, grad, to, kind, share, false_rate,
+                        words, of_one, first, steps, start, window, of_start, of_weights[place],
+                        slope, grad_total, neurons, grad, to, kind, share, false_rate,
                     )  # fmt: skip
                     slope[labels[start * apart + b]] -= of_own[place]
             sums[b] = costs
@@ -337,7 +349,7 @@ def _classify(words, steps, batch, neurons, window, crew, classes):
                 highest, found = 0, SILENT
                 for vector in range(vectors):
                     at, first = vector * LANES, (b * vectors + vector) * steps
-                    counts = _moved(words, first, t, window, counted, at)
+                    counts = _moved(words, batch * vectors * steps, first, t, window, counted, at)
                     here = largest(counts)
                     if here > highest:
                         highest = here

@@ -149,9 +149,14 @@ def test_activity_is_counted_by_neuron_and_input(
     assert layer_memory(graph, graph.layers[0], BATCH, 2).activity == 4 * words * STEPS * BATCH
 
 
-@pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
 @pytest.mark.parametrize(
-    ("neuron", "layer"), [({}, {}), ({"dropout": 0.1, "norm": "mean"}, {"quantization": None})]
+    ("neuron", "layer", "loss"),
+    [
+        ({}, {}, None),
+        ({}, {}, WINDOW),
+        ({"dropout": 0.1, "norm": "mean"}, {"quantization": None}, BY_LABEL),
+    ],
+    ids=["trains", "window", "rates, dropped"],
 )
 @pytest.mark.parametrize(
     ("units", "summed", "words"),
@@ -178,9 +183,8 @@ def test_a_sum_that_is_the_output_takes_what_is_counted_at_most(
     assert 4 * sum(units) * STEPS * BATCH < taken < 1.12 * counted  # a bit for each cell, twice
 
 
-@pytest.mark.parametrize("loss", [None, BY_LABEL, WINDOW])
-def test_layers_that_nobody_reads_keep_nothing(loss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = graph_of([90, 50, 40], {}, {}, loss, {"end": "l1"})
+def test_layers_that_nobody_reads_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of([90, 50, 40], {}, {}, None, {"end": "l1"})
     activity = [layer_memory(graph, each, BATCH, 2).activity for each in graph.layers]
     assert activity[2:] == [0, 0]
     assert sum(activity) == pytest.approx(measured(graph, monkeypatch), rel=0.08)

@@ -375,7 +375,7 @@ def wirings(draw: st.DrawFn) -> Case:
     """
     count, idle = draw(st.integers(1, 4)), draw(st.integers(0, 2))
     size = draw(st.integers(1, 40))
-    reads = [set[int]() for _ in range(count)]  # of which the input may be part twice
+    reads = [set[int]() for _ in range(count)]
     for number in range(count - 1):
         reads[draw(st.integers(number + 1, count - 1))].add(number)
     for number, read in enumerate(reads):
@@ -384,10 +384,9 @@ def wirings(draw: st.DrawFn) -> Case:
         draw(st.sets(st.integers(-1, number - 1), min_size=1))
         for number in range(count, count + idle)
     ]
-    twice = draw(st.booleans())
+    twice = draw(st.sets(st.integers(-1, count)))  # by another name
     orders = tuple(
-        tuple(draw(st.permutations([*sorted(read), *([-1] if twice and -1 in read else [])])))
-        for read in reads
+        tuple(draw(st.permutations([*sorted(read), *sorted(read & twice)]))) for read in reads
     )
     case = replace(draw(CASES), sizes=(size,) * (count + idle + 1), reads=orders, idle=idle)
     return with_views(case, draw(st.sets(st.integers(0, count + idle - 1))))
@@ -435,6 +434,24 @@ def with_views(case: Case, sums: set[int]) -> Case:
 @example(
     replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (0,), (0,), (1, 2)), idle=2, norm=(True,) * 4)
 )
+@example(
+    with_views(
+        replace(PLAIN, sizes=(64,) * 6, batch=2, reads=((-1,), (0, -1), (0, -1), (2,), (1, 2, 3))),
+        {1, 2, 4},
+    )
+)
+@example(
+    with_views(
+        replace(
+            PLAIN,
+            sizes=(64,) * 8,
+            reads=((-1,), (0,), (1, 0), (0, 1), (3,), (2, 4), (3, 5)),
+        ),
+        {2, 3, 5, 6},
+    )
+)
+@example(with_views(replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0, 0), (1, 0, 1))), {2}))
+@example(with_views(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (-1,), (1,), (0, 1, 2))), {3}))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="noise"))
 @example(

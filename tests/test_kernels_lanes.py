@@ -19,6 +19,7 @@ from netdesc.kernels.cpu.lanes import (
     spread,
     store,
     sum_of,
+    two_to_any,
     two_to_the,
     where,
     zeros_like,
@@ -63,8 +64,9 @@ def _on_floats(a, b, results, bits):
 
 
 @numba.njit
-def _powers(x, result):
-    store(result, 0, two_to_the(load(x, 0, LANES)), LANES)
+def _powers(x, results):
+    store(results[0], 0, two_to_any(load(x, 0, LANES)), LANES)
+    store(results[1], 0, two_to_the(load(x, 0, LANES)), LANES)
 
 
 @numba.njit
@@ -114,13 +116,15 @@ def test_floats_round_as_those_of_numpy_do(a, b):
     np.testing.assert_array_equal(bits, x.view(np.int32))
 
 
-@given(st.lists(st.floats(-120, 0, width=32), min_size=LANES, max_size=LANES))
+@given(st.lists(st.floats(-120, 120, width=32), min_size=LANES, max_size=LANES))
 @settings(deadline=None)
 def test_powers_of_two(exponents):
     x = np.array(exponents, np.float32)
-    result = np.empty(LANES, np.float32)
-    _powers(x, result)
-    np.testing.assert_allclose(result, 2.0 ** x.astype(np.float64), rtol=3e-7)
+    results = np.empty((2, LANES), np.float32)
+    _powers(x, results)
+    expected = 2.0 ** x.astype(np.float64)
+    np.testing.assert_allclose(results[0], expected, rtol=3e-7)
+    np.testing.assert_array_equal(results[0][x <= 0], results[1][x <= 0])
 
 
 @given(st.lists(st.integers(-(2**24), 2**24), min_size=LANES, max_size=LANES))

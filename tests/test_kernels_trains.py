@@ -63,12 +63,17 @@ def test_what_is_no_spike_has_no_words(odd, place):
     assert SpikeTrains.of(values) is None
 
 
-@given(SIZES, st.integers(1, 9), st.sampled_from([0.0, 0.1, 0.6, 1.0]), st.integers(0, 99))
+@given(
+    SIZES,
+    st.integers(1, 9) | st.integers(60, 70),
+    st.sampled_from([0.0, 0.1, 0.6, 1.0]),
+    st.integers(0, 99),
+)
 def test_sums_are_counts_and_counts_are_taken_apart(shape, number, density, seed):
     values = [spikes(shape, density, seed + n) for n in range(number)]
     summed, total = SpikeSum.of([trains_of(each) for each in values]), sum(values)
     apart = SpikeSum.of_counts(total)
-    assert (apart is None) == (total.max() > 8)
+    assert (apart is None) == (total.max() > 64)
     for each in [summed] if apart is None else [summed, apart]:
         assert each.shape == shape
         check_sum(each, total)
@@ -101,7 +106,7 @@ def test_sums_are_looked_at_some_steps_at_a_time(monkeypatch):
     check_sum(summed, sum(values))
 
 
-@pytest.mark.parametrize("odd", [0.5, 2.5, 9.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
+@pytest.mark.parametrize("odd", [0.5, 2.5, 65.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
 @pytest.mark.parametrize("place", [(0, 0, 0), (4, 1, 32), (6, 2, 40)])
 def test_what_is_no_count_is_not_taken_apart(odd, place):
     counts = spikes((7, 3, 41), 0.3, 0) + spikes((7, 3, 41), 0.3, 1)

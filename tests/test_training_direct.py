@@ -16,6 +16,8 @@ from training_task import STEPS, read_metrics, read_record, write_task
 
 from netdesc.compiler import compile, compile_kernels
 from netdesc.description import load
+from netdesc.events import Event, read_events, write_events
+from netdesc.graph.memory import layer_memory
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.engine import use_engine
 from netdesc.training import loop, steps, train
@@ -314,8 +316,40 @@ WIRED: dict[str, Wired] = {
         "flat": (0, None), "a": (12, ["flat"]), "b": (12, ["a", "flat"]), "c": (12, ["input", "b"]),
         "view": (0, None), "output": (6, None),
     },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(
+    ("sets", "of_dense"), [((), {}), ((DROPPED,), {"quantization": None}), ((MEAN, LEARNT), {})]
+)
+@pytest.mark.parametrize("name", WIRED)
+def test_layers_that_read_several_others_bit_for_bit(
+    name: str,
+    sets: tuple[str, ...],
+    of_dense: dict[str, Any],
+    batch: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = write_task(tmp_path / "task", pairs=4, epochs=4, batch_size=batch)
+    check(wired(task, WIRED[name], **of_dense), sets, monkeypatch)
+
+
+ENDS: dict[str, Wired] = {
     "ends with a sum": {
         "a": (6, None), "b": (6, None), "sum": (0, ["a", "b"]),
+    },
+    "a later layer takes it, too": {
+        "a": (6, "input"), "b": (6, "input"), "c": (6, "b"), "sum": (0, ["a", "b", "c"]),
+    },
+    "twice by another name": {
+        "a": (6, None), "also": (0, "a"), "b": (6, ["a", "also"]), "s": (0, ["a", "also"]),
+        "t": (0, "s"), "sum": (0, ["b", "t", "s"]),
+    },
+    "in two views": {
+        "a": (12, None), "v": (0, ["a", "input"]), "w": (0, ["a", "input"]), "d": (12, "w"),
+        "sum": (0, ["v", "w", "d"]),
     },
     "a sum of the input": {
         "a": (12, None), "inner": (0, ["input", "a"]), "b": (12, "inner"),
@@ -339,21 +373,20 @@ WIRED: dict[str, Wired] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(
     ("sets", "of_dense"), [((), {}), ((DROPPED,), {"quantization": None}), ((MEAN, LEARNT), {})]
 )
-@pytest.mark.parametrize("name", WIRED)
-def test_layers_that_read_several_others_bit_for_bit(
+@pytest.mark.parametrize("name", ENDS)
+def test_outputs_that_are_sums_and_layers_that_nobody_reads_bit_for_bit(
     name: str,
     sets: tuple[str, ...],
     of_dense: dict[str, Any],
-    batch: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    task = write_task(tmp_path / "task", pairs=4, epochs=4, batch_size=batch)
-    check(wired(task, WIRED[name], **of_dense), sets, monkeypatch)
+    """The last batch is smaller."""
+    task = write_task(tmp_path / "task", pairs=5, epochs=4, batch_size=3)
+    check(wired(task, ENDS[name], **of_dense), sets, monkeypatch)
 
 
 BY_LABELS: dict[str, Wired] = {
@@ -365,17 +398,23 @@ BY_LABELS: dict[str, Wired] = {
         "a": (9, None), "view": (0, ["a", "input"]), "b": (9, ["a", "view"]),
         "c": (9, ["b", "view"]), "sum": (0, ["c", "view", "a"]),
     },
+    "of nine spikes": {
+        **{f"a{n}": (9, "input") for n in range(9)}, "sum": (0, [f"a{n}" for n in range(9)]),
+    },
     "unread": {
         "a": (9, None), "output": (3, None), "spare": (9, ["a", "input"]), "end": (0, "output"),
     },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("encoding", ["rate", "latency"])
 @pytest.mark.parametrize(
-    "sets",
-    [(), (f"loss={RATES}", 'loss.reduction="mean"', MOVING), (MEAN, LEARNT, DROPPED)],
-    ids=["max", "window", "means"],
+    ("sets", "encoding"),
+    [
+        ((), "rate"),
+        ((f"loss={RATES}", 'loss.reduction="mean"', MOVING), "latency"),
+        ((f"loss={SOFTLY}", MEAN, LEARNT, DROPPED), "rate"),
+    ],
+    ids=["max", "window", "softmax, means"],
 )
 @pytest.mark.parametrize("name", BY_LABELS)
 def test_sums_and_unread_layers_by_labels_bit_for_bit(
@@ -386,7 +425,44 @@ def test_sums_and_unread_layers_by_labels_bit_for_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = write_classify_task(tmp_path / "task", data={"encoding": {"type": encoding}})
-    check(wired(task, BY_LABELS[name]), sets, monkeypatch)
+    check(wired(task, BY_LABELS[name], weight_scale=2), sets, monkeypatch)
+
+
+@pytest.mark.parametrize("most", [3, 70])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_sum_of_an_input_that_is_counts(
+    labelled: bool, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they are too many to be spikes that add up."""
+    wiring: Wired = {"a": (12, None), "sum": (0, ["input", "a"])}
+    task = wired(write_task(tmp_path / "task", pairs=3), wiring)
+    document, rng = json.loads(task.read_text()), np.random.default_rng(2)
+    for label, pair in enumerate(document["data"]["train"]):
+        path = task.parent / pair["input"]["path"]
+        given = read_events(path)
+        at = np.repeat(np.arange(len(given)), rng.integers(1, most, len(given)))
+        write_events(path, Event(given.x[at], None, given.p[at], given.t[at]))
+        pair["input"]["duplicates"] = "sum"
+        if labelled:
+            pair["label"] = label
+            del pair["target"]
+    task.write_text(json.dumps(document))
+    check(task, (f"loss={RATES}", MOVING) if labelled else (), monkeypatch)
+
+
+@pytest.mark.parametrize("doublings", [6, 7, 40])
+def test_sums_of_too_many_terms_to_add_up_one_by_one(doublings: int, tmp_path: Path) -> None:
+    """Torch adds up and differentiates sums of sums as they are."""
+    layers: Wired = {"s0": (6, None)}
+    for n in range(doublings):
+        layers[f"t{n}"], layers[f"s{n + 1}"] = (0, f"s{n}"), (0, [f"s{n}", f"t{n}"])
+    task = wired(write_task(tmp_path / "task", epochs=1), layers)
+    job = job_of(task)
+    assert layer_memory(job.graph, job.graph.layers[-1], 1, 2).activity == 4 * STEPS * 6
+    step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
+    assert isinstance(step, DirectStep) == (doublings == 6)
+    if doublings == 40:
+        run(task, "run", ())
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,41 @@ def test_nor_does_a_network_of_but_a_few_hundred_neurons_and_one_sample(
     assert _growth(threads, document, *sets) < 2.5 * 4 * 1900 * (256 + 200)
 
 
+@pytest.mark.parametrize(
+    ("wired", "units", "labelled", "sets"),
+    [
+        ({"a": None, "b": None, "sum": ["a", "b"]}, 2 * NEURONS, True, ()),
+        ({"a": None, "sum": ["a", "input"]}, NEURONS, False, ('neurons.cuba.norm="mean"',)),
+        (
+            {"a": None, "view": ["input", "a"], "b": "view", "sum": ["a", "view", "b"]},
+            2 * NEURONS,
+            False,
+            ("training.batch_size=8", "training.validation_split=0.5"),
+        ),
+        ({"a": None, "b": None, "c": "a", "d": "b", "end": "b"}, 4 * NEURONS, False, ()),
+    ],
+    ids=["a sum", "one layer and the input", "sums of sums", "unread"],
+)
+def test_nor_does_a_network_that_ends_with_a_sum_or_has_unread_layers(
+    wired: dict[str, Any], units: int, labelled: bool, sets: tuple[str, ...], tmp_path: Path
+) -> None:
+    """By labels through a window."""
+    path = _document(tmp_path, labelled)
+    document = json.loads(path.read_text())
+    (dense,) = document["layers"]
+    document["layers"] = [
+        (dense if name in "abcd" else {"type": "flatten"})
+        | {"name": name}
+        | ({} if read is None else {"from": read})
+        for name, read in wired.items()
+    ]
+    if labelled:
+        document["loss"]["window_steps"] = 20
+    path.write_text(json.dumps(document))
+    samples = 8 if sets and "batch" in sets[0] else SAMPLES
+    assert _growth(2, path, *sets) < 2.5 * 4 * STEPS * samples * units
+
+
 def _growth(threads: int, document: Path, *sets: str) -> int:
     """Bytes of a run."""
     said = subprocess.run(
@@ -111,7 +146,8 @@ def _document(folder: Path, labelled: bool) -> Path:
         "time": {"steps": STEPS},
         "data": {"type": "spike_files", "train": pairs},
         "input": {"shape": [NEURONS]},
-        "layers": [{"name": "layer", "type": "dense", "units": NEURONS, "neuron": neuron}],
+        "neurons": {"cuba": neuron},
+        "layers": [{"name": "layer", "type": "dense", "units": NEURONS, "neuron": "cuba"}],
         "loss": {"type": "spike_rate"}
         if labelled
         else {"type": "spike_time", "time_constant_ms": 2},

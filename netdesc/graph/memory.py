@@ -26,10 +26,10 @@ peak.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import Dense, Flatten, Graph, Layer, SpikeTime
+from netdesc.graph.nodes import INPUT, Dense, Flatten, Graph, Layer, SpikeTime
+from netdesc.graph.one_go import needed_for_output
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -78,20 +78,22 @@ def _bytes_a_cell(graph: Graph, flatten: Flatten) -> int:
     """In a step of a sample."""
     if flatten is not _output(graph):
         return 0
-    return WORD if _layers_in(graph, flatten.inputs) > 1 else WORD // 2
+    return WORD if _layers_in(graph, flatten) > 1 else WORD // 2
 
 
-def _layers_in(graph: Graph, names: Iterable[str]) -> int:
+def _layers_in(graph: Graph, flatten: Flatten) -> int:
     """How many dense layers are added up, those of a sum among them one by one."""
-    named = {layer.name: layer for layer in graph.layers}
-    read = [named[name] for name in names if name in named]
-    return sum(1 if isinstance(each, Dense) else _layers_in(graph, each.inputs) for each in read)
+    count = {INPUT: 0}
+    for layer in graph.layers:
+        is_dense = isinstance(layer, Dense)
+        count[layer.name] = 1 if is_dense else sum(count[name] for name in layer.inputs)
+    return count[flatten.name]
 
 
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:
     """In a step of a sample."""
     output = _output(graph)
-    if not _depends(graph, output, layer):
+    if layer.name not in needed_for_output(graph):
         return 0
     moves = not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps
     return WORD + WORD // 2 if layer is output and moves else WORD
@@ -104,12 +106,3 @@ def _output(graph: Graph) -> Layer:
     while isinstance(output, Flatten) and len(output.inputs) == 1 and output.inputs[0] in named:
         output = named[output.inputs[0]]
     return output
-
-
-def _depends(graph: Graph, output: Layer, layer: Layer) -> bool:
-    """Whether the output is that layer or depends on it."""
-    needed = {output.name}
-    for each in reversed(graph.layers):
-        if each.name in needed:
-            needed.update(each.inputs)
-    return layer.name in needed

@@ -46,8 +46,22 @@ class Wiring:
         return [of_number[number] for number in self.dense]
 
 
+_MOST_TERMS = 64
+"""Of a sum: as bits, one by one, they take two tensors of floats. Sums of sums can have so many
+that nobody could count them."""
+
+
+def needed_for_output(graph: Graph) -> set[str]:
+    """The names of all that the output depends on, and its own."""
+    needed = {graph.layers[-1].name}
+    for layer in reversed(graph.layers):
+        if layer.name in needed:
+            needed.update(layer.inputs)
+    return needed
+
+
 def wiring_in_one_go(graph: Graph) -> Wiring | None:
-    """None where the output depends on no dense layer, so that there is nothing to train.
+    """None where it cannot: of sums of far too many terms, or an output that needs no weights.
 
     A flatten layer is but another name for what it reads. Where that is a sum it is a view, where
     gradients meet before they go on.
@@ -61,8 +75,9 @@ def wiring_in_one_go(graph: Graph) -> Wiring | None:
             dense.append(len(reads))
         numbers[layer.name] = len(reads)
         reads.append(tuple(numbers[name] for name in layer.inputs))
-    wanted = _wanted_by(numbers[graph.layers[-1].name], reads)
-    if wanted.isdisjoint(dense):
+    needed = needed_for_output(graph)
+    wanted = {numbers[layer.name] for layer in graph.layers if layer.name in needed} - {-1}
+    if wanted.isdisjoint(dense) or _most_terms(reads, dense) > _MOST_TERMS:
         return None
     order = [*sorted(wanted), *(n for n in range(len(reads)) if n not in wanted)]
     place = {number: at for at, number in enumerate(order)} | {-1: -1}
@@ -73,10 +88,9 @@ def wiring_in_one_go(graph: Graph) -> Wiring | None:
     )
 
 
-def _wanted_by(output: int, reads: list[tuple[int, ...]]) -> set[int]:
-    """The numbers of all that it depends on, and its own."""
-    wanted = {output}
-    for number in range(output, -1, -1):
-        if number in wanted:
-            wanted.update(reads[number])
-    return wanted - {-1}
+def _most_terms(reads: Sequence[tuple[int, ...]], dense: Sequence[int]) -> int:
+    """In any sum, with what a view adds up in its place."""
+    terms: list[int] = []
+    for read in reads:
+        terms.append(sum(1 if n < 0 or n in dense else terms[n] for n in read))
+    return max(terms)

@@ -5,6 +5,7 @@ Imports Numba.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
+from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
-from netdesc.kernels.cpu.one_way import Judge
 from netdesc.kernels.cpu.threads import threads
 from netdesc.kernels.cpu.trains import Spikes
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
@@ -28,31 +29,56 @@ _STEPS = 1 << 14
 """Steps whose classes are looked at together: 128 kB in each of the tally's tensors."""
 
 
-def of_output(
-    loss: _Loss, labels: Tensor, steps: int, tally: Tally | None, is_sum: bool
-) -> OfRates | OfTrains:
-    """What the output is worth; labels and what is found are added to ``tally``.
+def of_output(loss: _Loss, labels: Tensor, steps: int, tally: Tally | None) -> OfRates | OfTrains:
+    """What the last layer's spikes are worth; labels and what is found are added to ``tally``.
 
-    Once the loss has looked at the labels, that is. Sums, and what moves, are known step by step.
+    Once the loss has looked at the labels, that is.
     """
     moves = tally is not None and isinstance(tally.classifier, MovingWindowClassifier)
-    if not (loss.window or moves or is_sum):
+    if not loss.window and not moves:
         return OfRates(lambda rate_BN: _by_rates(loss, rate_BN, labels, steps, tally, None))
     return OfTrains(partial(_by_trains, loss, labels, tally))
 
 
-def judged(loss: _Loss, labels: Tensor, tally: Tally | None) -> Judge:
+def of_sum(loss: _Loss, labels: Tensor, tally: Tally | None) -> OfSums:
+    """The same of an output that is a sum."""
+    return OfSums(
+        partial(_by_trains, loss, labels, tally), partial(_by_floats, loss, labels, tally)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelJudge:
     """The loss alone, in the same way."""
 
-    def judge(trains: Spikes, rate_BN: Tensor) -> Tensor:
+    loss: _Loss
+    labels: Tensor
+    tally: Tally | None
+
+    def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
+        """See ``one_way.Judge``."""
+        loss, labels = self.loss, self.labels
         if loss.window:
-            value = _of_window(loss, loss.window, labels, trains)
+            value = _of_window(loss, loss.window, labels, spikes)
         else:
-            value = _of_rates(loss, rate_BN, labels, trains.shape[0])
-        _add(tally, labels, trains, rate_BN)
+            value = _of_rates(loss, rate_BN, labels, spikes.shape[0])
+        _add(self.tally, labels, spikes, rate_BN)
         return value
 
-    return judge
+    def of_floats(self, output_TBN: Tensor) -> Tensor:
+        """See ``one_way.Judge``."""
+        value = self.loss(output_TBN, self.labels)
+        if self.tally is not None:
+            self.tally.add(output_TBN, self.labels)
+        return value
+
+
+def _by_floats(loss: _Loss, labels: Tensor, tally: Tally | None, output_TBN: Tensor) -> BySamples:
+    output_TBN.requires_grad_()
+    with torch.enable_grad():
+        value = LabelJudge(loss, labels, tally).of_floats(output_TBN)
+    (grad_TBN,) = torch.autograd.grad(value, output_TBN)
+    return BySamples(lambda *_: grad_TBN, value.detach, output_TBN.shape[1])
 
 
 def _of_rates(loss: _Loss, rate_BN: Tensor, labels: Tensor, steps: int) -> Tensor:

@@ -29,7 +29,7 @@ from netdesc.training.measure import loss_share
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import Distance, Layer, OfRates, OfTrains, Passed
+    from netdesc.kernels.cpu.chain import Distance, Layer, OfRates, OfSums, OfTrains, Passed
     from netdesc.training.job import Job
 
 
@@ -105,14 +105,17 @@ class Chain:
             _hand_over(part, weight_OI, layer, of_layer)
         return loss, passed
 
-    def _of_output(self, batch: Batch, tally: Tally | None) -> Distance | OfRates | OfTrains:
+    def _of_output(
+        self, batch: Batch, tally: Tally | None
+    ) -> Distance | OfRates | OfTrains | OfSums:
         """What the output is worth."""
         loss = self._loss
         if isinstance(loss, SpikeTime):
             return distance_of(loss)
         assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
-        of_batch, is_sum = (batch.target, batch.inputs.shape[0]), self._wiring.ends_with_sum
-        return self._by_labels.of_output(loss, *of_batch, tally, is_sum)
+        if self._wiring.ends_with_sum:
+            return self._by_labels.of_sum(loss, batch.target, tally)
+        return self._by_labels.of_output(loss, batch.target, batch.inputs.shape[0], tally)
 
     def _layer(self, part: _Part, weight_OI: torch.Tensor, batch: int) -> Layer:
         """The layer for one pass, as it was made for the last one where nothing has changed."""

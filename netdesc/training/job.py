@@ -12,7 +12,8 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models import Training
-from netdesc.graph import Graph, build_graph, wiring_in_one_go
+from netdesc.graph import Dense, Graph, build_graph
+from netdesc.graph.one_go import needed_for_output
 from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.checksum import check_file
@@ -85,7 +86,8 @@ def prepare(
     graph, training = build_graph(document), document.training
     parts = read_parts(description, Frame.of(graph), warn)
     network = build(graph, seed=training.seed)
-    if wiring_in_one_go(graph) is None:
+    needed = needed_for_output(graph)
+    if not any(isinstance(layer, Dense) and layer.name in needed for layer in graph.layers):
         raise TrainingError(
             "the output of this network depends on no weights, so there is nothing to train: let "
             'its last layer read a dense one, or be one (see "from")'

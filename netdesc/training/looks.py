@@ -51,7 +51,8 @@ def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | N
     def look(batch: Batch) -> Look:
         walked, output = one_way.walked(examples.of(batch))
         spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
-        assert not isinstance(output, np.ndarray), "data are spikes"
+        if isinstance(output, np.ndarray):
+            return _of_floats(spikes, torch.from_numpy(output), classifier)
         trains = output if isinstance(output, SpikeSum) else output.trains
         found = None
         if classifier is not None:
@@ -75,5 +76,11 @@ def _by_network(network: Network, classifier: nn.Module | None, batch: Batch) ->
     output_TBN = network(batch.input_TBN)
     for hook in hooks:
         hook.remove()
+    return _of_floats(spikes, output_TBN, classifier)
+
+
+def _of_floats(
+    spikes: dict[str, NDArray[np.float64]], output_TBN: Tensor, classifier: nn.Module | None
+) -> Look:
     found = None if classifier is None else classifier(output_TBN)
     return Look(spikes, rates(output_TBN), found, lambda sample: runs_of(output_TBN, sample))

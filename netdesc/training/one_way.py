@@ -74,7 +74,7 @@ class DirectJudge:
             of_output = distance_of(loss)
         else:
             assert isinstance(loss, SpikeRate | SpikeMax), "there are no other losses"
-            of_output = self._by_labels.judged(loss, batch.target, tally)
+            of_output = self._by_labels.LabelJudge(loss, batch.target, tally)
         given = self._examples.of(batch)
         _, output = self._network.walked(given)
         return self._loss_of(of_output, output, given.target)

@@ -24,7 +24,7 @@ from netdesc.kernels.cpu.descent import (
     There,
     through,
 )
-from netdesc.kernels.cpu.end_of_sum import loss_of_sum
+from netdesc.kernels.cpu.end_of_sum import OfSums, loss_of_sum
 from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, Target, end
 from netdesc.kernels.cpu.handed_back import HandedBack, Joined, OfSum
 from netdesc.kernels.cpu.layer import Layer
@@ -43,6 +43,7 @@ __all__ = [
     "Layer",
     "MeanNorm",
     "OfRates",
+    "OfSums",
     "OfTrains",
     "Passed",
     "differentiate",
@@ -127,7 +128,7 @@ def examples(
 def differentiate(
     given: Examples,
     layers: Sequence[Layer | None],
-    loss: Distance | OfRates | OfTrains,
+    loss: Distance | OfRates | OfTrains | OfSums,
     reads: Sequence[tuple[int, ...]] | None = None,
     idle: int = 0,
 ) -> tuple[Tensor, list[Passed]]:
@@ -136,7 +137,7 @@ def differentiate(
     ``reads`` are the numbers of those whose sum a layer reads, the input's being −1; without it
     each layer reads the one before. Where there is None for a layer, a view hands that sum on. The
     last but for ``idle`` ones is the output, which reads none of these; where it is a view, a loss
-    by labels is ``OfTrains``.
+    by labels is ``OfSums``.
     """
     reads = reads or [(number - 1,) for number in range(len(layers))]
     check_sizes(given, layers, reads)
@@ -155,13 +156,14 @@ def differentiate(
     aside = _walk_idle(number, layers, reads, readings, given.shape) if idle else []
     output, read = layers[number], alive[number]
     if output is None:
-        assert not isinstance(loss, OfRates), "when there are spikes is what counts in a sum"
+        assert isinstance(loss, Distance | OfSums), "the output is a sum"
         summed = readings.summed(read)
         of_sum = loss_of_sum(summed, loss, given.target)
         handed: Handed = {number: OfSum(of_sum, summed.shape, readings.layers_in(read))}
         del readings, summed
         passed = _descend(there, alive, handed)
         return of_sum.loss(), [*passed, *aside]
+    assert not isinstance(loss, OfSums), "the output is a layer"
     source, shape = readings.source(read), (steps, batch, output.outputs)
     places = _places(source, output, read, there, alive, given.shape)
     del readings
@@ -250,7 +252,11 @@ def _descend(
     passed: list[Passed] = []
     while there:
         number, of_layer = len(there) - 1, there.pop()
-        takes = [handed[each] for each in sorted(handed, reverse=True) if number in reads[each]]
+        takes = [
+            handed[each]
+            for each in sorted(handed, reverse=True)
+            for _ in range(reads[each].count(number))
+        ]
         joined = takes[0] if len(takes) == 1 else Joined(takes)
         if of_layer is None:
             handed[number] = joined
@@ -289,7 +295,7 @@ def _places(
     before = [number for number in read if number >= 0]
     of_layers = [each for number in before if (each := there[number]) is not None]
     pairs = [(source, layer), *((each.source, each.layer) for each in of_layers)]
-    alone = all(sum(n in each for each in reads) == 1 for n in before)
+    alone = all(sum(each.count(n) for each in reads) == 1 for n in before)
     is_direct = alone and len(of_layers) == len(before)
     if is_direct and all(isinstance(source, Events) and layer.is_fused for source, layer in pairs):
         return sample_first(steps)

@@ -7,6 +7,8 @@ filtered back in the same memory.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
-from netdesc.kernels.cpu.ending import Distance, OfTrains, Target
+from netdesc.kernels.cpu.ending import Distance, Target
 from netdesc.kernels.cpu.spike_time import convolved, sum_of_squares
 from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import crew_of
@@ -26,11 +28,23 @@ _PARTS = 4
 """Of a batch. Threads share out neurons here, so that parts may be small."""
 
 
-def loss_of_sum(summed: Sum, loss: Distance | OfTrains, target: Target | None) -> BySamples:
+@dataclass(frozen=True)
+class OfSums:
+    """A loss that is decided by the numbers of a sum: see ``OfTrains``.
+
+    Floats are all that it goes from where they are no sum of spikes.
+    """
+
+    of_spikes: Callable[[SpikeSum, Tensor], BySamples]
+    of_floats: Callable[[Tensor], BySamples]
+
+
+def loss_of_sum(summed: Sum, loss: Distance | OfSums, target: Target | None) -> BySamples:
     """The loss and its gradient; a distance needs the target."""
-    if isinstance(loss, OfTrains):
-        assert isinstance(summed, SpikeSum), "where there are labels the input is spikes"
-        return loss.loss(summed, summed.rates_BN)
+    if isinstance(loss, OfSums):
+        if isinstance(summed, SpikeSum):
+            return loss.of_spikes(summed, summed.rates_BN)
+        return loss.of_floats(torch.from_numpy(summed))
     assert target is not None, "there is no target"
     grad_total = float(scalar(1) / math.prod(summed.shape)) if loss.mean else 1.0
     return _distance(summed, loss, target, 2.0 * grad_total)

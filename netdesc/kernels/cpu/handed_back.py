@@ -124,6 +124,7 @@ class OfSum:
     def whole(self) -> torch.Tensor:
         """[steps, batch, neurons], not to be written to; or one number for all steps."""
         self._left -= 1
+        assert self._left >= 0, "it was asked for more often than there are terms"
         if self._grad_TBN is None:
             self._grad_TBN = self.loss.gradient(0, self._shape[1])
         return self._grad_TBN
@@ -149,14 +150,16 @@ class OfSum:
         return of_run
 
 
-@dataclass(eq=False)
 class Joined:
     """What several layers hand back to one that all of them read: the sum, in their order.
 
-    Each lies time-first. What a view hands back is the sum of what it got.
+    Each lies time-first. What a view hands back is the sum of what it got. Where that comes first
+    it is taken apart, which is the same sum: others are added to the first part where it is.
     """
 
-    parts: Sequence[HandedBack | OfSum | Joined]
+    def __init__(self, parts: Sequence[HandedBack | OfSum | Joined]) -> None:
+        first, *others = parts
+        self.parts = (*first.parts, *others) if isinstance(first, Joined) else tuple(parts)
 
     @property
     def inputs(self) -> int:

@@ -264,23 +264,43 @@ _POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171,
 """Chebyshev's polynomial of degree 5 for 2ˣ between −1 and 0: within 2.4e-7 of it, rounded."""
 
 
+def _two_to_the(builder: Any, x: Any, above: bool) -> Any:
+    """A polynomial for x − ⌈x⌉, and ⌈x⌉ into the exponent; ``above`` says that x may be above 0."""
+
+    def constant(number: float) -> Any:
+        return ir.Constant(Floats.vector, [number] * LANES)
+
+    whole = builder.fptosi(x, Ints.vector)  # toward 0
+    part = builder.fsub(x, builder.sitofp(whole, Floats.vector))
+    if above:
+        is_beyond = builder.fcmp_ordered(">", part, constant(0.0))
+        whole = builder.add(whole, builder.zext(is_beyond, Ints.vector))
+        part = builder.fsub(part, builder.uitofp(is_beyond, Floats.vector))
+    power = constant(_POWERS[0])
+    for coefficient in _POWERS[1:]:
+        product = builder.fmul(power, part, flags=_FAST)
+        power = builder.fadd(product, constant(coefficient), flags=_FAST)
+    shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
+    raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
+    return builder.bitcast(raised, Floats.vector)
+
+
 @intrinsic
 def two_to_the(context: Any, lanes: Any) -> Any:
-    """``2ˣ`` of ``Floats`` from −120 to 0: a polynomial for x − ⌈x⌉, and ⌈x⌉ into the exponent."""
+    """``2ˣ`` of ``Floats`` from −120 to 0."""
 
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        def constant(number: float) -> Any:
-            return ir.Constant(Floats.vector, [number] * LANES)
+        return _two_to_the(builder, given[0], above=False)
 
-        whole = builder.fptosi(given[0], Ints.vector)
-        part = builder.fsub(given[0], builder.sitofp(whole, Floats.vector))
-        power = constant(_POWERS[0])
-        for coefficient in _POWERS[1:]:
-            product = builder.fmul(power, part, flags=_FAST)
-            power = builder.fadd(product, constant(coefficient), flags=_FAST)
-        shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
-        raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
-        return builder.bitcast(raised, Floats.vector)
+    return lanes(lanes), build
+
+
+@intrinsic
+def two_to_any(context: Any, lanes: Any) -> Any:
+    """``2ˣ`` of ``Floats`` from −120 to 120."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        return _two_to_the(builder, given[0], above=True)
 
     return lanes(lanes), build
 

@@ -7,7 +7,8 @@ left of a layer is a bit for each of its spikes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -31,8 +32,15 @@ from netdesc.kernels.spike_words import SpikeWords
 
 Output = Walked | Sum
 
-Judge = Callable[[Spikes, Tensor], Tensor]
-"""From the output, and from spikes a step, float32 [batch, neurons], to the loss."""
+
+class Judge(Protocol):
+    """What a loss makes of an output by labels."""
+
+    def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
+        """``rate_BN`` are spikes a step, float32 [batch, neurons]."""
+        ...
+
+    def of_floats(self, output_TBN: Tensor) -> Tensor: ...
 
 
 @on_threads
@@ -65,8 +73,10 @@ def walk(
 def loss_of(loss: Distance | Judge, output: Output, target: Target | None) -> Tensor:
     """What the loss makes of a batch's output; a distance needs the target, and uses up floats."""
     if not isinstance(loss, Distance):
-        assert not isinstance(output, np.ndarray), "where there are labels the input is spikes"
-        return loss(output if isinstance(output, SpikeSum) else output.trains, output.rates_BN)
+        if isinstance(output, np.ndarray):
+            return loss.of_floats(torch.from_numpy(output))
+        spikes = output if isinstance(output, SpikeSum) else output.trains
+        return loss.of_spikes(spikes, output.rates_BN)
     assert target is not None, "there is no target"
     if isinstance(output, Walked):
         return _distance_of(loss, output.trains, target)

@@ -36,6 +36,7 @@ from netdesc.kernels.cpu.buffers import register
 from netdesc.kernels.cpu.by_source import LENGTH, most_by_rows
 from netdesc.kernels.cpu.chain import AtHand, Examples, Passed
 from netdesc.kernels.cpu.descent import NO_DECAYS, takes_columns
+from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import Distance, OfRates, OfTrains
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.tape import Call, recorded
@@ -85,12 +86,13 @@ class Passes:
         self,
         given: Examples,
         layers: Sequence[Layer | None],
-        loss: Distance | OfRates | OfTrains,
+        loss: Distance | OfRates | OfTrains | OfSums,
     ) -> tuple[Tensor, list[Passed]]:
         """See ``chain.differentiate``. What is handed out does not change afterwards."""
         alone = [layer for layer in layers if layer is not None]
         if not self._is_straight or len(alone) < len(layers):
             return chain.differentiate(given, layers, loss, self._reads, self._idle)
+        assert not isinstance(loss, OfSums), "the output is a layer"
         return self._differentiate(given, alone, loss)
 
     def _differentiate(

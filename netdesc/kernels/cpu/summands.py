@@ -76,7 +76,9 @@ class Readings:
         counted = self._counted(terms)
         if counted is not None:
             return SpikeSum.of([each.trains for each in counted])
-        return self._rows(terms).reshape(self._steps, self._batch, -1)
+        floats = self._rows(terms).reshape(self._steps, self._batch, -1)
+        counts = SpikeSum.of_counts(floats)
+        return floats if counts is None else counts
 
     def layers_in(self, read: tuple[int, ...]) -> int:
         """How many layers it adds up, views not counted."""

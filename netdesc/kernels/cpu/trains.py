@@ -27,8 +27,8 @@ _SPIKE = np.int32(0x3F800000)
 
 _NO_WORDS = np.empty(0, np.int64)
 
-_MOST_SUMMANDS = 8
-"""A sum of more is not taken apart again: that takes as long as to compute with floats."""
+_MOST_SUMMANDS = 64
+"""A sum of more is not taken apart again: they would be twice as large as floats."""
 
 _RUN = 1 << 18
 """Numbers of a sum that are floats at a time: 1 MB."""
@@ -128,7 +128,7 @@ class SpikeSum:
 
     @classmethod
     def of_counts(cls, values_TBN: np.ndarray) -> SpikeSum | None:
-        """The same numbers; None where they are not 0, 1, 2, … or some are larger than 8."""
+        """The same numbers; None where they are not 0, 1, 2, … or some are larger than 64."""
         steps, batch, neurons = values_TBN.shape
         most = values_TBN.max()
         if not 0 <= most <= _MOST_SUMMANDS:
@@ -174,12 +174,12 @@ class SpikeSum:
             yield rows.part(first, min(rows.rows, first + length)).floats()
 
 
-Spikes = SpikeTrains | SpikeSum
-"""Of an output."""
-
 Sum = SpikeSum | np.ndarray
-"""Of spikes; or floats [steps, batch, neurons], which nobody else needs, where the input is none.
+"""Of spikes; or floats [steps, batch, neurons], which nobody else needs, where there is more to it.
 """
+
+Spikes = SpikeTrains | SpikeSum
+"""Of an output that is no floats."""
 
 
 def rows_of_sum(trains: Sequence[SpikeTrains]) -> SpikeRows:

@@ -28,6 +28,7 @@ from netdesc.kernels.cpu.lanes import (
     spread,
     store,
     sum_of,
+    two_to_any,
     two_to_the,
     where,
 )
@@ -148,7 +149,7 @@ def gradient_of(
     labels, apart = _flat_labels(labels_TB, neurons)
     grad = take((0 if grad_total is None else steps * batch * neurons,), np.float32)
     _walk(
-        trains.summands.reshape(-1),
+        *_words_of(trains),
         steps,
         batch,
         neurons,
@@ -173,9 +174,19 @@ def classes_of(trains: Spikes, window: int) -> torch.Tensor:
     steps, batch, neurons = trains.shape
     classes = np.empty((steps, batch), np.int64)  # for a moment only
     crew = min(threads(), batch)
-    words = trains.summands.reshape(-1)
-    _classify(words, steps, batch, neurons, min(window, steps), crew, classes.reshape(-1))
+    _classify(
+        *_words_of(trains), steps, batch, neurons, min(window, steps), crew, classes.reshape(-1)
+    )
     return torch.from_numpy(classes)
+
+
+def _words_of(trains: Spikes) -> tuple[np.ndarray, int | None]:
+    """Those of all summands, and how many one has, None where it is the only one.
+
+    Kernels are compiled for that by itself: they are slower where they may go on to the next one.
+    """
+    summands = trains.summands
+    return summands.reshape(-1), None if len(summands) == 1 else summands.shape[1]
 
 
 def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int64], int]:
@@ -195,25 +206,29 @@ def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int6
 def _moved(words, of_one, first, t, window, counts, at):
     """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``.
 
-    ``words`` are of one summand after the other, so many ``of_one``.
+    ``words`` are of one summand after the other, so many ``of_one``; or None, where there is one.
     """
-    now = load(counts, at, LANES)
-    for place in range(first + t, len(words), of_one):
-        now = now + as_ints(lanes_of(element(words, place)))
-        if t >= window:
-            now = now - as_ints(lanes_of(element(words, place - window)))
+    now = load(counts, at, LANES) + as_ints(lanes_of(element(words, first + t)))
+    if t >= window:
+        now = now - as_ints(lanes_of(element(words, first + t - window)))
+    if of_one is not None:
+        for place in range(first + t + of_one, len(words), of_one):
+            now = now + as_ints(lanes_of(element(words, place)))
+            if t >= window:
+                now = now - as_ints(lanes_of(element(words, place - window)))
     store(counts, at, now, LANES)
     return now
 
 
 @numba.njit(inline="always")
-def _weight(counts, kind, share, false_rate):
+def _weight(counts, of_one, kind, share, false_rate):
     """What a neuron's gradient is in proportion to, see ``_costs``."""
     if kind == _LIKELIHOOD:
         return spread(np.float32(1))
     rate = as_floats(counts) * spread(share)
     if kind == _SOFTMAX:  # its exponential, e times smaller
-        return two_to_the((rate - spread(np.float32(1))) * spread(_LOG2_E))
+        x = (rate - spread(np.float32(1))) * spread(_LOG2_E)
+        return two_to_the(x) if of_one is None else two_to_any(x)
     return rate - spread(np.float32(false_rate))
 
 
@@ -255,7 +270,7 @@ def _sums(words, of_one, first, steps, t, window, counts, label, neurons, kind, 
     others, own = none, none
     for at in range(0, len(counts), LANES):
         now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
-        part = _summand(now, _weight(now, kind, share, false_rate), kind)
+        part = _summand(now, _weight(now, of_one, kind, share, false_rate), kind)
         numbers = load(_NUMBERS, 0, LANES)
         is_own = numbers == spread(np.int32(label - at))
         is_other = (numbers < spread(np.int32(neurons - at))) & (
@@ -267,10 +282,10 @@ def _sums(words, of_one, first, steps, t, window, counts, label, neurons, kind, 
 
 
 @numba.njit(inline="always")
-def _enter(counts, by_weight, slope, kind, share, false_rate):
+def _enter(counts, of_one, by_weight, slope, kind, share, false_rate):
     """Adds a step's gradient by rates to that of the window that begins earlier."""
     for at in range(0, len(counts), LANES):
-        weight = _weight(load(counts, at, LANES), kind, share, false_rate)
+        weight = _weight(load(counts, at, LANES), of_one, kind, share, false_rate)
         change, before = weight * spread(by_weight), load(slope, at, LANES)
         store(slope, at, before + cast_like(change, before), LANES)
 
@@ -283,7 +298,7 @@ def _leave(
     """Writes the gradient by the spikes of step t, and takes away what no later ones have."""
     for at in range(0, len(counts), LANES):
         now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
-        weight = _weight(now, kind, share, false_rate)
+        weight = _weight(now, of_one, kind, share, false_rate)
         change, before = weight * spread(by_weight), load(slope, at, LANES)
         by_spike = cast_like(before, weight) * spread(share) * spread(grad_total)
         store(grad, to + at, by_spike, min(LANES, neurons - at))
@@ -292,8 +307,8 @@ def _leave(
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _walk(
-    words, steps, batch, neurons, window, share, kind, true_rate, false_rate, labels, apart, crew,
-    grad_total, grad, sums,
+    words, of_one, steps, batch, neurons, window, share, kind, true_rate, false_rate, labels, apart,
+    crew, grad_total, grad, sums,
 ):  # fmt: skip
     """Costs into ``sums`` [batch], their gradient into ``grad``, time-first, unless that is empty.
 
@@ -301,7 +316,7 @@ def _walk(
     window is longer than a sample. A sample's labels are ``apart`` from step to step.
     """
     vectors = (neurons + LANES - 1) // LANES
-    of_one, want = batch * vectors * steps, len(grad) > 0
+    want = len(grad) > 0
     for thread in numba.prange(crew):
         of_end, of_start = np.empty((2, vectors * LANES), np.int32)
         slope = np.empty(vectors * LANES)  # the sum of the gradients by rates in the later window
@@ -325,7 +340,7 @@ def _walk(
                     if want:
                         place = t % window
                         of_weights[place], of_own[place] = by_weight, by_own
-                        _enter(of_end, of_weights[place], slope, kind, share, false_rate)
+                        _enter(of_end, of_one, of_weights[place], slope, kind, share, false_rate)
                         slope[label] += of_own[place]
                 start = t - window + 1
                 if want and start >= 0:
@@ -339,7 +354,7 @@ def _walk(
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _classify(words, steps, batch, neurons, window, crew, classes):
+def _classify(words, of_one, steps, batch, neurons, window, crew, classes):
     vectors = (neurons + LANES - 1) // LANES
     for thread in numba.prange(crew):
         counted = np.empty(vectors * LANES, np.int32)
@@ -349,7 +364,7 @@ def _classify(words, steps, batch, neurons, window, crew, classes):
                 highest, found = 0, SILENT
                 for vector in range(vectors):
                     at, first = vector * LANES, (b * vectors + vector) * steps
-                    counts = _moved(words, batch * vectors * steps, first, t, window, counted, at)
+                    counts = _moved(words, of_one, first, t, window, counted, at)
                     here = largest(counts)
                     if here > highest:
                         highest = here

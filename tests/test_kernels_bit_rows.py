@@ -28,18 +28,23 @@ def test_words_are_the_bits_of_rows(shape, density, seed):
     steps, batch, columns = shape
     values = spikes(shape, density, seed)
     rows = values.reshape(-1, columns)
-    events = bit_rows.events_of(rows, batch)
-    assert events is not None
+    words = bit_rows.words_of(values)
+    assert words is not None
+    events = bit_rows.events_of_words(words)
     assert (events.listed, events.steps, events.batch) == (False, steps, batch)
     found = unpacked(events.words, columns)
     np.testing.assert_array_equal(found[:, :columns], rows)
     assert not found[:, columns:].any()
 
 
-@pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
-@pytest.mark.parametrize("place", [(0, 0), (4, 32), (6, 70)])
-def test_what_is_no_spike_has_no_bit(odd, place):
-    rows = spikes((7, 1, 71), 0.3, 0)[:, 0]
-    assert bit_rows.events_of(rows, 1) is not None
-    rows[place] = odd
-    assert bit_rows.events_of(rows, 1) is None
+@pytest.mark.parametrize("most", [1, 65535])
+@pytest.mark.parametrize(
+    "odd", [0.5, 2.5, 65536.0, -1.0, -0.0, -2.0, np.nan, -np.nan, np.inf, 1e-45]
+)
+@pytest.mark.parametrize("place", [(0, 0, 0), (4, 0, 32), (6, 0, 70)])
+def test_what_is_no_count_has_no_bit(odd, place, most):
+    values = spikes((7, 1, 71), 0.3, 0)
+    values[2] *= most
+    assert bit_rows.words_of(values) is not None
+    values[place] = odd
+    assert bit_rows.words_of(values) is None

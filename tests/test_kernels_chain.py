@@ -23,6 +23,7 @@ from netdesc.kernels.cpu import (
     buffers,
     chain,
     descent,
+    end_of_sum,
     ending,
     events,
     from_above,
@@ -102,7 +103,7 @@ CASES = st.builds(
     own=st.booleans(),
     bias=st.booleans(),
     learn=st.booleans(),
-    graded=st.sampled_from(["", "", "input", "noise", "target"]),
+    graded=st.sampled_from(["", "", "counts", "all counts", "input", "noise", "target"]),
     of_filter=st.tuples(st.floats(0.1, 0.99), st.integers(1, 3), st.integers(1, 80)),
     mean=st.booleans(),
     threads=st.integers(1, 3),
@@ -147,6 +148,10 @@ def make(case: Case) -> Made:
         graded[case.steps // 2, 0, 0] = 0.5
     if case.graded == "noise":
         given *= torch.rand(given.shape, generator=random)
+    if "counts" in case.graded:
+        given *= torch.randint(1, 4, given.shape, generator=random)
+    if case.graded == "all counts":
+        wanted *= torch.randint(1, 4, wanted.shape, generator=random)
     gains = [
         (torch.rand(case.batch, size, generator=random) < 0.7).float() / 0.7 if dropped else None
         for dropped, size in zip(of_layers(case, case.dropout), case.sizes[1:], strict=True)
@@ -278,9 +283,9 @@ def in_one_go(case: Case) -> list[torch.Tensor]:
 
 
 def packed(made: Made) -> torch.Tensor | SpikeWords:
-    """The input in words, if it is spikes."""
-    is_spikes = bool(((made.input_TBI == 0) | (made.input_TBI == 1)).all())
-    return words_of(made.input_TBI.numpy()) if is_spikes else made.input_TBI
+    """The input in words, if it is spikes or counts."""
+    is_counts = bool((made.input_TBI == made.input_TBI.round()).all())
+    return words_of(made.input_TBI.numpy()) if is_counts else made.input_TBI
 
 
 def differentiated(
@@ -291,7 +296,7 @@ def differentiated(
         target = words_of(target.numpy())  # as training has both
     examples = chain.examples(input_TBI, target, case.neurons, bool(case.reads))
     assert examples.target is not None
-    assert (examples.target.trains is None) == is_graded
+    assert (examples.target.spikes is None) == is_graded
     loss, passed = chain.differentiate(
         examples, placed(case, layers), distance(case), case.reads, case.idle
     )
@@ -346,6 +351,10 @@ def check(case: Case) -> None:
 @example(replace(PLAIN, bits=None, batch=3))
 @example(replace(PLAIN, bits=None, density=0.6, scale=40.0, steps=900, batch=3))
 @example(replace(PLAIN, bits=None, graded="input"))
+@example(replace(PLAIN, bits=None, graded="counts", steps=900))
+@example(replace(PLAIN, graded="counts", density=0.15))
+@example(replace(PLAIN, graded="all counts", batch=3, mean=True))
+@example(replace(PLAIN, graded="all counts", sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)))
 @example(replace(PLAIN, dropout=(True, False), batch=2))
 @example(replace(PLAIN, dropout=(False, True), batch=2, steps=1500, density=0.6, scale=40.0))
 @example(replace(PLAIN, norm=(True, True), learn=True, batch=2, scale=40.0))
@@ -454,6 +463,8 @@ def with_views(case: Case, sums: set[int]) -> Case:
 @example(with_views(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (-1,), (1,), (0, 1, 2))), {3}))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="noise"))
+@example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="counts"))
+@example(replace(PLAIN, sizes=(64,) * 3, reads=((-1,), (0, -1)), graded="counts", bits=None))
 @example(
     replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0, -1), (-1, 1, 0)), graded="noise", density=1.0)
 )
@@ -610,7 +621,8 @@ def test_each_thread_works_in_memory_of_its_own(change, rooms, monkeypatch):
             taken.append(room)
         return room
 
-    for module in chain, descent, ending, handed_back, leaky, spike_time, synapses, walker:
+    used = chain, descent, end_of_sum, ending, handed_back, leaky, spike_time, synapses, walker
+    for module in used:
         for name in "take", "scratch":
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, take)

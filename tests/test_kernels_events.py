@@ -9,10 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_kernels_spike_words import sources_of
 
 from netdesc.kernels.cpu import bit_rows, events
 from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains
 from netdesc.kernels.event_lists import HEADER, are_listed, list_size, no_lists
 
 # Both of the first two take the same memory, though their rows begin at other places in it.
@@ -34,7 +35,7 @@ def spikes(shape: tuple[int, int], density: float, seed: int) -> np.ndarray:
 
 def assert_lists(lists: EventLists, values: np.ndarray) -> None:
     for row, (start, end) in enumerate(pairwise(lists.starts)):
-        assert lists.sources[start:end].tolist() == np.flatnonzero(values[row]).tolist()
+        assert lists.sources[start:end].tolist() == sources_of(values[row]).tolist()
 
 
 @given(st.lists(st.tuples(SHAPES, st.floats(0, 1)), min_size=2, max_size=6), st.integers(0, 99))
@@ -63,7 +64,7 @@ def test_wide_inputs_have_their_last_columns_in_the_lists(columns: int) -> None:
     assert_lists(EventLists.unpack(lists.packed, 3), values)
     trains = SpikeTrains.of(values.reshape(3, 1, columns))
     assert trains is not None
-    events = trains.events(4)
+    events = SpikeSum.of([trains]).events(4)
     np.testing.assert_array_equal(events.starts, lists.starts)
     np.testing.assert_array_equal(events.sources[:4], lists.sources[:4])
     assert events.sources.dtype == lists.sources.dtype
@@ -81,19 +82,22 @@ def test_lists_are_marked_once_they_are_handed_over():
     shape=SHAPES,
     densities=st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.6, 1.0]), min_size=1, max_size=4),
     densest=st.sampled_from([0.05, 0.33, 0.5]),
-    odd=st.none() | st.integers(0, 10**6),
+    most=st.sampled_from([1, 1, 2, 5]),
+    odd=st.none() | st.tuples(st.integers(0, 10**6), st.sampled_from([0.5, 64, 1 << 16, -1, -0.0])),
     seed=st.integers(0, 99),
 )
-def test_lists_pay_up_to_a_density_of_the_whole(shape, densities, densest, odd, seed):
-    """However unevenly the events lie, and wherever one is that is no spike."""
+def test_lists_pay_up_to_a_density_of_the_whole(shape, densities, densest, most, odd, seed):
+    """However unevenly the events lie, and wherever something is that is no count."""
     rows = np.array_split(np.arange(shape[0]), len(densities))
     values = np.zeros(shape, np.float32)
     for part, density in zip(rows, densities, strict=True):
         values[part] = spikes((len(part), shape[1]), density, seed)
+    values *= np.random.default_rng(seed).integers(1, most + 1, shape).astype(np.float32)
     if odd is not None:
-        values.flat[odd % values.size] = 0.5
+        values.flat[odd[0] % values.size] = odd[1]
     lists = EventLists(values, densest)
-    assert lists.pays == (odd is None and np.count_nonzero(values) <= densest * values.size)
+    are_counts = odd is None or odd[1] == 64
+    assert lists.pays == (are_counts and values.sum() <= densest * values.size)
     if lists.pays:
         assert_lists(lists, values)
 

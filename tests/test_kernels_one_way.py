@@ -75,6 +75,8 @@ EDGES = [
     replace(PLAIN, graded="input"),
     replace(PLAIN, graded="noise", batch=2),
     replace(PLAIN, graded="target", batch=2),
+    replace(PLAIN, graded="all counts", batch=2, mean=True),
+    replace(PLAIN, graded="all counts", sizes=(4, 3, 3), steps=2000, of_filter=(0.9999, 3, 1)),
 ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import bit_rows, synapses
 from netdesc.kernels.cpu.arrays import rows_of
-from netdesc.kernels.cpu.events import EventLists
+from netdesc.kernels.cpu.trains import SpikeSum
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.event_lists import are_listed
 
@@ -26,6 +26,8 @@ class Case:
     neurons: int = 40
     density: float = 0.1
     graded: bool = False
+    most: int = 1
+    """How many spikes there are at most in a step, where they are counted."""
     bits: int | None = None
     scale: float = 1.0
     positive: bool = False
@@ -35,6 +37,7 @@ class Case:
         random = torch.Generator().manual_seed(self.seed)
         shape = self.steps, self.batch, self.inputs
         spikes = (torch.rand(shape, generator=random) < self.density).float()
+        spikes *= torch.randint(1, self.most + 1, shape, generator=random)
         return spikes * torch.rand(shape, generator=random) if self.graded else spikes
 
     def weight(self) -> torch.Tensor:
@@ -57,6 +60,7 @@ CASES = st.builds(
     neurons=st.integers(1, 100),
     density=st.sampled_from([0.0, 0.02, 0.2, 0.4, 1.0]),
     graded=st.sampled_from([False, False, True]),
+    most=st.sampled_from([1, 1, 2, 64]),
     bits=st.sampled_from([None, 8, 3]),
     scale=st.sampled_from([1e-3, 1.0, 1e4]),
     positive=st.booleans(),
@@ -102,12 +106,14 @@ def test_engines_agree(case):
 @example(Case(inputs=700, density=0.35, bits=14, scale=1e4, positive=True))
 def test_lists_and_bits_bring_the_same(case):
     """Sums in the same order, also from weights that are put on the grid only now."""
-    rows = rows_of((case.signal() > 0).float())
+    signal = case.signal().ceil()
+    rows, words = rows_of(signal), bit_rows.words_of(signal.numpy())
+    assert words is not None
     weight, grad = case.weight() + 0.001, case.gradient().numpy()
     shape = case.steps, case.batch, case.neurons
     found = []
-    for events in (EventLists(rows, 1.0).events(case.batch), bit_rows.events_of(rows, case.batch)):
-        assert events is not None
+    lists = SpikeSum.of_words(words).events(int(rows.sum()))
+    for events in lists, bit_rows.events_of_words(words):
         found.append(
             (
                 synapses.current(events, shape, weight, case.bits).copy(),

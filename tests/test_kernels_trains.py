@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu import trains as module
+from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains, rows_of_sum
 
 SIZES = st.tuples(st.integers(1, 70), st.integers(1, 3), st.integers(1, 100))
@@ -30,7 +32,7 @@ def test_words_hold_the_spikes_and_give_the_events_of_floats(shape, density, see
 def assert_events(trains: SpikeTrains, values: np.ndarray) -> None:
     steps, batch, _ = values.shape
     rows, columns = np.nonzero(values.reshape(steps * batch, -1))
-    events = trains.events(len(columns))
+    events = SpikeSum.of([trains]).events(len(columns))
     assert (events.listed, events.steps, events.batch) == (True, steps, batch)
     counts = np.bincount(rows, minlength=steps * batch)
     np.testing.assert_array_equal(np.diff(events.starts, prepend=0)[1:], counts)
@@ -51,7 +53,7 @@ def test_more_spikes_than_were_counted_are_noticed():
     trains = SpikeTrains.of(np.ones((40, 2, 33), np.float32))
     assert trains is not None
     with pytest.raises(AssertionError, match="more spikes"):
-        trains.events(20)
+        SpikeSum.of([trains]).events(20)
 
 
 @pytest.mark.parametrize("odd", [0.5, 2.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
@@ -73,10 +75,14 @@ def test_sums_are_counts_and_counts_are_taken_apart(shape, number, density, seed
     values = [spikes(shape, density, seed + n) for n in range(number)]
     summed, total = SpikeSum.of([trains_of(each) for each in values]), sum(values)
     apart = SpikeSum.of_counts(total)
-    assert (apart is None) == (total.max() > 64)
-    for each in [summed] if apart is None else [summed, apart]:
+    assert apart is not None
+    np.testing.assert_array_equal(summed.digits, apart.digits)
+    assert len(summed.digits) == max(1, int(total.max()).bit_length())
+    again = SpikeSum.of([summed, apart, trains_of(values[0])])
+    for each, expected in (summed, total), (again, 2 * total + values[0]):
         assert each.shape == shape
-        check_sum(each, total)
+        check_sum(each, expected)
+        check_events(each, expected)
 
 
 def check_sum(summed: SpikeSum, total: np.ndarray) -> None:
@@ -89,6 +95,19 @@ def check_sum(summed: SpikeSum, total: np.ndarray) -> None:
     for sample in range(batch):
         runs = [run.copy() for run in summed.runs_of_sample(sample)]
         np.testing.assert_array_equal(np.concatenate(runs), total[:, sample])
+
+
+def check_events(summed: SpikeSum, total: np.ndarray) -> None:
+    """As lists of words have them."""
+    words = bit_rows.words_of(total)
+    assert words is not None
+    found, count = summed.events(int(total.sum())), int(total.sum())
+    expected = EventLists.of_words(words, bit_rows.counts_of(words))
+    assert expected.pays == (count <= total.size)
+    if not expected.pays:
+        return
+    np.testing.assert_array_equal(found.starts, expected.starts)
+    np.testing.assert_array_equal(found.sources[:count], expected.sources[:count])
 
 
 def trains_of(values: np.ndarray) -> SpikeTrains:
@@ -106,7 +125,7 @@ def test_sums_are_looked_at_some_steps_at_a_time(monkeypatch):
     check_sum(summed, sum(values))
 
 
-@pytest.mark.parametrize("odd", [0.5, 2.5, 65.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
+@pytest.mark.parametrize("odd", [0.5, 2.5, 65536.0, -1.0, -0.0, float("nan"), float("inf"), 1e-45])
 @pytest.mark.parametrize("place", [(0, 0, 0), (4, 1, 32), (6, 2, 40)])
 def test_what_is_no_count_is_not_taken_apart(odd, place):
     counts = spikes((7, 3, 41), 0.3, 0) + spikes((7, 3, 41), 0.3, 1)

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.events import Event, to_dense, write_events
+from netdesc.kernels.spike_words import SpikeWords
 from netdesc.training import data
 from netdesc.training.data import Batches, Frame, split
 from netdesc.training.errors import DataError, MissingDataError
@@ -129,10 +130,30 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     dense, labels = samples.dense(np.random.default_rng())
     assert np.array_equal(dense[:, 0], wanted)
     packed = samples.packed(np.random.default_rng())
-    assert (packed is None) == bool((wanted > 1).any())
+    assert packed is not None
+    assert len(packed[0].words) == max(1, int(wanted.max()).bit_length())
+    assert np.array_equal(packed[0].dense(), dense)
+    assert packed[1] is labels
+
+
+@pytest.mark.parametrize("most", [1, 2, 65_535, 65_536])
+def test_counts_are_packed_unless_they_are_too_large(most: int) -> None:
+    """In a sample beside one without any, and as a target; the other one is packed then."""
+    zero = np.zeros(1, np.int32)
+    one, many = (Spikes(zero, zero, np.array([n], np.float32)) for n in (1, most))
+    draws = np.random.default_rng()
+    samples = SpikeSamples(FRAME, [one, many], [one, one])
+    packed = samples.packed(draws)
+    assert (packed is None) == (most > 65_535)
     if packed is not None:
-        assert np.array_equal(packed[0].dense(), dense)
-        assert packed[1] is labels
+        assert np.array_equal(packed[0].dense(), samples.dense(draws)[0])
+    samples = SpikeSamples(FRAME, [one, one], [many, one])
+    packed = samples.packed(draws)
+    assert packed is not None
+    wanted = packed[1]
+    assert isinstance(wanted, SpikeWords) == (most <= 65_535)
+    dense = wanted.dense() if isinstance(wanted, SpikeWords) else wanted
+    assert np.array_equal(dense, samples.dense(draws)[1])
 
 
 @pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])

@@ -1,7 +1,7 @@
-"""An input's spikes that are 0 or 1, a bit each: a thirty-second of the memory of floats.
+"""An input's spikes, a bit each: a thirty-second of the memory of floats.
 
 So samples of spikes come to an engine that finds its events in words, and no float is ever made of
-them.
+them. Where spikes are counted, numbers are in binary: a bit for each digit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BITS = 64
+
+MOST_DIGITS = 16
+"""Of numbers with more than that no words are made: these would be half as large as floats."""
 
 _BYTE = 8
 
@@ -28,10 +31,11 @@ def words_in(columns: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class SpikeWords:
-    """Spikes of ``shape`` [steps, batch, …]; they must not be changed.
+    """Spikes of ``shape`` [steps, batch, …], or how many there are; they must not be changed.
 
-    ``words`` is flat: row ``step · batch + sample`` has as many as its ``columns`` need, the lowest
-    bit of the first being column 0. Bits beyond the last column are 0.
+    ``words`` has a row for each binary digit, the lowest first. In it, row ``step · batch +
+    sample`` of the spikes has as many words as its ``columns`` need, the lowest bit of the first
+    being column 0. Bits beyond the last column are 0.
     """
 
     shape: tuple[int, ...]
@@ -47,12 +51,21 @@ class SpikeWords:
 
     def dense(self) -> NDArray[np.float32]:
         """The same as floats [steps, batch, …]."""
-        bits = unpacked(self.words.reshape(self.rows, -1), self.columns)
-        return bits.astype(np.float32).reshape(self.shape)
+        floats = unpacked(self._rows(0), self.columns).astype(np.float32)
+        for digit in range(1, len(self.words)):
+            floats += np.float32(1 << digit) * unpacked(self._rows(digit), self.columns)
+        return floats.reshape(self.shape)
+
+    def _rows(self, digit: int) -> NDArray[np.int64]:
+        return self.words[digit].reshape(self.rows, -1)
 
     def runs_of_sample(self, sample: int) -> Iterator[NDArray[np.uint8]]:
-        """One sample's, 0 or 1, a few steps at a time: [steps of the run, columns]."""
-        return unpacked_runs(self.words.reshape(*self.shape[:2], -1)[:, sample], self.columns)
+        """One sample's, not 0 where there is a spike, a few steps at a time.
+
+        That is [steps of the run, columns].
+        """
+        words_TX = np.bitwise_or.reduce(self.words, axis=0).reshape(*self.shape[:2], -1)[:, sample]
+        return unpacked_runs(words_TX, self.columns)
 
 
 def steps_in_run(columns: int) -> int:
@@ -75,24 +88,30 @@ def unpacked(words: NDArray[np.signedinteger], columns: int) -> NDArray[np.uint8
 class WordRoom:
     """Words of spikes of ``shape``, as yet silent, seen byte by byte.
 
-    ``bytes_TBK`` [steps, batch, bytes of a row]: column c is bit ``c % 8`` of byte ``c // 8``.
+    ``bytes_TBK`` [steps, batch, bytes of a row] are those of the lowest digit: column c is bit
+    ``c % 8`` of byte ``c // 8``.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], digits: int = 1) -> None:
         self._shape = shape
         per_row = BITS // _BYTE * words_in(math.prod(shape[2:]))
-        self.bytes_TBK = np.zeros((*shape[:2], per_row), np.uint8)
+        self._bytes_DTBK = np.zeros((digits, *shape[:2], per_row), np.uint8)
 
-    def add(self, step: NDArray, sample: NDArray | int, column: NDArray) -> None:
-        """Spikes by where they are; no two of all that are added may be the same."""
-        _, batch, per_row = self.bytes_TBK.shape
+    @property
+    def bytes_TBK(self) -> NDArray[np.uint8]:
+        return self._bytes_DTBK[0]
+
+    def add(self, step: NDArray, sample: NDArray | int, column: NDArray, digit: int = 0) -> None:
+        """Spikes by where they are; no place may get a digit twice."""
+        bytes_TBK = self._bytes_DTBK[digit]
+        _, batch, per_row = bytes_TBK.shape
         row = step.astype(np.int64) * batch + sample
         bit = np.left_shift(1, column % _BYTE, dtype=np.uint8, casting="unsafe")
-        np.add.at(self.bytes_TBK.reshape(-1), row * per_row + column // _BYTE, bit)
+        np.add.at(bytes_TBK.reshape(-1), row * per_row + column // _BYTE, bit)
 
     def words(self) -> SpikeWords:
-        words = self.bytes_TBK.reshape(-1).view("<i8").astype(np.int64, copy=False)
-        return SpikeWords(self._shape, words)
+        words = self._bytes_DTBK.reshape(len(self._bytes_DTBK), -1).view("<i8")
+        return SpikeWords(self._shape, words.astype(np.int64, copy=False))
 
 
 def packed(spikes: NDArray) -> NDArray[np.uint8]:

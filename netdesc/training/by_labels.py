@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
 from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.trains import Spikes
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, rows_of_sum
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
 from netdesc.losses.rates import Window, labels_like
 from netdesc.training.score import Tally
@@ -42,9 +42,7 @@ def of_output(loss: _Loss, labels: Tensor, steps: int, tally: Tally | None) -> O
 
 def of_sum(loss: _Loss, labels: Tensor, tally: Tally | None) -> OfSums:
     """The same of an output that is a sum."""
-    return OfSums(
-        partial(_by_trains, loss, labels, tally), partial(_by_floats, loss, labels, tally)
-    )
+    return OfSums(partial(_by_sum, loss, labels, tally), partial(_by_floats, loss, labels, tally))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +56,8 @@ class LabelJudge:
     def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
         """See ``one_way.Judge``."""
         loss, labels = self.loss, self.labels
+        if loss.window and not windows.is_small(spikes):
+            return self.of_floats(_floats_of(spikes))
         if loss.window:
             value = _of_window(loss, loss.window, labels, spikes)
         else:
@@ -71,6 +71,18 @@ class LabelJudge:
         if self.tally is not None:
             self.tally.add(output_TBN, self.labels)
         return value
+
+
+def _by_sum(
+    loss: _Loss, labels: Tensor, tally: Tally | None, spikes: SpikeSum, rate_BN: Tensor
+) -> BySamples:
+    if loss.window and not windows.is_small(spikes):
+        return _by_floats(loss, labels, tally, _floats_of(spikes))
+    return _by_trains(loss, labels, tally, spikes, rate_BN)
+
+
+def _floats_of(spikes: Spikes) -> Tensor:
+    return torch.from_numpy(rows_of_sum([spikes]).floats().reshape(spikes.shape))
 
 
 def _by_floats(loss: _Loss, labels: Tensor, tally: Tally | None, output_TBN: Tensor) -> BySamples:

@@ -82,8 +82,8 @@ class Samples(Protocol):
     def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray | SpikeWords] | None:
         """The same with inputs as words, and without floats on the way.
 
-        A target is words, too, where it can be. None, before anything is drawn, where an input is
-        neither 0 nor 1.
+        A target is words, too, where it can be. None, before anything is drawn, where inputs have
+        cells with too many spikes.
         """
         ...
 

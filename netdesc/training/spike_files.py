@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from netdesc.events import EventFileError, read_events
 from netdesc.events.binning import cells
-from netdesc.kernels.spike_words import SpikeWords, WordRoom
+from netdesc.kernels.spike_words import MOST_DIGITS, SpikeWords, WordRoom
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.errors import DataError
@@ -32,6 +32,11 @@ class Spikes:
     place: NDArray[np.int32]
     """Row-major cell within ``shape``."""
     value: NDArray[np.float32]
+
+    @property
+    def most(self) -> int:
+        """The largest value, or 1."""
+        return int(self.value.max(initial=1)) if self.value.strides[0] else 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +73,7 @@ class SpikeSamples:
         return _dense(self.inputs, frame.steps, frame.input_shape), self._wanted()
 
     def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray | SpikeWords] | None:
-        """See ``data.Samples``; a cell with several spikes has a value of its own."""
+        """See ``data.Samples``."""
         inputs = _packed(self.inputs, self.frame.steps, self.frame.input_shape)
         if inputs is None:
             return None
@@ -173,12 +178,19 @@ class SpikeFiles:
 
 
 def _packed(spikes: Sequence[Spikes], steps: int, shape: Shape) -> SpikeWords | None:
-    """None where a cell has another value than 0 or 1."""
-    if any(one.value.strides[0] and (one.value != 1).any() for one in spikes):
+    """None where a cell has too many spikes."""
+    digits = max(one.most for one in spikes).bit_length()
+    if digits > MOST_DIGITS:
         return None
-    room = WordRoom((steps, len(spikes), *shape))
+    room = WordRoom((steps, len(spikes), *shape), digits)
     for number, one in enumerate(spikes):
-        room.add(one.step, number, one.place)
+        if one.most == 1:
+            room.add(one.step, number, one.place)
+            continue
+        counts = one.value.astype(np.int32)
+        for digit in range(digits):
+            has_it = (counts >> digit & 1).astype(np.bool_)
+            room.add(one.step[has_it], number, one.place[has_it], digit)
     return room.words()
 
 

@@ -33,17 +33,25 @@ class Events(NamedTuple):
     """Spikes of a layer's input: ``listed``, or a bit for each in ``words`` (see ``bit_rows``).
 
     Step t of sample b is row ``t · batch + b``. Listed it has the sources
-    ``sources[starts[row]:starts[row + 1]]``, else ``per_row`` words; what does not apply is empty.
-    Either way a row's events come in the order of their sources, so that sums are the same.
+    ``sources[starts[row]:starts[row + 1]]``, else ``per_row`` words of each of the binary
+    ``digits``; what does not apply is empty. Either way a row's events come digit by digit, in the
+    order of their sources, so that sums are the same: of the second digit each comes twice.
     """
 
     listed: bool
     steps: int
     batch: int
+    digits: int
     per_row: int
     starts: np.ndarray
     sources: np.ndarray
     words: np.ndarray
+
+
+@numba.njit(inline="always")
+def words_at(events, digit, row):
+    """Where in ``words`` a digit's words of a row begin."""
+    return (digit * events.steps * events.batch + row) * events.per_row
 
 
 @numba.njit(inline="always")
@@ -58,12 +66,14 @@ def gather(events, t, b, real_IN, n):
         for e in range(events.starts[row], events.starts[row + 1]):
             z = z + load(real_IN, np.int64(element(events.sources, e)) * n, n)
     else:
-        at = (t * events.batch + b) * events.per_row
-        for k in range(events.per_row):
-            word, of_word = element(events.words, at + k), k * BITS * n
-            while word:
-                z = z + load(real_IN, of_word + lowest(word) * n, n)
-                word &= word - 1
+        for digit in range(events.digits):
+            at = words_at(events, digit, t * events.batch + b)
+            for k in range(events.per_row):
+                word, of_word = element(events.words, at + k), k * BITS * n
+                while word:
+                    for _ in range(1 << digit):
+                        z = z + load(real_IN, of_word + lowest(word) * n, n)
+                    word &= word - 1
     return z
 
 
@@ -88,15 +98,18 @@ def arriving(events, t, b, integer_IN, n, together):
         if end - first > _MANY_EVENTS:
             z = hold(z, _LARGEST_SUM)
     else:
-        at, left = (t * events.batch + b) * events.per_row, together
-        for k in range(events.per_row):
-            word, of_word = element(events.words, at + k), k * BITS * n
-            while word:
-                few = few + load(integer_IN, of_word + lowest(word) * n, n)
-                word &= word - 1
-                left -= 1
-                if left == 0:
-                    z, few, left = z + as_ints(few), spread(np.int16(0)), together
+        left = together
+        for digit in range(events.digits):
+            at = words_at(events, digit, t * events.batch + b)
+            for k in range(events.per_row):
+                word, of_word = element(events.words, at + k), k * BITS * n
+                while word:
+                    for _ in range(1 << digit):
+                        few = few + load(integer_IN, of_word + lowest(word) * n, n)
+                        left -= 1
+                        if left == 0:
+                            z, few, left = z + as_ints(few), spread(np.int16(0)), together
+                    word &= word - 1
         z = hold(z + as_ints(few), _LARGEST_SUM)
     return z * spread(_UNIT)
 
@@ -109,12 +122,14 @@ def add_up(events, t, b, g_u, weight_sums):
         for e in range(events.starts[row], events.starts[row + 1]):
             _add(weight_sums, np.int64(element(events.sources, e)) * LANES, g_u)
     else:
-        at = (t * events.batch + b) * events.per_row
-        for k in range(events.per_row):
-            word = element(events.words, at + k)
-            while word:
-                _add(weight_sums, (k * BITS + lowest(word)) * LANES, g_u)
-                word &= word - 1
+        for digit in range(events.digits):
+            at = words_at(events, digit, t * events.batch + b)
+            for k in range(events.per_row):
+                word = element(events.words, at + k)
+                while word:
+                    for _ in range(1 << digit):
+                        _add(weight_sums, (k * BITS + lowest(word)) * LANES, g_u)
+                    word &= word - 1
 
 
 @numba.njit(inline="always")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.arrivals import BITS, Events, add_up
+from netdesc.kernels.cpu.arrivals import BITS, Events, add_up, words_at
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, element, load, store
 from netdesc.kernels.cpu.threads import crew_of
@@ -104,11 +104,13 @@ def _count(events, inputs, length, runs, starts):
                 for e in range(events.starts[row], events.starts[row + 1]):
                     counts[np.uint64(element(events.sources, e))] += 1
             else:
-                for k in range(events.per_row):
-                    word = element(events.words, row * events.per_row + k)
-                    while word:
-                        counts[np.uint64(k * BITS + lowest(word))] += 1
-                        word &= word - 1
+                for digit in range(events.digits):
+                    at = words_at(events, digit, row)
+                    for k in range(events.per_row):
+                        word = element(events.words, at + k)
+                        while word:
+                            counts[np.uint64(k * BITS + lowest(word))] += 1 << digit
+                            word &= word - 1
 
 
 @numba.njit(inline="always")
@@ -130,11 +132,14 @@ def _place(events, inputs, length, runs, starts, steps):
                 for e in range(events.starts[row], events.starts[row + 1]):
                     _put(places, np.uint64(element(events.sources, e)), step, steps)
             else:
-                for k in range(events.per_row):
-                    word = element(events.words, row * events.per_row + k)
-                    while word:
-                        _put(places, np.uint64(k * BITS + lowest(word)), step, steps)
-                        word &= word - 1
+                for digit in range(events.digits):
+                    at = words_at(events, digit, row)
+                    for k in range(events.per_row):
+                        word = element(events.words, at + k)
+                        while word:
+                            for _ in range(1 << digit):
+                                _put(places, np.uint64(k * BITS + lowest(word)), step, steps)
+                            word &= word - 1
 
 
 @numba.njit(inline="always")

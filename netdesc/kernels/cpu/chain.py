@@ -24,8 +24,9 @@ from netdesc.kernels.cpu.descent import (
     There,
     through,
 )
+from netdesc.kernels.cpu.distance import Distance, Target
 from netdesc.kernels.cpu.end_of_sum import OfSums, loss_of_sum
-from netdesc.kernels.cpu.ending import Distance, Last, OfRates, OfTrains, Target, end
+from netdesc.kernels.cpu.ending import Last, OfRates, OfTrains, end
 from netdesc.kernels.cpu.handed_back import HandedBack, Joined, OfSum
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import Places, sample_first, time_first

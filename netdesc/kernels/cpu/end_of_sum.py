@@ -1,7 +1,7 @@
 """The end of a network whose output is a sum: its loss, and the gradient of all that is in it.
 
-A van Rossum distance looks at the difference to the target alone. That is taken, filtered and
-filtered back in the same memory.
+So ends a network, too, whose target counts spikes. A van Rossum distance looks at the difference to
+the target alone. That is taken, filtered and filtered back in the same memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.buffers import scratch
 from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
-from netdesc.kernels.cpu.ending import Distance, Target
+from netdesc.kernels.cpu.distance import Distance, Target
 from netdesc.kernels.cpu.spike_time import convolved, sum_of_squares
 from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import crew_of
@@ -90,11 +90,11 @@ def _difference(summed: Sum, target: Target, first: int, last: int) -> np.ndarra
         assert (first, last) == (0, batch), "all of it is one memory"
         rows = summed.reshape(-1, neurons)
     x_TBN = rows.reshape(steps, last - first, neurons)
-    if target.trains is None:
+    if target.spikes is None:
         x_TBN -= target.as_floats((steps, batch, neurons)).numpy()[:, first:last]
     else:
-        assert target.trains.shape == summed.shape, "it does not fit the sum"
-        rows_of_sum([target.trains.samples(first, last)]).add_to(rows, -1.0)
+        assert target.spikes.shape == summed.shape, "it does not fit the sum"
+        rows_of_sum([target.spikes.samples(first, last)]).add_to(rows, -1.0)
     return x_TBN
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu import last_layer, last_whole, van_rossum
-from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.backward import NOTHING, left_by_events
 from netdesc.kernels.cpu.budget import left_beside
@@ -33,6 +33,8 @@ from netdesc.kernels.cpu.descent import (
     from_samples,
     from_whole,
 )
+from netdesc.kernels.cpu.distance import Distance, Target
+from netdesc.kernels.cpu.end_of_sum import loss_of_sum
 from netdesc.kernels.cpu.handed_back import HandedBack
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.layer import Layer
@@ -42,11 +44,10 @@ from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.synapses import current
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.threads import crew_of, threads
-from netdesc.kernels.cpu.trains import Spikes, SpikeTrains
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains
 from netdesc.kernels.cpu.walker import decays_of
 from netdesc.kernels.cpu.weights import half_limits, room_by_vectors
 from netdesc.kernels.packed_spikes import stand_for_output
-from netdesc.kernels.spike_words import SpikeWords
 
 _MOST, _MOST_ALONE, _MOST_BESIDE = 0.6, 1.5, 0.5
 """Times the activity, that threads may hold for the last layer's way there and back.
@@ -61,17 +62,6 @@ _MOST_OF_ONE = 2.0
 
 _ALWAYS = 1 << 12
 """Numbers that they may hold however small the activity is, and however large gradients: 16 kB."""
-
-
-@dataclass(frozen=True)
-class Distance:
-    """The van Rossum distance to the target; the mean over all values if told.
-
-    ``of_filter`` is decay, order and length (see ``reference.van_rossum.spike_time``).
-    """
-
-    of_filter: tuple[float, int, int]
-    mean: bool
 
 
 OfOutput = Callable[[Tensor], tuple[Tensor, Callable[[], Tensor]]]
@@ -124,26 +114,6 @@ class Last:
         return max(_ALWAYS, left_beside(self.gradients, times, self.activity))
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
-    """What a distance compares with: as it was ``given``, and as ``trains`` if it is 0 or 1."""
-
-    given: Tensor | SpikeWords
-    trains: SpikeTrains | None
-
-    @classmethod
-    def of(cls, given: Tensor | SpikeWords) -> Target:
-        if isinstance(given, SpikeWords):
-            return cls(given, SpikeTrains.of_words(given))
-        return cls(given, SpikeTrains.of(array_of(given)))
-
-    def as_floats(self, shape: tuple[int, int, int]) -> Tensor:
-        """Of words they are made for whoever asks."""
-        given = self.given
-        floats = torch.from_numpy(given.dense()) if isinstance(given, SpikeWords) else given
-        return floats.reshape(shape)
-
-
 End = tuple[Tensor, Back, Tensor]
 """The loss, the last layer's gradients and its notes."""
 
@@ -164,10 +134,12 @@ def _end_by_distance(last: Last, distance: Distance, target: Target) -> End:
     source = last.source
     # A thread takes a vector for all samples: with fewer vectors than threads some would be idle.
     is_shared_out = batch == 1 or -(-neurons // LANES) >= threads()
-    trains = target.trains
-    if trains is None or van_rossum.convolved(*of_filter, steps) is not None:
+    trains = target.spikes
+    if van_rossum.convolved(*of_filter, steps) is not None:
         floats = target.as_floats(last.shape)
         loss, back, notes = _end_by_parts(last, _distance_of(floats, distance, grad_total))
+    elif not isinstance(trains, SpikeTrains):
+        return _end_by_trains(last, _distance_of_sum(distance, target))
     elif (
         last.layer.is_fused
         and is_shared_out
@@ -190,6 +162,15 @@ def _distance_of(target_TBN: Tensor, distance: Distance, grad_total: float) -> O
         return loss, lambda: spike_time_backward(needed, target_TBN, kept, of_total, *of_filter)
 
     return of_output
+
+
+def _distance_of_sum(distance: Distance, target: Target) -> OfTrains:
+    """To a target that is no spike trains: by differences, as of a sum."""
+
+    def loss(trains: Spikes, _rates_BN: Tensor) -> BySamples:
+        return loss_of_sum(SpikeSum.of([trains]), distance, target)
+
+    return OfTrains(loss)
 
 
 def _rooms(

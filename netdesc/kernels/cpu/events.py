@@ -81,8 +81,9 @@ def _is_too_dense(rows: np.ndarray, densest: float) -> bool:
 class EventLists:
     """The events of an input's ``rows`` [rows, columns], float32.
 
-    ``pays`` tells whether no event is anything but 1, and no more than the share ``densest`` of the
-    values are events: else there is no list. ``packed`` holds it all in one int32 array (see
+    A 3 is three events. ``pays`` tells whether all values are counts, none of them too large, and
+    no more events than the share ``densest`` of the values: else there is no list. ``packed`` holds
+    it all in one int32 array (see
     ``kernels.event_lists``), which a backward pass takes from its forward pass. It has room for a
     dense input but touches only what the events need.
     """
@@ -95,9 +96,12 @@ class EventLists:
         def read(first: int, words: np.ndarray, counts: np.ndarray) -> bool:
             return bit_rows.pack(rows[first : first + len(counts)], words, counts)
 
-        most = int(densest * rows.size)
-        looks_good = densest >= 1 or not _is_too_dense(rows, densest)
-        self.pays = looks_good and self._list(read, rows.shape[1], most)
+        def lists(digits: int) -> bool:
+            return self._list(read, digits, rows.shape[1], int(densest * rows.size))
+
+        self.pays = (densest >= 1 or not _is_too_dense(rows, densest)) and (
+            lists(1) or ((digits := bit_rows.digits_in(rows)) > 1 and lists(digits))
+        )
         self._end()
 
     @classmethod
@@ -106,13 +110,14 @@ class EventLists:
         per_row = words_in(given.columns)
 
         def read(first: int, words: np.ndarray, of_rows: np.ndarray) -> bool:
-            words[:] = given.words[first * per_row : first * per_row + len(words)]
+            words[:] = given.words[:, first * per_row : (first + len(of_rows)) * per_row]
             of_rows[:] = counts[first : first + len(of_rows)]
             return True
 
         lists = cls.__new__(cls)
         lists._begin(given.rows, given.columns)
-        lists.pays = lists._list(read, given.columns, given.rows * given.columns)
+        most = given.rows * given.columns
+        lists.pays = lists._list(read, len(given.words), given.columns, most)
         lists._end()
         return lists
 
@@ -125,20 +130,22 @@ class EventLists:
     def _list(
         self,
         read: Callable[[int, np.ndarray, np.ndarray], bool],
+        digits: int,
         columns: int,
         most: int,
     ) -> bool:
-        """Whether all was listed: there are no more than ``most`` events, and each is 1.
+        """Whether all was listed: there are no more than ``most`` events, and all can be read.
 
-        ``read`` fills words and counts of rows from the one that it is told (see ``bit_rows``).
+        ``read`` fills words, of so many ``digits``, and counts of rows from the one that it is told
+        (see ``bit_rows``).
         """
-        per_row, rows = words_in(columns), len(self.starts) - 1
+        per_row, rows = digits * words_in(columns), len(self.starts) - 1
         length = min(rows, max(1, _WORDS // per_row))
         room = scratch((length * per_row,), np.int64)
         for first in range(0, rows, length):
             last = min(rows, first + length)
             starts = self.starts[first : last + 1]
-            words = room[: (last - first) * per_row]
+            words = room[: (last - first) * per_row].reshape(digits, -1)
             self._will_write(HEADER + 2 * (last + 1))
             if not read(first, words, starts[1:]):
                 return False
@@ -181,7 +188,7 @@ class EventLists:
     def events(self, batch: int) -> Events:
         """For walks; rows are those of so many samples in each step."""
         steps = (len(self.starts) - 1) // batch
-        return Events(True, steps, batch, 0, self.starts, self.sources, _NO_WORDS)
+        return Events(True, steps, batch, 1, 0, self.starts, self.sources, _NO_WORDS)
 
     def hand_over(self) -> torch.Tensor:
         """``packed`` for the backward pass, marked as holding events."""

@@ -18,8 +18,8 @@ from netdesc.kernels.cpu import van_rossum
 from netdesc.kernels.cpu.ahead import Walked, walked
 from netdesc.kernels.cpu.arrays import scalar
 from netdesc.kernels.cpu.chain import Examples, check_sizes
+from netdesc.kernels.cpu.distance import Distance, Target
 from netdesc.kernels.cpu.end_of_sum import distance_of_sum
-from netdesc.kernels.cpu.ending import Distance, Target
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.spike_time import spike_time
@@ -94,20 +94,24 @@ def loss_of_silence(distance: Distance, wanted: Tensor | SpikeWords) -> Tensor:
 
 def _distance_of(distance: Distance, trains: SpikeTrains, target: Target) -> Tensor:
     assert math.prod(target.given.shape[2:]) == trains.shape[2], "it does not fit the last layer"
-    value = _distance(distance, trains, target)
+    if not isinstance(target.spikes, SpikeTrains):
+        return distance_of_sum(SpikeSum.of([trains]), distance, target)
+    value = _distance(distance, trains, target, target.spikes)
     return value / trains.size if distance.mean else value
 
 
-def _distance(distance: Distance, trains: SpikeTrains, target: Target) -> Tensor:
+def _distance(
+    distance: Distance, trains: SpikeTrains, target: Target, wanted: SpikeTrains
+) -> Tensor:
     """Before the mean."""
     (steps, batch, neurons), of_filter = trains.shape, distance.of_filter
-    if target.trains is None or van_rossum.convolved(*of_filter, steps) is not None:
+    if van_rossum.convolved(*of_filter, steps) is not None:
         output = torch.from_numpy(rows_of_sum([trains]).floats().reshape(trains.shape))
         return spike_time(output, target.as_floats(trains.shape), *of_filter)[0]
     squares, items = np.empty(batch * neurons), batch * -(-neurons // LANES)
     distances(
         trains.words,
-        target.trains.words,
+        wanted.words,
         *trains.shape,
         *van_rossum.recurrence(*of_filter),
         of_filter[2],

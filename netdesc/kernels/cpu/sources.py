@@ -1,26 +1,28 @@
 """What a layer of synapses reads: its input's events or, where these do not pay, all of it.
 
-Events are lists. Those of an input that is wide, for the neurons that there are, would be larger
-than all else: it is a bit for each value then, though a walk may take a half longer.
+Where spikes are counted, a 3 is three events. Events are lists. Those of an input that is wide, for
+the neurons that there are, would be larger than all else: it is a bit for each value then, or some
+where they are counted, though a walk may take a half longer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from netdesc.kernels.cpu import bit_rows
-from netdesc.kernels.cpu.arrays import rows_of
+from netdesc.kernels.cpu.arrays import array_of, rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.spike_rows import SpikeRows
-from netdesc.kernels.cpu.trains import SpikeTrains, rows_of_sum, union_of
-from netdesc.kernels.spike_words import SpikeWords
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum
+from netdesc.kernels.spike_words import MOST_DIGITS, SpikeWords
 
 EVENT_DENSITY = 0.4
-"""Share of non-zero inputs up to which adding rows by events is faster than the product.
+"""Events by inputs and steps up to which adding rows by them is faster than the product.
 
 Measured on a Xeon with AVX-512, where the product is fastest: both took the same time from 0.33 to
 0.65, for layers of 200 to 2,048 inputs and 64 to 512 neurons.
@@ -37,20 +39,20 @@ def source_of(signal_TBI: torch.Tensor, room: float) -> Source:
 
     They are lists unless these would take more than ``room`` bytes, and bits would take less.
     """
-    rows, batch = rows_of(signal_TBI), signal_TBI.shape[1]
-    spikes = count(rows)
+    rows = rows_of(signal_TBI)
+    spikes = count(rows)  # or more, where some are counted
     if spikes > EVENT_DENSITY * rows.size:
         return rows
     lists, bits = list_bytes(spikes, *rows.shape), bit_rows.bytes_of(*rows.shape)
     if lists > max(room, bits):
-        events = bit_rows.events_of(rows, batch)
-        return rows if events is None else events
-    events = EventLists(rows, 1.0)
-    return events.events(batch) if events.pays else rows
+        words = bit_rows.words_of(array_of(signal_TBI))
+        return rows if words is None else source_of_words(words, room)
+    events = EventLists(rows, EVENT_DENSITY)
+    return events.events(signal_TBI.shape[1]) if events.pays else rows
 
 
 def source_of_words(given: SpikeWords, room: float) -> Source:
-    """The same of spikes as words."""
+    """The same of words."""
     counts = bit_rows.counts_of(given)
     spikes = int(counts.sum())
     if spikes > EVENT_DENSITY * given.rows * given.columns:
@@ -60,19 +62,12 @@ def source_of_words(given: SpikeWords, room: float) -> Source:
     return EventLists.of_words(given, counts).events(given.shape[1])
 
 
-def source_of_trains(trains: SpikeTrains, spikes: int) -> Source:
-    """The same of spike trains with so many spikes."""
-    if spikes > EVENT_DENSITY * trains.size:
-        return rows_of_sum([trains])
-    return trains.events(spikes)
-
-
-def source_of_sum(summed: Sequence[SpikeTrains], spikes: int) -> Source:
-    """The same of several trains, cell by cell, with so many spikes among them."""
-    if len(summed) == 1:
-        return source_of_trains(summed[0], spikes)
-    union = union_of(summed)
-    return rows_of_sum(summed) if union is None else source_of_trains(union, spikes)
+def source_of_sum(summed: Sequence[Spikes], spikes: int) -> Source:
+    """The same of spikes that are added up, cell by cell, with so many among them."""
+    given = SpikeSum.of(summed)
+    if spikes > EVENT_DENSITY * math.prod(given.shape):
+        return given.rows
+    return given.events(spikes) if len(given.digits) <= MOST_DIGITS else given.rows
 
 
 def part_of(source: Dense, first: int, last: int) -> Dense:

@@ -19,14 +19,15 @@ Room = Callable[[tuple[int, ...], type[np.generic]], np.ndarray]
 
 
 class SpikeRows(NamedTuple):
-    """Rows ``first`` and on of a matrix [steps · batch, columns]: 0, 1 or the sum of some of these.
+    """Rows ``first`` and on of a matrix [steps · batch, columns] of spikes, or how many there are.
 
-    Row ``t · batch + b`` has its columns 32 k and on in the bits of ``words[p, t · by_step +
-    b · by_sample + k · by_vector]``, for all summands p. Columns that are not there have no bits.
+    Row ``t · batch + b`` has its columns 32 k and on in the bits of ``words[d, t · by_step +
+    b · by_sample + k · by_vector]``, for all binary digits d. Columns that are not there have no
+    bits.
     """
 
     words: np.ndarray
-    """int32 [summands, words]."""
+    """int32 [digits, words]."""
     first: int
     rows: int
     columns: int
@@ -56,9 +57,9 @@ def lanes_of_row(given, at, column):
     word = at + column // LANES * given.by_vector
     one, none = spread(np.float32(1)), spread(np.float32(0))
     lanes = where(lanes_of(given.words[0, word] >> np.int32(column % LANES)), one, none)
-    for p in range(1, len(given.words)):
-        spiked = lanes_of(given.words[p, word] >> np.int32(column % LANES))
-        lanes = lanes + where(spiked, one, none)
+    for digit in range(1, len(given.words)):
+        has_it = lanes_of(given.words[digit, word] >> np.int32(column % LANES))
+        lanes = lanes + where(has_it, spread(np.float32(1 << digit)), none)
     return lanes
 
 

@@ -13,15 +13,15 @@ from netdesc.kernels.cpu.bit_rows import counts_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import count
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
-from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains, Sum, rows_of_sum
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains, Sum, rows_of_sum
 from netdesc.kernels.spike_words import SpikeWords
 
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Spike trains, and how many spikes there are in them."""
+    """Spike trains, or a sum of some, and how many spikes there are in them."""
 
-    trains: SpikeTrains
+    trains: Spikes
     spikes: int
 
 
@@ -32,7 +32,7 @@ Summand = Counted | np.ndarray
 def summand_of(input_TBI: torch.Tensor | SpikeWords) -> Summand:
     if isinstance(input_TBI, SpikeWords):
         spikes = int(counts_of(input_TBI).sum())
-        return Counted(SpikeTrains.of_words(input_TBI), spikes)
+        return Counted(SpikeSum.of_words(input_TBI), spikes)
     trains, rows = SpikeTrains.of(array_of(input_TBI)), rows_of(input_TBI)
     return rows if trains is None else Counted(trains, count(rows))
 

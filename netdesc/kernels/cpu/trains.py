@@ -13,9 +13,10 @@ import numba
 import numpy as np
 import torch
 
+from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread, where
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
@@ -26,9 +27,6 @@ _SPIKE = np.int32(0x3F800000)
 """The bits of 1.0 as a 32-bit float."""
 
 _NO_WORDS = np.empty(0, np.int64)
-
-_MOST_SUMMANDS = 64
-"""A sum of more is not taken apart again: they would be twice as large as floats."""
 
 _RUN = 1 << 18
 """Numbers of a sum that are floats at a time: 1 MB."""
@@ -50,19 +48,9 @@ class SpikeTrains:
         return math.prod(self.shape)
 
     @property
-    def summands(self) -> np.ndarray:
+    def digits(self) -> np.ndarray:
         """As those of a ``SpikeSum``."""
         return self.words[None]
-
-    def events(self, spikes: int) -> Events:
-        """The same as lists; there are no more than so many ``spikes``."""
-        steps, batch, neurons = self.shape
-        starts, kind = take((steps * batch + 1,), np.int64), column_type(neurons)
-        signed = np.int16 if kind is np.uint16 else np.int32
-        sources = take((_roomy(spikes),), signed).view(kind)
-        fits = run(_list, self.words, steps, batch, neurons, starts, sources)
-        assert fits, "there are more spikes than were counted"
-        return Events(True, steps, batch, 0, starts, sources, _NO_WORDS)
 
     @classmethod
     def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
@@ -81,9 +69,10 @@ class SpikeTrains:
 
     @classmethod
     def of_words(cls, given: SpikeWords) -> SpikeTrains:
+        """Of the lowest digit."""
         steps, batch, *_ = given.shape
         trains = cls.room(steps, batch, given.columns)
-        _turn(given.words, *trains.shape, trains.words)
+        _turn(given.words[0], *trains.shape, trains.words)
         return trains
 
     def samples(self, first: int, last: int) -> SpikeTrains:
@@ -108,45 +97,59 @@ def _roomy(spikes: int) -> int:
 class SpikeSum:
     """The sum, cell by cell, of trains of one ``shape``: [steps, batch, neurons] of 0, 1, 2, …
 
-    ``summands`` are the words of each of them.
+    ``digits`` are words as those of trains, for each binary digit of the largest sum. The lowest
+    comes first.
     """
 
-    __slots__ = ("shape", "summands")
+    __slots__ = ("digits", "shape")
 
-    def __init__(self, shape: tuple[int, int, int], summands: np.ndarray) -> None:
-        self.shape, self.summands = shape, summands
+    def __init__(self, shape: tuple[int, int, int], digits: np.ndarray) -> None:
+        self.shape, self.digits = shape, digits
 
     @classmethod
-    def of(cls, trains: Sequence[SpikeTrains]) -> SpikeSum:
-        first, *others = trains
-        if not others:
-            return cls(first.shape, first.summands)
-        summands = take((len(trains), first.words.size), np.int32)
-        for each, to in zip(trains, summands, strict=True):
-            to[:] = each.words
-        return cls(first.shape, summands)
+    def of(cls, added: Sequence[Spikes]) -> SpikeSum:
+        if len(added) == 1:
+            return cls(added[0].shape, added[0].digits)
+        total: list[np.ndarray] = []
+        for each in added:
+            for digit, carried in enumerate(each.digits):
+                _carry(carried, digit, total)
+        while len(total) > 1 and not total[-1].any():
+            total.pop()
+        return cls(added[0].shape, np.stack(total))
 
     @classmethod
     def of_counts(cls, values_TBN: np.ndarray) -> SpikeSum | None:
-        """The same numbers; None where they are not 0, 1, 2, … or some are larger than 64."""
-        steps, batch, neurons = values_TBN.shape
-        most = values_TBN.max()
-        if not 0 <= most <= _MOST_SUMMANDS:
-            return None
-        items = batch * -(-neurons // LANES)
-        summands, odd = (
-            take((max(1, int(most)), items * steps), np.int32),
-            np.empty(items, np.bool_),
-        )
-        _part(values_TBN.reshape(-1), steps, batch, neurons, summands.reshape(-1), odd)
-        return None if odd.any() else cls(values_TBN.shape, summands)
+        """The same numbers; None where they are not 0, 1, 2, … or some are larger than 65,535."""
+        words = bit_rows.words_of(values_TBN)
+        return None if words is None else cls.of_words(words)
+
+    @classmethod
+    def of_words(cls, given: SpikeWords) -> SpikeSum:
+        steps, batch, *_ = given.shape
+        shape = steps, batch, given.columns
+        each = batch * -(-given.columns // LANES) * steps
+        digits = take((len(given.words), each), np.int32)
+        for words, of_digit in zip(given.words, digits, strict=True):
+            _turn(words, *shape, of_digit)
+        return cls(shape, digits)
+
+    def events(self, spikes: int) -> Events:
+        """As lists; there are no more than so many ``spikes``."""
+        steps, batch, neurons = self.shape
+        starts, kind = take((steps * batch + 1,), np.int64), column_type(neurons)
+        signed = np.int16 if kind is np.uint16 else np.int32
+        sources = take((_roomy(spikes),), signed).view(kind)
+        fits = run(_list, self.digits, steps, batch, neurons, starts, sources)
+        assert fits, "there are more spikes than were counted"
+        return Events(True, steps, batch, 1, 0, starts, sources, _NO_WORDS)
 
     @property
     def rows(self) -> SpikeRows:
         """Time-first."""
         steps, batch, neurons = self.shape
         of_places = 1, -(-neurons // LANES) * steps, steps
-        return SpikeRows(self.summands, 0, steps * batch, neurons, batch, *of_places)
+        return SpikeRows(self.digits, 0, steps * batch, neurons, batch, *of_places)
 
     @property
     def rates_BN(self) -> torch.Tensor:
@@ -162,9 +165,9 @@ class SpikeSum:
     def samples(self, first: int, last: int) -> SpikeSum:
         """The same of samples from ``first`` to before ``last``."""
         steps, batch, neurons = self.shape
-        given = self.summands.reshape(len(self.summands), batch, -1)[:, first:last]
-        summands = np.ascontiguousarray(given.reshape(len(given), -1))
-        return SpikeSum((steps, last - first, neurons), summands)
+        given = self.digits.reshape(len(self.digits), batch, -1)[:, first:last]
+        digits = np.ascontiguousarray(given.reshape(len(given), -1))
+        return SpikeSum((steps, last - first, neurons), digits)
 
     def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
         """One sample's, a few steps at a time: float32 [steps of the run, neurons]."""
@@ -172,6 +175,15 @@ class SpikeSum:
         length = steps_in_run(rows.columns)
         for first in range(0, rows.rows, length):
             yield rows.part(first, min(rows.rows, first + length)).floats()
+
+
+def _carry(carried: np.ndarray, digit: int, total: list[np.ndarray]) -> None:
+    """Adds to a digit, and from there on."""
+    for place in range(digit, len(total)):
+        total[place], carried = total[place] ^ carried, total[place] & carried
+        if not carried.any():
+            return
+    total.append(carried)
 
 
 Sum = SpikeSum | np.ndarray
@@ -182,20 +194,9 @@ Spikes = SpikeTrains | SpikeSum
 """Of an output that is no floats."""
 
 
-def rows_of_sum(trains: Sequence[SpikeTrains]) -> SpikeRows:
-    """The sum, cell by cell, of trains of one shape, time-first."""
-    return SpikeSum.of(trains).rows
-
-
-def union_of(trains: Sequence[SpikeTrains]) -> SpikeTrains | None:
-    """The sum as spikes; None where two of them meet."""
-    union = SpikeTrains.room(*trains[0].shape)
-    union.words[:] = trains[0].words
-    for each in trains[1:]:
-        if (union.words & each.words).any():
-            return None
-        union.words |= each.words
-    return union
+def rows_of_sum(added: Sequence[Spikes]) -> SpikeRows:
+    """The sum, cell by cell, of spikes of one shape, time-first."""
+    return SpikeSum.of(added).rows
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -214,27 +215,7 @@ def _pack(values, steps, batch, neurons, words, odd):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _part(values, steps, batch, neurons, summands, odd):
-    """Takes counts apart into summands, one after the other; ``odd`` is as in ``_pack``."""
-    vectors = (neurons + LANES - 1) // LANES
-    apart = batch * vectors * steps
-    for item in numba.prange(batch * vectors):
-        b, lo = item // vectors, item % vectors * LANES
-        n = min(LANES, neurons - lo)
-        none, one = spread(np.float32(0)), spread(np.float32(1))
-        strange = spread(_NONE)
-        for t in range(steps):
-            left = load(values, (t * batch + b) * neurons + lo, n)
-            for at in range(item * steps + t, len(summands), apart):
-                counts = left >= one
-                summands[at] = word_of(counts)
-                left = left - where(counts, one, none)
-            strange = strange | as_ints(bits_of(left) != spread(_NONE))
-        odd[item] = word_of(strange != spread(_NONE)) != 0
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _list(words, steps, batch, neurons, starts, sources):
+def _list(digits, steps, batch, neurons, starts, sources):
     """Fill ``sources`` with the neurons of each row's spikes, from where the row ``starts`` on.
 
     Returns whether there is room for them; else there is none written.
@@ -243,9 +224,10 @@ def _list(words, steps, batch, neurons, starts, sources):
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
         found = 0
-        for vector in range(vectors):
-            word = element(words, (b * vectors + vector) * steps + t)
-            found += number_of(np.int64(word) & _WORD)
+        for digit in range(len(digits)):
+            for vector in range(vectors):
+                word = element(digits[digit], (b * vectors + vector) * steps + t)
+                found += number_of(np.int64(word) & _WORD) << digit
         starts[row + 1] = found
     starts[0] = 0
     for row in range(rows):
@@ -255,12 +237,14 @@ def _list(words, steps, batch, neurons, starts, sources):
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
         at = starts[row]
-        for vector in range(vectors):
-            word = np.int64(element(words, (b * vectors + vector) * steps + t)) & _WORD
-            while word:
-                sources[np.uint64(at)] = vector * LANES + lowest(word)
-                at += 1
-                word &= word - 1
+        for digit in range(len(digits)):
+            for vector in range(vectors):
+                word = np.int64(element(digits[digit], (b * vectors + vector) * steps + t)) & _WORD
+                while word:
+                    for _ in range(1 << digit):
+                        sources[np.uint64(at)] = vector * LANES + lowest(word)
+                        at += 1
+                    word &= word - 1
     return True
 
 

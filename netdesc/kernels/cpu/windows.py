@@ -43,6 +43,9 @@ from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
 _SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
 _KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
 
+_MOST_DIGITS = 6
+"""Rates of sums with more would have exponentials that no float holds."""
+
 _LOG2_E = np.float32(math.log2(math.e))
 _WORD = np.int64((1 << LANES) - 1)
 _NUMBERS = np.arange(LANES, dtype=np.int32)
@@ -66,7 +69,7 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.windows.window_loss``, which serves where the output is no sum of spikes.
+    """See ``reference.windows.window_loss``, which serves where it is no small sum of spikes.
 
     Spikes are kept for the backward pass, a bit each.
     """
@@ -75,7 +78,7 @@ def window_loss(
     packed = take((packed_trains_size((steps, batch, neurons)),), np.int32)
     trains = SpikeTrains.of(array_of(output_TBN), packed[HEADER:])
     packed[:HEADER] = trains is not None
-    counted = trains or SpikeSum.of_counts(array_of(output_TBN))
+    counted = trains or _small_sum(output_TBN)
     if counted is None:
         loss, _ = windows.window_loss(output_TBN, *of_loss)
     else:
@@ -102,7 +105,7 @@ def window_loss_backward(
         counted = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
     else:
         assert output_TBN is not None, "it was not packed"
-        counted = SpikeSum.of_counts(array_of(output_TBN))
+        counted = _small_sum(output_TBN)
     if counted is None:
         return windows.window_loss_backward(
             output_TBN, labels_TB, packed, grad_loss, neurons, window, *of_costs
@@ -118,6 +121,16 @@ def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
     if counted is None:
         return windows.window_classes(output_TBN, window)
     return classes_of(counted, window)
+
+
+def _small_sum(output_TBN: torch.Tensor) -> SpikeSum | None:
+    counted = SpikeSum.of_counts(array_of(output_TBN))
+    return counted if counted is not None and is_small(counted) else None
+
+
+def is_small(spikes: Spikes) -> bool:
+    """Whether there are so few in a cell that ``loss_of`` and ``gradient_of`` can tell."""
+    return len(spikes.digits) <= _MOST_DIGITS
 
 
 def loss_of(
@@ -181,12 +194,12 @@ def classes_of(trains: Spikes, window: int) -> torch.Tensor:
 
 
 def _words_of(trains: Spikes) -> tuple[np.ndarray, int | None]:
-    """Those of all summands, and how many one has, None where it is the only one.
+    """Those of all digits, and how many one has, None where it is the only one.
 
     Kernels are compiled for that by itself: they are slower where they may go on to the next one.
     """
-    summands = trains.summands
-    return summands.reshape(-1), None if len(summands) == 1 else summands.shape[1]
+    digits = trains.digits
+    return digits.reshape(-1), None if len(digits) == 1 else digits.shape[1]
 
 
 def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int64], int]:
@@ -206,16 +219,19 @@ def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int6
 def _moved(words, of_one, first, t, window, counts, at):
     """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``.
 
-    ``words`` are of one summand after the other, so many ``of_one``; or None, where there is one.
+    ``words`` are of one digit after the other, so many ``of_one``; or None, where there is one.
     """
     now = load(counts, at, LANES) + as_ints(lanes_of(element(words, first + t)))
     if t >= window:
         now = now - as_ints(lanes_of(element(words, first + t - window)))
     if of_one is not None:
+        worth = 1
         for place in range(first + t + of_one, len(words), of_one):
-            now = now + as_ints(lanes_of(element(words, place)))
+            worth *= 2
+            more = as_ints(lanes_of(element(words, place)))
             if t >= window:
-                now = now - as_ints(lanes_of(element(words, place - window)))
+                more = more - as_ints(lanes_of(element(words, place - window)))
+            now = now + more * spread(np.int32(worth))
     store(counts, at, now, LANES)
     return now
 
@@ -312,7 +328,7 @@ def _walk(
 ):  # fmt: skip
     """Costs into ``sums`` [batch], their gradient into ``grad``, time-first, unless that is empty.
 
-    ``words`` as in ``trains``, of one summand after the other. ``share`` is a spike's of a rate; no
+    ``words`` as in ``trains``, of one digit after the other. ``share`` is a spike's of a rate; no
     window is longer than a sample. A sample's labels are ``apart`` from step to step.
     """
     vectors = (neurons + LANES - 1) // LANES

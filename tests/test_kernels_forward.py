@@ -58,6 +58,8 @@ def test_the_path_depends_on_the_input():
     assert check(plain_layer(0, density=0.5), "cpu") == PRODUCT
     graded = plain_layer(0, density=0.05)
     graded.spikes *= 2
+    assert check(graded, "cpu") == EVENTS
+    graded.spikes *= 1.25
     assert check(graded, "cpu") == PRODUCT
 
 

@@ -91,7 +91,7 @@ def test_an_engine_reads_of_words_what_it_reads_of_floats(shape, density, most, 
         # Floats may be more events than they have cells, and are lists where these are smaller.
         if most > 1 and room == 0.0 and found.listed != expected.listed:
             found, expected = (listed(each, shape[2]) for each in (found, expected))
-        assert found[:5] == expected[:5]
+        assert found[:4] == expected[:4]
         np.testing.assert_array_equal(found.words, expected.words)
         np.testing.assert_array_equal(found.starts, expected.starts)
         events = int(values.sum()) if found.listed else 0
@@ -132,7 +132,7 @@ def listed(events: Events, columns: int) -> Events:
     if events.listed:
         return events
     shape = events.steps, events.batch, columns
-    words = SpikeWords(shape, events.words.reshape(events.digits, -1))
+    words = SpikeWords(shape, np.atleast_2d(events.words))
     return EventLists.of_words(words, bit_rows.counts_of(words)).events(events.batch)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
 
-from netdesc.kernels.cpu.lanes import LANES, as_ints, element, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, as_ints, element, intrinsic, load, spread, store
 from netdesc.kernels.cpu.steps import hold
 from netdesc.kernels.cpu.words import lowest
 from netdesc.kernels.event_lists import SHORT
@@ -33,25 +35,45 @@ class Events(NamedTuple):
     """Spikes of a layer's input: ``listed``, or a bit for each in ``words`` (see ``bit_rows``).
 
     Step t of sample b is row ``t · batch + b``. Listed it has the sources
-    ``sources[starts[row]:starts[row + 1]]``, else ``per_row`` words of each of the binary
-    ``digits``; what does not apply is empty. Either way a row's events come digit by digit, in the
-    order of their sources, so that sums are the same: of the second digit each comes twice.
+    ``sources[starts[row]:starts[row + 1]]``, else ``per_row`` words; what does not apply is empty.
+    Where spikes are counted, words are those of binary digits, [digits, words]: walks are compiled
+    for that by itself, and are faster where there is but one. Either way a row's events come digit
+    by digit, in the order of their sources, so that sums are the same: those of the second digit
+    come twice.
     """
 
     listed: bool
     steps: int
     batch: int
-    digits: int
     per_row: int
     starts: np.ndarray
     sources: np.ndarray
     words: np.ndarray
 
 
-@numba.njit(inline="always")
-def words_at(events, digit, row):
-    """Where in ``words`` a digit's words of a row begin."""
-    return (digit * events.steps * events.batch + row) * events.per_row
+# Not ``overload``: inlined where walks are inlined in turn, it miscounts who uses the array, whose
+# memory is then freed too early (Numba 0.68).
+@intrinsic
+def digits_of(context: Any, words: Any) -> Any:
+    """How many there are of an input's words."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        if words.ndim == 1:
+            return ir.Constant(ir.IntType(64), 1)
+        return builder.extract_value(context.make_array(words)(context, builder, given[0]).shape, 0)
+
+    return types.int64(words), build
+
+
+@intrinsic
+def words_of(context: Any, words: Any) -> Any:
+    """How many one of the digits has."""
+
+    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        shape = context.make_array(words)(context, builder, given[0]).shape
+        return builder.extract_value(shape, words.ndim - 1)
+
+    return types.int64(words), build
 
 
 @numba.njit(inline="always")
@@ -66,8 +88,8 @@ def gather(events, t, b, real_IN, n):
         for e in range(events.starts[row], events.starts[row + 1]):
             z = z + load(real_IN, np.int64(element(events.sources, e)) * n, n)
     else:
-        for digit in range(events.digits):
-            at = words_at(events, digit, t * events.batch + b)
+        for digit in range(digits_of(events.words)):
+            at = digit * words_of(events.words) + (t * events.batch + b) * events.per_row
             for k in range(events.per_row):
                 word, of_word = element(events.words, at + k), k * BITS * n
                 while word:
@@ -99,8 +121,8 @@ def arriving(events, t, b, integer_IN, n, together):
             z = hold(z, _LARGEST_SUM)
     else:
         left = together
-        for digit in range(events.digits):
-            at = words_at(events, digit, t * events.batch + b)
+        for digit in range(digits_of(events.words)):
+            at = digit * words_of(events.words) + (t * events.batch + b) * events.per_row
             for k in range(events.per_row):
                 word, of_word = element(events.words, at + k), k * BITS * n
                 while word:
@@ -122,8 +144,8 @@ def add_up(events, t, b, g_u, weight_sums):
         for e in range(events.starts[row], events.starts[row + 1]):
             _add(weight_sums, np.int64(element(events.sources, e)) * LANES, g_u)
     else:
-        for digit in range(events.digits):
-            at = words_at(events, digit, t * events.batch + b)
+        for digit in range(digits_of(events.words)):
+            at = digit * words_of(events.words) + (t * events.batch + b) * events.per_row
             for k in range(events.per_row):
                 word = element(events.words, at + k)
                 while word:

@@ -39,8 +39,8 @@ def words_of(values_TBN: np.ndarray) -> SpikeWords | None:
 
 def events_of_words(given: SpikeWords) -> Events:
     (steps, batch, *_), per_row = given.shape, words_in(given.columns)
-    words = given.words.reshape(-1)
-    return Events(False, steps, batch, len(given.words), per_row, _NO_STARTS, _NO_SOURCES, words)
+    words = given.words[0] if len(given.words) == 1 else given.words
+    return Events(False, steps, batch, per_row, _NO_STARTS, _NO_SOURCES, words)
 
 
 def dense_rows(given: SpikeWords) -> SpikeRows:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.arrivals import BITS, Events, add_up, words_at
+from netdesc.kernels.cpu.arrivals import BITS, Events, add_up, digits_of, words_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, element, load, store
 from netdesc.kernels.cpu.threads import crew_of
@@ -104,8 +104,8 @@ def _count(events, inputs, length, runs, starts):
                 for e in range(events.starts[row], events.starts[row + 1]):
                     counts[np.uint64(element(events.sources, e))] += 1
             else:
-                for digit in range(events.digits):
-                    at = words_at(events, digit, row)
+                for digit in range(digits_of(events.words)):
+                    at = digit * words_of(events.words) + row * events.per_row
                     for k in range(events.per_row):
                         word = element(events.words, at + k)
                         while word:
@@ -132,8 +132,8 @@ def _place(events, inputs, length, runs, starts, steps):
                 for e in range(events.starts[row], events.starts[row + 1]):
                     _put(places, np.uint64(element(events.sources, e)), step, steps)
             else:
-                for digit in range(events.digits):
-                    at = words_at(events, digit, row)
+                for digit in range(digits_of(events.words)):
+                    at = digit * words_of(events.words) + row * events.per_row
                     for k in range(events.per_row):
                         word = element(events.words, at + k)
                         while word:

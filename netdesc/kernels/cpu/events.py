@@ -188,7 +188,7 @@ class EventLists:
     def events(self, batch: int) -> Events:
         """For walks; rows are those of so many samples in each step."""
         steps = (len(self.starts) - 1) // batch
-        return Events(True, steps, batch, 1, 0, self.starts, self.sources, _NO_WORDS)
+        return Events(True, steps, batch, 0, self.starts, self.sources, _NO_WORDS)
 
     def hand_over(self) -> torch.Tensor:
         """``packed`` for the backward pass, marked as holding events."""

@@ -142,7 +142,7 @@ class SpikeSum:
         sources = take((_roomy(spikes),), signed).view(kind)
         fits = run(_list, self.digits, steps, batch, neurons, starts, sources)
         assert fits, "there are more spikes than were counted"
-        return Events(True, steps, batch, 1, 0, starts, sources, _NO_WORDS)
+        return Events(True, steps, batch, 0, starts, sources, _NO_WORDS)
 
     @property
     def rows(self) -> SpikeRows:

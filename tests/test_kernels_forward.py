@@ -53,6 +53,15 @@ def test_events_and_product_agree(layer):
         cpu_engine.EVENT_DENSITY = density
 
 
+@given(layers(graded=False, max_steps=15), st.integers(1, 5))
+@settings(max_examples=40)
+def test_spikes_may_be_counted(layer, most):
+    """A three is three events, or what the product makes of it."""
+    layer.spikes *= np.random.default_rng(0).integers(1, most + 1, layer.spikes.shape)
+    dense = layer.spikes.sum() > cpu_engine.EVENT_DENSITY * layer.spikes.size
+    assert check(layer, "cpu") == (PRODUCT if dense else EVENTS)
+
+
 def test_the_path_depends_on_the_input():
     assert check(plain_layer(0, density=0.05), "cpu") == EVENTS
     assert check(plain_layer(0, density=0.5), "cpu") == PRODUCT

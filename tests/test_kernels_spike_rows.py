@@ -35,10 +35,16 @@ def trains_of(values: np.ndarray) -> SpikeTrains:
 def every_form(
     shape: tuple[int, int, int], density: float, seed: int
 ) -> list[tuple[SpikeRows, np.ndarray]]:
-    """Rows of spikes as the input has them, as a layer hands them out, and as a sum of three."""
+    """Rows of spikes as the input has them, as a layer hands them out, and as a sum of three.
+
+    And of counts as the input has them.
+    """
     values = [spikes(shape, density, seed + number) for number in range(3)]
     trains = [trains_of(each) for each in values]
+    most = 1 << np.random.default_rng(seed).integers(1, 17)
+    counts = values[0] * np.random.default_rng(seed).integers(0, most, shape).astype(np.float32)
     return [
+        (bit_rows.dense_rows(words_of(counts)), counts.reshape(-1, shape[2])),
         (bit_rows.dense_rows(words_of(values[0])), values[0].reshape(-1, shape[2])),
         (rows_of_sum(trains[:1]), values[0].reshape(-1, shape[2])),
         (rows_of_sum(trains), sum(values).reshape(-1, shape[2])),

@@ -16,7 +16,7 @@ from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 200))
-MOST = st.sampled_from([1, 1, 2, 3, 300])
+MOST = st.sampled_from([1, 1, 2, 3, 63, 300])
 DENSITIES = st.sampled_from([0.0, 0.02, 0.3, 0.34, 0.6, 1.0])
 
 
@@ -86,7 +86,8 @@ def test_an_engine_reads_of_words_what_it_reads_of_floats(shape, density, most, 
     found = sources.source_of_words(words_of(values), room)
     expected = sources.source_of(torch.from_numpy(values), room)
     assert isinstance(found, Events) == isinstance(expected, Events)
-    assert isinstance(found, Events) == (values.sum() <= 0.4 * values.size)
+    pays = values.sum() <= 0.4 * values.size and values.max() < 64
+    assert isinstance(found, Events) == pays
     if isinstance(found, Events) and isinstance(expected, Events):
         # Floats may be more events than they have cells, and are lists where these are smaller.
         if most > 1 and room == 0.0 and found.listed != expected.listed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -436,18 +437,61 @@ def test_a_sum_of_an_input_that_is_counts(
     """Also where they are too many to be spikes that add up."""
     wiring: Wired = {"a": (12, None), "sum": (0, ["input", "a"])}
     task = wired(write_task(tmp_path / "task", pairs=3), wiring)
-    document, rng = json.loads(task.read_text()), np.random.default_rng(2)
-    for label, pair in enumerate(document["data"]["train"]):
-        path = task.parent / pair["input"]["path"]
-        given = read_events(path)
-        at = np.repeat(np.arange(len(given)), rng.integers(1, most, len(given)))
-        write_events(path, Event(given.x[at], None, given.p[at], given.t[at]))
-        pair["input"]["duplicates"] = "sum"
-        if labelled:
+    count_spikes(task, "input", lambda rng, events: rng.integers(1, most, events))
+    if labelled:
+        document = json.loads(task.read_text())
+        for label, pair in enumerate(document["data"]["train"]):
             pair["label"] = label
             del pair["target"]
-    task.write_text(json.dumps(document))
+        task.write_text(json.dumps(document))
     check(task, (f"loss={RATES}", MOVING) if labelled else (), monkeypatch)
+
+
+def few(rng: np.random.Generator, events: int) -> np.ndarray:
+    return rng.integers(1, 5, events)
+
+
+def many(_: np.random.Generator, events: int) -> np.ndarray:
+    """In one cell more than bits are made of."""
+    return np.where(np.arange(events) == 7, 70_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("roles", "times", "sets"),
+    [
+        (["input"], few, OFF_GRID),
+        (["target"], few, ()),
+        (["input", "target"], few, ("training.batch_size=2", "training.validation_split=0.4")),
+        (["input", "target"], few, (DROPPED, MEAN, LEARNT, 'loss.reduction="mean"')),
+        (["input"], many, ()),
+        (["target"], many, ('loss.reduction="mean"',)),
+    ],
+    ids=["input", "target", "both", "both, all else", "a large input", "a large target"],
+)
+def test_spikes_may_be_counted(
+    roles: list[str],
+    times: Callable[[np.random.Generator, int], np.ndarray],
+    sets: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = write_task(tmp_path / "task", pairs=5, epochs=4)
+    for role in roles:
+        count_spikes(task, role, times)
+    check(task, sets, monkeypatch)
+
+
+def count_spikes(
+    task: Path, role: str, times: Callable[[np.random.Generator, int], np.ndarray]
+) -> None:
+    document, rng = json.loads(task.read_text()), np.random.default_rng(2)
+    for pair in document["data"]["train"]:
+        path = task.parent / pair[role]["path"]
+        given = read_events(path)
+        at = np.repeat(np.arange(len(given)), times(rng, len(given)))
+        write_events(path, Event(given.x[at], None, given.p[at], given.t[at]))
+        pair[role]["duplicates"] = "sum"
+    task.write_text(json.dumps(document))
 
 
 @pytest.mark.parametrize("doublings", [6, 7, 40])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netdesc.events import from_dense, write_events
+from netdesc.events import Event, from_dense, read_events, write_events
 
 STEPS, SAMPLES, NEURONS = 1000, 24, 256
 
@@ -100,18 +100,53 @@ def test_nor_does_a_network_that_ends_with_a_sum_or_has_unread_layers(
     """By labels through a window."""
     path = _document(tmp_path, labelled)
     document = json.loads(path.read_text())
-    (dense,) = document["layers"]
-    document["layers"] = [
-        (dense if name in "abcd" else {"type": "flatten"})
-        | {"name": name}
-        | ({} if read is None else {"from": read})
-        for name, read in wired.items()
-    ]
+    document["layers"] = _layers(document, wired)
     if labelled:
         document["loss"]["window_steps"] = 20
     path.write_text(json.dumps(document))
     samples = 8 if sets and "batch" in sets[0] else SAMPLES
     assert _growth(2, path, *sets) < 2.5 * 4 * STEPS * samples * units
+
+
+@pytest.mark.parametrize(
+    ("wired", "of_target"),
+    [({"a": None}, True), ({"a": None, "sum": ["a", "input"]}, False)],
+    ids=["target and input", "an input that is part of the output"],
+)
+def test_nor_does_one_whose_spikes_are_counted(
+    wired: dict[str, Any], of_target: bool, tmp_path: Path
+) -> None:
+    """Up to three in a cell, and a hundred in one."""
+    path = _document(tmp_path, labelled=False)
+    document = json.loads(path.read_text())
+    document["layers"] = _layers(document, wired)
+    counted = {"input": range(SAMPLES), "target": [SAMPLES] if of_target else []}
+    for name, files in counted.items():
+        for number in files:
+            _count_spikes(tmp_path / f"{number}.bs1")
+        for pair in document["data"]["train"] if files else []:
+            pair[name]["duplicates"] = "sum"
+    path.write_text(json.dumps(document))
+    assert _growth(2, path) < 2.5 * 4 * STEPS * SAMPLES * NEURONS
+
+
+def _layers(document: dict[str, Any], wired: dict[str, Any]) -> list[dict[str, Any]]:
+    """The one layer of the document again and again, by names of one letter, and views."""
+    (dense,) = document["layers"]
+    return [
+        (dense if len(name) == 1 else {"type": "flatten"})
+        | {"name": name}
+        | ({} if read is None else {"from": read})
+        for name, read in wired.items()
+    ]
+
+
+def _count_spikes(path: Path) -> None:
+    event = read_events(path)
+    times = np.random.default_rng(0).integers(1, 4, len(event))
+    times[7] = 100
+    again = np.repeat(np.arange(len(event)), times)
+    write_events(path, Event(event.x[again], None, event.p[again], event.t[again]))
 
 
 def _growth(threads: int, document: Path, *sets: str) -> int:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 BITS = 64
 
+FEW_DIGITS = 6
+"""Numbers that are added up one by one, as so many events: errors of larger ones would add up."""
+
 MOST_DIGITS = 16
 """Of numbers with more than that no words are made: these would be half as large as floats."""
 

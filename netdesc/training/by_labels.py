@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
 from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.trains import Spikes, SpikeSum, rows_of_sum
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
 from netdesc.losses.rates import Window, labels_like
 from netdesc.training.score import Tally
@@ -56,8 +56,8 @@ class LabelJudge:
     def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
         """See ``one_way.Judge``."""
         loss, labels = self.loss, self.labels
-        if loss.window and not windows.is_small(spikes):
-            return self.of_floats(_floats_of(spikes))
+        if not windows.is_small(spikes):
+            return self.of_floats(floats_of(spikes))
         if loss.window:
             value = _of_window(loss, loss.window, labels, spikes)
         else:
@@ -76,13 +76,15 @@ class LabelJudge:
 def _by_sum(
     loss: _Loss, labels: Tensor, tally: Tally | None, spikes: SpikeSum, rate_BN: Tensor
 ) -> BySamples:
-    if loss.window and not windows.is_small(spikes):
-        return _by_floats(loss, labels, tally, _floats_of(spikes))
+    """Rates of large numbers depend on how they are added up, and torch adds up floats."""
+    if not windows.is_small(spikes):
+        return _by_floats(loss, labels, tally, floats_of(spikes))
     return _by_trains(loss, labels, tally, spikes, rate_BN)
 
 
-def _floats_of(spikes: Spikes) -> Tensor:
-    return torch.from_numpy(rows_of_sum([spikes]).floats().reshape(spikes.shape))
+def floats_of(spikes: Spikes) -> Tensor:
+    """The same output."""
+    return torch.from_numpy(SpikeSum.of([spikes]).floats().reshape(spikes.shape))
 
 
 def _by_floats(loss: _Loss, labels: Tensor, tally: Tally | None, output_TBN: Tensor) -> BySamples:

@@ -69,10 +69,13 @@ def fit(
         set_learning_rate(optimizer, rate)
         if widths_move:
             network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        for number, batch in enumerate(job.train.shuffled(epoch)):
-            if number:
+        is_first = True
+        for batch in job.train.shuffled(epoch):
+            if not is_first:
                 step.update()
             step.differentiate(batch)
+            is_first = False
+            del batch  # or it would be there beside the next one, and samples to validate with
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)

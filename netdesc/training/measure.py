@@ -48,6 +48,7 @@ def measure(
     total = torch.zeros(1, device=batches.device)
     for batch in batches.in_order():
         total += judge(batch, tally) * loss_share(graph, batch, len(batches.samples))
+        del batch  # or it would be there beside the next one
     network.train(was_training)
     if tally is None:
         return total.item(), None

@@ -85,7 +85,7 @@ def _difference(summed: Sum, target: Target, first: int, last: int) -> np.ndarra
     """To the target, of samples from ``first`` to before ``last``: of floats in their memory."""
     steps, batch, neurons = summed.shape
     if isinstance(summed, SpikeSum):
-        rows = summed.samples(first, last).rows.floats()
+        rows = summed.samples(first, last).floats()
     else:
         assert (first, last) == (0, batch), "all of it is one memory"
         rows = summed.reshape(-1, neurons)

@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.buffers import BufferPool, mapped, scratch
 from netdesc.kernels.cpu.lanes import LANES, bits_of, load, spread
 from netdesc.kernels.cpu.words import number_of, word_of
 from netdesc.kernels.event_lists import HEADER, list_size
-from netdesc.kernels.spike_words import SpikeWords, words_in
+from netdesc.kernels.spike_words import FEW_DIGITS, SpikeWords, words_in
 
 _NO_WORDS = np.empty(0, np.int64)
 
@@ -81,16 +81,16 @@ def _is_too_dense(rows: np.ndarray, densest: float) -> bool:
 class EventLists:
     """The events of an input's ``rows`` [rows, columns], float32.
 
-    A 3 is three events. ``pays`` tells whether all values are counts, none of them too large, and
-    no more events than the share ``densest`` of the values: else there is no list. ``packed`` holds
-    it all in one int32 array (see
-    ``kernels.event_lists``), which a backward pass takes from its forward pass. It has room for a
-    dense input but touches only what the events need.
+    A 3 is three events. ``pays`` tells whether all values are small counts, and no more events than
+    the share ``densest`` of the values: else there is no list. ``packed`` holds it all in one int32
+    array (see ``kernels.event_lists``), which a backward pass takes from its forward pass. It has
+    room for a dense input but touches only what the events need.
     """
 
     __slots__ = ("packed", "pays", "sources", "starts")
 
     def __init__(self, rows: np.ndarray, densest: float) -> None:
+        assert densest <= 1, "there is no room for more"
         self._begin(*rows.shape)
 
         def read(first: int, words: np.ndarray, counts: np.ndarray) -> bool:
@@ -100,7 +100,7 @@ class EventLists:
             return self._list(read, digits, rows.shape[1], int(densest * rows.size))
 
         self.pays = (densest >= 1 or not _is_too_dense(rows, densest)) and (
-            lists(1) or ((digits := bit_rows.digits_in(rows)) > 1 and lists(digits))
+            lists(1) or (1 < (digits := bit_rows.digits_in(rows)) <= FEW_DIGITS and lists(digits))
         )
         self._end()
 

@@ -1,8 +1,8 @@
 """What a layer of synapses reads: its input's events or, where these do not pay, all of it.
 
-Where spikes are counted, a 3 is three events. Events are lists. Those of an input that is wide, for
-the neurons that there are, would be larger than all else: it is a bit for each value then, or some
-where they are counted, though a walk may take a half longer.
+Where spikes are counted, a 3 is three events; with large counts events do not pay. They are lists.
+Those of an input that is wide, for the neurons that there are, would be larger than all else: it is
+a bit for each value then, or some where they are counted, though a walk may take a half longer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.trains import Spikes, SpikeSum
-from netdesc.kernels.spike_words import MOST_DIGITS, SpikeWords
+from netdesc.kernels.spike_words import FEW_DIGITS, SpikeWords
 
 EVENT_DENSITY = 0.4
 """Events by inputs and steps up to which adding rows by them is faster than the product.
@@ -55,7 +55,8 @@ def source_of_words(given: SpikeWords, room: float) -> Source:
     """The same of words."""
     counts = bit_rows.counts_of(given)
     spikes = int(counts.sum())
-    if spikes > EVENT_DENSITY * given.rows * given.columns:
+    is_dense = spikes > EVENT_DENSITY * given.rows * given.columns
+    if is_dense or len(given.words) > FEW_DIGITS:
         return bit_rows.dense_rows(given)
     if list_bytes(spikes, given.rows, given.columns) > max(room, given.words.nbytes):
         return bit_rows.events_of_words(given)
@@ -65,9 +66,8 @@ def source_of_words(given: SpikeWords, room: float) -> Source:
 def source_of_sum(summed: Sequence[Spikes], spikes: int) -> Source:
     """The same of spikes that are added up, cell by cell, with so many among them."""
     given = SpikeSum.of(summed)
-    if spikes > EVENT_DENSITY * math.prod(given.shape):
-        return given.rows
-    return given.events(spikes) if len(given.digits) <= MOST_DIGITS else given.rows
+    is_dense = spikes > EVENT_DENSITY * math.prod(given.shape)
+    return given.rows if is_dense or len(given.digits) > FEW_DIGITS else given.events(spikes)
 
 
 def part_of(source: Dense, first: int, last: int) -> Dense:

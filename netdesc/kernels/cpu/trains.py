@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -17,7 +18,7 @@ from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrivals import Events, column_type
 from netdesc.kernels.cpu.buffers import scratch, take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
-from netdesc.kernels.cpu.spike_rows import SpikeRows
+from netdesc.kernels.cpu.spike_rows import Room, SpikeRows
 from netdesc.kernels.cpu.tape import run
 from netdesc.kernels.cpu.words import lowest, number_of, word_of
 from netdesc.kernels.spike_words import BITS, SpikeWords, steps_in_run, unpacked_runs
@@ -51,6 +52,16 @@ class SpikeTrains:
     def digits(self) -> np.ndarray:
         """As those of a ``SpikeSum``."""
         return self.words[None]
+
+    @property
+    def rows(self) -> SpikeRows:
+        """Time-first."""
+        return _rows_of(self.digits, self.shape)
+
+    @property
+    def parts(self) -> Sequence[_Part]:
+        """Of a sum."""
+        return [self]
 
     @classmethod
     def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
@@ -94,29 +105,47 @@ def _roomy(spikes: int) -> int:
     return -(-spikes // part) * part
 
 
+class GivenSpikes:
+    """Spikes of an input or a target, in the words that they came in."""
+
+    __slots__ = ("_words", "shape")
+
+    def __init__(self, words: SpikeWords) -> None:
+        steps, batch, *_ = words.shape
+        self._words, self.shape = words, (steps, batch, words.columns)
+
+    @property
+    def digits(self) -> np.ndarray:
+        """As those of a ``SpikeSum``, made for whoever asks."""
+        steps, batch, neurons = self.shape
+        size = batch * -(-neurons // LANES) * steps
+        digits = take((len(self._words.words), size), np.int32)
+        for words, of_digit in zip(self._words.words, digits, strict=True):
+            _turn(words, *self.shape, of_digit)
+        return digits
+
+    @property
+    def rows(self) -> SpikeRows:
+        """Time-first."""
+        return bit_rows.dense_rows(self._words)
+
+    def samples(self, first: int, last: int) -> GivenSpikes:
+        """The same of samples from ``first`` to before ``last``."""
+        (steps, batch, neurons), given = self.shape, self._words.words
+        some = given.reshape(len(given), steps, batch, -1)[:, :, first:last]
+        words = np.ascontiguousarray(some).reshape(len(given), -1)
+        return GivenSpikes(SpikeWords((steps, last - first, neurons), words))
+
+
 class SpikeSum:
-    """The sum, cell by cell, of trains of one ``shape``: [steps, batch, neurons] of 0, 1, 2, …
+    """The sum, cell by cell, of spikes of one ``shape``: [steps, batch, neurons] of 0, 1, 2, …"""
 
-    ``digits`` are words as those of trains, for each binary digit of the largest sum. The lowest
-    comes first.
-    """
-
-    __slots__ = ("digits", "shape")
-
-    def __init__(self, shape: tuple[int, int, int], digits: np.ndarray) -> None:
-        self.shape, self.digits = shape, digits
+    def __init__(self, added: Sequence[_Part]) -> None:
+        self._added, self.shape = added, added[0].shape
 
     @classmethod
     def of(cls, added: Sequence[Spikes]) -> SpikeSum:
-        if len(added) == 1:
-            return cls(added[0].shape, added[0].digits)
-        total: list[np.ndarray] = []
-        for each in added:
-            for digit, carried in enumerate(each.digits):
-                _carry(carried, digit, total)
-        while len(total) > 1 and not total[-1].any():
-            total.pop()
-        return cls(added[0].shape, np.stack(total))
+        return cls([part for each in added for part in each.parts])
 
     @classmethod
     def of_counts(cls, values_TBN: np.ndarray) -> SpikeSum | None:
@@ -126,13 +155,32 @@ class SpikeSum:
 
     @classmethod
     def of_words(cls, given: SpikeWords) -> SpikeSum:
-        steps, batch, *_ = given.shape
-        shape = steps, batch, given.columns
-        each = batch * -(-given.columns // LANES) * steps
-        digits = take((len(given.words), each), np.int32)
-        for words, of_digit in zip(given.words, digits, strict=True):
-            _turn(words, *shape, of_digit)
-        return cls(shape, digits)
+        return cls([GivenSpikes(given)])
+
+    @property
+    def parts(self) -> Sequence[_Part]:
+        return self._added
+
+    @cached_property
+    def digits(self) -> np.ndarray:
+        """Words as those of trains, for each binary digit of the largest sum, the lowest first.
+
+        They are made for the first who asks.
+        """
+        first, *others = (each.digits for each in self._added)
+        if not others:
+            return first
+        largest = sum((1 << len(each)) - 1 for each in (first, *others))
+        total = take((largest.bit_length(), first.shape[1]), np.int32)
+        total[: len(first)], total[len(first) :] = first, 0
+        carried = np.empty((2, first.shape[1]), np.int32)
+        for digits in others:
+            for digit, words in enumerate(digits):
+                _add_to(total[digit:], words, carried)
+        needed = len(total)
+        while needed > 1 and not total[needed - 1].any():
+            needed -= 1
+        return total[:needed]
 
     def events(self, spikes: int) -> Events:
         """As lists; there are no more than so many ``spikes``."""
@@ -146,49 +194,68 @@ class SpikeSum:
 
     @property
     def rows(self) -> SpikeRows:
-        """Time-first."""
-        steps, batch, neurons = self.shape
-        of_places = 1, -(-neurons // LANES) * steps, steps
-        return SpikeRows(self.digits, 0, steps * batch, neurons, batch, *of_places)
+        """All added up, time-first."""
+        return _rows_of(self.digits, self.shape)
+
+    def floats(self, room: Room = take, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Rows from ``first`` to before ``last``, float32 [rows, neurons], in a ``room`` of that.
+
+        Parts are added up as floats: whole numbers, which are the same in any order.
+        """
+        of_first, *others = [
+            rows.part(first, rows.rows if last is None else last)
+            for rows in (each.rows for each in self._added)
+        ]
+        floats = of_first.floats(room)
+        for rows in others:
+            rows.add_to(floats)
+        return floats
 
     @property
     def rates_BN(self) -> torch.Tensor:
         """How many there are a step, float32 [batch, neurons]."""
         steps, batch, neurons = self.shape
-        counts_BN, rows = np.zeros((batch, neurons), np.float32), self.rows
+        counts_BN, rows = np.zeros((batch, neurons), np.float32), steps * batch
         length = batch * max(1, _RUN // (batch * neurons))
-        for first in range(0, rows.rows, length):
-            part = rows.part(first, min(rows.rows, first + length)).floats(scratch)
+        for first in range(0, rows, length):
+            part = self.floats(scratch, first, min(rows, first + length))
             counts_BN += part.reshape(-1, batch, neurons).sum(0)
         return torch.from_numpy(counts_BN) / steps
 
     def samples(self, first: int, last: int) -> SpikeSum:
         """The same of samples from ``first`` to before ``last``."""
-        steps, batch, neurons = self.shape
-        given = self.digits.reshape(len(self.digits), batch, -1)[:, first:last]
-        digits = np.ascontiguousarray(given.reshape(len(given), -1))
-        return SpikeSum((steps, last - first, neurons), digits)
+        return SpikeSum([each.samples(first, last) for each in self._added])
 
     def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
         """One sample's, a few steps at a time: float32 [steps of the run, neurons]."""
-        rows = self.samples(sample, sample + 1).rows
-        length = steps_in_run(rows.columns)
-        for first in range(0, rows.rows, length):
-            yield rows.part(first, min(rows.rows, first + length)).floats()
+        (steps, _, neurons), of_sample = self.shape, self.samples(sample, sample + 1)
+        length = steps_in_run(neurons)
+        for first in range(0, steps, length):
+            yield of_sample.floats(take, first, min(steps, first + length))
 
 
-def _carry(carried: np.ndarray, digit: int, total: list[np.ndarray]) -> None:
-    """Adds to a digit, and from there on."""
-    for place in range(digit, len(total)):
-        total[place], carried = total[place] ^ carried, total[place] & carried
+def _rows_of(digits: np.ndarray, shape: tuple[int, int, int]) -> SpikeRows:
+    steps, batch, neurons = shape
+    of_places = 1, -(-neurons // LANES) * steps, steps
+    return SpikeRows(digits, 0, steps * batch, neurons, batch, *of_places)
+
+
+def _add_to(total: np.ndarray, words: np.ndarray, room: np.ndarray) -> None:
+    """Adds ``words`` to the lowest of these digits, and what is carried to those above it."""
+    for place, digit in enumerate(total):
+        carried = np.bitwise_and(digit, words, out=room[place % 2])
+        digit ^= words
         if not carried.any():
             return
-    total.append(carried)
+        words = carried
+    raise AssertionError("there is no digit for what is carried")
 
 
 Sum = SpikeSum | np.ndarray
 """Of spikes; or floats [steps, batch, neurons], which nobody else needs, where there is more to it.
 """
+
+_Part = SpikeTrains | GivenSpikes
 
 Spikes = SpikeTrains | SpikeSum
 """Of an output that is no floats."""

@@ -39,12 +39,10 @@ from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
 from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
 from netdesc.kernels.reference import windows
 from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
+from netdesc.kernels.spike_words import FEW_DIGITS
 
 _SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
 _KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
-
-_MOST_DIGITS = 6
-"""Rates of sums with more would have exponentials that no float holds."""
 
 _LOG2_E = np.float32(math.log2(math.e))
 _WORD = np.int64((1 << LANES) - 1)
@@ -117,7 +115,7 @@ def window_loss_backward(
 def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``, which serves where it is no sum of spikes."""
     output = array_of(output_TBN)
-    counted = SpikeTrains.of(output) or SpikeSum.of_counts(output)
+    counted = SpikeTrains.of(output) or _small_sum(output_TBN)
     if counted is None:
         return windows.window_classes(output_TBN, window)
     return classes_of(counted, window)
@@ -129,8 +127,11 @@ def _small_sum(output_TBN: torch.Tensor) -> SpikeSum | None:
 
 
 def is_small(spikes: Spikes) -> bool:
-    """Whether there are so few in a cell that ``loss_of`` and ``gradient_of`` can tell."""
-    return len(spikes.digits) <= _MOST_DIGITS
+    """Whether there are so few in a cell that all that is here holds.
+
+    Of more, exponentials of rates are too large for floats, and sums over the steps for integers.
+    """
+    return len(spikes.digits) <= FEW_DIGITS
 
 
 def loss_of(

@@ -111,7 +111,7 @@ def test_the_gradient_of_a_step_by_hand(costs: str) -> None:
     shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 100)),
     window=st.integers(1, 90),
     density=DENSITIES,
-    summands=st.sampled_from([1, 1, 2, 9]),
+    summands=st.sampled_from([1, 1, 2, 9, 70]),
 )
 @settings(max_examples=100, deadline=None)
 def test_the_classes_are_those_of_the_definition(
@@ -123,6 +123,16 @@ def test_the_classes_are_those_of_the_definition(
         wanted = operators.window_classes(spikes_TBN, window)
     assert found.dtype == wanted.dtype == torch.int64
     assert torch.equal(found, wanted)
+
+
+def test_classes_of_sums_beyond_all_integers_are_those_of_the_definition() -> None:
+    """Of 65,534 spikes in every cell, and one more of one neuron."""
+    output_TBN = torch.full((40_000, 1, 3), 65_534.0)
+    output_TBN[:, :, 2] += 1
+    classes_TB = operators.window_classes(output_TBN, 40_000)
+    with use_engine("reference"):
+        assert torch.equal(classes_TB, operators.window_classes(output_TBN, 40_000))
+    assert (classes_TB >= 0).all()
 
 
 @pytest.mark.parametrize("costs", COSTS)

@@ -248,7 +248,7 @@ def _add_to(total: np.ndarray, words: np.ndarray, room: np.ndarray) -> None:
         if not carried.any():
             return
         words = carried
-    raise AssertionError("there is no digit for what is carried")
+    assert not words.any(), "there is no digit for what is carried"
 
 
 Sum = SpikeSum | np.ndarray
@@ -256,6 +256,7 @@ Sum = SpikeSum | np.ndarray
 """
 
 _Part = SpikeTrains | GivenSpikes
+"""What a sum is of."""
 
 Spikes = SpikeTrains | SpikeSum
 """Of an output that is no floats."""

@@ -444,7 +444,8 @@ def test_a_sum_of_an_input_that_is_counts(
             pair["label"] = label
             del pair["target"]
         task.write_text(json.dumps(document))
-    check(task, (f"loss={RATES}", MOVING) if labelled else (), monkeypatch)
+    by_labels = (f"loss={RATES}", MOVING) if labelled else ()
+    check(task, (*by_labels, "training.validation_split=0.34"), monkeypatch)
 
 
 def few(rng: np.random.Generator, events: int) -> np.ndarray:

@@ -377,7 +377,7 @@ def test_most_by_rows_is_where_the_order_changes() -> None:
         values[rng.permutation(values.size)[:count]] = 1
         spikes = trains.SpikeTrains.of(values.reshape(steps, 1, inputs))
         assert spikes is not None
-        found = by_source.by_source(spikes.events(count), inputs, neurons)
+        found = by_source.by_source(trains.SpikeSum.of([spikes]).events(count), inputs, neurons)
         assert found.length == length
     assert by_source.most_by_rows(steps, 1, inputs, 160) == np.inf
 

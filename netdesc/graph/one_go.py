@@ -47,8 +47,7 @@ class Wiring:
 
 
 _MOST_TERMS = 64
-"""Of a sum: as bits, one by one, they take two tensors of floats. Sums of sums can have so many
-that nobody could count them."""
+"""Of a sum: they are gone through one by one. Sums of sums can have so many that nobody could."""
 
 
 def needed_for_output(graph: Graph) -> set[str]:

@@ -51,8 +51,8 @@ class Events(NamedTuple):
     words: np.ndarray
 
 
-# Not ``overload``: inlined where walks are inlined in turn, it miscounts who uses the array, whose
-# memory is then freed too early (Numba 0.68).
+# Not ``overload``: inlined where walks are inlined in turn, it made them write where they must not
+# (Numba 0.68).
 @intrinsic
 def digits_of(context: Any, words: Any) -> Any:
     """How many there are of an input's words."""

@@ -15,6 +15,7 @@ from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.trains import SpikeTrains
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.packed_spikes import HEADER
+from netdesc.kernels.reference import windows as reference
 from netdesc.kernels.reference.windows import COSTS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -135,21 +136,51 @@ def test_classes_of_sums_beyond_all_integers_are_those_of_the_definition() -> No
     assert (classes_TB >= 0).all()
 
 
-@pytest.mark.parametrize("costs", COSTS)
-def test_numbers_that_are_no_spikes_are_the_definition_s(costs: str) -> None:
-    """They do not fit into bits."""
-    rng = np.random.default_rng(5)
-    output_TBN = torch.from_numpy(rng.uniform(0, 2, (9, 2, 5)).astype(np.float32))
-    labels_TB = torch.from_numpy(rng.integers(0, 5, (9, 2)))
-    found, wanted = [
-        differentiated(engine, output_TBN, labels_TB, 4, costs, 0.5, 0.1)
-        for engine in ("cpu", "reference")
-    ]
-    assert torch.equal(found[0], wanted[0])
-    assert torch.equal(found[1], wanted[1])
-    with use_engine("reference"):
-        classes = operators.window_classes(output_TBN, 4)
-    assert torch.equal(operators.window_classes(output_TBN, 4), classes)
+@given(
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 70)),
+    window=st.integers(1, 90),
+    largest=st.sampled_from([64, 1000, 65_535, 4_000_000]),
+    is_whole=st.booleans(),
+    by_step=st.booleans(),
+    costs=st.sampled_from([*COSTS]),
+    rates=st.tuples(RATES, RATES),
+)
+@settings(max_examples=150, deadline=None)
+@example(0, (1, 1, 1), 1, 65_535, True, False, "softmax", (0.0, 0.0))
+@example(1, (70, 2, 64), 1, 4_000_000, True, True, "softmax", (0.0, 0.0))
+@example(2, (70, 2, 33), 69, 65_535, True, True, "squares", (0.9, 0.1))
+@example(3, (5, 3, 2), 1_000_000, 64, False, True, "likelihood", (1.0, 0.0))
+def test_any_other_numbers_are_taken_in_64_bits(
+    seed: int,
+    shape: tuple[int, int, int],
+    window: int,
+    largest: int,
+    is_whole: bool,
+    by_step: bool,
+    costs: str,
+    rates: tuple[float, float],
+) -> None:
+    """Of many spikes in a cell, and where there is more to it than spikes."""
+    steps, batch, neurons = shape
+    rng = np.random.default_rng(seed)
+    given = rng.random(shape) * (rng.random(shape) < 0.3) * largest
+    given = np.ceil(given) if is_whole else np.ceil(given / largest * 65_536) / 65_536  # exact sums
+    given[rng.integers(steps), rng.integers(batch), rng.integers(neurons)] = largest
+    output_TBN = torch.from_numpy(given.astype(np.float32))
+    labels = rng.integers(0, neurons, (steps, batch) if by_step else batch)
+    labels_TB = torch.from_numpy(labels).expand(steps, batch)
+
+    loss, grad_TBN = differentiated("cpu", output_TBN, labels_TB, window, costs, *rates)
+    exact_TBN = output_TBN.to(torch.float64).requires_grad_()
+    rate_TBN, index = reference.window_rates(exact_TBN, window), labels_TB.unsqueeze(-1)
+    wanted = COSTS[costs].of(rate_TBN, index, window, *rates).sum()
+    wanted.backward()
+    assert exact_TBN.grad is not None
+    wanted_grad, size = exact_TBN.grad.float(), exact_TBN.grad.abs().max().item()
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-6, abs=1e-6)
+    torch.testing.assert_close(grad_TBN, wanted_grad, rtol=1e-6, atol=2e-7 * max(1, size))
+    assert torch.equal(operators.window_classes(output_TBN, window), reference.most(rate_TBN))
 
 
 @pytest.mark.parametrize("false_rate", [1e-6, 1e-4, 3e-4, 0.03])

@@ -18,9 +18,9 @@ from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
 from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
 from netdesc.kernels.cpu.threads import threads
-from netdesc.kernels.cpu.trains import Spikes, SpikeSum
+from netdesc.kernels.cpu.trains import EXACT, Spikes, SpikeSum
 from netdesc.losses import MovingWindowClassifier, RateClassifier, SpikeMax, SpikeRate
-from netdesc.losses.rates import Window, labels_like
+from netdesc.losses.rates import Window, labels_like, rates
 from netdesc.training.score import Tally
 
 _Loss = SpikeRate | SpikeMax
@@ -56,7 +56,7 @@ class LabelJudge:
     def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
         """See ``one_way.Judge``."""
         loss, labels = self.loss, self.labels
-        if not windows.is_small(spikes):
+        if not are_exact(spikes):
             return self.of_floats(floats_of(spikes))
         if loss.window:
             value = _of_window(loss, loss.window, labels, spikes)
@@ -73,11 +73,15 @@ class LabelJudge:
         return value
 
 
+def are_exact(spikes: Spikes) -> bool:
+    """Whether rates are the same however spikes are added up: torch adds up floats."""
+    return not isinstance(spikes, SpikeSum) or bool((spikes.counts_BN < EXACT).all())
+
+
 def _by_sum(
     loss: _Loss, labels: Tensor, tally: Tally | None, spikes: SpikeSum, rate_BN: Tensor
 ) -> BySamples:
-    """Rates of large numbers depend on how they are added up, and torch adds up floats."""
-    if not windows.is_small(spikes):
+    if not are_exact(spikes):
         return _by_floats(loss, labels, tally, floats_of(spikes))
     return _by_trains(loss, labels, tally, spikes, rate_BN)
 
@@ -88,6 +92,9 @@ def floats_of(spikes: Spikes) -> Tensor:
 
 
 def _by_floats(loss: _Loss, labels: Tensor, tally: Tally | None, output_TBN: Tensor) -> BySamples:
+    if loss.window:
+        rate_BN = rates(output_TBN)
+        return _by_window(loss, loss.window, labels, tally, output_TBN.numpy(), rate_BN)
     output_TBN.requires_grad_()
     with torch.enable_grad():
         value = LabelJudge(loss, labels, tally).of_floats(output_TBN)
@@ -121,37 +128,55 @@ def _by_rates(
 def _by_trains(
     loss: _Loss, labels: Tensor, tally: Tally | None, trains: Spikes, rate_BN: Tensor
 ) -> BySamples:
+    if loss.window:
+        return _by_window(loss, loss.window, labels, tally, trains, rate_BN)
     steps, batch, _ = trains.shape
-    if not loss.window:
-        value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
-        by_rates = grad_BN / steps
-        return BySamples(lambda *_: by_rates.expand(trains.shape), lambda: value, batch)
-    labels_TB = _labels_of_steps(labels, trains)
-    _add(tally, labels, trains, rate_BN)
-    grad_total = float(scalar(1) / loss.looks(trains.shape)) if loss.mean else 1.0
-    costs, sums = _costs_of(loss.window), np.empty(batch)
+    value, grad_BN = _by_rates(loss, rate_BN, labels, steps, tally, trains)
+    by_rates = grad_BN / steps
+    return BySamples(lambda *_: by_rates.expand(trains.shape), lambda: value, batch)
+
+
+def _by_window(
+    loss: _Loss,
+    window: Window,
+    labels: Tensor,
+    tally: Tally | None,
+    output: Spikes | np.ndarray,
+    rate_BN: Tensor,
+) -> BySamples:
+    shape, samples_of = output.shape, windows.samples_of(output)
+    labels_TB = _labels_of_steps(labels, shape)
+    _add(tally, labels, output, rate_BN)
+    grad_total = float(scalar(1) / loss.looks(shape)) if loss.mean else 1.0
+    costs, sums = _costs_of(window), np.empty(shape[1])
 
     def gradient(first: int, last: int) -> Tensor:
         of_labels = labels_TB[:, first:last], costs, grad_total, sums[first:last]
-        return windows.gradient_of(trains.samples(first, last), *of_labels)
+        return windows.gradient_of(samples_of(first, last), *of_labels)
 
     def value_of_all() -> Tensor:
-        return _mean(loss, windows.sum_of_costs(sums), trains)
+        return _mean(loss, windows.sum_of_costs(sums), shape)
 
-    return BySamples(gradient, value_of_all, samples_at_once(trains.shape))
+    return BySamples(gradient, value_of_all, samples_at_once(shape))
 
 
 def _of_window(loss: _Loss, window: Window, labels: Tensor, trains: Spikes) -> Tensor:
-    total, _ = windows.loss_of(trains, _labels_of_steps(labels, trains), _costs_of(window), None)
-    return _mean(loss, total, trains)
+    shape, samples_of = trains.shape, windows.samples_of(trains)
+    labels_TB, sums = _labels_of_steps(labels, shape), np.empty(shape[1])
+    at_once = samples_at_once(shape)
+    for first in range(0, shape[1], at_once):
+        last = min(shape[1], first + at_once)
+        of_labels = labels_TB[:, first:last], _costs_of(window), None, sums[first:last]
+        windows.gradient_of(samples_of(first, last), *of_labels)
+    return _mean(loss, windows.sum_of_costs(sums), shape)
 
 
-def _mean(loss: _Loss, total: Tensor, trains: Spikes) -> Tensor:
-    return total / loss.looks(trains.shape) if loss.mean else total
+def _mean(loss: _Loss, total: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return total / loss.looks(shape) if loss.mean else total
 
 
-def _labels_of_steps(labels: Tensor, trains: Spikes) -> Tensor:
-    steps, batch, neurons = trains.shape
+def _labels_of_steps(labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+    steps, batch, neurons = shape
     labels_like(labels, (steps, batch), neurons)  # looks at them; its copy would be in the way
     return labels.to(torch.int64).expand(steps, batch)
 
@@ -160,19 +185,21 @@ def _costs_of(window: Window) -> windows.Costs:
     return windows.Costs(window.steps, window.costs, window.true_rate, window.false_rate)
 
 
-def _add(tally: Tally | None, labels: Tensor, trains: Spikes | None, rate_BN: Tensor) -> None:
+def _add(
+    tally: Tally | None, labels: Tensor, output: Spikes | np.ndarray | None, rate_BN: Tensor
+) -> None:
     if tally is None:
         return
     classifier = tally.classifier
     if isinstance(classifier, RateClassifier):
         tally.add_found(classifier.of_rates(rate_BN.detach()), labels)
         return
-    assert trains is not None, "no steps are left to look at"
-    steps, batch, _ = trains.shape
-    samples = max(threads(), _STEPS // steps)
+    assert output is not None, "no steps are left to look at"
+    steps, batch, _ = output.shape
+    samples, samples_of = max(threads(), _STEPS // steps), windows.samples_of(output)
     for first in range(0, batch, samples):
         last = min(batch, first + samples)
-        found = classes_of(classifier, trains.samples(first, last), rate_BN[first:last])
+        found = _by_steps(classifier, samples_of(first, last))
         tally.add_found(found, labels[..., first:last])
 
 
@@ -180,5 +207,9 @@ def classes_of(classifier: nn.Module, trains: Spikes, rate_BN: Tensor) -> Tensor
     """What the classifier finds: classes [batch], or [steps, batch] by a window."""
     if isinstance(classifier, RateClassifier):
         return classifier.of_rates(rate_BN)
+    return _by_steps(classifier, windows.samples_of(trains)(0, trains.shape[1]))
+
+
+def _by_steps(classifier: nn.Module, output: windows.Output) -> Tensor:
     assert isinstance(classifier, MovingWindowClassifier), "there are no other classifiers"
-    return windows.classes_of(trains, classifier.window_steps)
+    return windows.classes_of(output, classifier.window_steps)

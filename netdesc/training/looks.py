@@ -43,8 +43,7 @@ def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | N
     """
     if wiring is None:
         return lambda batch: _by_network(network, classifier, batch)
-    from netdesc.kernels.cpu import windows  # loads Numba: others do without
-    from netdesc.kernels.cpu.trains import SpikeSum
+    from netdesc.kernels.cpu.trains import SpikeSum  # loads Numba: others do without
     from netdesc.training import by_labels
 
     one_way, examples = OneWay(network, wiring), BatchExamples(None, wiring, network)
@@ -54,7 +53,7 @@ def viewer_of(network: Network, wiring: Wiring | None, classifier: nn.Module | N
         spikes = {name: each.counts_BN.sum(0, dtype=np.float64) for name, each in walked.items()}
         if isinstance(output, np.ndarray):
             return _of_floats(spikes, torch.from_numpy(output), classifier)
-        if isinstance(output, SpikeSum) and not windows.is_small(output):
+        if isinstance(output, SpikeSum) and not by_labels.are_exact(output):
             return _of_floats(spikes, by_labels.floats_of(output), classifier)
         trains = output if isinstance(output, SpikeSum) else output.trains
         found = None

@@ -29,6 +29,9 @@ _SPIKE = np.int32(0x3F800000)
 
 _NO_WORDS = np.empty(0, np.int64)
 
+EXACT = 1 << 24
+"""Floats are sums of fewer spikes to the bit, in any order."""
+
 _RUN = 1 << 18
 """Numbers of a sum that are floats at a time: 1 MB."""
 
@@ -214,13 +217,18 @@ class SpikeSum:
     @property
     def rates_BN(self) -> torch.Tensor:
         """How many there are a step, float32 [batch, neurons]."""
+        return torch.from_numpy(self.counts_BN) / self.shape[0]
+
+    @cached_property
+    def counts_BN(self) -> np.ndarray:
+        """How many there are, float32 [batch, neurons]: exact below ``EXACT``."""
         steps, batch, neurons = self.shape
         counts_BN, rows = np.zeros((batch, neurons), np.float32), steps * batch
         length = batch * max(1, _RUN // (batch * neurons))
         for first in range(0, rows, length):
             part = self.floats(scratch, first, min(rows, first + length))
             counts_BN += part.reshape(-1, batch, neurons).sum(0)
-        return torch.from_numpy(counts_BN) / steps
+        return counts_BN
 
     def samples(self, first: int, last: int) -> SpikeSum:
         """The same of samples from ``first`` to before ``last``."""

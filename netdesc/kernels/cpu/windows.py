@@ -8,14 +8,14 @@ of the next ones. So nothing but the gradient is ever whole.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numba
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from netdesc.kernels.cpu.arrays import array_of, scalar
+from netdesc.kernels.cpu import windows_of_floats
+from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import (
     LANES,
@@ -32,30 +32,25 @@ from netdesc.kernels.cpu.lanes import (
     two_to_the,
     where,
 )
-from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains
+from netdesc.kernels.cpu.window_costs import (
+    KINDS,
+    LIKELIHOOD,
+    SOFTMAX,
+    Costs,
+    costs_of_step,
+    flat_labels,
+    sum_of_costs,
+)
 from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
 from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
-from netdesc.kernels.reference import windows
-from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
+from netdesc.kernels.reference.windows import SILENT
 from netdesc.kernels.spike_words import FEW_DIGITS
-
-_SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
-_KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
 
 _LOG2_E = np.float32(math.log2(math.e))
 _WORD = np.int64((1 << LANES) - 1)
 _NUMBERS = np.arange(LANES, dtype=np.int32)
-
-
-class Costs(NamedTuple):
-    """See ``reference.windows.window_loss``."""
-
-    window: int
-    kind: str
-    true_rate: float
-    false_rate: float
 
 
 @on_threads
@@ -67,20 +62,16 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.windows.window_loss``, which serves where it is no small sum of spikes.
+    """See ``reference.windows.window_loss``.
 
-    Spikes are kept for the backward pass, a bit each.
+    Spikes that are 0 or 1 are kept for the backward pass, a bit each.
     """
-    of_loss = labels_TB, window, costs, true_rate, false_rate
     steps, batch, neurons = output_TBN.shape
     packed = take((packed_trains_size((steps, batch, neurons)),), np.int32)
     trains = SpikeTrains.of(array_of(output_TBN), packed[HEADER:])
     packed[:HEADER] = trains is not None
-    counted = trains or _small_sum(output_TBN)
-    if counted is None:
-        loss, _ = windows.window_loss(output_TBN, *of_loss)
-    else:
-        loss, _ = loss_of(counted, labels_TB, Costs(*of_loss[1:]), None)
+    of_costs = Costs(window, costs, true_rate, false_rate)
+    loss, _ = loss_of(trains or _counted(output_TBN), labels_TB, of_costs, None)
     return loss, torch.from_numpy(packed)
 
 
@@ -97,79 +88,88 @@ def window_loss_backward(
     false_rate: float,
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss_backward``; ``packed`` stands for spikes."""
-    of_costs = costs, true_rate, false_rate
+    of_costs = Costs(window, costs, true_rate, false_rate)
     if hold_output(packed):
         steps, batch = labels_TB.shape
-        counted = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
+        output = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
     else:
         assert output_TBN is not None, "it was not packed"
-        counted = _small_sum(output_TBN)
-    if counted is None:
-        return windows.window_loss_backward(
-            output_TBN, labels_TB, packed, grad_loss, neurons, window, *of_costs
-        )
-    return loss_of(counted, labels_TB, Costs(window, *of_costs), float(grad_loss))[1]
+        output = _counted(output_TBN)
+    return loss_of(output, labels_TB, of_costs, float(grad_loss))[1]
 
 
 @on_threads
 def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
-    """See ``reference.windows.window_classes``, which serves where it is no sum of spikes."""
+    """See ``reference.windows.window_classes``."""
+    return classes_of(SpikeTrains.of(array_of(output_TBN)) or _counted(output_TBN), window)
+
+
+Output = Spikes | np.ndarray
+"""Spikes that are few in a cell; or float32 [steps, batch, neurons]."""
+
+
+def _counted(output_TBN: torch.Tensor) -> Output:
     output = array_of(output_TBN)
-    counted = SpikeTrains.of(output) or _small_sum(output_TBN)
-    if counted is None:
-        return windows.window_classes(output_TBN, window)
-    return classes_of(counted, window)
-
-
-def _small_sum(output_TBN: torch.Tensor) -> SpikeSum | None:
-    counted = SpikeSum.of_counts(array_of(output_TBN))
-    return counted if counted is not None and is_small(counted) else None
+    counted = SpikeSum.of_counts(output)
+    return output if counted is None or not is_small(counted) else counted
 
 
 def is_small(spikes: Spikes) -> bool:
-    """Whether there are so few in a cell that all that is here holds.
+    """Whether there are so few in a cell that the walk through words holds.
 
     Of more, exponentials of rates are too large for floats, and sums over the steps for integers.
     """
     return len(spikes.digits) <= FEW_DIGITS
 
 
+def samples_of(output: Spikes | np.ndarray) -> Callable[[int, int], Output]:
+    """Those from one to before another, as one looks at them: floats where they are not few."""
+    if isinstance(output, np.ndarray):
+        return lambda first, last: np.ascontiguousarray(output[:, first:last])
+    if is_small(output):
+        return output.samples
+    counts = SpikeSum.of([output])
+
+    def floats(first: int, last: int) -> np.ndarray:
+        of_samples = counts.samples(first, last)
+        return of_samples.floats().reshape(of_samples.shape)
+
+    return floats
+
+
 def loss_of(
-    trains: Spikes, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
+    output: Output, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The costs, a float32 scalar, and their gradient by the output times ``grad_total``.
 
     The gradient is empty if that is None. See ``reference.windows.window_loss``.
     """
-    sums = np.empty(trains.shape[1])
-    grad_TBN = gradient_of(trains, labels_TB, costs, grad_total, sums)
+    sums = np.empty(output.shape[1])
+    grad_TBN = gradient_of(output, labels_TB, costs, grad_total, sums)
     return sum_of_costs(sums), grad_TBN
 
 
-def sum_of_costs(sums: np.ndarray) -> torch.Tensor:
-    """Of all samples, a float32 scalar."""
-    return scalar(total(sums))
-
-
 def gradient_of(
-    trains: Spikes,
+    output: Output,
     labels_TB: torch.Tensor,
     costs: Costs,
     grad_total: float | None,
     sums: np.ndarray,
 ) -> torch.Tensor:
     """The same gradient; ``sums`` [batch] gets the costs of each sample."""
-    steps, batch, neurons = trains.shape
-    labels, apart = _flat_labels(labels_TB, neurons)
+    if isinstance(output, np.ndarray):
+        return windows_of_floats.gradient_of(output, labels_TB, costs, grad_total, sums)
+    steps, batch, neurons = output.shape
+    labels, apart = flat_labels(labels_TB, neurons)
     grad = take((0 if grad_total is None else steps * batch * neurons,), np.float32)
     _walk(
-        *_words_of(trains),
+        *_words_of(output),
         steps,
         batch,
         neurons,
         min(costs.window, steps),
         np.float32(1 / costs.window),
-        _KINDS[costs.kind],
+        KINDS[costs.kind],
         costs.true_rate,
         costs.false_rate,
         labels,
@@ -180,16 +180,18 @@ def gradient_of(
         sums,
     )
     grad_TBN = torch.from_numpy(grad)
-    return grad_TBN if grad_total is None else grad_TBN.view(trains.shape)
+    return grad_TBN if grad_total is None else grad_TBN.view(output.shape)
 
 
-def classes_of(trains: Spikes, window: int) -> torch.Tensor:
+def classes_of(output: Output, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``."""
-    steps, batch, neurons = trains.shape
+    if isinstance(output, np.ndarray):
+        return windows_of_floats.classes_of(output, window)
+    steps, batch, neurons = output.shape
     classes = np.empty((steps, batch), np.int64)  # for a moment only
     crew = min(threads(), batch)
     _classify(
-        *_words_of(trains), steps, batch, neurons, min(window, steps), crew, classes.reshape(-1)
+        *_words_of(output), steps, batch, neurons, min(window, steps), crew, classes.reshape(-1)
     )
     return torch.from_numpy(classes)
 
@@ -201,19 +203,6 @@ def _words_of(trains: Spikes) -> tuple[np.ndarray, int | None]:
     """
     digits = trains.digits
     return digits.reshape(-1), None if len(digits) == 1 else digits.shape[1]
-
-
-def _flat_labels(labels_TB: torch.Tensor, neurons: int) -> tuple[NDArray[np.int64], int]:
-    """Labels one after the other, and how far apart those of two steps are: 0 where all agree."""
-    labels: NDArray[Any] = labels_TB.numpy()
-    apart = 0 if labels.strides[0] == 0 else labels.shape[1]
-    labels = np.ascontiguousarray(labels if apart else labels[0]).reshape(-1)
-    for label in (labels.min(), labels.max()):
-        if not 0 <= label < neurons:  # the walk would read and write elsewhere
-            raise ValueError(
-                f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
-            )
-    return labels, apart
 
 
 @numba.njit(inline="always")
@@ -239,11 +228,11 @@ def _moved(words, of_one, first, t, window, counts, at):
 
 @numba.njit(inline="always")
 def _weight(counts, of_one, kind, share, false_rate):
-    """What a neuron's gradient is in proportion to, see ``_costs``."""
-    if kind == _LIKELIHOOD:
+    """What a neuron's gradient is in proportion to, see ``costs_of_step``."""
+    if kind == LIKELIHOOD:
         return spread(np.float32(1))
     rate = as_floats(counts) * spread(share)
-    if kind == _SOFTMAX:  # its exponential, e times smaller
+    if kind == SOFTMAX:  # its exponential, e times smaller
         x = (rate - spread(np.float32(1))) * spread(_LOG2_E)
         return two_to_the(x) if of_one is None else two_to_any(x)
     return rate - spread(np.float32(false_rate))
@@ -252,37 +241,14 @@ def _weight(counts, of_one, kind, share, false_rate):
 @numba.njit(inline="always")
 def _summand(counts, weight, kind):
     """What of a neuron the costs need the sum of."""
-    if kind == _LIKELIHOOD:
+    if kind == LIKELIHOOD:
         return as_floats(counts)
-    return weight if kind == _SOFTMAX else weight * weight
-
-
-@numba.njit(inline="always")
-def _costs(others, own, count, neurons, kind, share, true_rate, false_rate):
-    """A step's costs by what was summed up over ``others`` than the label's ``own`` neuron.
-
-    ``count`` is that neuron's. And the costs' gradient by rates: the first number times the
-    weights, and for the own neuron the second on top.
-    """
-    if kind == _SQUARES:
-        right = count * share - true_rate
-        return others + right * right, 2.0, 2 * (false_rate - true_rate)
-    total = others + own
-    if kind == _SOFTMAX:
-        # Its own neuron's is p − 1: what the weight will bring is taken away, to the bit.
-        by_weight = np.float32(1 / total)
-        brought = float(np.float32(own) * by_weight)
-        return math.log1p(others / own), float(by_weight), -others / total - brought
-    if own < HALF_A_SPIKE:
-        own = HALF_A_SPIKE
-        if total < HALF_A_SPIKE * neurons:
-            total = HALF_A_SPIKE * neurons
-    return math.log(total / own), 1 / (share * total), -1 / (share * own)
+    return weight if kind == SOFTMAX else weight * weight
 
 
 @numba.njit(inline="always")
 def _sums(words, of_one, first, steps, t, window, counts, label, neurons, kind, share, false_rate):
-    """What ``_costs`` need of step t, over all neurons but the label's, and of that one."""
+    """What ``costs_of_step`` need of step t, over all neurons but the label's, and of that one."""
     none = spread(np.float32(0))
     others, own = none, none
     for at in range(0, len(counts), LANES):
@@ -349,7 +315,7 @@ def _walk(
                         words, of_one, first, steps, t, window, of_end, label, neurons, kind,
                         share, false_rate,
                     )  # fmt: skip
-                    cost, by_weight, by_own = _costs(
+                    cost, by_weight, by_own = costs_of_step(
                         others, own, of_end[label], neurons, kind, float(share), true_rate,
                         false_rate,
                     )  # fmt: skip

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -382,7 +383,7 @@ def wirings(draw: st.DrawFn) -> Case:
 
     But for the last live one, each of these is read by another; idle ones may be.
     """
-    count, idle = draw(st.integers(1, 4)), draw(st.integers(0, 2))
+    count, idle = draw(st.integers(1, 7)), draw(st.integers(0, 2))
     size = draw(st.integers(1, 40))
     reads = [set[int]() for _ in range(count)]
     for number in range(count - 1):
@@ -407,6 +408,17 @@ def with_views(case: Case, sums: set[int]) -> Case:
     if views.issuperset(range(len(case.reads) - case.idle)):
         return case
     return replace(case, sizes=case.sizes[: len(case.sizes) - len(views)], views=views)
+
+
+def residual(blocks: int, **changes: Any) -> Case:
+    """A layer, and more of them that are added to all before."""
+    reads, views = [(-1,)], set[int]()
+    for _ in range(blocks):
+        total = len(reads) - 1
+        reads += [(total,), (total, total + 1)]
+        views.add(total + 2)
+    case = replace(PLAIN, sizes=(64,) * (len(reads) + 1), reads=tuple(reads), **changes)
+    return with_views(case, views)
 
 
 @given(wirings())
@@ -461,6 +473,9 @@ def with_views(case: Case, sums: set[int]) -> Case:
 )
 @example(with_views(replace(PLAIN, sizes=(64,) * 4, reads=((-1,), (0, 0), (1, 0, 1))), {2}))
 @example(with_views(replace(PLAIN, sizes=(64,) * 5, reads=((-1,), (-1,), (1,), (0, 1, 2))), {3}))
+@example(residual(4))
+@example(residual(3, batch=3, scale=40.0))
+@example(residual(3, batch=2, norm=(True,) * 9))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), density=0.0))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="noise"))
 @example(replace(PLAIN, sizes=(64,) * 3, reads=((-1, -1), (0,)), graded="counts"))
@@ -470,6 +485,22 @@ def with_views(case: Case, sums: set[int]) -> Case:
 )
 def test_layers_may_read_several_others(case):
     check(case)
+
+
+def test_gradients_go_through_the_weights_of_each_layer_but_twice(monkeypatch):
+    """However many come before it, each of which gets a part of what it hands back."""
+    products: list[int] = []
+    as_it_is = handed_back.HandedBack._product
+
+    def product(handed, rows, out):
+        products.append(len(rows))
+        return as_it_is(handed, rows, out)
+
+    monkeypatch.setattr(handed_back.HandedBack, "_product", product)
+    case = residual(12, batch=2)
+    made = make(case)
+    differentiated(case, made, layers_of(case, made), made.input_TBI)
+    assert case.steps * case.batch * 12 <= sum(products) <= 2 * case.steps * case.batch * 12
 
 
 @pytest.mark.parametrize("density", [0.05, 0.6])

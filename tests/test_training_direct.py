@@ -495,17 +495,51 @@ def count_spikes(
     task.write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("doublings", [6, 7, 40])
-def test_sums_of_too_many_terms_to_add_up_one_by_one(doublings: int, tmp_path: Path) -> None:
+def doubled(layer: str, times: int, to: str) -> Wired:
+    """A layer that is added to itself, and so on."""
+    layers: Wired = {}
+    for n in range(times):
+        before, after = layer if n == 0 else f"{to}{n}", f"{to}{n + 1}"
+        layers[f"{after}_too"], layers[after] = (0, before), (0, [before, f"{after}_too"])
+    return layers
+
+
+@pytest.mark.parametrize("times", [1, 2, 5, 7, 22])
+@pytest.mark.parametrize("sets", [(), (DROPPED, MEAN, LEARNT)], ids=["plain", "all else"])
+def test_a_layer_may_be_added_up_again_and_again(
+    times: int, sets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the output, and for a layer in between; numbers are large then."""
+    wiring: Wired = {"a": (12, None), **doubled("a", times, "x"), "b": (6, f"x{times}")}
+    wiring |= doubled("b", times, "y")
+    task = wired(write_task(tmp_path / "task", pairs=3), wiring)
+    check(task, ("training.validation_split=0.34", *sets), monkeypatch)
+
+
+def test_all_that_is_added_up_again_and_again_may_be_parts_of_one_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring: Wired = {
+        "a": (6, None),
+        "b": (6, "a"),
+        "ab": (0, ["a", "b"]),
+        "a_too": (0, "a"),
+        **doubled("ab", 3, "x"),
+        "sum": (0, ["a", "x3", "b", "a_too", "ab"]),
+    }
+    check(wired(write_task(tmp_path / "task", pairs=3), wiring), (), monkeypatch)
+
+
+@pytest.mark.parametrize("doublings", [22, 23, 40])
+def test_sums_that_are_too_large_for_floats(doublings: int, tmp_path: Path) -> None:
     """Torch adds up and differentiates sums of sums as they are."""
-    layers: Wired = {"s0": (6, None)}
-    for n in range(doublings):
-        layers[f"t{n}"], layers[f"s{n + 1}"] = (0, f"s{n}"), (0, [f"s{n}", f"t{n}"])
+    layers: Wired = {"s0": (6, None), **doubled("s0", doublings, "s")}
     task = wired(write_task(tmp_path / "task", epochs=1), layers)
     job = job_of(task)
-    assert layer_memory(job.graph, job.graph.layers[-1], 1, 2).activity == 4 * STEPS * 6
+    words = 2 if doublings == 22 else 4
+    assert layer_memory(job.graph, job.graph.layers[-1], 1, 2).activity == words * STEPS * 6
     step = steps.build_step(job, Figures(job.network, job.network.blocks()), lambda _: None)
-    assert isinstance(step, DirectStep) == (doublings == 6)
+    assert isinstance(step, DirectStep) == (doublings == 22)
     if doublings == 40:
         run(task, "run", ())
 

@@ -91,8 +91,22 @@ def test_nor_does_a_network_of_but_a_few_hundred_neurons_and_one_sample(
             ("training.batch_size=8", "training.validation_split=0.5"),
         ),
         ({"a": None, "b": None, "c": "a", "d": "b", "end": "b"}, 4 * NEURONS, False, ()),
+        (
+            {
+                "a": None,
+                "a2": "a",
+                "a3": ["a", "a2"],
+                "a4": "a3",
+                "a5": ["a3", "a4"],
+                "a6": "a5",
+                "a7": ["a5", "a6"],
+            },
+            NEURONS,
+            False,
+            (),
+        ),
     ],
-    ids=["a sum", "one layer and the input", "sums of sums", "unread"],
+    ids=["a sum", "one layer and the input", "sums of sums", "unread", "one layer eight times"],
 )
 def test_nor_does_a_network_that_ends_with_a_sum_or_has_unread_layers(
     wired: dict[str, Any], units: int, labelled: bool, sets: tuple[str, ...], tmp_path: Path

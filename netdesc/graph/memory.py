@@ -29,7 +29,7 @@ import math
 from dataclasses import dataclass
 
 from netdesc.graph.nodes import INPUT, Dense, Flatten, Graph, Layer, SpikeTime
-from netdesc.graph.one_go import needed_for_output
+from netdesc.graph.one_go import needed_for_output, wiring_in_one_go
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -78,16 +78,17 @@ def _bytes_a_cell(graph: Graph, flatten: Flatten) -> int:
     """In a step of a sample."""
     if flatten is not _output(graph):
         return 0
-    return WORD if _layers_in(graph, flatten) > 1 else WORD // 2
+    is_parted = len(_layers_in(graph, flatten)) == 1 and wiring_in_one_go(graph)
+    return WORD // 2 if is_parted else WORD
 
 
-def _layers_in(graph: Graph, flatten: Flatten) -> int:
-    """How many dense layers are added up, those of a sum among them one by one."""
-    count = {INPUT: 0}
+def _layers_in(graph: Graph, flatten: Flatten) -> frozenset[str]:
+    """The dense layers that are added up, those of a sum among them one by one."""
+    found: dict[str, frozenset[str]] = {INPUT: frozenset()}
     for layer in graph.layers:
-        is_dense = isinstance(layer, Dense)
-        count[layer.name] = 1 if is_dense else sum(count[name] for name in layer.inputs)
-    return count[flatten.name]
+        of_layer = [{layer.name}] if isinstance(layer, Dense) else [found[n] for n in layer.inputs]
+        found[layer.name] = frozenset[str]().union(*of_layer)
+    return found[flatten.name]
 
 
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:

@@ -46,8 +46,11 @@ class Wiring:
         return [of_number[number] for number in self.dense]
 
 
-_MOST_TERMS = 64
-"""Of a sum: they are gone through one by one. Sums of sums can have so many that nobody could."""
+_MOST_IN_CELL = 1 << 22
+"""Of spikes that are added up: so many are exact as floats. Sums of sums can have any number."""
+
+_MOST_OF_INPUT = (1 << 16) - 1
+"""Where its spikes are counted, and taken as spikes (see ``kernels.spike_words``)."""
 
 
 def needed_for_output(graph: Graph) -> set[str]:
@@ -60,7 +63,7 @@ def needed_for_output(graph: Graph) -> set[str]:
 
 
 def wiring_in_one_go(graph: Graph) -> Wiring | None:
-    """None where it cannot: of sums of far too many terms, or an output that needs no weights.
+    """None where it cannot: of sums that are far too large, or an output that needs no weights.
 
     A flatten layer is but another name for what it reads. Where that is a sum it is a view, where
     gradients meet before they go on.
@@ -76,7 +79,7 @@ def wiring_in_one_go(graph: Graph) -> Wiring | None:
         reads.append(tuple(numbers[name] for name in layer.inputs))
     needed = needed_for_output(graph)
     wanted = {numbers[layer.name] for layer in graph.layers if layer.name in needed} - {-1}
-    if wanted.isdisjoint(dense) or _most_terms(reads, dense) > _MOST_TERMS:
+    if wanted.isdisjoint(dense) or _most_in_cell(reads, dense) > _MOST_IN_CELL:
         return None
     order = [*sorted(wanted), *(n for n in range(len(reads)) if n not in wanted)]
     place = {number: at for at, number in enumerate(order)} | {-1: -1}
@@ -87,9 +90,10 @@ def wiring_in_one_go(graph: Graph) -> Wiring | None:
     )
 
 
-def _most_terms(reads: Sequence[tuple[int, ...]], dense: Sequence[int]) -> int:
-    """In any sum, with what a view adds up in its place."""
-    terms: list[int] = []
+def _most_in_cell(reads: Sequence[tuple[int, ...]], dense: Sequence[int]) -> int:
+    """How many spikes there can be in a cell of any sum that is read."""
+    of_layers, most = {*dense}, list[int]()
     for read in reads:
-        terms.append(sum(1 if n < 0 or n in dense else terms[n] for n in read))
-    return max(terms)
+        of_each = [_MOST_OF_INPUT if n < 0 else 1 if n in of_layers else most[n] for n in read]
+        most.append(sum(of_each))
+    return max(most)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.arrays import scalar
-from netdesc.kernels.cpu.by_samples import BySamples, samples_at_once
+from netdesc.kernels.cpu.by_samples import BySamples
 from netdesc.kernels.cpu.end_of_sum import OfSums
 from netdesc.kernels.cpu.ending import OfRates, OfTrains
 from netdesc.kernels.cpu.threads import threads
@@ -144,7 +144,7 @@ def _by_window(
     output: Spikes | np.ndarray,
     rate_BN: Tensor,
 ) -> BySamples:
-    shape, samples_of = output.shape, windows.samples_of(output)
+    shape, looks = output.shape, windows.Looks.at(output)
     labels_TB = _labels_of_steps(labels, shape)
     _add(tally, labels, output, rate_BN)
     grad_total = float(scalar(1) / loss.looks(shape)) if loss.mean else 1.0
@@ -152,22 +152,21 @@ def _by_window(
 
     def gradient(first: int, last: int) -> Tensor:
         of_labels = labels_TB[:, first:last], costs, grad_total, sums[first:last]
-        return windows.gradient_of(samples_of(first, last), *of_labels)
+        return windows.gradient_of(looks.of_samples(first, last), *of_labels)
 
     def value_of_all() -> Tensor:
         return _mean(loss, windows.sum_of_costs(sums), shape)
 
-    return BySamples(gradient, value_of_all, samples_at_once(shape))
+    return BySamples(gradient, value_of_all, looks.at_once)
 
 
 def _of_window(loss: _Loss, window: Window, labels: Tensor, trains: Spikes) -> Tensor:
-    shape, samples_of = trains.shape, windows.samples_of(trains)
+    shape, looks = trains.shape, windows.Looks.at(trains)
     labels_TB, sums = _labels_of_steps(labels, shape), np.empty(shape[1])
-    at_once = samples_at_once(shape)
-    for first in range(0, shape[1], at_once):
-        last = min(shape[1], first + at_once)
+    for first in range(0, shape[1], looks.at_once):
+        last = min(shape[1], first + looks.at_once)
         of_labels = labels_TB[:, first:last], _costs_of(window), None, sums[first:last]
-        windows.gradient_of(samples_of(first, last), *of_labels)
+        windows.gradient_of(looks.of_samples(first, last), *of_labels)
     return _mean(loss, windows.sum_of_costs(sums), shape)
 
 
@@ -196,10 +195,11 @@ def _add(
         return
     assert output is not None, "no steps are left to look at"
     steps, batch, _ = output.shape
-    samples, samples_of = max(threads(), _STEPS // steps), windows.samples_of(output)
+    looks = windows.Looks.at(output)
+    samples = min(looks.at_once, max(threads(), _STEPS // steps))
     for first in range(0, batch, samples):
         last = min(batch, first + samples)
-        found = _by_steps(classifier, samples_of(first, last))
+        found = _by_steps(classifier, looks.of_samples(first, last))
         tally.add_found(found, labels[..., first:last])
 
 
@@ -207,7 +207,7 @@ def classes_of(classifier: nn.Module, trains: Spikes, rate_BN: Tensor) -> Tensor
     """What the classifier finds: classes [batch], or [steps, batch] by a window."""
     if isinstance(classifier, RateClassifier):
         return classifier.of_rates(rate_BN)
-    return _by_steps(classifier, windows.samples_of(trains)(0, trains.shape[1]))
+    return _by_steps(classifier, windows.Looks.at(trains).of_samples(0, trains.shape[1]))
 
 
 def _by_steps(classifier: nn.Module, output: windows.Output) -> Tensor:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.ahead import walked
@@ -160,9 +161,10 @@ def differentiate(
         assert isinstance(loss, Distance | OfSums), "the output is a sum"
         summed = readings.summed(read)
         of_sum = loss_of_sum(summed, loss, given.target)
-        handed: Handed = {number: OfSum(of_sum, summed.shape, readings.layers_in(read))}
+        of_all = summed.shape, readings.layers_in(read)
+        handed: Handed = {number: OfSum(of_sum.gradient, of_sum.at_once, *of_all)}
         del readings, summed
-        passed = _descend(there, alive, handed)
+        passed = _descend(there, alive, handed, (steps, batch))
         return of_sum.loss(), [*passed, *aside]
     assert not isinstance(loss, OfSums), "the output is a layer"
     source, shape = readings.source(read), (steps, batch, output.outputs)
@@ -176,7 +178,7 @@ def differentiate(
     of_output = _passed(notes, shape, back)
     handed = {} if back[0] is None else {number: back[0]}
     del source, last, back
-    return value, [*_descend(there, alive, handed), of_output, *aside]
+    return value, [*_descend(there, alive, handed, (steps, batch)), of_output, *aside]
 
 
 def _walked(
@@ -245,8 +247,9 @@ def _descend(
     there: list[There | None],
     reads: Sequence[tuple[int, ...]],
     handed: Handed,
+    shape: tuple[int, int],
 ) -> list[Passed]:
-    """Down from the output; in the order of the layers.
+    """Down from the output; in the order of the layers. ``shape`` are steps and samples.
 
     What a layer has ``handed`` back is kept until all that it read have taken it, and no longer.
     """
@@ -260,6 +263,8 @@ def _descend(
         ]
         joined = takes[0] if len(takes) == 1 else Joined(takes)
         if of_layer is None:
+            if isinstance(joined, Joined) and _is_better_whole(joined, reads[number]):
+                joined = _whole(joined, _layers_in(number, there, reads), shape)
             handed[number] = joined
         else:
             back = through(of_layer, joined, max(reads[number]) >= 0)
@@ -271,6 +276,38 @@ def _descend(
             del handed[each]
         del takes, joined, of_layer
     return passed[::-1]
+
+
+def _is_better_whole(joined: Joined, read: tuple[int, ...]) -> bool:
+    """Whether what a view hands back is made at once, and not by each that asks for it.
+
+    Else, with sums of sums of sums, each layer would go through the weights of all that follow.
+    """
+    products = sum(isinstance(each, HandedBack) for each in joined.times)
+    return products > 1 and len({number for number in read if number >= 0}) > 1
+
+
+def _layers_in(view: int, there: Sequence[There | None], reads: Sequence[tuple[int, ...]]) -> int:
+    """How many layers a view adds up, and views that it adds up."""
+    layers, asked = set[int](), {*reads[view]}
+    while asked:
+        each = asked.pop()
+        if each >= 0 and there[each] is not None:
+            layers.add(each)
+        elif each >= 0:
+            asked.update(reads[each])
+    return len(layers)
+
+
+def _whole(joined: Joined, layers: int, shape: tuple[int, int]) -> OfSum:
+    """The same for so many layers."""
+    (steps, batch), neurons = shape, joined.inputs
+    for each in joined.times:
+        if isinstance(each, OfSum):
+            each.expect_another()
+    total, _ = joined.by_input(batch)
+    grad_TBN = torch.from_numpy(total.reshape(steps, batch, neurons))
+    return OfSum(lambda *_: grad_TBN, batch, (steps, batch, neurons), layers)
 
 
 def _passed(notes: Tensor, shape: tuple[int, int, int], back: Back) -> Passed:

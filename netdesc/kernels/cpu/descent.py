@@ -97,10 +97,10 @@ NO_DECAYS = torch.empty(2, 0)
 
 def through(there: There, above: HandedBack | OfSum | Joined, want: bool) -> Back:
     """The gradients of a hidden layer from what those that read it hand back."""
-    if isinstance(above, OfSum):
-        if above.is_for_one:
-            return from_samples(there, above.loss.gradient, above.loss.at_once, want)
+    if isinstance(above, OfSum) and not above.is_for_one:
         return from_output(there, above.whole, want)
+    if isinstance(above, OfSum) or (isinstance(above, Joined) and above.of_sum):
+        return from_samples(there, *above.by_samples(), want)
     source = there.source
     if not there.layer.is_fused:
         walker = _walk_whole(there, above.run_by_input(there.shape[1]))

@@ -6,7 +6,7 @@ some samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,19 @@ import torch
 
 from netdesc.kernels.cpu import product
 from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.by_samples import BySamples
+from netdesc.kernels.cpu.by_samples import samples_at_once
 from netdesc.kernels.cpu.carried import Carried
 from netdesc.kernels.cpu.constants import Shares
+from netdesc.kernels.cpu.folds import Added, add_up
 from netdesc.kernels.cpu.layer import Layer
 from netdesc.kernels.cpu.places import sample_first, time_first
 from netdesc.kernels.cpu.walker import Signal
 
 _RUN = 1 << 18
 """Numbers of gradients that are added to others at a time: 1 MB."""
+
+_PARTS = 4
+"""Of a batch, in which a gradient that is whole is added to itself."""
 
 
 @dataclass(eq=False)
@@ -107,14 +111,20 @@ class HandedBack:
 
 
 class OfSum:
-    """The gradient of a sum that is the output, for all that is in it: so many ``terms``.
+    """The gradient of a sum, for all ``layers`` that are in it: so many, and each takes it once.
 
-    Each of them takes it once.
+    It comes for some samples after the other (see ``BySamples``).
     """
 
-    def __init__(self, loss: BySamples, shape: tuple[int, int, int], terms: int) -> None:
-        self.loss, self._shape, self._left = loss, shape, terms
-        self.is_for_one = terms == 1
+    def __init__(
+        self,
+        gradient: Callable[[int, int], torch.Tensor],
+        at_once: int,
+        shape: tuple[int, int, int],
+        layers: int,
+    ) -> None:
+        self._gradient, self._at_once, self._shape, self._left = gradient, at_once, shape, layers
+        self.is_for_one = layers == 1
         self._grad_TBN: torch.Tensor | None = None
 
     @property
@@ -124,10 +134,30 @@ class OfSum:
     def whole(self) -> torch.Tensor:
         """[steps, batch, neurons], not to be written to; or one number for all steps."""
         self._left -= 1
-        assert self._left >= 0, "it was asked for more often than there are terms"
+        assert self._left >= 0, "it was asked for more often than there are layers"
         if self._grad_TBN is None:
-            self._grad_TBN = self.loss.gradient(0, self._shape[1])
+            self._grad_TBN = self._gradient(0, self._shape[1])
         return self._grad_TBN
+
+    def expect_another(self) -> None:
+        """One more takes it, for a sum of its own."""
+        self._left += 1
+
+    def by_samples(self) -> tuple[Callable[[int, int], torch.Tensor], int]:
+        """The gradient of samples from one to before another, and for how many it is asked at once.
+
+        It may be written to, unless it is one number for all steps.
+        """
+        if self.is_for_one:
+            return self._gradient, self._at_once
+        grad_TBN = self.whole()
+        if grad_TBN.stride(0) == 0:
+            return lambda first, last: grad_TBN[:, first:last], self._shape[1]
+
+        def of_samples(first: int, last: int) -> torch.Tensor:
+            return grad_TBN[:, first:last].clone(memory_format=torch.contiguous_format)
+
+        return of_samples, samples_at_once(self._shape, _PARTS)
 
     def by_input(self, batch: int) -> Signal:
         """See ``HandedBack``. Others may be added to it, so the last one gets the memory itself."""
@@ -150,45 +180,61 @@ class OfSum:
         return of_run
 
 
-class Joined:
+class Joined(Added["HandedBack | OfSum"]):
     """What several layers hand back to one that all of them read: the sum, in their order.
 
-    Each lies time-first. What a view hands back is the sum of what it got. Where that comes first
-    it is taken apart, which is the same sum: others are added to the first part where it is.
+    Each lies time-first. What a view hands back is the sum of what it got.
     """
-
-    def __init__(self, parts: Sequence[HandedBack | OfSum | Joined]) -> None:
-        first, *others = parts
-        self.parts = (*first.parts, *others) if isinstance(first, Joined) else tuple(parts)
 
     @property
     def inputs(self) -> int:
-        return self.parts[0].inputs
+        (first, *_) = self.times
+        return first.inputs
+
+    @property
+    def of_sum(self) -> OfSum | None:
+        """All that it is of, if that is the gradient of one sum, however often."""
+        (first, *others) = self.times
+        return first if isinstance(first, OfSum) and not others else None
+
+    def by_samples(self) -> tuple[Callable[[int, int], torch.Tensor], int]:
+        """See ``OfSum``."""
+        of_sum = self.of_sum
+        assert of_sum is not None, "it is handed back by layers, too"
+        gradient, at_once = of_sum.by_samples()
+
+        def of_samples(first: int, last: int) -> torch.Tensor:
+            grad_TBN = gradient(first, last)
+            if grad_TBN.stride(0):
+                return torch.from_numpy(add_up(self, {of_sum: grad_TBN.numpy()}))
+            step = add_up(self, {of_sum: grad_TBN[0].clone().numpy()})
+            return torch.from_numpy(step).expand(grad_TBN.shape)
+
+        return of_samples, at_once
 
     def by_input(self, batch: int) -> Signal:
         """See ``HandedBack``."""
-        first, *others = self.parts
-        runs = [other.run_by_input(batch) for other in others]  # who asks last may get the memory
+        first, *others = self.times
+        # Who asks an ``OfSum`` last may get its memory.
+        runs = [(other, other.run_by_input(batch)) for other in others]
         total, places = first.by_input(batch)
         rows = total.reshape(-1, self.inputs)
         steps = len(rows) // batch
-        length = max(1, _RUN // (len(others) * batch * self.inputs))
+        length = max(1, _RUN // (max(1, len(others)) * batch * self.inputs))
         for end in range(steps, 0, -length):
             start = max(0, end - length)
-            part = rows[start * batch : end * batch]
             # Some may come of what the first is: all are made before any is added.
-            for each in [of_run(start, end)[0] for of_run in runs]:
-                part += each.reshape(part.shape)
+            values = {other: of_run(start, end)[0] for other, of_run in runs}
+            add_up(self, {first: rows[start * batch : end * batch].reshape(-1), **values})
         return total, places
 
     def run_by_input(self, batch: int) -> Callable[[int, int], Signal]:
         """See ``HandedBack``."""
-        first, *others = [part.run_by_input(batch) for part in self.parts]
+        runs = {each: each.run_by_input(batch) for each in self.times}
 
         def of_run(start: int, end: int) -> Signal:
-            total, places = first(start, end)
-            for other in others:
-                total += other(start, end)[0]
-            return total, places
+            found = {each: of_run(start, end) for each, of_run in runs.items()}
+            ((_, places), *_) = found.values()
+            return add_up(self, {each: flat for each, (flat, _) in found.items()}), places
 
         return of_run

@@ -8,7 +8,6 @@ a bit for each value then, or some where they are counted, though a walk may tak
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from netdesc.kernels.cpu.arrays import array_of, rows_of
 from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.events import EventLists, count, list_bytes
 from netdesc.kernels.cpu.spike_rows import SpikeRows
-from netdesc.kernels.cpu.trains import Spikes, SpikeSum
+from netdesc.kernels.cpu.trains import SpikeSum
 from netdesc.kernels.spike_words import FEW_DIGITS, SpikeWords
 
 EVENT_DENSITY = 0.4
@@ -63,9 +62,8 @@ def source_of_words(given: SpikeWords, room: float) -> Source:
     return EventLists.of_words(given, counts).events(given.shape[1])
 
 
-def source_of_sum(summed: Sequence[Spikes], spikes: int) -> Source:
+def source_of_sum(given: SpikeSum, spikes: int) -> Source:
     """The same of spikes that are added up, cell by cell, with so many among them."""
-    given = SpikeSum.of(summed)
     is_dense = spikes > EVENT_DENSITY * math.prod(given.shape)
     return given.rows if is_dense or len(given.digits) > FEW_DIGITS else given.events(spikes)
 

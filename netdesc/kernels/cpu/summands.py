@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from netdesc.kernels.cpu.arrays import array_of, rows_of
 from netdesc.kernels.cpu.bit_rows import counts_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import count
+from netdesc.kernels.cpu.folds import Added, add_up
 from netdesc.kernels.cpu.sources import Source, source_of, source_of_sum
-from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains, Sum, rows_of_sum
+from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains, Sum
 from netdesc.kernels.spike_words import SpikeWords
 
 
@@ -24,6 +26,9 @@ class Counted:
     trains: Spikes
     spikes: int
 
+
+_RUN = 1 << 18
+"""Numbers of all summands that are floats at a time: 1 MB."""
 
 Summand = Counted | np.ndarray
 """Spikes, or an input that is none: its rows [steps · batch, inputs]."""
@@ -37,7 +42,7 @@ def summand_of(input_TBI: torch.Tensor | SpikeWords) -> Summand:
     return rows if trains is None else Counted(trains, count(rows))
 
 
-Terms = tuple["int | Terms", ...]
+Terms = Added[int]
 """What is added up: numbers, the input's being −1, and sums that are made before they are added."""
 
 
@@ -50,7 +55,9 @@ class Readings:
 
     def __init__(self, source: Source, summand: Summand | None, steps: int, batch: int) -> None:
         self._steps, self._batch = steps, batch
-        self._made: dict[Terms, Source] = {(-1,): source}
+        self._terms: dict[tuple[int | Terms, ...], Terms] = {}
+        """Of equal parts there is one alone."""
+        self._made: dict[Terms, Source] = {self._terms_of((-1,)): source}
         self._handed: dict[int, Counted | Terms] = {}
         """By layers, or what a view adds up."""
         self._summand = summand
@@ -61,45 +68,44 @@ class Readings:
 
     def add_view(self, number: int, read: tuple[int, ...]) -> None:
         """This is no layer, but hands on the sum of what has those numbers."""
-        self._handed[number] = self._terms(read)
+        self._handed[number] = self._terms_of(read)
 
     def source(self, read: tuple[int, ...]) -> Source:
         """The sum of what has these numbers, as synapses read it."""
-        terms = self._terms(read)
+        terms = self._terms_of(read)
         if terms not in self._made:
             self._made[terms] = self._sum(terms)
         return self._made[terms]
 
     def summed(self, read: tuple[int, ...]) -> Sum:
         """The same for who looks at numbers."""
-        terms = self._terms(read)
+        terms = self._terms_of(read)
         counted = self._counted(terms)
         if counted is not None:
-            return SpikeSum.of([each.trains for each in counted])
+            return _sum_of(counted)
         floats = self._rows(terms).reshape(self._steps, self._batch, -1)
         counts = SpikeSum.of_counts(floats)
         return floats if counts is None else counts
 
     def layers_in(self, read: tuple[int, ...]) -> int:
-        """How many layers it adds up, views not counted."""
-        return sum(number >= 0 for number in _flat(self._terms(read)))
+        """How many layers it adds up, views not counted, however often each."""
+        return sum(number >= 0 for number in self._terms_of(read).times)
 
-    def _terms(self, read: tuple[int, ...]) -> Terms:
+    def _terms_of(self, read: tuple[int, ...]) -> Terms:
         """With what a view adds up in its place: in a sum of its own, unless that comes first."""
-        terms: Terms = ()
+        parts: tuple[int | Terms, ...] = ()
         for number in read:
             handed = None if number < 0 else self._handed[number]
-            if not isinstance(handed, tuple):
-                terms = (*terms, number)
+            if not isinstance(handed, Added):
+                parts = (*parts, number)
             else:
-                terms = (*terms, handed) if terms else handed
-        return terms
+                parts = (*parts, handed) if parts else handed.parts
+        return self._terms.setdefault(parts, Added(parts))
 
     def _sum(self, terms: Terms) -> Source:
         counted = self._counted(terms)
         if counted is not None:
-            spikes = sum(each.spikes for each in counted)
-            return source_of_sum([each.trains for each in counted], spikes)
+            return source_of_sum(_sum_of(counted), sum(each.spikes * n for each, n in counted))
         floats = self._rows(terms).reshape(self._steps, self._batch, -1)
         return source_of(torch.from_numpy(floats), math.inf)
 
@@ -108,35 +114,26 @@ class Readings:
 
         So does torch. Of spikes alone it is the same in any order.
         """
-        counted = self._counted(terms)
-        if counted is not None:
-            return rows_of_sum([each.trains for each in counted]).floats()
-        first, *others = terms
-        rows = self._begun_with(first)
-        for term in others:
-            counted = self._counted((term,))
-            if counted is not None:
-                rows_of_sum([each.trains for each in counted]).add_to(rows)
-            elif isinstance(term, int):
-                rows += self._input_rows()
-            else:
-                rows += self._rows(term)
-        return rows
-
-    def _begun_with(self, first: int | Terms) -> np.ndarray:
-        assert isinstance(first, int), "a sum that comes first has been taken apart"
-        counted = self._counted((first,))
-        if counted is not None:
-            return rows_of_sum([each.trains for each in counted]).floats()
         given = self._input_rows()
         rows = take(given.shape, np.float32)
-        rows[:] = given
+        length = max(1, _RUN // (given.shape[1] * len(terms.times)))
+        for first in range(0, len(rows), length):
+            last = min(len(rows), first + length)
+            values = {number: self._floats(number, first, last) for number in terms.times}
+            rows[first:last] = add_up(terms, values)
         return rows
 
-    def _counted(self, terms: Terms) -> list[Counted] | None:
-        """All spikes that are added up; None where there is more to add up."""
-        summands = [self._summand_of(number) for number in _flat(terms)]
-        counted = [each for each in summands if isinstance(each, Counted)]
+    def _floats(self, number: int, first: int, last: int) -> np.ndarray:
+        """Rows of a summand, to be written to."""
+        summand = self._summand_of(number)
+        if isinstance(summand, Counted):
+            return SpikeSum.of([summand.trains]).floats(take, first, last)
+        return summand[first:last].copy()
+
+    def _counted(self, terms: Terms) -> list[tuple[Counted, int]] | None:
+        """All spikes that are added up, and how often; None where there is more to add up."""
+        summands = [(self._summand_of(number), times) for number, times in terms.times.items()]
+        counted = [(each, times) for each, times in summands if isinstance(each, Counted)]
         return counted if len(counted) == len(summands) else None
 
     def _summand_of(self, number: int) -> Summand:
@@ -153,8 +150,5 @@ class Readings:
         return self._summand
 
 
-def _flat(terms: Terms) -> list[int]:
-    found: list[int] = []
-    for term in terms:
-        found += _flat(term) if isinstance(term, tuple) else (term,)
-    return found
+def _sum_of(counted: Sequence[tuple[Counted, int]]) -> SpikeSum:
+    return SpikeSum.of([each.trains for each, _ in counted], [times for _, times in counted])

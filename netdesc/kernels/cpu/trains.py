@@ -32,6 +32,9 @@ _NO_WORDS = np.empty(0, np.int64)
 EXACT = 1 << 24
 """Floats are sums of fewer spikes to the bit, in any order."""
 
+_FEW_PARTS = 8
+"""Of a batch: so many times samples are added up to find out how large their sums are."""
+
 _RUN = 1 << 18
 """Numbers of a sum that are floats at a time: 1 MB."""
 
@@ -57,14 +60,19 @@ class SpikeTrains:
         return self.words[None]
 
     @property
+    def most(self) -> int:
+        """How many there can be in a cell."""
+        return 1
+
+    @property
     def rows(self) -> SpikeRows:
         """Time-first."""
         return _rows_of(self.digits, self.shape)
 
     @property
-    def parts(self) -> Sequence[_Part]:
-        """Of a sum."""
-        return [self]
+    def parts(self) -> Sequence[tuple[_Part, int]]:
+        """Of a sum, and how often each is in it."""
+        return [(self, 1)]
 
     @classmethod
     def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
@@ -118,6 +126,11 @@ class GivenSpikes:
         self._words, self.shape = words, (steps, batch, words.columns)
 
     @property
+    def most(self) -> int:
+        """How many there can be in a cell."""
+        return (1 << len(self._words.words)) - 1
+
+    @property
     def digits(self) -> np.ndarray:
         """As those of a ``SpikeSum``, made for whoever asks."""
         steps, batch, neurons = self.shape
@@ -143,12 +156,14 @@ class GivenSpikes:
 class SpikeSum:
     """The sum, cell by cell, of spikes of one ``shape``: [steps, batch, neurons] of 0, 1, 2, …"""
 
-    def __init__(self, added: Sequence[_Part]) -> None:
-        self._added, self.shape = added, added[0].shape
+    def __init__(self, added: Sequence[tuple[_Part, int]]) -> None:
+        self._added, self.shape = added, added[0][0].shape
 
     @classmethod
-    def of(cls, added: Sequence[Spikes]) -> SpikeSum:
-        return cls([part for each in added for part in each.parts])
+    def of(cls, added: Sequence[Spikes], times: Sequence[int] | None = None) -> SpikeSum:
+        """Each so many times, or once."""
+        pairs = zip(added, times or [1] * len(added), strict=True)
+        return cls([(part, n * often) for each, often in pairs for part, n in each.parts])
 
     @classmethod
     def of_counts(cls, values_TBN: np.ndarray) -> SpikeSum | None:
@@ -158,11 +173,27 @@ class SpikeSum:
 
     @classmethod
     def of_words(cls, given: SpikeWords) -> SpikeSum:
-        return cls([GivenSpikes(given)])
+        return cls([(GivenSpikes(given), 1)])
 
     @property
-    def parts(self) -> Sequence[_Part]:
+    def parts(self) -> Sequence[tuple[_Part, int]]:
         return self._added
+
+    @property
+    def most(self) -> int:
+        """How many there can be in a cell."""
+        return sum(each.most * times for each, times in self._added)
+
+    def has_at_most(self, digits: int) -> bool:
+        """Whether no cell's number has more binary digits."""
+        if self.most.bit_length() <= digits:
+            return True
+        batch = self.shape[1]
+        parts = range(0, batch, max(1, batch // _FEW_PARTS))
+        return all(
+            len(self.samples(first, min(batch, first + parts.step)).digits) <= digits
+            for first in parts
+        )
 
     @cached_property
     def digits(self) -> np.ndarray:
@@ -170,16 +201,17 @@ class SpikeSum:
 
         They are made for the first who asks.
         """
-        first, *others = (each.digits for each in self._added)
-        if not others:
+        added = [(each.digits, times) for each, times in self._added]
+        (first, of_first), *others = added
+        if not others and of_first == 1:
             return first
-        largest = sum((1 << len(each)) - 1 for each in (first, *others))
-        total = take((largest.bit_length(), first.shape[1]), np.int32)
-        total[: len(first)], total[len(first) :] = first, 0
+        total = take((self.most.bit_length(), first.shape[1]), np.int32)
+        total[:] = 0
         carried = np.empty((2, first.shape[1]), np.int32)
-        for digits in others:
-            for digit, words in enumerate(digits):
-                _add_to(total[digit:], words, carried)
+        for digits, times in added:
+            for place in (place for place in range(times.bit_length()) if times >> place & 1):
+                for digit, words in enumerate(digits):
+                    _add_to(total[place + digit :], words, carried)
         needed = len(total)
         while needed > 1 and not total[needed - 1].any():
             needed -= 1
@@ -205,13 +237,15 @@ class SpikeSum:
 
         Parts are added up as floats: whole numbers, which are the same in any order.
         """
-        of_first, *others = [
-            rows.part(first, rows.rows if last is None else last)
-            for rows in (each.rows for each in self._added)
+        (of_first, times), *others = [
+            (rows.part(first, rows.rows if last is None else last), times)
+            for rows, times in ((each.rows, times) for each, times in self._added)
         ]
         floats = of_first.floats(room)
-        for rows in others:
-            rows.add_to(floats)
+        if times > 1:
+            floats *= times
+        for rows, of_rows in others:
+            rows.add_to(floats, of_rows)
         return floats
 
     @property
@@ -232,7 +266,7 @@ class SpikeSum:
 
     def samples(self, first: int, last: int) -> SpikeSum:
         """The same of samples from ``first`` to before ``last``."""
-        return SpikeSum([each.samples(first, last) for each in self._added])
+        return SpikeSum([(each.samples(first, last), times) for each, times in self._added])
 
     def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
         """One sample's, a few steps at a time: float32 [steps of the run, neurons]."""

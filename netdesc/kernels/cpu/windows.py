@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from netdesc.kernels.cpu import windows_of_floats
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.by_samples import samples_at_once
 from netdesc.kernels.cpu.lanes import (
     LANES,
     as_floats,
@@ -48,6 +50,7 @@ from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_siz
 from netdesc.kernels.reference.windows import SILENT
 from netdesc.kernels.spike_words import FEW_DIGITS
 
+_PARTS_OF_FLOATS = 4
 _LOG2_E = np.float32(math.log2(math.e))
 _WORD = np.int64((1 << LANES) - 1)
 _NUMBERS = np.arange(LANES, dtype=np.int32)
@@ -119,22 +122,32 @@ def is_small(spikes: Spikes) -> bool:
 
     Of more, exponentials of rates are too large for floats, and sums over the steps for integers.
     """
-    return len(spikes.digits) <= FEW_DIGITS
+    return isinstance(spikes, SpikeTrains) or spikes.has_at_most(FEW_DIGITS)
 
 
-def samples_of(output: Spikes | np.ndarray) -> Callable[[int, int], Output]:
-    """Those from one to before another, as one looks at them: floats where they are not few."""
-    if isinstance(output, np.ndarray):
-        return lambda first, last: np.ascontiguousarray(output[:, first:last])
-    if is_small(output):
-        return output.samples
-    counts = SpikeSum.of([output])
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """An output that is looked at for so many samples ``at_once``, or less."""
 
-    def floats(first: int, last: int) -> np.ndarray:
-        of_samples = counts.samples(first, last)
-        return of_samples.floats().reshape(of_samples.shape)
+    of_samples: Callable[[int, int], Output]
+    """Of those from one to before another."""
+    at_once: int
 
-    return floats
+    @classmethod
+    def at(cls, output: Spikes | np.ndarray) -> Looks:
+        """Of words a half, of all else, where there are floats beside the gradient, a quarter."""
+        if isinstance(output, np.ndarray):
+            some = samples_at_once(output.shape, _PARTS_OF_FLOATS)
+            return cls(lambda first, last: np.ascontiguousarray(output[:, first:last]), some)
+        if is_small(output):
+            return cls(output.samples, samples_at_once(output.shape))
+        counts = SpikeSum.of([output])
+
+        def floats(first: int, last: int) -> np.ndarray:
+            of_samples = counts.samples(first, last)
+            return of_samples.floats().reshape(of_samples.shape)
+
+        return cls(floats, samples_at_once(output.shape, _PARTS_OF_FLOATS))
 
 
 def loss_of(

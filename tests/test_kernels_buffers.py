@@ -339,6 +339,23 @@ def test_what_passes_leaves_nothing_that_was_not_there_before():
     assert all_buffers(pool)[0] is before[0]
 
 
+def test_a_part_has_the_memory_of_the_part_before(monkeypatch):
+    """In one call, too, where neither is as large as what earlier ones took."""
+    monkeypatch.setattr(buffers, "_LITTLE", 20)
+    pool = BufferPool()
+    pool.begin()
+    pool.take((100,), np.float32)
+    pool.begin()
+    first = pool.take((60,), np.float32)
+    place = first.ctypes.data
+    del first
+    second = pool.take((60,), np.float32)
+    assert second.ctypes.data == place
+    assert pool.take((60,), np.float32).ctypes.data != place, "it is held"
+    del second
+    assert pool.take((50,), np.float32).ctypes.data != place, "this call may ask for that again"
+
+
 def test_what_earlier_calls_took_serves_something_smaller(monkeypatch):
     """A smaller batch in between takes no memory of its own, and the larger one finds its own."""
     monkeypatch.setattr(buffers, "_LITTLE", 20)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu import bit_rows
-from netdesc.kernels.cpu import trains as module
 from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains, rows_of_sum
 
@@ -89,6 +88,7 @@ def check_sum(summed: SpikeSum, total: np.ndarray) -> None:
     steps, batch, neurons = total.shape
     np.testing.assert_array_equal(summed.rows.floats(), total.reshape(-1, neurons))
     np.testing.assert_array_equal(summed.rates_BN.numpy(), total.sum(0) / np.float32(steps))
+    np.testing.assert_array_equal(summed.counts_BN, total.sum(0, dtype=np.float64))
     first = batch // 2
     part = summed.samples(first, batch).rows.floats()
     np.testing.assert_array_equal(part, total[:, first:].reshape(-1, neurons))
@@ -117,7 +117,6 @@ def trains_of(values: np.ndarray) -> SpikeTrains:
 
 
 def test_sums_are_looked_at_some_steps_at_a_time(monkeypatch):
-    monkeypatch.setattr(module, "_RUN", 100)
     monkeypatch.setattr("netdesc.kernels.spike_words._RUN", 100)
     values = [spikes((70, 3, 41), 0.3, n) for n in range(3)]
     summed = SpikeSum.of([trains_of(each) for each in values])

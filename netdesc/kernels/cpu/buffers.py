@@ -90,17 +90,17 @@ def _allocated(size: int) -> np.ndarray:
 class _Buffer:
     """Memory for arrays of ``size`` bytes, and the numbers of the first and last request for it.
 
-    And of the call of the engine that has asked for it last.
+    And of the call of the engine that has asked for it last, and for how many bytes.
     """
 
-    __slots__ = ("first_request", "last_call", "last_request", "memory", "start")
+    __slots__ = ("first_request", "last_call", "last_request", "last_size", "memory", "start")
 
     def __init__(self, size: int, allocate: Allocate, request: int) -> None:
         self.first_request = request
         self.memory = allocate(size + _ALIGNMENT)
         # Torch says in 3 microseconds where memory is, numpy in 8: code that has left the caches.
         self.start = -torch.from_numpy(self.memory).data_ptr() % _ALIGNMENT
-        self.last_request = self.last_call = 0
+        self.last_request = self.last_call = self.last_size = 0
 
     def is_free(self) -> bool:
         return getrefcount(self.memory) == _FREE
@@ -135,6 +135,7 @@ class BufferPool:
             else:
                 buffer = self._idle(size) or self._new_buffer(size)
             buffer.last_request, buffer.last_call = self._requests, self._calls
+            buffer.last_size = size
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def scratch(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
@@ -157,12 +158,16 @@ class BufferPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _idle(self, size: int) -> _Buffer | None:
-        """A larger one that is idle: an epoch's last batch is often smaller than the others."""
+        """A larger one that is idle: an epoch's last batch is often smaller than the others.
+
+        So is one that has served as many bytes in this call, as where parts come one by one.
+        """
         if size < _LITTLE:
             return None
         for key in sorted(key for key in self._buffers if size < key <= _WELL_USED * size):
             for buffer in self._buffers[key]:
-                if buffer.last_call < self._calls and buffer.is_free():
+                is_idle = buffer.last_call < self._calls or buffer.last_size == size
+                if is_idle and buffer.is_free():
                     return buffer
         return None
 

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, where
 from netdesc.kernels.cpu.words import lanes_of
 
 Room = Callable[[tuple[int, ...], type[np.generic]], np.ndarray]
@@ -45,6 +45,13 @@ class SpikeRows(NamedTuple):
         rows = room((self.rows, self.columns), np.float32)
         _unpack(self, rows)
         return rows
+
+    def counts_BI(self) -> np.ndarray:
+        """How many there are in all steps, float64 [samples, columns]; these are all rows."""
+        assert self.first == 0, "steps begin with the first sample"
+        counts_BI = np.empty((self.batch, self.columns))
+        _count(self, self.rows // self.batch, counts_BI)
+        return counts_BI
 
     def add_to(self, rows: np.ndarray, times: float = 1.0) -> None:
         """Adds all of them, each so many ``times``, to floats [rows, columns]."""
@@ -87,6 +94,18 @@ def _unpack(given, rows):
         at = t * given.by_step + b * given.by_sample
         for c in range(0, given.columns, LANES):
             store(values, c, lanes_of_row(given, at, c), min(LANES, given.columns - c))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _count(given, steps, counts):
+    vectors = (given.columns + LANES - 1) // LANES
+    for item in numba.prange(given.batch * vectors):
+        b, column = item // vectors, item % vectors * LANES
+        total = spread(np.float64(0))
+        for t in range(steps):
+            lanes = lanes_of_row(given, t * given.by_step + b * given.by_sample, column)
+            total = total + cast_like(lanes, total)
+        store(counts[b], column, total, min(LANES, given.columns - column))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

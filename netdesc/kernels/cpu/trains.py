@@ -16,7 +16,7 @@ import torch
 
 from netdesc.kernels.cpu import bit_rows
 from netdesc.kernels.cpu.arrivals import Events, column_type
-from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, element, load, spread
 from netdesc.kernels.cpu.spike_rows import Room, SpikeRows
 from netdesc.kernels.cpu.tape import run
@@ -34,9 +34,6 @@ EXACT = 1 << 24
 
 _FEW_PARTS = 8
 """Of a batch: so many times samples are added up to find out how large their sums are."""
-
-_RUN = 1 << 18
-"""Numbers of a sum that are floats at a time: 1 MB."""
 
 
 class SpikeTrains:
@@ -251,17 +248,15 @@ class SpikeSum:
     @property
     def rates_BN(self) -> torch.Tensor:
         """How many there are a step, float32 [batch, neurons]."""
-        return torch.from_numpy(self.counts_BN) / self.shape[0]
+        return torch.from_numpy(self.counts_BN.astype(np.float32)) / self.shape[0]
 
     @cached_property
     def counts_BN(self) -> np.ndarray:
-        """How many there are, float32 [batch, neurons]: exact below ``EXACT``."""
-        steps, batch, neurons = self.shape
-        counts_BN, rows = np.zeros((batch, neurons), np.float32), steps * batch
-        length = batch * max(1, _RUN // (batch * neurons))
-        for first in range(0, rows, length):
-            part = self.floats(scratch, first, min(rows, first + length))
-            counts_BN += part.reshape(-1, batch, neurons).sum(0)
+        """How many there are, float64 [batch, neurons]."""
+        _, batch, neurons = self.shape
+        counts_BN = np.zeros((batch, neurons))
+        for each, times in self._added:
+            counts_BN += each.rows.counts_BI() * times
         return counts_BN
 
     def samples(self, first: int, last: int) -> SpikeSum:

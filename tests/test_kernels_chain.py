@@ -487,20 +487,36 @@ def test_layers_may_read_several_others(case):
     check(case)
 
 
-def test_gradients_go_through_the_weights_of_each_layer_but_twice(monkeypatch):
-    """However many come before it, each of which gets a part of what it hands back."""
-    products: list[int] = []
+@pytest.fixture
+def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows of gradients have gone through weights, each time."""
+    found: list[int] = []
     as_it_is = handed_back.HandedBack._product
 
     def product(handed, rows, out):
-        products.append(len(rows))
+        found.append(len(rows))
         return as_it_is(handed, rows, out)
 
     monkeypatch.setattr(handed_back.HandedBack, "_product", product)
+    return found
+
+
+def test_gradients_go_through_the_weights_of_each_layer_but_twice(products: list[int]) -> None:
+    """However many come before it, each of which gets a part of what it hands back."""
     case = residual(12, batch=2)
     made = make(case)
     differentiated(case, made, layers_of(case, made), made.input_TBI)
     assert case.steps * case.batch * 12 <= sum(products) <= 2 * case.steps * case.batch * 12
+
+
+def test_nothing_is_handed_back_to_sums_of_the_input_alone(
+    products: list[int],
+) -> None:
+    reads = (-1, -1), (-1, -1, -1), (0, 1), (2,), (2,), (3, 4)
+    case = with_views(replace(PLAIN, sizes=(64,) * 7, reads=reads, batch=2), {0, 1, 2})
+    made = make(case)
+    differentiated(case, made, layers_of(case, made), made.input_TBI)
+    assert sum(products) == 2 * case.steps * case.batch  # from the last layer to the two before
 
 
 @pytest.mark.parametrize("density", [0.05, 0.6])

@@ -194,13 +194,29 @@ def test_small_costs_are_no_difference_of_large_ones(neurons: int, false_rate: f
     assert loss.item() == pytest.approx(50 * 8 * (neurons - 1) * false_rate**2, rel=1e-6)
 
 
-def test_one_class_is_certain() -> None:
+@pytest.mark.parametrize("times", [1, 70])
+def test_one_class_is_certain(times: int) -> None:
     spikes_TBN, labels_TB = made(7, (300, 2, 1), 0.5, False)
+    spikes_TBN *= times
     for costs in ("softmax", "likelihood"):
         loss, grad_TBN = differentiated("cpu", spikes_TBN, labels_TB, 7, costs, 0.0, 0.0)
         assert loss == 0
         if costs == "softmax":  # the other one makes silence teach
             assert not grad_TBN.any()
+
+
+@pytest.mark.parametrize("times", [1, 70])
+def test_nothing_is_learnt_where_the_label_s_neuron_alone_spikes(times: int) -> None:
+    """Its likelihood is 1 then, and the others have no less for a spike fewer."""
+    spikes_TBN = torch.zeros(40, 3, 20)
+    spikes_TBN[:, :, 4] = times * (
+        torch.rand(40, 3, generator=torch.Generator().manual_seed(1)) < 0.5
+    )
+    spikes_TBN[0, :, 4] = times
+    labels_TB = torch.full((40, 3), 4)
+    _, grad_TBN = differentiated("cpu", spikes_TBN, labels_TB, 40, "likelihood", 0.0, 0.0)
+    assert not grad_TBN[:, :, 4].any()
+    assert (grad_TBN[:, :, :4] > 0).all()
 
 
 @pytest.mark.parametrize("costs", COSTS)

@@ -448,6 +448,18 @@ def test_a_sum_of_an_input_that_is_counts(
     check(task, (*by_labels, "training.validation_split=0.34"), monkeypatch)
 
 
+@pytest.mark.parametrize("doublings", [1, 6])
+@pytest.mark.parametrize("sets", [(f"loss={RATES}", MOVING), (f"loss={RATES}",), (MOVING,), ()])
+def test_rates_of_more_spikes_than_floats_add_up_exactly(
+    sets: tuple[str, ...], doublings: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window looks at the same cells as ever."""
+    monkeypatch.setattr("netdesc.training.by_labels.EXACT", 3)
+    wiring: Wired = {"a": (3, None), **doubled("a", doublings, "x")}
+    task = wired(write_classify_task(tmp_path / "task"), wiring)
+    check(task, ("training.validation_split=0.3", *sets), monkeypatch)
+
+
 def few(rng: np.random.Generator, events: int) -> np.ndarray:
     return rng.integers(1, 5, events)
 

@@ -19,8 +19,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
 their turn, events of a layer's input (2 a spike, but none beside its bits where they would take
 more than a quarter of the activity), sums that an input which is no spikes is part of (4 a cell),
-and what is used for a moment only. Freed buffers are kept and used again, so a process stays at its
-peak.
+the gradient of a sum between layers that several are part of and several read (4 a cell, of one
+sum at a time), and what is used for a moment only. Freed buffers are kept and used again, so a
+process stays at its peak.
 """
 
 from __future__ import annotations

@@ -56,13 +56,13 @@ class LabelJudge:
     def of_spikes(self, spikes: Spikes, rate_BN: Tensor) -> Tensor:
         """See ``one_way.Judge``."""
         loss, labels = self.loss, self.labels
-        if not are_exact(spikes):
-            return self.of_floats(floats_of(spikes))
         if loss.window:
             value = _of_window(loss, loss.window, labels, spikes)
-        else:
+        elif are_exact(spikes):
             value = _of_rates(loss, rate_BN, labels, spikes.shape[0])
-        _add(self.tally, labels, spikes, rate_BN)
+        else:
+            return self.of_floats(floats_of(spikes))
+        _add(self.tally, labels, spikes, _exact(rate_BN, spikes))
         return value
 
     def of_floats(self, output_TBN: Tensor) -> Tensor:
@@ -78,12 +78,17 @@ def are_exact(spikes: Spikes) -> bool:
     return not isinstance(spikes, SpikeSum) or bool((spikes.counts_BN < EXACT).all())
 
 
+def _exact(rate_BN: Tensor, spikes: Spikes) -> Tensor:
+    """The rates as torch adds them up."""
+    return rate_BN if are_exact(spikes) else rates(floats_of(spikes))
+
+
 def _by_sum(
     loss: _Loss, labels: Tensor, tally: Tally | None, spikes: SpikeSum, rate_BN: Tensor
 ) -> BySamples:
-    if not are_exact(spikes):
+    if not loss.window and not are_exact(spikes):
         return _by_floats(loss, labels, tally, floats_of(spikes))
-    return _by_trains(loss, labels, tally, spikes, rate_BN)
+    return _by_trains(loss, labels, tally, spikes, _exact(rate_BN, spikes))
 
 
 def floats_of(spikes: Spikes) -> Tensor:

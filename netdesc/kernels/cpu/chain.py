@@ -263,8 +263,9 @@ def _descend(
         ]
         joined = takes[0] if len(takes) == 1 else Joined(takes)
         if of_layer is None:
-            if isinstance(joined, Joined) and _is_better_whole(joined, reads[number]):
-                joined = _whole(joined, _layers_in(number, there, reads), shape)
+            layers = _layers_in(number, there, reads)
+            if isinstance(joined, Joined) and _is_better_whole(joined, layers):
+                joined = _whole(joined, layers, shape)
             handed[number] = joined
         else:
             back = through(of_layer, joined, max(reads[number]) >= 0)
@@ -278,13 +279,12 @@ def _descend(
     return passed[::-1]
 
 
-def _is_better_whole(joined: Joined, read: tuple[int, ...]) -> bool:
-    """Whether what a view hands back is made at once, and not by each that asks for it.
+def _is_better_whole(joined: Joined, layers: int) -> bool:
+    """Whether what a view hands back to so many layers is made at once, and not by each of them.
 
     Else, with sums of sums of sums, each layer would go through the weights of all that follow.
     """
-    products = sum(isinstance(each, HandedBack) for each in joined.times)
-    return products > 1 and len({number for number in read if number >= 0}) > 1
+    return layers > 1 and sum(isinstance(each, HandedBack) for each in joined.times) > 1
 
 
 def _layers_in(view: int, there: Sequence[There | None], reads: Sequence[tuple[int, ...]]) -> int:

@@ -88,6 +88,7 @@ def added_up(total: Added[Item], value_of: Callable[[Item], np.ndarray]) -> np.n
 def add_up(total: Added[Item], values: Mapping[Item, np.ndarray]) -> np.ndarray:
     """The same in the memory of the first item's values; all are contiguous and as many."""
     (home, *_) = (values[item] for item in total.times)
+    assert home.flags.c_contiguous, "a sum would be made in a copy"
     if total.is_plain:
         return added_up(total, lambda item: values[item].reshape(home.shape))
     flat = {item: values[item].reshape(-1) for item in total.times}

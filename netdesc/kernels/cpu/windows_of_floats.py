@@ -145,6 +145,8 @@ def _walk(
                     if kind == SOFTMAX and own == _LEAST:
                         cost = math.log(others + own) + (largest - of_end[label]) * share
                     costs += cost
+                    if kind == LIKELIHOOD:  # where no others spike it takes the weight's part away
+                        by_own = float(np.float32(by_own))
                     of_weights[place], of_own[place] = by_weight, by_own
                     of_largest[place] = largest
                     for n in range(neurons):

@@ -117,7 +117,7 @@ def trains_of(values: np.ndarray) -> SpikeTrains:
 
 
 def test_sums_are_looked_at_some_steps_at_a_time(monkeypatch):
-    monkeypatch.setattr("netdesc.kernels.spike_words._RUN", 100)
+    monkeypatch.setattr("netdesc.kernels.spike_words._RUN", 400)
     values = [spikes((70, 3, 41), 0.3, n) for n in range(3)]
     summed = SpikeSum.of([trains_of(each) for each in values])
     assert len([*summed.runs_of_sample(0)]) == 35

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import windows
-from netdesc.kernels.cpu.trains import SpikeTrains
+from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains
+from netdesc.kernels.cpu.windows_of_numbers import ManySpikes
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.packed_spikes import HEADER
 from netdesc.kernels.reference import windows as reference
@@ -181,6 +183,58 @@ def test_any_other_numbers_are_taken_in_64_bits(
     assert loss.item() == pytest.approx(wanted.item(), rel=1e-6, abs=1e-6)
     torch.testing.assert_close(grad_TBN, wanted_grad, rtol=1e-6, atol=2e-7 * max(1, size))
     assert torch.equal(operators.window_classes(output_TBN, window), reference.most(rate_TBN))
+
+
+@given(
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 70)),
+    window=st.integers(1, 90),
+    density=DENSITIES,
+    times=st.sampled_from([1, 5, 64, 1 << 21]),
+    largest=st.sampled_from([1, 2, 100, 65_535]),
+    by_step=st.booleans(),
+    costs=st.sampled_from([*COSTS]),
+)
+@settings(deadline=None)
+@example(0, (1, 1, 1), 1, 1.0, 1 << 21, 65_535, False, "softmax")
+@example(1, (70, 5, 64), 70, 1.0, 5, 100, True, "softmax")
+@example(1, (70, 2, 65), 1, 0.3, 1, 1, True, "squares")
+def test_many_spikes_are_what_their_numbers_are(
+    seed: int,
+    shape: tuple[int, int, int],
+    window: int,
+    density: float,
+    times: int,
+    largest: int,
+    by_step: bool,
+    costs: str,
+) -> None:
+    """Some spikes so many times and counted ones, a bit for each digit, and the sum as floats."""
+    spikes_TBN, labels_TB = made(seed, shape, density, by_step)
+    counts = np.random.default_rng(seed).integers(0, largest + 1, shape).astype(np.float32)
+    counts[0, 0, 0] = largest
+    trains, counted = SpikeTrains.of(spikes_TBN.numpy()), SpikeSum.of_counts(counts)
+    assert trains is not None
+    assert counted is not None
+    many = ManySpikes(SpikeSum.of([trains, counted], [times, 1]))
+    floats = spikes_TBN.numpy() * np.float32(times) + counts
+    found, wanted = [
+        walked(output, labels_TB, windows.Costs(window, costs, 0.7, 0.1))
+        for output in (many, floats)
+    ]
+    for mine, others in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(mine, others)
+
+
+@on_threads
+def walked(output: windows.Output, labels_TB: torch.Tensor, costs: windows.Costs) -> list[Any]:
+    """The gradient, the costs of each sample with and without it, and the classes."""
+    with_it, without = np.empty((2, output.shape[1]))
+    grad_TBN = windows.gradient_of(output, labels_TB, costs, 0.25, with_it)
+    none = windows.gradient_of(output, labels_TB, costs, None, without)
+    assert not len(none)
+    classes_TB = windows.classes_of(output, costs.window)
+    return [grad_TBN.numpy(), with_it, without, classes_TB.numpy()]
 
 
 @pytest.mark.parametrize("false_rate", [1e-6, 1e-4, 3e-4, 0.03])

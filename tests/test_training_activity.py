@@ -271,12 +271,8 @@ def look(folder: Path, labelled: bool) -> dict[str, Any]:
     return kept(train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path)
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_samples_are_looked_at_a_few_at_a_time(
-    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is kept is the same, however many are there at once."""
-    whole = look(tmp_path / "whole", labelled)
+def sizes_of_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples are looked at, look by look."""
     sizes: list[int] = []
     as_it_is = activity._Seen
 
@@ -284,13 +280,33 @@ def test_samples_are_looked_at_a_few_at_a_time(
         sizes.append(batch.size)
         return as_it_is(batch, *made_of_it)
 
-    monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
     monkeypatch.setattr(activity, "_Seen", seen)
+    return sizes
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_samples_are_looked_at_a_few_at_a_time(
+    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept is the same, however many are there at once."""
+    whole = look(tmp_path / "whole", labelled)
+    monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
+    sizes = sizes_of_looks(monkeypatch)
     one_by_one = look(tmp_path / "few", labelled)
     assert set(sizes) == {1}
     assert one_by_one.keys() == whole.keys()
     for name in whole:
         np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
+
+
+def test_no_more_samples_are_looked_at_than_a_batch_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who trains one sample at a time has memory for one."""
+    sizes = sizes_of_looks(monkeypatch)
+    trained(tmp_path, pairs=5, epochs=1, batch_size=2)
+    assert sizes[:3] == [2, 2, 1]
+    assert set(sizes) == {1, 2}
 
 
 @pytest.mark.parametrize("labelled", [False, True])

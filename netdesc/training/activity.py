@@ -70,7 +70,9 @@ class Activity:
         self.graph = graph
         self.classifier = classifier
         count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells_of(graph)))
-        few = replace(batches, samples=batches.samples[:count], batch_size=None)
+        few = replace(batches, samples=batches.samples[:count])
+        if batches.device.type != "cpu":
+            few = replace(few, batch_size=None)  # so few fit on a GPU at once
         self._batches = few.few_at_once(graph)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, PackedRaster] = {}

@@ -62,7 +62,7 @@ class LabelJudge:
             value = _of_rates(loss, rate_BN, labels, spikes.shape[0])
         else:
             return self.of_floats(floats_of(spikes))
-        _add(self.tally, labels, spikes, _exact(rate_BN, spikes))
+        _add(self.tally, labels, spikes, rate_BN)
         return value
 
     def of_floats(self, output_TBN: Tensor) -> Tensor:
@@ -78,17 +78,12 @@ def are_exact(spikes: Spikes) -> bool:
     return not isinstance(spikes, SpikeSum) or bool((spikes.counts_BN < EXACT).all())
 
 
-def _exact(rate_BN: Tensor, spikes: Spikes) -> Tensor:
-    """The rates as torch adds them up."""
-    return rate_BN if are_exact(spikes) else rates(floats_of(spikes))
-
-
 def _by_sum(
     loss: _Loss, labels: Tensor, tally: Tally | None, spikes: SpikeSum, rate_BN: Tensor
 ) -> BySamples:
     if not loss.window and not are_exact(spikes):
         return _by_floats(loss, labels, tally, floats_of(spikes))
-    return _by_trains(loss, labels, tally, spikes, _exact(rate_BN, spikes))
+    return _by_trains(loss, labels, tally, spikes, rate_BN)
 
 
 def floats_of(spikes: Spikes) -> Tensor:
@@ -98,8 +93,7 @@ def floats_of(spikes: Spikes) -> Tensor:
 
 def _by_floats(loss: _Loss, labels: Tensor, tally: Tally | None, output_TBN: Tensor) -> BySamples:
     if loss.window:
-        rate_BN = rates(output_TBN)
-        return _by_window(loss, loss.window, labels, tally, output_TBN.numpy(), rate_BN)
+        return _by_window(loss, loss.window, labels, tally, output_TBN.numpy(), None)
     output_TBN.requires_grad_()
     with torch.enable_grad():
         value = LabelJudge(loss, labels, tally).of_floats(output_TBN)
@@ -147,7 +141,7 @@ def _by_window(
     labels: Tensor,
     tally: Tally | None,
     output: Spikes | np.ndarray,
-    rate_BN: Tensor,
+    rate_BN: Tensor | None,
 ) -> BySamples:
     shape, looks = output.shape, windows.Looks.at(output)
     labels_TB = _labels_of_steps(labels, shape)
@@ -190,13 +184,17 @@ def _costs_of(window: Window) -> windows.Costs:
 
 
 def _add(
-    tally: Tally | None, labels: Tensor, output: Spikes | np.ndarray | None, rate_BN: Tensor
+    tally: Tally | None,
+    labels: Tensor,
+    output: Spikes | np.ndarray | None,
+    rate_BN: Tensor | None,
 ) -> None:
+    """Adds what the classifier finds; of spikes ``rate_BN`` are known."""
     if tally is None:
         return
     classifier = tally.classifier
     if isinstance(classifier, RateClassifier):
-        tally.add_found(classifier.of_rates(rate_BN.detach()), labels)
+        tally.add_found(classifier.of_rates(_as_added_up(output, rate_BN)), labels)
         return
     assert output is not None, "no steps are left to look at"
     steps, batch, _ = output.shape
@@ -206,6 +204,16 @@ def _add(
         last = min(batch, first + samples)
         found = _by_steps(classifier, looks.of_samples(first, last))
         tally.add_found(found, labels[..., first:last])
+
+
+def _as_added_up(output: Spikes | np.ndarray | None, rate_BN: Tensor | None) -> Tensor:
+    """The rates as torch adds them up."""
+    if isinstance(output, np.ndarray):
+        return rates(torch.from_numpy(output))
+    if output is not None and not are_exact(output):
+        return rates(floats_of(output))
+    assert rate_BN is not None, "they are known of spikes"
+    return rate_BN.detach()
 
 
 def classes_of(classifier: nn.Module, trains: Spikes, rate_BN: Tensor) -> Tensor:

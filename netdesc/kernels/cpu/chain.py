@@ -161,7 +161,7 @@ def differentiate(
         assert isinstance(loss, Distance | OfSums), "the output is a sum"
         summed = readings.summed(read)
         of_sum = loss_of_sum(summed, loss, given.target)
-        of_all = summed.shape, readings.layers_in(read)
+        of_all = summed.shape, _layers_in(number, there, alive)
         handed: Handed = {number: OfSum(of_sum.gradient, of_sum.at_once, *of_all)}
         del readings, summed
         passed = _descend(there, alive, handed, (steps, batch))

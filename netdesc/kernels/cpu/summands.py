@@ -87,10 +87,6 @@ class Readings:
         counts = SpikeSum.of_counts(floats)
         return floats if counts is None else counts
 
-    def layers_in(self, read: tuple[int, ...]) -> int:
-        """How many layers it adds up, views not counted, however often each."""
-        return sum(number >= 0 for number in self._terms_of(read).times)
-
     def _terms_of(self, read: tuple[int, ...]) -> Terms:
         """With what a view adds up in its place: in a sum of its own, unless that comes first."""
         parts: tuple[int | Terms, ...] = ()

@@ -61,6 +61,10 @@ class SpikeTrains:
         """How many there can be in a cell."""
         return 1
 
+    def digit_by_digit(self) -> Iterator[np.ndarray]:
+        """As ``digits``, each good until the next."""
+        yield self.words
+
     @property
     def rows(self) -> SpikeRows:
         """Time-first."""
@@ -74,8 +78,8 @@ class SpikeTrains:
     @classmethod
     def room(cls, steps: int, batch: int, neurons: int) -> SpikeTrains:
         """Trains with arbitrary contents."""
-        words = take((batch * -(-neurons // LANES) * steps,), np.int32)
-        return cls((steps, batch, neurons), words)
+        shape = steps, batch, neurons
+        return cls(shape, take((_words_in(shape),), np.int32))
 
     @classmethod
     def of(cls, values_TBN: np.ndarray, words: np.ndarray | None = None) -> SpikeTrains | None:
@@ -91,7 +95,7 @@ class SpikeTrains:
         """Of the lowest digit."""
         steps, batch, *_ = given.shape
         trains = cls.room(steps, batch, given.columns)
-        _turn(given.words[0], *trains.shape, trains.words)
+        _turn(given.words[0], 0, batch, *trains.shape, trains.words)
         return trains
 
     def samples(self, first: int, last: int) -> SpikeTrains:
@@ -114,40 +118,52 @@ def _roomy(spikes: int) -> int:
 
 
 class GivenSpikes:
-    """Spikes of an input or a target, in the words that they came in."""
+    """Spikes of an input or a target, in the words that they came in; or of some samples of it."""
 
-    __slots__ = ("_words", "shape")
+    __slots__ = ("_first", "_given", "shape")
 
-    def __init__(self, words: SpikeWords) -> None:
-        steps, batch, *_ = words.shape
-        self._words, self.shape = words, (steps, batch, words.columns)
+    def __init__(self, given: SpikeWords, first: int = 0, last: int | None = None) -> None:
+        steps, batch, *_ = given.shape
+        self._given, self._first = given, first
+        self.shape = steps, (batch if last is None else last) - first, given.columns
 
     @property
     def most(self) -> int:
         """How many there can be in a cell."""
-        return (1 << len(self._words.words)) - 1
+        return (1 << len(self._given.words)) - 1
 
     @property
     def digits(self) -> np.ndarray:
         """As those of a ``SpikeSum``, made for whoever asks."""
-        steps, batch, neurons = self.shape
-        size = batch * -(-neurons // LANES) * steps
-        digits = take((len(self._words.words), size), np.int32)
-        for words, of_digit in zip(self._words.words, digits, strict=True):
-            _turn(words, *self.shape, of_digit)
+        digits = take((len(self._given.words), _words_in(self.shape)), np.int32)
+        for words, of_digit in zip(self._given.words, digits, strict=True):
+            self._turn(words, of_digit)
         return digits
+
+    def digit_by_digit(self) -> Iterator[np.ndarray]:
+        """The same, each good until the next."""
+        turned = take((_words_in(self.shape),), np.int32)
+        for words in self._given.words:
+            self._turn(words, turned)
+            yield turned
+
+    def _turn(self, words: np.ndarray, turned: np.ndarray) -> None:
+        _turn(words, self._first, self._given.shape[1], *self.shape, turned)
 
     @property
     def rows(self) -> SpikeRows:
         """Time-first."""
-        return bit_rows.dense_rows(self._words)
+        (steps, batch, _), given = self.shape, self._given.words
+        if batch == self._given.shape[1]:
+            return bit_rows.dense_rows(self._given)
+        last = self._first + batch
+        some = given.reshape(len(given), steps, self._given.shape[1], -1)[:, :, self._first : last]
+        words = np.ascontiguousarray(some).reshape(len(given), -1)
+        return bit_rows.dense_rows(SpikeWords(self.shape, words))
 
     def samples(self, first: int, last: int) -> GivenSpikes:
         """The same of samples from ``first`` to before ``last``."""
-        (steps, batch, neurons), given = self.shape, self._words.words
-        some = given.reshape(len(given), steps, batch, -1)[:, :, first:last]
-        words = np.ascontiguousarray(some).reshape(len(given), -1)
-        return GivenSpikes(SpikeWords((steps, last - first, neurons), words))
+        return GivenSpikes(self._given, self._first + first, self._first + last)
 
 
 class SpikeSum:
@@ -198,16 +214,16 @@ class SpikeSum:
 
         They are made for the first who asks.
         """
-        added = [(each.digits, times) for each, times in self._added]
-        (first, of_first), *others = added
+        (first, of_first), *others = self._added
         if not others and of_first == 1:
-            return first
-        total = take((self.most.bit_length(), first.shape[1]), np.int32)
+            return first.digits
+        size = _words_in(self.shape)
+        total, carried = take((self.most.bit_length(), size), np.int32), take((2, size), np.int32)
         total[:] = 0
-        carried = np.empty((2, first.shape[1]), np.int32)
-        for digits, times in added:
-            for place in (place for place in range(times.bit_length()) if times >> place & 1):
-                for digit, words in enumerate(digits):
+        for each, times in self._added:
+            places = [place for place in range(times.bit_length()) if times >> place & 1]
+            for digit, words in enumerate(each.digit_by_digit()):
+                for place in places:
                     _add_to(total[place + digit :], words, carried)
         needed = len(total)
         while needed > 1 and not total[needed - 1].any():
@@ -266,9 +282,15 @@ class SpikeSum:
     def runs_of_sample(self, sample: int) -> Iterator[np.ndarray]:
         """One sample's, a few steps at a time: float32 [steps of the run, neurons]."""
         (steps, _, neurons), of_sample = self.shape, self.samples(sample, sample + 1)
-        length = steps_in_run(neurons)
+        length = max(1, steps_in_run(neurons) // 4)  # floats are four times as large as bytes
         for first in range(0, steps, length):
             yield of_sample.floats(take, first, min(steps, first + length))
+
+
+def _words_in(shape: tuple[int, int, int]) -> int:
+    """Of one digit."""
+    steps, batch, neurons = shape
+    return batch * -(-neurons // LANES) * steps
 
 
 def _rows_of(digits: np.ndarray, shape: tuple[int, int, int]) -> SpikeRows:
@@ -354,11 +376,15 @@ def _list(digits, steps, batch, neurons, starts, sources):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _turn(words, steps, batch, neurons, trains):
-    """From words of 64 neurons, row by row, to ``trains``."""
+def _turn(words, first, of_step, steps, batch, neurons, trains):
+    """From words of 64 neurons, row by row, to ``trains``.
+
+    They are of so many samples ``of_step``, and turned from the ``first`` on.
+    """
     vectors, per_row = (neurons + LANES - 1) // LANES, (neurons + BITS - 1) // BITS
     for item in numba.prange(batch * vectors):
         b, vector = item // vectors, item % vectors
         for t in range(steps):
-            word = words[(t * batch + b) * per_row + vector * LANES // BITS]
+            row = t * of_step + first + b
+            word = words[row * per_row + vector * LANES // BITS]
             trains[item * steps + t] = np.int32(word >> (vector * LANES % BITS))

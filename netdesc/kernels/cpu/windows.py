@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu import windows_of_floats
+from netdesc.kernels.cpu import windows_of_numbers
 from netdesc.kernels.cpu.arrays import array_of
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.by_samples import samples_at_once
@@ -45,12 +45,13 @@ from netdesc.kernels.cpu.window_costs import (
     flat_labels,
     sum_of_costs,
 )
+from netdesc.kernels.cpu.windows_of_numbers import ManySpikes
 from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
 from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
 from netdesc.kernels.reference.windows import SILENT
 from netdesc.kernels.spike_words import FEW_DIGITS
 
-_PARTS_OF_FLOATS = 4
+_PARTS_OF_MANY = 4
 _LOG2_E = np.float32(math.log2(math.e))
 _WORD = np.int64((1 << LANES) - 1)
 _NUMBERS = np.arange(LANES, dtype=np.int32)
@@ -107,8 +108,8 @@ def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
     return classes_of(SpikeTrains.of(array_of(output_TBN)) or _counted(output_TBN), window)
 
 
-Output = Spikes | np.ndarray
-"""Spikes that are few in a cell; or float32 [steps, batch, neurons]."""
+Output = Spikes | ManySpikes | np.ndarray
+"""Spikes that are few in a cell, or many; or float32 [steps, batch, neurons]."""
 
 
 def _counted(output_TBN: torch.Tensor) -> Output:
@@ -135,19 +136,13 @@ class Looks:
 
     @classmethod
     def at(cls, output: Spikes | np.ndarray) -> Looks:
-        """Of words a half, of all else, where there are floats beside the gradient, a quarter."""
-        if isinstance(output, np.ndarray):
-            some = samples_at_once(output.shape, _PARTS_OF_FLOATS)
-            return cls(lambda first, last: np.ascontiguousarray(output[:, first:last]), some)
-        if is_small(output):
+        """Of few spikes a half, of all else, where more is beside the gradient, a quarter."""
+        if not isinstance(output, np.ndarray) and is_small(output):
             return cls(output.samples, samples_at_once(output.shape))
-        counts = SpikeSum.of([output])
-
-        def floats(first: int, last: int) -> np.ndarray:
-            of_samples = counts.samples(first, last)
-            return of_samples.floats().reshape(of_samples.shape)
-
-        return cls(floats, samples_at_once(output.shape, _PARTS_OF_FLOATS))
+        some = samples_at_once(output.shape, _PARTS_OF_MANY)
+        if isinstance(output, np.ndarray):
+            return cls(lambda first, last: np.ascontiguousarray(output[:, first:last]), some)
+        return cls(lambda first, last: ManySpikes(output.samples(first, last)), some)
 
 
 def loss_of(
@@ -170,8 +165,8 @@ def gradient_of(
     sums: np.ndarray,
 ) -> torch.Tensor:
     """The same gradient; ``sums`` [batch] gets the costs of each sample."""
-    if isinstance(output, np.ndarray):
-        return windows_of_floats.gradient_of(output, labels_TB, costs, grad_total, sums)
+    if isinstance(output, ManySpikes | np.ndarray):
+        return windows_of_numbers.gradient_of(output, labels_TB, costs, grad_total, sums)
     steps, batch, neurons = output.shape
     labels, apart = flat_labels(labels_TB, neurons)
     grad = take((0 if grad_total is None else steps * batch * neurons,), np.float32)
@@ -198,8 +193,8 @@ def gradient_of(
 
 def classes_of(output: Output, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``."""
-    if isinstance(output, np.ndarray):
-        return windows_of_floats.classes_of(output, window)
+    if isinstance(output, ManySpikes | np.ndarray):
+        return windows_of_numbers.classes_of(output, window)
     steps, batch, neurons = output.shape
     classes = np.empty((steps, batch), np.int64)  # for a moment only
     crew = min(threads(), batch)

@@ -139,6 +139,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "booleans": (lambda: dense(spikes=sparse().bool()), "input has type bool"),
     "integers": (lambda: dense(spikes=sparse().long()), "input has type int64"),
     "halves": (lambda: dense(spikes=sparse().bfloat16()), "input has type bfloat16"),
+    "few of the inputs": (lambda: dense(spikes=sparse().to_sparse()), "input has layout sparse"),
+    "few of the weights": (lambda: dense(weight=WEIGHT.to_sparse()), "weight has layout sparse"),
+    "complex weights": (
+        lambda: operators.quantize_weight(WEIGHT.to(torch.complex64), 8),
+        "weight has type complex64",
+    ),
     "double weights": (lambda: dense(weight=WEIGHT.double()), "weight has type float64"),
     "no batch": (lambda: dense(spikes=sparse()[:, :0]), r"shape \[6, 0, 5\]"),
     "no time": (lambda: dense(spikes=sparse()[:0]), r"shape \[0, 2, 5\]"),

@@ -261,6 +261,17 @@ def test_what_is_no_tensor_is_refused():
             loss([0, 1], torch.zeros(2, dtype=torch.int64))
 
 
+def test_what_is_not_real_or_not_dense_is_refused():
+    labels = torch.zeros(2, dtype=torch.int64)
+    for loss in (rate_loss(), max_loss()):
+        with pytest.raises(ValueError, match="the output has type complex128; real numbers"):
+            loss(torch.zeros(10, 2, 3, dtype=torch.complex128), labels)
+        with pytest.raises(ValueError, match="the output has layout sparse_coo"):
+            loss(torch.zeros(10, 2, 3).to_sparse(), labels)
+        with pytest.raises(ValueError, match="labels has layout sparse_coo"):
+            loss(torch.zeros(10, 2, 3), labels.to_sparse())
+
+
 def test_a_window_may_have_a_label_a_step():
     output, labels = torch.zeros(10, 2, 3), torch.zeros(10, 3, dtype=torch.int64)
     for loss in (rate_loss(4), max_loss(4)):

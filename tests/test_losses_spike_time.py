@@ -225,6 +225,21 @@ def test_trains_that_are_no_tensors():
         loss_of()(None, torch.zeros(30, 2, 4))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda train: train.to(torch.complex64), "has type complex64; real numbers are needed"),
+        (torch.Tensor.to_sparse, "has layout sparse_coo"),
+    ],
+)
+def test_trains_that_are_not_real_or_not_dense(change, said):
+    train = torch.zeros(30, 2, 4)
+    with pytest.raises(ValueError, match=f"the output {said}"):
+        loss_of()(change(train), train)
+    with pytest.raises(ValueError, match=f"the target {said}"):
+        loss_of()(train, change(train))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_strided_trains(engine):
     output = spikes(4, 30, 2).permute(1, 2, 0).requires_grad_()

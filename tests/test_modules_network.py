@@ -188,8 +188,15 @@ def test_a_source_may_be_named_twice():
 
 
 def test_complex_inputs_are_refused():
-    with pytest.raises(ValueError, match=r"takes real numbers, not torch\.complex64"):
+    with pytest.raises(ValueError, match="type complex64; real numbers are needed"):
         network(dense("a", 4))(torch.zeros(20, 2, 10, dtype=torch.complex64))
+
+
+def test_sparse_inputs_are_refused_with_the_way_out():
+    model, given = network(dense("a", 4)), torch.zeros(20, 2, 10).to_sparse()
+    with pytest.raises(ValueError, match="has layout sparse_coo; its to_dense"):
+        model(given)
+    model(given.to_dense())
 
 
 @pytest.mark.parametrize(

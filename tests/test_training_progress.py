@@ -15,8 +15,10 @@ import torch
 from training_task import read_metrics, write_task
 
 from netdesc.description import load
+from netdesc.kernels.cuda.obstacle import is_interpreted
+from netdesc.kernels.engine import use_engine
 from netdesc.training import compiling, train
-from netdesc.training.compiling import MORE, NOTICE, announced
+from netdesc.training.compiling import INTERPRETED, MORE, NOTICE, announced
 from netdesc.training.files import Log
 from netdesc.training.progress import Plain, Standing, build_display, count_epochs
 
@@ -116,6 +118,15 @@ def test_compiling_is_announced_once_and_only_where_it_happens() -> None:
     with announced(torch.device("cpu"), said.append):
         functions[0](1)
     assert said == [NOTICE]
+
+
+def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
+    pytest.importorskip("triton")
+    if not is_interpreted():
+        pytest.skip("a GPU runs the kernels here")
+    said: list[str] = []
+    with use_engine("cuda"), announced(torch.device("cpu"), said.append):
+        assert said == [INTERPRETED]
 
 
 def test_compiling_after_a_pause_is_announced_again(monkeypatch: pytest.MonkeyPatch) -> None:

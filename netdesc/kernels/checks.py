@@ -7,16 +7,34 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """TypeError where it is none: numpy's arrays, for one, have methods of the same names."""
+    """TypeError where it is none: numpy's arrays, for one, have methods of the same names.
+
+    ValueError where its numbers are complex, or only some of them are there.
+    """
     if not isinstance(value, Tensor):
         kind = type(value).__name__
         raise TypeError(f"{name}: a torch tensor is needed, not {kind}; torch.as_tensor makes one")
+    if value.is_complex():
+        raise ValueError(f"{name} has type {_short(value.dtype)}; real numbers are needed")
+    _check_dense(name, value)
 
 
 def check_float32(name: str, tensor: Tensor) -> None:
+    """ValueError where it is not, or only some of its numbers are there."""
     if tensor.dtype != torch.float32:
-        kind = str(tensor.dtype).removeprefix("torch.")
-        raise ValueError(f"{name} has type {kind}; netdesc computes in float32")
+        raise ValueError(f"{name} has type {_short(tensor.dtype)}; netdesc computes in float32")
+    _check_dense(name, tensor)
+
+
+def _check_dense(name: str, tensor: Tensor) -> None:
+    if tensor.layout != torch.strided:
+        raise ValueError(
+            f"{name} has layout {_short(tensor.layout)}; its to_dense() makes what is needed"
+        )
+
+
+def _short(kind: torch.dtype | torch.layout) -> str:
+    return str(kind).removeprefix("torch.")
 
 
 def check_signal(name: str, signal_TBN: Tensor) -> None:

@@ -71,9 +71,9 @@ class Network(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """The output layer's spikes.
 
-        Raises TypeError where ``input`` is no tensor, ValueError where it is not [steps, batch,
-        *input shape], or not on the network's device, and EngineError where no engine can run
-        there.
+        Raises TypeError where ``input`` is no tensor, ValueError where it is not real and dense,
+        [steps, batch, *input shape], or not on the network's device, and EngineError where no
+        engine can run there. Real numbers of other types are rounded to float32.
         """
         check_tensor(f"the input of network '{self.graph.name}'", input)
         device = input.device.type
@@ -81,8 +81,6 @@ class Network(nn.Module):
             # 16 bits cannot hold sums of weights on the grid.
             with torch.autocast(device, enabled=False):
                 return self.forward(input)
-        if input.is_complex():
-            raise ValueError(f"network '{self.graph.name}' takes real numbers, not {input.dtype}")
         expected = self.graph.input_shape
         if input.dim() != 2 + len(expected) or tuple(input.shape[2:]) != expected:
             shape = ", ".join(str(size) for size in expected)

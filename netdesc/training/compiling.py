@@ -14,6 +14,11 @@ from netdesc.kernels.engine import engine_for, engine_name
 NOTICE = "compiling kernels for this machine (once, up to a minute) …"
 MORE = "compiling more kernels, which are needed from now on (once) …"
 
+INTERPRETED = (
+    "Triton interprets the kernels on the CPU, which takes thousands of times as long and is for "
+    "tests alone: unset TRITON_INTERPRET, or leave out --engine cuda"
+)
+
 _PAUSE_S = 2.0
 """Kernels that are compiled after such a pause are announced again."""
 
@@ -24,9 +29,13 @@ def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None
 
     It is said once for those that follow on one another, and then ``MORE``: a layer that comes to
     spike more takes other kernels, perhaps in the middle of a run. Only the CPU engine's
-    compilations are announced; Triton does not say when it compiles.
+    compilations are announced; Triton does not say when it compiles. Where it only interprets the
+    CUDA engine's kernels, ``INTERPRETED`` is said.
     """
-    if engine_name(device) != "cpu":
+    name = engine_name(device)
+    if name != "cpu":
+        if name == "cuda" and device.type == "cpu":
+            say(INTERPRETED)
         yield
         return
     engine_for(device)  # says it where Numba cannot be loaded

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netdesc.kernels.checks import check_signal, check_weight
+from netdesc.kernels.checks import check_float32, check_signal, check_weight
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.event_lists import fake_lists, needed
 from netdesc.kernels.quantization import quantize, straight_through
@@ -83,7 +83,8 @@ gradient("linear", _linear_gradient, _linear_context)
 
 @operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
-    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even."""
+    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even, in float32."""
+    check_float32("a weight", weight)
     return quantize(weight, bits)
 
 

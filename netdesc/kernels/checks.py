@@ -54,15 +54,12 @@ def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> No
         raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
 
 
-def check_weight(weight_OI: Tensor, signal_TBI: Tensor) -> None:
-    """float32 [units, inputs] that fits the signal, on the same device."""
+def check_weight(weight_OI: Tensor, inputs: int, device: torch.device) -> None:
+    """float32 [units, inputs], on the device of its input."""
     check_float32("a weight", weight_OI)
-    if weight_OI.dim() != 2 or weight_OI.shape[1] != signal_TBI.shape[2]:
+    if weight_OI.dim() != 2 or weight_OI.shape[1] != inputs:
         raise ValueError(
-            f"weights of shape {list(weight_OI.shape)} do not fit an input of shape "
-            f"{list(signal_TBI.shape)}"
+            f"weights of shape {list(weight_OI.shape)} do not fit an input of {inputs} neurons"
         )
-    if weight_OI.device != signal_TBI.device:
-        raise ValueError(
-            f"weights are on device '{weight_OI.device}', their input on '{signal_TBI.device}'"
-        )
+    if weight_OI.device != device:
+        raise ValueError(f"weights are on device '{weight_OI.device}', their input on '{device}'")

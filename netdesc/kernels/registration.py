@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
     """Register the gradient of an operator; it runs on the engine of the forward pass.
 
+    Where an input is a list of tensors, ``backward`` returns a list of gradients for it.
     ``torch.library.register_autograd`` would do, but it spends a tenth of a millisecond of Python
     on every call, which a small network notices.
     """
@@ -39,22 +40,56 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
 
     class Gradient(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> Any:
+        def forward(ctx: Any, *flat_and_form: Any) -> Any:
+            *flat, form = flat_and_form
+            inputs = form.nested(flat)
             with torch._C._AutoDispatchBelowAutograd():
                 output = registered(*inputs)
-            ctx.engine, ctx.inputs = requested_engine(), len(inputs)
+            ctx.engine, ctx.inputs = requested_engine(), len(flat)
             setup_context(ctx, inputs, output)
-            return output
+            if not isinstance(output, tuple):
+                return output
+            form.of_output = _Form(output)
+            return tuple(_flat(output))
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
             if torch.is_grad_enabled():
                 raise NotImplementedError(f"netdesc::{name} has no second derivative")
             if all(grad is None for grad in grads):  # what was made of the output has none
-                return (None,) * ctx.inputs
+                return (None,) * (ctx.inputs + 1)
             if ctx.engine == requested_engine():
-                return backward(ctx, *grads)
+                return *_flat(backward(ctx, *grads)), None
             with use_engine(ctx.engine):
-                return backward(ctx, *grads)
+                return *_flat(backward(ctx, *grads)), None
 
-    _library.impl(name, Gradient.apply, "Autograd")
+    def apply(*inputs: Any) -> Any:
+        form = _Form(inputs)
+        output = Gradient.apply(*_flat(inputs), form)
+        return output if form.of_output is None else tuple(form.of_output.nested(output))
+
+    _library.impl(name, apply, "Autograd")
+
+
+def _is_tensors(item: Any) -> bool:
+    return isinstance(item, list) and bool(item) and isinstance(item[0], torch.Tensor | None)
+
+
+def _flat(items: Sequence[Any]) -> list[Any]:
+    """The items, and in place of a list of tensors, these: torch sees no others in a function."""
+    return [each for item in items for each in (item if _is_tensors(item) else (item,))]
+
+
+class _Form:
+    """Which of some items are lists of tensors, and how long these are."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._lengths = [len(item) if _is_tensors(item) else None for item in items]
+        self.of_output: _Form | None = None
+
+    def nested(self, flat: Sequence[Any]) -> list[Any]:
+        items, at = list[Any](), 0
+        for length in self._lengths:
+            items.append(flat[at] if length is None else list(flat[at : at + length]))
+            at += 1 if length is None else length
+        return items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
-from netdesc.kernels.event_lists import listed
 from netdesc.modules.neuron import Cuba
 from netdesc.modules.synapse import DenseSynapse
 
@@ -37,42 +37,44 @@ class DenseBlock(nn.Module):
         self.notes: Tensor | None = None
 
     def forward(self, spikes_TBI: Tensor) -> Tensor:
-        device = self.synapse.weight.device
-        if spikes_TBI.device != device:
-            raise ValueError(
-                f"the input is on device '{spikes_TBI.device}', the network on '{device}'"
-            )
-        # A compiler could not follow how engines are chosen.
-        is_compiling = torch.compiler.is_compiling()
-        self.engine = "" if is_compiling else engine_name(device)
-        if self.training and self.warns and not is_compiling and device.type == "cpu":
-            self._look_for_nan()
-        neuron, bits = self.neuron, self.synapse.bits
-        if bits is None or neuron.acts_on_current:
-            z, events = operators.linear(spikes_TBI, self.synapse())
-            out, notes = neuron(z)
-            if events.numel():  # the neurons cannot know how their input was computed
-                notes = torch.cat([notes[:2], listed(events), notes[3:]])
-        else:
-            out, _, notes, _ = operators.dense_cuba(
-                spikes_TBI,
-                self.synapse.folded(),
-                bits,
-                neuron.current_decay,
-                neuron.voltage_decay,
-                neuron.bias(),
-                *neuron.scalars(),
-            )
+        if self.is_fused:
+            return run_segment([self], spikes_TBI)
+        self.begin(spikes_TBI.device)
+        z, packed = operators.linear(spikes_TBI, self.synapse())
+        out, notes = self.neuron(z)
+        if packed.numel():  # the neurons cannot know how their input was computed
+            notes = torch.cat([notes[:2], packed[:1].to(torch.int64), notes[3:]])
         self.notes = notes
         return out
 
-    def observe(self, engine: str, notes: Tensor) -> None:
-        """What a pass ran on and observed, said by who computes the layer in its place."""
-        of_self = self.__dict__  # setting an attribute of a module is slow
-        of_self["engine"], of_self["notes"] = engine, notes
+    @property
+    def is_fused(self) -> bool:
+        """Whether integers go from the synapses to the neurons, as in a segment of layers."""
+        return self.synapse.bits is not None and not self.neuron.acts_on_current
 
-    def _look_for_nan(self) -> None:
-        """A weight that is NaN counts as 0, and so the loss would not tell of it."""
+    @property
+    def has_hooks(self) -> bool:
+        """Whether somebody wants to see what goes into a part of this block or comes out."""
+        return any(
+            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+            for module in self.modules()
+        )
+
+    def begin(self, device: torch.device) -> None:
+        """Notes the engine of a forward pass whose input is on ``device``. ValueError, EngineError.
+
+        A weight that is NaN counts as 0, and so the loss would not tell of it: it is warned of.
+        """
+        weight = self.synapse.weight
+        if weight.device != device:
+            raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
+        # A compiler could not follow how engines are chosen.
+        is_compiling = torch.compiler.is_compiling()
+        self.__dict__["engine"] = "" if is_compiling else engine_name(device)
+        if self.training and self.warns and not is_compiling and device.type == "cpu":
+            self._warn_of_nan()
+
+    def _warn_of_nan(self) -> None:
         # By numpy, which adds up on one thread; infinities of both signs are NaN, too.
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(self.synapse.weight.detach().numpy().sum())
@@ -82,6 +84,30 @@ class DenseBlock(nn.Module):
                 "has diverged, or its input held NaN",
                 stacklevel=2,
             )
+
+
+def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
+    """The spikes [steps, batch, units] of the last of some blocks, each reading the one before.
+
+    All of them are fused (see ``DenseBlock.is_fused``).
+    """
+    tensors, numbers, learn = list[Tensor](), list[float](), list[bool]()
+    for block in blocks:
+        block.begin(spikes_TBI.device)
+        neuron, bits = block.neuron, block.synapse.bits
+        assert bits is not None, "the weights of a segment are on the grid"
+        *scalars, tau = neuron.scalars()
+        decays = neuron.current_decay, neuron.voltage_decay
+        tensors += [block.synapse.folded(), *decays, neuron.bias(), tau]
+        numbers += [float(bits), *map(float, scalars)]
+        learn.append(any(decay.requires_grad for decay in decays))
+    keep = torch.is_grad_enabled() and (
+        spikes_TBI.requires_grad or any(tensor.requires_grad for tensor in tensors)
+    )
+    out, notes_L4, _ = operators.segment(spikes_TBI, tensors, numbers, learn, keep)
+    for block, notes in zip(blocks, notes_L4.unbind(), strict=True):
+        block.__dict__["notes"] = notes  # setting an attribute of a module is slow
+    return out
 
 
 class FlattenBlock(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from netdesc.graph import nodes
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.grid import DEVICE_STATE_LIMIT
-from netdesc.modules.block import DenseBlock, FlattenBlock
+from netdesc.modules.block import DenseBlock, FlattenBlock, run_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Network(nn.Module):
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.graph = graph
-        self._done_with = self._last_readers(graph)
+        self._inputs = {layer.name: layer.inputs for layer in graph.layers}
+        readers = Counter(name for layer in graph.layers for name in layer.inputs)
+        self._only_read = {name: (name,) for name, times in readers.items() if times == 1}
         self.layers = _Layers()
         for layer in graph.layers:
             self.layers[layer.name] = (
@@ -91,15 +94,33 @@ class Network(nn.Module):
         if not torch.compiler.is_compiling():
             self._look_at_axes(input)
         values = {nodes.INPUT: input.to(torch.float32)}
-        for layer, done_with in zip(self.graph.layers, self._done_with, strict=True):
-            given = [values[name] for name in layer.inputs]
-            for name in done_with:
-                del values[name]
+        for names in self._segments():
+            given = [values[name] for name in self._inputs[names[0]]]
             total = given.pop(0)
             while given:
                 total = total + given.pop(0)
-            values[layer.name] = self.layers[layer.name](total)
+            blocks = [self.layers[name] for name in names]
+            is_segment = len(blocks) > 1
+            values[names[-1]] = run_segment(blocks, total) if is_segment else blocks[0](total)
         return values[self.graph.layers[-1].name]
+
+    def _segments(self) -> list[list[str]]:
+        """The layers in order, those that are computed together in one list.
+
+        These are dense layers with nothing between synapses and neurons, each the only reader of
+        the one before and reading nothing else. A layer with a hook is computed by itself, so that
+        the hook sees what goes in and comes out.
+        """
+        segments, is_open = list[list[str]](), False
+        for layer in self.graph.layers:
+            block = self.layers[layer.name]
+            can_join = isinstance(block, DenseBlock) and block.is_fused and not block.has_hooks
+            if can_join and is_open and layer.inputs == self._only_read[segments[-1][-1]]:
+                segments[-1].append(layer.name)
+            else:
+                segments.append([layer.name])
+            is_open = can_join and layer.name in self._only_read
+        return segments
 
     def _look_at_axes(self, input: Tensor) -> None:
         steps, (first, second) = self.graph.steps, input.shape[:2]
@@ -110,15 +131,6 @@ class Network(nn.Module):
                 "axes in the wrong order? input.transpose(0, 1) exchanges them",
                 stacklevel=5,
             )
-
-    @staticmethod
-    def _last_readers(graph: nodes.Graph) -> list[tuple[str, ...]]:
-        """For each layer the values that none after it reads, so that their memory can go."""
-        last = {name: layer.name for layer in graph.layers for name in layer.inputs}
-        return [
-            tuple(name for name, reader in last.items() if reader == layer.name)
-            for layer in graph.layers
-        ]
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
         """The layers that have synapses and neurons, in order."""

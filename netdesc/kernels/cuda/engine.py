@@ -7,26 +7,29 @@ one product, which torch's own library does as well: there the reference serves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from netdesc.kernels.cuda import backward, forward, synapses
 from netdesc.kernels.cuda.launch import AHEAD, check_device, number, on_its_device, walk
 from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
-from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.parameters import Dynamics
 from netdesc.kernels.reference.engine import linear, linear_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
+from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 __all__ = [
     "cuba",
     "cuba_backward",
-    "dense_cuba",
-    "dense_cuba_backward",
     "leaky",
     "leaky_backward",
     "linear",
     "linear_backward",
+    "segment",
+    "segment_backward",
     "spike_time",
     "spike_time_backward",
     "window_classes",
@@ -157,18 +160,16 @@ def leaky_backward(
 @on_its_device
 def dense_cuba(
     spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.dense_cuba``."""
     z_TBO = synapses.input_currents(spikes_TBI.contiguous(), weight_OI.contiguous(), bits)
-    out_TBO, voltage_TBO, notes = cuba(z_TBO, neurons)
-    return out_TBO, voltage_TBO, notes, no_lists(spikes_TBI)
+    return cuba(z_TBO, neurons)
 
 
 @on_its_device
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
-    spikes_TBI: Tensor | None,
-    events: Tensor,
+    spikes_TBI: Tensor,
     weight_OI: Tensor,
     bits: int,
     voltage_TBO: Tensor,
@@ -177,7 +178,6 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.dense_cuba_backward``."""
-    assert spikes_TBI is not None, "this engine lists no events"
     weight_OI = weight_OI.contiguous()
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     grad_weight = synapses.weight_gradient(grad_z_TBO, spikes_TBI.contiguous(), weight_OI, bits)
@@ -185,3 +185,22 @@ def dense_cuba_backward(
     if want_input:
         grad_input = synapses.input_gradient(grad_z_TBO, weight_OI, bits)
     return grad_input, grad_weight, grad_decays
+
+
+def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
+    """See ``reference.engine.segment``."""
+    return segment_by_layer(dense_cuba, input_TBI, layers, keep)
+
+
+def segment_backward(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    layers: Sequence[SegmentLayer],
+    kept: Sequence[Tensor],
+    want_input: bool,
+) -> SegmentGradients:
+    """See ``reference.engine.segment_backward``."""
+    assert input_TBI is not None, "this engine packs no spikes"
+    return segment_backward_by_layer(
+        dense_cuba_backward, grad_out_TBN, input_TBI, layers, kept, want_input
+    )

@@ -7,9 +7,9 @@ it handed out.
 """
 
 from netdesc.kernels.operators.cuba import cuba
-from netdesc.kernels.operators.dense_cuba import dense_cuba
 from netdesc.kernels.operators.labels import class_labels
 from netdesc.kernels.operators.leaky import leaky
+from netdesc.kernels.operators.segment import segment
 from netdesc.kernels.operators.spike_time import spike_time
 from netdesc.kernels.operators.synapses import linear, quantize_weight
 from netdesc.kernels.operators.windows import window_classes, window_loss
@@ -17,10 +17,10 @@ from netdesc.kernels.operators.windows import window_classes, window_loss
 __all__ = [
     "class_labels",
     "cuba",
-    "dense_cuba",
     "leaky",
     "linear",
     "quantize_weight",
+    "segment",
     "spike_time",
     "window_classes",
     "window_loss",

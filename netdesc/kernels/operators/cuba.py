@@ -10,7 +10,6 @@ from torch import Tensor
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import engine_for
 from netdesc.kernels.operators.decays import decay_gradients, learns
-from netdesc.kernels.operators.scalars import split_off_tau
 from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -27,13 +26,14 @@ def cuba(
     tau_grad: float,
     scale_grad: float,
     delay: bool,
-    tau: Tensor | None = None,
+    tau: Tensor,
 ) -> _Cuba:
     """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
 
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
-    is ``tau_grad`` once more, float32 [] on the device: the CUDA engine reads it in every backward
-    pass, also in those of a captured step, which has the other numbers for good.
+    is ``tau_grad`` once more, float32 [] on the device, or [0] where there is none: the CUDA engine
+    reads it in every backward pass, also in those of a captured step, which has the other numbers
+    for good.
     """
     check_signal("an input", z_TBN)
     neurons = dynamics(
@@ -45,7 +45,7 @@ def cuba(
         tau_grad,
         scale_grad,
         delay,
-        tau,
+        tau if tau.numel() else None,
     )
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
@@ -62,7 +62,7 @@ def cuba_backward(
     scale_grad: float,
     delay: bool,
     learn: bool,
-    tau: Tensor | None = None,
+    tau: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of both decays [2, neurons]."""
     neurons = dynamics(
@@ -74,7 +74,7 @@ def cuba_backward(
         tau_grad,
         scale_grad,
         delay,
-        tau,
+        tau if tau.numel() else None,
     )
     engine = engine_for(grad_out_TBN.device)
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
@@ -93,8 +93,7 @@ def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
-    _, current_decay, voltage_decay, bias, *scalars = inputs
-    ctx.scalars, ctx.tau = split_off_tau(scalars)
+    _, current_decay, voltage_decay, bias, *ctx.scalars, ctx.tau = inputs
     _, voltage_TBN, notes = output
     ctx.mark_non_differentiable(voltage_TBN, notes)
     ctx.set_materialize_grads(False)

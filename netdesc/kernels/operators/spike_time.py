@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
-from netdesc.kernels.packed_spikes import packed_size, stand_for_output
+from netdesc.kernels.engine import engine_for
 from netdesc.kernels.registration import fake, gradient, operator
 
 
@@ -47,22 +46,12 @@ def spike_time_backward(
     something else: a compiled loss does not note which one it was computed on.
     """
     engine = engine_for(target_TBN.device)
-    if kept.is_floating_point() == (engine_name(target_TBN.device) == "cpu"):
-        raise EngineError(
-            "the loss was computed on another engine than its gradient is to be; under "
-            "torch.compile keep both in the same use_engine()"
-        )
     return engine.spike_time_backward(output_TBN, target_TBN, kept, grad_loss, decay, order, length)
 
 
 @fake("spike_time")
 def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    total = output_TBN.new_empty(())
-    if output_TBN.device.type == "cpu" and requested_engine() in ("auto", "cpu"):
-        steps, batch, neurons = output_TBN.shape
-        size = packed_size((steps, batch, neurons))
-        return total, output_TBN.new_empty(size, dtype=torch.int32)
-    return total, output_TBN.new_empty(output_TBN.shape)
+    return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape)
 
 
 @fake("spike_time_backward")
@@ -75,8 +64,7 @@ def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor,
     kept = output[1]
     ctx.mark_non_differentiable(kept)
     ctx.set_materialize_grads(False)
-    spare = None if stand_for_output(kept) else output_TBN
-    ctx.save_for_backward(spare, target_TBN, kept)
+    ctx.save_for_backward(None, target_TBN, kept)
 
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:

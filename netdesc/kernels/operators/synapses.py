@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal, check_weight
-from netdesc.kernels.engine import engine_for
-from netdesc.kernels.event_lists import fake_lists, needed
+from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.packed_spikes import holds_spikes, packed_size
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -17,12 +18,12 @@ from netdesc.kernels.registration import fake, gradient, operator
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
-    The second result is the engine's own: the input's events, for the backward pass (see
-    ``kernels.event_lists``). By events a weight that is NaN or infinite acts where its input
-    spikes, by a product everywhere.
+    The second result is the engine's own: the input's packed spikes, if it computed with their
+    events (see ``kernels.packed_spikes``). By events a weight that is NaN or infinite acts where its
+    input spikes, by a product everywhere.
     """
     check_signal("an input", signal_TBI)
-    check_weight(weight_OI, signal_TBI)
+    check_weight(weight_OI, signal_TBI.shape[2], signal_TBI.device)
     return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
 
 
@@ -30,30 +31,30 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
 def linear_backward(
     grad_z_TBO: Tensor,
     signal_TBI: Tensor | None,
-    events: Tensor,
+    packed: Tensor,
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input (empty unless wanted) and of the weight.
 
-    The input itself may be missing where ``events`` has its events.
+    The input itself may be missing where its spikes are ``packed``.
     """
     engine = engine_for(grad_z_TBO.device)
-    return engine.linear_backward(grad_z_TBO, signal_TBI, events, weight_OI, want_input)
+    return engine.linear_backward(grad_z_TBO, signal_TBI, packed, weight_OI, want_input)
 
 
 @fake("linear")
 def _(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    steps, batch, _ = signal_TBI.shape
-    return (
-        signal_TBI.new_empty(steps, batch, weight_OI.shape[0]),
-        fake_lists(signal_TBI),
-    )
+    steps, batch, inputs = signal_TBI.shape
+    packs = signal_TBI.device.type == "cpu" and requested_engine() in ("auto", "cpu")
+    size = packed_size((steps, batch, inputs)) if packs else 0
+    z_TBO = signal_TBI.new_empty(steps, batch, weight_OI.shape[0])
+    return z_TBO, signal_TBI.new_empty(size, dtype=torch.int32)
 
 
 @fake("linear_backward")
 def _(
-    grad_z_TBO: Tensor, signal_TBI: Tensor | None, events: Tensor, weight_OI: Tensor, want: bool
+    grad_z_TBO: Tensor, signal_TBI: Tensor | None, packed: Tensor, weight_OI: Tensor, want: bool
 ) -> tuple[Tensor, Tensor]:
     steps, batch, _ = grad_z_TBO.shape
     return (
@@ -63,10 +64,10 @@ def _(
 
 
 def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
-    (signal_TBI, weight_OI), events = inputs, output[1]
-    ctx.mark_non_differentiable(events)
+    (signal_TBI, weight_OI), packed = inputs, output[1]
+    ctx.mark_non_differentiable(packed)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(needed(signal_TBI, events), events, weight_OI)
+    ctx.save_for_backward(None if holds_spikes(packed) else signal_TBI, packed, weight_OI)
 
 
 def _linear_gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Tensor | None, Tensor]:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
-from netdesc.kernels.engine import engine_for, requested_engine
-from netdesc.kernels.packed_spikes import hold_output, packed_trains_size
+from netdesc.kernels.engine import engine_for
 from netdesc.kernels.reference.windows import COSTS
 from netdesc.kernels.registration import fake, gradient, operator
 
@@ -78,12 +77,7 @@ def window_classes(output_TBN: Tensor, window: int) -> Tensor:
 
 @fake("window_loss")
 def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    total = output_TBN.new_empty(())
-    if output_TBN.device.type != "cpu" or requested_engine() not in ("auto", "cpu"):
-        return total, output_TBN.new_empty(0)
-    steps, batch, neurons = output_TBN.shape
-    size = packed_trains_size((steps, batch, neurons))
-    return total, output_TBN.new_empty(size, dtype=torch.int32)
+    return output_TBN.new_empty(()), output_TBN.new_empty(0)
 
 
 @fake("window_loss_backward")
@@ -108,7 +102,7 @@ def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor
     ctx.of_loss, kept = (output_TBN.shape[2], *of_loss), output[1]
     ctx.mark_non_differentiable(kept)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(None if hold_output(kept) else output_TBN, labels_TB, kept)
+    ctx.save_for_backward(output_TBN, labels_TB, kept)
 
 
 def _window_loss_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:

@@ -6,34 +6,34 @@ can overflow; the fast engines must equal this spike for spike and gradient for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from netdesc.kernels.event_lists import no_lists
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 from netdesc.kernels.parameters import Dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
+from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 __all__ = [
     "cuba",
     "cuba_backward",
-    "dense_cuba",
-    "dense_cuba_backward",
     "leaky",
     "leaky_backward",
     "linear",
     "linear_backward",
+    "segment",
+    "segment_backward",
     "spike_time",
     "spike_time_backward",
     "window_classes",
     "window_loss",
     "window_loss_backward",
 ]
-
-DenseForward = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Spikes, voltages, notes, and the input's event lists, which this engine leaves empty."""
 
 PRODUCT = 0
 """What ``notes[2]`` holds: this engine always multiplies, it has no event path."""
@@ -145,18 +145,18 @@ def leaky_backward(
     return grad_z_TBN, grad_decay
 
 
-def dense_cuba(spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics) -> DenseForward:
+def dense_cuba(
+    spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
+) -> tuple[Tensor, Tensor, Tensor]:
     """``cuba`` of ``z = W s``. Sums of weights on the grid are exact in float32 in any order."""
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         z_TBO = spikes_TBI @ quantize(weight_OI, bits).T
-    out, voltage, notes = cuba(z_TBO, neurons)
-    return out, voltage, notes, no_lists(spikes_TBI)
+    return cuba(z_TBO, neurons)
 
 
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
-    spikes_TBI: Tensor | None,
-    events: Tensor,
+    spikes_TBI: Tensor,
     weight_OI: Tensor,
     bits: int,
     voltage_TBO: Tensor,
@@ -165,7 +165,6 @@ def dense_cuba_backward(
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
-    assert spikes_TBI is not None, "this engine lists no events"
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
@@ -175,21 +174,45 @@ def dense_cuba_backward(
         return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays
 
 
+def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
+    """``dense_cuba`` of each layer on the spikes of the one before.
+
+    Returns the last layer's spikes, the layers' notes, and what its backward pass needs, if
+    ``keep``.
+    """
+    return segment_by_layer(dense_cuba, input_TBI, layers, keep)
+
+
+def segment_backward(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    layers: Sequence[SegmentLayer],
+    kept: Sequence[Tensor],
+    want_input: bool,
+) -> SegmentGradients:
+    """Gradients of the input (empty unless wanted), the weights and the decays."""
+    assert input_TBI is not None, "this engine packs no spikes"
+    return segment_backward_by_layer(
+        dense_cuba_backward, grad_out_TBN, input_TBI, layers, kept, want_input
+    )
+
+
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    """``W s`` at every step, and the input's event lists, which this engine leaves empty."""
+    """``W s`` at every step, and the input's packed spikes, which this engine leaves empty."""
     with torch.autocast(signal_TBI.device.type, enabled=False):
-        return signal_TBI @ weight_OI.T, no_lists(signal_TBI)
+        z_TBO = signal_TBI @ weight_OI.T
+    return z_TBO, torch.empty(0, dtype=torch.int32, device=signal_TBI.device)
 
 
 def linear_backward(
     grad_z_TBO: Tensor,
     signal_TBI: Tensor | None,
-    events: Tensor,
+    packed: Tensor,
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the signal (empty unless wanted) and the weight."""
-    assert signal_TBI is not None, "this engine lists no events"
+    assert signal_TBI is not None, "this engine packs no spikes"
     with torch.autocast(signal_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
         return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight

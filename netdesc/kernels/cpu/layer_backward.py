@@ -1,0 +1,391 @@
+"""The backward pass of one layer of neurons and of its input weights.
+
+The gradient by the layer's spikes lies in memory, or it is the product of the gradient by the
+current of the layer above with that layer's weights. Such a product is computed block by block: a
+block stays in the cache of the thread that goes through its neurons, and no thread waits for
+another. As a whole it would be as large as the layer's activity.
+
+A thread takes some neighbouring vectors of neurons at a time through all samples and steps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.backward_loop import backward_loop_of, from_memory
+from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.cuba_step import (
+    LeakAdjoint,
+    NeuronParameters,
+    cuba_adjoint,
+    cuba_adjoint_of,
+    leak_adjoint,
+    share_of,
+)
+from netdesc.kernels.cpu.events import Events
+from netdesc.kernels.cpu.events_by_input import ROW_BY_ROW, add_run, order_by_input
+from netdesc.kernels.cpu.gemm import multiply_block
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.packed_spikes import Shape
+from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
+from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.turns import next_turn, piece_of
+from netdesc.kernels.cpu.weights import half_limits, write_gradient
+
+_RUN_STEPS = 256
+"""Steps that a vector goes through before its events are added up: its gradients are 32 kB."""
+
+_MAX_BLOCK_VECTORS = 4
+"""Vectors that a thread takes together where the gradient is a product: the more, the less often
+the rows above are read."""
+
+_MAX_BLOCK_ROWS = 384
+"""Rows of a block: a block of so many rows and ``_MAX_BLOCK_VECTORS`` is 200 kB."""
+
+_NO_MATRIX = np.empty((0, 0), np.float32)
+_NO_VALUES = np.empty(0, np.float32)
+
+_STATE = 5 * LANES
+"""Numbers that a vector keeps from one run of a sample to the next."""
+
+
+class Upstream(NamedTuple):
+    """The gradient by what a layer hands on [steps, batch, neurons].
+
+    It is ``values``, flat, steps being ``stride`` numbers apart (0 where all steps have the same);
+    or, where there are any, ``above_TBK @ weight_KN``.
+    """
+
+    values: np.ndarray
+    stride: int
+    above_TBK: np.ndarray
+    """Rows [steps · batch, neurons above]: the gradient by the current of the layer above."""
+    weight_KN: np.ndarray
+    """The weights of the layer above, on its grid."""
+
+
+def from_values(values: np.ndarray, stride: int) -> Upstream:
+    return Upstream(values, stride, _NO_MATRIX, _NO_MATRIX)
+
+
+def from_above(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstream:
+    return Upstream(_NO_VALUES, 0, above_TBK, weight_KN)
+
+
+class Gradients(NamedTuple):
+    """What a layer's backward pass leaves; what is not wanted is empty."""
+
+    grad_z_TBN: np.ndarray
+    """By what arrives at the neurons."""
+    grad_OI: np.ndarray
+    grad_decays: np.ndarray
+    """[2, neurons], of the current's and the voltage's decay; zeros where none is learnt."""
+
+
+class _Weights(NamedTuple):
+    """Real weights [outputs, inputs], the ends of their grid, and their gradient."""
+
+    weight_OI: np.ndarray
+    low: np.float32
+    high: np.float32
+    grad_OI: np.ndarray
+
+
+class _Blocks(NamedTuple):
+    """How the work is divided: vectors and steps that are taken together, samples of a product."""
+
+    vectors: int
+    steps: int
+    samples: int
+
+
+class _Room(NamedTuple):
+    """Memory of each thread, by rows."""
+
+    block: np.ndarray
+    """The product's block."""
+    run: np.ndarray
+    """The gradient of a vector in a run, if it is not kept."""
+    state: np.ndarray
+    sums: np.ndarray
+    """Of the weights' gradient, [vectors of a block, inputs · LANES]."""
+
+
+class LayerActivity(NamedTuple):
+    """A layer's neurons and what the forward pass left of them: their voltages, flat int32."""
+
+    neurons: NeuronParameters
+    voltage: np.ndarray
+    learn: bool
+    """Whether the gradients of the decays are wanted."""
+
+
+class _Tensors(NamedTuple):
+    """What neurons have left, whether their decays are learnt, and the gradients of both, flat.
+
+    ``grad_z`` is empty where it is not wanted; ``grad_decays`` is [batch, 2 · neurons].
+    """
+
+    voltage: np.ndarray
+    learn: bool
+    grad_z: np.ndarray
+    grad_decays: np.ndarray
+
+    @classmethod
+    def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
+        """With room for so many ``numbers`` of the gradient by what arrives."""
+        decays = take((batch, 2 * len(layer.neurons.keep_u)), np.float32)
+        return cls(layer.voltage, layer.learn, take((numbers,), np.float32), decays)
+
+    def decays(self) -> np.ndarray:
+        """[2, neurons]."""
+        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
+            return self.grad_decays.sum(axis=0).reshape(2, -1)
+
+
+def backward_by_events(
+    upstream: Upstream,
+    layer: LayerActivity,
+    events: Events,
+    weight_OI: np.ndarray,
+    bits: int,
+    want_input: bool,
+) -> Gradients:
+    """Of a layer whose current came by events; ``grad_z_TBN`` is there if ``want_input``."""
+    (outputs, inputs), steps, batch = weight_OI.shape, events.steps, events.batch
+    blocks = _blocks(upstream, (steps, batch, outputs))
+    by_input = order_by_input(events, inputs, outputs, blocks.steps)
+    tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
+    weights = _Weights(weight_OI, *half_limits(bits), take((outputs, inputs), np.float32))
+    room = _room(blocks, upstream, outputs, inputs)
+    _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, room)
+    shape = (steps, batch, outputs) if want_input else (0, 0, 0)
+    return Gradients(tensors.grad_z.reshape(shape), weights.grad_OI, tensors.decays())
+
+
+def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
+    """Of neurons [steps, batch, neurons] alone; the weights get nothing."""
+    steps, batch, size = shape
+    blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
+    nothing = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
+    weights = _Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
+    room = _room(blocks, upstream, size, 0)
+    _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, room)
+    return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())
+
+
+def weight_gradient_by_events(
+    grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
+) -> np.ndarray:
+    """The gradient of real weights [outputs, inputs] from that by what arrives."""
+    outputs, inputs = weight_OI.shape
+    by_input = order_by_input(events, inputs, outputs, _RUN_STEPS)
+    grad_OI = take((outputs, inputs), np.float32)
+    sums = scratch((_crew(outputs), inputs * LANES), np.float32)
+    weights = _Weights(weight_OI, *half_limits(None), grad_OI)
+    _add_up(grad_z_TBN, events, by_input, weights, sums)
+    return grad_OI
+
+
+def _crew(neurons: int) -> int:
+    """How many threads take vectors of so many neurons."""
+    return min(threads(), -(-neurons // LANES))
+
+
+def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
+    steps, batch, neurons = shape
+    if not upstream.above_TBK.size:
+        return _Blocks(1, min(steps, _RUN_STEPS), 1)
+    vectors = min(_MAX_BLOCK_VECTORS, -(-(-(-neurons // LANES)) // threads()))
+    if steps * batch <= _MAX_BLOCK_ROWS:
+        return _Blocks(vectors, steps, batch)
+    runs = -(-steps // _MAX_BLOCK_ROWS)
+    return _Blocks(vectors, -(-steps // runs), 1)
+
+
+def _room(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Room:
+    crew = _crew(neurons) if inputs else threads()
+    columns = blocks.vectors * LANES
+    rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
+    return _Room(
+        scratch((crew, rows * columns), np.float32),
+        take((crew, blocks.steps * LANES), np.float32),
+        take((crew, blocks.samples * blocks.vectors * _STATE), np.float32),
+        take((crew, blocks.vectors * inputs * LANES), np.float32),
+    )
+
+
+_loop = backward_loop_of(from_memory, cuba_adjoint)
+_leak_loop = backward_loop_of(from_memory, leak_adjoint)
+
+
+@numba.njit
+def _clear(numbers):
+    """Not inlined: an assignment to a slice would become a parallel loop within the threads' own."""
+    numbers[:] = 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, room):
+    """Fills the gradients in ``tensors`` and, if there are weights, ``weights.grad_OI``.
+
+    Sums are added up sample by sample, backward in time; without weights threads share out the
+    samples, too.
+    """
+    size, batch, inputs = len(neurons.keep_u), events.batch, weights.weight_OI.shape[1]
+    vectors, crew = (size + LANES - 1) // LANES, len(room.state)
+    across = (vectors + blocks.vectors - 1) // blocks.vectors
+    together = batch if inputs else blocks.samples
+    count = across * ((batch + together - 1) // together)
+    turns = np.zeros(1, np.int64)
+    for thread in numba.prange(crew):
+        mine = _Room(room.block[thread], room.run[thread], room.state[thread], room.sums[thread])
+        layer, source = (neurons, tensors), (events, by_input, inputs)
+        while True:
+            turn = next_turn(turns)
+            if turn >= count:
+                break
+            piece = piece_of(turn, count, crew)
+            first = piece % across * blocks.vectors
+            last = min(vectors, first + blocks.vectors)
+            _clear(mine.sums)
+            start = piece // across * together
+            for sample in range(start, min(batch, start + together), blocks.samples):
+                _clear(mine.state)
+                of_samples = sample, min(batch, sample + blocks.samples)
+                for until in range(events.steps, 0, -blocks.steps):
+                    run = max(0, until - blocks.steps), until
+                    _backward_block(
+                        upstream, layer, source, (first, last), of_samples, run, mine
+                    )
+                _write_decays(tensors, (first, last), of_samples, mine.state)
+            if inputs:
+                for vector in range(first, last):
+                    sums = mine.sums[(vector - first) * inputs * LANES :]
+                    write_gradient(
+                        sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
+                        weights.grad_OI,
+                    )  # fmt: skip
+
+
+@numba.njit
+def _backward_block(upstream, layer, source, vectors, samples, run, room):
+    """A run of steps of some vectors and samples."""
+    (neurons, tensors), (events, by_input, inputs) = layer, source
+    size, batch = len(neurons.keep_u), events.batch
+    lo, hi = vectors[0] * LANES, min(size, vectors[1] * LANES)
+    is_product, some = len(upstream.above_TBK) > 0, samples[1] - samples[0]
+    if is_product:
+        _multiply_rows(upstream, (lo, hi), samples, run, batch, room.block)
+    for vector in range(vectors[0], vectors[1]):
+        first, place = vector * LANES, vector - vectors[0]
+        n = min(LANES, size - first)
+        sums = room.sums[place * inputs * LANES : (place + 1) * inputs * LANES]
+        for sample in range(samples[0], samples[1]):
+            if is_product:
+                row = sample - samples[0] - run[0] * some
+                width = hi - lo
+                gradient = Strided(room.block, row * width + first - lo, some * width, n)
+            else:
+                at = sample * size + first
+                gradient = Strided(upstream.values, at, upstream.stride, n)
+            if len(tensors.grad_z):
+                to = sample_of(tensors.grad_z, batch, size, sample, first, n)
+            else:
+                to = Strided(room.run, -run[0] * LANES, LANES, LANES)
+            voltage = sample_of(tensors.voltage, batch, size, sample, first, n)
+            adjoint = cuba_adjoint_of(neurons, first, n, tensors.learn, voltage)
+            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE
+            _run_back(gradient, adjoint, to, run, neurons.delay, room.state, state)
+            if inputs:
+                add_run(events, by_input, sample, run, to, sums)
+
+
+@numba.njit(inline="always")
+def _run_back(gradient, adjoint, to, run, delay, room, at):
+    """A vector's run, from and to the states that are in ``room`` between runs."""
+    later = load(room, at, LANES)
+    state = (
+        load(room, at + LANES, LANES),
+        load(room, at + 2 * LANES, LANES),
+        load(room, at + 3 * LANES, LANES),
+        load(room, at + 4 * LANES, LANES),
+    )
+    later, state = _loop(gradient, adjoint, to, run, delay, later, state)
+    store(room, at, later, LANES)
+    for number in range(4):
+        store(room, at + (number + 1) * LANES, state[number], LANES)
+
+
+@numba.njit
+def _multiply_rows(upstream, columns, samples, run, batch, block):
+    """The gradient by what some neurons hand on in a run, rows [steps, samples], to ``block``.
+
+    All samples, whose rows follow one another, or one.
+    """
+    terms, neurons = upstream.weight_KN.shape
+    rows = (run[1] - run[0]) * (samples[1] - samples[0])
+    apart = terms if samples[1] - samples[0] == batch else batch * terms
+    start = (run[0] * batch + samples[0]) * terms
+    left = Matrix(upstream.above_TBK.reshape(-1), start, apart, 1)
+    right = Matrix(upstream.weight_KN.reshape(-1), columns[0], neurons, 1)
+    width = columns[1] - columns[0]
+    multiply_block(left, right, (rows, terms, width), False, Matrix(block, 0, width, 1))
+
+
+@numba.njit(inline="always")
+def _write_decays(tensors, vectors, samples, state):
+    """The gradients of the decays, which some samples' states hold in the end."""
+    neurons = tensors.grad_decays.shape[1] // 2
+    for sample in range(samples[0], samples[1]):
+        for vector in range(vectors[0], vectors[1]):
+            place = (sample - samples[0]) * (vectors[1] - vectors[0]) + vector - vectors[0]
+            at, first = place * _STATE, vector * LANES
+            n = min(LANES, neurons - first)
+            grad_u, grad_v = load(state, at + 3 * LANES, LANES), load(state, at + 4 * LANES, LANES)
+            store(tensors.grad_decays[sample], first, grad_u, n)
+            store(tensors.grad_decays[sample], neurons + first, grad_v, n)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _add_up(grad_z_TBN, events, by_input, weights, sums_KN):
+    """Fills ``weights.grad_OI``, of real weights, from the gradient by what arrives."""
+    steps, batch, neurons = grad_z_TBN.shape
+    grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
+    crew, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
+    turns = np.zeros(1, np.int64)
+    for thread in numba.prange(crew):
+        while True:
+            turn = next_turn(turns)
+            if turn >= vectors:
+                break
+            first, sums = piece_of(turn, vectors, crew) * LANES, sums_KN[thread]
+            n = min(LANES, neurons - first)
+            _clear(sums)
+            for sample in range(batch):
+                to = sample_of(grad_z, batch, neurons, sample, first, n)
+                for until in range(steps, 0, -run):
+                    add_run(events, by_input, sample, (max(0, until - run), until), to, sums)
+            write_gradient(
+                sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI
+            )
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def leaky_backward_all(grad_u_TBN, u_TBN, keep, learn, grad_z_TBN, grad_decay_BN):
+    """Adjoint of ``leaky_forward``; ``u_TBN`` is read where its decay is to ``learn``."""
+    steps, batch, neurons = grad_u_TBN.shape
+    grad_u, u, grad_z = grad_u_TBN.reshape(-1), u_TBN.reshape(-1), grad_z_TBN.reshape(-1)
+    vectors, none = (neurons + LANES - 1) // LANES, spread(np.float32(0))
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - first)
+        current = sample_of(u, batch, neurons, sample, first, n)
+        layer = LeakAdjoint(share_of(load(keep, first, n)), learn, current)
+        upstream = sample_of(grad_u, batch, neurons, sample, first, n)
+        to = sample_of(grad_z, batch, neurons, sample, first, n)
+        _, state = _leak_loop(upstream, layer, to, (0, steps), 0, none, (none, none))
+        store(grad_decay_BN[sample], first, state[1], n)

@@ -1,0 +1,204 @@
+"""The forward pass of one layer of neurons, from events or from its current.
+
+A thread takes a vector of neurons and a sample through all steps. There is no barrier in the time
+loop, states stay in registers, and no result depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.cuba_step import NeuronParameters
+from netdesc.kernels.cpu.events import Events
+from netdesc.kernels.cpu.forward_loop import NOTED, Span, forward_loop_of
+from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
+from netdesc.kernels.cpu.packed_spikes import Shape, packed_items
+from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
+from netdesc.kernels.cpu.strided import Strided, sample_of
+from netdesc.kernels.cpu.synaptic_input import gather_integer, gather_real
+from netdesc.kernels.cpu.weights import integer_vectors, max_adds_in_int16, real_vectors
+from netdesc.kernels.cpu.words import word_of
+
+PRODUCT, EVENTS = 0, 1
+"""How a layer's current was computed, as ``notes[2]`` says it."""
+
+_NO_WORDS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
+
+
+class SpikesOut(NamedTuple):
+    """Where a layer's spikes go: as words (see ``packed_spikes``) or as floats; one is empty."""
+
+    words: np.ndarray
+    values: np.ndarray
+
+
+def as_words(words: np.ndarray) -> SpikesOut:
+    return SpikesOut(words, _NO_VALUES)
+
+
+def as_floats(shape: Shape) -> SpikesOut:
+    """New memory for spikes [steps, batch, neurons]."""
+    return SpikesOut(_NO_WORDS, take(shape, np.float32).reshape(-1))
+
+
+class Voltages(NamedTuple):
+    """Voltages before the reset, int32, flat.
+
+    Those of all steps where ``stride`` is batch · neurons; where it is 0, each step's take the place
+    of those of the step before: no backward pass follows.
+    """
+
+    numbers: np.ndarray
+    stride: int
+
+
+def new_voltages(shape: Shape, keep: bool) -> Voltages:
+    steps, batch, neurons = shape
+    row = batch * neurons
+    return Voltages(take((steps * row if keep else row,), np.int32), row if keep else 0)
+
+
+def forward_by_events(
+    events: Events,
+    weight_OI: np.ndarray,
+    bits: int,
+    neurons: NeuronParameters,
+    out: SpikesOut,
+    voltages: Voltages,
+) -> torch.Tensor:
+    """Integer currents from events and weights, then u, v and spikes. Returns the notes [4]."""
+    shape = events.steps, events.batch, len(weight_OI)
+    noted = _new_notes(shape)
+    weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
+    _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, noted)
+    return _notes(noted, EVENTS)
+
+
+def forward_from_current(
+    z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikesOut, voltages: Voltages
+) -> torch.Tensor:
+    """The same from a current in threshold units."""
+    noted = _new_notes(z_TBN.shape)
+    _forward_from_current(z_TBN, neurons, out, voltages, noted)
+    return _notes(noted, PRODUCT)
+
+
+def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
+    """What arrives by real weights, float32 [steps, batch, outputs]."""
+    z_TBN = take((events.steps, events.batch, len(weight_OI)), np.float32)
+    _gather_all(events, real_vectors(weight_OI), z_TBN)
+    return z_TBN
+
+
+def _new_notes(shape: Shape) -> np.ndarray:
+    return take((packed_items(shape), NOTED), np.int32)
+
+
+def _notes(noted: np.ndarray, path: int) -> torch.Tensor:
+    """See ``kernels.operators``: of what all vectors' loops have noted."""
+    notes = np.empty(4, np.int64)
+    _sum_up(noted, path, notes)
+    # From numpy, which makes so small a tensor in a tenth of torch's time.
+    return torch.from_numpy(notes)
+
+
+@numba.njit(inline="always")
+def _arrive_by_events(source, t):
+    events, sample, weight_IN, count, max_adds = source
+    return gather_integer(events, t * events.batch + sample, weight_IN, count, max_adds)
+
+
+@numba.njit(inline="always")
+def _arrive_from_current(source, t):
+    return to_state(load(source.numbers, source.start + t * source.stride, source.count))
+
+
+@numba.njit(inline="always")
+def _emit(sink, t, spiked):
+    """Writes the spikes that a vector hands on in a step, as a word or as floats."""
+    out, item_start, values = sink
+    if len(out.words):
+        out.words[item_start + t] = word_of(spiked)
+    else:
+        spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
+        store(values.numbers, values.start + t * values.stride, spikes, values.count)
+
+
+_loop_by_events = forward_loop_of(_arrive_by_events, _emit, can_repeat=True)
+_loop_from_current = forward_loop_of(_arrive_from_current, _emit, can_repeat=False)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, noted):
+    steps, batch, size = events.steps, events.batch, len(neurons.keep_u)
+    vectors, flat = len(weight_VIN), noted.reshape(-1)
+    for item in numba.prange(batch * vectors):
+        sample, vector = item // vectors, item % vectors
+        first = vector * LANES
+        count = min(LANES, size - first)
+        values = sample_of(out.values, batch, size, sample, first, count)
+        voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
+        _loop_by_events(
+            (events, sample, weight_VIN[vector], count, max_adds), (out, item * steps, values),
+            neurons, Span(first, count, steps), voltage, flat, item * NOTED,
+        )  # fmt: skip
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _forward_from_current(z_TBN, neurons, out, voltages, noted):
+    steps, batch, size = z_TBN.shape
+    vectors, z, flat = (size + LANES - 1) // LANES, z_TBN.reshape(-1), noted.reshape(-1)
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        count = min(LANES, size - first)
+        values = sample_of(out.values, batch, size, sample, first, count)
+        voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
+        _loop_from_current(
+            sample_of(z, batch, size, sample, first, count), (out, item * steps, values),
+            neurons, Span(first, count, steps), voltage, flat, item * NOTED,
+        )  # fmt: skip
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def leaky_forward(z_TBN, keep, u_TBN):
+    """The current alone: ``u[t] = rtz(keep · u[t−1]) + trunc(4096 z[t])``, in threshold units."""
+    steps, batch, size = z_TBN.shape
+    vectors, z, u_all = (size + LANES - 1) // LANES, z_TBN.reshape(-1), u_TBN.reshape(-1)
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        count = min(LANES, size - first)
+        share, u = load(keep, first, count), spread(np.int32(0))
+        for t in range(steps):
+            at = (t * batch + sample) * size + first
+            u = saturate(decay_state(u, share) + to_state(load(z, at, count)))
+            store(u_all, at, from_state(u), count)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _gather_all(events, weight_VIN, z_TBN):
+    steps, batch, size = z_TBN.shape
+    vectors, z = len(weight_VIN), z_TBN.reshape(-1)
+    for item in numba.prange(batch * vectors):
+        sample, vector = item // vectors, item % vectors
+        first = vector * LANES
+        count = min(LANES, size - first)
+        for t in range(steps):
+            row = t * batch + sample
+            arrived = gather_real(events, row, weight_VIN[vector], count)
+            store(z, row * size + first, arrived, count)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_up(noted, path, notes):
+    notes[:] = 0
+    for item in range(len(noted)):
+        for lane in range(LANES):
+            notes[0] = max(notes[0], noted[item, lane])
+            notes[1] = max(notes[1], noted[item, LANES + lane])
+            notes[3] += noted[item, 2 * LANES + lane]
+    notes[2] = path

@@ -1,0 +1,89 @@
+"""Binary spikes as words, one bit each: a thirty-second of the memory of floats.
+
+A word holds 32 neighbouring neurons in one step of a sample; words are [batch, vectors, steps].
+``kernels.packed_spikes`` says how long the tensor is.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
+from netdesc.kernels.cpu.words import lanes_of, number_of, word_of
+from netdesc.kernels.packed_spikes import HEADER, packed_size
+
+_NO_BITS = np.int32(0)
+_BITS_OF_ONE = np.int32(0x3F800000)
+"""Of 1.0 as a 32-bit float."""
+
+WORD = np.int64((1 << LANES) - 1)
+
+Shape = tuple[int, int, int]
+"""Steps, samples and neurons."""
+
+
+def new_packed(shape: Shape) -> np.ndarray:
+    """Memory for the spikes of a tensor [steps, batch, neurons], marked as holding none yet."""
+    packed = take((packed_size(shape),), np.int32)
+    packed[:HEADER] = 0
+    return packed
+
+
+def words_of(packed: np.ndarray) -> np.ndarray:
+    return packed[HEADER:]
+
+
+def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """A float32 tensor as packed spikes, and how many there are: None if some value is not 0 or 1."""
+    packed = new_packed(values_TBN.shape)
+    items = packed_items(values_TBN.shape)
+    found, odd = np.empty(items, np.int64), np.empty(items, np.bool_)
+    _pack(values_TBN, words_of(packed), found, odd)
+    return packed, None if odd.any() else int(found.sum())
+
+
+def packed_items(shape: Shape) -> int:
+    """Vectors of neurons, of all samples."""
+    _, batch, neurons = shape
+    return batch * -(-neurons // LANES)
+
+
+def unpack(words: np.ndarray, shape: Shape) -> np.ndarray:
+    """Packed spikes as float32 [steps, batch, neurons]."""
+    values_TBN = take(shape, np.float32)
+    _unpack(words, values_TBN)
+    return values_TBN
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _pack(values_TBN, words, found, odd):
+    steps, batch, neurons = values_TBN.shape
+    vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        count = min(LANES, neurons - first)
+        strange, total = spread(_NO_BITS), 0
+        for t in range(steps):
+            bits = bits_of(load(values, (t * batch + sample) * neurons + first, count))
+            spiked = bits != spread(_NO_BITS)
+            strange = strange | as_ints(spiked & (bits != spread(_BITS_OF_ONE)))
+            word = word_of(spiked)
+            words[item * steps + t] = word
+            total += number_of(np.int64(word) & WORD)
+        found[item] = total
+        odd[item] = word_of(strange != spread(_NO_BITS)) != 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _unpack(words, values_TBN):
+    steps, batch, neurons = values_TBN.shape
+    vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
+    one, none = spread(np.float32(1)), spread(np.float32(0))
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        for t in range(steps):
+            spikes = where(lanes_of(words[item * steps + t]), one, none)
+            at = (t * batch + sample) * neurons + first
+            store(values, at, spikes, min(LANES, neurons - first))

@@ -1,0 +1,196 @@
+"""Consecutive dense layers of neurons, forward and backward, with packed spikes in between.
+
+Each layer reads the one before it. What it reads comes as events where these are few, else as the
+rows of a matrix product; the last layer's spikes come out as floats. For the backward pass a layer
+keeps its voltages and the packed spikes that it has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netdesc.kernels.cpu.arrays import array_of, as_rows, flat
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.cuba_step import NeuronParameters, parameters_of
+from netdesc.kernels.cpu.events import Events, are_sparse, list_events
+from netdesc.kernels.cpu.gemm import matmul
+from netdesc.kernels.cpu.layer_backward import (
+    Gradients,
+    LayerActivity,
+    Upstream,
+    backward_by_events,
+    backward_to_current,
+    from_above,
+    from_values,
+)
+from netdesc.kernels.cpu.layer_forward import (
+    as_floats,
+    as_words,
+    forward_by_events,
+    forward_from_current,
+    new_voltages,
+)
+from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
+from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stacked
+
+Source = Events | np.ndarray
+"""What a layer reads: its input's events, or the rows [steps · batch, inputs]."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A layer's weights and neurons as kernels take them."""
+
+    weight_OI: np.ndarray
+    bits: int
+    neurons: NeuronParameters
+    learn: bool
+
+    @classmethod
+    def of(cls, layer: SegmentLayer) -> _Layer:
+        parameters = parameters_of(layer.neurons)
+        return cls(array_of(layer.weight_OI), layer.bits, parameters, layer.learn)
+
+
+def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
+    """What layers read of a tensor, and its spikes, packed and marked if they are events."""
+    values = array_of(signal_TBI)
+    packed, spikes = pack(values)
+    if spikes is None or not are_sparse(spikes, values.shape):
+        return as_rows(values), packed
+    packed[0] = 1
+    return list_events(words_of(packed), values.shape), packed
+
+
+def source_again(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
+    """The same in the backward pass; without events the input itself is needed."""
+    words = packed.numpy()
+    if words[0]:
+        return list_events(words_of(words), shape)
+    assert signal_TBI is not None, "without events the input is needed"
+    return as_rows(array_of(signal_TBI))
+
+
+@on_threads
+def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
+    """See ``reference.engine.segment``.
+
+    Kept are the packed input, and of each layer its voltages and, but for the last, its packed
+    spikes; nothing without ``keep``.
+    """
+    steps, batch, _ = input_TBI.shape
+    source, packed = source_of(input_TBI)
+    kept, notes = [packed], list[Tensor]()
+    values = np.empty(0, np.float32)
+    for number, given in enumerate(layers, 1):
+        layer, is_last = _Layer.of(given), number == len(layers)
+        shape = steps, batch, len(layer.weight_OI)
+        packed = None if is_last else new_packed(shape)
+        out = as_floats(shape) if packed is None else as_words(words_of(packed))
+        voltages = new_voltages(shape, keep)
+        if isinstance(source, Events):
+            of_layer = forward_by_events(
+                source, layer.weight_OI, layer.bits, layer.neurons, out, voltages
+            )
+        else:
+            z_TBN = _current(source, layer, shape)
+            of_layer = forward_from_current(z_TBN, layer.neurons, out, voltages)
+        notes.append(of_layer)
+        kept.append(voltages.numbers)
+        if packed is None:
+            values = out.values.reshape(shape)
+        else:
+            source = _source_between(packed, int(of_layer.numpy()[3]), shape)
+            kept.append(packed)
+    left = [torch.from_numpy(each) for each in kept] if keep else []
+    return SegmentOutput(torch.from_numpy(values), stacked(notes), left)
+
+
+def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
+    z_TBN = take(shape, np.float32)
+    matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
+    return z_TBN
+
+
+def _source_between(packed: np.ndarray, spikes: int, shape: Shape) -> Source:
+    if are_sparse(spikes, shape):
+        packed[0] = 1
+        return list_events(words_of(packed), shape)
+    return as_rows(unpack(words_of(packed), shape))
+
+
+def _between_again(packed: Tensor, shape: Shape) -> Source:
+    words = packed.numpy()
+    if words[0]:
+        return list_events(words_of(words), shape)
+    return as_rows(unpack(words_of(words), shape))
+
+
+@on_threads
+def segment_backward(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    layers: Sequence[SegmentLayer],
+    kept: Sequence[Tensor],
+    want_input: bool,
+) -> SegmentGradients:
+    """See ``reference.engine.segment_backward``. Goes down the layers, the last one first."""
+    steps, batch, _ = grad_out_TBN.shape
+    taken = [_Layer.of(layer) for layer in layers]
+    upstream, found = upstream_of(grad_out_TBN), list[Gradients]()
+    grad_rows = np.empty(0, np.float32)
+    for number in range(len(taken) - 1, -1, -1):
+        layer, (packed, voltage) = taken[number], kept[2 * number : 2 * number + 2]
+        inputs = layer.weight_OI.shape[1]
+        if number == 0:
+            source = source_again(packed, input_TBI, (steps, batch, inputs))
+        else:
+            source = _between_again(packed, (steps, batch, inputs))
+        activity = LayerActivity(layer.neurons, voltage.numpy(), layer.learn)
+        wants_below = number > 0 or want_input
+        gradients = _layer_backward(upstream, layer, activity, source, wants_below, (steps, batch))
+        found.append(gradients)
+        if wants_below:
+            above_TBK = as_rows(gradients.grad_z_TBN)
+            weight_KN = on_grid(layer.weight_OI, layer.bits)
+            upstream = from_above(above_TBK, weight_KN)
+            if number == 0:
+                grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
+    found.reverse()
+    return SegmentGradients(
+        torch.from_numpy(grad_rows),
+        [torch.from_numpy(each.grad_OI) for each in found],
+        [torch.from_numpy(each.grad_decays) for each in found],
+    )
+
+
+def _layer_backward(
+    upstream: Upstream,
+    layer: _Layer,
+    activity: LayerActivity,
+    source: Source,
+    want: bool,
+    axes: tuple[int, int],
+) -> Gradients:
+    """Of one layer; ``axes`` are steps and samples. ``grad_z_TBN`` is there if it is wanted."""
+    weight_OI, bits = layer.weight_OI, layer.bits
+    if isinstance(source, Events):
+        return backward_by_events(upstream, activity, source, weight_OI, bits, want)
+    gradients = backward_to_current(upstream, activity, (*axes, len(weight_OI)))
+    grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
+    stop_at_clamped(grad_OI, weight_OI, bits)
+    return gradients._replace(grad_OI=grad_OI)
+
+
+def upstream_of(grad_TBN: Tensor) -> Upstream:
+    """The gradient of a tensor over time; that of a rate is often one number for all steps."""
+    if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
+        return from_values(flat(grad_TBN[0]), 0)
+    return from_values(flat(grad_TBN), grad_TBN[0].numel())

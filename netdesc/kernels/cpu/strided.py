@@ -1,0 +1,43 @@
+"""Where the numbers of a vector of neurons, or of a matrix, lie in flat memory, for Numba.
+
+Tensors over time are flat and time-first: [steps, batch, neurons].
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+
+class Strided(NamedTuple):
+    """A vector of ``count`` neighbouring neurons of a sample: step t is ``start + t · stride``."""
+
+    numbers: np.ndarray
+    start: int
+    stride: int
+    count: int
+
+
+class Matrix(NamedTuple):
+    """Entry (i, j) of a matrix is number ``start + i · by_row + j · by_column``."""
+
+    numbers: np.ndarray
+    start: int
+    by_row: int
+    by_column: int
+
+
+@numba.njit(inline="always")
+def sample_of(numbers, batch, neurons, sample, neuron, count):
+    """Of a tensor [steps, batch, neurons] the ``count`` neurons from ``neuron`` on."""
+    return Strided(numbers, sample * neurons + neuron, batch * neurons, count)
+
+
+def matrix_of(array: np.ndarray) -> Matrix:
+    """A matrix of which rows or columns are contiguous, for kernels."""
+    if array.flags.c_contiguous:
+        return Matrix(array.reshape(-1), 0, array.shape[1], 1)
+    assert array.flags.f_contiguous, "neither rows nor columns are contiguous"
+    return Matrix(array.T.reshape(-1), 0, 1, array.shape[0])

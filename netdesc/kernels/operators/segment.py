@@ -1,0 +1,126 @@
+"""Spikes of consecutive dense layers of CUBA neurons, whose weights are on the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.operators.decays import decay_gradients
+from netdesc.kernels.packed_spikes import holds_spikes, packed_size
+from netdesc.kernels.registration import fake, gradient, operator
+from netdesc.kernels.segments import (
+    TENSORS_PER_LAYER,
+    check_segment,
+    outputs_of,
+    segment_layers,
+)
+
+_Forward = tuple[Tensor, Tensor, list[Tensor]]
+_Backward = tuple[Tensor, list[Tensor], list[Tensor]]
+
+
+@operator
+def segment(
+    input_TBI: Tensor, tensors: list[Tensor], numbers: list[float], learn: list[bool], keep: bool
+) -> _Forward:
+    """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and what is kept.
+
+    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says of each
+    whether gradients of its decays are wanted. A layer gets ``z = W s`` with its real weights
+    quantised as ``quantize_weight`` does. The third result is the engine's own: what its backward
+    pass needs, if ``keep``.
+    """
+    layers = segment_layers(tensors, numbers, learn)
+    check_segment(input_TBI, layers)
+    return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
+
+
+@operator
+def segment_backward(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    tensors: list[Tensor],
+    numbers: list[float],
+    learn: list[bool],
+    kept: list[Tensor],
+    want_input: bool,
+) -> _Backward:
+    """Gradients of the input (empty unless wanted), and of each layer's weight and decays.
+
+    Those of decays are [2, neurons]. The input may be missing where its spikes are ``kept``.
+    """
+    layers = segment_layers(tensors, numbers, learn)
+    engine = engine_for(grad_out_TBN.device)
+    return tuple(engine.segment_backward(grad_out_TBN, input_TBI, layers, kept, want_input))
+
+
+@fake("segment")
+def _(
+    input_TBI: Tensor, tensors: Sequence[Tensor], numbers: Any, learn: Sequence[bool], keep: bool
+) -> _Forward:
+    steps, batch, inputs = input_TBI.shape
+    sizes = outputs_of(tensors)
+    packs = input_TBI.device.type == "cpu" and requested_engine() in ("auto", "cpu")
+    kept: list[Tensor] = []
+    for size, neurons in zip([inputs, *sizes], sizes, strict=False):
+        if packs:
+            packed = packed_size((steps, batch, size))
+            kept.append(input_TBI.new_empty(packed, dtype=torch.int32))
+            kept.append(input_TBI.new_empty(steps * batch * neurons, dtype=torch.int32))
+        else:
+            if kept:
+                kept.append(input_TBI.new_empty(steps, batch, size))
+            kept.append(input_TBI.new_empty(steps, batch, neurons, dtype=torch.int32))
+    out = input_TBI.new_empty(steps, batch, sizes[-1])
+    return out, out.new_empty(len(sizes), 4, dtype=torch.int64), kept if keep else []
+
+
+@fake("segment_backward")
+def _(
+    grad_out_TBN: Tensor,
+    input_TBI: Tensor | None,
+    tensors: Sequence[Tensor],
+    numbers: Any,
+    learn: Any,
+    kept: Any,
+    want_input: bool,
+) -> _Backward:
+    weights = tensors[::TENSORS_PER_LAYER]
+    steps, batch, _ = grad_out_TBN.shape
+    grad_input = (steps, batch, weights[0].shape[1]) if want_input else (0,)
+    return (
+        grad_out_TBN.new_empty(grad_input),
+        [weight_OI.new_empty(weight_OI.shape) for weight_OI in weights],
+        [weight_OI.new_empty(2, weight_OI.shape[0]) for weight_OI in weights],
+    )
+
+
+def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
+    input_TBI, tensors, ctx.numbers, ctx.learn, _ = inputs
+    _, notes, kept = output
+    ctx.mark_non_differentiable(notes, *kept)
+    ctx.set_materialize_grads(False)
+    ctx.tensors = len(tensors)
+    needed = None if kept and holds_spikes(kept[0]) else input_TBI
+    ctx.save_for_backward(needed, *tensors, *kept)
+
+
+def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
+    input_TBI, *saved = ctx.saved_tensors
+    tensors, kept = saved[: ctx.tensors], saved[ctx.tensors :]
+    want_input = ctx.needs_input_grad[0]
+    grad_input, grad_weights, grad_decays = segment_backward(
+        grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, kept, want_input
+    )
+    grads: list[Tensor | None] = []
+    for number, (grad_weight, of_decays) in enumerate(zip(grad_weights, grad_decays, strict=True)):
+        decays = tensors[TENSORS_PER_LAYER * number + 1 : TENSORS_PER_LAYER * number + 3]
+        grads += [grad_weight, *decay_gradients(of_decays, *decays), None, None]
+    return grad_input if want_input else None, grads, None, None, None
+
+
+gradient("segment", _segment_gradient, _segment_context)

@@ -1,0 +1,90 @@
+"""What a segment of layers is made of, and what its passes leave, on every engine.
+
+A segment is a run of consecutive dense layers of CUBA neurons, each of which reads the one before.
+As a torch operator it is lists of tensors and of numbers, ``PER_LAYER`` of each for a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from netdesc.kernels.checks import check_signal, check_weight
+from netdesc.kernels.parameters import Dynamics, dynamics
+
+TENSORS_PER_LAYER = 5
+"""Weight [outputs, inputs], decays of current and voltage, bias, tau (see ``Dynamics``)."""
+
+NUMBERS_PER_LAYER = 5
+"""Bits of a weight, threshold, tau_grad, scale_grad, axonal delay (0 or 1 steps)."""
+
+
+class SegmentLayer(NamedTuple):
+    weight_OI: Tensor
+    """Real weights, which count as those of the grid."""
+    bits: int
+    neurons: Dynamics
+    learn: bool
+    """Whether the gradients of the decays are wanted."""
+
+
+class SegmentOutput(NamedTuple):
+    out_TBN: Tensor
+    """Spikes of the last layer."""
+    notes_L4: Tensor
+    """By layer (see ``kernels.operators``)."""
+    kept: list[Tensor]
+    """For the backward pass; empty where none follows."""
+
+
+class SegmentGradients(NamedTuple):
+    grad_input: Tensor
+    """Empty unless wanted."""
+    grad_weights: list[Tensor]
+    grad_decays: list[Tensor]
+    """[2, neurons] each."""
+
+
+def stacked(notes: Sequence[Tensor]) -> Tensor:
+    """Notes of layers, each [4], as [layers, 4]."""
+    return torch.stack(list(notes)) if len(notes) > 1 else notes[0].unsqueeze(0)
+
+
+def outputs_of(tensors: Sequence[Tensor]) -> list[int]:
+    """The neurons of each layer."""
+    return [weight_OI.shape[0] for weight_OI in tensors[::TENSORS_PER_LAYER]]
+
+
+def segment_layers(
+    tensors: Sequence[Tensor], numbers: Sequence[float], learn: Sequence[bool]
+) -> list[SegmentLayer]:
+    """The layers of an operator's lists. ValueError for tensors that do not fit."""
+    layers: list[SegmentLayer] = []
+    for number, learns in enumerate(learn):
+        at = TENSORS_PER_LAYER * number
+        weight_OI, *decays_and_bias, tau = tensors[at : at + TENSORS_PER_LAYER]
+        at = NUMBERS_PER_LAYER * number
+        bits, threshold, tau_grad, scale_grad, delay = numbers[at : at + NUMBERS_PER_LAYER]
+        neurons = dynamics(
+            weight_OI.shape[0],
+            *decays_and_bias,
+            threshold,
+            tau_grad,
+            scale_grad,
+            bool(delay),
+            tau if tau.numel() else None,
+        )
+        layers.append(SegmentLayer(weight_OI, int(bits), neurons, learns))
+    return layers
+
+
+def check_segment(input_TBI: Tensor, layers: Sequence[SegmentLayer]) -> None:
+    """ValueError where input and weights do not fit one another."""
+    check_signal("an input", input_TBI)
+    inputs = input_TBI.shape[2]
+    for layer in layers:
+        check_weight(layer.weight_OI, inputs, input_TBI.device)
+        inputs = layer.weight_OI.shape[0]

@@ -54,12 +54,12 @@ def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> No
         raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
 
 
-def check_weight(weight_OI: Tensor, inputs: int, device: torch.device) -> None:
-    """float32 [units, inputs], on the device of its input."""
+def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
+    """float32 [units, inputs] that fits an input of that shape, on its device."""
     check_float32("a weight", weight_OI)
-    if weight_OI.dim() != 2 or weight_OI.shape[1] != inputs:
+    if weight_OI.dim() != 2 or weight_OI.shape[1] != shape[2]:
         raise ValueError(
-            f"weights of shape {list(weight_OI.shape)} do not fit an input of {inputs} neurons"
+            f"weights of shape {list(weight_OI.shape)} do not fit an input of shape {list(shape)}"
         )
     if weight_OI.device != device:
         raise ValueError(f"weights are on device '{weight_OI.device}', their input on '{device}'")

@@ -81,10 +81,10 @@ def segment_layers(
     return layers
 
 
-def check_segment(input_TBI: Tensor, layers: Sequence[SegmentLayer]) -> None:
+def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
     """ValueError where input and weights do not fit one another."""
     check_signal("an input", input_TBI)
-    inputs = input_TBI.shape[2]
-    for layer in layers:
-        check_weight(layer.weight_OI, inputs, input_TBI.device)
-        inputs = layer.weight_OI.shape[0]
+    steps, batch, inputs = input_TBI.shape
+    for weight_OI in tensors[::TENSORS_PER_LAYER]:
+        check_weight(weight_OI, (steps, batch, inputs), input_TBI.device)
+        inputs = weight_OI.shape[0]

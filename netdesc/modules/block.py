@@ -91,7 +91,9 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
 
     All of them are fused (see ``DenseBlock.is_fused``).
     """
-    tensors, numbers, learn = list[Tensor](), list[float](), list[bool]()
+    tensors: list[Tensor] = []
+    numbers: list[float] = []
+    learn: list[bool] = []
     for block in blocks:
         block.begin(spikes_TBI.device)
         neuron, bits = block.neuron, block.synapse.bits

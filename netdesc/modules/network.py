@@ -63,8 +63,7 @@ class Network(nn.Module):
         super().__init__()
         self.graph = graph
         self._inputs = {layer.name: layer.inputs for layer in graph.layers}
-        readers = Counter(name for layer in graph.layers for name in layer.inputs)
-        self._only_read = {name: (name,) for name, times in readers.items() if times == 1}
+        self._readers = Counter(name for layer in graph.layers for name in layer.inputs)
         self.layers = _Layers()
         for layer in graph.layers:
             self.layers[layer.name] = (
@@ -93,9 +92,14 @@ class Network(nn.Module):
             )
         if not torch.compiler.is_compiling():
             self._look_at_axes(input)
-        values = {nodes.INPUT: input.to(torch.float32)}
+        values, unread = {nodes.INPUT: input.to(torch.float32)}, dict(self._readers)
         for names in self._segments():
-            given = [values[name] for name in self._inputs[names[0]]]
+            inputs = self._inputs[names[0]]
+            given = [values[name] for name in inputs]
+            for name in inputs:
+                unread[name] -= 1
+                if not unread[name]:  # the memory of what no other layer reads can go
+                    del values[name]
             total = given.pop(0)
             while given:
                 total = total + given.pop(0)
@@ -111,15 +115,16 @@ class Network(nn.Module):
         the one before and reading nothing else. A layer with a hook is computed by itself, so that
         the hook sees what goes in and comes out.
         """
-        segments, is_open = list[list[str]](), False
+        segments: list[list[str]] = []
+        is_open = False
         for layer in self.graph.layers:
             block = self.layers[layer.name]
             can_join = isinstance(block, DenseBlock) and block.is_fused and not block.has_hooks
-            if can_join and is_open and layer.inputs == self._only_read[segments[-1][-1]]:
+            if can_join and is_open and layer.inputs == (segments[-1][-1],):
                 segments[-1].append(layer.name)
             else:
                 segments.append([layer.name])
-            is_open = can_join and layer.name in self._only_read
+            is_open = can_join and self._readers[layer.name] == 1
         return segments
 
     def _look_at_axes(self, input: Tensor) -> None:

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.backward_loop import backward_loop_of, from_memory
-from netdesc.kernels.cpu.buffers import scratch, take
+from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import (
     LeakAdjoint,
     NeuronParameters,
@@ -184,7 +184,7 @@ def weight_gradient_by_events(
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, _RUN_STEPS)
     grad_OI = take((outputs, inputs), np.float32)
-    sums = scratch((_crew(outputs), inputs * LANES), np.float32)
+    sums = take((_crew(outputs), inputs * LANES), np.float32)
     weights = _Weights(weight_OI, *half_limits(None), grad_OI)
     _add_up(grad_z_TBN, events, by_input, weights, sums)
     return grad_OI
@@ -211,7 +211,7 @@ def _room(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Ro
     columns = blocks.vectors * LANES
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
     return _Room(
-        scratch((crew, rows * columns), np.float32),
+        take((crew, rows * columns), np.float32),
         take((crew, blocks.steps * LANES), np.float32),
         take((crew, blocks.samples * blocks.vectors * _STATE), np.float32),
         take((crew, blocks.vectors * inputs * LANES), np.float32),

@@ -72,7 +72,7 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
 def source_again(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
     """The same in the backward pass; without events the input itself is needed."""
     words = packed.numpy()
-    if words[0]:
+    if len(words) and words[0]:
         return list_events(words_of(words), shape)
     assert signal_TBI is not None, "without events the input is needed"
     return as_rows(array_of(signal_TBI))

@@ -14,7 +14,6 @@ import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
-from netdesc.kernels.cpu.buffers import begin
 from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet, teams
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.engine import EngineError, kernel_threads
@@ -93,7 +92,6 @@ def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
             )
         if crowd is not None:
             crowd.look()
-        begin()
         if layer == "workqueue":
             with _turn:
                 return function(*args, **kwargs)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.kernels.engine import engine_for, requested_engine
+from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
 from netdesc.kernels.operators.decays import decay_gradients
 from netdesc.kernels.packed_spikes import holds_spikes, packed_size
 from netdesc.kernels.registration import fake, gradient, operator
@@ -34,8 +34,8 @@ def segment(
     quantised as ``quantize_weight`` does. The third result is the engine's own: what its backward
     pass needs, if ``keep``.
     """
+    check_segment(input_TBI, tensors)
     layers = segment_layers(tensors, numbers, learn)
-    check_segment(input_TBI, layers)
     return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
 
 
@@ -52,9 +52,16 @@ def segment_backward(
     """Gradients of the input (empty unless wanted), and of each layer's weight and decays.
 
     Those of decays are [2, neurons]. The input may be missing where its spikes are ``kept``.
+    EngineError where another engine has kept them: what torch compiled does not note which one.
     """
-    layers = segment_layers(tensors, numbers, learn)
-    engine = engine_for(grad_out_TBN.device)
+    device = grad_out_TBN.device
+    are_packed = kept[0].dim() == 1
+    if are_packed != (engine_name(device) == "cpu"):
+        raise EngineError(
+            "the spikes were computed on another engine than their gradient is to be; under "
+            "torch.compile keep both in the same use_engine()"
+        )
+    layers, engine = segment_layers(tensors, numbers, learn), engine_for(device)
     return tuple(engine.segment_backward(grad_out_TBN, input_TBI, layers, kept, want_input))
 
 

@@ -23,7 +23,8 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     input spikes, by a product everywhere.
     """
     check_signal("an input", signal_TBI)
-    check_weight(weight_OI, signal_TBI.shape[2], signal_TBI.device)
+    steps, batch, inputs = signal_TBI.shape
+    check_weight(weight_OI, (steps, batch, inputs), signal_TBI.device)
     return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
 
 

@@ -66,18 +66,30 @@ class Layer:
         return made
 
     def forward(self, engine: str, tensors: dict[str, torch.Tensor] | None = None) -> Any:
-        """Spikes, voltages, notes and events of ``dense_cuba``."""
+        """Spikes, voltages and notes of a segment of this layer alone."""
         made = self.tensors(engine=engine) if tensors is None else tensors
         with use_engine(engine):
-            return operators.dense_cuba(
-                made["spikes"],
-                made["weight"],
-                8,
-                made["current_decay"],
-                made["voltage_decay"],
+            return segment_of_one(
+                *(made[name] for name in ("spikes", "weight")),
+                (made["current_decay"], made["voltage_decay"]),
                 made["bias"],
-                *self.scalars,
+                self.scalars,
             )
+
+
+def segment_of_one(
+    spikes_TBI: torch.Tensor,
+    weight_OI: torch.Tensor,
+    decays: tuple[torch.Tensor, torch.Tensor],
+    bias: torch.Tensor,
+    scalars: tuple[float, float, float, bool],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Spikes, voltages and notes of a layer whose weights have 8 bits."""
+    tensors = [weight_OI, *decays, bias, bias.new_empty(0)]
+    numbers = [8.0, *map(float, scalars)]
+    learn = [any(decay.requires_grad for decay in decays)]
+    out, notes, kept = operators.segment(spikes_TBI, tensors, numbers, learn, True)
+    return out, kept[-1].view(out.shape), notes[0]
 
 
 WEIGHT_SCALES = (0.02, 0.3, 3.0, 100.0)

@@ -1,153 +1,97 @@
-"""Event lists of the CPU engine, whose memory serves again and again."""
+"""Packed spikes and the events that are listed of them, by row and by input."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from test_kernels_spike_words import sources_of
 
-from netdesc.kernels.cpu import bit_rows, events
-from netdesc.kernels.cpu.events import EventLists
-from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains
-from netdesc.kernels.event_lists import HEADER, are_listed, list_size, no_lists
+from netdesc.kernels.cpu import events_by_input
+from netdesc.kernels.cpu.events import Events, list_events
+from netdesc.kernels.cpu.events_by_input import order_by_input
+from netdesc.kernels.cpu.packed_spikes import pack, unpack, words_of
+from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.packed_spikes import holds_spikes, packed_size
 
-# Both of the first two take the same memory, though their rows begin at other places in it.
-SHAPES = st.sampled_from([(6, 6), (5, 8), (1, 1), (70, 33), (200, 16)])
-
-
-@pytest.fixture(autouse=True, scope="module", params=[3, 1 << 14], ids=["many", "one"])
-def runs(request: pytest.FixtureRequest):
-    """Lists of these small inputs in runs of a few rows, and in one go."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "_WORDS", request.param)
-        patch.setattr(events, "_zeros", events.BufferPool(events._sparse_zeros))
-        yield
+STEPS, BATCH = st.integers(1, 70), st.integers(1, 3)
+NEURONS = st.one_of(st.integers(1, 70), st.sampled_from([32, 64, 200, 65_537]))
+DENSITY = st.sampled_from([0.0, 0.05, 0.5, 1.0])
 
 
-def spikes(shape: tuple[int, int], density: float, seed: int) -> np.ndarray:
-    return (np.random.default_rng(seed).random(shape) < density).astype(np.float32)
+def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.random((steps, batch, neurons), np.float32) < density).astype(np.float32)
 
 
-def assert_lists(lists: EventLists, values: np.ndarray) -> None:
-    for row, (start, end) in enumerate(pairwise(lists.starts)):
-        assert lists.sources[start:end].tolist() == sources_of(values[row]).tolist()
+@on_threads
+def events_of(values_TBN: np.ndarray) -> Events:
+    packed, found = pack(values_TBN)
+    assert found == values_TBN.sum()
+    return list_events(words_of(packed), values_TBN.shape)
 
 
-@given(st.lists(st.tuples(SHAPES, st.floats(0, 1)), min_size=2, max_size=6), st.integers(0, 99))
-def test_lists_do_not_depend_on_those_before(inputs, seed):
-    """The same input gives the same memory, whatever another one has left in it."""
-    for shape, density in inputs:
-        values = spikes(shape, density, seed)
-        first = EventLists(values, 1.0)
-        assert_lists(first, values)
-        kept = first.packed.copy()
-        address = first.packed.ctypes.data
-        del first
-        EventLists(spikes(shape, 1.0, 0), 1.0)  # fills the memory that was given back
-        again = EventLists(values, 1.0)
-        assert again.packed.ctypes.data == address, "the memory was not used again"
-        np.testing.assert_array_equal(again.packed, kept)
+@given(STEPS, BATCH, NEURONS, DENSITY)
+@example(1, 1, 1, 1.0)
+def test_spikes_are_unpacked_as_they_were_packed(steps, batch, neurons, density):
+    values = spikes(steps, batch, neurons, density)
+    packed, found = on_threads(pack)(values)
+    assert found == values.sum()
+    assert len(packed) == packed_size(values.shape)
+    assert not holds_spikes(torch.from_numpy(packed)), "nobody has said that these are events"
+    np.testing.assert_array_equal(on_threads(unpack)(words_of(packed), values.shape), values)
 
 
-@pytest.mark.parametrize("columns", [65_535, 65_536, 65_537, 70_000])
-def test_wide_inputs_have_their_last_columns_in_the_lists(columns: int) -> None:
-    """Also where another pass unpacks them."""
-    values = np.zeros((3, columns), np.float32)
-    values[[0, 1, 1, 2], [columns - 1, 0, 5, columns - 1]] = 1
-    lists = EventLists(values, 1.0)
-    assert_lists(lists, values)
-    assert_lists(EventLists.unpack(lists.packed, 3), values)
-    trains = SpikeTrains.of(values.reshape(3, 1, columns))
-    assert trains is not None
-    events = SpikeSum.of([trains]).events(4)
-    np.testing.assert_array_equal(events.starts, lists.starts)
-    np.testing.assert_array_equal(events.sources[:4], lists.sources[:4])
-    assert events.sources.dtype == lists.sources.dtype
+@pytest.mark.parametrize("odd", [2.0, 0.5, -1.0, -0.0, np.nan, np.inf, 1e-42])
+def test_other_numbers_are_noticed(odd):
+    values = spikes(40, 2, 33, 0.3)
+    values[39, 1, 32] = odd
+    assert on_threads(pack)(values)[1] is None
 
 
-def test_lists_are_marked_once_they_are_handed_over():
-    lists = EventLists(spikes((6, 6), 0.5, 0), 1.0)
-    assert not are_listed(lists.without())
-    assert are_listed(lists.hand_over())
-    assert len(lists.packed) == list_size(torch.device("cpu"), 6, 6)
-    assert not are_listed(no_lists(torch.zeros(3, 2, 6)))
+@given(STEPS, BATCH, NEURONS, DENSITY)
+@example(1, 1, 1, 1.0)
+def test_events_are_where_the_spikes_are(steps, batch, neurons, density):
+    values = spikes(steps, batch, neurons, density)
+    events = events_of(values)
+    rows = values.reshape(steps * batch, neurons)
+    row, source = rows.nonzero()
+    np.testing.assert_array_equal(np.diff(events.starts), rows.sum(1))
+    np.testing.assert_array_equal(events.sources[: len(source)], source)
+    assert events.starts[0] == 0
+    assert len(row) == events.starts[-1]
 
 
 @given(
-    shape=SHAPES,
-    densities=st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.6, 1.0]), min_size=1, max_size=4),
-    densest=st.sampled_from([0.05, 0.33, 0.5]),
-    most=st.sampled_from([1, 1, 2, 5]),
-    odd=st.none() | st.tuples(st.integers(0, 10**6), st.sampled_from([0.5, 63, 64, -1, -0.0])),
-    seed=st.integers(0, 99),
+    st.integers(1, 70), BATCH, st.sampled_from([1, 7, 64, 65]), st.sampled_from([0.3, 1.0]),
+    st.integers(1, 80),
+)  # fmt: skip
+@example(70, 2, 7, 1.0, 70)
+@example(70, 2, 7, 1.0, 71)
+def test_ordered_events_are_at_their_input(steps, batch, inputs, density, length):
+    values = spikes(steps, batch, inputs, density)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events_by_input, "_MIN_EVENTS", 0)
+        found = on_threads(order_by_input)(events_of(values), inputs, 1000, length)
+    assert found.length == length
+    again, last = np.zeros_like(values), steps
+    for run in range(found.runs):
+        first = max(0, last - length)
+        for sample in range(batch):
+            for j in range(inputs):
+                slot = (sample * found.runs + run) * inputs + j
+                mine = found.steps[found.starts[slot] : found.starts[slot + 1]].astype(int)
+                assert (np.diff(mine) < 0).all(), "the last ones come first"
+                again[first + mine, sample, j] += 1
+        last = first
+    np.testing.assert_array_equal(again, values)
+
+
+@pytest.mark.parametrize(
+    ("neurons", "density", "pays"), [(161, 0.2, True), (160, 0.2, False), (161, 0.02, False)]
 )
-def test_lists_pay_up_to_a_density_of_the_whole(shape, densities, densest, most, odd, seed):
-    """However unevenly the events lie, and wherever something is that is no count."""
-    rows = np.array_split(np.arange(shape[0]), len(densities))
-    values = np.zeros(shape, np.float32)
-    for part, density in zip(rows, densities, strict=True):
-        values[part] = spikes((len(part), shape[1]), density, seed)
-    values *= np.random.default_rng(seed).integers(1, most + 1, shape).astype(np.float32)
-    if odd is not None:
-        values.flat[odd[0] % values.size] = odd[1]
-    lists = EventLists(values, densest)
-    are_counts = odd is None or odd[1] == 63
-    assert lists.pays == (are_counts and values.sum() <= densest * values.size)
-    if lists.pays:
-        assert_lists(lists, values)
-
-
-def test_what_is_given_up_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many events, one that is no spike, an interruption: also for those that come after."""
-    values = spikes((200, 16), 0.3, 0)
-    kept = EventLists(values, 1.0).packed.copy()
-    uneven = np.concatenate([spikes((100, 16), 0.1, 1), spikes((100, 16), 0.9, 2)])
-    monkeypatch.setattr(events, "_GLANCE", 1000)  # it looks at the first row alone
-    lists = EventLists(uneven, 0.4)
-    assert not lists.pays
-    assert not lists.packed[HEADER:].any()
-    del lists
-    odd = values.copy()
-    odd[150, 3] = 0.5
-    lists = EventLists(odd, 1.0)
-    assert not lists.pays
-    assert not lists.packed[HEADER:].any()
-    del lists
-    calls, list_events = [], bit_rows.list_events
-
-    def interrupted(*given: object) -> None:
-        list_events(*given)
-        calls.append(1)
-        if len(calls) == min(7, -(-200 // events._WORDS)):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(bit_rows, "list_events", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        EventLists(spikes((200, 16), 1.0, 3), 1.0)
-    monkeypatch.undo()
-    np.testing.assert_array_equal(EventLists(values, 1.0).packed, kept)
-
-
-def test_an_input_that_looks_too_dense_is_not_listed_at_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bit_rows, "pack", lambda *_: pytest.fail("it was listed"))
-    assert not EventLists(spikes((200, 16), 0.5, 0), 0.4).pays
-
-
-@given(SHAPES, st.sampled_from([0.0, 0.1, 0.7, 1.0]), st.integers(1, 20), st.integers(0, 99))
-def test_events_are_counted_in_some_rows_or_all(shape, density, every, seed):
-    values = spikes(shape, density, seed)
-    values *= np.float32(0.3)
-    assert events.count(values, every) == np.count_nonzero(values[::every])
-
-
-def test_lists_that_do_not_pay_take_no_more_memory_than_those_that_do():
-    lists = EventLists(spikes((6400, 100), 1.0, 0), 0.25)
-    assert not lists.pays
-    assert np.count_nonzero(lists.sources) < 0.27 * 640_000
+def test_events_are_ordered_where_that_pays(neurons, density, pays):
+    """Where there are enough neurons to share that work, and events of each input in a run."""
+    events = events_of(spikes(2_048, 1, 200, density))
+    assert bool(on_threads(order_by_input)(events, 200, neurons, 256).length) == pays

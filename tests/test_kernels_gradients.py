@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 import torch
-from cuba_cases import ENGINES, layers, plain_layer
+from cuba_cases import ENGINES, layers, plain_layer, segment_of_one
 from cuba_gradients import LEARNT, check, expected_gradients, gradients, random_grad, sizes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.lanes import LANES, load, store
 from netdesc.kernels.cpu.steps import surrogate
 from netdesc.kernels.engine import use_engine
 
-NO_BIAS = torch.empty(0)
+NONE = torch.empty(0)
 
 
 @given(layers(max_steps=20), st.sampled_from([0.01, 0.1, 1.0, 5.0]), st.sampled_from([0.5, 1.0]))
@@ -74,9 +74,9 @@ def test_decay_gradients_are_those_of_differences(engine, kind, which, decay):
         pair = [torch.tensor(x, requires_grad=True) for x in decays.values()]
         with use_engine(engine):
             if kind == "input":
-                out, voltage, *_ = operators.cuba(z, *pair, NO_BIAS, *scalars)
+                out, voltage, *_ = operators.cuba(z, *pair, NONE, *scalars, NONE)
             else:
-                out, voltage, *_ = operators.dense_cuba(spikes, weight, 8, *pair, NO_BIAS, *scalars)
+                out, voltage, _ = segment_of_one(spikes, weight, tuple(pair), NONE, scalars)
         return out, voltage, pair[which == "voltage_decay"]
 
     def loss(value: float) -> float:
@@ -146,7 +146,9 @@ def test_one_step_has_the_gradient_of_the_surrogate(engine, tau_grad, scale_grad
     z = torch.tensor([-1.0, 0.0, 0.05, 6 / 64, 0.125, 3.0]).reshape(1, 1, 6).requires_grad_()
     decay = torch.tensor(0.5)
     with use_engine(engine):
-        out, voltage, _ = operators.cuba(z, decay, decay, NO_BIAS, 0.1, tau_grad, scale_grad, False)
+        out, voltage, _ = operators.cuba(
+            z, decay, decay, NONE, 0.1, tau_grad, scale_grad, False, NONE
+        )
         out.sum().backward()
     tau = 100 * tau_grad * 6 / 64
     v = voltage.double() / 4096
@@ -172,8 +174,8 @@ def test_gradients_go_where_they_are_asked_for(engine, density):
     together = gradients(layer, engine, grad_out)
     for learnt in ("spikes", "weight", "current_decay", "voltage_decay"):
         made = layer.tensors(learnt)
-        out, voltage, notes, events = layer.forward(engine, made)
-        assert not any(x.requires_grad for x in (voltage, notes, events))
+        out, voltage, notes = layer.forward(engine, made)
+        assert not any(x.requires_grad for x in (voltage, notes))
         out.backward(torch.from_numpy(grad_out.astype(np.float32)))
         np.testing.assert_array_equal(made[learnt].grad.numpy(), together[learnt])
         assert all(x.grad is None for name, x in made.items() if name != learnt)
@@ -199,7 +201,7 @@ def test_the_backward_pass_runs_on_the_engine_of_the_forward_pass(density, monke
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
     made = layer.tensors(*LEARNT)
     out, *_ = layer.forward("reference", made)
-    monkeypatch.setattr(cpu_engine, "dense_cuba_backward", None)  # a call would fail
+    monkeypatch.setattr(cpu_engine, "segment_backward", None)  # a call would fail
     out.backward(torch.from_numpy(grad_out.astype(np.float32)))
     slow = gradients(layer, "reference", grad_out)
     np.testing.assert_array_equal(made["weight"].grad.numpy(), slow["weight"])

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from cuba_cases import ENGINES, plain_layer
+from cuba_cases import ENGINES, plain_layer, segment_of_one
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import EngineError, engine_name, requested_engine, use_engine
 
-NO_BIAS = torch.empty(0)
+NONE = torch.empty(0)
 DECAY = torch.tensor(0.3)
 SCALARS = (0.5, 1.0, 1.0, True)
 SIGNAL = torch.rand(6, 2, 7, generator=torch.Generator().manual_seed(0))
@@ -40,15 +40,29 @@ def kept_of_loss() -> torch.Tensor:
     return operators.spike_time(SIGNAL, SIGNAL, 0.6, 2, 100)[1]
 
 
+NUMBERS = [8.0, *map(float, SCALARS)] * 2
+
+
+def two_layers() -> list[torch.Tensor]:
+    return [
+        leaf(WEIGHT), leaf(DECAY), DECAY, NONE, NONE,
+        leaf(WEIGHT[:4, :].T.contiguous().T @ torch.ones(5, 7)), DECAY, DECAY, NONE, NONE,
+    ]  # fmt: skip
+
+
+def plain(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor.detach() for tensor in tensors]
+
+
+def kept_of_segment() -> list[torch.Tensor]:
+    """What the engine in use keeps of a segment's forward pass."""
+    return operators.segment(sparse(), plain(two_layers()), NUMBERS, [True, False], True)[2]
+
+
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "class_labels": lambda: (torch.tensor([0, 3, 1], dtype=torch.int32), 4),
-    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NO_BIAS, *SCALARS),
-    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NO_BIAS, *SCALARS, True),
-    "dense_cuba": lambda: (leaf(sparse()), leaf(WEIGHT), 8, leaf(DECAY), DECAY, NO_BIAS, *SCALARS),
-    "dense_cuba_backward": lambda: (
-        SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, 8, STATES, DECAY, DECAY,
-        NO_BIAS, *SCALARS, True, True,
-    ),
+    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NONE, *SCALARS, NONE),
+    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NONE, *SCALARS, True, NONE),
     "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
     "linear_backward": lambda: (
         SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, True
@@ -56,6 +70,11 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
     "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),
+    "segment": lambda: (leaf(sparse()), two_layers(), NUMBERS, [True, False], True),
+    "segment_backward": lambda: (
+        SIGNAL[:, :, :4].contiguous(), sparse(), plain(two_layers()), NUMBERS, [True, False],
+        kept_of_segment(), True,
+    ),
     "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
     "spike_time_backward": lambda: (
         SIGNAL, SIGNAL, kept_of_loss(), torch.tensor(1.0), 0.6, 2, 100
@@ -74,7 +93,7 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_torch_finds_the_operators_in_order(name, engine):
-    """Schema, autograd and fake tensors; one output of ``dense_cuba`` may have any length."""
+    """Schema, autograd and fake tensors."""
     operator = getattr(torch.ops.netdesc, name).default
     utilities = (
         "test_schema",
@@ -122,15 +141,14 @@ def test_engines_that_cannot_run():
     assert issubclass(EngineError, ValueError)
 
 
-def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=NO_BIAS, threshold=0.5):
-    return operators.dense_cuba(
+def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=NONE, threshold=0.5):
+    """Spikes, voltages and notes of a layer."""
+    return segment_of_one(
         sparse() if spikes is None else spikes,
         WEIGHT if weight is None else weight,
-        8,
-        *decays,
+        decays,
         bias,
-        threshold,
-        *SCALARS[1:],
+        (threshold, *SCALARS[1:]),
     )
 
 
@@ -161,7 +179,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "threshold beyond states": (lambda: dense(threshold=131073.0), "is not in"),
     "threshold NaN": (lambda: dense(threshold=math.nan), "threshold nan is not"),
     "cuba doubles": (
-        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, NO_BIAS, *SCALARS),
+        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, NONE, *SCALARS, NONE),
         "input has type float64",
     ),
     "leaky decays": (lambda: operators.leaky(SIGNAL, torch.rand(3)), r"decay has shape \[3\]"),

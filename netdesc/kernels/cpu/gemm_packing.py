@@ -70,7 +70,10 @@ def left_tile(left, room, row, term, depth):
 def copy_panel(right, term, depth, column, width, panel):
     """Some terms and columns of the right factor as a panel [term, column], zeros to its end."""
     for k in range(depth):
-        at, to = right.start + (term + k) * right.by_row + column * right.by_column, k * TILE_COLUMNS
+        at, to = (
+            right.start + (term + k) * right.by_row + column * right.by_column,
+            k * TILE_COLUMNS,
+        )
         if right.by_column == 1:
             store(panel, to, load(right.numbers, at, width), TILE_COLUMNS)
         else:

@@ -258,9 +258,7 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, roo
                 of_samples = sample, min(batch, sample + blocks.samples)
                 for until in range(events.steps, 0, -blocks.steps):
                     run = max(0, until - blocks.steps), until
-                    _backward_block(
-                        upstream, layer, source, (first, last), of_samples, run, mine
-                    )
+                    _backward_block(upstream, layer, source, (first, last), of_samples, run, mine)
                 _write_decays(tensors, (first, last), of_samples, mine.state)
             if inputs:
                 for vector in range(first, last):

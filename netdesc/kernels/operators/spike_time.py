@@ -60,7 +60,7 @@ def _(output_TBN: Tensor | None, target_TBN: Tensor, *_: Any) -> Tensor:
 
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    output_TBN, target_TBN, *ctx.filter = inputs
+    _, target_TBN, *ctx.filter = inputs
     kept = output[1]
     ctx.mark_non_differentiable(kept)
     ctx.set_materialize_grads(False)

@@ -8,9 +8,8 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu import product, threads
-from netdesc.kernels.cpu.product import matmul
-from netdesc.kernels.quantization import quantize
+from netdesc.kernels.cpu import threads
+from netdesc.kernels.cpu.gemm import matmul
 
 threads.on_threads(lambda: None)()  # forgets kernels of older sources
 
@@ -64,31 +63,6 @@ def test_the_number_of_threads_changes_no_bit(shape):
     assert len(set(results)) == 1
 
 
-@pytest.mark.parametrize("block", [(1, 32), (6, 512), (7, 96), (192, 608)])
-def test_how_blocks_are_shared_out_changes_no_bit(block):
-    random = np.random.default_rng(2)
-    left = random.standard_normal((101, 513), np.float32)
-    right = random.standard_normal((513, 600), np.float32)
-    out = np.full((101, 600), np.nan, np.float32)
-    product._multiply(left, right, False, np.float32(0), np.float32(0), block, False, out, False)
-    assert out.tobytes() == matmul(left, right).tobytes()
-
-
-@given(SIZES, st.integers(1, 300), st.integers(1, 70), st.integers(2, 8), st.booleans())
-@example(7, 513, 70, 8, True)  # more terms than are added up at a time
-@example(7, 300, 33, 3, False)
-@settings(max_examples=30)
-def test_weights_are_put_on_the_grid_while_they_are_read(rows, terms, columns, bits, turned):
-    random = np.random.default_rng(rows + terms)
-    left = random.integers(-8, 9, (rows, terms)).astype(np.float32)
-    shape = (columns, terms) if turned else (terms, columns)
-    weights = 4 * random.standard_normal(shape, np.float32)
-    weights.reshape(-1)[: min(3, weights.size)] = [np.nan, np.inf, -np.inf][: weights.size]
-    on_grid = quantize(torch.from_numpy(weights), bits).numpy()
-    right, on_grid = (weights.T, on_grid.T) if turned else (weights, on_grid)
-    assert matmul(left, right, bits=bits).tobytes() == matmul(left, on_grid).tobytes()
-
-
 def test_infinities_and_nan_are_passed_on():
     left = np.ones((7, 300), np.float32)
     right = np.ones((300, 40), np.float32)
@@ -108,7 +82,7 @@ def test_a_product_is_added_to_what_is_there(rows, terms, columns):
         for shape in ((rows, terms), (terms, columns), (rows, columns))
     )
     out = before.copy()
-    assert product.matmul(left, right, out, onto=True) is out
+    assert matmul(left, right, out, add=True) is out
     np.testing.assert_allclose(out, before + left @ right, atol=1e-4)
-    product.matmul(left, right, out)
+    matmul(left, right, out)
     np.testing.assert_allclose(out, left @ right, atol=1e-4)

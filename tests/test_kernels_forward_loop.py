@@ -1,23 +1,21 @@
-"""Walks forward whose states pass the size up to which they decay in fewer instructions."""
+"""Forward loops whose states pass the size up to which they decay in fewer instructions."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from cuba_cases import Layer, plain_layer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_kernels_chain import PLAIN
-from test_kernels_chain import check as check_chain
 from test_kernels_forward import EVENTS, check, of_all
 
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.steps import NEAR, decay_near
-from netdesc.kernels.cpu.there import RUN
 
-_decay_all = of_all(decay_near)
+RUN_STEPS = 64
+"""Steps between two checks of a forward loop."""
+
+_decay_near_all = of_all(decay_near)
 
 EDGES = [sign * (size - less) for sign in (-1, 1) for size in (0, 1, 4096, NEAR) for less in (0, 1)]
 
@@ -30,12 +28,12 @@ def test_small_states_decay_exactly(states, keep):
     """Python's integers decide; its // rounds down, so negative states are turned round."""
     states = [*states, *(state for state in EDGES if abs(state) <= NEAR)]
     expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in states]
-    assert _decay_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
+    assert _decay_near_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
 
 
 def test_a_larger_state_would_not() -> None:
     states = np.array([NEAR + 1], np.int32)
-    assert _decay_all(states, np.int32(4096)).tolist() != states.tolist()
+    assert _decay_near_all(states, np.int32(4096)).tolist() != states.tolist()
 
 
 def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer:
@@ -54,11 +52,11 @@ def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer
 
 
 @pytest.mark.parametrize("decay", [1.0, 0.0])
-@pytest.mark.parametrize("steps", [1, RUN - 1, RUN, RUN + 1, 3 * RUN])
+@pytest.mark.parametrize("steps", [1, RUN_STEPS - 1, RUN_STEPS, RUN_STEPS + 1, 3 * RUN_STEPS])
 def test_states_at_the_edge_and_beyond(steps: int, decay: float) -> None:
     """With decay 1 they stay where they are, with 0 they go on for as long as there are steps."""
     edges = [sign * (NEAR + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
-    slow = [sign * round(NEAR / RUN + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
+    slow = [sign * round(NEAR / RUN_STEPS + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
     for states in ([each] for each in (*edges, *slow)):
         layer = biased(states, steps, decay, density=0.0)
         assert check(layer, "cpu") == EVENTS
@@ -68,8 +66,8 @@ def test_states_at_the_edge_and_beyond(steps: int, decay: float) -> None:
 def wanderers(draw: st.DrawFn) -> Layer:
     """Voltages that go far, and come back by a spike or because they decay."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    steps, neurons = draw(st.integers(1, 4 * RUN)), draw(st.integers(1, 2 * LANES + 3))
-    bursts = np.repeat(rng.random(-(-steps // RUN)) < 0.5, RUN)[:steps]
+    steps, neurons = draw(st.integers(1, 4 * RUN_STEPS)), draw(st.integers(1, 2 * LANES + 3))
+    bursts = np.repeat(rng.random(-(-steps // RUN_STEPS)) < 0.5, RUN_STEPS)[:steps]
     spikes = (rng.random((steps, draw(st.integers(1, 2)), 30)) < 0.1) & bursts[:, None, None]
     sign = draw(st.sampled_from([np.ones(30), rng.choice([-1, 1], 30)]))
     decays = [rng.choice([0.0, 0.01, 0.5, 1.0], neurons).astype(np.float32) for _ in range(2)]
@@ -93,8 +91,8 @@ def test_states_that_go_far_and_come_back(layer: Layer) -> None:
 
 def test_they_do() -> None:
     """One goes far in its second run of steps, is back in its third, and spikes all the while."""
-    spikes = np.zeros((4 * RUN, 1, 30), np.float32)
-    spikes[RUN + 5 : RUN + 9, 0, :8] = 1
+    spikes = np.zeros((4 * RUN_STEPS, 1, 30), np.float32)
+    spikes[RUN_STEPS + 5 : RUN_STEPS + 9, 0, :8] = 1
     spikes[::7, 0, 29] = 1
     weight = np.full((1, 30), 1.0, np.float32)
     weight[0, :8] = -4
@@ -103,16 +101,8 @@ def test_they_do() -> None:
         current_decay=np.array(0.3, np.float32),
     )  # fmt: skip
     exact = layer.exact()
-    far = (np.abs(exact.v[:, 0, 0]) > NEAR).reshape(4, RUN).any(axis=1)
-    spiked = exact.out[:, 0, 0].reshape(4, RUN).any(axis=1)
+    far = (np.abs(exact.v[:, 0, 0]) > NEAR).reshape(4, RUN_STEPS).any(axis=1)
+    spiked = exact.out[:, 0, 0].reshape(4, RUN_STEPS).any(axis=1)
     assert far.tolist() == [False, True, False, False]
     assert spiked.tolist() == [True, True, True, True]
     assert check(layer, "cpu") == EVENTS
-
-
-@pytest.mark.parametrize("bits", [8, None])
-@pytest.mark.parametrize("scale", [1.0, 40.0, 1e6])
-@pytest.mark.parametrize("delay", [False, True])
-def test_a_last_layer_goes_as_far(scale: float, bits: int | None, delay: bool) -> None:
-    case = replace(PLAIN, sizes=(40, 35), steps=3 * RUN + 5, delay=delay, bias=True, own=True)
-    check_chain(replace(case, scale=scale, bits=bits))

@@ -11,11 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu import bit_rows, synapses
-from netdesc.kernels.cpu.arrays import rows_of
-from netdesc.kernels.cpu.trains import SpikeSum
 from netdesc.kernels.engine import use_engine
-from netdesc.kernels.event_lists import are_listed
+from netdesc.kernels.packed_spikes import holds_spikes
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Case:
     density: float = 0.1
     graded: bool = False
     most: int = 1
-    """How many spikes there are at most in a step, where they are counted."""
+    """How many spikes there are at most in a cell, where they are counted."""
     bits: int | None = None
     scale: float = 1.0
     positive: bool = False
@@ -98,38 +95,6 @@ def test_engines_agree(case):
         assert ((one - other).abs() <= 1e-5 * size).all()
 
 
-@given(CASES)
-@example(Case(inputs=64))
-@example(Case(inputs=65, steps=1, bits=8))
-@example(Case(inputs=129, bits=3, scale=100.0))
-@example(Case(inputs=700, density=0.35, bits=8, scale=1e4, positive=True))  # beyond 16 bits
-@example(Case(inputs=700, density=0.35, bits=14, scale=1e4, positive=True))
-def test_lists_and_bits_bring_the_same(case):
-    """Sums in the same order, also from weights that are put on the grid only now."""
-    signal = case.signal().ceil()
-    rows, words = rows_of(signal), bit_rows.words_of(signal.numpy())
-    assert words is not None
-    weight, grad = case.weight() + 0.001, case.gradient().numpy()
-    shape = case.steps, case.batch, case.neurons
-    found = []
-    lists = SpikeSum.of_words(words).events(int(rows.sum()))
-    for events in lists, bit_rows.events_of_words(words):
-        found.append(
-            (
-                synapses.current(events, shape, weight, case.bits).copy(),
-                synapses.weight_gradient(grad, events, weight, case.bits).clone(),
-            )
-        )
-    (z, grad_OI), (other_z, other_grad_OI) = found
-    np.testing.assert_array_equal(z, other_z)
-    assert torch.equal(grad_OI, other_grad_OI)
-    if case.most > 1 and rows.sum() > 0.4 * rows.size:
-        return  # so many events are never added up one by one: it would not be as exact
-    by_product = synapses.current(rows, shape, weight, case.bits)
-    size = np.abs(rows) @ np.abs(case.weight().numpy() + 0.001).T + 1
-    assert (np.abs(z - by_product).reshape(size.shape) <= 1e-5 * size).all()
-
-
 @pytest.mark.parametrize(
     ("case", "is_listed"),
     [
@@ -141,8 +106,8 @@ def test_lists_and_bits_bring_the_same(case):
 )
 def test_events_are_taken_where_they_pay(case, is_listed):
     """Then the input itself is not kept for the way back."""
-    z, lists = operators.linear(case.signal(), case.weight().requires_grad_())
-    assert are_listed(lists) == is_listed
+    z, packed = operators.linear(case.signal(), case.weight().requires_grad_())
+    assert holds_spikes(packed) == is_listed
     assert (z.grad_fn.saved_tensors[0] is None) == is_listed
 
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "netdesc"
 MAY_IMPORT: dict[str, set[str]] = {
     "description": set(),
     "graph": {"description"},
-    "events": set(),
+    "events": {"description"},
     "kernels": set(),
     "modules": {"graph", "kernels"},
     "losses": {"graph", "kernels"},

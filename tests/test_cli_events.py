@@ -113,9 +113,9 @@ def test_what_cannot_be_held_is_said_and_nothing_written(row, suffix, words, tmp
 
 
 BAD_INPUT = {
-    "odd.bs1": (b"1234567", 1, "not a multiple of 5"),
+    "odd.bs1": (b"1234567", 1, "no multiple of 5"),
     "none.bs1": (None, 3, "there is no such event file"),
-    "text.npy": (b"x, p, t", 1, "not a complete numpy array"),
+    "text.npy": (b"x, p, t", 1, "is no .npy file"),
     "kind.txt": (b"", 1, "known are"),
 }
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from netdesc.description.npz import MAX_HEADER, MAX_UNPACKED, Npz, NpzError
+from netdesc.description.npy import MAX_HEADER_BYTES
+from netdesc.description.npz import MAX_UNPACKED, Npz, NpzError
 
 NUMBERS = (
     arrays.boolean_dtypes()
@@ -47,7 +48,9 @@ def _read(raw: bytes) -> None:
     found = Npz(io.BytesIO(raw))
     for name in found.names:
         header = found.header(name)
-        if header.code is not None and header.size * header.item_bytes <= 1 << 20:
+        array = found.read(name, np.lib.format.read_array)
+        assert (array.shape, array.dtype.itemsize) == (header.shape, header.item_bytes)
+        if header.code is not None:
             assert len(found.values(name)) == header.size
 
 
@@ -66,6 +69,8 @@ def test_headers_and_values_are_those_of_numpy(data, packed, fortran):
     assert (header.shape, header.size) == (array.shape, array.size)
     values = found.values("a")
     assert len(values) == array.size
+    assert found.claimed_bytes > array.nbytes
+    np.testing.assert_array_equal(found.read("a", np.lib.format.read_array), array)
     for position, value in enumerate(values):
         np.testing.assert_array_equal(value, array[header.index(position)])
 
@@ -91,8 +96,9 @@ def test_pickles_are_named_and_not_loaded(array):
     file = io.BytesIO()
     np.savez(file, a=array)
     header = Npz(file).header("a")
-    assert header.kind == "O"
-    assert header.code is None
+    assert (header.kind, header.code) == ("O", None)
+    with pytest.raises(NpzError, match='pickled Python objects in its array "a"'):
+        Npz(file).read("a", lambda file: pytest.fail("a pickle was opened"))
 
 
 @pytest.mark.parametrize(
@@ -102,14 +108,18 @@ def test_pickles_are_named_and_not_loaded(array):
         (np.array([b"bytes"]), "S"),
         (np.array([1j]), "c"),
         (np.array(["2020-01-01"], dtype="M8[ns]"), "M"),
-        (np.array([(1, 2)], dtype=[("a", "i4"), ("O", "i4")]), "O"),  # on the safe side
         (np.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")]), "V"),
         (np.array([1], dtype=np.longdouble), "f"),
     ],
 )
 def test_what_is_no_plain_number_has_no_code(array, kind):
-    header = Npz(io.BytesIO(npz(a=array))).header("a")
-    assert (header.kind, header.code) == (kind, None)
+    found = Npz(io.BytesIO(npz(a=array)))
+    assert (found.header("a").kind, found.header("a").code) == (kind, None)
+    if kind == "V":
+        with pytest.raises(NpzError, match='holds records in its array "a"'):
+            found.read("a", np.lib.format.read_array)
+    else:
+        assert found.read("a", np.lib.format.read_array) == array
 
 
 ODD_HEADERS = [
@@ -140,7 +150,7 @@ ODD_HEADERS = [
     _header(shape="(True,)"),
     _header(shape="('2',)"),
     _header(shape=f"({'9' * 4000}, {'9' * 4000})"),
-    _header().strip() + " " * MAX_HEADER,
+    _header().strip() + " " * MAX_HEADER_BYTES,
 ]
 
 

@@ -65,7 +65,7 @@ def test_bs2_lays_its_bits_out_as_documented(tmp_path):
     assert (event.x[0], event.y[0], event.p[0], event.t[0]) == (17, 200, 1, 1234.567)
 
 
-@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i4", "<u2"])
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<f2", "<i4", "<u2", ">i8", "|i1"])
 def test_npy_takes_any_kind_of_number_and_either_memory_order(tmp_path, dtype):
     rows = np.asfortranarray(np.array([[3, 1, 0, 25], [4, 2, 1, 26]], dtype=dtype))
     np.save(tmp_path / "a.npy", rows)
@@ -92,26 +92,26 @@ class Payload:
 
 
 BAD_FILES = {
-    "odd.bs1": (b"\0" * 7, "not a multiple of 5"),
-    "odd.bs2": (b"\0" * 11, "not a multiple of 5"),
+    "odd.bs1": (b"\0" * 7, "no multiple of 5"),
+    "odd.bs2": (b"\0" * 11, "no multiple of 5"),
     "kind.txt": (b"", ".bs1, .bs2, .npy"),
-    "short.npy": (b"\x93NUM", "magic"),
-    "text.npy": (b"spikes, spikes, spikes, spikes", "magic"),
+    "short.npy": (b"\x93NUM", "is no .npy file"),
+    "text.npy": (b"spikes, spikes, spikes, spikes", "is no .npy file"),
     "huge.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 4)}"),
         "shorter than its header",
     ),
     "negative.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4)}"),
-        "not a complete",
+        "cut off or damaged",
     ),
     "unclosed.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': (, 'shape': (3, 4)}"),
-        "complete",
+        "cut off or damaged",
     ),
     "zeros.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (03, 4)}"),
-        "complete",
+        "cut off or damaged",
     ),
     "truncated.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (9, 4)}", b"\0" * 64),
@@ -132,15 +132,20 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((5, 2)), r"shape \[5, 2\]"),
+        (np.zeros((5, 2)), r"shape \[5, 2\]; wanted: rows of x, p, t"),
         (np.zeros(12), r"shape \[12\]"),
-        (np.zeros((2, 3), dtype="U3"), "holds <U3"),
-        (np.zeros((2, 3), dtype=complex), "holds complex128"),
-        (np.array([[1, 0, np.nan]]), "event 0 has time NaN"),
-        (np.array([[1, 0, 5], [1.5, 0, 5]]), "event 1 has x 1.5"),
-        (np.array([[1, 0, 5], [1, np.inf, 5]]), "event 1 has p inf"),
-        (np.array([[1e30, 0, 5]]), "event 0 has x"),
-        (np.zeros(4, dtype=[("x", "i4"), ("t", "f8")]), "rows of numbers"),
+        (np.zeros((2, 3), dtype="U3"), "holds no numbers"),
+        (np.zeros((2, 3), dtype=complex), "holds no numbers"),
+        (np.zeros((2, 3), dtype=bool), "holds no numbers"),
+        (np.array([[1, 0, np.nan]]), "the time nan in its row 0"),
+        (np.array([[1, 0, 4e9], [1, 0, 4.1e9]]), "the time 4,100,000,000 ms in its row 1; 46 days"),
+        (np.array([[1, 0, 4e9], [1, 0, -4.1e9]]), "the time -4,100,000,000 ms in its row 1"),
+        (np.array([[1, 0, 5], [1.5, 0, 5]]), "the x 1.5 in its row 1, not a whole number"),
+        (np.array([[1, 0, 5], [1, np.inf, 5]]), "the p inf in its row 1"),
+        (np.array([[1, 2, 0, 5], [1, np.nan, 0, 5]]), "the y nan in its row 1"),
+        (np.array([[1e30, 0, 5]]), r"the x 1e\+30 in its row 0"),
+        (np.array([[1, 2**31, 5]]), "the p 2147483648 in its row 0"),
+        (np.zeros(4, dtype=[("x", "i4"), ("t", "f8")]), "holds no numbers"),
     ],
 )
 def test_npy_columns_that_are_no_events_are_named(tmp_path, rows, words):
@@ -174,7 +179,7 @@ def test_missing_folder_and_oversized_files(tmp_path, monkeypatch):
     (tmp_path / "folder.bs1").mkdir()
     with pytest.raises(EventFileError, match="not a regular file"):
         read_events(tmp_path / "folder.bs1")
-    monkeypatch.setattr(files, "LARGEST_FILE", 9)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 9)
     (tmp_path / "large.bs1").write_bytes(bytes(10))
     with pytest.raises(EventFileError, match="10 bytes long"):
         read_events(tmp_path / "large.bs1")
@@ -257,10 +262,3 @@ def test_times_before_zero_stay_in_numpy_files(tmp_path):
 def test_columns_of_different_lengths_are_no_event():
     with pytest.raises(ValueError, match="equally long"):
         Event(np.zeros(3, int), None, np.zeros(2, int), np.zeros(3))
-
-
-@pytest.mark.parametrize("time_ms", [4.1e9, -4.1e9])
-def test_times_that_would_be_shown_as_others_are_not_read(tmp_path, time_ms):
-    np.save(tmp_path / "a.npy", np.array([[1, 0, 4e9], [1, 0, time_ms]]))
-    with pytest.raises(EventFileError, match=r"event 1 has time -?4,100,000,000 ms; 46 days"):
-        read_events(tmp_path / "a.npy")

@@ -49,9 +49,10 @@ LIGHT = {
     "netdesc.comparing": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},
+    "netdesc.events": {"torch", "matplotlib", "PIL"},
     "netdesc.graph": {"torch", "numpy"},
     "netdesc.hardware": {"torch"},
-    "netdesc.report": {"torch", "plotly", "numba", "h5py"},
+    "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""
 

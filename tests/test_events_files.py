@@ -49,20 +49,16 @@ def test_events_come_back_exact_to_the_microsecond(tmp_path_factory, suffix, wit
 
 @settings(max_examples=40, deadline=None)
 @given(neuron=st.integers(0, 65535), polarity=st.integers(0, 1), time_us=TIMES_US)
-def test_bs1_lays_its_bits_out_as_documented(tmp_path_factory, neuron, polarity, time_us):
+def test_bits_are_laid_out_as_documented(tmp_path_factory, neuron, polarity, time_us):
     path = tmp_path_factory.mktemp("bits") / "one.bs1"
     path.write_bytes((neuron << 24 | polarity << 23 | time_us).to_bytes(5, "big"))
     event = read_events(path)
     assert (event.x[0], event.y, event.p[0]) == (neuron, None, polarity)
     assert event.t[0] == time_us / 1000.0
-
-
-def test_bs2_lays_its_bits_out_as_documented(tmp_path):
-    path = tmp_path / "one.bs2"
-    path.write_bytes(bytes([17, 200]) + (1 << 23 | 1_234_567).to_bytes(3, "big"))
-    event = read_events(path)
+    event = read_events(path.rename(path.with_suffix(".bs2")))
     assert event.y is not None
-    assert (event.x[0], event.y[0], event.p[0], event.t[0]) == (17, 200, 1, 1234.567)
+    assert (event.x[0], event.y[0], event.p[0]) == (neuron >> 8, neuron & 0xFF, polarity)
+    assert event.t[0] == time_us / 1000.0
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "<f2", "<i4", "<u2", ">i8", "|i1"])
@@ -224,26 +220,6 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == [path.name]
 
 
-@settings(max_examples=60)
-@given(
-    rows=st.lists(
-        st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 1), TIMES_US),
-        max_size=30,
-    ),
-    with_y=st.booleans(),
-)
-def test_formats_convert_into_one_another_byte_by_byte(tmp_path_factory, rows, with_y):
-    folder = tmp_path_factory.mktemp("formats")
-    suffix = ".bs2" if with_y else ".bs1"
-    write_events(folder / f"a{suffix}", event_of(rows, with_y))
-    write_events(folder / "b.npy", read_events(folder / f"a{suffix}"))
-    write_events(folder / f"c{suffix}", read_events(folder / "b.npy"))
-    write_events(folder / "d.npy", read_events(folder / f"c{suffix}"))
-    assert (folder / f"a{suffix}").read_bytes() == (folder / f"c{suffix}").read_bytes()
-    assert (folder / "b.npy").read_bytes() == (folder / "d.npy").read_bytes()
-    assert len((folder / f"a{suffix}").read_bytes()) == 5 * len(rows)
-
-
 @pytest.mark.parametrize("suffix", [".bs1", ".npy"])
 @pytest.mark.parametrize("time_ms", [np.nan, np.inf, -np.inf, 1e10])
 def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, time_ms):
@@ -251,12 +227,6 @@ def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, ti
     with pytest.raises(EventFileError, match="event 1 has time"):
         write_events(tmp_path / f"a{suffix}", event)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_times_before_zero_stay_in_numpy_files(tmp_path):
-    event = event_of([(0, 0, 0, -1), (0, 0, 0, -5_000_123)], False)
-    write_events(tmp_path / "a.npy", event)
-    assert_same(event, read_events(tmp_path / "a.npy"))
 
 
 def test_columns_of_different_lengths_are_no_event():

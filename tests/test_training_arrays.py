@@ -114,24 +114,6 @@ def test_spikes_may_have_fewer_steps(file: Path) -> None:
     assert spikes.sum() == spikes[3, 5, 1, 2] == 1
 
 
-def test_arrays_saved_column_by_column_are_the_same(file: Path) -> None:
-    arrays = good()
-    np.savez(file, **arrays)
-    plain = read(file)["train"]
-    np.savez(file, **{name: np.asfortranarray(array) for name, array in arrays.items()})
-    assert np.array_equal(read(file)["train"].kept, plain.kept)
-
-
-def test_big_endian_numbers_are_read(file: Path) -> None:
-    arrays = good()
-    np.savez(file, **arrays)
-    plain = read(file)["train"]
-    np.savez(file, **{name: array.astype(">i4") for name, array in arrays.items()})
-    again = read(file)["train"]
-    assert np.array_equal(again.kept, plain.kept)
-    assert np.array_equal(again.labels, plain.labels)
-
-
 def test_labels_by_step(file: Path) -> None:
     labels = np.arange(SAMPLES * 6).reshape(SAMPLES, 6) % 4
     np.savez(file, **good(labels=labels))

@@ -75,10 +75,11 @@ class Picture:
 
 
 def raster_picture(title: str, alt: str, raster: Raster, place: Place) -> Picture:
-    """The spikes of one raster."""
+    """The spikes of one raster. A pixel of several bins shows a spike of any: none is lost."""
+    bins = _bins(raster)
 
     def draw(place: Place) -> str:
-        return _address(_binned(raster, place), [None, INK])
+        return _address(_counts(raster, bins, place) > 0, [None, INK])
 
     return _picture(title, alt, raster, place, draw)
 
@@ -123,34 +124,15 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
     return Picture("", f"{alt}. {note}", address, width, height, raster.steps, raster.cells, note)
 
 
-def _binned(raster: Raster, place: Place) -> NDArray[np.int64]:
-    """1 for pixels of bins with a spike, [height, width], as large as a place; none is lost."""
-    steps, cells = raster.events.astype(np.int64).T
-    row, column, spikes_HW = _pixels(raster, steps, cells, place)
-    spikes_HW[row, column] = 1
-    return spikes_HW
-
-
 def _overlaid(target: Raster, output: Raster, place: Place) -> NDArray[np.int64]:
     """What each pixel shows, [height, width]: of several bins, what most of them are.
 
     Of as many misses as false alarms every other pixel shows the former; where as many bins are
     met, these are shown.
     """
-    wanted, there = (
-        np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
-        for raster in (target, output)
-    )
-    parts = {
-        ONLY_TARGET: np.setdiff1d(wanted, there, assume_unique=True),
-        ONLY_OUTPUT: np.setdiff1d(there, wanted, assume_unique=True),
-        BOTH: np.intersect1d(wanted, there, assume_unique=True),
-    }
-    counts: dict[int, NDArray[np.int64]] = {}
-    for kind, bins in parts.items():
-        row, column, counts[kind] = _pixels(target, *np.divmod(bins, target.cells), place)
-        np.add.at(counts[kind], (row, column), 1)
-    missed, wrong, met = counts[ONLY_TARGET], counts[ONLY_OUTPUT], counts[BOTH]
+    aim, found = _bins(target), _bins(output)
+    parts = np.setdiff1d(aim, found), np.setdiff1d(found, aim), np.intersect1d(aim, found)
+    missed, wrong, met = (_counts(target, part, place) for part in parts)
     is_even = np.indices(met.shape).sum(axis=0) % 2 == 0
     kinds = np.where(missed + is_even > wrong, ONLY_TARGET, ONLY_OUTPUT)
     kinds[met >= np.maximum(missed, wrong)] = BOTH
@@ -158,16 +140,18 @@ def _overlaid(target: Raster, output: Raster, place: Place) -> NDArray[np.int64]
     return kinds
 
 
-def _pixels(
-    raster: Raster, steps: NDArray[np.int64], cells: NDArray[np.int64], place: Place
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of bins in a picture of a raster, and an empty picture [rows, columns].
+def _bins(raster: Raster) -> NDArray[np.int64]:
+    """The bins with a spike, each once, numbered ``step * cells + cell``."""
+    return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
 
-    The first cell is in the lowest row.
-    """
+
+def _counts(raster: Raster, bins: NDArray[np.int64], place: Place) -> NDArray[np.int64]:
+    """How many of ``bins`` each pixel of a picture shows, [height, width], cell 0 at the bottom."""
     width, height = _size(raster, place)
-    empty = np.zeros((height, width), dtype=np.int64)
-    return height - 1 - cells * height // raster.cells, steps * width // raster.steps, empty
+    step, cell = np.divmod(bins, raster.cells)
+    row = height - 1 - cell * height // raster.cells
+    pixel = row * width + step * width // raster.steps
+    return np.bincount(pixel, minlength=height * width).reshape(height, width)
 
 
 def _size(raster: Raster, place: Place) -> tuple[int, int]:
@@ -196,7 +180,7 @@ def _picture(
     )
 
 
-def _address(kind_HW: NDArray[np.int64], colours: Sequence[Colour | None]) -> str:
+def _address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
     """A PNG file as an address that holds it. Pixels number ``colours``, the first may be None."""
     from PIL import Image  # comes with matplotlib
 

@@ -114,11 +114,12 @@ def _frames(duration_us: int, step_ms: float | None, frames: int | None) -> tupl
 
 def _revealed(event: Event, ends_us: NDArray[np.int64]) -> _Film:
     """The whole raster is drawn once, and shown up to the end of each frame."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image as pillow
 
     raster = Raster([event], [""], step_ms=1 / _US_PER_MS)
     with plain_style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
         figure = figure_of(raster, has_axes=True)
         figure.set_dpi(_RASTER_DPI)
         canvas, (axes,) = FigureCanvasAgg(figure), figure.axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -84,7 +85,10 @@ def figure_of(drawn: Raster | Image, has_axes: bool) -> Figure:
 
 @contextmanager
 def plain_style() -> Generator[None, None, None]:
-    """matplotlib's defaults, whatever the user has set; names are shown as they are."""
+    """matplotlib's defaults, whatever the user has set, and no word of its own about its fonts."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it tells that it lists the fonts, which it does once
     import matplotlib.style
 
     own = {
@@ -95,7 +99,10 @@ def plain_style() -> Generator[None, None, None]:
     }
     with matplotlib.style.context(["default", own]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in a rare script
-        yield
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def _printable(name: str) -> str:

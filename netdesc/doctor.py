@@ -56,6 +56,7 @@ PACKAGES = {
     "click": Package("click", _TRAINING),
     "h5py": Package("h5py", _TRAINING),
     "jinja2": Package("jinja2", "the report"),
+    "matplotlib": Package("matplotlib.figure", "pictures of spikes"),
     "numba": Package("numba", _TRAINING),
     "numpy": Package("numpy", _TRAINING),
     "plotly": Package("plotly", "the report"),
@@ -64,8 +65,6 @@ PACKAGES = {
     "safetensors": Package("safetensors.numpy", _TRAINING),
     "torch": Package("torch", _TRAINING),
 }
-EXTRAS = {"pillow": ("gif", Package("PIL.Image", "animations as GIF"))}
-"""Optional packages, by the extra that installs them."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def examine(runs: Path = Path("runs")) -> list[Row]:
     """Everything, one row each; ``runs`` is where training would put its runs."""
     imports = [
         IMPORT + package.module
-        for package in (*PACKAGES.values(), *(each for _, each in EXTRAS.values()))
+        for package in PACKAGES.values()
         if package.module.split(".")[0] != "click"  # this very command runs on it
     ]
     more = "threads", "cuda", "engine reference", "kernels", "engine cpu", "engine cuda"
@@ -182,9 +181,6 @@ def _packages(outcomes: Mapping[str, Outcome]) -> Iterator[Row]:
         worst: State = "fault" if package.lost == _TRAINING else "warning"
         outcome = outcomes.get(IMPORT + package.module, Outcome({}))
         yield _package(name, package, wanted, outcome, worst, name + wanted)
-    for name, (extra, package) in EXTRAS.items():
-        outcome = outcomes[IMPORT + package.module]
-        yield _package(name, package, ranges.get(name, ""), outcome, "warning", f"netdesc[{extra}]")
     yield Row("nir", "ok", "not needed: netdesc does not read or write .nir files yet")
 
 

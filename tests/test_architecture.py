@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "netdesc"
 MAY_IMPORT: dict[str, set[str]] = {
     "description": set(),
     "graph": {"description"},
-    "events": set(),
+    "events": {"description"},
     "kernels": set(),
     "modules": {"graph", "kernels"},
     "losses": {"graph", "kernels"},
@@ -49,9 +49,10 @@ LIGHT = {
     "netdesc.comparing": {"torch", "numpy"},
     "netdesc.cli": {"torch", "numpy", "pydantic", "rich"},
     "netdesc.description": {"torch", "numpy"},
+    "netdesc.events": {"torch", "matplotlib", "PIL"},
     "netdesc.graph": {"torch", "numpy"},
     "netdesc.hardware": {"torch"},
-    "netdesc.report": {"torch", "plotly", "numba", "h5py"},
+    "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""
 

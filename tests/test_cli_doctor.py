@@ -46,7 +46,7 @@ def test_everything_is_looked_at_and_works_here() -> None:
     record = json.loads(ended.out)
     assert ended.code == record["exit_code"] == 0
     states = {row["topic"]: row["state"] for row in record["rows"]}
-    assert states.keys() >= {"Python", "netdesc", "torch", "pillow", "nir", "engine reference"}
+    assert states.keys() >= {"Python", "netdesc", "torch", "matplotlib", "nir", "engine reference"}
     assert states.keys() >= {"engine cpu", "compiled kernels", "cores", "CUDA", "Triton"}
     assert states.keys() >= {"memory", "runs", "terminal"}
     assert "fault" not in states.values()
@@ -60,13 +60,6 @@ def test_everything_is_looked_at_and_works_here() -> None:
 def test_the_packages_are_those_of_the_project() -> None:
     wanted = {line.split(">=")[0] for line in PROJECT["dependencies"]}
     assert set(doctor.PACKAGES) == wanted
-    extras = {
-        line.split(">=")[0]: extra
-        for extra, lines in PROJECT["optional-dependencies"].items()
-        for line in lines
-        if extra != "dev"
-    }
-    assert {name: extra for name, (extra, _) in doctor.EXTRAS.items()} == extras
 
 
 def test_netdesc_asks_only_for_ranges_that_are_understood() -> None:
@@ -131,7 +124,7 @@ def test_without_torch_training_does_not_work(
     packages: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (packages / "torch.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
-    (packages / "PIL.py").write_text("raise ImportError('no libjpeg')")
+    (packages / "matplotlib.py").write_text("raise ImportError('no freetype')")
     with pytest.raises(SystemExit) as exit:
         main(["doctor", "--quiet"])
     assert exit.value.code == 3
@@ -139,7 +132,7 @@ def test_without_torch_training_does_not_work(
     assert "OSError: libtorch_cpu.so: cannot open" in out
     assert "pip install --force-reinstall" in out
     assert "not tried, because torch is broken" in out
-    assert "warning  pillow" in out
+    assert "warning  matplotlib" in out
     assert "training does not work here" in out
     assert "rich" not in out
     assert "Traceback" not in out
@@ -281,10 +274,7 @@ def test_packages_are_held_against_their_range(
 
     monkeypatch.setattr(metadata, "version", look)
     monkeypatch.setattr(doctor, "_requirements", lambda: {"torch": ">=2.6", "plotly": ">=5.24"})
-    all_of_them = {
-        f"import {package.module}": Outcome({})
-        for package in [*doctor.PACKAGES.values(), *(each for _, each in doctor.EXTRAS.values())]
-    }
+    all_of_them = {f"import {package.module}": Outcome({}) for package in doctor.PACKAGES.values()}
     module = doctor.PACKAGES[name].module
     rows = by_topic(
         list(doctor._packages({**all_of_them, f"import {module}": Outcome(found, "broken")}))

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from description_samples import UNHURRIED, npz
+from description_samples import UNHURRIED, npy, npz
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from netdesc.description.npz import MAX_HEADER, MAX_UNPACKED, Npz, NpzError
+from netdesc.description.npy import MAX_HEADER_BYTES
+from netdesc.description.npz import MAX_UNPACKED, Npz, NpzError
 
 NUMBERS = (
     arrays.boolean_dtypes()
@@ -47,35 +48,34 @@ def _read(raw: bytes) -> None:
     found = Npz(io.BytesIO(raw))
     for name in found.names:
         header = found.header(name)
-        if header.code is not None and header.size * header.item_bytes <= 1 << 20:
+        array = found.read(name, np.lib.format.read_array)
+        assert (array.shape, array.dtype.itemsize) == (header.shape, header.item_bytes)
+        if header.code is not None:
             assert len(found.values(name)) == header.size
 
 
 @UNHURRIED
-@given(st.data(), st.booleans(), st.booleans())
-def test_headers_and_values_are_those_of_numpy(data, packed, fortran):
+@given(st.data(), st.booleans(), st.booleans(), st.sampled_from([(1, 0), (2, 0), (3, 0)]))
+def test_headers_and_values_are_those_of_numpy(data, packed, fortran, version):
     shape = arrays.array_shapes(min_dims=0, min_side=0, max_dims=4, max_side=4)
     array = data.draw(arrays.arrays(data.draw(NUMBERS), shape))
     array = np.asfortranarray(array) if fortran else array
     file = io.BytesIO()
-    (np.savez_compressed if packed else np.savez)(file, a=array, b=np.zeros(3))
-    found = Npz(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # numpy says that few readers know version 3
+        np.lib.format.write_array(file, array, version)
+    method = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    found = Npz(io.BytesIO(_zip(method, a=file.getvalue(), b=npy([1.0]))))
     assert found.names == ["a", "b"]
     header = found.header("a")
     assert (header.kind, header.item_bytes) == (array.dtype.kind, array.dtype.itemsize)
     assert (header.shape, header.size) == (array.shape, array.size)
     values = found.values("a")
     assert len(values) == array.size
+    assert found.claimed_bytes > array.nbytes
+    np.testing.assert_array_equal(found.read("a", np.lib.format.read_array), array)
     for position, value in enumerate(values):
         np.testing.assert_array_equal(value, array[header.index(position)])
-
-
-@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_all_versions_of_the_header(version):
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.arange(5, dtype="<u2"), version)
-    found = Npz(io.BytesIO(_zip(a=file.getvalue())))
-    assert list(found.values("a")) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,9 @@ def test_pickles_are_named_and_not_loaded(array):
     file = io.BytesIO()
     np.savez(file, a=array)
     header = Npz(file).header("a")
-    assert header.kind == "O"
-    assert header.code is None
+    assert (header.kind, header.code) == ("O", None)
+    with pytest.raises(NpzError, match='pickled Python objects in its array "a"'):
+        Npz(file).read("a", lambda file: pytest.fail("a pickle was opened"))
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,18 @@ def test_pickles_are_named_and_not_loaded(array):
         (np.array([b"bytes"]), "S"),
         (np.array([1j]), "c"),
         (np.array(["2020-01-01"], dtype="M8[ns]"), "M"),
-        (np.array([(1, 2)], dtype=[("a", "i4"), ("O", "i4")]), "O"),  # on the safe side
         (np.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")]), "V"),
         (np.array([1], dtype=np.longdouble), "f"),
     ],
 )
 def test_what_is_no_plain_number_has_no_code(array, kind):
-    header = Npz(io.BytesIO(npz(a=array))).header("a")
-    assert (header.kind, header.code) == (kind, None)
+    found = Npz(io.BytesIO(npz(a=array)))
+    assert (found.header("a").kind, found.header("a").code) == (kind, None)
+    if kind == "V":
+        with pytest.raises(NpzError, match='holds records in its array "a"'):
+            found.read("a", np.lib.format.read_array)
+    else:
+        assert found.read("a", np.lib.format.read_array) == array
 
 
 ODD_HEADERS = [
@@ -140,7 +145,7 @@ ODD_HEADERS = [
     _header(shape="(True,)"),
     _header(shape="('2',)"),
     _header(shape=f"({'9' * 4000}, {'9' * 4000})"),
-    _header().strip() + " " * MAX_HEADER,
+    _header().strip() + " " * MAX_HEADER_BYTES,
 ]
 
 
@@ -154,7 +159,7 @@ def test_odd_headers_are_damage(header, version):
     assert not warned
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x93NUMPY", b"\x93NUMPZ\1\0" + bytes(99), b"x" * 200])
+@pytest.mark.parametrize("raw", [b"", b"\x93NUMPY", b"\x93NUMPZ\1\0" + bytes(99)])
 def test_members_that_are_no_arrays_are_damage(raw):
     with pytest.raises(NpzError, match=r'is damaged in its array "a"'):
         Npz(io.BytesIO(_zip(a=raw))).header("a")
@@ -313,25 +318,15 @@ def test_every_cut_of_a_file_is_found():
 
 
 @UNHURRIED
-@given(st.binary(max_size=300))
-def test_any_bytes(raw):
-    with pytest.raises(NpzError):
-        _read(raw)
+@given(st.binary(max_size=40), st.sampled_from([b"", b"PK\3\4", b"\x93NUMPY\1\0"]))
+def test_any_bytes(raw, start):
+    for content in start + raw, _zip(a=start + raw):
+        with pytest.raises(NpzError):
+            _read(content)
 
 
 @UNHURRIED
-@given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda raw: b"\x93NUMPY" + raw))
-def test_any_member(raw):
-    with pytest.raises(NpzError):
-        Npz(io.BytesIO(_zip(a=raw))).header("a")
-
-
-@UNHURRIED
-@given(st.text(max_size=60) | st.from_regex(r"\{'descr': .*\}"), st.sampled_from([1, 2, 3]))
+@given(st.text(max_size=60).filter(str.isprintable), st.sampled_from([1, 2, 3]))
 def test_any_header(text, version):
-    try:
-        raw = _npy(text, b"", version)
-    except UnicodeEncodeError:
-        return
-    with contextlib.suppress(NpzError):
-        Npz(io.BytesIO(_zip(a=raw))).header("a")
+    with pytest.raises(NpzError):
+        _read(_zip(a=_npy(text, b"", version)))

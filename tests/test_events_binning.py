@@ -1,7 +1,6 @@
 """Binning: exact at the boundaries of bins, and back again without loss."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netdesc.events import Event, from_dense, read_events, to_dense
+from netdesc.events import Event, from_dense, to_dense
 
 STEPS_MS = st.sampled_from([1.0, 0.1, 0.5, 0.3, 0.7, 2.0, 0.001, 2.5, 1 / 3, 0.125, 3.3333, 100.0])
 
@@ -119,16 +118,3 @@ def test_places_in_a_shape_with_channels():
 def test_a_step_that_is_no_step_is_refused(step_ms):
     with pytest.raises(ValueError, match="step of"):
         to_dense(at([0.0]), (1,), 1, step_ms)
-
-
-@pytest.mark.parametrize(
-    ("name", "rounding", "spikes"),
-    [("input.bs1", "nearest", 1881), ("target.bs1", "floor", 10361)],
-)
-def test_the_original_oxford_pair_where_it_is_at_hand(name, rounding, spikes):
-    path = Path(__file__).parents[2] / "shared" / "oxford" / name
-    if not path.exists():
-        pytest.skip("the original pair is not part of the repository")
-    dense, dropped = to_dense(read_events(path), (200,), 2000, 1.0, rounding)
-    assert dropped == 0
-    assert dense.sum() == spikes

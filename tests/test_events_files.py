@@ -49,23 +49,19 @@ def test_events_come_back_exact_to_the_microsecond(tmp_path_factory, suffix, wit
 
 @settings(max_examples=40, deadline=None)
 @given(neuron=st.integers(0, 65535), polarity=st.integers(0, 1), time_us=TIMES_US)
-def test_bs1_lays_its_bits_out_as_documented(tmp_path_factory, neuron, polarity, time_us):
+def test_bits_are_laid_out_as_documented(tmp_path_factory, neuron, polarity, time_us):
     path = tmp_path_factory.mktemp("bits") / "one.bs1"
     path.write_bytes((neuron << 24 | polarity << 23 | time_us).to_bytes(5, "big"))
     event = read_events(path)
     assert (event.x[0], event.y, event.p[0]) == (neuron, None, polarity)
     assert event.t[0] == time_us / 1000.0
-
-
-def test_bs2_lays_its_bits_out_as_documented(tmp_path):
-    path = tmp_path / "one.bs2"
-    path.write_bytes(bytes([17, 200]) + (1 << 23 | 1_234_567).to_bytes(3, "big"))
-    event = read_events(path)
+    event = read_events(path.rename(path.with_suffix(".bs2")))
     assert event.y is not None
-    assert (event.x[0], event.y[0], event.p[0], event.t[0]) == (17, 200, 1, 1234.567)
+    assert (event.x[0], event.y[0], event.p[0]) == (neuron >> 8, neuron & 0xFF, polarity)
+    assert event.t[0] == time_us / 1000.0
 
 
-@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i4", "<u2"])
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<f2", "<i4", "<u2", ">i8", "|i1"])
 def test_npy_takes_any_kind_of_number_and_either_memory_order(tmp_path, dtype):
     rows = np.asfortranarray(np.array([[3, 1, 0, 25], [4, 2, 1, 26]], dtype=dtype))
     np.save(tmp_path / "a.npy", rows)
@@ -92,26 +88,26 @@ class Payload:
 
 
 BAD_FILES = {
-    "odd.bs1": (b"\0" * 7, "not a multiple of 5"),
-    "odd.bs2": (b"\0" * 11, "not a multiple of 5"),
+    "odd.bs1": (b"\0" * 7, "no multiple of 5"),
+    "odd.bs2": (b"\0" * 11, "no multiple of 5"),
     "kind.txt": (b"", ".bs1, .bs2, .npy"),
-    "short.npy": (b"\x93NUM", "magic"),
-    "text.npy": (b"spikes, spikes, spikes, spikes", "magic"),
+    "short.npy": (b"\x93NUM", "is no .npy file"),
+    "text.npy": (b"spikes, spikes, spikes, spikes", "is no .npy file"),
     "huge.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 4)}"),
         "shorter than its header",
     ),
     "negative.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4)}"),
-        "not a complete",
+        "cut off or damaged",
     ),
     "unclosed.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': (, 'shape': (3, 4)}"),
-        "complete",
+        "cut off or damaged",
     ),
     "zeros.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (03, 4)}"),
-        "complete",
+        "cut off or damaged",
     ),
     "truncated.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (9, 4)}", b"\0" * 64),
@@ -132,15 +128,20 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((5, 2)), r"shape \[5, 2\]"),
+        (np.zeros((5, 2)), r"shape \[5, 2\]; wanted: rows of x, p, t"),
         (np.zeros(12), r"shape \[12\]"),
-        (np.zeros((2, 3), dtype="U3"), "holds <U3"),
-        (np.zeros((2, 3), dtype=complex), "holds complex128"),
-        (np.array([[1, 0, np.nan]]), "event 0 has time NaN"),
-        (np.array([[1, 0, 5], [1.5, 0, 5]]), "event 1 has x 1.5"),
-        (np.array([[1, 0, 5], [1, np.inf, 5]]), "event 1 has p inf"),
-        (np.array([[1e30, 0, 5]]), "event 0 has x"),
-        (np.zeros(4, dtype=[("x", "i4"), ("t", "f8")]), "rows of numbers"),
+        (np.zeros((2, 3), dtype="U3"), "holds no numbers"),
+        (np.zeros((2, 3), dtype=complex), "holds no numbers"),
+        (np.zeros((2, 3), dtype=bool), "holds no numbers"),
+        (np.array([[1, 0, np.nan]]), "the time nan in its row 0"),
+        (np.array([[1, 0, 4e9], [1, 0, 4.1e9]]), "the time 4,100,000,000 ms in its row 1; 46 days"),
+        (np.array([[1, 0, 4e9], [1, 0, -4.1e9]]), "the time -4,100,000,000 ms in its row 1"),
+        (np.array([[1, 0, 5], [1.5, 0, 5]]), "the x 1.5 in its row 1, not a whole number"),
+        (np.array([[1, 0, 5], [1, np.inf, 5]]), "the p inf in its row 1"),
+        (np.array([[1, 2, 0, 5], [1, np.nan, 0, 5]]), "the y nan in its row 1"),
+        (np.array([[1e30, 0, 5]]), r"the x 1e\+30 in its row 0"),
+        (np.array([[1, 2**31, 5]]), "the p 2147483648 in its row 0"),
+        (np.zeros(4, dtype=[("x", "i4"), ("t", "f8")]), "holds no numbers"),
     ],
 )
 def test_npy_columns_that_are_no_events_are_named(tmp_path, rows, words):
@@ -174,7 +175,7 @@ def test_missing_folder_and_oversized_files(tmp_path, monkeypatch):
     (tmp_path / "folder.bs1").mkdir()
     with pytest.raises(EventFileError, match="not a regular file"):
         read_events(tmp_path / "folder.bs1")
-    monkeypatch.setattr(files, "LARGEST_FILE", 9)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 9)
     (tmp_path / "large.bs1").write_bytes(bytes(10))
     with pytest.raises(EventFileError, match="10 bytes long"):
         read_events(tmp_path / "large.bs1")
@@ -219,26 +220,6 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == [path.name]
 
 
-@settings(max_examples=60)
-@given(
-    rows=st.lists(
-        st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 1), TIMES_US),
-        max_size=30,
-    ),
-    with_y=st.booleans(),
-)
-def test_formats_convert_into_one_another_byte_by_byte(tmp_path_factory, rows, with_y):
-    folder = tmp_path_factory.mktemp("formats")
-    suffix = ".bs2" if with_y else ".bs1"
-    write_events(folder / f"a{suffix}", event_of(rows, with_y))
-    write_events(folder / "b.npy", read_events(folder / f"a{suffix}"))
-    write_events(folder / f"c{suffix}", read_events(folder / "b.npy"))
-    write_events(folder / "d.npy", read_events(folder / f"c{suffix}"))
-    assert (folder / f"a{suffix}").read_bytes() == (folder / f"c{suffix}").read_bytes()
-    assert (folder / "b.npy").read_bytes() == (folder / "d.npy").read_bytes()
-    assert len((folder / f"a{suffix}").read_bytes()) == 5 * len(rows)
-
-
 @pytest.mark.parametrize("suffix", [".bs1", ".npy"])
 @pytest.mark.parametrize("time_ms", [np.nan, np.inf, -np.inf, 1e10])
 def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, time_ms):
@@ -248,19 +229,6 @@ def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, ti
     assert list(tmp_path.iterdir()) == []
 
 
-def test_times_before_zero_stay_in_numpy_files(tmp_path):
-    event = event_of([(0, 0, 0, -1), (0, 0, 0, -5_000_123)], False)
-    write_events(tmp_path / "a.npy", event)
-    assert_same(event, read_events(tmp_path / "a.npy"))
-
-
 def test_columns_of_different_lengths_are_no_event():
     with pytest.raises(ValueError, match="equally long"):
         Event(np.zeros(3, int), None, np.zeros(2, int), np.zeros(3))
-
-
-@pytest.mark.parametrize("time_ms", [4.1e9, -4.1e9])
-def test_times_that_would_be_shown_as_others_are_not_read(tmp_path, time_ms):
-    np.save(tmp_path / "a.npy", np.array([[1, 0, 4e9], [1, 0, time_ms]]))
-    with pytest.raises(EventFileError, match=r"event 1 has time -?4,100,000,000 ms; 46 days"):
-        read_events(tmp_path / "a.npy")

@@ -53,18 +53,6 @@ def test_every_number_is_that_of_counting(rows, with_y):
         assert (found.rate_hz, found.busiest_hz) == (None, None)
 
 
-@settings(max_examples=40)
-@given(rows=ROWS)
-def test_numbers_too_far_apart_for_one_key_are_counted_as_well(rows):
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    apart = (columns[:3] * 2**29 - 2**29).astype(np.int32)
-    near = summarize(Event(columns[0], columns[1], columns[2], columns[3] * 1e5))
-    far = summarize(Event(*apart, columns[3] * 1e5))
-    assert (far.same_instant, far.same_bin, far.active) == (
-        near.same_instant, near.same_bin, near.active,
-    )  # fmt: skip
-
-
 def test_large_numbers_do_not_overflow():
     large = np.array([2**31 - 1, -(2**31)], dtype=np.int32)
     found = summarize(Event(large, large, large, np.array([4e9, -4e9])))

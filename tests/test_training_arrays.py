@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import warnings
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description.models import Arrays, LatencyEncoding
-from netdesc.description.npz import Npz
-from netdesc.report import ReportError
-from netdesc.report import npz as report_npz
 from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.data import Frame
@@ -121,24 +114,6 @@ def test_spikes_may_have_fewer_steps(file: Path) -> None:
     assert spikes.sum() == spikes[3, 5, 1, 2] == 1
 
 
-def test_arrays_saved_column_by_column_are_the_same(file: Path) -> None:
-    arrays = good()
-    np.savez(file, **arrays)
-    plain = read(file)["train"]
-    np.savez(file, **{name: np.asfortranarray(array) for name, array in arrays.items()})
-    assert np.array_equal(read(file)["train"].kept, plain.kept)
-
-
-def test_big_endian_numbers_are_read(file: Path) -> None:
-    arrays = good()
-    np.savez(file, **arrays)
-    plain = read(file)["train"]
-    np.savez(file, **{name: array.astype(">i4") for name, array in arrays.items()})
-    again = read(file)["train"]
-    assert np.array_equal(again.kept, plain.kept)
-    assert np.array_equal(again.labels, plain.labels)
-
-
 def test_labels_by_step(file: Path) -> None:
     labels = np.arange(SAMPLES * 6).reshape(SAMPLES, 6) % 4
     np.savez(file, **good(labels=labels))
@@ -171,8 +146,8 @@ WRONG = [
     ({"inputs": np.full((SAMPLES, 2, 3), np.nan)}, '"inputs" has nan in sample 0, not numbers'),
     ({"inputs": np.full((SAMPLES, 2, 3), 17)}, "has 17 in sample 0, not numbers from 0 to 16"),
     ({"inputs": np.full((SAMPLES, 2, 3), -1)}, "has -1 in sample 0"),
-    ({"inputs": np.zeros((SAMPLES, 2, 3), complex)}, '"inputs" holds complex128; numbers'),
-    ({"inputs": np.full((SAMPLES, 2, 3), "a")}, '"inputs" holds <U1; numbers are needed'),
+    ({"inputs": np.zeros((SAMPLES, 2, 3), complex)}, 'holds no numbers in its array "inputs"'),
+    ({"inputs": np.full((SAMPLES, 2, 3), "a")}, 'holds no numbers in its array "inputs"'),
     ({"labels": np.arange(SAMPLES)}, '"labels" has 4 for sample 4; the classes are 0 to 3'),
     ({"labels": np.arange(SAMPLES) - 1}, '"labels" has -1 for sample 0'),
     ({"labels": np.zeros(7, int)}, r'"labels" has shape \[7\]; the inputs have 8 samples'),
@@ -204,7 +179,7 @@ def test_spikes_that_do_not_fit(file: Path) -> None:
 
 def test_a_missing_array_is_named_with_those_that_are_there(file: Path) -> None:
     np.savez(file, **good())
-    fails(file, 'no array "images" in it; there are: inputs, labels, split', inputs="images")
+    fails(file, 'has no array "images"; there are: inputs, labels, split', inputs="images")
 
 
 def test_pickles_are_never_loaded(file: Path) -> None:
@@ -214,7 +189,7 @@ def test_pickles_are_never_loaded(file: Path) -> None:
 
     for name in ("inputs", "labels", "split"):
         np.savez(file, **good(**{name: np.array([Bomb()] * SAMPLES, dtype=object)}))
-        fails(file, f'array "{name}" holds pickled Python objects, which are never loaded')
+        fails(file, f'holds pickled Python objects in its array "{name}", which netdesc never')
     assert not file.with_name("exploded").exists()
 
 
@@ -230,93 +205,14 @@ def test_files_that_are_missing_or_changed(file: Path) -> None:
 )
 def test_files_that_are_no_npz(file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    fails(file, r"is no sound \.npz file")
+    fails(file, r"is no \.npz file, or is cut off or damaged")
 
 
-def member(header: bytes, data: bytes, name: str = "labels.npy") -> bytes:
-    """An .npz file whose array "labels" has this header and these bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        text = header.ljust(117) + b"\n"
-        archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data)
-    return buffer.getvalue()
-
-
-HEADERS = [
-    (
-        b"{'descr': '<i8', 'fortran_order': False, 'shape': (1000000000000,)}",
-        "is damaged: 64 bytes",
-    ),
-    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (-8,)}", "is damaged"),
-    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (4, 4)}", "is damaged: 64 bytes are no"),
-    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (2**99,)}", "does not begin as an array"),
-    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (True, 8)}", "is damaged: 64 bytes"),
-    (b"{'descr': '<i8'", "does not begin as an array does"),
-    (b"{'descr': '<i8', 'shape': (8,)}", "does not begin as an array does"),
-    (b"__import__('os').abort()", "does not begin as an array does"),
-    (b"(" * 3000, "does not begin as an array does"),
-    (b"{'descr': '|O', 'fortran_order': False, 'shape': (8,)}", "pickled Python objects"),
-    (b"{'descr': [('a', '<i4'), ('b', '<i4')], 'fortran_order': False, 'shape': (8,)}", "numbers"),
-]
-
-
-@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_every_version_of_the_format_is_read(file: Path, version: tuple[int, int]) -> None:
-    """As they are validated, and as the report reads its own arrays."""
-    values = np.arange(8)
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # numpy says that few readers know it
-        np.lib.format.write_array(content, values, version)
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("labels.npy", content.getvalue())
-    assert np.array_equal(npz.read_npz(file, ["labels"])["labels"], values)
-    assert np.array_equal(report_npz.read_npz(file)["labels"], values)
-    with file.open("rb") as opened:
-        assert Npz(opened).header("labels").shape == (8,)
-
-
-@pytest.mark.parametrize("header", [header for header, _ in HEADERS])
-def test_the_report_takes_no_header_that_lies(file: Path, header: bytes) -> None:
-    file.write_bytes(member(header, b"\0" * 64))
-    if b"[(" in header:
-        return  # records of numbers are harmless: what is read of them is refused later
-    with pytest.raises(ReportError, match="is damaged"):
-        report_npz.read_npz(file)
-
-
-@pytest.mark.parametrize(("header", "message"), HEADERS, ids=range(len(HEADERS)))
-def test_headers_that_lie(file: Path, header: bytes, message: str) -> None:
-    file.write_bytes(member(header, b"\0" * 64))
-    with pytest.raises(DataError, match=message):
-        npz.read_npz(file, ["labels"])
-
-
-def test_a_size_that_the_file_cannot_hold_is_not_believed(file: Path) -> None:
-    """A bomb with a forged size: nothing of that size is ever taken from memory."""
-    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (3000000000,)}"
-    packed = bytearray(member(header, b"\0" * 64))
-    entry = packed.rindex(b"PK\x01\x02")
-    packed[entry + 24 : entry + 28] = struct.pack("<I", 3_000_000_128)
-    file.write_bytes(packed)
-    with pytest.raises(DataError, match="it claims 3,000,000,128 bytes, more than"):
-        npz.read_npz(file, ["labels"])
-
-
-def test_an_offset_beyond_any_file(file: Path) -> None:
-    for offset in (2**40, 2**63 - 1, 2**64 - 1):
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("labels.npy", b"\0" * 64)
-            archive.infolist()[0].header_offset = offset
-        with pytest.raises(DataError, match=str(file)):
-            npz.read_npz(file, ["labels"])
-
-
-def test_an_array_that_is_too_large_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_may_be_bounded_further_than_the_reader_bounds_them(file: Path) -> None:
     np.savez_compressed(file, labels=np.zeros(10**6, np.uint8))
-    monkeypatch.setattr(npz, "LARGEST_ARRAY", 10**5)
-    with pytest.raises(DataError, match="has 1,000,128 bytes; an array may have 100,000"):
-        npz.read_npz(file, ["labels"])
+    assert len(npz.read_npz(file, ["labels"], ["split"], 10**6)["labels"]) == 10**6
+    with pytest.raises(DataError, match='has more than 999,999 bytes in its array "labels"'):
+        npz.read_npz(file, ["labels"], largest=10**6 - 1)
 
 
 @pytest.mark.parametrize("name", ["inputs", "labels", "split"])
@@ -324,7 +220,14 @@ def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
     file: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("netdesc.description.npz.FREE_BYTES", 10**5)
-    monkeypatch.setattr(npz, "_fill", lambda *_: pytest.fail("an array was unpacked"))
+    read_array = np.lib.format.read_array
+
+    def read_small(*given: Any, **options: Any) -> np.ndarray:
+        array = read_array(*given, **options)
+        assert array.nbytes < 10**5, "an array was unpacked"
+        return array
+
+    monkeypatch.setattr(np.lib.format, "read_array", read_small)
     np.savez_compressed(file, **good(**{name: np.zeros(10**6, np.uint8)}))
     fails(file, f'unpacks 1,000,128 bytes from 1,.* in its array "{name}"')
 
@@ -340,19 +243,6 @@ def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
     with pytest.raises(DataError, match=r"for a batch of 8 samples .* make training\.batch_size"):
         ArrayFile(file, section, frame).read()
     assert len(ArrayFile(file, section, frame, 2).read()["train"]) == 8
-
-
-def test_an_encrypted_or_oddly_packed_member(file: Path) -> None:
-    np.savez(file, **good())
-    content = bytearray(file.read_bytes())
-    entry = content.index(b"PK\x01\x02")
-    content[entry + 8] |= 1
-    file.write_bytes(content)
-    fails(file, 'array "inputs"')
-    content[entry + 8] &= 0xFE
-    content[entry + 10] = 99
-    file.write_bytes(content)
-    fails(file, "inputs")
 
 
 @given(st.data())

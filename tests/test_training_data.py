@@ -181,7 +181,7 @@ def test_a_missing_file_has_the_exit_code_of_missing_data(folder: Path, read: Ca
 
 def test_a_file_of_odd_length_names_itself(folder: Path, read: Callable) -> None:
     (folder / "in.bs1").write_bytes(b"1234567")
-    with pytest.raises(DataError, match=r"in\.bs1: is 7 bytes long") as error:
+    with pytest.raises(DataError, match=r"in\.bs1: has 7 bytes") as error:
         read(pair())
     assert error.value.exit_code == 1
 

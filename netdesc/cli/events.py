@@ -18,11 +18,10 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.events.binning import Rounding
-    from netdesc.events.drawing import Image, Raster
     from netdesc.events.grid import Comparison
+    from netdesc.events.image import Image
+    from netdesc.events.raster import Raster
     from netdesc.events.summary import Summary
-
-_PICTURES = (".png", ".svg")
 
 
 class _Number(click.FloatRange):
@@ -94,9 +93,9 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     "-o",
     "--output",
     "target",
-    metavar="OUT.png|OUT.svg",
+    metavar="OUT.png|.svg|.pdf",
     type=click.Path(path_type=Path),
-    help="Draw the spikes into this file.",
+    help="Draw the spikes into this file; .svg and .pdf have axes.",
 )
 @click.option(
     "--against",
@@ -144,12 +143,13 @@ def show(
     in OTHER only, and black in both, as in a report whose target is OTHER. Spikes with x and y
     become one picture, polarity 1 in blue and polarity 0 in orange.
     """
-    if target is not None and target.suffix.lower() not in _PICTURES:
-        raise click.UsageError(f"{target}: pictures are .png or .svg files; name one of them")
     from netdesc.events import read_events
-    from netdesc.events.drawing import picture
     from netdesc.events.grid import PictureError
+    from netdesc.events.pictures import FORMATS, picture
     from netdesc.events.summary import summarize
+
+    if target is not None and target.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"{target}: pictures are {', '.join(FORMATS)} files; name one")
 
     paths = [file] if against is None else [file, against]
     recordings = [read_events(path) for path in paths]
@@ -230,7 +230,7 @@ def animate(
     """Turn a file of spikes into an animation.
 
     A raster appears from left to right. Spikes with x and y play as frames, each with the spikes of
-    its time, polarity 1 in blue and polarity 0 in orange. Needs Pillow: pip install "netdesc[gif]".
+    its time, polarity 1 in blue and polarity 0 in orange.
     """
     if target.suffix.lower() != ".gif":
         raise click.UsageError(f"{target}: animations are .gif files; name one, as {file.stem}.gif")
@@ -249,11 +249,11 @@ def animate(
 
 def _save(output: Output, target: Path, seen: Raster | Image) -> None:
     from netdesc.events.files import whole_file
+    from netdesc.events.pictures import save_picture
 
-    drawing = seen.draw(target.suffix.lower())
     with whole_file(target) as temporary:
-        temporary.write_bytes(drawing.content)
-    _mention(output, drawing.outside)
+        save_picture(temporary, seen)
+    _mention(output, seen.outside)
 
 
 def _mention(output: Output, outside: int) -> None:

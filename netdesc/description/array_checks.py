@@ -20,7 +20,8 @@ from netdesc.description.models import (
     SpikesEncoding,
     SpikeTime,
 )
-from netdesc.description.npz import Header, Npz, NpzError, TightError, quoted
+from netdesc.description.npy import Header
+from netdesc.description.npz import Npz, NpzError, TightError, quoted
 from netdesc.description.places import Places, Second
 from netdesc.description.shape_story import output_size, stated
 from netdesc.description.shapes import INPUT, Shape

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netdesc.description.npz import Header, Npz, NpzError
+from netdesc.description.npy import Header
+from netdesc.description.npz import Npz, NpzError
 from netdesc.description.shapes import Shape
 
 USUAL_NAMES = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from netdesc.description.models import Arrays, LatencyEncoding, SpikesEncoding
-from netdesc.description.npz import Header, quoted
+from netdesc.description.npy import Header
+from netdesc.description.npz import quoted
 
 MOST_ROOM = 16 << 30
 """Bytes for the inputs of a network: as they lie in the file, as they are kept, and one batch."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
 from netdesc.description.diagnostic import Diagnostic, Severity
-from netdesc.description.event_files import Events, NoEvents, OddLength, read_events
+from netdesc.description.event_files import Columns, EventsError, OddLength, open_events
 from netdesc.description.models import EventFile, Time
 from netdesc.description.places import Places, Second
 from netdesc.description.shapes import Shape
 from netdesc.description.tree import Parts
+
+MAX_EVENTS = 200_000
+"""Files of up to so many events are checked event by event; training looks at larger ones."""
 
 _MICROSECONDS = "are the times in µs? .npy times are milliseconds"
 _TOO_LATE = 100
@@ -54,38 +57,38 @@ class EventChecks:
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
         """What is wrong with the open file. Raises OSError where it cannot be read."""
-        quoted = self.file.path
+        path = self.file.path
         try:
-            events = read_events(file, suffix, size)
-        except OddLength as problem:
-            yield self._finding("ND304", f"{quoted} {problem}")
-            return
-        except NoEvents as problem:
+            opened = open_events(file, suffix, size)
+            events = opened.read() if opened.count <= MAX_EVENTS else None
+        except EventsError as problem:
+            code = "ND304" if isinstance(problem, OddLength) else "ND322"
             hints = (problem.hint,) if problem.hint else ()
-            yield self._finding("ND322", f"{quoted} {problem}", hints=hints)
+            yield self._finding(code, f"{path} {problem}", hints=hints)
             return
-        if events is None:
-            return  # too many for a quick look
-        if not events:
-            yield self._nothing(f"{quoted} holds no events")
-        elif self.shape is not None:
+        if not opened.count:
+            yield self._nothing(f"{path} holds no events")
+        elif events is not None and self.shape is not None:
             yield from self._places_and_times(events, self.shape, suffix)
 
-    def _places_and_times(self, events: Events, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
-        indexed = self._indexed(events, shape)
+    def _places_and_times(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
+        indexed = _indexed(events, shape)
         if indexed is None:
             yield self._without_rows(events, shape)
             return
-        count, outside = (
-            len(events),
-            _outside(events, indexed, *_span(self.time, self.file.rounding)),
-        )
+        columns = (events.x,) if len(indexed) == 1 else _planes(events)
+        times = events.microseconds()
+        count = len(times)
+        first, last = _span(self.time, self.file.rounding)
+        bounds = [(times, first, last)]
+        bounds += [(column, 0, size - 1) for column, size in zip(columns, indexed, strict=True)]
+        outside = _count_outside(bounds)
         if not outside:
             return
         where = f"of {self.file.path} lie outside {self._extent(shape)}"
-        least = _least(events) if len(indexed) == 3 else (max(events.x) + 1,)
+        least = _shape_of(columns)
         is_larger = any(size > most for size, most in zip(least, indexed, strict=True))
-        hints = self._hints(events, shape, suffix, least if is_larger else None)
+        hints = self._hints(sorted(times), shape, suffix, least if is_larger else None)
         related = self.stated if is_larger else (Second(("time", "steps"), "so many steps"),)
         if is_larger and self.is_target:
             hints = (*hints, f"shapes: {self.way} → target {list(least)}")
@@ -104,13 +107,7 @@ class EventChecks:
             return self._finding("ND306", message, "error", hints, related)
         return self._finding("ND307", message, "warning", hints, related)
 
-    def _indexed(self, events: Events, shape: Shape) -> Shape | None:
-        """The shape that the events index: [C, H, W], or [neurons]. None where they cannot."""
-        if events.y is None or (len(shape) == 1 and not any(events.y)):
-            return (math.prod(shape),)
-        return shape if len(shape) == 3 else None
-
-    def _without_rows(self, events: Events, shape: Shape) -> Diagnostic:
+    def _without_rows(self, events: Columns, shape: Shape) -> Diagnostic:
         side = "output" if self.is_target else "input.shape"
         message = (
             f"{self.file.path} has events with x, y and polarity, which index a shape "
@@ -119,15 +116,17 @@ class EventChecks:
         if self.is_target:
             hint = "the output has one axis: number the neurons by x alone"
         else:
-            hint = f'"shape": {list(_least(events))} holds all of them'
+            hint = f'"shape": {list(_shape_of(_planes(events)))} holds all of them'
         return self._finding("ND323", message, hints=(hint,), related=self.stated)
 
     def _hints(
-        self, events: Events, shape: Shape, suffix: str, larger: Shape | None
+        self, times: Sequence[float], shape: Shape, suffix: str, larger: Shape | None
     ) -> tuple[str, ...]:
-        """What may be meant, the likeliest first. ``larger`` is the shape that they would need."""
+        """What may be meant, the likeliest first. ``times`` are sorted microseconds.
+
+        ``larger`` is the shape that the events would need.
+        """
         duration_us = self.time.steps * self.time.step_ms * 1000
-        times = sorted(events.us)
         hints: list[str] = []
         if suffix == ".npy" and times[len(times) // 2] >= _TOO_LATE * duration_us:
             hints.append(_MICROSECONDS)
@@ -179,10 +178,22 @@ class EventChecks:
         )
 
 
-def _least(events: Events) -> Shape:
-    """The smallest [channels, height, width] that holds the events."""
+def _indexed(events: Columns, shape: Shape) -> Shape | None:
+    """The shape that the events index: [C, H, W], or [neurons]. None where they cannot."""
+    if events.y is None or (len(shape) == 1 and not any(events.y)):
+        return (math.prod(shape),)
+    return shape if len(shape) == 3 else None
+
+
+def _planes(events: Columns) -> tuple[Sequence[float], ...]:
+    """The columns that index a shape [channels, height, width]."""
     assert events.y is not None
-    return tuple(max(0, *column) + 1 for column in (events.p, events.y, events.x))
+    return events.p, events.y, events.x
+
+
+def _shape_of(columns: Sequence[Sequence[float]]) -> Shape:
+    """The smallest shape that holds the events."""
+    return tuple(int(max(0, *column)) + 1 for column in columns)
 
 
 def _span(time: Time, rounding: str) -> tuple[int, int]:
@@ -201,26 +212,10 @@ def _span(time: Time, rounding: str) -> tuple[int, int]:
     return math.ceil(-step / 2), last
 
 
-def _outside(events: Events, shape: Shape, first: int, last: int) -> int:
-    """How many events name no neuron or no step that there is."""
-    bounds = [(events.us, first, last)]
-    if len(shape) == 1:
-        bounds.append((events.x, 0, shape[0] - 1))
-    else:
-        assert events.y is not None
-        columns = (events.p, events.y, events.x)
-        bounds += [(column, 0, size - 1) for column, size in zip(columns, shape, strict=True)]
-    if all(not each or (low <= min(each) and max(each) <= high) for each, low, high in bounds):
-        return 0  # as nearly always: to look at each event takes much longer
-    if len(shape) == 1:
-        (neurons,) = shape
-        return sum(
-            not (0 <= x < neurons and first <= us <= last)
-            for x, us in zip(events.x, events.us, strict=True)
-        )
-    assert events.y is not None
-    channels, height, width = shape
-    return sum(
-        not (0 <= p < channels and 0 <= y < height and 0 <= x < width and first <= us <= last)
-        for x, y, p, us in zip(events.x, events.y, events.p, events.us, strict=True)
-    )
+def _count_outside(bounds: Sequence[tuple[Sequence[float], int, int]]) -> int:
+    """How many events have a value outside of the bounds of its column."""
+    outside: set[int] = set()
+    for column, low, high in bounds:
+        if min(column) < low or max(column) > high:  # rare, and quickly told
+            outside |= {row for row, value in enumerate(column) if not low <= value <= high}
+    return len(outside)

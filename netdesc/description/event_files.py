@@ -1,7 +1,10 @@
-"""The events of a file, as far as a quick look reads them.
+"""Reads files of spike events: .bs1, .bs2 and .npy. numpy is not needed.
 
-The formats are those of netdesc.events, which needs numpy and reads them for training. Here only a
-bounded part of a file is read, and nothing beside the standard library is needed.
+.bs1 has 5 bytes an event, big-endian, without a header: 16 bits neuron, 1 bit polarity, 23 bits
+time in microseconds. .bs2 has 8 bits x and 8 bits y instead of the neuron (the N-MNIST format).
+.npy is a numpy array with rows x, p, t or x, y, p, t, times in milliseconds.
+
+Columns are buffers, so that numpy can take them over without a copy.
 """
 
 from __future__ import annotations
@@ -11,72 +14,91 @@ import sys
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
-from netdesc.description.npz import DAMAGE, Header, numbers, read_header
+from netdesc.description.npy import HEADER_ERRORS, Header, numbers, read_header
 
-RECORD_BYTES = 5
-"""Bytes of one event of a .bs1 or .bs2 file."""
-QUICK_EVENTS = (1 << 20) // RECORD_BYTES
-"""Files of up to so many events are checked event by event."""
-LATEST_MS = 4e9
-"""46 days, the latest time that the reader for training takes."""
+MAX_TIME_MS = 4e9
+"""46 days: in microseconds, times of later events could leave 64 bits when they are binned."""
 
-_LARGEST = (1 << 31) - 1
+_RECORD_BYTES = 5
+_MAX_INTEGER = (1 << 31) - 1
+_WANTED = "wanted: rows of x, p, t or of x, y, p, t"
 
-
-class OddLength(ValueError):
-    """A .bs1 or .bs2 file ends within an event; says so, after "the file …"."""
+# Tables for bytes.translate: the highest byte of a time holds the polarity, too.
+_TIME_BITS = bytes(each & 0x7F for each in range(256))
+_POLARITY_BIT = bytes(each >> 7 for each in range(256))
 
 
-class NoEvents(ValueError):
-    """A .npy file holds something else than events; says what, after "the file …".
-
-    ``hint`` may say what to do.
-    """
+class EventsError(ValueError):
+    """The file does not hold events; says why, after "the file …". ``hint`` may say what to do."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
         self.hint = hint
 
 
+class OddLength(EventsError):
+    """A .bs1 or .bs2 file ends within an event."""
+
+
 @dataclass(frozen=True, slots=True)
-class Events:
-    """All events of a file: ``y`` is None where ``x`` numbers the neurons. Times are in µs."""
+class Columns:
+    """All events of a file, in its order. ``times_per_ms`` of the unit of ``times`` are 1 ms.
 
-    x: Sequence[int]
-    y: Sequence[int] | None
-    p: Sequence[int]
-    us: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-def read_events(file: BinaryIO, suffix: str, size: int) -> Events | None:
-    """The events of an open file of ``size`` bytes; None where there are too many to look at all.
-
-    Raises OddLength and NoEvents; OSError where the file cannot be read.
+    ``x`` is the neuron's number and ``y`` None, or they are the pixel; ``p`` is the polarity. These
+    are whole numbers within 32 bits; times are finite and at most ``MAX_TIME_MS``.
     """
-    return _READERS[suffix](file, size)
+
+    x: Sequence[float]
+    y: Sequence[float] | None
+    p: Sequence[float]
+    times: Sequence[float]
+    times_per_ms: int
+
+    def microseconds(self) -> Sequence[float]:
+        """Times in whole microseconds."""
+        if self.times_per_ms == 1000:
+            return self.times
+        return [round(time * 1000) for time in self.times]
 
 
-_WITHOUT_POLARITY = bytes(each & 0x7F for each in range(256))
-"""Clears the top bit of a byte."""
+@dataclass(frozen=True, slots=True)
+class OpenedEvents:
+    """An open file of ``count`` events, of which the length or the header was checked.
+
+    ``read`` may be called once. It raises EventsError, and OSError where the file cannot be read.
+    """
+
+    count: int
+    read: Callable[[], Columns]
 
 
-def _records(file: BinaryIO, size: int) -> list[bytes] | None:
-    """The five columns of bytes of a .bs1 or .bs2 file."""
-    if size % RECORD_BYTES:
-        raise OddLength(f"has {size} bytes, which is no multiple of the {RECORD_BYTES} of an event")
-    if size > QUICK_EVENTS * RECORD_BYTES:
-        return None
+def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
+    """Looks at a file of ``size`` bytes; ``suffix`` is .bs1, .bs2 or .npy. EventsError, OSError."""
+    if suffix == ".npy":
+        return _open_npy(file, size)
+    if size % _RECORD_BYTES:
+        raise OddLength(
+            f"has {size} bytes, which is no multiple of {_RECORD_BYTES}; it is cut off or of "
+            "another format"
+        )
+    return OpenedEvents(size // _RECORD_BYTES, partial(_read_records, file, suffix, size))
+
+
+def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
     raw = file.read(size)
-    return [raw[column::RECORD_BYTES] for column in range(RECORD_BYTES)]
+    first, second, high, middle, low = (raw[byte::_RECORD_BYTES] for byte in range(_RECORD_BYTES))
+    times = _big_endian(high.translate(_TIME_BITS), middle, low)
+    p = memoryview(high.translate(_POLARITY_BIT))
+    if suffix == ".bs1":
+        return Columns(_big_endian(first, second), None, p, times, 1000)
+    return Columns(memoryview(first), memoryview(second), p, times, 1000)
 
 
-def _numbers(*columns: bytes) -> list[int]:
-    """The big-endian numbers whose bytes stand in two to four columns, the highest first."""
+def _big_endian(*columns: bytes) -> array[int]:
+    """The numbers whose bytes stand in two to four columns, the highest first."""
     wide = bytearray(4 * len(columns[0]))
     for place, column in enumerate(columns, 4 - len(columns)):
         wide[place::4] = column
@@ -84,78 +106,58 @@ def _numbers(*columns: bytes) -> list[int]:
     assert found.itemsize == 4
     if sys.byteorder == "little":
         found.byteswap()
-    return found.tolist()
+    return found
 
 
-def _times(high: bytes, middle: bytes, low: bytes) -> list[int]:
-    return _numbers(high.translate(_WITHOUT_POLARITY), middle, low)
-
-
-def _bs1(file: BinaryIO, size: int) -> Events | None:
-    columns = _records(file, size)
-    if columns is None:
-        return None
-    x = _numbers(*columns[:2])
-    return Events(x, None, bytes(len(x)), _times(*columns[2:]))
-
-
-def _bs2(file: BinaryIO, size: int) -> Events | None:
-    columns = _records(file, size)
-    if columns is None:
-        return None
-    p = [each >> 7 for each in columns[2]]
-    return Events(columns[0], columns[1], p, _times(*columns[2:]))
-
-
-def _npy(file: BinaryIO, size: int) -> Events | None:
+def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
     try:
         header, start = read_header(file)
-    except DAMAGE as problem:
-        raise NoEvents("is no .npy file, or is cut off or damaged") from problem
-    shape = header.shape
-    if header.kind not in "iuf":
-        raise NoEvents("holds no numbers; wanted: rows of x, p, t or of x, y, p, t")
-    if len(shape) != 2 or shape[1] not in (3, 4):
-        listed = ", ".join(map(str, shape))
-        raise NoEvents(f"has the shape [{listed}]; wanted: rows of x, p, t or of x, y, p, t")
-    wanted = header.size * header.item_bytes
-    if start + wanted > size:
-        raise NoEvents("is cut off: it is shorter than its header says")
-    if shape[0] > QUICK_EVENTS or header.code is None:
-        return None
-    raw = file.read(wanted)
-    if len(raw) < wanted:
-        raise NoEvents("is cut off: it is shorter than its header says")
-    return _rows(header, numbers(header, raw))
+    except HEADER_ERRORS as problem:
+        raise EventsError("is no .npy file, or is cut off or damaged") from problem
+    if header.kind not in "iuf" or header.code is None:
+        raise EventsError(f"holds no numbers of 1 to 8 bytes; {_WANTED}")
+    if len(header.shape) != 2 or header.shape[1] not in (3, 4):
+        listed = ", ".join(map(str, header.shape))
+        raise EventsError(f"has the shape [{listed}]; {_WANTED}")
+    if start + header.bytes > size:
+        raise EventsError("is cut off: it is shorter than its header says")
+    return OpenedEvents(header.shape[0], partial(_read_rows, file, header))
 
 
-def _rows(header: Header, values: Sequence[float]) -> Events:
+def _read_rows(file: BinaryIO, header: Header) -> Columns:
+    values = memoryview(numbers(header, file.read(header.bytes)))
     count, width = header.shape
     if header.fortran_order:
         columns = [values[column * count : (column + 1) * count] for column in range(width)]
     else:
         columns = [values[column::width] for column in range(width)]
-    names = ("x", "p") if width == 3 else ("x", "y", "p")
-    whole = {name: _whole(name, column) for name, column in zip(names, columns, strict=False)}
-    times = columns[-1]
-    wrong = next((at for at, t in enumerate(times) if not abs(t) <= LATEST_MS), None)
-    if wrong is not None:
-        if not math.isfinite(times[wrong]):
-            raise NoEvents(f"has the time {times[wrong]} in its row {wrong}")
-        message = f"has the time {times[wrong]:.10g} ms in its row {wrong}; 46 days are the most"
-        raise NoEvents(message, "are the times in µs? .npy times are milliseconds")
-    return Events(whole["x"], whole.get("y"), whole["p"], [round(t * 1000) for t in times])
+    *places, times = columns
+    for name, column in zip("xp" if width == 3 else "xyp", places, strict=True):
+        _require_whole(name, column, header.kind == "f")
+    _require_times(times)
+    y = places[1] if width == 4 else None
+    return Columns(places[0], y, places[-1], times, 1)
 
 
-def _whole(name: str, values: Sequence[float]) -> list[int]:
-    for at, value in enumerate(values):
-        if not abs(value) <= _LARGEST or value != int(value):
-            raise NoEvents(f"has the {name} {value} in its row {at}, not a whole number")
-    return [int(value) for value in values]
+def _require_whole(name: str, column: Sequence[float], is_float: bool) -> None:
+    is_whole = not is_float or all(map(float.is_integer, column))
+    if is_whole and max(map(abs, column), default=0) <= _MAX_INTEGER:
+        return
+    row = next(
+        row
+        for row, value in enumerate(column)
+        if not abs(value) <= _MAX_INTEGER or value != int(value)
+    )
+    raise EventsError(f"has the {name} {column[row]} in its row {row}, not a whole number")
 
 
-_READERS: dict[str, Callable[[BinaryIO, int], Events | None]] = {
-    ".bs1": _bs1,
-    ".bs2": _bs2,
-    ".npy": _npy,
-}
+def _require_times(times: Sequence[float]) -> None:
+    if all(map(math.isfinite, times)) and max(map(abs, times), default=0) <= MAX_TIME_MS:
+        return
+    row = next(row for row, time in enumerate(times) if not abs(time) <= MAX_TIME_MS)
+    if not math.isfinite(times[row]):
+        raise EventsError(f"has the time {times[row]} in its row {row}")
+    raise EventsError(
+        f"has the time {times[row]:,.10g} ms in its row {row}; 46 days are the most",
+        "are the times in µs? .npy times are milliseconds",
+    )

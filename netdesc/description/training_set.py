@@ -53,6 +53,7 @@ def _in_arrays(path: Path, data: Arrays) -> int | None:
             if data.split is None:
                 return npz.header(data.labels).shape[0]
             header = npz.header(data.split)
-            return None if header.kind not in "iu" else npz.values(data.split).count(0)
-    except (OSError, NpzError, KeyError, IndexError):
+            is_integer = header.kind in "iu" and header.code is not None
+            return npz.values(data.split).count(0) if is_integer else None
+    except (OSError, NpzError, IndexError):
         return None

@@ -3,10 +3,9 @@
 from netdesc.events.atomic import atomic_path
 from netdesc.events.binning import from_dense, to_dense
 from netdesc.events.container import DroppedEvents, Event
-from netdesc.events.files import FORMATS, EventFileError, read_events, write_events
+from netdesc.events.files import EventFileError, read_events, write_events
 
 __all__ = [
-    "FORMATS",
     "DroppedEvents",
     "Event",
     "EventFileError",

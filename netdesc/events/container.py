@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.event_files import MAX_TIME_MS
+
 if TYPE_CHECKING:
     import torch
 
     from netdesc.events.binning import Duplicates, Rounding
 
 Integers = NDArray[np.signedinteger]
-
-TIME_LIMIT_US = 4_000_000_000_000
 
 
 class DroppedEvents(UserWarning):
@@ -56,8 +56,7 @@ class Event:
 
         The limit keeps later integer arithmetic inside 64 bits; NaN becomes the lower limit.
         """
-        limit_ms = TIME_LIMIT_US / 1000.0
-        times_ms = np.clip(np.nan_to_num(self.t, nan=-limit_ms), -limit_ms, limit_ms)
+        times_ms = np.clip(np.nan_to_num(self.t, nan=-MAX_TIME_MS), -MAX_TIME_MS, MAX_TIME_MS)
         return np.rint(times_ms * 1000.0).astype(np.int64)
 
     # Tensors. Torch and the binning are imported inside: files need no torch, and the binning is

@@ -15,7 +15,11 @@ from netdesc.events.container import Event
 Bins = NDArray[np.int64]
 """Bins with a spike, each once and in order, numbered ``step * neurons + neuron``."""
 
-_MOST_BINS = 2**62
+MAX_DOTS = 200_000
+"""Dots that matplotlib is given: it needs some hundred bytes for each."""
+
+_MAX_BINS = 2**62
+_POOLED_SIZE = (1500, 1000)
 
 
 class PictureError(ValueError):
@@ -54,7 +58,7 @@ class Grid:
             steps = 1 + max(int(step.max(initial=0)) for step in found)
         else:
             steps = math.ceil(until_ms / step_ms)
-        if steps * neurons > _MOST_BINS:
+        if steps * neurons > _MAX_BINS:
             raise PictureError(
                 f"{steps:,} steps of {neurons:,} neurons are too many; take longer steps"
             )
@@ -66,10 +70,37 @@ class Grid:
         flat.sort()  # np.unique is a hundred times slower in some releases of numpy
         return flat[np.append(True, np.diff(flat) != 0)[: len(flat)]], outside
 
-    def places(self, bins: Bins) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The steps and the neurons of ``bins``."""
+    def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.bool_]:
+        """The raster as ``[neurons, steps]``, neuron 0 first, of at most ``[height, width]`` cells.
+
+        A cell of several bins is true where any of them has a spike: none is lost.
+        """
         step, neuron = np.divmod(bins, self.neurons)
+        seen = np.zeros((min(height, self.neurons), min(width, self.steps)), bool)
+        seen[_scaled(neuron, self.neurons, len(seen)), _scaled(step, self.steps, seen.shape[1])] = 1
+        return seen
+
+    def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Steps and neurons at which dots show ``bins``.
+
+        There is a dot for each bin; beyond ``MAX_DOTS`` bins those that would meet are one.
+        """
+        if len(bins) <= MAX_DOTS:
+            step, neuron = np.divmod(bins, self.neurons)
+            return step.astype(np.float64), neuron.astype(np.float64)
+        seen = self.pooled(bins, *_POOLED_SIZE)
+        neuron, step = (
+            (place + 0.5) * of / size - 0.5
+            for place, of, size in zip(
+                np.nonzero(seen), (self.neurons, self.steps), seen.shape, strict=True
+            )
+        )
         return step, neuron
+
+
+def _scaled(number: NDArray[np.int64], of: int, size: int) -> NDArray[np.int64]:
+    """Numbers below ``of`` as numbers below ``size``. Their product may be beyond 64 bits."""
+    return np.minimum(number * (size / of), size - 1).astype(np.int64)
 
 
 class Comparison(NamedTuple):

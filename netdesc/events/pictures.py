@@ -1,83 +1,111 @@
-"""Rasters of spikes as PNG files, a pixel or a square of pixels for a bin.
-
-Time runs to the right and neurons run upward, so neuron 0 is the lowest line.
-"""
+"""Writes rasters and images as picture files, by matplotlib."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import logging
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from netdesc.events.palette import BLACK, BLUE, ORANGE, Colour
-from netdesc.events.png import png
+from netdesc.events.binning import Rounding
+from netdesc.events.container import Event
+from netdesc.events.grid import PictureError
+from netdesc.events.image import Image, is_image
+from netdesc.events.raster import Raster
 
-LONGEST_SIDE = 4096
-"""Pixels. Longer rasters are pooled; programs refuse pictures not much longer than this."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 200
+
+_AXES_INCHES = (7.5, 5.0)
+_MAX_NAME = 60
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""What matplotlib leaves out, by format, so that the same spikes are the same bytes."""
+FORMATS = tuple(_METADATA)
 
 
-def raster_png(
-    spikes_TN: NDArray,
+def picture(
+    recordings: Sequence[Event],
+    names: Sequence[str],
     *,
-    foreground: Colour = BLACK,
-    background: Colour | None = None,
-    scale: int = 1,
-) -> bytes:
-    """The spikes of ``[steps, neurons]``, nonzero where there is one, as a PNG file.
-
-    Each bin is a square of ``scale`` pixels; the background None is transparent. A picture that
-    would be longer than ``LONGEST_SIDE`` is drawn with several bins a pixel, which has the colour
-    of a spike where any of them has one: no spike is lost. ValueError where there is nothing to
-    draw (no steps or no neurons) or ``scale`` is below 1.
-    """
-    return png(_pixels(_checked(spikes_TN), scale), [background, foreground])
-
-
-def overlay_png(
-    first_TN: NDArray,
-    second_TN: NDArray,
-    *,
-    first: Colour = BLUE,
-    second: Colour = ORANGE,
-    both: Colour = BLACK,
-    background: Colour | None = None,
-    scale: int = 1,
-) -> bytes:
-    """Two rasters of one shape in one picture, as ``raster_png``.
-
-    A bin with spikes of both has the colour ``both``; so has a pixel of several bins, where the
-    spikes may be of different bins. ValueError also where the shapes differ.
-    """
-    if first_TN.shape != second_TN.shape:
-        raise ValueError(
-            f"rasters of {list(first_TN.shape)} and {list(second_TN.shape)} do not overlay"
+    step_ms: float = 1.0,
+    rounding: Rounding = "nearest",
+    neurons: int | None = None,
+    until_ms: float | None = None,
+) -> Raster | Image:
+    """What one or two recordings are best seen as. PictureError where that cannot be."""
+    names = [_printable(name) for name in names]
+    if not any(is_image(recording) for recording in recordings):
+        return Raster(
+            recordings, names, step_ms=step_ms, rounding=rounding, neurons=neurons,
+            until_ms=until_ms,
+        )  # fmt: skip
+    if len(recordings) > 1 or neurons is not None or until_ms is not None:
+        raise PictureError(
+            "events with x and y are drawn as one picture, which has no neurons or time and is "
+            "compared with nothing"
         )
-    in_first, in_second = (_pixels(_checked(each), scale) for each in (first_TN, second_TN))
-    return png(in_first + 2 * in_second, [background, first, second, both])
+    return Image(recordings[0], names[0])
 
 
-def _checked(spikes_TN: NDArray) -> NDArray[np.bool_]:
-    if spikes_TN.ndim != 2 or not spikes_TN.size:
-        raise ValueError(
-            f"a raster is drawn from [steps, neurons], at least one of each, "
-            f"not from {list(spikes_TN.shape)}"
-        )
-    return spikes_TN != 0
+def save_picture(path: Path, drawn: Raster | Image) -> None:
+    """Writes a file of one of ``FORMATS``: .png fills the picture, the others have axes. OSError.
+
+    The same spikes give the same bytes.
+    """
+    suffix = path.suffix.lower()
+    with plain_style():
+        figure = figure_of(drawn, has_axes=suffix != ".png")
+        figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix])
 
 
-def _pixels(spikes_TN: NDArray[np.bool_], scale: int) -> NDArray[np.uint8]:
-    """0 and 1 as ``[height, width]``, neuron 0 at the bottom."""
-    if scale < 1:
-        raise ValueError(f"a bin of {scale} pixels cannot be seen; the scale is 1 or more")
-    spikes_NT = spikes_TN.T
-    for axis in (0, 1):
-        spikes_NT = _fitted(spikes_NT, axis, scale)
-    return spikes_NT[::-1].astype(np.uint8)
+def figure_of(drawn: Raster | Image, has_axes: bool) -> Figure:
+    """Call it, and draw the figure, within ``plain_style``."""
+    from matplotlib.figure import Figure
+
+    if has_axes:
+        figure = Figure(_AXES_INCHES, DPI, layout="constrained")
+        axes = figure.add_subplot()
+        axes.spines[["top", "right"]].set_visible(False)
+    else:
+        width, height = drawn.pixels
+        figure = Figure((width / DPI, height / DPI), DPI)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+    drawn.draw(axes)
+    return figure
 
 
-def _fitted(spikes: NDArray[np.bool_], axis: int, scale: int) -> NDArray[np.bool_]:
-    """Each bin ``scale`` times along ``axis``, or several bins as one where that is too long."""
-    length = spikes.shape[axis]
-    scale = min(scale, max(1, LONGEST_SIDE // length))
-    pooled = -(-length // LONGEST_SIDE)
-    starts = np.arange(0, length, pooled)
-    return np.logical_or.reduceat(spikes, starts, axis=axis).repeat(scale, axis=axis)
+@contextmanager
+def plain_style() -> Generator[None, None, None]:
+    """matplotlib's defaults, whatever the user has set, and no word of its own about its fonts."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it tells that it lists the fonts, which it does once
+    import matplotlib.style
+
+    own = {
+        "font.size": 9,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "netdesc",
+        "text.parse_math": False,
+    }
+    with matplotlib.style.context(["default", own]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in a rare script
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+
+
+def _printable(name: str) -> str:
+    """A file's name, which may be long and hold what XML cannot."""
+    short = name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+    return "".join(each if each.isprintable() else "�" for each in short)

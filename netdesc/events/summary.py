@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from netdesc.events.binning import Rounding, step_numbers
 from netdesc.events.container import Event
 
-_LARGEST_KEY = 2**62
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -47,7 +45,7 @@ def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest"
     place = [event.x] if event.y is None else [event.x, event.y]
     cell = [event.x] if event.y is None else [event.x, event.y, event.p]
     microseconds, step = event.microseconds(), step_numbers(event, step_ms, rounding)
-    _, first, count = np.unique(_keys(place), return_index=True, return_counts=True)
+    first, count = _distinct_rows(place)
     polarities, of_each = np.unique(event.p, return_counts=True)
     any_events = len(event) > 0
     last_s = int(microseconds.max()) / 1e6 if any_events else 0.0
@@ -66,8 +64,8 @@ def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest"
         rate_hz=len(event) / last_s / places if last_s > 0 and places else None,
         busiest=tuple(int(column[first[most]]) for column in place) if any_events else None,
         busiest_hz=int(count[most]) / last_s if last_s > 0 else None,
-        same_instant=len(event) - _kinds([event.p, microseconds, *place]),
-        same_bin=len(event) - _kinds([step, *cell]),
+        same_instant=len(event) - len(_distinct_rows([event.p, microseconds, *place])[0]),
+        same_bin=len(event) - len(_distinct_rows([step, *cell])[0]),
         step_ms=step_ms,
     )
 
@@ -76,25 +74,12 @@ def _span(values: NDArray) -> tuple[int, int] | None:
     return (int(values.min()), int(values.max())) if len(values) else None
 
 
-def _kinds(columns: list[NDArray]) -> int:
-    """How many different rows there are."""
-    keys = np.sort(_keys(columns))  # np.unique is a hundred times slower in some releases of numpy
-    return int((np.diff(keys) != 0).sum()) + (len(keys) > 0)
-
-
-def _keys(columns: list[NDArray]) -> NDArray[np.int64]:
-    """A number for each row, equal where the rows are: sorting numbers is far faster than rows."""
-    keys, size = np.zeros(len(columns[0]), np.int64), 1
-    for column in columns if len(keys) else []:
-        values = column.astype(np.int64) - int(column.min())
-        span = int(values.max()) + 1
-        if size * span > _LARGEST_KEY:
-            (keys, size), (values, span) = _ranked(keys), _ranked(values)
-        keys, size = keys * span + values, size * span
-    return keys
-
-
-def _ranked(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """The values as numbers from 0 on, and how many there are: at most one an event."""
-    known, rank = np.unique(values, return_inverse=True)
-    return rank.astype(np.int64), len(known)
+def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The index of the first of equal rows, and their number, for each kind; rows are sorted."""
+    order = np.lexsort(columns[::-1])
+    differs = np.zeros(max(0, len(order) - 1), bool)
+    for column in columns:
+        ordered = column[order]
+        differs |= ordered[1:] != ordered[:-1]
+    start = np.flatnonzero(np.append(True, differs)[: len(order)])
+    return order[start], np.diff(np.append(start, len(order)))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.pictures import raster_png
-from netdesc.events.png import png
 from netdesc.report.activity import Raster
 from netdesc.report.words import counted
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ COARSE = 400
 """Pixels below which a picture across the page is kept from becoming all too large."""
 
 INK = (17, 24, 32)
-GREYS = [
+GREYS: list[Colour] = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
@@ -74,10 +75,11 @@ class Picture:
 
 
 def raster_picture(title: str, alt: str, raster: Raster, place: Place) -> Picture:
-    """The spikes of one raster."""
+    """The spikes of one raster. A pixel of several bins shows a spike of any: none is lost."""
+    bins = _bins(raster)
 
     def draw(place: Place) -> str:
-        return _address(raster_png(_binned(raster, place), foreground=INK))
+        return _address(_counts(raster, bins, place) > 0, [None, INK])
 
     return _picture(title, alt, raster, place, draw)
 
@@ -86,8 +88,7 @@ def overlay_picture(title: str, alt: str, target: Raster, output: Raster, place:
     """Two rasters in one, each in its colour, and what they share in ink."""
 
     def draw(place: Place) -> str:
-        kinds_HW = _overlaid(target, output, place).T[::-1]
-        return _address(png(kinds_HW, [None, TARGET, OUTPUT, INK]))
+        return _address(_overlaid(target, output, place), [None, TARGET, OUTPUT, INK])
 
     return _picture(title, alt, target, place, draw)
 
@@ -118,53 +119,39 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
     # Whatever spiked is told from the paper.
     levels_HW = -(-amounts_HW * (len(GREYS) - 1) // max(1, amounts_HW.max()))
     height, width = sizes
-    address = _address(png(levels_HW.astype(np.uint8), GREYS))
+    address = _address(levels_HW, GREYS)
     note = "The earlier an input spikes, the more it stands out." if is_timed else ""
     return Picture("", f"{alt}. {note}", address, width, height, raster.steps, raster.cells, note)
 
 
-def _binned(raster: Raster, place: Place) -> NDArray[np.bool_]:
-    """[steps, cells] as a raster that fits into a place; no spike is lost."""
-    steps, cells = raster.events.astype(np.int64).T
-    x, y, spikes_TN = _pixels(raster, steps, cells, place)
-    spikes_TN[x, y] = 1
-    return spikes_TN != 0
-
-
-def _overlaid(target: Raster, output: Raster, place: Place) -> NDArray[np.uint8]:
-    """[steps, cells], what each pixel shows: of several bins, what most of them are.
+def _overlaid(target: Raster, output: Raster, place: Place) -> NDArray[np.int64]:
+    """What each pixel shows, [height, width]: of several bins, what most of them are.
 
     Of as many misses as false alarms every other pixel shows the former; where as many bins are
     met, these are shown.
     """
-    wanted, there = (
-        np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
-        for raster in (target, output)
-    )
-    parts = {
-        ONLY_TARGET: np.setdiff1d(wanted, there, assume_unique=True),
-        ONLY_OUTPUT: np.setdiff1d(there, wanted, assume_unique=True),
-        BOTH: np.intersect1d(wanted, there, assume_unique=True),
-    }
-    counts: dict[int, NDArray[np.int64]] = {}
-    for kind, bins in parts.items():
-        x, y, counts[kind] = _pixels(target, *np.divmod(bins, target.cells), place)
-        np.add.at(counts[kind], (x, y), 1)
-    missed, wrong, met = counts[ONLY_TARGET], counts[ONLY_OUTPUT], counts[BOTH]
+    aim, found = _bins(target), _bins(output)
+    parts = np.setdiff1d(aim, found), np.setdiff1d(found, aim), np.intersect1d(aim, found)
+    missed, wrong, met = (_counts(target, part, place) for part in parts)
     is_even = np.indices(met.shape).sum(axis=0) % 2 == 0
     kinds = np.where(missed + is_even > wrong, ONLY_TARGET, ONLY_OUTPUT)
     kinds[met >= np.maximum(missed, wrong)] = BOTH
     kinds[missed + wrong + met == 0] = NO_SPIKE
-    return kinds.astype(np.uint8)
+    return kinds
 
 
-def _pixels(
-    raster: Raster, steps: NDArray[np.int64], cells: NDArray[np.int64], place: Place
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Columns and rows of bins in a picture of a raster, and an empty picture [columns, rows]."""
+def _bins(raster: Raster) -> NDArray[np.int64]:
+    """The bins with a spike, each once, numbered ``step * cells + cell``."""
+    return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
+
+
+def _counts(raster: Raster, bins: NDArray[np.int64], place: Place) -> NDArray[np.int64]:
+    """How many of ``bins`` each pixel of a picture shows, [height, width], cell 0 at the bottom."""
     width, height = _size(raster, place)
-    empty = np.zeros((width, height), dtype=np.int64)
-    return steps * width // raster.steps, cells * height // raster.cells, empty
+    step, cell = np.divmod(bins, raster.cells)
+    row = height - 1 - cell * height // raster.cells
+    pixel = row * width + step * width // raster.steps
+    return np.bincount(pixel, minlength=height * width).reshape(height, width)
 
 
 def _size(raster: Raster, place: Place) -> tuple[int, int]:
@@ -193,5 +180,12 @@ def _picture(
     )
 
 
-def _address(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+def _address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
+    """A PNG file as an address that holds it. Pixels number ``colours``, the first may be None."""
+    from PIL import Image  # comes with matplotlib
+
+    image = Image.fromarray(kind_HW.astype(np.uint8))
+    image.putpalette([part for colour in colours for part in colour or (0, 0, 0)])
+    file = io.BytesIO()
+    image.save(file, "PNG", **({"transparency": 0} if colours[0] is None else {}))
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from netdesc.description.array_room import too_much
 from netdesc.description.models import Arrays, SpikesEncoding
-from netdesc.description.npz import Header, Npz, NpzError, TightError
+from netdesc.description.npy import Header
 from netdesc.kernels.spike_words import SpikeWords, WordRoom
 from netdesc.training.checksum import check_file
 from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError
-from netdesc.training.npz import read_npz
+from netdesc.training.npz import open_npz, read_numbers
 
 PARTS = ("train", "validation", "test")
 """What the numbers of a split stand for."""
@@ -77,40 +77,25 @@ class ArrayFile:
         """The samples of each of ``PARTS``; a part may have none. DataError."""
         data = self.data
         check_file(self.path, data.sha256)
-        split = [] if data.split is None else [data.split]
-        headers = self._headers([data.inputs, data.labels, *split])
-        arrays = read_npz(self.path, split)
-        train = [int((arrays[name] == 0).sum()) for name in split]
-        self._require_room(headers.get(data.inputs), train)
-        arrays |= read_npz(self.path, [data.inputs, data.labels])
-        code, kept = self._inputs(arrays[data.inputs])
-        labels = self._labels(arrays[data.labels], len(kept))
-        samples = ArraySamples(code, self.frame.input_shape, kept, labels)
-        if data.split is None:
+        with open_npz(self.path) as npz:
+            split = None if data.split is None else read_numbers(npz, data.split)
+            self._require_room(npz.header(data.inputs), split)
+            inputs, labels = read_numbers(npz, data.inputs), read_numbers(npz, data.labels)
+        code, kept = self._inputs(inputs)
+        classes = self._labels(labels, len(kept))
+        samples = ArraySamples(code, self.frame.input_shape, kept, classes)
+        if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
-        part = self._split(data.split, arrays[data.split], len(kept))
+        part = self._split(data.split, split, len(kept))
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
 
-    def _headers(self, names: Sequence[str]) -> dict[str, Header]:
-        """Types and shapes of the arrays. DataError where one would fill the memory.
-
-        Whatever else is wrong with the file is found out when it is read.
-        """
-        try:
-            with self.path.open("rb") as file:
-                npz = Npz(file)
-                return {name: npz.header(name) for name in names if name in npz.names}
-        except TightError as error:
-            raise DataError(f"{self.path} {error}") from error
-        except (OSError, NpzError):
-            return {}
-
-    def _require_room(self, header: Header | None, train: Sequence[int]) -> None:
-        """DataError where the inputs, of which ``train`` are trained on, need too much memory."""
+    def _require_room(self, header: Header, split: NDArray | None) -> None:
+        """DataError where the inputs, and a batch of those to train on, need too much memory."""
         leading = 2 if isinstance(self.data.encoding, SpikesEncoding) else 1
-        if header is None or header.shape[leading:] != self.frame.input_shape:
+        if header.shape[leading:] != self.frame.input_shape:
             return
-        samples = next(iter(train), header.shape[0]) or header.shape[0]
+        samples = int((split == 0).sum()) if split is not None else 0
+        samples = samples or header.shape[0]
         batch = min(self.batch_size or samples, samples)
         found = too_much(header, self.data, self.frame.steps, batch)
         if found is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdesc.cli.changes import coloured
+from netdesc.cli.diff_colour import colourise_diff
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def tell(output: Output, mending: Mending, *, is_diff: bool, for_people: bool) -
     if is_diff:
         if for_people:
             for change in mending.changes:
-                output.say("\n".join(coloured(change.diff(), output.has_colour(sys.stdout))))
+                output.say("\n".join(colourise_diff(change.diff(), output.has_colour(sys.stdout))))
         left = ""
         if mending.beyond:
             left = f"; {' and '.join(kinds(mending.beyond))} would be left, shown without --diff"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netdesc.cli import findings
-from netdesc.cli.changes import coloured
 from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.diff_colour import colourise_diff
 from netdesc.cli.mending import not_written
 from netdesc.cli.output import Output
 
@@ -65,7 +65,7 @@ def _print(output: Output, found: Sequence[Rewriting], mode: Mode, failed: Colle
         return
     for each in changed:
         if mode == "diff":
-            output.say("\n".join(coloured(each.diff(), output.has_colour(sys.stdout))))
+            output.say("\n".join(colourise_diff(each.diff(), output.has_colour(sys.stdout))))
         elif mode == "check":
             output.say(each.name)
         else:

@@ -13,7 +13,7 @@ from netdesc.cli.rewriting import Mode, finish
     epilog="\b\nExamples:\n  netdesc format --check examples/*.json\n"
     "  netdesc format - < examples/oxford.json"
 )
-@click.argument("files", metavar="FILE.json...", nargs=-1, required=True)
+@options.documents
 @click.option("--check", is_flag=True, help="Write nothing; name the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @options.as_json

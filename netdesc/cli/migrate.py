@@ -13,7 +13,7 @@ from netdesc.cli.rewriting import Mode, finish
     epilog="\b\nExamples:\n  netdesc migrate --check examples/*.json\n"
     "  netdesc migrate examples/oxford.json"
 )
-@click.argument("files", metavar="FILE.json...", nargs=-1, required=True)
+@options.documents
 @click.option("--write", is_flag=True, help="Write the result into the files.")
 @click.option("--check", is_flag=True, help="Write nothing; name the files of an older format.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")

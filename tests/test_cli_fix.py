@@ -167,7 +167,7 @@ def test_more_slips_than_are_shown_are_mended(netdesc: Netdesc, network: Path) -
 def test_what_one_run_does_not_mend_is_counted(
     netdesc: Netdesc, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netdesc.description.fixing.ROUNDS", 1)
+    monkeypatch.setattr("netdesc.description.fixing.MAX_ROUNDS", 1)
     network.write_text(BASE.replace('"format"', '"a": [' + "1 " * 250 + '1], "format"'))
     first = netdesc("validate", "--fix", "network.json")
     assert first.err == "200 were fixed, and 50 more can be: run it again\n"
@@ -179,7 +179,7 @@ def test_what_cannot_be_written_keeps_no_other_file_from_it(
 ) -> None:
     (network.parent / "also.json").write_text(WRONG)
     monkeypatch.setattr(
-        "netdesc.rewriting.os.access",
+        "netdesc.cli.rewrite.os.access",
         lambda path, mode: mode != os.W_OK or Path(path).name != "also.json",
     )
     outcome = netdesc("validate", "--fix", "also.json", "network.json")

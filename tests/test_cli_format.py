@@ -18,7 +18,7 @@ from cli_process import Netdesc, netdesc_process
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc import rewriting
+from netdesc.cli import rewrite
 from netdesc.description.formatting import WIDTH, formatted
 from netdesc.description.source import MAX_BYTES, Source
 from netdesc.description.tree import parse
@@ -317,14 +317,14 @@ def test_a_pipe_is_not_replaced(netdesc: Netdesc, folder: Path) -> None:
 
 def test_a_file_that_goes_meanwhile_is_not_made_anew(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        rewriting.write(tmp_path / "gone.json", "{}")
+        rewrite.write(tmp_path / "gone.json", "{}")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_write_protected_file_stays(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewriting.os, "access", lambda *_: False)  # as for who is not root
+    monkeypatch.setattr(rewrite.os, "access", lambda *_: False)  # as for who is not root
     ended = netdesc("format", "ugly.json")
     assert ended.code == 3
     assert "ugly.json: the file is write-protected" in ended.err
@@ -335,7 +335,7 @@ def test_what_cannot_be_written_keeps_no_other_file_from_it(
     netdesc: Netdesc, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "also.json").write_bytes(UGLY.encode())
-    monkeypatch.setattr(rewriting.os, "access", lambda path, _: path.name != "also.json")
+    monkeypatch.setattr(rewrite.os, "access", lambda path, _: path.name != "also.json")
     ended = netdesc("format", "also.json", "ugly.json")
     assert ended.code == 3
     assert (folder / "ugly.json").read_text() == NEAT
@@ -367,7 +367,7 @@ def test_a_document_that_makes_no_sense_is_laid_out(netdesc: Netdesc, folder: Pa
 
 def test_a_long_document_is_compared_in_reasonable_time(folder: Path) -> None:
     lines = ["[", *(f"{number % 7},{number % 5}," for number in range(30_000)), "0]"]
-    found = rewriting.Rewriting("a", "\n".join(lines), laid_out("\n".join(lines)))
+    found = rewrite.Rewrite("a", "\n".join(lines), laid_out("\n".join(lines)))
     before = os.times().user
     kinds = [line[0] for line in found.diff()[3:]]
     assert os.times().user - before < 5

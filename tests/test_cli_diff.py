@@ -372,13 +372,6 @@ def test_versions_differ(netdesc: Netdesc, differing: Differing, runs: tuple[Pat
     assert netdesc("diff", "a/network.lock.json", "b/network.lock.json").code == 0
 
 
-def test_a_run_without_its_record_is_compared_by_its_lock(
-    differing: Differing, runs: tuple[Path, Path]
-) -> None:
-    (runs[1] / "run.json").unlink()
-    assert differing("a", "b", "results") == {}
-
-
 @pytest.mark.parametrize(
     ("second", "code", "said"),
     [

@@ -9,7 +9,6 @@ import difflib
 import errno
 import io
 import os
-import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,20 +88,9 @@ def rewrite(name: str, change: Change) -> Rewrite:
 
 
 def write(path: Path, text: str) -> None:
-    """Replaces a document, whole or not at all. OSError, also where the file is write-protected.
-
-    A file that has several names keeps them all, so it is written in place.
-    """
-    status = path.stat()  # FileNotFoundError if it is gone
+    """Replaces a document, whole or not at all. OSError, also where the file is write-protected."""
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no ordinary file, and cannot be replaced", str(path))
-    if status.st_nlink > 1:
-        with path.open("r+b") as file:
-            file.write(text.encode())
-            file.truncate()
-        return
     from netdesc.events import atomic_path  # loads numpy
 
     with atomic_path(path) as temporary:
@@ -118,7 +106,7 @@ def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
                 write(Path(each.name), each.after)
             except OSError as problem:
                 failed.add(each.name)
-                output.complain(f"error: {problem.filename}: {problem.strerror or problem}")
+                output.complain(f"error: {each.name}: {problem.strerror or problem}")
     return failed
 
 

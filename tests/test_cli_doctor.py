@@ -188,17 +188,6 @@ def test_packages_are_held_against_their_range(version: Any) -> None:
     )
 
 
-def test_the_metadata_s_ranges_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = metadata.PathDistribution.__new__(metadata.PathDistribution)
-    lines = ["torch>=2.6", 'pillow>=10.3; extra == "gif"', "rich"]
-    text = "\n".join(["Requires-Python: >=3.11", *(f"Requires-Dist: {line}" for line in lines)])
-    monkeypatch.setattr(own, "read_text", lambda _: text, raising=False)
-    monkeypatch.setattr(metadata, "metadata", lambda _: own.metadata)
-    assert probes._wanted_versions.__wrapped__() == {
-        "python": ">=3.11", "torch": ">=2.6", "pillow": ">=10.3", "rich": "",
-    }  # fmt: skip
-
-
 def test_more_threads_than_cores_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
     monkeypatch.setattr("numba.get_num_threads", lambda: 4)
@@ -283,16 +272,6 @@ def fill(system: Path, files: dict[str, str]) -> None:
         path = system / "sys" / "fs" / "cgroup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
-
-
-@pytest.mark.parametrize(
-    ("memory", "state"), [((None, None), "ok"), ((1 << 34, 1 << 33), "ok"), ((2, 1), "warning")]
-)
-def test_little_memory_is_a_warning(
-    memory: tuple[int | None, int | None], state: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(*memory))
-    assert probes._memory().state == state
 
 
 def test_a_disk_that_cannot_be_written_is_a_warning(

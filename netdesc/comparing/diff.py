@@ -52,6 +52,7 @@ def compare(a: Operand, b: Operand) -> Comparison:
     places = list(_walk((), documents, (documents[0].data, documents[1].data), skipped))
     told = {parts for parts, _ in places}
     both_ran = a.record is not None and b.record is not None
+    versions = _differing(facts.versions(a), facts.versions(b))
     differences = {
         "document": [Difference(dotted(parts), *both) for parts, both in places],
         "layers": _differing(facts.layers(a), facts.layers(b)),
@@ -61,8 +62,7 @@ def compare(a: Operand, b: Operand) -> Comparison:
             for section, one, other in files.differing_files(*named)
             if not any(section[:length] in told for length in range(1, len(section) + 1))
         ],
-        "samples": _differing(*_shared(facts.samples(a), facts.samples(b))),
-        "versions": _differing(*_shared(facts.versions(a), facts.versions(b))),
+        "versions": [each for each in versions if each.a is not None and each.b is not None],
         "results": list(_pairs(facts.results(a), facts.results(b))) if both_ran else [],
     }
     return Comparison(a, b, differences)
@@ -103,11 +103,6 @@ def _is_compared_by_parts(value: Any) -> bool:
     if isinstance(value, list):
         return not value or any(map(_is_compared_by_parts, members(value).values()))
     return isinstance(value, dict)
-
-
-def _shared(*sides: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = sides[0].keys() & sides[1].keys()
-    return [{name: value for name, value in side.items() if name in names} for side in sides]
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:

@@ -1,11 +1,10 @@
-"""What an operand has besides its document: layers, sizes, samples, versions, results."""
+"""What an operand has besides its document: layers, sizes, versions, results."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from netdesc.comparing.operand import Operand
-from netdesc.description.training_set import training_samples
 from netdesc.graph.summary import summary
 
 _RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -29,15 +28,6 @@ def network(operand: Operand, other: Operand) -> dict[str, Any]:
         "synapses": graph.synapses,
         "order_of_layers": [layer.name for layer in graph.layers if layer.name in shared],
     }
-
-
-def samples(operand: Operand) -> dict[str, int]:
-    """A run has counted its samples; a document may tell those to train on."""
-    if operand.record is not None and operand.record.samples:
-        return {f"{part}_samples": count for part, count in operand.record.samples.items()}
-    description = operand.description
-    count = training_samples(description.document, description.resolve)
-    return {} if count is None else {"train_samples": count}
 
 
 def versions(operand: Operand) -> dict[str, str]:

@@ -283,7 +283,7 @@ PROBES = (
         needs=("engine reference",),
     ),
     Probe("CUDA", _cuda, "mend torch first", "warning", needs=("torch",)),
-    Probe("engine cuda", _engine_cuda, _UNTIL_MENDED, "warning", needs=("engine reference",)),
+    Probe("engine cuda", _engine_cuda, _UNTIL_MENDED, needs=("engine reference",)),
     Probe("cores", _cores, "mend torch and numba first", "warning", needs=("torch", "numba")),
     Probe("memory", _memory, "see what the system says of its memory", "warning"),
     Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),

@@ -143,14 +143,11 @@ def test_another_way_to_write_the_same_network_is_no_difference(
 @pytest.mark.parametrize(
     ("pointer", "value", "place"),
     [
-        ("/name", "other", "name"),
         ("/neurons/learning/current_decay", [0.1, 0.5], "neurons.learning.current_decay"),
         ("/neurons/learning/learn", [], "neurons.learning.learn"),
-        ("/layers/2/weight_norm", True, "layers.third.weight_norm"),
         ("/layers/2/from", "input", "layers.third.from"),
         ("/layers/2/from", ["first", "second"], "layers.third.from"),
         ("/layers/2/quantization", None, "layers.third.quantization"),
-        ("/training/optimizer/betas", [0.9, 0.99], "training.optimizer.betas"),
         ("/training/early_stopping", {"patience_epochs": 3}, "training.early_stopping"),
         ("/data/train/0/target/rounding", "floor", "data.train.0.target.rounding"),
         ("/weights", {"path": "a.net"}, "weights"),

@@ -1,215 +1,297 @@
-"""What ``netdesc doctor`` tries out, in a process of its own, which a broken package may end.
+"""The table of what ``netdesc doctor`` looks at.
 
-``python -m netdesc.probes NAME...`` tries one thing after another and prints a line of JSON for
-each that works. Nothing is caught here: the process that started this one reads what it died of,
-and starts another for the rest.
+``python -m netdesc.probes TOPIC...`` looks at one after another and prints a line of JSON for each.
+It catches nothing: a broken package may end the process, and ``doctor`` reads why it ended.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
+import platform
+import re
+import shlex
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-Found = dict[str, Any]
+import netdesc
+from netdesc import machine
 
-IMPORT = "import "
-"""Begins the name of a probe that imports a module."""
+State = Literal["ok", "warning", "fault"]
+
+_GIB = 1 << 30
 
 
-def _threads() -> Found:
-    import numba
+class Finding(NamedTuple):
+    """What was found. ``way_out`` says what to do if the state is not ``ok``."""
+
+    state: State
+    found: str
+    way_out: str = ""
+
+
+class Probe(NamedTuple):
+    """Something to look at.
+
+    ``worst`` and ``way_out`` are its state and what to do if ``look`` raises or ends the process.
+    It is skipped if a topic that it ``needs`` ended so.
+    """
+
+    topic: str
+    look: Callable[[], Finding]
+    way_out: str
+    worst: State = "fault"
+    needs: tuple[str, ...] = ()
+
+
+# Python and packages
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()}, {sys.executable}"
+    wanted = _wanted_versions().get("python", "")
+    if _is_in_range(platform.python_version(), wanted):
+        return Finding("ok", found)
+    return Finding("fault", found, f"install Python {wanted} and netdesc in it")
+
+
+def _netdesc() -> Finding:
+    from netdesc.shipped import shipped
+
+    shipped("examples/oxford.json")
+    return Finding("ok", f"{netdesc.__version__}, {Path(netdesc.__file__).resolve().parent}")
+
+
+@functools.cache
+def _wanted_versions() -> dict[str, str]:
+    """The versions that netdesc wants of Python and packages; empty if it is not installed."""
+    try:
+        own = metadata.metadata("netdesc")
+    except metadata.PackageNotFoundError:
+        return {}
+    found = {"python": own["Requires-Python"] or ""}
+    for line in own.get_all("Requires-Dist") or []:
+        match = re.match(r"([A-Za-z0-9._-]+)\s*([^;]*)", line)
+        assert match is not None, line
+        found.setdefault(match[1].lower(), match[2].strip())
+    return found
+
+
+def _is_in_range(version: str, wanted: str) -> bool:
+    """Whether a version is in a range such as ``>=2.6``, the only kind that netdesc asks for."""
+
+    def release(text: str) -> list[int]:
+        match = re.match(r"\d+(\.\d+)*", text)
+        return [int(part) for part in match[0].split(".")] if match else []
+
+    return not wanted.startswith(">=") or release(version) >= release(wanted[2:])
+
+
+def _package(name: str, module: str, worst: State = "fault") -> Probe:
+    """Whether a package can be imported, and is new enough."""
+    wanted = _wanted_versions().get(name, "")
+    source = shlex.quote(name + wanted)
+    install = f"{shlex.quote(sys.executable)} -m pip install"
+    try:
+        metadata.version(name)
+        again = " --force-reinstall"
+    except metadata.PackageNotFoundError:
+        again = ""
+
+    def look() -> Finding:
+        importlib.import_module(module)
+        version = metadata.version(name)
+        if not _is_in_range(version, wanted):
+            found = f"{version}, but netdesc wants {wanted}"
+            return Finding("warning", found, f"{install} {source}")
+        return Finding("ok", f"{version} (wanted: {wanted})" if wanted else version)
+
+    return Probe(name, look, f"{install}{again} {source}", worst)
+
+
+# Engines
+
+
+def _training_step(engine: str, device: str = "cpu") -> list[Any]:
+    """The loss of a small network, and the gradients of its weights."""
     import torch
 
-    return {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()}
+    from netdesc.description.models import Document
+    from netdesc.graph import build_graph
+    from netdesc.kernels.engine import use_engine
+    from netdesc.losses import build_loss
+    from netdesc.modules import build
 
-
-def _cuda() -> Found:
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return {
-        "built_for": torch.version.cuda,
-        "devices": [torch.cuda.get_device_name(number) for number in range(count)],
+    layer = {"type": "dense", "units": 40, "neuron": "cuba", "weight_scale": 4}
+    document = {
+        "format": 1,
+        "name": "doctor",
+        "time": {"steps": 40},
+        "input": {"shape": [12]},
+        "neurons": {
+            "cuba": {"type": "cuba", "threshold": 0.5, "current_decay": 0.7, "voltage_decay": 0.3}
+        },
+        "layers": [{"name": "hidden", **layer}, {"name": "output", **layer}],
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
     }
+    graph = build_graph(Document.model_validate_json(json.dumps(document)))
+    model = build(graph, seed=0).to(device)
+    random = torch.Generator().manual_seed(0)
+    input_TBN = (torch.rand(40, 2, 12, generator=random) < 0.2).float().to(device)
+    with use_engine(engine):
+        output_TBN = model(input_TBN)
+        loss = build_loss(graph)(output_TBN, torch.zeros_like(output_TBN))
+        gradients = torch.autograd.grad(loss, tuple(model.parameters()))
+    return [each.detach().cpu() for each in (loss, *gradients)]
 
 
-def _reference() -> Found:
+def _assert_equals_reference(results: list[Any]) -> None:
+    import torch
+
+    for one, other in zip(results, _training_step("reference"), strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
+
+
+def _engine_reference() -> Finding:
     loss, *_ = _training_step("reference")
     assert loss > 0, "the neurons of the reference stay silent"
-    return {}
+    return Finding("ok", "works")
 
 
-def _kernels() -> Found:
-    """Where compiled kernels are kept, and how many of those that training takes are there."""
-    kernels = _training_kernels()
-    folder = Path(kernels[0].stats.cache_path)
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
-    return {
-        "folder": str(folder),
-        "writable": os.access(nearest, os.W_OK),
-        "kept": sum(map(_is_kept, kernels)),
-        "kernels": len(kernels),
-    }
+def _engine_cpu() -> Finding:
+    began = time.perf_counter()
+    results = _training_step("cpu")
+    seconds = time.perf_counter() - began
+    _assert_equals_reference(results)
+    return Finding("ok", f"a step of training equals the reference, in {seconds:.2g} s")
 
 
-def _cpu() -> Found:
-    """Compares with the reference: a training step, or one small kernel where none is compiled."""
+def _cuda() -> Finding:
     import torch
 
-    whole = all(map(_is_kept, _training_kernels()))
-    expected = _training_step("reference") if whole else _leak("reference")
-    began = time.perf_counter()
-    ours = _training_step_in_one_go() if whole else _leak("cpu")
-    seconds = time.perf_counter() - began
-    for one, other in zip(ours, expected, strict=True):
-        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
-    return {"seconds": round(seconds, 2), "whole": whole}
+    built_for = torch.version.cuda
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    has_driver = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists()
+    nothing = "a driver, no usable GPU" if has_driver else "no driver, no GPU"
+    devices = ", ".join(map(torch.cuda.get_device_name, range(count))) or nothing
+    found = f"torch is built {f'for CUDA {built_for}' if built_for else 'without CUDA'}; {devices}"
+    if has_driver and not built_for:
+        way_out = "to train on the GPU, see https://pytorch.org/get-started/locally"
+        return Finding("warning", found, way_out)
+    return Finding("ok", found)
 
 
-def _cuda_engine() -> Found:
-    """Compares a training step with the reference, where the engine can run."""
+_UNTIL_MENDED = "until it is mended, train with --device cpu"
+
+
+def _engine_cuda() -> Finding:
     import torch
 
     from netdesc.kernels.cuda.obstacle import is_interpreted, obstacle
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if has_gpu else "cpu")
     reason = obstacle(device)
     if reason is not None:
-        return {"obstacle": reason}
-    ours = _training_step("cuda", device.type)
-    for one, other in zip(ours, _training_step("reference"), strict=True):
-        assert torch.allclose(one.cpu(), other, rtol=1e-4, atol=1e-6), "differs from the reference"
-    return {"interpreted": is_interpreted()}
+        if has_gpu:
+            return Finding("warning", f"cannot run: {reason}", _UNTIL_MENDED)
+        return Finding("ok", f"not used: {reason}")
+    _assert_equals_reference(_training_step("cuda", device.type))
+    found = "a step of training equals the reference"
+    if not is_interpreted():
+        return Finding("ok", found)
+    found += ", but interpreted on the CPU, which is very slow"
+    way_out = "unset TRITON_INTERPRET to compute on the GPU"
+    return Finding("warning", found, way_out) if has_gpu else Finding("ok", found)
 
 
-def _given() -> tuple[Any, list[Any], Any, tuple[Any, ...]]:
-    """Input spikes, the weights of two layers, wanted spikes, and what neurons have in common."""
+# The machine
+
+
+def _cores() -> Finding:
+    import numba
     import torch
 
-    random = torch.Generator().manual_seed(0)
-    spikes_TBI = (torch.rand(40, 2, 12, generator=random) < 0.08).float()
-    weights = [torch.randn(shape, generator=random) for shape in ((8, 12), (40, 8))]
-    decay, no_bias = torch.tensor(0.3), torch.empty(0)
-    return (
-        spikes_TBI,
-        weights,
-        torch.zeros(40, 2, 40),
-        (decay, decay, no_bias, 0.5, 1.0, 1.0, True),
-    )
+    cores = machine.cores()
+    threads = min(torch.get_num_threads(), numba.get_num_threads())
+    found = f"{cores.usable} of {cores.present} can be used, {threads} threads"
+    if cores.quota is not None:
+        found += f" (quota of the container: {cores.quota:g})"
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    found += "".join(f"; {name}={os.environ[name]}" for name in names if name in os.environ)
+    if threads <= cores.usable:
+        return Finding("ok", found)
+    way_out = f"export OMP_NUM_THREADS={cores.usable}, or threads wait for one another"
+    return Finding("warning", found, way_out)
 
 
-_FILTER = 0.6, 1, 100
+def _memory() -> Finding:
+    total, available = machine.memory()
+    if total is None or available is None:
+        return Finding("ok", "the system does not say")
+    found = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free"
+    if available >= _GIB:
+        return Finding("ok", found)
+    return Finding("warning", found, "end other programs; torch alone takes half a GiB")
 
 
-def _training_step(engine: str, device: str = "cpu") -> list[Any]:
-    """The loss of a few neurons, and the gradients of their weights."""
-    from netdesc.kernels import operators
-    from netdesc.kernels.engine import use_engine
-
-    spikes_TBN, weights, target, (*tensors, threshold, tau, scale, delay) = _given()
-    tensors = [tensor.to(device) for tensor in tensors]
-    weights = [weight.to(device).requires_grad_() for weight in weights]
-    spikes_TBN = spikes_TBN.to(device)
-    with use_engine(engine):
-        for weight_OI in weights:
-            spikes_TBN, *_ = operators.dense_cuba(
-                spikes_TBN, weight_OI, 8, *tensors, threshold, tau, scale, delay
-            )
-        loss, _ = operators.spike_time(spikes_TBN, target.to(device), *_FILTER)
-        loss.backward()
-    return [loss.detach(), *(weight_OI.grad for weight_OI in weights)]
+_ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
-def _training_step_in_one_go() -> list[Any]:
-    """The same as the CPU engine does it where layers follow one another."""
-    from netdesc.kernels.cpu import chain
-    from netdesc.kernels.parameters import dynamics
-    from netdesc.kernels.spike_words import WordRoom
-
-    spikes_TBI, weights, target, neurons = _given()
-    layers = [
-        chain.Layer(weight_OI, 8, dynamics(len(weight_OI), *neurons), False)
-        for weight_OI in weights
-    ]
-    silence = WordRoom(tuple(target.shape)).words()  # a target as training has it
-    examples = chain.examples(spikes_TBI, silence, sum(map(len, weights)))
-    loss, passed = chain.differentiate(examples, layers, chain.Distance(_FILTER, mean=False))
-    return [loss, *(layer.grad_OI for layer in passed)]
+def _runs() -> Finding:
+    """The disk on which ``runs`` is or would be, and whether files can be made on it."""
+    runs = Path("runs").absolute()
+    folder = next(each for each in (runs, *runs.parents) if each.is_dir())
+    with tempfile.TemporaryFile(dir=folder):
+        free = shutil.disk_usage(folder).free
+    found = f"{free / _GIB:,.1f} GiB free for {runs}"
+    if free >= _GIB:
+        return Finding("ok", found)
+    return Finding("warning", found, f"delete what is not needed, or {_ANOTHER_FOLDER}")
 
 
-def _leak(engine: str) -> list[Any]:
-    """The current of a few neurons: the kernel that compiles fastest."""
-    import torch
-
-    from netdesc.kernels import operators
-    from netdesc.kernels.engine import use_engine
-
-    z_TBN = torch.rand(40, 2, 8, generator=torch.Generator().manual_seed(0))
-    with use_engine(engine):
-        return [operators.leaky(z_TBN, torch.tensor(0.3))]
-
-
-def _training_kernels() -> list[Any]:
-    from netdesc.kernels.cpu import (
-        backward,
-        bit_rows,
-        events,
-        forward,
-        from_above,
-        last_layer,
-        threads,
-        trains,
-        weights,
-    )
-
-    threads.on_threads(lambda: None)()  # says what in the environment keeps kernels from running
-    return [
-        bit_rows._pack,
-        bit_rows.list_events,
-        events._count,
-        trains._list,
-        trains._turn,
-        weights._quantize_all,
-        forward.forward_by_events,
-        forward.sum_up,
-        last_layer.there_and_back,
-        from_above.adjoint_from_above,
-        backward.adjoint_by_events,
-    ]
-
-
-def _is_kept(kernel: Any) -> bool:
-    """Whether Numba's folder has a compiled ``kernel`` that is newer than its source."""
-    code = kernel.py_func.__code__
-    source = Path(code.co_filename).stat().st_mtime
-    pattern = f"*.{code.co_name}-{code.co_firstlineno}.py*.nbi"
-    found = Path(kernel.stats.cache_path).glob(pattern)
-    return any(each.stat().st_mtime >= source for each in found)
-
-
-PROBES: dict[str, Callable[[], Found]] = {
-    "threads": _threads,
-    "cuda": _cuda,
-    "engine reference": _reference,
-    "kernels": _kernels,
-    "engine cpu": _cpu,
-    "engine cuda": _cuda_engine,
-}
-
-
-def _try(name: str) -> Found:
-    if name.startswith(IMPORT):
-        importlib.import_module(name.removeprefix(IMPORT))
-        return {}
-    return PROBES[name]()
+PROBES = (
+    Probe("Python", _python, "install Python again"),
+    Probe("netdesc", _netdesc, "install netdesc again; netdesc init needs its examples", "warning"),
+    _package("click", "click"),
+    _package("pydantic", "pydantic"),
+    _package("rich", "rich"),
+    _package("jinja2", "jinja2", "warning"),
+    _package("plotly", "plotly", "warning"),
+    _package("matplotlib", "matplotlib.figure", "warning"),
+    _package("numpy", "numpy"),
+    _package("h5py", "h5py"),
+    _package("safetensors", "safetensors.numpy"),
+    _package("numba", "numba"),
+    _package("torch", "torch"),
+    Probe("engine reference", _engine_reference, "mend torch first", needs=("torch", "pydantic")),
+    Probe(
+        "engine cpu",
+        _engine_cpu,
+        "until it is mended, train with --engine reference, which is slow; if no kernel can be "
+        "kept, set NUMBA_CACHE_DIR to a folder that can be written",
+        # Not numba: where the environment keeps it from running, the engine says what to do.
+        needs=("engine reference",),
+    ),
+    Probe("CUDA", _cuda, "mend torch first", "warning", needs=("torch",)),
+    Probe("engine cuda", _engine_cuda, _UNTIL_MENDED, needs=("engine reference",)),
+    Probe("cores", _cores, "mend torch and numba first", "warning", needs=("torch", "numba")),
+    Probe("memory", _memory, "see what the system says of its memory", "warning"),
+    Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),
+)
+"""In the order of the output. Light packages come first: what fails ends the process."""
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:]:
-        print(json.dumps({"probe": each, "found": _try(each)}), flush=True)
+    by_topic = {probe.topic: probe for probe in PROBES}
+    for topic in sys.argv[1:]:
+        print(json.dumps({"topic": topic, **by_topic[topic].look()._asdict()}), flush=True)

@@ -1,9 +1,7 @@
-"""``netdesc diff``: what means the same is equal, and all else is named at its place."""
+"""``netdesc diff``: what means the same is equal, and every difference is named at its place."""
 
 from __future__ import annotations
 
-import copy
-import itertools
 import json
 import random
 import re
@@ -15,12 +13,8 @@ from typing import Any
 
 import pytest
 from cli_process import Netdesc, netdesc_process
-from hypothesis import given
-from hypothesis import strategies as st
 from report_samples import document, write_run
 
-from netdesc.comparing import compare, read_side
-from netdesc.comparing.layers import _longest_rise
 from netdesc.description.models import Document
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +22,7 @@ CUBA = {"type": "cuba", "threshold": 0.5, "current_decay": 1.0, "voltage_decay":
 
 
 def sample(**changes: Any) -> dict[str, Any]:
-    """Three layers, of which the last but one may move without changing what any reads."""
+    """Four layers, of which the third may move without changing what any of them reads."""
     layers = [
         {"name": "first", "type": "dense", "units": 8, "neuron": "plain"},
         {"name": "second", "type": "dense", "units": 8, "neuron": "plain", "from": "first"},
@@ -60,6 +54,21 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def differing(netdesc: Netdesc) -> Callable[..., dict[str, tuple[Any, Any]]]:
+    """What differs in a section, by place, and nothing else of the object of ``--json``."""
+
+    def compare(a: str, b: str, section: str = "document") -> dict[str, tuple[Any, Any]]:
+        ended = netdesc("diff", a, b, "--json")
+        assert ended.code == (0 if ended.record["equal"] else 1)
+        return {each["place"]: (each["a"], each["b"]) for each in ended.record[section]}
+
+    return compare
+
+
+Differing = Callable[..., dict[str, tuple[Any, Any]]]
+
+
 # What means the same
 
 
@@ -82,8 +91,10 @@ def test_layout_order_of_keys_and_written_defaults_are_no_difference(
     assert (ended.code, ended.out, ended.err) == (0, "", "a.json and b.json mean the same\n")
     assert netdesc("diff", a, b, "--quiet").err == ""
     record = netdesc("diff", a, b, "--json").record
-    assert record["equal"] is True
-    assert (record["document"], record["layers"], record["files"]) == ([], [], [])
+    assert record.pop("equal") is True
+    assert record.pop("a") == {"path": "a.json", "kind": "document", "status": None}
+    del record["b"]
+    assert set(map(tuple, record.values())) == {()}
 
 
 def inline(data: dict[str, Any]) -> None:
@@ -116,7 +127,7 @@ def listed(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [inline, renamed, all_inline, implied, turned, listed])
-def test_other_words_for_the_same_network_are_no_difference(
+def test_another_way_to_write_the_same_network_is_no_difference(
     change: Callable[[dict[str, Any]], None], netdesc: Netdesc, put: Put
 ) -> None:
     data = sample()
@@ -129,26 +140,14 @@ def test_other_words_for_the_same_network_are_no_difference(
 # What does not
 
 
-def differing(netdesc: Netdesc, *arguments: str) -> dict[str, tuple[Any, Any]]:
-    ended = netdesc("diff", *arguments, "--json")
-    assert ended.code == 1
-    record = ended.record
-    assert record["equal"] is False
-    return {each["place"]: (each["a"], each["b"]) for each in record["document"]}
-
-
 @pytest.mark.parametrize(
     ("pointer", "value", "place"),
     [
-        ("/name", "other", "name"),
-        ("/time/steps", 61, "time.steps"),
         ("/neurons/learning/current_decay", [0.1, 0.5], "neurons.learning.current_decay"),
         ("/neurons/learning/learn", [], "neurons.learning.learn"),
-        ("/layers/2/weight_norm", True, "layers.third.weight_norm"),
         ("/layers/2/from", "input", "layers.third.from"),
         ("/layers/2/from", ["first", "second"], "layers.third.from"),
         ("/layers/2/quantization", None, "layers.third.quantization"),
-        ("/training/optimizer/betas", [0.9, 0.99], "training.optimizer.betas"),
         ("/training/early_stopping", {"patience_epochs": 3}, "training.early_stopping"),
         ("/data/train/0/target/rounding", "floor", "data.train.0.target.rounding"),
         ("/weights", {"path": "a.net"}, "weights"),
@@ -156,7 +155,7 @@ def differing(netdesc: Netdesc, *arguments: str) -> dict[str, tuple[Any, Any]]:
     ],
 )
 def test_a_value_is_named_with_both_sides(
-    pointer: str, value: Any, place: str, netdesc: Netdesc, put: Put
+    pointer: str, value: Any, place: str, differing: Differing, put: Put
 ) -> None:
     data = sample()
     *parts, last = (int(part) if part.isdigit() else part for part in pointer.split("/")[1:])
@@ -164,7 +163,7 @@ def test_a_value_is_named_with_both_sides(
     for part in parts:
         holder = holder[part]
     holder[last] = value
-    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    found = differing(put("a.json", sample()), put("b.json", data))
     assert list(found) == [place]
     a, b = found[place]
     assert a["pointer"] == b["pointer"] == pointer
@@ -172,13 +171,13 @@ def test_a_value_is_named_with_both_sides(
     whole = isinstance(value, dict)
     assert b["value"].items() >= value.items() if whole else b["value"] == shown
     assert b["origin"].split(", ")[0] == "file"
-    assert differing(netdesc, "b.json", "a.json") == {place: (b, a)}
+    assert differing("b.json", "a.json") == {place: (b, a)}
 
 
-def test_a_neuron_is_compared_where_it_stands(netdesc: Netdesc, put: Put) -> None:
+def test_a_neuron_is_compared_where_it_stands(differing: Differing, put: Put) -> None:
     data = sample()
     data["layers"][0]["neuron"] = data["neurons"]["plain"] | {"threshold": 0.25}
-    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    found = differing(put("a.json", sample()), put("b.json", data))
     assert list(found) == ["layers.first.neuron.threshold"]
     a, b = found["layers.first.neuron.threshold"]
     assert (a["pointer"], b["pointer"]) == (
@@ -186,33 +185,28 @@ def test_a_neuron_is_compared_where_it_stands(netdesc: Netdesc, put: Put) -> Non
         "/layers/0/neuron/threshold",
     )
     data["neurons"]["unused"] = CUBA
-    assert list(differing(netdesc, "a.json", put("b.json", data))) == [
-        "neurons.unused",
-        "layers.first.neuron.threshold",
-    ]
+    both = ["neurons.unused", "layers.first.neuron.threshold"]
+    assert list(differing("a.json", put("b.json", data))) == both
 
 
-def test_another_type_is_not_followed_by_its_defaults(netdesc: Netdesc, put: Put) -> None:
+def test_another_type_is_not_followed_by_its_defaults(differing: Differing, put: Put) -> None:
     data = sample()
     data["training"]["schedule"] = {"type": "cosine", "warmup_epochs": 2}
-    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
+    found = differing(put("a.json", sample()), put("b.json", data))
     assert list(found) == ["training.schedule.type", "training.schedule.warmup_epochs"]
     assert found["training.schedule.type"][0]["origin"] == "default"
     assert found["training.schedule.warmup_epochs"][0] is None
 
 
-def test_a_further_sample_is_one_difference_and_counted(netdesc: Netdesc, put: Put) -> None:
+def test_a_further_sample_is_one_difference(differing: Differing, put: Put) -> None:
     data = sample()
     data["data"]["train"].append({"input": {"path": "more.bs1"}, "target": {"path": "t.bs1"}})
-    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
-    assert list(found) == ["data.train.1"]
-    record = netdesc("diff", "a.json", "b.json", "--json").record
-    assert record["files"] == []
-    assert record["samples"] == {"train_samples": {"a": 1, "b": 2}}
+    assert list(differing(put("a.json", sample()), put("b.json", data))) == ["data.train.1"]
+    assert differing("a.json", "b.json", "files") == {}
 
 
 def test_the_command_line_of_a_run_is_told_by_its_lock(
-    netdesc: Netdesc, put: Put, tmp_path: Path
+    differing: Differing, put: Put, tmp_path: Path
 ) -> None:
     write_run(tmp_path / "run")
     run = json.loads((tmp_path / "run/network.json").read_text())
@@ -220,91 +214,75 @@ def test_the_command_line_of_a_run_is_told_by_its_lock(
     lock["lock"]["origins"]["/training/epochs"] = "--set"
     lock["training"]["epochs"] = 31
     put("a.lock.json", lock)
-    (place,) = (found := differing(netdesc, put("a.json", run), "a.lock.json"))
-    assert place == "training.epochs"
-    assert [each["origin"] for each in found[place]] == ["file", "--set"]
+    (found,) = differing(put("a.json", run), "a.lock.json").values()
+    assert [each["origin"] for each in found] == ["file", "--set"]
 
 
 # Layers
 
 
-def layers_of(netdesc: Netdesc, *arguments: str) -> dict[str, list[str]]:
-    record = netdesc("diff", *arguments, "--json").record
-    return {each["name"]: each["changes"] for each in record["layers"]}
-
-
-def test_layers_are_found_by_name(netdesc: Netdesc, put: Put) -> None:
+def test_layers_are_found_by_name(differing: Differing, put: Put) -> None:
     data = sample()
     data["layers"].insert(2, data["layers"].pop(1))
-    found = differing(netdesc, put("a.json", sample()), put("b.json", data))
-    assert found == {}
-    assert (
-        sum("moved" in changes for changes in layers_of(netdesc, "a.json", "b.json").values()) == 1
-    )
+    assert differing(put("a.json", sample()), put("b.json", data)) == {}
+    ((before, after),) = differing("a.json", "b.json", "network").values()
+    assert before == ["first", "second", "third", "output"]
+    assert after == ["first", "third", "second", "output"]
 
     data = sample()
     del data["layers"][2]
     data["layers"].insert(0, {"name": "new", "type": "flatten"})
     put("b.json", data)
-    assert layers_of(netdesc, "a.json", "b.json") == {"third": ["removed"], "new": ["added"]}
-    # The unused neuron is gone with the layer in neither; what the first reads has changed.
-    assert list(differing(netdesc, "a.json", "b.json")) == ["layers.first.from"]
+    layers = differing("a.json", "b.json", "layers")
+    assert {name: [side is None for side in sides] for name, sides in layers.items()} == {
+        "third": [False, True],
+        "new": [True, False],
+    }
+    # The neuron of the removed layer stands in both documents; what the first layer reads changed.
+    assert list(differing("a.json", "b.json")) == ["layers.first.from"]
 
 
-def test_shapes_and_parameters_are_told_where_they_change(netdesc: Netdesc, put: Put) -> None:
+def test_shapes_and_parameters_are_told_where_they_change(differing: Differing, put: Put) -> None:
     data = sample()
     data["layers"][0]["units"] = 10
-    put("a.json", sample()), put("b.json", data)
-    assert layers_of(netdesc, "a.json", "b.json") == {
-        "first": ["output_shape", "parameters"],
-        "second": ["input_shape", "parameters"],
-        "third": ["input_shape", "parameters"],
-    }
-    record = netdesc("diff", "a.json", "b.json", "--json").record
-    a, b = (record["network"]["parameters"][side] for side in "ab")
+    layers = differing(put("a.json", sample()), put("b.json", data), "layers")
+    assert list(layers) == [
+        "first.output_shape", "first.parameters", "second.input_shape", "second.parameters",
+        "third.input_shape", "third.parameters",
+    ]  # fmt: skip
+    assert layers["first.output_shape"] == ([8], [10])
+    a, b = differing("a.json", "b.json", "network")["parameters"]
     assert b - a == 2 * (12 + 8 + 6)
-    assert record["layers"][0]["a"]["output_shape"] == [8]
-
-
-@given(st.permutations(range(7)).map(lambda all: all[:6]))
-def test_as_few_layers_as_possible_have_moved(numbers: list[int]) -> None:
-    rise = sorted(_longest_rise(numbers))
-    taken = [numbers[index] for index in rise]
-    assert taken == sorted(taken)
-    longest = max(
-        length
-        for length in range(len(numbers) + 1)
-        for some in itertools.combinations(numbers, length)
-        if list(some) == sorted(some)
-    )
-    assert len(rise) == longest
 
 
 # Files
 
 
-def test_files_are_compared_by_their_contents(netdesc: Netdesc, put: Put, files: Path) -> None:
+def test_files_are_compared_by_their_contents(
+    netdesc: Netdesc, differing: Differing, put: Put, files: Path
+) -> None:
     shutil.copytree(files, files / "there")
     put("a.json", sample())
     put("there/b.json", sample())
     assert netdesc("diff", "a.json", "there/b.json").code == 0
     (files / "there/input.bs1").write_bytes(b"\0\2\0\0\0")
-    ended = netdesc("diff", "a.json", "there/b.json", "--json")
-    assert ended.code == 1
-    (found,) = ended.record["files"]
-    assert found["place"] == "data.train.0.input"
-    assert found["a"]["path"] == found["b"]["path"] == "input.bs1"
-    assert found["a"]["sha256"] != found["b"]["sha256"]
-    assert found["a"]["pointer"] == "/data/train/0/input/path"
+    found = differing("a.json", "there/b.json", "files")
+    assert list(found) == ["data.train.0.input"]
+    a, b = found["data.train.0.input"]
+    assert a["path"] == b["path"] == "input.bs1"
+    assert a["sha256"] != b["sha256"]
+    assert a["pointer"] == "/data/train/0/input/path"
     assert "input.bs1" in netdesc("diff", "a.json", "there/b.json").out
 
 
-def test_another_path_to_the_same_is_no_difference(netdesc: Netdesc, put: Put, files: Path) -> None:
+def test_another_path_to_the_same_is_no_difference(
+    netdesc: Netdesc, differing: Differing, put: Put, files: Path
+) -> None:
     data = sample()
     data["data"]["train"][0]["input"] = {"path": "copy.bs1", "sha256": None}
     put("a.json", sample()), put("b.json", data)
-    (found,) = netdesc("diff", "a.json", "b.json", "--json").record["files"]
-    assert found["b"]["sha256"] is None  # it is not there
+    ((_, copied),) = differing("a.json", "b.json", "files").values()
+    assert copied["sha256"] is None  # it is not there
     (files / "input.bs1").rename(files / "hidden.bs1")
     assert netdesc("diff", "a.json", "b.json").code == 1  # nobody knows
     (files / "hidden.bs1").rename(files / "input.bs1")
@@ -315,7 +293,9 @@ def test_another_path_to_the_same_is_no_difference(netdesc: Netdesc, put: Put, f
     assert netdesc("diff", "a.json", "b.json").code == 0
 
 
-def test_what_a_lock_notes_of_a_file_counts(netdesc: Netdesc, put: Put, tmp_path: Path) -> None:
+def test_what_a_lock_notes_of_a_file_counts(
+    netdesc: Netdesc, differing: Differing, put: Put, tmp_path: Path
+) -> None:
     run = write_run(tmp_path / "run")
     document = json.loads((run / "network.json").read_text())
     lock = json.loads((run / "network.lock.json").read_text())
@@ -327,21 +307,17 @@ def test_what_a_lock_notes_of_a_file_counts(netdesc: Netdesc, put: Put, tmp_path
     assert netdesc("diff", "a.json", "run").code == 0
     (changed,) = [path for path in places.values() if "input" in path.name]
     changed.write_bytes(changed.read_bytes() + b"\0\0\0\0\1")
-    (found,) = netdesc("diff", "a.json", "run", "--json").record["files"]
-    assert found["place"] == "data.train.0.input"
+    ((_, noted),) = differing("a.json", "run", "files").values()
     for pair in document["data"]["train"]:
-        pair["input"]["sha256"] = found["b"]["sha256"]
+        pair["input"]["sha256"] = noted["sha256"]
     put("a.json", document)
     assert netdesc("diff", "a.json", "run").code == 0
 
 
-def test_other_data_are_another_type_and_other_files(netdesc: Netdesc) -> None:
-    ended = netdesc("diff", ROOT / "examples/oxford.json", ROOT / "examples/digits.json", "--json")
-    record = ended.record
-    places = {each["place"] for each in record["document"]}
-    assert {"data.type", "data.train", "data.encoding", "loss.type"} <= places
-    assert [each["place"] for each in record["files"]] == ["data"]
-    assert record["samples"] == {"train_samples": {"a": 1, "b": 1438}}
+def test_other_data_are_another_type_and_other_files(differing: Differing) -> None:
+    both = ROOT / "examples/oxford.json", ROOT / "examples/digits.json"
+    assert {"data.type", "data.train", "data.encoding", "loss.type"} <= set(differing(*both))
+    assert list(differing(*both, "files")) == ["data"]
 
 
 # Runs
@@ -360,15 +336,13 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_runs_differ_in_results_and_not_in_seconds(
-    netdesc: Netdesc, runs: tuple[Path, Path]
+    netdesc: Netdesc, differing: Differing, runs: tuple[Path, Path]
 ) -> None:
     change_record(runs[0], seconds=1.0)
     change_record(runs[1], seconds=2.0)
-    same = netdesc("diff", "a", "b", "--json")
-    assert same.code == 0
-    results = same.record["results"]
-    assert results["seconds"] == {"a": 1.0, "b": 2.0}
-    assert results["best_loss"]["a"] == results["best_loss"]["b"]
+    results = differing("a", "b", "results")
+    assert results["seconds"] == (1.0, 2.0)
+    assert results["best_loss"] == (3.25, 3.25)
     text = netdesc("diff", "a", "b")
     assert text.code == 0
     assert re.search(r"^seconds +1 +2$", text.out, re.MULTILINE)
@@ -376,33 +350,19 @@ def test_runs_differ_in_results_and_not_in_seconds(
 
     final = json.loads((runs[1] / "run.json").read_text())["final"]
     change_record(runs[1], final=final | {"loss": final["loss"] * 1.0000001}, status="interrupted")
-    ended = netdesc("diff", "a", "b", "--json")
-    assert ended.code == 1
-    results = ended.record["results"]
-    changed = {name for name, both in results.items() if both["a"] != both["b"]}
+    changed = {name for name, (a, b) in differing("a", "b", "results").items() if a != b}
     assert changed == {"status", "final_loss", "seconds", "seconds_an_epoch"}
-    assert ended.record["b"] == {"path": "b", "kind": "run", "status": "interrupted"}
-
-
-def test_versions_differ(netdesc: Netdesc, runs: tuple[Path, Path]) -> None:
-    versions = json.loads((runs[0] / "run.json").read_text())["versions"]
-    change_record(runs[1], versions=versions | {"torch": "9.9", "extra": "1"})
     ended = netdesc("diff", "a", "b", "--json")
-    assert ended.code == 1
-    assert ended.record["versions"] == {
-        "torch": {"a": versions["torch"], "b": "9.9"},
-        "extra": {"a": None, "b": "1"},
-    }
+    assert (ended.code, ended.record["b"]["status"]) == (1, "interrupted")
+
+
+def test_versions_differ(netdesc: Netdesc, differing: Differing, runs: tuple[Path, Path]) -> None:
+    versions = json.loads((runs[0] / "run.json").read_text())["versions"]
+    change_record(runs[1], versions=versions | {"torch": "9.9"})
+    assert differing("a", "b", "versions") == {"torch": (versions["torch"], "9.9")}
     assert "torch: " in netdesc("diff", "a", "b").out
-    # A document was never run, so it has none to compare.
+    # The locks note what they were made with, which is equal.
     assert netdesc("diff", "a/network.lock.json", "b/network.lock.json").code == 0
-
-
-def test_a_run_without_its_record_is_compared_by_its_lock(
-    netdesc: Netdesc, runs: tuple[Path, Path]
-) -> None:
-    (runs[1] / "run.json").unlink()
-    assert netdesc("diff", "a", "b", "--json").record["results"] == {}
 
 
 @pytest.mark.parametrize(
@@ -410,7 +370,6 @@ def test_a_run_without_its_record_is_compared_by_its_lock(
     [
         ("nowhere.json", 3, "ND001"),
         ("empty", 3, "empty is no run: there is no network.lock.json"),
-        ("binary.json", 1, "ND003"),
         ("faulty.json", 1, "ND101"),
         ("damaged", 1, "run.json"),
         ("a.net", 1, "ND003"),
@@ -420,7 +379,6 @@ def test_what_cannot_be_compared_is_named(
     second: str, code: int, said: str, netdesc: Netdesc, put: Put, tmp_path: Path
 ) -> None:
     put("a.json", sample())
-    put("binary.json", "\0\1")
     put("faulty.json", sample(nonsense=1))
     (tmp_path / "a.net").write_bytes(b"\x89HDF\r\n\x1a\n")
     (tmp_path / "empty").mkdir()
@@ -430,13 +388,12 @@ def test_what_cannot_be_compared_is_named(
         assert (ended.code, ended.out) == (code, "")
         assert said in ended.err
         assert "equal" not in netdesc("diff", *arguments, "--json").record
-    assert netdesc("diff", "a.json").code == 2
 
 
 # What people read
 
 
-def test_text_says_it_on_a_line_or_below_one_another(netdesc: Netdesc, put: Put) -> None:
+def test_text_shows_a_difference_on_one_line_or_on_two(netdesc: Netdesc, put: Put) -> None:
     data = sample(description="Quite long, so that two of it fill more than one line of a hundred.")
     data["layers"][3]["units"] = 7
     del data["layers"][2]
@@ -455,12 +412,12 @@ document
 
 layers
   third
-    - dense, 8 to 6, reads first, 60 parameters
-  output, output shape: 6 → 7
-  output, parameters: 48 → 56
+    - dense, 8 to 6, 60 parameters
+  output.output_shape: 6 → 7
+  output.parameters: 48 → 56
 
 network
-  output shape: 6 → 7
+  output_shape: 6 → 7
   parameters: 268 → 216
   synapses: 256 → 216
 """
@@ -508,16 +465,3 @@ def test_comparing_needs_no_torch(tmp_path: Path) -> None:
     ended = netdesc_process("diff", tmp_path / "run", ROOT / "examples/oxford.json")
     assert ended.code == 1
     assert not {"torch", "numba", "h5py", "plotly"} & ended.loaded
-
-
-def test_a_long_list_of_samples_is_compared_quickly(put: Put, tmp_path: Path) -> None:
-    data = sample()
-    data["data"]["train"] = [
-        {"input": {"path": f"{number}.bs1"}, "label": number % 6} for number in range(5000)
-    ]
-    data["loss"] = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}
-    other = copy.deepcopy(data)
-    other["data"]["train"][77]["label"] = 0
-    put("a.json", data), put("b.json", other)
-    found = compare(read_side(tmp_path / "a.json"), read_side(tmp_path / "b.json"))
-    assert [each.place for each in found.values] == ["data.train.77.label"]

@@ -189,7 +189,7 @@ FORMS = [
     ("/training/optimizer", '"sgd"', 'write {"type": "sgd", "learning_rate": null}'),
     ("/data/train/0/input", '"input.bs1"', 'write {"path": "input.bs1"}'),
     ("/time", "100", 'such as {"steps": 100}'),
-    ("/training/optimizer", '"best"', ""),
+    ("/training/optimizer", '"best"', 'such as {"type": "adam", "learning_rate": null}'),
 ]
 
 

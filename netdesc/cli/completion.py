@@ -1,11 +1,60 @@
-"""``netdesc completion``."""
+"""``netdesc completion``, and what click's scripts for the shells lack for ``--set KEY=VALUE``."""
 
 from __future__ import annotations
 
 import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+)
 
-from netdesc.cli.lazy import COMPLETE_VARIABLE
 from netdesc.cli.output import Output
+
+
+@add_completion_class
+class _Bash(BashComplete):
+    """Adds no space after ``training.epochs=``, and completes the value after the ``=``.
+
+    Bash passes ``KEY=VALUE`` as three words and replaces the last of them.
+    """
+
+    source_template = BashComplete.source_template.replace(
+        "    return 0\n",
+        "    [[ ${COMPREPLY[0]-} == *[=.] ]] && compopt -o nospace\n    return 0\n",
+    )
+    prefix = ""
+    """What stands before the word that Bash replaces."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        words = [*args, incomplete]
+        while "=" in words[1:]:
+            equals = words.index("=", 1)
+            words[equals - 1 : equals + 2] = ["".join(words[equals - 1 : equals + 2])]
+        *args, joined = words
+        self.prefix = joined if incomplete == "=" else joined.removesuffix(incomplete)
+        return args, joined
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return f"{item.type},{item.value.removeprefix(self.prefix)}"
+
+
+@add_completion_class
+class _Zsh(ZshComplete):
+    """Adds no space after ``training.epochs=``."""
+
+    source_template = ZshComplete.source_template.replace(
+        "for type key descr in ${response}; do\n",
+        """for type key descr in ${response}; do
+        if [[ "$type" == "plain" && "$key" == *[=.] ]]; then
+            compadd -U -S '' -- "$key"
+            continue
+        fi
+""",
+    )
 
 
 @click.command(
@@ -22,8 +71,9 @@ def completion(ctx: click.Context, shell: str) -> None:
     In a new shell, TAB then completes also what --set takes, as training.ep for training.epochs=,
     and the layers of the document that stands before it.
     """
-    from netdesc.cli.completing import SHELLS
+    from netdesc.cli.main import COMPLETE_VARIABLE
 
-    root = ctx.find_root()
-    script = SHELLS[shell](root.command, {}, "netdesc", COMPLETE_VARIABLE).source()
+    shell_class = get_completion_class(shell)
+    assert shell_class is not None
+    script = shell_class(ctx.find_root().command, {}, "netdesc", COMPLETE_VARIABLE).source()
     ctx.ensure_object(Output).say(script.rstrip("\n"))

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from netdesc.cli import options
-from netdesc.cli.changes import painted
 from netdesc.cli.codes import AT_FAULT
+from netdesc.cli.diff_colour import colourise
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.comparing import Comparison, Side
-    from netdesc.comparing.figures import Figure
-    from netdesc.comparing.files import FileDifference, NamedFile
-    from netdesc.comparing.items import Item
-    from netdesc.comparing.layers import LayerDifference, Place
+    from netdesc.comparing import Comparison, Difference, Operand
 
 _WIDTH = 100
-_LONGEST = 1000
-"""Characters of a value that are printed."""
-_DIGITS = 12
+_MAX_VALUE_CHARACTERS = 1000
+_SHOWN_DIGITS = 12
 """Of a SHA-256: enough to tell two files apart."""
 
 
@@ -50,9 +45,9 @@ def diff(output: Output, first: Path, second: Path) -> int:
     The exit code is 0 where nothing differs and 1 where something does (or a document is faulty;
     then nothing is on standard output), 2 for usage and 3 for a missing file.
     """
-    from netdesc.comparing import compare, read_side
+    from netdesc.comparing import compare, read_operand
 
-    found = compare(read_side(first), read_side(second))
+    found = compare(read_operand(first), read_operand(second))
     if output.as_json:
         output.give(_record(found))
     else:
@@ -60,15 +55,21 @@ def diff(output: Output, first: Path, second: Path) -> int:
     return 0 if found.is_equal else AT_FAULT
 
 
-# For people
-
-
-class _Line(NamedTuple):
-    """What differs; a side that has nothing there is None."""
-
-    subject: str
-    a: str | None
-    b: str | None
+def _record(found: Comparison) -> dict[str, Any]:
+    """The object of ``--json``."""
+    operands = {
+        side: {
+            "path": each.name,
+            "kind": each.kind,
+            "status": None if each.record is None else each.record.status,
+        }
+        for side, each in (("a", found.a), ("b", found.b))
+    }
+    differences = {
+        section: [each._asdict() for each in listed]
+        for section, listed in found.differences.items()
+    }
+    return {"equal": found.is_equal, **operands, **differences}
 
 
 def _print(output: Output, found: Comparison) -> None:
@@ -76,164 +77,81 @@ def _print(output: Output, found: Comparison) -> None:
     if found.is_equal:
         output.note(f"{found.a.name} and {found.b.name} mean the same")
     else:
-        output.say(painted(f"- {_about(found.a)}", "-", colour))
-        output.say(painted(f"+ {_about(found.b)}", "+", colour))
-    room = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-    for title, lines in _sections(found):
-        if lines:
-            output.say(f"\n{title}")
-            output.say("\n".join(row for line in lines for row in _rows(line, room, colour)))
-    if found.results:
+        output.say(colourise(f"- {_title(found.a)}", "-", colour))
+        output.say(colourise(f"+ {_title(found.b)}", "+", colour))
+    width = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+    sections = dict(found.differences)
+    results = sections.pop("results")
+    for section, listed in sections.items():
+        if listed:
+            rows = (row for each in listed for row in _rows(section, each, width, colour))
+            output.say("\n".join([f"\n{section}", *rows]))
+    if results:
         if not found.is_equal:
             output.say("")
-        rows = [(each.name, _figure(each.a), _figure(each.b)) for each in found.results]
-        output.table(
-            ("result", found.a.name, found.b.name), rows, right=(found.a.name, found.b.name)
+        columns = (found.a.name, found.b.name)
+        cells = [(each.place, _number(each.a), _number(each.b)) for each in results]
+        output.table(("result", *columns), cells, right=columns)
+
+
+def _title(operand: Operand) -> str:
+    status = "" if operand.record is None else f", {operand.record.status}"
+    return f"{operand.name} ({operand.kind}{status})"
+
+
+def _rows(section: str, found: Difference, width: int, colour: bool) -> Iterator[str]:
+    """A difference on one line if there is room, or else one side below the other."""
+    write = _WRITERS.get(section, _number)
+    sides = [
+        (sign, write(each)) for sign, each in (("-", found.a), ("+", found.b)) if each is not None
+    ]
+    whole = f"  {found.place}: {' → '.join(text for _, text in sides)}"
+    if len(sides) == 2 and len(whole) <= width:
+        yield f"  {found.place}: " + " → ".join(
+            colourise(text, sign, colour) for sign, text in sides
         )
-
-
-def _about(side: Side) -> str:
-    status = "" if side.record is None else f", {side.record.status}"
-    return f"{side.name} ({side.kind}{status})"
-
-
-def _sections(found: Comparison) -> Iterator[tuple[str, list[_Line]]]:
-    yield "document", [_Line(e.place, _value(e.a), _value(e.b)) for e in found.values]
-    yield "layers", [line for each in found.layers for line in _layer(each)]
-    yield "network", [_of_figure(each) for each in found.network]
-    yield "data", [*(_of_figure(e) for e in found.samples), *(_file(e) for e in found.files)]
-    yield "versions", [_of_figure(each) for each in found.versions]
-
-
-def _rows(line: _Line, room: int, colour: bool) -> Iterator[str]:
-    """A difference on one line if there is room, or else below one another."""
-    ends = [(sign, text) for sign, text in (("-", line.a), ("+", line.b)) if text is not None]
-    whole = f"  {line.subject}: {' → '.join(text for _, text in ends)}"
-    if len(ends) == 2 and len(whole) <= room:
-        texts = (painted(text, sign, colour) for sign, text in ends)
-        yield f"  {line.subject}: {' → '.join(texts)}"
         return
-    yield f"  {line.subject}"
-    for sign, text in ends:
-        yield painted(f"    {sign} {text}", sign, colour)
-
-
-def _value(item: Item | None) -> str | None:
-    return None if item is None else f"{_json(item.value)} ({item.origin})"
+    yield f"  {found.place}"
+    for sign, text in sides:
+        yield colourise(f"    {sign} {text}", sign, colour)
 
 
 def _json(value: Any) -> str:
-    """A value as a document has it; spelt out where it holds what a terminal would obey."""
+    """A value as a document has it, with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
     text = text if text.isprintable() else json.dumps(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… (all of it with --json)"
+    if len(text) <= _MAX_VALUE_CHARACTERS:
+        return text
+    return f"{text[:_MAX_VALUE_CHARACTERS]}… (all of it with --json)"
 
 
-def _layer(each: LayerDifference) -> Iterator[_Line]:
-    if each.a is None or each.b is None:
-        one = each.a or each.b
-        assert one is not None
-        yield _Line(each.name, *((_whole(one), None) if each.a else (None, _whole(one))))
-        return
-    for change in each.changes:
-        subject = f"{each.name}, {'place' if change == 'moved' else change.replace('_', ' ')}"
-        yield _Line(subject, *(_fact(place, change) for place in (each.a, each.b)))
-
-
-def _whole(place: Place) -> str:
-    row = place.row
-    return (
-        f"{row.type}, {_figure(row.input_shape)} to {_figure(row.output_shape)}, "
-        f"reads {' + '.join(row.inputs)}, {row.parameters:,} parameters"
-    )
-
-
-def _fact(place: Place, change: str) -> str:
-    return str(place.position + 1) if change == "moved" else _figure(getattr(place.row, change))
-
-
-def _of_figure(each: Figure) -> _Line:
-    return _Line(each.name, _figure(each.a), _figure(each.b))
-
-
-def _figure(value: Any) -> str:
+def _number(value: Any) -> str:
     if isinstance(value, tuple):
-        return "×".join(map(str, value))
+        return "×".join(map(str, value))  # a shape
+    if isinstance(value, list):
+        return _json(value)
     if isinstance(value, float):
         return f"{value:,.6g}"
     return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
 
 
-def _file(each: FileDifference) -> _Line:
-    return _Line(each.place, *(None if one is None else _named(one) for one in (each.a, each.b)))
+def _layer(value: Any) -> str:
+    """A layer that only one side has, or what is inferred of a layer."""
+    if not isinstance(value, dict):
+        return _number(value)
+    shapes = f"{_number(value['input_shape'])} to {_number(value['output_shape'])}"
+    return f"{value['type']}, {shapes}, {value['parameters']:,} parameters"
 
 
-def _named(file: NamedFile) -> str:
-    digest = f"SHA-256 {file.sha256[:_DIGITS]}…" if file.sha256 else "contents unknown"
-    return f"{_json(file.path)} ({digest})"
+def _file(value: Any) -> str:
+    digest = value["sha256"]
+    contents = f"SHA-256 {digest[:_SHOWN_DIGITS]}…" if digest else "contents unknown"
+    return f"{_json(value['path'])} ({contents})"
 
 
-# For programs
-
-
-def _record(found: Comparison) -> dict[str, Any]:
-    return {
-        "equal": found.is_equal,
-        "a": _side(found.a),
-        "b": _side(found.b),
-        "document": [
-            {"place": each.place, "a": _item(each.a), "b": _item(each.b)} for each in found.values
-        ],
-        "layers": [
-            {
-                "name": each.name,
-                "changes": each.changes,
-                "a": each.a and _place(each.a),
-                "b": each.b and _place(each.b),
-            }
-            for each in found.layers
-        ],
-        "network": _figures(found.network),
-        "files": [
-            {
-                "place": each.place,
-                "a": each.a and _as_file(each.a),
-                "b": each.b and _as_file(each.b),
-            }
-            for each in found.files
-        ],
-        "samples": _figures(found.samples),
-        "results": _figures(found.results),
-        "versions": _figures(found.versions),
-    }
-
-
-def _side(side: Side) -> dict[str, Any]:
-    record = side.record
-    return {"path": side.name, "kind": side.kind, "status": record and record.status}
-
-
-def _item(item: Item | None) -> dict[str, Any] | None:
-    if item is None:
-        return None
-    return {"pointer": item.pointer, "value": item.value, "origin": item.origin}
-
-
-def _place(place: Place) -> dict[str, Any]:
-    row = place.row
-    return {
-        "pointer": f"/layers/{place.position}",
-        "type": row.type,
-        "from": row.inputs,
-        "input_shape": row.input_shape,
-        "output_shape": row.output_shape,
-        "parameters": row.parameters,
-    }
-
-
-def _as_file(file: NamedFile) -> dict[str, Any]:
-    return {"pointer": file.pointer, "path": file.path, "sha256": file.sha256}
-
-
-def _figures(figures: list[Figure]) -> dict[str, Any]:
-    return {each.name.replace(" ", "_"): {"a": each.a, "b": each.b} for each in figures}
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "document": lambda value: f"{_json(value['value'])} ({value['origin']})",
+    "layers": _layer,
+    "files": _file,
+}
+"""How each section's values are written for people; those of the others are numbers and words."""

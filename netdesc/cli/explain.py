@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete_code(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from netdesc.description.explain import titles
+
+    wanted = incomplete.upper()
+    return [
+        CompletionItem(code, help=title)
+        for code, title in titles().items()
+        if code.startswith(wanted)
+    ]
+
 
 @click.command(epilog="\b\nExamples:\n  netdesc explain ND101\n  netdesc explain")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=_complete_code)
 @options.as_json
 @click.pass_obj
 def explain(output: Output, code: str | None) -> None:

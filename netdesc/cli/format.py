@@ -6,14 +6,14 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.cli.rewriting import Mode, finish
+from netdesc.cli.rewrite import STANDARD_INPUT, Mode, finish, rewrite
 
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc format --check examples/*.json\n"
     "  netdesc format - < examples/oxford.json"
 )
-@click.argument("files", metavar="FILE.json...", nargs=-1, required=True)
+@options.documents
 @click.option("--check", is_flag=True, help="Write nothing; name the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @options.as_json
@@ -30,11 +30,10 @@ def format_documents(output: Output, files: tuple[str, ...], check: bool, diff: 
     With --check or --diff the exit code is 1 where a file would change.
     """
     from netdesc.description.formatting import formatted
-    from netdesc.rewriting import STANDARD_INPUT, rewriting
 
     if STANDARD_INPUT in files and len(files) > 1:
         raise click.UsageError('"-" is standard input, and stands alone')
     mode: Mode = "print" if STANDARD_INPUT in files else "write"
     if check or diff:
         mode = "diff" if diff else "check"
-    return finish(output, [rewriting(name, formatted) for name in files], mode)
+    return finish(output, [rewrite(name, formatted) for name in files], mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,9 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
-"""Set by a shell that asks what could be typed next."""
 
 
 class Entry(NamedTuple):
@@ -50,12 +46,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module, _, attribute = entry.place.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        if COMPLETE_VARIABLE in os.environ:
-            from netdesc.cli.completing import equipped
-
-            return equipped(command)
-        return command
+        return getattr(importlib.import_module(module), attribute)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names of commands, without importing any, and the group's own options."""

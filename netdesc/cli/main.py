@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -12,7 +13,7 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy import COMPLETE_VARIABLE, Entry, LazyGroup
+from netdesc.cli.lazy import Entry, LazyGroup
 from netdesc.cli.output import Output
 
 COMMANDS = {
@@ -61,6 +62,9 @@ COMMANDS = {
         "netdesc.cli.schema:schema", "Print, write or check the JSON Schema.", "Language"
     ),
 }
+
+COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
+"""Set by a shell that asks what could be typed next; click derives this name from the program's."""
 
 ELSEWHERE = {
     "resume": "train --resume RUN",
@@ -117,9 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _have_streams()
     _never_fail_for_a_sign()
     if COMPLETE_VARIABLE in os.environ:
-        from netdesc.cli.completing import register
-
-        register()
+        importlib.import_module("netdesc.cli.completion")  # registers its shells with click
     output = Output()
     with Failures(output):
         code = netdesc.main(

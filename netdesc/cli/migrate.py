@@ -6,14 +6,14 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.cli.rewriting import Mode, finish
+from netdesc.cli.rewrite import STANDARD_INPUT, Mode, finish, rewrite
 
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc migrate --check examples/*.json\n"
     "  netdesc migrate examples/oxford.json"
 )
-@click.argument("files", metavar="FILE.json...", nargs=-1, required=True)
+@options.documents
 @click.option("--write", is_flag=True, help="Write the result into the files.")
 @click.option("--check", is_flag=True, help="Write nothing; name the files of an older format.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
@@ -31,7 +31,6 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
     With --check or --diff the exit code is 1 where a file would change.
     """
     from netdesc.description.migrating import migrated_text
-    from netdesc.rewriting import STANDARD_INPUT, rewriting
 
     if write + check + diff > 1:
         raise click.UsageError("--write, --check and --diff exclude each other")
@@ -40,4 +39,4 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
     mode: Mode = "write" if write else "check" if check else "diff" if diff else "print"
     if mode == "print" and len(files) > 1:
         raise click.UsageError("several documents need --write, --check or --diff")
-    return finish(output, [rewriting(name, migrated_text) for name in files], mode)
+    return finish(output, [rewrite(name, migrated_text) for name in files], mode)

@@ -4,24 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from netdesc.cli.output import Output
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _complete_override(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from netdesc.cli.completion_values import complete_override
+
+    return complete_override(ctx, incomplete)
+
 
 overrides = click.option(
     "--set",
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
+    shell_complete=_complete_override,
     help="Override a value of the document, as training.epochs=50; may be repeated.",
 )
 DOCUMENT = click.Path(path_type=Path, readable=False)
 """One that cannot be read is a finding, and no reason to leave out others."""
 document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
+documents = click.argument(
+    "files",
+    metavar="FILE.json...",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False, allow_dash=True),
+)
+"""Names of documents; "-" is standard input."""
 
 
 def _use_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from netdesc.cli import findings, formats, mending, options
-from netdesc.cli.codes import ENVIRONMENT
+from netdesc.cli import findings, formats, options
 from netdesc.cli.output import Output
 
 FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
@@ -84,10 +83,16 @@ def validate(
     more: dict[str, Any] = {}
     code = 0
     if fix or diff:
-        mended = mending.mend(files, overrides, is_diff=diff, with_files=not without_data)
-        mending.tell(output, mended, is_diff=diff, for_people=form == "text")
-        diagnostics, more = mended.left, mended.record(diff)
-        code = ENVIRONMENT if mended.failed else 0
+        from netdesc.cli.fix import fix as fix_files
+
+        diagnostics, more, code = fix_files(
+            output,
+            files,
+            overrides,
+            is_diff=diff,
+            with_files=not without_data,
+            for_people=form == "text",
+        )
     else:
         diagnostics = [
             found

@@ -1,6 +1,6 @@
-"""What two documents, locks or runs have in common and what not, by meaning rather than by text."""
+"""Compares two documents, locks or runs by their meaning, not by their text."""
 
-from netdesc.comparing.comparison import Comparison, compare
-from netdesc.comparing.side import Side, read_side
+from netdesc.comparing.diff import Comparison, Difference, compare
+from netdesc.comparing.operand import Operand, read_operand
 
-__all__ = ["Comparison", "Side", "compare", "read_side"]
+__all__ = ["Comparison", "Difference", "Operand", "compare", "read_operand"]

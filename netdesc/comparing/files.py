@@ -1,58 +1,57 @@
-"""Whether two documents mean the same files: by their contents where these are known."""
+"""The files that documents name: equal if their contents are, as far as these are known."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from netdesc.comparing.side import Side
+from netdesc.comparing.operand import Operand
 from netdesc.description.data_files import file_sha256, paths_of
-from netdesc.description.plain import dotted, lookup, pointer
+from netdesc.description.plain import lookup, pointer
+from netdesc.description.tree import Parts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NamedFile:
-    """``path`` is as the document quotes it; ``sha256`` is None where it is not known."""
+    """``path`` is as the document has it; ``noted`` is the SHA-256 in the document or its lock."""
 
     pointer: str
     path: str
     place: Path
-    sha256: str | None
+    noted: str | None
+
+    @cached_property
+    def sha256(self) -> str | None:
+        """The noted SHA-256, or else that of the file; None if it cannot be read."""
+        if self.noted is not None or not self.place.is_file():
+            return self.noted
+        try:
+            return file_sha256(self.place)
+        except OSError:
+            return None
+
+    def equals(self, other: NamedFile) -> bool:
+        is_noted = self.noted is not None or other.noted is not None
+        if not is_noted and os.path.realpath(self.place) == os.path.realpath(other.place):
+            return True
+        return self.sha256 is not None and self.sha256 == other.sha256
+
+    def describe(self) -> dict[str, Any]:
+        return {"pointer": self.pointer, "path": self.path, "sha256": self.sha256}
 
 
-@dataclass(frozen=True, slots=True)
-class FileDifference:
-    """``place`` is that of the section that names the file; None for a side that names none."""
-
-    place: str
-    a: NamedFile | None
-    b: NamedFile | None
-
-
-def file_differences(a: Side, b: Side) -> list[FileDifference]:
-    """The files that differ, or may: those of other contents, or else of another place."""
-    before, after = _files(a), _files(b)
-    found: list[FileDifference] = []
-    for place in dict.fromkeys([*before, *after]):
-        one, other = before.get(place), after.get(place)
-        if one is not None and other is not None:
-            if _is_same_place(one, other):
-                continue
-            one, other = _with_contents(one), _with_contents(other)
-            if one.sha256 is not None and one.sha256 == other.sha256:
-                continue
-        found.append(FileDifference(place, one, other))
-    return found
-
-
-def _files(side: Side) -> dict[str, NamedFile]:
-    """The files of a side by the place of the section that names them."""
-    description = side.description
-    locked = {} if description.lock is None else {f.path: f.sha256 for f in description.lock.files}
+def named_files(operand: Operand) -> dict[Parts, NamedFile]:
+    """The files of an operand by the path of the section that names them."""
+    description = operand.description
+    lock = description.lock
+    locked = {} if lock is None else {file.path: file.sha256 for file in lock.files}
     data = description.document.model_dump(mode="json")
     return {
-        dotted(parts[:-1]): NamedFile(
+        parts[:-1]: NamedFile(
             pointer(parts),
             path,
             description.resolve(path),
@@ -62,18 +61,11 @@ def _files(side: Side) -> dict[str, NamedFile]:
     }
 
 
-def _is_same_place(a: NamedFile, b: NamedFile) -> bool:
-    """One file, of which neither side has noted other contents."""
-    known = {each.sha256 for each in (a, b)} - {None}
-    return not known and os.path.realpath(a.place) == os.path.realpath(b.place)
-
-
-def _with_contents(file: NamedFile) -> NamedFile:
-    """The file with its SHA-256, if it is noted or can be read."""
-    if file.sha256 is not None or not file.place.is_file():
-        return file
-    try:
-        digest = file_sha256(file.place)
-    except OSError:
-        return file
-    return NamedFile(file.pointer, file.path, file.place, digest)
+def differing_files(
+    a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
+) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
+    """The files that are not known to be equal; None for a side that names none."""
+    for section in dict.fromkeys([*a, *b]):
+        one, other = a.get(section), b.get(section)
+        if one is None or other is None or not one.equals(other):
+            yield section, one, other

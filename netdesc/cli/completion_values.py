@@ -1,0 +1,119 @@
+"""Completions of ``--set KEY=VALUE``. Where nothing is known, nothing is offered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import click
+from click.shell_completion import CompletionItem
+
+from netdesc.description import structure
+from netdesc.description.models import Document
+from netdesc.description.overrides import item_names
+from netdesc.description.plain import lookup, member, members
+from netdesc.description.tree import Parts
+
+_UNSET = {"$schema", "format", "lock"}
+"""Fields of a document that nobody sets from the command line."""
+
+
+def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """How a KEY=VALUE goes on: ``key=`` for what can be set, ``key.`` for what has parts.
+
+    The document on the command line tells which layers and neurons there are, and their types.
+    """
+    # As long as an option lacks its value, click leaves the arguments in ``ctx.args``.
+    words = map(str, [*ctx.params.values(), *ctx.args])
+    data = _read_document(next((word for word in words if word.endswith(".json")), None))
+    key, equals, _ = incomplete.partition("=")
+    *path, name = key.split(".")
+    parts = _resolve_items(path, data)
+    if equals:
+        found = {f"{key}={value}": "" for value in _list_values(parts, name, data)}
+    else:
+        found = _list_keys(parts, "".join(f"{part}." for part in path), data)
+    return [
+        CompletionItem(text, help=about)
+        for text, about in found.items()
+        if text.startswith(incomplete)
+    ]
+
+
+def _read_document(name: str | None) -> Any:
+    try:
+        return None if name is None else json.loads(Path(name).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _resolve_items(path: Sequence[str], data: Any) -> Parts:
+    """The path with the index of each item that is given by its name or number."""
+    parts: list[str | int] = []
+    for part in path:
+        index = item_names(data).get(part) if isinstance(data, list) else None
+        if index is None and isinstance(data, list) and part.isascii() and part.isdecimal():
+            index = int(part)
+        parts.append(part if index is None else index)
+        data = member(data, parts[-1])
+    return tuple(parts)
+
+
+def _members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
+    """Annotations and description of each member that the value at a path has or may have."""
+    value = lookup(data, parts)
+    annotations = structure.annotations_at(Document, parts, data)
+    found: dict[str, tuple[list[Any], str]] = {}
+    for each in (kind for annotation in annotations for kind in structure.alternatives(annotation)):
+        if get_origin(each) is dict and isinstance(value, dict):
+            found |= {name: ([get_args(each)[1]], "") for name in value}
+        elif _is_list_of_sections(each) and isinstance(value, list):
+            names = item_names(value) or map(str, members(value))
+            found |= {name: ([get_args(each)[0]], "") for name in names}
+    candidates = structure.models_at(Document, parts, data)
+    chosen = structure.choose(candidates, value)
+    for model in candidates if chosen is None else [chosen]:
+        for name, info in structure.fields(model).items():
+            known, about = found.get(name, ([], info.description or ""))
+            found[name] = ([*known, info.annotation], re.split(r"\. |\.$", about)[0])
+    return {name: each for name, each in found.items() if name not in _UNSET}
+
+
+def _is_list_of_sections(annotation: Any) -> bool:
+    arguments = get_args(annotation)
+    is_list = get_origin(annotation) is tuple and arguments[-1] is Ellipsis
+    return is_list and bool(structure.models(arguments[0]))
+
+
+def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
+    holder = lookup(data, parts)
+    found: dict[str, str] = {}
+    for name, (forms, about) in _members(parts, data).items():
+        kinds = [each for form in forms for each in structure.alternatives(form)]
+        has_parts = [
+            get_origin(kind) is dict or _is_list_of_sections(kind) or bool(structure.models(kind))
+            for kind in kinds
+        ]
+        if not all(has_parts):
+            found[f"{prefix}{name}="] = about
+        present = member(holder, *_resolve_items([name], holder))
+        if any(has_parts) and (present is None or isinstance(present, dict | list)):
+            found[f"{prefix}{name}."] = about
+    return found
+
+
+def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
+    """The values that can be listed: words, types, true and false, null, names of neurons."""
+    if name == "type":
+        models = structure.models_at(Document, parts, data)
+        return [each for model in models for each in structure.type_names(model)]
+    annotations, _ = _members(parts, data).get(name, ([], ""))
+    kinds = [each for annotation in annotations for each in structure.alternatives(annotation)]
+    values = [value for kind in kinds for value in structure.literals(kind)]
+    values += [True, False] if bool in kinds else []
+    values += [None] if type(None) in kinds else []
+    values += members(lookup(data, ("neurons",))) if name == "neuron" else []
+    return [value if isinstance(value, str) else json.dumps(value) for value in values]

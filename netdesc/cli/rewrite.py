@@ -1,0 +1,188 @@
+"""Documents whose text is replaced: read, compared, and written, printed or named.
+
+``format`` and ``migrate`` say what the new text is, and so does ``validate --fix``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from netdesc.cli import findings
+from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.diff_colour import colourise_diff
+from netdesc.cli.output import Output
+from netdesc.description import Diagnostic
+from netdesc.description.recognise import is_lock
+from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
+from netdesc.description.tree import parse
+from netdesc.description.wording import amount
+
+STANDARD_INPUT = "-"
+Mode = Literal["write", "print", "check", "diff"]
+Change = Callable[[Source], str | list[Diagnostic]]
+"""The new text of a document, or why there is none."""
+
+_MAX_COMPARED_LINES = 20_000
+"""Up to so many lines single changes are looked for: the search is quadratic at worst."""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """``after`` is None if the file is refused; ``findings`` say why.
+
+    The lock of a run stays unchanged: what resumes the run trusts no other.
+    """
+
+    name: str
+    before: str = ""
+    after: str | None = None
+    findings: tuple[Diagnostic, ...] = ()
+    is_lock: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        return self.after is not None and self.after != self.before
+
+    def diff(self) -> list[str]:
+        """The lines of a unified diff, without their line breaks."""
+        assert self.after is not None
+        old, new = _split_lines(self.before), _split_lines(self.after)
+        if max(len(old), len(new)) > _MAX_COMPARED_LINES:
+            head = [f"--- {self.name}", f"+++ {self.name}", f"@@ -1,{len(old)} +1,{len(new)} @@"]
+            diff = [*head, *(f"-{line}" for line in old), *(f"+{line}" for line in new)]
+        else:
+            diff = difflib.unified_diff(old, new, self.name, self.name, lineterm="")
+        return [line for each in diff for line in each.split("\n")]
+
+
+def _split_lines(text: str) -> list[str]:
+    """The lines as a diff shows them: it says so where the last one does not end."""
+    lines = text.split("\n")
+    last = lines.pop()
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
+
+
+def rewrite(name: str, change: Change) -> Rewrite:
+    """What ``change`` makes of the file ``name``, or of standard input; nothing is written yet."""
+    if name == STANDARD_INPUT:
+        source = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+    else:
+        source = read_source(Path(name), name)
+    if isinstance(source, Diagnostic):
+        return Rewrite(name, findings=(source,))
+    root = parse(source).root if '"lock"' in source.text else None
+    if name != STANDARD_INPUT and root is not None and is_lock(root.value):
+        return Rewrite(name, source.text, source.text, is_lock=True)
+    text = change(source)
+    if isinstance(text, str):
+        return Rewrite(name, source.text, text)
+    return Rewrite(name, source.text, findings=tuple(text))
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces a document, whole or not at all. OSError, also where the file is write-protected."""
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
+    from netdesc.events import atomic_path  # loads numpy
+
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
+    """Writes what changes; a file that cannot be written is named, and keeps no other from it."""
+    failed: set[str] = set()
+    for each in rewrites:
+        if each.is_change and each.after is not None:
+            try:
+                write(Path(each.name), each.after)
+            except OSError as problem:
+                failed.add(each.name)
+                output.complain(f"error: {each.name}: {problem.strerror or problem}")
+    return failed
+
+
+def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
+    colour = output.has_colour(sys.stdout)
+    for each in rewrites:
+        if each.is_change:
+            output.say("\n".join(colourise_diff(each.diff(), colour)))
+
+
+def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
+    """Writes, prints or names what ``format`` or ``migrate`` made, and returns the exit code.
+
+    It is 1 where ``check`` or ``diff`` find something that would change.
+    """
+    diagnostics = [finding for each in rewrites for finding in each.findings]
+    if diagnostics and not output.as_json:
+        output.complain(findings.text(diagnostics, sys.stderr))
+    failed = write_changes(output, rewrites) if mode == "write" else set[str]()
+    if output.as_json:
+        output.give(_record(rewrites, mode, failed) | findings.record(diagnostics, len(rewrites)))
+    else:
+        _print(output, rewrites, mode, failed)
+    if failed:
+        return ENVIRONMENT
+    would_change = mode in ("check", "diff") and any(each.is_change for each in rewrites)
+    return findings.exit_code(diagnostics) or (AT_FAULT if would_change else 0)
+
+
+def _print(
+    output: Output, rewrites: Sequence[Rewrite], mode: Mode, failed: Collection[str]
+) -> None:
+    for each in rewrites:
+        if each.is_lock:
+            output.note(f"{each.name} is the lock of a run, and stays as it is")
+    if mode == "print":
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a document is UTF-8 wherever it goes
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        for each in rewrites:
+            if each.after is not None:
+                output.say(each.after.removesuffix("\n"))
+        return
+    changed = [each for each in rewrites if each.is_change and each.name not in failed]
+    if mode == "diff":
+        print_diffs(output, changed)
+    for each in changed:
+        if mode == "check":
+            output.say(each.name)
+        elif mode == "write":
+            output.note(f"wrote {each.name}")
+    word = "changed" if mode == "write" else "would change"
+    refused = sum(each.after is None for each in rewrites)
+    end = f", {refused} refused" if refused else ""
+    output.note(f"{amount(len(rewrites), 'file')}: {len(changed) or 'none'} {word}{end}")
+
+
+def _record(rewrites: Sequence[Rewrite], mode: Mode, failed: Collection[str]) -> dict[str, Any]:
+    return {
+        "changed": sum(each.is_change for each in rewrites) - len(failed),
+        "documents": [
+            {
+                "file": each.name,
+                "status": "failed" if each.name in failed else _status(each, mode),
+                **({"text": each.after} if mode == "print" else {}),
+                **({"diff": each.diff()} if mode == "diff" and each.is_change else {}),
+            }
+            for each in rewrites
+        ],
+    }
+
+
+def _status(each: Rewrite, mode: Mode) -> str:
+    if each.after is None:
+        return "refused"
+    if each.is_lock:
+        return "lock"
+    if not each.is_change:
+        return "unchanged"
+    return "changed" if mode == "write" else "would change"

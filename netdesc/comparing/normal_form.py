@@ -1,0 +1,77 @@
+"""A document with all defaults, written so that equal meaning gives equal data.
+
+Layers are an object by name, and each names the layers that it reads. A layer holds its neuron
+itself if the other document names another neuron there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netdesc.comparing.operand import Operand
+from netdesc.description.plain import lookup, members, pointer
+from netdesc.description.tree import Parts
+
+
+class NormalForm:
+    """``data`` is the normal form of one document, made to be compared with another one's."""
+
+    def __init__(self, operand: Operand, other: Operand) -> None:
+        self._written = operand.description.document.model_dump(mode="json")
+        self._origins = operand.description.origins
+        self._neuron_names: dict[str, str] = {}
+        names, other_names = _neuron_names(operand), _neuron_names(other)
+        own = operand.description.document.model_dump(mode="json")
+        layers: dict[str, Any] = {}
+        for layer, section in zip(operand.graph.layers, own["layers"], strict=True):
+            inputs = layer.inputs
+            section |= {"from": inputs[0] if len(inputs) == 1 else list(inputs)}
+            name = names[layer.name]
+            if name is not None and name != other_names.get(layer.name, name):
+                self._neuron_names[layer.name] = name
+                section["neuron"] = own["neurons"][name]
+            layers[section.pop("name")] = section
+        self._positions = {name: position for position, name in enumerate(layers)}
+        compared = {names[name] for name in layers if name in other_names}
+        neurons = {
+            name: neuron
+            for name, neuron in own["neurons"].items()
+            if name in other.description.document.neurons or name not in compared
+        }
+        inline = (layer.get("neuron") for layer in layers.values())
+        for neuron in (*neurons.values(), *inline):
+            if "learn" in members(neuron):
+                neuron["learn"].sort()  # the order of this list means nothing
+        self.data = {
+            key: value for key, value in own.items() if key not in ("$schema", "format")
+        } | {"neurons": neurons, "layers": layers}
+
+    def describe(self, parts: Parts, value: Any) -> dict[str, Any]:
+        """A value of ``data`` with its place in the document and who set it (or its parts)."""
+        written = self._written_parts(parts)
+        at = pointer(written)
+        origins = dict.fromkeys(self._find_origins(lookup(self._written, written), at))
+        return {"pointer": at, "value": value, "origin": ", ".join(origins)}
+
+    def _written_parts(self, parts: Parts) -> Parts:
+        if parts[0] != "layers" or len(parts) == 1:
+            return parts
+        name, rest = str(parts[1]), parts[2:]
+        if rest[:1] == ("neuron",) and name in self._neuron_names:
+            return ("neurons", self._neuron_names[name], *rest[1:])
+        return ("layers", self._positions[name], *rest)
+
+    def _find_origins(self, value: Any, at: str) -> Iterator[str]:
+        if at in self._origins:
+            yield self._origins[at]
+        for key, inner in members(value).items():
+            yield from self._find_origins(inner, at + pointer((key,)))
+
+
+def _neuron_names(operand: Operand) -> dict[str, str | None]:
+    """The neuron that each layer names; None for a layer that holds its neuron, or has none."""
+    return {
+        layer.name: neuron if isinstance(neuron := getattr(layer, "neuron", None), str) else None
+        for layer in operand.description.document.layers
+    }

@@ -1,0 +1,38 @@
+"""One of the two things that are compared: a document, a lock, or a run with lock and record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from netdesc.description import Description, load
+from netdesc.graph import Graph, build_graph
+from netdesc.run_files import RECORD, lock_of
+
+if TYPE_CHECKING:
+    from netdesc.report.record import Record
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """``name`` is the path that the user gave; only a run has a ``record``, if it is not lost."""
+
+    name: str
+    kind: Literal["document", "lock", "run"]
+    description: Description
+    graph: Graph
+    record: Record | None = None
+
+
+def read_operand(path: Path) -> Operand:
+    """Reads what is at a path, without its data. DescriptionError, NoRunError or ReportError."""
+    is_run = path.is_dir()
+    description = load(lock_of(path) if is_run else path, with_files=False)
+    record = None
+    if is_run and (path / RECORD).exists():
+        from netdesc.report.record import read_record  # loads numpy
+
+        record = read_record(path)
+    kind = "run" if is_run else "document" if description.lock is None else "lock"
+    return Operand(str(path), kind, description, build_graph(description.document), record)

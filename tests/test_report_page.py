@@ -19,7 +19,7 @@ from report_samples import activity, document, metrics_row, write_run
 
 from netdesc.report import ReportError, write_report
 from netdesc.report.page import build_page
-from netdesc.report.run import MOST_LAYERS, read_run
+from netdesc.report.run import MAX_DRAWN_LAYERS, read_run
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
 
@@ -116,7 +116,7 @@ def test_a_command_is_shown_with_the_folder_that_it_was_given_in(tmp_path: Path)
 def test_the_best_loss_says_of_what_it_is(tmp_path: Path) -> None:
     for classes, name in ((False, "Best loss"), (True, "Best validation loss")):
         folder = write_run(tmp_path / name / "run", classes=classes)
-        assert name in [fact.name for fact in build_page(read_run(folder)).facts]
+        assert name in build_page(read_run(folder)).facts
 
 
 def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
@@ -141,19 +141,6 @@ def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
     assert plot.data[2]["y"] == [120 / 30 / 50]  # the ring
     assert plot.layout["yaxis"]["title"]["text"] == "loss a sample"
     assert "200 for training and 50 for validation" in plot.caption
-
-
-def test_losses_that_do_not_compare_are_said_to(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", classes=True)
-    record = folder / "network.lock.json"
-    arrays = {"type": "arrays", "path": "x.npz"}
-    lock = json.loads(record.read_text())
-    lock["data"] = arrays
-    del lock["lock"]
-    record.write_text(json.dumps(lock))
-    plot = build_page(read_run(folder)).training[0]
-    assert plot.data[0]["y"][0] == 100
-    assert plot.caption.startswith("Beware: each curve is a sum over the samples of its part")
 
 
 def test_the_learning_rate_begins_on_a_plain_axis(tmp_path: Path) -> None:
@@ -265,8 +252,8 @@ def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None
         path.unlink()
     built = build_page(read_run(folder))
     assert len(built.network.rows) == 31
-    assert built.cut_layers == 30 - MOST_LAYERS
-    assert read_run(folder).drawn[-1].name == "layer29"
+    assert built.cut_layers == 30 - MAX_DRAWN_LAYERS
+    assert read_run(folder).drawn[-1] == "layer29"
     write_report(folder)
 
 

@@ -21,8 +21,8 @@ from report_samples import weights, write_run, write_state
 from safetensors.numpy import save_file
 
 from netdesc.cli.output import Output
+from netdesc.cli.show.overview import overview, time_constant_ms
 from netdesc.description import load, lock_text
-from netdesc.overview import overview, time_constant_ms
 from netdesc.shipped import shipped
 
 OXFORD = shipped("examples/oxford.json")
@@ -65,7 +65,7 @@ def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> Non
     assert (outcome.code, outcome.err) == (0, "")
     assert "1,900 steps of 1 ms, 102,400 parameters, 102,400 synapses" in outcome.out
     assert row(outcome.out, "hidden") == [
-        "hidden", "dense", "input", "200", "256", "51,200", "51,200",
+        "hidden", "dense", "input", "200", "256", "cuba", "51,200", "51,200",
     ]  # fmt: skip
     assert row(outcome.out, "hidden", 1) == ["hidden", "cuba", "0.5", "1 (0 ms)", "0.3 (2.8 ms)"]
     assert row(outcome.out, "hidden", 2) == ["hidden", "205 kB", "51.2 kB", "819 kB", "1.95 MB"]

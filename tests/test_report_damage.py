@@ -35,7 +35,7 @@ def ended(folder: Path, keep: list[int], *, classes: bool = False, **record: Any
 
 
 @pytest.mark.parametrize("classes", [False, True])
-@pytest.mark.parametrize("kept", [0, 1, 12, 25, 29])
+@pytest.mark.parametrize("kept", [0, 12, 29])
 def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
     tmp_path: Path, kept: int, classes: bool
 ) -> None:
@@ -54,7 +54,7 @@ def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
     assert page.facts["Training time"] == "7 s"
     assert run.metrics.best == BEST
     assert run.metrics.figures["loss"][LAST] == metrics_row(LAST)["loss"] if classes else 50
-    assert page.verdict.headline == whole.verdict.headline
+    assert page.headline == whole.headline
     # The matrix of another epoch is not shown as that of the best.
     assert (page.confusion is not None) is (classes and kept > BEST)
     told: list[str] = []
@@ -129,11 +129,3 @@ def test_the_record_stands_in_for_what_cannot_be(tmp_path: Path) -> None:
     assert len(page.damage) == 1
     assert page.facts["Best validation loss"] == "4.8"
     assert page.facts["Validation accuracy"] == "74.4 %"
-
-
-def test_losses_that_are_no_numbers_stay_what_they_are(tmp_path: Path) -> None:
-    path = ended(tmp_path, list(range(30)), status="running")
-    row = metrics_row(30) | {"loss": float("inf"), "learning_rate": float("nan")}
-    with (path / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    assert read_run(path).damage == []

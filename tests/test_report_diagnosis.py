@@ -51,9 +51,7 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
         "validation_accuracy": 0.05,
     }
     page = built(tmp_path, classes=True, row=row, samples={"train": 200, "validation": 200})
-    assert page.verdict.notes[0].startswith(
-        "The output is silent for 141 of 200 validation samples"
-    )
+    assert page.notes[0].startswith("The output is silent for 141 of 200 validation samples")
     found = settings(page)
     assert found == [
         "layers.output.weight_scale=2",
@@ -63,7 +61,7 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
     ]
     assert page.steps[0].text.endswith(f"--set {found[0]}")
     assert [step.purpose for step in page.steps[:4]] == [
-        "Try larger weights at the start for layer “output”",
+        "Try larger weights at the start",
         "Try a lower threshold",
         "Try a narrower surrogate gradient",
         "Try batches of 32 samples",
@@ -75,7 +73,7 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
 
 def test_a_few_silent_samples_are_no_fault(tmp_path: Path) -> None:
     page = built(tmp_path, classes=True)
-    assert "silent" not in page.verdict.notes[0]
+    assert "silent" not in page.notes[0]
     assert page.steps[0].text.startswith("netdesc evaluate")
 
 
@@ -83,7 +81,7 @@ def test_a_few_silent_samples_are_no_fault(tmp_path: Path) -> None:
 def test_guessing_is_called_so(tmp_path: Path, accuracy: float, is_guess: bool) -> None:
     row = {"confusion": table([10] * 6), "validation_accuracy": accuracy} | NO_SILENCE
     page = built(tmp_path, classes=True, row=row)
-    assert ("hardly better than guessing" in page.verdict.notes[0]) is is_guess
+    assert ("hardly better than guessing" in page.notes[0]) is is_guess
     assert ("neurons.plain.tau_grad=0.1" in settings(page)) is is_guess
     if is_guess:
         assert page.steps[0].purpose == "Try a narrower surrogate gradient"
@@ -91,7 +89,7 @@ def test_guessing_is_called_so(tmp_path: Path, accuracy: float, is_guess: bool) 
 
 def test_naming_the_commonest_class_is_guessing(tmp_path: Path) -> None:
     row = {"confusion": table([95, 1, 1, 1, 1, 1]), "validation_accuracy": 0.95} | NO_SILENCE
-    note = built(tmp_path, classes=True, row=row).verdict.notes[0]
+    note = built(tmp_path, classes=True, row=row).notes[0]
     assert "naming one class always would be right in 95.0 %" in note
 
 
@@ -105,7 +103,7 @@ def test_an_output_without_spikes_is_a_fault_of_its_first_silent_layer(tmp_path:
             "rate_output": np.zeros(OUTPUTS, dtype=np.float32),
         },
     )
-    first, second = page.verdict.notes[:2]
+    first, second = page.notes[:2]
     assert first.startswith("The output is silent for 2 of 2 samples shown")
     assert "silent in hidden and output: no spike gets beyond" in second
     assert settings(page)[:2] == ["layers.hidden.weight_scale=2", "neurons.learning.threshold=0.25"]
@@ -119,7 +117,7 @@ def test_weights_below_the_grid_are_told(tmp_path: Path) -> None:
     tiny["layers.hidden.synapse.weight"] = np.full((HIDDEN, INPUTS), 1 / 64, dtype=np.float32)
     save_file(tiny, path / "checkpoints" / "best.safetensors")
     page = build_page(read_run(path))
-    assert page.verdict.notes[0].startswith("All weights of layer “hidden” are 0 on the device's")
+    assert page.notes[0].startswith("All weights of layer “hidden” are 0 on the device's")
     assert settings(page)[0] == "layers.hidden.weight_scale=2"
 
 

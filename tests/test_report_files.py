@@ -276,7 +276,7 @@ def spoil(path: Path, damage: str) -> None:
         path.mkdir()
     elif damage == "empty":
         path.touch()
-    else:
+    elif damage == "pipe":
         os.mkfifo(path)
 
 
@@ -302,17 +302,8 @@ def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, dama
     assert text.index(name) < text.index('class="headline"')
 
 
-def test_both_files_of_weights_may_be_damaged(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run")
-    for name in ("best", "initial"):
-        spoil(folder / "checkpoints" / f"{name}.safetensors", "garbage")
-    page = build_page(read_run(folder))
-    assert len(page.damage) == 2
-    assert not page.weight_change.weights.rows
-
-
 @pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
-@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe"])
+@pytest.mark.parametrize("damage", ["garbage", "folder", "pipe", "missing"])
 def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
     folder = write_run(tmp_path / "run")
     path = folder / name
@@ -320,15 +311,8 @@ def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: s
     with pytest.raises(ReportError) as caught:
         write_report(folder)
     assert str(path) in str(caught.value)
+    assert isinstance(caught.value, MissingError) is (damage == "missing")
     assert not (folder / "report.html").exists()
-
-
-@pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
-def test_what_a_report_cannot_do_without(tmp_path: Path, name: str) -> None:
-    folder = write_run(tmp_path / "run")
-    (folder / name).unlink()
-    with pytest.raises(MissingError, match=name):
-        write_report(folder)
 
 
 def test_no_run_is_said(tmp_path: Path) -> None:

@@ -35,22 +35,14 @@ def diagnose(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Di
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
     dead = [each.name for each in rates if each.silent == each.neurons]
-    problems = [*_silent_samples(run)]
-    if dead:
-        problems.append(f"All neurons are silent in {join_words(dead)}: no spike gets beyond.")
-    problems += [
-        f"All weights of layer “{name}” are 0 on the device's grid, whose steps are 1/32, so the "
-        f"layer lets no spike through: a larger weight_scale reaches the grid."
-        for name in zeroed
-    ]
-    if problems:
+    if silence := [*_silence(run, dead, zeroed)]:
         mute = next((each for each in run.dense if each.name in {*dead, *zeroed}), run.dense[-1])
-        return Diagnosis(problems, _fixes(run, mute, is_silent=True))
-    problems = [*_guessing(run)]
-    return Diagnosis(problems, _fixes(run, run.dense[-1], is_silent=False) if problems else [])
+        return Diagnosis(silence, _fixes(run, mute, is_silent=True))
+    guessing = [*_guessing(run)]
+    return Diagnosis(guessing, _fixes(run, run.dense[-1], is_silent=False) if guessing else ())
 
 
-def _silent_samples(run: Run) -> Iterator[str]:
+def _silence(run: Run, dead: Sequence[str], zeroed: Sequence[str]) -> Iterator[str]:
     confusion, activity = run.metrics.confusion, run.activity
     silent, count, what = 0, 0, "samples shown"
     if confusion is not None:
@@ -60,15 +52,22 @@ def _silent_samples(run: Run) -> Iterator[str]:
         silent, count = sum(not len(each.output.events) for each in targeted), len(targeted)
     if silent and silent >= SILENT_SHARE * count:
         yield f"The output is silent for {silent:,} of {count:,} {what} (see the next steps)."
+    if dead:
+        yield f"All neurons are silent in {join_words(dead)}: no spike gets beyond."
+    for name in zeroed:
+        yield (
+            f"All weights of layer “{name}” are 0 on the device's grid, whose steps are 1/32: a "
+            f"larger weight_scale reaches the grid."
+        )
 
 
 def _guessing(run: Run) -> Iterator[str]:
-    accuracy, classes = run.metrics.best_accuracy, run.graph.classes
+    metrics, classes = run.metrics, run.graph.classes
+    accuracy, confusion = metrics.best_accuracy, metrics.confusion
     if run.record.status != "done" or classes is None or accuracy is None or classes < 2:
         return
-    chance, confusion = 1 / classes, run.metrics.confusion
-    if confusion is not None:
-        chance = max(chance, confusion.samples.max() / max(1, confusion.total))
+    commonest = 0.0 if confusion is None else confusion.samples.max() / max(1, confusion.total)
+    chance = max(1 / classes, commonest)
     if accuracy < chance + CHANCE_MARGIN * (1 - chance):
         yield (
             f"{percent(accuracy)} right is hardly better than guessing: naming one class always "
@@ -81,19 +80,20 @@ def _fixes(run: Run, layer: Dense, *, is_silent: bool) -> list[tuple[str, str]]:
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(section, DenseSection) and isinstance(section.neuron, str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
-    threshold, width = layer.neuron.threshold, layer.neuron.tau_grad
     # At least four steps of the device's grid for the largest weights.
     scale = max(2 * layer.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
+    width = layer.neuron.tau_grad
     change, factor = ("narrower", 0.1) if width.start >= WIDE else ("wider", 3)
-    tau_grad = "tau_grad" if width.kind == "constant" else "tau_grad.start"
+    tau_grad = f"{neuron}.tau_grad{'' if width.kind == 'constant' else '.start'}"
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)
     size = min(32, batch // 2)
-    candidates = [
-        (is_silent, f"Try larger weights at the start for layer “{layer.name}”",
-         f"layers.{layer.name}.weight_scale={scale:.3g}"),
-        (is_silent, "Try a lower threshold", f"{neuron}.threshold={threshold / 2:.3g}"),
-        (True, f"Try a {change} surrogate gradient",
-         f"{neuron}.{tau_grad}={factor * width.start:.3g}"),
-        (batch > 1, f"Try batches of {plural(size, 'sample')}", f"training.batch_size={size}"),
-    ]  # fmt: skip
-    return [(purpose, setting) for is_likely, purpose, setting in candidates if is_likely]
+    smaller = [(f"Try batches of {plural(size, 'sample')}", f"training.batch_size={size}")]
+    louder = [
+        ("Try larger weights at the start", f"layers.{layer.name}.weight_scale={scale:.3g}"),
+        ("Try a lower threshold", f"{neuron}.threshold={layer.neuron.threshold / 2:.3g}"),
+    ]
+    return [
+        *(louder if is_silent else ()),
+        (f"Try a {change} surrogate gradient", f"{tau_grad}={factor * width.start:.3g}"),
+        *(smaller if batch > 1 else ()),
+    ]

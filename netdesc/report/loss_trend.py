@@ -17,8 +17,8 @@ NEAR_BEST = 1.1
 
 def fall_at_end(run: Run) -> float:
     """By what share the loss still fell in the last fifth of a whole run; 0 if it hardly did."""
-    losses, stretch = run.metrics.watched_losses, max(1, len(run.metrics) // 5)
-    best, is_whole = run.metrics.best, run.record.status == "done" and not run.record.stopped_early
+    losses, best, stretch = run.metrics.watched_losses, run.metrics.best, len(run.metrics) // 5 or 1
+    is_whole = run.record.status == "done" and not run.record.stopped_early
     if not is_whole or best is None or len(losses) < 2 or len(run.metrics.lacking):
         return 0.0
     if best < len(losses) - stretch or losses[-1] > NEAR_BEST * losses[best]:
@@ -32,8 +32,8 @@ def loss_notes(run: Run) -> Iterator[str]:
     metrics, losses, silence = run.metrics, run.metrics.watched_losses, run.silence
     if metrics.best is None:
         return
-    what, best, epochs = metrics.watched.replace("_", " "), losses[metrics.best], len(losses)
-    if metrics.best == 0 and epochs > 1:
+    what, best, fifth = metrics.watched.replace("_", " "), losses[metrics.best], len(losses) // 5
+    if metrics.best == 0 and len(losses) > 1:
         yield f"The {what} never fell below the {number(best)} of the first epoch, the best."
     elif 0 < best < losses[0]:
         yield (
@@ -43,17 +43,12 @@ def loss_notes(run: Run) -> Iterator[str]:
     if silence:
         beside = "worse than" if best > silence else f"{percent(1 - best / silence)} below"
         yield f"Silence would score {number(silence)}: the best {what} is {beside} that."
-    if len(metrics.lacking):
-        return
-    fifth = epochs // 5
+    is_early = fifth > 0 and metrics.best < len(losses) - fifth and not len(metrics.lacking)
     if fall := fall_at_end(run):
-        yield (
-            f"The {what} still fell by {percent(fall)} in the last fifth of the epochs: training "
-            f"was rather short, and more epochs are likely to help."
-        )
-    elif fifth and metrics.best < epochs - fifth and np.median(losses[-fifth:]) > NEAR_BEST * best:
+        yield f"The {what} still fell by {percent(fall)} at the end: more epochs may well help."
+    elif is_early and np.median(losses[-fifth:]) > NEAR_BEST * best:
         reason = " That points to overfitting." if metrics.watched == "validation_loss" else ""
         yield (
-            f"The {what} rose again after its best epoch and ended at {number(losses[-1])}; the "
-            f"best weights are those from before, and this report shows them.{reason}"
+            f"The {what} rose again after its best epoch and ended at {number(losses[-1])}; this "
+            f"report shows the best weights, those from before.{reason}"
         )

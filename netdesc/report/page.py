@@ -21,12 +21,13 @@ from netdesc.report.commands import Command, given_commands, next_steps
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.diagnosis import diagnose
 from netdesc.report.format import duration, number, percent, plural
+from netdesc.report.loss_trend import loss_notes
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
 from netdesc.report.run import Run
 from netdesc.report.status import RunStatus, run_status
 from netdesc.report.tables import Table
-from netdesc.report.verdict import Verdict, verdict
+from netdesc.report.verdict import headline, layer_notes
 from netdesc.report.viewer import Film, Shown, film, shown
 from netdesc.report.weight_change import WeightChange, weight_change
 
@@ -41,7 +42,8 @@ class Page:
     name: str
     description: str
     status: RunStatus
-    verdict: Verdict
+    headline: str
+    notes: list[str]
     facts: dict[str, str]
     """Figures at the head of the page, by name."""
     damage: list[str]
@@ -78,7 +80,13 @@ def build_page(run: Run) -> Page:
         name=run.graph.name,
         description=_shorten(run.document.description, MAX_DESCRIPTION),
         status=status,
-        verdict=verdict(run, rates, diagnosis, change.notes),
+        headline=headline(run),
+        notes=[
+            *diagnosis.problems,
+            *loss_notes(run),
+            *layer_notes(run, rates),
+            *change.notes,
+        ],
         facts=_facts(run),
         damage=[*change.damaged, *run.damage],
         missing=_missing(run),

@@ -31,8 +31,8 @@ _STATUSES = {
     "killed": (
         "warning", "Killed", "Training was killed after {progress} or later. {shown} {resume}"
     ),
+    "unknown": ("warning", "Unknown status", "This netdesc does not know “{status}”. {shown}"),
 }  # fmt: skip
-_UNKNOWN = ("warning", "Unknown status", "This netdesc does not know “{status}”. {shown}")
 """Status -> mood, title and text. A run can go on where the text says from where."""
 
 
@@ -53,11 +53,11 @@ def run_status(run: Run) -> RunStatus:
         status = "running or killed" if run.at_work is None else "killed"
     elif status == "done" and record.stopped_early:
         status = "stopped early"
-    mood, title, text = _STATUSES.get(status, _UNKNOWN)
-    resume = f"It can go on from its last checkpoint, after {plural(saved or 0, 'epoch')}."
-    if saved is None:
-        resume = "It can go on from its last checkpoint."
-    elif saved == 0:
+    mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
+    resume = "It can go on from its last checkpoint" + (
+        f", after {plural(saved, 'epoch')}." if saved else "."
+    )
+    if saved == 0:
         resume = "It has no checkpoint after an epoch yet, so it begins again with the first one."
     filled = text.format(
         status=status,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from netdesc.report.coincidence import Coincidence, coincidences
-from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.format import number, percent, plural
-from netdesc.report.loss_trend import loss_notes
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 
@@ -19,26 +16,10 @@ GRADES = (
     (0.0, "The network does not reproduce the target"),
 )
 """From which share of spikes within one step on, of the target's and of its own, what is said."""
-SILENT_SHARE = 0.25
-"""Share of a layer's neurons from which on silent ones are worth a note."""
 
 
-class Verdict(NamedTuple):
-    """``headline`` is one sentence; ``notes`` are more of them, each about one thing."""
-
-    headline: str
-    notes: list[str]
-
-
-def verdict(
-    run: Run, rates: list[LayerRates], diagnosis: Diagnosis, learned: Sequence[str] = ()
-) -> Verdict:
-    """The verdict on a run's best weights; problems come first, ``learned`` notes last."""
-    notes = [*diagnosis.problems, *loss_notes(run), *_layer_notes(run, rates), *learned]
-    return Verdict(_headline(run), notes)
-
-
-def _headline(run: Run) -> str:
+def headline(run: Run) -> str:
+    """One sentence on the best weights, or on those that were kept."""
     metrics, activity, classes = run.metrics, run.activity, run.graph.classes
     accuracy = metrics.best_accuracy
     if not len(metrics):
@@ -73,13 +54,14 @@ def _spike_verdict(same: Coincidence, near: Coincidence) -> str:
     )
 
 
-def _layer_notes(run: Run, rates: list[LayerRates]) -> Iterator[str]:
+def layer_notes(run: Run, rates: Sequence[LayerRates]) -> Iterator[str]:
+    """Sentences on layers without gradient, and on neurons that never or always spike."""
     for (kind, name), values in run.metrics.by_layer.items():
         if kind == "gradient_norms" and len(values) and values[-1] == 0:
             yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."
     for layer in rates:
         where = f"of the {plural(layer.neurons, 'neuron')} of layer “{layer.name}”"
-        if SILENT_SHARE * layer.neurons <= layer.silent < layer.neurons:
+        if layer.neurons / 4 <= layer.silent < layer.neurons:
             yield f"{layer.silent:,} {where} never spike here: a lower threshold may wake them."
         if layer.saturated:
             yield f"{layer.saturated:,} {where} spike at nearly every step, so they tell little."

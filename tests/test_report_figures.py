@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -241,63 +242,30 @@ def test_overlays_hold_both_rasters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("write", "texts"),
     [
-        (12944.01, "12,944"),
-        (600, "600"),
-        (1234567, "1,234,567"),
-        (0.034155, "0.03415"),
-        (-2.5, "−2.5"),
-        (6.85e-8, "6.85e-08"),
-        (math.inf, "∞"),
-        (math.nan, "–"),
-        (None, "–"),
+        (number, {
+            12944.01: "12,944", 600: "600", 1234567: "1,234,567", 0.034155: "0.03415",
+            -2.5: "−2.5", 6.85e-8: "6.85e-08", math.inf: "∞", math.nan: "–", None: "–",
+        }),
+        # Only the whole is 100 %, and only nothing is 0 %.
+        (percent, {
+            1.0: "100 %", 0.99999: "over 99.9 %", 0.9995: "over 99.9 %", 0.99949: "99.9 %",
+            0.98: "98.0 %", 3.37: "337 %", 0.0001: "under 0.1 %", 0.0: "0 %", math.nan: "–",
+        }),
+        (duration, {
+            0.0000061: "6.1 µs", 0.00614: "6.14 ms", 4.682: "4.68 s", 59.9: "59.9 s",
+            125: "2 min 5 s", 7260: "2 h 1 min", math.inf: "–",
+        }),
+        (lambda decay: time_constant(decay, 2.0), {
+            1.0: "0 ms", 0.0: "∞ ms", 0.5: "2.885 ms", math.nan: "–",
+        }),
     ],
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (1.0, "100 %"),
-        (0.99999, "over 99.9 %"),
-        (0.9995, "over 99.9 %"),
-        (0.99949, "99.9 %"),
-        (0.803, "80.3 %"),
-        (0.98, "98.0 %"),
-        (3.37, "337 %"),
-        (0.0001, "under 0.1 %"),
-        (0.0, "0 %"),
-        (math.nan, "–"),
-    ],
-)
-def test_percentages_never_round_to_all_or_nothing(share: float, text: str) -> None:
-    assert percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0000061, "6.1 µs"),
-        (0.00614, "6.14 ms"),
-        (4.682, "4.68 s"),
-        (125, "2 min 5 s"),
-        (59.9, "59.9 s"),
-        (7260, "2 h 1 min"),
-        (math.inf, "–"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("decay", "text"), [(1.0, "0 ms"), (0.0, "∞ ms"), (0.5, "2.885 ms"), (math.nan, "–")]
-)
-def test_decays_are_time_constants(decay: float, text: str) -> None:
-    assert time_constant(decay, 2.0) == text
+)  # fmt: skip
+def test_numbers_are_written_as_people_do(
+    write: Callable[[Any], str], texts: dict[float | None, str]
+) -> None:
+    assert {value: write(value) for value in texts} == texts
 
 
 def test_a_spread_is_mean_and_range() -> None:

@@ -289,8 +289,8 @@ def test_only_a_whole_run_was_too_short(tmp_path: Path, record: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("silence", "words"),
     [
-        (5.0, "Silence would score 5: the best loss is 33.3 % below that."),
-        (3.0, "Silence would score 3: the best loss is worse than that."),
+        (5.0, "A silent output would score 5: the best loss is 33.3 % below that."),
+        (3.0, "A silent output would score 3: the best loss is worse than that."),
     ],
 )
 def test_the_loss_is_judged_by_that_of_silence(tmp_path: Path, silence: float, words: str) -> None:

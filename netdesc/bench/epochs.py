@@ -16,50 +16,18 @@ import numpy as np
 import torch
 
 from netdesc.bench.facts import cpu_times, machine, shares_since
+from netdesc.bench.parts import EPOCH_START, PARTS, Function, Parts, replaced
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
 from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
-from netdesc.kernels.cpu import (
-    backward,
-    bit_rows,
-    events,
-    forward,
-    from_above,
-    last_layer,
-    product,
-    trains,
-    van_rossum,
-    weights,
-)
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.training import Run, loop, steps, train
+from netdesc.training import Run, train
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
-
-_Part = tuple[str, Any, str]
-
-_PARTS: tuple[_Part, ...] = (
-    ("event lists", events, "_count"),
-    ("event lists", bit_rows, "_pack"),
-    ("event lists", bit_rows, "list_events"),
-    ("event lists", trains, "_list"),
-    ("weights to integers", weights, "_quantize_all"),
-    ("forward", forward, "forward_by_events"),
-    ("forward", forward, "forward_from_input"),
-    ("loss filter", van_rossum, "filter_difference"),
-    ("loss adjoint", van_rossum, "filter_adjoint"),
-    ("adjoint", backward, "adjoint"),
-    ("adjoint and weights", backward, "adjoint_by_events"),
-    ("last layer and loss", last_layer, "there_and_back"),
-    ("product and adjoint", from_above, "adjoint_from_above"),
-    ("matrix product", product, "matmul"),
-    ("optimizer", steps.PlainStep, "update"),
-)
-"""A part's name, and the function that does it, by its place."""
 
 REST = "all else of the loop"
 
@@ -101,47 +69,40 @@ class Report:
 
 
 class _Stopwatch:
-    """Seconds by epoch and part. The loop sets the learning rate once an epoch: that starts one."""
+    """Seconds by epoch and part."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
         self.parts: list[dict[str, float]] = []
-
-    def begin_epoch(self) -> None:
-        self.starts.append(time.perf_counter())
-        self.parts.append(defaultdict(float))
 
     def epochs(self) -> list[float]:
         """Seconds of every epoch that counts."""
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
     @contextlib.contextmanager
-    def watching(self, parts: Sequence[_Part]) -> Iterator[None]:
+    def watching(self, parts: Parts) -> Iterator[None]:
         """Within the block, epochs and the functions of ``parts`` are timed."""
-        with contextlib.ExitStack() as undo:
-
-            def replace(owner: Any, name: str, part: str | None) -> None:
-                function = getattr(owner, name)
-                undo.callback(setattr, owner, name, function)
-                setattr(owner, name, self._timed(part, function))
-
-            for part, owner, name in parts:
-                replace(owner, name, part)
-            replace(loop, "set_learning_rate", None)
+        with contextlib.ExitStack() as stack:
+            for part, place in parts:
+                stack.enter_context(replaced(place, functools.partial(self._timed, part)))
+            stack.enter_context(replaced(EPOCH_START, self._beginning))
             yield
 
-    def _timed(self, part: str | None, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that is timed as a part, or, without one, begins an epoch."""
-
-        @functools.wraps(function)
+    def _timed(self, part: str, function: Function) -> Function:
         def wrapper(*arguments: Any, **options: Any) -> Any:
-            if part is None:
-                self.begin_epoch()
             start = time.perf_counter()
             result = function(*arguments, **options)
-            if part is not None and self.parts:
+            if self.parts:
                 self.parts[-1][part] += time.perf_counter() - start
             return result
+
+        return wrapper
+
+    def _beginning(self, function: Function) -> Function:
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            self.starts.append(time.perf_counter())
+            self.parts.append(defaultdict(float))
+            return function(*arguments, **options)
 
         return wrapper
 
@@ -163,7 +124,7 @@ def time_epochs(
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     note(f"training {file} for {epochs} epochs …")
     on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
-    run = _train(description, device, parts, _PARTS)
+    run = _train(description, device, parts, PARTS)
     give_back()
 
     def train_whole() -> None:
@@ -176,7 +137,7 @@ def time_epochs(
     assert run.final is not None
     rows = parts.parts[WARM_UP:-1]
     rest = [seconds - sum(row.values()) for seconds, row in zip(parts.epochs(), rows, strict=True)]
-    names = dict.fromkeys(part for part, _, _ in _PARTS)
+    names = dict.fromkeys(part for part, _ in PARTS)
     timings = [Timing.of(name, [row[name] for row in rows]) for name in names]
     return Report(
         epoch=Timing.of("epoch", whole.epochs()),
@@ -191,7 +152,7 @@ def time_epochs(
     )
 
 
-def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
+def _train(description: Description, device: str, watch: _Stopwatch, parts: Parts) -> Run:
     readers = weight_readers(build_graph(description.document))
     with tempfile.TemporaryDirectory() as folder, watch.watching(parts):
         run = train(

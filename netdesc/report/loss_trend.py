@@ -42,7 +42,7 @@ def loss_notes(run: Run) -> Iterator[str]:
         )
     if silence:
         beside = "worse than" if best > silence else f"{percent(1 - best / silence)} below"
-        yield f"Silence would score {number(silence)}: the best {what} is {beside} that."
+        yield f"A silent output would score {number(silence)}: the best {what} is {beside} that."
     is_early = fifth > 0 and metrics.best < len(losses) - fifth and not len(metrics.lacking)
     if fall := fall_at_end(run):
         yield f"The {what} still fell by {percent(fall)} at the end: more epochs may well help."

@@ -90,7 +90,7 @@ def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
     assert page.missing.startswith(
         "This run has no activity.npz and no checkpoints/best.safetensors"
     )
-    assert page.headline == "The loss went from 100 to 14.29."
+    assert page.headline == "The best loss is 14.29."
 
 
 def with_activity(folder: Path, **arrays: Any) -> Page:
@@ -127,7 +127,7 @@ def test_the_headline_says_how_well_spikes_meet(
 @pytest.mark.parametrize(
     ("epoch", "words"),
     [
-        (-1, "The loss went from 100 to 3.333. The pictures show the network before training"),
+        (-1, "The best loss is 3.333. The pictures show the network before training"),
         (7, "This is as of epoch 8, the last that was kept."),
     ],
 )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netdesc.description.models import Dense as DenseSection
 from netdesc.graph import Dense
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
@@ -78,7 +77,7 @@ def _guessing(run: Run) -> Iterator[str]:
 def _fixes(run: Run, layer: Dense, *, is_silent: bool) -> list[tuple[str, str]]:
     """More current for a silent layer, other gradients, and more steps along them."""
     section = next(each for each in run.document.layers if each.name == layer.name)
-    is_named = isinstance(section, DenseSection) and isinstance(section.neuron, str)
+    is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     # At least four steps of the device's grid for the largest weights.
     scale = max(2 * layer.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)

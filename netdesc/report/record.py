@@ -78,7 +78,7 @@ class Record(_Part):
     first_command: str | None = None
     """The one that began the run, where ``command`` took it up again."""
     directory: str = ""
-    """The working directory of ``command``; runs of an older netdesc do not note it."""
+    """The working directory of ``command``."""
     first_directory: str | None = None
     silence: Silence = Silence()
     samples: dict[str, int] = {}

@@ -29,8 +29,10 @@ def headline(run: Run) -> str:
             f"The network puts {percent(accuracy)} of the {run.judged} in the right class; "
             f"guessing among {classes} classes would give {percent(1 / classes)}."
         )
-    first, best = (number(metrics.at(metrics.watched, row)) for row in (0, metrics.best))
-    loss = f"The loss went from {first} to {best}."
+    best = metrics.at(metrics.watched, metrics.best)
+    loss = "No loss is known to judge the network by."
+    if best is not None:
+        loss = f"The best {metrics.watched.replace('_', ' ')} is {number(best)}."
     if activity is None or not (found := coincidences(activity.shown)):
         return loss
     if not activity.epoch:

@@ -140,6 +140,7 @@ def metrics_row(epoch: int, *, classes: bool = False) -> dict[str, Any]:
             "validation_accuracy": right / (int(counts.sum()) + 4),
             "confusion": counts.tolist(),
             "undecided": 4,
+            "undecided_by_label": [4, *[0] * (OUTPUTS - 1)],
         }
     return row
 

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from netdesc.report import words
 from netdesc.report.activity import Raster, Sample
-from netdesc.report.matching import match
+from netdesc.report.coincidence import coincidences
+from netdesc.report.downsample import downsample
+from netdesc.report.format import duration, number, percent, spread, time_constant
 from netdesc.report.pictures import (
     ACROSS,
     BESIDE,
@@ -30,16 +32,15 @@ from netdesc.report.pictures import (
     raster_picture,
     still_picture,
 )
-from netdesc.report.plots import MOST_POINTS, Curve, Heap, bars, curves, histogram
+from netdesc.report.plots import MAX_POINTS, Curve, Histogram, bars, curves, histogram
 from netdesc.report.rates import LayerRates
-from netdesc.report.thinning import thin
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @given(arrays(np.float64, st.integers(0, 400), elements=floats), st.integers(4, 60))
 def test_thinning_keeps_ends_and_extremes(values: np.ndarray, most: int) -> None:
-    rows = thin(values, most)
+    rows = downsample(values, most)
     assert len(rows) <= most
     assert np.array_equal(rows, np.unique(rows))
     if len(values):
@@ -53,9 +54,9 @@ def test_a_million_epochs_make_a_short_curve() -> None:
     epochs = np.arange(1_000_000)
     losses = 1e6 / (epochs + 1.0)
     losses[654_321] = 1e-9
-    plot = curves("Loss", "", epochs, [Curve("loss", losses, 654_321)], unit="loss", scales=True)
+    plot = curves("Loss", epochs, [Curve("loss", losses, 654_321)], unit="loss", scale="log")
     line, ring = plot.data
-    assert len(line["x"]) <= MOST_POINTS
+    assert len(line["x"]) <= MAX_POINTS
     assert 654_321 in line["x"]
     assert (ring["x"], ring["y"]) == ([654_321], [1e-9])
     assert plot.layout["yaxis"]["type"] == "log"
@@ -64,7 +65,7 @@ def test_a_million_epochs_make_a_short_curve() -> None:
 @pytest.mark.parametrize("low", [0.0, -1.0])
 def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
     given_ = [Curve("loss", np.array([3.0, low, math.nan]))]
-    plot = curves("Loss", "", np.arange(3), given_, unit="loss", scales=True)
+    plot = curves("Loss", np.arange(3), given_, unit="loss", scale="log")
     assert plot.layout["yaxis"]["type"] == "linear"
     assert not plot.scales
     assert plot.data[0]["y"] == [3.0, low, None]
@@ -72,7 +73,7 @@ def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
 
 @given(st.lists(arrays(np.float64, st.integers(0, 50), elements=floats), min_size=1, max_size=3))
 def test_histograms_count_every_finite_value(values: list[np.ndarray]) -> None:
-    plot = histogram("weights", "", [Heap("x", each) for each in values], unit="weight")
+    plot = histogram("weights", [Histogram("x", each) for each in values], unit="weight")
     json.dumps(plot.spec, allow_nan=False)
     for trace, each in zip(plot.data, values, strict=True):
         assert sum(trace["y"]) == np.isfinite(each).sum()
@@ -85,13 +86,13 @@ def test_the_right_class_stands_out() -> None:
 
 
 def test_what_the_pointer_shows_is_a_number_as_people_write_it() -> None:
-    plot = curves("Loss", "", np.arange(2), [Curve("training", np.array([13570.4, 1e-8]))], unit="")
+    plot = curves("Loss", np.arange(2), [Curve("training", np.array([13570.4, 1e-8]))], unit="")
     assert plot.data[0]["hovertemplate"] == "training: %{customdata}<extra></extra>"
     assert plot.data[0]["customdata"] == ["13,570", "1e-08"]
 
 
 def test_names_with_markup_reach_plotly_as_text() -> None:
-    plot = curves("Loss", "", np.arange(2), [Curve("<b>&", np.ones(2))], unit="loss")
+    plot = curves("Loss", np.arange(2), [Curve("<b>&", np.ones(2))], unit="loss")
     assert plot.data[0]["name"] == "&lt;b&gt;&amp;"
 
 
@@ -104,23 +105,14 @@ def sample(output: Raster, target: Raster) -> Sample:
 
 
 def counts(output: Raster, target: Raster) -> dict[int, tuple[int, int]]:
-    return {each.tolerance: (each.met, each.wanted) for each in match([sample(output, target)])}
-
-
-def test_spikes_meet_within_the_tolerance_and_the_neuron() -> None:
-    target = raster((0, 0), (10, 1), (19, 2))
-    output = raster((0, 0), (12, 1), (0, 2), (1, 0))
-    assert counts(output, target) == {0: (1, 1), 1: (1, 2), 2: (2, 3), 5: (2, 3)}
-
-
-def test_no_tolerance_reaches_the_next_neuron() -> None:
-    assert counts(raster((19, 0)), raster((0, 1))) == dict.fromkeys((0, 1, 2, 5), (0, 0))
+    found = coincidences([sample(output, target)])
+    return {each.tolerance: (each.met, each.right) for each in found}
 
 
 def test_what_was_cut_is_not_compared() -> None:
     target, output = raster((3, 0), (15, 0)), raster((3, 0), cut=10)
-    found = match([sample(output, target)])[0]
-    assert (found.met, found.targets, found.met_share) == (1, 1, 1.0)
+    found = coincidences([sample(output, target)])[0]
+    assert (found.met, found.targets, found.recall) == (1, 1, 1.0)
 
 
 spikes = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 2)), unique=True, max_size=30)
@@ -141,7 +133,7 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
 
 
 def test_silent_and_saturated_neurons_are_counted() -> None:
-    layer = LayerRates("hidden", np.array([0.0, 0.0, 0.1, 0.899, 0.9, 1.0, math.nan]))
+    layer = LayerRates.of("hidden", np.array([0.0, 0.0, 0.1, 0.899, 0.9, 1.0, math.nan]))
     assert (layer.neurons, layer.silent, layer.saturated) == (7, 2, 2)
 
 
@@ -250,65 +242,34 @@ def test_overlays_hold_both_rasters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("write", "texts"),
     [
-        (12944.01, "12,944"),
-        (600, "600"),
-        (1234567, "1,234,567"),
-        (0.034155, "0.03415"),
-        (-2.5, "−2.5"),
-        (6.85e-8, "6.85e-08"),
-        (math.inf, "∞"),
-        (math.nan, "–"),
-        (None, "–"),
+        (number, {
+            12944.01: "12,944", 600: "600", 1234567: "1,234,567", 0.034155: "0.03415",
+            -2.5: "−2.5", 6.85e-8: "6.85e-08", math.inf: "∞", math.nan: "–", None: "–",
+        }),
+        # Only the whole is 100 %, and only nothing is 0 %.
+        (percent, {
+            1.0: "100 %", 0.99999: "over 99.9 %", 0.9995: "over 99.9 %", 0.99949: "99.9 %",
+            0.98: "98.0 %", 3.37: "337 %", 0.0001: "under 0.1 %", 0.0: "0 %", math.nan: "–",
+        }),
+        (duration, {
+            0.0000061: "6.1 µs", 0.00614: "6.14 ms", 4.682: "4.68 s", 59.9: "59.9 s",
+            125: "2 min 5 s", 7260: "2 h 1 min", math.inf: "–",
+        }),
+        (lambda decay: time_constant(decay, 2.0), {
+            1.0: "0 ms", 0.0: "∞ ms", 0.5: "2.885 ms", math.nan: "–",
+        }),
     ],
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert words.number(value) == text
+)  # fmt: skip
+def test_numbers_are_written_as_people_do(
+    write: Callable[[Any], str], texts: dict[float | None, str]
+) -> None:
+    assert {value: write(value) for value in texts} == texts
 
 
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (1.0, "100 %"),
-        (0.99999, "over 99.9 %"),
-        (0.9995, "over 99.9 %"),
-        (0.99949, "99.9 %"),
-        (0.803, "80.3 %"),
-        (0.98, "98.0 %"),
-        (3.37, "337 %"),
-        (0.0001, "under 0.1 %"),
-        (0.0, "0 %"),
-        (math.nan, "–"),
-    ],
-)
-def test_percentages_never_round_to_all_or_nothing(share: float, text: str) -> None:
-    assert words.percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0000061, "6.1 µs"),
-        (0.00614, "6.14 ms"),
-        (4.682, "4.68 s"),
-        (125, "2 min 5 s"),
-        (59.9, "59.9 s"),
-        (7260, "2 h 1 min"),
-        (math.inf, "–"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("decay", "constant"), [(1.0, 0.0), (0.0, math.inf), (0.5, 2 / math.log(2))]
-)
-def test_decays_are_time_constants(decay: float, constant: float) -> None:
-    assert words.time_constant_ms(decay, 2.0) == pytest.approx(constant)
-
-
-def test_one_neuron_that_never_forgets_does_not_hide_the_others() -> None:
-    assert words.time_constants(np.array([0.0, 1.0]), 2.0) == "2.885 ms\n(∞ to 0 ms)"
-    assert words.time_constants(np.array([0.3, 0.3]), 1.0) == "2.804 ms"
+def test_a_spread_is_mean_and_range() -> None:
+    assert spread(np.array([0.0, 1.0]), lambda decay: time_constant(decay, 2.0)) == (
+        "2.885 ms\n(∞ ms to 0 ms)"
+    )
+    assert spread(np.array([0.3, 0.3])) == "0.3"

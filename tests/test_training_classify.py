@@ -21,7 +21,6 @@ import netdesc
 from netdesc.events import from_dense, write_events
 from netdesc.losses import SILENT, MovingWindowClassifier, RateClassifier
 from netdesc.report.run import read_run
-from netdesc.report.samples import part_sizes
 from netdesc.training import DataError, Run, train
 from netdesc.training.arrays import ArraySamples
 from netdesc.training.data import Batches
@@ -134,7 +133,7 @@ def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
     row = read_metrics(run.path)[-1]
     assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
     assert read_record(run.path)["labels_by_step"] is True
-    assert part_sizes(read_run(run.path)) == {"train": 30, "validation": 15}
+    assert read_run(run.path).record.samples == {"train": 30, "validation": 15}
     measured = netdesc.evaluate(run, "validation")
     assert (measured.judged, measured.samples) == ("steps", 15)
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import tempfile
 import time
 from collections import defaultdict
@@ -16,53 +15,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from netdesc.bench.facts import machine, stolen_share, ticks
+from netdesc.bench.facts import cpu_times, machine, shares_since
+from netdesc.bench.parts import EPOCH_START, PARTS, Function, Parts, replaced
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
 from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
-from netdesc.graph import Dense, build_graph
-from netdesc.kernels.cpu import (
-    backward,
-    bit_rows,
-    events,
-    forward,
-    from_above,
-    last_layer,
-    product,
-    trains,
-    van_rossum,
-    weights,
-)
+from netdesc.graph import build_graph
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.training import Run, loop, steps, train
-from netdesc.training.data import Frame
-from netdesc.training.parts import read_parts
+from netdesc.training import Run, train
 from netdesc.training.record import circumstances
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
-
-_Part = tuple[str, Any, str]
-
-_PARTS: tuple[_Part, ...] = (
-    ("event lists", events, "_count"),
-    ("event lists", bit_rows, "_pack"),
-    ("event lists", bit_rows, "list_events"),
-    ("event lists", trains, "_list"),
-    ("weights to integers", weights, "_quantize_all"),
-    ("forward", forward, "forward_by_events"),
-    ("forward", forward, "forward_from_input"),
-    ("loss filter", van_rossum, "filter_difference"),
-    ("loss adjoint", van_rossum, "filter_adjoint"),
-    ("adjoint", backward, "adjoint"),
-    ("adjoint and weights", backward, "adjoint_by_events"),
-    ("last layer and loss", last_layer, "there_and_back"),
-    ("product and adjoint", from_above, "adjoint_from_above"),
-    ("matrix product", product, "matmul"),
-    ("optimizer", steps.PlainStep, "update"),
-)
-"""A part's name, and the function that does it, by its place."""
 
 REST = "all else of the loop"
 
@@ -86,11 +51,10 @@ class Timing:
 class Report:
     """What a benchmark measured, and under which conditions.
 
-    ``peak_bytes`` is the memory that the whole run took at its peak beyond what was held before it
-    (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints, but no
-    libraries and kernels, which an earlier run has loaded. ``activity_bytes`` are 4 for each step,
-    sample of a batch and neuron. ``stolen`` is the share of the processors' time that a virtual
-    machine's host gave to others while epochs were timed.
+    ``peak_bytes`` is roughly the memory that the whole run took at its peak beyond what was held
+    before it (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints,
+    but no libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
+    processors' time that a virtual machine's host gave to others while epochs were timed.
     """
 
     epoch: Timing
@@ -99,29 +63,32 @@ class Report:
     best_loss: float
     spike_rates: dict[str, float]
     peak_bytes: int | None
-    activity_bytes: int
     stolen: float | None
     conditions: dict[str, Any]
     machine: dict[str, object]
 
 
 class _Stopwatch:
-    """Seconds by epoch and part. The loop sets the learning rate once an epoch: that starts one."""
+    """Seconds by epoch and part."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
         self.parts: list[dict[str, float]] = []
 
-    def begin_epoch(self) -> None:
-        self.starts.append(time.perf_counter())
-        self.parts.append(defaultdict(float))
-
     def epochs(self) -> list[float]:
         """Seconds of every epoch that counts."""
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
-    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
+    @contextlib.contextmanager
+    def watching(self, parts: Parts) -> Iterator[None]:
+        """Within the block, epochs and the functions of ``parts`` are timed."""
+        with contextlib.ExitStack() as stack:
+            for part, place in parts:
+                stack.enter_context(replaced(place, functools.partial(self._timed, part)))
+            stack.enter_context(replaced(EPOCH_START, self._beginning))
+            yield
+
+    def _timed(self, part: str, function: Function) -> Function:
         def wrapper(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             result = function(*arguments, **options)
@@ -131,28 +98,13 @@ class _Stopwatch:
 
         return wrapper
 
-    def announcing(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
+    def _beginning(self, function: Function) -> Function:
         def wrapper(*arguments: Any, **options: Any) -> Any:
-            self.begin_epoch()
+            self.starts.append(time.perf_counter())
+            self.parts.append(defaultdict(float))
             return function(*arguments, **options)
 
         return wrapper
-
-
-@contextlib.contextmanager
-def _watched(watch: _Stopwatch, parts: Sequence[_Part]) -> Iterator[None]:
-    """Within the block, epochs and the functions of ``parts`` are timed wherever they start."""
-    with contextlib.ExitStack() as undo:
-
-        def replace(owner: Any, name: str, function: Callable[..., Any]) -> None:
-            undo.callback(setattr, owner, name, getattr(owner, name))
-            setattr(owner, name, function)
-
-        for part, owner, name in parts:
-            replace(owner, name, watch.timed(part, getattr(owner, name)))
-        replace(loop, "set_learning_rate", watch.announcing(loop.set_learning_rate))
-        yield
 
 
 def time_epochs(
@@ -162,31 +114,30 @@ def time_epochs(
     device: str = "cpu",
     note: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder, after a short run.
+    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
 
-    In the first one every part is timed, which costs some time of its own; parts that a card
+    In the first run every part is timed, which costs some time of its own; parts that a card
     computes are not told apart. The second is timed as a whole: data, passes, optimizer, metrics,
-    checkpoints. Its memory is its own: it takes no kernel that the first has not loaded. Raises
-    DescriptionError where the document is at fault, BenchError where a run ends too early.
+    checkpoints. Raises DescriptionError where the document is at fault, BenchError where a run ends
+    too early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
     note(f"training {file} for {epochs} epochs …")
     on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
-    _train(load(file, [*overrides, "training.epochs=1"]), device, _Stopwatch(), ())
-    run = _train(description, device, parts, _PARTS)
+    run = _train(description, device, parts, PARTS)
     give_back()
 
     def train_whole() -> None:
         _train(description, device, whole, ())
 
-    before = ticks()
+    before = cpu_times()
     peak = growth_on(torch.device(device))(train_whole)
-    stolen = stolen_share(before)
+    _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None
     rows = parts.parts[WARM_UP:-1]
     rest = [seconds - sum(row.values()) for seconds, row in zip(parts.epochs(), rows, strict=True)]
-    names = list(dict.fromkeys(part for part, _, _ in _PARTS))
+    names = dict.fromkeys(part for part, _ in PARTS)
     timings = [Timing.of(name, [row[name] for row in rows]) for name in names]
     return Report(
         epoch=Timing.of("epoch", whole.epochs()),
@@ -195,30 +146,21 @@ def time_epochs(
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
-        activity_bytes=_activity_bytes(description),
         stolen=stolen,
         conditions=circumstances(torch.device(device)),
         machine=on,
     )
 
 
-def _activity_bytes(description: Description) -> int:
-    graph = build_graph(description.document)
-    samples = len(read_parts(description, Frame.of(graph), warn=lambda _: None).train)
-    batch = min(samples, description.document.training.batch_size or samples)
-    shapes = (layer.output_shape for layer in graph.layers if isinstance(layer, Dense))
-    return 4 * graph.steps * batch * sum(map(math.prod, shapes))
-
-
-def _train(description: Description, device: str, watch: _Stopwatch, parts: Sequence[_Part]) -> Run:
-    with tempfile.TemporaryDirectory() as folder, _watched(watch, parts):
-        run_dir = Path(folder) / "run"
+def _train(description: Description, device: str, watch: _Stopwatch, parts: Parts) -> Run:
+    readers = weight_readers(build_graph(description.document))
+    with tempfile.TemporaryDirectory() as folder, watch.watching(parts):
         run = train(
             description,
-            run_dir=run_dir,
+            run_dir=Path(folder) / "run",
             device=device,
             progress="quiet",
-            readers=weight_readers(build_graph(description.document)),
+            readers=readers,
         )
     if run.status == "interrupted":
         raise KeyboardInterrupt

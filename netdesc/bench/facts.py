@@ -29,50 +29,41 @@ def processor(source: Path = _CPU_INFO) -> str:
     return platform.processor() or platform.machine()
 
 
-def busy_share(source: Path = _STATISTICS, seconds: float = 0.4) -> float | None:
-    """Share of the processors' time that others take while this process sleeps; Linux tells it."""
-    before = ticks(source)
-    if before is None:
-        return None
-    time.sleep(seconds)
-    after = ticks(source)
-    if after is None:
-        return None
-    spent = [new - old for old, new in zip(before, after, strict=True)]
-    total = sum(spent)
-    if total <= 0:
-        return None
-    busy = 1.0 - sum(spent[column] for column in _IDLE) / total
-    return min(1.0, max(0.0, busy))  # counted waiting may go back
-
-
-def stolen_share(before: list[int] | None, source: Path = _STATISTICS) -> float | None:
-    """Share of the processors' time since ``before`` in which the host gave them to others."""
-    after = ticks(source)
-    if before is None or after is None or min(len(before), len(after)) <= _STOLEN:
-        return None
-    spent = [max(0, new - old) for old, new in zip(before, after, strict=True)]
-    return spent[_STOLEN] / sum(spent) if any(spent) else None
-
-
-def ticks(source: Path = _STATISTICS) -> list[int] | None:
-    """Time of all processors by what it was used for (see proc_stat(5)), that of guests once."""
+def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
+    """Time of all processors by what it was used for (see proc_stat(5)); Linux tells it."""
     try:
         kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()
-        ticks = [int(number) for number in numbers[:8]]
+        times = [int(number) for number in numbers[: _STOLEN + 1]]
     except (OSError, ValueError):
         return None
-    return ticks if kind == "cpu" and len(ticks) > max(_IDLE) else None
+    return times if kind == "cpu" and len(times) > _STOLEN else None
+
+
+def shares_since(
+    before: list[int] | None, source: Path = _STATISTICS
+) -> tuple[float | None, float | None]:
+    """Shares of the processors' time since ``before``: that was used, and that the host took."""
+    after = cpu_times(source)
+    if before is None or after is None:
+        return None, None
+    spent = [max(0, new - old) for old, new in zip(before, after, strict=True)]
+    total = sum(spent)
+    if not total:
+        return None, None
+    return 1 - sum(spent[column] for column in _IDLE) / total, spent[_STOLEN] / total
 
 
 def machine() -> dict[str, object]:
     """The machine in words: processor, cores that this process may use, system, how busy it is.
 
-    To be called before anything is measured.
+    To be called before anything is measured: it sleeps and looks at what others do meanwhile.
     """
+    before = cpu_times()
+    time.sleep(0.4)
+    busy, _ = shares_since(before)
     return {
         "cpu": processor(),
         "cores": cores().usable,
         "system": platform.platform(),
-        "busy_before": busy_share(),
+        "busy_before": busy,
     }

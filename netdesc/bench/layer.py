@@ -11,7 +11,7 @@ import numpy as np
 
 from netdesc.bench.facts import machine
 from netdesc.bench.peers import ITSELF
-from netdesc.bench.peers.work import Work, checksum
+from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, BenchUsageError, Interpreters, run, run_itself
 
 NEURON = {"threshold": 4.0, "current_decay": 0.25, "voltage_decay": 0.1}
@@ -24,8 +24,7 @@ What arrives in a step then has the same spread whatever the sizes, so that with
 some per cent of the neurons spike in a step, in every program.
 """
 
-
-_MOST_NUMBERS = 1 << 40
+MAX_NUMBERS = 1 << 40
 """Of a tensor: what is larger fits no machine, and far above it numpy's own errors begin."""
 
 
@@ -45,7 +44,7 @@ class Size:
         if not 0 < self.rate <= 1:
             raise BenchUsageError(f"the rate is a share above 0 and up to 1, not {self.rate}")
         activity = self.steps * self.batch * max(self.inputs, self.neurons)
-        if max(activity, self.inputs * self.neurons) > _MOST_NUMBERS:
+        if max(activity, self.inputs * self.neurons) > MAX_NUMBERS:
             raise BenchUsageError("these sizes need more than 4 TB; make one of them smaller")
 
     @property
@@ -53,16 +52,12 @@ class Size:
         """How many numbers a tensor of the layer's output has: steps · batch · neurons."""
         return self.steps * self.batch * self.neurons
 
-    def work(
-        self, device: str, repeats: int, *, input_gradient: bool = False, loss: str | None = None
-    ) -> Work:
-        """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed.
-
-        ``loss`` is the step with a loss whose memory is wanted: that of netdesc's ``training``, or
-        of a ``loop`` of one's own.
-        """
+    def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
+        """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed."""
         draws = np.random.default_rng(self.seed)
         bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
+        weight_OI = draws.uniform(-bound, bound, (self.neurons, self.inputs))
+        upstream_N = draws.standard_normal(self.neurons)
         shape = (self.steps, self.batch, self.inputs)
         settings = {
             "task": "layer",
@@ -70,10 +65,7 @@ class Size:
             "device": device,
             "repeats": repeats,
             "input_gradient": input_gradient,
-            "loss": loss,
         }
-        weight_OI = draws.uniform(-bound, bound, (self.neurons, self.inputs))
-        upstream_N = draws.standard_normal(self.neurons)
         return Work(
             settings,
             {"input": draws.random(shape, dtype=np.float32) < self.rate},
@@ -90,8 +82,8 @@ class Figures:
 
     Milliseconds of a step forward and backward: the median, the tenth and the ninetieth percentile
     of the repeats. ``ratio`` is the median over netdesc's. ``spike_rate`` is the output's spikes by
-    neuron and step. ``peak_bytes`` is the memory of the first step at its peak beyond what was held
-    before it (see ``peers.memory``), and ``peak_units`` the same in 4 bytes · steps · batch ·
+    neuron and step. ``peak_bytes`` is the memory of a step at its peak beyond what was held before
+    it (see ``peers.memory``), roughly, and ``peak_units`` the same in 4 bytes · steps · batch ·
     neurons. ``path`` is netdesc's: event lists or the matrix product.
     """
 
@@ -111,12 +103,6 @@ class Figures:
     peak_bytes: int | None = None
     peak_units: float | None = None
     path: str | None = None
-    input_sha256: str | None = None
-
-    @property
-    def in_short(self) -> str:
-        """The median, for who waits for the others."""
-        return f"  {self.status}" if self.median_ms is None else f"  {self.median_ms:.2f} ms"
 
     @classmethod
     def of(cls, answer: Answer, size: Size, reference_ms: float | None = None) -> Figures:
@@ -126,7 +112,7 @@ class Figures:
         result = answer.result
         low, median, high = (float(x) * 1e3 for x in np.percentile(result["seconds"], [10, 50, 90]))
         peak = result["peak_bytes"]
-        kept = ("what", "versions", "device", "threads", "spike_rate", "path", "input_sha256")
+        kept = ("what", "versions", "device", "threads", "spike_rate", "peak_bytes", "path")
         return cls(
             answer.name,
             answer.status,
@@ -136,7 +122,6 @@ class Figures:
             high_ms=high,
             repeats=len(result["seconds"]),
             ratio=median / (reference_ms or median),
-            peak_bytes=peak,
             peak_units=None if peak is None else peak / (4 * size.values),
             **{name: result[name] for name in kept},
         )
@@ -148,7 +133,6 @@ class Comparison:
 
     size: Size
     input_gradient: bool
-    input_sha256: str
     machine: dict[str, object]
     programs: list[Figures]
 
@@ -182,15 +166,14 @@ def compare(
     netdesc's own measurement fails.
     """
     work, on = size.work(device, repeats, input_gradient=input_gradient), machine()
-    note(f"measuring {ITSELF} …")
-    (answer,) = run_itself(work)
-    own = Figures.of(answer, size)
-    note(own.in_short)
-    programs = [own]
-    for name in against:
+    programs: list[Figures] = []
+    for name in (ITSELF, *against):
         note(f"measuring {name} …")
-        answer = run(name, work, interpreters.of_program(name))
-        programs.append(Figures.of(answer, size, own.median_ms))
-        note(programs[-1].in_short)
-    digest = checksum({**work.spikes, **work.numbers})
-    return Comparison(size, input_gradient, digest, on, programs)
+        if name == ITSELF:
+            (answer,) = run_itself(work)
+        else:
+            answer = run(name, work, interpreters.of_program(name))
+        found = Figures.of(answer, size, programs[0].median_ms if programs else None)
+        programs.append(found)
+        note(f"  {found.median_ms:.2f} ms" if found.status == "done" else f"  {found.status}")
+    return Comparison(size, input_gradient, on, programs)

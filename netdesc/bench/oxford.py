@@ -71,7 +71,7 @@ def _contest(answer: Answer, report: Report, first_loss: float) -> Contest:
         spike_rates=result["spike_rates"],
         peak_bytes=result["peak_bytes"],
         what=result["what"],
-        versions=answer.versions,
+        versions=result["versions"],
         device=result["device"],
         threads=result["threads"],
     )

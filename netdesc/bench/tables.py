@@ -16,8 +16,7 @@ LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
 )  # fmt: skip
 SWEEP = (
-    "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "memory",
-    "gradients", "own loop"
+    "median ms", "10% to 90%", "ns a value", "ns an event", "path", "spikes a step", "memory"
 )  # fmt: skip
 
 
@@ -25,22 +24,17 @@ def layer_rows(programs: Sequence[Figures]) -> Rows:
     """A row of ``LAYER`` for each program that was measured."""
     return [
         (
-            title(each),
+            f"{each.name} {(each.versions or {}).get(each.name, '')}".rstrip(),
             f"{each.median_ms:.2f}",
             f"{each.low_ms:.2f} to {each.high_ms:.2f}",
             f"{each.ratio:.1f}",
             f"{each.spike_rate:.2%}",
             "" if each.peak_bytes is None else f"{each.peak_bytes / 1e6:.0f}",
-            "" if each.peak_units is None else f"{each.peak_units:.2f}",
+            _known(each.peak_units, ".2f"),
         )
         for each in programs
         if each.status == "done"
     ]
-
-
-def title(figures: Figures) -> str:
-    """A program with its version."""
-    return f"{figures.name} {(figures.versions or {}).get(figures.name, '')}".rstrip()
 
 
 def layer_lines(comparison: Comparison) -> Iterator[str]:
@@ -54,8 +48,8 @@ def layer_lines(comparison: Comparison) -> Iterator[str]:
     yield "units: 4 bytes for each step, sample and neuron; memory over what was held before"
     for each in comparison.programs:
         if each.status == "done":
-            under = conditions(each.versions, each.device, each.threads)
             path = f", path {each.path}" if each.path else ""
+            under = conditions(each.versions, each.device, each.threads)
             yield f"{each.name}: {each.what}{path}; {under}"
     yield from not_measured(comparison)
     yield from machine_lines(comparison.machine)
@@ -77,8 +71,8 @@ def markdown(comparison: Comparison) -> Iterator[str]:
 
 
 def conditions(versions: Mapping[str, str] | None, device: str | None, threads: int | None) -> str:
-    told = ", ".join(f"{name} {each}" for name, each in (versions or {}).items())
-    return f"{told}; {device}" + ("" if threads is None else f", {threads} threads")
+    packages = ", ".join(f"{name} {each}" for name, each in (versions or {}).items())
+    return f"{packages}; {device}" + ("" if threads is None else f", {threads} threads")
 
 
 def machine_lines(machine: Mapping[str, object]) -> Iterator[str]:
@@ -96,28 +90,26 @@ def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
     return [
         (
             f"{point.size.rate:.1%}" if axis == "rate" else f"{getattr(point.size, axis):,}",
-            f"{point.median_ms:.2f}",
-            f"{point.low_ms:.2f} to {point.high_ms:.2f}",
+            f"{point.figures.median_ms:.2f}",
+            f"{point.figures.low_ms:.2f} to {point.figures.high_ms:.2f}",
             f"{point.ns_per_value:.2f}",
-            "" if point.ns_per_event is None else f"{point.ns_per_event:.3f}",
-            point.path,
-            f"{point.spike_rate:.2%}",
-            "" if point.peak_units is None else f"{point.peak_units:.2f}",
-            f"{point.gradient_units:.2f}",
-            "" if point.loop_units is None else f"{point.loop_units:.2f}",
+            _known(point.ns_per_event, ".3f"),
+            point.figures.path,
+            f"{point.figures.spike_rate:.2%}",
+            _known(point.figures.peak_units, ".1f"),
         )
         for point in points
     ]
 
 
+def _known(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
 def sweep_lines(sweep: Sweep) -> Iterator[str]:
     """What stands below the tables."""
     yield "value: a step of a neuron for a sample; event: an input spike that arrives at a neuron"
-    yield (
-        "memory: at the peak of forward pass, spike-time loss and backward pass in netdesc's "
-        "training, beyond input, target and weights, in 4 bytes for each step, sample and neuron; "
-        "gradients: what those of the weights are of it, however many steps and samples there are; "
-        "own loop: memory where one's own code calls model, loss and backward()"
-    )
-    yield f"netdesc: {conditions(sweep.versions, sweep.device, sweep.threads)}"
+    yield "memory: roughly, of the pass at its peak, in 4 bytes for each step, sample and neuron"
+    figures = sweep.axes["steps"][0].figures
+    yield f"netdesc: {conditions(figures.versions, figures.device, figures.threads)}"
     yield from machine_lines(sweep.machine)

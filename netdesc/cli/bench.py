@@ -30,12 +30,9 @@ Examples:
 _STOLEN_AND_SEEN = 0.005
 """Less of the processors' time than that makes no difference to be seen."""
 
+DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    default="cpu",
-    show_default=True,
-    help="Where every program computes.",
+    "--device", type=DEVICES, default="cpu", show_default=True, help="Where every program computes."
 )
 peer_python = click.option(
     "--peer-python",
@@ -50,10 +47,16 @@ def against(known: str) -> Callable[[options.Command], options.Command]:
     return click.option("--against", metavar="PEERS", help=f"Measure other programs, too: {known}.")
 
 
+def number(name: str, default: int, help: str = "", least: int = 1):
+    """An option for a count, from ``least`` on."""
+    kind = click.IntRange(min=least)
+    return click.option(name, type=kind, default=default, show_default=True, help=help)
+
+
 @click.group(epilog=EXAMPLES, invoke_without_command=True)
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
+    type=DEVICES,
     help="Where to compute. Without a command all of them are run there, one after the other.",
 )
 @click.pass_context
@@ -76,21 +79,9 @@ def bench(context: click.Context, device: str | None) -> None:
 )
 @click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path))
 @options.overrides
-@click.option(
-    "--epochs",
-    type=click.IntRange(min=10),
-    default=300,
-    show_default=True,
-    help="How many epochs to time, after a warm-up.",
-)
+@number("--epochs", 300, "How many epochs to time, after a warm-up.", least=10)
 @against("lava-dl, which trains the Oxford task with slayer")
-@click.option(
-    "--peer-epochs",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="How many epochs to time of the other program.",
-)
+@number("--peer-epochs", 20, "How many epochs to time of the other program.")
 @peer_python
 @device
 @options.quiet
@@ -146,10 +137,10 @@ def oxford(
     "  netdesc bench layer --against all --markdown\n"
     "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
 )
-@click.option("--inputs", type=click.IntRange(min=1), default=512, show_default=True)
-@click.option("--neurons", type=click.IntRange(min=1), default=512, show_default=True)
-@click.option("--steps", type=click.IntRange(min=2), default=500, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True)
+@number("--inputs", 512)
+@number("--neurons", 512)
+@number("--steps", 500, least=2)
+@number("--batch", 16)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.0, min_open=True, max=1.0),
@@ -157,15 +148,9 @@ def oxford(
     show_default=True,
     help="Share of the inputs that spike in a step.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@number("--seed", 0, least=0)
 @click.option("--input-gradient", is_flag=True, help="Compute the input's gradient, too.")
-@click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="How often to time the layer: fewer times where it is slow, more where it is fast.",
-)
+@number("--repeats", 20, "How often to time it: fewer times if it is slow, more if it is fast.")
 @against("lava-dl, snntorch, spikingjelly, norse, spyx, with commas, or all")
 @peer_python
 @device
@@ -257,6 +242,8 @@ def _prepare(device: str) -> None:
 
 
 def _print(output: Output, report: Report) -> None:
+    from netdesc.bench.tables import conditions, machine_lines
+
     rows = [
         (
             timing.part,
@@ -270,16 +257,9 @@ def _print(output: Output, report: Report) -> None:
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
     output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
     if report.peak_bytes is not None:
-        units = report.peak_bytes / report.activity_bytes
-        output.say(
-            f"memory of the run at its peak, beyond libraries and kernels: "
-            f"{report.peak_bytes / 1e6:.3g} MB, {units:.3g} times the activity of a batch "
-            f"({report.activity_bytes / 1e6:.3g} MB)"
-        )
+        output.say(f"memory of the run, roughly: {report.peak_bytes / 1e6:.3g} MB at its peak")
     if report.stolen is not None and report.stolen >= _STOLEN_AND_SEEN:
         output.say(f"the host gave {report.stolen:.1%} of the cores' time to others meanwhile")
-    from netdesc.bench.tables import conditions, machine_lines
-
     device = report.conditions["device"]
     name = "cpu" if device["type"] == "cpu" else device["name"]
     output.say(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
@@ -293,14 +273,12 @@ def _print_contest(output: Output, contest: Contest) -> None:
     from netdesc.bench.tables import conditions
 
     epoch, (own, others) = contest.epoch, contest.first_losses
+    rates = ", ".join(f"{rate:.2%}" for rate in contest.spike_rates)
+    memory = "" if contest.peak_bytes is None else f"; memory {contest.peak_bytes / 1e6:.0f} MB"
     output.say(
         f"lava-dl: an epoch {epoch.median_ms:.1f} ms ({epoch.low_ms:.1f} to {epoch.high_ms:.1f}), "
-        f"{contest.ratio:.1f} times netdesc's; {contest.epochs} epochs timed"
-    )
-    rates = ", ".join(f"{rate:.2%}" for rate in contest.spike_rates)
-    output.say(
+        f"{contest.ratio:.1f} times netdesc's; {contest.epochs} epochs timed\n"
         f"  loss before training {others:,.6g} (netdesc {own:,.6g}), "
-        f"best {contest.best_loss:,.6g}; spikes a step: {rates}"
-        + ("" if contest.peak_bytes is None else f"; memory {contest.peak_bytes / 1e6:.0f} MB")
+        f"best {contest.best_loss:,.6g}; spikes a step: {rates}{memory}\n"
+        f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}"
     )
-    output.say(f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}")

@@ -39,9 +39,9 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
     if lists:
         _list(output)
         return
-    from netdesc.starting import start
+    from netdesc.cli.scaffold import make_folder
 
-    made = start(folder, template, name)
+    made = make_folder(folder, template, name)
     enter = [] if made.folder == Path() else [f"cd {shlex.quote(_place(made.folder))}"]
     if output.as_json:
         output.give(
@@ -57,7 +57,7 @@ def init(output: Output, folder: Path | None, template: str, lists: bool, name: 
 
 
 def _list(output: Output) -> None:
-    from netdesc.starting import TEMPLATES
+    from netdesc.cli.scaffold import TEMPLATES
 
     if output.as_json:
         rows = [{"name": name, "summary": each.summary} for name, each in TEMPLATES.items()]

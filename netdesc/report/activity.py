@@ -16,8 +16,8 @@ from netdesc.report.npz import read_npz
 from netdesc.run_files import ACTIVITY
 
 FORMAT = 1
-MOST_SAMPLES = 4
-MOST_FRAMES = 64
+MAX_SAMPLES = 4
+MAX_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,98 +75,82 @@ class Activity:
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """The activity of a run, None where it has none. ReportError where it fits no such network.
-
-    It is worth no report: without it, one is written that says so.
-    """
+    """The activity of a run, None where it has none. ReportError where it fits no such network."""
     path = run / ACTIVITY
     if not path.exists():
         return None
     arrays = read_npz(path)
     try:
-        return _Reader(arrays, graph).read()
+        return _read(_Arrays(arrays, graph.steps), graph)
     except (KeyError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise ReportError(f"{path}: does not belong to this run: {what}") from error
 
 
-class _Reader:
-    """Takes the arrays of a file apart. KeyError and ValueError name the one that does not fit."""
+def _read(arrays: _Arrays, graph: Graph) -> Activity:
+    inputs, outputs = math.prod(graph.input_shape), math.prod(graph.output_shape)
+    if (given := arrays.integer("format")) != FORMAT:
+        raise ValueError(f"it has format {given}, and this netdesc reads {FORMAT}")
+    frame_epochs = arrays.vector("frame_epochs", "iu")
+    if len(frame_epochs) > MAX_FRAMES:
+        raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
 
-    def __init__(self, arrays: dict[str, NDArray[Any]], graph: Graph) -> None:
-        self._arrays = arrays
-        self._graph = graph
-        self._inputs = math.prod(graph.input_shape)
-        self._outputs = math.prod(graph.output_shape)
-
-    def read(self) -> Activity:
-        given = self._whole("format")
-        if given != FORMAT:
-            raise ValueError(f"it has format {given}, and this netdesc reads {FORMAT}")
-        count = next(k for k in range(MOST_SAMPLES + 1) if not self._has_sample(k))
-        frames = self._vector("frame_epochs", "iu")
-        if len(frames) > MOST_FRAMES:
-            raise ValueError(f"frame_epochs holds {len(frames)} frames")
-        part = self._arrays["part"]
-        return Activity(
-            epoch=self._whole("epoch") + 1,
-            part=str(part)[:20] if part.dtype.kind == "U" and part.ndim == 0 else "",
-            samples=self._whole("samples"),
-            shown=[self._sample(k) for k in range(count)],
-            rates={
-                layer.name: self._rates(f"rate_{layer.name}", math.prod(layer.output_shape))
-                for layer in self._graph.layers
-                if isinstance(layer, Dense)
-            },
-            frames=[
-                Frame(int(epochs), self._raster(f"frame_{number}", self._outputs))
-                for number, epochs in enumerate(frames)
-            ],
-        )
-
-    def _has_sample(self, k: int) -> bool:
-        return k < MOST_SAMPLES and f"input_{k}" in self._arrays
-
-    def _sample(self, k: int) -> Sample:
-        labelled = f"label_{k}" in self._arrays
+    def sample(k: int) -> Sample:
+        labelled = f"label_{k}" in arrays
         return Sample(
-            input=self._raster(f"input_{k}", self._inputs),
-            output=self._raster(f"output_{k}", self._outputs),
-            target=self._raster(f"target_{k}", self._outputs)
-            if f"target_{k}" in self._arrays
-            else None,
-            label=self._whole(f"label_{k}") if labelled else None,
-            prediction=self._whole(f"prediction_{k}") if labelled else None,
-            rates=self._rates(f"rates_{k}", self._outputs) if labelled else None,
+            input=arrays.raster(f"input_{k}", inputs),
+            output=arrays.raster(f"output_{k}", outputs),
+            target=arrays.raster(f"target_{k}", outputs) if f"target_{k}" in arrays else None,
+            label=arrays.integer(f"label_{k}") if labelled else None,
+            prediction=arrays.integer(f"prediction_{k}") if labelled else None,
+            rates=arrays.vector(f"rates_{k}", "f", outputs) if labelled else None,
         )
 
-    def _raster(self, name: str, cells: int) -> Raster:
-        events, steps = self._arrays[name], self._graph.steps
+    return Activity(
+        epoch=arrays.integer("epoch") + 1,
+        part=str(arrays["part"])[:20],
+        samples=arrays.integer("samples"),
+        shown=[sample(k) for k in range(MAX_SAMPLES) if f"input_{k}" in arrays],
+        rates={
+            layer.name: arrays.vector(f"rate_{layer.name}", "f", math.prod(layer.output_shape))
+            for layer in graph.layers
+            if isinstance(layer, Dense)
+        },
+        frames=[
+            Frame(int(epochs), arrays.raster(f"frame_{number}", outputs))
+            for number, epochs in enumerate(frame_epochs)
+        ],
+    )
+
+
+class _Arrays(dict[str, NDArray[Any]]):
+    """The arrays of a file. KeyError and ValueError name the one that does not fit."""
+
+    def __init__(self, arrays: dict[str, NDArray[Any]], steps: int) -> None:
+        super().__init__(arrays)
+        self._steps = steps
+
+    def raster(self, name: str, cells: int) -> Raster:
+        events, steps = self[name], self._steps
         if events.ndim != 2 or events.shape[1] != 2 or events.dtype.kind not in "iu":
             raise ValueError(f"{name} is no list of (step, cell)")
-        if len(events) and (
-            events.min() < 0 or events[:, 0].max() >= steps or events[:, 1].max() >= cells
-        ):
+        if len(events) and (events.min() < 0 or (events.max(axis=0) >= (steps, cells)).any()):
             raise ValueError(f"{name} has events outside {steps:,} steps of {cells:,} cells")
-        cut = self._whole(f"cut_{name}") if f"cut_{name}" in self._arrays else None
+        cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
         if cut is not None and not 0 <= cut <= steps:
             raise ValueError(f"cut_{name} is {cut}, which is no step")
         return Raster(events.astype(np.int32, copy=False), steps, cells, cut)
 
-    def _rates(self, name: str, neurons: int) -> NDArray[np.floating]:
-        rates = self._vector(name, "f")
-        if len(rates) != neurons:
-            raise ValueError(f"{name} holds {len(rates):,} rates of {neurons:,} neurons")
-        return rates
-
-    def _vector(self, name: str, kinds: str) -> NDArray[Any]:
-        values = self._arrays[name]
+    def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
+        values = self[name]
         if values.ndim != 1 or values.dtype.kind not in kinds:
             raise ValueError(f"{name} is no list of numbers")
+        if length not in (None, len(values)):
+            raise ValueError(f"{name} holds {len(values):,} numbers instead of {length:,}")
         return values
 
-    def _whole(self, name: str) -> int:
-        value = self._arrays[name]
+    def integer(self, name: str) -> int:
+        value = self[name]
         if value.ndim != 0 or value.dtype.kind not in "iu":
-            raise ValueError(f"{name} is no whole number")
+            raise ValueError(f"{name} is no integer")
         return int(value)

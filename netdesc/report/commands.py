@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from netdesc.report.course import is_annealed, was_falling
-from netdesc.report.faults import Faults
+from netdesc.report.diagnosis import Diagnosis
+from netdesc.report.loss_trend import fall_at_end
 from netdesc.report.run import Run
-from netdesc.report.standing import Standing
+from netdesc.report.status import RunStatus
 from netdesc.run_files import LOCK, NETWORK
+from netdesc.run_state import resume_command
 
 LOWER_RATE = 0.3
 """What the learning rate of a run that diverged is multiplied with for the next attempt."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """What it is good for, and its text for a shell."""
 
     purpose: str
@@ -29,9 +29,8 @@ class Command:
 def given_commands(run: Run) -> list[Command]:
     """The command that began the run, and the last one that took it up again."""
     record = run.record
-    if not record.resumed:
-        given = [("The command", record.command, record.directory)]
-    else:
+    given = [("The command", record.command, record.directory)]
+    if record.resumed:
         given = [
             ("The first command", record.first_command, record.first_directory),
             ("The command that took it up again last", record.command, record.directory),
@@ -43,76 +42,52 @@ def given_commands(run: Run) -> list[Command]:
     ]
 
 
-def next_steps(run: Run, stands: Standing, faults: Faults) -> list[Command]:
+def next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
     """Commands for a run, the most useful one first. Paths are absolute: they work anywhere."""
-    return [
-        *_onward(run, stands, faults),
-        *_uses(run),
-        *_longer(run, faults),
-        Command("Write this report again", f"netdesc report {_absolute(run.path)}"),
-        Command("Begin a network of your own", "netdesc init mine --template blank"),
-    ]
+    return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 
-def _onward(run: Run, stands: Standing, faults: Faults) -> Iterator[Command]:
-    """To go on, or to begin again with what may mend what is at fault."""
-    lock = _absolute(run.path / LOCK)
-    if stands.can_resume:
-        yield Command("Go on with this run", f"netdesc train --resume {_absolute(run.path)}")
+def _next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+    folder = _absolute(run.path)
+    again = f"netdesc compile-and-train {_absolute(run.path / LOCK)} --set"
+    if status.can_resume:
+        yield "Go on with this run", resume_command(os.path.abspath(run.path))
     if run.record.status == "diverged":
         rate = run.document.training.optimizer.learning_rate * LOWER_RATE
-        yield Command(
-            "Try again with a lower learning rate",
-            f"netdesc compile-and-train {lock} --set training.optimizer.learning_rate={rate:.3g}",
-        )
-        return
-    for each in faults.tries:
-        yield Command(
-            each.purpose, f"netdesc compile-and-train {lock} --set {shlex.quote(each.setting)}"
-        )
+        setting = f"training.optimizer.learning_rate={rate:.3g}"
+        yield "Try again with a lower learning rate", f"{again} {setting}"
+    else:
+        for purpose, setting in diagnosis.fixes:
+            yield purpose, f"{again} {shlex.quote(setting)}"
+    if run.best_path.exists():
+        yield from _uses(run, folder)
+    if fall_at_end(run) and not diagnosis.problems:
+        text = f"{again} training.epochs={2 * run.epochs}"
+        yield "Train anew, twice as long, with a schedule that is stretched, too", text
+    yield "Write this report again", f"netdesc report {folder}"
+    yield "Begin a network of your own", "netdesc init mine --template blank"
 
 
-def _uses(run: Run) -> Iterator[Command]:
+def _uses(run: Run, folder: str) -> Iterator[tuple[str, str]]:
     """What can be done with the best weights."""
-    if not run.best_path.exists():
-        return
-    folder, inputs = _absolute(run.path), _input_file(run)
-    yield Command("Measure the best weights", f"netdesc evaluate {folder}")
-    if inputs is not None:
-        yield Command(
+    yield "Measure the best weights", f"netdesc evaluate {folder}"
+    pairs = getattr(run.document.data, "train", None)
+    if pairs:  # files of spikes
+        quoted: str = pairs[0].input.path
+        inputs = _absolute(run.files[quoted] if quoted in run.files else run.path / quoted)
+        yield (
             "Send spikes through the network, keep what comes out, and draw it",
             f"netdesc run {folder} {inputs} -o output.bs1\n"
             f"netdesc events show output.bs1 -o output.png",
         )
-    if inputs is not None and (run.path / NETWORK).exists():
-        yield Command(
-            "The same in the device's integers; cmp says nothing where both are equal",
-            f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
-            f"cmp output.bs1 integer.bs1",
-        )
-    name = f"{run.graph.name}.net"
-    yield Command("Write the network as a .net file", f"netdesc export {folder} -o {name}")
-
-
-def _longer(run: Run, faults: Faults) -> Iterator[Command]:
-    """Twice the epochs, where the loss still fell in the last of them and nothing is at fault."""
-    if faults.notes or not was_falling(run):
-        return
-    stretched = ", which stretches the schedule, too" if is_annealed(run) else ""
-    yield Command(
-        f"Train anew, and twice as long{stretched}",
-        f"netdesc compile-and-train {_absolute(run.path / LOCK)} "
-        f"--set training.epochs={2 * run.epochs}",
-    )
-
-
-def _input_file(run: Run) -> str | None:
-    """The first input of the training data, where the data is files of spikes."""
-    pairs = getattr(run.document.data, "train", None)
-    if not pairs:
-        return None
-    quoted = pairs[0].input.path
-    return _absolute(run.files[quoted] if quoted in run.files else run.path / quoted)
+        if (run.path / NETWORK).exists():
+            yield (
+                "The same in the device's integers; cmp says nothing where both are equal",
+                f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
+                f"cmp output.bs1 integer.bs1",
+            )
+    name = shlex.quote(f"{run.graph.name}.net")
+    yield "Write the network as a .net file", f"netdesc export {folder} -o {name}"
 
 
 def _absolute(path: Path) -> str:

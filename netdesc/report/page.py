@@ -15,45 +15,24 @@ import numpy as np
 from markupsafe import Markup
 
 from netdesc import __version__
-from netdesc.report.classes import Classes, classes
+from netdesc.report import tables, training_plots
+from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, given_commands, next_steps
-from netdesc.report.faults import find_faults
-from netdesc.report.learned import Learned, learned
-from netdesc.report.matching import match
+from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
+from netdesc.report.diagnosis import diagnose
+from netdesc.report.format import duration, number, percent, plural
+from netdesc.report.loss_trend import loss_notes
 from netdesc.report.plots import Plot
 from netdesc.report.rates import layer_rates
-from netdesc.report.run import BEST_PATH, MOST_LAYERS, Run
-from netdesc.report.standing import Standing, standing
-from netdesc.report.tables import (
-    Table,
-    environment_table,
-    layers_table,
-    match_table,
-    network_table,
-    rates_table,
-    timing_table,
-)
-from netdesc.report.training_plots import (
-    gradient_plot,
-    rate_histograms,
-    rate_plot,
-    timing_plot,
-    training_plots,
-)
-from netdesc.report.verdict import Verdict, verdict
+from netdesc.report.run import Run
+from netdesc.report.status import RunStatus, run_status
+from netdesc.report.tables import Table
+from netdesc.report.verdict import headline, layer_notes
 from netdesc.report.viewer import Film, Shown, film, shown
-from netdesc.report.words import counted, duration, number, percent
+from netdesc.report.weight_change import WeightChange, weight_change
 
-MOST_LOCK_CHARACTERS = 400_000
-MOST_DESCRIPTION = 2000
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A figure at the head of the page."""
-
-    name: str
-    value: str
+MAX_LOCK_CHARACTERS = 400_000
+MAX_DESCRIPTION = 2000
 
 
 @dataclass(frozen=True)
@@ -62,22 +41,24 @@ class Page:
 
     name: str
     description: str
-    standing: Standing
-    verdict: Verdict
-    facts: list[Fact]
+    status: RunStatus
+    headline: str
+    notes: list[str]
+    facts: dict[str, str]
+    """Figures at the head of the page, by name."""
     damage: list[str]
     missing: str
     part: str
     film: Film | None
     samples: list[Shown]
-    matches: Table | None
+    coincidences: Table | None
     training: list[Plot]
-    classes: Classes | None
+    confusion: ConfusionMatrix | None
     network: Table
     rates: Table | None
     rate_plot: Plot | None
     rate_histograms: list[Plot]
-    learned: Learned
+    weight_change: WeightChange
     gradients: Plot | None
     timing: Table
     timing_plot: Plot | None
@@ -87,76 +68,74 @@ class Page:
     steps: list[Command]
     lock: str
     cut_layers: int
-    version: str
+    version: str = __version__
 
 
 def build_page(run: Run) -> Page:
     """Computes the page of a run."""
-    stands, rates, weights = standing(run), layer_rates(run), learned(run)
-    faults = find_faults(run, rates, weights.zeroed)
-    matches = match(run.activity.shown) if run.activity is not None else []
+    status, rates, change = run_status(run), layer_rates(run), weight_change(run)
+    diagnosis = diagnose(run, rates, change.zeroed)
+    found = coincidences(run.activity.shown) if run.activity is not None else []
     return Page(
         name=run.graph.name,
-        description=_shortened(run.document.description, MOST_DESCRIPTION),
-        standing=stands,
-        verdict=verdict(run, rates, faults, weights.notes),
+        description=_shorten(run.document.description, MAX_DESCRIPTION),
+        status=status,
+        headline=headline(run),
+        notes=[
+            *diagnosis.problems,
+            *loss_notes(run),
+            *layer_notes(run, rates),
+            *change.notes,
+        ],
         facts=_facts(run),
-        damage=[*weights.damaged, *run.damage],
+        damage=[*change.damaged, *run.damage],
         missing=_missing(run),
         part=_part(run),
         film=film(run),
         samples=shown(run),
-        matches=match_table(matches) if matches else None,
-        training=training_plots(run),
-        classes=classes(run),
-        network=network_table(run),
-        rates=rates_table(rates) if rates else None,
-        rate_plot=rate_plot(run),
-        rate_histograms=rate_histograms(run, rates),
-        learned=weights,
-        gradients=gradient_plot(run),
-        timing=timing_table(run),
-        timing_plot=timing_plot(run),
-        layers=layers_table(run) if run.record.layers else None,
-        environment=environment_table(run),
+        coincidences=tables.coincidence_table(found) if found else None,
+        training=training_plots.training_plots(run),
+        confusion=confusion_matrix(run),
+        network=tables.network_table(run),
+        rates=tables.rates_table(rates) if rates else None,
+        rate_plot=training_plots.rate_plot(run),
+        rate_histograms=training_plots.rate_histograms(run, rates),
+        weight_change=change,
+        gradients=training_plots.gradient_plot(run),
+        timing=tables.timing_table(run),
+        timing_plot=training_plots.timing_plot(run),
+        layers=tables.layers_table(run) if run.record.layers else None,
+        environment=tables.environment_table(run),
         commands=given_commands(run),
-        steps=next_steps(run, stands, faults),
-        lock=_shortened(run.lock_text, MOST_LOCK_CHARACTERS),
-        cut_layers=max(0, len(run.dense) - MOST_LAYERS),
-        version=__version__,
+        steps=next_steps(run, status, diagnosis),
+        lock=_shorten(run.lock_text, MAX_LOCK_CHARACTERS),
+        cut_layers=len(run.dense) - len(run.drawn),
     )
 
 
-def _facts(run: Run) -> list[Fact]:
-    metrics = run.metrics
-    best = metrics.best
-    validated = metrics.has("validation_accuracy")
-    accuracy = "validation_accuracy" if validated else "accuracy"
-    title = "Validation accuracy" if validated else "Accuracy"
-    facts = [
-        Fact(title, percent(metrics.at(accuracy, best))) if metrics.has(accuracy) else None,
-        Fact(
-            "Best validation loss" if metrics.watched == "validation_loss" else "Best loss",
-            number(metrics.at(metrics.watched, best)),
-        ),
-        Fact("Epochs", f"{run.epochs_done:,} of {run.epochs:,}"),
-        Fact("Training time", duration(_training_s(run))),
-        Fact("Parameters", f"{run.graph.parameters:,}"),
-        Fact("Synapses", f"{run.graph.synapses:,}"),
-    ]
-    return [fact for fact in facts if fact is not None]
+def _facts(run: Run) -> dict[str, str]:
+    metrics, what = run.metrics, run.metrics.watched.replace("_", " ")
+    accuracy = {}
+    if metrics.has("accuracy") or metrics.has("validation_accuracy"):
+        name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
+        accuracy = {name: percent(metrics.best_accuracy)}
+    return accuracy | {
+        f"Best {what}": number(metrics.at(metrics.watched, metrics.best)),
+        "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
+        "Training time": duration(_training_s(run)),
+        "Parameters": f"{run.graph.parameters:,}",
+        "Synapses": f"{run.graph.synapses:,}",
+    }
 
 
 def _missing(run: Run) -> str:
     """Which files a run lacks, and why it may; empty where it has them all."""
     if not run.missing:
         return ""
-    lacks = (
-        f"This run has no {' and no '.join(run.missing)}, so their part of the report is left out."
+    return (
+        f"This run has no {' and no '.join(run.missing)}, so their part of the report is left out. "
+        f"The first checkpoint after an epoch writes the best weights; a copy may be incomplete."
     )
-    if run.missing == [BEST_PATH] and not run.resumes_after and run.record.status != "done":
-        return f"{lacks} The first checkpoint after an epoch writes the best weights."
-    return f"{lacks} Runs of an older netdesc may lack such files, and so do incomplete copies."
 
 
 def _training_s(run: Run) -> float | None:
@@ -172,31 +151,20 @@ def _part(run: Run) -> str:
     activity = run.activity
     if activity is None:
         return ""
-    names = {"train": "training", "validation": "validation", "test": "test"}
-    what = f"{names.get(activity.part, activity.part)} sample"
+    part = "training" if activity.part == "train" else activity.part
     weights = f"the best weights, of epoch {activity.epoch:,}"
     if not activity.epoch:
         weights = "the weights before training"
-    return f"Taken from {counted(activity.samples, what)} with {weights}."
+    return f"Taken from {plural(activity.samples, f'{part} sample')} with {weights}."
 
 
-def _shortened(text: str, most: int) -> str:
+def _shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "\n… (the rest is left out)"
 
 
 def render(page: Page) -> str:
     """The page as HTML."""
     scripts = {"plotly": _plotly(), "script": _asset("report.js")}
-    sources = " ".join(_sha256(text) for text in scripts.values())
-    return _template().render(
-        page=page,
-        style=Markup(_asset("report.css")),
-        sources=sources,
-        **{name: Markup(text) for name, text in scripts.items()},
-    )
-
-
-def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -204,14 +172,16 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template("report.html.j2").render(
+        page=page,
+        style=Markup(_asset("report.css")),
+        sources=" ".join(_sha256(text) for text in scripts.values()),
+        **{name: Markup(text) for name, text in scripts.items()},
+    )
 
 
 def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-_CLOSING = re.compile("</(?ai:script)")
 
 
 @functools.cache
@@ -220,8 +190,7 @@ def _plotly() -> str:
     file = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
     # As a browser sees it, which reads any line end as one, or the hash would not fit.
     text = file.read_text(encoding="utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    assert not _CLOSING.search(text)
-    assert "<!--" not in text
+    assert not re.search("(?i)</script|<!--", text)
     return text
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.report.activity import Raster
-from netdesc.report.words import counted
+from netdesc.report.format import plural
 
 Colour = tuple[int, int, int]
 
@@ -165,8 +165,8 @@ def _picture(
     narrow, large = (_size(raster, other) != (width, height) for other in (BESIDE, WHOLE))
     return Picture(
         title=title,
-        alt=f"{alt}: {counted(len(raster.events), 'spike')} of {counted(raster.cells, 'neuron')} "
-        f"in {counted(raster.steps, 'step')}.",
+        alt=f"{alt}: {plural(len(raster.events), 'spike')} of {plural(raster.cells, 'neuron')} "
+        f"in {plural(raster.steps, 'step')}.",
         address=draw(place),
         width=width,
         height=height,

@@ -1,29 +1,32 @@
 """Figures as plain JSON for plotly.js, which draws them in the reader's browser.
 
 Colours are names of the style sheet (``var(--c1)``), so that one figure serves light and dark.
-Names from the run reach plotly through ``plain``, for plotly reads a little markup in its texts.
+Names from the run are escaped, for plotly reads a little markup in its texts.
 """
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.report import words
-from netdesc.report.thinning import thin
+from netdesc.report import format
+from netdesc.report.downsample import downsample
 
-MOST_POINTS = 1500
+MAX_POINTS = 1500
 """Of one curve: as many as a wide screen has columns."""
-FEWEST_BINS, MOST_BINS = 12, 60
+MIN_BINS, MAX_BINS = 12, 60
 COLOURS = 6
 DASHES = ("solid", "dash", "dot")
 TICKS = ",~g"
 """Numbers on an axis in full, 20,000 and 0.002, unless they are very long."""
+
+Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -50,70 +53,64 @@ class Plot:
         return {"data": self.data, "layout": self.layout}
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(NamedTuple):
     """A named column over epochs. ``mark`` is the row to point out, the best one."""
 
     name: str
-    values: NDArray[np.floating]
+    values: Values
     mark: int | None = None
 
 
-@dataclass(frozen=True)
-class Level:
-    """A named value to compare a curve with."""
+class Histogram(NamedTuple):
+    """Named values of which a histogram is drawn."""
 
     name: str
-    value: float
+    values: Values
 
 
 def curves(
     title: str,
-    caption: str,
     epochs: NDArray[np.int64],
     given: Sequence[Curve],
     *,
     unit: str,
-    scales: bool = False,
-    begins_linear: bool = False,
-    share: bool = False,
-    levels: Sequence[Level] = (),
+    caption: str = "",
+    scale: str = "linear",
+    levels: dict[str, float] | None = None,
 ) -> Plot:
-    """Curves over epochs, thinned; on a logarithmic axis where ``scales`` and all is above 0.
+    """Curves over epochs, thinned, and named ``levels`` as lines across.
 
-    With ``begins_linear`` the reader has to ask for that axis. ``levels`` are lines across.
+    ``scale`` is "linear", "percent" for shares, "log", or "log on demand", where the reader has to
+    ask for the logarithmic axis; there is none where a value is not above 0.
     """
+    levels = levels or {}
+    show = format.percent if scale == "percent" else format.number
     data: list[dict[str, Any]] = []
-    for number, curve in enumerate(given):
-        rows = thin(curve.values, MOST_POINTS)
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines" if len(rows) > 1 else "markers",
-                "name": plain(curve.name),
-                "x": epochs[rows].tolist(),
-                "y": numbers(curve.values[rows]),
-                "line": _line(number),
-                **_hover(curve.name, curve.values[rows], words.percent if share else words.number),
-            }
-        )
-        if curve.mark is not None:
-            data.append(_mark(curve, curve.mark, epochs, number, share))
-    data += [_across(level, epochs) for level in levels]
-    seen = np.concatenate([*(curve.values for curve in given), [each.value for each in levels]])
-    above = seen[np.isfinite(seen)]
-    can_be_logarithmic = scales and bool(len(above)) and bool(above.min() > 0)
-    logarithmic = can_be_logarithmic and not begins_linear
-    axis: dict[str, Any] = {
-        "type": "log" if logarithmic else "linear",
-        "title": {"text": unit},
-        "tickformat": TICKS,
-    }
-    if share:
-        lowest = math.floor(10 * above.min()) / 10 if len(above) else 0.0
+    for index, (name, values, mark) in enumerate(given):
+        rows = downsample(values, MAX_POINTS)
+        mode = "lines" if len(rows) > 1 else "markers"
+        data.append(_trace(name, epochs[rows], values[rows], show, mode=mode, line=_line(index)))
+        if mark is not None:  # a ring around a point that thinning may have left out
+            rows, line = [mark], {"width": 2.5, "color": _line(index)["color"]}
+            ring = {"color": "var(--paper)", "size": 10, "line": line}
+            data.append(
+                _trace("best", epochs[rows], values[rows], show, mode="markers", marker=ring)
+                | {"cliponaxis": False, "showlegend": False}
+            )
+    for name, level in levels.items():
+        line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
+        data.append(_trace(name, epochs[[0, -1]], np.full(2, level), show, mode="lines", line=line))
+    seen = np.concatenate([*(curve.values for curve in given), [*levels.values()]])
+    finite = seen[np.isfinite(seen)]
+    can_be_logarithmic = scale.startswith("log") and len(finite) > 0 and bool(finite.min() > 0)
+    axis: dict[str, Any] = {"type": "linear", "title": {"text": unit}, "tickformat": TICKS}
+    if scale == "percent":
+        lowest = math.floor(10 * finite.min()) / 10 if len(finite) else 0.0
         axis |= {"tickformat": ".0%", "range": [lowest, 1.02]}
-    elif not logarithmic:
-        axis |= {"rangemode": "tozero"}
+    elif can_be_logarithmic and scale == "log":
+        axis["type"] = "log"
+    else:
+        axis["rangemode"] = "tozero"
     layout = {
         "xaxis": _epoch_axis(epochs),
         "yaxis": axis,
@@ -124,147 +121,90 @@ def curves(
     return Plot(title, caption, alt, data, layout, scales=can_be_logarithmic)
 
 
-def _hover(name: str, values: NDArray[np.generic], say: Callable[[float], str]) -> dict[str, Any]:
-    """What is shown of a point under the pointer: ``training: 13,570``."""
-    label = plain(name).replace("%", "&#37;")  # plotly would fill in a %{…}
-    return {
-        "customdata": [say(value) for value in values.tolist()],
-        "hovertemplate": f"{label}: %{{customdata}}<extra></extra>",
+def histogram(title: str, given: Sequence[Histogram], *, unit: str) -> Plot:
+    """Histograms of one or several sets of values over the same bins, as outlines."""
+    kept = [_finite(each.values) for each in given]
+    bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, kept)))))
+    limits = _limits(np.concatenate(kept))
+    data: list[dict[str, Any]] = []
+    for index, (each, values) in enumerate(zip(given, kept, strict=True)):
+        counts, edges = np.histogram(values, bins, limits)
+        # An outline that comes down to 0 at both ends.
+        x, y = np.append(edges, edges[-1]), np.append(counts, [0, 0])
+        line = {**_line(index), "shape": "hv", "width": 1.5}
+        fill = {"fill": "tozeroy", "fillcolor": f"var(--f{index % COLOURS + 1})"}
+        data.append(_trace(each.name, x, y, format.number, mode="lines", line=line) | fill)
+    layout = {
+        "xaxis": {"title": {"text": unit}},
+        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICKS},
+        "hovermode": "x unified",
+        "showlegend": len(given) > 1,
     }
+    alt = f"Histogram of {title}: {' and '.join(each.name for each in given)}."
+    return Plot(title, "", alt, data, layout, small=True)
 
 
-def _across(level: Level, epochs: NDArray[np.int64]) -> dict[str, Any]:
-    """A thin line from the first epoch to the last."""
+def bars(title: str, caption: str, values: Values, label: int | None) -> Plot:
+    """A bar a class, the right one in another colour."""
+    classes = np.arange(len(values))
+    colours = ["var(--c2)" if each == label else "var(--c1)" for each in classes]
+    data = _trace("class %{x}", classes, values, format.number, marker={"color": colours})
+    layout = {
+        "xaxis": {"title": {"text": "class"}, **({"dtick": 1} if len(values) <= 30 else {})},
+        "yaxis": {"title": {"text": "spikes a step"}, "rangemode": "tozero"},
+        "showlegend": False,
+    }
+    alt = f"Bar chart of {title.lower()}."
+    return Plot(title, caption, alt, [data | {"type": "bar"}], layout, small=True)
+
+
+def _trace(
+    name: str, x: NDArray[Any], y: NDArray[Any], show: Callable[[float], str], **style: Any
+) -> dict[str, Any]:
+    """A curve; under the pointer stands ``training: 13,570``."""
+    label = html.escape(name, quote=False)
     return {
         "type": "scatter",
-        "mode": "lines",
-        "name": plain(level.name),
-        "x": [int(epochs[0]), int(epochs[-1])],
-        "y": numbers(np.array([level.value] * 2)),
-        "line": {"color": "var(--soft)", "width": 1.5, "dash": "dot"},
-        **_hover(level.name, np.array([level.value] * 2), words.number),
+        "name": label,
+        "x": numbers(x),
+        "y": numbers(y),
+        "customdata": [show(value) for value in y.tolist()],
+        "hovertemplate": f"{label}: %{{customdata}}<extra></extra>",
+        **style,
     }
 
 
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
     """From the first epoch to the last, with whole numbers only."""
     first, last = int(epochs[0]), int(epochs[-1])
-    room = max(0.5, 0.01 * (last - first))
-    axis = {"title": {"text": "epoch"}, "range": [first - room, last + room], "tickformat": TICKS}
+    margin = max(0.5, 0.01 * (last - first))
+    ends = [first - margin, last + margin]
+    axis = {"title": {"text": "epoch"}, "range": ends, "tickformat": TICKS}
     return axis | ({"dtick": 1} if last - first < 10 else {})
 
 
-def _mark(
-    curve: Curve, row: int, epochs: NDArray[np.int64], number: int, share: bool
-) -> dict[str, Any]:
-    """A ring around the point of a row, which thinning may have left out."""
-    value = float(curve.values[row])
-    text = words.percent(value) if share else words.number(value)
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "best",
-        "x": [int(epochs[row])],
-        "y": numbers(curve.values[row : row + 1]),
-        "marker": {
-            "color": "var(--paper)",
-            "size": 10,
-            "line": {"width": 2.5, "color": _line(number)["color"]},
-        },
-        "cliponaxis": False,
-        "hovertemplate": f"best: {text}<extra></extra>",
-        "showlegend": False,
-    }
-
-
-@dataclass(frozen=True, eq=False)
-class Heap:
-    """Named values of which a histogram is drawn."""
-
-    name: str
-    values: NDArray[np.floating]
-
-
-def histogram(title: str, caption: str, heaps: Sequence[Heap], *, unit: str) -> Plot:
-    """Histograms of one or several sets of values over the same bins, as outlines."""
-    kept = [_finite(heap.values) for heap in heaps]
-    low, high = _limits(kept)
-    bins = min(MOST_BINS, max(FEWEST_BINS, math.isqrt(2 * max(map(len, kept)))))
-    data: list[dict[str, Any]] = []
-    for number, (heap, values) in enumerate(zip(heaps, kept, strict=True)):
-        counts, edges = np.histogram(values, bins, (low, high))
-        # An outline that comes down to 0 at both ends.
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": plain(heap.name),
-                "x": numbers(np.append(edges, edges[-1])),
-                "y": [*counts.tolist(), 0, 0],
-                "line": {**_line(number), "shape": "hv", "width": 1.5},
-                "fill": "tozeroy",
-                "fillcolor": f"var(--f{number % COLOURS + 1})",
-                **_hover(heap.name, np.append(counts, [0, 0]), words.number),
-            }
-        )
-    layout = {
-        "xaxis": {"title": {"text": unit}},
-        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICKS},
-        "hovermode": "x unified",
-        "showlegend": len(heaps) > 1,
-    }
-    names = " and ".join(heap.name for heap in heaps)
-    alt = f"Histogram of {title}: {names}."
-    return Plot(title, caption, alt, data, layout, small=True)
-
-
-def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _finite(values: Values) -> NDArray[np.float64]:
     """The finite ones, so far from the largest there is that their range is finite, too."""
     return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
-def _limits(kept: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
-    """The range of all values, never empty, and finite in width."""
-    some = [values for values in kept if len(values)]
-    if not some:
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The range of all values, never empty."""
+    if not len(values):
         return 0.0, 1.0
-    low, high = (float(each) for each in (min(map(np.min, some)), max(map(np.max, some))))
-    room = max(abs(low), abs(high), 1e-12) * 0.05
-    return (low - room, high + room) if high - low < 1e-9 * room else (low, high)
+    low, high = float(values.min()), float(values.max())
+    margin = max(abs(low), abs(high), 1e-12) * 0.05
+    return (low - margin, high + margin) if high - low < 1e-9 * margin else (low, high)
 
 
-def bars(title: str, caption: str, values: NDArray[np.floating], label: int | None) -> Plot:
-    """A bar a class, the right one in another colour."""
-    colours = ["var(--c2)" if number == label else "var(--c1)" for number in range(len(values))]
-    data = [
-        {
-            "type": "bar",
-            "x": list(range(len(values))),
-            "y": numbers(values),
-            "marker": {"color": colours},
-            "customdata": [words.number(value) for value in values.tolist()],
-            "hovertemplate": "class %{x}: %{customdata}<extra></extra>",
-        }
-    ]
-    layout = {
-        "xaxis": {"title": {"text": "class"}, **({"dtick": 1} if len(values) <= 30 else {})},
-        "yaxis": {"title": {"text": "spikes a step"}, "rangemode": "tozero"},
-        "showlegend": False,
-    }
-    return Plot(title, caption, f"Bar chart of {title.lower()}.", data, layout, small=True)
-
-
-def _line(number: int) -> dict[str, Any]:
+def _line(index: int) -> dict[str, Any]:
     """Six colours, and other dashes when they are used up."""
-    dash = DASHES[number // COLOURS % len(DASHES)]
-    return {"color": f"var(--c{number % COLOURS + 1})", "width": 2, "dash": dash}
+    dash = DASHES[index // COLOURS % len(DASHES)]
+    return {"color": f"var(--c{index % COLOURS + 1})", "width": 2, "dash": dash}
 
 
 def numbers(values: NDArray[Any]) -> list[float | None]:
     """Numbers for JSON, to six digits; None (a gap) where there is no finite number."""
+    if values.dtype.kind in "iu":
+        return values.tolist()
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]
-
-
-def plain(text: str) -> str:
-    """A text that plotly shows as it is: it would otherwise read tags in it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,42 +13,25 @@ SATURATED = 0.9
 """Spikes a step from which on a neuron counts as saturated: nine steps of ten."""
 
 
-@dataclass(frozen=True, eq=False)
-class LayerRates:
-    """The rates of a layer's neurons, spikes a step; NaN in a damaged file counts as neither."""
+class LayerRates(NamedTuple):
+    """A layer's rates, spikes a step, [neurons]; how many neurons never spike, or nearly always.
+
+    NaN in a damaged file counts as neither.
+    """
 
     name: str
     rates: NDArray[np.floating]
+    neurons: int
+    silent: int
+    saturated: int
 
-    @property
-    def neurons(self) -> int:
-        return len(self.rates)
-
-    @property
-    def silent(self) -> int:
-        """Neurons without a spike."""
-        return int(np.count_nonzero(self.rates == 0))
-
-    @property
-    def saturated(self) -> int:
-        """Neurons that spike in at least ``SATURATED`` of all steps."""
-        return int(np.count_nonzero(self.rates >= SATURATED))
-
-    @property
-    def mean(self) -> float:
-        return float(np.mean(self.rates))
-
-    @property
-    def median(self) -> float:
-        return float(np.median(self.rates))
-
-    @property
-    def highest(self) -> float:
-        return float(np.max(self.rates))
+    @classmethod
+    def of(cls, name: str, rates: NDArray[np.floating]) -> LayerRates:
+        silent, saturated = np.count_nonzero(rates == 0), np.count_nonzero(rates >= SATURATED)
+        return cls(name, rates, len(rates), int(silent), int(saturated))
 
 
 def layer_rates(run: Run) -> list[LayerRates]:
     """All layers with neurons; empty where the run has no activity."""
-    if run.activity is None:
-        return []
-    return [LayerRates(name, rates) for name, rates in run.activity.rates.items()]
+    rates = {} if run.activity is None else run.activity.rates
+    return [LayerRates.of(name, each) for name, each in rates.items()]

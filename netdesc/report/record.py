@@ -10,7 +10,7 @@ from netdesc.report.errors import ReportError
 from netdesc.report.files import read_text
 from netdesc.run_files import RECORD
 
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 ENDED = {"done", "diverged", "interrupted", "failed"}
 
 
@@ -63,12 +63,6 @@ class Figures(_Part):
     seconds: float | None = None
     learning_rate: float | None = None
 
-    @property
-    def given(self) -> tuple[int, dict[str, float]]:
-        """The epoch, counted from 1, and its figures by name."""
-        figures = self.model_dump(exclude={"epoch"}, exclude_none=True)
-        return self.epoch + 1, figures
-
 
 class Record(_Part):
     """The fields of ``run.json`` that a report prints."""
@@ -84,7 +78,7 @@ class Record(_Part):
     first_command: str | None = None
     """The one that began the run, where ``command`` took it up again."""
     directory: str = ""
-    """The working directory of ``command``; runs of an older netdesc do not note it."""
+    """The working directory of ``command``."""
     first_directory: str | None = None
     silence: Silence = Silence()
     samples: dict[str, int] = {}
@@ -109,19 +103,22 @@ class Record(_Part):
         return self.status in ENDED
 
     @property
-    def known(self) -> list[tuple[int, dict[str, float]]]:
-        """Epochs, counted from 1, whose figures the record has, with these by name."""
-        return [each.given for each in (self.best, self.final) if each is not None]
+    def known(self) -> list[Figures]:
+        """The epochs whose figures the record has."""
+        return [each for each in (self.best, self.final) if each is not None]
 
 
 def read_record(run: Path) -> Record:
     """The record of a run. ReportError where it is missing or damaged."""
     path = run / RECORD
     try:
-        return Record.model_validate_json(read_text(path, MOST_BYTES))
+        return Record.model_validate_json(read_text(path, MAX_BYTES))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReportError(
-            f"{path}: is no record of a run: {where + ': ' if where else ''}{first['msg']}"
-        ) from error
+        raise ReportError(f"{path}: is no record of a run: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """The first of the faults, with its place."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -8,20 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netdesc.graph import Dense, Layer, summary
-from netdesc.report.matching import Match
-from netdesc.report.rates import SATURATED, LayerRates
-from netdesc.report.run import Run
-from netdesc.report.words import (
+from netdesc.report.coincidence import Coincidence
+from netdesc.report.format import (
     NOTHING,
-    counted,
     duration,
-    listed,
+    join_words,
     number,
     percent,
+    plural,
     shape,
     time_constant,
-    time_range,
 )
+from netdesc.report.rates import SATURATED, LayerRates
+from netdesc.report.run import Run
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class Table:
 
     caption: str
     headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: list[list[str]] = field(default_factory=list[list[str]])
     texts: Sequence[int] = (0,)
-    total: Sequence[str] = field(default=())
+    total: Sequence[str] = ()
 
 
 def network_table(run: Run) -> Table:
@@ -53,7 +52,7 @@ def network_table(run: Run) -> Table:
         for row, layer in zip(summary(graph), layers, strict=True)
     ]
     return Table(
-        caption=f"{counted(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
+        caption=f"{plural(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
         f"share lost in each step; in brackets, the time after which 1/e is left.",
         headings=[
             "Layer", "Type", "From", "Input", "Output", "Neuron", "Threshold", "Current decay",
@@ -79,31 +78,34 @@ def _neuron(layer: Layer | None, step_ms: float) -> list[str]:
 
 
 def _decay(ends: tuple[float, float], step_ms: float) -> str:
-    low, high = ends
-    if low == high:
-        return f"{number(low)}\n({time_constant(low, step_ms)})"
-    return f"{number(low)} to {number(high)}\n({time_range(low, high, step_ms)})"
+    different = sorted(set(ends))
+    shares = " to ".join(number(each) for each in different)
+    times = " to ".join(time_constant(each, step_ms) for each in different)
+    return f"{shares}\n({times})"
 
 
-def match_table(matches: Sequence[Match]) -> Table:
+def coincidence_table(found: Sequence[Coincidence]) -> Table:
     return Table(
         caption="How many spikes meet: a target spike is met by an output spike of the same neuron "
         "that is near enough in time, and the other way round.",
         headings=["At most apart", "Target spikes met", "", "Output spikes that belong", ""],
         rows=[
             [
-                "same step" if not each.tolerance else counted(each.tolerance, "step"),
+                plural(each.tolerance, "step") if each.tolerance else "same step",
                 f"{each.met:,} of {each.targets:,}",
-                percent(each.met_share),
-                f"{each.wanted:,} of {each.outputs:,}",
-                percent(each.wanted_share),
+                percent(each.recall),
+                f"{each.right:,} of {each.outputs:,}",
+                percent(each.precision),
             ]
-            for each in matches
+            for each in found
         ],
     )
 
 
 def rates_table(rates: Sequence[LayerRates]) -> Table:
+    def count(part: int, whole: int) -> str:
+        return f"{part:,} ({percent(part / whole)})" if part else "none"
+
     return Table(
         caption="Spikes a neuron a step. A neuron is silent if it never spikes, and saturated if "
         f"it spikes in at least {SATURATED:.0%} of all steps.",
@@ -112,19 +114,13 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
             [
                 layer.name,
                 f"{layer.neurons:,}",
-                number(layer.mean),
-                number(layer.median),
-                number(layer.highest),
-                _count(layer.silent, layer.neurons),
-                _count(layer.saturated, layer.neurons),
+                *(number(float(of(layer.rates))) for of in (np.mean, np.median, np.max)),
+                count(layer.silent, layer.neurons),
+                count(layer.saturated, layer.neurons),
             ]
             for layer in rates
         ],
     )
-
-
-def _count(count: int, of: int) -> str:
-    return f"{count:,} ({percent(count / of)})" if count else "none"
 
 
 def layers_table(run: Run) -> Table:
@@ -148,24 +144,22 @@ def layers_table(run: Run) -> Table:
 
 
 def environment_table(run: Run) -> Table:
-    record = run.record
-    device = record.device
-    threads = [] if device.threads is None else [counted(device.threads, "thread")]
-    pairs = [
-        ("Started", record.started),
-        ("Ended", record.ended),
-        ("Taken up again", listed([each.at for each in record.resumed]) if record.resumed else ""),
-        ("Device", ", ".join(filter(None, [device.type, device.name, device.instructions])
-                             ) + "".join(f", {each}" for each in threads)),
-        ("Engine asked for", record.engine),
-        ("Platform", record.platform),
-        *((name, version) for name, version in record.versions.items()),
-        ("Seed", str(run.document.training.seed)),
-    ]  # fmt: skip
+    record, device = run.record, run.record.device
+    threads = "" if device.threads is None else plural(device.threads, "thread")
+    pairs = {
+        "Started": record.started,
+        "Ended": record.ended,
+        "Taken up again": join_words([again.at for again in record.resumed] or [""]),
+        "Device": ", ".join(filter(None, [device.type, device.name, device.instructions, threads])),
+        "Engine asked for": record.engine,
+        "Platform": record.platform,
+        **record.versions,
+        "Seed": str(run.document.training.seed),
+    }
     return Table(
         caption="Where and with what the run was made.",
         headings=["What", "Value"],
-        rows=[[name, value] for name, value in pairs if value],
+        rows=[[name, value] for name, value in pairs.items() if value],
         texts=(0, 1),
     )
 
@@ -175,17 +169,17 @@ def timing_table(run: Run) -> Table:
     seconds = run.metrics.figures["seconds"]
     seconds = seconds[np.isfinite(seconds)]
     if not len(seconds):
-        return Table("No epoch was timed.", ["What", "Time"], [])
-    low, middle, high = np.quantile(seconds, [0.1, 0.5, 0.9])
-    pairs = [
-        (f"{counted(len(seconds), 'epoch')} together", float(seconds.sum())),
-        ("An epoch, median", float(middle)),
-        ("An epoch, fastest tenth up to", float(low)),
-        ("An epoch, slowest tenth from", float(high)),
-        ("The first epoch, which may load kernels", float(seconds[0])),
-    ]
+        return Table("No epoch was timed.", ["What", "Time"])
+    fast, median, slow = np.quantile(seconds, [0.1, 0.5, 0.9])
+    times = {
+        f"{plural(len(seconds), 'epoch')} together": seconds.sum(),
+        "An epoch, median": median,
+        "An epoch, fastest tenth up to": fast,
+        "An epoch, slowest tenth from": slow,
+        "The first epoch, which may load kernels": seconds[0],
+    }
     return Table(
         "Time spent in epochs, without loading data and writing files.",
         ["What", "Time"],
-        [[what, duration(time)] for what, time in pairs],
+        [[what, duration(float(time))] for what, time in times.items()],
     )

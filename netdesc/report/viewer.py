@@ -8,6 +8,7 @@ import numpy as np
 
 from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
+from netdesc.report.format import join_words, number, plural
 from netdesc.report.pictures import (
     ACROSS,
     BESIDE,
@@ -18,7 +19,6 @@ from netdesc.report.pictures import (
 )
 from netdesc.report.plots import Plot, bars
 from netdesc.report.run import Run
-from netdesc.report.words import counted, listed, number
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def film(run: Run) -> Film | None:
     frames = run.activity.frames if run.activity is not None else []
     if not frames:
         return None
-    alt = f"Output of the first sample after {counted(frames[-1].epochs, 'epoch')}"
+    alt = f"Output of the first sample after {plural(frames[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, frame.output, ACROSS) for frame in frames]
     shots = [
         Shot(_moment(run, frame.epochs), picture.address, picture.narrow or picture.address)
@@ -90,11 +90,8 @@ def _subject(run: Run) -> str:
 
 def _moment(run: Run, epochs: int) -> str:
     """When a frame was taken, and the loss that its weights have: that of the epoch after it."""
-    when = f"after {counted(epochs, 'epoch')}" if epochs else "before training"
-    row = int(np.searchsorted(run.metrics.epochs, epochs + 1))
-    if row >= len(run.metrics) or run.metrics.epochs[row] != epochs + 1:
-        return when
-    loss = run.metrics.at("loss", row)
+    when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
+    loss = run.metrics.at("loss", epochs) if epochs < len(run.metrics) else None
     return when if loss is None else f"{when}, loss {number(loss)}"
 
 
@@ -134,13 +131,10 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
         return ""
     if sample.prediction < 0:
         return f"The output is silent, so it is given no class; the right one is {sample.label}."
-    verdict = (
-        "which is right"
-        if sample.prediction == sample.label
-        else (f"but the right one is {sample.label}")
-    )
+    is_right = sample.prediction == sample.label
+    verdict = "which is right" if is_right else f"but the right one is {sample.label}"
     tied = _tied(sample, classifier)
-    tie = f", out of a tie of {listed(tied)}" if tied else ""
+    tie = f", out of a tie of {join_words(tied)}" if tied else ""
     return f"It is given class {sample.prediction}{tie}, {verdict}."
 
 

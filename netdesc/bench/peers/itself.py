@@ -2,86 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
 from netdesc.bench.peers.measure import Layer
-from netdesc.bench.peers.memory import host_growth
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import build_graph
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
-from netdesc.losses import build_loss
-from netdesc.modules import Network, build
-from netdesc.training.data import Batches
-from netdesc.training.direct import direct_wiring
-from netdesc.training.figures import Figures
-from netdesc.training.job import Job
-from netdesc.training.optimizer import build_optimizer
+from netdesc.modules import build
 from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
-from netdesc.training.schedule import build_schedule
-from netdesc.training.steps import build_step
 
 VERSION = __version__
 
 
-def prepare_forks() -> None:
-    """Loads what the first pass would: it takes as long as measuring does. Starts no thread."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module("torch.fx.experimental.symbolic_shapes")
-    importlib.import_module("netdesc.kernels.cpu.engine")
-    importlib.import_module("numba").njit(lambda: 0).compile(())
-
-
 def layer(work: Work) -> Layer:
-    """The memory is that of a step with the spike-time loss where ``settings["loss"]`` names one.
-
-    On a GPU a step is captured and replayed, as in training.
-    """
-    made = _made(work)
-    on_cpu = torch_side.device_of(work).type == "cpu"
-    return replace(made, growth=_growth(work)) if on_cpu else made
-
-
-def _growth(work: Work) -> Callable[[Callable[[], None]], int | None]:
-    """Measures what a step takes that needs no kernel compiled, or loaded, and finds no memory.
-
-    Another layer with the same work has made its first step then.
-    """
-
-    def growth(step: Callable[[], None]) -> int | None:
-        other = _made(work)
-        (other.loss_step or other.step)()
-        del other
-        give_back()
-        return host_growth(step)
-
-    return growth
-
-
-def _made(work: Work) -> Layer:
+    """On a GPU a step is captured and replayed, as in training."""
     document = Document.model_validate_json(json.dumps(_document(work)))
-    graph = build_graph(document)
-    model = build(graph).to(torch_side.device_of(work))
+    model = build(build_graph(document)).to(torch_side.device_of(work))
     weight = torch_side.tensor(work.numbers["weight_OI"], work)
     model.load_state_dict({"layers.layer.synapse.weight": weight}, strict=False)
     (parameter,) = model.parameters()
-    loss_step = _LOSS_STEPS[work.settings["loss"]]
     made = torch_side.layer(
         "dense layer of cuba neurons (8-bit weights, one step of delay)",
         work,
         model,
         parameter,
-        loss_step=loss_step(_job(work, document, graph, model)) if loss_step else None,
+        release=give_back,
         path=lambda: model.engine_report()[0].path,
     )
     return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
@@ -120,76 +70,3 @@ def _document(work: Work) -> dict[str, Any]:
         "loss": {"type": "spike_time", "time_constant_ms": 2.0},
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
     }
-
-
-@dataclass(frozen=True)
-class _Held:
-    """Samples that are there in full: spikes [steps, samples, inputs], and a target of silence."""
-
-    spikes_TBI: np.ndarray
-    neurons: int
-    is_random: bool = False
-    labels: None = None
-
-    def __len__(self) -> int:
-        return self.spikes_TBI.shape[1]
-
-    def __getitem__(self, which: slice | np.ndarray) -> _Held:
-        return replace(self, spikes_TBI=self.spikes_TBI[:, which])
-
-    def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return self.spikes_TBI, self._silence()
-
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, SpikeWords]:
-        room, spikes_TBK = WordRoom(self.spikes_TBI.shape), packed(self.spikes_TBI)
-        room.bytes_TBK[:, :, : spikes_TBK.shape[2]] = spikes_TBK
-        return room.words(), WordRoom((*self.spikes_TBI.shape[:2], self.neurons)).words()
-
-    def _silence(self) -> np.ndarray:
-        silence_TBN = np.empty((*self.spikes_TBI.shape[:2], self.neurons), np.float32)
-        silence_TBN.fill(0)  # the system hands out zeros only when they are touched
-        return silence_TBN
-
-
-def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
-    device, training = torch_side.device_of(work), document.training
-    samples = _Held(work.dense("input"), graph.output_shape[0])
-    packs = direct_wiring(graph, device) is not None
-    return Job(
-        graph=graph,
-        training=training,
-        network=model,
-        loss=build_loss(graph),
-        classifier=None,
-        optimizer=build_optimizer(training.optimizer, model),
-        rate=build_schedule(training),
-        train=Batches(samples, None, device, 0, packs),
-        validation=None,
-        device=device,
-    )
-
-
-def _training_step(job: Job) -> Callable[[], None]:
-    """From a batch to gradients, as a run of netdesc does it."""
-    figures = Figures(job.network, job.network.blocks())
-    step = build_step(job, figures, say=lambda _: None)
-    (batch,) = job.train.in_order()
-    return lambda: step.differentiate(batch)
-
-
-def _loop_step(job: Job) -> Callable[[], None]:
-    """The same as a loop of one's own does it: forward pass, loss and backward pass."""
-    (batch,) = replace(job.train, packs=False).in_order()
-
-    def step() -> None:
-        job.network.zero_grad()
-        job.loss(job.network(batch.input_TBN), batch.target).backward()
-
-    return step
-
-
-_LOSS_STEPS: dict[str | None, Callable[[Job], Callable[[], None]] | None] = {
-    None: None,
-    "training": _training_step,
-    "loop": _loop_step,
-}

@@ -2,10 +2,9 @@
 
 On a CPU this is the process's resident set: its high-water mark during the work, less what was
 resident just before. It counts what was really touched, whoever asked for it (torch's allocator,
-numpy, Numba, jax), and not what was only reserved. Three things make the difference mean what it
-says: the process is fresh, so that no pool of freed memory serves the work; what the heap has freed
-is given back to the system first; and the high-water mark is set back where the system allows that
-(Linux). Elsewhere the mark may hide growth below an earlier peak.
+numpy, Numba, jax), and not what was only reserved. What the heap has freed is given back to the
+system first, and the high-water mark is set back where the system allows that (Linux). Elsewhere
+the mark may hide growth below an earlier peak.
 """
 
 from __future__ import annotations
@@ -25,17 +24,12 @@ def host_growth(work: Callable[[], None]) -> int | None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only
-    before = _reset_peak()
+    with contextlib.suppress(OSError):
+        (_PROCESS / "clear_refs").write_text("5")  # forgets earlier peaks
+    before = _peak()
     work()
     after = _peak()
     return None if before is None or after is None else max(0, after - before)
-
-
-def _reset_peak() -> int | None:
-    """Forgets earlier peaks, where that can be done; the peak from which growth counts."""
-    with contextlib.suppress(OSError):
-        (_PROCESS / "clear_refs").write_text("5")
-    return _peak()
 
 
 def _peak() -> int | None:

@@ -1,22 +1,16 @@
-"""Measures one program in this process: ``python runner.py PROGRAM WORK.npz``.
+"""Measures one program in this process: ``python runner.py PROGRAM WORK.npz …``.
 
-Prints one line of JSON on standard output, whatever the program itself prints. A program that is
-not there is a result; one that fails ends with its traceback on standard error. Of several pieces
-of work each is measured in a process that this one has forked when all was loaded, so that memory
-is fresh; there is a line for each, up to the first that fails.
+Prints a line of JSON for each piece of work on standard output, whatever the program itself prints.
+A program that is not there is a result; one that fails ends with its traceback on standard error.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import importlib.util
 import json
 import os
 import platform
-import signal
 import sys
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -53,11 +47,6 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {**found, "python": platform.python_version()}
 
 
-def _is_missing(error: ModuleNotFoundError, module: str) -> bool:
-    """Whether it is the program itself that is not there, rather than something that it needs."""
-    return f"{module}.".startswith(f"{error.name}.")
-
-
 def load(name: str) -> ModuleType | None:
     """The side of the program ``name``, all loaded that it needs; None where it is not there."""
     from netdesc.bench.peers import PROGRAMS
@@ -66,7 +55,8 @@ def load(name: str) -> ModuleType | None:
     try:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:
-        if _is_missing(error, program.module):
+        # The program itself is not there, rather than something that it needs.
+        if f"{program.module}.".startswith(f"{error.name}."):
             return None
         raise
     return importlib.import_module(f"netdesc.bench.peers.{program.side}")
@@ -79,7 +69,7 @@ def run(name: str, path: Path) -> dict[str, Any]:
         return {"status": "missing"}
     from netdesc.bench.peers import PROGRAMS
     from netdesc.bench.peers.measure import measure
-    from netdesc.bench.peers.work import Work, checksum
+    from netdesc.bench.peers.work import Work
 
     work = Work.read(path)
     task = work.settings["task"]
@@ -87,54 +77,13 @@ def run(name: str, path: Path) -> dict[str, Any]:
     versions = _versions(PROGRAMS[name].packages)
     if hasattr(side, "VERSION"):
         versions = {name: side.VERSION, **versions}
-    return {
-        "status": "done",
-        "input_sha256": checksum({**work.spikes, **work.numbers}),
-        "versions": versions,
-        **result,
-    }
-
-
-def end_with_parent() -> None:
-    """On Linux: who starts a measurement and is ended leaves none behind (prctl(2))."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def forked(name: str, paths: list[str]) -> str | None:
-    """In a process forked for it, one of ``paths``; in this one None, when all of them have ended.
-
-    If one has not ended well, this one ends in the same way.
-    """
-    side = load(name)
-    if side is not None and hasattr(side, "prepare_forks"):
-        side.prepare_forks()
-    for path in paths:
-        with warnings.catch_warnings():
-            # Python warns of forking with threads about: those of numpy have nothing to do.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            end_with_parent()
-            return path
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code < 0:
-            os.kill(os.getpid(), -code)
-        if code != 0:
-            sys.exit(code)
-    return None
+    return {"status": "done", "versions": versions, **result}
 
 
 if __name__ == "__main__":
-    end_with_parent()
     _answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _load_netdesc()
     _name, *_paths = sys.argv[1:]
-    _path = _paths[0] if len(_paths) == 1 else forked(_name, _paths)
-    if _path is not None:
+    for _path in _paths:
         print(json.dumps(run(_name, Path(_path))), file=_answer, flush=True)
-    # All is said; on its way out Python would look through all modules for garbage, for a second.
-    gc.disable()
-    gc.freeze()

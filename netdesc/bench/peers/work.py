@@ -5,11 +5,9 @@ It is an ``.npz`` without pickles. Spikes are packed eight to a byte; ``settings
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +33,14 @@ class Work:
     def read(cls, path: Path) -> Work:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        told = json.loads(str(arrays.pop("text")))
+        text = json.loads(str(arrays.pop("text")))
         spikes = {
-            name: unpacked(arrays.pop(f"spikes_{name}"), shape)
-            for name, shape in told["shapes"].items()
+            name: np.unpackbits(arrays.pop(f"spikes_{name}"), count=math.prod(shape))
+            .reshape(shape)
+            .view(np.bool_)
+            for name, shape in text["shapes"].items()
         }
-        return cls(told["settings"], spikes, arrays)
-
-    def cut(self, steps: int) -> Work:
-        """A layer's work on its first steps, without the last of its inputs and about as dense."""
-        spikes, weight_OI = self.spikes["input"], self.numbers["weight_OI"]
-        inputs = max(1, weight_OI.shape[1] - 1)
-        return replace(
-            self,
-            spikes=self.spikes | {"input": spikes[:steps, :, :inputs]},
-            numbers=self.numbers | {"weight_OI": np.ascontiguousarray(weight_OI[:, :inputs])},
-        )
+        return cls(text["settings"], spikes, arrays)
 
     def dense(self, name: str) -> np.ndarray:
         """Spikes as float32 [steps, batch, size], 0 and 1."""
@@ -64,17 +54,3 @@ class Work:
         steps, batch, _ = self.spikes["input"].shape
         row = self.numbers["upstream_N"]
         return np.ascontiguousarray(np.broadcast_to(row, (steps, batch, len(row))))
-
-
-def unpacked(packed: np.ndarray, shape: list[int]) -> np.ndarray:
-    """Bool array of ``shape`` from its bits."""
-    return np.unpackbits(packed, count=math.prod(shape)).reshape(shape).view(np.bool_)
-
-
-def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, shapes and contents, to tell that two programs were given the same."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape} {arrays[name].dtype}\n".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from netdesc.description.models import SpikeFiles, SpikeMax, SpikeTime
 from netdesc.description.plain import lookup
 from netdesc.graph import Graph, build_graph
 
-_MOST_NAMES = 6
+_MAX_NAMES = 6
 """Names in a sentence; of more the number is told."""
 
 _LAYER = {
@@ -34,11 +34,13 @@ _DOCUMENT = {
 """Place of a default that matters: what to say of it."""
 
 
-def filled_in(document: Document, origins: Mapping[str, str], samples: int | None) -> list[str]:
+def describe_defaults(
+    document: Document, origins: Mapping[str, str], samples: int | None
+) -> list[str]:
     """One sentence each; ``origins`` is the description's, ``samples`` are those to train on."""
     data = document.model_dump(mode="json")
     return [
-        *_wiring(document),
+        *_inferred(document),
         *_common("layers", enumerate(data["layers"]), _LAYER, origins),
         *_common("neurons", data["neurons"].items(), _NEURON, origins),
         *(
@@ -50,13 +52,13 @@ def filled_in(document: Document, origins: Mapping[str, str], samples: int | Non
     ]
 
 
-def _wiring(document: Document) -> Iterable[str]:
+def _inferred(document: Document) -> Iterable[str]:
     graph = build_graph(document)
     sizes = [f"{layer.name} {math.prod(layer.input_shape):,}" for layer in graph.layers]
-    yield f"input sizes, inferred: {_listed(sizes)}"
+    yield f"input sizes, inferred: {_join_names(sizes)}"
     unsaid = [layer.name for layer in document.layers if layer.from_ is None]
     if unsaid:
-        yield f'reading what stands before, as no "from" is given: {_listed(unsaid)}'
+        yield f'reading what stands before, as no "from" is given: {_join_names(unsaid)}'
     if graph.classes is not None:
         yield f"{graph.classes:,} classes, one an output neuron; {_winner(graph)}"
 
@@ -76,10 +78,9 @@ def _axes(document: Document) -> str:
     loss = document.loss
     if isinstance(loss, SpikeTime):
         return "steps, samples and neurons"
-    axes = "samples" if isinstance(loss, SpikeMax) else "samples and neurons"
-    if loss.window_steps is None:
-        return axes
-    return "steps and samples" if axes == "samples" else f"steps, {axes}"
+    neurons = [] if isinstance(loss, SpikeMax) else ["neurons"]
+    axes = [*(["steps"] if loss.window_steps else []), "samples", *neurons]
+    return " and ".join(filter(None, [", ".join(axes[:-1]), axes[-1]]))
 
 
 def _common(
@@ -93,10 +94,10 @@ def _common(
     for key, entry in entries:
         for place, text in texts.items():
             if origins.get(f"/{section}/{key}/{place}") == "default":
-                said = text.format(value=lookup(entry, place.split("/")))
-                holders.setdefault(said, []).append(str(entry.get("name", key)))
-    for said, names in holders.items():
-        yield f"{said}: {_listed(names)}"
+                sentence = text.format(value=lookup(entry, place.split("/")))
+                holders.setdefault(sentence, []).append(str(entry.get("name", key)))
+    for sentence, names in holders.items():
+        yield f"{sentence}: {_join_names(names)}"
 
 
 def _training(document: Document, samples: int | None) -> Iterable[str]:
@@ -112,8 +113,8 @@ def _training(document: Document, samples: int | None) -> Iterable[str]:
         yield "no validation: the best weights are those of the lowest training loss"
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMES
+def _join_names(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMES
     if more <= 1:
         return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMES])} and {more:,} more"
+    return f"{', '.join(names[:_MAX_NAMES])} and {more:,} more"

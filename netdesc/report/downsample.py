@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def thin(values: NDArray[np.floating], most: int) -> NDArray[np.intp]:
+def downsample(values: NDArray[np.floating], most: int) -> NDArray[np.intp]:
     """At most ``most`` (4 or more) indices of ``values``, in order, by which to draw them.
 
     Of each stretch the smallest and the largest value stay, so that no peak and no minimum is
@@ -16,8 +16,7 @@ def thin(values: NDArray[np.floating], most: int) -> NDArray[np.intp]:
     count = len(values)
     if count <= most:
         return np.arange(count)
-    stretches = (most - 2) // 2
-    length = -(-count // stretches)
+    length = -(-count // ((most - 2) // 2))
     padded = np.full(length * -(-count // length), np.nan)
     padded[:count] = values
     rows = padded.reshape(-1, length)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.training_set import training_samples
-from netdesc.filled_in import filled_in
-from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
+from netdesc.graph import Dense, Graph, build_graph, summary
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
+from netdesc.graph.summary import Row
 from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
 from netdesc.run_files import BEST, CHECKPOINTS, lock_of
 from netdesc.run_state import RunState, read_state
@@ -42,25 +43,21 @@ class Decay:
 
 @dataclass(frozen=True, slots=True)
 class NeuronView:
+    """A layer's neurons; ``device_threshold`` is the threshold on the device's grid."""
+
     name: str
     type: str
     threshold: float
     device_threshold: float
-    """The same on the device's grid, where the network computes."""
     current_decay: Decay
     voltage_decay: Decay
 
 
-@dataclass(frozen=True, slots=True)
-class LayerView:
-    name: str
-    type: str
-    inputs: tuple[str, ...]
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+class LayerView(NamedTuple):
+    """A layer, or the input, which has no neurons."""
+
+    row: Row
     neuron: NeuronView | None
-    parameters: int
-    synapses: int
     memory: LayerMemory
 
 
@@ -80,7 +77,11 @@ class Overview:
     batch: int
     run: RunState | None
     notes: list[str]
-    warnings: list[str] = field(default_factory=list[str])
+    warnings: list[str]
+
+
+Learned = Mapping[tuple[str, str], tuple[float, float]]
+"""The lowest and the highest of a layer's learned decays, by layer and decay."""
 
 
 def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
@@ -91,25 +92,25 @@ def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
     if path.is_dir():
         description = load(lock_of(path), with_files=False)
         return _of_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
-    if path.suffix.lower() == ".net":
-        return _of_net(path)
-    return _of_description("document", load(path, overrides, with_files=False), None)
+    if path.suffix.lower() != ".net":
+        return _of_description("document", load(path, overrides, with_files=False), None)
+    from netdesc.exchange import import_net  # loads torch
+
+    imported = import_net(path)
+    document = Document.model_validate_json(json.dumps(imported.description))
+    notes = [*imported.assumed, "a .net file says nothing of data, loss and training"]
+    return _overview("net", document, None, None, notes, imported.warnings)
 
 
 def _of_description(
     kind: str, description: Description, run: RunState | None, best: Path | None = None
 ) -> Overview:
-    samples = training_samples(description.document, description.resolve)
-    notes = filled_in(description.document, description.origins, samples)
+    document = description.document
+    samples = training_samples(document, description.resolve)
+    notes = describe_defaults(document, description.origins, samples)
     warnings = [finding.message for finding in description.warnings]
-    graph, learned = build_graph(description.document), {}
-    if best is not None:
-        learned = _learned_decays(graph, best, warnings)
-    return _overview(kind, description.document, samples, run, notes, warnings, learned)
-
-
-Learned = Mapping[tuple[str, str], tuple[float, float]]
-"""The lowest and the highest of a layer's learned decays, by layer and decay."""
+    learned = {} if best is None else _learned_decays(build_graph(document), best, warnings)
+    return _overview(kind, document, samples, run, notes, warnings, learned)
 
 
 def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
@@ -134,15 +135,6 @@ def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
     return found
 
 
-def _of_net(path: Path) -> Overview:
-    from netdesc.exchange import import_net  # loads torch
-
-    imported = import_net(path)
-    document = Document.model_validate_json(json.dumps(imported.description))
-    notes = [*imported.assumed, "a .net file says nothing of data, loss and training"]
-    return _overview("net", document, None, None, notes, imported.warnings)
-
-
 def _overview(
     kind: str,
     document: Document,
@@ -152,48 +144,17 @@ def _overview(
     warnings: list[str],
     learned: Learned = MappingProxyType({}),
 ) -> Overview:
-    graph = build_graph(document)
-    training = document.training
+    graph, training = build_graph(document), document.training
     batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
     momentum = getattr(training.optimizer, "momentum", 0.0)
     states = _STATES.get(training.optimizer.type, 1 if momentum else 0)
-    return Overview(
-        kind=kind,
-        about=document.description,
-        graph=graph,
-        layers=[
-            _input(graph, batch),
-            *(
-                _layer(layer, graph, layer_memory(graph, layer, batch, states), learned)
-                for layer in graph.layers
-            ),
-        ],
-        samples=samples,
-        batch=batch,
-        run=run,
-        notes=notes,
-        warnings=warnings,
-    )
-
-
-def _input(graph: Graph, batch: int) -> LayerView:
-    memory = LayerMemory(0, None, 0, batch_memory(graph, batch))
-    shape = graph.input_shape
-    return LayerView(INPUT, "input", (), shape, shape, None, 0, 0, memory)
-
-
-def _layer(layer: Layer, graph: Graph, memory: LayerMemory, learned: Learned) -> LayerView:
-    return LayerView(
-        name=layer.name,
-        type="dense" if isinstance(layer, Dense) else "flatten",
-        inputs=layer.inputs,
-        input_shape=layer.input_shape,
-        output_shape=layer.output_shape,
-        neuron=_neuron(layer, graph.step_ms, learned) if isinstance(layer, Dense) else None,
-        parameters=layer.parameters,
-        synapses=layer.synapses,
-        memory=memory,
-    )
+    first, *rows = summary(graph)
+    layers = [LayerView(first, None, LayerMemory(0, None, 0, batch_memory(graph, batch)))]
+    for row, layer in zip(rows, graph.layers, strict=True):
+        neuron = _neuron(layer, graph.step_ms, learned) if isinstance(layer, Dense) else None
+        layers.append(LayerView(row, neuron, layer_memory(graph, layer, batch, states)))
+    about = document.description
+    return Overview(kind, about, graph, layers, samples, batch, run, notes, warnings)
 
 
 def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:

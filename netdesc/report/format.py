@@ -1,0 +1,78 @@
+"""Numbers, times and shapes as a reader wants them. NaN and None show as a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOTHING = "–"
+
+
+def number(value: float | None) -> str:
+    """A number to four digits: 12,944 and 0.03416 and 6.854e-08."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    is_long = isinstance(value, int) or 1000 <= abs(value) < 1e15
+    text = f"{value:,.0f}" if is_long else f"{value:.4g}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; only the whole is 100 %, and only nothing is 0 %."""
+    if share is None or not math.isfinite(share):
+        return NOTHING
+    if 0.9995 <= share < 1:
+        return "over 99.9 %"
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
+    return f"{100 * share:,.{1 if 0 < share < 1 else 0}f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in the unit that suits it."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3), ("s", 1)):
+        if seconds < (60 if unit == "s" else 1000 * size):
+            return f"{seconds / size:.3g} {unit}"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def shape(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def plural(count: int, singular: str) -> str:
+    """``1 epoch``, ``2,000 epochs``."""
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def spread(values: NDArray[np.floating], show: Callable[[float], str] = number) -> str:
+    """One value where all are equal, else the mean and, in brackets, the range."""
+    low, high = float(np.min(values)), float(np.max(values))
+    if low == high or math.isnan(low):
+        return show(low)
+    return f"{show(float(np.mean(values)))}\n({show(low)} to {show(high)})"
+
+
+def time_constant(decay: float, step_ms: float) -> str:
+    """After how long what decays by the share ``decay`` a step has fallen to 1/e."""
+    if math.isnan(decay):
+        return NOTHING
+    if decay <= 0:
+        return "∞ ms"
+    return f"{number(0.0 if decay >= 1 else -step_ms / math.log1p(-decay))} ms"

@@ -22,7 +22,7 @@ import netdesc
 from netdesc.description import load
 from netdesc.training import Run, TrainingError, checkpoint, loop, train
 from netdesc.training import errors as kinds
-from netdesc.training.figures import Figures
+from netdesc.training.metrics import Figures
 
 Start = Callable[..., Run]
 
@@ -253,7 +253,7 @@ def test_weights_that_a_step_made_infinite_are_never_saved(
 
 
 def test_first_weights_that_are_at_fault(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = 'a weight of layer "hidden" is NaN or infinite'
+    fault = 'a weight of layer "hidden" is NaN or too large'
     monkeypatch.setattr(loop, "weight_fault", lambda _: fault)
     run = start()
     assert (run.status, run.exit_code) == ("diverged", 4)

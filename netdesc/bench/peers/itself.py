@@ -24,8 +24,8 @@ from netdesc.losses import build_loss
 from netdesc.modules import Network, build
 from netdesc.training.data import Batches
 from netdesc.training.direct import direct_wiring
-from netdesc.training.figures import Figures
 from netdesc.training.job import Job
+from netdesc.training.metrics import Figures
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
 from netdesc.training.schedule import build_schedule

@@ -15,7 +15,7 @@ from netdesc.graph import Graph
 from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
-from netdesc.training.compiling import announced
+from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
@@ -66,7 +66,7 @@ class Session:
     def run(self, finish: Finish | None) -> Run:
         """Trains to the end. StorageError, and whatever else stops it, after noting it."""
         try:
-            with StopRequest() as stop, announced(self.job.device, self.display.say):
+            with StopRequest() as stop, compile_notices(self.job.device, self.display.say):
                 if "silence" not in self.record.fields:  # a run that begins, or an older one
                     self.record.update(silence=silent_losses(self.job))
                 if self.saver.saved_epoch is None:

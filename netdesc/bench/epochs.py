@@ -37,8 +37,8 @@ from netdesc.kernels.cpu import (
 from netdesc.kernels.cpu.buffers import give_back
 from netdesc.training import Run, loop, steps, train
 from netdesc.training.data import Frame
-from netdesc.training.parts import read_parts
 from netdesc.training.record import circumstances
+from netdesc.training.splits import read_splits
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
@@ -204,7 +204,7 @@ def time_epochs(
 
 def _activity_bytes(description: Description) -> int:
     graph = build_graph(description.document)
-    samples = len(read_parts(description, Frame.of(graph), warn=lambda _: None).train)
+    samples = len(read_splits(description, Frame.of(graph), warn=lambda _: None).train)
     batch = min(samples, description.document.training.batch_size or samples)
     shapes = (layer.output_shape for layer in graph.layers if isinstance(layer, Dense))
     return 4 * graph.steps * batch * sum(map(math.prod, shapes))

@@ -84,7 +84,9 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     warnings = [] if path.is_dir() else untrained(description.document)
     splits = read_splits(description, Frame.of(compiled.graph), warnings.append)
     given: dict[Part, Samples | None] = {name: getattr(splits, name) for name in PARTS}
-    found = {name: samples for name, samples in given.items() if samples is not None}
+    found: dict[Part, Samples] = {
+        name: samples for name, samples in given.items() if samples is not None
+    }
     chosen: Part = part or next(iter(found))
     if chosen not in found:
         raise DataError(

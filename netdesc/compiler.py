@@ -121,7 +121,6 @@ def compile_for_data(description: Description) -> list[LayerReport]:
         _run(job.network, job.loss, batch)
         figures = Figures(job.network, job.network.blocks(), job.new_tally())
         build_step(job, figures, say=lambda text: None).differentiate(batch)
-        figures.read()
         report = job.network.engine_report()
         if job.validation is not None:
             _measure(job.network, build_judge(job), next(job.validation.in_order()))

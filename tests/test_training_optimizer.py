@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -121,6 +122,18 @@ def test_state_put_back_goes_on_to_the_same_bits(
         resumed.step()
     for mine, other in zip(straight.parameters(), second.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("damage", [lambda x: x[:1], lambda x: x.double(), lambda x: x.sum()])
+def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
+    root = small_network()
+    optimizer = build_optimizer(SPECS[0], root)
+    give_gradients(root, 0)
+    optimizer.step()
+    tensors = optimizer_tensors(optimizer, root)
+    name = "layers.first.synapse.weight.exp_avg"
+    with pytest.raises(ValueError, match="exp_avg has shape"):
+        load_optimizer_tensors(optimizer, root, tensors | {name: damage(tensors[name])})
 
 
 def test_the_rate_reaches_every_group() -> None:

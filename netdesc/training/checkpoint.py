@@ -159,13 +159,10 @@ class Saver:
             )
         try:
             self._load(tensors)
-            stopping = notes["stopping"]
-            self.stopping.reference, self.stopping.waited = (
-                stopping["reference"],
-                stopping["waited"],
-            )
+            self.stopping.reference = notes["stopping"]["reference"]
+            self.stopping.waited = notes["stopping"]["waited"]
             progress, length = Progress(**notes["progress"]), notes["metrics_bytes"]
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ResumeError(f"{path}: this checkpoint does not fit the network") from error
         self.saved_epoch = progress.epoch
         self.activity.restore(progress.epoch)

@@ -110,9 +110,16 @@ def optimizer_tensors(
 def load_optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Puts back what ``optimizer_tensors`` returned. KeyError where a parameter is unknown."""
+    """Puts back what ``optimizer_tensors`` returned.
+
+    KeyError where a parameter is unknown, ValueError where a tensor is not of its form: fused
+    optimizers would read beyond its end.
+    """
     parameters = dict(network.named_parameters())
     for key, value in tensors.items():
         name, _, what = key.rpartition(".")
         parameter = parameters[name]
+        shape = torch.Size() if what == "step" else parameter.shape
+        if value.shape != shape or value.dtype != torch.float32:
+            raise ValueError(f"{key} has shape {list(value.shape)} and type {value.dtype}")
         optimizer.state[parameter][what] = value.to(parameter.device)

@@ -89,39 +89,26 @@ def test_a_new_folder_holds_document_and_lock(tmp_path: Path) -> None:
         assert (path / "network.lock.json").read_bytes() == b"lock\n"
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "network.json").write_text("mine")
+def test_what_a_folder_holds_is_never_written_over(tmp_path: Path) -> None:
+    run, mine = tmp_path / "run", tmp_path / "mine"
+    with run_directory.create(run, "document", "record", "lock"):
+        pass
+    mine.mkdir()
+    (mine / "network.json").write_text("mine")
     before = contents(tmp_path)
-    with (
-        pytest.raises(RunDirectoryError, match="already holds something") as error,
-        run_directory.create(tmp_path, "document", "record", "lock"),
-    ):
-        pass
-    assert error.value.exit_code == 2
+    refusals = {
+        run: "--resume continues",
+        mine: "already holds something",
+        mine / "network.json": "is a file",
+    }
+    for path, message in refusals.items():
+        with (
+            pytest.raises(RunDirectoryError, match=message) as error,
+            run_directory.create(path, "other", "other", "other"),
+        ):
+            pass
+        assert error.value.exit_code == 2
     assert contents(tmp_path) == before
-
-
-def test_a_run_is_never_written_over(tmp_path: Path) -> None:
-    path = tmp_path / "run"
-    with run_directory.create(path, "document", "record", "lock"):
-        pass
-    before = contents(path)
-    with (
-        pytest.raises(RunDirectoryError, match="--resume continues"),
-        run_directory.create(path, "other", "other", "other"),
-    ):
-        pass
-    assert contents(path) == before
-
-
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    with (
-        pytest.raises(RunDirectoryError, match="is a file"),
-        run_directory.create(tmp_path / "file", "document", "record", "lock"),
-    ):
-        pass
-    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path: Path) -> None:

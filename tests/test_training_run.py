@@ -108,11 +108,11 @@ def test_the_lock_reproduces_the_run(start: Start, tmp_path: Path) -> None:
     assert weights_of(again.path) == weights_of(run.path)
 
 
-def test_the_seed_decides_and_the_callers_randomness_is_left_alone(
+def test_the_seed_decides_and_the_callers_settings_are_left_alone(
     start: Start, tmp_path: Path
 ) -> None:
     torch.manual_seed(99)
-    wanted = torch.rand(3)
+    wanted, threads = torch.rand(3), torch.get_num_threads()
     finals = []
     for seed, caller in ((1, 99), (1, 5), (2, 99)):
         torch.manual_seed(caller)
@@ -123,6 +123,7 @@ def test_the_seed_decides_and_the_callers_randomness_is_left_alone(
         if caller == 99:
             assert torch.equal(torch.rand(3), wanted)
     assert finals[0] == finals[1] != finals[2]
+    assert torch.get_num_threads() == threads
 
 
 def test_validation_is_measured_and_decides_what_is_best(start: Start) -> None:
@@ -130,16 +131,6 @@ def test_validation_is_measured_and_decides_what_is_best(start: Start) -> None:
     rows = read_metrics(run.path)
     losses = [row["validation_loss"] for row in rows]
     assert run.best == {"epoch": losses.index(min(losses)), "validation_loss": min(losses)}
-
-
-def test_torch_keeps_its_settings(start: Start) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        start(epochs=1)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_batches_without_learning_add_up_to_the_whole(start: Start, tmp_path: Path) -> None:
@@ -396,26 +387,25 @@ def interrupted(start: Start, after_epoch: Callable) -> Path:
     return start(epochs=6).path
 
 
-def test_a_changed_lock_is_refused(start: Start, after_epoch: Callable) -> None:
-    path = interrupted(start, after_epoch) / "network.lock.json"
-    path.write_text(path.read_text() + "\n")
-    with pytest.raises(kinds.ResumeError, match="was changed after this run began"):
-        train(resume=path.parent, progress="quiet")
-
-
-def test_changed_data_is_refused(start: Start, after_epoch: Callable, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("network.lock.json", lambda held: held + b"\n", "was changed after this run began"),
+        ("../task/target0.bs1", lambda held: held + bytes(5), r"target0\.bs1"),
+        ("checkpoints/last.state", lambda held: held[:-100], "damaged"),
+        ("run.json", lambda held: held[:-100], "cannot read the record"),
+    ],
+)
+def test_what_was_changed_since_is_refused(
+    file: str,
+    change: Callable[[bytes], bytes],
+    message: str,
+    start: Start,
+    after_epoch: Callable,
+) -> None:
     run = interrupted(start, after_epoch)
-    with (tmp_path / "task/target0.bs1").open("ab") as file:
-        file.write(b"\0\0\0\0\0")
-    with pytest.raises(ValueError, match=r"target0\.bs1"):
-        train(resume=run, progress="quiet")
-
-
-def test_a_damaged_checkpoint_is_refused(start: Start, after_epoch: Callable) -> None:
-    run = interrupted(start, after_epoch)
-    state = run / "checkpoints/last.state"
-    state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(kinds.ResumeError, match="damaged"):
+    (run / file).write_bytes(change((run / file).read_bytes()))
+    with pytest.raises(ValueError, match=message):
         train(resume=run, progress="quiet")
 
 
@@ -456,17 +446,25 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(start: Start, tmp_path: Pa
     assert not (tmp_path / "bad").exists()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_missing_gpu_is_one_clear_error(start: Start, tmp_path: Path) -> None:
-    with pytest.raises(kinds.DeviceError, match='"cuda" is not available') as error:
-        start(options={"device": "cuda"})
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "abacus"}, "unknown engine"),
+        ({"device": "abacus"}, "unknown device"),
+        pytest.param(
+            {"device": "cuda"},
+            '"cuda" is not available',
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
+    ],
+)
+def test_a_machine_that_is_not_there_is_one_clear_error(
+    options: dict[str, str], message: str, start: Start, tmp_path: Path
+) -> None:
+    with pytest.raises(kinds.DeviceError, match=message) as error:
+        start(options=options)
     assert error.value.exit_code == 3
     assert not (tmp_path / "run").exists()
-
-
-def test_an_unknown_engine_is_refused(start: Start) -> None:
-    with pytest.raises(kinds.DeviceError, match="unknown engine"):
-        start(options={"engine": "abacus"})
 
 
 def test_a_run_gets_a_folder_of_its_own_below_runs(

@@ -25,9 +25,9 @@ from netdesc.training import Run
 from netdesc.training.data import Batch
 from netdesc.training.direct import Chain, direct_wiring
 from netdesc.training.errors import WeightsError
-from netdesc.training.figures import Figures
 from netdesc.training.job import own_randomness, prepare
 from netdesc.training.measure import Judge
+from netdesc.training.metrics import Figures
 from netdesc.training.one_way import DirectJudge
 from netdesc.training.progress import Style
 from netdesc.training.steps import build_judge, build_step
@@ -121,7 +121,6 @@ def compile_for_data(description: Description) -> list[LayerReport]:
         _run(job.network, job.loss, batch)
         figures = Figures(job.network, job.network.blocks(), job.new_tally())
         build_step(job, figures, say=lambda text: None).differentiate(batch)
-        figures.read()
         report = job.network.engine_report()
         if job.validation is not None:
             _measure(job.network, build_judge(job), next(job.validation.in_order()))

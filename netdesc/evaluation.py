@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from numpy.typing import NDArray
 
 from netdesc.compiler import Compiled, compile, compile_run, untrained
 from netdesc.description import Description, load
@@ -18,8 +17,8 @@ from netdesc.training import DataError, Run
 from netdesc.training.data import Batch, Batches, Frame, Samples
 from netdesc.training.errors import MissingDataError
 from netdesc.training.measure import by_network, measure
-from netdesc.training.parts import Parts, read_parts
 from netdesc.training.score import Score, Tally
+from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -83,23 +82,17 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
         description = load(path)
         compiled = compile(description)
     warnings = [] if path.is_dir() else untrained(description.document)
-    parts = read_parts(description, Frame.of(compiled.graph), warnings.append)
-    chosen, samples = _choose(parts, part, path)
-    return _evaluate(description, compiled, chosen, samples, warnings)
-
-
-def _choose(parts: Parts, wanted: Part | None, path: Path) -> tuple[Part, Samples]:
-    there: dict[Part, Samples] = {}
-    for name in PARTS:
-        samples: Samples | None = getattr(parts, name)
-        if samples is not None:
-            there[name] = samples
-    chosen = wanted or next(iter(there))
-    if chosen not in there:
+    splits = read_splits(description, Frame.of(compiled.graph), warnings.append)
+    given: dict[Part, Samples | None] = {name: getattr(splits, name) for name in PARTS}
+    found: dict[Part, Samples] = {
+        name: samples for name, samples in given.items() if samples is not None
+    }
+    chosen: Part = part or next(iter(found))
+    if chosen not in found:
         raise DataError(
-            f"{path}: its data has no samples for {chosen}; there are: {', '.join(there)}"
+            f"{path}: its data has no samples for {chosen}; there are: {', '.join(found)}"
         )
-    return chosen, there[chosen]
+    return _evaluate(description, compiled, chosen, found[chosen], warnings)
 
 
 def _evaluate(
@@ -121,31 +114,29 @@ def _evaluate(
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
-    device = torch.device("cpu")
-    tally = None
+    device, tally = torch.device("cpu"), None
     if graph.classes is not None:
         tally = Tally(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
-    window = graph.classifier and graph.classifier.window_steps
     judge = by_network(compiled.model, compiled.loss, watch=count)
     loss, score = measure(graph, compiled.model, judge, batches, tally)
+    window = graph.classifier and graph.classifier.window_steps
+    judged = None
+    if samples.labels is not None:
+        judged = "steps" if samples.labels.ndim == 2 else "samples"
     return Evaluation(
         part=part,
         samples=len(samples),
         loss=loss,
         summed=graph.loss.reduction == "sum",
         score=score,
-        judged=None if samples.labels is None else _judged(samples.labels),
+        judged=judged,
         classifier=None if tally is None else "rate" if window is None else "moving_window",
         window_steps=window,
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,
     )
-
-
-def _judged(labels: NDArray) -> Literal["samples", "steps"]:
-    return "steps" if labels.ndim == 2 else "samples"
 
 
 def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:

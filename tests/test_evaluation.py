@@ -22,7 +22,7 @@ from netdesc.exchange import export_net
 from netdesc.training import DataError, Run, TrainingError
 from netdesc.training.data import Batches, Frame
 from netdesc.training.measure import by_network, measure
-from netdesc.training.parts import read_parts
+from netdesc.training.splits import read_splits
 
 
 def train(document: Path, run: Path) -> Run:
@@ -264,7 +264,7 @@ def test_no_neuron_is_dropped_where_a_network_is_measured(tmp_path: Path) -> Non
     assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
 
     compiled = compile(load(path))
-    parts = read_parts(load(path), Frame.of(compiled.graph), print)
+    parts = read_splits(load(path), Frame.of(compiled.graph), print)
     batches = Batches(parts.train, None, torch.device("cpu"), 0)
     for mode in (True, False):
         compiled.model.train(mode)

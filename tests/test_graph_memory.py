@@ -22,7 +22,7 @@ from netdesc.losses import build_loss
 from netdesc.modules import build
 from netdesc.training.data import Batch
 from netdesc.training.direct import DirectStep
-from netdesc.training.figures import Figures
+from netdesc.training.metrics import Figures
 from netdesc.training.steps import build_step
 
 STEPS, BATCH = 400, 4

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import itertools
 import math
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ import torch
 from classify_task import CLASSES, write_classify_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as of_numpy
 from safetensors.numpy import load_file
 from training_task import INPUTS, OUTPUTS, STEPS, write_task
 
@@ -22,10 +26,11 @@ from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.modules import network
-from netdesc.training import activity, data, loop, rasters, session, train
-from netdesc.training.activity import frame_epochs, shown_of
+from netdesc.training import activity, activity_probe, data, loop, train
+from netdesc.training.activity import Activity, frame_epochs, read_frames
+from netdesc.training.activity_probe import ActivitySnapshot, raster
 from netdesc.training.errors import DataError
+from netdesc.training.job import prepare
 
 
 def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
@@ -108,22 +113,20 @@ def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(np.array_equal(again[name], whole[name]) for name in whole)
 
 
-def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = write_task(folder / "task", epochs=4)
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
-        return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file of a run of three epochs."""
+    return (trained(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
 
 
 @pytest.mark.parametrize(
     "change",
     [
+        {},
         {"frame_epochs": np.array([0.5])},
         {"frame_epochs": np.zeros((1, 1), np.int32)},
         {"frame_epochs": np.arange(1000, dtype=np.int32)},
-        {"frame_epochs": np.array([0, 1], np.int32)},  # there is one frame alone
+        {"frame_epochs": np.zeros(9, np.int32)},  # there are four frames alone
         {"frame_0": np.zeros((3, 2))},
         {"frame_0": np.zeros(6, np.int32)},
         {"frame_0": np.zeros((2_000_000, 2), np.int32)},
@@ -133,23 +136,14 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=lambda change: str(change).replace("\n", "")[:50],
 )
-def test_frames_that_are_none_begin_anew(
-    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_frames_that_are_none_are_refused(
+    change: dict[str, Any], sound: bytes, tmp_path: Path
 ) -> None:
-    run = interrupted(tmp_path, monkeypatch)
-    found = kept(run)
-    assert found["frame_epochs"].tolist() == [0]
-    np.savez_compressed(run / "activity.npz", allow_pickle=True, **(found | change))
-    assert train(resume=run, progress="quiet").status == "done"
-    again = kept(run)
-    assert again["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(again["frame_0"], found["frame_0"])
-    assert "cut_frame_0" not in again
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return (trained(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
+    found = dict(np.load(io.BytesIO(sound), allow_pickle=False))
+    path = tmp_path / "activity.npz"
+    np.savez_compressed(path, allow_pickle=True, **(found | change))
+    with pytest.raises((DataError, ValueError)) if change else contextlib.nullcontext():
+        assert read_frames(path, 2).keys() == {0, 1, 2}
 
 
 @settings(max_examples=300)
@@ -166,7 +160,7 @@ def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> 
         path = Path(folder) / "activity.npz"
         path.write_bytes(damaged[:end])
         with contextlib.suppress(DataError, ValueError):
-            frames = activity._frames_in(path, 3)
+            frames = read_frames(path, 3)
             assert set(frames) <= set(range(4))
 
 
@@ -174,7 +168,13 @@ def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> 
 def test_a_damaged_file_does_not_stop_a_run(
     damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = interrupted(tmp_path, monkeypatch)
+    path = write_task(tmp_path / "task", epochs=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+    assert kept(run)["frame_epochs"].tolist() == [0]
     if damage is None:
         (run / "activity.npz").unlink()
     else:
@@ -186,7 +186,7 @@ def test_a_damaged_file_does_not_stop_a_run(
 def test_a_raster_with_too_many_events_is_cut_and_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rasters, "MOST_EVENTS", 20)
+    monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
     found = kept(trained(tmp_path, epochs=2))
     cut = int(found["cut_input_0"])
     assert 0 < len(found["input_0"]) <= 20
@@ -198,7 +198,7 @@ def test_a_raster_with_too_many_events_is_cut_and_says_where(
 def test_few_samples_are_looked_at_where_they_are_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity, "MOST_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
+    monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
     assert kept(trained(tmp_path, pairs=5, epochs=1))["samples"] == 2
 
 
@@ -241,94 +241,55 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
     assert predictions != labels[: len(predictions)].tolist()
 
 
+def look(path: Path) -> dict[str, Any]:
+    """What is seen of the samples to train on before the first epoch."""
+    job = prepare(netdesc.load(path), torch.device("cpu"), {}, print)
+    seen = Activity(path, job.graph, job.train, "train", 1, job.classifier)
+    return seen._look(job.network.state_dict())
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 6])
-@pytest.mark.parametrize(
-    ("wrong", "shown"),
-    [
-        (None, [0, 1, 2, 3]),
-        (5, [0, 1, 2, 5]),
-        (4, [0, 1, 2, 4]),
-        (3, [0, 1, 2, 3]),
-        (1, [0, 1, 2, 3]),
-    ],
-)
+@pytest.mark.parametrize("wrong", [None, 5, 4, 3, 1])
 def test_a_wrong_sample_is_shown_if_there_is_any(
-    wrong: int | None, shown: list[int], at_once: int
+    wrong: int | None, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: dict[int, int] = {}
-    for first in range(0, 6, at_once):
-        is_here = wrong is not None and first <= wrong < first + at_once
-        here = shown_of(first, at_once, wrong - first if is_here else None)  # type: ignore[operator]
-        found |= {number: first + sample for number, sample in here.items()}
-    assert [found[number] for number in range(4)] == shown
-    assert shown_of(0, 1, 0) == shown_of(0, 1, None) == {0: 0}
-
-
-def look(folder: Path, labelled: bool) -> dict[str, Any]:
-    if not labelled:
-        return kept(trained(folder, pairs=5, epochs=3))
-    path = write_classify_task(folder / "task", training={"epochs": 3})
-    return kept(train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path)
-
-
-def sizes_of_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many samples are looked at, look by look."""
-    sizes: list[int] = []
-    as_it_is = activity._Seen
-
-    def seen(batch: Any, *made_of_it: Any) -> Any:
-        sizes.append(batch.size)
-        return as_it_is(batch, *made_of_it)
-
-    monkeypatch.setattr(activity, "_Seen", seen)
-    return sizes
+    path = write_task(tmp_path, pairs=6)
+    calls = itertools.count()
+    monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
+    monkeypatch.setattr(data, "CELLS_AT_ONCE", at_once * STEPS * (INPUTS + 16 + OUTPUTS))
+    found = look(path)
+    for place, number in enumerate([0, 1, 2, wrong if wrong in (4, 5) else 3]):
+        events = read_events(path.with_name(f"input{number}.bs1"))
+        expected = to_dense(events, (INPUTS,), STEPS, 1.0)[0]
+        np.testing.assert_array_equal(dense(found[f"input_{place}"], INPUTS), expected)
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_samples_are_looked_at_a_few_at_a_time(
+def test_it_does_not_matter_how_many_samples_are_looked_at_together(
     labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is kept is the same, however many are there at once."""
-    whole = look(tmp_path / "whole", labelled)
+    path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
+    whole = look(path)
     monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
-    sizes = sizes_of_looks(monkeypatch)
-    one_by_one = look(tmp_path / "few", labelled)
-    assert set(sizes) == {1}
+    one_by_one = look(path)
     assert one_by_one.keys() == whole.keys()
     for name in whole:
         np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
 
 
-def test_no_more_samples_are_looked_at_than_a_batch_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@given(
+    of_numpy.arrays(np.bool_, of_numpy.array_shapes(min_dims=2, max_dims=3, max_side=9)),
+    st.integers(0, 30),
+)
+def test_a_raster_is_all_events_in_order_or_those_of_the_first_steps(
+    spikes: np.ndarray, most: int
 ) -> None:
-    """Who trains one sample at a time has memory for one."""
-    sizes = sizes_of_looks(monkeypatch)
-    trained(tmp_path, pairs=5, epochs=1, batch_size=2)
-    assert sizes[:3] == [2, 2, 1]
-    assert set(sizes) == {1, 2}
-
-
-@pytest.mark.parametrize("labelled", [False, True])
-def test_bits_show_what_the_networks_operators_do(
-    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the CPU engine looks at a bit for each spike, as elsewhere at whole tensors."""
-    as_bits = look(tmp_path / "bits", labelled)
-    tensors: list[torch.Tensor] = []
-    watch = network.Network.forward
-
-    def forward(self: network.Network, given: torch.Tensor) -> torch.Tensor:
-        tensors.append(given)
-        return watch(self, given)
-
-    monkeypatch.setattr(network.Network, "forward", forward)
-    assert look(tmp_path / "again", labelled).keys() == as_bits.keys()
-    assert not tensors
-    monkeypatch.setattr(session, "direct_wiring", lambda *_: None)
-    as_floats = look(tmp_path / "floats", labelled)
-    assert tensors
-    assert as_floats.keys() == as_bits.keys()
-    for name in as_floats:
-        np.testing.assert_array_equal(as_bits[name], as_floats[name], err_msg=name)
-        assert as_bits[name].dtype == as_floats[name].dtype
+    expected = np.argwhere(spikes.reshape(len(spikes), -1))
+    with mock.patch.object(activity_probe, "MAX_EVENTS", most):
+        found = raster("it", torch.from_numpy(spikes.astype(np.float32)))
+    cut = found.get("cut_it")
+    assert cut == (expected[most, 0] if len(expected) > most else None)
+    kept = expected if cut is None else expected[expected[:, 0] < cut]
+    np.testing.assert_array_equal(found["it"], kept)
+    assert found["it"].dtype == np.int32
+    assert found["it"].flags.f_contiguous, "files of pictures would be larger"

@@ -28,9 +28,9 @@ from netdesc.description import load
 from netdesc.training import loop, optimizer, train
 from netdesc.training.data import Batch
 from netdesc.training.direct import DirectStep
-from netdesc.training.figures import Figures
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import prepare
+from netdesc.training.metrics import Figures
 from netdesc.training.replayed import WARM_UP, CaptureError, CudaGraphs, Graphs, Replayed
 from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
 
@@ -50,7 +50,6 @@ class Runner:
         # As on a GPU: a number of the device, and inputs as floats.
         self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
         self.monkeypatch.setattr("netdesc.training.job.direct_wiring", lambda *_: None)
-        self.monkeypatch.setattr("netdesc.training.figures.engine_name", lambda _: "cuda")
         self.said: list[str] = []
 
     def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:

@@ -17,10 +17,10 @@ from training_task import read_metrics, write_task
 from netdesc.description import load
 from netdesc.kernels.cuda.obstacle import is_interpreted
 from netdesc.kernels.engine import use_engine
-from netdesc.training import compiling, train
-from netdesc.training.compiling import INTERPRETED, MORE, NOTICE, announced
+from netdesc.training import compile_notice, train
+from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices
 from netdesc.training.files import Log
-from netdesc.training.progress import Plain, Standing, build_display, count_epochs
+from netdesc.training.progress import Display, Standing, build_display
 
 
 def standing(
@@ -30,7 +30,7 @@ def standing(
 
 
 def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    display = Plain()
+    display = Display()
     display.show(standing(1), now=100.0)
     display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
     first, second = capsys.readouterr().err.splitlines()
@@ -44,7 +44,7 @@ def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[str]) -> None:
     """A busy first minute must not be held against the rest of the run, nor a quiet one."""
-    display = Plain()
+    display = Display()
     epoch = 0
     for moment in range(0, 100, 5):
         epoch += 1 if moment < 60 else 100  # 5 s an epoch, then 50 ms
@@ -73,12 +73,8 @@ def test_losses_of_parts_that_are_sums_are_shown_a_sample(
     )
 
 
-def test_epochs_are_counted_in_words() -> None:
-    assert [count_epochs(n) for n in (0, 1, 2)] == ["0 epochs", "1 epoch", "2 epochs"]
-
-
 def test_lines_are_throttled() -> None:
-    display = Plain()
+    display = Display()
     assert display.is_due(now=0.0)
     display.show(standing(1), now=10.0)
     assert not display.is_due(now=14.9)
@@ -110,12 +106,12 @@ def test_an_unknown_style_is_refused() -> None:
 def test_compiling_is_announced_once_and_only_where_it_happens() -> None:
     said: list[str] = []
     functions = [numba.njit(lambda x, n=n: x + n) for n in range(2)]
-    with announced(torch.device("cpu"), said.append):
+    with compile_notices(torch.device("cpu"), said.append):
         assert said == []
         for function in functions:
             function(1)
     assert said == [NOTICE]
-    with announced(torch.device("cpu"), said.append):
+    with compile_notices(torch.device("cpu"), said.append):
         functions[0](1)
     assert said == [NOTICE]
 
@@ -125,21 +121,21 @@ def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
     said: list[str] = []
-    with use_engine("cuda"), announced(torch.device("cpu"), said.append):
+    with use_engine("cuda"), compile_notices(torch.device("cpu"), said.append):
         assert said == [INTERPRETED]
 
 
 def test_compiling_after_a_pause_is_announced_again(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
-    monkeypatch.setattr(compiling, "_PAUSE_S", 0.2)
-    with announced(torch.device("cpu"), said.append):
+    monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
+    with compile_notices(torch.device("cpu"), said.append):
         functions[0](1)
         functions[1](1)
         assert said == [NOTICE]
         time.sleep(0.3)
         functions[2](1)
-    assert said == [NOTICE, MORE]
+    assert said == [NOTICE, NOTICE]
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo
 
 import netdesc
 import netdesc.kernels.cpu.engine
 import netdesc.kernels.reference.engine
 from netdesc.training import checkpoint, progress, train
-from netdesc.training.errors import ResumeError
 
-WEIGHTS = ("last.safetensors", "best.safetensors")
+WEIGHTS = ("checkpoints/last.safetensors", "checkpoints/best.safetensors")
 
 
 def die() -> None:
@@ -91,70 +89,57 @@ def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def start(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
+def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
+    """Starts a run, or goes on with the one that the folder holds."""
     save_often()
     operations = watch_files(folder, fatal)
-    train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+    if (folder / "network.lock.json").exists():
+        train(resume=folder, progress="quiet")
+    else:
+        train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
     (folder.parent / f"{folder.name}.operations").write_text(str(operations()))
 
 
-def go_on(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
-    save_often()
-    watch_files(folder, fatal)
-    try:
-        train(resume=folder, progress="quiet")
-    except ResumeError as error:
-        if "no run that can be continued" not in str(error) and "no such run" not in str(error):
-            raise
-        train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+def rows(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) | {"seconds": None} for line in lines]
 
 
-def is_same(one: Path, other: Path) -> bool:
-    def rows(run: Path) -> list[dict[str, Any]]:
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-        return [json.loads(line) | {"seconds": None} for line in lines]
-
+def report(at: str, folder: Path, straight: Path, status: list[int]) -> None:
+    """Tells whether a run that was killed is, in the end, the one that went straight through."""
     weights = all(
-        (one / "checkpoints" / name).read_bytes() == (other / "checkpoints" / name).read_bytes()
-        for name in WEIGHTS
+        (folder / name).read_bytes() == (straight / name).read_bytes() for name in WEIGHTS
     )
-    return weights and rows(one) == rows(other)
-
-
-def report(at: str, run: Path, straight: Path, status: list[int]) -> None:
-    print(json.dumps({"at": at, "status": status, "same": is_same(run, straight)}), flush=True)
+    same = weights and rows(folder) == rows(straight)
+    print(json.dumps({"at": at, "status": status, "same": same}), flush=True)
 
 
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
     """Kills at every ``stride``-th file operation, in the first run and in the one after it."""
     straight = folder / "straight"
-    assert in_child(lambda: start(document, straight, "reference")) == 0
+    assert in_child(partial(run, document, straight, "reference")) == 0
     operations = int((folder / "straight.operations").read_text())
     for fatal in range(1, operations + 1, stride):
-        run = folder / f"operation-{fatal}"
+        killed = folder / f"operation-{fatal}"
         status = [
-            in_child(partial(start, document, run, "reference", fatal)),
-            in_child(partial(go_on, document, run, "reference", fatal // 2 + 1)),
-            in_child(partial(go_on, document, run, "reference")),
+            in_child(partial(run, document, killed, "reference", number))
+            for number in (fatal, fatal // 2 + 1, 0)
         ]
-        report(f"operation {fatal} of {operations}", run, straight, status)
+        report(f"operation {fatal} of {operations}", killed, straight, status)
 
 
 def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
     """Kills at moments spread over a run, on the CPU engine."""
     straight = folder / "straight-cpu"
-    assert in_child(lambda: start(document, straight, "cpu")) == 0  # compiles, the first time
+    assert in_child(partial(run, document, straight, "cpu")) == 0  # compiles, the first time
     begin = time.perf_counter()
-    assert in_child(lambda: start(document, folder / "timed", "cpu")) == 0
+    assert in_child(partial(run, document, folder / "timed", "cpu")) == 0
     duration = time.perf_counter() - begin
     for number in range(moments):
-        run = folder / f"moment-{number}"
+        killed = folder / f"moment-{number}"
         delay = duration * (number + 0.5) / moments
-        status = [
-            in_child(partial(start, document, run, "cpu"), delay),
-            in_child(partial(go_on, document, run, "cpu")),
-        ]
-        report(f"{delay:.3f} s of {duration:.3f}", run, straight, status)
+        act = partial(run, document, killed, "cpu")
+        report(f"{delay:.3f} s", killed, straight, [in_child(act, delay), in_child(act)])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from netdesc.events import Event, write_events
 
@@ -53,3 +55,26 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 def read_record(run: Path) -> dict[str, Any]:
     return json.loads((run / "run.json").read_text())
+
+
+class Block(nn.Module):
+    """A layer with the names of parameters that the layers of networks have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synapse = nn.Module()
+        self.synapse.weight = nn.Parameter(torch.randn(5, 3))
+        self.neuron = nn.Module()
+        self.neuron.current_decay = nn.Parameter(torch.tensor(0.5))
+        self.notes = torch.tensor([0, 0, 0, 3])  # the last one counts spikes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.synapse.weight.T * self.neuron.current_decay
+
+
+def small_network() -> nn.Module:
+    """Two layers, always with the same weights."""
+    torch.manual_seed(0)
+    root = nn.Module()
+    root.layers = nn.ModuleDict({"first": Block(), "second": Block()})
+    return root

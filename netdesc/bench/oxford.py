@@ -16,7 +16,7 @@ from netdesc.compiler import compile
 from netdesc.description import load
 from netdesc.graph import Dense, SpikeTime
 from netdesc.training.data import Batches, Frame
-from netdesc.training.parts import read_parts
+from netdesc.training.splits import read_splits
 
 PEER = "lava-dl"
 WARM_UP = 2
@@ -83,7 +83,7 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
     compiled = compile(description)
     graph, optimizer = compiled.graph, description.document.training.optimizer
     assert isinstance(graph.loss, SpikeTime)
-    parts = read_parts(description, Frame.of(graph), warn=lambda _: None)
+    parts = read_splits(description, Frame.of(graph), warn=lambda _: None)
     (batch,) = Batches(parts.train, None, torch.device("cpu"), seed=0).in_order()
     with torch.no_grad():
         first_loss = compiled.loss(compiled.model(batch.input_TBN), batch.target).item()

@@ -16,37 +16,29 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
-from netdesc.graph.one_go import Wiring
-from netdesc.kernels.cpu.buffers import passing
-from netdesc.modules import build
-from netdesc.training.array_file import write_npz
-from netdesc.training.data import Batch, Batches, cells_of
+from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, Arrays, raster
+from netdesc.training.data import Batches, cells_of
 from netdesc.training.errors import DataError, storing
-from netdesc.training.looks import Look, viewer_of
 from netdesc.training.npz import read_npz
-from netdesc.training.rasters import MOST_EVENTS, PackedRaster, Raster, raster_of, runs_of
-from netdesc.training.score import decide
 
 FORMAT = 1
-MOST_SAMPLES = 64
+MAX_SAMPLES = 64
 SHOWN_SAMPLES = 4
-MOST_CELLS = 1 << 24
+MAX_CELLS = 1 << 24
 """Values of all layers over the steps of all samples: what one look may cost in time."""
 FRAMES = 16
-_LARGEST = 8 * MOST_EVENTS + 1024
-"""Bytes of an array of events, and its header, in the file."""
+_MAX_BYTES = 8 * MAX_EVENTS + 1024
+"""Of an array of events, and its header, in the file."""
 
 
 class Activity:
@@ -63,42 +55,47 @@ class Activity:
         part: str,
         epochs: int,
         classifier: nn.Module | None = None,
-        wiring: Wiring | None = None,
     ) -> None:
         self.path = path
         self.part = part
         self.graph = graph
-        self.classifier = classifier
-        count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells_of(graph)))
+        count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells_of(graph)))
         few = replace(batches, samples=batches.samples[:count])
         if batches.device.type != "cpu":
             few = replace(few, batch_size=None)  # so few fit on a GPU at once
         self._batches = few.few_at_once(graph)
+        self._first = replace(self._batches, samples=batches.samples[:1])
+        self._has_targets = classifier is None
+        self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
-        self.frames: dict[int, PackedRaster] = {}
+        self.frames: dict[int, Arrays] = {}
+        """By epoch the raster of the first sample's output, called ``frame``."""
         self.changed = True
-        self._network = build(graph).to(batches.device).eval()
-        self._view = viewer_of(self._network, wiring, classifier)
 
     def wants_frame(self, epoch: int) -> bool:
         """Whether the output after ``epoch`` complete epochs is to be kept."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
-    @torch.no_grad()
-    @passing()
     def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
         """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
-        self._show(weights)
-        first = replace(self._batches, samples=self._batches.samples[:1])
-        look = self._view(next(first.in_order()))
-        self.frames[epoch] = raster_of(look.output_of(0)).packed()
+        self._probe.load(weights)
+        snapshot = self._probe(next(self._first.in_order()))
+        self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
         """Looks at ``weights``, the best, those of ``epoch``, and writes the file. StorageError."""
-        looked = self._look(weights)
+        arrays = self._look(weights) | {
+            "format": np.int32(FORMAT),
+            "epoch": np.int32(-1 if epoch is None else epoch),
+            "part": np.array(self.part),
+            "samples": np.int32(len(self._batches.samples)),
+            "frame_epochs": np.array(list(self.frames), dtype=np.int32),
+        }
+        for number, frame in enumerate(self.frames.values()):
+            arrays |= {f"{name}_{number}": array for name, array in frame.items()}
         with storing(self.path), atomic_path(self.path) as temporary:
-            write_npz(temporary, self._arrays(looked, epoch))
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
         self.changed = False
 
     def restore(self, epoch: int) -> None:
@@ -107,133 +104,57 @@ class Activity:
         Pictures are not worth a run: without a sound file the frames begin anew.
         """
         try:
-            self.frames = _frames_in(self.path, epoch)
+            self.frames = read_frames(self.path, epoch)
         except (DataError, ValueError):
             self.frames = {}
 
-    def _arrays(
-        self, looked: Mapping[str, Any], epoch: int | None
-    ) -> Iterator[tuple[str, ArrayLike]]:
-        """What the file holds, by name."""
-        yield from looked.items()
-        yield "format", np.int32(FORMAT)
-        yield "epoch", np.int32(-1 if epoch is None else epoch)
-        yield "part", np.array(self.part)
-        yield "samples", np.int32(len(self._batches.samples))
-        yield "frame_epochs", np.array(list(self.frames), dtype=np.int32)
-        for number, frame in enumerate(self.frames.values()):
-            yield from _named(f"frame_{number}", frame.unpacked())
+    def _look(self, weights: Mapping[str, torch.Tensor]) -> Arrays:
+        """The arrays of samples and layers.
 
-    @torch.no_grad()
-    @passing()
-    def _look(self, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        self._show(weights)
-        arrays: dict[str, Any] = {}
-        spikes: dict[str, NDArray[np.float64]] = {}
-        first, has_wrong = 0, False
-        for batch in replace(self._batches).in_order():  # anew: nobody is to hold them any longer
-            look = self._view(batch)
-            seen = _Seen(batch, look, self._predictions(batch, look))
-            wrong = None if has_wrong else seen.wrong
-            has_wrong |= wrong is not None
-            for number, sample in shown_of(first, batch.size, wrong).items():
-                arrays |= self._rasters(number, sample, seen) | _class_of(number, sample, seen)
-            for name, counts in look.spikes.items():
-                spikes[name] = spikes[name] + counts if name in spikes else counts
-            first += batch.size
-        looks = first * self.graph.steps
-        return arrays | {f"rate_{name}": np.float32(each / looks) for name, each in spikes.items()}
-
-    def _show(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Has the network that is looked at these weights, and no copy of them."""
-        self._network.load_state_dict(weights, assign=True)
-
-    def _rasters(self, number: int, sample: int, seen: _Seen) -> dict[str, Any]:
-        batch = seen.batch
-        rasters = {"input": runs_of(batch.inputs, sample), "output": seen.look.output_of(sample)}
-        if self.classifier is None:
-            rasters["target"] = runs_of(batch.wanted, sample)
-        named = (_named(f"{name}_{number}", raster_of(runs)) for name, runs in rasters.items())
-        return dict(array for arrays in named for array in arrays)
-
-    def _predictions(self, batch: Batch, look: Look) -> torch.Tensor | None:
-        """The class of each sample; None where samples have no single label."""
-        classes = self.graph.classes
-        if look.found is None or classes is None or batch.target.dim() != 1:
-            return None
-        return decide(look.found, batch.target, classes)
+        The first samples are shown. The first one that is classified wrongly says the most: if it
+        is none of them, it takes the place of the last.
+        """
+        self._probe.load(weights)
+        shown: dict[int, Arrays] = {}
+        spikes: Arrays = {}
+        number, has_wrong = 0, False
+        for batch in self._batches.in_order():
+            snapshot = self._probe(batch)
+            for sample in range(batch.size):
+                is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
+                has_wrong |= is_first_wrong
+                if number < SHOWN_SAMPLES or is_first_wrong:
+                    place = min(number, SHOWN_SAMPLES - 1)
+                    shown[place] = snapshot.arrays(sample, place, self._has_targets)
+                number += 1
+            for name, counts in snapshot.spikes.items():
+                spikes[name] = spikes.get(name, 0) + counts
+        arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
+        steps = number * self.graph.steps
+        return arrays | {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
 
 
-def _named(name: str, raster: Raster) -> Iterator[tuple[str, ArrayLike]]:
-    """A raster's arrays in the file."""
-    yield name, raster.events
-    if raster.cut is not None:
-        yield f"cut_{name}", np.int32(raster.cut)
-
-
-def _frames_in(path: Path, until: int) -> dict[int, PackedRaster]:
-    """The frames of a file, but for later ones. DataError, ValueError."""
-    epochs = read_npz(path, ["frame_epochs"], largest=_LARGEST)["frame_epochs"]
+def read_frames(path: Path, until: int) -> dict[int, Arrays]:
+    """The frames of a file up to the epoch ``until``. DataError, ValueError."""
+    epochs = read_npz(path, ["frame_epochs"], largest=_MAX_BYTES)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > FRAMES + 1:
         raise ValueError("frame_epochs are no epochs of frames")
-    return {
-        int(epoch): _raster_in(path, f"frame_{number}").packed()
-        for number, epoch in enumerate(epochs)
-        if epoch <= until
-    }
-
-
-def _raster_in(path: Path, name: str) -> Raster:
-    arrays = read_npz(path, [name], [f"cut_{name}"], _LARGEST)
-    events, cut = arrays[name], arrays.get(f"cut_{name}")
-    if events.dtype != np.int32 or events.ndim != 2 or events.shape[1] != 2:
-        raise ValueError(f"{name} holds no events")
-    if cut is None:
-        return Raster(events)
-    if cut.dtype != np.int32 or cut.ndim != 0:
-        raise ValueError(f"cut_{name} is no step")
-    return Raster(events, int(cut))
+    frames: dict[int, Arrays] = {}
+    for number, epoch in enumerate(epochs.tolist()):
+        if epoch > until:
+            continue
+        names = {f"frame_{number}": "frame", f"cut_frame_{number}": "cut_frame"}
+        found = read_npz(path, list(names)[:1], list(names)[1:], _MAX_BYTES)
+        frame = {names[name]: array for name, array in found.items()}
+        events, cut = frame["frame"], frame.get("cut_frame", np.int32(0))
+        if events.dtype != np.int32 or events.shape[1:] != (2,):
+            raise ValueError(f"frame_{number} holds no events")
+        if cut.dtype != np.int32 or cut.ndim != 0:
+            raise ValueError(f"cut_frame_{number} is no step")
+        frames[epoch] = frame
+    return frames
 
 
 def frame_epochs(epochs: int) -> set[int]:
     """After how many epochs a frame is kept: densely at the start, where most happens."""
     return {round(epochs * (n / FRAMES) ** 2) for n in range(FRAMES + 1)}
-
-
-def shown_of(first: int, size: int, wrong: int | None) -> dict[int, int]:
-    """Which of ``size`` samples are kept, numbered from 0: by the number that they get in the file.
-
-    The ``first`` stands at that place among all. ``wrong`` is the first wrong one of all, where it
-    is one of these. It says the most, so it takes the place of the last that is shown.
-    """
-    shown = {first + k: k for k in range(size) if first + k < SHOWN_SAMPLES}
-    if wrong is not None and first + wrong >= SHOWN_SAMPLES:
-        shown[SHOWN_SAMPLES - 1] = wrong
-    return shown
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """Some samples, and what the network made of them."""
-
-    batch: Batch
-    look: Look
-    predictions: torch.Tensor | None
-
-    @property
-    def wrong(self) -> int | None:
-        """The first sample that is taken for another class than its own."""
-        if self.predictions is None:
-            return None
-        wrong = torch.nonzero(self.predictions != self.batch.target).flatten()
-        return int(wrong[0]) if len(wrong) else None
-
-
-def _class_of(number: int, sample: int, seen: _Seen) -> dict[str, Any]:
-    if seen.predictions is None:
-        return {}
-    return {
-        f"label_{number}": np.int32(seen.batch.target[sample].item()),
-        f"prediction_{number}": np.int32(seen.predictions[sample].item()),
-        f"rates_{number}": seen.look.rates_BN[sample].cpu().numpy(),
-    }

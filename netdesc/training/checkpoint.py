@@ -10,12 +10,15 @@ import json
 import math
 import shlex
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import nn
 
 from netdesc.events import atomic_path
@@ -24,7 +27,6 @@ from netdesc.training.activity import Activity
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStopping
-from netdesc.training.tensor_file import write_tensors
 
 STATE_FORMAT = 1
 SAVE_COST = 0.02
@@ -54,27 +56,23 @@ class BestWeights:
     """A copy of the best weights so far, kept on the device."""
 
     def __init__(self, network: nn.Module) -> None:
-        live = dict(network.state_dict())
-        self.tensors = {name: tensor.clone() for name, tensor in live.items()}
-        self.is_saved = True
-        self.is_whole = True
-        pairs = [(self.tensors[name], live[name]) for name in live]
-        self._pairs = [(_memory(kept), _memory(tensor)) for kept, tensor in pairs]
+        self._live = dict(network.state_dict())
+        self.take()
+        self._saved = self.tensors
 
     def take(self) -> None:
-        """Copies the network's present weights."""
-        self.is_whole = False  # while it is being copied: an interrupt may come in between
-        for kept, live in self._pairs:
-            kept[...] = live
-        self.is_whole, self.is_saved = True, False
+        """Copies the network's present weights. An interrupt leaves the old copy or the new one."""
+        self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
+    @property
+    def is_saved(self) -> bool:
+        return self._saved is self.tensors
 
-def _memory(tensor: torch.Tensor) -> Any:
-    """A tensor's own memory: on the CPU as an array, which wakes no thread to be copied.
-
-    Waking one for 10 µs of work can cost milliseconds on a busy machine.
-    """
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
+    def save(self, path: Path) -> None:
+        """Writes the copy where the file is older. StorageError."""
+        if not self.is_saved:
+            _write(path, self.tensors)
+            self._saved = self.tensors
 
 
 @dataclass
@@ -108,7 +106,7 @@ class Saver:
         """
         began = time.perf_counter()
         if self.saved_epoch is None:
-            _write(self.folder / INITIAL, dict(self.network.state_dict()))
+            _write(self.folder / INITIAL, self.network.state_dict())
         notes = {
             "format": STATE_FORMAT,
             "lock_sha256": self.lock_sha256,
@@ -118,7 +116,7 @@ class Saver:
         }
         _write(self.folder / STATE, self._tensors(), notes)
         self.saved_epoch = progress.epoch
-        _write(self.folder / LAST, dict(self.network.state_dict()))
+        _write(self.folder / LAST, self.network.state_dict())
         self.save_best(progress)
         now = time.perf_counter()
         pause = self.every_s if progress.epoch else min(self.every_s, FIRST_S)
@@ -126,13 +124,10 @@ class Saver:
 
     def save_best(self, progress: Progress) -> None:
         """Writes the best weights and what they do, where the files are older than the memory."""
-        if not self.best.is_whole:
-            return
-        if not self.best.is_saved:
-            _write(self.folder / BEST, self.best.tensors)
-        if not self.best.is_saved or self.activity.changed:
+        is_new = not self.best.is_saved
+        self.best.save(self.folder / BEST)
+        if is_new or self.activity.changed:
             self.activity.save(self.best.tensors, progress.best_epoch)
-        self.best.is_saved = True
 
     def restore(self) -> tuple[Progress, int]:
         """Puts everything back as ``last.state`` holds it: (progress, bytes of metrics).
@@ -150,23 +145,28 @@ class Saver:
             with safe_open(path, framework="pt") as file:
                 notes = json.loads(file.metadata()["netdesc"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable itself)
+            form, lock_sha256 = notes["format"], notes["lock_sha256"]
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             damage = f"this checkpoint is damaged: {error}"
             raise ResumeError(f"{path}: {damage}; {self._way_out}") from error
-        if notes["format"] != STATE_FORMAT:
+        if form != STATE_FORMAT:
             raise ResumeError(
-                f"{path}: written as format {notes['format']}; this netdesc reads {STATE_FORMAT}"
+                f"{path}: written as format {form}; this netdesc reads {STATE_FORMAT}"
             )
-        if notes["lock_sha256"] != self.lock_sha256:
+        if lock_sha256 != self.lock_sha256:
             raise ResumeError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
-        self._load(path, tensors)
-        self.stopping.reference = notes["stopping"]["reference"]
-        self.stopping.waited = notes["stopping"]["waited"]
-        self.saved_epoch = notes["progress"]["epoch"]
-        self.activity.restore(notes["progress"]["epoch"])
-        return Progress(**notes["progress"]), notes["metrics_bytes"]
+        try:
+            self._load(tensors)
+            self.stopping.reference = notes["stopping"]["reference"]
+            self.stopping.waited = notes["stopping"]["waited"]
+            progress, length = Progress(**notes["progress"]), notes["metrics_bytes"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ResumeError(f"{path}: this checkpoint does not fit the network") from error
+        self.saved_epoch = progress.epoch
+        self.activity.restore(progress.epoch)
+        return progress, length
 
     @property
     def _way_out(self) -> str:
@@ -184,18 +184,15 @@ class Saver:
         }
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
-    def _load(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
-        parts: dict[str, dict[str, torch.Tensor]] = {}
+    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
+        parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
-            parts.setdefault(part, {})[name] = tensor
-        try:
-            self.network.load_state_dict(parts["best"])
-            self.best.take()
-            self.network.load_state_dict(parts["model"])
-        except (KeyError, RuntimeError) as error:
-            raise ResumeError(f"{path}: this checkpoint does not fit the network") from error
-        load_optimizer_tensors(self.optimizer, self.network, parts.get("optimizer", {}))
+            parts[part][name] = tensor
+        self.network.load_state_dict(parts["best"])
+        self.best.take()
+        self.network.load_state_dict(parts["model"])
+        load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])
@@ -209,8 +206,8 @@ def _random_states(network: nn.Module) -> dict[str, torch.Tensor]:
     return states
 
 
-def _write(path: Path, tensors: dict[str, torch.Tensor], notes: dict | None = None) -> None:
-    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], notes: dict | None = None) -> None:
     metadata = None if notes is None else {"netdesc": json.dumps(notes)}
+    content = save({name: each.contiguous() for name, each in tensors.items()}, metadata)
     with storing(path), atomic_path(path) as temporary:
-        write_tensors(temporary, arrays, metadata)
+        temporary.write_bytes(content)

@@ -24,8 +24,8 @@ from netdesc.modules.block import DenseBlock
 from netdesc.modules.norm import BIAS_BITS
 from netdesc.training.data import Batch
 from netdesc.training.examples import BatchExamples, distance_of
-from netdesc.training.figures import Figures
 from netdesc.training.measure import loss_share
+from netdesc.training.metrics import Figures
 from netdesc.training.score import Tally
 
 if TYPE_CHECKING:
@@ -184,6 +184,4 @@ class DirectStep:
         for name, layer in zip(self._chain.names, passed, strict=True):
             figures.note(name, layer.notes, layer.outputs)
         share = batch.size / self._samples
-        at_hand = [layer.at_hand for layer in passed if layer.at_hand is not None]
-        known = at_hand if len(at_hand) == len(passed) else None
-        figures.add(loss, share, loss_share(job.graph, batch, self._samples), known)
+        figures.add(loss, share, loss_share(job.graph, batch, self._samples))

@@ -1,15 +1,10 @@
-"""How arrays become spikes: kept in a compact form, and coded a batch at a time.
-
-Each code takes values [samples, …] as a file holds them. ``is_valid`` says which samples it can
-code, ``keep`` brings them into the form that is kept in memory, and ``spikes`` makes float32
-[steps, batch, cells] of what was kept. ``pack`` makes the same spikes in words that are silent yet.
-"""
+"""How arrays become spikes: kept in a compact form, and coded a batch at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,52 +12,56 @@ from numpy.typing import NDArray
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
 from netdesc.kernels.spike_words import WordRoom, packed
 
-Spikes = NDArray[np.float32]
-
-_DRAWN_TOGETHER = 1 << 18
-"""Random numbers that are held at a time, beside the spikes that come of them."""
-
-_HARDLY = 1 / 16
+QUIET_SHARE = 1 / 16
 """Of its range, values that stay within this share are meant for another one."""
-
-_PACKED_TOGETHER = 1 << 18
-"""Cells whose spikes are packed at a time: the places of a spike take some 40 bytes."""
-
-
-class Code(Protocol):
-    is_random: ClassVar[bool]
-    """Whether ``spikes`` draws random numbers."""
-
-    @property
-    def values(self) -> str:
-        """In words, the values that it takes."""
-        ...
-
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
-
-    def quiet(self, largest: float) -> str:
-        """What is odd about values of which this is the largest, if they hardly make a spike."""
-        ...
-
-    def keep(self, values: NDArray) -> NDArray: ...
-
-    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes: ...
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None: ...
-
-    @property
-    def steps(self) -> int: ...
 
 
 @dataclass(frozen=True)
-class SpikeCode:
-    """Spikes as they are, [samples, ``given``, cells], kept as bits. Silence follows them."""
+class Code(ABC):
+    """Makes spikes over ``steps`` of values [samples, …] as a file holds them."""
 
     steps: int
-    given: int
-    cells: int
 
     is_random: ClassVar[bool] = False
+    """Whether coding draws random numbers."""
+
+    @property
+    @abstractmethod
+    def values(self) -> str:
+        """In words, the values that it takes."""
+
+    @abstractmethod
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
+        """Which samples it can code."""
+
+    @abstractmethod
+    def quiet(self, largest: float) -> str:
+        """What is odd about values of which this is the largest, if they hardly make a spike."""
+
+    @abstractmethod
+    def keep(self, values: NDArray) -> NDArray:
+        """The form in which values are kept in memory, [samples, …]."""
+
+    @abstractmethod
+    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
+        """Where kept samples spike, [steps, samples, cells]."""
+
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.float32]:
+        """``fire`` as contiguous numbers."""
+        return np.ascontiguousarray(self.fire(kept, draws), np.float32)
+
+    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
+        """``fire`` as bits in words that are silent yet."""
+        bytes_TBK = packed(self.fire(kept, draws))
+        room.bytes_TBK[:, :, : bytes_TBK.shape[2]] = bytes_TBK
+
+
+@dataclass(frozen=True)
+class SpikeCode(Code):
+    """Spikes as they are, [samples, ``given``, cells], kept as bits. Silence follows them."""
+
+    given: int
+    cells: int
 
     @property
     def values(self) -> str:
@@ -78,23 +77,17 @@ class SpikeCode:
         """Bytes [samples, steps, columns]."""
         return packed(values.reshape(*values.shape[:2], -1))
 
-    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        bytes_TBK = np.ascontiguousarray(kept.transpose(1, 0, 2))
-        spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
-        spikes_TBN[: self.given] = np.unpackbits(
-            bytes_TBK, axis=2, count=self.cells, bitorder="little"
-        )
+    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
+        spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.bool_)
+        bits_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
+        spikes_TBN[: self.given] = bits_BTN.transpose(1, 0, 2)
         return spikes_TBN
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        room.bytes_TBK[: self.given, :, : kept.shape[2]] = kept.transpose(1, 0, 2)
 
 
 @dataclass(frozen=True)
-class _Analog:
+class _Analog(Code):
     """Values in [``low``, ``high``]."""
 
-    steps: int
     low: float
     high: float
 
@@ -107,7 +100,7 @@ class _Analog:
         return np.all(inside.reshape(len(values), -1), axis=1)
 
     def quiet(self, largest: float) -> str:
-        if largest - self.low > _HARDLY * (self.high - self.low):
+        if largest - self.low > QUIET_SHARE * (self.high - self.low):
             return ""
         given = f"goes up to {largest:g}, and data.range to {self.high:g}"
         return f"{given}: its values hardly make a spike"
@@ -131,28 +124,11 @@ class RateCode(_Analog):
         """Probabilities."""
         return (self.max_rate * self.share(values)).astype(np.float32)
 
-    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        spikes_TBN = np.empty((self.steps, *kept.shape), np.float32)
-        for together, spikes_BTN in self._drawn(kept, draws):
-            spikes_TBN[:, together] = spikes_BTN.transpose(1, 0, 2)
-        return spikes_TBN
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        for together, spikes_BTN in self._drawn(kept, draws):
-            as_bytes = packed(spikes_BTN).transpose(1, 0, 2)
-            room.bytes_TBK[:, together, : as_bytes.shape[2]] = as_bytes
-
-    def _drawn(
-        self, kept: NDArray, draws: np.random.Generator
-    ) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Some samples after the other: which, and where they spike [samples, steps, cells]."""
+    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
         batch, cells = kept.shape
-        each = max(1, _DRAWN_TOGETHER // (self.steps * cells))
-        for start in range(0, batch, each):
-            some = kept[start : start + each]
-            # Sample by sample, so that the size of a batch does not matter.
-            drawn_BTN = draws.random((len(some), self.steps, cells), dtype=np.float32)
-            yield slice(start, start + len(some)), drawn_BTN < some[:, None]
+        # Sample by sample, so that the size of a batch does not matter.
+        drawn_BTN = draws.random((batch, self.steps, cells), dtype=np.float32)
+        return (drawn_BTN < kept[:, None]).transpose(1, 0, 2)
 
 
 @dataclass(frozen=True)
@@ -165,8 +141,6 @@ class LatencyCode(_Analog):
     silent_below: float
     within_steps: int
 
-    is_random: ClassVar[bool] = False
-
     def keep(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Steps of the spikes, -1 for none."""
         low, high = _held(values, self.low), _held(values, self.high)
@@ -176,21 +150,11 @@ class LatencyCode(_Analog):
         step[self.share(values) <= _held(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
-    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        batch, cells = kept.shape
-        spikes_TX = np.zeros((self.steps, batch * cells), np.float32)
-        step = kept.ravel()
-        spiking = np.flatnonzero(step >= 0)
-        spikes_TX[step[spiking], spiking] = 1.0
-        return spikes_TX.reshape(self.steps, batch, cells)
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        batch, cells = kept.shape
-        each = max(1, _PACKED_TOGETHER // cells)
-        for start in range(0, batch, each):
-            some = kept[start : start + each]
-            sample, cell = np.nonzero(some >= 0)
-            room.add(some[sample, cell], start + sample, cell)
+    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
+        spikes_TBN = np.zeros((self.steps, *kept.shape), np.bool_)
+        sample, cell = np.nonzero(kept >= 0)
+        spikes_TBN[kept[sample, cell], sample, cell] = True
+        return spikes_TBN
 
 
 def _held(values: NDArray, number: float) -> float:

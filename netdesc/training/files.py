@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -10,63 +11,50 @@ from typing import Any
 
 from netdesc.training.errors import storing
 
-_MOST_WAITING = 128
-"""Rows. The thousands that come while a person sees one line would take as much memory as all else
-that a small network needs."""
-
 
 class Metrics:
     """``metrics.jsonl``: one object an epoch, collected in memory and written at intervals.
 
-    A row becomes text when it is written: many at a time take a fraction of what single ones take
-    between kernels, which leave nothing of Python's in the caches.
-
     Opening cuts the file to ``length`` bytes, those that the checkpoint vouches for. ``is_short``
-    says that it holds fewer; then it goes on after its last whole line.
+    says that it holds fewer; then it goes on after its last whole line. Every method raises
+    StorageError where the file cannot be written.
     """
 
     def __init__(self, path: Path, length: int) -> None:
         self._path = path
-        self._waiting: list[dict[str, Any]] = []
         with storing(path):
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            size = os.fstat(self._file).st_size
+            self._file = path.open("ab+")
+            size = self._file.tell()
             self.is_short = size < length
             if self.is_short:
-                length = os.pread(self._file, size, 0).rfind(b"\n") + 1
-            os.ftruncate(self._file, length)
-        self._length = length
+                self._file.seek(0)
+                length = self._file.read().rfind(b"\n") + 1
+            self._file.truncate(length)
+            self._file.seek(length)
 
     def append(self, row: dict[str, Any]) -> None:
-        """The next line; the row must not be changed any more. StorageError."""
-        self._waiting.append(row)
-        if len(self._waiting) >= _MOST_WAITING:
-            self.flush()
+        """Adds the next line."""
+        with storing(self._path):
+            self._file.write(json.dumps(row).encode() + b"\n")
 
     def flush(self) -> None:
         """Hands the lines to the operating system."""
-        if not self._waiting:
-            return
-        text = "".join(json.dumps(row) + "\n" for row in self._waiting).encode()
         with storing(self._path):
-            written = 0
-            while written < len(text):
-                written += os.pwrite(self._file, text[written:], self._length + written)
-        self._length += len(text)
-        self._waiting.clear()
+            self._file.flush()
 
     def sync(self) -> int:
         """Puts the lines on the disk and returns the file's length in bytes."""
         self.flush()
         with storing(self._path):
-            os.fsync(self._file)
-        return self._length
+            os.fsync(self._file.fileno())
+        return self._file.tell()
 
     def __enter__(self) -> Metrics:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        with contextlib.suppress(OSError):  # lines that a full disk has refused before
+            self._file.close()
 
 
 class Log:
@@ -75,16 +63,16 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
         with storing(path):
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = path.open("ab", buffering=0)
 
     def write(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = "".join(f"{stamp}  {line}\n" for line in text.splitlines())
         with storing(self._path):
-            os.write(self._file, lines.encode())
+            self._file.write(lines.encode())
 
     def __enter__(self) -> Log:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        self._file.close()

@@ -21,10 +21,10 @@ from netdesc.training.data import Batches, Frame, Samples
 from netdesc.training.direct import direct_wiring
 from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
-from netdesc.training.parts import read_parts
 from netdesc.training.progress import Scale
 from netdesc.training.schedule import Schedule, build_schedule
 from netdesc.training.score import Tally
+from netdesc.training.splits import read_splits
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -84,7 +84,7 @@ def prepare(
     """Reads the data, builds network, loss and optimizer on ``device``. TrainingError."""
     document = description.document
     graph, training = build_graph(document), document.training
-    parts = read_parts(description, Frame.of(graph), warn)
+    parts = read_splits(description, Frame.of(graph), warn)
     network = build(graph, seed=training.seed)
     needed = needed_for_output(graph)
     if not any(isinstance(layer, Dense) and layer.name in needed for layer in graph.layers):

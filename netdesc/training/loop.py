@@ -10,11 +10,11 @@ from torch import nn
 
 from netdesc.kernels.cpu.buffers import set_aside
 from netdesc.training.checkpoint import Progress, Saver
-from netdesc.training.figures import Figures, weight_fault
 from netdesc.training.files import Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.job import Job
 from netdesc.training.measure import measure
+from netdesc.training.metrics import Figures, weight_fault
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score

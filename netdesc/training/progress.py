@@ -6,7 +6,9 @@ import contextlib
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from netdesc.training.files import Log
@@ -55,23 +57,22 @@ class Standing:
     """What the loss is for, where that is not the sum over the part: `` a sample``."""
 
 
-Mark = tuple[float, int]
-"""A moment (``time.perf_counter()``), and how many epochs were complete then."""
-
-
 class Display:
     """Prints messages and, at intervals, the standing of the run; both go into the log as well.
 
-    What is said before ``keep`` hands over the log reaches it then.
+    What is said before ``keep`` hands over the log reaches it then. Where ``is_quiet``, warnings
+    alone are printed.
     """
 
     interval_s = _PLAIN_INTERVAL_S
 
-    def __init__(self) -> None:
+    def __init__(self, is_quiet: bool = False) -> None:
+        self._is_quiet = is_quiet
         self._log: Log | None = None
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
-        self._marks: deque[Mark] = deque()
+        self._marks: deque[tuple[float, int]] = deque()
+        """Moments (``time.perf_counter()``), and how many epochs were complete then."""
 
     def __enter__(self) -> Display:
         return self
@@ -88,12 +89,13 @@ class Display:
 
     def say(self, text: str) -> None:
         """Tells something that happened. StorageError where the log cannot be written."""
-        self.print(text)
+        if not self._is_quiet:
+            self.print(text)
         self._write(text)
 
     def warn(self, text: str) -> None:
         """Tells something that the user should know even when nothing else is shown."""
-        self.print(f"warning: {text}", is_urgent=True)
+        self.print(f"warning: {text}")
         self._write(f"warning: {text}")
 
     def _write(self, text: str) -> None:
@@ -110,7 +112,8 @@ class Display:
         """Shows the standing, and from the second call on the time that is left."""
         self._due = now + self.interval_s
         line = _line(standing, self._seconds_an_epoch(standing.epoch, now))
-        self.render(line)
+        if not self._is_quiet:
+            self.render(line)
         if now >= self._log_due or standing.epoch == standing.epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self._write(line)
@@ -124,46 +127,23 @@ class Display:
         began, first = marks[0]
         return (now - began) / (epoch - first) if epoch > first else None
 
-    def print(self, text: str, is_urgent: bool = False) -> None:
-        """Puts a message on standard error."""
-        raise NotImplementedError
+    def print(self, text: str) -> None:
+        """Puts a message on standard error.
+
+        Training goes on where its reader has closed the pipe, as ``head`` does.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
         """Puts the standing on standard error."""
-        raise NotImplementedError
+        self.print(line)
 
     def close(self) -> None:
         """Ends the display; nothing is shown after it."""
 
 
-def _tell(text: str) -> None:
-    """Prints a line; training goes on where its reader has closed the pipe, as ``head`` does."""
-    with contextlib.suppress(BrokenPipeError):
-        print(text, file=sys.stderr, flush=True)
-
-
-class Quiet(Display):
-    """Prints warnings only."""
-
-    def print(self, text: str, is_urgent: bool = False) -> None:
-        if is_urgent:
-            _tell(text)
-
-    def render(self, line: str) -> None:
-        pass
-
-
-class Plain(Display):
-    """Prints a line now and then."""
-
-    def print(self, text: str, is_urgent: bool = False) -> None:
-        _tell(text)
-
-    def render(self, line: str) -> None:
-        self.print(line)
-
-
-class Live(Display):
+class LiveDisplay(Display):
     """One line that is drawn again and again; messages scroll above it."""
 
     interval_s = _LIVE_INTERVAL_S
@@ -171,28 +151,30 @@ class Live(Display):
     def __init__(self) -> None:
         super().__init__()
         from rich.console import Console
-        from rich.live import Live as RichLive
+        from rich.live import Live
 
         self._console = Console(stderr=True, highlight=False)
         # Redrawn from the loop, without a thread that would take time from the kernels.
-        self._live = RichLive(console=self._console, auto_refresh=False, redirect_stdout=False)
-        self._is_drawn = False
+        self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
-    def print(self, text: str, is_urgent: bool = False) -> None:
+    def print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def render(self, line: str) -> None:
         from rich.text import Text
 
-        if not self._is_drawn:
-            self._live.start()
-            self._is_drawn = True
+        self._live.start()
         self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def close(self) -> None:
-        if self._is_drawn:
-            self._live.stop()
-            self._is_drawn = False
+        self._live.stop()
+
+
+_DISPLAYS: dict[str, Callable[[], Display]] = {
+    "live": LiveDisplay,
+    "plain": Display,
+    "quiet": lambda: Display(is_quiet=True),
+}
 
 
 def build_display(style: Style) -> Display:
@@ -200,12 +182,9 @@ def build_display(style: Style) -> Display:
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"
-    if style not in _STYLES:
-        raise ValueError(f'unknown progress "{style}"; known are auto, {", ".join(_STYLES)}')
-    return _STYLES[style]()
-
-
-_STYLES: dict[str, type[Display]] = {"live": Live, "plain": Plain, "quiet": Quiet}
+    if style not in _DISPLAYS:
+        raise ValueError(f'unknown progress "{style}"; known are auto, {", ".join(_DISPLAYS)}')
+    return _DISPLAYS[style]()
 
 
 def count_epochs(number: int) -> str:
@@ -226,18 +205,9 @@ def _line(standing: Standing, each_s: float | None) -> str:
         part = "" if standing.validation_loss is None else "validation "
         parts.append(f"{part}accuracy {standing.accuracy:.1%}")
     if each_s is not None:
-        left = each_s * (standing.epochs - standing.epoch)
-        parts += [f"{_clock(left)} left", f"{_duration(each_s)}/epoch"]
+        left = timedelta(seconds=round(each_s * (standing.epochs - standing.epoch)))
+        each = f"{each_s:.2f} s" if each_s >= 1 else f"{1e3 * each_s:.1f} ms"
+        parts += [f"{left} left", f"{each}/epoch"]
     # Last, where a narrow terminal cuts the line.
     parts.append(f"learning rate {standing.rate:.3g}")
     return "  ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.1f} ms"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -82,19 +82,11 @@ class Record:
 
     def begin_again(self, engine: str, conditions: dict[str, Any]) -> None:
         """Notes that the run goes on. StorageError."""
-        again = {"at": now(), "epochs_done": self.fields["epochs_done"]}
-        resumed = [*self.fields["resumed"], again]
         fields = self.fields
-        self.update(
-            **conditions,
-            first_command=fields.get("first_command", fields.get("command")),
-            first_directory=fields.get("first_directory", fields.get("directory")),
-            engine=engine,
-            resumed=resumed,
-            status="running",
-            message=None,
-            ended=None,
-        )
+        for name in ("command", "directory"):
+            fields.setdefault(f"first_{name}", fields.get(name))
+        fields["resumed"].append({"at": now(), "epochs_done": fields["epochs_done"]})
+        self.update(**conditions, engine=engine, status="running", message=None, ended=None)
 
     def update(self, **fields: Any) -> None:
         """Changes fields and writes the file atomically. StorageError."""
@@ -114,19 +106,21 @@ class Record:
 
 def circumstances(device: torch.device) -> dict[str, Any]:
     """What a run depends on besides its document: command, versions, machine."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        name = platform.processor() or platform.machine()
+    is_gpu = device.type == "cuda"
+    name = platform.processor() or platform.machine()
+    try:
+        directory = os.getcwd()
+    except OSError:  # the folder is gone
+        directory = ""
     return {
         "command": command(sys.argv, sys.orig_argv),
-        "directory": _working_directory(),
+        "directory": directory,
         "pid": os.getpid(),
-        "versions": versions() | (_gpu_versions() if device.type == "cuda" else {}),
+        "versions": versions(is_gpu),
         "platform": platform.platform(),
         "device": {
             "type": device.type,
-            "name": name,
+            "name": torch.cuda.get_device_name(device) if is_gpu else name,
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "threads": kernel_threads(),
         },
@@ -143,38 +137,23 @@ def command(given: Sequence[str], whole: Sequence[str]) -> str:
     return shlex.join(["netdesc", *given[1:]] if is_netdesc else whole)
 
 
-def _working_directory() -> str:
-    """Where relative paths of the command begin; empty where that folder is gone."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return ""
-
-
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """In words, what differs between two circumstances that the bits of a run may depend on."""
-    for part in ("versions", "device"):
+    for part, words in {"versions": "the version of ", "device": "the device's "}.items():
         old, new = before.get(part, {}), after[part]
         for key in sorted(old.keys() & new.keys()):
             if old[key] != new[key]:
-                what = f"the version of {key}" if part == "versions" else f"the device's {key}"
-                yield f"{what} was {old[key]} and is now {new[key]}"
+                yield f"{words}{key} was {old[key]} and is now {new[key]}"
 
 
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that the bits of a run may depend on."""
+def versions(with_gpu: bool = False) -> dict[str, str]:
+    """The versions of Python and of all that the bits of a run may depend on."""
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    if with_gpu:
+        found["cuda"] = str(torch.version.cuda)
+    for package in (*_PACKAGES, *(["triton"] if with_gpu else [])):
         with contextlib.suppress(PackageNotFoundError):  # run from a tree without installing
             found[package] = version(package)
-    return found
-
-
-def _gpu_versions() -> dict[str, str]:
-    """What the kernels of a GPU are compiled by and for."""
-    found = {"cuda": str(torch.version.cuda)}
-    with contextlib.suppress(PackageNotFoundError):
-        found["triton"] = version("triton")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from netdesc.graph import Graph
 from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
-from netdesc.training.compiling import announced
-from netdesc.training.direct import direct_wiring
+from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
@@ -25,7 +23,7 @@ from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
-from netdesc.training.silence import silent_losses
+from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.stopping import EarlyStopping
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
@@ -68,9 +66,9 @@ class Session:
     def run(self, finish: Finish | None) -> Run:
         """Trains to the end. StorageError, and whatever else stops it, after noting it."""
         try:
-            with StopRequest() as stop, announced(self.job.device, self.display.say):
+            with StopRequest() as stop, compile_notices(self.job.device, self.display.say):
                 if "silence" not in self.record.fields:  # a run that begins, or an older one
-                    self.record.update(silence=_losses_of_silence(self.job))
+                    self.record.update(silence=silent_losses(self.job))
                 if self.saver.saved_epoch is None:
                     save(self.job, self.progress, self.saver, self.metrics)
                 fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
@@ -181,7 +179,6 @@ def open_session(
             "train" if job.validation is None else "validation",
             job.training.epochs,
             job.classifier,
-            direct_wiring(job.graph, job.device),
         ),
         lock_sha256=lock_sha256,
         every_s=job.training.checkpoint_every_s,
@@ -195,13 +192,3 @@ def open_session(
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
         yield Session(path, job, record, display, saver, progress, metrics)
-
-
-def _losses_of_silence(job: Job) -> dict[str, float]:
-    """What JSON can hold; Divergence where 32 bits cannot."""
-    losses = silent_losses(job)
-    for loss in losses.values():
-        if not math.isfinite(loss):
-            fault = f"the loss of an output that never spikes is {loss}"
-            raise Divergence(-1, f"{fault}; lower loss.filter_order or loss.time_constant_ms")
-    return losses

@@ -14,11 +14,11 @@ from torch.nn.utils import clip_grads_with_norm_
 from netdesc.kernels.engine import engine_name
 from netdesc.training.data import Batch
 from netdesc.training.direct import DirectStep, direct_wiring
-from netdesc.training.figures import Figures
 from netdesc.training.job import Job
 from netdesc.training.measure import Judge, by_network, loss_share
+from netdesc.training.metrics import Figures
 from netdesc.training.one_way import DirectJudge
-from netdesc.training.optimizer import is_capturable, make_contiguous
+from netdesc.training.optimizer import is_capturable
 from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
 
 
@@ -89,7 +89,6 @@ class PlainStep:
             figures.tally.add(output_TBN, batch.target)
         del output_TBN  # the backward pass takes its memory
         loss.backward()
-        make_contiguous(self._parameters)
         share = batch.size / self._samples
         figures.add(loss, share, loss_share(job.graph, batch, self._samples))
 

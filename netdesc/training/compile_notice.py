@@ -12,7 +12,6 @@ import torch
 from netdesc.kernels.engine import engine_for, engine_name
 
 NOTICE = "compiling kernels for this machine (once, up to a minute) …"
-MORE = "compiling more kernels, which are needed from now on (once) …"
 
 INTERPRETED = (
     "Triton interprets the kernels on the CPU, which takes thousands of times as long and is for "
@@ -24,13 +23,13 @@ _PAUSE_S = 2.0
 
 
 @contextlib.contextmanager
-def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
+def compile_notices(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, says ``NOTICE`` before a compilation; a cached kernel causes none.
 
-    It is said once for those that follow on one another, and then ``MORE``: a layer that comes to
-    spike more takes other kernels, perhaps in the middle of a run. Only the CPU engine's
-    compilations are announced; Triton does not say when it compiles. Where it only interprets the
-    CUDA engine's kernels, ``INTERPRETED`` is said.
+    It is said once for those that follow on one another, and again in the middle of a run, where
+    a layer that comes to spike more takes other kernels. Only the CPU engine's compilations are
+    announced; Triton does not say when it compiles. Where it only interprets the CUDA engine's
+    kernels, ``INTERPRETED`` is said.
     """
     name = engine_name(device)
     if name != "cpu":
@@ -46,7 +45,7 @@ def announced(device: torch.device, say: Callable[[str], None]) -> Iterator[None
 
         def on_start(self, event: numba_event.Event) -> None:
             if time.monotonic() - self.latest > _PAUSE_S:
-                say(MORE if math.isfinite(self.latest) else NOTICE)
+                say(NOTICE)
             self.latest = time.monotonic()
 
         def on_end(self, event: numba_event.Event) -> None:

@@ -1,0 +1,101 @@
+"""What every layer of a network does with some samples, for pictures and not for training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from netdesc.graph import Graph
+from netdesc.losses.rates import rates
+from netdesc.modules import build
+from netdesc.training.data import Batch
+from netdesc.training.score import decide
+
+Arrays = dict[str, Any]
+"""Arrays of a file by name."""
+
+MAX_EVENTS = 200_000
+"""Of a raster."""
+
+
+@dataclass(frozen=True, eq=False)
+class ActivitySnapshot:
+    """A batch, and what the network made of it."""
+
+    batch: Batch
+    spikes: dict[str, NDArray[np.float64]]
+    """By layer how often each neuron has spiked, over all steps and samples."""
+    output_TBN: Tensor
+    predictions: NDArray | None
+    """The class of each sample, -1 for none; None where samples have no single label."""
+
+    def is_wrong(self, sample: int) -> bool:
+        """Whether a sample is taken for another class than its own."""
+        if self.predictions is None:
+            return False
+        return bool(self.predictions[sample] != self.batch.target[sample].item())
+
+    def arrays(self, sample: int, number: int, has_target: bool) -> Arrays:
+        """A sample's rasters and class, under ``number`` in the file."""
+        spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
+        if has_target:
+            spikes["target"] = self.batch.target
+        arrays: Arrays = {}
+        for name, given in spikes.items():
+            arrays |= raster(f"{name}_{number}", given[:, sample])
+        if self.predictions is not None:
+            arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
+            arrays[f"prediction_{number}"] = np.int32(self.predictions[sample])
+            arrays[f"rates_{number}"] = rates(self.output_TBN)[sample].cpu().numpy()
+        return arrays
+
+
+class ActivityProbe:
+    """A copy of the network in evaluation mode, whose layers count their spikes."""
+
+    def __init__(self, graph: Graph, device: torch.device, classifier: nn.Module | None) -> None:
+        self._graph, self._classifier = graph, classifier
+        self._network = build(graph).to(device).eval()
+        self._spikes: dict[str, NDArray[np.float64]] = {}
+        for name, block in self._network.blocks():
+            block.register_forward_hook(self._counter(name))
+
+    def _counter(self, name: str):
+        def count(_block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
+            counts = spikes_TBN.flatten(2).sum((0, 1), dtype=torch.float64)
+            self._spikes[name] = counts.cpu().numpy()
+
+        return count
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        self._network.load_state_dict(weights)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> ActivitySnapshot:
+        output_TBN = self._network(batch.input_TBN)
+        predictions = None
+        if self._classifier is not None and batch.target.dim() == 1:
+            assert self._graph.classes is not None
+            found = self._classifier(output_TBN)
+            predictions = decide(found, batch.target, self._graph.classes).cpu().numpy()
+        return ActivitySnapshot(batch, dict(self._spikes), output_TBN, predictions)
+
+
+def raster(name: str, spikes: Tensor) -> Arrays:
+    """Events, int32 [events, 2] of (step, row-major cell) in order, of spikes [steps, …].
+
+    Where they are too many, ``cut_<name>`` is the step from which on they are left out. In memory
+    all steps come first, and then all cells, which makes files several times smaller.
+    """
+    events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
+    if len(events) <= MAX_EVENTS:
+        return {name: events}
+    cut = events[MAX_EVENTS, 0]
+    kept = np.searchsorted(events[:, 0], cut)
+    return {name: np.asfortranarray(events[:kept]), f"cut_{name}": cut}

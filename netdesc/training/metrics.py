@@ -1,0 +1,152 @@
+"""The metrics of an epoch, added up where they are computed and read once.
+
+Reading a number from a device waits for it. So losses and norms are added up on it, and ``read``
+fetches all of them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.training.score import Score, Tally
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One epoch in numbers, over its batches: the loss, and means by layer.
+
+    Gradient norms are L2 and before clipping; rates are spikes a neuron a step.
+    """
+
+    loss: float
+    gradient_norms: dict[str, float]
+    spike_rates: dict[str, float]
+    score: Score | None
+    """What the classifier made of the samples, where there is one."""
+    fault: str | None
+    """Where the first NaN or infinity is (layers in order, then the loss), or None."""
+
+
+class Figures:
+    """Adds up the loss and, by layer, gradient norm, norm of weights and spike rate over batches.
+
+    ``tally`` counts predictions; whoever adds batches hands it their outputs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        blocks: Iterable[tuple[str, nn.Module]],
+        tally: Tally | None = None,
+    ) -> None:
+        self.tally = tally
+        self._parameters = parameters_by_layer(network)
+        self._notes: dict[str, Tensor] = {}
+        self._sizes: dict[str, int] = {}
+        for name, block in blocks:
+            block.register_forward_hook(self._hook(name))
+        self._divisors: dict[tuple[int, ...], Tensor] = {}
+        self._norms = torch.zeros(())
+        self._sum: Tensor | None = None
+
+    def _hook(self, name: str):
+        def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
+            assert isinstance(block.notes, Tensor)
+            self.note(name, block.notes, spikes_TBN.numel())
+
+        return keep_notes
+
+    def note(self, name: str, notes: Tensor, size: int) -> None:
+        """Keeps what the layer ``name`` observed in a forward pass with ``size`` output values.
+
+        Layers that are called as modules do this by themselves.
+        """
+        self._notes[name], self._sizes[name] = notes, size
+
+    def add(self, loss: Tensor, share: float, loss_share: float) -> None:
+        """Adds a batch after its backward pass, without waiting for the device.
+
+        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
+        """
+        weights = layer_norms(self._parameters)
+        self._norms = layer_norms(self._parameters, of_gradients=True)
+        sizes = tuple(self._sizes.values())
+        if sizes not in self._divisors:  # made once: a copy to the device waits for it
+            self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
+        rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
+        row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
+        row[0] *= loss_share
+        row[1:] *= share
+        if self._sum is None:
+            self._sum = torch.zeros_like(row)
+        self._sum += row  # in place, where a captured step finds it
+
+    def gradient_norm(self) -> Tensor:
+        """Global L2 norm of the last batch's gradients, a float32 scalar on the device."""
+        return torch.linalg.vector_norm(self._norms).float()
+
+    def read(self) -> Reading:
+        """Waits for the device, returns the metrics since the last call and starts over.
+
+        Sums of 64 bits are rounded to 32: losses that differ by their order of addition alone are
+        equal then, and what 32 bits cannot hold is infinite.
+        """
+        assert self._sum is not None, "no batch was added"
+        sums, tally = self._sum.float().double(), self.tally
+        loss, *values = (sums if tally is None else torch.cat([sums, tally.take()])).tolist()
+        self._sum.zero_()
+
+        def take(layers: Collection[str]) -> dict[str, float]:
+            taken = values[: len(layers)]
+            del values[: len(layers)]
+            return dict(zip(layers, taken, strict=True))
+
+        gradients, weights, rates = map(take, (self._parameters, self._parameters, self._notes))
+        score = None if tally is None else tally.score(values)
+        return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
+
+
+def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False) -> Tensor:
+    """L2 norm of the parameters of each layer, or of their gradients; float64 on their device.
+
+    A norm is finite only if all its numbers are. Numbers beyond 1e19, whose squares 32 bits cannot
+    hold, have diverged as surely. On a CPU torch adds up squares in one order on any number of
+    threads, which its plain sums do not do.
+    """
+    norms = []
+    for parameters in layers.values():
+        if of_gradients:
+            tensors = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
+        else:
+            tensors = [p.detach() for p in parameters]
+        of_each = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors])
+        norms.append(torch.linalg.vector_norm(of_each))
+    return torch.stack(norms).double()
+
+
+def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Layer name -> its parameters, layers in the order of the network."""
+    layers: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        layers.setdefault(name.removeprefix("layers.").partition(".")[0], []).append(parameter)
+    return layers
+
+
+def weight_fault(network: nn.Module) -> str | None:
+    """The first layer with a weight that is NaN or too large, in words, or None."""
+    layers = parameters_by_layer(network)
+    return _fault(0.0, {}, dict(zip(layers, layer_norms(layers).tolist(), strict=True)))
+
+
+def _fault(loss: float, gradients: dict[str, float], weights: dict[str, float]) -> str | None:
+    for layer in weights:
+        if not math.isfinite(weights[layer]):
+            return f'a weight of layer "{layer}" is NaN or too large'
+        if not math.isfinite(gradients.get(layer, 0.0)):
+            return f'the gradient of layer "{layer}" is NaN or too large for 32-bit floats'
+    return None if math.isfinite(loss) else f"the loss is {loss}"

@@ -15,11 +15,12 @@ from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
 from netdesc.training import DataError, Run
-from netdesc.training.data import Batch, Batches, Frame, Samples
+from netdesc.training.batches import Batch, Batches
 from netdesc.training.errors import MissingDataError
-from netdesc.training.measure import by_network, measure
+from netdesc.training.measure import measure
 from netdesc.training.parts import Parts, read_parts
-from netdesc.training.score import Score, Tally
+from netdesc.training.samples import Samples, SampleSpec
+from netdesc.training.score import ConfusionCounter, Score
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -83,7 +84,7 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
         description = load(path)
         compiled = compile(description)
     warnings = [] if path.is_dir() else untrained(description.document)
-    parts = read_parts(description, Frame.of(compiled.graph), warnings.append)
+    parts = read_parts(description, SampleSpec.of(compiled.graph), warnings.append)
     chosen, samples = _choose(parts, part, path)
     return _evaluate(description, compiled, chosen, samples, warnings)
 
@@ -122,13 +123,12 @@ def _evaluate(
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
     device = torch.device("cpu")
-    tally = None
+    counter = None
     if graph.classes is not None:
-        tally = Tally(build_classifier(graph), graph.classes, device)
+        counter = ConfusionCounter(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
     window = graph.classifier and graph.classifier.window_steps
-    judge = by_network(compiled.model, compiled.loss, watch=count)
-    loss, score = measure(graph, compiled.model, judge, batches, tally)
+    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, watch=count)
     return Evaluation(
         part=part,
         samples=len(samples),
@@ -136,7 +136,7 @@ def _evaluate(
         summed=graph.loss.reduction == "sum",
         score=score,
         judged=None if samples.labels is None else _judged(samples.labels),
-        classifier=None if tally is None else "rate" if window is None else "moving_window",
+        classifier=None if counter is None else "rate" if window is None else "moving_window",
         window_steps=window,
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),

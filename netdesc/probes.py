@@ -65,7 +65,7 @@ def _cpu() -> Found:
     whole = all(map(_is_kept, _training_kernels()))
     expected = _training_step("reference") if whole else _leak("reference")
     began = time.perf_counter()
-    ours = _training_step_in_one_go() if whole else _leak("cpu")
+    ours = _training_step("cpu") if whole else _leak("cpu")
     seconds = time.perf_counter() - began
     for one, other in zip(ours, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
@@ -126,23 +126,6 @@ def _training_step(engine: str, device: str = "cpu") -> list[Any]:
     return [loss.detach(), *(weight_OI.grad for weight_OI in weights)]
 
 
-def _training_step_in_one_go() -> list[Any]:
-    """The same as the CPU engine does it where layers follow one another."""
-    from netdesc.kernels.cpu import chain
-    from netdesc.kernels.parameters import dynamics
-    from netdesc.kernels.spike_words import WordRoom
-
-    spikes_TBI, weights, target, neurons = _given()
-    layers = [
-        chain.Layer(weight_OI, 8, dynamics(len(weight_OI), *neurons), False)
-        for weight_OI in weights
-    ]
-    silence = WordRoom(tuple(target.shape)).words()  # a target as training has it
-    examples = chain.examples(spikes_TBI, silence, sum(map(len, weights)))
-    loss, passed = chain.differentiate(examples, layers, chain.Distance(_FILTER, mean=False))
-    return [loss, *(layer.grad_OI for layer in passed)]
-
-
 def _leak(engine: str) -> list[Any]:
     """The current of a few neurons: the kernel that compiles fastest."""
     import torch
@@ -161,10 +144,9 @@ def _training_kernels() -> list[Any]:
         bit_rows,
         events,
         forward,
-        from_above,
-        last_layer,
+        product,
         threads,
-        trains,
+        van_rossum,
         weights,
     )
 
@@ -173,13 +155,12 @@ def _training_kernels() -> list[Any]:
         bit_rows._pack,
         bit_rows.list_events,
         events._count,
-        trains._list,
-        trains._turn,
         weights._quantize_all,
         forward.forward_by_events,
         forward.sum_up,
-        last_layer.there_and_back,
-        from_above.adjoint_from_above,
+        van_rossum.filter_difference,
+        van_rossum.filter_adjoint,
+        product._multiply,
         backward.adjoint_by_events,
     ]
 

@@ -149,16 +149,17 @@ def test_without_torch_training_does_not_work(
 def test_an_engine_that_computes_something_else_is_a_fault(
     wrong: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = probes._training_step_in_one_go
+    right = probes._training_step
 
-    def compute() -> list[object]:
-        results = list(right())
-        results[wrong] = results[wrong] * 1.01
+    def compute(engine: str) -> list[object]:
+        results = list(right(engine))
+        if engine == "cpu":
+            results[wrong] = results[wrong] * 1.01
         return results
 
     monkeypatch.setattr(probes, "_is_kept", lambda _: True)
     probes._cpu()
-    monkeypatch.setattr(probes, "_training_step_in_one_go", compute)
+    monkeypatch.setattr(probes, "_training_step", compute)
     with pytest.raises(AssertionError, match="differs from the reference"):
         probes._cpu()
     words = doctor._last_words(b"Traceback\nAssertionError: differs\n\n", 1)

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from netdesc.training.data import Batch
+from netdesc.training.direct import DirectStep
+from netdesc.training.steps import build_step
 
 from netdesc.description import Document
 from netdesc.graph import SpikeRate, build_graph
@@ -20,10 +23,7 @@ from netdesc.kernels.cpu import buffers
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.losses import build_loss
 from netdesc.modules import build
-from netdesc.training.data import Batch
-from netdesc.training.direct import DirectStep
 from netdesc.training.figures import Figures
-from netdesc.training.steps import build_step
 
 STEPS, BATCH = 400, 4
 

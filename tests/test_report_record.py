@@ -14,9 +14,9 @@ from netdesc.description import load
 from netdesc.report.run import read_run
 from netdesc.report.samples import part_sizes
 from netdesc.training import train
-from netdesc.training.data import Frame
 from netdesc.training.parts import read_parts
 from netdesc.training.record import Record, command
+from netdesc.training.samples import SampleSpec
 
 
 def test_a_run_notes_its_samples(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
     noted = read_record(train(load(task), run_dir="run", progress="quiet").path)
     assert noted["directory"] == str(tmp_path)
     compiled = compile(load(task))
-    parts = read_parts(load(task), Frame.of(compiled.graph), print)
+    parts = read_parts(load(task), SampleSpec.of(compiled.graph), print)
     for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):
         assert part is not None
         target_TBN = torch.from_numpy(part.dense(np.random.default_rng())[1])

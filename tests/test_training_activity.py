@@ -22,8 +22,7 @@ from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.modules import network
-from netdesc.training import activity, data, loop, rasters, session, train
+from netdesc.training import activity, loop, rasters, train
 from netdesc.training.activity import frame_epochs, shown_of
 from netdesc.training.errors import DataError
 
@@ -36,6 +35,10 @@ def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
 def kept(run: Path) -> dict[str, Any]:
     with np.load(run / "activity.npz", allow_pickle=False) as file:
         return dict(file)
+
+
+FIXED = {"type": "sgd", "learning_rate": 1e-30}
+"""With it weights stay as they are."""
 
 
 def dense(events: Any, cells: int) -> Any:
@@ -264,71 +267,22 @@ def test_a_wrong_sample_is_shown_if_there_is_any(
     assert shown_of(0, 1, 0) == shown_of(0, 1, None) == {0: 0}
 
 
-def look(folder: Path, labelled: bool) -> dict[str, Any]:
-    if not labelled:
-        return kept(trained(folder, pairs=5, epochs=3))
-    path = write_classify_task(folder / "task", training={"epochs": 3})
-    return kept(train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path)
-
-
-def sizes_of_looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many samples are looked at, look by look."""
-    sizes: list[int] = []
-    as_it_is = activity._Seen
-
-    def seen(batch: Any, *made_of_it: Any) -> Any:
-        sizes.append(batch.size)
-        return as_it_is(batch, *made_of_it)
-
-    monkeypatch.setattr(activity, "_Seen", seen)
-    return sizes
-
-
-@pytest.mark.parametrize("labelled", [False, True])
-def test_samples_are_looked_at_a_few_at_a_time(
-    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is kept is the same, however many are there at once."""
-    whole = look(tmp_path / "whole", labelled)
-    monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
-    sizes = sizes_of_looks(monkeypatch)
-    one_by_one = look(tmp_path / "few", labelled)
-    assert set(sizes) == {1}
-    assert one_by_one.keys() == whole.keys()
-    for name in whole:
-        np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
-
-
 def test_no_more_samples_are_looked_at_than_a_batch_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who trains one sample at a time has memory for one."""
-    sizes = sizes_of_looks(monkeypatch)
-    trained(tmp_path, pairs=5, epochs=1, batch_size=2)
+    """What is kept is the same, however many samples a batch has."""
+    sizes: list[int] = []
+    probe = activity.probe_activity
+
+    def probe_activity(network: Any, classifier: Any, batch: Any) -> Any:
+        sizes.append(batch.size)
+        return probe(network, classifier, batch)
+
+    whole = kept(trained(tmp_path / "whole", pairs=5, epochs=1, optimizer=FIXED))
+    monkeypatch.setattr(activity, "probe_activity", probe_activity)
+    found = kept(trained(tmp_path, pairs=5, epochs=1, optimizer=FIXED, batch_size=2))
     assert sizes[:3] == [2, 2, 1]
     assert set(sizes) == {1, 2}
-
-
-@pytest.mark.parametrize("labelled", [False, True])
-def test_bits_show_what_the_networks_operators_do(
-    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the CPU engine looks at a bit for each spike, as elsewhere at whole tensors."""
-    as_bits = look(tmp_path / "bits", labelled)
-    tensors: list[torch.Tensor] = []
-    watch = network.Network.forward
-
-    def forward(self: network.Network, given: torch.Tensor) -> torch.Tensor:
-        tensors.append(given)
-        return watch(self, given)
-
-    monkeypatch.setattr(network.Network, "forward", forward)
-    assert look(tmp_path / "again", labelled).keys() == as_bits.keys()
-    assert not tensors
-    monkeypatch.setattr(session, "direct_wiring", lambda *_: None)
-    as_floats = look(tmp_path / "floats", labelled)
-    assert tensors
-    assert as_floats.keys() == as_bits.keys()
-    for name in as_floats:
-        np.testing.assert_array_equal(as_bits[name], as_floats[name], err_msg=name)
-        assert as_bits[name].dtype == as_floats[name].dtype
+    assert found.keys() == whole.keys()
+    for name in whole:
+        np.testing.assert_array_equal(found[name], whole[name], err_msg=name)

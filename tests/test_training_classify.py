@@ -24,9 +24,9 @@ from netdesc.report.run import read_run
 from netdesc.report.samples import part_sizes
 from netdesc.training import DataError, Run, train
 from netdesc.training.arrays import ArraySamples
-from netdesc.training.data import Batches
+from netdesc.training.batches import Batches
 from netdesc.training.encoding import RateCode
-from netdesc.training.score import Tally
+from netdesc.training.score import ConfusionCounter
 
 CPU = torch.device("cpu")
 Start = Callable[..., Run]
@@ -109,12 +109,6 @@ def test_a_silent_network_decides_nothing(start: Start) -> None:
     assert row["undecided"] == sum(row["undecided_by_label"]) == 15
     assert np.isfinite(row["loss"])
     assert "done after 1 epoch:" in run.message
-
-
-def test_a_validation_split_of_arrays(start: Start) -> None:
-    run = start(data={"split": None}, training={"epochs": 1, "validation_split": 0.25})
-    (row,) = read_metrics(run.path)
-    assert np.sum(row["confusion"]) + row["undecided"] == 15
 
 
 def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
@@ -225,14 +219,6 @@ def test_a_run_with_drawn_inputs_goes_on_to_the_same_bits(
     assert rows(again) == rows(straight)
 
 
-def test_the_lock_repeats_a_run_with_drawn_inputs(start: Start, tmp_path: Path) -> None:
-    run = start()
-    lock = netdesc.load(run.path / "network.lock.json")
-    assert weights(train(lock, run_dir=tmp_path / "again", progress="quiet")) == weights(run)
-    other = start("other", training={"seed": 1})
-    assert weights(other) != weights(run)
-
-
 # Bad data leaves nothing behind
 
 
@@ -287,14 +273,14 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
     classifier = RateClassifier() if window is None else MovingWindowClassifier(window)
-    tally = Tally(classifier, classes, CPU)
+    counter = ConfusionCounter(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
     undecided, total = [0] * classes, 0
     for number, batch in enumerate(sizes):
         output = random_outputs(seed + number, batch, classes)
         labels = rng.integers(0, classes, (10, batch) if by_step else batch)
-        tally.add(output, torch.from_numpy(labels))
+        counter.add(output, torch.from_numpy(labels))
         predictions = classifier(output).numpy()
         for sample in range(batch):
             pairs = decided(predictions[..., sample], labels[..., sample], classes)
@@ -304,12 +290,12 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
                     undecided[label] += 1
                 else:
                     confusion[label, prediction] += 1
-    score = tally.score(tally.take().tolist())
+    score = counter.score(counter.take().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
     assert score.undecided == sum(undecided)
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
-    assert tally.take().sum() == 0
+    assert counter.take().sum() == 0
 
 
 def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:

@@ -35,10 +35,11 @@ from netdesc.kernels.cpu import (
     weights,
 )
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.training import Run, loop, steps, train
-from netdesc.training.data import Frame
+from netdesc.training import Run, loop, train
 from netdesc.training.parts import read_parts
 from netdesc.training.record import circumstances
+from netdesc.training.samples import SampleSpec
+from netdesc.training.step import TrainingStep
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
@@ -60,7 +61,7 @@ _PARTS: tuple[_Part, ...] = (
     ("last layer and loss", last_layer, "there_and_back"),
     ("product and adjoint", from_above, "adjoint_from_above"),
     ("matrix product", product, "matmul"),
-    ("optimizer", steps.PlainStep, "update"),
+    ("optimizer", TrainingStep, "update"),
 )
 """A part's name, and the function that does it, by its place."""
 
@@ -204,7 +205,7 @@ def time_epochs(
 
 def _activity_bytes(description: Description) -> int:
     graph = build_graph(description.document)
-    samples = len(read_parts(description, Frame.of(graph), warn=lambda _: None).train)
+    samples = len(read_parts(description, SampleSpec.of(graph), warn=lambda _: None).train)
     batch = min(samples, description.document.training.batch_size or samples)
     shapes = (layer.output_shape for layer in graph.layers if isinstance(layer, Dense))
     return 4 * graph.steps * batch * sum(map(math.prod, shapes))

@@ -10,11 +10,9 @@ Counted is what grows with the network, in bytes of the CPU engine's own tensors
   through a window: the gradient of the spikes is there for half of the samples at a time, too. (It
   is there for all, 8, with targets that are no spikes, and by a loss of spike trains whose filter
   forgets too slowly for 32 bits.)
-- a cell of a sum that is the output: 4 at most for the gradient by it, or where a single layer is
-  part of the sum 2, which is there for some of the samples at a time.
+- a cell of a sum that is the output: 4 for the gradient by it.
 - Layers that the output does not depend on keep nothing.
-- the batch itself: 4 for each cell of the input and, where there is one, of the target. (Training
-  takes but a bit for a cell where they are spikes; a loop of one's own and a GPU take floats.)
+- the batch itself: 4 for each cell of the input and, where there is one, of the target.
 
 Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
 their turn, events of a layer's input (2 a spike, but none beside its bits where they would take
@@ -29,8 +27,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import INPUT, Dense, Flatten, Graph, Layer, SpikeTime
-from netdesc.graph.one_go import needed_for_output, wiring_in_one_go
+from netdesc.graph.dependencies import needed_for_output
+from netdesc.graph.nodes import Dense, Flatten, Graph, Layer, SpikeTime
 
 WORD = 4
 """Bytes of a float32 or an int32."""
@@ -77,19 +75,7 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
 def _bytes_a_cell(graph: Graph, flatten: Flatten) -> int:
     """In a step of a sample."""
-    if flatten is not _output(graph):
-        return 0
-    is_parted = len(_layers_in(graph, flatten)) == 1 and wiring_in_one_go(graph)
-    return WORD // 2 if is_parted else WORD
-
-
-def _layers_in(graph: Graph, flatten: Flatten) -> frozenset[str]:
-    """The dense layers that are added up, those of a sum among them one by one."""
-    found: dict[str, frozenset[str]] = {INPUT: frozenset()}
-    for layer in graph.layers:
-        of_layer = [{layer.name}] if isinstance(layer, Dense) else [found[n] for n in layer.inputs]
-        found[layer.name] = frozenset[str]().union(*of_layer)
-    return found[flatten.name]
+    return WORD if flatten is _output(graph) else 0
 
 
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:

@@ -16,6 +16,7 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,15 +29,13 @@ from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
-from netdesc.graph.one_go import Wiring
-from netdesc.kernels.cpu.buffers import passing
 from netdesc.modules import build
+from netdesc.training.activity_probe import ActivitySnapshot, probe_activity
 from netdesc.training.array_file import write_npz
-from netdesc.training.data import Batch, Batches, cells_of
+from netdesc.training.batches import Batch, Batches
 from netdesc.training.errors import DataError, storing
-from netdesc.training.looks import Look, viewer_of
 from netdesc.training.npz import read_npz
-from netdesc.training.rasters import MOST_EVENTS, PackedRaster, Raster, raster_of, runs_of
+from netdesc.training.rasters import MOST_EVENTS, Raster, raster_of
 from netdesc.training.score import decide
 
 FORMAT = 1
@@ -63,35 +62,29 @@ class Activity:
         part: str,
         epochs: int,
         classifier: nn.Module | None = None,
-        wiring: Wiring | None = None,
     ) -> None:
         self.path = path
         self.part = part
         self.graph = graph
         self.classifier = classifier
-        count = max(1, min(MOST_SAMPLES, MOST_CELLS // cells_of(graph)))
-        few = replace(batches, samples=batches.samples[:count])
-        if batches.device.type != "cpu":
-            few = replace(few, batch_size=None)  # so few fit on a GPU at once
-        self._batches = few.few_at_once(graph)
+        count = max(1, min(MOST_SAMPLES, MOST_CELLS // _cells_of(graph)))
+        self._batches = replace(batches, samples=batches.samples[:count])
         self.frame_epochs = frame_epochs(epochs)
-        self.frames: dict[int, PackedRaster] = {}
+        self.frames: dict[int, Raster] = {}
         self.changed = True
         self._network = build(graph).to(batches.device).eval()
-        self._view = viewer_of(self._network, wiring, classifier)
 
     def wants_frame(self, epoch: int) -> bool:
         """Whether the output after ``epoch`` complete epochs is to be kept."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
     @torch.no_grad()
-    @passing()
     def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
         """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
         self._show(weights)
         first = replace(self._batches, samples=self._batches.samples[:1])
-        look = self._view(next(first.in_order()))
-        self.frames[epoch] = raster_of(look.output_of(0)).packed()
+        output_TBN = self._network(next(first.in_order()).input_TBN)
+        self.frames[epoch] = raster_of(output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
@@ -122,17 +115,16 @@ class Activity:
         yield "samples", np.int32(len(self._batches.samples))
         yield "frame_epochs", np.array(list(self.frames), dtype=np.int32)
         for number, frame in enumerate(self.frames.values()):
-            yield from _named(f"frame_{number}", frame.unpacked())
+            yield from _named(f"frame_{number}", frame)
 
     @torch.no_grad()
-    @passing()
     def _look(self, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         self._show(weights)
         arrays: dict[str, Any] = {}
         spikes: dict[str, NDArray[np.float64]] = {}
         first, has_wrong = 0, False
-        for batch in replace(self._batches).in_order():  # anew: nobody is to hold them any longer
-            look = self._view(batch)
+        for batch in self._batches.in_order():
+            look = probe_activity(self._network, self.classifier, batch)
             seen = _Seen(batch, look, self._predictions(batch, look))
             wrong = None if has_wrong else seen.wrong
             has_wrong |= wrong is not None
@@ -150,18 +142,24 @@ class Activity:
 
     def _rasters(self, number: int, sample: int, seen: _Seen) -> dict[str, Any]:
         batch = seen.batch
-        rasters = {"input": runs_of(batch.inputs, sample), "output": seen.look.output_of(sample)}
+        shown = {"input": batch.input_TBN, "output": seen.look.output_TBN}
         if self.classifier is None:
-            rasters["target"] = runs_of(batch.wanted, sample)
-        named = (_named(f"{name}_{number}", raster_of(runs)) for name, runs in rasters.items())
+            shown["target"] = batch.target
+        named = (_named(f"{name}_{number}", raster_of(x[:, sample])) for name, x in shown.items())
         return dict(array for arrays in named for array in arrays)
 
-    def _predictions(self, batch: Batch, look: Look) -> torch.Tensor | None:
+    def _predictions(self, batch: Batch, look: ActivitySnapshot) -> torch.Tensor | None:
         """The class of each sample; None where samples have no single label."""
         classes = self.graph.classes
-        if look.found is None or classes is None or batch.target.dim() != 1:
+        if look.predictions is None or classes is None or batch.target.dim() != 1:
             return None
-        return decide(look.found, batch.target, classes)
+        return decide(look.predictions, batch.target, classes)
+
+
+def _cells_of(graph: Graph) -> int:
+    """Values of the input and of all layers over the steps of a sample."""
+    shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
+    return graph.steps * sum(map(math.prod, shapes))
 
 
 def _named(name: str, raster: Raster) -> Iterator[tuple[str, ArrayLike]]:
@@ -171,13 +169,13 @@ def _named(name: str, raster: Raster) -> Iterator[tuple[str, ArrayLike]]:
         yield f"cut_{name}", np.int32(raster.cut)
 
 
-def _frames_in(path: Path, until: int) -> dict[int, PackedRaster]:
+def _frames_in(path: Path, until: int) -> dict[int, Raster]:
     """The frames of a file, but for later ones. DataError, ValueError."""
     epochs = read_npz(path, ["frame_epochs"], largest=_LARGEST)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > FRAMES + 1:
         raise ValueError("frame_epochs are no epochs of frames")
     return {
-        int(epoch): _raster_in(path, f"frame_{number}").packed()
+        int(epoch): _raster_in(path, f"frame_{number}")
         for number, epoch in enumerate(epochs)
         if epoch <= until
     }
@@ -217,7 +215,7 @@ class _Seen:
     """Some samples, and what the network made of them."""
 
     batch: Batch
-    look: Look
+    look: ActivitySnapshot
     predictions: torch.Tensor | None
 
     @property

@@ -2,12 +2,11 @@
 
 Each code takes values [samples, …] as a file holds them. ``is_valid`` says which samples it can
 code, ``keep`` brings them into the form that is kept in memory, and ``spikes`` makes float32
-[steps, batch, cells] of what was kept. ``pack`` makes the same spikes in words that are silent yet.
+[steps, batch, cells] of what was kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -15,18 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
-from netdesc.kernels.spike_words import WordRoom, packed
 
 Spikes = NDArray[np.float32]
 
-_DRAWN_TOGETHER = 1 << 18
-"""Random numbers that are held at a time, beside the spikes that come of them."""
-
-_HARDLY = 1 / 16
-"""Of its range, values that stay within this share are meant for another one."""
-
-_PACKED_TOGETHER = 1 << 18
-"""Cells whose spikes are packed at a time: the places of a spike take some 40 bytes."""
+_QUIET_SHARE = 1 / 16
+"""Values that stay within this share of their range were probably meant for another range."""
 
 
 class Code(Protocol):
@@ -47,11 +39,6 @@ class Code(Protocol):
     def keep(self, values: NDArray) -> NDArray: ...
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes: ...
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None: ...
-
-    @property
-    def steps(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -76,18 +63,14 @@ class SpikeCode:
 
     def keep(self, values: NDArray) -> NDArray[np.uint8]:
         """Bytes [samples, steps, columns]."""
-        return packed(values.reshape(*values.shape[:2], -1))
+        cells = values.reshape(*values.shape[:2], -1)
+        return np.packbits(cells != 0, axis=-1, bitorder="little")
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
-        bytes_TBK = np.ascontiguousarray(kept.transpose(1, 0, 2))
+        spikes_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
         spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
-        spikes_TBN[: self.given] = np.unpackbits(
-            bytes_TBK, axis=2, count=self.cells, bitorder="little"
-        )
+        spikes_TBN[: self.given] = spikes_BTN.transpose(1, 0, 2)
         return spikes_TBN
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        room.bytes_TBK[: self.given, :, : kept.shape[2]] = kept.transpose(1, 0, 2)
 
 
 @dataclass(frozen=True)
@@ -107,14 +90,14 @@ class _Analog:
         return np.all(inside.reshape(len(values), -1), axis=1)
 
     def quiet(self, largest: float) -> str:
-        if largest - self.low > _HARDLY * (self.high - self.low):
+        if largest - self.low > _QUIET_SHARE * (self.high - self.low):
             return ""
         given = f"goes up to {largest:g}, and data.range to {self.high:g}"
         return f"{given}: its values hardly make a spike"
 
     def share(self, values: NDArray) -> NDArray[np.float64]:
         """Where values lie in the range, from 0 to 1; [samples, cells]."""
-        low, high = _held(values, self.low), _held(values, self.high)
+        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         return (wide - low) / (high - low)
 
@@ -133,26 +116,10 @@ class RateCode(_Analog):
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
         spikes_TBN = np.empty((self.steps, *kept.shape), np.float32)
-        for together, spikes_BTN in self._drawn(kept, draws):
-            spikes_TBN[:, together] = spikes_BTN.transpose(1, 0, 2)
+        for sample, probability_N in enumerate(kept):  # so the size of a batch does not matter
+            drawn_TN = draws.random((self.steps, len(probability_N)), dtype=np.float32)
+            spikes_TBN[:, sample] = drawn_TN < probability_N
         return spikes_TBN
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        for together, spikes_BTN in self._drawn(kept, draws):
-            as_bytes = packed(spikes_BTN).transpose(1, 0, 2)
-            room.bytes_TBK[:, together, : as_bytes.shape[2]] = as_bytes
-
-    def _drawn(
-        self, kept: NDArray, draws: np.random.Generator
-    ) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Some samples after the other: which, and where they spike [samples, steps, cells]."""
-        batch, cells = kept.shape
-        each = max(1, _DRAWN_TOGETHER // (self.steps * cells))
-        for start in range(0, batch, each):
-            some = kept[start : start + each]
-            # Sample by sample, so that the size of a batch does not matter.
-            drawn_BTN = draws.random((len(some), self.steps, cells), dtype=np.float32)
-            yield slice(start, start + len(some)), drawn_BTN < some[:, None]
 
 
 @dataclass(frozen=True)
@@ -169,11 +136,11 @@ class LatencyCode(_Analog):
 
     def keep(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Steps of the spikes, -1 for none."""
-        low, high = _held(values, self.low), _held(values, self.high)
+        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         # The product first, so that a half is a half and no rounding of the share decides.
         step = np.rint((high - wide) * (self.within_steps - 1) / (high - low))
-        step[self.share(values) <= _held(values, self.silent_below)] = -1
+        step[self.share(values) <= _rounded_as(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
     def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
@@ -184,17 +151,9 @@ class LatencyCode(_Analog):
         spikes_TX[step[spiking], spiking] = 1.0
         return spikes_TX.reshape(self.steps, batch, cells)
 
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        batch, cells = kept.shape
-        each = max(1, _PACKED_TOGETHER // cells)
-        for start in range(0, batch, each):
-            some = kept[start : start + each]
-            sample, cell = np.nonzero(some >= 0)
-            room.add(some[sample, cell], start + sample, cell)
 
-
-def _held(values: NDArray, number: float) -> float:
-    """What an array of this type would hold for a number: 0.1 is another one in 4 bytes."""
+def _rounded_as(values: NDArray, number: float) -> float:
+    """``number`` rounded to the type of ``values``: 0.1 is another number in 4 bytes."""
     if values.dtype.kind != "f" or abs(number) > float(np.finfo(values.dtype).max):
         return number
     return float(values.dtype.type(number))

@@ -12,16 +12,13 @@ import operator
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from netdesc.kernels.engine import engine_name
-from netdesc.training.score import Score, Tally
-
-if TYPE_CHECKING:
-    from netdesc.kernels.cpu.chain import AtHand
+from netdesc.training.score import ConfusionCounter, Score
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Figures:
         self,
         network: nn.Module,
         blocks: Iterable[tuple[str, nn.Module]],
-        tally: Tally | None = None,
+        tally: ConfusionCounter | None = None,
     ) -> None:
         self.tally = tally
         self._parameters = parameters_by_layer(network)
@@ -64,32 +61,18 @@ class Figures:
     def _hook(self, name: str):
         def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
             assert isinstance(block.notes, torch.Tensor)
-            self.note(name, block.notes, spikes_TBN.numel())
+            self._notes[name], self._sizes[name] = block.notes, spikes_TBN.numel()
 
         return keep_notes
 
-    def note(self, name: str, notes: torch.Tensor, size: int) -> None:
-        """What the layer ``name`` observed in a forward pass that handed out ``size`` values.
-
-        Said by the layers themselves where they are called as modules.
-        """
-        self._notes[name], self._sizes[name] = notes, size
-
-    def add(
-        self,
-        loss: torch.Tensor,
-        share: float,
-        loss_share: float,
-        at_hand: Sequence[AtHand] | None = None,
-    ) -> None:
+    def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss. What
-        is ``at_hand`` of all layers, whose only parameters are weights then, is not looked for.
+        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
         """
         seen = list(self._notes.values()), tuple(self._sizes.values())
         layers = list(self._parameters.values())
-        self._sums.add(_Pass(loss, layers, *seen, loss_share, share, at_hand))
+        self._sums.add(_Pass(loss, layers, *seen, loss_share, share))
 
     def gradient_norm(self) -> torch.Tensor:
         """Global L2 norm of the last batch's gradients, on the device."""
@@ -120,7 +103,6 @@ class _Pass(NamedTuple):
     """How many values the layers that made the notes have handed out."""
     loss_share: float
     share: float
-    at_hand: Sequence[AtHand] | None
 
 
 class _OnDevice:
@@ -173,12 +155,9 @@ class _OnHost:
         self._sum: list[float] = []
 
     def add(self, seen: _Pass) -> None:
-        if seen.at_hand is None:
-            found = [self._of_layer(layer) for layer in seen.layers]
-            spikes = [int(notes.numpy()[3]) for notes in seen.notes]
-            self._squares, totals = [each[0] for each in found], [each[1] for each in found]
-        else:
-            self._squares, totals, spikes = map(list, zip(*seen.at_hand, strict=True))
+        found = [self._of_layer(layer) for layer in seen.layers]
+        spikes = [int(notes.numpy()[3]) for notes in seen.notes]
+        self._squares, totals = [each[0] for each in found], [each[1] for each in found]
         rates = map(operator.truediv, spikes, seen.sizes)
         row = [seen.loss.item() * seen.loss_share, *map(math.sqrt, self._squares), *totals, *rates]
         if seen.share != 1.0:

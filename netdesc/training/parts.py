@@ -11,8 +11,8 @@ import numpy as np
 from netdesc.description import Description
 from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.training.arrays import ArrayFile
-from netdesc.training.data import Frame, Samples, split
 from netdesc.training.errors import MissingDataError
+from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFiles as SpikeFileReader
 
 Warn = Callable[[str], None]
@@ -27,7 +27,7 @@ class Parts:
     test: Samples | None
 
 
-def read_parts(description: Description, frame: Frame, warn: Warn) -> Parts:
+def read_parts(description: Description, spec: SampleSpec, warn: Warn) -> Parts:
     """Reads all data of a description, each file once. DataError.
 
     ``warn`` receives a line for what is odd but no fault.
@@ -39,27 +39,29 @@ def read_parts(description: Description, frame: Frame, warn: Warn) -> Parts:
             f'{description.path}: there is no "data" to train on; add that section to the document'
         )
     if isinstance(data, Arrays):
-        parts = _arrays(data, description.resolve(data.path), frame, training.batch_size, warn)
+        parts = _arrays(data, description.resolve(data.path), spec, training.batch_size, warn)
     else:
-        parts = _spike_files(data, description.resolve, frame, warn)
+        parts = _spike_files(data, description.resolve, spec, warn)
     if training.validation_split:
         assert parts.validation is None
         train, held_out = split(parts.train, training.validation_split, training.seed)
         parts = Parts(train, held_out, parts.test)
-    if frame.classes is not None:
-        _warn_of_missing_classes(parts.train, frame.classes, description.path, warn)
+    if spec.classes is not None:
+        _warn_of_missing_classes(parts.train, spec.classes, description.path, warn)
     return parts
 
 
-def _arrays(data: Arrays, path: Path, frame: Frame, batch_size: int | None, warn: Warn) -> Parts:
-    parts = ArrayFile(path, data, frame, batch_size, warn).read()
+def _arrays(
+    data: Arrays, path: Path, spec: SampleSpec, batch_size: int | None, warn: Warn
+) -> Parts:
+    parts = ArrayFile(path, data, spec, batch_size, warn).read()
     return Parts(parts["train"], parts["validation"] or None, parts["test"] or None)
 
 
 def _spike_files(
-    data: SpikeFiles, resolve: Callable[[str], Path], frame: Frame, warn: Warn
+    data: SpikeFiles, resolve: Callable[[str], Path], spec: SampleSpec, warn: Warn
 ) -> Parts:
-    files = SpikeFileReader(frame, resolve, warn)
+    files = SpikeFileReader(spec, resolve, warn)
     parts = Parts(files.read(data.train), files.read(data.validation) or None, None)
     files.sum_up()
     return parts

@@ -17,14 +17,13 @@ from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compiling import announced
-from netdesc.training.direct import direct_wiring
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
+from netdesc.training.setup import Setup
 from netdesc.training.silence import silent_losses
 from netdesc.training.stopping import EarlyStopping
 
@@ -58,7 +57,7 @@ class Session:
     """A run whose folder this process holds, with everything open that the loop writes to."""
 
     path: Path
-    job: Job
+    job: Setup
     record: Record
     display: Display
     saver: Saver
@@ -162,7 +161,7 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    path: Path, job: Job, lock_sha256: str, record: Record, display: Display
+    path: Path, job: Setup, lock_sha256: str, record: Record, display: Display
 ) -> Iterator[Session]:
     """Opens the files of a run and puts everything back as its checkpoint holds it, if any."""
     early = job.training.early_stopping
@@ -181,7 +180,6 @@ def open_session(
             "train" if job.validation is None else "validation",
             job.training.epochs,
             job.classifier,
-            direct_wiring(job.graph, job.device),
         ),
         lock_sha256=lock_sha256,
         every_s=job.training.checkpoint_every_s,
@@ -197,7 +195,7 @@ def open_session(
         yield Session(path, job, record, display, saver, progress, metrics)
 
 
-def _losses_of_silence(job: Job) -> dict[str, float]:
+def _losses_of_silence(job: Setup) -> dict[str, float]:
     """What JSON can hold; Divergence where 32 bits cannot."""
     losses = silent_losses(job)
     for loss in losses.values():

@@ -19,17 +19,15 @@ from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.cpu.buffers import give_back
-from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 from netdesc.losses import build_loss
 from netdesc.modules import Network, build
-from netdesc.training.data import Batches
-from netdesc.training.direct import direct_wiring
+from netdesc.training.batches import Batches
+from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
 from netdesc.training.figures import Figures
-from netdesc.training.job import Job
 from netdesc.training.optimizer import build_optimizer
-from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
 from netdesc.training.schedule import build_schedule
-from netdesc.training.steps import build_step
+from netdesc.training.setup import Setup
+from netdesc.training.step import build_step
 
 VERSION = __version__
 
@@ -81,7 +79,7 @@ def _made(work: Work) -> Layer:
         work,
         model,
         parameter,
-        loss_step=loss_step(_job(work, document, graph, model)) if loss_step else None,
+        loss_step=loss_step(_setup(work, document, graph, model)) if loss_step else None,
         path=lambda: model.engine_report()[0].path,
     )
     return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
@@ -138,24 +136,15 @@ class _Held:
         return replace(self, spikes_TBI=self.spikes_TBI[:, which])
 
     def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return self.spikes_TBI, self._silence()
-
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, SpikeWords]:
-        room, spikes_TBK = WordRoom(self.spikes_TBI.shape), packed(self.spikes_TBI)
-        room.bytes_TBK[:, :, : spikes_TBK.shape[2]] = spikes_TBK
-        return room.words(), WordRoom((*self.spikes_TBI.shape[:2], self.neurons)).words()
-
-    def _silence(self) -> np.ndarray:
         silence_TBN = np.empty((*self.spikes_TBI.shape[:2], self.neurons), np.float32)
         silence_TBN.fill(0)  # the system hands out zeros only when they are touched
-        return silence_TBN
+        return self.spikes_TBI, silence_TBN
 
 
-def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
+def _setup(work: Work, document: Document, graph: Graph, model: Network) -> Setup:
     device, training = torch_side.device_of(work), document.training
     samples = _Held(work.dense("input"), graph.output_shape[0])
-    packs = direct_wiring(graph, device) is not None
-    return Job(
+    return Setup(
         graph=graph,
         training=training,
         network=model,
@@ -163,32 +152,32 @@ def _job(work: Work, document: Document, graph: Graph, model: Network) -> Job:
         classifier=None,
         optimizer=build_optimizer(training.optimizer, model),
         rate=build_schedule(training),
-        train=Batches(samples, None, device, 0, packs),
+        train=Batches(samples, None, device, 0),
         validation=None,
         device=device,
     )
 
 
-def _training_step(job: Job) -> Callable[[], None]:
+def _training_step(setup: Setup) -> Callable[[], None]:
     """From a batch to gradients, as a run of netdesc does it."""
-    figures = Figures(job.network, job.network.blocks())
-    step = build_step(job, figures, say=lambda _: None)
-    (batch,) = job.train.in_order()
-    return lambda: step.differentiate(batch)
+    figures = Figures(setup.network, setup.network.blocks())
+    step = build_step(setup, figures, say=lambda _: None)
+    (batch,) = setup.train.in_order()
+    return lambda: step.compute_gradients(batch)
 
 
-def _loop_step(job: Job) -> Callable[[], None]:
+def _loop_step(setup: Setup) -> Callable[[], None]:
     """The same as a loop of one's own does it: forward pass, loss and backward pass."""
-    (batch,) = replace(job.train, packs=False).in_order()
+    (batch,) = setup.train.in_order()
 
     def step() -> None:
-        job.network.zero_grad()
-        job.loss(job.network(batch.input_TBN), batch.target).backward()
+        setup.network.zero_grad()
+        setup.loss(setup.network(batch.input_TBN), batch.target).backward()
 
     return step
 
 
-_LOSS_STEPS: dict[str | None, Callable[[Job], Callable[[], None]] | None] = {
+_LOSS_STEPS: dict[str | None, Callable[[Setup], Callable[[], None]] | None] = {
     None: None,
     "training": _training_step,
     "loop": _loop_step,

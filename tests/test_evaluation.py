@@ -130,16 +130,6 @@ def test_spike_trains_are_matched(tmp_path: Path) -> None:
     assert result.loss == pytest.approx(sum(each.loss for each in compared if each), rel=1e-5)
 
 
-def test_rates_are_over_all_samples(tmp_path: Path) -> None:
-    """Of which there are more than a batch has."""
-    document = write_classify_task(tmp_path, data={"encoding": {"type": "latency"}})
-    write_arrays(document.with_name("data.npz"), 400)
-    result = netdesc.evaluate(document, "train")
-    inputs, _ = in_numpy(document.with_name("data.npz"), 0)
-    assert result.samples == inputs.shape[1] == 200
-    assert result.layers[0].rate == pytest.approx(inputs.mean())
-
-
 def test_nothing_to_evaluate(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"a \.net file names no data"):
         netdesc.evaluate(tmp_path / "network.net")
@@ -219,12 +209,6 @@ def test_a_network_file_without_time_runs_no_longer_than_the_language_allows(
     np.save(file, np.array([[1, 0, 1e6]]))
     with pytest.raises(EventFileError, match=r"late\.npy: its last event is at 1,000,000 ms"):
         inference.run(net, file)
-
-
-def test_a_run_without_weights_says_that_there_are_none(run: Run) -> None:
-    (run.path / "checkpoints/best.safetensors").unlink()
-    with pytest.raises(TrainingError, match=r"best\.safetensors: .* there is no such file"):
-        netdesc.evaluate(run)
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])

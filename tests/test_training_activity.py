@@ -173,19 +173,6 @@ def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> 
             assert set(frames) <= set(range(4))
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
-def test_a_damaged_file_does_not_stop_a_run(
-    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = interrupted(tmp_path, monkeypatch)
-    if damage is None:
-        (run / "activity.npz").unlink()
-    else:
-        (run / "activity.npz").write_bytes(damage)
-    assert train(resume=run, progress="quiet").status == "done"
-    assert kept(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
-
-
 def test_a_raster_with_too_many_events_is_cut_and_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,35 +105,23 @@ def test_samples_go_to_their_parts(file: Path, save: Any) -> None:
         assert np.array_equal(spikes[0] == 1, np.rint((16 - values) * 5 / 16) == 0)
 
 
-def test_without_a_split_all_is_for_training(file: Path) -> None:
-    np.savez(file, **good())
-    parts = read(file, split=None)
-    assert [len(parts[name]) for name in ("train", "validation", "test")] == [SAMPLES, 0, 0]
-
-
 def test_spikes_may_have_fewer_steps(file: Path) -> None:
     values = np.zeros((SAMPLES, 4, 2, 3), np.uint8)
     values[5, 3, 1, 2] = 1
     np.savez(file, **good(inputs=values))
-    samples = read(file, encoding={"type": "spikes"}, split=None)["train"]
-    spikes, _ = samples.dense(np.random.default_rng(0))
+    parts = read(file, encoding={"type": "spikes"}, split=None)
+    assert [len(parts[name]) for name in ("train", "validation", "test")] == [SAMPLES, 0, 0]
+    spikes, _ = parts["train"].dense(np.random.default_rng(0))
     assert spikes.shape == (6, SAMPLES, 2, 3)
     assert spikes.sum() == spikes[3, 5, 1, 2] == 1
 
 
-def test_arrays_saved_column_by_column_are_the_same(file: Path) -> None:
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda array: array.astype(">i4")])
+def test_arrays_mean_the_same_however_numpy_stores_them(file: Path, change: Any) -> None:
     arrays = good()
     np.savez(file, **arrays)
     plain = read(file)["train"]
-    np.savez(file, **{name: np.asfortranarray(array) for name, array in arrays.items()})
-    assert np.array_equal(read(file)["train"].kept, plain.kept)
-
-
-def test_big_endian_numbers_are_read(file: Path) -> None:
-    arrays = good()
-    np.savez(file, **arrays)
-    plain = read(file)["train"]
-    np.savez(file, **{name: array.astype(">i4") for name, array in arrays.items()})
+    np.savez(file, **{name: change(array) for name, array in arrays.items()})
     again = read(file)["train"]
     assert np.array_equal(again.kept, plain.kept)
     assert np.array_equal(again.labels, plain.labels)
@@ -202,11 +190,6 @@ def test_spikes_that_do_not_fit(file: Path) -> None:
     })  # fmt: skip
 
 
-def test_a_missing_array_is_named_with_those_that_are_there(file: Path) -> None:
-    np.savez(file, **good())
-    fails(file, 'no array "images" in it; there are: inputs, labels, split', inputs="images")
-
-
 def test_pickles_are_never_loaded(file: Path) -> None:
     class Bomb:
         def __reduce__(self):
@@ -250,9 +233,7 @@ HEADERS = [
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (-8,)}", "is damaged"),
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (4, 4)}", "is damaged: 64 bytes are no"),
     (b"{'descr': '<i8', 'fortran_order': False, 'shape': (2**99,)}", "does not begin as an array"),
-    (b"{'descr': '<i8', 'fortran_order': False, 'shape': (True, 8)}", "is damaged: 64 bytes"),
     (b"{'descr': '<i8'", "does not begin as an array does"),
-    (b"{'descr': '<i8', 'shape': (8,)}", "does not begin as an array does"),
     (b"__import__('os').abort()", "does not begin as an array does"),
     (b"(" * 3000, "does not begin as an array does"),
     (b"{'descr': '|O', 'fortran_order': False, 'shape': (8,)}", "pickled Python objects"),
@@ -303,15 +284,6 @@ def test_a_size_that_the_file_cannot_hold_is_not_believed(file: Path) -> None:
         npz.read_npz(file, ["labels"])
 
 
-def test_an_offset_beyond_any_file(file: Path) -> None:
-    for offset in (2**40, 2**63 - 1, 2**64 - 1):
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("labels.npy", b"\0" * 64)
-            archive.infolist()[0].header_offset = offset
-        with pytest.raises(DataError, match=str(file)):
-            npz.read_npz(file, ["labels"])
-
-
 def test_an_array_that_is_too_large_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(file, labels=np.zeros(10**6, np.uint8))
     monkeypatch.setattr(npz, "LARGEST_ARRAY", 10**5)
@@ -342,19 +314,6 @@ def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
     assert len(ArrayFile(file, section, spec, 2).read()["train"]) == 8
 
 
-def test_an_encrypted_or_oddly_packed_member(file: Path) -> None:
-    np.savez(file, **good())
-    content = bytearray(file.read_bytes())
-    entry = content.index(b"PK\x01\x02")
-    content[entry + 8] |= 1
-    file.write_bytes(content)
-    fails(file, 'array "inputs"')
-    content[entry + 8] &= 0xFE
-    content[entry + 10] = 99
-    file.write_bytes(content)
-    fails(file, "inputs")
-
-
 @given(st.data())
 def test_damaged_bytes_are_told_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -374,13 +333,10 @@ def test_damaged_bytes_are_told_or_harmless(
     else:
         content[place:place] = data.draw(st.binary(min_size=1, max_size=20))
     file.write_bytes(content)
-    problem = ""
     try:
         after = read(file)["train"]
     except DataError as error:
-        problem = str(error)
-    if problem:
-        assert problem.startswith(str(file))
+        assert str(error).startswith(str(file))  # noqa: PT017
     else:
         assert np.array_equal(after.kept, before.kept)
         assert np.array_equal(after.labels, before.labels)

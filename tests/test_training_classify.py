@@ -60,6 +60,7 @@ RATE = {"type": "spike_rate", "true_rate": 0.6, "false_rate": 0.05}
         {"loss": RATE | {"window_steps": 6, "reduction": "mean"}},
         {"classifier": {"type": "moving_window", "window_steps": 4}},
     ],
+    ids=["max", "latency, rate", "softmax", "window", "classes by a window"],
 )
 def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     run = start(training={"epochs": 30}, **changes)
@@ -84,16 +85,6 @@ def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
         assert confusion.sum() + row["undecided"] == 15  # the validation samples
         assert np.trace(confusion) / 15 == pytest.approx(row["validation_accuracy"])
     assert "accuracy" in (run.path / "train.log").read_text()
-
-
-def test_without_validation_the_training_samples_are_counted(start: Start) -> None:
-    run = start(data={"split": None}, training={"epochs": 3, "batch_size": None})
-    rows = read_metrics(run.path)
-    assert "validation_accuracy" not in rows[0]
-    for row in rows:
-        assert np.sum(row["confusion"]) + row["undecided"] == 60
-    assert run.best is not None
-    assert run.best["accuracy"] == rows[run.best["epoch"]]["accuracy"]
 
 
 def test_a_silent_network_decides_nothing(start: Start) -> None:
@@ -134,23 +125,23 @@ def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third
 
 
-def write_labelled_files(folder: Path) -> dict[str, Any]:
-    """Writes the spikes of nine samples and returns a document's ``data``."""
+def test_labels_of_spike_files(tmp_path: Path) -> None:
+    """Without validation the training samples are counted."""
     values, labels = samples(9)
     pairs = []
     for number, (row, label) in enumerate(zip(values, labels, strict=True)):
-        write_events(folder / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
+        write_events(tmp_path / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
         pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(label)})
-    return {"type": "spike_files", "train": pairs[:6], "validation": pairs[6:]}
-
-
-def test_labels_of_spike_files(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path, training={"epochs": 60})
     document = json.loads(path.read_text())
-    document["data"] = write_labelled_files(tmp_path)
+    document["data"] = {"type": "spike_files", "train": pairs}
     path.write_text(json.dumps(document))
-    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
-    assert read_metrics(run.path)[-1]["validation_accuracy"] == 1
+    row = read_metrics(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)[
+        -1
+    ]
+    assert row["accuracy"] == 1
+    assert row["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+    assert "validation_accuracy" not in row
 
 
 # Chance

@@ -113,7 +113,7 @@ def compile_for_data(description: Description) -> list[LayerReport]:
     readers = weight_readers(build_graph(document))
     with seeded_rng(document.training.seed, device):
         setup = prepare(description, device, readers, warn=lambda text: None)  # training warns
-        figures = Figures(setup.network, setup.network.blocks(), setup.new_counter())
+        figures = Figures(setup.network, setup.new_counter())
         step = build_step(setup, figures, say=lambda text: None)
         step.compute_gradients(next(setup.train.shuffled(0)))
         figures.read()

@@ -307,7 +307,7 @@ def groups(**options: Any) -> Any:
 def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> None:
     said: list[str] = []
     setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, said.append)
-    figures = Figures(setup.network, setup.network.blocks())
+    figures = Figures(setup.network)
     assert isinstance(build_step(setup, figures, said.append), TrainingStep)
     assert said == []
 

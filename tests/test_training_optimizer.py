@@ -205,12 +205,13 @@ def test_the_rate_reaches_every_group() -> None:
 
 
 def figures_of(root: nn.Module) -> Figures:
-    return Figures(root, root.layers.items())
+    return Figures(root)
 
 
-def run_forward(root: nn.Module) -> None:
-    for block in root.layers.values():
-        block(torch.ones(2, 1, 3))
+def run_forward(root: nn.Module, figures: Figures) -> None:
+    for name, block in root.layers.items():
+        size = block(torch.ones(2, 1, 3)).numel()
+        figures.note(name, block.notes, size)
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(0.1, 10), min_size=1, max_size=4))
@@ -219,7 +220,7 @@ def test_figures_are_means_over_batches_by_layer(seed: int, losses: list[float])
     figures = figures_of(root)
     wanted = {"first": 0.0, "second": 0.0}
     for number, loss in enumerate(losses):
-        run_forward(root)
+        run_forward(root, figures)
         give_gradients(root, seed + number)
         figures.add(torch.tensor(loss), 1 / len(losses), 0.5)
         for name, block in root.layers.items():
@@ -252,7 +253,7 @@ def test_figures_are_alike_for_all_engines(
             figures = figures_of(root)
             for _ in range(2):
                 for number, loss in enumerate(losses):
-                    run_forward(root)
+                    run_forward(root, figures)
                     give_gradients(root, seed + number)
                     figures.add(torch.tensor(loss), share, loss_share)
                 readings.append(figures.read())
@@ -269,7 +270,7 @@ def test_figures_are_alike_for_all_engines(
 def test_the_first_layer_at_fault_is_named(bad: float) -> None:
     root = network()
     figures = figures_of(root)
-    run_forward(root)
+    run_forward(root, figures)
     give_gradients(root)
     figures.add(torch.tensor(bad), 1.0, 1.0)
     fault = figures.read().fault
@@ -295,7 +296,7 @@ def test_what_32_bits_cannot_hold_is_a_fault(engine: str) -> None:
     with use_engine(engine):
         root = network()
         figures = figures_of(root)
-        run_forward(root)
+        run_forward(root, figures)
         give_gradients(root)
         root.layers["second"].synapse.weight.grad[:] = 3e38
         figures.add(torch.tensor(1.0), 1.0, 1.0)
@@ -314,7 +315,7 @@ def test_losses_are_alike_but_for_their_rounding() -> None:
     for noise in (0.0, 1e-5, 5e-5):
         root = network()
         figures = figures_of(root)
-        run_forward(root)
+        run_forward(root, figures)
         give_gradients(root)
         for loss in (6000.25, 2547.0, noise):
             figures.add(torch.tensor(loss), 1.0, 1.0)
@@ -326,7 +327,7 @@ def test_large_weights_are_no_fault() -> None:
     """Their squares are beyond 32 bits."""
     root = network()
     figures = figures_of(root)
-    run_forward(root)
+    run_forward(root, figures)
     give_gradients(root)
     with torch.no_grad():
         root.layers["first"].synapse.weight[0, 0] = -3e38

@@ -164,7 +164,7 @@ def test_the_reference_engine_trains_to_the_same_losses(name: str, tmp_path: Pat
 
 def test_a_label_that_is_no_class_is_told(tmp_path: Path) -> None:
     setup = setup_of(labels(tmp_path))
-    figures = Figures(setup.network, setup.network.blocks(), setup.new_counter())
+    figures = Figures(setup.network, setup.new_counter())
     (batch, *_) = setup.train.in_order()
     batch.target[0] = 3
     with pytest.raises(ValueError, match="a label is 3; with 3 classes, labels are 0 to 2"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,27 +43,17 @@ class Figures:
     ``tally`` counts predictions; whoever adds batches hands it their outputs.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        blocks: Iterable[tuple[str, nn.Module]],
-        tally: ConfusionCounter | None = None,
-    ) -> None:
+    def __init__(self, network: nn.Module, tally: ConfusionCounter | None = None) -> None:
         self.tally = tally
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, torch.Tensor] = {}
         self._sizes: dict[str, int] = {}
-        for name, block in blocks:
-            block.register_forward_hook(self._hook(name))
         on_cpu = engine_name(next(network.parameters()).device) == "cpu"
         self._sums = _OnHost() if on_cpu else _OnDevice()
 
-    def _hook(self, name: str):
-        def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
-            assert isinstance(block.notes, torch.Tensor)
-            self._notes[name], self._sizes[name] = block.notes, spikes_TBN.numel()
-
-        return keep_notes
+    def note(self, name: str, notes: torch.Tensor, size: int) -> None:
+        """Keeps what the layer ``name`` observed in a forward pass with ``size`` output values."""
+        self._notes[name], self._sizes[name] = notes, size
 
     def add(self, loss: torch.Tensor, share: float, loss_share: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.

@@ -48,7 +48,7 @@ def fit(
     cannot be written; the checkpoint before it is then in place.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
-    figures = Figures(network, network.blocks(), setup.new_counter())
+    figures = Figures(network, setup.new_counter())
     warned: set[str] = set()
     step = build_step(setup, figures, display.say)
     network.train()

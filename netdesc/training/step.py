@@ -66,7 +66,8 @@ class TrainingStep:
         self._setup, self._figures = setup, figures
         self._parameters = list(setup.network.parameters())
         self._samples = len(setup.train.samples)
-        neurons = (block.neuron for _, block in setup.network.blocks())
+        self._blocks = list(setup.network.blocks())
+        neurons = (block.neuron for _, block in self._blocks)
         self._learns_decays = any(list(neuron.parameters()) for neuron in neurons)
 
     def compute_gradients(self, batch: Batch) -> None:
@@ -76,6 +77,11 @@ class TrainingStep:
         loss = setup.loss(output_TBN, batch.target)
         if figures.tally is not None:
             figures.tally.add(output_TBN, batch.target)
+        # A forward hook would keep layers from being computed together.
+        steps, size = batch.input_TBN.shape[:2]
+        for name, block in self._blocks:
+            assert block.notes is not None, "the network has run"
+            figures.note(name, block.notes, steps * size * len(block.synapse.weight))
         loss.backward()
         make_contiguous(self._parameters)
         share = batch.size / self._samples

@@ -160,7 +160,7 @@ def _setup(work: Work, document: Document, graph: Graph, model: Network) -> Setu
 
 def _training_step(setup: Setup) -> Callable[[], None]:
     """From a batch to gradients, as a run of netdesc does it."""
-    figures = Figures(setup.network, setup.network.blocks())
+    figures = Figures(setup.network)
     step = build_step(setup, figures, say=lambda _: None)
     (batch,) = setup.train.in_order()
     return lambda: step.compute_gradients(batch)

@@ -15,22 +15,19 @@ from netdesc.description import Description, Document, load
 from netdesc.exchange import Imported, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_name
-from netdesc.kernels.spike_words import WordRoom
 from netdesc.losses import build_loss
 from netdesc.modules import LayerReport, Network, build
 from netdesc.report import ReportError, write_report
 from netdesc.run_files import BEST, CHECKPOINTS, LOCK, NETWORK, RECORD, REPORT, lock_of
 from netdesc.run_state import read_state, resume_command
 from netdesc.training import Run
-from netdesc.training.data import Batch
-from netdesc.training.direct import Chain, direct_wiring
+from netdesc.training.batches import Batch
 from netdesc.training.errors import WeightsError
-from netdesc.training.job import own_randomness, prepare
-from netdesc.training.measure import Judge
 from netdesc.training.metrics import Figures
-from netdesc.training.one_way import DirectJudge
 from netdesc.training.progress import Style
-from netdesc.training.steps import build_judge, build_step
+from netdesc.training.randomness import seeded_rng
+from netdesc.training.setup import prepare
+from netdesc.training.step import build_step
 from netdesc.training.weights import Loader, load_weights
 
 
@@ -90,18 +87,17 @@ def _compile(document: Document) -> Compiled:
 def compile_kernels(compiled: Compiled) -> None:
     """Runs the network on silence, forward and backward, so that its kernels exist.
 
-    That is as a loop of one's own does it and, where training does it in another way, as training
-    does. Numba keeps them on the disk; the next process loads them.
+    Numba keeps them on the disk; the next process loads them.
     """
-    graph, model = compiled.graph, compiled.model
-    _run(model, compiled.loss, _silence(graph, 1))
-    wiring = direct_wiring(graph, torch.device("cpu"))
-    if wiring is not None:
-        # Of several samples a layer of few neurons is shared out among threads in another way.
-        for samples in (1, 2):
-            Chain(model, compiled.loss, wiring).differentiate(_silence(graph, samples))
-        _measure(model, DirectJudge(model, compiled.loss, wiring), _silence(graph, 1))
+    model, loss = compiled.model, compiled.loss
+    # Of several samples a layer of few neurons is shared out among threads in another way.
+    for samples in (1, 2):
+        batch = _silence(compiled.graph, samples)
+        value = loss(model(batch.input_TBN), batch.target)
+        if value.requires_grad:  # else the output depends on no weights
+            value.backward()
     model.zero_grad()
+    _measure(model, loss, batch)
 
 
 def compile_for_data(description: Description) -> list[LayerReport]:
@@ -115,39 +111,32 @@ def compile_for_data(description: Description) -> list[LayerReport]:
     if document.data is None or engine_name(device) != "cpu":
         return []
     readers = weight_readers(build_graph(document))
-    with own_randomness(document.training.seed, device):
-        job = prepare(description, device, readers, warn=lambda text: None)  # training warns
-        batch = next(job.train.shuffled(0))
-        _run(job.network, job.loss, batch)
-        figures = Figures(job.network, job.network.blocks(), job.new_tally())
-        build_step(job, figures, say=lambda text: None).differentiate(batch)
-        report = job.network.engine_report()
-        if job.validation is not None:
-            _measure(job.network, build_judge(job), next(job.validation.in_order()))
+    with seeded_rng(document.training.seed, device):
+        setup = prepare(description, device, readers, warn=lambda text: None)  # training warns
+        figures = Figures(setup.network, setup.new_counter())
+        step = build_step(setup, figures, say=lambda text: None)
+        step.compute_gradients(next(setup.train.shuffled(0)))
+        figures.read()
+        report = setup.network.engine_report()
+        if setup.validation is not None:
+            _measure(setup.network, setup.loss, next(setup.validation.in_order()))
     return report
 
 
-def _run(model: Network, loss: torch.nn.Module, batch: Batch) -> None:
-    value = loss(model(batch.input_TBN), batch.target)
-    if value.requires_grad:  # else the output depends on no weights
-        value.backward()
-
-
 @torch.no_grad()
-def _measure(model: Network, judge: Judge, batch: Batch) -> None:
+def _measure(model: Network, loss: torch.nn.Module, batch: Batch) -> None:
     was_training = model.training
     model.eval()
-    judge(batch, None)
+    loss(model(batch.input_TBN), batch.target)
     model.train(was_training)
 
 
 def _silence(graph: Graph, samples: int) -> Batch:
     """A batch without any spike."""
-    silence = WordRoom((graph.steps, samples, *graph.input_shape)).words()
+    silence = torch.zeros(graph.steps, samples, *graph.input_shape)
     if graph.classes is None:
-        wanted = WordRoom((graph.steps, samples, *graph.output_shape)).words()
-        return Batch(silence, wanted, samples)
-    return Batch(silence, torch.zeros(samples).long(), samples)
+        return Batch(silence, torch.zeros(graph.steps, samples, *graph.output_shape))
+    return Batch(silence, torch.zeros(samples, dtype=torch.int64))
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

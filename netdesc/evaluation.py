@@ -14,10 +14,11 @@ from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
 from netdesc.training import DataError, Run
-from netdesc.training.data import Batch, Batches, Frame, Samples
+from netdesc.training.batches import Batch, Batches
 from netdesc.training.errors import MissingDataError
-from netdesc.training.measure import by_network, measure
-from netdesc.training.score import Score, Tally
+from netdesc.training.measure import measure
+from netdesc.training.samples import Samples, SampleSpec
+from netdesc.training.score import ConfusionCounter, Score
 from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
@@ -82,7 +83,7 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
         description = load(path)
         compiled = compile(description)
     warnings = [] if path.is_dir() else untrained(description.document)
-    splits = read_splits(description, Frame.of(compiled.graph), warnings.append)
+    splits = read_splits(description, SampleSpec.of(compiled.graph), warnings.append)
     given: dict[Part, Samples | None] = {name: getattr(splits, name) for name in PARTS}
     found: dict[Part, Samples] = {
         name: samples for name, samples in given.items() if samples is not None
@@ -114,12 +115,11 @@ def _evaluate(
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
-    device, tally = torch.device("cpu"), None
+    device, counter = torch.device("cpu"), None
     if graph.classes is not None:
-        tally = Tally(build_classifier(graph), graph.classes, device)
+        counter = ConfusionCounter(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
-    judge = by_network(compiled.model, compiled.loss, watch=count)
-    loss, score = measure(graph, compiled.model, judge, batches, tally)
+    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, watch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None
     if samples.labels is not None:
@@ -131,7 +131,7 @@ def _evaluate(
         summed=graph.loss.reduction == "sum",
         score=score,
         judged=judged,
-        classifier=None if tally is None else "rate" if window is None else "moving_window",
+        classifier=None if counter is None else "rate" if window is None else "moving_window",
         window_steps=window,
         matched=Matched(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),

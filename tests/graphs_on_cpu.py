@@ -15,7 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from netdesc.training.replayed import CaptureError
+from netdesc.training.cuda_graph import CaptureError
 
 REFUSED = {
     "_local_scalar_dense", "item", "equal", "nonzero", "bincount", "lift_fresh", "unique_dim",

@@ -68,7 +68,7 @@ def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> Non
         "hidden", "dense", "input", "200", "256", "cuba", "51,200", "51,200",
     ]  # fmt: skip
     assert row(outcome.out, "hidden", 1) == ["hidden", "cuba", "0.5", "1 (0 ms)", "0.3 (2.8 ms)"]
-    assert row(outcome.out, "hidden", 2) == ["hidden", "205 kB", "51.2 kB", "819 kB", "1.95 MB"]
+    assert row(outcome.out, "hidden", 2) == ["hidden", "205 kB", "51.2 kB", "819 kB", "5.84 MB"]
     assert row(outcome.out, "all") == ["all", "102,400", "102,400"]
 
 
@@ -164,7 +164,7 @@ def test_memory_follows_batch_and_optimizer(
     first, _, dense = seen.layers
     assert first.memory.activity == 4 * 6 * 40 * batch
     assert dense.memory.training == 4 * 48 * (2 + states)
-    assert dense.memory.activity == 4 * 8 * 40 * batch
+    assert dense.memory.activity == 12 * 8 * 40 * batch
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(
     monkeypatch.setenv("TERM", os.environ.get("TERM", "xterm"))
     out = re.sub(r"\x1b\[[0-9;]*m", "", show(OXFORD).out)
     assert "…" not in out
-    for cell in ("51,200", "102,400", "0.3 (2.8 ms)", "1.95 MB"):
+    for cell in ("51,200", "102,400", "0.3 (2.8 ms)", "5.84 MB"):
         assert cell in out
     tables = out[: out.index("training: gradients")].splitlines()[3:]
     assert max(map(len, tables)) <= max(columns, 30)

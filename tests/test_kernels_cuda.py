@@ -18,10 +18,10 @@ from cuba_gradients import LEARNT, expected_gradients, gradients, random_grad, s
 from cuba_gradients import check as check_gradients
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from netdesc.kernels.event_lists import are_listed
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
-from netdesc.kernels.event_lists import are_listed
 from netdesc.kernels.parameters import dynamics
 from netdesc.kernels.quantization import quantize
 from netdesc.kernels.reference import engine as reference

@@ -7,12 +7,12 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from netdesc.kernels.cpu.arrivals import Events
+from netdesc.kernels.cpu.there import SEEN
 
 from netdesc.kernels.cpu import backward, forward, last_layer, last_whole, train_distance
-from netdesc.kernels.cpu.arrivals import Events
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.there import SEEN
 
 WALKS = [
     backward.walk_back,

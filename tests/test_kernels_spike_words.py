@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from netdesc.kernels.cpu import bit_rows, sources, summands
 from netdesc.kernels.cpu.arrivals import Events
-from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.cpu.spike_rows import SpikeRows
 from netdesc.kernels.cpu.trains import SpikeTrains
+
+from netdesc.kernels.cpu import bit_rows, sources, summands
+from netdesc.kernels.cpu.events import EventLists
 from netdesc.kernels.spike_words import SpikeWords, WordRoom, packed
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 200))

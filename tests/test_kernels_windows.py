@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import windows
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.trains import SpikeSum, SpikeTrains
 from netdesc.kernels.cpu.windows_of_numbers import ManySpikes
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.packed_spikes import HEADER

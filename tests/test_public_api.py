@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 import netdesc
 from netdesc.compiler import compile_for_data, compile_kernels
 from netdesc.events import from_dense, write_events
-from netdesc.kernels.cpu import last_layer, last_whole
 from netdesc.report import ReportError
 
 DOCUMENT = {
@@ -190,23 +189,6 @@ def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) 
     run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
     assert "classes" in (run.path / "report.html").read_text(encoding="utf-8")
     assert 0 <= netdesc.evaluate(run.path).score.accuracy <= 1
-
-
-def test_few_neurons_are_compiled_for_one_sample_and_for_several(
-    document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Threads share a layer out by vectors of neurons, or by samples where there are too few."""
-    taken = list[str]()
-    for module in (last_layer, last_whole):
-        walk = module.there_and_back
-        monkeypatch.setattr(
-            module, "there_and_back", lambda *a, m=module, w=walk: taken.append(m.__name__) or w(*a)
-        )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    compile_kernels(netdesc.compile(document))
-    torch.set_num_threads(threads)
-    assert taken == [last_layer.__name__, last_whole.__name__]
 
 
 @pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])

@@ -13,8 +13,8 @@ from netdesc.compiler import compile
 from netdesc.description import load
 from netdesc.report.run import read_run
 from netdesc.training import train
-from netdesc.training.data import Frame
 from netdesc.training.record import Record, command
+from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
 
 
@@ -55,7 +55,7 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
     noted = read_record(train(load(task), run_dir="run", progress="quiet").path)
     assert noted["directory"] == str(tmp_path)
     compiled = compile(load(task))
-    parts = read_splits(load(task), Frame.of(compiled.graph), print)
+    parts = read_splits(load(task), SampleSpec.of(compiled.graph), print)
     for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):
         assert part is not None
         target_TBN = torch.from_numpy(part.dense(np.random.default_rng())[1])

@@ -26,11 +26,11 @@ from netdesc.compiler import compile_run
 from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
-from netdesc.training import activity, activity_probe, data, loop, train
+from netdesc.training import activity, activity_probe, loop, train
 from netdesc.training.activity import Activity, frame_epochs, read_frames
 from netdesc.training.activity_probe import ActivitySnapshot, raster
 from netdesc.training.errors import DataError
-from netdesc.training.job import prepare
+from netdesc.training.setup import prepare
 
 
 def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
@@ -241,9 +241,9 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
     assert predictions != labels[: len(predictions)].tolist()
 
 
-def look(path: Path) -> dict[str, Any]:
+def look(path: Path, *sets: str) -> dict[str, Any]:
     """What is seen of the samples to train on before the first epoch."""
-    job = prepare(netdesc.load(path), torch.device("cpu"), {}, print)
+    job = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
     seen = Activity(path, job.graph, job.train, "train", 1, job.classifier)
     return seen._look(job.network.state_dict())
 
@@ -256,8 +256,7 @@ def test_a_wrong_sample_is_shown_if_there_is_any(
     path = write_task(tmp_path, pairs=6)
     calls = itertools.count()
     monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
-    monkeypatch.setattr(data, "CELLS_AT_ONCE", at_once * STEPS * (INPUTS + 16 + OUTPUTS))
-    found = look(path)
+    found = look(path, f"training.batch_size={at_once}")
     for place, number in enumerate([0, 1, 2, wrong if wrong in (4, 5) else 3]):
         events = read_events(path.with_name(f"input{number}.bs1"))
         expected = to_dense(events, (INPUTS,), STEPS, 1.0)[0]
@@ -270,8 +269,7 @@ def test_it_does_not_matter_how_many_samples_are_looked_at_together(
 ) -> None:
     path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
     whole = look(path)
-    monkeypatch.setattr(data, "CELLS_AT_ONCE", 1)
-    one_by_one = look(path)
+    one_by_one = look(path, "training.batch_size=1")
     assert one_by_one.keys() == whole.keys()
     for name in whole:
         np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from netdesc.training.data import Frame
 
 from netdesc.description.models import Arrays, LatencyEncoding
 from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
-from netdesc.training.data import Frame
 from netdesc.training.errors import DataError, MissingDataError
 
 FRAME = Frame(steps=6, step_ms=1.0, input_shape=(2, 3), output_shape=(4,), classes=4)

@@ -23,9 +23,9 @@ from netdesc.losses import SILENT, MovingWindowClassifier, RateClassifier
 from netdesc.report.run import read_run
 from netdesc.training import DataError, Run, train
 from netdesc.training.arrays import ArraySamples
-from netdesc.training.data import Batches
+from netdesc.training.batches import Batches
 from netdesc.training.encoding import RateCode
-from netdesc.training.score import Tally
+from netdesc.training.score import ConfusionCounter
 
 CPU = torch.device("cpu")
 Start = Callable[..., Run]
@@ -59,6 +59,7 @@ RATE = {"type": "spike_rate", "true_rate": 0.6, "false_rate": 0.05}
         {"loss": RATE | {"window_steps": 6, "reduction": "mean"}},
         {"classifier": {"type": "moving_window", "window_steps": 4}},
     ],
+    ids=["max", "latency, rate", "softmax", "window", "classes by a window"],
 )
 def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     run = start(training={"epochs": 30}, **changes)
@@ -85,16 +86,6 @@ def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     assert "accuracy" in (run.path / "train.log").read_text()
 
 
-def test_without_validation_the_training_samples_are_counted(start: Start) -> None:
-    run = start(data={"split": None}, training={"epochs": 3, "batch_size": None})
-    rows = read_metrics(run.path)
-    assert "validation_accuracy" not in rows[0]
-    for row in rows:
-        assert np.sum(row["confusion"]) + row["undecided"] == 60
-    assert run.best is not None
-    assert run.best["accuracy"] == rows[run.best["epoch"]]["accuracy"]
-
-
 def test_a_silent_network_decides_nothing(start: Start) -> None:
     run = start(
         training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
@@ -108,12 +99,6 @@ def test_a_silent_network_decides_nothing(start: Start) -> None:
     assert row["undecided"] == sum(row["undecided_by_label"]) == 15
     assert np.isfinite(row["loss"])
     assert "done after 1 epoch:" in run.message
-
-
-def test_a_validation_split_of_arrays(start: Start) -> None:
-    run = start(data={"split": None}, training={"epochs": 1, "validation_split": 0.25})
-    (row,) = read_metrics(run.path)
-    assert np.sum(row["confusion"]) + row["undecided"] == 15
 
 
 def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
@@ -139,23 +124,23 @@ def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third
 
 
-def write_labelled_files(folder: Path) -> dict[str, Any]:
-    """Writes the spikes of nine samples and returns a document's ``data``."""
+def test_labels_of_spike_files(tmp_path: Path) -> None:
+    """Without validation the training samples are counted."""
     values, labels = samples(9)
     pairs = []
     for number, (row, label) in enumerate(zip(values, labels, strict=True)):
-        write_events(folder / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
+        write_events(tmp_path / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
         pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(label)})
-    return {"type": "spike_files", "train": pairs[:6], "validation": pairs[6:]}
-
-
-def test_labels_of_spike_files(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path, training={"epochs": 60})
     document = json.loads(path.read_text())
-    document["data"] = write_labelled_files(tmp_path)
+    document["data"] = {"type": "spike_files", "train": pairs}
     path.write_text(json.dumps(document))
-    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
-    assert read_metrics(run.path)[-1]["validation_accuracy"] == 1
+    row = read_metrics(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)[
+        -1
+    ]
+    assert row["accuracy"] == 1
+    assert row["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+    assert "validation_accuracy" not in row
 
 
 # Chance
@@ -224,14 +209,6 @@ def test_a_run_with_drawn_inputs_goes_on_to_the_same_bits(
     assert rows(again) == rows(straight)
 
 
-def test_the_lock_repeats_a_run_with_drawn_inputs(start: Start, tmp_path: Path) -> None:
-    run = start()
-    lock = netdesc.load(run.path / "network.lock.json")
-    assert weights(train(lock, run_dir=tmp_path / "again", progress="quiet")) == weights(run)
-    other = start("other", training={"seed": 1})
-    assert weights(other) != weights(run)
-
-
 # Bad data leaves nothing behind
 
 
@@ -286,14 +263,14 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
     classifier = RateClassifier() if window is None else MovingWindowClassifier(window)
-    tally = Tally(classifier, classes, CPU)
+    counter = ConfusionCounter(classifier, classes, CPU)
     rng = np.random.default_rng(seed)
     confusion = np.zeros((classes, classes), int)
     undecided, total = [0] * classes, 0
     for number, batch in enumerate(sizes):
         output = random_outputs(seed + number, batch, classes)
         labels = rng.integers(0, classes, (10, batch) if by_step else batch)
-        tally.add(output, torch.from_numpy(labels))
+        counter.add(output, torch.from_numpy(labels))
         predictions = classifier(output).numpy()
         for sample in range(batch):
             pairs = decided(predictions[..., sample], labels[..., sample], classes)
@@ -303,12 +280,12 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
                     undecided[label] += 1
                 else:
                     confusion[label, prediction] += 1
-    score = tally.score(tally.take().tolist())
+    score = counter.score(counter.take().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
     assert score.undecided == sum(undecided)
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
-    assert tally.take().sum() == 0
+    assert counter.take().sum() == 0
 
 
 def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:

@@ -22,7 +22,6 @@ from netdesc.bench.programs import BenchError
 from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
-from netdesc.kernels.cpu.buffers import give_back
 from netdesc.training import Run, train
 from netdesc.training.record import circumstances
 
@@ -125,7 +124,6 @@ def time_epochs(
     note(f"training {file} for {epochs} epochs …")
     on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
-    give_back()
 
     def train_whole() -> None:
         _train(description, device, whole, ())

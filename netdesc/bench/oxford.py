@@ -15,7 +15,8 @@ from netdesc.bench.programs import Answer, Interpreters, run
 from netdesc.compiler import compile
 from netdesc.description import load
 from netdesc.graph import Dense, SpikeTime
-from netdesc.training.data import Batches, Frame
+from netdesc.training.batches import Batches
+from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
 
 PEER = "lava-dl"
@@ -83,7 +84,7 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
     compiled = compile(description)
     graph, optimizer = compiled.graph, description.document.training.optimizer
     assert isinstance(graph.loss, SpikeTime)
-    parts = read_splits(description, Frame.of(graph), warn=lambda _: None)
+    parts = read_splits(description, SampleSpec.of(graph), warn=lambda _: None)
     (batch,) = Batches(parts.train, None, torch.device("cpu"), seed=0).in_order()
     with torch.no_grad():
         first_loss = compiled.loss(compiled.model(batch.input_TBN), batch.target).item()

@@ -14,21 +14,18 @@ Parts = Sequence[tuple[str, str]]
 _CPU = "netdesc.kernels.cpu"
 
 PARTS: Parts = (
+    ("event lists", f"{_CPU}.packed_spikes:_pack"),
     ("event lists", f"{_CPU}.events:_count"),
-    ("event lists", f"{_CPU}.bit_rows:_pack"),
-    ("event lists", f"{_CPU}.bit_rows:list_events"),
-    ("event lists", f"{_CPU}.trains:_list"),
-    ("weights to integers", f"{_CPU}.weights:_quantize_all"),
-    ("forward", f"{_CPU}.forward:forward_by_events"),
-    ("forward", f"{_CPU}.forward:forward_from_input"),
-    ("loss filter", f"{_CPU}.van_rossum:filter_difference"),
-    ("loss adjoint", f"{_CPU}.van_rossum:filter_adjoint"),
-    ("adjoint", f"{_CPU}.backward:adjoint"),
-    ("adjoint and weights", f"{_CPU}.backward:adjoint_by_events"),
-    ("last layer and loss", f"{_CPU}.last_layer:there_and_back"),
-    ("product and adjoint", f"{_CPU}.from_above:adjoint_from_above"),
-    ("matrix product", f"{_CPU}.product:matmul"),
-    ("optimizer", "netdesc.training.steps:PlainStep.update"),
+    ("event lists", f"{_CPU}.events:_list"),
+    ("weights to the grid", f"{_CPU}.weights:_quantize_all"),
+    ("weights to the grid", f"{_CPU}.weights:_round_all"),
+    ("forward", f"{_CPU}.layer_forward:_forward_by_events"),
+    ("forward", f"{_CPU}.layer_forward:_forward_from_current"),
+    ("backward", f"{_CPU}.layer_backward:_backward"),
+    ("loss", "netdesc.kernels.cpu.engine:spike_time"),
+    ("loss, backward", "netdesc.kernels.cpu.engine:spike_time_backward"),
+    ("matrix product", f"{_CPU}.gemm:_multiply"),
+    ("optimizer", "netdesc.training.step:TrainingStep.update"),
 )
 """A part's name, and the function that does it, as ``module:name``."""
 

@@ -15,7 +15,6 @@ from netdesc.graph.nodes import (
     SpikeTime,
     TauGrad,
 )
-from netdesc.graph.one_go import Wiring, wiring_in_one_go
 from netdesc.graph.summary import Row, summary
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "SpikeRate",
     "SpikeTime",
     "TauGrad",
-    "Wiring",
     "build_graph",
     "summary",
-    "wiring_in_one_go",
 ]

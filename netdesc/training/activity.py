@@ -16,6 +16,7 @@ It holds what the pictures of a report need, so that they can be drawn from the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from torch import nn
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
 from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, Arrays, raster
-from netdesc.training.data import Batches, cells_of
+from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError, storing
 from netdesc.training.npz import read_npz
 
@@ -59,11 +60,8 @@ class Activity:
         self.path = path
         self.part = part
         self.graph = graph
-        count = max(1, min(MAX_SAMPLES, MAX_CELLS // cells_of(graph)))
-        few = replace(batches, samples=batches.samples[:count])
-        if batches.device.type != "cpu":
-            few = replace(few, batch_size=None)  # so few fit on a GPU at once
-        self._batches = few.few_at_once(graph)
+        count = max(1, min(MAX_SAMPLES, MAX_CELLS // _cells_of(graph)))
+        self._batches = replace(batches, samples=batches.samples[:count])
         self._first = replace(self._batches, samples=batches.samples[:1])
         self._has_targets = classifier is None
         self._probe = ActivityProbe(graph, batches.device, classifier)
@@ -132,6 +130,12 @@ class Activity:
         arrays = {name: each for of_sample in shown.values() for name, each in of_sample.items()}
         steps = number * self.graph.steps
         return arrays | {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
+
+
+def _cells_of(graph: Graph) -> int:
+    """Values of the input and of all layers over the steps of a sample."""
+    shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
+    return graph.steps * sum(map(math.prod, shapes))
 
 
 def read_frames(path: Path, until: int) -> dict[int, Arrays]:

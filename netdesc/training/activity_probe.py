@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from netdesc.graph import Graph
 from netdesc.losses.rates import rates
 from netdesc.modules import build
-from netdesc.training.data import Batch
+from netdesc.training.batches import Batch
 from netdesc.training.score import decide
 
 Arrays = dict[str, Any]

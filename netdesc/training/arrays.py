@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from netdesc.description.array_room import too_much
 from netdesc.description.models import Arrays, SpikesEncoding
 from netdesc.description.npy import Header
-from netdesc.kernels.spike_words import SpikeWords, WordRoom
 from netdesc.training.checksum import check_file
-from netdesc.training.data import Frame, Numbers, Shape
 from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError
 from netdesc.training.npz import open_npz, read_numbers
+from netdesc.training.samples import Numbers, SampleSpec, Shape
 
 PARTS = ("train", "validation", "test")
 """What the numbers of a split stand for."""
@@ -46,19 +45,10 @@ class ArraySamples:
         return replace(self, kept=self.kept[which], labels=self.labels[which])
 
     def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """See ``data.Samples``."""
+        """See ``samples.Samples``."""
         spikes_TBN = self.code.spikes(self.kept, draws)
         input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
-        return input_TBN, self._labels_of_batch()
-
-    def packed(self, draws: np.random.Generator) -> tuple[SpikeWords, NDArray]:
-        """See ``data.Samples``; a code makes spikes."""
-        room = WordRoom((self.code.steps, len(self), *self.input_shape))
-        self.code.pack(self.kept, draws, room)
-        return room.words(), self._labels_of_batch()
-
-    def _labels_of_batch(self) -> NDArray[np.int32]:
-        return np.ascontiguousarray(self.labels.T)
+        return input_TBN, np.ascontiguousarray(self.labels.T)
 
 
 @dataclass(frozen=True)
@@ -67,7 +57,7 @@ class ArrayFile:
 
     path: Path
     data: Arrays
-    frame: Frame
+    spec: SampleSpec
     batch_size: int | None = None
     """Samples that are coded at a time; None codes all of them at once."""
     warn: Callable[[str], None] = lambda text: None
@@ -83,7 +73,7 @@ class ArrayFile:
             inputs, labels = read_numbers(npz, data.inputs), read_numbers(npz, data.labels)
         code, kept = self._inputs(inputs)
         classes = self._labels(labels, len(kept))
-        samples = ArraySamples(code, self.frame.input_shape, kept, classes)
+        samples = ArraySamples(code, self.spec.input_shape, kept, classes)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
         part = self._split(data.split, split, len(kept))
@@ -92,37 +82,37 @@ class ArrayFile:
     def _require_room(self, header: Header, split: NDArray | None) -> None:
         """DataError where the inputs, and a batch of those to train on, need too much memory."""
         leading = 2 if isinstance(self.data.encoding, SpikesEncoding) else 1
-        if header.shape[leading:] != self.frame.input_shape:
+        if header.shape[leading:] != self.spec.input_shape:
             return
         samples = int((split == 0).sum()) if split is not None else 0
         samples = samples or header.shape[0]
         batch = min(self.batch_size or samples, samples)
-        found = too_much(header, self.data, self.frame.steps, batch)
+        found = too_much(header, self.data, self.spec.steps, batch)
         if found is not None:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
     def _inputs(self, values: NDArray) -> tuple[Code, NDArray]:
         """The inputs as they are kept in memory, and the code for them."""
-        data, frame = self.data, self.frame
+        data, spec = self.data, self.spec
         is_spikes = isinstance(data.encoding, SpikesEncoding)
         leading = 2 if is_spikes else 1
         wanted = "samples, steps" if is_spikes else "samples"
-        if values.ndim < leading or values.shape[leading:] != frame.input_shape:
-            sizes = ", ".join(map(str, frame.input_shape))
+        if values.ndim < leading or values.shape[leading:] != spec.input_shape:
+            sizes = ", ".join(map(str, spec.input_shape))
             raise self._error(
                 data.inputs,
                 f"has shape {list(values.shape)}; [{wanted}, {sizes}] is needed for encoding "
                 f'"{data.encoding.type}"',
             )
         given = values.shape[1] if is_spikes else 0
-        if given > frame.steps:
+        if given > spec.steps:
             raise self._error(
-                data.inputs, f"has {given} steps a sample; the network runs {frame.steps}"
+                data.inputs, f"has {given} steps a sample; the network runs {spec.steps}"
             )
         if not len(values):
             raise self._error(data.inputs, "holds no samples")
         try:
-            code = build_code(data, frame.steps, given, int(np.prod(frame.input_shape)))
+            code = build_code(data, spec.steps, given, int(np.prod(spec.input_shape)))
         except ValueError as error:
             raise DataError(f"{self.path}: {error}") from error
         each = max(1, _CHUNK_VALUES // max(1, values[0].size))
@@ -147,8 +137,8 @@ class ArrayFile:
         )
 
     def _labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
-        frame, name = self.frame, self.data.labels
-        assert frame.classes is not None
+        spec, name = self.spec, self.data.labels
+        assert spec.classes is not None
         if labels.dtype.kind not in "iu":
             raise self._error(name, f"holds {labels.dtype}; whole numbers of classes are needed")
         by_step = labels.ndim == 2
@@ -156,23 +146,23 @@ class ArrayFile:
             raise self._error(
                 name, f"has shape {list(labels.shape)}; the inputs have {samples} samples"
             )
-        if by_step and not frame.labels_by_step:
+        if by_step and not spec.labels_by_step:
             raise self._error(
                 name,
                 f"has shape {list(labels.shape)}; only a loss with window_steps takes a label "
                 "a step",
             )
-        if by_step and labels.shape[1] != frame.steps:
+        if by_step and labels.shape[1] != spec.steps:
             raise self._error(
-                name, f"has {labels.shape[1]} labels a sample; the network runs {frame.steps} steps"
+                name, f"has {labels.shape[1]} labels a sample; the network runs {spec.steps} steps"
             )
-        wrong = (labels < 0) | (labels >= frame.classes)
+        wrong = (labels < 0) | (labels >= spec.classes)
         if wrong.any():
             sample = int(np.flatnonzero(wrong.reshape(samples, -1).any(1))[0])
             value = labels[sample][wrong[sample]].ravel()[0] if by_step else labels[sample]
             raise self._error(
                 name,
-                f"has {value} for sample {sample}; the classes are 0 to {frame.classes - 1}, one "
+                f"has {value} for sample {sample}; the classes are 0 to {spec.classes - 1}, one "
                 "an output neuron",
             )
         return labels.astype(np.int32)

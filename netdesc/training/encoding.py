@@ -1,67 +1,55 @@
-"""How arrays become spikes: kept in a compact form, and coded a batch at a time."""
+"""How arrays become spikes: kept in a compact form, and coded a batch at a time.
+
+Each code takes values [samples, …] as a file holds them. ``is_valid`` says which samples it can
+code, ``keep`` brings them into the form that is kept in memory, and ``spikes`` makes float32
+[steps, batch, cells] of what was kept.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding
-from netdesc.kernels.spike_words import WordRoom, packed
 
-QUIET_SHARE = 1 / 16
-"""Of its range, values that stay within this share are meant for another one."""
+Spikes = NDArray[np.float32]
+
+_QUIET_SHARE = 1 / 16
+"""Values that stay within this share of their range were probably meant for another range."""
 
 
-@dataclass(frozen=True)
-class Code(ABC):
-    """Makes spikes over ``steps`` of values [samples, …] as a file holds them."""
-
-    steps: int
-
-    is_random: ClassVar[bool] = False
-    """Whether coding draws random numbers."""
+class Code(Protocol):
+    is_random: ClassVar[bool]
+    """Whether ``spikes`` draws random numbers."""
 
     @property
-    @abstractmethod
     def values(self) -> str:
         """In words, the values that it takes."""
+        ...
 
-    @abstractmethod
-    def is_valid(self, values: NDArray) -> NDArray[np.bool_]:
-        """Which samples it can code."""
+    def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
 
-    @abstractmethod
     def quiet(self, largest: float) -> str:
         """What is odd about values of which this is the largest, if they hardly make a spike."""
+        ...
 
-    @abstractmethod
-    def keep(self, values: NDArray) -> NDArray:
-        """The form in which values are kept in memory, [samples, …]."""
+    def keep(self, values: NDArray) -> NDArray: ...
 
-    @abstractmethod
-    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
-        """Where kept samples spike, [steps, samples, cells]."""
-
-    def spikes(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.float32]:
-        """``fire`` as contiguous numbers."""
-        return np.ascontiguousarray(self.fire(kept, draws), np.float32)
-
-    def pack(self, kept: NDArray, draws: np.random.Generator, room: WordRoom) -> None:
-        """``fire`` as bits in words that are silent yet."""
-        bytes_TBK = packed(self.fire(kept, draws))
-        room.bytes_TBK[:, :, : bytes_TBK.shape[2]] = bytes_TBK
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes: ...
 
 
 @dataclass(frozen=True)
-class SpikeCode(Code):
+class SpikeCode:
     """Spikes as they are, [samples, ``given``, cells], kept as bits. Silence follows them."""
 
+    steps: int
     given: int
     cells: int
+
+    is_random: ClassVar[bool] = False
 
     @property
     def values(self) -> str:
@@ -75,19 +63,21 @@ class SpikeCode(Code):
 
     def keep(self, values: NDArray) -> NDArray[np.uint8]:
         """Bytes [samples, steps, columns]."""
-        return packed(values.reshape(*values.shape[:2], -1))
+        cells = values.reshape(*values.shape[:2], -1)
+        return np.packbits(cells != 0, axis=-1, bitorder="little")
 
-    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
-        spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.bool_)
-        bits_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
-        spikes_TBN[: self.given] = bits_BTN.transpose(1, 0, 2)
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        spikes_BTN = np.unpackbits(kept, axis=2, count=self.cells, bitorder="little")
+        spikes_TBN = np.zeros((self.steps, len(kept), self.cells), np.float32)
+        spikes_TBN[: self.given] = spikes_BTN.transpose(1, 0, 2)
         return spikes_TBN
 
 
 @dataclass(frozen=True)
-class _Analog(Code):
+class _Analog:
     """Values in [``low``, ``high``]."""
 
+    steps: int
     low: float
     high: float
 
@@ -100,14 +90,14 @@ class _Analog(Code):
         return np.all(inside.reshape(len(values), -1), axis=1)
 
     def quiet(self, largest: float) -> str:
-        if largest - self.low > QUIET_SHARE * (self.high - self.low):
+        if largest - self.low > _QUIET_SHARE * (self.high - self.low):
             return ""
         given = f"goes up to {largest:g}, and data.range to {self.high:g}"
         return f"{given}: its values hardly make a spike"
 
     def share(self, values: NDArray) -> NDArray[np.float64]:
         """Where values lie in the range, from 0 to 1; [samples, cells]."""
-        low, high = _held(values, self.low), _held(values, self.high)
+        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         return (wide - low) / (high - low)
 
@@ -124,11 +114,12 @@ class RateCode(_Analog):
         """Probabilities."""
         return (self.max_rate * self.share(values)).astype(np.float32)
 
-    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
-        batch, cells = kept.shape
-        # Sample by sample, so that the size of a batch does not matter.
-        drawn_BTN = draws.random((batch, self.steps, cells), dtype=np.float32)
-        return (drawn_BTN < kept[:, None]).transpose(1, 0, 2)
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        spikes_TBN = np.empty((self.steps, *kept.shape), np.float32)
+        for sample, probability_N in enumerate(kept):  # so the size of a batch does not matter
+            drawn_TN = draws.random((self.steps, len(probability_N)), dtype=np.float32)
+            spikes_TBN[:, sample] = drawn_TN < probability_N
+        return spikes_TBN
 
 
 @dataclass(frozen=True)
@@ -141,24 +132,28 @@ class LatencyCode(_Analog):
     silent_below: float
     within_steps: int
 
+    is_random: ClassVar[bool] = False
+
     def keep(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Steps of the spikes, -1 for none."""
-        low, high = _held(values, self.low), _held(values, self.high)
+        low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         # The product first, so that a half is a half and no rounding of the share decides.
         step = np.rint((high - wide) * (self.within_steps - 1) / (high - low))
-        step[self.share(values) <= _held(values, self.silent_below)] = -1
+        step[self.share(values) <= _rounded_as(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
 
-    def fire(self, kept: NDArray, draws: np.random.Generator) -> NDArray[np.bool_]:
-        spikes_TBN = np.zeros((self.steps, *kept.shape), np.bool_)
-        sample, cell = np.nonzero(kept >= 0)
-        spikes_TBN[kept[sample, cell], sample, cell] = True
-        return spikes_TBN
+    def spikes(self, kept: NDArray, draws: np.random.Generator) -> Spikes:
+        batch, cells = kept.shape
+        spikes_TX = np.zeros((self.steps, batch * cells), np.float32)
+        step = kept.ravel()
+        spiking = np.flatnonzero(step >= 0)
+        spikes_TX[step[spiking], spiking] = 1.0
+        return spikes_TX.reshape(self.steps, batch, cells)
 
 
-def _held(values: NDArray, number: float) -> float:
-    """What an array of this type would hold for a number: 0.1 is another one in 4 bytes."""
+def _rounded_as(values: NDArray, number: float) -> float:
+    """``number`` rounded to the type of ``values``: 0.1 is another number in 4 bytes."""
     if values.dtype.kind != "f" or abs(number) > float(np.finfo(values.dtype).max):
         return number
     return float(values.dtype.type(number))

@@ -16,10 +16,11 @@ from netdesc.run_files import LOCK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
 from netdesc.training.errors import DeviceError, MissingDataError, ResumeError
-from netdesc.training.job import own_randomness, prepare
 from netdesc.training.progress import Display, Style, build_display, count_epochs
+from netdesc.training.randomness import seeded_rng
 from netdesc.training.record import Record, changes, circumstances, versions
 from netdesc.training.session import Finish, Run, open_session
+from netdesc.training.setup import prepare
 from netdesc.training.weights import Loader
 
 
@@ -67,22 +68,22 @@ class _How:
 
 def _start(description: Description, path: Path, how: _How) -> Run:
     with _machine(description, how.device, how.engine) as device:
-        job = prepare(description, device, how.readers, how.display.warn)
+        setup = prepare(description, device, how.readers, how.display.warn)
         lock = _lock_text(description, path)
         digest, conditions = _sha256(lock), circumstances(device)
         conditions["samples"] = {
-            "train": len(job.train.samples),
-            "validation": 0 if job.validation is None else len(job.validation.samples),
+            "train": len(setup.train.samples),
+            "validation": 0 if setup.validation is None else len(setup.validation.samples),
         }
-        labels = job.train.samples.labels
+        labels = setup.train.samples.labels
         conditions["labels_by_step"] = None if labels is None else labels.ndim == 2
-        record = Record.new(path / RECORD, job.graph, how.engine, digest, conditions)
+        record = Record.new(path / RECORD, setup.graph, how.engine, digest, conditions)
         with (
             run_directory.create(path, description.text, record.text, lock),
-            open_session(path, job, digest, record, how.display) as session,
+            open_session(path, setup, digest, record, how.display) as session,
         ):
-            epochs = count_epochs(job.training.epochs)
-            how.display.say(f"training {job.graph.name} for {epochs} in {path}")
+            epochs = count_epochs(setup.training.epochs)
+            how.display.say(f"training {setup.graph.name} for {epochs} in {path}")
             return session.run(how.finish)
 
 
@@ -153,7 +154,7 @@ def _machine(description: Description, device: str, engine: str) -> Iterator[tor
         except EngineError as error:
             raise DeviceError(str(error)) from error
         where = choose_device(device)
-        stack.enter_context(own_randomness(description.document.training.seed, where))
+        stack.enter_context(seeded_rng(description.document.training.seed, where))
         stack.callback(torch.set_num_threads, threads)  # Numba's threads change torch's number
         if engine_name(where) == "cpu":
             stack.enter_context(one_pool())

@@ -8,20 +8,16 @@ from typing import Any
 
 from torch import nn
 
-from netdesc.kernels.cpu.buffers import set_aside
 from netdesc.training.checkpoint import Progress, Saver
 from netdesc.training.files import Metrics
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.job import Job
 from netdesc.training.measure import measure
 from netdesc.training.metrics import Figures, weight_fault
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, Scale, Standing
 from netdesc.training.score import Score
-from netdesc.training.steps import build_judge, build_step
-
-_LITTLE = 1 << 23
-"""Bytes that steps hold, up to which a frame is taken without them: touched anew in 2 ms."""
+from netdesc.training.setup import Setup
+from netdesc.training.step import build_step
 
 
 class Divergence(Exception):
@@ -38,7 +34,7 @@ class Divergence(Exception):
 
 
 def fit(
-    job: Job,
+    setup: Setup,
     progress: Progress,
     saver: Saver,
     metrics: Metrics,
@@ -51,10 +47,10 @@ def fit(
     is what the last batch was computed with. Raises Divergence, and StorageError where a file
     cannot be written; the checkpoint before it is then in place.
     """
-    network, optimizer, training = job.network, job.optimizer, job.training
-    figures = Figures(network, network.blocks(), job.new_tally())
+    network, optimizer, training = setup.network, setup.optimizer, setup.training
+    figures = Figures(network, setup.new_counter())
     warned: set[str] = set()
-    step, judge = build_step(job, figures, display.say), build_judge(job)
+    step = build_step(setup, figures, display.say)
     network.train()
     schedules = [block.neuron.tau_schedule for _, block in network.blocks()]
     widths_move = any(schedule.kind != "constant" for schedule in schedules)
@@ -63,30 +59,31 @@ def fit(
     for epoch in range(progress.epoch, training.epochs):
         if stop.requested or saver.stopping.is_over:
             break
-        keep_frame(saver, network, epoch)
+        record_snapshot(saver, network, epoch)
         began = time.perf_counter()
-        rate = job.rate(epoch)
+        rate = setup.rate(epoch)
         set_learning_rate(optimizer, rate)
         if widths_move:
             network.set_tau_grad(epoch / max(1, training.epochs - 1))
         is_first = True
-        for batch in job.train.shuffled(epoch):
+        for batch in setup.train.shuffled(epoch):
             if not is_first:
                 step.update()
-            step.differentiate(batch)
+            step.compute_gradients(batch)
             is_first = False
-            del batch  # or it would be there beside the next one, and samples to validate with
         reading = figures.read()  # the epoch's one wait for the device
         if reading.fault:
             raise Divergence(epoch, reading.fault)
-        if job.validation is None:
+        if setup.validation is None:
             keep_best(progress, saver, epoch, reading.loss, reading.score)
         step.update()
 
         row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss} | accuracy(reading.score)
         score = reading.score
-        if job.validation is not None:
-            value, score = measure(job.graph, network, judge, job.validation, job.new_tally())
+        if setup.validation is not None:
+            value, score = measure(
+                setup.graph, network, setup.loss, setup.validation, setup.new_counter()
+            )
             if not math.isfinite(value):
                 raise Divergence(epoch, weight_fault(network) or f"the validation loss is {value}")
             row |= {"validation_loss": value} | accuracy(score, "validation_")
@@ -105,15 +102,15 @@ def fit(
 
         is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
         if display.is_due(now) or is_last:
-            display.show(standing(progress, training.epochs, job.scale), now)
+            display.show(standing(progress, training.epochs, setup.scale), now)
             metrics.flush()
-            for layer in set(job.beyond_device()) - warned:
+            for layer in set(setup.beyond_device()) - warned:
                 warned.add(layer)
                 display.warn(f'a state of layer "{layer}" is beyond the 24 bits of the device')
         if saver.is_due(now):
-            save(job, progress, saver, metrics)
-    keep_frame(saver, network, progress.epoch)
-    save(job, progress, saver, metrics)
+            save(setup, progress, saver, metrics)
+    record_snapshot(saver, network, progress.epoch)
+    save(setup, progress, saver, metrics)
 
 
 def keep_best(
@@ -142,20 +139,18 @@ def matrix(score: Score | None) -> dict[str, Any]:
     }
 
 
-def keep_frame(saver: Saver, network: nn.Module, epoch: int) -> None:
-    """Keeps the output after ``epoch`` complete epochs for the report, where it is wanted."""
+def record_snapshot(saver: Saver, network: nn.Module, epoch: int) -> None:
+    """Records the output after ``epoch`` complete epochs, if the report shows that epoch."""
     if saver.activity.wants_frame(epoch):
-        with set_aside(_LITTLE):  # beside more than that a look needs little
-            saver.activity.take_frame(epoch, network.state_dict())
+        saver.activity.take_frame(epoch, network.state_dict())
 
 
-def save(job: Job, progress: Progress, saver: Saver, metrics: Metrics) -> None:
+def save(setup: Setup, progress: Progress, saver: Saver, metrics: Metrics) -> None:
     """Writes a checkpoint of sound weights; Divergence where they are not."""
-    fault = weight_fault(job.network)
+    fault = weight_fault(setup.network)
     if fault:
         raise Divergence(progress.epoch - 1, fault)
-    with set_aside():  # what files need does not come on top of what steps need
-        saver.save(progress, metrics.sync())
+    saver.save(progress, metrics.sync())
 
 
 def standing(progress: Progress, epochs: int, scale: Scale) -> Standing:

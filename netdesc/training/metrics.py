@@ -7,13 +7,13 @@ fetches all of them together.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from netdesc.training.score import Score, Tally
+from netdesc.training.score import ConfusionCounter, Score
 
 
 @dataclass(frozen=True)
@@ -35,43 +35,26 @@ class Reading:
 class Figures:
     """Adds up the loss and, by layer, gradient norm, norm of weights and spike rate over batches.
 
-    ``tally`` counts predictions; whoever adds batches hands it their outputs.
+    ``counter`` counts predictions; whoever adds batches hands it their outputs.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        blocks: Iterable[tuple[str, nn.Module]],
-        tally: Tally | None = None,
-    ) -> None:
-        self.tally = tally
+    def __init__(self, network: nn.Module, counter: ConfusionCounter | None = None) -> None:
+        self.counter = counter
         self._parameters = parameters_by_layer(network)
         self._notes: dict[str, Tensor] = {}
         self._sizes: dict[str, int] = {}
-        for name, block in blocks:
-            block.register_forward_hook(self._hook(name))
         self._divisors: dict[tuple[int, ...], Tensor] = {}
         self._norms = torch.zeros(())
         self._sum: Tensor | None = None
 
-    def _hook(self, name: str):
-        def keep_notes(block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
-            assert isinstance(block.notes, Tensor)
-            self.note(name, block.notes, spikes_TBN.numel())
-
-        return keep_notes
-
     def note(self, name: str, notes: Tensor, size: int) -> None:
-        """Keeps what the layer ``name`` observed in a forward pass with ``size`` output values.
-
-        Layers that are called as modules do this by themselves.
-        """
+        """Keeps what the layer ``name`` observed in a forward pass with ``size`` output values."""
         self._notes[name], self._sizes[name] = notes, size
 
-    def add(self, loss: Tensor, share: float, loss_share: float) -> None:
+    def add(self, loss: Tensor, share: float, loss_weight: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's part of the samples; ``loss_share`` is the factor on its loss.
+        ``share`` is the batch's part of the samples; ``loss_weight`` is the factor on its loss.
         """
         weights = layer_norms(self._parameters)
         self._norms = layer_norms(self._parameters, of_gradients=True)
@@ -80,7 +63,7 @@ class Figures:
             self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
         rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
         row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
-        row[0] *= loss_share
+        row[0] *= loss_weight
         row[1:] *= share
         if self._sum is None:
             self._sum = torch.zeros_like(row)
@@ -97,8 +80,8 @@ class Figures:
         equal then, and what 32 bits cannot hold is infinite.
         """
         assert self._sum is not None, "no batch was added"
-        sums, tally = self._sum.float().double(), self.tally
-        loss, *values = (sums if tally is None else torch.cat([sums, tally.take()])).tolist()
+        sums, counter = self._sum.float().double(), self.counter
+        loss, *values = (sums if counter is None else torch.cat([sums, counter.take()])).tolist()
         self._sum.zero_()
 
         def take(layers: Collection[str]) -> dict[str, float]:
@@ -107,7 +90,7 @@ class Figures:
             return dict(zip(layers, taken, strict=True))
 
         gradients, weights, rates = map(take, (self._parameters, self._parameters, self._notes))
-        score = None if tally is None else tally.score(values)
+        score = None if counter is None else counter.score(values)
         return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
 
 

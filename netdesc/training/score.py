@@ -30,11 +30,11 @@ class Score:
     """How many of each label got no prediction, so that rows add up; None as ``confusion``."""
 
 
-class Tally:
+class ConfusionCounter:
     """Counts predictions by label over batches, without waiting for the device."""
 
     def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
-        self.classifier = classifier
+        self._classifier = classifier
         self._classes = classes
         self._has_matrix = classes <= MOST_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
@@ -44,13 +44,8 @@ class Tally:
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
         """Adds a batch: output spikes, and labels [batch] or [steps, batch]."""
-        self.add_found(self.classifier(output_TBN), labels)
-
-    @torch.no_grad()
-    def add_found(self, found: Tensor, labels: Tensor) -> None:
-        """The same, given what the classifier has found."""
         labels = labels.to(torch.int64)
-        predictions = decide(found, labels, self._classes)
+        predictions = decide(self._classifier(output_TBN), labels, self._classes)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)
             cells = labels * self._width + column

@@ -19,10 +19,10 @@ from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.job import Job
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
+from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.stopping import EarlyStopping
 
@@ -56,7 +56,7 @@ class Session:
     """A run whose folder this process holds, with everything open that the loop writes to."""
 
     path: Path
-    job: Job
+    job: Setup
     record: Record
     display: Display
     saver: Saver
@@ -160,7 +160,7 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    path: Path, job: Job, lock_sha256: str, record: Record, display: Display
+    path: Path, job: Setup, lock_sha256: str, record: Record, display: Display
 ) -> Iterator[Session]:
     """Opens the files of a run and puts everything back as its checkpoint holds it, if any."""
     early = job.training.early_stopping

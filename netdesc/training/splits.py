@@ -10,8 +10,8 @@ import numpy as np
 from netdesc.description import Description
 from netdesc.description.models import Arrays
 from netdesc.training.arrays import ArrayFile
-from netdesc.training.data import Frame, Samples, split
 from netdesc.training.errors import MissingDataError
+from netdesc.training.samples import Samples, SampleSpec, split
 from netdesc.training.spike_files import SpikeFiles
 
 
@@ -24,7 +24,7 @@ class Splits:
     test: Samples | None
 
 
-def read_splits(description: Description, frame: Frame, warn: Callable[[str], None]) -> Splits:
+def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
     """Reads all data of a description, each file once. DataError.
 
     ``warn`` receives a line for what is odd but no fault.
@@ -37,18 +37,18 @@ def read_splits(description: Description, frame: Frame, warn: Callable[[str], No
         )
     if isinstance(data, Arrays):
         path = description.resolve(data.path)
-        found = ArrayFile(path, data, frame, training.batch_size, warn).read()
+        found = ArrayFile(path, data, spec, training.batch_size, warn).read()
         splits = Splits(found["train"], found["validation"] or None, found["test"] or None)
     else:
-        files = SpikeFiles(frame, description.resolve, warn)
+        files = SpikeFiles(spec, description.resolve, warn)
         splits = Splits(files.read(data.train), files.read(data.validation) or None, None)
         files.sum_up()
     if training.validation_split:
         train, held_out = split(splits.train, training.validation_split, training.seed)
         splits = replace(splits, train=train, validation=held_out)
     labels = splits.train.labels
-    if frame.classes is not None and labels is not None:
-        missing = np.setdiff1d(np.arange(frame.classes), labels)
+    if spec.classes is not None and labels is not None:
+        missing = np.setdiff1d(np.arange(spec.classes), labels)
         if len(missing):
             few = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
             which = f"class {few} has" if len(missing) == 1 else f"classes {few} have"

@@ -12,9 +12,9 @@ from netdesc.bench.peers.measure import Layer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
-from netdesc.kernels.cpu.buffers import give_back
+from netdesc.kernels.cpu.buffers import free
 from netdesc.modules import build
-from netdesc.training.replayed import CudaGraphs, Graphs, Replayed
+from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
 
 VERSION = __version__
 
@@ -31,7 +31,7 @@ def layer(work: Work) -> Layer:
         work,
         model,
         parameter,
-        release=give_back,
+        release=free,
         path=lambda: model.engine_report()[0].path,
     )
     return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
@@ -46,6 +46,7 @@ def captured(made: Layer, graphs: Graphs) -> Layer:
     return replace(
         made,
         step=step,
+        release=free,
         path=lambda: f"{made.path()}, captured" if step.is_captured else made.path(),
     )
 

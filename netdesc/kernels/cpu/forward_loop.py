@@ -47,11 +47,11 @@ def forward_loop_of(arrive: Any, emit: Any, can_repeat: bool) -> Any:
     """Returns the loop ``(source, sink, neurons, span, voltage, noted, at)`` for kernels.
 
     ``arrive(source, t)`` is what arrives in step t, in state units, and ``emit(sink, t, spikes)``
-    takes the spikes of a step; both are Numba's functions. ``can_repeat`` says that what arrives can
-    be asked for twice: it does not lie in the memory of the voltages.
+    takes the spikes of a step; both are Numba's functions. ``can_repeat`` says that what arrives
+    can be asked for twice: it does not lie in the memory of the voltages.
 
-    The loop writes voltages before the reset to ``voltage``, a ``Strided``, and ``NOTED`` numbers to
-    ``noted`` from ``at`` on.
+    The loop writes voltages before the reset to ``voltage``, a ``Strided``, and ``NOTED`` numbers
+    to ``noted`` from ``at`` on.
     """
 
     @inner

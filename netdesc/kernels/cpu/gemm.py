@@ -7,8 +7,8 @@ a sum is added up: over blocks of ``DEPTH`` terms, each from the first to the la
 
 The form is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008): the right factor is copied in panels that a tile of the result walks through, and the tile
-stays in vector registers meanwhile. The tile's loop is written in LLVM's vectors, because loops over
-arrays would load and store every sum at every term.
+stays in vector registers meanwhile. The tile's loop is written in LLVM's vectors, because loops
+over arrays would load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ def matmul(
 ) -> np.ndarray:
     """``left @ right``, float32 [rows, terms] and [terms, columns], each by rows or by columns.
 
-    It is written into ``out`` (C-contiguous), or into a buffer of the pool; with ``add`` it is added
-    to what ``out`` holds.
+    It is written into ``out`` (C-contiguous), or into a buffer of the pool; with ``add`` it is
+    added to what ``out`` holds.
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:

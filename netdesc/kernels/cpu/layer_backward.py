@@ -199,7 +199,8 @@ def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
     steps, batch, neurons = shape
     if not upstream.above_TBK.size:
         return _Blocks(1, min(steps, _RUN_STEPS), 1)
-    vectors = min(_MAX_BLOCK_VECTORS, -(-(-(-neurons // LANES)) // threads()))
+    of_layer = -(-neurons // LANES)
+    vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // threads()))
     if steps * batch <= _MAX_BLOCK_ROWS:
         return _Blocks(vectors, steps, batch)
     runs = -(-steps // _MAX_BLOCK_ROWS)
@@ -224,7 +225,7 @@ _leak_loop = backward_loop_of(from_memory, leak_adjoint)
 
 @numba.njit
 def _clear(numbers):
-    """Not inlined: an assignment to a slice would become a parallel loop within the threads' own."""
+    """A function of its own: Numba would make a parallel loop within the threads' loop of it."""
     numbers[:] = 0
 
 

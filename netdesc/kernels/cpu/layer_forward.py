@@ -49,8 +49,8 @@ def as_floats(shape: Shape) -> SpikesOut:
 class Voltages(NamedTuple):
     """Voltages before the reset, int32, flat.
 
-    Those of all steps where ``stride`` is batch · neurons; where it is 0, each step's take the place
-    of those of the step before: no backward pass follows.
+    Those of all steps where ``stride`` is batch · neurons; where it is 0, each step's take the
+    place of those of the step before: no backward pass follows.
     """
 
     numbers: np.ndarray

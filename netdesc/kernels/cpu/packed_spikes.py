@@ -36,7 +36,7 @@ def words_of(packed: np.ndarray) -> np.ndarray:
 
 
 def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
-    """A float32 tensor as packed spikes, and how many there are: None if some value is not 0 or 1."""
+    """A float32 tensor as packed spikes, and how many there are; None if a value is not 0 or 1."""
     packed = new_packed(values_TBN.shape)
     items = packed_items(values_TBN.shape)
     found, odd = np.empty(items, np.int64), np.empty(items, np.bool_)

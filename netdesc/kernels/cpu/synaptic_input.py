@@ -20,7 +20,7 @@ _UNIT = np.int32(STATES_PER_WEIGHT)
 
 @numba.njit(inline="always")
 def gather_real(events, row, weight_IN, count):
-    """The sum of the real weights that a row's events bring; ``weight_IN`` is flat [inputs, count]."""
+    """The sum of the real weights, flat [inputs, count], that a row's events bring."""
     z = spread(np.float32(0))
     for e in range(events.starts[row], events.starts[row + 1]):
         z = z + load(weight_IN, np.int64(element(events.sources, e)) * count, count)

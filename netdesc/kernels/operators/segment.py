@@ -29,8 +29,8 @@ def segment(
 ) -> _Forward:
     """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and what is kept.
 
-    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says of each
-    whether gradients of its decays are wanted. A layer gets ``z = W s`` with its real weights
+    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says of
+    each whether gradients of its decays are wanted. A layer gets ``z = W s`` with its real weights
     quantised as ``quantize_weight`` does. The third result is the engine's own: what its backward
     pass needs, if ``keep``.
     """

@@ -19,8 +19,8 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
     The second result is the engine's own: the input's packed spikes, if it computed with their
-    events (see ``kernels.packed_spikes``). By events a weight that is NaN or infinite acts where its
-    input spikes, by a product everywhere.
+    events (see ``kernels.packed_spikes``). By events a weight that is NaN or infinite acts where
+    its input spikes, by a product everywhere.
     """
     check_signal("an input", signal_TBI)
     steps, batch, inputs = signal_TBI.shape

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,23 +12,26 @@ from torch import nn
 from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.graph import Dense, Graph, build_graph
-from netdesc.graph.one_go import needed_for_output
+from netdesc.graph.dependencies import needed_for_output
+from netdesc.kernels.engine import engine_for
 from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
+from netdesc.training.batches import Batches
 from netdesc.training.checksum import check_file
-from netdesc.training.data import Batches, Frame, Samples
-from netdesc.training.direct import direct_wiring
 from netdesc.training.errors import TrainingError
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
+from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.schedule import Schedule, build_schedule
-from netdesc.training.score import Tally
+from netdesc.training.score import ConfusionCounter
 from netdesc.training.splits import read_splits
 from netdesc.training.weights import Loader, load_weights
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Setup:
+    """The network on its device, its data, and what trains and measures it."""
+
     graph: Graph
     training: Training
     network: Network
@@ -48,11 +50,11 @@ class Job:
             return Scale()
         return Scale(len(self.train.samples), len(self.validation.samples))
 
-    def new_tally(self) -> Tally | None:
+    def new_counter(self) -> ConfusionCounter | None:
         """An empty count of predictions; None where there are no labels."""
         if self.classifier is None or self.graph.classes is None:
             return None
-        return Tally(self.classifier, self.graph.classes, self.device)
+        return ConfusionCounter(self.classifier, self.graph.classes, self.device)
 
     def layers(self) -> list[dict[str, Any]]:
         """How each layer was computed in the last pass; empty before the first.
@@ -80,11 +82,15 @@ def prepare(
     device: torch.device,
     readers: Mapping[str, Loader],
     warn: Callable[[str], None],
-) -> Job:
-    """Reads the data, builds network, loss and optimizer on ``device``. TrainingError."""
+) -> Setup:
+    """Reads the data, builds network, loss and optimizer on ``device``. TrainingError.
+
+    EngineError where the engine of ``device`` cannot be loaded.
+    """
+    engine_for(device)  # before the run has a folder
     document = description.document
     graph, training = build_graph(document), document.training
-    parts = read_splits(description, Frame.of(graph), warn)
+    parts = read_splits(description, SampleSpec.of(graph), warn)
     network = build(graph, seed=training.seed)
     needed = needed_for_output(graph)
     if not any(isinstance(layer, Dense) and layer.name in needed for layer in graph.layers):
@@ -100,12 +106,10 @@ def prepare(
     for _, block in network.blocks():
         block.warns = False  # the figures tell of weights that are NaN, and training ends
 
-    is_direct = direct_wiring(graph, device) is not None
+    def batches(samples: Samples) -> Batches:
+        return Batches(samples, training.batch_size, device, training.seed)
 
-    def batches(of: Samples) -> Batches:
-        return Batches(of, training.batch_size, device, training.seed, packs=is_direct)
-
-    return Job(
+    return Setup(
         graph=graph,
         training=training,
         network=network,
@@ -117,14 +121,3 @@ def prepare(
         validation=None if parts.validation is None else batches(parts.validation),
         device=device,
     )
-
-
-@contextmanager
-def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds torch's generators for the block and puts the caller's states back after it."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        yield

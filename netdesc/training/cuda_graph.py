@@ -18,7 +18,7 @@ WARM_UP = 3
 """How often work is done as it is, before it is captured: kernels are compiled and loaded then,
 libraries take their memory, and what is made once is made."""
 
-ROOM = 2
+MEMORY_FACTOR = 2
 """A capture must find so many times the memory that the work takes: once for the graph, which
 never gives it back, and once for the same work done as it is, as in validation."""
 
@@ -110,7 +110,7 @@ class Replayed:
         self.obstacle = obstacle
 
     def _capture(self) -> None:
-        free, needed = self._graphs.free_bytes(), ROOM * self._bytes
+        free, needed = self._graphs.free_bytes(), MEMORY_FACTOR * self._bytes
         if free < needed:
             self.give_up(f"that takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
             return

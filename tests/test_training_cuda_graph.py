@@ -26,13 +26,12 @@ from netdesc.bench.peers.itself import captured
 from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import loop, optimizer, train
-from netdesc.training.data import Batch
-from netdesc.training.direct import DirectStep
+from netdesc.training.batches import Batch
+from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs, Graphs
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.job import prepare
 from netdesc.training.metrics import Figures
-from netdesc.training.replayed import WARM_UP, CaptureError, CudaGraphs, Graphs, Replayed
-from netdesc.training.steps import CapturedStep, PlainStep, build_step, capture_obstacle
+from netdesc.training.setup import prepare
+from netdesc.training.step import CapturedStep, TrainingStep, build_step, capture_obstacle
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -41,21 +40,20 @@ needs_triton = pytest.mark.skipif(
 
 @dataclass
 class Runner:
-    """Trains the same description with the plain step and with the captured one."""
+    """Trains a description with steps that are captured, or with ``graphs`` None not captured."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
-        # As on a GPU: a number of the device, and inputs as floats.
+        # As on a GPU: the learning rate is a number of the device.
         self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
-        self.monkeypatch.setattr("netdesc.training.job.direct_wiring", lambda *_: None)
         self.said: list[str] = []
 
     def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
-        def build(job: Any, figures: Any, _say: Any) -> Any:
-            plain = PlainStep(job, figures)
-            return plain if graphs is None else CapturedStep(plain, graphs, self.said.append)
+        def build(setup: Any, figures: Any, _say: Any) -> Any:
+            step = TrainingStep(setup, figures)
+            return step if graphs is None else CapturedStep(step, graphs, self.said.append)
 
         with self.monkeypatch.context() as patch:
             patch.setattr(loop, "build_step", build)
@@ -103,11 +101,10 @@ COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
         (COSINE,),
         ("training.gradient_clip=0.5", "training.optimizer.weight_decay=0.1",
          "training.optimizer.type=adamw"),
-        ('training.optimizer={"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}',),
-        ("neurons.cuba.dropout=0.3",),
-        ('neurons.cuba.learn=["current_decay", "voltage_decay"]', 'neurons.cuba.norm="mean"'),
+        ("neurons.cuba.dropout=0.3", 'neurons.cuba.learn=["current_decay", "voltage_decay"]',
+         'training.optimizer={"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}'),
     ],
-    ids=["rate", "clip", "momentum", "dropout", "decays"],
+    ids=["rate", "clip", "dropout, decays, momentum"],
 )  # fmt: skip
 def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runner: Runner) -> None:
     task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
@@ -117,24 +114,14 @@ def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runn
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        '{"type": "spike_max"}',
-        '{"type": "spike_rate"}',
-        '{"type": "spike_max", "mode": "softmax", "reduction": "mean"}',
-    ],
-)
 def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
-    loss: str, runner: Runner
+    runner: Runner,
 ) -> None:
-    for module in ("spike_max", "spike_rate"):  # labels are looked at on the CPU only
-        runner.monkeypatch.setattr(
-            f"netdesc.losses.{module}.labels_like",
-            lambda labels, wanted, _: labels.expand(wanted),
-        )
+    runner.monkeypatch.setattr(  # labels are looked at on the CPU only
+        "netdesc.losses.spike_max.labels_like", lambda labels, wanted, _: labels.expand(wanted)
+    )
     task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
-    sets = (f"loss={loss}", "training.epochs=4")
+    sets = ("training.epochs=4",)
     captured = runner.train(task, "captured", graphs, *sets)
     assert graphs.captures == 2
     batches, rest = divmod(30, 8)
@@ -200,7 +187,7 @@ def test_divergence_is_noticed_in_a_replay(runner: Runner, monkeypatch: pytest.M
 
 
 def plain_batch(size: int) -> Batch:
-    return Batch(torch.full((4, size, 3), float(size)), torch.zeros(4, size, 2), size)
+    return Batch(torch.full((4, size, 3), float(size)), torch.zeros(4, size, 2))
 
 
 class Counting:
@@ -210,7 +197,7 @@ class Counting:
         self.inputs: list[torch.Tensor] = []
         self.updates = 0
 
-    def differentiate(self, batch: Batch) -> None:
+    def compute_gradients(self, batch: Batch) -> None:
         self.inputs.append(batch.input_TBN)
 
     def update(self) -> None:
@@ -240,7 +227,7 @@ def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
     counting, said = Counting(), []
     step = CapturedStep(counting, graphs, said.append)
     for size in sizes:
-        step.differentiate(plain_batch(size))
+        step.compute_gradients(plain_batch(size))
         step.update()
     return counting, said
 
@@ -260,7 +247,7 @@ def test_a_batch_that_comes_again_is_not_copied_onto_itself() -> None:
     step, batch = CapturedStep(Counting(), Watched(), print), plain_batch(3)
     version = batch.input_TBN._version
     for _ in range(5):
-        step.differentiate(batch)
+        step.compute_gradients(batch)
         step.update()
     assert batch.input_TBN._version == version
 
@@ -284,37 +271,7 @@ def test_what_cannot_be_captured_is_done_as_it_is(
     assert reason in said[0]
 
 
-def test_a_capture_leaves_the_work_to_the_replay() -> None:
-    numbers = torch.zeros(3)
-
-    def work() -> None:
-        numbers.add_(1)
-
-    replayed = Replayed(work, CpuGraphs())
-    for n in range(1, 7):
-        replayed()
-        assert numbers.tolist() == [n] * 3
-    assert replayed.is_captured
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda x: x.sum().item(),
-        lambda x: float(x.max()),
-        lambda x: x + torch.tensor([1.0, 2.0, 3.0]),
-        lambda x: torch.bincount(x.to(torch.int64), minlength=4),
-        lambda x: x[x > 0],
-        lambda x: 1 if x.sum() > 0 else 0,
-    ],
-)
-def test_the_stand_in_refuses_what_a_capture_refuses(work: Callable[[torch.Tensor], Any]) -> None:
-    x = torch.zeros(3)
-    with pytest.raises(CaptureError):
-        CpuGraphs().capture(lambda: work(x))
-
-
-def job_on(device: str, optimizer: Any) -> Any:
+def setup_on(device: str, optimizer: Any) -> Any:
     network = SimpleNamespace(parameters=torch.nn.Linear(1, 1).parameters, blocks={}.items)
     return SimpleNamespace(
         device=torch.device(device),
@@ -348,13 +305,9 @@ def groups(**options: Any) -> Any:
 
 def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> None:
     said: list[str] = []
-    for task, kind in (
-        (write_task(tmp_path / "chain"), DirectStep),
-        (write_classify_task(tmp_path / "classes"), DirectStep),
-    ):
-        job = prepare(load(task), torch.device("cpu"), {}, said.append)
-        figures = Figures(job.network, job.network.blocks())
-        assert isinstance(build_step(job, figures, said.append), kind)
+    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, said.append)
+    figures = Figures(setup.network)
+    assert isinstance(build_step(setup, figures, said.append), TrainingStep)
     assert said == []
 
 
@@ -372,94 +325,38 @@ def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> N
 def test_why_a_run_on_a_gpu_is_not_captured(
     engine: str, optimizer: Any, obstacle: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netdesc.training.steps.engine_name", lambda device: engine)
-    job, said = job_on("cuda", optimizer), []
-    found = capture_obstacle(job)
+    monkeypatch.setattr("netdesc.training.step.engine_name", lambda device: engine)
+    setup, said = setup_on("cuda", optimizer), []
+    found = capture_obstacle(setup)
     if obstacle is None:
         assert found is None
         return
     assert found is not None
     assert found.startswith(obstacle)
-    step = build_step(job, SimpleNamespace(), said.append)
-    assert isinstance(step, PlainStep)
+    step = build_step(setup, SimpleNamespace(), said.append)
+    assert isinstance(step, TrainingStep)
     assert said == [f"training steps are not captured as CUDA graphs: {found}"]
-
-
-class Cuda:
-    """Stands in for ``torch.cuda`` and notes what is asked of it, in order."""
-
-    def __init__(self, fails: bool = False) -> None:
-        self.calls: list[str] = []
-        self.current, self.fails = "main", fails
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> Cuda:
-        for name in ("Stream", "stream", "current_stream", "set_stream", "graph", "CUDAGraph"):
-            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
-        for name, found in {
-            "memory_allocated": 100, "max_memory_allocated": 350,
-            "memory_reserved": 130, "mem_get_info": (1000, 2000),
-        }.items():  # fmt: skip
-            monkeypatch.setattr(torch.cuda, name, lambda _device, found=found: found)
-        return self
-
-    def _stream(self, name: str) -> Any:
-        return SimpleNamespace(
-            name=name, wait_stream=lambda on: self.calls.append(f"{name} waits for {on.name}")
-        )
-
-    def Stream(self, _device: Any) -> Any:
-        return self._stream("side")
-
-    def current_stream(self, _device: Any) -> Any:
-        return self._stream(self.current)
-
-    def set_stream(self, stream: Any) -> None:
-        self.current = stream.name
-
-    @contextlib.contextmanager
-    def stream(self, stream: Any) -> Iterator[None]:
-        before, self.current = self.current, stream.name
-        yield
-        self.current = before
-
-    def CUDAGraph(self) -> Any:
-        return SimpleNamespace(replay=lambda: self.calls.append("replay"))
-
-    @contextlib.contextmanager
-    def graph(self, graph: Any, stream: Any) -> Iterator[None]:
-        self.calls.append("begin")
-        before, self.current = self.current, stream.name
-        yield
-        if self.fails:  # torch then leaves its stream in place
-            raise RuntimeError("CUDA error: capture invalidated\nand much more")
-        self.current = before
-        self.calls.append("end")
-
-
-def test_warm_up_and_capture_are_on_one_stream_beside_the_current_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cuda = Cuda().install(monkeypatch)
-    graphs = CudaGraphs(torch.device("cuda"))
-    work = lambda: cuda.calls.append(f"work on {cuda.current}")  # noqa: E731
-    assert graphs.run(work) == 250
-    assert graphs.free_bytes() == 1030
-    replay = graphs.capture(work)
-    replay()
-    assert cuda.calls == [
-        "side waits for main", "work on side", "main waits for side",
-        "begin", "work on side", "end", "replay",
-    ]  # fmt: skip
-    assert cuda.current == "main"
 
 
 def test_a_capture_that_fails_is_told_in_a_line_and_the_stream_put_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cuda = Cuda(fails=True).install(monkeypatch)
+    put_back: list[str] = []
+
+    @contextlib.contextmanager
+    def graph(_graph: Any, stream: Any) -> Iterator[None]:
+        yield
+        raise RuntimeError("CUDA error: capture invalidated\nand much more")
+
+    for name, fake in {
+        "Stream": lambda _: "side", "current_stream": lambda _: "main",
+        "set_stream": put_back.append, "CUDAGraph": lambda: SimpleNamespace(replay=None),
+        "graph": graph,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, fake)
     with pytest.raises(CaptureError, match=r"^CUDA error: capture invalidated$"):
         CudaGraphs(torch.device("cuda")).capture(lambda: None)
-    assert cuda.current == "main"
+    assert put_back == ["main"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -489,7 +386,7 @@ def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
 def test_graphs_go_with_the_step_that_holds_them() -> None:
     """They hold memory of the device, which the next run needs."""
     step = CapturedStep(Counting(), Watched(), print)
-    step.differentiate(plain_batch(2))
+    step.compute_gradients(plain_batch(2))
     gone = weakref.ref(step)
     gc.disable()
     try:

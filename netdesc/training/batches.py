@@ -1,0 +1,138 @@
+"""Samples as batches of tensors: in which order they come, and with which random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.training.randomness import input_draws, sample_order
+from netdesc.training.samples import Numbers, Samples
+
+RESIDENT_SHARE = 0.25
+"""The most of a GPU's free memory that the samples of one split may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """``input_TBN`` is float32 [steps, size, *input shape].
+
+    ``target`` is float32 [steps, size, *output shape], or int64 labels [size] or [steps, size].
+    """
+
+    input_TBN: torch.Tensor
+    target: torch.Tensor
+
+    @property
+    def size(self) -> int:
+        """How many samples it has."""
+        return self.input_TBN.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
+
+    One batch of everything is built once and handed out again and again, unless it is drawn anew;
+    smaller ones are built when their turn comes. On a GPU, samples that are the same in every epoch
+    and take no more than ``RESIDENT_SHARE`` of its free memory are kept there, and batches are
+    taken from them.
+    """
+
+    samples: Samples
+    batch_size: int | None
+    device: torch.device
+    seed: int
+
+    def in_order(self) -> Iterator[Batch]:
+        """All samples in their order; the seed alone decides what is random in them."""
+        if self._size == len(self.samples):
+            yield self._everything
+        else:
+            yield from self._chunks(np.arange(len(self.samples)), self._fixed_draws)
+
+    def shuffled(self, epoch: int) -> Iterator[Batch]:
+        """All samples in an order, and with draws, that seed and epoch alone decide.
+
+        A single batch is never shuffled: its gradient is a sum over the samples.
+        """
+        if self._size == len(self.samples) and not self.samples.is_random:
+            yield self._everything
+            return
+        draws = input_draws(self.seed, f"epoch {epoch}")
+        if self._size < len(self.samples):
+            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), draws)
+        else:
+            yield self._build(self.samples, draws)
+
+    @property
+    def _size(self) -> int:
+        return min(self.batch_size or len(self.samples), len(self.samples))
+
+    @property
+    def _fixed_draws(self) -> np.random.Generator:
+        """Draws that are the same in every epoch, from their beginning."""
+        return input_draws(self.seed, "in order")
+
+    @cached_property
+    def _everything(self) -> Batch:
+        return self._build(self.samples, self._fixed_draws)
+
+    def _chunks(self, order: Numbers, draws: np.random.Generator) -> Iterator[Batch]:
+        if self._is_resident:
+            for numbers in torch.from_numpy(order).to(self.device).split(self._size):
+                yield self._select(numbers)
+            return
+        for start in range(0, len(order), self._size):
+            yield self._build(self.samples[order[start : start + self._size]], draws)
+
+    @cached_property
+    def _is_resident(self) -> bool:
+        if self.device.type != "cuda" or self.samples.is_random:
+            return False
+        input_TBN, target = self.samples[:1].dense(self._fixed_draws)
+        needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
+        return needed <= RESIDENT_SHARE * _free_bytes(self.device)
+
+    @cached_property
+    def _resident(self) -> Batch:
+        """All samples on the device, built bit by bit: the host's memory may not hold them."""
+        draws = self._fixed_draws
+        whole: list[torch.Tensor] = []
+        for start in range(0, len(self.samples), self._size):
+            batch = self._build(self.samples[start : start + self._size], draws)
+            for number, part in enumerate((batch.input_TBN, batch.target)):
+                axis = _sample_axis(part)
+                if not start:
+                    shape = (*part.shape[:axis], len(self.samples), *part.shape[axis + 1 :])
+                    whole.append(part.new_empty(shape))
+                whole[number].narrow(axis, start, batch.size).copy_(part)
+        return Batch(*whole)
+
+    def _select(self, numbers: torch.Tensor) -> Batch:
+        whole = self._resident
+        target = whole.target.index_select(_sample_axis(whole.target), numbers)
+        return Batch(whole.input_TBN.index_select(1, numbers), target)
+
+    def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
+        input_TBN, target = samples.dense(draws)
+        return Batch(self._tensor(input_TBN), self._tensor(target))
+
+    def _tensor(self, array: NDArray) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if not tensor.is_floating_point():
+            tensor = tensor.to(torch.int64)
+        return tensor.to(self.device)
+
+
+def _sample_axis(tensor: torch.Tensor) -> int:
+    """1, after the axis of time, or 0 for labels [samples], which have none."""
+    return min(1, tensor.dim() - 1)
+
+
+def _free_bytes(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0]

@@ -1,0 +1,36 @@
+"""Random numbers of a run. The seed and the purpose decide them, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeds torch's generators for the block and restores the caller's states after it."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        yield
+
+
+def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
+    """A permutation of ``count`` sample numbers; purpose 0 is the split, n + 1 is epoch n."""
+    generator = torch.Generator().manual_seed(_hashed(f"{seed} {purpose}"))
+    return torch.randperm(count, generator=generator).numpy()
+
+
+def input_draws(seed: int, purpose: str) -> np.random.Generator:
+    """The generator of random inputs. Its numbers do not depend on how many are drawn at a time."""
+    return np.random.Generator(np.random.PCG64(_hashed(f"{seed} draws {purpose}") % 2**64))
+
+
+def _hashed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little", signed=True)

@@ -1,0 +1,157 @@
+"""Samples become batches: in which order, how often they are built, and where they stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.training import batches
+from netdesc.training.batches import Batches
+from netdesc.training.errors import DataError
+from netdesc.training.samples import SampleSpec, split
+from netdesc.training.spike_files import Spikes, SpikeSamples
+
+CPU = torch.device("cpu")
+SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
+
+
+def numbered(count: int) -> SpikeSamples:
+    """Samples that are told apart by their one input spike's size."""
+    zero = np.zeros(1, np.int32)
+    target = Spikes(zero, zero, np.ones(1, np.float32))
+    inputs = [Spikes(zero, zero, np.array([n + 1], np.float32)) for n in range(count)]
+    return SpikeSamples(SPEC, inputs, [target] * count)
+
+
+def numbers(some: Any) -> list[list[int]]:
+    return [(batch.input_TBN[0, :, 0].int() - 1).tolist() for batch in some]
+
+
+@given(st.integers(1, 20), st.integers(1, 25), st.integers(0, 2**63 - 1), st.integers(0, 100))
+def test_every_epoch_holds_every_sample_once(count: int, size: int, seed: int, epoch: int) -> None:
+    made = Batches(numbered(count), size, CPU, seed)
+    order = numbers(made.shuffled(epoch))
+    assert sorted([n for batch in order for n in batch]) == list(range(count))
+    assert all(len(batch) == min(size, count) for batch in order[:-1])
+    assert order == numbers(made.shuffled(epoch))
+    assert [n for batch in numbers(made.in_order()) for n in batch] == list(range(count))
+
+
+def test_the_order_changes_with_seed_and_epoch() -> None:
+    samples = numbered(20)
+    orders = [
+        numbers(Batches(samples, 3, CPU, seed).shuffled(epoch))
+        for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+
+
+def test_one_batch_of_everything_is_built_once() -> None:
+    made = Batches(numbered(3), None, CPU, seed=0)
+    (first,), (second,) = made.shuffled(0), made.in_order()
+    assert first is second
+    assert numbers([first]) == [[0, 1, 2]]
+
+
+@given(st.integers(2, 30), st.floats(0.001, 0.6), st.integers(0, 1000))
+def test_split_divides_the_samples_by_the_seed(count: int, share: float, seed: int) -> None:
+    samples = numbered(count)
+    if max(1, round(share * count)) >= count:
+        with pytest.raises(DataError):
+            split(samples, share, seed)
+        return
+    train, validation = split(samples, share, seed)
+    assert len(validation) == max(1, round(share * count))
+    both = [*train.inputs, *validation.inputs]
+    assert sorted(map(id, both)) == sorted(map(id, samples.inputs))
+    again = split(samples, share, seed)
+    assert list(map(id, again[0].inputs)) == list(map(id, train.inputs))
+
+
+def test_split_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="leaves none of the 1 sample"):
+        split(numbered(1), 0.1, 0)
+
+
+class Rows:
+    """Samples whose inputs are their own numbers, counted as they are built."""
+
+    is_random = False
+    built = 0
+
+    def __init__(self, numbers: np.ndarray, targets: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.numbers, self.targets = numbers, targets
+
+    @property
+    def labels(self) -> None:
+        return None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: Any) -> Rows:
+        return Rows(self.numbers[which], self.targets)
+
+    def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        Rows.built += len(self)
+        numbers = self.numbers[:, None, None].astype(np.float32)
+        return np.zeros((5, len(self), 2, 3), np.float32) + numbers, self.targets(self.numbers)
+
+
+TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "labels": lambda numbers: numbers % 3,
+    "labels by step": lambda numbers: np.arange(5)[:, None] + numbers,
+    "spikes": lambda numbers: (
+        np.zeros((5, len(numbers), 4), np.float32) + numbers[:, None].astype(np.float32)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_batches_of_resident_samples_are_those_that_are_built(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = Rows(np.arange(11), TARGETS[kind])
+    built, kept = (Batches(samples, 4, CPU, seed=3) for _ in range(2))
+    monkeypatch.setitem(kept.__dict__, "_is_resident", True)
+    for epoch in None, 0, 1:
+        ours, theirs = (
+            list(each.in_order() if epoch is None else each.shuffled(epoch))
+            for each in (kept, built)
+        )
+        assert [batch.size for batch in ours] == [4, 4, 3]
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.size == other.size
+            assert torch.equal(one.input_TBN, other.input_TBN)
+            assert torch.equal(one.target, other.target)
+            assert one.target.dtype == other.target.dtype
+            assert one.input_TBN.is_contiguous()
+    Rows.built = 0
+    list(kept.shuffled(2))
+    assert Rows.built == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "is_random", "free", "resident"),
+    [
+        ("cuda", False, 4 * 1280, True),
+        ("cuda", False, 4 * 1280 - 4, False),
+        ("cuda", True, 1 << 40, False),
+        ("cpu", False, 1 << 40, False),
+    ],
+)
+def test_samples_stay_on_a_gpu_where_they_fit(
+    device: str, is_random: bool, free: int, resident: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of 5 · 2 · 3 inputs and a label of 8 bytes takes 128 bytes."""
+    monkeypatch.setattr(batches, "_free_bytes", lambda _: free)
+    monkeypatch.setattr(Rows, "is_random", is_random)
+    samples = Rows(np.arange(10), TARGETS["labels"])
+    assert Batches(samples, 4, torch.device(device), seed=0)._is_resident is resident

@@ -1,0 +1,183 @@
+"""Spike files become batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.events import Event, to_dense, write_events
+from netdesc.training.batches import Batches
+from netdesc.training.errors import DataError, MissingDataError
+from netdesc.training.samples import SampleSpec
+from netdesc.training.spike_files import SpikeFiles, Spikes, SpikeSamples
+
+CPU = torch.device("cpu")
+SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
+CLASSES = replace(SPEC, classes=3)
+
+
+def write(path: Path, x: list[int], t: list[float]) -> None:
+    zeros = np.zeros(len(x), np.int32)
+    write_events(path, Event(np.array(x, np.int32), None, zeros, np.array(t, np.float64)))
+
+
+def file(path: str, **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{"path": path, "sha256": None, "rounding": "nearest", "duplicates": "or"} | more
+    )
+
+
+def pair(**more: Any) -> SimpleNamespace:
+    return SimpleNamespace(input=file("in.bs1", **more), target=file("out.bs1"), label=None)
+
+
+def labelled(label: int | None) -> SimpleNamespace:
+    return SimpleNamespace(input=file("in.bs1"), target=None, label=label)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "in.bs1", [0, 3, 3, 1], [0.0, 2.6, 3.4, 9.0])
+    write(tmp_path / "out.bs1", [2], [5.0])
+    return tmp_path
+
+
+@pytest.fixture
+def read(folder: Path) -> Callable[..., tuple[SpikeSamples, list[str]]]:
+    def read_pairs(*pairs: Any, spec: SampleSpec = SPEC) -> tuple[SpikeSamples, list[str]]:
+        warnings: list[str] = []
+        return SpikeFiles(spec, folder.joinpath, warnings.append).read(pairs), warnings
+
+    return read_pairs
+
+
+def only_batch(samples: SpikeSamples):
+    (batch,) = Batches(samples, None, CPU, seed=0).in_order()
+    return batch
+
+
+def test_events_land_in_their_cells(read: Callable) -> None:
+    samples, warnings = read(pair())
+    batch = only_batch(samples)
+    wanted = torch.zeros(10, 1, 4)
+    wanted[0, 0, 0] = wanted[3, 0, 3] = wanted[9, 0, 1] = 1.0
+    assert torch.equal(batch.input_TBN, wanted)
+    assert batch.input_TBN.is_contiguous()
+    assert batch.target.sum() == batch.target[5, 0, 2] == 1.0
+    assert not warnings
+
+
+def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Callable) -> None:
+    write(folder / "in.bs1", [0, 4, 5, 1], [0.0, 1.0, 2.0, 10.0])
+    samples, warnings = read(pair(), pair())
+    assert len(samples) == 2
+    (warning,) = warnings
+    assert "in.bs1: 3 of 4 events" in warning
+
+
+@pytest.mark.parametrize(
+    ("files", "last"), [(3, None), (4, "1 more file has"), (9, "6 more files")]
+)
+def test_only_a_few_files_are_told_one_by_one(folder: Path, files: int, last: str | None) -> None:
+    warnings: list[str] = []
+    reader = SpikeFiles(CLASSES, folder.joinpath, warnings.append)
+    pairs = []
+    for number in range(files):
+        write(folder / f"{number}.bs1", [0, 1], [0.0, 10.0])
+        pairs.append(SimpleNamespace(input=file(f"{number}.bs1"), target=None, label=0))
+    reader.read(pairs)
+    reader.sum_up()
+    assert len(warnings) == 3 + (last is not None)
+    assert all("1 of 2 events" in warning for warning in warnings[:3])
+    if last is not None:
+        assert warnings[3].startswith(last)
+
+
+@given(
+    x=st.lists(st.tuples(st.integers(0, 5), st.integers(-2000, 12_000)), max_size=40),
+    rounding=st.sampled_from(["nearest", "floor"]),
+    duplicates=st.sampled_from(["or", "sum"]),
+)
+def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, duplicates) -> None:
+    path = tmp_path_factory.mktemp("spikes") / "in.npy"
+    zeros = np.zeros(len(x), np.int32)
+    places, times = np.array(x, np.int64).reshape(-1, 2).T
+    event = Event(places.astype(np.int32), None, zeros, times / 1000)
+    write_events(path, event)
+    pair = SimpleNamespace(
+        input=file(path.name, rounding=rounding, duplicates=duplicates), target=None, label=1
+    )
+    samples = SpikeFiles(CLASSES, path.with_name, lambda text: None).read([pair])
+    wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
+    dense, labels = samples.dense(np.random.default_rng())
+    assert np.array_equal(dense[:, 0], wanted)
+    assert labels.tolist() == [1]
+
+
+@pytest.mark.parametrize(("x", "t"), [([], []), ([7], [1.0]), ([0], [99.0])])
+def test_a_target_without_events_is_refused(
+    folder: Path, read: Callable, x: list[int], t: list[float]
+) -> None:
+    write(folder / "out.bs1", x, t)
+    with pytest.raises(DataError, match=r"out\.bs1: the target holds no event inside 10 steps"):
+        read(pair())
+
+
+def test_a_changed_file_is_refused(folder: Path, read: Callable) -> None:
+    digest = hashlib.sha256((folder / "in.bs1").read_bytes()).hexdigest()
+    read(pair(sha256=digest))
+    with pytest.raises(DataError, match=r"in\.bs1: the file has changed"):
+        read(pair(sha256="0" * 64))
+
+
+def test_a_missing_file_has_the_exit_code_of_missing_data(folder: Path, read: Callable) -> None:
+    (folder / "in.bs1").unlink()
+    with pytest.raises(MissingDataError, match=r"in\.bs1: cannot read this file: no such") as error:
+        read(pair())
+    assert error.value.exit_code == 3
+
+
+def test_labels_stand_where_targets_would(read: Callable) -> None:
+    samples, _ = read(labelled(2), labelled(0), spec=CLASSES)
+    assert samples.labels.tolist() == [2, 0]
+    batch = only_batch(samples)
+    assert batch.target.dtype == torch.int64
+    assert batch.target.tolist() == [2, 0]
+    assert only_batch(samples[1:]).target.tolist() == [0]
+    assert only_batch(samples[np.array([1, 0])]).target.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("label", "spec", "message"),
+    [
+        (3, CLASSES, r"in\.bs1: label 3 is none of the classes 0 to 2"),
+        (None, CLASSES, r"in\.bs1: this input has no label"),
+        (1, SPEC, r"in\.bs1: this input has no target"),
+    ],
+)
+def test_what_the_loss_cannot_learn_from_is_refused(
+    read: Callable, label: int | None, spec: SampleSpec, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(labelled(label), spec=spec)
+
+
+def test_samples_with_more_axes_keep_them() -> None:
+    spec = SampleSpec(5, 1.0, (2, 3, 4), (3,))
+    input, target = (
+        Spikes(*(np.array([v], np.int32) for v in at), np.ones(1, np.float32))
+        for at in ((4, 17), (0, 0))
+    )
+    batch = only_batch(SpikeSamples(spec, [input], [target]))
+    assert batch.input_TBN.shape == (5, 1, 2, 3, 4)
+    assert batch.input_TBN[4, 0, 1, 1, 1] == 1.0

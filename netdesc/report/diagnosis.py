@@ -34,10 +34,10 @@ def diagnose(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Di
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
     dead = [each.name for each in rates if each.silent == each.neurons]
-    if silence := [*_silence(run, dead, zeroed)]:
+    if silence := list(_silence(run, dead, zeroed)):
         mute = next((each for each in run.dense if each.name in {*dead, *zeroed}), run.dense[-1])
         return Diagnosis(silence, _fixes(run, mute, is_silent=True))
-    guessing = [*_guessing(run)]
+    guessing = list(_guessing(run))
     return Diagnosis(guessing, _fixes(run, run.dense[-1], is_silent=False) if guessing else ())
 
 

@@ -25,8 +25,8 @@ _STATUSES = {
     "running": ("busy", "Still running", "Training has done {progress} so far. {shown}"),
     "running or killed": (
         "warning", "Running, or killed",
-        "Training is at work or was killed, which cannot be told here. It had done {progress} when "
-        "it last wrote. {shown} {resume}",
+        "Training is at work or was killed after {progress}, which cannot be told here. {shown} "
+        "{resume}",
     ),
     "killed": (
         "warning", "Killed", "Training was killed after {progress} or later. {shown} {resume}"
@@ -54,11 +54,10 @@ def run_status(run: Run) -> RunStatus:
     elif status == "done" and record.stopped_early:
         status = "stopped early"
     mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
-    resume = "It can go on from its last checkpoint" + (
-        f", after {plural(saved, 'epoch')}." if saved else "."
-    )
-    if saved == 0:
-        resume = "It has no checkpoint after an epoch yet, so it begins again with the first one."
+    resume = {
+        None: "It can go on from its last checkpoint.",
+        0: "It has no checkpoint after an epoch, so it begins again with the first one.",
+    }.get(saved, f"It can go on from its last checkpoint, after {plural(saved or 0, 'epoch')}.")
     filled = text.format(
         status=status,
         epochs=epochs,

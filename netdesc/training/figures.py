@@ -166,7 +166,7 @@ class _OnHost:
     """
 
     def __init__(self) -> None:
-        from netdesc.kernels.cpu.sums import squares_and_total  # loads Numba
+        from netdesc.kernels.cpu.reductions import squares_and_total  # loads Numba
 
         self._squares_and_total = squares_and_total
         self._squares: list[float] = []

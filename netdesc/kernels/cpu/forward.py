@@ -13,7 +13,6 @@ from netdesc.kernels.cpu.arrivals import arriving
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
 from netdesc.kernels.cpu.places import row_of
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
-from netdesc.kernels.cpu.sums import total
 from netdesc.kernels.cpu.there import SEEN, walk_there
 from netdesc.kernels.cpu.weights import together_of
 from netdesc.kernels.cpu.words import word_of
@@ -136,4 +135,4 @@ def sum_up(seen, path, notes, squares):
             notes[1] = max(notes[1], seen[item, LANES + lane])
             notes[3] += seen[item, 2 * LANES + lane]
     notes[2] = path
-    return total(squares)
+    return squares.sum()

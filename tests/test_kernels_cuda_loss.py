@@ -27,16 +27,11 @@ pytestmark = pytest.mark.skipif(
     neurons=st.integers(1, 30),
     decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
     order=st.integers(1, 4),
-    length=st.sampled_from([1, 2, 3, 7, 20, 39, 40, 41, 1000]),
+    length=st.sampled_from([1, 2, 3, 7, 8, 9, 20, 39, 40, 41, 1000]),
 )
-@settings(max_examples=20)
+@settings(max_examples=25)
 def test_the_engine_convolves(seed, steps, batch, neurons, decay, order, length):
     check(*trains(seed, steps, batch, neurons), decay, order, length, ["cuda"])
-
-
-@pytest.mark.parametrize("length", [1, 7, 8, 9, 24, 25, 300])
-def test_lengths_around_blocks_and_steps(length):
-    check(*trains(1, 25, 2, 20), 0.9, 2, length, ["cuda"])
 
 
 @pytest.mark.parametrize(
@@ -71,14 +66,3 @@ def test_numbers_that_are_no_spikes_stay_visible_where_they_are(decay, order, le
         assert not torch.isfinite(loss)
         assert not torch.isfinite(output.grad[3:8, 0, 1]).any()
         assert torch.isfinite(output.grad[:, 0, ::2]).all()
-
-
-def test_strided_trains():
-    leaves = [torch.from_numpy(train).to(GPU).requires_grad_() for train in trains(3, 12, 2, 6)]
-    strided = [leaf.transpose(0, 2).contiguous().transpose(0, 2) for leaf in leaves]
-    assert not strided[0].is_contiguous()
-    with use_engine("cuda"):
-        losses = [operators.spike_time(*pair, 0.6, 2, 100)[0] for pair in (leaves, strided)]
-        grads = [torch.autograd.grad(loss, leaves[0])[0] for loss in losses]
-    assert losses[0] == losses[1]
-    assert torch.equal(*grads)

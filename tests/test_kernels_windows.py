@@ -100,27 +100,6 @@ def test_loss_gradient_and_classes_are_those_of_the_definition(
     assert torch.equal(classes_TB, reference.window_classes(output_TBN.to(torch.float64), window))
 
 
-@pytest.mark.parametrize("costs", COSTS)
-def test_the_gradient_of_a_step_by_hand(costs: str) -> None:
-    """A window of a step: no other step has to do with it. One neuron spikes, the label's."""
-    output_TBN = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])
-    labels_TB = torch.tensor([[1], [1]])
-    loss, grad_TBN = differentiated("cpu", output_TBN, labels_TB, 1, costs, 0.8, 0.1)
-    e = torch.e
-    cost, first, second = {
-        "squares": (0.2**2 + 0.1**2 + 0.9**2 + 0.8**2, [-0.2, 0.4], [1.8, -1.6]),
-        "softmax": (
-            np.log(1 + 1 / e) + np.log(1 + e),
-            [1 / (1 + e), -1 / (1 + e)],
-            [e / (1 + e), -e / (1 + e)],
-        ),
-        "likelihood": (np.log(2), [1.0, 0.0], [1.0, 1.0 - 2.0]),
-    }[costs]
-    assert loss.item() == pytest.approx(cost, rel=1e-6)
-    assert grad_TBN[0, 0].tolist() == pytest.approx(first, abs=1e-6)
-    assert grad_TBN[1, 0].tolist() == pytest.approx(second, abs=1e-6)
-
-
 def test_counts_beyond_32_bit_integers_have_classes() -> None:
     """65,534 spikes in every cell, and one more of one neuron."""
     output_TBN = torch.full((40_000, 1, 3), 65_534.0)
@@ -147,18 +126,6 @@ def test_one_class_is_certain(times: int) -> None:
         assert loss == 0
         if costs == "softmax":  # the likelihood has a gradient where the neuron is silent
             assert not grad_TBN.any()
-
-
-@pytest.mark.parametrize("times", [1, 70])
-def test_the_label_s_neuron_has_no_gradient_where_it_alone_spikes(times: int) -> None:
-    """Its likelihood is 1, and each spike of the others makes it less."""
-    output_TBN = torch.zeros(40, 3, 20)
-    output_TBN[:, :, 4] = times * output_of("spikes", (40, 3, 1), 1)[..., 0]
-    output_TBN[0, :, 4] = times
-    labels_TB = torch.full((40, 3), 4)
-    _, grad_TBN = differentiated("cpu", output_TBN, labels_TB, 40, "likelihood", 0.0, 0.0)
-    assert not grad_TBN[:, :, 4].any()
-    assert (grad_TBN[:, :, :4] > 0).all()
 
 
 @pytest.mark.parametrize("costs", COSTS)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 import netdesc
 from netdesc.compiler import compile_for_data, compile_kernels
 from netdesc.events import from_dense, write_events
-from netdesc.kernels.cpu import last_layer, last_whole, sums
+from netdesc.kernels.cpu import last_layer, last_whole, reductions
 from netdesc.report import ReportError
 
 DOCUMENT = {
@@ -218,7 +218,7 @@ def test_kernels_are_compiled_for_the_data(
     write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
     added: list[int] = []
     monkeypatch.setattr(
-        sums, "squares_and_total", lambda grad, flat: added.append(len(flat)) or (1.0, 1.0)
+        reductions, "squares_and_total", lambda grad, flat: added.append(len(flat)) or (1.0, 1.0)
     )
     random = torch.random.get_rng_state()
     reports = compile_for_data(netdesc.load(document))

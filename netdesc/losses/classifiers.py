@@ -12,8 +12,6 @@ from netdesc.kernels import operators
 from netdesc.kernels.reference.windows import SILENT, most_active
 from netdesc.losses.rates import flatten_neurons, rates
 
-__all__ = ["SILENT", "MovingWindowClassifier", "RateClassifier", "majority"]
-
 
 class RateClassifier(nn.Module):
     """The class that spikes most over the whole sample."""

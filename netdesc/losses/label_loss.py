@@ -45,11 +45,8 @@ class _LabelLoss(nn.Module):
             total = operators.window_loss(
                 output_TBN, labels_TB, self.window_steps, self.costs, *targets
             )
-        return total / self._number_of_costs(looks, neurons) if self.mean else total
-
-    def _number_of_costs(self, looks: int, neurons: int) -> int:
-        """For the mean; ``looks`` are samples, or their steps where there is a window."""
-        return looks
+        costs = looks * neurons if COSTS[self.costs].are_by_neuron else looks
+        return total / costs if self.mean else total
 
 
 class SpikeRate(_LabelLoss):
@@ -62,9 +59,6 @@ class SpikeRate(_LabelLoss):
 
     def __init__(self, loss: nodes.SpikeRate) -> None:
         super().__init__("squares", loss, loss.true_rate, loss.false_rate)
-
-    def _number_of_costs(self, looks: int, neurons: int) -> int:
-        return looks * neurons
 
 
 class SpikeMax(_LabelLoss):

@@ -74,11 +74,6 @@ def gradient_step(f, late_f, scale, decay, tail, states):
     return cast_like(filter_step(f, late_f, decay, tail, states), f) * spread(np.float32(scale))
 
 
-@numba.njit(inline="always")
-def _difference(output, target, at, n):
-    return load(output, at, n) - load(target, at, n)
-
-
 @numba.njit(parallel=True, cache=True, nogil=True)
 def filter_difference(output, target, steps, filter, filtered, squares):
     """Fills ``filtered`` with ``h ∗ (output − target)``, ``squares`` [columns] with sums of f²."""
@@ -91,10 +86,11 @@ def filter_difference(output, target, steps, filter, filtered, squares):
         total = spread(np.float64(0))
         for t in range(steps):
             at = t * columns + lo
-            x = _difference(output, target, at, n)
+            x = load(output, at, n) - load(target, at, n)
             late_x = zeros_like(x)
             if len(tail) > 0 and t >= length:
-                late_x = _difference(output, target, at - length * columns, n)
+                before = at - length * columns
+                late_x = load(output, before, n) - load(target, before, n)
             f = filter_step(x, late_x, decay, tail, states)
             store(filtered, at, cast_like(f, x), n)
             total = total + cast_like(f * f, total)

@@ -8,7 +8,7 @@ follows from the counts of a step has 32 bits.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -65,12 +65,8 @@ def window_loss(
     false_rate: float,
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss``."""
-    steps, batch, neurons = output_TBN.shape
-    step_costs = _costs_of(steps, window, costs, true_rate, false_rate)
-    labels, sums = _checked_labels(labels_TB, neurons), np.empty(batch)
-    crew = min(threads(), batch)
-    _walk(array_of(output_TBN), labels, step_costs, crew, 1.0, _NO_GRADIENT, sums)
-    return scalar(sums.sum())
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    return scalar(_run(output_TBN, labels_TB, step_costs, 1.0, _NO_GRADIENT).sum())
 
 
 @on_threads
@@ -84,13 +80,9 @@ def window_loss_backward(
     false_rate: float,
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss_backward``."""
-    steps, batch, neurons = output_TBN.shape
-    step_costs = _costs_of(steps, window, costs, true_rate, false_rate)
-    labels, sums = _checked_labels(labels_TB, neurons), np.empty(batch)
-    grad = take((steps, batch, neurons), np.float32)
-    crew = min(threads(), batch)
-    scale = float(grad_loss)
-    _walk(array_of(output_TBN), labels, step_costs, crew, scale, grad.reshape(-1), sums)
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    grad = take(tuple(output_TBN.shape), np.float32)
+    _run(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
     return torch.from_numpy(grad)
 
 
@@ -104,20 +96,33 @@ def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
 
 
 def _costs_of(
-    steps: int, window: int, costs: str, true_rate: float, false_rate: float
+    output_TBN: torch.Tensor, window: int, costs: str, true_rate: float, false_rate: float
 ) -> WindowCosts:
-    return WindowCosts(_KINDS[costs], min(window, steps), 1 / window, true_rate, false_rate)
+    reach = min(window, len(output_TBN))
+    return WindowCosts(_KINDS[costs], reach, 1 / window, true_rate, false_rate)
 
 
-def _checked_labels(labels_TB: torch.Tensor, neurons: int) -> NDArray[np.int64]:
-    """Labels as a contiguous array. ValueError where one of them is no neuron."""
-    labels: NDArray[Any] = np.ascontiguousarray(labels_TB.numpy())
+def _run(
+    output_TBN: torch.Tensor,
+    labels_TB: torch.Tensor,
+    costs: WindowCosts,
+    grad_loss: float,
+    grad: np.ndarray,
+) -> np.ndarray:
+    """The costs of each sample, float64 [batch]; for ``grad`` see ``_walk``.
+
+    ValueError where a label is no neuron.
+    """
+    _, batch, neurons = output_TBN.shape
+    labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
     for label in (labels.min(), labels.max()):
         if not 0 <= label < neurons:
             raise ValueError(
                 f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
             )
-    return labels
+    sums, crew = np.empty(batch), min(threads(), batch)
+    _walk(array_of(output_TBN), labels, costs, crew, grad_loss, grad, sums)
+    return sums
 
 
 @numba.njit(inline="always")

@@ -105,12 +105,14 @@ class Costs(NamedTuple):
 
     of: Callable[[Tensor, Tensor, Look], Tensor]
     gradient: Callable[[Tensor, Tensor, Look], Tensor]
+    are_by_neuron: bool
+    """Or there is one for all neurons together."""
 
 
 COSTS = {
-    "squares": Costs(squared_costs, _squared_gradient),
-    "softmax": Costs(softmax_costs, _softmax_gradient),
-    "likelihood": Costs(likelihood_costs, _likelihood_gradient),
+    "squares": Costs(squared_costs, _squared_gradient, True),
+    "softmax": Costs(softmax_costs, _softmax_gradient, False),
+    "likelihood": Costs(likelihood_costs, _likelihood_gradient, False),
 }
 
 

@@ -63,7 +63,7 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
     engine.leaky_backward(out, out, decay, learn)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
         engine.spike_time(out, out, *filtering)
-        engine.spike_time_backward(None, out, out, torch.tensor(1.0), *filtering)
+        engine.spike_time_backward(out, torch.tensor(1.0), *filtering)
 
 
 if __name__ == "__main__":

@@ -244,7 +244,7 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     neurons = dynamics(37, *decays, parameters["bias"], *layer.scalars)
     out, voltage, notes, events = engine.dense_cuba(spikes, weight, 8, neurons)
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
-    grad = engine.spike_time_backward(None, out, filtered, torch.ones_like(loss), 0.9, 2, 3)
+    grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
     back = engine.dense_cuba_backward(grad, spikes, events, weight, 8, voltage, neurons, True, True)
     u = engine.leaky(out, decays[0])
     return [

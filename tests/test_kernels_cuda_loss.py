@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 
-import numpy as np
 import pytest
 import torch
 from cuba_cases import GPU
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from van_rossum_oracle import check, trains
 
-from netdesc.kernels import filters, operators
+from netdesc.kernels import operators, van_rossum_filter
 from netdesc.kernels.engine import use_engine
 
 pytestmark = pytest.mark.skipif(
@@ -28,37 +27,31 @@ pytestmark = pytest.mark.skipif(
     neurons=st.integers(1, 30),
     decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
     order=st.integers(1, 4),
-    length=st.sampled_from([1, 2, 3, 7, 20, 39, 40, 41, 1000]),
+    length=st.sampled_from([1, 2, 3, 7, 8, 9, 20, 39, 40, 41, 1000]),
 )
-@settings(max_examples=20)
+@settings(max_examples=25)
 def test_the_engine_convolves(seed, steps, batch, neurons, decay, order, length):
-    check(*trains(seed, steps, batch, neurons), decay, order, length, "cuda")
+    check(*trains(seed, steps, batch, neurons), decay, order, length, ["cuda"])
 
 
-@pytest.mark.parametrize("length", [1, 7, 8, 9, 24, 25, 300])
-def test_lengths_around_blocks_and_steps(length):
-    check(*trains(1, 25, 2, 20), 0.9, 2, length, "cuda")
-
-
-@pytest.mark.parametrize(("order", "tolerance"), [(1, 2e-6), (3, 2e-6), (16, 1e-5)])
-def test_slow_filters_with_a_heavy_tail(order, tolerance):
-    """1,000 ms cut after 20 steps: the recurrences' sums are far larger than what is left."""
-    output, target = trains(2, 100, 1, 5)
-    decay = math.exp(-1 / 1000) if order < 16 else math.exp(-1 / 2)
-    assert filters.convolved(decay, order, 20, 100) is None
-    check(output, target, decay, order, 20, "cuda", tolerance)
-
-
-def test_slow_filters_that_are_never_cut():
-    """A decay this close to 1 is too coarse in 32 bits."""
-    check(*trains(2, 200, 1, 5), math.exp(-1 / 3000), 2, 100_000, "cuda", tolerance=2e-6)
+@pytest.mark.parametrize(
+    ("decay", "order", "length"),
+    [
+        (math.exp(-1 / 1000), 3, 20),  # the recurrences' sums are far larger than what is left
+        (math.exp(-1 / 2), 16, 20),
+        (math.exp(-1 / 3000), 2, 100_000),  # never cut, and too close to 1 for 32 bits
+    ],
+)
+def test_slow_filters(decay, order, length):
+    assert van_rossum_filter.convolved(decay, order, length, 100) is None
+    check(*trains(2, 100, 1, 5), decay, order, length, ["cuda"])
 
 
 @pytest.mark.parametrize("neurons", [3, 40])
 def test_filters_that_recurrences_would_lose_are_convolved(neurons):
     slow = math.exp(-1 / 1000)
-    assert filters.convolved(slow, 12, 5, 60) is not None
-    check(*trains(2, 60, 1, neurons), slow, 12, 5, "cuda", tolerance=2e-6)
+    assert van_rossum_filter.convolved(slow, 12, 5, 60) is not None
+    check(*trains(2, 60, 1, neurons), slow, 12, 5, ["cuda"])
 
 
 @pytest.mark.parametrize(("decay", "order", "length"), [(0.6, 2, 100), (0.999, 12, 5)])
@@ -73,21 +66,3 @@ def test_numbers_that_are_no_spikes_stay_visible_where_they_are(decay, order, le
         assert not torch.isfinite(loss)
         assert not torch.isfinite(output.grad[3:8, 0, 1]).any()
         assert torch.isfinite(output.grad[:, 0, ::2]).all()
-
-
-def test_strided_trains_and_a_target_that_is_learnt():
-    output, target = (torch.from_numpy(train).to(GPU) for train in trains(3, 12, 2, 6))
-    results = []
-    for strided in (False, True):
-        leaves = [train.clone().requires_grad_() for train in (output, target)]
-        given = leaves
-        if strided:
-            given = [leaf.transpose(0, 2).contiguous().transpose(0, 2) for leaf in leaves]
-            assert not given[0].is_contiguous()
-        with use_engine("cuda"):
-            loss, _ = operators.spike_time(*given, 0.6, 2, 100)
-            loss.backward()
-        assert torch.equal(leaves[1].grad, -leaves[0].grad)
-        results.append((loss.item(), leaves[0].grad.cpu().numpy()))
-    assert results[0][0] == results[1][0]
-    np.testing.assert_array_equal(results[0][1], results[1][1])

@@ -10,6 +10,9 @@ from cuba_cases import device_of
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 
+TOLERANCE = 1e-6
+"""Of the loss, and of the largest gradient."""
+
 
 def impulse(decay: float, order: int, length: int) -> np.ndarray:
     """``decayⁿ``, convolved with itself by numpy and cut."""
@@ -35,20 +38,24 @@ def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[flo
     return (f * f).sum(), gradient.reshape(output.shape)
 
 
-def check(output, target, decay, order, length, engine, tolerance=1e-5) -> None:
+def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) -> None:
+    """Loss, gradients of both, and what is kept, on each of the engines."""
     loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
-    device = device_of(engine)
-    leaf = torch.from_numpy(output).to(device, copy=True).requires_grad_()
-    wanted = torch.from_numpy(target).to(device)
-    with use_engine(engine):
-        found, _ = operators.spike_time(leaf, wanted, decay, order, length)
-        (3 * found).backward()
-    assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(loss, rel=tolerance)
     size = np.abs(gradient).max()
-    np.testing.assert_allclose(
-        leaf.grad.cpu().numpy(), 3 * gradient, rtol=0, atol=3 * tolerance * size
-    )
+    for engine in engines:
+        device = device_of(engine)
+        leaves = [
+            torch.from_numpy(x).to(device, copy=True).requires_grad_() for x in (output, target)
+        ]
+        with use_engine(engine):
+            found, kept = operators.spike_time(*leaves, decay, order, length)
+            (3 * found).backward()
+        assert found.dtype == kept.dtype == torch.float32
+        assert kept.shape == output.shape
+        assert found.item() == pytest.approx(loss, rel=tolerance)
+        by_output, by_target = (leaf.grad.cpu().numpy() for leaf in leaves)
+        np.testing.assert_allclose(by_output, 3 * gradient, rtol=0, atol=3 * tolerance * size)
+        np.testing.assert_array_equal(by_target, -by_output)
 
 
 def trains(seed: int, steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:

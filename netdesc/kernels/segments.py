@@ -65,12 +65,14 @@ def segment_layers(
     layers: list[SegmentLayer] = []
     for number, learns in enumerate(learn):
         at = TENSORS_PER_LAYER * number
-        weight_OI, *decays_and_bias, tau = tensors[at : at + TENSORS_PER_LAYER]
+        weight_OI, current_decay, voltage_decay, bias, tau = tensors[at : at + TENSORS_PER_LAYER]
         at = NUMBERS_PER_LAYER * number
         bits, threshold, tau_grad, scale_grad, delay = numbers[at : at + NUMBERS_PER_LAYER]
         neurons = dynamics(
             weight_OI.shape[0],
-            *decays_and_bias,
+            current_decay,
+            voltage_decay,
+            bias,
             threshold,
             tau_grad,
             scale_grad,

@@ -11,8 +11,7 @@ from netdesc.losses.classifiers import (
     RateClassifier,
     majority,
 )
-from netdesc.losses.spike_max import SpikeMax
-from netdesc.losses.spike_rate import SpikeRate
+from netdesc.losses.label_loss import SpikeMax, SpikeRate
 from netdesc.losses.spike_time import SpikeTime
 
 __all__ = [

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import nn
 
 from netdesc.graph import nodes
 from netdesc.losses.classifiers import MovingWindowClassifier, RateClassifier
-from netdesc.losses.spike_max import SpikeMax
-from netdesc.losses.spike_rate import SpikeRate
+from netdesc.losses.label_loss import SpikeMax, SpikeRate
 from netdesc.losses.spike_time import SpikeTime
+
+_LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
+    nodes.SpikeTime: SpikeTime,
+    nodes.SpikeRate: lambda loss, step_ms: SpikeRate(loss),
+    nodes.SpikeMax: lambda loss, step_ms: SpikeMax(loss),
+}
+"""Node of a loss: what makes its module from the node and a step's milliseconds."""
 
 
 def build_loss(graph: nodes.Graph) -> nn.Module:
@@ -17,12 +26,7 @@ def build_loss(graph: nodes.Graph) -> nn.Module:
     ``output`` is [steps, batch, *shape]; the target is of the same shape for ``spike_time``, and
     integer labels [batch] or [steps, batch] for the others.
     """
-    loss = graph.loss
-    if isinstance(loss, nodes.SpikeRate):
-        return SpikeRate(loss)
-    if isinstance(loss, nodes.SpikeMax):
-        return SpikeMax(loss)
-    return SpikeTime(loss, graph.step_ms)
+    return _LOSSES[type(graph.loss)](graph.loss, graph.step_ms)
 
 
 def build_classifier(graph: nodes.Graph) -> nn.Module:

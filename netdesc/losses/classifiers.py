@@ -9,10 +9,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from netdesc.kernels import operators
-from netdesc.kernels.reference.windows import SILENT, most
-from netdesc.losses.rates import rates, signal_of
-
-__all__ = ["SILENT", "MovingWindowClassifier", "RateClassifier", "majority"]
+from netdesc.kernels.reference.windows import SILENT, most_active
+from netdesc.losses.rates import flatten_neurons, rates
 
 
 class RateClassifier(nn.Module):
@@ -20,12 +18,7 @@ class RateClassifier(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """int64 predictions [batch] from spikes [steps, batch, *shape]."""
-        return self.of_rates(rates(output))
-
-    @staticmethod
-    def of_rates(rate_BN: Tensor) -> Tensor:
-        """The same from spikes a step."""
-        return most(rate_BN)
+        return most_active(rates(output))
 
 
 class MovingWindowClassifier(nn.Module):
@@ -37,7 +30,7 @@ class MovingWindowClassifier(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
-        return operators.window_classes(signal_of(output), self.window_steps)
+        return operators.window_classes(flatten_neurons(output), self.window_steps)
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
@@ -45,4 +38,4 @@ def majority(predictions_TB: Tensor, classes: int) -> Tensor:
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
     votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))
-    return most(votes_BC[:, 1:])
+    return most_active(votes_BC[:, 1:])

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -103,9 +104,11 @@ class Network(nn.Module):
             total = given.pop(0)
             while given:
                 total = total + given.pop(0)
-            blocks = [self.layers[name] for name in names]
-            is_segment = len(blocks) > 1
-            values[names[-1]] = run_segment(blocks, total) if is_segment else blocks[0](total)
+            if len(names) == 1:
+                values[names[0]] = self.layers[names[0]](total)
+            else:
+                blocks = [cast(DenseBlock, self.layers[name]) for name in names]
+                values[names[-1]] = run_segment(blocks, total)
         return values[self.graph.layers[-1].name]
 
     def _segments(self) -> list[list[str]]:

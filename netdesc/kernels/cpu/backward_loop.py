@@ -20,7 +20,7 @@ def from_memory(upstream, t):
     """The gradient of a step that lies in memory, a ``Strided``."""
     at = upstream.start + t * upstream.stride
     prefetch(upstream.numbers, at - AHEAD * upstream.stride)
-    return load(upstream.numbers, at, upstream.count)
+    return load(upstream.numbers, at, upstream.size)
 
 
 def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
@@ -43,7 +43,7 @@ def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
             g_s = later if delay else of_step
             later = of_step
             g_z, state = adjoint(layer, t, g_s, state)
-            store(grad_z.numbers, grad_z.start + t * grad_z.stride, g_z, grad_z.count)
+            store(grad_z.numbers, grad_z.start + t * grad_z.stride, g_z, grad_z.size)
         return later, state
 
     return backward_loop

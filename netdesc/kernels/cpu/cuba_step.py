@@ -133,7 +133,7 @@ def cuba_adjoint(layer, t, g_s, state):
     """
     g_u, g_v, grad_u, grad_v = state
     at = layer.voltage.start + t * layer.voltage.stride
-    v = load(layer.voltage.numbers, at, layer.voltage.count)
+    v = load(layer.voltage.numbers, at, layer.voltage.size)
     if layer.learn:
         held = after_reset(v, layer.threshold)
         grad_u = grad_u - g_u * from_state(_current(layer, t, v))
@@ -151,7 +151,7 @@ def _current(layer, t, v):
     current = v - layer.bias
     if t > 0:
         at = layer.voltage.start + (t - 1) * layer.voltage.stride
-        before = load(layer.voltage.numbers, at, layer.voltage.count)
+        before = load(layer.voltage.numbers, at, layer.voltage.size)
         current = current - decay_state(after_reset(before, layer.threshold), layer.keep_v)
     return current
 
@@ -174,7 +174,7 @@ def leak_adjoint(layer, t, g, state):
     later, grad = state
     if layer.learn:
         at = layer.current.start + t * layer.current.stride
-        grad = grad - later * load(layer.current.numbers, at, layer.current.count)
+        grad = grad - later * load(layer.current.numbers, at, layer.current.size)
     g = flush(layer.share * later + g)
     return g, (g, grad)
 

@@ -35,10 +35,10 @@ from netdesc.kernels.cpu.segment import (
     source_of,
     upstream_of,
 )
+from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.parameters import Dynamics, keep
-from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
-from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 
 __all__ = [
     "cuba",

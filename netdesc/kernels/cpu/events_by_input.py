@@ -97,7 +97,7 @@ def add_run(events, by_input, sample, run, grad_z, sums):
     """
     if by_input.length == 0:
         for t in range(run[1] - 1, run[0] - 1, -1):
-            g = load(grad_z.numbers, grad_z.start + t * grad_z.stride, grad_z.count)
+            g = load(grad_z.numbers, grad_z.start + t * grad_z.stride, grad_z.size)
             add_to_sources(events, t * events.batch + sample, g, sums)
         return
     inputs = len(sums) // LANES
@@ -111,6 +111,6 @@ def add_run(events, by_input, sample, run, grad_z, sums):
             while e < end:
                 t = run[0] + np.int64(element(by_input.steps, e))
                 at = grad_z.start + t * grad_z.stride
-                total = total + load(grad_z.numbers, at, grad_z.count)
+                total = total + load(grad_z.numbers, at, grad_z.size)
                 e += 1
             store(sums, j * LANES, total, LANES)

@@ -26,10 +26,10 @@ _RUN_STEPS = 64
 
 
 class Span(NamedTuple):
-    """Which neurons of a layer a loop takes, ``count`` of them from ``first`` on, and its steps."""
+    """Which neurons of a layer a loop takes, ``size`` of them from ``first`` on, and its steps."""
 
     first: int
-    count: int
+    size: int
     steps: int
 
 
@@ -56,7 +56,7 @@ def forward_loop_of(arrive: Any, emit: Any, can_repeat: bool) -> Any:
 
     @inner
     def forward_loop(source, sink, neurons, span, voltage, noted, at):
-        constants = step_constants(neurons, span.first, span.count)
+        constants = step_constants(neurons, span.first, span.size)
         none, near = spread(np.int32(0)), spread(np.int32(NEAR))
         threshold, delay, steps = neurons.threshold, neurons.delay, span.steps
         u, held, peak_u, peak_v, spikes = none, none, none, none, none
@@ -71,7 +71,7 @@ def forward_loop_of(arrive: Any, emit: Any, can_repeat: bool) -> Any:
                 u, v = cuba_step(constants, arrive(source, t), u, held, is_near)
                 held = after_reset(v, threshold)
                 run_u, run_v = _larger(run_u, magnitude(u)), _larger(run_v, magnitude(v))
-                store(voltage.numbers, voltage.start + t * voltage.stride, v, voltage.count)
+                store(voltage.numbers, voltage.start + t * voltage.stride, v, voltage.size)
                 if t + delay < steps:
                     spiked = v > spread(threshold)
                     emit(sink, t + delay, spiked)

@@ -20,7 +20,6 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.gemm_packing import (
@@ -33,6 +32,7 @@ from netdesc.kernels.cpu.gemm_packing import (
     left_tile,
     tiles_in,
 )
+from netdesc.kernels.cpu.lanes import intrinsic
 from netdesc.kernels.cpu.strided import Matrix, matrix_of
 from netdesc.kernels.cpu.threads import threads
 

@@ -244,17 +244,19 @@ def sum_of(context: Any, lanes: Any) -> Any:
 
 @intrinsic
 def largest(context: Any, lanes: Any) -> Any:
-    """The largest of ``Ints``."""
+    """The largest of ``Ints`` or ``Floats``; NaN does not count."""
+    number, symbol = {Ints: (types.int32, "smax"), Floats: (types.float32, "fmax")}[lanes]
 
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+        vector = lanes.vector
         reduce = cgutils.get_or_insert_function(
             builder.module,
-            ir.FunctionType(_INT32, [Ints.vector]),
-            f"llvm.vector.reduce.smax.v{LANES}i32",
+            ir.FunctionType(vector.element, [vector]),
+            f"llvm.vector.reduce.{symbol}.{_name(vector)}",
         )
         return builder.call(reduce, given)
 
-    return types.int32(lanes), build
+    return number(lanes), build
 
 
 _EXPONENT = 23

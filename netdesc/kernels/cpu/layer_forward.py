@@ -115,7 +115,7 @@ def _arrive_by_events(source, t):
 
 @numba.njit(inline="always")
 def _arrive_from_current(source, t):
-    return to_state(load(source.numbers, source.start + t * source.stride, source.count))
+    return to_state(load(source.numbers, source.start + t * source.stride, source.size))
 
 
 @numba.njit(inline="always")
@@ -126,7 +126,7 @@ def _emit(sink, t, spiked):
         out.words[item_start + t] = word_of(spiked)
     else:
         spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
-        store(values.numbers, values.start + t * values.stride, spikes, values.count)
+        store(values.numbers, values.start + t * values.stride, spikes, values.size)
 
 
 _loop_by_events = forward_loop_of(_arrive_by_events, _emit, can_repeat=True)

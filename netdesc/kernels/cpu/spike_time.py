@@ -1,4 +1,4 @@
-"""The van Rossum distance on the CPU; the output's spikes are kept packed for the backward pass."""
+"""The van Rossum distance on the CPU: the filters of ``van_rossum`` on whole tensors."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import numpy as np
 import torch
 
 from netdesc.kernels.cpu import van_rossum
-from netdesc.kernels.cpu.arrays import array_of, flat, scalar
-from netdesc.kernels.cpu.buffers import scratch, take
-from netdesc.kernels.cpu.sums import total
-from netdesc.kernels.cpu.threads import crew_of, on_threads
-from netdesc.kernels.packed_spikes import HEADER, are_packed, packed_size
-
-_NO_VALUES = np.empty(0, np.float32)
+from netdesc.kernels.cpu.arrays import flat, scalar
+from netdesc.kernels.cpu.buffers import take
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.reference import van_rossum as reference
 
 
 @on_threads
@@ -21,74 +18,29 @@ def spike_time(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See ``reference.van_rossum.spike_time``."""
     steps, batch, neurons = output_TBN.shape
-    packed = take((packed_size((steps, batch, neurons)),), np.int32)
-    packed[:HEADER] = 0
-    h = van_rossum.convolved(decay, order, length, steps)
-    if h is not None:
-        packed[HEADER:] = 0
-        filtered = convolved(array_of(output_TBN - target_TBN), h, 1)
-        return scalar(sum_of_squares(filtered)), torch.from_numpy(packed)
-    columns = batch * neurons
-    odd, squares = np.empty(columns, np.int32), np.empty(columns)
+    filter = van_rossum.make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time(output_TBN, target_TBN, decay, order, length)
+    threads()
+    filtered = take((steps, batch, neurons), np.float32)
+    squares = np.empty(batch * neurons)
     van_rossum.filter_difference(
-        flat(output_TBN),
-        flat(target_TBN),
-        *van_rossum.recurrence(decay, order, length),
-        length,
-        steps,
-        packed[HEADER:],
-        odd,
-        squares,
+        flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
     )
-    packed[0] = not odd.any()
-    return scalar(total(squares)), torch.from_numpy(packed)
-
-
-def convolved(x_TBN: np.ndarray, h: np.ndarray, direction: int) -> np.ndarray:
-    """See ``van_rossum.convolve``."""
-    y_TBN = take(x_TBN.shape, np.float32)
-    van_rossum.convolve(x_TBN, h, direction, y_TBN)
-    return y_TBN
-
-
-def sum_of_squares(filtered: np.ndarray) -> float:
-    return np.square(filtered, dtype=np.float64).sum()
+    return scalar(squares.sum()), torch.from_numpy(filtered)
 
 
 @on_threads
 def spike_time_backward(
-    output_TBN: torch.Tensor | None,
-    target_TBN: torch.Tensor,
-    packed: torch.Tensor,
-    grad_loss: torch.Tensor,
-    decay: float,
-    order: int,
-    length: int,
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
-    """See ``reference.van_rossum.spike_time_backward``; ``packed`` stands for the output."""
-    steps, batch, neurons = target_TBN.shape
-    scale = 2.0 * float(grad_loss)
-    h = van_rossum.convolved(decay, order, length, steps)
-    if h is not None:
-        assert output_TBN is not None, "it was not packed"
-        filtered = convolved(array_of(output_TBN - target_TBN), h, 1)
-        return torch.from_numpy(convolved(filtered, h * scale, -1))
-    from_words = are_packed(packed)
-    assert from_words or output_TBN is not None, "without packed spikes the output is needed"
+    """See ``reference.van_rossum.spike_time_backward``."""
+    steps, batch, neurons = filtered_TBN.shape
+    filter = van_rossum.make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
+    threads()
     grad = take((steps, batch, neurons), np.float32)
-    a, tail = van_rossum.recurrence(decay, order, length)
-    room = van_rossum.room_ahead(tail, length, steps)
-    van_rossum.filter_adjoint(
-        _NO_VALUES if output_TBN is None else flat(output_TBN),
-        packed.numpy()[HEADER:],
-        from_words,
-        flat(target_TBN),
-        a,
-        tail,
-        length,
-        scale,
-        steps,
-        scratch((crew_of(batch * neurons), room), np.float32),
-        grad.reshape(-1),
-    )
+    scale = 2.0 * float(grad_loss)
+    van_rossum.filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
     return torch.from_numpy(grad)

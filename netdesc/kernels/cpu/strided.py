@@ -12,12 +12,12 @@ import numpy as np
 
 
 class Strided(NamedTuple):
-    """A vector of ``count`` neighbouring neurons of a sample: step t is ``start + t · stride``."""
+    """A vector of ``size`` neighbouring neurons of a sample: step t is ``start + t · stride``."""
 
     numbers: np.ndarray
     start: int
     stride: int
-    count: int
+    size: int
 
 
 class Matrix(NamedTuple):

@@ -1,60 +1,58 @@
-"""Losses and classes by a moving window on the CPU, from spikes that are a bit each.
+"""Losses and classes by a moving window on the CPU.
 
-One walk through a sample carries two windows along: the one that ends in a step gives the step's
-costs, the one that begins there its gradient, because a spike is in the windows of its own step and
-of the next ones. So nothing but the gradient is ever whole.
+Each thread takes whole samples. The spikes of every neuron that are in the window are counted along
+with the steps, in 64-bit floats, so that outputs may be spikes, sums of spikes or any numbers. What
+follows from the counts of a step has 32 bits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from netdesc.kernels.cpu import windows_of_numbers
-from netdesc.kernels.cpu.arrays import array_of
+from netdesc.kernels.cpu.arrays import array_of, scalar
 from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.by_samples import samples_at_once
 from netdesc.kernels.cpu.lanes import (
     LANES,
-    as_floats,
-    as_ints,
     cast_like,
-    element,
     largest,
     load,
     spread,
     store,
     sum_of,
     two_to_any,
-    two_to_the,
     where,
 )
 from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.cpu.trains import Spikes, SpikeSum, SpikeTrains
-from netdesc.kernels.cpu.window_costs import (
-    KINDS,
-    LIKELIHOOD,
-    SOFTMAX,
-    Costs,
-    costs_of_step,
-    flat_labels,
-    sum_of_costs,
-)
-from netdesc.kernels.cpu.windows_of_numbers import ManySpikes
-from netdesc.kernels.cpu.words import lanes_of, lowest, word_of
-from netdesc.kernels.packed_spikes import HEADER, hold_output, packed_trains_size
-from netdesc.kernels.reference.windows import SILENT
-from netdesc.kernels.spike_words import FEW_DIGITS
+from netdesc.kernels.cpu.words import lowest, word_of
+from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
 
-_PARTS_OF_MANY = 4
+_SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
+_KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
+
+_NO_GRADIENT = np.empty(0, np.float32)
+_LANE_NUMBERS = np.arange(LANES, dtype=np.int32)
 _LOG2_E = np.float32(math.log2(math.e))
-_WORD = np.int64((1 << LANES) - 1)
-_NUMBERS = np.arange(LANES, dtype=np.int32)
+
+_MIN_EXPONENT = np.float32(-120)
+"""Powers of 2 below this one count as if they were this one: they are nothing beside 1."""
+
+
+class WindowCosts(NamedTuple):
+    """Costs of a step by the rates in its window; see ``operators.window_loss``."""
+
+    kind: int
+    window: int
+    """Steps, no more than a sample has."""
+    share: float
+    """Of one spike in a rate."""
+    true_rate: float
+    false_rate: float
 
 
 @on_threads
@@ -65,300 +63,241 @@ def window_loss(
     costs: str,
     true_rate: float,
     false_rate: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``reference.windows.window_loss``.
-
-    Spikes that are 0 or 1 are kept for the backward pass, a bit each.
-    """
-    steps, batch, neurons = output_TBN.shape
-    packed = take((packed_trains_size((steps, batch, neurons)),), np.int32)
-    trains = SpikeTrains.of(array_of(output_TBN), packed[HEADER:])
-    packed[:HEADER] = trains is not None
-    of_costs = Costs(window, costs, true_rate, false_rate)
-    loss, _ = loss_of(trains or _counted(output_TBN), labels_TB, of_costs, None)
-    return loss, torch.from_numpy(packed)
+) -> torch.Tensor:
+    """See ``reference.windows.window_loss``."""
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    return scalar(_run(output_TBN, labels_TB, step_costs, 1.0, _NO_GRADIENT).sum())
 
 
 @on_threads
 def window_loss_backward(
-    output_TBN: torch.Tensor | None,
+    output_TBN: torch.Tensor,
     labels_TB: torch.Tensor,
-    packed: torch.Tensor,
     grad_loss: torch.Tensor,
-    neurons: int,
     window: int,
     costs: str,
     true_rate: float,
     false_rate: float,
 ) -> torch.Tensor:
-    """See ``reference.windows.window_loss_backward``; ``packed`` stands for spikes."""
-    of_costs = Costs(window, costs, true_rate, false_rate)
-    if hold_output(packed):
-        steps, batch = labels_TB.shape
-        output = SpikeTrains((steps, batch, neurons), packed.numpy()[HEADER:])
-    else:
-        assert output_TBN is not None, "it was not packed"
-        output = _counted(output_TBN)
-    return loss_of(output, labels_TB, of_costs, float(grad_loss))[1]
+    """See ``reference.windows.window_loss_backward``."""
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    grad = take(tuple(output_TBN.shape), np.float32)
+    _run(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
+    return torch.from_numpy(grad)
 
 
 @on_threads
 def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``."""
-    return classes_of(SpikeTrains.of(array_of(output_TBN)) or _counted(output_TBN), window)
+    steps, batch, _ = output_TBN.shape
+    classes_TB = np.empty((steps, batch), np.int64)
+    _classify(array_of(output_TBN), min(window, steps), min(threads(), batch), classes_TB)
+    return torch.from_numpy(classes_TB)
 
 
-Output = Spikes | ManySpikes | np.ndarray
-"""Spikes that are few in a cell, or many; or float32 [steps, batch, neurons]."""
+def _costs_of(
+    output_TBN: torch.Tensor, window: int, costs: str, true_rate: float, false_rate: float
+) -> WindowCosts:
+    reach = min(window, len(output_TBN))
+    return WindowCosts(_KINDS[costs], reach, 1 / window, true_rate, false_rate)
 
 
-def _counted(output_TBN: torch.Tensor) -> Output:
-    output = array_of(output_TBN)
-    counted = SpikeSum.of_counts(output)
-    return output if counted is None or not is_small(counted) else counted
-
-
-def is_small(spikes: Spikes) -> bool:
-    """Whether there are so few in a cell that the walk through words holds.
-
-    Of more, exponentials of rates are too large for floats, and sums over the steps for integers.
-    """
-    return isinstance(spikes, SpikeTrains) or spikes.has_at_most(FEW_DIGITS)
-
-
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """An output that is looked at for so many samples ``at_once``, or less."""
-
-    of_samples: Callable[[int, int], Output]
-    """Of those from one to before another."""
-    at_once: int
-
-    @classmethod
-    def at(cls, output: Spikes | np.ndarray) -> Looks:
-        """Of few spikes a half, of all else, where more is beside the gradient, a quarter."""
-        if not isinstance(output, np.ndarray) and is_small(output):
-            return cls(output.samples, samples_at_once(output.shape))
-        some = samples_at_once(output.shape, _PARTS_OF_MANY)
-        if isinstance(output, np.ndarray):
-            return cls(lambda first, last: np.ascontiguousarray(output[:, first:last]), some)
-        return cls(lambda first, last: ManySpikes(output.samples(first, last)), some)
-
-
-def loss_of(
-    output: Output, labels_TB: torch.Tensor, costs: Costs, grad_total: float | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The costs, a float32 scalar, and their gradient by the output times ``grad_total``.
-
-    The gradient is empty if that is None. See ``reference.windows.window_loss``.
-    """
-    sums = np.empty(output.shape[1])
-    grad_TBN = gradient_of(output, labels_TB, costs, grad_total, sums)
-    return sum_of_costs(sums), grad_TBN
-
-
-def gradient_of(
-    output: Output,
+def _run(
+    output_TBN: torch.Tensor,
     labels_TB: torch.Tensor,
-    costs: Costs,
-    grad_total: float | None,
-    sums: np.ndarray,
-) -> torch.Tensor:
-    """The same gradient; ``sums`` [batch] gets the costs of each sample."""
-    if isinstance(output, ManySpikes | np.ndarray):
-        return windows_of_numbers.gradient_of(output, labels_TB, costs, grad_total, sums)
-    steps, batch, neurons = output.shape
-    labels, apart = flat_labels(labels_TB, neurons)
-    grad = take((0 if grad_total is None else steps * batch * neurons,), np.float32)
-    _walk(
-        *_words_of(output),
-        steps,
-        batch,
-        neurons,
-        min(costs.window, steps),
-        np.float32(1 / costs.window),
-        KINDS[costs.kind],
-        costs.true_rate,
-        costs.false_rate,
-        labels,
-        apart,
-        min(threads(), batch),
-        np.float32(grad_total or 0.0),
-        grad,
-        sums,
-    )
-    grad_TBN = torch.from_numpy(grad)
-    return grad_TBN if grad_total is None else grad_TBN.view(output.shape)
+    costs: WindowCosts,
+    grad_loss: float,
+    grad: np.ndarray,
+) -> np.ndarray:
+    """The costs of each sample, float64 [batch]; for ``grad`` see ``_walk``.
 
-
-def classes_of(output: Output, window: int) -> torch.Tensor:
-    """See ``reference.windows.window_classes``."""
-    if isinstance(output, ManySpikes | np.ndarray):
-        return windows_of_numbers.classes_of(output, window)
-    steps, batch, neurons = output.shape
-    classes = np.empty((steps, batch), np.int64)  # for a moment only
-    crew = min(threads(), batch)
-    _classify(
-        *_words_of(output), steps, batch, neurons, min(window, steps), crew, classes.reshape(-1)
-    )
-    return torch.from_numpy(classes)
-
-
-def _words_of(trains: Spikes) -> tuple[np.ndarray, int | None]:
-    """Those of all digits, and how many one has, None where it is the only one.
-
-    Kernels are compiled for that by itself: they are slower where they may go on to the next one.
+    ValueError where a label is no neuron.
     """
-    digits = trains.digits
-    return digits.reshape(-1), None if len(digits) == 1 else digits.shape[1]
+    _, batch, neurons = output_TBN.shape
+    labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < neurons:
+            raise ValueError(
+                f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
+            )
+    sums, crew = np.empty(batch), min(threads(), batch)
+    _walk(array_of(output_TBN), labels, costs, crew, grad_loss, grad, sums)
+    return sums
 
 
 @numba.njit(inline="always")
-def _moved(words, of_one, first, t, window, counts, at):
-    """The counts of a vector whose window now ends in step t; ``counts`` holds them from ``at``.
+def _wide(lanes):
+    return cast_like(lanes, spread(np.float64(0)))
 
-    ``words`` are of one digit after the other, so many ``of_one``; or None, where there is one.
+
+@numba.njit(inline="always")
+def _narrow(lanes):
+    return cast_like(lanes, spread(np.float32(0)))
+
+
+@numba.njit(inline="always")
+def _move_window(output, now, before, counts, neurons):
+    """Counts [vectors · LANES] of the window that ends in the step that begins at ``now``.
+
+    ``before`` is where the step begins that the window leaves behind, negative if there is none.
     """
-    now = load(counts, at, LANES) + as_ints(lanes_of(element(words, first + t)))
-    if t >= window:
-        now = now - as_ints(lanes_of(element(words, first + t - window)))
-    if of_one is not None:
-        worth = 1
-        for place in range(first + t + of_one, len(words), of_one):
-            worth *= 2
-            more = as_ints(lanes_of(element(words, place)))
-            if t >= window:
-                more = more - as_ints(lanes_of(element(words, place - window)))
-            now = now + more * spread(np.int32(worth))
-    store(counts, at, now, LANES)
-    return now
-
-
-@numba.njit(inline="always")
-def _weight(counts, of_one, kind, share, false_rate):
-    """What a neuron's gradient is in proportion to, see ``costs_of_step``."""
-    if kind == LIKELIHOOD:
-        return spread(np.float32(1))
-    rate = as_floats(counts) * spread(share)
-    if kind == SOFTMAX:  # its exponential, e times smaller
-        x = (rate - spread(np.float32(1))) * spread(_LOG2_E)
-        return two_to_the(x) if of_one is None else two_to_any(x)
-    return rate - spread(np.float32(false_rate))
-
-
-@numba.njit(inline="always")
-def _summand(counts, weight, kind):
-    """What of a neuron the costs need the sum of."""
-    if kind == LIKELIHOOD:
-        return as_floats(counts)
-    return weight if kind == SOFTMAX else weight * weight
-
-
-@numba.njit(inline="always")
-def _sums(words, of_one, first, steps, t, window, counts, label, neurons, kind, share, false_rate):
-    """What ``costs_of_step`` need of step t, over all neurons but the label's, and of that one."""
-    none = spread(np.float32(0))
-    others, own = none, none
     for at in range(0, len(counts), LANES):
-        now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
-        part = _summand(now, _weight(now, of_one, kind, share, false_rate), kind)
-        numbers = load(_NUMBERS, 0, LANES)
-        is_own = numbers == spread(np.int32(label - at))
-        is_other = (numbers < spread(np.int32(neurons - at))) & (
-            numbers != spread(np.int32(label - at))
-        )
-        own = own + where(is_own, part, none)
-        others = others + where(is_other, part, none)
-    return float(sum_of(others)), float(sum_of(own))
+        n = min(LANES, neurons - at)
+        moved = load(counts, at, LANES) + _wide(load(output, now + at, n))
+        if before >= 0:
+            moved = moved - _wide(load(output, before + at, n))
+        store(counts, at, moved, LANES)
 
 
 @numba.njit(inline="always")
-def _enter(counts, of_one, by_weight, slope, kind, share, false_rate):
-    """Adds a step's gradient by rates to that of the window that begins earlier."""
-    for at in range(0, len(counts), LANES):
-        weight = _weight(load(counts, at, LANES), of_one, kind, share, false_rate)
-        change, before = weight * spread(by_weight), load(slope, at, LANES)
-        store(slope, at, before + cast_like(change, before), LANES)
+def _is_below(count):
+    """The first ``count`` lanes, as ``Bits``."""
+    return load(_LANE_NUMBERS, 0, LANES) < spread(np.int32(count))
 
 
 @numba.njit(inline="always")
-def _leave(
-    words, of_one, first, steps, t, window, counts, by_weight, slope, grad_total, neurons, grad, to,
-    kind, share, false_rate,
-):  # fmt: skip
-    """Writes the gradient by the spikes of step t, and takes away what no later ones have."""
+def _is_at(lane):
+    return load(_LANE_NUMBERS, 0, LANES) == spread(np.int32(lane))
+
+
+@numba.njit(inline="always")
+def _rates(counts, at, share):
+    return _narrow(load(counts, at, LANES) * spread(share))
+
+
+@numba.njit(inline="always")
+def _largest_rate(counts, neurons, share):
+    top, least = -np.inf, spread(np.float32(-np.inf))
     for at in range(0, len(counts), LANES):
-        now = _moved(words, of_one, first + at // LANES * steps, t, window, counts, at)
-        weight = _weight(now, of_one, kind, share, false_rate)
-        change, before = weight * spread(by_weight), load(slope, at, LANES)
-        by_spike = cast_like(before, weight) * spread(share) * spread(grad_total)
-        store(grad, to + at, by_spike, min(LANES, neurons - at))
-        store(slope, at, before - cast_like(change, before), LANES)
+        rates = where(_is_below(neurons - at), _rates(counts, at, share), least)
+        top = max(top, float(largest(rates)))
+    return top
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _walk(
-    words, of_one, steps, batch, neurons, window, share, kind, true_rate, false_rate, labels, apart,
-    crew, grad_total, grad, sums,
-):  # fmt: skip
-    """Costs into ``sums`` [batch], their gradient into ``grad``, time-first, unless that is empty.
+@numba.njit(inline="always")
+def _squared_cost(counts, label, neurons, costs, slopes, first):
+    none, cost = spread(np.float32(0)), 0.0
+    true_rate = spread(np.float32(costs.true_rate))
+    false_rate = spread(np.float32(costs.false_rate))
+    for at in range(0, len(counts), LANES):
+        target = where(_is_at(label - at), true_rate, false_rate)
+        distance = _rates(counts, at, costs.share) - target
+        distance = where(_is_below(neurons - at), distance, none)
+        store(slopes, first + at, distance * spread(np.float32(2 * costs.share)), LANES)
+        cost += float(sum_of(distance * distance))
+    return cost
 
-    ``words`` as in ``trains``, of one digit after the other. ``share`` is a spike's of a rate; no
-    window is longer than a sample. A sample's labels are ``apart`` from step to step.
+
+@numba.njit(inline="always")
+def _softmax_cost(counts, label, neurons, costs, slopes, first):
+    share, none, total = costs.share, spread(np.float32(0)), 0.0
+    top = _largest_rate(counts, neurons, share)
+    for at in range(0, len(counts), LANES):
+        x = _narrow(load(counts, at, LANES) * spread(share) - spread(top)) * spread(_LOG2_E)
+        x = where(x < spread(_MIN_EXPONENT), spread(_MIN_EXPONENT), x)
+        power = where(_is_below(neurons - at), two_to_any(x), none)
+        store(slopes, first + at, power, LANES)
+        total += float(sum_of(power))
+    below_min = (top - counts[label] * share) + float(_MIN_EXPONENT / _LOG2_E)
+    cost = math.log(total / slopes[first + label]) + max(0.0, below_min)
+    for at in range(0, len(counts), LANES):
+        power = load(slopes, first + at, LANES)
+        power = where(_is_at(label - at), power - spread(np.float32(total)), power)
+        store(slopes, first + at, power * spread(np.float32(share / total)), LANES)
+    return cost
+
+
+@numba.njit(inline="always")
+def _likelihood_cost(counts, label, neurons, costs, slopes, first):
+    own, total, least_total = counts[label], 0.0, 0.0
+    for at in range(0, len(counts), LANES):
+        total += float(sum_of(_narrow(load(counts, at, LANES))))
+    if own < HALF_A_SPIKE:
+        own, least_total = HALF_A_SPIKE, HALF_A_SPIKE * neurons
+    if total < least_total:
+        total = least_total
+    elsewhere, at_label = np.float32(1 / total), np.float32(1 / total - 1 / own)
+    for at in range(0, len(counts), LANES):
+        slope = where(_is_at(label - at), spread(at_label), spread(elsewhere))
+        store(slopes, first + at, slope, LANES)
+    return math.log(total / own)
+
+
+@numba.njit(inline="always")
+def _step_cost(counts, label, neurons, costs, slopes, first):
+    """The costs of one step; ``slopes`` from ``first`` on get their gradient by the counts."""
+    if costs.kind == _SQUARES:
+        return _squared_cost(counts, label, neurons, costs, slopes, first)
+    if costs.kind == _SOFTMAX:
+        return _softmax_cost(counts, label, neurons, costs, slopes, first)
+    return _likelihood_cost(counts, label, neurons, costs, slopes, first)
+
+
+@numba.njit(inline="always")
+def _add_up_windows(slopes, window, grad_loss, grad, first, apart, neurons):
+    """The gradient of a sample's spikes: a spike is in ``window`` windows from its own step on.
+
+    Steps lie ``apart`` from ``first`` on in ``grad``.
     """
-    vectors = (neurons + LANES - 1) // LANES
-    want = len(grad) > 0
+    steps, width = slopes.shape
+    flat, sums = slopes.reshape(-1), np.zeros(width)
+    for t in range(steps - 1, -1, -1):
+        for at in range(0, width, LANES):
+            total = load(sums, at, LANES) + _wide(load(flat, t * width + at, LANES))
+            if t + window < steps:
+                total = total - _wide(load(flat, (t + window) * width + at, LANES))
+            store(sums, at, total, LANES)
+            place, n = first + t * apart + at, min(LANES, neurons - at)
+            store(grad, place, _narrow(total * spread(grad_loss)), n)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _walk(output_TBN, labels_TB, costs, crew, grad_loss, grad, sums):
+    """Fills ``sums`` [batch] with the costs of each sample.
+
+    And ``grad``, flat and time-first, with ``grad_loss`` times their gradient, unless it is empty.
+    """
+    steps, batch, neurons = output_TBN.shape
+    output, apart = output_TBN.reshape(-1), batch * neurons
+    width = (neurons + LANES - 1) // LANES * LANES
+    rows = steps if len(grad) > 0 else 1
     for thread in numba.prange(crew):
-        of_end, of_start = np.empty((2, vectors * LANES), np.int32)
-        slope = np.empty(vectors * LANES)  # the sum of the gradients by rates in the later window
-        of_weights, of_own = np.empty((2, window), np.float32)
+        counts, slopes = np.empty(width), np.empty((rows, width), np.float32)
+        flat = slopes.reshape(-1)
         for b in range(thread, batch, crew):
-            first = b * vectors * steps
-            of_end[:], of_start[:], slope[:] = 0, 0, 0
-            costs = 0.0
-            for t in range(steps + window - 1 if want else steps):
-                if t < steps:
-                    label = labels[t * apart + b]
-                    others, own = _sums(
-                        words, of_one, first, steps, t, window, of_end, label, neurons, kind,
-                        share, false_rate,
-                    )  # fmt: skip
-                    cost, by_weight, by_own = costs_of_step(
-                        others, own, of_end[label], neurons, kind, float(share), true_rate,
-                        false_rate,
-                    )  # fmt: skip
-                    costs += cost
-                    if want:
-                        place = t % window
-                        of_weights[place], of_own[place] = by_weight, by_own
-                        _enter(of_end, of_one, of_weights[place], slope, kind, share, false_rate)
-                        slope[label] += of_own[place]
-                start = t - window + 1
-                if want and start >= 0:
-                    place, to = start % window, (start * batch + b) * neurons
-                    _leave(
-                        words, of_one, first, steps, start, window, of_start, of_weights[place],
-                        slope, grad_total, neurons, grad, to, kind, share, false_rate,
-                    )  # fmt: skip
-                    slope[labels[start * apart + b]] -= of_own[place]
-            sums[b] = costs
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _classify(words, of_one, steps, batch, neurons, window, crew, classes):
-    vectors = (neurons + LANES - 1) // LANES
-    for thread in numba.prange(crew):
-        counted = np.empty(vectors * LANES, np.int32)
-        for b in range(thread, batch, crew):
-            counted[:] = 0
+            counts[:] = 0
+            total = 0.0
             for t in range(steps):
-                highest, found = 0, SILENT
-                for vector in range(vectors):
-                    at, first = vector * LANES, (b * vectors + vector) * steps
-                    counts = _moved(words, of_one, first, t, window, counted, at)
-                    here = largest(counts)
-                    if here > highest:
-                        highest = here
-                        equal = word_of(counts == spread(here))
-                        found = at + lowest(np.int64(equal) & _WORD)
-                classes[t * batch + b] = found
+                now = t * apart + b * neurons
+                _move_window(output, now, now - costs.window * apart, counts, neurons)
+                first = t % rows * width
+                total += _step_cost(counts, labels_TB[t, b], neurons, costs, flat, first)
+            sums[b] = total
+            if len(grad) > 0:
+                _add_up_windows(slopes, costs.window, grad_loss, grad, b * neurons, apart, neurons)
+
+
+@numba.njit(inline="always")
+def _most_active(counts, neurons):
+    """The first neuron with the largest count, ``SILENT`` if that is 0."""
+    top = _largest_rate(counts, neurons, 1.0)
+    if top > 0:
+        for at in range(0, len(counts), LANES):
+            equal = word_of(_rates(counts, at, 1.0) == spread(np.float32(top)))
+            if equal != 0:
+                return at + lowest(np.int64(equal))
+    return SILENT
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _classify(output_TBN, window, crew, classes_TB):
+    steps, batch, neurons = output_TBN.shape
+    output, apart = output_TBN.reshape(-1), batch * neurons
+    for thread in numba.prange(crew):
+        counts = np.empty((neurons + LANES - 1) // LANES * LANES)
+        for b in range(thread, batch, crew):
+            counts[:] = 0
+            for t in range(steps):
+                now = t * apart + b * neurons
+                _move_window(output, now, now - window * apart, counts, neurons)
+                classes_TB[t, b] = _most_active(counts, neurons)

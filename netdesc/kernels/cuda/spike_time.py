@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from triton import cdiv
 
-from netdesc.kernels import filters
+from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cuda import van_rossum
 from netdesc.kernels.cuda.launch import AHEAD, block, check_device, on_its_device, start, walk
 
@@ -20,7 +20,7 @@ def _recurrence(decay: float, order: int, length: int, device: torch.device) -> 
     Made once and never given up, because copying them makes the device wait, and a captured step
     goes on reading them.
     """
-    a, tail = filters.recurrence(decay, order, length)
+    a, tail = van_rossum_filter.recurrence(decay, order, length)
     width = torch.float64 if tail.dtype == "float64" else torch.float32
     constants = torch.tensor([float(a), *tail.tolist()], dtype=width, device=device)
     return constants, bool(tail.max() > 0)
@@ -31,7 +31,7 @@ def _convolved(
     decay: float, order: int, length: int, steps: int, device: torch.device
 ) -> Tensor | None:
     """The filter itself where recurrences would lose it; None elsewhere."""
-    h = filters.convolved(decay, order, length, steps)
+    h = van_rossum_filter.convolved(decay, order, length, steps)
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 
 
@@ -86,13 +86,7 @@ def spike_time(
 
 @on_its_device
 def spike_time_backward(
-    output_TBN: Tensor | None,
-    target_TBN: Tensor,
-    filtered_TBN: Tensor,
-    grad_loss: Tensor,
-    decay: float,
-    order: int,
-    length: int,
+    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
     """See ``reference.van_rossum.spike_time_backward``."""
     check_device(filtered_TBN, "the loss", grad_loss)

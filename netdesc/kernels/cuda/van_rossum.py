@@ -1,8 +1,8 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, for Triton.
 
-``filters`` says how recurrences make the filter. A program walks the steps for a block of columns
-(neurons of samples). ``constants`` holds a and the tail's factor of each recurrence, [1 + ORDER];
-its type is the one in which the states are kept.
+``van_rossum_filter`` says how recurrences make the filter. A program walks the steps for a block of
+columns (neurons of samples). ``constants`` holds a and the tail's factor of each recurrence,
+[1 + ORDER]; its type is the one in which the states are kept.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from netdesc.kernels.registration import fake, gradient, operator
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
-    """``Σ f²`` with ``f = h ∗ (output − target)``, and what the engine keeps for the backward pass.
+    """``Σ f²`` with ``f = h ∗ (output − target)``, and f, which the backward pass reads.
 
     ``h[n] = decayⁿ`` for n < ``length``, convolved ``order − 1`` times with itself and cut.
     """
@@ -31,21 +31,11 @@ def spike_time(
 
 @operator
 def spike_time_backward(
-    output_TBN: Tensor | None,
-    target_TBN: Tensor,
-    kept: Tensor,
-    grad_loss: Tensor,
-    decay: float,
-    order: int,
-    length: int,
+    filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
-    """The gradient by the output: the filter run backward in time over ``2 · grad_loss · f``.
-
-    The output may be missing where ``kept`` stands for it. EngineError where another engine keeps
-    something else: a compiled loss does not note which one it was computed on.
-    """
-    engine = engine_for(target_TBN.device)
-    return engine.spike_time_backward(output_TBN, target_TBN, kept, grad_loss, decay, order, length)
+    """The gradient of the output: the filter run backward in time over ``2 · grad_loss · f``."""
+    engine = engine_for(filtered_TBN.device)
+    return engine.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
 
 
 @fake("spike_time")
@@ -54,16 +44,16 @@ def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
 
 
 @fake("spike_time_backward")
-def _(output_TBN: Tensor | None, target_TBN: Tensor, *_: Any) -> Tensor:
-    return target_TBN.new_empty(target_TBN.shape)
+def _(filtered_TBN: Tensor, *_: Any) -> Tensor:
+    return filtered_TBN.new_empty(filtered_TBN.shape)
 
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    _, target_TBN, *ctx.filter = inputs
-    kept = output[1]
-    ctx.mark_non_differentiable(kept)
+    _, _, *ctx.filter = inputs
+    filtered_TBN = output[1]
+    ctx.mark_non_differentiable(filtered_TBN)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(None, target_TBN, kept)
+    ctx.save_for_backward(filtered_TBN)
 
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:

@@ -27,8 +27,8 @@ def window_loss(
     costs: str,
     true_rate: float,
     false_rate: float,
-) -> tuple[Tensor, Tensor]:
-    """The costs of all steps and samples, and what the engine keeps for the backward pass.
+) -> Tensor:
+    """The costs of all steps and samples, a float32 scalar.
 
     ``costs`` are ``squares`` (of the distance from a rate of ``true_rate`` for the label's neuron
     and ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
@@ -48,20 +48,18 @@ def window_loss(
 
 @operator
 def window_loss_backward(
-    output_TBN: Tensor | None,
+    output_TBN: Tensor,
     labels_TB: Tensor,
-    kept: Tensor,
     grad_loss: Tensor,
-    neurons: int,
     window: int,
     costs: str,
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """The gradient by the output, which may be missing where ``kept`` has its spikes."""
-    engine = engine_for(labels_TB.device)
+    """The gradient of the output."""
+    engine = engine_for(output_TBN.device)
     return engine.window_loss_backward(
-        output_TBN, labels_TB, kept, grad_loss, neurons, window, costs, true_rate, false_rate
+        output_TBN, labels_TB, grad_loss, window, costs, true_rate, false_rate
     )
 
 
@@ -76,20 +74,13 @@ def window_classes(output_TBN: Tensor, window: int) -> Tensor:
 
 
 @fake("window_loss")
-def _(output_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    return output_TBN.new_empty(()), output_TBN.new_empty(0)
+def _(output_TBN: Tensor, *_: Any) -> Tensor:
+    return output_TBN.new_empty(())
 
 
 @fake("window_loss_backward")
-def _(
-    output_TBN: Tensor | None,
-    labels_TB: Tensor,
-    kept: Tensor,
-    grad_loss: Tensor,
-    neurons: int,
-    *_: Any,
-) -> Tensor:
-    return grad_loss.new_empty((*labels_TB.shape, neurons))
+def _(output_TBN: Tensor, *_: Any) -> Tensor:
+    return output_TBN.new_empty(output_TBN.shape)
 
 
 @fake("window_classes")
@@ -97,16 +88,14 @@ def _(output_TBN: Tensor, window: int) -> Tensor:
     return output_TBN.new_empty(output_TBN.shape[:2], dtype=torch.int64)
 
 
-def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    output_TBN, labels_TB, *of_loss = inputs
-    ctx.of_loss, kept = (output_TBN.shape[2], *of_loss), output[1]
-    ctx.mark_non_differentiable(kept)
+def _window_loss_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    output_TBN, labels_TB, *ctx.costs = inputs
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(output_TBN, labels_TB, kept)
+    ctx.save_for_backward(output_TBN, labels_TB)
 
 
-def _window_loss_gradient(ctx: Any, grad_loss: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    grad_TBN = window_loss_backward(*ctx.saved_tensors, grad_loss, *ctx.of_loss)
+def _window_loss_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
+    grad_TBN = window_loss_backward(*ctx.saved_tensors, grad_loss, *ctx.costs)
     return grad_TBN, *[None] * 5
 
 

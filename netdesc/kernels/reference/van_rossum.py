@@ -32,13 +32,7 @@ def spike_time(
 
 
 def spike_time_backward(
-    output_TBN: torch.Tensor | None,
-    target_TBN: torch.Tensor,
-    filtered_TBN: torch.Tensor,
-    grad_loss: torch.Tensor,
-    decay: float,
-    order: int,
-    length: int,
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
     """The output's gradient: f correlated with h, times ``2 · grad_loss``."""
     h = impulse_response(decay, order, length).to(filtered_TBN.device)

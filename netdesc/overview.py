@@ -17,7 +17,7 @@ from typing import Literal
 from netdesc.description import Description, Document, load
 from netdesc.description.training_set import training_samples
 from netdesc.filled_in import filled_in
-from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph
+from netdesc.graph import INPUT, Dense, Graph, Layer, build_graph, decay_range
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
 from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
 from netdesc.run_files import BEST, CHECKPOINTS, lock_of
@@ -185,7 +185,7 @@ def _input(graph: Graph, batch: int) -> LayerView:
 def _layer(layer: Layer, graph: Graph, memory: LayerMemory, learned: Learned) -> LayerView:
     return LayerView(
         name=layer.name,
-        type="dense" if isinstance(layer, Dense) else "flatten",
+        type=layer.section.type,
         inputs=layer.inputs,
         input_shape=layer.input_shape,
         output_shape=layer.output_shape,
@@ -200,7 +200,7 @@ def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
     neuron = layer.neuron
 
     def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:
-        share = learned.get((layer.name, name), getattr(neuron, name))
+        share = learned.get((layer.name, name), decay_range(getattr(neuron, name)))
         low, high = (time_constant_ms(each, step_ms) for each in share)
         return Decay(share, (low, high), name in neuron.learn)
 

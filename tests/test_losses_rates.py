@@ -34,13 +34,23 @@ MODES: tuple[Mode, ...] = ("probability", "softmax")
 def rate_loss(
     window: int | None = None, reduction: Reduction = "sum", true: float = 0.2, false: float = 0.03
 ) -> SpikeRate:
-    return SpikeRate(nodes.SpikeRate(true, false, window, reduction))
+    return SpikeRate(
+        nodes.SpikeRate(
+            type="spike_rate",
+            true_rate=true,
+            false_rate=false,
+            window_steps=window,
+            reduction=reduction,
+        )
+    )
 
 
 def max_loss(
     window: int | None = None, reduction: Reduction = "sum", mode: Mode = "probability"
 ) -> SpikeMax:
-    return SpikeMax(nodes.SpikeMax(mode, window, reduction))
+    return SpikeMax(
+        nodes.SpikeMax(type="spike_max", mode=mode, window_steps=window, reduction=reduction)
+    )
 
 
 ALL = {
@@ -331,7 +341,10 @@ def test_majority_counts_steps(predictions: list[list[int]]):
 
 def test_a_graph_builds_its_loss_and_classifier():
     plain = graph(dense("only", 3))
-    for loss in (nodes.SpikeRate(0.3, 0.1, 7, "mean"), nodes.SpikeMax("softmax", None, "sum")):
+    for loss in (
+        nodes.SpikeRate(type="spike_rate", window_steps=7),
+        nodes.SpikeMax(type="spike_max", mode="softmax"),
+    ):
         made = build_loss(replace(plain, loss=loss, classifier=nodes.Classifier(None)))
         assert isinstance(made, SpikeRate if isinstance(loss, nodes.SpikeRate) else SpikeMax)
         assert made.window_steps == loss.window_steps

@@ -14,7 +14,7 @@ from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, Interpreters, run
 from netdesc.compiler import compile
 from netdesc.description import load
-from netdesc.graph import Dense, SpikeTime
+from netdesc.graph import Dense, SpikeTime, decay_range
 from netdesc.training.data import Batches, Frame
 from netdesc.training.parts import read_parts
 
@@ -96,8 +96,8 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
         "neurons": [
             {
                 "threshold": layer.neuron.threshold,
-                "current_decay": layer.neuron.current_decay[0],
-                "voltage_decay": layer.neuron.voltage_decay[0],
+                "current_decay": decay_range(layer.neuron.current_decay)[0],
+                "voltage_decay": decay_range(layer.neuron.voltage_decay)[0],
             }
             for layer in layers
         ],

@@ -82,7 +82,7 @@ def _export_flatten(layer: Flatten, _block: Any) -> FlattenLayer:
 def _export_dense(layer: Dense, block: Any) -> DenseLayer:
     if layer.bits is None:
         raise LayerError("", "has weights that are not quantised")
-    if not layer.axonal_delay_step:
+    if not layer.section.axonal_delay_step:
         raise LayerError("", "has no axonal delay step")
     for name, values in block.state_dict().items():
         if values.isnan().any():

@@ -183,7 +183,7 @@ def _state_for(
     """What a file says, in the form in which ``wanted`` keeps it."""
     state = f"layers.{wanted.name}"
     weight = weights[f"{state}.synapse.weight"]
-    if wanted.weight_norm:
+    if wanted.section.weight_norm:
         weights[f"{state}.synapse.gain"] = np.linalg.norm(weight, axis=1, keepdims=True)
     for name in (f"{state}.neuron.current_decay", f"{state}.neuron.voltage_decay"):
         if wanted.neuron.per_channel:

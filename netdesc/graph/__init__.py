@@ -4,7 +4,6 @@ from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
     INPUT,
     Classifier,
-    Cuba,
     Dense,
     Flatten,
     Graph,
@@ -14,6 +13,7 @@ from netdesc.graph.nodes import (
     SpikeRate,
     SpikeTime,
     TauGrad,
+    decay_range,
 )
 from netdesc.graph.one_go import Wiring, wiring_in_one_go
 from netdesc.graph.summary import Row, summary
@@ -21,7 +21,6 @@ from netdesc.graph.summary import Row, summary
 __all__ = [
     "INPUT",
     "Classifier",
-    "Cuba",
     "Dense",
     "Flatten",
     "Graph",
@@ -34,6 +33,7 @@ __all__ = [
     "TauGrad",
     "Wiring",
     "build_graph",
+    "decay_range",
     "summary",
     "wiring_in_one_go",
 ]

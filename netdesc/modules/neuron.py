@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph import nodes
+from netdesc.graph.nodes import Neuron, TauGrad, decay_range
 from netdesc.kernels import operators
 from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa
 from netdesc.modules.norm import MeanNorm
@@ -29,7 +29,7 @@ class Cuba(nn.Module):
 
     def __init__(
         self,
-        neuron: nodes.Cuba,
+        neuron: Neuron,
         units: int,
         axonal_delay_step: bool,
         generator: torch.Generator | None,
@@ -37,14 +37,14 @@ class Cuba(nn.Module):
         super().__init__()
         self.threshold = neuron.threshold
         self.scale_grad = neuron.scale_grad
-        self.tau_schedule = neuron.tau_grad
-        self._tau_grad = neuron.tau_grad.at(0.0)
+        self.tau_schedule = TauGrad.of(neuron.tau_grad)
+        self._tau_grad = self.tau_schedule.at(0.0)
         self.register_buffer("tau", torch.tensor(self._tau_grad), persistent=False)
         self.axonal_delay_step = axonal_delay_step
         self.dropout = neuron.dropout
         shape = (units,) if neuron.per_channel else ()
         for name in ("current_decay", "voltage_decay"):
-            low, high = getattr(neuron, name)
+            low, high = decay_range(getattr(neuron, name))
             decay = torch.full(shape, low)
             if high > low:
                 decay.uniform_(low, high, generator=generator)

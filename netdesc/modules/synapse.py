@@ -26,12 +26,12 @@ class DenseSynapse(nn.Module):
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
         super().__init__()
         inputs, units = math.prod(layer.input_shape), math.prod(layer.output_shape)
-        bound = layer.weight_scale / math.sqrt(inputs)
+        bound = layer.section.weight_scale / math.sqrt(inputs)
         self.bits = layer.bits
         self.weight = nn.Parameter(
             torch.empty(units, inputs).uniform_(-bound, bound, generator=generator)
         )
-        self.gain = nn.Parameter(self._norms()) if layer.weight_norm else None
+        self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
 
     def _norms(self) -> Tensor:
         norms = torch.linalg.vector_norm(self.weight, dim=1, keepdim=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netdesc.description.models import Dense as DenseSection
-from netdesc.graph import Dense
+from netdesc.graph import Dense, TauGrad
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 from netdesc.report.samples import judged, part_sizes
@@ -119,7 +119,7 @@ def _guessing(run: Run) -> Iterator[str]:
 
 def _louder(run: Run, layer: Dense, is_zeroed: bool) -> Iterator[Try]:
     """More current for a layer's neurons, or less that they need."""
-    scale = 2 * layer.weight_scale
+    scale = 2 * layer.section.weight_scale
     if is_zeroed:  # four steps of the grid for the largest weights
         scale = max(scale, math.sqrt(math.prod(layer.input_shape)) / 8)
     yield Try(
@@ -132,7 +132,7 @@ def _louder(run: Run, layer: Dense, is_zeroed: bool) -> Iterator[Try]:
 
 def _steps(run: Run, layer: Dense) -> Iterator[Try]:
     """Other gradients, and more steps along them."""
-    width = layer.neuron.tau_grad
+    width = TauGrad.of(layer.neuron.tau_grad)
     is_wide = width.start >= WIDE
     value, key = width.start * (0.1 if is_wide else 3), ".start"
     yield Try(

@@ -16,7 +16,7 @@ from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense
 from netdesc.exchange import import_net, read_net
-from netdesc.graph import Dense, Graph
+from netdesc.graph import Graph
 from netdesc.hardware import simulate
 from netdesc.losses import SILENT, build_classifier
 from netdesc.training.score import decide
@@ -191,17 +191,16 @@ def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
 
 
 def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
-    integer = simulate(compiled.model, input_TN)
-    names = [layer.name for layer in compiled.graph.layers if isinstance(layer, Dense)]
-    counts = {name: run.spikes for name, run in zip(names, integer.counts, strict=True)}
+    integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
     doubts = [
-        f'layer "{name}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits of '
-        "the device; a float run, which has no such limit, can differ"
-        for name, run in zip(names, integer.counts, strict=True)
+        f'layer "{run.layer}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits '
+        "of the device; a float run, which has no such limit, can differ"
+        for run in integer.counts
         if run.wrapped or run.clipped
     ]
     shape = (len(input_TN), *compiled.graph.output_shape)
-    return integer.spikes_TN.reshape(shape), counts, doubts
+    counts = {run.layer: run.spikes for run in integer.counts}
+    return (integer.spikes_TN != 0).reshape(shape), counts, doubts
 
 
 def _compare(

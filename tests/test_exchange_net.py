@@ -299,7 +299,7 @@ def test_weights_start_a_network_with_names_of_its_own(tmp_path: Path) -> None:
         weights = read_weights(tmp_path / "a.net", other.graph)
         other.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         for (_, mine), (_, theirs) in zip(model.blocks(), other.blocks(), strict=True):
-            assert torch.equal(mine.synapse.integer_weight(), theirs.synapse.integer_weight())
+            assert torch.equal(mine.synapse(), theirs.synapse())
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Networks, records and files for the tests of exchange and hardware."""
+"""Networks, records and files for the tests of exchange."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def datasets(path: Path) -> dict[str, tuple]:
 
 
 @st.composite
-def records(draw: st.DrawFn, representable: bool = True) -> NetFile:
-    """Chains of layers; ``representable`` keeps to what the language can say."""
+def records(draw: st.DrawFn) -> NetFile:
+    """Chains of layers that the language can say."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
     layers: list[InputLayer | FlattenLayer | DenseLayer] = []
     if draw(st.booleans()):
         layers += [InputLayer((sizes[0], 2)), FlattenLayer(2 * sizes[0])]
         sizes[0] *= 2
     for inputs, outputs in itertools.pairwise(sizes):
-        layers.append(draw(dense_layers(inputs, outputs, representable)))
+        layers.append(draw(dense_layers(inputs, outputs)))
         if draw(st.booleans()):
             layers.append(FlattenLayer(outputs))
     return NetFile(tuple(layers))
@@ -85,11 +85,10 @@ def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrate
 
 
 @st.composite
-def dense_layers(draw: st.DrawFn, inputs: int, outputs: int, representable: bool) -> DenseLayer:
+def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     decays = st.integers(0, 4096)
     own = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
-    limit = 127 if representable else 1000
-    means = st.integers(-limit - 1, limit).map(lambda half: -2 * half)
+    means = st.integers(-128, 127).map(lambda half: -2 * half)
     return DenseLayer(
         weight=_integers(
             draw, (outputs, inputs), st.integers(-128, 127).map(lambda half: 2 * half)

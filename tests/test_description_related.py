@@ -6,11 +6,7 @@ import pytest
 from description_samples import BASE, LABELLED, codes, findings, with_text
 
 from netdesc.description import render_text, to_json
-from netdesc.description.places import Places, Second
 from netdesc.description.rules import RULES
-from netdesc.description.rules.rule import Finding
-from netdesc.description.source import Source
-from netdesc.description.tree import parse
 
 DENSE = '{{"name": "{}", "type": "dense", "units": {}, "neuron": "cuba"{}}}'
 TWO = '[{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}]'
@@ -130,14 +126,6 @@ def test_a_second_place_from_the_command_line_is_told_in_words(tmp_path):
     assert record["related"][0]["line"] is None
 
 
-def test_places_that_the_document_does_not_have_are_left_out():
-    source = Source(BASE, "a.json")
-    root = parse(source).root
-    places = Places(source, root, root.value)
-    found = Finding(("time", "steps"), "m", related=(Second(("time", "step_ms"), "absent"),))
-    assert places.diagnostic("ND231", found.parts, "m", related=found.related).related == ()
-
-
 def _notes(found):
     return [note for each in found for note in each.notes if note.startswith("shapes: ")]
 
@@ -178,45 +166,6 @@ def test_a_misspelt_source_hides_no_clash_of_shapes(tmp_path):
     assert codes(findings(tmp_path, text)) == ["ND205", "ND208"]
     text = with_text("/layers/1/from", '["input", "nowhere"]')
     assert codes(findings(tmp_path, text)) == ["ND205"]
-
-
-FORMS = [
-    ("/input/shape", "4", "write [4]"),
-    ("/neurons/cuba/learn", '"voltage_decay"', 'write ["voltage_decay"]'),
-    ("/neurons/cuba/learn", "true", 'such as ["voltage_decay"]'),
-    ("/neurons/cuba/learn", "false", "write []"),
-    ("/training/schedule", '"cosine"', 'write {"type": "cosine"}'),
-    ("/training/optimizer", '"sgd"', 'write {"type": "sgd", "learning_rate": null}'),
-    ("/data/train/0/input", '"input.bs1"', 'write {"path": "input.bs1"}'),
-    ("/time", "100", 'such as {"steps": 100}'),
-    ("/training/optimizer", '"best"', ""),
-]
-
-
-@pytest.mark.parametrize(("pointer", "text", "hint"), FORMS)
-def test_a_value_of_the_wrong_form_says_what_to_write(pointer, text, hint, tmp_path):
-    found = [each for each in findings(tmp_path, with_text(pointer, text)) if each.code == "ND103"]
-    assert [each.hint for each in found] == [hint.replace("null", "0.001")]
-
-
-FOLLOWING = [
-    ("/neurons", '[{"type": "cuba"}]', ["ND103"]),
-    ("/training/optimiser", '{"type": "sgd", "learning_rate": 1}', ["ND101"]),
-    ("/layers/1/neuron", '"cubb"', ["ND201"]),
-]
-
-
-@pytest.mark.parametrize(("pointer", "text", "wanted"), FOLLOWING)
-def test_what_only_follows_is_not_said(pointer, text, wanted, tmp_path):
-    text = with_text(pointer, text)
-    if "optimiser" in text:
-        text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
-    assert codes(findings(tmp_path, text)) == wanted
-
-
-def test_a_misspelt_name_is_no_unused_neuron(tmp_path):
-    text = BASE.replace('"neuron": "cuba"}', '"neuron": "cubs"}')
-    assert codes(findings(tmp_path, text)) == ["ND201", "ND201"]
 
 
 def test_a_hostile_document_is_refused_with_a_bounded_answer(tmp_path):

@@ -10,45 +10,25 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, with_text, write_files
+from description_samples import (
+    BASE,
+    LABELLED,
+    UNHURRIED,
+    all_models,
+    codes,
+    findings,
+    with_text,
+    write_files,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description import json_schema, load, lock_text, schema_text
 from netdesc.description.explain import ENTRIES
-from netdesc.description.models import Document
-from netdesc.description.structure import alternatives, fields, models
+from netdesc.description.structure import alternatives, fields
 
 FILE = Path(__file__).parent.parent / "schemas" / "network.schema.json"
 VALIDATOR = jsonschema.Draft7Validator(json_schema())
-LANGUAGE_EXAMPLE = """
-{
-  "$schema": "../schemas/network.schema.json",
-  "format": 1,
-  "name": "oxford",
-  "description": "Turn Poisson spikes into a spike raster that draws the Radcliffe Camera.",
-  "time": {"steps": 2000, "step_ms": 1.0},
-  "data": {
-    "type": "spike_files",
-    "train": [{"input": {"path": "../data/oxford/input.bs1"},
-               "target": {"path": "../data/oxford/target.bs1", "rounding": "floor"}}]
-  },
-  "input": {"shape": [200]},
-  "neurons": {
-    "cuba": {"type": "cuba", "threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1}
-  },
-  "layers": [
-    {"name": "hidden", "type": "dense", "units": 256, "neuron": "cuba"},
-    {"name": "output", "type": "dense", "units": 200, "neuron": "cuba"}
-  ],
-  "loss": {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2},
-  "training": {
-    "epochs": 5000,
-    "seed": 0,
-    "optimizer": {"type": "adam", "learning_rate": 0.001, "weight_decay": 1e-5}
-  }
-}
-"""
 
 
 def _errors(document) -> list[str]:
@@ -65,36 +45,11 @@ def test_it_is_a_draft_7_schema():
     assert '"oneOf"' not in schema_text()
 
 
-def test_the_example_of_the_language_passes():
-    assert _errors(json.loads(LANGUAGE_EXAMPLE)) == []
-
-
-def _all_models():
-    open_models, seen = [Document], []
-    while open_models:
-        model = open_models.pop()
-        seen.append(model)
-        for info in fields(model).values():
-            for each in _inner(info.annotation):
-                if each not in seen and each not in open_models:
-                    open_models.append(each)
-    return seen
-
-
-def _inner(annotation):
-    found = list(models(annotation))
-    for each in alternatives(annotation):
-        for argument in getattr(each, "__args__", ()):
-            if argument is not Ellipsis:
-                found += _inner(argument)
-    return found
-
-
 def _is_number(annotation) -> bool:
     return any(each in (int, float) for each in alternatives(annotation))
 
 
-@pytest.mark.parametrize("model", _all_models(), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.__name__)
 def test_every_field_is_described_with_its_unit_and_default(model):
     for name, info in fields(model).items():
         assert info.description, name
@@ -105,7 +60,7 @@ def test_every_field_is_described_with_its_unit_and_default(model):
 
 
 def test_the_models_found_are_all_of_them():
-    assert {model.__name__ for model in _all_models()} - {"Document"} == set(
+    assert {model.__name__ for model in all_models()} - {"Document"} == set(
         json_schema()["definitions"]
     )
 

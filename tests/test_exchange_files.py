@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import subprocess
@@ -263,134 +262,90 @@ def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:
 # The file itself
 
 
-def no_file(path: Path) -> None: ...
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
+def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:
+    group["type"], group["shape"] = np.array([kind]), np.array([size])
 
 
-def text(path: Path) -> None:
-    path.write_text('{"format": 1}')
+def no_layers(_root: h5py.File) -> None: ...
+def empty_layers(root: h5py.File) -> None:
+    root.create_group("layer")
 
 
-def folder(path: Path) -> None:
-    path.mkdir()
+def layers_a_number(root: h5py.File) -> None:
+    root["layer"] = 3
 
 
-def truncated(path: Path) -> None:
-    write_file(path)
-    path.write_bytes(path.read_bytes()[:-100])
+def gap(root: h5py.File) -> None:
+    write_dense(root.create_group("layer/0"))
+    write_dense(root.create_group("layer/2"))
 
 
-def no_layers(path: Path) -> None:
-    h5py.File(path, "w").close()
+def name_of_no_number(root: h5py.File) -> None:
+    write_dense(root.create_group("layer/\x1b[31m"))
 
 
-def empty_layers(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        file.create_group("layer")
+def no_neurons(root: h5py.File) -> None:
+    flatten(root.create_group("layer/0"))
 
 
-def layers_a_number(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        file["layer"] = 3
+def external_link(root: h5py.File) -> None:
+    root.create_group("layer")["0"] = h5py.ExternalLink("secret.net", "/layer/0")
 
 
-def gap(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        write_dense(file.create_group("layer/0"))
-        write_dense(file.create_group("layer/2"))
+def late_input(layer: h5py.Group) -> None:
+    flatten(layer.parent.create_group("1"), b"input", 2)
 
 
-def name_of_no_number(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        write_dense(file.create_group("layer/\x1b[31m"))
+def soft_link(layer: h5py.Group) -> None:
+    layer.parent["1"] = h5py.SoftLink("/layer/0")
 
 
-def no_neurons(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        file["layer/0/type"] = np.array([b"flatten"])
-        file["layer/0/shape"] = np.array([3, 1, 1])
+def linked_weight(layer: h5py.Group) -> None:
+    layer["weight"] = h5py.ExternalLink("secret.net", "/layer/0/weight")
 
 
-def late_input(path: Path) -> None:
-    write_file(path)
-    with h5py.File(path, "a") as file:
-        file["layer/1/type"] = np.array([b"input"])
-        file["layer/1/shape"] = np.array([2])
+def external_storage(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (2, 3), "f4", external=[("secret.net", 0, 24)])
 
 
-def soft_link(path: Path) -> None:
-    write_file(path)
-    with h5py.File(path, "a") as file:
-        file["layer/1"] = h5py.SoftLink("/layer/0")
-
-
-def external_link(path: Path) -> None:
-    write_file(path.with_name("secret.net"))
-    with h5py.File(path, "w") as file:
-        file.create_group("layer")["0"] = h5py.ExternalLink("secret.net", "/layer/0")
-
-
-def linked_weight(path: Path) -> None:
-    write_file(path.with_name("secret.net"))
-    write_file(path, weight=None)
-    with h5py.File(path, "a") as file:
-        file["layer/0/weight"] = h5py.ExternalLink("secret.net", "/layer/0/weight")
-
-
-def external_storage(path: Path) -> None:
-    path.with_name("secret.bin").write_bytes(bytes(24))
-    write_file(path, weight=None)
-    with h5py.File(path, "a") as file:
-        outside = [(str(path.with_name("secret.bin")), 0, 24)]
-        file["layer/0"].create_dataset("weight", (2, 3), "f4", external=outside)
-
-
-def virtual_dataset(path: Path) -> None:
-    write_file(path.with_name("secret.net"))
-    write_file(path, weight=None)
+def virtual_dataset(layer: h5py.Group) -> None:
     layout = h5py.VirtualLayout((2, 3), "f4")
-    layout[...] = h5py.VirtualSource(str(path.with_name("secret.net")), "layer/0/weight", (2, 3))
-    with h5py.File(path, "a") as file:
-        file["layer/0"].create_virtual_dataset("weight", layout)
+    layout[...] = h5py.VirtualSource("secret.net", "layer/0/weight", (2, 3))
+    layer.create_virtual_dataset("weight", layout)
 
 
-def declared_huge(path: Path) -> None:
-    write_file(path, weight=None)
-    with h5py.File(path, "a") as file:
-        file["layer/0"].create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1, 1 << 10))
+def declared_huge(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1, 1 << 10))
 
 
-def bomb(path: Path) -> None:
+def bomb(layer: h5py.Group) -> None:
     """Large, all zeros and well compressed."""
-    write_file(path, weight=None)
-    with h5py.File(path, "a") as file:
-        file["layer/0"].create_dataset(
-            "weight", (1 << 16, 1 << 13), "f4", chunks=(1 << 10, 1 << 13), compression="gzip"
-        )[:1] = 0
+    layer.create_dataset(
+        "weight", (1 << 16, 1 << 13), "f4", chunks=(1 << 10, 1 << 13), compression="gzip"
+    )[:1] = 0
 
 
-def never_written(path: Path) -> None:
-    write_file(path, weight=None)
-    with h5py.File(path, "a") as file:
-        file["layer/0"].create_dataset("weight", (2, 3), "f4", chunks=(1, 1))
+def never_written(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (2, 3), "f4", chunks=(1, 1))
 
 
-BAD_FILES: dict[Callable[[Path], None], str] = {
-    no_file: "there is no such file",
-    empty: "is not an hdf5 file",
-    text: "is not an hdf5 file",
-    folder: "is not a regular file",
-    truncated: "is damaged or truncated",
+Made = dict[Callable[[h5py.Group], None], str]
+BAD_FILES: Made = {
     no_layers: "layer: is missing",
     empty_layers: "layer: holds 0 layers",
     layers_a_number: "layer: is not a group",
     gap: "layer/2: the layers are not numbered 0 to 1",
     name_of_no_number: r"layer/\\x1b\[31m: the layers are not numbered",
     no_neurons: "there is no layer of neurons",
+    external_link: "layer/0: is a link into another file; refused",
+}
+"""What is done to an empty file."""
+WITH_WEIGHT: Made = {
     late_input: "layer 1: type: is input, but only the first layer can be",
     soft_link: "layer/1: is a soft link; refused",
-    external_link: "layer/0: is a link into another file; refused",
+}
+"""What is done to a file with a sound layer."""
+WITHOUT_WEIGHT: Made = {
     linked_weight: "layer 0: weight: is a link into another file; refused",
     external_storage: "layer 0: weight: is stored in another file; refused",
     virtual_dataset: "layer 0: weight: is a virtual dataset",
@@ -400,14 +355,48 @@ BAD_FILES: dict[Callable[[Path], None], str] = {
 }
 
 
-@pytest.mark.parametrize("make", BAD_FILES, ids=lambda make: make.__name__)
-def test_a_hostile_or_damaged_file_is_one_clear_error(tmp_path: Path, make) -> None:
+@pytest.mark.parametrize(
+    "make", [*BAD_FILES, *WITH_WEIGHT, *WITHOUT_WEIGHT], ids=lambda make: make.__name__
+)
+def test_a_hostile_file_is_one_clear_error(tmp_path: Path, make, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_file(tmp_path / "secret.net")
     path = tmp_path / "a.net"
-    make(path)
-    with pytest.raises(NetFileError, match=BAD_FILES[make]) as raised:
+    with h5py.File(path, "w") as file:
+        if make in BAD_FILES:
+            make(file)
+        else:
+            layer = file.create_group("layer/0")
+            write_dense(layer, **({} if make in WITH_WEIGHT else {"weight": None}))
+            make(layer)
+    words = (BAD_FILES | WITH_WEIGHT | WITHOUT_WEIGHT)[make]
+    with pytest.raises(NetFileError, match=words) as raised:
         import_net(path)
     assert str(raised.value).startswith(f"{path}: ")
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no such file"),
+        (b"", "is not an hdf5 file"),
+        (b'{"format": 1}', "is not an hdf5 file"),
+        ("folder", "is not a regular file"),
+        (-100, "is damaged or truncated"),
+    ],
+)
+def test_what_is_no_hdf5_file_is_one_clear_error(tmp_path: Path, content, words: str) -> None:
+    path = tmp_path / "a.net"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, int):
+        path.write_bytes(write_file(path).read_bytes()[:content])
+    elif content is not None:
+        path.mkdir()
+    with pytest.raises(NetFileError, match=words) as raised:
+        import_net(path)
+    assert str(raised.value).startswith(f"{path}: ")
 
 
 def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> None:
@@ -499,8 +488,3 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(NetFileError, match="cannot be read: Permission denied"):
         read_net(path)
-
-
-def test_a_file_in_memory_is_no_file() -> None:
-    with pytest.raises(TypeError):
-        read_net(io.BytesIO())  # type: ignore[arg-type]

@@ -175,22 +175,6 @@ def test_a_voltage_at_the_threshold_does_not_spike() -> None:
     assert spike_steps([1, 0, 1, 0], 64, 4096, 4096, 63) == [1, 3]
 
 
-def test_a_spike_leaves_one_step_later_and_the_last_one_not_at_all() -> None:
-    assert spike_steps([0, 1, 0, 0], 64, 4096, 4096, 10) == [2]
-    assert spike_steps([0, 0, 0, 1], 64, 4096, 4096, 10) == []
-
-
-def test_states_decay_toward_zero() -> None:
-    # v = -128 decays to rtz(-128 / 4096) = 0, not to -1.
-    assert spike_steps([1, *[0] * 9], -2, 0, 4095, 9) == []
-    assert spike_steps([1, 1, 1], 2, 4096, 4095, 1) == [1, 2]
-
-
-def test_bias_is_in_weight_units() -> None:
-    assert spike_steps([0, 0, 0], 2, 4096, 4096, 9, bias=10) == [1, 2]
-    assert spike_steps([0, 0, 0], 2, 4096, 4096, 10, bias=10) == []
-
-
 def test_a_current_wraps_at_24_bits_and_is_counted() -> None:
     neuron = (64, 0, 4096, 100_000)
     (counts,) = run_one([[2048], [0], [1], [0]], *neuron).counts  # 2**23 is held, one more wraps
@@ -283,11 +267,6 @@ def test_networks_that_do_not_fit() -> None:
     model = model_of(document([1], [dense("a", 1, quantization=None)]))
     with pytest.raises(DeviceError, match='layer "a" has weights that are not quantised'):
         netdesc.run_integer(model, np.zeros((3, 1)))
-
-
-def test_no_steps_are_no_spikes() -> None:
-    model = model_of(document([1], [dense("a", 1)]))
-    assert netdesc.run_integer(model, np.zeros((0, 1))).shape == (0, 1)
 
 
 def test_the_recorded_spikes_of_slayer_where_they_are_at_hand() -> None:

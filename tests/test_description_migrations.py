@@ -196,14 +196,6 @@ def test_a_lock_of_an_older_format_keeps_its_origins(write: Any) -> None:
     assert "/gone" not in found
 
 
-def test_a_run_of_an_older_document_locks_the_origins(write: Any, tmp_path: Path) -> None:
-    first = load(write(OLD))
-    (tmp_path / "a.lock.json").write_text(lock_text(first, tmp_path, {}))
-    again = load(tmp_path / "a.lock.json")
-    assert again.document == first.document
-    assert again.origins == first.origins
-
-
 @pytest.mark.parametrize("format", ["2", "-2", "-3", "0.0", "false", '"0"', "NaN"])
 def test_other_formats_are_refused(format: str, write: Any) -> None:
     with pytest.raises(DescriptionError) as caught:
@@ -330,10 +322,3 @@ def test_what_has_no_known_format_is_refused(
 )
 def test_what_cannot_be_meant_is_refused(arguments: list[str], netdesc: Netdesc) -> None:
     assert netdesc("migrate", *arguments).code == 2
-
-
-def test_an_older_document_is_shown_and_checked_like_any(netdesc: Netdesc, write: Any) -> None:
-    write(OLD), write(NEW, "new.json")
-    assert netdesc("validate", "old.json").code == 0
-    shown = [netdesc("show", name, "--json").record for name in ("old.json", "new.json")]
-    assert shown[0] == shown[1]

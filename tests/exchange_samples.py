@@ -63,6 +63,35 @@ def datasets(path: Path) -> dict[str, tuple]:
     return found
 
 
+WEIGHT = np.array([[2, -4, 6], [0, 254, -256]], np.float32)
+
+
+def write_dense(group: h5py.Group, **changes) -> None:
+    """A dense layer as slayer writes it; a change of None leaves a dataset out."""
+    values = {
+        "type": np.array([b"dense"], "S10"),
+        "shape": np.array([2]),
+        "inFeatures": 3,
+        "outFeatures": 2,
+        "weight": WEIGHT,
+        "neuron/type": "CUBA",
+        "neuron/iDecay": 1024,
+        "neuron/vDecay": 128,
+        "neuron/vThMant": 80,
+        "neuron/refDelay": 1,
+        "neuron/gradedSpike": False,
+    }
+    for name, value in {**values, **changes}.items():
+        if value is not None:
+            group[name] = value
+
+
+def write_file(path: Path, **changes) -> Path:
+    with h5py.File(path, "w") as file:
+        write_dense(file.create_group("layer/0"), **changes)
+    return path
+
+
 @st.composite
 def records(draw: st.DrawFn) -> NetFile:
     """Chains of layers that the language can say."""

@@ -17,7 +17,6 @@ from hypothesis import given, settings
 
 from netdesc.description import Document
 from netdesc.exchange import (
-    DenseLayer,
     NetFile,
     NetFileError,
     export_net,
@@ -299,18 +298,3 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     graph = model_of(document([4], [dense("a", 5), dense("b", 2)])).graph
     with pytest.raises(NetFileError, match=r"layer 1: weight: has shape \[3, 5\]; b has \[2, 5\]"):
         read_weights(tmp_path / "a.net", graph)
-
-
-def test_a_layer_that_the_language_cannot_say_is_named(tmp_path: Path) -> None:
-    def layer(**more) -> DenseLayer:
-        decay = np.array(5, np.int32)
-        given = {"weight": np.zeros((2, 2), np.int32), "current_decay": decay}
-        return DenseLayer(**{**given, "voltage_decay": decay, "threshold": 9, **more})
-
-    write_net(tmp_path / "a.net", NetFile((layer(), layer(threshold=0))))
-    with pytest.raises(NetFileError, match=r"layer 1: neuron/vThMant: is 0"):
-        import_net(tmp_path / "a.net")
-    for bias in (3, 258):
-        write_net(tmp_path / "b.net", NetFile((layer(bias=np.array([2, bias], np.int32)),)))
-        with pytest.raises(NetFileError, match=rf"layer 0: bias: \[1\] is {bias}"):
-            import_net(tmp_path / "b.net")

@@ -186,6 +186,9 @@ def test_a_current_wraps_at_24_bits_and_is_counted() -> None:
 def test_a_voltage_is_clipped_and_counted() -> None:
     (counts,) = run_one(np.full((5, 1), 1000), 64, 4096, 0, TOP).counts
     assert (counts.wrapped, counts.clipped) == (0, 3)
+    for exactly_23_bits in ([[2048], [0]], [[-2047], [-1]]):
+        (counts,) = run_one(exactly_23_bits, 64, 4096, 0, TOP).counts
+        assert (counts.wrapped, counts.clipped) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from netdesc.hardware.integers import DenseIntegers
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
 
+_24_BITS = (1 << 24) - 1
+
 States = NDArray[np.int64]
 """Of all neurons, unit 1/4096 of a threshold unit."""
 
@@ -32,7 +34,7 @@ class Cuba:
         current = _decayed(self._u, self._keep_u) + arriving
         self._u = _wrap(current)
         voltage = _decayed(self._v, self._keep_v) + self._u + self._bias
-        clipped = np.clip(voltage, -DEVICE_STATE_LIMIT, DEVICE_STATE_LIMIT)
+        clipped = np.minimum(np.maximum(voltage, -DEVICE_STATE_LIMIT), DEVICE_STATE_LIMIT)
         self.wrapped += int(np.count_nonzero(self._u != current))
         self.clipped += int(np.count_nonzero(clipped != voltage))
         spikes = clipped > self._threshold
@@ -48,4 +50,4 @@ def _decayed(state: States, keep: States) -> States:
 
 def _wrap(current: States) -> States:
     """Into −2²³ < u ≤ 2²³, as the device's adders do it."""
-    return (current + DEVICE_STATE_LIMIT) % (2 * (DEVICE_STATE_LIMIT + 1)) - DEVICE_STATE_LIMIT
+    return ((current + DEVICE_STATE_LIMIT) & _24_BITS) - DEVICE_STATE_LIMIT

@@ -185,7 +185,7 @@ def _input(graph: Graph, batch: int) -> LayerView:
 def _layer(layer: Layer, graph: Graph, memory: LayerMemory, learned: Learned) -> LayerView:
     return LayerView(
         name=layer.name,
-        type=layer.section.type,
+        type="dense" if isinstance(layer, Dense) else "flatten",
         inputs=layer.inputs,
         input_shape=layer.input_shape,
         output_shape=layer.output_shape,

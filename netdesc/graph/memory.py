@@ -27,7 +27,6 @@ process stays at its peak.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from netdesc.graph.nodes import INPUT, Dense, Flatten, Graph, Layer, SpikeTime
@@ -54,13 +53,17 @@ def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMe
 
     A flatten layer is another view of its input, unless it is the output and a sum.
     """
+    values = graph.steps * batch
+    if not isinstance(layer, Dense):
+        bytes_a_step = _bytes_a_cell(graph, layer) * math.prod(layer.output_shape)
+        return LayerMemory(0, None, 0, bytes_a_step * values)
     weights = WORD * layer.parameters
-    bytes_a_step = _BYTES_A_VALUE[type(layer)](graph, layer) * math.prod(layer.output_shape)
+    bytes_a_step = _bytes_a_neuron(graph, layer) * math.prod(layer.output_shape)
     return LayerMemory(
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=bytes_a_step * graph.steps * batch,
+        activity=bytes_a_step * values,
     )
 
 
@@ -73,6 +76,7 @@ def batch_memory(graph: Graph, batch: int) -> int:
 
 
 def _bytes_a_cell(graph: Graph, flatten: Flatten) -> int:
+    """In a step of a sample."""
     if flatten is not _output(graph):
         return 0
     is_parted = len(_layers_in(graph, flatten)) == 1 and wiring_in_one_go(graph)
@@ -89,6 +93,7 @@ def _layers_in(graph: Graph, flatten: Flatten) -> frozenset[str]:
 
 
 def _bytes_a_neuron(graph: Graph, layer: Dense) -> int:
+    """In a step of a sample."""
     output = _output(graph)
     if layer.name not in needed_for_output(graph):
         return 0
@@ -103,10 +108,3 @@ def _output(graph: Graph) -> Layer:
     while isinstance(output, Flatten) and len(output.inputs) == 1 and output.inputs[0] in named:
         output = named[output.inputs[0]]
     return output
-
-
-_BYTES_A_VALUE: dict[type[Layer], Callable[..., int]] = {
-    Dense: _bytes_a_neuron,
-    Flatten: _bytes_a_cell,
-}
-"""Node -> bytes for a value of its output, in a step of a sample."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from netdesc.description import DescriptionError, load
     from netdesc.evaluation import evaluate
     from netdesc.exchange import export_net, import_net
-    from netdesc.hardware import run_integer
+    from netdesc.integer_run import run_integer
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,7 @@ _HOMES = {
     "train": "netdesc.compiler",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",
-    "run_integer": "netdesc.hardware",
+    "run_integer": "netdesc.integer_run",
 }
 
 

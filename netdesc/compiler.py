@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -183,7 +182,7 @@ def untrained(document: Document) -> list[str]:
 
 def compile_imported(imported: Imported) -> Compiled:
     """The network of a ``.net`` file with its weights."""
-    compiled = _compile(Document.model_validate_json(json.dumps(imported.description)))
+    compiled = _compile(imported.document)
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
     compiled.model.load_state_dict(weights)
     return compiled

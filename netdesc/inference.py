@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +15,8 @@ from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense
-from netdesc.exchange import import_net, read_net
-from netdesc.graph import Dense, Graph
+from netdesc.exchange import Imported, import_net
+from netdesc.graph import Graph
 from netdesc.hardware import simulate
 from netdesc.losses import SILENT, build_classifier
 from netdesc.training.score import decide
@@ -120,28 +120,29 @@ def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description
         description, compiled = compile_run(path)
         return compiled, description
     if path.suffix.lower() == ".net":
-        return compile_imported(import_net(path, steps=_steps(path, events, event))), None
+        return compile_imported(_import(path, events, event)), None
     description = load(path)
     return compile(description), description
 
 
-def _steps(path: Path, events: Path, event: Event) -> int | None:
-    """Steps for a file that does not give its time: all input, and time for it to come through.
+def _import(path: Path, events: Path, event: Event) -> Imported:
+    """The network of a file, with steps for all input and to come through if it gives no time.
 
     EventFileError where these are more than the language has.
     """
-    net = read_net(path).net
-    if net.simulation is not None:
-        return None
+    imported = import_net(path)
+    if not imported.assumed:
+        return imported
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
-    steps = round(last_ms) + 1 + len(net.layers)
+    steps = round(last_ms) + 1 + len(imported.table)
     if steps > MOST_STEPS:
         raise EventFileError(
             events,
             f"its last event is at {last_ms:,.10g} ms; {path} does not say how long a sample is, "
             f"and {MOST_STEPS:,} steps of 1 ms are the most",
         )
-    return steps
+    time = {"steps": steps, "step_ms": 1.0}
+    return replace(imported, description=imported.description | {"time": time})
 
 
 def _find_pair(description: Description, events: Path) -> Pair | None:
@@ -191,17 +192,16 @@ def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
 
 
 def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
-    integer = simulate(compiled.model, input_TN)
-    names = [layer.name for layer in compiled.graph.layers if isinstance(layer, Dense)]
-    counts = {name: run.spikes for name, run in zip(names, integer.counts, strict=True)}
+    integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
     doubts = [
-        f'layer "{name}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits of '
-        "the device; a float run, which has no such limit, can differ"
-        for name, run in zip(names, integer.counts, strict=True)
+        f'layer "{run.layer}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits '
+        "of the device; a float run, which has no such limit, can differ"
+        for run in integer.counts
         if run.wrapped or run.clipped
     ]
     shape = (len(input_TN), *compiled.graph.output_shape)
-    return integer.spikes_TN.reshape(shape), counts, doubts
+    counts = {run.layer: run.spikes for run in integer.counts}
+    return (integer.spikes_TN != 0).reshape(shape), counts, doubts
 
 
 def _compare(

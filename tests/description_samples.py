@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 
+from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.load import check
+from netdesc.description.models import Document
 from netdesc.description.source import Source
 from netdesc.description.tree import Parts, parse
 
@@ -136,3 +138,20 @@ def as_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: as_json(member) for key, member in value.items()}
     return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def all_models() -> list[structure.Model]:
+    """Every model of the language, each before its parts."""
+    found: list[structure.Model] = []
+
+    def visit(annotation: Any) -> None:
+        for model in structure.models(annotation):
+            if model not in found:
+                found.append(model)
+                for info in structure.fields(model).values():
+                    visit(info.annotation)
+        for each in get_args(annotation):
+            visit(each)
+
+    visit(Document)
+    return found

@@ -1,4 +1,4 @@
-"""Networks, records and files for the tests of exchange and hardware."""
+"""Networks, records and files for the tests of exchange."""
 
 from __future__ import annotations
 
@@ -63,16 +63,45 @@ def datasets(path: Path) -> dict[str, tuple]:
     return found
 
 
+WEIGHT = np.array([[2, -4, 6], [0, 254, -256]], np.float32)
+
+
+def write_dense(group: h5py.Group, **changes) -> None:
+    """A dense layer as slayer writes it; a change of None leaves a dataset out."""
+    values = {
+        "type": np.array([b"dense"], "S10"),
+        "shape": np.array([2]),
+        "inFeatures": 3,
+        "outFeatures": 2,
+        "weight": WEIGHT,
+        "neuron/type": "CUBA",
+        "neuron/iDecay": 1024,
+        "neuron/vDecay": 128,
+        "neuron/vThMant": 80,
+        "neuron/refDelay": 1,
+        "neuron/gradedSpike": False,
+    }
+    for name, value in {**values, **changes}.items():
+        if value is not None:
+            group[name] = value
+
+
+def write_file(path: Path, **changes) -> Path:
+    with h5py.File(path, "w") as file:
+        write_dense(file.create_group("layer/0"), **changes)
+    return path
+
+
 @st.composite
-def records(draw: st.DrawFn, representable: bool = True) -> NetFile:
-    """Chains of layers; ``representable`` keeps to what the language can say."""
+def records(draw: st.DrawFn) -> NetFile:
+    """Chains of layers that the language can say."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
     layers: list[InputLayer | FlattenLayer | DenseLayer] = []
     if draw(st.booleans()):
         layers += [InputLayer((sizes[0], 2)), FlattenLayer(2 * sizes[0])]
         sizes[0] *= 2
     for inputs, outputs in itertools.pairwise(sizes):
-        layers.append(draw(dense_layers(inputs, outputs, representable)))
+        layers.append(draw(dense_layers(inputs, outputs)))
         if draw(st.booleans()):
             layers.append(FlattenLayer(outputs))
     return NetFile(tuple(layers))
@@ -85,11 +114,10 @@ def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrate
 
 
 @st.composite
-def dense_layers(draw: st.DrawFn, inputs: int, outputs: int, representable: bool) -> DenseLayer:
+def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     decays = st.integers(0, 4096)
     own = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
-    limit = 127 if representable else 1000
-    means = st.integers(-limit - 1, limit).map(lambda half: -2 * half)
+    means = st.integers(-128, 127).map(lambda half: -2 * half)
     return DenseLayer(
         weight=_integers(
             draw, (outputs, inputs), st.integers(-128, 127).map(lambda half: 2 * half)

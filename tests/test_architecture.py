@@ -20,8 +20,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": {"graph", "kernels"},
     "losses": {"graph", "kernels"},
     "training": {"description", "graph", "events", "kernels", "modules", "losses"},
-    "exchange": {"description", "graph", "events", "kernels", "modules"},
-    "hardware": {"graph", "events", "kernels", "exchange"},
+    "hardware": {"graph", "kernels"},
+    "exchange": {"description", "graph", "events", "kernels", "hardware"},
     "report": {"description", "graph", "events"},
     "comparing": {"description", "graph", "report"},
     "bench": {"description", "graph", "kernels", "modules", "losses", "training"},
@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MUST_NOT_IMPORT = {
     "description": {"torch", "numpy", "numba", "h5py"},
     "graph": {"torch", "numba"},
-    "hardware": {"torch"},
+    "hardware": {"torch", "numba"},
     "report": {"torch", "numba", "h5py"},
     "comparing": {"torch", "numpy", "numba", "h5py"},
     "cli": {"torch", "numba", "h5py"},
@@ -51,7 +51,7 @@ LIGHT = {
     "netdesc.description": {"torch", "numpy"},
     "netdesc.events": {"torch", "matplotlib", "PIL"},
     "netdesc.graph": {"torch", "numpy"},
-    "netdesc.hardware": {"torch"},
+    "netdesc.hardware": {"torch", "numba"},
     "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""

@@ -104,10 +104,6 @@ def test_utf_16_is_named(tmp_path):
     assert "UTF-16" in finding.message
 
 
-def test_white_space_alone_is_an_empty_file(tmp_path):
-    assert codes(findings(tmp_path, b" \n")) == ["ND002"]
-
-
 def test_every_code_in_the_source_is_explained():
     folder = Path(check.__code__.co_filename).parent
     used = {
@@ -148,8 +144,3 @@ def test_one_code_for_people_and_for_programs():
     for key in ("cause", "fix", "wrong", "right", "at", "severity"):
         assert given[key] == getattr(entry, key)
     assert _command("ND999", "--json").exit_code == 2
-
-
-def test_an_unknown_code_is_a_clear_error():
-    with pytest.raises(ValueError, match=r'no code "ND999"'):
-        explain("ND999")

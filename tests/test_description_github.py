@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from netdesc.description.diagnostic import Diagnostic, Related
+from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.github import SUMMARY_BYTES, summary, workflow_commands
-from netdesc.description.markdown import escaped, fenced
+from netdesc.description.markdown import escaped
 from netdesc.description.wording import visible, within
 
 ROOT = Path("/checkout")
@@ -84,12 +84,6 @@ def test_a_file_keeps_its_name_whatever_is_in_it(name):
     assert _parsed(line)[1]["file"] == f"nets/{name}"
 
 
-def test_second_places_are_named():
-    other = Related("the first one", "/checkout/nets/a.json", "/a", 1, 2, 1, 4)
-    (line,) = workflow_commands([_finding(related=(other,))], ROOT)
-    assert "nets/a.json:1:2: the first one" in _parsed(line)[2]
-
-
 @UNHURRIED
 @given(message=ANY_TEXT, hint=ANY_TEXT, file=ANY_TEXT)
 def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
@@ -138,12 +132,6 @@ def test_the_table_shows_hostile_text_as_it_is(message, file):
 def test_escaped_text_is_only_text(text):
     (token,) = MarkdownIt("commonmark").parseInline(f"x{escaped(text)}x")
     assert "".join(child.content for child in token.children) == f"x{visible(text)}x"
-
-
-def test_a_fence_is_longer_than_those_in_the_text():
-    text = "a\n```\n````\nb"
-    (token,) = MarkdownIt().parse(fenced(text, "json"))
-    assert (token.type, token.content) == ("fence", f"{text}\n")
 
 
 def test_the_table_holds_all_or_says_how_many_it_lacks():

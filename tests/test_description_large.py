@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from netdesc.description import check, nodes, structure, validating
+from netdesc.description import check, structure, validating
 from netdesc.description.data_files import paths_of
 from netdesc.description.models import Document
-from netdesc.description.source import MAX_BYTES, MOST_MARKS, Source
-from netdesc.description.tree import parse
+from netdesc.description.source import MAX_BYTES, MOST_MARKS
 from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 OXFORD = json.loads((Path(__file__).parent.parent / "examples/oxford.json").read_text("utf-8"))
@@ -97,54 +96,6 @@ def test_hostile_documents(timed, name):
 def test_what_is_too_large_is_refused_at_once(timed, text):
     (finding,) = timed(text)
     assert finding.code == "ND005"
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Counts the calls of a function of a module."""
-
-    def count(module, name: str) -> list[int]:
-        calls, inner = [0], getattr(module, name)
-
-        def counting(*given, **more):
-            calls[0] += 1
-            return inner(*given, **more)
-
-        monkeypatch.setattr(module, name, counting)
-        return calls
-
-    return count
-
-
-@pytest.mark.parametrize("text", ['{"a": [%s]}', '{"a": {%s}}'])
-def test_the_text_is_looked_at_up_to_what_is_asked_for(text, counted):
-    entry = '"%d": %d, ' if "{%s" in text else "%.0s%d, "
-    inside = "".join(entry % (n, n) for n in range(50_000))[:-2]
-    root = parse(Source(text % inside, "a.json")).root
-    looks = counted(nodes._PLACES, "raw_decode")
-    part = "7" if "{%s" in text else 7
-    found = root.find(("a", part))
-    assert (found.value, root.text[found.start : found.end]) == (7, "7")
-    assert root.find(("a", "70000")) is None
-    assert "70000" not in root.children["a"].keys
-    assert looks[0] < 30
-    last = "49999" if "{%s" in text else 49_999
-    assert root.find(("a", last)).value == 49_999
-
-
-def test_the_names_of_files_are_found_without_a_look_at_each_value(counted):
-    def document(count: int) -> Document:
-        train = OXFORD["data"]["train"] * count
-        return Document.model_validate_json(
-            json.dumps({**OXFORD, "data": {**OXFORD["data"], "train": train}})
-        )
-
-    few, many = document(2), document(2000)
-    steps = counted(structure, "step")
-    assert len(paths_of(few)) == 4
-    before = steps[0]
-    assert len(paths_of(many)) == 4000
-    assert steps[0] == before
 
 
 def test_the_names_of_files_are_those_that_the_models_mark(timed):

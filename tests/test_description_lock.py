@@ -7,7 +7,7 @@ import json
 import shutil
 
 import pytest
-from description_samples import BASE, LABELLED, codes, write_files
+from description_samples import BASE, codes, write_files
 
 from netdesc.description import check, load, lock_text
 
@@ -109,24 +109,3 @@ def test_a_damaged_lock_section_is_refused_at_its_place(project):
     path.write_text(path.read_text().replace('"versions"', '"version"'))
     (finding,) = check(path)[1]
     assert (finding.code, finding.pointer) == ("ND101", "/lock/version")
-
-
-def test_arrays_are_locked_with_their_checksum_and_found_again(project, tmp_path):
-    (project / "network.json").write_text(LABELLED)
-    first = load(project / "network.json", ["data.split=split"])
-    path = _write_lock(first, project / "runs/a")
-    (file,) = json.loads(path.read_text())["lock"]["files"]
-    assert file["path"] == "samples.npz"
-    assert file["sha256"] == hashlib.sha256((project / "samples.npz").read_bytes()).hexdigest()
-    again = load(path)
-    assert again.document == first.document
-    assert again.origins["/data/split"] == "--set"
-    assert again.origins["/data/inputs"] == "default"
-    moved = tmp_path / "moved"
-    project.rename(moved)
-    path = moved / "runs/a/network.lock.json"
-    assert load(path).resolve("samples.npz").resolve() == moved / "samples.npz"
-    (moved / "samples.npz").write_bytes((moved / "cut.npz").read_bytes())
-    assert codes(check(path)[1]) == ["ND303"]
-    (moved / "samples.npz").unlink()
-    assert codes(check(path)[1]) == ["ND301"]

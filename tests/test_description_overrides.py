@@ -81,12 +81,12 @@ FAULTS = [
     ("training.epochs", "ND111", "PATH=VALUE"),
     ("=5", "ND111", "PATH=VALUE"),
     ("training..epochs=5", "ND111", "empty part"),
-    ("time.steps=NaN", "ND111", "no number NaN"),
+    ("time.steps=NaN", "ND103", 'not the string "NaN"'),
     ("time.step_ms=1e999", "ND111", "64-bit float"),
     (f"time.steps={'9' * 5000}", "ND111", "64 bits"),
     ("input.shape=[4", "ND111", "broken JSON"),
     ('loss={"type":"spike_time","type":"x"}', "ND111", "twice"),
-    ("input.shape=" + "[" * 100_000, "ND111", "nested too deeply"),
+    ("input.shape=" + "[" * 100_000, "ND111", "nested more than"),
     ("name=\udcff", "ND111", "not UTF-8"),
     ("training.epoch=5", "ND112", 'did you mean "epochs"?'),
     ("training.optimizer.lr=5", "ND112", 'did you mean "learning_rate"?'),
@@ -101,7 +101,7 @@ FAULTS = [
     ("layers[0].units=3", "ND111", "write layers.0.units=…"),
     ("layers['hidden'].units=3", "ND111", "write layers.hidden.units=…"),
     ("training/epochs=3", "ND111", "write training.epochs=…"),
-    ("training={'epochs':1}", "ND111", """JSON takes double quotes: '{"epochs":1}'"""),
+    ("training={'epochs':1}", "ND111", "a string in apostrophes"),
     ("format=2", "ND112", "--set cannot change the format of a document"),
     ("epochs=3", "ND112", "did you mean training.epochs?"),
     ("lr=0.1", "ND112", "did you mean training.optimizer.learning_rate?"),
@@ -122,11 +122,6 @@ FAULTS = [
         "optimizer",
     ),
 ]
-
-
-def test_faults_of_the_command_line_are_summed_up_as_such(network):
-    _, found = check(network, ["time.steps=x", "training.epoch=5"])
-    assert render_text(found).splitlines()[-1] == f"--set for {network}: 2 errors"
 
 
 @pytest.mark.parametrize(("argument", "code", "words"), FAULTS)
@@ -182,21 +177,6 @@ def test_faults_in_begun_sections_show_the_argument(argument, code, words, netwo
     (finding,) = check(network, [argument])[1]
     assert (finding.code, finding.override) == (code, argument)
     assert words in render_text([finding])
-
-
-def test_a_path_to_arrays_is_relative_to_the_working_directory(network, tmp_path, monkeypatch):
-    network.write_text(LABELLED)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    write_files(elsewhere)
-    monkeypatch.chdir(elsewhere)
-    description = load(network, ["data.path=samples.npz"])
-    assert description.resolve(description.document.data.path) == elsewhere / "samples.npz"
-
-
-def test_a_failed_override_changes_nothing(network):
-    _, found = check(network, ["training.early_stopping.patience=5"])
-    assert codes(found) == ["ND112"]
 
 
 def test_an_override_mends_the_file(tmp_path):

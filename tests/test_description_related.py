@@ -6,11 +6,7 @@ import pytest
 from description_samples import BASE, LABELLED, codes, findings, with_text
 
 from netdesc.description import render_text, to_json
-from netdesc.description.places import Places, Second
 from netdesc.description.rules import RULES
-from netdesc.description.rules.rule import Finding
-from netdesc.description.source import Source
-from netdesc.description.tree import parse
 
 DENSE = '{{"name": "{}", "type": "dense", "units": {}, "neuron": "cuba"{}}}'
 TWO = '[{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}]'
@@ -19,58 +15,28 @@ TRAINING = '{{"epochs": 10, "optimizer": {{"type": "{}", "learning_rate": 0.001{
 CASES = [
     # pointer, text, code, the texts of the second places
     ("/layers/1/name", '"hidden"', "ND203", ['"hidden"']),
-    ("/layers/0/name", '"input"', "ND204", ['"input"']),
     ("/layers/0/from", '"output"', "ND206", ['"output"']),
-    ("/layers/0/from", '"hidden"', "ND206", ['"hidden"']),
     ("/input", '{"shape": [2, 2]}', "ND207", ['"shape"']),
     ("/layers/1/from", '["input", "hidden"]', "ND208", ['"shape"', "8"]),
     ("/layers/1/from", '["hidden", "hidden"]', "ND209", ['"hidden"']),
     ("/loss", '{"type": "spike_time", "time_constant_ms": 9, "filter_steps": 5}', "ND213", ["5"]),
-    ("/layers/1/from", '"input"', "ND214", ['"input"']),
     ("/neurons/cuba/voltage_decay", "[0.2, 0.1]", "ND216", ["0.1"]),
-    ("/training/validation_split", "0.5", "ND217", ['"train"']),
-    ("/training", TRAINING.format("adam", "", ', "batch_size": 2'), "ND222", ['"train"']),
-    (
-        "/training",
-        TRAINING.format("adam", "", ', "early_stopping": {"patience_epochs": 10}'),
-        "ND223",
-        ["10"],
-    ),
     (
         "/training",
         TRAINING.format("adam", "", ', "schedule": {"type": "cosine", "warmup_epochs": 10}'),
         "ND219",
         ["10"],
     ),
-    (
-        "/training",
-        TRAINING.format("adam", "", ', "schedule": {"type": "cosine", "final_rate": 1}'),
-        "ND226",
-        ["0.001"],
-    ),
-    (
-        "/training",
-        TRAINING.format("sgd", ', "momentum": 0, "nesterov": true', ""),
-        "ND221",
-        ["0"],
-    ),
     ("/training/optimizer/momentum", "0.5", "ND105", ['"adam"']),
     ("/data/train/0/label", "1", "ND227", ['"target"']),
-    ("/loss", '{"type": "spike_rate"}', "ND228", ['"spike_rate"']),
-    ("/classifier", '{"type": "rate"}', "ND230", ['"spike_time"']),
     ("/layers/1/units", "1", "ND308", ["1"]),
-    ("/time/steps", "55", "ND308", ["55"]),
-    ("/input/shape", "[3]", "ND308", ['"shape"']),
 ]
 OF_LABELS = [
     ("/loss", '{"type": "spike_rate", "window_steps": 200}', "ND231", ["100"]),
-    ("/loss", '{"type": "spike_rate", "true_rate": 0.01, "false_rate": 0.5}', "ND232", ["0.5"]),
     ("/data/range", "[1, 0]", "ND233", ["1"]),
-    ("/data/encoding", '{"type": "latency", "within_steps": 200}', "ND234", ["100"]),
     ("/data/labels", '"labels_without_1"', "ND235", ["2"]),
     ("/data/labels", '"labels_from_1"', "ND316", ["2"]),
     ("/input/shape", "[5]", "ND313", ['"shape"']),
-    ("/loss", '{"type": "spike_time", "time_constant_ms": 2}', "ND228", ['"arrays"']),
     ("/data/encoding", '{"type": "spikes"}', "ND314", []),
 ]
 
@@ -130,14 +96,6 @@ def test_a_second_place_from_the_command_line_is_told_in_words(tmp_path):
     assert record["related"][0]["line"] is None
 
 
-def test_places_that_the_document_does_not_have_are_left_out():
-    source = Source(BASE, "a.json")
-    root = parse(source).root
-    places = Places(source, root, root.value)
-    found = Finding(("time", "steps"), "m", related=(Second(("time", "step_ms"), "absent"),))
-    assert places.diagnostic("ND231", found.parts, "m", related=found.related).related == ()
-
-
 def _notes(found):
     return [note for each in found for note in each.notes if note.startswith("shapes: ")]
 
@@ -150,19 +108,6 @@ def test_the_story_of_a_shape(tmp_path):
     text = with_text("/layers", f"[{', '.join(layers)}]")
     found = [each for each in findings(tmp_path, text) if each.code == "ND208"]
     assert _notes(found) == ["shapes: input [4] → a dense [8]"]
-
-
-def test_a_long_story_is_cut_in_the_middle(tmp_path):
-    layers = ", ".join(DENSE.format(f"l{index}", 2 + index, "") for index in range(20, 0, -1))
-    text = with_text(
-        "/data/labels", '"labels_from_1"', with_text("/layers", f"[{layers}]", LABELLED)
-    )
-    assert _notes(findings(tmp_path, text)) == []
-    text = with_text("/layers/19/units", "1", text)
-    assert _notes(findings(tmp_path, text)) == [
-        "shapes: input [4] → l20 dense [22] → l19 dense [21] → (15 layers) → l3 dense [5] → "
-        "l2 dense [4] → l1 dense [1]"
-    ]
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,6 @@ def test_the_excerpt_fits_for_any_line(line, start, length, width):
         assert _columns(each) <= width
 
 
-def test_several_lines_underline_the_first():
-    finding = Diagnostic("ND103", "error", "f", "m", "/a", 1, 3, 4, 2, excerpt="a [1,")
-    assert _carets(render_text([finding]))[0] == "[1,"
-
-
 def test_terminals_are_not_controlled():
     finding = _finding("\x1b[31m", 0, 1, hint="\x1b[0m\r\n", notes=("\x07",))
     assert not any(ord(each) < 32 and each != "\n" for each in render_text([finding]))
@@ -138,15 +133,6 @@ def test_second_places_follow_the_first_with_their_labels():
         '120 | "d": 4,',
         "    |      - far away",
     ]
-
-
-def test_second_places_of_a_line_that_is_cut_are_shown_by_themselves():
-    line = '{"a": 1, ' + " " * 200 + '"b": 2}'
-    second = _second(line, 7, 1, 4, "here")
-    shown = render_text([_finding(line, 209, 212, related=(second,))], width=60).splitlines()
-    assert shown[3].endswith('"b": 2}')
-    assert shown[5].startswith('7 | {"a": 1,')
-    assert shown[6] == "  |  --- here"
 
 
 def test_second_places_of_other_files_are_named():
@@ -246,14 +232,6 @@ def test_the_width_is_that_of_the_terminal(monkeypatch):
         monkeypatch.setenv("COLUMNS", "many")
         assert Output.width(stream) == 57
     os.close(master)
-
-
-def test_totals():
-    error, warning = _finding("", 0, 0), Diagnostic("ND202", "warning", "b.json", "m")
-    assert render_text([error, error]).splitlines()[-1] == "a.json: 2 errors"
-    lines = render_text([error, warning]).splitlines()
-    assert lines[-2:] == ["a.json: 1 error", "b.json: 1 warning"]
-    assert render_text([]) == ""
 
 
 def test_json_has_the_fields_of_the_language():

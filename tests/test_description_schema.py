@@ -4,51 +4,29 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
-from description_samples import BASE, LABELLED, UNHURRIED, codes, findings, with_text, write_files
+from description_samples import (
+    BASE,
+    LABELLED,
+    UNHURRIED,
+    all_models,
+    codes,
+    findings,
+    with_text,
+    write_files,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netdesc.description import json_schema, load, lock_text, schema_text
 from netdesc.description.explain import ENTRIES
-from netdesc.description.models import Document
-from netdesc.description.structure import alternatives, fields, models
+from netdesc.description.structure import alternatives, fields
 
 FILE = Path(__file__).parent.parent / "schemas" / "network.schema.json"
 VALIDATOR = jsonschema.Draft7Validator(json_schema())
-LANGUAGE_EXAMPLE = """
-{
-  "$schema": "../schemas/network.schema.json",
-  "format": 1,
-  "name": "oxford",
-  "description": "Turn Poisson spikes into a spike raster that draws the Radcliffe Camera.",
-  "time": {"steps": 2000, "step_ms": 1.0},
-  "data": {
-    "type": "spike_files",
-    "train": [{"input": {"path": "../data/oxford/input.bs1"},
-               "target": {"path": "../data/oxford/target.bs1", "rounding": "floor"}}]
-  },
-  "input": {"shape": [200]},
-  "neurons": {
-    "cuba": {"type": "cuba", "threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1}
-  },
-  "layers": [
-    {"name": "hidden", "type": "dense", "units": 256, "neuron": "cuba"},
-    {"name": "output", "type": "dense", "units": 200, "neuron": "cuba"}
-  ],
-  "loss": {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2},
-  "training": {
-    "epochs": 5000,
-    "seed": 0,
-    "optimizer": {"type": "adam", "learning_rate": 0.001, "weight_decay": 1e-5}
-  }
-}
-"""
 
 
 def _errors(document) -> list[str]:
@@ -65,36 +43,11 @@ def test_it_is_a_draft_7_schema():
     assert '"oneOf"' not in schema_text()
 
 
-def test_the_example_of_the_language_passes():
-    assert _errors(json.loads(LANGUAGE_EXAMPLE)) == []
-
-
-def _all_models():
-    open_models, seen = [Document], []
-    while open_models:
-        model = open_models.pop()
-        seen.append(model)
-        for info in fields(model).values():
-            for each in _inner(info.annotation):
-                if each not in seen and each not in open_models:
-                    open_models.append(each)
-    return seen
-
-
-def _inner(annotation):
-    found = list(models(annotation))
-    for each in alternatives(annotation):
-        for argument in getattr(each, "__args__", ()):
-            if argument is not Ellipsis:
-                found += _inner(argument)
-    return found
-
-
 def _is_number(annotation) -> bool:
     return any(each in (int, float) for each in alternatives(annotation))
 
 
-@pytest.mark.parametrize("model", _all_models(), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.__name__)
 def test_every_field_is_described_with_its_unit_and_default(model):
     for name, info in fields(model).items():
         assert info.description, name
@@ -105,7 +58,7 @@ def test_every_field_is_described_with_its_unit_and_default(model):
 
 
 def test_the_models_found_are_all_of_them():
-    assert {model.__name__ for model in _all_models()} - {"Document"} == set(
+    assert {model.__name__ for model in all_models()} - {"Document"} == set(
         json_schema()["definitions"]
     )
 
@@ -156,33 +109,19 @@ def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(whole, parts, tmp
     ("parts", "value"),
     [
         (("layers", 0, "type"), "dens"),
-        (("layers", 0, "units"), "8"),
-        (("layers", 0, "neuron"), 3),
         (("layers", 0, "from"), []),
         (("neurons", "cuba", "type"), "lif"),
         (("neurons", "cuba", "voltage_decay"), [0.1]),
-        (("neurons", "cuba", "voltage_decay"), 2),
         (("neurons", "cuba", "tau_grad"), {"type": "linear", "start": 1}),
-        (("neurons", "cuba", "norm"), "max"),
         (("training", "optimizer", "learning_rate"), 0),
-        (("training", "batch_size"), 0),
         (("training", "schedule"), {"type": "cosine", "factor": 1}),
-        (("weights",), {"path": ""}),
-        (("time", "steps"), 0),
-        (("name",), "a/b"),
         (("data",), {"type": "array"}),
-        (("data",), 7),
-        (("data",), {"type": "arrays", "path": ""}),
         (("data",), {"type": "arrays", "path": "a.npz", "range": [0]}),
         (("data",), {"type": "arrays", "path": "a.npz", "encoding": {"type": "rat"}}),
         (("data",), {"type": "arrays", "path": "a.npz", "encoding": {"type": "rate", "x": 1}}),
-        (("data", "train", 0, "label"), -1),
         (("loss",), {"type": "spike_rate", "true_rate": 2}),
-        (("loss",), {"type": "spike_max", "mode": "most"}),
         (("classifier",), {"type": "moving_window", "window_steps": 0}),
-        (("classifier",), {"type": "moving_window"}),
         (("classifier",), {"type": "max"}),
-        (("classifier",), "rate"),
     ],
 )
 def test_one_wrong_value_is_one_error(parts, value):
@@ -215,39 +154,6 @@ def test_the_examples_of_codes_fail_where_their_shape_is_wrong_and_pass_elsewher
     assert _errors(json.loads(_whole(entry, entry.right))) == []
     wrong = _errors(json.loads(_whole(entry, entry.wrong)))
     assert len(wrong) == (1 if entry.code.startswith("ND1") else 0)
-
-
-_CHECK = (sys.executable, "-m", "check_jsonschema")
-
-
-def _check_jsonschema(files: list[Path]) -> set[str]:
-    """The names of the files that the program check-jsonschema refuses."""
-    result = subprocess.run(
-        [*_CHECK, "--output-format", "json", "--schemafile", str(FILE), *map(str, files)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.stderr == ""
-    said = json.loads(result.stdout)
-    assert said.get("parse_errors", []) == []
-    refused = {Path(each["filename"]).name for each in said["errors"]}
-    assert result.returncode == (1 if refused else 0)
-    return refused
-
-
-def test_check_jsonschema_finds_the_same(tmp_path):
-    files: dict[str, list[Path]] = {"wrong": [], "right": []}
-    for entry in EXAMPLES:
-        for name, made in files.items():
-            path = tmp_path / f"{entry.code}-{name}.json"
-            path.write_text(_whole(entry, getattr(entry, name)), encoding="utf-8")
-            made.append(path)
-    files["right"] += sorted((FILE.parents[1] / "examples").glob("*.json"))
-    assert _check_jsonschema(files["right"]) == set()
-    shapes = {path.name for path in files["wrong"] if path.name.startswith("ND1")}
-    assert len(shapes) > 8
-    assert _check_jsonschema(files["wrong"]) == shapes
 
 
 JUNK = st.none() | st.booleans() | st.integers(-2, 300) | st.floats(-2, 2) | st.text(max_size=3)

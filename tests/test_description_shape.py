@@ -53,26 +53,12 @@ TYPES = {
         ["/loss/true_rate", "/loss/false_rate"],
         (),
     ),
-    "a loss that wants another field": (
-        swapped(('"spike_rate"', '"spike_time"')),
-        (28, 20, 'loss has type "spike_time", but fields of "spike_rate"'),
-        'write "spike_rate", or leave out true_rate and false_rate',
-        ["/loss/true_rate", "/loss/false_rate"],
-        ('"spike_time" wants time_constant_ms',),
-    ),
     "a loss for labels": (
         OXFORD.replace('"spike_time"', '"spike_rate"'),
         (30, 20, 'loss has type "spike_rate", but fields of "spike_time"'),
         'write "spike_time", or leave out time_constant_ms and filter_order',
         ["/loss/time_constant_ms", "/loss/filter_order"],
         (),
-    ),
-    "one field": (
-        OXFORD.replace('"spike_files"', '"arrays"'),
-        (8, 13, 'data has type "arrays", but a field of "spike_files"'),
-        'write "spike_files", or leave out train',
-        ["/data/train"],
-        ('"arrays" wants path',),
     ),
     "a layer": (
         swapped(('"hidden", "type": "dense"', '"hidden", "type": "flatten"')),

@@ -17,12 +17,10 @@ from hypothesis import given, settings
 
 from netdesc.description import Document
 from netdesc.exchange import (
-    DenseLayer,
     NetFile,
     NetFileError,
     export_net,
     import_net,
-    read_net,
     read_weights,
     write_net,
 )
@@ -151,15 +149,6 @@ def test_records_come_back_through_file_document_and_model(tmp_path_factory, net
     folder = tmp_path_factory.mktemp("net")
     write_net(folder / "a.net", net)
     export_net(imported_model(import_net(folder / "a.net")), folder / "b.net")
-    assert datasets(folder / "a.net") == datasets(folder / "b.net")
-
-
-@settings(max_examples=40, deadline=None)
-@given(net=records(representable=False))
-def test_records_come_back_from_their_file(tmp_path_factory, net: NetFile) -> None:
-    folder = tmp_path_factory.mktemp("net")
-    write_net(folder / "a.net", net)
-    write_net(folder / "b.net", read_net(folder / "a.net").net)
     assert datasets(folder / "a.net") == datasets(folder / "b.net")
 
 
@@ -299,7 +288,7 @@ def test_weights_start_a_network_with_names_of_its_own(tmp_path: Path) -> None:
         weights = read_weights(tmp_path / "a.net", other.graph)
         other.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         for (_, mine), (_, theirs) in zip(model.blocks(), other.blocks(), strict=True):
-            assert torch.equal(mine.synapse.integer_weight(), theirs.synapse.integer_weight())
+            assert torch.equal(mine.synapse(), theirs.synapse())
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
@@ -309,18 +298,3 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     graph = model_of(document([4], [dense("a", 5), dense("b", 2)])).graph
     with pytest.raises(NetFileError, match=r"layer 1: weight: has shape \[3, 5\]; b has \[2, 5\]"):
         read_weights(tmp_path / "a.net", graph)
-
-
-def test_a_layer_that_the_language_cannot_say_is_named(tmp_path: Path) -> None:
-    def layer(**more) -> DenseLayer:
-        decay = np.array(5, np.int32)
-        given = {"weight": np.zeros((2, 2), np.int32), "current_decay": decay}
-        return DenseLayer(**{**given, "voltage_decay": decay, "threshold": 9, **more})
-
-    write_net(tmp_path / "a.net", NetFile((layer(), layer(threshold=0))))
-    with pytest.raises(NetFileError, match=r"layer 1: neuron/vThMant: is 0"):
-        import_net(tmp_path / "a.net")
-    for bias in (3, 258):
-        write_net(tmp_path / "b.net", NetFile((layer(bias=np.array([2, bias], np.int32)),)))
-        with pytest.raises(NetFileError, match=rf"layer 0: bias: \[1\] is {bias}"):
-            import_net(tmp_path / "b.net")

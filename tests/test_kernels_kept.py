@@ -20,18 +20,6 @@ from netdesc.kernels import operators
 print(operators.leaky(torch.ones(3, 1, 1), torch.tensor(0.5)).flatten().tolist())
 """
 
-DEVICE = """
-import numpy as np
-from netdesc.hardware import kernel
-spikes, counts = np.zeros((3, 1), bool), np.zeros(2, np.int64)
-starts, none = np.zeros(4, np.int64), np.zeros(0, np.int64)
-kernel.dense_cuba(
-    starts, none, none, np.zeros((1, 1), np.int32), *np.full((2, 1), 2048, np.int32),
-    np.full(1, 1000, np.int32), np.int32(1500), spikes, counts,
-)
-print(counts.tolist())
-"""
-
 
 def run(script: str, folder: Path) -> str:
     result = subprocess.run(
@@ -69,17 +57,6 @@ def test_changes_in_what_is_compiled_into_a_kernel_take_effect(copied: Path) -> 
     assert run(LEAKY, copied.parent) == "[2048.0, 3072.0, 3584.0]"
     change(copied / "kernels/grid.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
     assert run(LEAKY, copied.parent) == "[2048.0, 2048.0, 2048.0]"
-
-
-def test_the_device_s_kernel_follows_the_grid(copied: Path) -> None:
-    before = run(DEVICE, copied.parent)
-    assert before == run(DEVICE, copied.parent)
-    change(
-        copied / "kernels/grid.py",
-        "DEVICE_STATE_LIMIT = (1 << 23) - 1",
-        "DEVICE_STATE_LIMIT = 1023",
-    )
-    assert before != run(DEVICE, copied.parent)
 
 
 def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:

@@ -31,9 +31,15 @@ PLAIN = graph(dense("only", 3))
 def loss_of(kind: str, window: int | None = None, reduction: str = "sum") -> nn.Module:
     """The loss that a graph with such a node builds; targets of rates are the two above."""
     node = (
-        nodes.SpikeRate(TRUE, FALSE, window, reduction)
+        nodes.SpikeRate(
+            type="spike_rate",
+            true_rate=TRUE,
+            false_rate=FALSE,
+            window_steps=window,
+            reduction=reduction,
+        )
         if kind == "rate"
-        else nodes.SpikeMax(kind, window, reduction)
+        else nodes.SpikeMax(type="spike_max", mode=kind, window_steps=window, reduction=reduction)
     )
     return build_loss(replace(PLAIN, loss=node, classifier=nodes.Classifier(None)))
 

@@ -11,32 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules_samples import dense, network, neuron, spikes
 
+from netdesc.hardware import dense_integers
 from netdesc.kernels.engine import use_engine
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 1.0, 30.0]), st.booleans())
 @settings(max_examples=30)
-def test_integer_weights(seed, scale, weight_norm):
-    """Even, in −256..254, norm folded in, and the model stays as it was."""
+def test_weights_on_the_grid(seed, scale, weight_norm):
+    """Norm folded in, and the device is given what the network computes with."""
     model = network(dense("a", 9, weight_norm=weight_norm, weight_scale=scale), seed=seed)
     synapse = model.layers["a"].synapse
     if weight_norm:
         synapse.gain.data.mul_(torch.linspace(0.1, 5, 9)[:, None])
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    integers = synapse.integer_weight()
+    integers = dense_integers(model.graph.layers[0], model.folded_state()).weight
     real = synapse.weight.detach().double()
     if weight_norm:
         real = real * synapse.gain.detach() / real.norm(dim=1, keepdim=True)
-    assert integers.dtype == torch.int32
-    assert not integers.requires_grad
-    assert (integers % 2 == 0).all()
-    assert integers.min() >= -256
-    assert integers.max() <= 254
     # Within one unit of the grid where folding in double precision lands on the other side.
-    nearest = torch.from_numpy(cuba_oracle.integer_weight(real.numpy()))
-    assert (integers - nearest).abs().max() <= (2 if weight_norm else 0)
-    assert torch.equal(integers / 64, synapse())
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    nearest = cuba_oracle.integer_weight(real.numpy())
+    assert np.abs(integers - nearest).max() <= (2 if weight_norm else 0)
+    assert torch.equal(torch.from_numpy(integers) / 64, synapse())
 
 
 def test_weight_norm_starts_with_the_drawn_weights():
@@ -65,7 +59,7 @@ def test_rows_of_zeros_stay_zero_and_finite():
     synapse.weight.data[2] = 0
     out = model(spikes(20, 2, 10))
     assert (out[:, :, 2] == 0).all()
-    assert (synapse.integer_weight()[2] == 0).all()
+    assert (synapse()[2] == 0).all()
     out.sum().backward()
     assert torch.isfinite(synapse.weight.grad).all()
     assert torch.isfinite(synapse.gain.grad).all()
@@ -73,7 +67,7 @@ def test_rows_of_zeros_stay_zero_and_finite():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_weights_without_a_grid(engine):
-    """Plain weights reach the neurons as they are, and have no integer form."""
+    """Plain weights reach the neurons as they are."""
     model = network(dense("a", 4, quantization=None))
     model.layers["a"].synapse.weight.data.fill_(0.1234)
     input_TBN = torch.zeros(3, 1, 10)
@@ -82,8 +76,6 @@ def test_weights_without_a_grid(engine):
         model(input_TBN)
     (report,) = model.engine_report()
     assert report.peak_current == int(0.1234 * 4096)
-    with pytest.raises(ValueError, match="without quantization have no integer form"):
-        model.layers["a"].synapse.integer_weight()
 
 
 def loud(**more) -> dict:
@@ -188,20 +180,18 @@ def test_the_norm_has_the_gradient_of_a_mean():
 
 
 def test_integers_of_the_device():
-    _, cell = with_norm(current_decay=0.25, voltage_decay=0.03, threshold=0.37)
+    model, cell = with_norm(current_decay=0.25, voltage_decay=0.03, threshold=0.37)
     cell.norm.running_mean.copy_(torch.linspace(-5, 5, 40))
-    found = cell.integers()
-    assert (found["iDecay"], found["vDecay"], found["vThMant"]) == (1024, 123, 23)
-    assert found["bias"].dtype == np.int64
+    found = dense_integers(model.graph.layers[0], model.folded_state())
+    assert (found.current_decay, found.voltage_decay, found.threshold) == (1024, 123, 23)
     expected = -cuba_oracle.integer_weight(np.linspace(-5, 5, 40).astype(np.float32))
-    np.testing.assert_array_equal(found["bias"], expected)
-    assert found["bias"].max() == 256
+    np.testing.assert_array_equal(found.bias, expected)
+    assert found.bias.max() == 256
     plain = network(dense("b", 3, neuron=neuron(per_channel=True, current_decay=[0.0, 1.0])))
-    found = plain.layers["b"].neuron.integers()
-    assert found["bias"] is None
+    found = dense_integers(plain.graph.layers[0], plain.folded_state())
+    assert found.bias is None
     decay = plain.layers["b"].neuron.current_decay.numpy()
-    np.testing.assert_array_equal(found["iDecay"], cuba_oracle.integer_decay(decay))
-    assert found["iDecay"].dtype == np.int64
+    np.testing.assert_array_equal(found.current_decay, cuba_oracle.integer_decay(decay))
 
 
 @given(

@@ -113,10 +113,14 @@ def test_every_kind_of_layer_can_be_traced(kind):
 
 
 LABEL_LOSSES = [
-    SpikeRate(nodes.SpikeRate(0.5, 0.1, None, "sum")),
-    SpikeRate(nodes.SpikeRate(0.5, 0.1, 5, "mean")),
-    SpikeMax(nodes.SpikeMax("probability", None, "sum")),
-    SpikeMax(nodes.SpikeMax("softmax", 5, "mean")),
+    SpikeRate(nodes.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
+    SpikeRate(
+        nodes.SpikeRate(
+            type="spike_rate", true_rate=0.5, false_rate=0.1, window_steps=5, reduction="mean"
+        )
+    ),
+    SpikeMax(nodes.SpikeMax(type="spike_max")),
+    SpikeMax(nodes.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")),
 ]
 
 

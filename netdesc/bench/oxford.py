@@ -14,7 +14,7 @@ from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, Interpreters, run
 from netdesc.compiler import compile
 from netdesc.description import load
-from netdesc.graph import Dense, SpikeTime
+from netdesc.graph import Dense, SpikeTime, decay_range
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
@@ -97,8 +97,8 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
         "neurons": [
             {
                 "threshold": layer.neuron.threshold,
-                "current_decay": layer.neuron.current_decay[0],
-                "voltage_decay": layer.neuron.voltage_decay[0],
+                "current_decay": decay_range(layer.neuron.current_decay)[0],
+                "voltage_decay": decay_range(layer.neuron.voltage_decay)[0],
             }
             for layer in layers
         ],

@@ -24,9 +24,9 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
     """Print a document in the present format of the language, or write it into its file.
 
     Documents of older formats are read as they are, so nobody has to; but they take what is new
-    only when they have been written anew. The result is laid out as by netdesc format, and what
-    the change of formats leaves is spelt as before. A document in the present format stays as it
-    is, and so does the lock of a run. A single "-" reads standard input.
+    only when they have been written anew. The result is laid out as by netdesc format. A document
+    in the present format stays as it is, and so does the lock of a run. A single "-" reads standard
+    input.
 
     With --check or --diff the exit code is 1 where a file would change.
     """

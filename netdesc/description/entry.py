@@ -26,7 +26,7 @@ class Entry:
     encoding: str = "utf-8"
     """How the wrong document is saved."""
     severity: Severity = "error"
-    """How it is reported; a rule says so itself."""
+    """How it is reported."""
     is_labelled: bool = False
     """True where that document learns the labels of arrays, False where it learns targets."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import replace
 
 from netdesc.description import entries_arrays, entries_files, entries_shape, entries_text
 from netdesc.description.entry import Entry
@@ -15,7 +14,7 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         *entries_text.ENTRIES,
         *entries_shape.ENTRIES,
-        *(replace(rule.entry, severity=rule.severity) for rule in RULES),
+        *(rule.entry for rule in RULES),
         *entries_files.ENTRIES,
         *entries_arrays.ENTRIES,
     )

@@ -15,6 +15,7 @@ from netdesc.description import overrides as command_line
 from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic, without_others
 from netdesc.description.faults import faults
+from netdesc.description.formatting import document_text
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
@@ -112,15 +113,16 @@ def _check_text(
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
     findings = [of_text(source, each) for each in parsed.mistakes]
+    if parsed.root is not None and migrations.is_older(parsed.root.value):
+        if findings:
+            return None, findings
+        return _check_older(source, parsed.root.value, path, overrides, with_files)
     if len(findings) > MAX_MISTAKES:  # the last one says so in words
         findings[-1] = replace(findings[-1], is_last_looked_for=True)
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
-        findings = _without_refused(findings, more)
-        # A remedy that is certain for the migrated document is none for the text.
-        is_older = migrations.is_older(parsed.root, parsed.guessed)
-        findings += [replace(each, fix=None) for each in more] if is_older else more
+        findings = _without_refused(findings, more) + more
     if _may_be_lock(source, parsed):
         findings = [replace(each, fix=None) for each in findings]
     findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
@@ -129,6 +131,39 @@ def _check_text(
     if description is None or any(finding.is_error for finding in findings):
         return None, findings
     return replace(description, warnings=findings), findings
+
+
+def _check_older(
+    source: Source,
+    old: dict[str, Any],
+    path: Path,
+    overrides: Sequence[str],
+    with_files: bool,
+) -> tuple[Description | None, list[Diagnostic]]:
+    """Checks a document of an older format in the present one, in which no line is the user's."""
+    data = migrations.migrated(old)
+    present = Source(document_text(data), source.name)
+    description, findings = _check_text(present, path, overrides, with_files)
+    note = f"this is format {old['format']}: netdesc migrate --write brings it to {FORMAT}"
+    findings = [_without_place(each, note) for each in findings]
+    if description is not None:
+        made = frozenset(migrations.moved_or_set(old, data))
+        given = replace(description.given, made=made)
+        description = replace(description, text=source.text, given=given, warnings=findings)
+    return description, findings
+
+
+def _without_place(finding: Diagnostic, note: str) -> Diagnostic:
+    return replace(
+        finding,
+        line=None,
+        column=None,
+        end_line=None,
+        end_column=None,
+        related=(),
+        fix=None,
+        notes=(*finding.notes, note),
+    )
 
 
 _CONSTANTS = ("null", "true", "false")
@@ -172,8 +207,7 @@ def _check_meaning(
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Everything after the syntax: overrides, shape, rules and files."""
     assert parsed.root is not None
-    migrated = migrations.migrated(parsed.root, parsed.guessed)
-    root, data = migrated.root, migrated.root.value
+    root, data = parsed.root, parsed.root.value
     places = Places(source, root, data, guessed=parsed.guessed)
     findings: list[Diagnostic] = []
     if isinstance(data, dict):
@@ -204,7 +238,7 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        given=Given(whole, data, places.overridden, migrated.made),
+        given=Given(whole, data, places.overridden),
         lock=lock,
         files=files,
     )

@@ -23,7 +23,7 @@ class Given:
     whole: Document
     data: Any
     overridden: Mapping[Parts, str]
-    made: Collection[Parts]
+    made: Collection[Parts] = ()
 
     def origins(self) -> dict[str, Origin]:
         """Who set each value that holds no other, by its JSON pointer.

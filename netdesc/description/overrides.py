@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -18,14 +17,16 @@ from netdesc.description.faults import known_fields
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.plain import dotted, lookup, members
+from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_in_order, certain, did_you_mean, plain
 from netdesc.description.synonyms import FIELDS, field_meant
-from netdesc.description.tree import MAX_INTEGER, Parts
+from netdesc.description.tree import Parts, parse
 
 _DEEPEST = 2
 _MOST_NEURONS = 3
 _MOST_PLACES = 3
 """Bounds of the search for a field whose path was left out."""
+NUMBER_TOO_LARGE = "ND014"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,49 +110,16 @@ def _refuse_other_paths(path: str) -> None:
 
 def _value(text: str) -> Any:
     """JSON, or else the text itself. What looks like JSON and is broken is an error."""
-
-    def refuse(word: str) -> Any:
-        raise OverrideFault("ND111", f"JSON has no number {word}")
-
-    def number(digits: str) -> float:
-        if not math.isfinite(float(digits)):
-            raise OverrideFault("ND111", f"{digits[:40]} does not fit into a 64-bit float")
-        return float(digits)
-
-    def integer(digits: str) -> int:
-        if len(digits) > 20 or abs(int(digits)) > MAX_INTEGER:
-            raise OverrideFault("ND111", f"{digits[:40]} does not fit into 64 bits")
-        return int(digits)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise OverrideFault("ND111", "a key occurs twice in one object")
-        return found
-
-    try:
-        value = json.loads(
-            text,
-            parse_constant=refuse,
-            parse_float=number,
-            parse_int=integer,
-            object_pairs_hook=unique,
-        )
-    except json.JSONDecodeError as problem:
-        if text.lstrip()[:1] in ("{", "[", '"'):
-            message = f"the value is broken JSON at character {problem.pos + 1}"
-            hint = "quote it for the shell: --set 'name={…}'"
-            if "'" in text and '"' not in text:
-                hint = f"""JSON takes double quotes: '{text.replace("'", '"')}'"""
-            raise OverrideFault("ND111", message, hint) from None
-        value = text
-    except RecursionError:
-        raise OverrideFault("ND111", "the value is nested too deeply") from None
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise OverrideFault("ND111", "the value is not UTF-8 text") from None
-    return value
+    parsed = parse(Source(text, "--set"))
+    if parsed.root is not None and not parsed.mistakes:
+        return parsed.root.value
+    if text.lstrip()[:1] in ("{", "[", '"') or parsed.mistakes[0].code == NUMBER_TOO_LARGE:
+        first = parsed.mistakes[0]
+        message = f"the value is broken JSON at character {first.start + 1}: {first.message}"
+        raise OverrideFault("ND111", message, first.hint, "quoted for the shell: --set 'name={…}'")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise OverrideFault("ND111", "the value is not UTF-8 text")
+    return text
 
 
 def _put(data: dict[str, Any], override: Override) -> Parts:

@@ -7,11 +7,10 @@ for every field; then one for every code. The same models always give the same t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
-import annotated_types
 from pydantic.fields import FieldInfo
 
 from netdesc.description import structure
@@ -171,22 +170,16 @@ def _inner_limits(annotation: Any) -> Iterator[str]:
         yield from (f"names {limit}" for limit in _inner_limits(arguments[0]))
 
 
-def _limits(metadata: Any, annotation: Any) -> Iterator[str]:
+def _limits(metadata: Sequence[Any], annotation: Any) -> Iterator[str]:
     things = {tuple: "items", dict: "entries"}.get(get_origin(annotation), "characters")
-    for each in metadata:
-        if isinstance(each, FieldInfo):
-            yield from _limits(each.metadata, annotation)
-            continue
-        for name, sign in _LIMITS.items():
-            if (limit := getattr(each, name, None)) is not None:
-                limit = int(limit) if float(limit).is_integer() else limit
-                yield prose(f"{sign} {limit:,}")
-        if isinstance(each, annotated_types.MinLen):
-            yield f"≥ {each.min_length} {things}"
-        if isinstance(each, annotated_types.MaxLen):
-            yield f"≤ {each.max_length} {things}"
-        if (pattern := getattr(each, "pattern", None)) is not None:
-            yield code(str(pattern))
+    for name, value in structure.limits(metadata):
+        if name == "pattern":
+            yield code(str(value))
+        elif name in ("min_length", "max_length"):
+            yield f"{'≥' if name == 'min_length' else '≤'} {value} {things}"
+        else:
+            value = int(value) if float(value).is_integer() else value
+            yield prose(f"{_LIMITS[name]} {value:,}")
 
 
 def _entry(entry: Entry) -> str:

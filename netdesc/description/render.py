@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from netdesc.description.cells import cells, head, printable, wrapped
-from netdesc.description.diagnostic import Diagnostic, Fix, Related
+from netdesc.description.diagnostic import Diagnostic, Related
 from netdesc.description.wording import amount, is_complete, kinds, place
 
 _COLOURS = {
@@ -63,24 +63,8 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
     """
     found = list(diagnostics)
     errors = sum(diagnostic.is_error for diagnostic in found)
-    records = [
-        {
-            "code": each.code,
-            "severity": each.severity,
-            "file": each.file,
-            **_place(each),
-            "pointer": each.pointer,
-            "message": each.message,
-            "hint": each.hint,
-            "notes": list(each.notes),
-            "override": each.override,
-            "related": [_related(second) for second in each.related],
-            "fix": _fix(each.fix) if each.fix is not None else None,
-        }
-        for each in found
-    ]
     return {
-        "diagnostics": records,
+        "diagnostics": [_record(each) for each in found],
         "files": files,
         "errors": errors,
         "warnings": len(found) - errors,
@@ -97,39 +81,15 @@ def totals(diagnostics: Sequence[Diagnostic], fixing: str = FIXING) -> str:
     return ", ".join(words)
 
 
-def _place(found: Diagnostic | Related) -> dict[str, int | None]:
-    return {
-        "line": found.line,
-        "column": found.column,
-        "end_line": found.end_line,
-        "end_column": found.end_column,
-    }
+_FOR_PEOPLE = ("excerpt", "is_last_looked_for")
+"""Fields that programs are not given: they have the file, and "complete"."""
 
 
-def _related(second: Related) -> dict[str, Any]:
-    return {
-        "message": second.message,
-        "file": second.file,
-        **_place(second),
-        "pointer": second.pointer,
-        "override": second.override,
-    }
-
-
-def _fix(fix: Fix) -> dict[str, Any]:
-    edits = [
-        {
-            "start": edit.start,
-            "end": edit.end,
-            "line": edit.line,
-            "column": edit.column,
-            "end_line": edit.end_line,
-            "end_column": edit.end_column,
-            "replacement": edit.replacement,
-        }
-        for edit in fix.edits
-    ]
-    return {"title": fix.title, "edits": edits}
+def _record(found: Diagnostic | Related) -> dict[str, Any]:
+    record = {key: value for key, value in asdict(found).items() if key not in _FOR_PEOPLE}
+    if isinstance(found, Diagnostic):
+        record["related"] = [_record(second) for second in found.related]
+    return record
 
 
 def _origin(diagnostic: Diagnostic) -> str:

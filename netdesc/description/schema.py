@@ -10,10 +10,10 @@ that only describes are for the completion of editors; other readers pass over t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import annotated_types
 from pydantic.fields import FieldInfo
 
 from netdesc.description import structure
@@ -177,22 +177,9 @@ def _reference(model: Model) -> str:
     return f"#/definitions/{model.__name__}"
 
 
-def _limits(metadata: Any, annotation: Any) -> Schema:
-    """What annotations and field options say beside the type."""
-    found: Schema = {}
+def _limits(metadata: Sequence[Any], annotation: Any) -> Schema:
     things = {tuple: "Items", dict: "Properties"}.get(get_origin(annotation), "Length")
-    for each in metadata:
-        if isinstance(each, FieldInfo):
-            found |= _limits(each.metadata, annotation)
-            continue
-        for name, key in _LIMITS.items():
-            if (limit := getattr(each, name, None)) is not None:
-                found[key] = limit
-        if isinstance(each, annotated_types.MinLen):
-            found[f"min{things}"] = each.min_length
-        if isinstance(each, annotated_types.MaxLen):
-            found[f"max{things}"] = each.max_length
-        pattern = getattr(each, "pattern", None)
-        if pattern is not None:
-            found["pattern"] = pattern
-    return found
+    return {
+        _LIMITS.get(name, name.replace("_length", things)): value
+        for name, value in structure.limits(metadata)
+    }

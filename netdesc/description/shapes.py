@@ -7,11 +7,11 @@ from documents without problems, takes the shapes.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from netdesc.description.models import Document, Flatten, Layer
+from netdesc.description.models import Dense, Document, Flatten, Layer
 from netdesc.description.spelling import certain
 from netdesc.description.tree import Parts
 
@@ -69,7 +69,7 @@ def wire(document: Document) -> Wiring:
         wiring.sources.append(sources)
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
-        wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
+        wiring.outputs.append(_OUTPUT_SHAPES[type(layer)](index, layer, shape, wiring.problems))
         if layer.name != INPUT:
             known[layer.name] = wiring.outputs[-1]
         before = layer.name
@@ -128,11 +128,17 @@ def _absent(
     return Problem("unknown", index, position, source, meant=certain(source, known))
 
 
-def _output_shape(
-    index: int, layer: Layer, shape: Shape | None, problems: list[Problem]
+def _flatten(
+    _index: int, _layer: Flatten, shape: Shape | None, _problems: list[Problem]
 ) -> Shape | None:
-    if isinstance(layer, Flatten):
-        return None if shape is None else (math.prod(shape),)
+    return None if shape is None else (math.prod(shape),)
+
+
+def _dense(index: int, layer: Dense, shape: Shape | None, problems: list[Problem]) -> Shape:
     if shape is not None and len(shape) != 1:
         problems.append(Problem("rank", index, None, "", (shape,)))
     return (layer.units,)
+
+
+_OUTPUT_SHAPES: dict[type[Layer], Callable[..., Shape | None]] = {Flatten: _flatten, Dense: _dense}
+"""Section -> its output's shape, from index, section, input's shape, and problems to add to."""

@@ -150,6 +150,17 @@ def literals(annotation: Any) -> list[Any]:
     ]
 
 
+def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """What annotations and field options say beside the type: ``gt``, ``ge``, ``lt``, ``le``,
+    ``min_length``, ``max_length`` or ``pattern``, and the value."""
+    for each in metadata:
+        if isinstance(each, FieldInfo):
+            yield from limits(each.metadata)
+        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern"):
+            if not isinstance(each, FieldInfo) and (value := getattr(each, name, None)) is not None:
+                yield name, value
+
+
 def path_places(
     annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:

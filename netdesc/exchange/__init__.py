@@ -1,7 +1,7 @@
 """Network files of other programs: lava-dl's ``.net`` (hdf5), read and written."""
 
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.export import export_net, network_record
+from netdesc.exchange.export import export_net
 from netdesc.exchange.importer import Imported, import_net, read_weights
 from netdesc.exchange.reader import read_net
 from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile
@@ -16,7 +16,6 @@ __all__ = [
     "NetFileError",
     "export_net",
     "import_net",
-    "network_record",
     "read_net",
     "read_weights",
     "write_net",

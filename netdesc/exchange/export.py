@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,30 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.packing import packing_fault
-from netdesc.exchange.record import (
-    DenseLayer,
-    FlattenLayer,
-    InputLayer,
-    Integers,
-    NetFile,
-    NetLayer,
-)
+from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
 from netdesc.exchange.writer import write_net
-from netdesc.graph.nodes import INPUT, Dense, Flatten, Graph
+from netdesc.graph import INPUT, Dense, Flatten, Graph
+from netdesc.hardware import DeviceError, Weights, dense_integers
 
 
 class Model(Protocol):
-    """What export asks of a model; ``netdesc.modules.build`` returns one.
-
-    A block has ``synapse.integer_weight()`` (outputs, inputs) and ``neuron.integers()`` with
-    ``iDecay``, ``vDecay``, ``vThMant`` and ``bias``.
-    """
+    """What export asks of a model; ``netdesc.modules.build`` returns one."""
 
     @property
     def graph(self) -> Graph: ...
 
-    def blocks(self) -> Iterable[tuple[str, Any]]: ...
+    def folded_state(self) -> Mapping[str, NDArray[np.float32]]: ...
 
 
 def export_net(model: Model, path: str | Path) -> list[str]:
@@ -44,22 +33,9 @@ def export_net(model: Model, path: str | Path) -> list[str]:
     layer that the format cannot hold: one that does not read the layer just before it, that is not
     quantised to 8 bits, that has no axonal step, or whose numbers are none.
     """
-    net = network_record(model, path)
-    write_net(path, net)
-    names = [layer.name for layer in model.graph.layers]
-    dense = [layer for layer in net.layers if not isinstance(layer, InputLayer)]
-    faults = (
-        (name, packing_fault(layer.weight))
-        for name, layer in zip(names, dense, strict=True)
-        if isinstance(layer, DenseLayer)
-    )
-    return [f'{path}: layer "{name}": {fault}' for name, fault in faults if fault]
-
-
-def network_record(model: Model, path: str | Path = "the network") -> NetFile:
-    """The integers of ``model``, as the device holds them. NetFileError as ``export_net``."""
-    graph, blocks = model.graph, dict(model.blocks())
+    warnings: list[str] = []
     layers: list[NetLayer] = []
+    graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1:
         layers.append(InputLayer(graph.input_shape))
     before = INPUT
@@ -67,48 +43,45 @@ def network_record(model: Model, path: str | Path = "the network") -> NetFile:
         try:
             if layer.inputs != (before,):
                 raise LayerError("", f"reads {' and '.join(layer.inputs)}, not the layer before it")
-            layers.append(EXPORTERS[type(layer)](layer, blocks.get(layer.name)))
+            exported = EXPORTERS[type(layer)](layer, weights)
         except LayerError as error:
             problem = f'layer "{layer.name}" {error}; a .net file cannot say that'
             raise NetFileError(path, problem) from error
+        except DeviceError as error:
+            raise NetFileError(path, str(error)) from error
+        layers.append(exported)
+        fault = _netx_fault(exported.weight) if isinstance(exported, DenseLayer) else None
+        if fault is not None:
+            warnings.append(f'{path}: layer "{layer.name}": {fault}')
         before = layer.name
-    return NetFile(tuple(layers))
+    write_net(path, NetFile(tuple(layers)))
+    return warnings
 
 
-def _export_flatten(layer: Flatten, _block: Any) -> FlattenLayer:
+def _export_flatten(layer: Flatten, _weights: Weights) -> FlattenLayer:
     return FlattenLayer(math.prod(layer.output_shape))
 
 
-def _export_dense(layer: Dense, block: Any) -> DenseLayer:
-    if layer.bits is None:
-        raise LayerError("", "has weights that are not quantised")
-    if not layer.axonal_delay_step:
+def _export_dense(layer: Dense, weights: Weights) -> DenseLayer:
+    if not layer.section.axonal_delay_step:
         raise LayerError("", "has no axonal delay step")
-    for name, values in block.state_dict().items():
-        if values.isnan().any():
-            raise LayerError("", f"has a {name} that is NaN")
-    neuron: Mapping[str, Any] = block.neuron.integers()
-    bias = neuron.get("bias")
-    return DenseLayer(
-        weight=_integers(block.synapse.integer_weight()),
-        current_decay=_integers(neuron["iDecay"]),
-        voltage_decay=_integers(neuron["vDecay"]),
-        threshold=int(neuron["vThMant"]),
-        bias=None if bias is None else _integers(bias),
-    )
+    return DenseLayer(**vars(dense_integers(layer, weights)))
 
 
-def _integers(values: Any) -> Integers:
-    """A tensor, an array or a number, copied."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    array: NDArray = np.array(values)
-    if array.dtype.kind not in "iu":
-        assert np.array_equal(array, np.trunc(array)), "export is given integers"
-    return array.astype(np.int32)
-
-
-EXPORTERS: dict[type, Callable[[Any, Any], NetLayer]] = {
+EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
     Flatten: _export_flatten,
     Dense: _export_dense,
 }
+
+
+def _netx_fault(weight: NDArray[np.int32]) -> str | None:
+    """Why netx does not load ``weight`` as it is, or None where it does."""
+    largest, smallest = int(weight.max()), int(weight.min())
+    if largest == smallest == 0:
+        return "all weights are 0, on which netx fails"
+    if largest <= 0 and (-smallest).bit_count() == 1:
+        return (
+            f"no weight is above 0 and the smallest is {smallest}, a power of two; "
+            "netx loads the smallest weights of such a layer at half their size or less"
+        )
+    return None

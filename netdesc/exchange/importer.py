@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from netdesc.description.formatting import document_text
-from netdesc.description.models.document import FORMAT
+from netdesc.description.models.document import FORMAT, Document
 from netdesc.events.atomic import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.reader import read_net
@@ -24,11 +25,11 @@ from netdesc.exchange.record import (
     SMALLEST_WEIGHT,
     DenseLayer,
     FlattenLayer,
-    Integers,
     NetFile,
     NetLayer,
 )
-from netdesc.graph.nodes import Dense, Graph
+from netdesc.graph import Dense, Graph
+from netdesc.hardware.integers import Integers
 from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT
 
 DEFAULT_STEPS = 1000
@@ -38,7 +39,7 @@ LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
 """How an imported network would be trained on: a ``.net`` file holds nothing of that."""
 
-Document = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,16 @@ class Imported:
     file was passed over, ``assumed`` what the document says and the file does not.
     """
 
-    description: Document
+    description: JsonObject
     weights: dict[str, NDArray[np.float32]]
     table: list[Row]
     warnings: list[str]
     assumed: list[str]
+
+    @property
+    def document(self) -> Document:
+        """``description``, checked."""
+        return Document.model_validate_json(json.dumps(self.description))
 
     def save(self, folder: str | Path) -> Path:
         """Writes ``<name>.json`` and ``<name>.safetensors`` into ``folder``; returns the former.
@@ -108,7 +114,7 @@ def import_net(
     ]
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     neurons, layers = _named_neurons([part.layer for part in parts if part.layer])
-    description: Document = {
+    description: JsonObject = {
         "format": FORMAT,
         "name": name,
         "description": f"Imported from {path.name}.",
@@ -130,7 +136,7 @@ def import_net(
     return Imported(description, weights, _table(net), reading.warnings, assumed)
 
 
-def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> Document:
+def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonObject:
     given = net.simulation
     if given is None:
         return {"steps": steps or DEFAULT_STEPS, "step_ms": step_ms}
@@ -183,7 +189,7 @@ def _state_for(
     """What a file says, in the form in which ``wanted`` keeps it."""
     state = f"layers.{wanted.name}"
     weight = weights[f"{state}.synapse.weight"]
-    if wanted.weight_norm:
+    if wanted.section.weight_norm:
         weights[f"{state}.synapse.gain"] = np.linalg.norm(weight, axis=1, keepdims=True)
     for name in (f"{state}.neuron.current_decay", f"{state}.neuron.voltage_decay"):
         if wanted.neuron.per_channel:
@@ -201,7 +207,7 @@ def _state_for(
 class Part:
     """What one layer of the file adds to the document (nothing: None) and to the weights."""
 
-    layer: Document | None
+    layer: JsonObject | None
     weights: dict[str, NDArray[np.float32]]
 
 
@@ -229,7 +235,7 @@ def _import_dense(name: str, layer: DenseLayer) -> Part:
     if layer.threshold == 0:
         raise LayerError("neuron/vThMant", "is 0; netdesc's thresholds are above 0")
     own_decays = bool(layer.current_decay.ndim)
-    neuron: Document = {
+    neuron: JsonObject = {
         "type": "cuba",
         "threshold": layer.threshold / WEIGHT_UNIT,
         "current_decay": _range(layer.current_decay),
@@ -274,9 +280,9 @@ def _mean(bias: Integers) -> Integers:
     return mean
 
 
-def _named_neurons(layers: list[Document]) -> tuple[Document, list[Document]]:
+def _named_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
     """Gives each different neuron a name and puts the names into the layers."""
-    neurons: Document = {}
+    neurons: JsonObject = {}
     named = []
     for layer in layers:
         neuron = layer.get("neuron")

@@ -20,7 +20,8 @@ from netdesc.exchange.record import (
     Simulation,
 )
 
-LARGEST_DEPTH = 10_000
+LARGEST_DEPTH = 1_000
+"""Layers of a document, at most, too."""
 
 CUBA_TYPES = ("CUBA", "LOIHI")
 """Names of the one neuron; the second is slayerPytorch's."""

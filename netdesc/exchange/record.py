@@ -1,4 +1,4 @@
-"""What a ``.net`` file says, as plain integers: the form that import, export and hardware share."""
+"""What a ``.net`` file says, as plain integers: the form that import and export share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError
+from netdesc.hardware.integers import DenseIntegers, Integers
 from netdesc.kernels.grid import DECAY_ONE, weight_limits
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = weight_limits(8)
@@ -20,8 +21,6 @@ LARGEST_SIZE = 1 << 20
 """Neurons of a layer, and of one axis of the input."""
 LARGEST_INPUT = 1 << 24
 """Neurons of the input."""
-
-Integers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -51,20 +50,13 @@ class FlattenLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseLayer:
+class DenseLayer(DenseIntegers):
     """Fully connected synapses into CUBA neurons, with one step of axonal delay.
 
-    ``weight`` (outputs, inputs) holds even integers from -256 to 254, unit 1/64. The decays are
-    0 to 4096, one for all neurons (shape ()) or one each (shape (outputs,)). ``threshold`` and
-    ``bias`` (outputs,) are in weight units. LayerError where one of this does not hold.
+    ``weight`` holds even integers from -256 to 254. LayerError where its numbers are out of range.
     """
 
     kind: ClassVar[str] = "dense"
-    weight: Integers
-    current_decay: Integers
-    voltage_decay: Integers
-    threshold: int
-    bias: Integers | None = None
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 2 or 0 in self.weight.shape:

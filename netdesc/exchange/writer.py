@@ -14,7 +14,8 @@ import numpy as np
 
 from netdesc.events.atomic import NoFileError, atomic_path
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, Integers, NetFile
+from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.hardware.integers import Integers
 
 
 def write_net(path: str | Path, net: NetFile) -> None:

@@ -4,7 +4,6 @@ from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
     INPUT,
     Classifier,
-    Cuba,
     Dense,
     Flatten,
     Graph,
@@ -14,13 +13,13 @@ from netdesc.graph.nodes import (
     SpikeRate,
     SpikeTime,
     TauGrad,
+    decay_range,
 )
 from netdesc.graph.summary import Row, summary
 
 __all__ = [
     "INPUT",
     "Classifier",
-    "Cuba",
     "Dense",
     "Flatten",
     "Graph",
@@ -32,5 +31,6 @@ __all__ = [
     "SpikeTime",
     "TauGrad",
     "build_graph",
+    "decay_range",
     "summary",
 ]

@@ -1,7 +1,8 @@
 """The nodes of a compiled network: what a document means, once every default and shape is known.
 
-Plain frozen dataclasses, so that every later stage reads one vocabulary and can change none of it.
-Shapes leave out time and batch: a tensor that flows along an edge is ``[steps, batch, *shape]``.
+A node holds its section of the document and adds what is resolved: which layers it reads, shapes,
+and the neuron that a name stands for. Shapes leave out time and batch: a tensor that flows along an
+edge is ``[steps, batch, *shape]``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,34 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-INPUT = "input"
-"""The name under which a layer's ``from`` refers to the network's input."""
+from netdesc.description import models
+from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.shapes import INPUT, Shape
 
-Shape = tuple[int, ...]
+__all__ = [
+    "INPUT",
+    "Classifier",
+    "Dense",
+    "Flatten",
+    "Graph",
+    "Layer",
+    "Loss",
+    "Neuron",
+    "Shape",
+    "SpikeMax",
+    "SpikeRate",
+    "SpikeTime",
+    "TauGrad",
+    "decay_range",
+]
+
+Loss = SpikeTime | SpikeRate | SpikeMax
+Neuron = models.Cuba
+
+
+def decay_range(decay: float | tuple[float, float]) -> tuple[float, float]:
+    """The lowest and the highest share that a neuron loses per step."""
+    return decay if isinstance(decay, tuple) else (decay, decay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,13 @@ class TauGrad:
     start: float
     end: float
 
+    @staticmethod
+    def of(width: float | models.TauGradSchedule) -> TauGrad:
+        """The schedule that a neuron's ``tau_grad`` stands for."""
+        if isinstance(width, models.TauGradSchedule):
+            return TauGrad(width.type, width.start, width.end)
+        return TauGrad("constant", width, width)
+
     def at(self, fraction: float) -> float:
         """The value when ``fraction`` (0 first epoch, 1 last epoch) of the run is done."""
         if self.kind == "constant":
@@ -38,38 +70,60 @@ class TauGrad:
 
 
 @dataclass(frozen=True, slots=True)
-class Cuba:
-    """Current-based leaky integrate-and-fire neuron.
+class _Node:
+    """What all layers have. ``inputs`` are the names of the layers whose outputs are summed."""
 
-    Decays are the share lost per step, in [0, 1]. With ``per_channel`` each neuron holds its own,
-    drawn uniformly from the range; otherwise low and high are equal.
-    """
-
-    threshold: float
-    current_decay: tuple[float, float]
-    voltage_decay: tuple[float, float]
-    tau_grad: TauGrad
-    scale_grad: float
-    norm: Literal["mean"] | None
-    dropout: float
-    per_channel: bool
-    learn: tuple[Literal["current_decay", "voltage_decay"], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dense:
-    """Fully connected synapses into CUBA neurons. ``inputs`` are summed."""
-
-    name: str
+    section: models.Layer
     inputs: tuple[str, ...]
     input_shape: Shape
     output_shape: Shape
-    neuron: Cuba
-    neuron_name: str
-    weight_scale: float
-    weight_norm: bool
-    bits: int | None
-    axonal_delay_step: bool
+
+    @property
+    def name(self) -> str:
+        return self.section.name
+
+    @property
+    def neuron_name(self) -> str:
+        """The neuron's name in the document, or else the layer's; empty without neurons."""
+        return ""
+
+    @property
+    def bits(self) -> int | None:
+        """Bits of a weight on the device; None where there are no weights, or real ones."""
+        return None
+
+    @property
+    def synapses(self) -> int:
+        return 0
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training changes."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(_Node):
+    """Row-major flattening of ``input_shape``; nothing to train, no delay."""
+
+    section: models.Flatten
+
+
+@dataclass(frozen=True, slots=True)
+class Dense(_Node):
+    """Fully connected synapses into neurons; ``neuron`` is the section that its name stands for."""
+
+    section: models.Dense
+    neuron: Neuron
+
+    @property
+    def neuron_name(self) -> str:
+        neuron = self.section.neuron
+        return neuron if isinstance(neuron, str) else self.name
+
+    @property
+    def bits(self) -> int | None:
+        return self.section.quantization and self.section.quantization.bits
 
     @property
     def synapses(self) -> int:
@@ -77,67 +131,14 @@ class Dense:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training changes: weights, weight-norm gains and learnt decays."""
+        """Weights, weight-norm gains and learnt decays."""
         outputs = math.prod(self.output_shape)
-        gains = outputs if self.weight_norm else 0
+        gains = outputs if self.section.weight_norm else 0
         decays = len(self.neuron.learn) * (outputs if self.neuron.per_channel else 1)
         return self.synapses + gains + decays
 
 
-@dataclass(frozen=True, slots=True)
-class Flatten:
-    """Row-major flattening of ``input_shape``; nothing to train, no delay."""
-
-    name: str
-    inputs: tuple[str, ...]
-    input_shape: Shape
-    output_shape: Shape
-
-    @property
-    def synapses(self) -> int:
-        return 0
-
-    @property
-    def parameters(self) -> int:
-        return 0
-
-
 Layer = Dense | Flatten
-
-
-@dataclass(frozen=True, slots=True)
-class SpikeTime:
-    """The van Rossum distance between output and target spike trains."""
-
-    time_constant_ms: float
-    filter_order: int
-    filter_steps: int
-    reduction: Literal["sum", "mean"]
-
-
-@dataclass(frozen=True, slots=True)
-class SpikeRate:
-    """Squared difference between each neuron's rate and ``true_rate`` or ``false_rate``.
-
-    Rates are spikes a step: over the whole sample, or over the last ``window_steps`` steps.
-    """
-
-    true_rate: float
-    false_rate: float
-    window_steps: int | None
-    reduction: Literal["sum", "mean"]
-
-
-@dataclass(frozen=True, slots=True)
-class SpikeMax:
-    """Negative log likelihood of the label: its share of the rates, or the rates' softmax."""
-
-    mode: Literal["probability", "softmax"]
-    window_steps: int | None
-    reduction: Literal["sum", "mean"]
-
-
-Loss = SpikeTime | SpikeRate | SpikeMax
 
 
 @dataclass(frozen=True, slots=True)

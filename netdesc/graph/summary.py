@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import INPUT, Dense, Graph, Shape
+from netdesc.graph.nodes import INPUT, Graph, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,19 @@ class Row:
 def summary(graph: Graph) -> list[Row]:
     """One row for the input, then one a layer; totals are properties of the graph."""
     shape = graph.input_shape
-    rows = [Row(INPUT, "input", (), shape, shape, "", 0, 0)]
-    for layer in graph.layers:
-        rows.append(
+    return [
+        Row(INPUT, "input", (), shape, shape, "", 0, 0),
+        *(
             Row(
                 name=layer.name,
-                type="dense" if isinstance(layer, Dense) else "flatten",
+                type=layer.section.type,
                 inputs=layer.inputs,
                 input_shape=layer.input_shape,
                 output_shape=layer.output_shape,
-                neuron=layer.neuron_name if isinstance(layer, Dense) else "",
+                neuron=layer.neuron_name,
                 parameters=layer.parameters,
                 synapses=layer.synapses,
             )
-        )
-    return rows
+            for layer in graph.layers
+        ),
+    ]

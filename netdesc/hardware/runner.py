@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.export import Model, network_record
-from netdesc.exchange.reader import read_net
-from netdesc.exchange.record import DenseLayer, Integers, NetFile
-from netdesc.kernels.grid import DECAY_ONE, STATES_PER_WEIGHT
-
-Network = str | Path | NetFile | Model
+from netdesc.graph import INPUT, Dense, Flatten, Graph, Layer
+from netdesc.hardware.integers import Weights, dense_integers
+from netdesc.hardware.neurons import Cuba
+from netdesc.kernels.grid import STATES_PER_WEIGHT
 
 LARGEST_SPIKE = 1 << 23
+STEPS_AT_ONCE = 256
+"""Steps whose synaptic input is computed, and held, at a time."""
+EXACT_IN_FLOAT = 1 << 53
 
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """What happened in the layer with index ``layer`` of the file, over all neurons and steps.
+    """What happened in a layer of neurons, over all neurons and steps.
 
     Where ``wrapped`` (currents beyond 24 bits) or ``clipped`` (voltages) is not 0, the float
     network, which has no such limits, can differ.
     """
 
-    layer: int
+    layer: str
     spikes: int
     wrapped: int
     clipped: int
@@ -35,42 +38,31 @@ class LayerCounts:
 
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
-    """Output spikes, bool [steps, neurons], and what happened in each layer of neurons."""
+    """Output spikes [steps, neurons], and what happened in each layer of neurons.
 
-    spikes_TN: NDArray[np.bool_]
+    Spikes are bool, or whole numbers where the output is a sum.
+    """
+
+    spikes_TN: NDArray[Any]
     counts: list[LayerCounts]
 
 
-def run_integer(network: Network, input_TN: NDArray) -> NDArray[np.bool_]:
-    """Output spikes, bool [steps, neurons], as the device computes them.
+def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
+    """Runs ``graph`` for as many steps as the input has.
 
-    ``network`` is a ``.net`` file (or a model, or its record); ``input_TN`` is [steps, neurons] or
-    [steps, *input shape], spikes or whole numbers. Each dense layer adds one step of delay.
-    NetFileError for a bad file, ValueError for an input that does not fit.
+    ``input_TN`` is [steps, neurons] or [steps, *input shape], spikes or whole numbers. ValueError
+    for an input that does not fit, DeviceError (one, too) for a layer that the device cannot hold.
     """
-    return simulate(network, input_TN).spikes_TN
+    spikes = {INPUT: _flat_input(input_TN, graph.input_shape)}
+    counts: list[LayerCounts] = []
+    for layer in graph.layers:
+        given = [spikes[name] for name in layer.inputs]
+        total = given[0] if len(given) == 1 else reduce(np.add, given[1:], given[0].astype("i8"))
+        spikes[layer.name] = RUNNERS[type(layer)](layer, weights, total, counts)
+    return IntegerRun(spikes[graph.layers[-1].name], counts)
 
 
-def simulate(network: Network, input_TN: NDArray) -> IntegerRun:
-    """As ``run_integer``, and counts where a state left the device's range."""
-    net = _record(network)
-    spikes_TN = _input(input_TN, net.input_shape)
-    counts = []
-    for index, layer in enumerate(net.layers):
-        if isinstance(layer, DenseLayer):
-            spikes_TN, wrapped, clipped = _run_dense(layer, spikes_TN)
-            counts.append(LayerCounts(index, int(spikes_TN.sum()), wrapped, clipped))
-    assert spikes_TN.dtype == np.bool_, "a record has a layer of neurons"
-    return IntegerRun(spikes_TN, counts)
-
-
-def _record(network: Network) -> NetFile:
-    if isinstance(network, str | Path):
-        return read_net(network).net
-    return network if isinstance(network, NetFile) else network_record(network)
-
-
-def _input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
+def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
     """[steps, neurons] of whole numbers."""
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
@@ -93,28 +85,36 @@ def _input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
     return flat
 
 
-def _run_dense(layer: DenseLayer, input_TN: NDArray) -> tuple[NDArray[np.bool_], int, int]:
-    from netdesc.hardware.kernel import dense_cuba  # Numba takes a second to import
-
-    step, source = np.nonzero(input_TN)
-    starts = np.searchsorted(step, np.arange(len(input_TN) + 1))
-    bias = np.zeros(layer.outputs, np.int32) if layer.bias is None else layer.bias
-    spikes_TN = np.zeros((len(input_TN), layer.outputs), np.bool_)
-    counts = np.zeros(2, np.int64)
-    dense_cuba(
-        starts.astype(np.int64),
-        source.astype(np.int64),
-        input_TN[step, source].astype(np.int64),
-        np.ascontiguousarray(layer.weight.T, dtype=np.int32),
-        _keep(layer.current_decay, layer.outputs),
-        _keep(layer.voltage_decay, layer.outputs),
-        bias.astype(np.int64) * STATES_PER_WEIGHT,
-        np.int64(layer.threshold * STATES_PER_WEIGHT),
-        spikes_TN,
-        counts,
-    )
-    return spikes_TN, int(counts[0]), int(counts[1])
+def _run_flatten(_layer: Flatten, _weights: Weights, input_TN: NDArray, _counts: object) -> NDArray:
+    return input_TN
 
 
-def _keep(decay: Integers, neurons: int) -> Integers:
-    return np.broadcast_to(DECAY_ONE - decay, (neurons,)).astype(np.int32)
+def _run_dense(
+    layer: Dense, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
+) -> NDArray[np.bool_]:
+    integers = dense_integers(layer, weights)
+    neurons = Cuba(integers)
+    delay = int(layer.section.axonal_delay_step)
+    steps = len(input_TN)
+    spikes_TN = np.zeros((steps + delay, len(integers.weight)), np.bool_)
+    for first in range(0, steps, STEPS_AT_ONCE):
+        z_TN = _product(input_TN[first : first + STEPS_AT_ONCE], integers.weight)
+        for step, z_N in enumerate(z_TN, first + delay):
+            spikes_TN[step] = neurons.step(STATES_PER_WEIGHT * z_N)
+    spikes_TN = spikes_TN[:steps]
+    spikes = int(np.count_nonzero(spikes_TN))
+    counts.append(LayerCounts(layer.name, spikes, neurons.wrapped, neurons.clipped))
+    return spikes_TN
+
+
+def _product(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Exact sums of weights; in float64, where numpy multiplies fastest, if they fit there."""
+    real_TI = input_TI.astype(np.float64)
+    largest = float(np.abs(real_TI).max(initial=0)) * float(np.abs(weight_OI).max())
+    if largest * weight_OI.shape[1] > EXACT_IN_FLOAT:
+        return input_TI.astype(np.int64) @ weight_OI.T.astype(np.int64)
+    return (real_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
+
+
+RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {Flatten: _run_flatten, Dense: _run_dense}
+"""Node -> what computes its spikes from layer, weights and input, and appends its counts."""

@@ -31,7 +31,7 @@ class DenseBlock(nn.Module):
         units = math.prod(layer.output_shape)
         self._name = layer.name
         self.synapse = DenseSynapse(layer, generator)
-        self.neuron = Cuba(layer.neuron, units, layer.axonal_delay_step, generator)
+        self.neuron = Cuba(layer.neuron, units, layer.section.axonal_delay_step, generator)
         self.warns = True
         self.engine = ""
         self.notes: Tensor | None = None

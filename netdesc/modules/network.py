@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netdesc.graph import nodes
@@ -167,6 +169,19 @@ class Network(nn.Module):
         """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""
         for _, block in self.blocks():
             block.neuron.project()
+
+    @torch.no_grad()
+    def folded_state(self) -> dict[str, NDArray[np.float32]]:
+        """The state as arrays, with weight norms folded into the weights: what a device is given.
+
+        Arrays may share the memory of the network's tensors.
+        """
+        state = self.state_dict()
+        for name, block in self.blocks():
+            if block.synapse.gain is not None:
+                state[f"layers.{name}.synapse.weight"] = block.synapse.folded()
+                del state[f"layers.{name}.synapse.gain"]
+        return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:
         """What the last forward pass observed, for each layer that has run.

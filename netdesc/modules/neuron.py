@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netdesc.graph import nodes
+from netdesc.graph.nodes import Neuron, TauGrad, decay_range
 from netdesc.kernels import operators
-from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa
 from netdesc.modules.norm import MeanNorm
 
 
@@ -29,7 +26,7 @@ class Cuba(nn.Module):
 
     def __init__(
         self,
-        neuron: nodes.Cuba,
+        neuron: Neuron,
         units: int,
         axonal_delay_step: bool,
         generator: torch.Generator | None,
@@ -37,14 +34,14 @@ class Cuba(nn.Module):
         super().__init__()
         self.threshold = neuron.threshold
         self.scale_grad = neuron.scale_grad
-        self.tau_schedule = neuron.tau_grad
-        self._tau_grad = neuron.tau_grad.at(0.0)
+        self.tau_schedule = TauGrad.of(neuron.tau_grad)
+        self._tau_grad = self.tau_schedule.at(0.0)
         self.register_buffer("tau", torch.tensor(self._tau_grad), persistent=False)
         self.axonal_delay_step = axonal_delay_step
         self.dropout = neuron.dropout
         shape = (units,) if neuron.per_channel else ()
         for name in ("current_decay", "voltage_decay"):
-            low, high = getattr(neuron, name)
+            low, high = decay_range(getattr(neuron, name))
             decay = torch.full(shape, low)
             if high > low:
                 decay.uniform_(low, high, generator=generator)
@@ -115,23 +112,5 @@ class Cuba(nn.Module):
             assert decay is not None
             decay.detach().clamp_(0.0, 1.0)
 
-    @torch.no_grad()
-    def integers(self) -> dict[str, int | np.ndarray | None]:
-        """The device's ``iDecay``, ``vDecay`` (int, or int64 [units]), ``vThMant`` and ``bias``."""
-        bias = self.bias()
-        return {
-            "iDecay": _decay_integer(self.current_decay),
-            "vDecay": _decay_integer(self.voltage_decay),
-            "vThMant": threshold_mantissa(self.threshold),
-            "bias": None
-            if self.norm is None
-            else (bias * WEIGHT_UNIT).to(torch.int64).cpu().numpy(),
-        }
-
     def extra_repr(self) -> str:
         return f"threshold={self.threshold}, tau_grad={self.tau_grad:g}, dropout={self.dropout}"
-
-
-def _decay_integer(decay: Tensor) -> int | np.ndarray:
-    integer = torch.round(decay.clamp(0.0, 1.0) * DECAY_ONE).to(torch.int64).cpu()
-    return int(integer) if integer.dim() == 0 else cast(np.ndarray, integer.numpy())

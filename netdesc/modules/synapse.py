@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
-from netdesc.kernels.grid import WEIGHT_UNIT
 
 _SMALLEST_NORM = 1e-12
 """A row of weights that is all zero keeps its direction zero instead of dividing by zero."""
@@ -26,12 +25,12 @@ class DenseSynapse(nn.Module):
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
         super().__init__()
         inputs, units = math.prod(layer.input_shape), math.prod(layer.output_shape)
-        bound = layer.weight_scale / math.sqrt(inputs)
+        bound = layer.section.weight_scale / math.sqrt(inputs)
         self.bits = layer.bits
         self.weight = nn.Parameter(
             torch.empty(units, inputs).uniform_(-bound, bound, generator=generator)
         )
-        self.gain = nn.Parameter(self._norms()) if layer.weight_norm else None
+        self.gain = nn.Parameter(self._norms()) if layer.section.weight_norm else None
 
     def _norms(self) -> Tensor:
         norms = torch.linalg.vector_norm(self.weight, dim=1, keepdim=True)
@@ -47,16 +46,6 @@ class DenseSynapse(nn.Module):
         """The weights [units, inputs] that the network computes with."""
         weight = self.folded()
         return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
-
-    @torch.no_grad()
-    def integer_weight(self) -> Tensor:
-        """Integer weights [units, inputs], even, as the device holds them (int32).
-
-        Raises ValueError for a layer whose weights are not quantised.
-        """
-        if self.bits is None:
-            raise ValueError("weights without quantization have no integer form")
-        return (self() * WEIGHT_UNIT).to(torch.int32)
 
     def extra_repr(self) -> str:
         units, inputs = self.weight.shape

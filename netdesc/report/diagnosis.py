@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netdesc.graph import Dense
+from netdesc.graph import Dense, TauGrad
 from netdesc.report.format import join_words, percent, plural
 from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
@@ -80,8 +80,8 @@ def _fixes(run: Run, layer: Dense, *, is_silent: bool) -> list[tuple[str, str]]:
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
     # At least four steps of the device's grid for the largest weights.
-    scale = max(2 * layer.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
-    width = layer.neuron.tau_grad
+    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.input_shape)) / 8)
+    width = TauGrad.of(layer.neuron.tau_grad)
     change, factor = ("narrower", 0.1) if width.start >= WIDE else ("wider", 3)
     tau_grad = f"{neuron}.tau_grad{'' if width.kind == 'constant' else '.start'}"
     batch = run.document.training.batch_size or run.record.samples.get("train", 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netdesc.graph import Dense, Layer, summary
+from netdesc.graph import Dense, Layer, decay_range, summary
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
     NOTHING,
@@ -71,8 +71,8 @@ def _neuron(layer: Layer | None, step_ms: float) -> list[str]:
     return [
         layer.neuron_name,
         number(neuron.threshold),
-        _decay(neuron.current_decay, step_ms),
-        _decay(neuron.voltage_decay, step_ms),
+        _decay(decay_range(neuron.current_decay), step_ms),
+        _decay(decay_range(neuron.voltage_decay), step_ms),
         "real numbers" if layer.bits is None else f"{layer.bits} bits",
     ]
 

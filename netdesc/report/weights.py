@@ -31,7 +31,7 @@ class Weights:
         """The real weights of a layer, [units, inputs], the norm folded in. ReportError."""
         units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
         weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight", (units, inputs))
-        if not layer.weight_norm:
+        if not layer.section.weight_norm:
             return weight_UI
         gain_U1 = self._tensor(f"layers.{layer.name}.synapse.gain", (units, 1))
         norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
 from netdesc.description.training_set import training_samples
-from netdesc.graph import Dense, Graph, build_graph, summary
+from netdesc.graph import Dense, Graph, build_graph, decay_range, summary
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
 from netdesc.graph.summary import Row
 from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
@@ -161,7 +161,7 @@ def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
     neuron = layer.neuron
 
     def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:
-        share = learned.get((layer.name, name), getattr(neuron, name))
+        share = learned.get((layer.name, name), decay_range(getattr(neuron, name)))
         low, high = (time_constant_ms(each, step_ms) for each in share)
         return Decay(share, (low, high), name in neuron.learn)
 

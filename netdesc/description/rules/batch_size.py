@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -28,22 +28,17 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND222",
-        title="the batch is larger than the training set",
-        cause="A batch holds each sample once, so that it can never have batch_size samples here.",
-        fix="Use a smaller batch_size, or leave it out to take the whole set.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "batch_size": 32}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "batch_size": 1}'
-        ),
+ENTRY = Entry(
+    code="ND222",
+    title="the batch is larger than the training set",
+    cause="A batch holds each sample once, so that it can never have batch_size samples here.",
+    fix="Use a smaller batch_size, or leave it out to take the whole set.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n "batch_size": 32}'
+    ),
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n "batch_size": 1}'
     ),
     severity="warning",
-    check=check,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeTime
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import output_size
 
 SHOWN = 5
@@ -34,20 +34,17 @@ def check(context: Context) -> Iterator[Finding]:
     )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND235",
-        title="a class without training samples",
-        cause=(
-            "The last layer has a neuron for each class, counted from 0. For some of them there is "
-            "no sample to learn from, so that they will not be recognised."
-        ),
-        fix="Check the labels and the split, or give the last layer as many units as classes.",
-        at="/data/labels",
-        wrong='"labels_without_1"',
-        right='"labels"',
-        is_labelled=True,
+ENTRY = Entry(
+    code="ND235",
+    title="a class without training samples",
+    cause=(
+        "The last layer has a neuron for each class, counted from 0. For some of them there is "
+        "no sample to learn from, so that they will not be recognised."
     ),
+    fix="Check the labels and the split, or give the last layer as many units as classes.",
+    at="/data/labels",
+    wrong='"labels_without_1"',
+    right='"labels"',
+    is_labelled=True,
     severity="warning",
-    check=check,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.tree import Parts
 
 
@@ -31,20 +31,17 @@ def check(context: Context) -> Iterator[Finding]:
                     )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND212",
-        title="a decay that rounds to 0 or to 1",
-        cause=(
-            "The device holds round(4096·decay), and netdesc trains with that value. A decay "
-            "below 1/8192 becomes 0 (the state never fades), one above 1 - 1/8192 becomes 1 (the "
-            "state is dropped at once)."
-        ),
-        fix="Write 0 or 1 if that is meant, or a decay on the grid of 1/4096.",
-        at="/neurons/cuba/voltage_decay",
-        wrong="0.00001",
-        right="0.001",
+ENTRY = Entry(
+    code="ND212",
+    title="a decay that rounds to 0 or to 1",
+    cause=(
+        "The device holds round(4096·decay), and netdesc trains with that value. A decay "
+        "below 1/8192 becomes 0 (the state never fades), one above 1 - 1/8192 becomes 1 (the "
+        "state is dropped at once)."
     ),
+    fix="Write 0 or 1 if that is meant, or a decay on the grid of 1/4096.",
+    at="/neurons/cuba/voltage_decay",
+    wrong="0.00001",
+    right="0.001",
     severity="warning",
-    check=check,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,16 +22,12 @@ def check(context: Context) -> Iterator[Finding]:
         first.setdefault(layer.name, index)
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND203",
-        title="two layers have the same name",
-        cause='Layers are told apart by their names: in "from", in the weights and in reports.',
-        fix="Give each layer a name of its own.",
-        at="/layers/0/name",
-        wrong='"output"',
-        right='"hidden"',
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND203",
+    title="two layers have the same name",
+    cause='Layers are told apart by their names: in "from", in the weights and in reports.',
+    fix="Give each layer a name of its own.",
+    at="/layers/0/name",
+    wrong='"output"',
+    right='"hidden"',
 )

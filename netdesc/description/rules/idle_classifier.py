@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeTime
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,19 +22,15 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND230",
-        title="a classifier without classes",
-        cause=(
-            "A classifier turns output spikes into a class, to be compared with a label. Only "
-            "spike_rate and spike_max learn from labels."
-        ),
-        fix="Leave the classifier out, or use one of these losses.",
-        at="/classifier",
-        wrong='{"type": "rate"}',
-        right="null",
+ENTRY = Entry(
+    code="ND230",
+    title="a classifier without classes",
+    cause=(
+        "A classifier turns output spikes into a class, to be compared with a label. Only "
+        "spike_rate and spike_max learn from labels."
     ),
-    severity="error",
-    check=check,
+    fix="Leave the classifier out, or use one of these losses.",
+    at="/classifier",
+    wrong='{"type": "rate"}',
+    right="null",
 )

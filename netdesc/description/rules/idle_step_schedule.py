@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import StepSchedule
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,22 +22,19 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND220",
-        title="the step schedule never changes the rate",
-        cause="The first change comes after every_epochs epochs. Here the run ends before.",
-        fix="Use a smaller every_epochs, or the constant schedule.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "step", "every_epochs": 10, "factor": 0.5}}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "step", "every_epochs": 5, "factor": 0.5}}'
-        ),
+ENTRY = Entry(
+    code="ND220",
+    title="the step schedule never changes the rate",
+    cause="The first change comes after every_epochs epochs. Here the run ends before.",
+    fix="Use a smaller every_epochs, or the constant schedule.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "step", "every_epochs": 10, "factor": 0.5}}'
+    ),
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "step", "every_epochs": 5, "factor": 0.5}}'
     ),
     severity="warning",
-    check=check,
 )

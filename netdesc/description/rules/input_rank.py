@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import source_story, stated
 
 
@@ -24,19 +24,15 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND207",
-        title="a dense layer needs an input of one dimension",
-        cause=(
-            "A dense layer connects every input with every unit and knows no rows and columns. "
-            "Its input here has several dimensions."
-        ),
-        fix="Put a flatten layer before it.",
-        at="/input",
-        wrong='{"shape": [2, 2]}',
-        right='{"shape": [4]}',
+ENTRY = Entry(
+    code="ND207",
+    title="a dense layer needs an input of one dimension",
+    cause=(
+        "A dense layer connects every input with every unit and knows no rows and columns. "
+        "Its input here has several dimensions."
     ),
-    severity="error",
-    check=check,
+    fix="Put a flatten layer before it.",
+    at="/input",
+    wrong='{"shape": [2, 2]}',
+    right='{"shape": [4]}',
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import output_size, story
 
 
@@ -24,25 +24,21 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND229",
-        title="a label beyond the outputs",
-        cause="A label is the number of an output neuron, from 0. The last layer has fewer.",
-        fix="Correct the label, or give the last layer a unit for each class.",
-        at="/data",
-        wrong=(
-            '{"type": "spike_files",\n'
-            ' "train": [{"input": {"path": "input.bs1"}, "label": 1},\n'
-            '           {"input": {"path": "input.bs1"}, "label": 2}]}'
-        ),
-        right=(
-            '{"type": "spike_files",\n'
-            ' "train": [{"input": {"path": "input.bs1"}, "label": 0},\n'
-            '           {"input": {"path": "input.bs1"}, "label": 1}]}'
-        ),
-        is_labelled=True,
+ENTRY = Entry(
+    code="ND229",
+    title="a label beyond the outputs",
+    cause="A label is the number of an output neuron, from 0. The last layer has fewer.",
+    fix="Correct the label, or give the last layer a unit for each class.",
+    at="/data",
+    wrong=(
+        '{"type": "spike_files",\n'
+        ' "train": [{"input": {"path": "input.bs1"}, "label": 1},\n'
+        '           {"input": {"path": "input.bs1"}, "label": 2}]}'
     ),
-    severity="error",
-    check=check,
+    right=(
+        '{"type": "spike_files",\n'
+        ' "train": [{"input": {"path": "input.bs1"}, "label": 0},\n'
+        '           {"input": {"path": "input.bs1"}, "label": 1}]}'
+    ),
+    is_labelled=True,
 )

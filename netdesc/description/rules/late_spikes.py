@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, LatencyEncoding
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,20 +21,16 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(("data", "encoding", "within_steps"), message, related=(length,))
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND234",
-        title="spikes after the end of a sample",
-        cause=(
-            "Latency coding spreads spikes over within_steps steps, the smallest values last. A "
-            "sample has fewer steps."
-        ),
-        fix="Use a smaller within_steps, or null for all steps of a sample.",
-        at="/data/encoding",
-        wrong='{"type": "latency", "within_steps": 200}',
-        right='{"type": "latency", "within_steps": 50}',
-        is_labelled=True,
+ENTRY = Entry(
+    code="ND234",
+    title="spikes after the end of a sample",
+    cause=(
+        "Latency coding spreads spikes over within_steps steps, the smallest values last. A "
+        "sample has fewer steps."
     ),
-    severity="error",
-    check=check,
+    fix="Use a smaller within_steps, or null for all steps of a sample.",
+    at="/data/encoding",
+    wrong='{"type": "latency", "within_steps": 200}',
+    right='{"type": "latency", "within_steps": 50}',
+    is_labelled=True,
 )

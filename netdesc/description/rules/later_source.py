@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shapes import INPUT, Problem
 from netdesc.description.spelling import allowed
 
@@ -31,19 +31,15 @@ def _finding(context: Context, problem: Problem, message: str, what: str) -> Fin
     return Finding(problem.parts, message, notes=(allowed(earlier),), related=(second,))
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND206",
-        title='"from" names the layer itself or a later one',
-        cause=(
-            "Layers run in the order in which they are listed, so that a layer can read only "
-            "those before it."
-        ),
-        fix="Change the order of the layers, or name an earlier one.",
-        at="/layers/0",
-        wrong='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "output"}',
-        right='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "input"}',
+ENTRY = Entry(
+    code="ND206",
+    title='"from" names the layer itself or a later one',
+    cause=(
+        "Layers run in the order in which they are listed, so that a layer can read only "
+        "those before it."
     ),
-    severity="error",
-    check=check,
+    fix="Change the order of the layers, or name an earlier one.",
+    at="/layers/0",
+    wrong='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "output"}',
+    right='{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", "from": "input"}',
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import MovingWindowClassifier, SpikeTime
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.tree import Parts
 
 
@@ -25,17 +25,13 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(parts, message, related=(length,))
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND231",
-        title="a window longer than a sample",
-        cause="A moving window takes the last window_steps steps. A sample has fewer in all.",
-        fix="Use a shorter window, or null for one rate over the whole sample.",
-        at="/loss",
-        wrong='{"type": "spike_rate", "window_steps": 200}',
-        right='{"type": "spike_rate", "window_steps": 20}',
-        is_labelled=True,
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND231",
+    title="a window longer than a sample",
+    cause="A moving window takes the last window_steps steps. A sample has fewer in all.",
+    fix="Use a shorter window, or null for one rate over the whole sample.",
+    at="/loss",
+    wrong='{"type": "spike_rate", "window_steps": 200}',
+    right='{"type": "spike_rate", "window_steps": 20}',
+    is_labelled=True,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Sgd
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -23,19 +23,15 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND221",
-        title="nesterov without momentum",
-        cause=(
-            "Nesterov's method looks ahead along the momentum. Without momentum there is nothing "
-            "to look along."
-        ),
-        fix="Give a momentum, such as 0.9, or leave nesterov out.",
-        at="/training/optimizer",
-        wrong='{"type": "sgd", "learning_rate": 0.1, "nesterov": true}',
-        right='{"type": "sgd", "learning_rate": 0.1, "nesterov": true, "momentum": 0.9}',
+ENTRY = Entry(
+    code="ND221",
+    title="nesterov without momentum",
+    cause=(
+        "Nesterov's method looks ahead along the momentum. Without momentum there is nothing "
+        "to look along."
     ),
-    severity="error",
-    check=check,
+    fix="Give a momentum, such as 0.9, or leave nesterov out.",
+    at="/training/optimizer",
+    wrong='{"type": "sgd", "learning_rate": 0.1, "nesterov": true}',
+    right='{"type": "sgd", "learning_rate": 0.1, "nesterov": true, "momentum": 0.9}',
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -14,16 +14,12 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(("layers",), "no layer has weights: there is nothing to train")
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND210",
-        title="the network has nothing to train",
-        cause="None of the layers has weights.",
-        fix="Add a layer of type dense.",
-        at="/layers",
-        wrong='[{"name": "output", "type": "flatten"}]',
-        right='[{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}]',
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND210",
+    title="the network has nothing to train",
+    cause="None of the layers has weights.",
+    fix="Add a layer of type dense.",
+    at="/layers",
+    wrong='[{"name": "output", "type": "flatten"}]',
+    right='[{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}]',
 )

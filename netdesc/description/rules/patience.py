@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,25 +21,22 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND223",
-        title="early stopping cannot act",
-        cause=(
-            "Training stops after patience_epochs epochs without a better loss. Here the run ends "
-            "before."
-        ),
-        fix="Use a smaller patience_epochs, or leave early_stopping out.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "early_stopping": {"patience_epochs": 10}}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "early_stopping": {"patience_epochs": 3}}'
-        ),
+ENTRY = Entry(
+    code="ND223",
+    title="early stopping cannot act",
+    cause=(
+        "Training stops after patience_epochs epochs without a better loss. Here the run ends "
+        "before."
+    ),
+    fix="Use a smaller patience_epochs, or leave early_stopping out.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "early_stopping": {"patience_epochs": 10}}'
+    ),
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "early_stopping": {"patience_epochs": 3}}'
     ),
     severity="warning",
-    check=check,
 )

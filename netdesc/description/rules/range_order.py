@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -31,25 +31,21 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(("data", "range"), message, hint="give it the ends that the values have")
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND216",
-        title="a range whose low end is above its high end, or too far from it",
-        cause=(
-            "A range is [low, high], and the difference is a number that 8 bytes hold, less than "
-            "1.8e308."
-        ),
-        fix="Swap the two, or give data.range the ends that the values have.",
-        at="/neurons/cuba",
-        wrong=(
-            '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.2, 0.1],\n'
-            ' "per_channel": true}'
-        ),
-        right=(
-            '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
-            ' "per_channel": true}'
-        ),
+ENTRY = Entry(
+    code="ND216",
+    title="a range whose low end is above its high end, or too far from it",
+    cause=(
+        "A range is [low, high], and the difference is a number that 8 bytes hold, less than "
+        "1.8e308."
     ),
-    severity="error",
-    check=check,
+    fix="Swap the two, or give data.range the ends that the values have.",
+    at="/neurons/cuba",
+    wrong=(
+        '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.2, 0.1],\n'
+        ' "per_channel": true}'
+    ),
+    right=(
+        '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
+        ' "per_channel": true}'
+    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -24,22 +24,18 @@ def check(context: Context) -> Iterator[Finding]:
                 )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND215",
-        title="a range of decays without per_channel",
-        cause=(
-            "A decay of the form [low, high] gives every neuron a value of its own, which only "
-            "per_channel allows."
-        ),
-        fix='Set "per_channel": true, or give one number.',
-        at="/neurons/cuba",
-        wrong='{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2]}',
-        right=(
-            '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
-            ' "per_channel": true}'
-        ),
+ENTRY = Entry(
+    code="ND215",
+    title="a range of decays without per_channel",
+    cause=(
+        "A decay of the form [low, high] gives every neuron a value of its own, which only "
+        "per_channel allows."
     ),
-    severity="error",
-    check=check,
+    fix='Set "per_channel": true, or give one number.',
+    at="/neurons/cuba",
+    wrong='{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2]}',
+    right=(
+        '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.1, 0.2],\n'
+        ' "per_channel": true}'
+    ),
 )

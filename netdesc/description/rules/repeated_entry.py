@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.tree import Parts
 
 
@@ -27,22 +27,17 @@ def check(context: Context) -> Iterator[Finding]:
             first.setdefault(name, position)
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND209",
-        title="a list names the same thing twice",
-        cause='"from" or "learn" holds an entry twice. A layer would be summed with itself.',
-        fix="Take one of the two away.",
-        at="/layers/1",
-        wrong=(
-            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
-            ' "from": ["hidden", "hidden"]}'
-        ),
-        right=(
-            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
-            ' "from": ["hidden"]}'
-        ),
+ENTRY = Entry(
+    code="ND209",
+    title="a list names the same thing twice",
+    cause='"from" or "learn" holds an entry twice. A layer would be summed with itself.',
+    fix="Take one of the two away.",
+    at="/layers/1",
+    wrong=(
+        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+        ' "from": ["hidden", "hidden"]}'
     ),
-    severity="error",
-    check=check,
+    right=(
+        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n "from": ["hidden"]}'
+    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shapes import INPUT
 
 
@@ -22,16 +22,12 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND204",
-        title="a layer has a reserved name",
-        cause='In "from", the name "input" means the network\'s input, so no layer can have it.',
-        fix="Give the layer another name.",
-        at="/layers/0/name",
-        wrong='"input"',
-        right='"hidden"',
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND204",
+    title="a layer has a reserved name",
+    cause='In "from", the name "input" means the network\'s input, so no layer can have it.',
+    fix="Give the layer another name.",
+    at="/layers/0/name",
+    wrong='"input"',
+    right='"hidden"',
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import CosineSchedule
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,25 +21,22 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND226",
-        title="the cosine schedule rises",
-        cause=(
-            "final_rate is the learning rate at the end of the run, not a factor. Here it is "
-            "larger than learning_rate."
-        ),
-        fix="Use a final_rate below learning_rate, or 0.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "cosine", "final_rate": 0.1}}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "cosine", "final_rate": 0.0001}}'
-        ),
+ENTRY = Entry(
+    code="ND226",
+    title="the cosine schedule rises",
+    cause=(
+        "final_rate is the learning rate at the end of the run, not a factor. Here it is "
+        "larger than learning_rate."
+    ),
+    fix="Use a final_rate below learning_rate, or 0.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "cosine", "final_rate": 0.1}}'
+    ),
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "cosine", "final_rate": 0.0001}}'
     ),
     severity="warning",
-    check=check,
 )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from netdesc.description.diagnostic import Severity
 from netdesc.description.entry import Entry
 from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
 from netdesc.description.places import On, Second
@@ -62,8 +61,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check with its severity and its explanation."""
+    """A check with its explanation."""
 
     entry: Entry
-    severity: Severity
     check: Callable[[Context], Iterator[Finding]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeTime
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 MANY = 64
 """So many samples in one batch are worth a word."""
@@ -29,23 +29,19 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND237",
-        title="many samples in one batch",
-        cause=(
-            "Without batch_size, or with null, the whole training set is one batch: the weights "
-            "change once an epoch, and learning takes many epochs."
-        ),
-        fix=("Give a batch_size such as 32. Where one batch is meant, give the number of samples."),
-        at="/training",
-        wrong='{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001}}',
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "batch_size": 32}'
-        ),
-        is_labelled=True,
+ENTRY = Entry(
+    code="ND237",
+    title="many samples in one batch",
+    cause=(
+        "Without batch_size, or with null, the whole training set is one batch: the weights "
+        "change once an epoch, and learning takes many epochs."
     ),
+    fix=("Give a batch_size such as 32. Where one batch is meant, give the number of samples."),
+    at="/training",
+    wrong='{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001}}',
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n "batch_size": 32}'
+    ),
+    is_labelled=True,
     severity="warning",
-    check=check,
 )

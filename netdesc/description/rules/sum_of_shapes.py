@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import source_story, stated
 from netdesc.description.shapes import INPUT
 
@@ -32,25 +32,20 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND208",
-        title="inputs of different shapes cannot be summed",
-        cause=(
-            'A list in "from" sums the outputs of its layers, neuron by neuron. That needs equal '
-            "shapes."
-        ),
-        fix="Make the layers equally large, or read only one of them.",
-        at="/layers/1",
-        wrong=(
-            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
-            ' "from": ["input", "hidden"]}'
-        ),
-        right=(
-            '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
-            ' "from": ["hidden"]}'
-        ),
+ENTRY = Entry(
+    code="ND208",
+    title="inputs of different shapes cannot be summed",
+    cause=(
+        'A list in "from" sums the outputs of its layers, neuron by neuron. That needs equal '
+        "shapes."
     ),
-    severity="error",
-    check=check,
+    fix="Make the layers equally large, or read only one of them.",
+    at="/layers/1",
+    wrong=(
+        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'
+        ' "from": ["input", "hidden"]}'
+    ),
+    right=(
+        '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n "from": ["hidden"]}'
+    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
 from netdesc.description.plain import dotted
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -26,19 +26,15 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(parts, message, hint="say what is wanted for this input")
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND227",
-        title="a sample needs a target or a label, and only one of them",
-        cause=(
-            "A sample says what is wanted for its input: the spikes that the last layer should "
-            "emit (target), or the number of the output neuron that should spike most (label)."
-        ),
-        fix="Give the one that the loss learns from: spike_time takes targets, the others labels.",
-        at="/data/train/0",
-        wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
-        right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
+ENTRY = Entry(
+    code="ND227",
+    title="a sample needs a target or a label, and only one of them",
+    cause=(
+        "A sample says what is wanted for its input: the spikes that the last layer should "
+        "emit (target), or the number of the output neuron that should spike most (label)."
     ),
-    severity="error",
-    check=check,
+    fix="Give the one that the loss learns from: spike_time takes targets, the others labels.",
+    at="/data/train/0",
+    wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
+    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
 )

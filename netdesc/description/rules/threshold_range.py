@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 MAX_VOLTAGE = (1 << 23) - 1
 """Where the device clips voltages, in units of 1/4096 of a threshold unit."""
@@ -21,19 +21,16 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND224",
-        title="a threshold that no voltage of the device reaches",
-        cause=(
-            "The device clips voltages at 2^23 - 1, in units of 1/4096 of a threshold unit: a "
-            "little below 2048. A neuron with a higher threshold never spikes there."
-        ),
-        fix="Use a threshold below 2048.",
-        at="/neurons/cuba/threshold",
-        wrong="3000",
-        right="1000",
+ENTRY = Entry(
+    code="ND224",
+    title="a threshold that no voltage of the device reaches",
+    cause=(
+        "The device clips voltages at 2^23 - 1, in units of 1/4096 of a threshold unit: a "
+        "little below 2048. A neuron with a higher threshold never spikes there."
     ),
+    fix="Use a threshold below 2048.",
+    at="/neurons/cuba/threshold",
+    wrong="3000",
+    right="1000",
     severity="warning",
-    check=check,
 )

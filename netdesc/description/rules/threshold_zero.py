@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -18,19 +18,15 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND211",
-        title="a threshold that becomes zero on the device",
-        cause=(
-            "The device holds trunc(64·threshold), and netdesc trains with that value. Below 1/64 "
-            "it is zero: every positive voltage would spike."
-        ),
-        fix="Use a threshold of at least 1/64 = 0.015625.",
-        at="/neurons/cuba/threshold",
-        wrong="0.01",
-        right="0.1",
+ENTRY = Entry(
+    code="ND211",
+    title="a threshold that becomes zero on the device",
+    cause=(
+        "The device holds trunc(64·threshold), and netdesc trains with that value. Below 1/64 "
+        "it is zero: every positive voltage would spike."
     ),
-    severity="error",
-    check=check,
+    fix="Use a threshold of at least 1/64 = 0.015625.",
+    at="/neurons/cuba/threshold",
+    wrong="0.01",
+    right="0.1",
 )

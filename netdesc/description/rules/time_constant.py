@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeTime
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -28,19 +28,16 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND213",
-        title="the time constant is longer than the filter",
-        cause=(
-            "The filter of the loss is cut off after filter_steps steps. With a longer time "
-            "constant most of the exponential is cut away."
-        ),
-        fix="Make filter_steps larger or the time constant shorter.",
-        at="/loss",
-        wrong='{"type": "spike_time", "time_constant_ms": 200}',
-        right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
+ENTRY = Entry(
+    code="ND213",
+    title="the time constant is longer than the filter",
+    cause=(
+        "The filter of the loss is cut off after filter_steps steps. With a longer time "
+        "constant most of the exponential is cut away."
     ),
+    fix="Make filter_steps larger or the time constant shorter.",
+    at="/loss",
+    wrong='{"type": "spike_time", "time_constant_ms": 200}',
+    right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
     severity="warning",
-    check=check,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import stated, story
 
 MAX_INPUTS = 1 << 24
@@ -35,27 +35,23 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND225",
-        title="a layer with too many synapses",
-        cause=(
-            "A layer's weights, or the network's input, have more numbers than netdesc puts into "
-            "one tensor (2^31 weights, 2^24 inputs)."
-        ),
-        fix="Use fewer units.",
-        at="/layers",
-        wrong=(
-            '[{"name": "hidden", "type": "dense", "units": 65536, "neuron": "cuba"},\n'
-            ' {"name": "output", "type": "dense", "units": 65536, "neuron": "cuba",\n'
-            '  "weight_scale": 8}]'
-        ),
-        right=(
-            '[{"name": "hidden", "type": "dense", "units": 8192, "neuron": "cuba"},\n'
-            ' {"name": "output", "type": "dense", "units": 8192, "neuron": "cuba",\n'
-            '  "weight_scale": 8}]'
-        ),
+ENTRY = Entry(
+    code="ND225",
+    title="a layer with too many synapses",
+    cause=(
+        "A layer's weights, or the network's input, have more numbers than netdesc puts into "
+        "one tensor (2^31 weights, 2^24 inputs)."
     ),
-    severity="error",
-    check=check,
+    fix="Use fewer units.",
+    at="/layers",
+    wrong=(
+        '[{"name": "hidden", "type": "dense", "units": 65536, "neuron": "cuba"},\n'
+        ' {"name": "output", "type": "dense", "units": 65536, "neuron": "cuba",\n'
+        '  "weight_scale": 8}]'
+    ),
+    right=(
+        '[{"name": "hidden", "type": "dense", "units": 8192, "neuron": "cuba"},\n'
+        ' {"name": "output", "type": "dense", "units": 8192, "neuron": "cuba",\n'
+        '  "weight_scale": 8}]'
+    ),
 )

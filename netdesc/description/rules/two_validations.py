@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -26,47 +26,30 @@ def _finding(message: str, other: Second) -> Finding:
     return Finding(at, message, hint="keep one of the two", related=(other,))
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND218",
-        title="validation samples and a validation split",
-        cause=(
-            "Either data.validation lists the samples to validate on (in arrays, data.split marks "
-            "them), or training.validation_split takes them from the training samples."
-        ),
-        fix="Keep one of the two.",
-        at="",
-        wrong=(
-            '{"format": 1, "name": "example", "time": {"steps": 100},\n'
-            ' "data": {"type": "spike_files",\n'
-            '  "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}},\n'
-            '            {"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],\n'
-            '  "validation": [{"input": {"path": "input.bs1"},\n'
-            '                  "target": {"path": "target.bs1"}}]},\n'
-            ' "input": {"shape": [4]},\n'
-            ' "neurons": {"cuba": {"type": "cuba", "threshold": 1,\n'
-            '                      "current_decay": 1, "voltage_decay": 0.1}},\n'
-            ' "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],\n'
-            ' "loss": {"type": "spike_time", "time_constant_ms": 2},\n'
-            ' "training": {"epochs": 10, "validation_split": 0.5,\n'
-            '              "optimizer": {"type": "adam", "learning_rate": 0.001}}}'
-        ),
-        right=(
-            '{"format": 1, "name": "example", "time": {"steps": 100},\n'
-            ' "data": {"type": "spike_files",\n'
-            '  "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}},\n'
-            '            {"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],\n'
-            '  "validation": [{"input": {"path": "input.bs1"},\n'
-            '                  "target": {"path": "target.bs1"}}]},\n'
-            ' "input": {"shape": [4]},\n'
-            ' "neurons": {"cuba": {"type": "cuba", "threshold": 1,\n'
-            '                      "current_decay": 1, "voltage_decay": 0.1}},\n'
-            ' "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],\n'
-            ' "loss": {"type": "spike_time", "time_constant_ms": 2},\n'
-            ' "training": {"epochs": 10,\n'
-            '              "optimizer": {"type": "adam", "learning_rate": 0.001}}}'
-        ),
+_EXAMPLE = """\
+{"format": 1, "name": "example", "time": {"steps": 100},
+ "data": {"type": "spike_files",
+  "train": [{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}},
+            {"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}],
+  "validation": [{"input": {"path": "input.bs1"},
+                  "target": {"path": "target.bs1"}}]},
+ "input": {"shape": [4]},
+ "neurons": {"cuba": {"type": "cuba", "threshold": 1,
+                      "current_decay": 1, "voltage_decay": 0.1}},
+ "layers": [{"name": "output", "type": "dense", "units": 2, "neuron": "cuba"}],
+ "loss": {"type": "spike_time", "time_constant_ms": 2},
+ "training": {"epochs": 10, "validation_split": 0.5,
+              "optimizer": {"type": "adam", "learning_rate": 0.001}}}"""
+
+ENTRY = Entry(
+    code="ND218",
+    title="validation samples and a validation split",
+    cause=(
+        "Either data.validation lists the samples to validate on (in arrays, data.split marks "
+        "them), or training.validation_split takes them from the training samples."
     ),
-    severity="error",
-    check=check,
+    fix="Keep one of the two.",
+    at="",
+    wrong=_EXAMPLE,
+    right=_EXAMPLE.replace(' "validation_split": 0.5,', ""),
 )

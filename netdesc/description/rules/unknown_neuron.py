@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.spelling import allowed, certain, did_you_mean
 
 
@@ -23,19 +23,14 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND201",
-        title="a layer names a neuron that is not defined",
-        cause='A layer\'s "neuron" is a name that "neurons" does not hold.',
-        fix=(
-            'Correct the name, add the neuron to "neurons", or give the neuron as an object in '
-            "place."
-        ),
-        at="/layers/0/neuron",
-        wrong='"cubs"',
-        right='"cuba"',
+ENTRY = Entry(
+    code="ND201",
+    title="a layer names a neuron that is not defined",
+    cause='A layer\'s "neuron" is a name that "neurons" does not hold.',
+    fix=(
+        'Correct the name, add the neuron to "neurons", or give the neuron as an object in place.'
     ),
-    severity="error",
-    check=check,
+    at="/layers/0/neuron",
+    wrong='"cubs"',
+    right='"cuba"',
 )

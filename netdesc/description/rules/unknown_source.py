@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shapes import INPUT
 from netdesc.description.spelling import allowed, did_you_mean
 
@@ -24,16 +24,12 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND205",
-        title='"from" names a layer that does not exist',
-        cause='A layer\'s "from" holds a name that no layer has.',
-        fix='Correct the name. The network\'s own input is called "input".',
-        at="/layers/1",
-        wrong='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hiden"}',
-        right='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}',
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND205",
+    title='"from" names a layer that does not exist',
+    cause='A layer\'s "from" holds a name that no layer has.',
+    fix='Correct the name. The network\'s own input is called "input".',
+    at="/layers/1",
+    wrong='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hiden"}',
+    right='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}',
 )

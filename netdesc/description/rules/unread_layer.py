@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 _OF_SOURCES = ("unknown", "later", "itself")
 
@@ -24,19 +24,16 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND214",
-        title="nothing reads a layer's output",
-        cause=(
-            "Only the last layer is the network's output. The output of this layer goes nowhere, "
-            "so that it costs time and learns nothing."
-        ),
-        fix='Read it in another layer\'s "from", or take the layer out.',
-        at="/layers/1",
-        wrong='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "input"}',
-        right='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}',
+ENTRY = Entry(
+    code="ND214",
+    title="nothing reads a layer's output",
+    cause=(
+        "Only the last layer is the network's output. The output of this layer goes nowhere, "
+        "so that it costs time and learns nothing."
     ),
+    fix='Read it in another layer\'s "from", or take the layer out.',
+    at="/layers/1",
+    wrong='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "input"}',
+    right='{"name": "output", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}',
     severity="warning",
-    check=check,
 )

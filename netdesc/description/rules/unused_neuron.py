@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.spelling import closest
 
 ASKED = 100
@@ -30,25 +30,20 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND202",
-        title="a neuron that no layer uses",
-        cause=(
-            '"neurons" holds a neuron whose name stands in no layer. Often the layer means it and '
-            "names another."
-        ),
-        fix="Use it, or take it out.",
-        at="/neurons",
-        wrong=(
-            '{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1},\n'
-            ' "slow": {"type": "cuba", "threshold": 1, "current_decay": 1,\n'
-            ' "voltage_decay": 0.01}}'
-        ),
-        right=(
-            '{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}}'
-        ),
+ENTRY = Entry(
+    code="ND202",
+    title="a neuron that no layer uses",
+    cause=(
+        '"neurons" holds a neuron whose name stands in no layer. Often the layer means it and '
+        "names another."
     ),
+    fix="Use it, or take it out.",
+    at="/neurons",
+    wrong=(
+        '{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1},\n'
+        ' "slow": {"type": "cuba", "threshold": 1, "current_decay": 1,\n'
+        ' "voltage_decay": 0.01}}'
+    ),
+    right=('{"cuba": {"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}}'),
     severity="warning",
-    check=check,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeFiles
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -24,25 +24,21 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND217",
-        title="validation_split leaves nothing to train on",
-        cause=(
-            "validation_split sets a share of the training samples aside: rounded, and at least "
-            "one. With so few samples these are all."
-        ),
-        fix="Give more samples, a smaller share, or the validation samples in data.validation.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "validation_split": 0.5}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "validation_split": 0}'
-        ),
+ENTRY = Entry(
+    code="ND217",
+    title="validation_split leaves nothing to train on",
+    cause=(
+        "validation_split sets a share of the training samples aside: rounded, and at least "
+        "one. With so few samples these are all."
     ),
-    severity="error",
-    check=check,
+    fix="Give more samples, a smaller share, or the validation samples in data.validation.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "validation_split": 0.5}'
+    ),
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "validation_split": 0}'
+    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,17 +19,13 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(("data", "range", 1), message, related=(first,))
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND233",
-        title="a range of values that is empty or upside down",
-        cause="range is [low, high]: low becomes 0, high becomes 1.",
-        fix="Write the smaller one first.",
-        at="/data/range",
-        wrong="[1, 0]",
-        right="[0, 1]",
-        is_labelled=True,
-    ),
-    severity="error",
-    check=check,
+ENTRY = Entry(
+    code="ND233",
+    title="a range of values that is empty or upside down",
+    cause="range is [low, high]: low becomes 0, high becomes 1.",
+    fix="Write the smaller one first.",
+    at="/data/range",
+    wrong="[1, 0]",
+    right="[0, 1]",
+    is_labelled=True,
 )

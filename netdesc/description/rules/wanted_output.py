@@ -8,7 +8,7 @@ from netdesc.description.entry import Entry
 from netdesc.description.models import Arrays, SpikeTime
 from netdesc.description.places import Second
 from netdesc.description.plain import dotted
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -43,19 +43,15 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND228",
-        title="the loss needs what the samples do not have",
-        cause=(
-            "spike_time compares the output with the spikes of a target. spike_rate and spike_max "
-            "compare it with a label, which is what arrays have."
-        ),
-        fix="Use the loss that fits the samples, or give the samples what the loss needs.",
-        at="/data/train/0",
-        wrong='{"input": {"path": "input.bs1"}, "label": 1}',
-        right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
+ENTRY = Entry(
+    code="ND228",
+    title="the loss needs what the samples do not have",
+    cause=(
+        "spike_time compares the output with the spikes of a target. spike_rate and spike_max "
+        "compare it with a label, which is what arrays have."
     ),
-    severity="error",
-    check=check,
+    fix="Use the loss that fits the samples, or give the samples what the loss needs.",
+    at="/data/train/0",
+    wrong='{"input": {"path": "input.bs1"}, "label": 1}',
+    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import SpikeRate
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,20 +21,16 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND232",
-        title="the label's neuron should not spike more than the others",
-        cause=(
-            "spike_rate brings the label's neuron to true_rate and the others to false_rate. The "
-            "class is then the neuron that spikes most, which must be the label's."
-        ),
-        fix="Make true_rate larger than false_rate.",
-        at="/loss",
-        wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
-        right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
-        is_labelled=True,
+ENTRY = Entry(
+    code="ND232",
+    title="the label's neuron should not spike more than the others",
+    cause=(
+        "spike_rate brings the label's neuron to true_rate and the others to false_rate. The "
+        "class is then the neuron that spikes most, which must be the label's."
     ),
-    severity="error",
-    check=check,
+    fix="Make true_rate larger than false_rate.",
+    at="/loss",
+    wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
+    right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
+    is_labelled=True,
 )

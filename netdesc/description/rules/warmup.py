@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.entry import Entry
 from netdesc.description.models import CosineSchedule
 from netdesc.description.places import Second
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,22 +21,18 @@ def check(context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND219",
-        title="the warm-up is as long as the run",
-        cause="A cosine schedule falls after warmup_epochs. Here the run ends before.",
-        fix="Shorten the warm-up or train for more epochs.",
-        at="/training",
-        wrong=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "cosine", "warmup_epochs": 10}}'
-        ),
-        right=(
-            '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
-            ' "schedule": {"type": "cosine", "warmup_epochs": 2}}'
-        ),
+ENTRY = Entry(
+    code="ND219",
+    title="the warm-up is as long as the run",
+    cause="A cosine schedule falls after warmup_epochs. Here the run ends before.",
+    fix="Shorten the warm-up or train for more epochs.",
+    at="/training",
+    wrong=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "cosine", "warmup_epochs": 10}}'
     ),
-    severity="error",
-    check=check,
+    right=(
+        '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'
+        ' "schedule": {"type": "cosine", "warmup_epochs": 2}}'
+    ),
 )

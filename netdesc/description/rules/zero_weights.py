@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netdesc.description.entry import Entry
 from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding, Rule
+from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shape_story import stated
 
 LARGEST_ZERO = 1 / 64
@@ -43,23 +43,20 @@ def _rounded_up(number: float) -> float:
     return round(math.ceil(number / unit) * unit, 12)
 
 
-RULE = Rule(
-    entry=Entry(
-        code="ND236",
-        title="initial weights that are all zero on the device",
-        cause=(
-            "Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with "
-            "their values on the device's grid, 2·round(32·w). Up to 1/64 that is 0: the layer "
-            "would receive nothing, and so learn nothing."
-        ),
-        fix=(
-            "Use a larger weight_scale, train with weight_norm, or give quantization null for a "
-            "layer that stays in floating point."
-        ),
-        at="/layers/0/weight_scale",
-        wrong="0.03",
-        right="1",
+ENTRY = Entry(
+    code="ND236",
+    title="initial weights that are all zero on the device",
+    cause=(
+        "Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with "
+        "their values on the device's grid, 2·round(32·w). Up to 1/64 that is 0: the layer "
+        "would receive nothing, and so learn nothing."
     ),
+    fix=(
+        "Use a larger weight_scale, train with weight_norm, or give quantization null for a "
+        "layer that stays in floating point."
+    ),
+    at="/layers/0/weight_scale",
+    wrong="0.03",
+    right="1",
     severity="warning",
-    check=check,
 )

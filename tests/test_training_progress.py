@@ -31,7 +31,9 @@ def standing(
 
 def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display()
+    assert display.is_due(now=0.0)
     display.show(standing(1), now=100.0)
+    assert [display.is_due(now) for now in (104.9, 105.0)] == [False, True]
     display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
@@ -73,14 +75,6 @@ def test_losses_of_parts_that_are_sums_are_shown_a_sample(
     )
 
 
-def test_lines_are_throttled() -> None:
-    display = Display()
-    assert display.is_due(now=0.0)
-    display.show(standing(1), now=10.0)
-    assert not display.is_due(now=14.9)
-    assert display.is_due(now=15.0)
-
-
 def test_the_log_gets_what_was_said_before_it_was_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,17 +97,22 @@ def test_an_unknown_style_is_refused() -> None:
         build_display("loud")  # type: ignore[arg-type]
 
 
-def test_compiling_is_announced_once_and_only_where_it_happens() -> None:
+def test_compiling_is_announced_once_and_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     said: list[str] = []
-    functions = [numba.njit(lambda x, n=n: x + n) for n in range(2)]
+    functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
+    monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
     with compile_notices(torch.device("cpu"), said.append):
         assert said == []
-        for function in functions:
-            function(1)
-    assert said == [NOTICE]
-    with compile_notices(torch.device("cpu"), said.append):
         functions[0](1)
-    assert said == [NOTICE]
+        functions[1](1)
+        assert said == [NOTICE]
+        time.sleep(0.3)
+        functions[1](1)  # compiled already
+        assert said == [NOTICE]
+        functions[2](1)
+    assert said == [NOTICE, NOTICE]
 
 
 def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
@@ -123,19 +122,6 @@ def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
     said: list[str] = []
     with use_engine("cuda"), compile_notices(torch.device("cpu"), said.append):
         assert said == [INTERPRETED]
-
-
-def test_compiling_after_a_pause_is_announced_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
-    monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
-    with compile_notices(torch.device("cpu"), said.append):
-        functions[0](1)
-        functions[1](1)
-        assert said == [NOTICE]
-        time.sleep(0.3)
-        functions[2](1)
-    assert said == [NOTICE, NOTICE]
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -20,15 +20,16 @@ FAULT_OF_GRADIENT = 'the gradient of layer "second" is NaN or too large for 32-b
 def prepared(seed: int = 0) -> tuple[nn.Module, Figures]:
     """A network after a pass, with gradients."""
     root = small_network()
-    figures = Figures(root, root.layers.items())
-    run(root, seed)
+    figures = Figures(root)
+    run(root, figures, seed)
     return root, figures
 
 
-def run(root: nn.Module, seed: int) -> None:
+def run(root: nn.Module, figures: Figures, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    for block in root.layers.values():
-        block(torch.ones(2, 1, 3))
+    for name, block in root.layers.items():
+        size = block(torch.ones(2, 1, 3)).numel()
+        figures.note(name, block.notes, size)
     for parameter in root.parameters():
         parameter.grad = torch.randn(parameter.shape, generator=generator)
 
@@ -50,7 +51,7 @@ def test_metrics_are_sums_over_batches_by_layer(
     for _ in range(2):
         norms = {"first": 0.0, "second": 0.0}
         for number, loss in enumerate(losses):
-            run(root, seed + number)
+            run(root, figures, seed + number)
             figures.add(torch.tensor(loss), share, loss_share)
             for name, block in root.layers.items():
                 flat = torch.cat([p.grad.flatten() for p in block.parameters()])
@@ -104,7 +105,7 @@ def test_norms_do_not_depend_on_the_number_of_threads(seed: int) -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            figures = Figures(root, [])
+            figures = Figures(root)
             figures.note("one", torch.tensor([0, 0, 0, 3]), 10)
             figures.add(torch.tensor(1.0), 1.0, 1.0)
             found.add(figures.gradient_norm().item())

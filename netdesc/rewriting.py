@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netdesc.description import Diagnostic
+from netdesc.description.json.reader import parse
 from netdesc.description.recognise import is_lock
 from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
-from netdesc.description.tree import parse
 
 STANDARD_INPUT = "-"
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from netdesc import starting
 from netdesc.cli import init, main
 from netdesc.description import check, schema_text
+from netdesc.description.json.reader import parse
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup
 from netdesc.description.source import Source
-from netdesc.description.tree import parse
 from netdesc.shipped import shipped
 
 Netdesc = Callable[..., int]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from netdesc.description import check, nodes, structure, validating
+from netdesc.description import check, structure, tree, validating
 from netdesc.description.data_files import paths_of
+from netdesc.description.json.reader import parse
 from netdesc.description.models import Document
 from netdesc.description.source import MAX_BYTES, MOST_MARKS, Source
-from netdesc.description.tree import parse
 from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 OXFORD = json.loads((Path(__file__).parent.parent / "examples/oxford.json").read_text("utf-8"))
@@ -120,11 +120,12 @@ def counted(monkeypatch):
 def test_the_text_is_looked_at_up_to_what_is_asked_for(text, counted):
     entry = '"%d": %d, ' if "{%s" in text else "%.0s%d, "
     inside = "".join(entry % (n, n) for n in range(50_000))[:-2]
-    root = parse(Source(text % inside, "a.json")).root
-    looks = counted(nodes._PLACES, "raw_decode")
+    whole = text % inside
+    root = parse(Source(whole, "a.json")).root
+    looks = counted(tree._PLACES, "raw_decode")
     part = "7" if "{%s" in text else 7
     found = root.find(("a", part))
-    assert (found.value, root.text[found.start : found.end]) == (7, "7")
+    assert (found.value, whole[found.start : found.end]) == (7, "7")
     assert root.find(("a", "70000")) is None
     assert "70000" not in root.children["a"].keys
     assert looks[0] < 30

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from netdesc.description import DescriptionError, check, load, lock_text, migrations
 from netdesc.description.diagnostic import Diagnostic, Edit, Fix
 from netdesc.description.formatting import formatted
+from netdesc.description.json.reader import parse
 from netdesc.description.migrations import Step, migrated
 from netdesc.description.plain import member, pointer
 from netdesc.description.source import Source
-from netdesc.description.tree import parse
 
 OLD = """\
 {

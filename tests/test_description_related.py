@@ -6,11 +6,11 @@ import pytest
 from description_samples import BASE, LABELLED, codes, findings, with_text
 
 from netdesc.description import render_text, to_json
+from netdesc.description.json.reader import parse
 from netdesc.description.places import Places, Second
 from netdesc.description.rules import RULES
 from netdesc.description.rules.rule import Finding
 from netdesc.description.source import Source
-from netdesc.description.tree import parse
 
 DENSE = '{{"name": "{}", "type": "dense", "units": {}, "neuron": "cuba"{}}}'
 TWO = '[{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}]'

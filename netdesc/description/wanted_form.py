@@ -7,10 +7,10 @@ import re
 from typing import Any, cast
 
 from netdesc.description import structure
+from netdesc.description.json.scalars import plain_number
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup
 from netdesc.description.structure import Model
-from netdesc.description.tokens import plain_number
 from netdesc.description.tree import Parts
 
 _MOST = 60

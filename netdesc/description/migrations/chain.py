@@ -89,7 +89,7 @@ class _Tracing:
         if not members(value):
             self._note(value, parts, source, before)
         spot = before or next(iter(children.values()), None)
-        return None if spot is None else Node.of((spot.start, spot.end), value, children, keys)
+        return None if spot is None else Node(spot.start, spot.end, value, children, keys)
 
     def _source(self, parts: Parts, usual: Parts | None) -> Parts | None:
         """The old place of a value: as the step tells, or else the usual one."""

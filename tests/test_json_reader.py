@@ -13,7 +13,7 @@ from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import parse
 from netdesc.description.json.scalars import MAX_IN_STRING
 from netdesc.description.source import Source
-from netdesc.description.tree import MAX_DEPTH
+from netdesc.description.tree import MAX_DEPTH, Node
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SCALARS = (
@@ -41,6 +41,30 @@ def test_valid_json_reads_as_the_standard_library_reads_it(value, ascii_only, in
     assert parsed.root is not None
     assert repr(parsed.root.value) == repr(json.loads(text))
     assert text[parsed.root.start : parsed.root.end] == text
+    _check_places(parsed.root, text)
+
+
+@UNHURRIED
+@given(VALUES, st.sampled_from([None, 1]))
+def test_repaired_text_has_the_places_of_the_file(value, indent):
+    """A comma too many sends the text through the repairs."""
+    written = json.dumps({"é": value, "last": 1}, ensure_ascii=False, indent=indent)
+    text = written[:-1] + "," + written[-1]
+    parsed = parse(Source(text, "t"))
+    assert [each.code for each in parsed.diagnostics] == ["ND008"]
+    assert parsed.root is not None
+    assert repr(parsed.root.value) == repr(json.loads(written))
+    for key in parsed.root.children:
+        _check_places(parsed.root.children[key], text)
+
+
+def _check_places(node: Node, text: str) -> None:
+    """Every value and every key stands where the tree says."""
+    assert repr(json.loads(text[node.start : node.end])) == repr(node.value)
+    for key, child in node.children.items():
+        if isinstance(key, str):
+            assert json.loads(text[slice(*node.keys[key])]) == key
+        _check_places(child, text)
 
 
 @UNHURRIED

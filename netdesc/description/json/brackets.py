@@ -7,13 +7,14 @@ was made after which its lines are indented as its brackets are nested.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, show
-from netdesc.description.json.lexer import CLOSING, OPENING, State, Token
+from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_tokens
 
-MAX_SEARCHED = 2000
+_MAX_SEARCHED = 2000
 """Tokens of the longest text in which each slip is undone on trial, which takes a second."""
 _MAX_INDENT = 1000
 """Characters before a token in which the beginning of its line is searched."""
@@ -30,35 +31,28 @@ class _Slip(NamedTuple):
     kinds: tuple[str, ...] = ()
 
 
-def find_unmatched(
-    text: str, tokens: Sequence[Token], *, is_certain: bool
-) -> TextDiagnostic | None:
-    """What is wrong with the brackets of a text, if they do not match.
-
-    With ``is_certain``, only a slip after which the text is JSON is reported.
-    """
-    opened, failed = _match(tokens)
-    if failed is None:
+def find_unmatched(text: str) -> TextDiagnostic | None:
+    """The likeliest slip in the brackets of a text, if one slip in them makes JSON of the text."""
+    tokens = list(itertools.islice(read_tokens(text), _MAX_SEARCHED + 1))
+    if len(tokens) > _MAX_SEARCHED:
         return None
-    slips = list(_sound_slips(tokens)) if len(tokens) <= MAX_SEARCHED else []
-    if slips:
-        columns = [_column(text, token.start) for token in tokens]
-        slip = min(slips, key=lambda each: _unlikeliness(each, tokens, columns))
-        return _describe(slip, slips, text, tokens)
-    return None if is_certain else _describe_failed(text, tokens, opened, failed)
+    slips = list(_sound_slips(tokens))
+    if not slips:
+        return None
+    columns = [_column(text, token.start) for token in tokens]
+    slip = min(slips, key=lambda each: _unlikeliness(each, tokens, columns))
+    return _describe(slip, slips, text, tokens)
 
 
-def _match(tokens: Sequence[Token]) -> tuple[list[Token], Token | None]:
-    """The brackets that are open where they do not match first, and the token there, if any."""
+def _opened(tokens: Sequence[Token]) -> list[Token]:
+    """The brackets that are open behind these tokens."""
     opened: list[Token] = []
     for token in tokens:
         if token.kind in CLOSING:
             opened.append(token)
         elif token.kind in OPENING:
-            if not opened or CLOSING[opened[-1].kind] != token.kind:
-                return opened, token
             opened.pop()
-    return opened, tokens[-1] if opened else None
+    return opened
 
 
 def _sound_slips(tokens: Sequence[Token]) -> Iterator[_Slip]:
@@ -66,6 +60,8 @@ def _sound_slips(tokens: Sequence[Token]) -> Iterator[_Slip]:
     kinds = [token.kind for token in tokens]
     surplus = sum((kind in CLOSING) - (kind in OPENING) for kind in kinds)
     state = State()
+    if surplus == 0 and all(kinds.count(kind) == kinds.count(CLOSING[kind]) for kind in CLOSING):
+        return
     for at, kind in enumerate(kinds):
         for slip in _slips_at(at, kind, surplus):
             rest = [*slip.kinds, *kinds[slip.last :]]
@@ -144,7 +140,7 @@ def _describe(
 ) -> TextDiagnostic:
     token, before = tokens[slip.first], tokens[slip.first - 1]
     mark, hint = (slip.kinds or ("",))[0], "take it away"
-    opened, _ = _match(tokens[: slip.first])
+    opened = _opened(tokens[: slip.first])
     if slip.kind == "stray" and token.kind in CLOSING:
         return _diagnostic(token, f'a "{token.kind}" too many', hint)
     if slip.kind == "stray":
@@ -160,24 +156,23 @@ def _describe(
         last = before._replace(start=before.end - 1)
         return _diagnostic(last, message, f'add "{mark}" here', opened[-1])
     if token.kind in OPENING:
-        return _describe_failed(text, tokens, opened, token)
+        return describe_unmatched(text, opened, token)
     message = f'"{token.kind}" cannot open what "{CLOSING[mark]}" closes'
     return _diagnostic(token, message, f'write "{mark}"')
 
 
-def _describe_failed(
-    text: str, tokens: Sequence[Token], opened: Sequence[Token], failed: Token
-) -> TextDiagnostic:
-    """Say where brackets do not match first."""
-    shown = _shown(text, failed)
+def describe_unmatched(text: str, opened: Sequence[Token], token: Token) -> TextDiagnostic:
+    """Say that a token closes a bracket that is not open, or that the text ends in brackets."""
+    shown = _shown(text, token)
     if not opened:
-        return _diagnostic(failed, f"{shown} closes nothing", "take it away")
+        return _diagnostic(token, f"{shown} closes nothing", "take it away")
     opening = opened[-1]
     where = f'the "{opening.kind}" of line {_line(text, opening)}'
-    if failed.kind in OPENING:
+    if token.kind in OPENING:
         hint = f'write "{CLOSING[opening.kind]}"'
-        return _diagnostic(failed, f"{shown} cannot close {where}", hint, opening)
-    last = tokens[-2]._replace(start=tokens[-2].end - 1)
+        return _diagnostic(token, f"{shown} cannot close {where}", hint, opening)
+    end = len(text.rstrip())
+    last = token._replace(start=end - 1, end=end)
     closing = "".join(CLOSING[each.kind] for each in reversed(opened))
     return _diagnostic(last, f"the file ends, and {where} is not closed", f"add {closing}", opening)
 

@@ -7,12 +7,11 @@ text says none by ``null``.
 from __future__ import annotations
 
 import bisect
-import itertools
 import json
 import re
 from dataclasses import dataclass, field
 
-from netdesc.description.json.brackets import MAX_SEARCHED, find_unmatched
+from netdesc.description.json.brackets import describe_unmatched, find_unmatched
 from netdesc.description.json.collector import (
     Collector,
     SecondarySpan,
@@ -21,7 +20,7 @@ from netdesc.description.json.collector import (
     edit,
     show,
 )
-from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token, read_tokens
+from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token
 from netdesc.description.json.scalars import (
     CONSTANTS,
     NOT_FINITE,
@@ -185,15 +184,16 @@ class Recovery:
             self._frames[-1].edits.append((*self._span(before), ""))
             self._replace(before.start, before.end, " ")
             return
-        is_cut_off = token.group == "quote" and not _GOES_ON.search(text, token.end)
-        is_bracket = token.kind in (".", *OPENING) or (is_cut_off and bool(place.container))
-        if self._searches < _MAX_SEARCHES or is_bracket:
-            self._searches += 1
-            tokens = list(itertools.islice(read_tokens(text), MAX_SEARCHED + 1))
-            found = find_unmatched(text, tokens, is_certain=not is_bracket)
-            if found is not None:
-                self._add_described(found)
-                raise Unrecoverable
+        self._searches += 1
+        unmatched = find_unmatched(text) if self._searches <= _MAX_SEARCHES else None
+        if unmatched is None and self._is_unmatched(place):
+            opened = [frame.opening for frame in self._frames]
+            opened = [*opened, before] if before.kind in CLOSING else opened
+            opened = opened[:-1] if before.kind in OPENING else opened
+            unmatched = describe_unmatched(text, opened, token)
+        if unmatched is not None:
+            self._add_described(unmatched)
+            raise Unrecoverable
         slip = find_slip(place)
         if slip is None:
             self._add_described(describe_unclear(place, self._last_value))
@@ -206,6 +206,14 @@ class Recovery:
             self._unknown.add(slip.start + len(slip.repaired) - len("null"))
         elif slip.kind == "late":  # it may be the prefix of a string of Python
             self._unknown.add(slip.start)
+
+    def _is_unmatched(self, place: Place) -> bool:
+        """Whether a token closes a bracket that is not open, or the text ends in brackets."""
+        token = place.token
+        if token.kind in OPENING:
+            return OPENING[token.kind] != place.container
+        is_cut_off = token.group == "quote" and not _GOES_ON.search(self._text, token.end)
+        return (token.kind == "." or is_cut_off) and place.container != ""
 
     def _replace(self, start: int, end: int, repaired: str) -> None:
         self._text = self._text[:start] + repaired + self._text[end:]

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.json.reader import parse
 from netdesc.description.load import check
 from netdesc.description.models import Document
 from netdesc.description.source import Source
-from netdesc.description.tree import Parts, parse
+from netdesc.description.tree import Parts
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For property tests on a machine that does other things as well."""

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from netdesc.cli import rewrite
 from netdesc.description.formatting import WIDTH, formatted
+from netdesc.description.json.reader import parse
 from netdesc.description.source import MAX_BYTES, Source
-from netdesc.description.tree import parse
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [*sorted(ROOT.glob("examples/*.json")), *sorted(ROOT.glob("netdesc/templates/*.json"))]
@@ -133,7 +133,7 @@ def test_only_what_has_no_parts_makes_a_line_too_long(text: str) -> None:
 @given(st.text('{}[]:,"1a \n\\', max_size=12))
 def test_what_is_no_json_is_refused_for_what_the_parser_says(text: str) -> None:
     made = formatted(Source(text, "test"))
-    mistakes = parse(Source(text, "test")).mistakes
+    mistakes = parse(Source(text, "test")).diagnostics
     assert isinstance(made, str) == (not mistakes)
     if not isinstance(made, str):
         assert [each.code for each in made] == [each.code for each in mistakes]

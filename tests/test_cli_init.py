@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from netdesc.cli import init, main, scaffold
 from netdesc.description import check, schema_text
+from netdesc.description.json.reader import parse
 from netdesc.description.plain import lookup
 from netdesc.description.source import Source
-from netdesc.description.tree import parse
 from netdesc.shipped import shipped
 
 Netdesc = Callable[..., int]

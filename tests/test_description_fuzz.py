@@ -15,11 +15,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from description_samples import FIXTURES, write_files
+from description_samples import BASE, FIXTURES, LABELLED, UNHURRIED, write_files
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netdesc.description import check, render_text, to_json
 from netdesc.description.explain import ENTRIES
-from netdesc.description.tokens import MAX_MISTAKES
+from netdesc.description.json.collector import MAX_DIAGNOSTICS
 
 COUNT = int(os.environ.get("NETDESC_FUZZ", "500"))
 PARTS = 10
@@ -145,7 +147,7 @@ def _sound(raw: bytes, path: Path) -> None:
     path.write_bytes(raw)
     description, found = check(path, with_files=len(raw) % 4 == 0)
     assert (description is None) == any(each.is_error for each in found)
-    assert len(found) < 100 * MAX_MISTAKES
+    assert len(found) < 100 * MAX_DIAGNOSTICS
     text = raw.decode("utf-8", "replace")
     lines = re.split(r"\n|\r(?!\n)", text)
     for each in found:
@@ -191,3 +193,81 @@ def test_mutants_have_findings_with_places(part, tmp_path):
         if before is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+
+
+@UNHURRIED
+@given(st.data())
+def test_damaged_bytes(tmp_path_factory, data):
+    raw = bytearray(BASE.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        length = data.draw(st.integers(0, 20))
+        raw[at : at + length] = data.draw(st.binary(max_size=6))
+        if not raw:
+            return
+    _sound(bytes(raw), tmp_path_factory.getbasetemp() / "network.json")
+
+
+@UNHURRIED
+@given(st.data())
+def test_damaged_punctuation(tmp_path_factory, data):
+    places = [index for index, each in enumerate(BASE) if each in '{}[]:,"0123456789.']
+    text = BASE
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.sampled_from(places))
+        with_what = data.draw(st.text(alphabet="{}[]:,\"\\ 0.e-ntf/*#'", max_size=3))
+        text = text[:at] + with_what + text[at + 1 :]
+    _sound(text.encode(), tmp_path_factory.getbasetemp() / "network.json")
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    | st.sampled_from(["cuba", "dense", "flatten", "hidden", "input", "linear", "cosine", "sgd"])
+    | st.sampled_from(["arrays", "rate", "spikes", "latency", "spike_max", "moving_window"])
+)
+KEYS = st.sampled_from(
+    [
+        "type",
+        "from",
+        "units",
+        "neuron",
+        "name",
+        "start",
+        "schedule",
+        "lock",
+        "<dense>",
+        "0",
+        "",
+        "classifier",
+        "label",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+)
+
+
+@UNHURRIED
+@given(st.data(), st.sampled_from([BASE, LABELLED]))
+def test_damaged_structure(tmp_path_factory, data, base):
+    document = json.loads(base)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container = data.draw(st.sampled_from(_holders(document)))
+        keys = list(container) if isinstance(container, dict) else list(range(len(container)))
+        action = data.draw(st.sampled_from(["replace", "remove", "add"]))
+        if action == "add" or not keys:
+            value = data.draw(TREES)
+            if isinstance(container, dict):
+                container[data.draw(KEYS)] = value
+            else:
+                container.append(value)
+        elif action == "remove":
+            del container[data.draw(st.sampled_from(keys))]
+        else:
+            container[data.draw(st.sampled_from(keys))] = data.draw(TREES)
+    text = json.dumps(document, indent=1)
+    _sound(text.encode(), tmp_path_factory.getbasetemp() / "network.json")

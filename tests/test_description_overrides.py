@@ -82,7 +82,7 @@ FAULTS = [
     ("=5", "ND111", "PATH=VALUE"),
     ("training..epochs=5", "ND111", "empty part"),
     ("time.steps=NaN", "ND103", 'not the string "NaN"'),
-    ("time.step_ms=1e999", "ND111", "64-bit float"),
+    ("time.step_ms=1e999", "ND111", "64 bits"),
     (f"time.steps={'9' * 5000}", "ND111", "64 bits"),
     ("input.shape=[4", "ND111", "broken JSON"),
     ('loss={"type":"spike_time","type":"x"}', "ND111", "twice"),

@@ -20,9 +20,9 @@ from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
 from netdesc.cli.diff_colour import colourise_diff
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic
+from netdesc.description.json.reader import parse
 from netdesc.description.recognise import is_lock
 from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
-from netdesc.description.tree import parse
 from netdesc.description.wording import amount
 
 STANDARD_INPUT = "-"

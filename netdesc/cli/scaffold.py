@@ -17,8 +17,9 @@ import numpy as np
 import netdesc
 from netdesc.description import load, schema_text
 from netdesc.description.data_files import paths_of
+from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
-from netdesc.description.tree import Parts, parse
+from netdesc.description.tree import Parts
 from netdesc.events import from_dense, write_events
 from netdesc.shipped import shipped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netdesc.description.entry import Entry
 from netdesc.description.source import MAX_BYTES, MOST_MARKS
-from netdesc.description.tokens import MAX_DEPTH
+from netdesc.description.tree import MAX_DEPTH
 
 SMALLEST = """\
 {

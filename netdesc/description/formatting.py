@@ -12,9 +12,10 @@ import re
 from typing import Any
 
 from netdesc.description.diagnostic import Diagnostic
+from netdesc.description.json.reader import parse
 from netdesc.description.places import of_text
 from netdesc.description.source import Source
-from netdesc.description.tree import Node, parse
+from netdesc.description.tree import Node
 
 WIDTH = 100
 """Characters of the longest line that holds an object or a list."""
@@ -40,7 +41,7 @@ def document_text(data: Any) -> str:
 def sound_tree(source: Source) -> Node | list[Diagnostic]:
     """The tree of a text, or all mistakes for which it is no JSON."""
     parsed = parse(source)
-    mistakes = [each for each in parsed.mistakes if each.code not in _HARMLESS]
+    mistakes = [each for each in parsed.diagnostics if each.code not in _HARMLESS]
     if mistakes:
         return [of_text(source, each) for each in mistakes]
     assert parsed.root is not None, "a text without mistakes has a tree"

@@ -16,6 +16,8 @@ from netdesc.description.data_files import FileChecks, locked_files
 from netdesc.description.diagnostic import DescriptionError, Diagnostic, without_others
 from netdesc.description.faults import faults
 from netdesc.description.formatting import document_text
+from netdesc.description.json.collector import MAX_DIAGNOSTICS
+from netdesc.description.json.reader import Parsed, parse
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.origins import Given
@@ -24,9 +26,7 @@ from netdesc.description.recognise import is_lock
 from netdesc.description.rules import check_rules
 from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import mended, without_doubtful, without_lost
-from netdesc.description.tokens import MAX_MISTAKES
-from netdesc.description.tree import Parsed, parse
+from netdesc.description.standins import mended, without_doubtful
 from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
 
 
@@ -112,12 +112,12 @@ def _check_text(
     source: Source, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [of_text(source, each) for each in parsed.mistakes]
+    findings = [of_text(source, each) for each in parsed.diagnostics]
     if parsed.root is not None and migrations.is_older(parsed.root.value):
         if findings:
             return None, findings
         return _check_older(source, parsed.root.value, path, overrides, with_files)
-    if len(findings) > MAX_MISTAKES:  # the last one says so in words
+    if len(findings) > MAX_DIAGNOSTICS:  # the last one says so in words
         findings[-1] = replace(findings[-1], is_last_looked_for=True)
     description: Description | None = None
     if parsed.root is not None:
@@ -217,12 +217,12 @@ def _check_meaning(
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
         places = Places(source, root, data, changed, parsed.guessed)
-    guessed = [parts for parts in parsed.doubtful if parts]
+    guessed = [parts for parts in parsed.guessed.values() if parts]
     try:
         whole = document_of(data)
     except UnfitError as error:
         found = faults(error, data)
-        findings += diagnose(without_lost(found, parsed.doubtful), places)
+        findings += diagnose(found, places)
         if len(error.errors) > MOST_FAULTS:
             return None, _with_rest(findings, len(error.errors) - MOST_FAULTS, error.is_all)
         result = mended(data, found)

@@ -14,13 +14,14 @@ from typing import Any, cast
 from netdesc.description import structure
 from netdesc.description.diagnostic import Diagnostic
 from netdesc.description.faults import known_fields
+from netdesc.description.json.reader import parse
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.plain import dotted, lookup, members
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_in_order, certain, did_you_mean, plain
 from netdesc.description.synonyms import FIELDS, field_meant
-from netdesc.description.tree import Parts, parse
+from netdesc.description.tree import Parts
 
 _DEEPEST = 2
 _MOST_NEURONS = 3
@@ -111,10 +112,10 @@ def _refuse_other_paths(path: str) -> None:
 def _value(text: str) -> Any:
     """JSON, or else the text itself. What looks like JSON and is broken is an error."""
     parsed = parse(Source(text, "--set"))
-    if parsed.root is not None and not parsed.mistakes:
+    if parsed.root is not None and not parsed.diagnostics:
         return parsed.root.value
-    if text.lstrip()[:1] in ("{", "[", '"') or parsed.mistakes[0].code == NUMBER_TOO_LARGE:
-        first = parsed.mistakes[0]
+    if text.lstrip()[:1] in ("{", "[", '"') or parsed.diagnostics[0].code == NUMBER_TOO_LARGE:
+        first = parsed.diagnostics[0]
         message = f"the value is broken JSON at character {first.start + 1}: {first.message}"
         raise OverrideFault("ND111", message, first.hint, "quoted for the shell: --set 'name={…}'")
     if any("\ud800" <= sign <= "\udfff" for sign in text):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from netdesc.description.diagnostic import Diagnostic, Edit, Fix, Related, Severity
+from netdesc.description.json.collector import TextDiagnostic
 from netdesc.description.plain import dotted, lookup, pointer
 from netdesc.description.remedies import Remedy
 from netdesc.description.source import Source
-from netdesc.description.tokens import Mistake
 from netdesc.description.tree import Node, Parts, Span
 
 On = Literal["key", "value"]
@@ -33,7 +34,7 @@ class Places:
     root: Node
     data: Any
     overridden: dict[Parts, str] = field(default_factory=dict[Parts, str])
-    guessed: set[int] = field(default_factory=set[int])
+    guessed: Collection[int] = ()
     moved: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
     """From the place of a value under its right name to where it stands under a misspelt one."""
 
@@ -210,13 +211,11 @@ def related(source: Source, start: int, end: int, message: str, at: str = "") ->
     return Related(message, source.name, at, line, column, end_line, end_column, excerpt)
 
 
-def of_text(source: Source, mistake: Mistake) -> Diagnostic:
-    """A mistake of the text as a finding, with its second places and its remedy."""
-    here = (mistake.start, mistake.end)
-    finding = spanned(
-        source, mistake.code, *here, mistake.message, hint=mistake.hint, fix=mistake.fix
-    )
-    seconds = (related(source, each.start, each.end, each.message) for each in mistake.related)
+def of_text(source: Source, found: TextDiagnostic) -> Diagnostic:
+    """A diagnostic of the text with lines and columns, second places and fix."""
+    here = (found.start, found.end)
+    finding = spanned(source, found.code, *here, found.message, hint=found.hint, fix=found.fix)
+    seconds = (related(source, each.start, each.end, each.message) for each in found.related)
     return replace(finding, related=tuple(seconds))
 
 

@@ -73,17 +73,6 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
     return any(parts[: len(section)] == section for section in sections)
 
 
-def without_lost(found: Iterable[Fault], doubtful: Iterable[Parts]) -> list[Fault]:
-    """The faults without fields that are missing only because the text is damaged there."""
-    damaged = set(doubtful)
-    lost = {"missing": -1, "union_tag_not_found": None}
-    return [
-        fault
-        for fault in found
-        if fault.kind not in lost or fault.parts[: lost[fault.kind]] not in damaged
-    ]
-
-
 def without_doubtful(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], places: Places
 ) -> list[Diagnostic]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from netdesc.description import structure
+from netdesc.description.json.scalars import plain_number
 from netdesc.description.models import Document
 from netdesc.description.plain import lookup
-from netdesc.description.tokens import plain_number
 from netdesc.description.tree import Parts
 
 _MAX_REPEATED_CHARACTERS = 60

@@ -9,9 +9,11 @@ from description_samples import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdesc.description.json.collector import MAX_DIAGNOSTICS
+from netdesc.description.json.reader import parse
+from netdesc.description.json.scalars import MAX_IN_STRING
 from netdesc.description.source import Source
-from netdesc.description.tokens import MAX_DEPTH, MAX_IN_STRING, MAX_MISTAKES
-from netdesc.description.tree import parse
+from netdesc.description.tree import MAX_DEPTH, Node
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SCALARS = (
@@ -35,10 +37,34 @@ VALUES = st.recursive(
 def test_valid_json_reads_as_the_standard_library_reads_it(value, ascii_only, indent):
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     parsed = parse(Source(text, "t"))
-    assert parsed.mistakes == []
+    assert parsed.diagnostics == []
     assert parsed.root is not None
     assert repr(parsed.root.value) == repr(json.loads(text))
     assert text[parsed.root.start : parsed.root.end] == text
+    _check_places(parsed.root, text)
+
+
+@UNHURRIED
+@given(VALUES, st.sampled_from([None, 1]))
+def test_repaired_text_has_the_places_of_the_file(value, indent):
+    """A comma too many sends the text through the repairs."""
+    written = json.dumps({"é": value, "last": 1}, ensure_ascii=False, indent=indent)
+    text = written[:-1] + "," + written[-1]
+    parsed = parse(Source(text, "t"))
+    assert [each.code for each in parsed.diagnostics] == ["ND008"]
+    assert parsed.root is not None
+    assert repr(parsed.root.value) == repr(json.loads(written))
+    for key in parsed.root.children:
+        _check_places(parsed.root.children[key], text)
+
+
+def _check_places(node: Node, text: str) -> None:
+    """Every value and every key stands where the tree says."""
+    assert repr(json.loads(text[node.start : node.end])) == repr(node.value)
+    for key, child in node.children.items():
+        if isinstance(key, str):
+            assert json.loads(text[slice(*node.keys[key])]) == key
+        _check_places(child, text)
 
 
 @UNHURRIED
@@ -48,11 +74,11 @@ def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
     try:
         expected = json.loads(text, parse_constant=lambda word: pytest.fail(word))
     except ValueError:
-        assert parsed.mistakes
+        assert parsed.diagnostics
         return
-    if parsed.mistakes:
+    if parsed.diagnostics:
         # Stricter than the standard library in these three ways only.
-        assert {mistake.code for mistake in parsed.mistakes} <= {"ND011", "ND012", "ND014"}
+        assert {mistake.code for mistake in parsed.diagnostics} <= {"ND011", "ND012", "ND014"}
     else:
         assert parsed.root is not None
         assert parsed.root.value == expected
@@ -62,7 +88,7 @@ def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
 @given(st.text())
 def test_places_of_mistakes_lie_in_the_text(text):
     source = Source(text, "t")
-    for mistake in parse(source).mistakes:
+    for mistake in parse(source).diagnostics:
         assert 0 <= mistake.start <= mistake.end <= len(text)
         line, column = source.place(mistake.start)
         assert line >= 1
@@ -145,14 +171,14 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "code", "start", "end"), MISTAKES)
 def test_one_mistake_at_its_place(text, code, start, end):
-    (mistake,) = parse(Source(text, "t")).mistakes
+    (mistake,) = parse(Source(text, "t")).diagnostics
     assert (mistake.code, mistake.start, mistake.end) == (code, start, end)
 
 
 def test_all_mistakes_are_found_at_once():
     text = '{\'a\': [1,], "b": NaN, // no\n "c": 07}'
     parsed = parse(Source(text, "t"))
-    assert {mistake.code for mistake in parsed.mistakes} == {
+    assert {mistake.code for mistake in parsed.diagnostics} == {
         "ND012",
         "ND008",
         "ND010",
@@ -166,7 +192,7 @@ def test_all_mistakes_are_found_at_once():
 @pytest.mark.parametrize("number", ["1e+5", "1E+05", "-1.5e+10", "1e-7", "-0", "0.0", "1e5"])
 def test_numbers_that_the_grammar_would_refuse(number):
     parsed = parse(Source(f"[{number}]", "t"))
-    assert parsed.mistakes == []
+    assert parsed.diagnostics == []
     assert parsed.root is not None
     assert parsed.root.value == [json.loads(number)]
 
@@ -175,16 +201,16 @@ def test_numbers_that_the_grammar_would_refuse(number):
 def test_deep_nesting_is_refused_and_does_not_crash(opening):
     for depth in (MAX_DEPTH + 1, 200_000):
         parsed = parse(Source(opening * depth, "t"))
-        assert [mistake.code for mistake in parsed.mistakes] == ["ND006"]
+        assert [mistake.code for mistake in parsed.diagnostics] == ["ND006"]
     closing = {"[": "]", '{"a":': "}"}[opening]
     middle = "" if opening == "[" else "1"
     parsed = parse(Source(opening * MAX_DEPTH + middle + closing * MAX_DEPTH, "t"))
-    assert parsed.mistakes == []
+    assert parsed.diagnostics == []
 
 
 def test_columns_count_characters():
     source = Source('{"é😀": 1,\n "日": NaN}', "t")
-    (mistake,) = parse(source).mistakes
+    (mistake,) = parse(source).diagnostics
     assert source.place(mistake.start) == (2, 7)
     assert source.line(2) == ' "日": NaN}'
 
@@ -193,7 +219,7 @@ def test_columns_count_characters():
 def test_every_kind_of_line_end_ends_a_line(newline):
     text = '{"a": "é", // one\n "b": 1\n "c": NaN}'.replace("\n", newline)
     source = Source(text, "t")
-    places = [source.place(each.start) for each in parse(source).mistakes]
+    places = [source.place(each.start) for each in parse(source).diagnostics]
     assert places == [(1, 12), (2, 7), (3, 7)]
     assert source.line(3) == ' "c": NaN}'
     assert [source.offset(*source.place(at)) for at in range(len(text))] == [*range(len(text))]
@@ -201,25 +227,25 @@ def test_every_kind_of_line_end_ends_a_line(newline):
 
 def test_a_carriage_return_beside_line_feeds_ends_a_line_too():
     source = Source('{"a": 1,\r "b": 2,\n "c": x"}', "t")
-    (mistake,) = parse(source).mistakes
+    (mistake,) = parse(source).diagnostics
     assert source.place(mistake.start) == (3, 7)
 
 
 def test_strings_in_apostrophes_are_one_mistake():
-    value = {f"key{n}": ["text", n, {"é": "b"}] for n in range(MAX_MISTAKES)}
+    value = {f"key{n}": ["text", n, {"é": "b"}] for n in range(MAX_DIAGNOSTICS)}
     parsed = parse(Source(repr(value), "t"))
-    (mistake,) = parsed.mistakes
+    (mistake,) = parsed.diagnostics
     assert (mistake.code, mistake.start, mistake.end) == ("ND012", 1, 7)
-    assert mistake.message == f"a string in apostrophes, and {4 * MAX_MISTAKES - 1} more"
+    assert mistake.message == f"a string in apostrophes, and {4 * MAX_DIAGNOSTICS - 1} more"
     assert parsed.root is not None
     assert parsed.root.value == value
-    (mistake,) = parse(Source("['a']", "t")).mistakes
+    (mistake,) = parse(Source("['a']", "t")).diagnostics
     assert mistake.message == "a string in apostrophes"
 
 
 def test_a_file_full_of_mistakes_is_not_read_to_its_end():
-    found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).mistakes
-    assert len(found) == MAX_MISTAKES + 1
+    found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).diagnostics
+    assert len(found) == MAX_DIAGNOSTICS + 1
     assert "rest of the file" in found[-1].message
-    assert len(parse(Source('["' + "\t" * 100_000 + '"]', "t")).mistakes) == MAX_IN_STRING
-    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).mistakes) == 1
+    assert len(parse(Source('["' + "\t" * 100_000 + '"]', "t")).diagnostics) == MAX_IN_STRING
+    assert len(parse(Source('["' + "\\x" * 100_000 + '"]', "t")).diagnostics) == 1

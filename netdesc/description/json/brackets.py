@@ -1,0 +1,195 @@
+"""Finds the bracket that is missing, too many or of the wrong kind.
+
+The marks alone do not say which one it is: a document that lacks a bracket in its middle is wrong
+at its very end. So each slip is undone on trial. Of those after which the text is JSON, that one
+was made after which its lines are indented as its brackets are nested.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, show
+from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_tokens
+
+_MAX_SEARCHED = 2000
+"""Tokens of the longest text in which each slip is undone on trial, which takes a second."""
+_MAX_INDENT = 1000
+"""Characters before a token in which the beginning of its line is searched."""
+
+_OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
+
+
+class _Slip(NamedTuple):
+    """A slip and how it is undone: ``tokens[first:last]`` becomes tokens of these kinds."""
+
+    kind: str
+    first: int
+    last: int
+    kinds: tuple[str, ...] = ()
+
+
+def find_unmatched(text: str) -> TextDiagnostic | None:
+    """The likeliest slip in the brackets of a text, if one slip in them makes JSON of the text."""
+    tokens = list(itertools.islice(read_tokens(text), _MAX_SEARCHED + 1))
+    if len(tokens) > _MAX_SEARCHED:
+        return None
+    slips = list(_sound_slips(tokens))
+    if not slips:
+        return None
+    columns = [_column(text, token.start) for token in tokens]
+    slip = min(slips, key=lambda each: _unlikeliness(each, tokens, columns))
+    return _describe(slip, slips, text, tokens)
+
+
+def _opened(tokens: Sequence[Token]) -> list[Token]:
+    """The brackets that are open behind these tokens."""
+    opened: list[Token] = []
+    for token in tokens:
+        if token.kind in CLOSING:
+            opened.append(token)
+        elif token.kind in OPENING:
+            opened.pop()
+    return opened
+
+
+def _sound_slips(tokens: Sequence[Token]) -> Iterator[_Slip]:
+    """The slips that leave sound JSON when they are undone."""
+    kinds = [token.kind for token in tokens]
+    surplus = sum((kind in CLOSING) - (kind in OPENING) for kind in kinds)
+    state = State()
+    if surplus == 0 and all(kinds.count(kind) == kinds.count(CLOSING[kind]) for kind in CLOSING):
+        return
+    for at, kind in enumerate(kinds):
+        for slip in _slips_at(at, kind, surplus):
+            rest = [*slip.kinds, *kinds[slip.last :]]
+            if state.copy().count(rest) == len(rest):
+                yield slip
+        if not state.expects(kind):
+            return
+        state.take(kind)
+
+
+def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_Slip]:
+    """The slips at a token that change the number of brackets as it is wrong."""
+    if surplus == 0 and kind in _OTHER:
+        yield _Slip("wrong", at, at + 1, (_OTHER[kind],))
+    elif surplus == 1:
+        for mark in "}]":
+            yield _Slip("unclosed", at, at, (mark,))
+            yield _Slip("unclosed", at, at, (mark, ","))
+        if kind in CLOSING:
+            yield _Slip("stray", at, at + 1)
+    elif surplus == -1:
+        for mark in "{[":
+            yield _Slip("unopened", at, at, (mark,))
+        if kind in OPENING:
+            yield _Slip("stray", at, at + 1)
+
+
+def _unlikeliness(
+    slip: _Slip, tokens: Sequence[Token], columns: Sequence[int | None]
+) -> tuple[int, ...]:
+    """The lower, the likelier: the number of lines whose indentation does not fit, and more."""
+    inserted = [(kind, None) for kind in slip.kinds]
+    if slip.kind == "wrong":
+        inserted = [(slip.kinds[0], columns[slip.first])]
+    undone = [(each.kind, column) for each, column in zip(tokens, columns, strict=True)]
+    undone[slip.first : slip.last] = inserted
+    unlikely = _count_unindented(undone)
+    token, before = tokens[slip.first], tokens[slip.first - 1]
+    is_stray = slip.kind == "stray"
+    if is_stray and token.kind in OPENING and columns[slip.first] is not None:
+        unlikely += 2  # of a bracket that has a line of its own the other one is missing
+    is_double = is_stray and before.kind == token.kind and before.end == token.start
+    is_other = slip.kind == "unopened" or (is_stray and token.kind in CLOSING)
+    return unlikely, not is_double, is_other, -slip.first
+
+
+def _count_unindented(tokens: Sequence[tuple[str, int | None]]) -> int:
+    """The lines whose indentation does not fit the brackets that are open there.
+
+    ``tokens`` are kinds, each with how far it is indented if it is the first of its line.
+    """
+    count, line_column = 0, 0
+    opened: list[tuple[int, int | None]] = []  # indentation of the line, and of the entries
+    for kind, column in tokens:
+        line_column = column if column is not None else line_column
+        if kind in OPENING:
+            opener, _ = opened.pop()
+            count += column not in (None, opener)
+        elif column is not None and opened:
+            opener, entries = opened[-1]
+            count += column <= opener if entries is None else column != entries
+            opened[-1] = opener, column if entries is None else entries
+        if kind in CLOSING:
+            opened.append((line_column, None))
+    return count
+
+
+def _column(text: str, start: int) -> int | None:
+    """How far a token is indented, if it is the first of its line."""
+    line = max(text.rfind("\n", 0, start) + 1, start - _MAX_INDENT)
+    return start - line if not text[line:start].strip() else None
+
+
+def _describe(
+    slip: _Slip, slips: Sequence[_Slip], text: str, tokens: Sequence[Token]
+) -> TextDiagnostic:
+    token, before = tokens[slip.first], tokens[slip.first - 1]
+    mark, hint = (slip.kinds or ("",))[0], "take it away"
+    opened = _opened(tokens[: slip.first])
+    if slip.kind == "stray" and token.kind in CLOSING:
+        return _diagnostic(token, f'a "{token.kind}" too many', hint)
+    if slip.kind == "stray":
+        other = next((each for each in slips if each.kind == "unopened"), None)
+        if other is not None:
+            hint += f', or add "{other.kinds[0]}" before {_shown(text, tokens[other.first])}'
+        return _diagnostic(token, f'"{token.kind}" closes nothing', hint)
+    if slip.kind == "unopened":
+        message = f'"{mark}" is missing before {_shown(text, token)}'
+        return _diagnostic(token, message, f'add "{mark}" here')
+    if slip.kind == "unclosed":
+        message = f'"{mark}" is missing: line {_line(text, opened[-1])} opens "{opened[-1].kind}"'
+        last = before._replace(start=before.end - 1)
+        return _diagnostic(last, message, f'add "{mark}" here', opened[-1])
+    if token.kind in OPENING:
+        return describe_unmatched(text, opened, token)
+    message = f'"{token.kind}" cannot open what "{CLOSING[mark]}" closes'
+    return _diagnostic(token, message, f'write "{mark}"')
+
+
+def describe_unmatched(text: str, opened: Sequence[Token], token: Token) -> TextDiagnostic:
+    """Say that a token closes a bracket that is not open, or that the text ends in brackets."""
+    shown = _shown(text, token)
+    if not opened:
+        return _diagnostic(token, f"{shown} closes nothing", "take it away")
+    opening = opened[-1]
+    where = f'the "{opening.kind}" of line {_line(text, opening)}'
+    if token.kind in OPENING:
+        hint = f'write "{CLOSING[opening.kind]}"'
+        return _diagnostic(token, f"{shown} cannot close {where}", hint, opening)
+    end = len(text.rstrip())
+    last = token._replace(start=end - 1, end=end)
+    closing = "".join(CLOSING[each.kind] for each in reversed(opened))
+    return _diagnostic(last, f"the file ends, and {where} is not closed", f"add {closing}", opening)
+
+
+def _diagnostic(
+    token: Token, message: str, hint: str, opening: Token | None = None
+) -> TextDiagnostic:
+    related = ()
+    if opening is not None:
+        what = f'the "{opening.kind}" that is not closed'
+        related = (SecondarySpan(opening.start, opening.end, what),)
+    return TextDiagnostic("ND007", token.start, token.end, message, hint, None, related)
+
+
+def _line(text: str, token: Token) -> int:
+    return text.count("\n", 0, token.start) + 1
+
+
+def _shown(text: str, token: Token) -> str:
+    return show(text[token.start : token.end])

@@ -1,0 +1,136 @@
+"""Collects the diagnostics of one reading of a text, at offsets into that text.
+
+All places of one notation of another language are one diagnostic: someone who pastes a dictionary
+of Python, an object of JavaScript or a page from a word processor makes a
+mistake a hundred times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netdesc.description.diagnostic import Edit, Fix
+from netdesc.description.tree import Parts, Span
+
+MAX_DIAGNOSTICS = 200
+"""Diagnostics after which reading stops: the file is something else than a description."""
+_MAX_RELATED = 100
+"""Places of a notation that are listed beside the first one."""
+
+_NOTATIONS = {
+    # kind: code, message, what to do about it
+    "apostrophes": (
+        "ND012",
+        "a string in apostrophes",
+        "write double quotes, as json.dump does",
+    ),
+    "backquotes": ("ND012", "a string in backquotes", "write strings in double quotes"),
+    "typographic": ("ND012", "a string in typographic quotes", "write straight double quotes"),
+    "names": ("ND007", "{raw} without quotes", 'write "{raw}"'),
+    "constants": ("ND007", "JSON has no {raw}", "write true, false and null"),
+    "tuples": ("ND007", "a list in parentheses", "write lists in brackets: […]"),
+    "comments": ("ND009", "a comment", 'JSON has no comments; put remarks into "description"'),
+    "spaces": ("ND007", "{character} outside of a string", "write a plain space, or nothing"),
+}
+_OF_PYTHON = ("apostrophes", "constants", "tuples")
+
+
+class Unrecoverable(Exception):
+    """Nothing certain can be said of the rest of the text."""
+
+
+class SecondarySpan(NamedTuple):
+    """A second place in the text that explains a diagnostic."""
+
+    start: int
+    end: int
+    message: str
+
+
+class TextDiagnostic(NamedTuple):
+    """Something in the text that is not JSON, at ``text[start:end]``."""
+
+    code: str
+    start: int
+    end: int
+    message: str
+    hint: str = ""
+    fix: Fix | None = None
+    related: tuple[SecondarySpan, ...] = ()
+
+
+class _Notation(NamedTuple):
+    """A place of a notation of another language. ``edits`` make JSON of it, if that is certain."""
+
+    span: Span
+    edits: tuple[tuple[int, int, str], ...]
+
+
+class Collector:
+    """What one reading found."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.found: list[TextDiagnostic] = []
+        self.guessed: dict[int, Parts] = {}
+        """Where values start whose text says no value, with their paths. ``null`` replaces them."""
+        self.is_lossy = False
+        """True where something is left out, so that the meaning cannot be checked."""
+        self._notations: dict[str, list[_Notation]] = {}
+
+    def add(self, diagnostic: TextDiagnostic) -> None:
+        """Record a diagnostic. Raises Unrecoverable after ``MAX_DIAGNOSTICS`` of them."""
+        self.found.append(diagnostic)
+        if len(self.found) == MAX_DIAGNOSTICS:
+            message = f"more than {MAX_DIAGNOSTICS} mistakes; the rest of the file was not read"
+            self.found.append(TextDiagnostic("ND007", diagnostic.end, diagnostic.end, message))
+            raise Unrecoverable
+
+    def note(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
+        """Record a place of a notation of another language."""
+        self._notations.setdefault(kind, []).append(_Notation(span, edits))
+
+    def diagnostics(self) -> list[TextDiagnostic]:
+        """All diagnostics, in the order of the text."""
+        return sorted([*self.found, *self._of_notations()], key=lambda each: each.start)
+
+    def _of_notations(self) -> Iterator[TextDiagnostic]:
+        """One diagnostic a notation; several of Python are one."""
+        kinds = dict(self._notations)
+        of_python = [kind for kind in _OF_PYTHON if kind in kinds]
+        constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}
+        if len(of_python) > 1 and constants <= {"True", "False", "None"}:
+            places = sorted(each for kind in of_python for each in kinds.pop(kind))
+            message = f"Python's notation, not JSON, here and in {len(places) - 1} more places"
+            hint = "in Python, json.dump writes JSON"
+            yield _summary("ND007", message, hint, places)
+        for kind, places in kinds.items():
+            places.sort()
+            code, message, hint = _NOTATIONS[kind]
+            raw = self.text[slice(*places[0].span)]
+            more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+            message = message.format(raw=cut(raw), character=f"U+{ord(raw[:1] or chr(0)):04X}")
+            yield _summary(code, message + more, hint.format(raw=cut(raw)), places)
+
+
+def _summary(code: str, message: str, hint: str, places: list[_Notation]) -> TextDiagnostic:
+    edits = [each for place in places for each in place.edits]
+    fix = edit(hint, *edits) if edits else None
+    related = (SecondarySpan(*each.span, "here, too") for each in places[1 : _MAX_RELATED + 1])
+    return TextDiagnostic(code, *places[0].span, message, hint, fix, tuple(related))
+
+
+def edit(title: str, *edits: tuple[int, int, str]) -> Fix:
+    """A fix: each of ``text[start:end]`` becomes the third."""
+    return Fix(title, tuple(Edit(*each) for each in edits))
+
+
+def cut(text: str) -> str:
+    """A piece of the text, short enough for a message."""
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def show(text: str) -> str:
+    """A piece of the text in quotes, for a message."""
+    return cut(text) if text[:1] in ('"', "'") else f'"{cut(text)}"'

@@ -1,0 +1,147 @@
+"""The tokens of a damaged JSON text, and which of them may follow each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from netdesc.description.json.scalars import CONSTANTS, NOT_FINITE
+
+_TOKEN = re.compile(
+    r"""([ \t\r\n]*)(?:
+    (?P<string>"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"(?=[\s,:;=\[\]{}()#]|//|/\*|\Z))
+        (?P<key>(?=[ \t\r\n]*[:=]))?
+    |(?P<equals>=>|==?|:=)
+    |(?P<mark>[{}\[\](),:;])
+    |(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+(?![\w.+"-]))
+    |(?P<constant>(?:true|false|null)(?![\w.+"-]))
+    |(?P<comment>//[^\n]*|/\*.*?\*/|\#[^\n]*|--[ \t][^\n]*)
+    |(?P<open_comment>/\*.*)
+    |(?P<quote>")
+    |(?P<quoted>'[^'\\\n]*+(?:\\[^\n][^'\\\n]*+)*+'
+            (?:[ \t\r]*\n\s*+'[^'\\\n]*+(?:\\[^\n][^'\\\n]*+)*+'(?!\s*:))*|`[^`"\\\n]*`
+        |[“”„‟][^“”„‟"\\\n]*[“”„‟"]|[‘’‚‛][^‘’‚‛"'\\\n]*[‘’‚‛'])
+    |(?P<word>[\w.+$-]+)
+    |(?P<other>.)
+    |(?P<end>\Z))""",
+    re.VERBOSE | re.DOTALL,
+)
+_NAME_END = re.compile(r"[ \t\r\n]*(?::|=)")
+_WORD_END = re.compile(r"[ \t]*(?:[,:;=}\])]|\r?$|//|/\*|#|--)", re.MULTILINE)
+_NUMBER_LIKE = re.compile(r"[-+.]*(?:[0-9]|$)")
+
+_KINDS = {"string": "s", "key": "k", "equals": "=", "number": "v", "constant": "v", "end": "."}
+_FOLLOWS = {
+    "": "sv{[",
+    "{": "k}",
+    "[": "sv{[]",
+    ":": "sv{[",
+    "k": ":",
+    ",{": "k",
+    ",[": "sv{[",
+    **dict.fromkeys("sv}]", ",}]"),
+}
+"""The kinds that may follow another one in JSON; a comma stands with the bracket around it."""
+OPENING = {"}": "{", "]": "["}
+CLOSING = {"{": "}", "[": "]"}
+
+
+class Token(NamedTuple):
+    """``text[start:end]``, with the group of the pattern above that it matches.
+
+    ``kind`` is a mark itself, or k for a key, s for another string, v for another scalar, ``=`` for
+    what stands in the place of a colon, ``.`` for the end and ``?`` for what means nothing.
+    Parentheses are brackets: lists of Python.
+    """
+
+    kind: str
+    start: int
+    end: int
+    group: str
+
+
+def read_token(text: str, at: int) -> Token:
+    """The token at an offset, or after white space there."""
+    match = _TOKEN.match(text, at)
+    assert match is not None
+    group = match.lastgroup or ""
+    start, end = match.end(1), match.end()
+    kind = _KINDS.get(group)
+    if kind is None:
+        kind = text[start] if group == "mark" else _foreign_kind(text, start, end, group)
+        kind = {"(": "[", ")": "]"}.get(kind, kind)
+    elif kind == "v" and text[end : end + 1] == ":":
+        kind = "k"
+    return Token(kind, start, end, group)
+
+
+def _foreign_kind(text: str, start: int, end: int, group: str) -> str:
+    """The kind of a token of another language."""
+    raw = text[start:end]
+    if group == "comment" or (group == "other" and (raw.isspace() or not raw.isprintable())):
+        return " "
+    is_word = group == "word" and raw.strip(".") and _WORD_END.match(text, end)
+    if not is_word and group != "quoted":
+        return "?"
+    if _NAME_END.match(text, end):
+        return "k"
+    is_scalar = raw in CONSTANTS or NOT_FINITE.fullmatch(raw) or _NUMBER_LIKE.match(raw)
+    return "v" if is_word and is_scalar else "s"
+
+
+def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
+    """The tokens from an offset on, up to the end; comments are left out."""
+    while True:
+        token = read_token(text, at)
+        if token.kind != " ":
+            yield token
+        if token.kind == ".":
+            return
+        at = token.end
+
+
+class State:
+    """What stands before a token: the kind of the last one, and the brackets that are open."""
+
+    __slots__ = ("last", "open")
+
+    def __init__(self, last: str = "", open_brackets: Sequence[str] = ()) -> None:
+        self.last = last
+        self.open = list(open_brackets)
+
+    def copy(self) -> State:
+        return State(self.last, self.open)
+
+    def expects(self, kind: str) -> bool:
+        """Whether a token may follow."""
+        if not self.open and self.last:
+            return kind == "."
+        if kind in OPENING and [OPENING[kind]] != self.open[-1:]:
+            return False
+        last = self.last + self.open[-1] if self.last == "," else self.last
+        return kind in _FOLLOWS[last]
+
+    def take(self, kind: str) -> None:
+        """Read a token that may follow."""
+        if kind in CLOSING:
+            self.open.append(kind)
+        elif kind in OPENING:
+            self.open.pop()
+        self.last = kind
+
+    def undo(self, kind: str, last: str) -> None:
+        """Take back a token; ``last`` is the kind of the one before it."""
+        if kind in CLOSING:
+            self.open.pop()
+        elif kind in OPENING:
+            self.open.append(OPENING[kind])
+        self.last = last
+
+    def count(self, kinds: Sequence[str]) -> int:
+        """How many of these tokens read as JSON."""
+        for index, kind in enumerate(kinds):
+            if not self.expects(kind):
+                return index
+            self.take(kind)
+        return len(kinds)

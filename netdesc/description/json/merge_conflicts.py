@@ -1,0 +1,64 @@
+"""Merge conflicts in a text, and what is left of them: one diagnostic for each.
+
+The markers of git stand in lines of their own. Of a whole conflict its first side is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netdesc.description.json.collector import SecondarySpan, TextDiagnostic
+from netdesc.description.tree import Span
+
+_MARKER = re.compile(r"^[ \t]*(<{7}|\|{7}|={7}|>{7})(?:[ \r][^\n]*)?$", re.MULTILINE)
+_MAX_REPORTED = 20
+
+
+def find_conflicts(text: str) -> tuple[str, list[TextDiagnostic], list[Span]]:
+    """The text with spaces in the place of markers and second sides, and the conflicts in it.
+
+    The spans are those of the conflicts: what is wrong in one may go with the side that is not
+    kept.
+    """
+    if not any(mark * 7 in text for mark in "<=>"):
+        return text, [], []
+    conflicts = list(_conflicts(text))
+    parts: list[str] = []
+    kept = 0
+    for markers in conflicts:
+        is_whole = (markers[0][1][0], markers[-1][1][0]) == ("<", ">")
+        is_second = False
+        for marker in markers:
+            between = text[kept : marker.start()]
+            parts += [blank(between) if is_second else between, blank(marker[0])]
+            kept = marker.end()
+            is_second = is_whole and marker[1][0] in "|="
+    spans = [(markers[0].start(), markers[-1].end()) for markers in conflicts]
+    found = [_diagnostic(markers) for markers in conflicts[:_MAX_REPORTED]]
+    return "".join([*parts, text[kept:]]), found, spans
+
+
+def _conflicts(text: str) -> Iterator[list[re.Match[str]]]:
+    """The markers of each conflict; some of them may be missing."""
+    group: list[re.Match[str]] = []
+    for marker in _MARKER.finditer(text):
+        if group and (marker[1][0] == "<" or group[-1][1][0] == ">"):
+            yield group
+            group = []
+        group.append(marker)
+    if group:
+        yield group
+
+
+def _diagnostic(markers: list[re.Match[str]]) -> TextDiagnostic:
+    spans = [(each.start(1), each.start() + len(each[0].rstrip())) for each in markers]
+    message = "a merge conflict that is not resolved"
+    hint = "keep one side, and take the markers away"
+    related = tuple(SecondarySpan(*span, "a marker of this conflict") for span in spans[1:])
+    return TextDiagnostic("ND007", *spans[0], message, hint, None, related)
+
+
+def blank(text: str) -> str:
+    """Spaces in the place of a text, which keep the places of what follows."""
+    return re.sub(r"[^\n]", " ", text)

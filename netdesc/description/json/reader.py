@@ -1,0 +1,112 @@
+"""Reads a document: JSON text as a tree in which every value and every key knows its place.
+
+The standard library reads sound text. Damaged text is split into tokens and repaired as its writer
+most likely meant it, with a diagnostic for each repair; then the standard library reads that. A
+value whose text says none becomes ``null``. Where something had to be left out, or brackets do not
+match, there is no tree.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from netdesc.description.diagnostic import Edit, Fix
+from netdesc.description.json.collector import Collector, TextDiagnostic, Unrecoverable, cut, edit
+from netdesc.description.json.lexer import read_tokens
+from netdesc.description.json.merge_conflicts import blank, find_conflicts
+from netdesc.description.json.recovery import Recovery
+from netdesc.description.source import Source
+from netdesc.description.tree import Node, Parts, RepairedText, Span, read_sound
+
+_FENCE = re.compile(r"\s*(```[^\n`]*)(?=\n)")
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A text and what was found in it."""
+
+    root: Node | None
+    """``None`` where the meaning of the text is not certain enough to be checked."""
+    diagnostics: list[TextDiagnostic]
+    guessed: dict[int, Parts] = field(default_factory=dict[int, Parts])
+    """Where values start whose text says no value, with their paths."""
+
+
+def parse(source: Source) -> Parsed:
+    """Read a whole document; all that is wrong is a diagnostic, and nothing raises."""
+    text, found = source.with_line_feeds, list[TextDiagnostic]()
+    if text.startswith("\ufeff"):
+        message, fix = "the file starts with a byte order mark", edit("take it away", (0, 1, ""))
+        found.append(TextDiagnostic("ND004", 0, 1, message, "save without BOM", fix))
+        text = " " + text[1:]
+    text, conflicts, spans = find_conflicts(text)
+    text, fences = _without_fences(text)
+    found += conflicts + fences
+    root = read_sound(text)
+    if root is not None:
+        return Parsed(root, found)
+    collector = Collector(text)
+    root = _repair(text, collector)
+    found += [each for each in collector.diagnostics() if not _is_within(each, spans)]
+    found.sort(key=lambda each: each.start)
+    return Parsed(root, found, collector.guessed)
+
+
+def _is_within(diagnostic: TextDiagnostic, spans: Sequence[Span]) -> bool:
+    """Whether a diagnostic is about a place in one of these spans, which are in order."""
+    before = bisect.bisect_right(spans, diagnostic.start, key=lambda span: span[0])
+    return before > 0 and diagnostic.start <= spans[before - 1][1]
+
+
+def _repair(text: str, collector: Collector) -> Node | None:
+    recovery = Recovery(text, collector)
+    try:
+        recovery.read(_read_foreword(text, collector))
+    except Unrecoverable:
+        return None
+    if collector.is_lossy:
+        return None
+    repaired = RepairedText(recovery.tokens)
+    return Node.read(json.loads(repaired.text), repaired, 0, len(repaired.text))
+
+
+def _read_foreword(text: str, collector: Collector) -> int:
+    """Where the document starts: behind what stands before it, such as ``network =``."""
+    first = next(read_tokens(text))
+    start, end = first.start, first.end
+    if first.kind == ".":
+        message = "the file holds no JSON"
+        collector.add(TextDiagnostic("ND002", 0, min(1, len(text)), message))
+        raise Unrecoverable
+    if first.group not in ("word", "other", "equals") and first.kind != ":":
+        return 0
+    brace = text.find("{", start)
+    is_alone = brace < 0 or "\n" in text[start:brace]
+    end = end if is_alone else brace
+    message = f'a document begins with "{{", not with {cut(text[start:end].strip())}'
+    collector.add(TextDiagnostic("ND007", start, end, message))
+    if is_alone:
+        raise Unrecoverable
+    return brace
+
+
+def _without_fences(text: str) -> tuple[str, list[TextDiagnostic]]:
+    """The text without the lines that mark code in Markdown, and the diagnostic about them."""
+    first = _FENCE.match(text)
+    if first is None:
+        return text, []
+    start, end = first.span(1)
+    edits, last = [Edit(start, end, "")], len(text.rstrip())
+    inside, behind = text[end:last], text[last:]
+    if inside.endswith("\n```"):
+        edits.append(Edit(last - 3, last, ""))
+        inside, behind = inside[:-3], "   " + behind
+    hint = "take its lines away"
+    fix = Fix(hint, tuple(edits))
+    message = "a code fence of Markdown"
+    diagnostic = TextDiagnostic("ND007", start, end, message, hint, fix)
+    return blank(text[:end]) + inside + behind, [diagnostic]

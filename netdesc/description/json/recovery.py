@@ -1,0 +1,330 @@
+"""Reads damaged JSON: repairs each slip, and makes sound tokens of the text.
+
+What other languages write in the place of a token is replaced by what it means, and a value whose
+text says none by ``null``.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import re
+from dataclasses import dataclass, field
+
+from netdesc.description.json.brackets import describe_unmatched, find_unmatched
+from netdesc.description.json.collector import (
+    Collector,
+    SecondarySpan,
+    TextDiagnostic,
+    Unrecoverable,
+    edit,
+    show,
+)
+from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token
+from netdesc.description.json.scalars import (
+    CONSTANTS,
+    NOT_FINITE,
+    check_number,
+    check_string,
+    number_fits,
+    plain_number,
+    requote,
+)
+from netdesc.description.json.slips import Place, describe, describe_unclear, find_slip
+from netdesc.description.tree import MAX_DEPTH, Span
+
+MAX_TOKENS = 1_000_000
+"""Tokens of the longest damaged text that is read: more would take seconds and a gigabyte."""
+
+_MAX_SEARCHES = 3
+"""Times that a slip in the brackets of the whole text is searched."""
+_UNUSUAL = re.compile(r"[\x00-\x1f\\]")
+_DECIMAL_COMMA = re.compile(r'-?[0-9]{1,20},[0-9]{1,400}(?=\s*(?:[}\]]|,\s*"[^"\n]*"\s*[:=]))')
+_GOES_ON = re.compile(r'"|\n\s*\S')
+_QUOTES = {"'": "apostrophes", "`": "backquotes"}
+_START = Token("", 0, 0, "")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or a list that is being read."""
+
+    opening: Token
+    key: str | int
+    """The name or the index of the entry that is read."""
+    names: dict[str, Span] = field(default_factory=dict[str, Span])
+    dropped: int | None = None
+    """The index of the first token of an entry that is left out."""
+    edits: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
+    """What makes a list of JSON of a tuple of Python."""
+
+
+class Recovery:
+    """One reading of a damaged text."""
+
+    def __init__(self, text: str, collector: Collector) -> None:
+        self._text = text
+        """The text in which slips are repaired, up to the token that is read."""
+        self._collector = collector
+        self._shifts: list[tuple[int, int, int]] = [(0, 0, 0)]
+        """Where a repair starts and ends, and how much longer the text is behind it."""
+        self._state = State()
+        self._searches = 0
+        """Times that the brackets of the whole text were looked at."""
+        self._noted = -1
+        """Comments up to here are noted."""
+        self._count = 0
+        self._unknown: set[int] = set()
+        """Where values start in the repaired text that say nothing."""
+        self._frames: list[_Frame] = []
+        """The objects and lists that are open."""
+        self._last_value = _START
+        """The value before: its token, or the bracket that opens it."""
+        self.tokens: list[tuple[str, int, int]] = []
+        """Texts of sound JSON, each with where it starts and ends in the file."""
+
+    def read(self, at: int) -> None:
+        """Read the document that begins at an offset. Raises Unrecoverable."""
+        before = _START._replace(start=at, end=at)
+        last = ""
+        while before.kind != ".":
+            token = self._read_token(before.end)
+            if self._state.expects(token.kind):
+                self._accept(before)
+                last = self._state.last
+                self._state.take(token.kind)
+                if len(self._state.open) > MAX_DEPTH:
+                    message = f"objects and lists are nested more than {MAX_DEPTH} deep"
+                    self._add("ND006", token, message)
+                    raise Unrecoverable
+                before = token
+            else:
+                self._state.undo(before.kind, last)
+                behind = self._read_token(token.end)
+                self._repair(Place(self._text, before, token, behind, self._state))
+                before = _START._replace(start=before.start, end=before.start)
+
+    def _read_token(self, at: int) -> Token:
+        """The next token; comments before it are noted."""
+        while True:
+            token = read_token(self._text, at)
+            self._count += 1
+            if self._count > MAX_TOKENS:
+                self._add_first_fault(token)
+                raise Unrecoverable
+            if token.kind != " ":
+                break
+            at, span = token.end, self._span(token)
+            if span[0] > self._noted:
+                self._noted = span[0]
+                is_comment = token.group == "comment"
+                edits = [] if is_comment else [(*span, " ")]
+                self._collector.note("comments" if is_comment else "spaces", span, *edits)
+        if token.group == "open_comment":
+            self._add("ND009", token, "a comment that is never closed", "JSON has no comments")
+            raise Unrecoverable
+        if self._state.last == ":" and token.group == "number":
+            decimal = _DECIMAL_COMMA.match(self._text, token.start)
+            token = token if decimal is None else Token("v", *decimal.span(), "word")
+        return token
+
+    def _add_first_fault(self, token: Token) -> None:
+        """Of a text that is too long to be repaired the first fault alone is reported."""
+        start = self._place(token.start)
+        try:
+            json.loads(self._collector.text)
+        except json.JSONDecodeError as problem:
+            start = problem.pos
+        except (ValueError, RecursionError):
+            pass
+        message = "from here on the text is no JSON"
+        self._collector.add(TextDiagnostic("ND007", start, start, message))
+
+    # Places and diagnostics
+
+    def _place(self, offset: int) -> int:
+        """Where in the file a character of the repaired text stands."""
+        start, end, growth = self._shifts[-1]
+        if offset >= end:
+            return offset - growth
+        index = bisect.bisect_right(self._shifts, offset, key=lambda shift: shift[0]) - 1
+        start, end, growth = self._shifts[index]
+        if offset >= end:
+            return offset - growth
+        return start - self._shifts[index - 1][2]
+
+    def _span(self, token: Token) -> Span:
+        return self._place(token.start), self._place(token.end)
+
+    def _add(self, code: str, token: Token, message: str, hint: str = "") -> None:
+        self._collector.add(TextDiagnostic(code, *self._span(token), message, hint))
+
+    def _add_described(self, found: TextDiagnostic) -> None:
+        """Add a diagnostic whose places are those of the repaired text."""
+        place, fix = self._place, found.fix
+        if fix is not None:
+            edits = ((place(each.start), place(each.end), each.replacement) for each in fix.edits)
+            fix = edit(fix.title, *edits)
+        related = tuple(
+            SecondarySpan(place(each.start), place(each.end), each.message)
+            for each in found.related
+        )
+        start, end = place(found.start), place(found.end)
+        self._collector.add(found._replace(start=start, end=end, fix=fix, related=related))
+
+    def _shown(self, token: Token) -> str:
+        return show(self._text[token.start : token.end])
+
+    # Repairs
+
+    def _repair(self, place: Place) -> None:
+        """Undo the slip by which a token may not stand where it stands."""
+        text, before, token = self._text, place.before, place.token
+        if before.kind == "," and text[token.start : token.end] == ")":  # a tuple of Python
+            self._frames[-1].edits.append((*self._span(before), ""))
+            self._replace(before.start, before.end, " ")
+            return
+        self._searches += 1
+        unmatched = find_unmatched(text) if self._searches <= _MAX_SEARCHES else None
+        if unmatched is None and self._is_unmatched(place):
+            opened = [frame.opening for frame in self._frames]
+            opened = [*opened, before] if before.kind in CLOSING else opened
+            opened = opened[:-1] if before.kind in OPENING else opened
+            unmatched = describe_unmatched(text, opened, token)
+        if unmatched is not None:
+            self._add_described(unmatched)
+            raise Unrecoverable
+        slip = find_slip(place)
+        if slip is None:
+            self._add_described(describe_unclear(place, self._last_value))
+            raise Unrecoverable
+        self._add_described(describe(slip, place))
+        self._replace(slip.start, slip.end, slip.repaired)
+        if slip.repaired == ": null":
+            self._collector.is_lossy = True  # the name may be a value
+        elif slip.repaired == "null":
+            self._unknown.add(slip.start + len(slip.repaired) - len("null"))
+        elif slip.kind == "late":  # it may be the prefix of a string of Python
+            self._unknown.add(slip.start)
+
+    def _is_unmatched(self, place: Place) -> bool:
+        """Whether a token closes a bracket that is not open, or the text ends in brackets."""
+        token = place.token
+        if token.kind in OPENING:
+            return OPENING[token.kind] != place.container
+        is_cut_off = token.group == "quote" and not _GOES_ON.search(self._text, token.end)
+        return (token.kind == "." or is_cut_off) and place.container != ""
+
+    def _replace(self, start: int, end: int, repaired: str) -> None:
+        self._text = self._text[:start] + repaired + self._text[end:]
+        last = self._shifts[-1]
+        start = max(start, last[0])
+        growth = last[2] + len(repaired) - (end - start)
+        self._shifts.append((start, start + len(repaired), growth))
+
+    # Tokens
+
+    def _accept(self, token: Token) -> None:
+        """Read a token that may stand where it stands."""
+        kind, span = token.kind, self._span(token)
+        if kind in CLOSING:
+            self._write(kind, span)
+            self._frames.append(_Frame(token, 0))
+        elif kind in OPENING:
+            self._drop()
+            self._write(kind, span)
+            self._close(token)
+        elif kind == ",":
+            self._drop()
+            self._write(kind, span)
+            frame = self._frames[-1]
+            frame.key = frame.key + 1 if isinstance(frame.key, int) else frame.key
+        elif kind == ":":
+            self._write(kind, span)
+        elif kind == "k":
+            self._accept_key(token)
+        elif kind in ("s", "v"):
+            self._last_value = token
+            text = self._string(token) if kind == "s" else self._scalar(token)
+            if text is None or token.start in self._unknown:
+                text = "null"
+                self._collector.guessed[span[0]] = tuple(frame.key for frame in self._frames)
+            self._write(text, span)
+
+    def _write(self, text: str, span: Span) -> None:
+        self.tokens.append((text, *span))
+
+    def _drop(self) -> None:
+        """Leave out the entry that ends here, if its name occurred before."""
+        frame = self._frames[-1]
+        if frame.dropped is not None:
+            del self.tokens[frame.dropped :]
+            frame.dropped = None
+
+    def _close(self, token: Token) -> None:
+        frame = self._frames.pop()
+        self._last_value = opening = frame.opening
+        if self._text[opening.start] == "[" and self._text[token.start] == ")":
+            line = self._collector.text.count("\n", 0, self._place(opening.start)) + 1
+            message = f'")" cannot close the "[" of line {line}'
+            self._add("ND007", token, message, 'write "]"')
+        elif self._text[opening.start] == "(":
+            start, end = self._span(opening), self._span(token)
+            edits = [(*start, "["), *frame.edits, (*end, "]")]
+            self._collector.note("tuples", start, *edits)
+
+    def _accept_key(self, token: Token) -> None:
+        frame, span = self._frames[-1], self._span(token)
+        text = self._string(token)
+        if text is None:
+            self._collector.is_lossy = True
+            text = json.dumps(self._shown(token))
+        name = str(json.loads(text))
+        if name in frame.names:
+            first = frame.names[name]
+            line = self._collector.text.count("\n", 0, first[0]) + 1
+            message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
+            related = (SecondarySpan(*first, "here it is first"),)
+            hint = f"first in line {line}"
+            self._collector.add(TextDiagnostic("ND011", *span, message, hint, None, related))
+            frame.dropped = len(self.tokens) - 1
+        frame.names.setdefault(name, span)
+        frame.key = name
+        self._write(text, span)
+
+    def _string(self, token: Token) -> str | None:
+        """A string as JSON writes it; ``None`` if nobody knows what it says."""
+        raw, span = self._text[token.start : token.end], self._span(token)
+        if token.group in ("string", "key"):
+            faults = check_string(raw, span[0]) if _UNUSUAL.search(raw) is not None else []
+            for fault in faults:
+                self._collector.add(fault)
+            return raw if not faults else None
+        if token.group == "quoted":
+            text = requote(raw)
+            edits = [(*span, text)] if text is not None else []
+            self._collector.note(_QUOTES.get(raw[0], "typographic"), span, *edits)
+            return text
+        edits = [(span[0], span[0], '"'), (span[1], span[1], '"')] if token.kind == "k" else []
+        self._collector.note("names", span, *edits)
+        return f'"{raw}"'
+
+    def _scalar(self, token: Token) -> str | None:
+        """A number or a constant as JSON writes it; ``None`` if nobody knows what it says."""
+        raw, span = self._text[token.start : token.end], self._span(token)
+        if raw in CONSTANTS:
+            edits = [] if raw in ("undefined", "nil") else [(*span, CONSTANTS[raw])]
+            self._collector.note("constants", span, *edits)
+            return CONSTANTS[raw]
+        if token.group == "constant" or (
+            token.group == "number" and raw.isdecimal() and len(raw) < 16
+        ):
+            return raw
+        fault = check_number(raw, span)
+        if fault is None:
+            return raw
+        self._collector.add(fault)
+        plain = None if NOT_FINITE.fullmatch(raw) else plain_number(raw)
+        if plain is None or not number_fits(plain):
+            return None
+        return plain.removesuffix(".0") if raw.endswith(".") else plain  # 100. may be an integer

@@ -1,0 +1,254 @@
+"""Finds the slip by which a line is no JSON.
+
+Each slip that may have been made is undone on trial, the likeliest first. That one was made after
+which the line reads as JSON. A quote too many or too few turns the rest of its line inside out, so
+that no rule about single tokens can tell where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netdesc.description.json.collector import TextDiagnostic, cut, edit, show
+from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token, read_tokens
+
+_MAX_LINE = 400
+"""Characters of a line that are read on trial."""
+_MAX_TOKEN = 400
+"""Characters of the token behind a line."""
+_WHOLE = 1 << 30
+_MIN_GAIN = 1
+"""In a line with two slips more than so many further tokens read as JSON if one is undone."""
+
+_END = r"(?=[ \t]*(?:[,:}\]]|\r?$))"
+_FIRST_PATTERNS = (
+    ("stray", r'"(?=")|(?<=")"|"(?=(?:-?[0-9][0-9.]*|true|false|null)[ \t]*[,}\]\r\n])', ""),
+    ("stray", r'(?<=[0-9])"(?=[ \t]*[,}\]\r\n])', ""),
+    ("foreign", r"['‘’‚‛“”„‟`]", r'"'),
+    ("separator", r'([,:])"', r'"\1'),
+    ("late", r'(?<![\w$.+/~-])([\w$.+/~-]{1,3})"', r'"\1'),
+    ("early", rf'"([\w.!?]{{1,3}}){_END}', r'\1"'),
+)
+_LAST_PATTERNS = (
+    ("unclosed", r'(?<=[^\s,:\[{"])' + _END, '"'),
+    ("unopened", r'(?<=[\s:,\[{])(?=[^\s,:\[\]{}"])|\A(?=[^\s,:\[\]{}"])', '"'),
+    ("stray", '"', ""),
+    ("unquoted", rf"(?=[^\s/]{{0,400}}/)[^\"\s,{{}}\[\]()']{{1,400}}{_END}", r'"\g<0>"'),
+    (
+        "unquoted",
+        r"(?<![\w\"])(?=[^\W\d]+[ \t]+[^\W\d])[^\"'\n{}\[\]]{1,400}?(?=,?[ \t]*\r?$)",
+        r'"\g<0>"',
+    ),
+    ("inside", r'"[^\n]*"(?=[ \t]*[,:}\]]*[ \t]*\r?$)', "null"),
+)
+_FIRST, _LAST = (
+    [(kind, re.compile(pattern, re.MULTILINE), text) for kind, pattern, text in patterns]
+    for patterns in (_FIRST_PATTERNS, _LAST_PATTERNS)
+)
+_UNNAMED = re.compile(r"\s*(?:\}|,\s*-?[0-9.]+\s*[,}\]])")
+_LINE_BREAK = re.compile(rf'"[^"\n]*\n\s*(?=[^\s"{{}}\[\]])[^"]{{0,10000}}"{_END}', re.MULTILINE)
+
+
+class Slip(NamedTuple):
+    """A slip and how it is undone: ``text[start:end]`` becomes ``repaired``."""
+
+    kind: str
+    start: int
+    end: int
+    repaired: str
+
+
+class Place(NamedTuple):
+    """Where a text is no JSON: at ``token``, between two others."""
+
+    text: str
+    before: Token
+    token: Token
+    behind: Token
+    state: State
+    """What stands before ``before``."""
+
+    @property
+    def container(self) -> str:
+        """The bracket around ``token``."""
+        if self.before.kind in CLOSING:
+            return self.before.kind
+        depth = 2 if self.before.kind in OPENING else 1
+        return self.state.open[-depth] if len(self.state.open) >= depth else ""
+
+
+def find_slip(place: Place) -> Slip | None:
+    """The likeliest slip, or ``None`` where the line is no better without any."""
+    text, token = place.text, place.token
+    line_end = text.find("\n", token.start)
+    line_end = len(text) if line_end < 0 else line_end
+    last = min(read_token(text, line_end).start, token.start + _MAX_LINE)
+    best, best_count = None, _count(place, Slip("", last, last, ""), last) + _MIN_GAIN
+    for slip in _slips(place, min(line_end, last)):
+        count = _count(place, slip, max(last, slip.end + 1))
+        if count == _WHOLE:
+            return slip
+        is_guess = slip.repaired.endswith("null") or text[slip.start : slip.end] == ":"
+        if count > best_count and not is_guess:
+            best, best_count = slip, count
+    return best
+
+
+def _count(place: Place, slip: Slip, last: int) -> int:
+    """How many tokens up to an offset read as JSON if a slip is undone; ``_WHOLE`` if all do."""
+    start, behind = place.before.start, place.text[slip.end : last + _MAX_TOKEN]
+    line = place.text[start : slip.start] + slip.repaired + behind
+    last += len(slip.repaired) - (slip.end - slip.start) - start
+    state = place.state.copy()
+    for count, token in enumerate(read_tokens(line)):
+        if token.start > last:
+            break
+        if not state.expects(token.kind):
+            return count
+        state.take(token.kind)
+    return _WHOLE
+
+
+def _slips(place: Place, stop: int) -> Iterator[Slip]:
+    """The slips that may have been made in a line that ends at ``stop``, the likeliest first."""
+    yield from _search(_FIRST, place, stop)
+    yield from _slips_of_marks(place)
+    yield from _search(_LAST, place, stop)
+    if found := _LINE_BREAK.match(place.text, place.token.start):
+        yield Slip("line break", *found.span(), "null")
+
+
+def _search(
+    patterns: list[tuple[str, re.Pattern[str], str]], place: Place, stop: int
+) -> Iterator[Slip]:
+    start = max(place.before.start, place.token.start - _MAX_LINE)
+    for kind, pattern, repaired in patterns:
+        found = list(pattern.finditer(place.text, start, stop))
+        for match in reversed(found) if kind == "stray" else found:
+            yield Slip(kind, *match.span(), match.expand(repaired))
+
+
+def _slips_of_marks(place: Place) -> Iterator[Slip]:
+    before, token, behind = place.before, place.token, place.behind
+    marks = [each for each in (token, before, behind) if each.kind in (",", ":", ";", "=")]
+    for each in marks:
+        if each.kind != ":" or before.kind == ":":
+            yield Slip("wrong mark", each.start, each.end, ",")
+        if token.kind in ("s", "="):
+            yield Slip("wrong mark", each.start, each.end, ":")
+        yield Slip("mark too many", each.start, each.end, "")
+    yield Slip("no mark", before.end, before.end, ",")
+    if token.kind == "s":
+        yield Slip("no mark", token.end, token.end, ":")
+    if before.kind in (":", "="):
+        yield Slip("no value", token.start, token.start, "null")
+    if token.group == "string":
+        yield Slip("no value", token.end, token.end, ": null")
+
+
+_QUOTES = {
+    # kind: message, hint
+    "stray": ("a quote too many", "take it away"),
+    "opens": ("{old} opens no string", 'write "'),
+    "closes": ("{old} closes no string", 'write "'),
+    "separator": ("{old} stands inside the quotes", "put it behind the quote"),
+    "late": ("{old} stands before the first quote", "write {written}"),
+    "early": ("{old} stands behind the last quote", "write {written}"),
+    "unopened": ("a string that lacks its first quote", "write {written}"),
+    "unclosed": ("a string that is not closed", "write {written}"),
+    "unquoted": ("{old} without quotes", "write it in double quotes"),
+    "inside": ("a quote inside a string", 'write \\" for it'),
+    "line break": ("a line break inside a string", "write \\n for it, or all of it on one line"),
+}
+_CERTAIN = ("foreign", "separator", "unquoted")
+
+
+def describe(slip: Slip, place: Place) -> TextDiagnostic:
+    """Say what is wrong."""
+    if "mark" in slip.kind or slip.kind == "no value":
+        return _describe_mark(slip, place)
+    text, span, kind = place.text, (slip.start, slip.end), slip.kind
+    old = text[slice(*span)]
+    first = min(place.token.start, slip.start)
+    behind = text[slip.end : slip.end + _MAX_LINE]
+    string = read_token(text[first : slip.start] + slip.repaired + behind, 0)
+    written = (text[first : slip.start] + slip.repaired + behind)[: string.end]
+    if kind == "foreign":
+        kind = "opens" if slip.start == first else "closes"
+    elif kind in ("late", "early", "unopened", "unclosed"):  # all of the string is marked
+        span = first, first + string.end - len(slip.repaired) + len(old)
+    elif kind == "inside":
+        second = slip.start + old.index('"', 1)
+        span = second, second + 1
+    elif kind == "line break":
+        span = slip.start, slip.start + len(old.partition("\n")[0].rstrip())
+    shown = cut(old) if kind == "unquoted" else old.strip('"')
+    message, hint = (each.format(old=shown, written=cut(written)) for each in _QUOTES[kind])
+    fix = edit(hint, (*span, slip.repaired)) if slip.kind in _CERTAIN else None
+    return TextDiagnostic("ND012", *span, message, hint, fix)
+
+
+def _describe_mark(slip: Slip, place: Place) -> TextDiagnostic:
+    text, span, old = place.text, (slip.start, slip.end), place.text[slip.start : slip.end]
+    behind = read_token(text, slip.end)
+    shown = show(text[behind.start : behind.end])
+    name = "colon" if ":" in (slip.repaired or old) else "comma"
+    code, last_character = "ND007", (max(0, slip.start - 1), slip.start)
+    fix_span, is_certain = span, slip.kind != "no value"
+    match slip.kind:
+        case "wrong mark":
+            message, hint = f"{show(old)} where a {name} belongs", f"write a {name}"
+            is_certain = old != ":"
+        case "mark too many":
+            message, hint = f"a {name} too many", f"take the {name} away"
+            if old == "," and place.token.kind == behind.kind in OPENING:
+                code, message = "ND008", f"a comma before {shown}"
+            elif old == "," and place.container == "[":
+                is_certain = False  # an item may be missing
+        case "no mark":
+            marks = '":"' if name == "colon" else f'"," or "{CLOSING[place.container]}"'
+            message, hint = f"{marks} is missing before {shown}", f"add a {name} here"
+            span = last_character
+        case _ if slip.repaired == "null":
+            span, hint = (behind.start, behind.end), ""
+            message = f"a value is missing before {shown}"
+        case _:
+            span, hint = last_character, 'add ":" and a value'
+            message = f"{show(text[place.token.start : place.token.end])} has no value"
+    fix = edit(hint, (*fix_span, slip.repaired)) if is_certain else None
+    return TextDiagnostic(code, *span, message, hint, fix)
+
+
+def describe_unclear(place: Place, value: Token) -> TextDiagnostic:
+    """Say that a token may not stand where it stands; ``value`` is the one before it."""
+    text, before, token, behind = place.text, place.before, place.token, place.behind
+    raw = text[token.start : token.end]
+    shown, container, here, hint = show(raw), place.container, token, ""
+    if token.group == "quote":
+        line = text[token.start :].partition("\n")[0].rstrip()
+        here = token._replace(end=token.start + len(line))
+        message, hint = _QUOTES["unclosed"][0], 'put a " behind it'
+        return TextDiagnostic("ND012", here.start, here.end, message, hint)
+    if before.kind == "{" and token.kind == "v" and _UNNAMED.match(text, token.end):
+        here, message, hint = before, 'a list in "{"', "write a list as […]"
+    elif before.kind == "[" and token.kind == "k":
+        here, message, hint = before, 'an object in "["', "write an object as {…}"
+    elif container == "{" and before.kind == "," and token.kind == value.kind in ("v", "{"):
+        here, message, hint = value, "a list without brackets", "write it in brackets: […]"
+    elif before.kind == ":" and token.kind == "k":
+        here, message = behind, "a colon where a comma or the end belongs"
+    elif container == "{" and before.kind in ("{", ",") and token.kind in (":", *CLOSING):
+        message = f"a name is missing before {shown}"
+    elif container == "{" and before.kind in ("{", ","):
+        message = f"a name in double quotes belongs here, not {shown}"
+        hint = f'write "{cut(raw)}":' if behind.kind in CLOSING else ""
+    elif container:
+        message = f"{shown} does not belong here"
+        hint = f'"," or "{CLOSING[container]}" follows a value' if before.kind in "sv}]" else ""
+    elif token.kind in CLOSING:
+        message, hint = "a second document begins here", "a file holds one document"
+    else:
+        message = f"{shown} after the end of the document"
+    return TextDiagnostic("ND007", here.start, here.end, message, hint)

@@ -8,8 +8,9 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from netdesc.kernels.cpu import events as cpu_events
 from netdesc.kernels.cpu import events_by_input
-from netdesc.kernels.cpu.events import Events, list_events
+from netdesc.kernels.cpu.events import Events, mark_as_events
 from netdesc.kernels.cpu.events_by_input import order_by_input
 from netdesc.kernels.cpu.packed_spikes import pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
@@ -29,7 +30,10 @@ def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) 
 def events_of(values_TBN: np.ndarray) -> Events:
     packed, found = pack(values_TBN)
     assert found == values_TBN.sum()
-    return list_events(words_of(packed), values_TBN.shape)
+    mark_as_events(packed, found)
+    events = cpu_events.events_of(packed, values_TBN.shape)
+    assert events is not None
+    return events
 
 
 @given(STEPS, BATCH, NEURONS, DENSITY)

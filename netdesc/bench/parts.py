@@ -15,7 +15,6 @@ _CPU = "netdesc.kernels.cpu"
 
 PARTS: Parts = (
     ("event lists", f"{_CPU}.packed_spikes:_pack"),
-    ("event lists", f"{_CPU}.events:_count"),
     ("event lists", f"{_CPU}.events:_list"),
     ("weights to the grid", f"{_CPU}.weights:_quantize_all"),
     ("weights to the grid", f"{_CPU}.weights:_round_all"),

@@ -1,6 +1,7 @@
 """The tensor in which the CPU engine keeps binary spikes for the backward pass: one bit each.
 
-An int32 header, whose first number is 1 if spikes follow, and then [batch, vectors, steps] words: a
+An int32 header, whose first number is 1 if the spikes are taken as events (``cpu.events`` says how
+many there are), and then [batch, vectors, steps] words: a
 word holds 32 neighbouring neurons in one step of a sample, the first of them in the lowest bit. The
 length follows from the shape alone, so that a compiler knows it without data.
 """

@@ -107,8 +107,8 @@ def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool
             tensors = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
         else:
             tensors = [p.detach() for p in parameters]
-        of_each = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors])
-        norms.append(torch.linalg.vector_norm(of_each))
+        first, *others = [torch.linalg.vector_norm(tensor) for tensor in tensors]
+        norms.append(torch.linalg.vector_norm(torch.stack([first, *others])) if others else first)
     return torch.stack(norms).double()
 
 

@@ -19,6 +19,9 @@ _ALIGNMENT = 64
 _MAX_IDLE_BYTES = 1 << 28
 """Bytes of free buffers that may wait for a request; or as many as there are in use, if more."""
 
+_SMALL_BYTES = 1 << 13
+"""Of an array that the heap has ready sooner than the pool."""
+
 _ITEM_BYTES: dict[type[np.generic], int] = {
     kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
 }
@@ -54,8 +57,13 @@ class MemoryPool:
         self._lock = threading.Lock()
 
     def take(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-        """An array with arbitrary contents, aligned to 64 bytes, whose memory nobody else holds."""
+        """An array with arbitrary contents, whose memory nobody else holds.
+
+        A large one is aligned to 64 bytes.
+        """
         size = math.prod(shape) * _ITEM_BYTES[dtype]
+        if size <= _SMALL_BYTES:
+            return np.empty(shape, dtype)
         with self._lock:
             self._requests += 1
             for buffer in self._buffers.get(size, ()):

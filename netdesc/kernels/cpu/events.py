@@ -9,7 +9,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.lanes import LANES, element
-from netdesc.kernels.cpu.packed_spikes import WORD, Shape
+from netdesc.kernels.cpu.packed_spikes import WORD, Shape, words_of
 from netdesc.kernels.cpu.words import lowest, number_of
 
 MAX_EVENT_DENSITY = 0.4
@@ -40,13 +40,20 @@ def are_sparse(spikes: int, shape: Shape) -> bool:
     return spikes <= MAX_EVENT_DENSITY * steps * batch * inputs
 
 
-def list_events(words: np.ndarray, shape: Shape) -> Events:
-    """The events of packed spikes (see ``packed_spikes``)."""
+def mark_as_events(packed: np.ndarray, spikes: int) -> None:
+    """Says of packed spikes that they are taken as events, and how many there are."""
+    packed[0] = 1
+    packed[2:4].view(np.int64)[0] = spikes
+
+
+def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
+    """The events of packed spikes; None where they are not taken so."""
+    if not (len(packed) and packed[0]):
+        return None
     steps, batch, inputs = shape
     starts = take((steps * batch + 1,), np.int64)
-    total = _count(words, steps, batch, inputs, starts)
-    sources = take((_rounded_up(total),), np.int32)
-    _list(words, steps, batch, inputs, starts, sources)
+    sources = take((_rounded_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
+    _list(words_of(packed), steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
 
 
@@ -57,8 +64,7 @@ def _rounded_up(number: int) -> int:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _count(words, steps, batch, inputs, starts):
-    """Fills ``starts`` and returns how many events there are."""
+def _list(words, steps, batch, inputs, starts, sources):
     vectors, rows = (inputs + LANES - 1) // LANES, steps * batch
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
@@ -70,13 +76,7 @@ def _count(words, steps, batch, inputs, starts):
     starts[0] = 0
     for row in range(rows):
         starts[row + 1] += starts[row]
-    return starts[rows]
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _list(words, steps, batch, inputs, starts, sources):
-    vectors = (inputs + LANES - 1) // LANES
-    for row in numba.prange(steps * batch):
+    for row in numba.prange(rows):
         t, b = row // batch, row % batch
         at = starts[row]
         for vector in range(vectors):

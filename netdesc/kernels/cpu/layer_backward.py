@@ -28,6 +28,7 @@ from netdesc.kernels.cpu.cuba_step import (
 from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.events_by_input import ROW_BY_ROW, add_run, order_by_input
 from netdesc.kernels.cpu.gemm import multiply_block
+from netdesc.kernels.cpu.gemm_packing import TILE_ROWS
 from netdesc.kernels.cpu.lanes import LANES, load, spread, store
 from netdesc.kernels.cpu.packed_spikes import Shape
 from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
@@ -43,7 +44,7 @@ _MAX_BLOCK_VECTORS = 4
 the rows above are read."""
 
 _MAX_BLOCK_ROWS = 384
-"""Rows of a block: a block of so many rows and ``_MAX_BLOCK_VECTORS`` is 200 kB."""
+"""Rows of a block, whole tiles: with ``_MAX_BLOCK_VECTORS`` it is 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
@@ -203,8 +204,8 @@ def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
     vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // threads()))
     if steps * batch <= _MAX_BLOCK_ROWS:
         return _Blocks(vectors, steps, batch)
-    runs = -(-steps // _MAX_BLOCK_ROWS)
-    return _Blocks(vectors, -(-steps // runs), 1)
+    tiles, runs = -(-steps // TILE_ROWS), -(-steps // _MAX_BLOCK_ROWS)
+    return _Blocks(vectors, -(-tiles // runs) * TILE_ROWS, 1)
 
 
 def _room(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Room:

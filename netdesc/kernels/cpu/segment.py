@@ -17,7 +17,7 @@ from torch import Tensor
 from netdesc.kernels.cpu.arrays import array_of, as_rows, flat
 from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import NeuronParameters, parameters_of
-from netdesc.kernels.cpu.events import Events, are_sparse, list_events
+from netdesc.kernels.cpu.events import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.layer_backward import (
     Gradients,
@@ -65,15 +65,15 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     packed, spikes = pack(values)
     if spikes is None or not are_sparse(spikes, values.shape):
         return as_rows(values), packed
-    packed[0] = 1
-    return list_events(words_of(packed), values.shape), packed
+    mark_as_events(packed, spikes)
+    return _source_between(packed, values.shape), packed
 
 
 def source_again(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
     """The same in the backward pass; without events the input itself is needed."""
-    words = packed.numpy()
-    if len(words) and words[0]:
-        return list_events(words_of(words), shape)
+    events = events_of(packed.numpy(), shape)
+    if events is not None:
+        return events
     assert signal_TBI is not None, "without events the input is needed"
     return as_rows(array_of(signal_TBI))
 
@@ -107,7 +107,10 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         if packed is None:
             values = out.values.reshape(shape)
         else:
-            source = _source_between(packed, int(of_layer.numpy()[3]), shape)
+            spikes = int(of_layer.numpy()[3])
+            if are_sparse(spikes, shape):
+                mark_as_events(packed, spikes)
+            source = _source_between(packed, shape)
             kept.append(packed)
     left = [torch.from_numpy(each) for each in kept] if keep else []
     return SegmentOutput(torch.from_numpy(values), stacked(notes), left)
@@ -119,18 +122,10 @@ def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
     return z_TBN
 
 
-def _source_between(packed: np.ndarray, spikes: int, shape: Shape) -> Source:
-    if are_sparse(spikes, shape):
-        packed[0] = 1
-        return list_events(words_of(packed), shape)
-    return as_rows(unpack(words_of(packed), shape))
-
-
-def _between_again(packed: Tensor, shape: Shape) -> Source:
-    words = packed.numpy()
-    if words[0]:
-        return list_events(words_of(words), shape)
-    return as_rows(unpack(words_of(words), shape))
+def _source_between(packed: np.ndarray, shape: Shape) -> Source:
+    """What a layer reads of the one before it, whose spikes are ``packed``."""
+    events = events_of(packed, shape)
+    return as_rows(unpack(words_of(packed), shape)) if events is None else events
 
 
 @on_threads
@@ -152,7 +147,7 @@ def segment_backward(
         if number == 0:
             source = source_again(packed, input_TBI, (steps, batch, inputs))
         else:
-            source = _between_again(packed, (steps, batch, inputs))
+            source = _source_between(packed.numpy(), (steps, batch, inputs))
         activity = LayerActivity(layer.neurons, voltage.numpy(), layer.learn)
         wants_below = number > 0 or want_input
         gradients = _layer_backward(upstream, layer, activity, source, wants_below, (steps, batch))

@@ -130,14 +130,12 @@ def _are_alike(
     current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> bool:
     """Whether two numbers that are in reach of the program describe all neurons."""
-    decays = current_decay, voltage_decay
-    return not (
-        bias.numel()
-        or any(
-            decay.dim() or decay.device.type != "cpu" or decay.dtype != torch.float32
-            for decay in decays
-        )
-    )
+    return not bias.numel() and _is_near(current_decay) and _is_near(voltage_decay)
+
+
+def _is_near(decay: torch.Tensor) -> bool:
+    """Whether it is one number that the host can read without waiting."""
+    return not decay.dim() and decay.is_cpu and decay.dtype == torch.float32
 
 
 @functools.lru_cache(maxsize=64)

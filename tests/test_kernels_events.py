@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.events import Events, mark_as_events
 from netdesc.kernels.cpu.events_by_input import order_by_input
 from netdesc.kernels.cpu.packed_spikes import pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.packed_spikes import holds_spikes, packed_size
+from netdesc.kernels.segments import holds_spikes, packed_size
 
 STEPS, BATCH = st.integers(1, 70), st.integers(1, 3)
 NEURONS = st.one_of(st.integers(1, 70), st.sampled_from([32, 64, 200, 65_537]))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import events
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, spread
+from netdesc.kernels.cpu.lanes_memory import load, store
 from netdesc.kernels.cpu.steps import decay_state, to_state
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.reference import engine as reference_engine

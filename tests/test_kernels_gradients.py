@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from netdesc.kernels import operators
 from netdesc.kernels.cpu import engine as cpu_engine
-from netdesc.kernels.cpu.lanes import LANES, load, store
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.lanes_memory import load, store
 from netdesc.kernels.cpu.steps import surrogate
 from netdesc.kernels.engine import use_engine
 

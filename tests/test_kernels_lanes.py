@@ -14,16 +14,15 @@ from netdesc.kernels.cpu.lanes import (
     bits_of,
     cast_like,
     largest,
-    load,
     nearest,
     spread,
-    store,
     sum_of,
     two_to_any,
     two_to_the,
     where,
     zeros_like,
 )
+from netdesc.kernels.cpu.lanes_memory import load, store
 
 WORDS = st.lists(st.integers(-(2**31), 2**31 - 1), min_size=LANES, max_size=LANES)
 FLOATS = st.lists(st.floats(width=32), min_size=LANES, max_size=LANES)

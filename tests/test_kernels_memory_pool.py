@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from netdesc.kernels.cpu import buffers
-from netdesc.kernels.cpu.buffers import MemoryPool
+from netdesc.kernels.cpu import memory
+from netdesc.kernels.cpu.memory import MemoryPool
 
 HOLDERS = {
     "the array": lambda array: array,
@@ -31,7 +31,12 @@ HOLDERS = {
 }
 
 
-def all_buffers(pool: MemoryPool) -> list[buffers._Buffer]:
+@pytest.fixture(autouse=True)
+def small_arrays_come_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_SMALL_BYTES", -1)
+
+
+def all_buffers(pool: MemoryPool) -> list[memory._Buffer]:
     return [buffer for each in pool._buffers.values() for buffer in each]
 
 

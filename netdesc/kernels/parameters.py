@@ -155,3 +155,26 @@ def _per_neuron(
     else:
         states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
     return keep(current_decay, neurons), keep(voltage_decay, neurons), states
+
+
+def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | None:
+    """A gradient per neuron in the decay's own shape; None where it is not learnt."""
+    if not decay.requires_grad:
+        return None
+    return grad_N.sum_to_size(decay.shape) if decay.dim() else grad_N.sum()
+
+
+def decay_gradients(
+    grad_decays: torch.Tensor, current_decay: torch.Tensor, voltage_decay: torch.Tensor
+) -> list[torch.Tensor | None]:
+    """Those of both decays, from [2, neurons]."""
+    grad_current, grad_voltage = grad_decays
+    return [
+        decay_gradient(grad_current, current_decay),
+        decay_gradient(grad_voltage, voltage_decay),
+    ]
+
+
+def learns(current_decay: torch.Tensor, voltage_decay: torch.Tensor) -> bool:
+    """Whether a gradient of one of them is wanted."""
+    return current_decay.requires_grad or voltage_decay.requires_grad

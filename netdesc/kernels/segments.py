@@ -90,3 +90,35 @@ def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
     for weight_OI in tensors[::TENSORS_PER_LAYER]:
         check_weight(weight_OI, (steps, batch, inputs), input_TBI.device)
         inputs = weight_OI.shape[0]
+
+
+# How the CPU engine keeps binary spikes for the backward pass: one bit each.
+
+WORD_BITS = 32
+
+HEADER = 16
+"""Numbers before the words, so that these begin at a multiple of 64 bytes, as vectors want it.
+
+The first is 1 if the spikes are taken as events; ``cpu.events`` says how many there are.
+"""
+
+
+def packed_size(shape: tuple[int, int, int]) -> int:
+    """Length of the int32 tensor for spikes [steps, batch, neurons].
+
+    After the header come words [batch, vectors, steps]: a word holds 32 neighbouring neurons in one
+    step of a sample, the first of them in the lowest bit. The length follows from the shape alone,
+    so that a compiler knows it without data.
+    """
+    steps, batch, neurons = shape
+    return HEADER + batch * -(-neurons // WORD_BITS) * steps
+
+
+def holds_spikes(packed: Tensor) -> bool:
+    """Whether a forward pass left all spikes of its input in the flat tensor that it kept.
+
+    Other engines than the CPU's keep none, and a compiler, whose tensors hold no data, cannot tell.
+    """
+    if type(packed) is not Tensor or packed.dim() != 1 or not packed.numel():
+        return False
+    return bool(packed.numpy()[0])  # numpy reads one number in a tenth of torch's time

@@ -66,7 +66,8 @@ class Network(nn.Module):
         super().__init__()
         self.graph = graph
         self._inputs = {layer.name: layer.inputs for layer in graph.layers}
-        self._readers = Counter(name for layer in graph.layers for name in layer.inputs)
+        self._output = graph.layers[-1].name
+        self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
         self.layers = _Layers()
         for layer in graph.layers:
             self.layers[layer.name] = (
@@ -111,7 +112,7 @@ class Network(nn.Module):
             else:
                 blocks = [cast(DenseBlock, self.layers[name]) for name in names]
                 values[names[-1]] = run_segment(blocks, total)
-        return values[self.graph.layers[-1].name]
+        return values[self._output]
 
     def _segments(self) -> list[list[str]]:
         """The layers in order, those that are computed together in one list.
@@ -122,14 +123,14 @@ class Network(nn.Module):
         """
         segments: list[list[str]] = []
         is_open = False
-        for layer in self.graph.layers:
-            block = self.layers[layer.name]
+        for name, inputs in self._inputs.items():
+            block = self.layers[name]
             can_join = isinstance(block, DenseBlock) and block.is_fused and not block.has_hooks
-            if can_join and is_open and layer.inputs == (segments[-1][-1],):
-                segments[-1].append(layer.name)
+            if can_join and is_open and inputs == (segments[-1][-1],):
+                segments[-1].append(name)
             else:
-                segments.append([layer.name])
-            is_open = can_join and self._readers[layer.name] == 1
+                segments.append([name])
+            is_open = can_join and self._readers[name] == 1
         return segments
 
     def _look_at_axes(self, input: Tensor) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import AHEAD, load, prefetch, store
+from netdesc.kernels.cpu.lanes_memory import AHEAD, load, prefetch, store
 
 
 @numba.njit(inline="always")

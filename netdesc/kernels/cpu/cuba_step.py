@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.lanes import AHEAD, as_floats, load, prefetch, spread
+from netdesc.kernels.cpu.lanes import as_floats, spread
+from netdesc.kernels.cpu.lanes_memory import AHEAD, load, prefetch
 from netdesc.kernels.cpu.steps import (
     after_reset,
     decay_near,

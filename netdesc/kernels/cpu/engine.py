@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu.arrays import array_of, as_rows, flat
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import parameters_of
 from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.gemm import matmul
@@ -28,6 +26,7 @@ from netdesc.kernels.cpu.layer_forward import (
     leaky_forward,
     new_voltages,
 )
+from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
 from netdesc.kernels.cpu.segment import (
     segment,
     segment_backward,
@@ -35,8 +34,8 @@ from netdesc.kernels.cpu.segment import (
     source_of,
     upstream_of,
 )
-from netdesc.kernels.cpu.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.cpu.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.parameters import Dynamics, keep
 

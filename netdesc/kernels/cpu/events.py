@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, element
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.lanes_memory import element
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.packed_spikes import WORD, Shape, words_of
 from netdesc.kernels.cpu.words import lowest, number_of
 

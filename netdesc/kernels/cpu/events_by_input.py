@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.events import Events
-from netdesc.kernels.cpu.lanes import LANES, element, load, store
+from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.lanes_memory import element, load, store
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.synaptic_input import add_to_sources
 
 _MIN_EVENTS = 12

@@ -14,7 +14,8 @@ import numpy as np
 
 from netdesc.kernels.cpu.cuba_step import cuba_step, step_constants
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES, as_ints, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, as_ints, spread, where
+from netdesc.kernels.cpu.lanes_memory import store
 from netdesc.kernels.cpu.steps import NEAR, after_reset, magnitude
 from netdesc.kernels.cpu.words import word_of
 

@@ -21,7 +21,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.gemm_packing import (
     DEPTH,
     TILE_COLUMNS,
@@ -33,6 +32,7 @@ from netdesc.kernels.cpu.gemm_packing import (
     tiles_in,
 )
 from netdesc.kernels.cpu.lanes import intrinsic
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.strided import Matrix, matrix_of
 from netdesc.kernels.cpu.threads import threads
 

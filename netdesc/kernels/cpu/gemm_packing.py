@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.lanes import load, store
+from netdesc.kernels.cpu.lanes_memory import load, store
 from netdesc.kernels.cpu.strided import Matrix
 
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)

@@ -5,8 +5,7 @@ arrays would load and store every state in every step, and look at every one whe
 LLVM maps a vector to as many registers as the machine needs for it.
 
 ``Ints``, ``Floats`` and ``Doubles`` know ``+ - *`` and comparisons among themselves, and ``Ints``
-``& | << >>``; ``Shorts`` know ``+`` alone. ``where`` chooses lane by lane. Arrays are
-one-dimensional and C-contiguous.
+``& | << >>``; ``Shorts`` know ``+`` alone. ``where`` chooses lane by lane.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
@@ -118,14 +116,14 @@ for _symbol, _sign in (
     _two(_symbol, _NUMBERS, Bits, _comparison(_sign))
 
 
-def _spread(builder: Any, vector: ir.VectorType, number: Any) -> Any:
+def spread_number(builder: Any, vector: ir.VectorType, number: Any) -> Any:
     """A vector with ``number`` in every lane."""
     nothing = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(nothing, number, _INT32(0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT32, LANES), None))
 
 
-_OF_NUMBERS = {
+VECTOR_OF = {
     types.int16: Shorts, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
     types.float64: Doubles,
 }  # fmt: skip
@@ -137,9 +135,9 @@ def spread(context: Any, number: Any) -> Any:
     """The number (int16, int32, float32 or float64) in every lane."""
 
     def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return _spread(builder, made.return_type.vector, given[0])
+        return spread_number(builder, made.return_type.vector, given[0])
 
-    return _OF_NUMBERS[number](number), build
+    return VECTOR_OF[number](number), build
 
 
 @intrinsic
@@ -242,6 +240,12 @@ def sum_of(context: Any, lanes: Any) -> Any:
     return types.float32(lanes), build
 
 
+def name_of(vector: ir.VectorType) -> str:
+    element = vector.element
+    names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
+    return f"v{LANES}{names.get(element) or element.intrinsic_name}"
+
+
 @intrinsic
 def largest(context: Any, lanes: Any) -> Any:
     """The largest of ``Ints`` or ``Floats``; NaN does not count."""
@@ -252,7 +256,7 @@ def largest(context: Any, lanes: Any) -> Any:
         reduce = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector.element, [vector]),
-            f"llvm.vector.reduce.{symbol}.{_name(vector)}",
+            f"llvm.vector.reduce.{symbol}.{name_of(vector)}",
         )
         return builder.call(reduce, given)
 
@@ -305,152 +309,3 @@ def two_to_any(context: Any, lanes: Any) -> Any:
         return _two_to_the(builder, given[0], above=True)
 
     return lanes(lanes), build
-
-
-def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
-    """A pointer to the vector that begins at element ``at``, and the bytes of an element."""
-    data = context.make_array(kind)(context, builder, array).data
-    element = context.get_data_type(kind.dtype)
-    first = builder.gep(data, [at])
-    vector = ir.VectorType(element, LANES)
-    return builder.bitcast(first, vector.as_pointer()), kind.dtype.bitwidth // 8
-
-
-def _mask(builder: Any, count: Any) -> Any:
-    """Bits of the first ``count`` lanes."""
-    vector = ir.VectorType(_INT64, LANES)
-    numbers = ir.Constant(vector, list(range(LANES)))
-    return builder.icmp_signed("<", numbers, _spread(builder, vector, count))
-
-
-@intrinsic
-def element(context: Any, array: Any, at: Any) -> Any:
-    """The element ``at``, which is not negative: Numba by itself counts such ones from the end."""
-
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        data = context.make_array(made.args[0])(context, builder, given[0]).data
-        return builder.load(builder.gep(data, [given[1]]))
-
-    return array.dtype(array, types.int64), build
-
-
-_BYTE = ir.IntType(8)
-
-
-AHEAD = 8
-"""Steps ahead to ask for memory: some 300 nanoseconds, as long as it takes."""
-
-
-def _fetching(to_write: bool) -> Callable[[Any, Any, Any, Any], Any]:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place, size = _place(context, builder, made.args[0], *given)
-        first = builder.bitcast(place, _BYTE.as_pointer())
-        fetch = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [first.type, _INT32, _INT32, _INT32]),
-            "llvm.prefetch.p0i8",
-        )
-        how = _INT32(int(to_write)), _INT32(3), _INT32(1)  # to be kept in all caches, and data
-        last = [LANES * size - 1] if to_write else []
-        for byte in (*range(0, LANES * size, 64), *last):
-            builder.call(fetch, [builder.gep(first, [_INT64(byte)]), *how])
-        return context.get_dummy_value()
-
-    return build
-
-
-@intrinsic
-def prefetch(context: Any, array: Any, at: Any) -> Any:
-    """Ask for the vector that begins at element ``at`` to be brought into the cache.
-
-    Rows of a tensor lie further apart than a processor looks ahead by itself. ``at`` may be outside
-    the array.
-    """
-    return types.void(array, types.int64), _fetching(to_write=False)
-
-
-@intrinsic
-def prefetch_to_write(context: Any, array: Any, at: Any) -> Any:
-    """The same of memory that is to be written, and that other threads have read.
-
-    Their caches hold it, too. A processor that has stores waiting until theirs have let it go comes
-    to a stop when there are some sixty of them.
-    """
-    return types.void(array, types.int64), _fetching(to_write=True)
-
-
-@intrinsic
-def _load_all(context: Any, array: Any, at: Any) -> Any:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place, align = _place(context, builder, made.args[0], *given)
-        return builder.load(place, align=align)
-
-    return _OF_NUMBERS[array.dtype](array, types.int64), build
-
-
-@intrinsic
-def _load_some(context: Any, array: Any, at: Any, count: Any) -> Any:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place, align = _place(context, builder, made.args[0], *given[:2])
-        vector = place.type.pointee
-        load = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(
-                vector, [place.type, _INT32, ir.VectorType(ir.IntType(1), LANES), vector]
-            ),
-            f"llvm.masked.load.{_name(vector)}.p0{_name(vector)}",
-        )
-        mask, zeros = _mask(builder, given[2]), ir.Constant(vector, None)
-        return builder.call(load, [place, _INT32(align), mask, zeros])
-
-    return _OF_NUMBERS[array.dtype](array, types.int64, types.int64), build
-
-
-def _name(vector: ir.VectorType) -> str:
-    element = vector.element
-    names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
-    return f"v{LANES}{names.get(element) or element.intrinsic_name}"
-
-
-@intrinsic
-def _store_all(context: Any, array: Any, at: Any, lanes: Any) -> Any:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place, align = _place(context, builder, made.args[0], *given[:2])
-        builder.store(given[2], place, align=align)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, lanes), build
-
-
-@intrinsic
-def _store_some(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place, align = _place(context, builder, made.args[0], *given[:2])
-        vector = place.type.pointee
-        store = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(
-                ir.VoidType(),
-                [vector, place.type, _INT32, ir.VectorType(ir.IntType(1), LANES)],
-            ),
-            f"llvm.masked.store.{_name(vector)}.p0{_name(vector)}",
-        )
-        builder.call(store, [given[2], place, _INT32(align), _mask(builder, given[3])])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, lanes, types.int64), build
-
-
-@numba.njit(inline="always")
-def load(array, at, count):
-    """The ``count`` elements from ``at`` on, in the first lanes; 0 in the others."""
-    return _load_all(array, at) if count == LANES else _load_some(array, at, count)
-
-
-@numba.njit(inline="always")
-def store(array, at, lanes, count):
-    """Write the first ``count`` lanes to ``array`` from ``at`` on."""
-    if count == LANES:
-        _store_all(array, at, lanes)
-    else:
-        _store_some(array, at, lanes, count)

@@ -16,7 +16,6 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.backward_loop import backward_loop_of, from_memory
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import (
     LeakAdjoint,
     NeuronParameters,
@@ -29,7 +28,9 @@ from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.events_by_input import ROW_BY_ROW, add_run, order_by_input
 from netdesc.kernels.cpu.gemm import multiply_block
 from netdesc.kernels.cpu.gemm_packing import TILE_ROWS
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, spread
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.packed_spikes import Shape
 from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
 from netdesc.kernels.cpu.threads import threads

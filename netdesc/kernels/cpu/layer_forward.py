@@ -12,11 +12,12 @@ import numba
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import NeuronParameters
 from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.forward_loop import NOTED, Span, forward_loop_of
-from netdesc.kernels.cpu.lanes import LANES, load, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, spread, where
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
 from netdesc.kernels.cpu.strided import Strided, sample_of

@@ -1,7 +1,7 @@
 """Binary spikes as words, one bit each: a thirty-second of the memory of floats.
 
 A word holds 32 neighbouring neurons in one step of a sample; words are [batch, vectors, steps].
-``kernels.packed_spikes`` says how long the tensor is.
+``kernels.segments`` says how long the tensor is.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, load, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, spread, where
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.cpu.words import lanes_of, number_of, word_of
-from netdesc.kernels.packed_spikes import HEADER, packed_size
+from netdesc.kernels.segments import HEADER, packed_size
 
 _NO_BITS = np.int32(0)
 _BITS_OF_ONE = np.int32(0x3F800000)

@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu.arrays import array_of, as_rows, flat
-from netdesc.kernels.cpu.buffers import take
 from netdesc.kernels.cpu.cuba_step import NeuronParameters, parameters_of
 from netdesc.kernels.cpu.events import Events, are_sparse, events_of, mark_as_events
 from netdesc.kernels.cpu.gemm import matmul
@@ -35,6 +33,7 @@ from netdesc.kernels.cpu.layer_forward import (
     forward_from_current,
     new_voltages,
 )
+from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
 from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped

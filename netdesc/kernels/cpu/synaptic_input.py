@@ -5,7 +5,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.lanes import LANES, as_ints, element, load, spread, store
+from netdesc.kernels.cpu.lanes import LANES, as_ints, spread
+from netdesc.kernels.cpu.lanes_memory import element, load, store
 from netdesc.kernels.cpu.steps import hold
 from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 

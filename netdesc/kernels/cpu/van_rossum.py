@@ -1,4 +1,4 @@
-"""The truncated exponential filter of the van Rossum distance and its adjoint, for Numba.
+"""The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
 ``van_rossum_filter`` says how recurrences make the filter. Arrays are flat and time-first,
 [steps, columns]; a column is one neuron of one sample. A thread filters a vector of neighbouring
@@ -12,10 +12,15 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import torch
 
 from netdesc.kernels import van_rossum_filter
-from netdesc.kernels.cpu.lanes import LANES, cast_like, load, spread, store, zeros_like
+from netdesc.kernels.cpu.lanes import LANES, cast_like, spread, zeros_like
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import flat, scalar, take
 from netdesc.kernels.cpu.steps import flush
+from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.reference import van_rossum as reference
 
 
 class Filter(NamedTuple):
@@ -113,3 +118,37 @@ def filter_adjoint(filtered, scale, steps, filter, grad):
             if len(tail) > 0 and t + length < steps:
                 late_f = load(filtered, at + length * columns, n)
             store(grad, at, gradient_step(f, late_f, scale, decay, tail, states), n)
+
+
+@on_threads
+def spike_time(
+    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.van_rossum.spike_time``."""
+    steps, batch, neurons = output_TBN.shape
+    filter = make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time(output_TBN, target_TBN, decay, order, length)
+    threads()
+    filtered = take((steps, batch, neurons), np.float32)
+    squares = np.empty(batch * neurons)
+    filter_difference(
+        flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
+    )
+    return scalar(squares.sum()), torch.from_numpy(filtered)
+
+
+@on_threads
+def spike_time_backward(
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
+) -> torch.Tensor:
+    """See ``reference.van_rossum.spike_time_backward``."""
+    steps, batch, neurons = filtered_TBN.shape
+    filter = make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
+    threads()
+    grad = take((steps, batch, neurons), np.float32)
+    scale = 2.0 * float(grad_loss)
+    filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
+    return torch.from_numpy(grad)

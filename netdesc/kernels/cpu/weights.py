@@ -8,8 +8,9 @@ import numba
 import numpy as np
 
 from netdesc.kernels import quantization
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import LANES, as_ints, load, nearest, spread, store, where
+from netdesc.kernels.cpu.lanes import LANES, as_ints, nearest, spread, where
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import take
 from netdesc.kernels.grid import WEIGHT_UNIT
 
 _LARGEST_SHORT = 32_767

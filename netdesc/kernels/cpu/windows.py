@@ -15,19 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.kernels.cpu.arrays import array_of, scalar
-from netdesc.kernels.cpu.buffers import take
-from netdesc.kernels.cpu.lanes import (
-    LANES,
-    cast_like,
-    largest,
-    load,
-    spread,
-    store,
-    sum_of,
-    two_to_any,
-    where,
-)
+from netdesc.kernels.cpu.lanes import LANES, cast_like, largest, spread, sum_of, two_to_any, where
+from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.memory import array_of, scalar, take
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.cpu.words import lowest, word_of
 from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
-from netdesc.kernels.operators.decays import decay_gradients
-from netdesc.kernels.packed_spikes import holds_spikes, packed_size
+from netdesc.kernels.parameters import decay_gradients
 from netdesc.kernels.registration import fake, gradient, operator
 from netdesc.kernels.segments import (
     TENSORS_PER_LAYER,
     check_segment,
+    holds_spikes,
     outputs_of,
+    packed_size,
     segment_layers,
 )
 

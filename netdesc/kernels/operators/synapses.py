@@ -9,9 +9,9 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_float32, check_signal, check_weight
 from netdesc.kernels.engine import engine_for, requested_engine
-from netdesc.kernels.packed_spikes import holds_spikes, packed_size
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.registration import fake, gradient, operator
+from netdesc.kernels.segments import holds_spikes, packed_size
 
 
 @operator
@@ -19,7 +19,7 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
     The second result is the engine's own: the input's packed spikes, if it computed with their
-    events (see ``kernels.packed_spikes``). By events a weight that is NaN or infinite acts where
+    events (see ``kernels.segments``). By events a weight that is NaN or infinite acts where
     its input spikes, by a product everywhere.
     """
     check_signal("an input", signal_TBI)

@@ -57,8 +57,8 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
     bias = torch.zeros(units if learn else 0)
     neurons = dynamics(units, decay, own, bias, 0.5, 1.0, 1.0, learn)
     spikes, weight = torch.zeros(steps, batch, inputs), torch.zeros(units, inputs)
-    out, voltage, _, events = engine.dense_cuba(spikes, weight, 8, neurons)
-    engine.dense_cuba_backward(out, spikes, events, weight, 8, voltage, neurons, learn, True)
+    out, voltage, _ = engine.dense_cuba(spikes, weight, 8, neurons)
+    engine.dense_cuba_backward(out, spikes, weight, 8, voltage, neurons, learn, True)
     engine.leaky(out, own)
     engine.leaky_backward(out, out, decay, learn)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):

@@ -37,8 +37,8 @@ def test_oxford_names_slayer_where_it_is_missing(
     few = ("--epochs", "10", "--peer-python", python)
     outcome = netdesc("bench", "oxford", *few, "--against", "lava-dl")
     assert outcome.code == 0
-    for part in "forward", "loss filter", "adjoint and weights", "optimizer":
-        assert f"\n{part} " in outcome.out
+    for part in "event lists", "forward", "backward", "loss", "loss, backward", "optimizer":
+        assert f"\n{part}  " in outcome.out
     assert "10 epochs; best loss " in outcome.out
     assert re.search(r"memory of the run, roughly: [\d.]+ MB at its peak", outcome.out)
     assert "the host gave 3.1% of the cores' time to others meanwhile\n" in outcome.out

@@ -195,16 +195,20 @@ def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_
 @needs_triton
 def test_torch_finds_the_operators_in_order() -> None:
     made = plain_layer(1, steps=5).tensors("spikes", "weight", "current_decay", engine="cuda")
-    decays = made["current_decay"], made["voltage_decay"], made["bias"]
+    none = torch.empty(0, device=GPU)
+    neurons = made["current_decay"], made["voltage_decay"], none
     scalars = 0.5, 1.0, 1.0, True
     calls: dict[str, tuple[Any, ...]] = {
-        "dense_cuba": (made["spikes"], made["weight"], 8, *decays, *scalars),
-        "cuba": (made["spikes"], *decays, *scalars),
+        "segment": (
+            made["spikes"], [made["weight"], *neurons, none], [8.0, *map(float, scalars)], [True],
+            True,
+        ),
+        "cuba": (made["spikes"], *neurons, *scalars, none),
         "leaky": (made["spikes"], made["current_decay"]),
         "spike_time": (made["spikes"], torch.zeros_like(made["spikes"]), 0.6, 2, 100),
         "window_classes": (made["spikes"], 3),
         "window_loss": (made["spikes"], made["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0),
-    }
+    }  # fmt: skip
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     with use_engine("cuda"):
         for name, arguments in calls.items():
@@ -242,20 +246,12 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     spikes, weight = parameters["spikes"], parameters["weight"]
     decays = parameters["current_decay"].expand(37), parameters["voltage_decay"].expand(37)
     neurons = dynamics(37, *decays, parameters["bias"], *layer.scalars)
-    out, voltage, notes, events = engine.dense_cuba(spikes, weight, 8, neurons)
+    out, voltage, notes = engine.dense_cuba(spikes, weight, 8, neurons)
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
     grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
-    back = engine.dense_cuba_backward(grad, spikes, events, weight, 8, voltage, neurons, True, True)
+    back = engine.dense_cuba_backward(grad, spikes, weight, 8, voltage, neurons, True, True)
     u = engine.leaky(out, decays[0])
-    return [
-        out,
-        voltage,
-        notes,
-        loss,
-        *back,
-        u,
-        *engine.leaky_backward(grad, u, decays[0], True),
-    ]
+    return [out, voltage, notes, loss, *back, u, *engine.leaky_backward(grad, u, decays[0], True)]
 
 
 @needs_triton
@@ -305,12 +301,11 @@ def test_decays_take_no_operations_of_torch(
     tau = torch.tensor(1.0, device=GPU)
     with OperationsOfTorch() as seen:
         neurons = dynamics(37, *decays, *layer.scalars, tau)
-        out, voltage, _, events = engine.dense_cuba(made["spikes"], made["weight"], 8, neurons)
-        assert set(seen.names) == {"zeros"}, "the notes, and on the CPU event lists"
+        dense = made["spikes"], made["weight"], 8
+        out, voltage, _ = engine.dense_cuba(*dense, neurons)
+        assert seen.names == ["zeros"], "the notes"
         neurons = dynamics(37, *decays, *layer.scalars, tau)
-        engine.dense_cuba_backward(
-            out, made["spikes"], events, made["weight"], 8, voltage, neurons, False, True
-        )
+        engine.dense_cuba_backward(out, *dense, voltage, neurons, False, True)
         assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that nobody wants"
 
 

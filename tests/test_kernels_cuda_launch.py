@@ -41,7 +41,7 @@ def everything(neurons: int = 37) -> list[torch.Tensor]:
     layer = plain_layer(3, steps=9, neurons=neurons, density=0.3)
     made = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
-        out, voltage, notes, _ = layer.forward("cuda", made)
+        out, voltage, notes = layer.forward("cuda", made)
         loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100)
         loss.backward()
     names = ("weight", "current_decay", "voltage_decay")

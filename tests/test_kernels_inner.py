@@ -1,4 +1,4 @@
-"""What walks through all steps for a kernel counts no references, and cannot make arrays."""
+"""Loops through all steps count no references, and cannot make arrays."""
 
 from __future__ import annotations
 
@@ -7,65 +7,70 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from netdesc.kernels.cpu.arrivals import Events
-from netdesc.kernels.cpu.there import SEEN
+from numba import types
 
-from netdesc.kernels.cpu import backward, forward, last_layer, last_whole, train_distance
+from netdesc.kernels.cpu import layer_backward, layer_forward
+from netdesc.kernels.cpu.cuba_step import CubaAdjoint, LeakAdjoint, NeuronParameters
+from netdesc.kernels.cpu.events import Events
+from netdesc.kernels.cpu.forward_loop import Span
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.lanes import Floats, Ints
+from netdesc.kernels.cpu.layer_forward import SpikesOut
+from netdesc.kernels.cpu.strided import Strided
 
-WALKS = [
-    backward.walk_back,
-    forward._walk_by_events,
-    forward._walk_from_input,
-    last_layer._there,
-    train_distance.distance,
-    last_layer._back,
-    last_whole._there,
-    last_whole._back,
-]
+INTS, FLOATS = np.empty(0, np.int32), np.empty(0, np.float32)
+OF_INTS, OF_FLOATS = (numba.typeof(Strided(numbers, 0, 1, 1)) for numbers in (INTS, FLOATS))
+EVENTS = Events(1, 1, np.zeros(2, np.int64), INTS)
 
-EVENTS = Events(
-    True, 3, 1, 0, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.uint16), np.empty(0, np.int64)
+FORWARD = (
+    (SpikesOut(INTS, FLOATS), 0, Strided(FLOATS, 0, 1, 1)),
+    NeuronParameters(INTS, INTS, INTS, np.int32(0), 0, 0.0, 0.0), Span(0, 1, 1), OF_INTS, INTS, 0,
+)  # fmt: skip
+CUBA = types.NamedTuple(
+    [Floats, Floats, Ints, Ints, types.int32, types.float64, types.float64, types.boolean, OF_INTS],
+    CubaAdjoint,
 )
-"""Two events in the first of three steps, one in the last."""
+LEAK = types.NamedTuple([Floats, types.boolean, OF_FLOATS], LeakAdjoint)
+
+LOOPS = {
+    "by events": (
+        layer_forward._loop_by_events, (EVENTS, 0, np.empty(0, np.int16), 1, 1), *FORWARD
+    ),
+    "from the current": (layer_forward._loop_from_current, OF_FLOATS, *FORWARD),
+    "back": (
+        layer_backward._loop, OF_FLOATS, CUBA, OF_FLOATS, (0, 1), 0, Floats,
+        types.UniTuple(Floats, 4),
+    ),
+    "the current back": (
+        layer_backward._leak_loop, OF_FLOATS, LEAK, OF_FLOATS, (0, 1), 0, Floats,
+        types.UniTuple(Floats, 2),
+    ),
+}  # fmt: skip
+"""Each with the types of what kernels call it with, or something of that type."""
 
 
-def walked(there: Any) -> tuple[np.ndarray, str]:
-    """The voltages after a walk of neurons that keep nothing, and the code that LLVM made."""
-    weights = np.arange(2 * LANES, dtype=np.int16)
-    none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
-    there(
-        (EVENTS, 0, weights, LANES, 2), np.empty(3, np.int32), 0, LANES, 3, none, none, none,
-        np.int32(1 << 20), 0, voltage, 0, LANES, LANES, False, np.empty(SEEN, np.int32), 0,
-    )  # fmt: skip
-    (code,) = there.inspect_asm().values()
-    of_walk, _of_wrapper = code.split(".size", 1)
-    return voltage.reshape(3, LANES), of_walk
+def code(loop: Any, given: list[Any]) -> str:
+    """What LLVM makes of a loop, without what Python would call it by."""
+    signature = tuple(x if isinstance(x, types.Type) else numba.typeof(x) for x in given)
+    loop.compile(signature)
+    return loop.inspect_asm(signature).split(".size", 1)[0]
 
 
-def test_a_walk_counts_no_references_and_computes_the_same() -> None:
-    function = last_layer._there.py_func
-    voltage, code = walked(inner(function))
-    of_counting, counting = walked(numba.njit(function))
-    lanes = 64 * np.arange(LANES)
-    assert np.array_equal(voltage, [2 * lanes + 64 * LANES, 0 * lanes, lanes + 64 * LANES])
-    assert np.array_equal(of_counting, voltage)
-    assert "NRT_incref" in counting, "Numba leaves it out by itself: it needs no help any more"
-    assert "NRT_incref" not in code
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_counts_no_references(name: str) -> None:
+    loop, *given = LOOPS[name]
+    assert "NRT_incref" not in code(loop, given)
 
 
-def test_a_walk_that_makes_an_array_does_not_compile() -> None:
+def test_numba_would_count_them() -> None:
+    loop, *given = LOOPS["by events"]
+    assert "NRT_incref" in code(numba.njit(loop.py_func), given), "it needs no help any more"
+
+
+def test_a_loop_that_makes_an_array_does_not_compile() -> None:
     @inner
     def makes(count: int) -> float:
         return np.zeros(count).sum()
 
     with pytest.raises(numba.TypingError, match="Only accept returning of array"):
         makes(3)
-
-
-@pytest.mark.parametrize(
-    "walk", WALKS, ids=lambda walk: f"{walk.py_func.__module__}.{walk.py_func.__name__}"
-)
-def test_all_walks_through_steps_are_compiled_so(walk: Any) -> None:
-    assert walk.targetoptions["_nrt"] is False

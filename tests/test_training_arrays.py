@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netdesc.training.data import Frame
 
 from netdesc.description.models import Arrays, LatencyEncoding
 from netdesc.training import npz
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.errors import DataError, MissingDataError
+from netdesc.training.samples import SampleSpec
 
-FRAME = Frame(steps=6, step_ms=1.0, input_shape=(2, 3), output_shape=(4,), classes=4)
-BY_STEP = Frame(6, 1.0, (2, 3), (4,), 4, labels_by_step=True)
+SPEC = SampleSpec(steps=6, step_ms=1.0, input_shape=(2, 3), output_shape=(4,), classes=4)
+BY_STEP = replace(SPEC, labels_by_step=True)
 SAMPLES = 8
 
 
@@ -31,10 +31,10 @@ def good(**changes: Any) -> dict[str, np.ndarray]:
     } | changes
 
 
-def read(path: Path, frame: Frame = FRAME, warn: Any = lambda text: None, **data: Any):
+def read(path: Path, spec: SampleSpec = SPEC, warn: Any = lambda text: None, **data: Any):
     settings = {"encoding": {"type": "latency"}, "range": (0, 16), "split": "split"} | data
     section = Arrays.model_validate({"type": "arrays", "path": path.name, **settings})
-    return ArrayFile(path, section, frame, warn=warn).read()
+    return ArrayFile(path, section, spec, warn=warn).read()
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "data.npz"
 
 
-def fails(path: Path, message: str, frame: Frame = FRAME, **data: Any) -> None:
+def fails(path: Path, message: str, spec: SampleSpec = SPEC, **data: Any) -> None:
     with pytest.raises(DataError, match=message) as error:
-        read(path, frame, **data)
+        read(path, spec, **data)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
 
@@ -235,14 +235,14 @@ def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
 def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
     """Of 8 samples 5 are trained on: 6 cells of 4 bytes a step each."""
     np.savez(file, **good())
-    frame = replace(FRAME, steps=200_000_000)
+    spec = replace(SPEC, steps=200_000_000)
     message = "takes 22.4 GiB in training: .* 22.4 for a batch of 5 samples of 200,000,000 steps"
-    fails(file, message, frame)
+    fails(file, message, spec)
     section = Arrays.model_validate({"type": "arrays", "path": "data.npz", "range": (0, 16)})
     section = section.model_copy(update={"encoding": LatencyEncoding(type="latency")})
     with pytest.raises(DataError, match=r"for a batch of 8 samples .* make training\.batch_size"):
-        ArrayFile(file, section, frame).read()
-    assert len(ArrayFile(file, section, frame, 2).read()["train"]) == 8
+        ArrayFile(file, section, spec).read()
+    assert len(ArrayFile(file, section, spec, 2).read()["train"]) == 8
 
 
 @given(st.data())

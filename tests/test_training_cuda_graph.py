@@ -118,7 +118,7 @@ def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
     runner: Runner,
 ) -> None:
     runner.monkeypatch.setattr(  # labels are looked at on the CPU only
-        "netdesc.losses.spike_max.labels_like", lambda labels, wanted, _: labels.expand(wanted)
+        "netdesc.losses.label_loss.expand_labels", lambda labels, shape, _: labels.expand(shape)
     )
     task, graphs = write_classify_task(runner.folder / "task"), CpuGraphs()
     sets = ("training.epochs=4",)

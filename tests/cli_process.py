@@ -92,3 +92,9 @@ class Outcome:
 
 Netdesc = Callable[..., Outcome]
 """Runs a command; its arguments are strings and paths."""
+
+
+def write_json(name: str, data: Any) -> str:
+    """Writes a file into the working directory, that of a test once it has ``netdesc``."""
+    Path(name).write_text(data if isinstance(data, str) else json.dumps(data))
+    return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -55,13 +56,17 @@ def npz(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
+VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
+LABELS = np.array([0, 1, 0, 1, 0, 1])
+SOUND = {"inputs": VALUES, "labels": LABELS}
+"""The arrays of the labelled document: six samples of four values in two classes."""
+
+
 @functools.cache
 def samples() -> bytes:
-    """The arrays of the labelled document: six samples of four values in two classes."""
-    values = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
+    """The sound arrays, and such as other documents and the examples of ``explain`` name."""
     return npz(
-        inputs=values,
-        labels=[0, 1, 0, 1, 0, 1],
+        **SOUND,
         split=[0, 0, 0, 0, 1, 2],
         spikes=np.arange(6 * 100 * 4, dtype=np.uint8).reshape(6, 100, 4) % 2,
         labels_of_steps=np.arange(600).reshape(6, 100) % 2,
@@ -74,7 +79,7 @@ def samples() -> bytes:
         split_without_0=[1, 1, 1, 1, 2, 2],
         split_with_3=[0, 0, 0, 0, 1, 3],
         split_of_0=[0, 0, 0, 0, 0, 0],
-        inputs_to_16=values * 16,
+        inputs_to_16=VALUES * 16,
         spikes_of_2=np.full((6, 100, 4), 2, dtype=np.uint8),
     )
 
@@ -128,6 +133,24 @@ def findings(directory: Path, text: str | bytes, *overrides: str) -> list[Diagno
     path = directory / "network.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return check(path, overrides)[1]
+
+
+def labelled(**changes: Any) -> str:
+    """The labelled document with other sections."""
+    return json.dumps(json.loads(LABELLED) | changes)
+
+
+def labelled_data(**changes: Any) -> str:
+    """The labelled document with other fields of its data."""
+    return labelled(data=json.loads(LABELLED)["data"] | changes)
+
+
+def array_findings(
+    directory: Path, base: str = LABELLED, *overrides: str, **arrays: Any
+) -> list[Diagnostic]:
+    """All findings about a document whose file has these arrays beside the sound ones."""
+    (directory / "own.npz").write_bytes(npz(**(SOUND | arrays)))
+    return findings(directory, with_text("/data/path", '"own.npz"', base), *overrides)
 
 
 def codes(found: list[Diagnostic]) -> list[str]:

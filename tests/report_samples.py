@@ -48,6 +48,17 @@ def document(*, classes: bool = False, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def four_layers(**changes: Any) -> dict[str, Any]:
+    """Four layers, of which the third may move without changing what any of them reads."""
+    layers = [
+        {"name": "first", "type": "dense", "units": 8, "neuron": "plain"},
+        {"name": "second", "type": "dense", "units": 8, "neuron": "plain", "from": "first"},
+        {"name": "third", "type": "dense", "units": 6, "neuron": "learning", "from": "first"},
+        {"name": "output", "type": "dense", "units": 6, "neuron": "plain", "from": "second"},
+    ]
+    return document(layers=layers) | changes
+
+
 def write_run(
     folder: Path,
     *,

@@ -6,45 +6,18 @@ import json
 import random
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_process import Netdesc, netdesc_process
-from report_samples import document, write_run
+from cli_process import Netdesc, netdesc_process, write_json
+from report_samples import four_layers, write_run
 
 from netdesc.description.models import Document
 
 ROOT = Path(__file__).parents[1]
 CUBA = {"type": "cuba", "threshold": 0.5, "current_decay": 1.0, "voltage_decay": 0.3}
-
-
-def sample(**changes: Any) -> dict[str, Any]:
-    """Four layers, of which the third may move without changing what any of them reads."""
-    layers = [
-        {"name": "first", "type": "dense", "units": 8, "neuron": "plain"},
-        {"name": "second", "type": "dense", "units": 8, "neuron": "plain", "from": "first"},
-        {"name": "third", "type": "dense", "units": 6, "neuron": "learning", "from": "first"},
-        {"name": "output", "type": "dense", "units": 6, "neuron": "plain", "from": "second"},
-    ]
-    return document(layers=layers) | changes
-
-
-Put = Callable[..., str]
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Put:
-    """Writes a document and returns its name."""
-
-    def write(name: str, data: Any) -> str:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(data if isinstance(data, str) else json.dumps(data))
-        return name
-
-    return write
 
 
 @pytest.fixture
@@ -80,13 +53,11 @@ def shuffled(value: Any, order: random.Random) -> Any:
     return [shuffled(each, order) for each in value] if isinstance(value, list) else value
 
 
-def test_layout_order_of_keys_and_written_defaults_are_no_difference(
-    netdesc: Netdesc, put: Put
-) -> None:
-    a = put("a.json", json.dumps(sample(), indent=7))
-    whole = Document.model_validate_json(json.dumps(sample())).model_dump(mode="json")
+def test_layout_order_of_keys_and_written_defaults_are_no_difference(netdesc: Netdesc) -> None:
+    a = write_json("a.json", json.dumps(four_layers(), indent=7))
+    whole = Document.model_validate_json(json.dumps(four_layers())).model_dump(mode="json")
     whole["$schema"] = "elsewhere.json"
-    b = put("b.json", shuffled(whole, random.Random(3)))
+    b = write_json("b.json", shuffled(whole, random.Random(3)))
     ended = netdesc("diff", a, b)
     assert (ended.code, ended.out, ended.err) == (0, "", "a.json and b.json mean the same\n")
     assert netdesc("diff", a, b, "--quiet").err == ""
@@ -128,13 +99,14 @@ def listed(data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [inline, renamed, all_inline, implied, turned, listed])
 def test_another_way_to_write_the_same_network_is_no_difference(
-    change: Callable[[dict[str, Any]], None], netdesc: Netdesc, put: Put
+    change: Callable[[dict[str, Any]], None], netdesc: Netdesc
 ) -> None:
-    data = sample()
+    data = four_layers()
     change(data)
-    assert data != sample()
-    assert netdesc("diff", put("a.json", sample()), put("b.json", data)).code == 0
-    assert netdesc("diff", "b.json", "a.json").code == 0
+    assert data != four_layers()
+    a, b = write_json("a.json", four_layers()), write_json("b.json", data)
+    assert netdesc("diff", a, b).code == 0
+    assert netdesc("diff", b, a).code == 0
 
 
 # What does not
@@ -155,15 +127,15 @@ def test_another_way_to_write_the_same_network_is_no_difference(
     ],
 )
 def test_a_value_is_named_with_both_sides(
-    pointer: str, value: Any, place: str, differing: Differing, put: Put
+    pointer: str, value: Any, place: str, differing: Differing
 ) -> None:
-    data = sample()
+    data = four_layers()
     *parts, last = (int(part) if part.isdigit() else part for part in pointer.split("/")[1:])
     holder: Any = data
     for part in parts:
         holder = holder[part]
     holder[last] = value
-    found = differing(put("a.json", sample()), put("b.json", data))
+    found = differing(write_json("a.json", four_layers()), write_json("b.json", data))
     assert list(found) == [place]
     a, b = found[place]
     assert a["pointer"] == b["pointer"] == pointer
@@ -174,10 +146,10 @@ def test_a_value_is_named_with_both_sides(
     assert differing("b.json", "a.json") == {place: (b, a)}
 
 
-def test_a_neuron_is_compared_where_it_stands(differing: Differing, put: Put) -> None:
-    data = sample()
+def test_a_neuron_is_compared_where_it_stands(differing: Differing) -> None:
+    data = four_layers()
     data["layers"][0]["neuron"] = data["neurons"]["plain"] | {"threshold": 0.25}
-    found = differing(put("a.json", sample()), put("b.json", data))
+    found = differing(write_json("a.json", four_layers()), write_json("b.json", data))
     assert list(found) == ["layers.first.neuron.threshold"]
     a, b = found["layers.first.neuron.threshold"]
     assert (a["pointer"], b["pointer"]) == (
@@ -186,53 +158,54 @@ def test_a_neuron_is_compared_where_it_stands(differing: Differing, put: Put) ->
     )
     data["neurons"]["unused"] = CUBA
     both = ["neurons.unused", "layers.first.neuron.threshold"]
-    assert list(differing("a.json", put("b.json", data))) == both
+    assert list(differing("a.json", write_json("b.json", data))) == both
 
 
-def test_another_type_is_not_followed_by_its_defaults(differing: Differing, put: Put) -> None:
-    data = sample()
+def test_another_type_is_not_followed_by_its_defaults(differing: Differing) -> None:
+    data = four_layers()
     data["training"]["schedule"] = {"type": "cosine", "warmup_epochs": 2}
-    found = differing(put("a.json", sample()), put("b.json", data))
+    found = differing(write_json("a.json", four_layers()), write_json("b.json", data))
     assert list(found) == ["training.schedule.type", "training.schedule.warmup_epochs"]
     assert found["training.schedule.type"][0]["origin"] == "default"
     assert found["training.schedule.warmup_epochs"][0] is None
 
 
-def test_a_further_sample_is_one_difference(differing: Differing, put: Put) -> None:
-    data = sample()
+def test_a_further_sample_is_one_difference(differing: Differing) -> None:
+    data = four_layers()
     data["data"]["train"].append({"input": {"path": "more.bs1"}, "target": {"path": "t.bs1"}})
-    assert list(differing(put("a.json", sample()), put("b.json", data))) == ["data.train.1"]
-    assert differing("a.json", "b.json", "files") == {}
+    a, b = write_json("a.json", four_layers()), write_json("b.json", data)
+    assert list(differing(a, b)) == ["data.train.1"]
+    assert differing(a, b, "files") == {}
 
 
 def test_the_command_line_of_a_run_is_told_by_its_lock(
-    differing: Differing, put: Put, tmp_path: Path
+    differing: Differing, tmp_path: Path
 ) -> None:
     write_run(tmp_path / "run")
     run = json.loads((tmp_path / "run/network.json").read_text())
     lock = json.loads((tmp_path / "run/network.lock.json").read_text())
     lock["lock"]["origins"]["/training/epochs"] = "--set"
     lock["training"]["epochs"] = 31
-    put("a.lock.json", lock)
-    (found,) = differing(put("a.json", run), "a.lock.json").values()
+    write_json("a.lock.json", lock)
+    (found,) = differing(write_json("a.json", run), "a.lock.json").values()
     assert [each["origin"] for each in found] == ["file", "--set"]
 
 
 # Layers
 
 
-def test_layers_are_found_by_name(differing: Differing, put: Put) -> None:
-    data = sample()
+def test_layers_are_found_by_name(differing: Differing) -> None:
+    data = four_layers()
     data["layers"].insert(2, data["layers"].pop(1))
-    assert differing(put("a.json", sample()), put("b.json", data)) == {}
+    assert differing(write_json("a.json", four_layers()), write_json("b.json", data)) == {}
     ((before, after),) = differing("a.json", "b.json", "network").values()
     assert before == ["first", "second", "third", "output"]
     assert after == ["first", "third", "second", "output"]
 
-    data = sample()
+    data = four_layers()
     del data["layers"][2]
     data["layers"].insert(0, {"name": "new", "type": "flatten"})
-    put("b.json", data)
+    write_json("b.json", data)
     layers = differing("a.json", "b.json", "layers")
     assert {name: [side is None for side in sides] for name, sides in layers.items()} == {
         "third": [False, True],
@@ -242,10 +215,10 @@ def test_layers_are_found_by_name(differing: Differing, put: Put) -> None:
     assert list(differing("a.json", "b.json")) == ["layers.first.from"]
 
 
-def test_shapes_and_parameters_are_told_where_they_change(differing: Differing, put: Put) -> None:
-    data = sample()
+def test_shapes_and_parameters_are_told_where_they_change(differing: Differing) -> None:
+    data = four_layers()
     data["layers"][0]["units"] = 10
-    layers = differing(put("a.json", sample()), put("b.json", data), "layers")
+    layers = differing(write_json("a.json", four_layers()), write_json("b.json", data), "layers")
     assert list(layers) == [
         "first.output_shape", "first.parameters", "second.input_shape", "second.parameters",
         "third.input_shape", "third.parameters",
@@ -259,11 +232,11 @@ def test_shapes_and_parameters_are_told_where_they_change(differing: Differing, 
 
 
 def test_files_are_compared_by_their_contents(
-    netdesc: Netdesc, differing: Differing, put: Put, files: Path
+    netdesc: Netdesc, differing: Differing, files: Path
 ) -> None:
     shutil.copytree(files, files / "there")
-    put("a.json", sample())
-    put("there/b.json", sample())
+    write_json("a.json", four_layers())
+    write_json("there/b.json", four_layers())
     assert netdesc("diff", "a.json", "there/b.json").code == 0
     (files / "there/input.bs1").write_bytes(b"\0\2\0\0\0")
     found = differing("a.json", "there/b.json", "files")
@@ -276,11 +249,12 @@ def test_files_are_compared_by_their_contents(
 
 
 def test_another_path_to_the_same_is_no_difference(
-    netdesc: Netdesc, differing: Differing, put: Put, files: Path
+    netdesc: Netdesc, differing: Differing, files: Path
 ) -> None:
-    data = sample()
+    data = four_layers()
     data["data"]["train"][0]["input"] = {"path": "copy.bs1", "sha256": None}
-    put("a.json", sample()), put("b.json", data)
+    write_json("a.json", four_layers())
+    write_json("b.json", data)
     ((_, copied),) = differing("a.json", "b.json", "files").values()
     assert copied["sha256"] is None  # it is not there
     (files / "input.bs1").rename(files / "hidden.bs1")
@@ -294,7 +268,7 @@ def test_another_path_to_the_same_is_no_difference(
 
 
 def test_what_a_lock_notes_of_a_file_counts(
-    netdesc: Netdesc, differing: Differing, put: Put, tmp_path: Path
+    netdesc: Netdesc, differing: Differing, tmp_path: Path
 ) -> None:
     run = write_run(tmp_path / "run")
     document = json.loads((run / "network.json").read_text())
@@ -303,14 +277,14 @@ def test_what_a_lock_notes_of_a_file_counts(
     for pair in document["data"]["train"]:
         for file in pair.values():
             file["path"] = str(places[file["path"]])
-    put("a.json", document)
+    write_json("a.json", document)
     assert netdesc("diff", "a.json", "run").code == 0
     (changed,) = [path for path in places.values() if "input" in path.name]
     changed.write_bytes(changed.read_bytes() + b"\0\0\0\0\1")
     ((_, noted),) = differing("a.json", "run", "files").values()
     for pair in document["data"]["train"]:
         pair["input"]["sha256"] = noted["sha256"]
-    put("a.json", document)
+    write_json("a.json", document)
     assert netdesc("diff", "a.json", "run").code == 0
 
 
@@ -376,10 +350,10 @@ def test_versions_differ(netdesc: Netdesc, differing: Differing, runs: tuple[Pat
     ],
 )
 def test_what_cannot_be_compared_is_named(
-    second: str, code: int, said: str, netdesc: Netdesc, put: Put, tmp_path: Path
+    second: str, code: int, said: str, netdesc: Netdesc, tmp_path: Path
 ) -> None:
-    put("a.json", sample())
-    put("faulty.json", sample(nonsense=1))
+    write_json("a.json", four_layers())
+    write_json("faulty.json", four_layers(nonsense=1))
     (tmp_path / "a.net").write_bytes(b"\x89HDF\r\n\x1a\n")
     (tmp_path / "empty").mkdir()
     (write_run(tmp_path / "damaged") / "run.json").write_text("{")
@@ -388,76 +362,6 @@ def test_what_cannot_be_compared_is_named(
         assert (ended.code, ended.out) == (code, "")
         assert said in ended.err
         assert "equal" not in netdesc("diff", *arguments, "--json").record
-
-
-# What people read
-
-
-def test_text_shows_a_difference_on_one_line_or_on_two(netdesc: Netdesc, put: Put) -> None:
-    data = sample(description="Quite long, so that two of it fill more than one line of a hundred.")
-    data["layers"][3]["units"] = 7
-    del data["layers"][2]
-    put("a.json", sample(description="x" * 60)), put("b.json", data)
-    assert (
-        netdesc("diff", "a.json", "b.json").out
-        == f"""\
-- a.json (document)
-+ b.json (document)
-
-document
-  description
-    - "{"x" * 60}" (file)
-    + "Quite long, so that two of it fill more than one line of a hundred." (file)
-  layers.output.units: 6 (file) → 7 (file)
-
-layers
-  third
-    - dense, 8 to 6, 60 parameters
-  output.output_shape: 6 → 7
-  output.parameters: 48 → 56
-
-network
-  output_shape: 6 → 7
-  parameters: 268 → 216
-  synapses: 256 → 216
-"""
-    )
-
-
-@pytest.mark.parametrize("colour", [True, False])
-def test_a_narrow_terminal_gets_short_lines(
-    colour: bool, netdesc: Netdesc, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock = json.loads((runs[1] / "network.lock.json").read_text())
-    lock["time"]["steps"], lock["loss"]["filter_order"] = 61, 2
-    (runs[1] / "network.lock.json").write_text(json.dumps(lock))
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("NO_COLOR", "" if colour else "1")
-    out = netdesc("diff", "a", "b").out
-    assert ("\x1b[31m" in out) == colour
-    plain = re.sub(r"\x1b\[\d*m", "", out)
-    assert max(map(len, plain.splitlines())) <= 40
-    assert "  time.steps: 60 (file) → 61 (file)" in plain
-    assert "  loss.filter_order\n    - 1 (default)\n    + 2 (default)" in plain
-
-
-def test_a_value_cannot_drive_the_terminal_and_a_long_one_is_cut(
-    netdesc: Netdesc, put: Put
-) -> None:
-    put("a.json", sample(description="\x9b31m")), put("b.json", sample(description="x" * 5000))
-    out = netdesc("diff", "a.json", "b.json").out
-    assert '"\\u009b31m"' in out
-    assert max(map(len, out.splitlines())) < 1100
-    assert "all of it with --json" in out
-
-
-def test_the_readme_shows_what_it_prints(netdesc: Netdesc) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"\$ netdesc diff (\S+) (\S+)\n(.*?)```", readme, re.DOTALL)
-    assert shown
-    ended = netdesc("diff", ROOT / shown[1], ROOT / shown[2])
-    assert ended.out.replace(f"{ROOT}/", "") == shown[3]
 
 
 def test_comparing_needs_no_torch(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_process import Netdesc, netdesc_process
+from cli_process import Netdesc
 from hypothesis import given
 from hypothesis import strategies as st
 from report_samples import weights, write_run, write_state
@@ -300,12 +300,6 @@ def test_what_cannot_be_shown_is_one_message(
     assert (outcome.code, outcome.out) == (code, "")
     assert message in outcome.err
     assert "Traceback" not in outcome.err
-
-
-def test_documents_are_shown_without_torch() -> None:
-    ended = netdesc_process("show", OXFORD)
-    assert ended.code == 0
-    assert not {"torch", "numba", "h5py", "numpy"} & ended.loaded
 
 
 @pytest.mark.parametrize("columns", [30, 60, 200])

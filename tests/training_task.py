@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from netdesc.description import load
 from netdesc.events import Event, write_events
+from netdesc.training import Run, loop, train
 
 STEPS, INPUTS, OUTPUTS = 40, 12, 6
 
@@ -47,6 +51,32 @@ def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: A
     path = folder / "tiny.json"
     path.write_text(json.dumps(document))
     return path
+
+
+def train_task(
+    folder: Path, pairs: int = 1, dropout: float = 0.0, options: Any = None, **training: Any
+) -> Run:
+    """Trains the small task of ``folder`` with some settings, in ``folder / "run"``."""
+    path = write_task(folder / "task", pairs, dropout, **training)
+    return train(load(path), **{"run_dir": folder / "run", "progress": "quiet"} | (options or {}))
+
+
+def at_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, act: Callable[[], None]) -> None:
+    """Has ``act`` called as this epoch of the next run begins."""
+    set_rate = loop.set_learning_rate
+    epochs = iter(range(10**6))
+
+    def watched(*arguments: Any) -> None:
+        set_rate(*arguments)
+        if next(epochs) == epoch:
+            act()
+
+    monkeypatch.setattr(loop, "set_learning_rate", watched)
+
+
+def weights_of(run: Path) -> list[bytes]:
+    """The last and the best weights, as their files hold them."""
+    return [(run / f"checkpoints/{name}.safetensors").read_bytes() for name in ("last", "best")]
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

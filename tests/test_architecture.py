@@ -87,6 +87,16 @@ def room_files() -> Iterator[tuple[str, Path]]:
         yield from ((room, path) for path in sorted((PACKAGE / room).rglob("*.py")))
 
 
+MAX_LINES = 400
+"""Of a file: it then holds one concept and is read in one sitting."""
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, PACKAGE.parent / "tests"], ids=lambda path: path.name)
+def test_no_file_is_long(folder: Path) -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in folder.rglob("*.py")}
+    assert {path.name: length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
 def test_the_flow_has_no_cycle() -> None:
     order = list(MAY_IMPORT)
     for room, others in MAY_IMPORT.items():

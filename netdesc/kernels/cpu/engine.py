@@ -26,7 +26,7 @@ from netdesc.kernels.cpu.layer_forward import (
     leaky_forward,
     new_voltages,
 )
-from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
+from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.segment import (
     segment,
     segment_backward,
@@ -115,7 +115,7 @@ def linear_backward(
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """See ``reference.engine.leaky``."""
     z = array_of(z_TBN)
-    u_TBN = take(z.shape, np.float32)
+    u_TBN = allocate(z.shape, np.float32)
     leaky_forward(z, flat(keep(decay, z.shape[2])), u_TBN)
     return torch.from_numpy(u_TBN)
 
@@ -127,7 +127,7 @@ def leaky_backward(
     """See ``reference.engine.leaky_backward``."""
     grad_u = array_of(grad_u_TBN)
     _, batch, size = grad_u.shape
-    grad_z, by_sample = take(grad_u.shape, np.float32), take((batch, size), np.float32)
+    grad_z, by_sample = allocate(grad_u.shape, np.float32), allocate((batch, size), np.float32)
     current = array_of(u_TBN) if learn else np.empty((0, 0, 0), np.float32)
     leaky_backward_all(grad_u, current, flat(keep(decay, size)), learn, grad_z, by_sample)
     return torch.from_numpy(grad_z), torch.from_numpy(by_sample.sum(axis=0))

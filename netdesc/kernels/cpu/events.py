@@ -9,9 +9,9 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.lanes_memory import element
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import WORD, Shape, words_of
-from netdesc.kernels.cpu.words import lowest, number_of
+from netdesc.kernels.cpu.words import count_bits, lowest_bit
 
 MAX_EVENT_DENSITY = 0.4
 """Spikes by inputs and steps up to which adding weights by events is faster than the product.
@@ -52,8 +52,8 @@ def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
     if not (len(packed) and packed[0]):
         return None
     steps, batch, inputs = shape
-    starts = take((steps * batch + 1,), np.int64)
-    sources = take((_rounded_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
+    starts = allocate((steps * batch + 1,), np.int64)
+    sources = allocate((_rounded_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
     _list(words_of(packed), steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
 
@@ -72,7 +72,7 @@ def _list(words, steps, batch, inputs, starts, sources):
         found = 0
         for vector in range(vectors):
             word = element(words, (b * vectors + vector) * steps + t)
-            found += number_of(np.int64(word) & WORD)
+            found += count_bits(np.int64(word) & WORD)
         starts[row + 1] = found
     starts[0] = 0
     for row in range(rows):
@@ -83,6 +83,6 @@ def _list(words, steps, batch, inputs, starts, sources):
         for vector in range(vectors):
             word = np.int64(element(words, (b * vectors + vector) * steps + t)) & WORD
             while word:
-                sources[np.uint64(at)] = vector * LANES + lowest(word)
+                sources[np.uint64(at)] = vector * LANES + lowest_bit(word)
                 at += 1
                 word &= word - 1

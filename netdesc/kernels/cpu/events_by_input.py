@@ -15,7 +15,7 @@ import numpy as np
 from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.lanes_memory import element, load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.synaptic_input import add_to_sources
 
 _MIN_EVENTS = 12
@@ -54,7 +54,10 @@ def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> Ev
     is_wide = neurons > (_MIN_VECTORS - 1) * LANES
     if not (is_wide and _MIN_EVENTS * slots <= total <= _MAX_EVENTS):
         return ROW_BY_ROW
-    starts, steps = take((slots + 1,), np.int32), take((max(1, total),), np.int16).view(np.uint16)
+    starts, steps = (
+        allocate((slots + 1,), np.int32),
+        allocate((max(1, total),), np.int16).view(np.uint16),
+    )
     _count(events, inputs, length, runs, starts)
     np.cumsum(starts[:-1], out=starts[:-1])
     starts[-1] = total

@@ -32,7 +32,7 @@ from netdesc.kernels.cpu.gemm_packing import (
     tiles_in,
 )
 from netdesc.kernels.cpu.lanes import intrinsic
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.strided import Matrix, matrix_of
 from netdesc.kernels.cpu.threads import threads
 
@@ -240,7 +240,7 @@ def matmul(
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
-        out = take((rows, columns), np.float32)
+        out = allocate((rows, columns), np.float32)
     of_left, of_right = matrix_of(left), matrix_of(right)
     block = _block(rows, columns, is_copied=of_left.by_column != 1)
     _multiply(of_left, of_right, (rows, terms, columns), block, add, matrix_of(out))

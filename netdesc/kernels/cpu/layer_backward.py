@@ -30,7 +30,7 @@ from netdesc.kernels.cpu.gemm import multiply_block
 from netdesc.kernels.cpu.gemm_packing import TILE_ROWS
 from netdesc.kernels.cpu.lanes import LANES, spread
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import Shape
 from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
 from netdesc.kernels.cpu.threads import threads
@@ -139,8 +139,8 @@ class _Tensors(NamedTuple):
     @classmethod
     def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
         """With room for so many ``numbers`` of the gradient by what arrives."""
-        decays = take((batch, 2 * len(layer.neurons.keep_u)), np.float32)
-        return cls(layer.voltage, layer.learn, take((numbers,), np.float32), decays)
+        decays = allocate((batch, 2 * len(layer.neurons.keep_u)), np.float32)
+        return cls(layer.voltage, layer.learn, allocate((numbers,), np.float32), decays)
 
     def decays(self) -> np.ndarray:
         """[2, neurons]."""
@@ -161,7 +161,7 @@ def backward_by_events(
     blocks = _blocks(upstream, (steps, batch, outputs))
     by_input = order_by_input(events, inputs, outputs, blocks.steps)
     tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
-    weights = _Weights(weight_OI, *half_limits(bits), take((outputs, inputs), np.float32))
+    weights = _Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
     room = _room(blocks, upstream, outputs, inputs)
     _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, room)
     shape = (steps, batch, outputs) if want_input else (0, 0, 0)
@@ -185,8 +185,8 @@ def weight_gradient_by_events(
     """The gradient of real weights [outputs, inputs] from that by what arrives."""
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, _RUN_STEPS)
-    grad_OI = take((outputs, inputs), np.float32)
-    sums = take((_crew(outputs), inputs * LANES), np.float32)
+    grad_OI = allocate((outputs, inputs), np.float32)
+    sums = allocate((_crew(outputs), inputs * LANES), np.float32)
     weights = _Weights(weight_OI, *half_limits(None), grad_OI)
     _add_up(grad_z_TBN, events, by_input, weights, sums)
     return grad_OI
@@ -214,10 +214,10 @@ def _room(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Ro
     columns = blocks.vectors * LANES
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
     return _Room(
-        take((crew, rows * columns), np.float32),
-        take((crew, blocks.steps * LANES), np.float32),
-        take((crew, blocks.samples * blocks.vectors * _STATE), np.float32),
-        take((crew, blocks.vectors * inputs * LANES), np.float32),
+        allocate((crew, rows * columns), np.float32),
+        allocate((crew, blocks.steps * LANES), np.float32),
+        allocate((crew, blocks.samples * blocks.vectors * _STATE), np.float32),
+        allocate((crew, blocks.vectors * inputs * LANES), np.float32),
     )
 
 

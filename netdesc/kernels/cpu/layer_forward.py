@@ -17,7 +17,7 @@ from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.forward_loop import NOTED, Span, forward_loop_of
 from netdesc.kernels.cpu.lanes import LANES, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
 from netdesc.kernels.cpu.strided import Strided, sample_of
@@ -44,7 +44,7 @@ def as_words(words: np.ndarray) -> SpikesOut:
 
 def as_floats(shape: Shape) -> SpikesOut:
     """New memory for spikes [steps, batch, neurons]."""
-    return SpikesOut(_NO_WORDS, take(shape, np.float32).reshape(-1))
+    return SpikesOut(_NO_WORDS, allocate(shape, np.float32).reshape(-1))
 
 
 class Voltages(NamedTuple):
@@ -61,7 +61,7 @@ class Voltages(NamedTuple):
 def new_voltages(shape: Shape, keep: bool) -> Voltages:
     steps, batch, neurons = shape
     row = batch * neurons
-    return Voltages(take((steps * row if keep else row,), np.int32), row if keep else 0)
+    return Voltages(allocate((steps * row if keep else row,), np.int32), row if keep else 0)
 
 
 def forward_by_events(
@@ -91,13 +91,13 @@ def forward_from_current(
 
 def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
     """What arrives by real weights, float32 [steps, batch, outputs]."""
-    z_TBN = take((events.steps, events.batch, len(weight_OI)), np.float32)
+    z_TBN = allocate((events.steps, events.batch, len(weight_OI)), np.float32)
     _gather_all(events, real_vectors(weight_OI), z_TBN)
     return z_TBN
 
 
 def _new_notes(shape: Shape) -> np.ndarray:
-    return take((packed_items(shape), NOTED), np.int32)
+    return allocate((packed_items(shape), NOTED), np.int32)
 
 
 def _notes(noted: np.ndarray, path: int) -> torch.Tensor:

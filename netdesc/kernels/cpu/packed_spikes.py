@@ -11,8 +11,8 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
-from netdesc.kernels.cpu.words import lanes_of, number_of, word_of
+from netdesc.kernels.cpu.memory import allocate
+from netdesc.kernels.cpu.words import count_bits, lanes_of, word_of
 from netdesc.kernels.segments import HEADER, packed_size
 
 _NO_BITS = np.int32(0)
@@ -27,7 +27,7 @@ Shape = tuple[int, int, int]
 
 def new_packed(shape: Shape) -> np.ndarray:
     """Memory for the spikes of a tensor [steps, batch, neurons], marked as holding none yet."""
-    packed = take((packed_size(shape),), np.int32)
+    packed = allocate((packed_size(shape),), np.int32)
     packed[:HEADER] = 0
     return packed
 
@@ -53,7 +53,7 @@ def packed_items(shape: Shape) -> int:
 
 def unpack(words: np.ndarray, shape: Shape) -> np.ndarray:
     """Packed spikes as float32 [steps, batch, neurons]."""
-    values_TBN = take(shape, np.float32)
+    values_TBN = allocate(shape, np.float32)
     _unpack(words, values_TBN)
     return values_TBN
 
@@ -72,7 +72,7 @@ def _pack(values_TBN, words, found, odd):
             strange = strange | as_ints(spiked & (bits != spread(_BITS_OF_ONE)))
             word = word_of(spiked)
             words[item * steps + t] = word
-            total += number_of(np.int64(word) & WORD)
+            total += count_bits(np.int64(word) & WORD)
         found[item] = total
         odd[item] = word_of(strange != spread(_NO_BITS)) != 0
 

@@ -33,7 +33,7 @@ from netdesc.kernels.cpu.layer_forward import (
     forward_from_current,
     new_voltages,
 )
-from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
+from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped
@@ -116,7 +116,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
-    z_TBN = take(shape, np.float32)
+    z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
     return z_TBN
 

@@ -15,7 +15,6 @@ from numba.core import config
 from numba.np.ufunc import threading_layer
 
 from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet, teams
-from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.engine import EngineError, kernel_threads
 from netdesc.kernels.kept import forget_outdated
 
@@ -37,11 +36,6 @@ def threads() -> int:
         numba.set_num_threads(number)
         _told.number = number
     return number
-
-
-def crew_of(neurons: int) -> int:
-    """How many of them take whole vectors of so many neurons."""
-    return min(threads(), -(-neurons // LANES))
 
 
 @functools.cache

@@ -19,8 +19,8 @@ from netdesc.kernels.cpu.lanes import intrinsic
 def next_turn(context: Any, turns: Any) -> Any:
     """``turns[0]``, an int64 that is 1 larger for whoever asks next, in this thread or another."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place = context.make_array(made.args[0])(context, builder, given[0]).data
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return types.int64(turns), build

@@ -17,7 +17,7 @@ import torch
 from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cpu.lanes import LANES, cast_like, spread, zeros_like
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import flat, scalar, take
+from netdesc.kernels.cpu.memory import allocate, flat, scalar
 from netdesc.kernels.cpu.steps import flush
 from netdesc.kernels.cpu.threads import on_threads, threads
 from netdesc.kernels.reference import van_rossum as reference
@@ -130,7 +130,7 @@ def spike_time(
     if filter is None:
         return reference.spike_time(output_TBN, target_TBN, decay, order, length)
     threads()
-    filtered = take((steps, batch, neurons), np.float32)
+    filtered = allocate((steps, batch, neurons), np.float32)
     squares = np.empty(batch * neurons)
     filter_difference(
         flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
@@ -148,7 +148,7 @@ def spike_time_backward(
     if filter is None:
         return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
     threads()
-    grad = take((steps, batch, neurons), np.float32)
+    grad = allocate((steps, batch, neurons), np.float32)
     scale = 2.0 * float(grad_loss)
     filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
     return torch.from_numpy(grad)

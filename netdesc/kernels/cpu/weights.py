@@ -10,7 +10,7 @@ import numpy as np
 from netdesc.kernels import quantization
 from netdesc.kernels.cpu.lanes import LANES, as_ints, nearest, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.grid import WEIGHT_UNIT
 
 _LARGEST_SHORT = 32_767
@@ -51,7 +51,7 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     means nothing.
     """
     outputs, inputs = weight_OI.shape
-    weight_VIN = take((-(-outputs // LANES), inputs * LANES), np.int16)
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
     _quantize_all(weight_OI, *half_limits(bits), weight_VIN)
     return weight_VIN
 
@@ -59,14 +59,14 @@ def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
 def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
     """The same of real weights, float32."""
     outputs, inputs = weight_OI.shape
-    weight_VIN = take((-(-outputs // LANES), inputs * LANES), np.float32)
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.float32)
     _copy_all(weight_OI, weight_VIN)
     return weight_VIN
 
 
 def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """``quantization.quantize``: the nearest weights of the grid, in threshold units."""
-    grid_OI = take(weight_OI.shape, np.float32)
+    grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
     return grid_OI
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from netdesc.kernels.cpu.lanes import LANES, cast_like, largest, spread, sum_of, two_to_any, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import array_of, scalar, take
+from netdesc.kernels.cpu.memory import allocate, array_of, scalar
 from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.cpu.words import lowest, word_of
+from netdesc.kernels.cpu.words import lowest_bit, word_of
 from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
 
 _SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
@@ -71,7 +71,7 @@ def window_loss_backward(
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss_backward``."""
     step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
-    grad = take(tuple(output_TBN.shape), np.float32)
+    grad = allocate(tuple(output_TBN.shape), np.float32)
     _run(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
     return torch.from_numpy(grad)
 
@@ -275,7 +275,7 @@ def _most_active(counts, neurons):
         for at in range(0, len(counts), LANES):
             equal = word_of(_rates(counts, at, 1.0) == spread(np.float32(top)))
             if equal != 0:
-                return at + lowest(np.int64(equal))
+                return at + lowest_bit(np.int64(equal))
     return SILENT
 
 

@@ -14,7 +14,7 @@ assert LANES == 32, "a vector's spikes fill a 32-bit word"
 
 @intrinsic
 def word_of(context: Any, bits: Any) -> Any:
-    """``Bits`` as an int32."""
+    """``Bits`` as an int32 word."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(LANES))
@@ -24,7 +24,7 @@ def word_of(context: Any, bits: Any) -> Any:
 
 @intrinsic
 def lanes_of(context: Any, word: Any) -> Any:
-    """An int32 as ``Bits``."""
+    """An int32 word as ``Bits``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], Bits.vector)
@@ -34,7 +34,7 @@ def lanes_of(context: Any, word: Any) -> Any:
 
 @intrinsic
 def count_bits(context: Any, word: Any) -> Any:
-    """How many bits of an int64 are set."""
+    """The number of bits that are set in an int64."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -44,7 +44,7 @@ def count_bits(context: Any, word: Any) -> Any:
 
 @intrinsic
 def lowest_bit(context: Any, word: Any) -> Any:
-    """The number of the lowest bit that is set, of an int64 that is not 0."""
+    """The position of the lowest bit that is set in an int64 that is not 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

@@ -1,4 +1,4 @@
-"""What walks through all steps for a kernel counts no references, and cannot make arrays."""
+"""Time loops of kernels count no references, and cannot make arrays."""
 
 from __future__ import annotations
 
@@ -7,47 +7,49 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from netdesc.kernels.cpu.arrivals import Events
-from netdesc.kernels.cpu.there import SEEN
 
-from netdesc.kernels.cpu import backward, forward, last_layer, last_whole, train_distance
+from netdesc.kernels.cpu import layer_backward, layer_forward
+from netdesc.kernels.cpu.cuba_step import NeuronParameters
+from netdesc.kernels.cpu.events import Events
+from netdesc.kernels.cpu.forward_loop import NOTES_PER_VECTOR, Span
 from netdesc.kernels.cpu.inner import inner
 from netdesc.kernels.cpu.lanes import LANES
+from netdesc.kernels.cpu.strided import Strided
 
-WALKS = [
-    backward.walk_back,
-    forward._walk_by_events,
-    forward._walk_from_input,
-    last_layer._there,
-    train_distance.distance,
-    last_layer._back,
-    last_whole._there,
-    last_whole._back,
-]
+LOOPS = {
+    "forward by events": layer_forward._loop_by_events,
+    "forward from a current": layer_forward._loop_from_current,
+    "backward": layer_backward._loop,
+    "backward through a leak": layer_backward._leak_loop,
+}
 
-EVENTS = Events(
-    True, 3, 1, 0, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.uint16), np.empty(0, np.int64)
-)
+EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
 """Two events in the first of three steps, one in the last."""
 
 
-def walked(there: Any) -> tuple[np.ndarray, str]:
-    """The voltages after a walk of neurons that keep nothing, and the code that LLVM made."""
+def run(loop: Any) -> tuple[np.ndarray, str]:
+    """The voltages of neurons that keep nothing, and the loop's machine code."""
     weights = np.arange(2 * LANES, dtype=np.int16)
     none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
-    there(
-        (EVENTS, 0, weights, LANES, 2), np.empty(3, np.int32), 0, LANES, 3, none, none, none,
-        np.int32(1 << 20), 0, voltage, 0, LANES, LANES, False, np.empty(SEEN, np.int32), 0,
-    )  # fmt: skip
-    (code,) = there.inspect_asm().values()
-    of_walk, _of_wrapper = code.split(".size", 1)
-    return voltage.reshape(3, LANES), of_walk
+    out, floats = layer_forward.word_output(np.empty(3, np.int32)), np.empty(0, np.float32)
+    loop(
+        (EVENTS, 0, weights, LANES, 2),
+        (out, 0, Strided(floats, 0, LANES, LANES)),
+        NeuronParameters(none, none, none, np.int32(1 << 20), 0, 1.0, 1.0),
+        Span(0, LANES, 3),
+        Strided(voltage, 0, LANES, LANES),
+        np.empty(NOTES_PER_VECTOR, np.int32),
+        0,
+    )
+    (code,) = loop.inspect_asm().values()
+    of_loop, _of_wrapper = code.split(".size", 1)
+    return voltage.reshape(3, LANES), of_loop
 
 
-def test_a_walk_counts_no_references_and_computes_the_same() -> None:
-    function = last_layer._there.py_func
-    voltage, code = walked(inner(function))
-    of_counting, counting = walked(numba.njit(function))
+def test_a_loop_counts_no_references_and_computes_the_same() -> None:
+    function = layer_forward._loop_by_events.py_func
+    voltage, code = run(inner(function))
+    of_counting, counting = run(numba.njit(function))
     lanes = 64 * np.arange(LANES)
     assert np.array_equal(voltage, [2 * lanes + 64 * LANES, 0 * lanes, lanes + 64 * LANES])
     assert np.array_equal(of_counting, voltage)
@@ -55,7 +57,7 @@ def test_a_walk_counts_no_references_and_computes_the_same() -> None:
     assert "NRT_incref" not in code
 
 
-def test_a_walk_that_makes_an_array_does_not_compile() -> None:
+def test_a_loop_that_makes_an_array_does_not_compile() -> None:
     @inner
     def makes(count: int) -> float:
         return np.zeros(count).sum()
@@ -64,8 +66,6 @@ def test_a_walk_that_makes_an_array_does_not_compile() -> None:
         makes(3)
 
 
-@pytest.mark.parametrize(
-    "walk", WALKS, ids=lambda walk: f"{walk.py_func.__module__}.{walk.py_func.__name__}"
-)
-def test_all_walks_through_steps_are_compiled_so(walk: Any) -> None:
-    assert walk.targetoptions["_nrt"] is False
+@pytest.mark.parametrize("name", LOOPS)
+def test_all_time_loops_are_compiled_so(name: str) -> None:
+    assert LOOPS[name].targetoptions["_nrt"] is False

@@ -66,11 +66,8 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
     def apply(*inputs: Any) -> Any:
         structure = _ListStructure(inputs)
         output = Gradient.apply(*_flatten(inputs), structure)
-        return (
-            output
-            if structure.output_structure is None
-            else tuple(structure.output_structure.restore(output))
-        )
+        of_output = structure.output_structure
+        return output if of_output is None else tuple(of_output.restore(output))
 
     _library.impl(name, apply, "Autograd")
 

@@ -78,10 +78,8 @@ def fit(
             keep_best(progress, saver, epoch, epoch_metrics.loss, epoch_metrics.score)
         step.update()
 
-        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | accuracy_field(
-            epoch_metrics.score
-        )
         score = epoch_metrics.score
+        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | accuracy_field(score)
         if setup.validation is not None:
             value, score = measure(
                 setup.graph, network, setup.loss, setup.validation, setup.new_counter()

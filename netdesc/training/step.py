@@ -108,9 +108,7 @@ class CapturedStep:
         self._captured_batch: list[Batch] = []  # one, from the first step on
         self._fits = True
         self._has_reported = False
-        captured = (
-            self._captured_batch
-        )  # or the work would keep this object alive, and with it the graphs
+        captured = self._captured_batch  # capturing ``self`` would keep the graphs alive
         self._gradient_graph = Replayed(lambda: step.compute_gradients(captured[0]), graphs)
         self._update_graph = Replayed(step.update, graphs)
 
@@ -132,10 +130,9 @@ class CapturedStep:
         if not self._fits:
             self._step.update()
             return
-        if (
-            self._gradient_graph.obstacle is not None
-        ):  # the gradients are elsewhere after every pass
-            self._update_graph.give_up(self._gradient_graph.obstacle)
+        obstacle = self._gradient_graph.obstacle
+        if obstacle is not None:  # without a graph, gradients move with every backward pass
+            self._update_graph.give_up(obstacle)
         self._update_graph()
         self._report_capture()
 

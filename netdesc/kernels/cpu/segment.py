@@ -141,10 +141,8 @@ def segment_backward(
     upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
     grad_rows = np.empty(0, np.float32)
     for number in range(len(layers) - 1, -1, -1):
-        layer, (packed, voltage) = (
-            _Layer.of(layers[number]),
-            saved_tensors[2 * number : 2 * number + 2],
-        )
+        layer = _Layer.of(layers[number])
+        packed, voltage = saved_tensors[2 * number : 2 * number + 2]
         inputs = layer.weight_OI.shape[1]
         if number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))

@@ -63,9 +63,8 @@ def segment_backward(
             "torch.compile keep both in the same use_engine()"
         )
     layers, engine = segment_layers(tensors, numbers, learn), engine_for(device)
-    return tuple(
-        engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
-    )
+    gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
+    return tuple(gradients)
 
 
 @fake("segment")

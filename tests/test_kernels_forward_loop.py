@@ -10,29 +10,34 @@ from hypothesis import strategies as st
 from test_kernels_forward import EVENTS, check, of_all
 
 from netdesc.kernels.cpu.lanes import LANES
-from netdesc.kernels.cpu.steps import NEAR, decay_near
+from netdesc.kernels.cpu.steps import MAX_NEAR_STATE, decay_near
 
 RUN_STEPS = 64
 """Steps between two checks of a forward loop."""
 
 _decay_near_all = of_all(decay_near)
 
-EDGES = [sign * (size - less) for sign in (-1, 1) for size in (0, 1, 4096, NEAR) for less in (0, 1)]
+EDGES = [
+    sign * (size - less)
+    for sign in (-1, 1)
+    for size in (0, 1, 4096, MAX_NEAR_STATE)
+    for less in (0, 1)
+]
 
 
-@given(st.lists(st.integers(-NEAR, NEAR), max_size=50), st.integers(0, 4096))
+@given(st.lists(st.integers(-MAX_NEAR_STATE, MAX_NEAR_STATE), max_size=50), st.integers(0, 4096))
 @example([], 4095)
 @example([], 4096)
 @example([], 1)
 def test_small_states_decay_exactly(states, keep):
     """Python's integers decide; its // rounds down, so negative states are turned round."""
-    states = [*states, *(state for state in EDGES if abs(state) <= NEAR)]
+    states = [*states, *(state for state in EDGES if abs(state) <= MAX_NEAR_STATE)]
     expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in states]
     assert _decay_near_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
 
 
 def test_a_larger_state_would_not() -> None:
-    states = np.array([NEAR + 1], np.int32)
+    states = np.array([MAX_NEAR_STATE + 1], np.int32)
     assert _decay_near_all(states, np.int32(4096)).tolist() != states.tolist()
 
 
@@ -55,8 +60,9 @@ def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer
 @pytest.mark.parametrize("steps", [1, RUN_STEPS - 1, RUN_STEPS, RUN_STEPS + 1, 3 * RUN_STEPS])
 def test_states_at_the_edge_and_beyond(steps: int, decay: float) -> None:
     """With decay 1 they stay where they are, with 0 they go on for as long as there are steps."""
-    edges = [sign * (NEAR + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
-    slow = [sign * round(NEAR / RUN_STEPS + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
+    edges = [sign * (MAX_NEAR_STATE + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
+    drift = MAX_NEAR_STATE / RUN_STEPS
+    slow = [sign * round(drift + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
     for states in ([each] for each in (*edges, *slow)):
         layer = biased(states, steps, decay, density=0.0)
         assert check(layer, "cpu") == EVENTS
@@ -101,7 +107,7 @@ def test_they_do() -> None:
         current_decay=np.array(0.3, np.float32),
     )  # fmt: skip
     exact = layer.exact()
-    far = (np.abs(exact.v[:, 0, 0]) > NEAR).reshape(4, RUN_STEPS).any(axis=1)
+    far = (np.abs(exact.v[:, 0, 0]) > MAX_NEAR_STATE).reshape(4, RUN_STEPS).any(axis=1)
     spiked = exact.out[:, 0, 0].reshape(4, RUN_STEPS).any(axis=1)
     assert far.tolist() == [False, True, False, False]
     assert spiked.tolist() == [True, True, True, True]

@@ -33,7 +33,7 @@ HOLDERS = {
 
 @pytest.fixture(autouse=True)
 def small_arrays_come_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_SMALL_BYTES", -1)
+    monkeypatch.setattr(memory, "_MAX_HEAP_BYTES", -1)
 
 
 def all_buffers(pool: MemoryPool) -> list[memory._Buffer]:
@@ -51,7 +51,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(HOLDERS)), rows=st.integers(1, 3))
     def take(self, kind: str, rows: int) -> None:
-        self.hold(self.pool.take((rows, 4), np.float32), kind, rows)
+        self.hold(self.pool.allocate((rows, 4), np.float32), kind, rows)
 
     def hold(self, array: np.ndarray, kind: str, rows: int) -> None:
         assert array.shape == (rows, 4)
@@ -70,13 +70,13 @@ class Holders(RuleBasedStateMachine):
 
     @rule()
     def free(self) -> None:
-        self.pool.free()
+        self.pool.trim()
         assert len(all_buffers(self.pool)) == len(self.held)
 
     @rule()
     def many_requests(self) -> None:
         for _ in range(300):
-            self.pool.take((7,), np.int32)
+            self.pool.allocate((7,), np.int32)
 
     @invariant()
     def held_memory_is_known_to_the_pool(self) -> None:
@@ -90,31 +90,33 @@ TestHolders.settings = settings(max_examples=40, stateful_step_count=30)
 @pytest.mark.parametrize("kind", sorted(HOLDERS))
 def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
     pool = MemoryPool()
-    array = pool.take((2, 4), np.float32)
+    array = pool.allocate((2, 4), np.float32)
     at = array.ctypes.data
     holder = HOLDERS[kind](array)
     del array
-    assert pool.take((2, 4), np.float32).ctypes.data != at
+    assert pool.allocate((2, 4), np.float32).ctypes.data != at
     del holder
-    assert pool.take((2, 4), np.float32).ctypes.data == at
+    assert pool.allocate((2, 4), np.float32).ctypes.data == at
 
 
 def test_tensors_of_ever_new_sizes_do_not_pile_up():
     pool = MemoryPool()
     for size in range(1, 40):
-        pool.take((size << 18,), np.float32)
+        pool.allocate((size << 18,), np.float32)
     assert sum(buffer.memory.nbytes for buffer in all_buffers(pool)) < 700 << 20
 
 
 def test_where_there_is_not_enough_memory_that_is_said():
     with pytest.raises(MemoryError):
-        MemoryPool().take((1 << 60,), np.float32)
+        MemoryPool().allocate((1 << 60,), np.float32)
 
 
 def test_threads_get_different_memory():
     pool, found = MemoryPool(), list[np.ndarray]()
     threads = [
-        threading.Thread(target=lambda: found.extend(pool.take((3,), np.int32) for _ in range(50)))
+        threading.Thread(
+            target=lambda: found.extend(pool.allocate((3,), np.int32) for _ in range(50))
+        )
         for _ in range(4)
     ]
     for thread in threads:

@@ -85,8 +85,9 @@ def check(case: Case) -> list[int]:
     assert torch.equal(found[1][:, [0, 1, 3]], expected[1][:, [0, 1, 3]]), "peaks and counts"
     for number, (one, other) in enumerate(zip(found[2:], expected[2:], strict=True)):
         largest = other.abs().max().item()
+        tolerance = 2e-5 if other.dim() else 1e-3  # a decay of all neurons: their sums cancel
         message = f"gradient {number}"
-        torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * largest, msg=message)
+        torch.testing.assert_close(one, other, rtol=0, atol=tolerance * largest, msg=message)
     return found[1][:, 2].tolist()
 
 

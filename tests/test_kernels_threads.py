@@ -14,7 +14,7 @@ import torch
 from cuba_cases import Layer, plain_layer
 
 from netdesc.kernels import operators
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import set_thread_count
 from netdesc.kernels.engine import kernel_threads, one_pool
 
 LEARNT = ("spikes", "weight", "current_decay", "voltage_decay")
@@ -179,7 +179,7 @@ def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
     with one_pool():
         assert torch.get_num_threads() == 1
         assert kernel_threads() == 2
-        assert threads() == 2
+        assert set_thread_count() == 2
     assert torch.get_num_threads() == kernel_threads() == 2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.threads import on_threads, set_thread_count
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 
 
@@ -33,7 +33,7 @@ def test_every_piece_is_taken_once(pieces: int, parts: int) -> None:
 
     @on_threads
     def run() -> np.ndarray:
-        threads()
+        set_thread_count()
         return share_out(times, by)
 
     turns = run()

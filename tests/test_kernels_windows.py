@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.reference import windows as reference
-from netdesc.kernels.reference.windows import COSTS, Look
+from netdesc.kernels.reference.windows import COSTS, CostParameters
 
 SHAPES = st.tuples(st.integers(1, 70), st.integers(1, 5), st.integers(1, 70))
 OUTPUTS = st.sampled_from(["silent", "spikes", "full", "sums", "large", "graded", "negative"])
@@ -56,7 +56,9 @@ def expected(
     """The same by autograd, in 64 bits."""
     leaf = output_TBN.to(torch.float64).requires_grad_()
     rate_TBN = reference.window_rates(leaf, window)
-    loss = COSTS[costs].of(rate_TBN, labels_TB.unsqueeze(-1), Look(window, *rates)).sum()
+    loss = (
+        COSTS[costs].value(rate_TBN, labels_TB.unsqueeze(-1), CostParameters(window, *rates)).sum()
+    )
     return [loss.detach(), *torch.autograd.grad(loss, leaf)]
 
 

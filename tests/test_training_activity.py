@@ -245,7 +245,7 @@ def look(path: Path, *sets: str) -> dict[str, Any]:
     """What is seen of the samples to train on before the first epoch."""
     job = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
     seen = Activity(path, job.graph, job.train, "train", 1, job.classifier)
-    return seen._look(job.network.state_dict())
+    return seen._record_samples(job.network.state_dict())
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 6])

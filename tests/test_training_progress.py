@@ -20,13 +20,13 @@ from netdesc.kernels.engine import use_engine
 from netdesc.training import compile_notice, train
 from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices
 from netdesc.training.files import Log
-from netdesc.training.progress import Display, Standing, build_display
+from netdesc.training.progress import Display, RunStatus, build_display
 
 
 def standing(
     epoch: int, validation_loss: float | None = None, accuracy: float | None = None
-) -> Standing:
-    return Standing(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
+) -> RunStatus:
+    return RunStatus(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
 
 
 def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:

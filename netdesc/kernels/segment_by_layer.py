@@ -1,4 +1,4 @@
-"""A segment on an engine that computes one layer after the other, with float spikes in between."""
+"""Segments on engines that compute layer by layer, with float spikes in between."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stacked
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 DenseForward = Callable[..., tuple[Tensor, Tensor, Tensor]]
 """``dense_cuba`` of an engine: spikes, voltages and notes."""
@@ -18,17 +18,20 @@ DenseBackward = Callable[..., tuple[Tensor, Tensor, Tensor]]
 def segment_by_layer(
     dense_cuba: DenseForward, input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool
 ) -> SegmentOutput:
-    """Kept are the voltages of each layer and, in between, its spikes."""
-    signal_TBN, kept, notes = input_TBI, list[Tensor](), list[Tensor]()
+    """Runs ``dense_cuba`` on each layer.
+
+    The saved tensors are the voltages of each layer, followed by its spikes except for the last.
+    """
+    signal_TBN, saved_tensors, notes = input_TBI, list[Tensor](), list[Tensor]()
     for number, layer in enumerate(layers):
         if number:
-            kept.append(signal_TBN)
+            saved_tensors.append(signal_TBN)
         signal_TBN, voltage_TBN, of_layer = dense_cuba(
             signal_TBN, layer.weight_OI, layer.bits, layer.neurons
         )
-        kept.append(voltage_TBN)
+        saved_tensors.append(voltage_TBN)
         notes.append(of_layer)
-    return SegmentOutput(signal_TBN, stacked(notes), kept if keep else [])
+    return SegmentOutput(signal_TBN, stack_notes(notes), saved_tensors if keep else [])
 
 
 def segment_backward_by_layer(
@@ -36,10 +39,11 @@ def segment_backward_by_layer(
     grad_out_TBN: Tensor,
     input_TBI: Tensor,
     layers: Sequence[SegmentLayer],
-    kept: Sequence[Tensor],
+    saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    signals, voltages = [input_TBI, *kept[1::2]], kept[::2]
+    """Runs ``dense_cuba_backward`` on each layer, the last one first."""
+    signals, voltages = [input_TBI, *saved_tensors[1::2]], saved_tensors[::2]
     grad_weights, grad_decays = list[Tensor](), list[Tensor]()
     for number in range(len(layers) - 1, -1, -1):
         layer = layers[number]

@@ -1,7 +1,8 @@
-"""What a segment of layers is made of, and what its passes leave, on every engine.
+"""Segments of layers: the inputs and results of their passes, for all engines.
 
 A segment is a run of consecutive dense layers of CUBA neurons, each of which reads the one before.
-As a torch operator it is lists of tensors and of numbers, ``PER_LAYER`` of each for a layer.
+An operator receives it as a list of tensors and a list of numbers, ``TENSORS_PER_LAYER`` and
+``NUMBERS_PER_LAYER`` for each layer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ NUMBERS_PER_LAYER = 5
 
 class SegmentLayer(NamedTuple):
     weight_OI: Tensor
-    """Real weights, which count as those of the grid."""
+    """Real weights; the layer computes with them quantised to ``bits``."""
     bits: int
     neurons: Dynamics
     learn: bool
@@ -35,9 +36,9 @@ class SegmentOutput(NamedTuple):
     out_TBN: Tensor
     """Spikes of the last layer."""
     notes_L4: Tensor
-    """By layer (see ``kernels.operators``)."""
-    kept: list[Tensor]
-    """For the backward pass; empty where none follows."""
+    """Notes of each layer (see ``kernels.operators``)."""
+    saved_tensors: list[Tensor]
+    """What the engine's backward pass needs; empty where none follows."""
 
 
 class SegmentGradients(NamedTuple):
@@ -48,20 +49,20 @@ class SegmentGradients(NamedTuple):
     """[2, neurons] each."""
 
 
-def stacked(notes: Sequence[Tensor]) -> Tensor:
+def stack_notes(notes: Sequence[Tensor]) -> Tensor:
     """Notes of layers, each [4], as [layers, 4]."""
     return torch.stack(list(notes)) if len(notes) > 1 else notes[0].unsqueeze(0)
 
 
-def outputs_of(tensors: Sequence[Tensor]) -> list[int]:
-    """The neurons of each layer."""
+def layer_sizes(tensors: Sequence[Tensor]) -> list[int]:
+    """The number of neurons of each layer."""
     return [weight_OI.shape[0] for weight_OI in tensors[::TENSORS_PER_LAYER]]
 
 
 def segment_layers(
     tensors: Sequence[Tensor], numbers: Sequence[float], learn: Sequence[bool]
 ) -> list[SegmentLayer]:
-    """The layers of an operator's lists. ValueError for tensors that do not fit."""
+    """The layers that an operator's lists describe. ValueError for tensors that do not fit."""
     layers: list[SegmentLayer] = []
     for number, learns in enumerate(learn):
         at = TENSORS_PER_LAYER * number
@@ -92,32 +93,32 @@ def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
         inputs = weight_OI.shape[0]
 
 
-# How the CPU engine keeps binary spikes for the backward pass: one bit each.
+# The CPU engine saves binary spikes for the backward pass, one bit each.
 
 WORD_BITS = 32
 
-HEADER = 16
-"""Numbers before the words, so that these begin at a multiple of 64 bytes, as vectors want it.
+HEADER_NUMBERS = 16
+"""Numbers before the words. They take 64 bytes, so that the words are aligned for vectors.
 
-The first is 1 if the spikes are taken as events; ``cpu.events`` says how many there are.
+The first is 1 if the spikes are read as events. ``cpu.events`` writes the number of spikes behind.
 """
 
 
 def packed_size(shape: tuple[int, int, int]) -> int:
     """Length of the int32 tensor for spikes [steps, batch, neurons].
 
-    After the header come words [batch, vectors, steps]: a word holds 32 neighbouring neurons in one
-    step of a sample, the first of them in the lowest bit. The length follows from the shape alone,
-    so that a compiler knows it without data.
+    After the header come words [batch, vectors, steps]. A word holds 32 neighbouring neurons in one
+    step of a sample, the first of them in the lowest bit. The length depends on the shape alone, so
+    a compiler knows it without data.
     """
     steps, batch, neurons = shape
-    return HEADER + batch * -(-neurons // WORD_BITS) * steps
+    return HEADER_NUMBERS + batch * -(-neurons // WORD_BITS) * steps
 
 
 def holds_spikes(packed: Tensor) -> bool:
-    """Whether a forward pass left all spikes of its input in the flat tensor that it kept.
+    """Whether ``packed``, saved by a forward pass, holds all spikes of its input as events.
 
-    Other engines than the CPU's keep none, and a compiler, whose tensors hold no data, cannot tell.
+    Only the CPU engine packs spikes. False for a compiler's tensors, which hold no data.
     """
     if type(packed) is not Tensor or packed.dim() != 1 or not packed.numel():
         return False

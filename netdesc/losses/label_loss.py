@@ -1,4 +1,4 @@
-"""Losses of spike rates by labels, over whole samples or through a moving window."""
+"""Losses of spike rates against labels, over whole samples or in a moving window."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from netdesc.graph import nodes
 from netdesc.kernels import operators
-from netdesc.kernels.reference.windows import COSTS, Look
+from netdesc.kernels.reference.windows import COSTS, CostParameters
 from netdesc.losses.rates import expand_labels, flatten_neurons, rates
 
 
 class _LabelLoss(nn.Module):
-    """Costs by labels: ``costs`` and rates are those of ``operators.window_loss``."""
+    """A loss against labels; ``costs`` and rates are those of ``operators.window_loss``."""
 
     def __init__(
         self,
@@ -35,17 +35,17 @@ class _LabelLoss(nn.Module):
         steps, batch, neurons = output_TBN.shape
         targets = self.true_rate, self.false_rate
         if self.window_steps is None:
-            looks = batch
+            cost_count = batch
             index = expand_labels(labels, (batch,), neurons).unsqueeze(-1)
-            look = Look(steps, *targets)
-            total = COSTS[self.costs].of(rates(output_TBN), index, look).sum()
+            parameters = CostParameters(steps, *targets)
+            total = COSTS[self.costs].value(rates(output_TBN), index, parameters).sum()
         else:
-            looks = steps * batch
+            cost_count = steps * batch
             labels_TB = expand_labels(labels, (steps, batch), neurons)
             total = operators.window_loss(
                 output_TBN, labels_TB, self.window_steps, self.costs, *targets
             )
-        costs = looks * neurons if COSTS[self.costs].are_by_neuron else looks
+        costs = cost_count * neurons if COSTS[self.costs].are_by_neuron else cost_count
         return total / costs if self.mean else total
 
 

@@ -1,4 +1,4 @@
-"""Spike rates and labels from the tensors that losses and classifiers are given."""
+"""Spike rates and checked labels for losses and classifiers."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def flatten_neurons(output: Tensor) -> Tensor:
 def rates(output: Tensor) -> Tensor:
     """Spikes a step of every neuron over the whole sample, float32 [batch, neurons]."""
     output_TBN = flatten_neurons(output)
-    # The gradient of ``mean`` would be a tensor of its own, that of a sum is a view.
+    # The gradient of ``mean`` would be a new tensor, that of a sum is a view.
     return output_TBN.sum(0) / output_TBN.shape[0]
 
 
 def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tensor:
-    """Labels as int64 of the given ``shape``: [batch] or [steps, batch].
+    """Labels as int64 of ``shape``, [batch] or [steps, batch].
 
-    ``labels`` [batch] hold for every step. ValueError where they are no integers or do not fit, or,
-    on the CPU, where one is no class (on a device, that would mean to wait for it); TypeError where
-    they are no tensor.
+    ``labels`` [batch] are repeated for every step. ValueError where they are no integers or do not
+    fit. On the CPU, ValueError also where a label is no class; on a GPU that check would have to
+    wait for the device. TypeError where they are no tensor.
     """
     check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

@@ -21,9 +21,8 @@ class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
     ``engine`` is what the last forward pass ran on, empty where that was compiled by torch, and
-    ``notes`` what it observed (see ``kernels.operators``). While ``training``, and unless ``warns``
-    is set to False, weights that are NaN are warned of on a CPU (a GPU would have to be waited
-    for).
+    ``notes`` what it observed (see ``kernels.operators``). In training on a CPU, the block warns of
+    weights that are NaN, unless ``warns`` is False. On a GPU it does not, as it would have to wait.
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -39,43 +38,44 @@ class DenseBlock(nn.Module):
     def forward(self, spikes_TBI: Tensor) -> Tensor:
         if self.is_fused:
             return run_segment([self], spikes_TBI)
-        self.begin(spikes_TBI.device)
+        self.begin_forward(spikes_TBI.device)
         z, packed = operators.linear(spikes_TBI, self.synapse())
         out, notes = self.neuron(z)
-        if packed.numel():  # the neurons cannot know how their input was computed
+        if packed.numel():  # its header says whether z was computed from events
             notes = torch.cat([notes[:2], packed[:1].to(torch.int64), notes[3:]])
         self.notes = notes
         return out
 
     @property
     def is_fused(self) -> bool:
-        """Whether integers go from the synapses to the neurons, as in a segment of layers."""
+        """Whether synapses and neurons are computed together, as a segment of layers."""
         return self.synapse.bits is not None and not self.neuron.acts_on_current
 
     @property
     def has_hooks(self) -> bool:
-        """Whether somebody wants to see what goes into a part of this block or comes out."""
+        """Whether a hook is registered on this block or on a part of it."""
         return any(
             module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
             for module in self.modules()
         )
 
-    def begin(self, device: torch.device) -> None:
-        """Notes the engine of a forward pass whose input is on ``device``. ValueError, EngineError.
+    def begin_forward(self, device: torch.device) -> None:
+        """Notes the engine of a forward pass, and warns of weights that are NaN.
 
-        A weight that is NaN counts as 0, and so the loss would not tell of it: it is warned of.
+        These count as 0, so the loss does not show them. ValueError where the block is not on
+        ``device``, that of the input; EngineError where no engine can run there.
         """
         weight = self.synapse.weight
         if weight.device != device:
             raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
-        # A compiler could not follow how engines are chosen.
+        # A compiler cannot trace the choice of an engine.
         is_compiling = torch.compiler.is_compiling()
         self.__dict__["engine"] = "" if is_compiling else engine_name(device)
         if self.training and self.warns and not is_compiling and device.type == "cpu":
             self._warn_of_nan()
 
     def _warn_of_nan(self) -> None:
-        # By numpy, which adds up on one thread; infinities of both signs are NaN, too.
+        # Numpy adds up on one thread. Infinities of both signs sum up to NaN as well.
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(self.synapse.weight.detach().numpy().sum())
         if math.isnan(total):
@@ -87,15 +87,15 @@ class DenseBlock(nn.Module):
 
 
 def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
-    """The spikes [steps, batch, units] of the last of some blocks, each reading the one before.
+    """The spikes [steps, batch, units] of the last of ``blocks``.
 
-    All of them are fused (see ``DenseBlock.is_fused``).
+    Each block reads the one before. All must be fused (see ``DenseBlock.is_fused``).
     """
     tensors: list[Tensor] = []
     numbers: list[float] = []
     learn: list[bool] = []
     for block in blocks:
-        block.begin(spikes_TBI.device)
+        block.begin_forward(spikes_TBI.device)
         neuron, bits = block.neuron, block.synapse.bits
         assert bits is not None, "the weights of a segment are on the grid"
         *scalars, tau = neuron.scalars()

@@ -22,7 +22,7 @@ from netdesc.modules.block import DenseBlock, FlattenBlock, run_segment
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """How a layer's last forward pass was computed, and whether the device could follow.
+    """How a layer's last forward pass was computed, and how large its states were.
 
     ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096);
     ``spikes`` is the number of spikes that the layer handed on.
@@ -42,10 +42,10 @@ class LayerReport:
 
 
 class _Layers(nn.Module):
-    """Blocks by name. Unlike ``nn.ModuleDict`` it takes any name, also that of an attribute."""
+    """Blocks by name. Unlike ``nn.ModuleDict`` it accepts any name, even that of an attribute."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "training":  # torch sets it on every module, a layer of that name or not
+        if name == "training":  # torch sets this flag even if a layer has that name
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)  # pyright: ignore[reportArgumentType]
@@ -95,18 +95,18 @@ class Network(nn.Module):
                 f"not {list(input.shape)}"
             )
         if not torch.compiler.is_compiling():
-            self._look_at_axes(input)
+            self._warn_of_swapped_axes(input)
         values, unread = {nodes.INPUT: input.to(torch.float32)}, dict(self._readers)
         for names in self._segments():
             inputs = self._inputs[names[0]]
-            given = [values[name] for name in inputs]
+            signals = [values[name] for name in inputs]
             for name in inputs:
                 unread[name] -= 1
-                if not unread[name]:  # the memory of what no other layer reads can go
+                if not unread[name]:  # frees memory that no other layer reads
                     del values[name]
-            total = given.pop(0)
-            while given:
-                total = total + given.pop(0)
+            total = signals.pop(0)
+            while signals:
+                total = total + signals.pop(0)
             if len(names) == 1:
                 values[names[0]] = self.layers[names[0]](total)
             else:
@@ -115,11 +115,11 @@ class Network(nn.Module):
         return values[self._output]
 
     def _segments(self) -> list[list[str]]:
-        """The layers in order, those that are computed together in one list.
+        """The layers in order, as lists of those that are computed together.
 
-        These are dense layers with nothing between synapses and neurons, each the only reader of
-        the one before and reading nothing else. A layer with a hook is computed by itself, so that
-        the hook sees what goes in and comes out.
+        Layers are computed together if they are fused and each is the only reader of the one before
+        and reads nothing else. A layer with a hook is computed alone, so that the hook receives its
+        input and output.
         """
         segments: list[list[str]] = []
         is_open = False
@@ -133,7 +133,7 @@ class Network(nn.Module):
             is_open = can_join and self._readers[name] == 1
         return segments
 
-    def _look_at_axes(self, input: Tensor) -> None:
+    def _warn_of_swapped_axes(self, input: Tensor) -> None:
         steps, (first, second) = self.graph.steps, input.shape[:2]
         if first != steps == second > 1:
             warnings.warn(
@@ -145,7 +145,7 @@ class Network(nn.Module):
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
         """The layers that have synapses and neurons, in order."""
-        blocks = self.layers._modules  # a module's own look-up would be slow in every step
+        blocks = self.layers._modules  # the attribute look-up of modules is slow
         for layer in self.graph.layers:
             block = blocks[layer.name]
             if isinstance(block, DenseBlock):
@@ -173,7 +173,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def folded_state(self) -> dict[str, NDArray[np.float32]]:
-        """The state as arrays, with weight norms folded into the weights: what a device is given.
+        """The state as arrays, with weight norms folded into the weights, as a device takes it.
 
         Arrays may share the memory of the network's tensors.
         """

@@ -16,8 +16,8 @@ from netdesc.modules.norm import MeanNorm
 class Cuba(nn.Module):
     """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
 
-    Decays are the share lost per step, [] or, with ``per_channel``, [units]; parameters where they
-    are learnt, buffers elsewhere. ``tau_grad`` is the surrogate's present width.
+    Decays are the share that is lost in a step, [] or, with ``per_channel``, [units]. They are
+    parameters where they are learnt, otherwise buffers. ``tau_grad`` is the surrogate's width now.
     """
 
     current_decay: Tensor
@@ -61,7 +61,7 @@ class Cuba(nn.Module):
         self.tau.fill_(width)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Cuba:
-        """Whatever moves or converts the module: ``tau`` stays the width, in memory that is new."""
+        """Moves or converts the module, and writes the exact width to the new ``tau``."""
         super()._apply(fn, recurse)
         if not self.tau.is_meta:
             self.tau.fill_(self._tau_grad)
@@ -70,8 +70,8 @@ class Cuba(nn.Module):
     def scalars(self) -> tuple[float, float, float, bool, Tensor]:
         """Threshold, surrogate width and height, axonal delay, as the operators take them.
 
-        The last one is the width once more, on the device, where it can change under a captured
-        step. To a compiler only that is told: it would compile the network for each width anew.
+        The last one holds the width on the device, where it can change for a captured step. For a
+        compiler the plain number is NaN, as it would compile the network again for each width.
         """
         tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
         return self.threshold, tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
@@ -82,14 +82,14 @@ class Cuba(nn.Module):
 
     @property
     def acts_on_current(self) -> bool:
-        """Whether something stands between synapses and spikes that needs whole tensors."""
+        """Whether norm or dropout must process the whole current before the neurons."""
         return self.training and (self.norm is not None or self.dropout > 0)
 
-    def gain(self, like_1BN: Tensor) -> Tensor:
-        """Dropout's factors on what neurons receive, of the shape [1, batch, units].
+    def dropout_factors(self, like_1BN: Tensor) -> Tensor:
+        """Dropout's factors on the current, [1, batch, units].
 
-        One decision a neuron and sample: a dropped neuron is silent at every step, which it would
-        not be if a mean were subtracted afterwards.
+        A neuron is dropped for all steps of a sample. The factors are applied after the norm: a
+        mean subtracted afterwards could make a dropped neuron spike.
         """
         return nn.functional.dropout(torch.ones_like(like_1BN), self.dropout)
 
@@ -100,7 +100,7 @@ class Cuba(nn.Module):
             z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
             current_decay, bias = torch.ones_like(self.current_decay), bias.new_empty(0)
         if self.training and self.dropout > 0:
-            z_TBN = z_TBN * self.gain(z_TBN[:1])
+            z_TBN = z_TBN * self.dropout_factors(z_TBN[:1])
         out, _, notes = operators.cuba(
             z_TBN, current_decay, self.voltage_decay, bias, *self.scalars()
         )

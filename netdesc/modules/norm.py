@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from netdesc.kernels import operators
 
 MOMENTUM = 0.1
-"""Share of a batch's mean in the running mean."""
+"""Weight of a batch's mean in the update of the running mean."""
 
 BIAS_BITS = 8
 """The mean is subtracted on the grid of 8-bit weights, as the device holds a bias."""
@@ -32,12 +32,12 @@ class MeanNorm(nn.Module):
         return -operators.quantize_weight(self.running_mean, BIAS_BITS)
 
     @torch.no_grad()
-    def note(self, mean: Tensor) -> None:
-        """Let the mean of a batch in training, [channels], have its share of the running mean."""
+    def update_running_mean(self, mean: Tensor) -> None:
+        """Moves the running mean towards the mean of a batch in training, [channels]."""
         self.running_mean.lerp_(mean, MOMENTUM)
 
     def forward(self, current_TBN: Tensor) -> Tensor:
         """The normalised current of a batch in training."""
         mean = current_TBN.mean(dim=(0, 1))
-        self.note(mean)
+        self.update_running_mean(mean)
         return current_TBN - operators.quantize_weight(mean, BIAS_BITS)

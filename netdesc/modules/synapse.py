@@ -1,4 +1,4 @@
-"""Dense synapses: real weights, their norm and their place on the integer grid."""
+"""Dense synapses: real weights, their norm, and their quantisation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 
-_SMALLEST_NORM = 1e-12
-"""A row of weights that is all zero keeps its direction zero instead of dividing by zero."""
+_MIN_NORM = 1e-12
+"""Smallest norm to divide by, so that a row of zeros stays zero."""
 
 
 class DenseSynapse(nn.Module):
@@ -34,7 +34,7 @@ class DenseSynapse(nn.Module):
 
     def _norms(self) -> Tensor:
         norms = torch.linalg.vector_norm(self.weight, dim=1, keepdim=True)
-        return norms.clamp(min=_SMALLEST_NORM)
+        return norms.clamp(min=_MIN_NORM)
 
     def folded(self) -> Tensor:
         """The real weights [units, inputs], the norm folded in."""

@@ -1,16 +1,16 @@
-"""``activity.npz``: what the network does with a few samples, and how that came about.
+"""``activity.npz``: spikes of the network for a few samples, now and earlier in training.
 
 It holds what the pictures of a report need, so that they can be drawn from the run's folder alone:
 
-- ``format`` (1); ``epoch`` of the weights that were looked at, the best so far (-1 where there are
-  none yet); ``part``, ``train`` or ``validation``; ``samples``, how many were looked at
+- ``format`` (1); ``epoch`` of the weights, the best so far (-1 where there are none yet); ``part``,
+  ``train`` or ``validation``; ``samples``, the number of samples
 - ``input_k``, ``output_k`` and, where the data has targets, ``target_k`` of the first samples:
   int32 [events, 2] of (step, row-major cell). Where a sample has one label: ``label_k``,
   ``prediction_k`` (-1 for none) and ``rates_k``, float32 [classes], spikes a step. The last of
   these samples is then a wrongly classified one, if there is any
 - ``rate_<layer>``: float32 [neurons], spikes a step of each neuron over the samples
-- ``frame_epochs`` int32 [frames] and ``frame_<f>``: output events of the first sample as training
-  went on
+- ``frame_epochs`` int32 [frames] and ``frame_<f>``: output events of the first sample after these
+  epochs
 - ``cut_<name>``: the step from which on a raster with too many events was cut off
 """
 
@@ -34,18 +34,20 @@ from netdesc.training.npz import read_npz
 
 FORMAT = 1
 MAX_SAMPLES = 64
+"""Most samples that spike rates are computed over."""
 SHOWN_SAMPLES = 4
+"""Most samples whose events are kept."""
 MAX_CELLS = 1 << 24
-"""Values of all layers over the steps of all samples: what one look may cost in time."""
-FRAMES = 16
-_MAX_BYTES = 8 * MAX_EVENTS + 1024
-"""Of an array of events, and its header, in the file."""
+"""Most values of all layers over the steps of all samples, which bounds the time of a save."""
+_FRAME_INTERVALS = 16
+_MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
+"""Most bytes of an array of events in the file, with its header."""
 
 
 class Activity:
-    """Looks at the network of a run from time to time, and keeps what it saw in a file.
+    """Records the spikes of a run's network from time to time, and writes them to a file.
 
-    ``changed`` says that there is something to write.
+    ``changed`` says whether there is something to write.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Activity:
         self.graph = graph
         count = max(1, min(MAX_SAMPLES, MAX_CELLS // _cells_of(graph)))
         self._batches = replace(batches, samples=batches.samples[:count])
-        self._first = replace(self._batches, samples=batches.samples[:1])
+        self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._has_targets = classifier is None
         self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
@@ -75,15 +77,15 @@ class Activity:
         return epoch in self.frame_epochs and epoch not in self.frames
 
     def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
-        """Keeps what the first sample gives with ``weights``, those after ``epoch`` epochs."""
+        """Keeps the output for the first sample with ``weights``, those after ``epoch`` epochs."""
         self._probe.load(weights)
-        snapshot = self._probe(next(self._first.in_order()))
+        snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
-        """Looks at ``weights``, the best, those of ``epoch``, and writes the file. StorageError."""
-        arrays = self._look(weights) | {
+        """Writes the file for ``weights``, the best ones, those of ``epoch``. StorageError."""
+        arrays = self._record_samples(weights) | {
             "format": np.int32(FORMAT),
             "epoch": np.int32(-1 if epoch is None else epoch),
             "part": np.array(self.part),
@@ -97,20 +99,20 @@ class Activity:
         self.changed = False
 
     def restore(self, epoch: int) -> None:
-        """Takes the frames up to ``epoch`` from the file of an earlier sitting, where it is sound.
+        """Reads the frames up to ``epoch`` from the file that the run wrote before it was resumed.
 
-        Pictures are not worth a run: without a sound file the frames begin anew.
+        If that file is missing or damaged, there are no earlier frames: the run goes on.
         """
         try:
             self.frames = read_frames(self.path, epoch)
         except (DataError, ValueError):
             self.frames = {}
 
-    def _look(self, weights: Mapping[str, torch.Tensor]) -> Arrays:
-        """The arrays of samples and layers.
+    def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> Arrays:
+        """The arrays of samples and layers, computed with ``weights``.
 
-        The first samples are shown. The first one that is classified wrongly says the most: if it
-        is none of them, it takes the place of the last.
+        The first ``SHOWN_SAMPLES`` samples are kept. The first sample that is classified wrongly
+        replaces the last of them, unless it is one of them.
         """
         self._probe.load(weights)
         shown: dict[int, Arrays] = {}
@@ -140,15 +142,15 @@ def _cells_of(graph: Graph) -> int:
 
 def read_frames(path: Path, until: int) -> dict[int, Arrays]:
     """The frames of a file up to the epoch ``until``. DataError, ValueError."""
-    epochs = read_npz(path, ["frame_epochs"], largest=_MAX_BYTES)["frame_epochs"]
-    if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > FRAMES + 1:
+    epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
+    if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
         raise ValueError("frame_epochs are no epochs of frames")
     frames: dict[int, Arrays] = {}
     for number, epoch in enumerate(epochs.tolist()):
         if epoch > until:
             continue
         names = {f"frame_{number}": "frame", f"cut_frame_{number}": "cut_frame"}
-        found = read_npz(path, list(names)[:1], list(names)[1:], _MAX_BYTES)
+        found = read_npz(path, list(names)[:1], list(names)[1:], _MAX_ARRAY_BYTES)
         frame = {names[name]: array for name, array in found.items()}
         events, cut = frame["frame"], frame.get("cut_frame", np.int32(0))
         if events.dtype != np.int32 or events.shape[1:] != (2,):
@@ -160,5 +162,5 @@ def read_frames(path: Path, until: int) -> dict[int, Arrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """After how many epochs a frame is kept: densely at the start, where most happens."""
-    return {round(epochs * (n / FRAMES) ** 2) for n in range(FRAMES + 1)}
+    """The numbers of complete epochs after which a frame is kept, more at the start of training."""
+    return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

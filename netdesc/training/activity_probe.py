@@ -1,4 +1,4 @@
-"""What every layer of a network does with some samples, for pictures and not for training."""
+"""Records the spikes of every layer of a network for some samples, for the report's pictures."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Arrays = dict[str, Any]
 """Arrays of a file by name."""
 
 MAX_EVENTS = 200_000
-"""Of a raster."""
+"""Most events of a raster."""
 
 
 @dataclass(frozen=True, eq=False)
 class ActivitySnapshot:
-    """A batch, and what the network made of it."""
+    """A batch, and the network's spikes and predictions for it."""
 
     batch: Batch
     spikes: dict[str, NDArray[np.float64]]
-    """By layer how often each neuron has spiked, over all steps and samples."""
+    """For each layer the spikes of each neuron, over all steps and samples."""
     output_TBN: Tensor
     predictions: NDArray | None
     """The class of each sample, -1 for none; None where samples have no single label."""
 
     def is_wrong(self, sample: int) -> bool:
-        """Whether a sample is taken for another class than its own."""
+        """Whether the predicted class of a sample is not its label."""
         if self.predictions is None:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
@@ -47,8 +47,8 @@ class ActivitySnapshot:
         if has_target:
             spikes["target"] = self.batch.target
         arrays: Arrays = {}
-        for name, given in spikes.items():
-            arrays |= raster(f"{name}_{number}", given[:, sample])
+        for name, spikes_TBN in spikes.items():
+            arrays |= raster(f"{name}_{number}", spikes_TBN[:, sample])
         if self.predictions is not None:
             arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
             arrays[f"prediction_{number}"] = np.int32(self.predictions[sample])
@@ -82,16 +82,16 @@ class ActivityProbe:
         predictions = None
         if self._classifier is not None and batch.target.dim() == 1:
             assert self._graph.classes is not None
-            found = self._classifier(output_TBN)
-            predictions = decide(found, batch.target, self._graph.classes).cpu().numpy()
+            classes = self._classifier(output_TBN)
+            predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
         return ActivitySnapshot(batch, dict(self._spikes), output_TBN, predictions)
 
 
 def raster(name: str, spikes: Tensor) -> Arrays:
-    """Events, int32 [events, 2] of (step, row-major cell) in order, of spikes [steps, …].
+    """The events of spikes [steps, …] in order: int32 [events, 2] of (step, row-major cell).
 
-    Where they are too many, ``cut_<name>`` is the step from which on they are left out. In memory
-    all steps come first, and then all cells, which makes files several times smaller.
+    If there are more than ``MAX_EVENTS``, ``cut_<name>`` is the step from which on they are left
+    out. Arrays are in column-major order, which makes files several times smaller.
     """
     events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
     if len(events) <= MAX_EVENTS:

@@ -1,4 +1,4 @@
-"""Samples as batches of tensors: in which order they come, and with which random numbers."""
+"""Batches of samples as tensors: their order and their random numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from netdesc.training.randomness import input_draws, sample_order
 from netdesc.training.samples import Numbers, Samples
 
-RESIDENT_SHARE = 0.25
-"""The most of a GPU's free memory that the samples of one split may take."""
+MAX_RESIDENT_SHARE = 0.25
+"""Largest share of a GPU's free memory that the samples of one split may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """How many samples it has."""
+        """The number of samples."""
         return self.input_TBN.shape[1]
 
 
@@ -37,10 +37,10 @@ class Batch:
 class Batches:
     """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
 
-    One batch of everything is built once and handed out again and again, unless it is drawn anew;
-    smaller ones are built when their turn comes. On a GPU, samples that are the same in every epoch
-    and take no more than ``RESIDENT_SHARE`` of its free memory are kept there, and batches are
-    taken from them.
+    A single batch of all samples is built once and reused, unless its input is random; smaller
+    batches are built when they are needed. On a GPU, samples that are not random stay on the device
+    if they take no more than ``MAX_RESIDENT_SHARE`` of its free memory, and batches are selected
+    from them.
     """
 
     samples: Samples
@@ -49,16 +49,16 @@ class Batches:
     seed: int
 
     def in_order(self) -> Iterator[Batch]:
-        """All samples in their order; the seed alone decides what is random in them."""
+        """All samples in order; random inputs depend on the seed alone."""
         if self._size == len(self.samples):
             yield self._everything
         else:
             yield from self._chunks(np.arange(len(self.samples)), self._fixed_draws)
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """All samples in an order, and with draws, that seed and epoch alone decide.
+        """All samples, shuffled; order and random inputs depend on seed and epoch alone.
 
-        A single batch is never shuffled: its gradient is a sum over the samples.
+        A single batch is not shuffled, as its gradient is a sum over the samples.
         """
         if self._size == len(self.samples) and not self.samples.is_random:
             yield self._everything
@@ -75,7 +75,7 @@ class Batches:
 
     @property
     def _fixed_draws(self) -> np.random.Generator:
-        """Draws that are the same in every epoch, from their beginning."""
+        """A generator of random inputs that starts in the same state every time."""
         return input_draws(self.seed, "in order")
 
     @cached_property
@@ -96,11 +96,11 @@ class Batches:
             return False
         input_TBN, target = self.samples[:1].dense(self._fixed_draws)
         needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
-        return needed <= RESIDENT_SHARE * _free_bytes(self.device)
+        return needed <= MAX_RESIDENT_SHARE * _free_bytes(self.device)
 
     @cached_property
     def _resident(self) -> Batch:
-        """All samples on the device, built bit by bit: the host's memory may not hold them."""
+        """All samples on the device, built in parts, as the host's memory may not hold them."""
         draws = self._fixed_draws
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):

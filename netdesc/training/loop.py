@@ -1,4 +1,4 @@
-"""The training loop, top to bottom."""
+"""The training loop, from the first epoch to the last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netdesc.training.interrupt import StopRequest
 from netdesc.training.measure import measure
 from netdesc.training.metrics import Figures, weight_fault
 from netdesc.training.optimizer import set_learning_rate
-from netdesc.training.progress import Display, Scale, Standing
+from netdesc.training.progress import Display, RunStatus, Scale
 from netdesc.training.score import Score
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
@@ -23,8 +23,8 @@ from netdesc.training.step import build_step
 class Divergence(Exception):
     """Training ran into a NaN or an infinity; the message names the epoch and the layer.
 
-    ``epoch`` counts from 0, the message, as all that a person reads, from 1. It is −1 where the
-    first weights are at fault.
+    ``epoch`` counts from 0 and is −1 where the initial weights are at fault. The message, like all
+    that users read, counts from 1.
     """
 
     def __init__(self, epoch: int, fault: str) -> None:
@@ -41,11 +41,11 @@ def fit(
     display: Display,
     stop: StopRequest,
 ) -> None:
-    """Trains from ``progress``, kept up to date in place, to the last epoch or until told to stop.
+    """Trains from ``progress``, which it updates, to the last epoch or until ``stop`` is requested.
 
-    The loss, and without validation the best weights, are those before an epoch's last step: that
-    is what the last batch was computed with. Raises Divergence, and StorageError where a file
-    cannot be written; the checkpoint before it is then in place.
+    The loss and, without validation, the best weights are those before an epoch's last step, as the
+    last batch was computed with these. Raises Divergence, and StorageError where a file cannot be
+    written; the last checkpoint is then still in place.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
     figures = Figures(network, setup.new_counter())
@@ -71,38 +71,38 @@ def fit(
                 step.update()
             step.compute_gradients(batch)
             is_first = False
-        reading = figures.read()  # the epoch's one wait for the device
-        if reading.fault:
-            raise Divergence(epoch, reading.fault)
+        epoch_metrics = figures.read()  # the epoch's one wait for the device
+        if epoch_metrics.fault:
+            raise Divergence(epoch, epoch_metrics.fault)
         if setup.validation is None:
-            keep_best(progress, saver, epoch, reading.loss, reading.score)
+            keep_best(progress, saver, epoch, epoch_metrics.loss, epoch_metrics.score)
         step.update()
 
-        row: dict[str, Any] = {"epoch": epoch, "loss": reading.loss} | accuracy(reading.score)
-        score = reading.score
+        score = epoch_metrics.score
+        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | accuracy_field(score)
         if setup.validation is not None:
             value, score = measure(
                 setup.graph, network, setup.loss, setup.validation, setup.new_counter()
             )
             if not math.isfinite(value):
                 raise Divergence(epoch, weight_fault(network) or f"the validation loss is {value}")
-            row |= {"validation_loss": value} | accuracy(score, "validation_")
+            row |= {"validation_loss": value} | accuracy_field(score, "validation_")
             keep_best(progress, saver, epoch, value, score)
         now = time.perf_counter()
-        row |= matrix(score) | {
+        row |= confusion_fields(score) | {
             "seconds": round(now - began, 6),
             "learning_rate": rate,
-            "gradient_norms": reading.gradient_norms,
-            "spike_rates": reading.spike_rates,
+            "gradient_norms": epoch_metrics.gradient_norms,
+            "spike_rates": epoch_metrics.spike_rates,
         }
         metrics.append(row)
-        saver.stopping.watch(row.get("validation_loss", reading.loss))
+        saver.stopping.watch(row.get("validation_loss", epoch_metrics.loss))
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
 
         is_last = progress.epoch == training.epochs or stop.requested or saver.stopping.is_over
         if display.is_due(now) or is_last:
-            display.show(standing(progress, training.epochs, setup.scale), now)
+            display.show(run_status(progress, training.epochs, setup.scale), now)
             metrics.flush()
             for layer in set(setup.beyond_device()) - warned:
                 warned.add(layer)
@@ -116,19 +116,19 @@ def fit(
 def keep_best(
     progress: Progress, saver: Saver, epoch: int, loss: float, score: Score | None
 ) -> None:
-    """Keeps the present weights where ``loss`` is the lowest so far."""
+    """Keeps the weights as the best ones if ``loss`` is the lowest so far."""
     if loss < progress.best_loss:
         progress.best_loss, progress.best_epoch = loss, epoch
         progress.best_accuracy = None if score is None else score.accuracy
         saver.best.take()
 
 
-def accuracy(score: Score | None, part: str = "") -> dict[str, float]:
+def accuracy_field(score: Score | None, part: str = "") -> dict[str, float]:
     """The share of right predictions as a field of ``metrics.jsonl``; none without labels."""
     return {} if score is None else {f"{part}accuracy": score.accuracy}
 
 
-def matrix(score: Score | None) -> dict[str, Any]:
+def confusion_fields(score: Score | None) -> dict[str, Any]:
     """The confusion matrix as fields of ``metrics.jsonl``, where it is small enough."""
     if score is None or score.confusion is None:
         return {}
@@ -153,11 +153,12 @@ def save(setup: Setup, progress: Progress, saver: Saver, metrics: Metrics) -> No
     saver.save(progress, metrics.sync())
 
 
-def standing(progress: Progress, epochs: int, scale: Scale) -> Standing:
+def run_status(progress: Progress, epochs: int, scale: Scale) -> RunStatus:
+    """The status after the last complete epoch, with losses on a reader's ``scale``."""
     last = progress.last
     validation = last.get("validation_loss")
     watched = scale.train if validation is None else scale.validation
-    return Standing(
+    return RunStatus(
         epoch=progress.epoch,
         epochs=epochs,
         loss=last["loss"] / scale.train,

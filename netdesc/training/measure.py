@@ -13,7 +13,7 @@ from netdesc.training.score import ConfusionCounter, Score
 
 
 def loss_weight(graph: Graph, batch: Batch, samples: int) -> float:
-    """The factor on a batch's loss in the loss over ``samples``: 1 where losses add up."""
+    """The weight of a batch's loss in the loss over all ``samples``; 1 where losses are sums."""
     return batch.size / samples if graph.loss.reduction == "mean" else 1.0
 
 
@@ -30,9 +30,10 @@ def measure(
     counter: ConfusionCounter | None = None,
     watch: Watch | None = None,
 ) -> tuple[float, Score | None]:
-    """Loss and score over all samples in order, without dropout, with one wait for the device.
+    """Loss and score of the network, in evaluation mode, over all samples in order.
 
-    The score is that of ``counter``, which receives the predictions; None without one.
+    ``counter`` receives the predictions and gives the score; without it the score is None. The
+    device is waited for once.
     """
     was_training = network.training
     network.eval()

@@ -1,7 +1,7 @@
-"""The metrics of an epoch, added up where they are computed and read once.
+"""The metrics of an epoch, summed on the device and read once.
 
-Reading a number from a device waits for it. So losses and norms are added up on it, and ``read``
-fetches all of them together.
+Reading a number from a device waits for it. So losses and norms are summed on the device, and
+``read`` fetches all sums together.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from netdesc.training.score import ConfusionCounter, Score
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One epoch in numbers, over its batches: the loss, and means by layer.
+class EpochMetrics:
+    """The loss of an epoch, and means over its batches for each layer.
 
     Gradient norms are L2 and before clipping; rates are spikes a neuron a step.
     """
@@ -27,15 +27,15 @@ class Reading:
     gradient_norms: dict[str, float]
     spike_rates: dict[str, float]
     score: Score | None
-    """What the classifier made of the samples, where there is one."""
+    """The classifier's score on the samples; None without a classifier."""
     fault: str | None
-    """Where the first NaN or infinity is (layers in order, then the loss), or None."""
+    """Where the first NaN or infinity is, in words (layers in order, then the loss), or None."""
 
 
 class Figures:
-    """Adds up the loss and, by layer, gradient norm, norm of weights and spike rate over batches.
+    """Sums over batches: the loss and, for each layer, norms of gradients and weights, spike rate.
 
-    ``counter`` counts predictions; whoever adds batches hands it their outputs.
+    ``counter`` counts predictions; the caller adds the outputs of batches to it.
     """
 
     def __init__(self, network: nn.Module, counter: ConfusionCounter | None = None) -> None:
@@ -48,7 +48,7 @@ class Figures:
         self._sum: Tensor | None = None
 
     def note(self, name: str, notes: Tensor, size: int) -> None:
-        """Keeps what the layer ``name`` observed in a forward pass with ``size`` output values."""
+        """Keeps the notes of layer ``name`` from a forward pass with ``size`` output values."""
         self._notes[name], self._sizes[name] = notes, size
 
     def add(self, loss: Tensor, share: float, loss_weight: float) -> None:
@@ -59,7 +59,7 @@ class Figures:
         weights = layer_norms(self._parameters)
         self._norms = layer_norms(self._parameters, of_gradients=True)
         sizes = tuple(self._sizes.values())
-        if sizes not in self._divisors:  # made once: a copy to the device waits for it
+        if sizes not in self._divisors:  # cached, as each copy to the device waits for it
             self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
         rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
         row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
@@ -67,17 +67,17 @@ class Figures:
         row[1:] *= share
         if self._sum is None:
             self._sum = torch.zeros_like(row)
-        self._sum += row  # in place, where a captured step finds it
+        self._sum += row  # in place, as a captured step writes to a fixed address
 
     def gradient_norm(self) -> Tensor:
         """Global L2 norm of the last batch's gradients, a float32 scalar on the device."""
         return torch.linalg.vector_norm(self._norms).float()
 
-    def read(self) -> Reading:
+    def read(self) -> EpochMetrics:
         """Waits for the device, returns the metrics since the last call and starts over.
 
-        Sums of 64 bits are rounded to 32: losses that differ by their order of addition alone are
-        equal then, and what 32 bits cannot hold is infinite.
+        Sums of 64 bits are rounded to 32. Losses that differ only by their order of addition are
+        then equal, and what 32 bits cannot hold is infinite.
         """
         assert self._sum is not None, "no batch was added"
         sums, counter = self._sum.float().double(), self.counter
@@ -91,15 +91,15 @@ class Figures:
 
         gradients, weights, rates = map(take, (self._parameters, self._parameters, self._notes))
         score = None if counter is None else counter.score(values)
-        return Reading(loss, gradients, rates, score, _fault(loss, gradients, weights))
+        return EpochMetrics(loss, gradients, rates, score, _fault(loss, gradients, weights))
 
 
 def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False) -> Tensor:
     """L2 norm of the parameters of each layer, or of their gradients; float64 on their device.
 
-    A norm is finite only if all its numbers are. Numbers beyond 1e19, whose squares 32 bits cannot
-    hold, have diverged as surely. On a CPU torch adds up squares in one order on any number of
-    threads, which its plain sums do not do.
+    A norm is finite only if all its numbers are. It is infinite for numbers beyond 1e19, too, whose
+    squares exceed 32 bits; these have diverged as well. On a CPU the order in which torch adds up
+    squares does not depend on the number of threads, unlike that of its plain sums.
     """
     norms = []
     for parameters in layers.values():

@@ -41,7 +41,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStatus:
     """How a run stands after an epoch, its losses on the ``Scale`` of a reader."""
 
     epoch: int
@@ -58,7 +58,7 @@ class Standing:
 
 
 class Display:
-    """Prints messages and, at intervals, the standing of the run; both go into the log as well.
+    """Prints messages and, at intervals, the status of the run; both go into the log as well.
 
     What is said before ``keep`` hands over the log reaches it then. Where ``is_quiet``, warnings
     alone are printed.
@@ -105,16 +105,16 @@ class Display:
             self._log.write(text)
 
     def is_due(self, now: float) -> bool:
-        """Whether the standing should be shown again; ``now`` is ``time.perf_counter()``."""
+        """Whether the status should be shown again; ``now`` is ``time.perf_counter()``."""
         return now >= self._due
 
-    def show(self, standing: Standing, now: float) -> None:
-        """Shows the standing, and from the second call on the time that is left."""
+    def show(self, status: RunStatus, now: float) -> None:
+        """Shows the status, and from the second call on the time that is left."""
         self._due = now + self.interval_s
-        line = _line(standing, self._seconds_an_epoch(standing.epoch, now))
+        line = _line(status, self._seconds_an_epoch(status.epoch, now))
         if not self._is_quiet:
             self.render(line)
-        if now >= self._log_due or standing.epoch == standing.epochs:
+        if now >= self._log_due or status.epoch == status.epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self._write(line)
 
@@ -136,7 +136,7 @@ class Display:
             print(text, file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
-        """Puts the standing on standard error."""
+        """Puts the status on standard error."""
         self.print(line)
 
     def close(self) -> None:
@@ -192,22 +192,22 @@ def count_epochs(number: int) -> str:
     return f"{number} epoch" if number == 1 else f"{number} epochs"
 
 
-def _line(standing: Standing, each_s: float | None) -> str:
-    width = len(str(standing.epochs))
+def _line(status: RunStatus, each_s: float | None) -> str:
+    width = len(str(status.epochs))
     parts = [
-        f"epoch {standing.epoch:{width}d}/{standing.epochs}",
-        f"loss {standing.loss:,.6g}{standing.unit}",
+        f"epoch {status.epoch:{width}d}/{status.epochs}",
+        f"loss {status.loss:,.6g}{status.unit}",
     ]
-    if standing.validation_loss is not None:
-        parts.append(f"validation {standing.validation_loss:,.6g}")
-    parts.append(f"best {standing.best_loss:,.6g}")
-    if standing.accuracy is not None:
-        part = "" if standing.validation_loss is None else "validation "
-        parts.append(f"{part}accuracy {standing.accuracy:.1%}")
+    if status.validation_loss is not None:
+        parts.append(f"validation {status.validation_loss:,.6g}")
+    parts.append(f"best {status.best_loss:,.6g}")
+    if status.accuracy is not None:
+        part = "" if status.validation_loss is None else "validation "
+        parts.append(f"{part}accuracy {status.accuracy:.1%}")
     if each_s is not None:
-        left = timedelta(seconds=round(each_s * (standing.epochs - standing.epoch)))
+        left = timedelta(seconds=round(each_s * (status.epochs - status.epoch)))
         each = f"{each_s:.2f} s" if each_s >= 1 else f"{1e3 * each_s:.1f} ms"
         parts += [f"{left} left", f"{each}/epoch"]
     # Last, where a narrow terminal cuts the line.
-    parts.append(f"learning rate {standing.rate:.3g}")
+    parts.append(f"learning rate {status.rate:.3g}")
     return "  ".join(parts)

@@ -1,4 +1,4 @@
-"""Samples in a compact form, and what they must fit."""
+"""Samples in a compact form, and the specification that they must fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Numbers = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """What samples must fit: the time axis, the shapes, and the classes where there are labels."""
+    """What samples must match: time axis, shapes, and the number of classes if there are labels."""
 
     steps: int
     step_ms: float
@@ -30,7 +30,7 @@ class SampleSpec:
 
     @classmethod
     def of(cls, graph: Graph) -> SampleSpec:
-        """The samples that the network of ``graph`` takes."""
+        """The specification of samples for the network of ``graph``."""
         return cls(
             graph.steps,
             graph.step_ms,
@@ -42,7 +42,7 @@ class SampleSpec:
 
 
 class Samples(Protocol):
-    """Samples in a compact form. ``samples[which]`` are some of them, by slice or numbers."""
+    """Samples in a compact form; a slice or an array of numbers selects some of them."""
 
     @property
     def is_random(self) -> bool:
@@ -59,10 +59,10 @@ class Samples(Protocol):
     def __getitem__(self, which: slice | Numbers) -> Self: ...
 
     def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """Inputs [steps, samples, *input shape] and targets of all of these samples.
+        """Inputs [steps, samples, *input shape] and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape], or labels [samples] or
-        [steps, samples]. Random inputs take their numbers from ``draws``, sample by sample.
+        [steps, samples]. Random inputs are drawn from ``draws``, sample by sample.
         """
         ...
 
@@ -71,10 +71,10 @@ AnySamples = TypeVar("AnySamples", bound=Samples)
 
 
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
-    """Sets ``share`` of the samples aside for validation: (training, validation).
+    """Splits samples into (training, validation), with ``share`` of them for validation.
 
-    The seed decides which ones, always the same. At least one sample goes to validation, and at
-    least one must remain for training (DataError).
+    The choice depends on ``seed`` alone. At least one sample goes to validation. DataError where
+    none would remain for training.
     """
     count = max(1, round(share * len(samples)))
     if count >= len(samples):

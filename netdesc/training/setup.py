@@ -1,4 +1,4 @@
-"""Everything that the loop works on, built from a description."""
+"""Builds all that the training loop needs from a description."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Setup:
 
     @property
     def scale(self) -> Scale:
-        """What a reader's losses are divided by, so that those of both parts compare."""
+        """What losses are divided by for display, so that those of both splits compare."""
         if self.validation is None or self.graph.loss.reduction == "mean":
             return Scale()
         return Scale(len(self.train.samples), len(self.validation.samples))
 
     def new_counter(self) -> ConfusionCounter | None:
-        """An empty count of predictions; None where there are no labels."""
+        """A new counter of predictions; None where there are no labels."""
         if self.classifier is None or self.graph.classes is None:
             return None
         return ConfusionCounter(self.classifier, self.graph.classes, self.device)
@@ -73,7 +73,7 @@ class Setup:
         ]
 
     def beyond_device(self) -> list[str]:
-        """Layers with a state that the device's 24 bits could not hold in the last pass."""
+        """Layers of which a state exceeded the device's 24 bits in the last pass."""
         return [x.name for x in self.network.engine_report() if x.leaves_device_range]
 
 
@@ -87,7 +87,7 @@ def prepare(
 
     EngineError where the engine of ``device`` cannot be loaded.
     """
-    engine_for(device)  # before the run has a folder
+    engine_for(device)  # fails before the run has a folder
     document = description.document
     graph, training = build_graph(document), document.training
     parts = read_splits(description, SampleSpec.of(graph), warn)
@@ -104,7 +104,7 @@ def prepare(
         load_weights(path, network, readers)
     network.to(device)
     for _, block in network.blocks():
-        block.warns = False  # the figures tell of weights that are NaN, and training ends
+        block.warns = False  # the metrics show weights that are NaN, and training ends
 
     def batches(samples: Samples) -> Batches:
         return Batches(samples, training.batch_size, device, training.seed)

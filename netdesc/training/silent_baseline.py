@@ -14,9 +14,9 @@ from netdesc.training.setup import Setup
 
 
 def silent_losses(setup: Setup) -> dict[str, float]:
-    """By the names of ``metrics.jsonl``; empty where the loss compares no spike trains.
+    """The losses of a silent output, by their names in ``metrics.jsonl``.
 
-    Divergence where a loss is beyond 32 bits.
+    Empty where the loss does not compare spike trains. Divergence where a loss exceeds 32 bits.
     """
     if not isinstance(setup.graph.loss, SpikeTime):
         return {}
@@ -33,6 +33,7 @@ def silent_losses(setup: Setup) -> dict[str, float]:
 
 @torch.no_grad()
 def _silent_loss(setup: Setup, batches: Batches) -> float:
+    """The loss of a silent output over all batches."""
     total = torch.zeros((), device=batches.device)
     for batch in batches.in_order():
         value = setup.loss(torch.zeros_like(batch.target), batch.target)

@@ -1,4 +1,4 @@
-"""The splits of a document's data: to train on, to validate on, to test on."""
+"""The splits of a document's data: training, validation and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdesc.training.spike_files import SpikeFiles
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Samples by what they are for; None where there are none."""
+    """The samples of each split; None where a split is empty."""
 
     train: Samples
     validation: Samples | None
@@ -27,7 +27,7 @@ class Splits:
 def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
     """Reads all data of a description, each file once. DataError.
 
-    ``warn`` receives a line for what is odd but no fault.
+    ``warn`` receives a line for each thing that is suspicious but no error.
     """
     document = description.document
     data, training = document.data, document.training

@@ -1,6 +1,6 @@
 """A training step in two halves: from a batch to gradients, and from gradients to new weights.
 
-Between them the loop reads figures and keeps weights: those that the figures belong to.
+Between the halves the loop reads the metrics and keeps the weights that they belong to.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from netdesc.training.setup import Setup
 
 class Step(Protocol):
     def compute_gradients(self, batch: Batch) -> None:
-        """Leaves the gradients of the batch's loss in the parameters, and adds up its figures."""
+        """Computes the gradients of the batch's loss, and adds its metrics to the figures."""
         ...
 
     def update(self) -> None:
-        """Changes the weights along the gradients of the last batch."""
+        """Updates the weights with the gradients of the last batch."""
         ...
 
 
 def build_step(setup: Setup, figures: Figures, say: Callable[[str], None]) -> Step:
     """The step of a run, captured as CUDA graphs on a GPU where that is possible.
 
-    On a GPU ``say`` is told once whether steps are captured, and why not.
+    On a GPU ``say`` receives one message, whether steps are captured or why not.
     """
     step = TrainingStep(setup, figures)
     if setup.device.type != "cuda":
@@ -60,7 +60,7 @@ def _not_captured(obstacle: str) -> str:
 
 
 class TrainingStep:
-    """Forward pass, loss, backward pass and optimizer. Nothing in it waits for the device."""
+    """Forward pass, loss, backward pass and optimizer, none of which waits for the device."""
 
     def __init__(self, setup: Setup, figures: Figures) -> None:
         self._setup, self._figures = setup, figures
@@ -77,7 +77,7 @@ class TrainingStep:
         loss = setup.loss(output_TBN, batch.target)
         if figures.counter is not None:
             figures.counter.add(output_TBN, batch.target)
-        # A forward hook would keep layers from being computed together.
+        # Notes are read here: with forward hooks, layers would not be computed together.
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
             assert block.notes is not None, "the network has run"
@@ -98,48 +98,48 @@ class TrainingStep:
 class CapturedStep:
     """A step whose halves are CUDA graphs, for batches of the shape of the first one.
 
-    The first batch's tensors are where the graphs read; every other batch of that shape is copied
-    there. Batches of another shape, as the last one of an epoch often is, take the step that is not
-    captured, with gradients of their own: a graph goes on to write and read the gradients that it
-    was captured with, in memory that belongs to the graph as long as it lives.
+    The graphs read the tensors of the first batch; every other batch of its shape is copied into
+    them. For batches of another shape, like the last one of an epoch, the step runs without graphs
+    and allocates new gradients: those of the graphs stay in memory that belongs to them.
     """
 
     def __init__(self, step: Step, graphs: Graphs, say: Callable[[str], None]) -> None:
         self._step, self._say = step, say
-        self._place: list[Batch] = []  # one, from the first step on
+        self._captured_batch: list[Batch] = []  # one, from the first step on
         self._fits = True
-        self._told = False
-        place = self._place  # or the work would keep this object alive, and with it the graphs
-        self._first = Replayed(lambda: step.compute_gradients(place[0]), graphs)
-        self._second = Replayed(step.update, graphs)
+        self._has_reported = False
+        captured = self._captured_batch  # capturing ``self`` would keep the graphs alive
+        self._gradient_graph = Replayed(lambda: step.compute_gradients(captured[0]), graphs)
+        self._update_graph = Replayed(step.update, graphs)
 
     def compute_gradients(self, batch: Batch) -> None:
-        if not self._place:
-            self._place.append(batch)
-        (place,) = self._place
-        self._fits = _shapes(batch) == _shapes(place)
+        if not self._captured_batch:
+            self._captured_batch.append(batch)
+        (captured,) = self._captured_batch
+        self._fits = _shapes(batch) == _shapes(captured)
         if not self._fits:
             self._step.compute_gradients(batch)
             return
-        if batch is not place:
-            place.input_TBN.copy_(batch.input_TBN)
-            place.target.copy_(batch.target)
-        self._first()
-        self._tell()
+        if batch is not captured:
+            captured.input_TBN.copy_(batch.input_TBN)
+            captured.target.copy_(batch.target)
+        self._gradient_graph()
+        self._report_capture()
 
     def update(self) -> None:
         if not self._fits:
             self._step.update()
             return
-        if self._first.obstacle is not None:  # the gradients are elsewhere after every pass
-            self._second.give_up(self._first.obstacle)
-        self._second()
-        self._tell()
+        obstacle = self._gradient_graph.obstacle
+        if obstacle is not None:  # without a graph, gradients move with every backward pass
+            self._update_graph.give_up(obstacle)
+        self._update_graph()
+        self._report_capture()
 
-    def _tell(self) -> None:
-        obstacle = self._first.obstacle or self._second.obstacle
-        if not self._told and (obstacle or self._second.is_captured):
-            self._told = True
+    def _report_capture(self) -> None:
+        obstacle = self._gradient_graph.obstacle or self._update_graph.obstacle
+        if not self._has_reported and (obstacle or self._update_graph.is_captured):
+            self._has_reported = True
             captured = "training steps are captured as CUDA graphs"
             self._say(captured if obstacle is None else _not_captured(obstacle))
 

@@ -12,7 +12,7 @@ from netdesc.bench.peers.measure import Layer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
-from netdesc.kernels.cpu.memory import free
+from netdesc.kernels.cpu.memory import trim
 from netdesc.modules import build
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
 
@@ -31,7 +31,7 @@ def layer(work: Work) -> Layer:
         work,
         model,
         parameter,
-        release=free,
+        release=trim,
         path=lambda: model.engine_report()[0].path,
     )
     return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
@@ -46,7 +46,7 @@ def captured(made: Layer, graphs: Graphs) -> Layer:
     return replace(
         made,
         step=step,
-        release=free,
+        release=trim,
         path=lambda: f"{made.path()}, captured" if step.is_captured else made.path(),
     )
 

@@ -1,4 +1,4 @@
-"""The CPU engine in Numba: event-driven forward, one reverse pass backward.
+"""The CPU engine in Numba: event-driven forward pass, backward pass through all steps.
 
-``steps`` is free of torch; ``engine`` is what the operators call.
+The operators call ``engine``; ``steps`` does not import torch.
 """

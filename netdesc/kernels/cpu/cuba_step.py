@@ -14,15 +14,14 @@ import numpy as np
 from netdesc.kernels.cpu.lanes import as_floats, spread
 from netdesc.kernels.cpu.lanes_memory import AHEAD, load, prefetch
 from netdesc.kernels.cpu.steps import (
-    after_reset,
     decay_near,
     decay_state,
     flush,
     from_state,
+    reset_voltage,
     saturate,
     surrogate,
 )
-from netdesc.kernels.cpu.strided import Strided
 from netdesc.kernels.cpu.words import word_of
 from netdesc.kernels.grid import DECAY_ONE
 from netdesc.kernels.parameters import Dynamics
@@ -32,16 +31,18 @@ class NeuronParameters(NamedTuple):
     """The neurons of a layer, as kernels take them."""
 
     keep_u: np.ndarray
-    """int32 [neurons], like the next two: 4096 less the decay of the current."""
+    """``4096 − 4096 · decay`` of the current, int32 [neurons]."""
     keep_v: np.ndarray
+    """The voltage's, likewise."""
     bias: np.ndarray
+    """int32 [neurons], in state units, as is ``threshold``."""
     threshold: np.int32
     delay: int
     """Steps, 0 or 1, after which a spike is handed on."""
     height: float
-    """Of the surrogate gradient."""
+    """Height of the surrogate gradient."""
     width: float
-    """Of the surrogate gradient, in state units."""
+    """Width of the surrogate gradient, in state units."""
 
 
 def parameters_of(neurons: Dynamics) -> NeuronParameters:
@@ -57,19 +58,19 @@ def parameters_of(neurons: Dynamics) -> NeuronParameters:
 
 
 class StepConstants(NamedTuple):
-    """What a vector of neurons keeps in registers on its way through the steps."""
+    """What the forward loop of a vector of neurons keeps in registers."""
 
     keep_u: Any
     keep_v: Any
     bias: Any
     threshold: Any
     forgets: Any
-    """Whether every current is lost within a step."""
+    """Whether no current of the vector outlasts its step (``keep_u`` is 0)."""
 
 
 @numba.njit(inline="always")
 def step_constants(neurons, first, count):
-    """Of the ``count`` neurons from ``first`` on."""
+    """The ``StepConstants`` of the ``count`` neurons from ``first`` on."""
     keep_u = load(neurons.keep_u, first, count)
     forgets = word_of(keep_u != spread(np.int32(0))) == 0
     keep_v, bias = load(neurons.keep_v, first, count), load(neurons.bias, first, count)
@@ -77,24 +78,24 @@ def step_constants(neurons, first, count):
 
 
 @numba.njit(inline="always")
-def cuba_step(constants, z, u, held, is_near):
+def cuba_step(constants, z, u, reset_v, is_near):
     """Current and voltage (before the reset) after a step in which ``z`` arrives.
 
-    ``is_near`` promises that u and ``held``, the voltage after the last reset, are so small that a
-    product with a decay fits into 32 bits (``steps.NEAR``).
+    ``u`` and ``reset_v``, the voltage after the reset, are those of the step before. ``is_near``
+    promises that both are within ``MAX_NEAR_STATE``.
     """
     if is_near:
         u = z if constants.forgets else decay_near(u, constants.keep_u) + z
-        return u, decay_near(held, constants.keep_v) + u + constants.bias
+        return u, decay_near(reset_v, constants.keep_v) + u + constants.bias
     u = saturate(decay_state(u, constants.keep_u) + z)
-    return u, saturate(decay_state(held, constants.keep_v) + u + constants.bias)
+    return u, saturate(decay_state(reset_v, constants.keep_v) + u + constants.bias)
 
 
 class CubaAdjoint(NamedTuple):
     """What the adjoint of a vector's steps reads."""
 
     share_u: Any
-    """What a step leaves of the current, as floats."""
+    """Share of the current that is left after a step, as floats."""
     share_v: Any
     keep_v: Any
     bias: Any
@@ -109,13 +110,13 @@ class CubaAdjoint(NamedTuple):
 
 @numba.njit(inline="always")
 def share_of(keep):
-    """What a step leaves of a state, as floats."""
+    """Share of a state that is left after a step, as floats, from ``keep`` in 1/4096."""
     return as_floats(keep) * spread(np.float32(1 / DECAY_ONE))
 
 
 @numba.njit(inline="always")
 def cuba_adjoint_of(neurons, first, count, learn, voltage):
-    """Of the ``count`` neurons from ``first`` on."""
+    """The ``CubaAdjoint`` of the ``count`` neurons from ``first`` on."""
     keep_v = load(neurons.keep_v, first, count)
     return CubaAdjoint(
         share_of(load(neurons.keep_u, first, count)), share_of(keep_v), keep_v,
@@ -136,9 +137,9 @@ def cuba_adjoint(layer, t, g_s, state):
     at = layer.voltage.start + t * layer.voltage.stride
     v = load(layer.voltage.numbers, at, layer.voltage.size)
     if layer.learn:
-        held = after_reset(v, layer.threshold)
+        reset_v = reset_voltage(v, layer.threshold)
         grad_u = grad_u - g_u * from_state(_current(layer, t, v))
-        grad_v = grad_v - g_v * from_state(held)
+        grad_v = grad_v - g_v * from_state(reset_v)
     prefetch(layer.voltage.numbers, at - AHEAD * layer.voltage.stride)
     rise = surrogate(v, layer.threshold, layer.height, layer.width)
     g_v = flush(layer.share_v * g_v + rise * g_s)
@@ -148,48 +149,35 @@ def cuba_adjoint(layer, t, g_s, state):
 
 @numba.njit(inline="always")
 def _current(layer, t, v):
-    """The current of step ``t``, exactly, from its voltage and that of the step before."""
+    """The exact current of step ``t``, from its voltage ``v`` and that of the step before."""
     current = v - layer.bias
     if t > 0:
         at = layer.voltage.start + (t - 1) * layer.voltage.stride
         before = load(layer.voltage.numbers, at, layer.voltage.size)
-        current = current - decay_state(after_reset(before, layer.threshold), layer.keep_v)
+        current = current - decay_state(reset_voltage(before, layer.threshold), layer.keep_v)
     return current
 
 
 class LeakAdjoint(NamedTuple):
-    """The same of a current that leaks and nothing else."""
+    """What the adjoint of a leaky current's steps reads."""
 
     share: Any
+    """Share of the current that is left after a step, as floats."""
     learn: Any
+    """Whether the gradient of the decay is wanted."""
     current: Any
-    """``Strided``, in threshold units; read where the decay is learnt."""
+    """``Strided``, in threshold units; read only if ``learn``."""
 
 
 @numba.njit(inline="always")
 def leak_adjoint(layer, t, g, state):
     """The adjoint of ``u[t] = share · u[t − 1] + z[t]``.
 
-    The state is the gradient by the current of the step after and that of the decay.
+    The state is the gradient by the current of step ``t + 1``, and the gradient of the decay.
     """
-    later, grad = state
+    g_next, grad = state
     if layer.learn:
         at = layer.current.start + t * layer.current.stride
-        grad = grad - later * load(layer.current.numbers, at, layer.current.size)
-    g = flush(layer.share * later + g)
+        grad = grad - g_next * load(layer.current.numbers, at, layer.current.size)
+    g = flush(layer.share * g_next + g)
     return g, (g, grad)
-
-
-__all__ = [
-    "CubaAdjoint",
-    "LeakAdjoint",
-    "NeuronParameters",
-    "Strided",
-    "cuba_adjoint",
-    "cuba_adjoint_of",
-    "cuba_step",
-    "leak_adjoint",
-    "parameters_of",
-    "share_of",
-    "step_constants",
-]

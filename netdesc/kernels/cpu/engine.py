@@ -1,7 +1,7 @@
-"""The CPU engine: Numba kernels behind the same functions as the reference has.
+"""The CPU engine: the functions of ``reference.engine`` with Numba kernels.
 
-A layer whose input is sparse and binary runs on event lists; where the input is dense or graded, it
-takes the matrix product. ``notes[2]`` says which.
+A layer runs on events if its input is sparse and binary, otherwise on the matrix product.
+``notes[2]`` says which.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from netdesc.kernels.cpu.layer_backward import (
     weight_gradient_by_events,
 )
 from netdesc.kernels.cpu.layer_forward import (
-    as_floats,
     current_by_events,
+    float_output,
     forward_from_current,
     leaky_forward,
     new_voltages,
 )
-from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
+from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.segment import (
     segment,
     segment_backward,
-    source_again,
+    source_for_backward,
     source_of,
     upstream_of,
 )
@@ -60,7 +60,7 @@ __all__ = [
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    out, voltages = as_floats(z.shape), new_voltages(z.shape, keep=True)
+    out, voltages = float_output(z.shape), new_voltages(z.shape, keep=True)
     notes = forward_from_current(z, parameters_of(neurons), out, voltages)
     spikes, voltage = out.values.reshape(z.shape), voltages.numbers.reshape(z.shape)
     return torch.from_numpy(spikes), torch.from_numpy(voltage), notes
@@ -73,13 +73,13 @@ def cuba_backward(
     """See ``reference.engine.cuba_backward``."""
     steps, batch, size = voltage_TBN.shape
     layer = LayerActivity(parameters_of(neurons), flat(voltage_TBN), learn)
-    found = backward_to_current(upstream_of(grad_out_TBN), layer, (steps, batch, size))
-    return torch.from_numpy(found.grad_z_TBN), torch.from_numpy(found.grad_decays)
+    gradients = backward_to_current(upstream_of(grad_out_TBN), layer, (steps, batch, size))
+    return torch.from_numpy(gradients.grad_z_TBN), torch.from_numpy(gradients.grad_decays)
 
 
 @on_threads
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    """See ``reference.engine.linear``; the second result is the packed input, if events pay."""
+    """See ``reference.engine.linear``; the second result is the packed input."""
     steps, batch, _ = signal_TBI.shape
     (source, packed), weight = source_of(signal_TBI), array_of(weight_OI)
     if isinstance(source, Events):
@@ -100,7 +100,7 @@ def linear_backward(
     """See ``reference.engine.linear_backward``."""
     (steps, batch, _), inputs = grad_z_TBO.shape, weight_OI.shape[1]
     grad_z, weight = array_of(grad_z_TBO), array_of(weight_OI)
-    source = source_again(packed, signal_TBI, (steps, batch, inputs))
+    source = source_for_backward(packed, signal_TBI, (steps, batch, inputs))
     if isinstance(source, Events):
         grad_weight = weight_gradient_by_events(grad_z, source, weight)
     else:
@@ -115,7 +115,7 @@ def linear_backward(
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """See ``reference.engine.leaky``."""
     z = array_of(z_TBN)
-    u_TBN = take(z.shape, np.float32)
+    u_TBN = allocate(z.shape, np.float32)
     leaky_forward(z, flat(keep(decay, z.shape[2])), u_TBN)
     return torch.from_numpy(u_TBN)
 
@@ -127,7 +127,7 @@ def leaky_backward(
     """See ``reference.engine.leaky_backward``."""
     grad_u = array_of(grad_u_TBN)
     _, batch, size = grad_u.shape
-    grad_z, by_sample = take(grad_u.shape, np.float32), take((batch, size), np.float32)
+    grad_z, by_sample = allocate(grad_u.shape, np.float32), allocate((batch, size), np.float32)
     current = array_of(u_TBN) if learn else np.empty((0, 0, 0), np.float32)
     leaky_backward_all(grad_u, current, flat(keep(decay, size)), learn, grad_z, by_sample)
     return torch.from_numpy(grad_z), torch.from_numpy(by_sample.sum(axis=0))

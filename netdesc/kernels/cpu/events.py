@@ -1,4 +1,4 @@
-"""Spike events of a layer's input: for every step and sample, the inputs that spike."""
+"""Spike events: for every step and sample, the inputs of a layer that spike."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.lanes_memory import element
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import WORD, Shape, words_of
-from netdesc.kernels.cpu.words import lowest, number_of
+from netdesc.kernels.cpu.words import count_bits, lowest_bit
 
 MAX_EVENT_DENSITY = 0.4
-"""Spikes by inputs and steps up to which adding weights by events is faster than the product.
+"""Largest share of inputs that spike in a step for which events are faster than the product.
 
-Measured on a Xeon with AVX-512, where the product is fastest: both took the same time from 0.33 to
+Measured on a Xeon with AVX-512, where the product is fastest: both took the same time at 0.33 to
 0.65, for layers of 200 to 2,048 inputs and 64 to 512 neurons.
 """
 
@@ -36,43 +36,43 @@ class Events(NamedTuple):
 
 
 def are_sparse(spikes: int, shape: Shape) -> bool:
-    """Whether events pay for a tensor [steps, batch, inputs] with so many spikes."""
+    """Whether events are faster than the product for a tensor [steps, batch, inputs] of spikes."""
     steps, batch, inputs = shape
     return spikes <= MAX_EVENT_DENSITY * steps * batch * inputs
 
 
 def mark_as_events(packed: np.ndarray, spikes: int) -> None:
-    """Says of packed spikes that they are taken as events, and how many there are."""
+    """Marks packed spikes as taken as events, and notes how many there are."""
     packed[0] = 1
     packed[2:4].view(np.int64)[0] = spikes
 
 
 def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
-    """The events of packed spikes; None where they are not taken so."""
+    """The events of packed spikes; None where these are not marked as events."""
     if not (len(packed) and packed[0]):
         return None
     steps, batch, inputs = shape
-    starts = take((steps * batch + 1,), np.int64)
-    sources = take((_rounded_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
-    _list(words_of(packed), steps, batch, inputs, starts, sources)
+    starts = allocate((steps * batch + 1,), np.int64)
+    sources = allocate((_rounded_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
+    _list_events(words_of(packed), steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
 
 
 def _rounded_up(number: int) -> int:
-    """So many or a few more: a pool's memory then serves when there are about as many again."""
+    """``number`` or up to a sixteenth more, so that the next batch can reuse the pool's memory."""
     part = 1 << max(10, number.bit_length() - 4)
     return -(-number // part) * part
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _list(words, steps, batch, inputs, starts, sources):
+def _list_events(words, steps, batch, inputs, starts, sources):
     vectors, rows = (inputs + LANES - 1) // LANES, steps * batch
     for row in numba.prange(rows):
         t, b = row // batch, row % batch
         found = 0
         for vector in range(vectors):
             word = element(words, (b * vectors + vector) * steps + t)
-            found += number_of(np.int64(word) & WORD)
+            found += count_bits(np.int64(word) & WORD)
         starts[row + 1] = found
     starts[0] = 0
     for row in range(rows):
@@ -83,6 +83,6 @@ def _list(words, steps, batch, inputs, starts, sources):
         for vector in range(vectors):
             word = np.int64(element(words, (b * vectors + vector) * steps + t)) & WORD
             while word:
-                sources[np.uint64(at)] = vector * LANES + lowest(word)
+                sources[np.uint64(at)] = vector * LANES + lowest_bit(word)
                 at += 1
                 word &= word - 1

@@ -1,8 +1,8 @@
 """Events ordered by input: in which steps each input spiked, for the gradient of its weights.
 
-Row by row, each event loads a vector's sums of its input, adds to them and stores them. By input
-they stay in registers for a run of steps, whose gradients are in the cache, and an event is but an
-addition: that pays where inputs spike often in a run. Both ways add in the same order.
+Row by row, each event loads the sums of its input, adds to them and stores them. Ordered by input,
+the sums stay in registers for a run of steps, so an event costs one addition. Ordering pays where
+inputs spike often in a run. Both ways add in the same order.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ import numpy as np
 from netdesc.kernels.cpu.events import Events
 from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.lanes_memory import element, load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.synaptic_input import add_to_sources
 
 _MIN_EVENTS = 12
-"""Events of an input in a run: with fewer, looking for them takes more time.
+"""Fewest events of an input in a run, on average, for which ordering pays.
 
-Measured on a Xeon with AVX-512: where each thread has a core of its own, both ways took the same
-time from 8 to 13 of 512 inputs. Where two share a core, 4 are enough.
+Measured on a Xeon with AVX-512 with 512 inputs: both ways took the same time at 8 to 13 events
+where each thread has its own core, at 4 where two threads share a core.
 """
 
 _MIN_VECTORS = 6
-"""To order events takes as long as to add them up for two vectors."""
+"""Fewest vectors of neurons for which ordering pays: it takes as long as adding for two."""
 
 _MAX_EVENTS = np.iinfo(np.int32).max
+"""Most events that ``EventsByInput.starts`` can number."""
 
 
 class EventsByInput(NamedTuple):
-    """Runs of ``length`` steps, the last steps first; 0 if events are taken row by row.
+    """The steps in which each input spikes, by runs of ``length`` steps, the last run first.
 
-    In run k of sample b, input j spikes in ``steps[starts[i]:starts[i + 1]]``, counted from the
-    run's first step, the last ones first; i is ``(b · runs + k) · inputs + j``.
+    In run k of sample b, input j spikes in ``steps[starts[i]:starts[i + 1]]``, in descending order
+    and counted from the run's first step; i is ``(b · runs + k) · inputs + j``. A ``length`` of 0
+    means that events are taken row by row.
     """
 
     length: int
@@ -48,13 +50,19 @@ ROW_BY_ROW = EventsByInput(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 
 
 def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> EventsByInput:
-    """In runs of ``length`` steps, for so many ``neurons``; empty where it does not pay."""
+    """Orders events in runs of ``length`` steps; ``ROW_BY_ROW`` where that does not pay.
+
+    ``neurons`` is the number of outputs that read the inputs.
+    """
     runs, total = -(-events.steps // length), int(events.starts[-1])
     slots = events.batch * runs * inputs
     is_wide = neurons > (_MIN_VECTORS - 1) * LANES
     if not (is_wide and _MIN_EVENTS * slots <= total <= _MAX_EVENTS):
         return ROW_BY_ROW
-    starts, steps = take((slots + 1,), np.int32), take((max(1, total),), np.int16).view(np.uint16)
+    starts, steps = (
+        allocate((slots + 1,), np.int32),
+        allocate((max(1, total),), np.int16).view(np.uint16),
+    )
     _count(events, inputs, length, runs, starts)
     np.cumsum(starts[:-1], out=starts[:-1])
     starts[-1] = total
@@ -77,7 +85,7 @@ def _count(events, inputs, length, runs, starts):
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _place(events, inputs, length, runs, starts, steps):
-    """Fills ``steps`` from the end of each input's events on, which becomes their start."""
+    """Fills ``steps``. ``starts`` holds the end of each input's events before, the start after."""
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)
@@ -92,9 +100,9 @@ def _place(events, inputs, length, runs, starts, steps):
 
 @numba.njit(inline="always")
 def add_run(events, by_input, sample, run, grad_z, sums):
-    """Adds a run's gradient ``grad_z``, a ``Strided``, to the sums [inputs · LANES] of its events.
+    """Adds the gradient ``grad_z``, a ``Strided``, at each event of a run to its input's sums.
 
-    The run is steps ``run[0]`` to before ``run[1]``.
+    The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat [inputs · LANES].
     """
     if by_input.length == 0:
         for t in range(run[1] - 1, run[0] - 1, -1):

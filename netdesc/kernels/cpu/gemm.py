@@ -1,14 +1,14 @@
 """The float32 matrix product on Numba's threads.
 
-torch's own product would wake a second pool of threads, and while one pool waits for its next work
-by spinning, the other has fewer cores than it counts on. This one runs on the threads of the other
-kernels, as fast as a vendor's library, and the number of threads does not change the order in which
-a sum is added up: over blocks of ``DEPTH`` terms, each from the first to the last.
+Torch's product would wake a second pool of threads, and each pool, spinning while it waits for
+work, would take cores from the other. This product runs on the threads of the other kernels, as
+fast as a vendor's library. The number of threads does not change the order of additions: a sum
+goes through blocks of ``MAX_PANEL_TERMS`` terms, each from the first to the last.
 
-The form is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008): the right factor is copied in panels that a tile of the result walks through, and the tile
-stays in vector registers meanwhile. The tile's loop is written in LLVM's vectors, because loops
-over arrays would load and store every sum at every term.
+The algorithm is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+(2008): the right factor is copied in panels, and a tile of the result stays in vector registers
+while it goes through a panel. The tile's loop is written in LLVM's vectors, because loops over
+arrays would load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 
 from netdesc.kernels.cpu.gemm_packing import (
-    DEPTH,
+    MAX_PANEL_TERMS,
     TILE_COLUMNS,
     TILE_ROWS,
     at_row,
@@ -32,21 +32,21 @@ from netdesc.kernels.cpu.gemm_packing import (
     tiles_in,
 )
 from netdesc.kernels.cpu.lanes import intrinsic
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.strided import Matrix, matrix_of
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import set_thread_count
 
 _VECTOR_FLOATS = 16
-"""Floats of an LLVM vector; on hosts with shorter registers LLVM takes several."""
+"""Floats in an LLVM vector; on hosts with shorter registers LLVM uses several."""
 
 _MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
-"""Rows and columns of the result that a thread takes at a time."""
+"""Most rows and columns of the result that a thread computes at a time."""
 
 _BLOCK_COLUMNS_UNIT = 32
-"""Columns of a block are a multiple of it, unless they end."""
+"""The columns of each block but the last are a multiple of this."""
 
-_ROWS_BY_ADDITION = 3
-"""Rows of a tile whose numbers are found from the first of them, so that registers are enough."""
+_ROWS_PER_POINTER = 3
+"""Rows of a tile that share one pointer, as registers do not suffice for one a row."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), _VECTOR_FLOATS)
 _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
@@ -54,10 +54,10 @@ _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
 
 @intrinsic
 def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth: Any, add: Any):
-    """One tile of the result: ``out (+)= left [rows, depth] @ right [depth, columns]``.
+    """Computes one tile: ``out (+)= left [rows, depth] @ right [depth, columns]``.
 
-    ``left`` and ``out`` are ``Matrix``, the tile's first number in ``out`` being ``at``; ``right``
-    is a panel. With ``add`` the sums are added to what ``out`` holds.
+    ``left`` and ``out`` are ``Matrix``, ``right`` is a panel; the tile begins at number ``at`` of
+    ``out``. With ``add`` the sums are added to the numbers in ``out``.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -77,6 +77,7 @@ def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth
 
 
 def _write_tile(builder: Any, sums: Any, of_tile: Any, by_row: Any, add: Any) -> None:
+    """Stores the sums of a tile, or adds them to the numbers there."""
     for row, vectors in enumerate(sums):
         start = builder.gep(of_tile, [builder.mul(by_row, _INT64(row))])
         for number, total in enumerate(vectors):
@@ -90,7 +91,7 @@ def _write_tile(builder: Any, sums: Any, of_tile: Any, by_row: Any, add: Any) ->
 
 
 def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
-    """The loop over the terms; returns the sums, a list of vectors for each row of the tile."""
+    """Builds the loop over the terms. Returns the sums, a list of vectors for each tile row."""
     first, to_row, to_term = left
     rows = _rows_apart(builder, first, to_row)
     before, loop = builder.block, builder.append_basic_block("terms")
@@ -110,12 +111,12 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
         ir.FunctionType(_VECTOR, [_VECTOR] * 3),
         f"llvm.fmuladd.v{_VECTOR_FLOATS}f32",
     )
-    # In this order, or a row's factor would stay in a register of its own from start to end.
-    later: list[list[Any]] = []
+    # In another order, each row's factor would occupy a register throughout.
+    new_sums: list[list[Any]] = []
     along = builder.mul(term, to_term)
     for row in range(TILE_ROWS):
         factor = _spread(builder, builder.load(builder.gep(rows[row], [along]), align=4))
-        later.append(
+        new_sums.append(
             [
                 builder.call(multiply_add, [factor, vector, total])
                 for vector, total in zip(vectors, sums[row], strict=True)
@@ -125,32 +126,32 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     term.add_incoming(_INT64(0), before)
     term.add_incoming(following, loop)
     zero = ir.Constant(_VECTOR, None)
-    for row, new_row in zip(sums, later, strict=True):
+    for row, new_row in zip(sums, new_sums, strict=True):
         for total, new in zip(row, new_row, strict=True):
             total.add_incoming(zero, before)
             total.add_incoming(new, loop)
     builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
     builder.position_at_end(after)
-    return later
+    return new_sums
 
 
 def _rows_apart(builder: Any, first: Any, to_row: Any) -> list[Any]:
-    """Pointers to a tile's rows, which LLVM does not see to lie equally far apart.
+    """Pointers to a tile's rows, computed so that LLVM cannot tell that they are equally spaced.
 
-    It would go from each to the next at every term, a chain of additions as long as the products
-    take. The machine code that hides them is empty.
+    Otherwise it would compute each pointer from the one before at every term, and that chain of
+    additions takes as long as the products. Empty machine code hides where the pointers come from.
     """
     kind = ir.FunctionType(first.type, [first.type])
     hidden = [
         builder.asm(
             kind, "", "=r,0", [builder.gep(first, [builder.mul(to_row, _INT64(row))])], False
         )
-        for row in range(0, TILE_ROWS, _ROWS_BY_ADDITION)
+        for row in range(0, TILE_ROWS, _ROWS_PER_POINTER)
     ]
     return [
         builder.gep(group, [builder.mul(to_row, _INT64(row))])
         for group in hidden
-        for row in range(_ROWS_BY_ADDITION)
+        for row in range(_ROWS_PER_POINTER)
     ]
 
 
@@ -170,7 +171,7 @@ def _spread(builder: Any, number: Any) -> Any:
 
 @numba.njit
 def _multiply_edge(tile, panel, depth, size, add, out, at):
-    """A tile of fewer rows or columns, ``size``: from a copy with whole rows, into a copy first."""
+    """Computes a tile of fewer rows or columns, ``size``, through padded copies of whole tiles."""
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)
     edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
@@ -189,25 +190,25 @@ def _multiply_edge(tile, panel, depth, size, add, out, at):
 
 @numba.njit
 def multiply_block(left, right, shape, add, out):
-    """``out (+)= left @ right``, each a ``Matrix``; columns of ``out`` are contiguous.
+    """``out (+)= left @ right``, each a ``Matrix``; the numbers of a row of ``out`` are contiguous.
 
-    ``shape`` is rows, terms and columns. With ``add`` the product is added to what ``out`` holds.
+    ``shape`` is rows, terms and columns. With ``add`` the product is added to ``out``.
     """
     rows, terms, columns = shape
-    panel = np.empty((min(DEPTH, terms) + 1) * TILE_COLUMNS, np.float32)
-    copied = 0 if left.by_column == 1 else tiles_in(rows) * min(DEPTH, terms) * TILE_ROWS
-    room = np.empty(copied, np.float32)
-    for term in range(0, terms, DEPTH):
-        depth = min(DEPTH, terms - term)
+    panel = np.empty((min(MAX_PANEL_TERMS, terms) + 1) * TILE_COLUMNS, np.float32)
+    copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
+    left_copy = np.empty(tiles_in(rows) * copy_terms * TILE_ROWS, np.float32)
+    for term in range(0, terms, MAX_PANEL_TERMS):
+        depth = min(MAX_PANEL_TERMS, terms - term)
         adds = add or term > 0
-        if copied:
-            copy_left(left, rows, term, depth, room)
+        if copy_terms:
+            copy_left(left, rows, term, depth, left_copy)
         for column in range(0, columns, TILE_COLUMNS):
             width = min(TILE_COLUMNS, columns - column)
             copy_panel(right, term, depth, column, width, panel)
             for row in range(0, rows, TILE_ROWS):
                 height = min(TILE_ROWS, rows - row)
-                tile = left_tile(left, room, row, term, depth)
+                tile = left_tile(left, left_copy, row, term, depth)
                 at = out.start + row * out.by_row + column
                 if height < TILE_ROWS or width < TILE_COLUMNS:
                     _multiply_edge(tile, panel, depth, (height, width), adds, out, at)
@@ -217,11 +218,12 @@ def multiply_block(left, right, shape, add, out):
 
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _multiply(left, right, shape, block, add, out):
-    """``multiply_block`` by all threads, which take a ``block`` of rows and columns at a time."""
+    """``multiply_block`` on all threads, a ``block`` of rows and columns at a time."""
     rows, terms, columns = shape
-    across = (columns + block[1] - 1) // block[1]
-    for item in numba.prange((rows + block[0] - 1) // block[0] * across):
-        row, column = item // across * block[0], item % across * block[1]
+    row_blocks = (rows + block[0] - 1) // block[0]
+    column_blocks = (columns + block[1] - 1) // block[1]
+    for item in numba.prange(row_blocks * column_blocks):
+        row, column = item // column_blocks * block[0], item % column_blocks * block[1]
         of_columns = Matrix(
             right.numbers, right.start + column * right.by_column, right.by_row, right.by_column
         )
@@ -235,12 +237,12 @@ def matmul(
 ) -> np.ndarray:
     """``left @ right``, float32 [rows, terms] and [terms, columns], each by rows or by columns.
 
-    It is written into ``out`` (C-contiguous), or into a buffer of the pool; with ``add`` it is
-    added to what ``out`` holds.
+    The product is written into ``out`` (C-contiguous) or, with ``add``, added to it. Without
+    ``out`` it is written into a new array.
     """
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
-        out = take((rows, columns), np.float32)
+        out = allocate((rows, columns), np.float32)
     of_left, of_right = matrix_of(left), matrix_of(right)
     block = _block(rows, columns, is_copied=of_left.by_column != 1)
     _multiply(of_left, of_right, (rows, terms, columns), block, add, matrix_of(out))
@@ -248,16 +250,17 @@ def matmul(
 
 
 def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
-    """Rows and columns that a thread takes at a time: for each thread as many, and whole tiles.
+    """Rows and columns of a block: whole tiles, and about as many blocks for each thread.
 
-    Where the left factor ``is_copied``, rows are shared out first, so that threads copy different
-    ones.
+    Where the left factor ``is_copied``, rows are divided first, so that threads copy different
+    rows.
     """
-    across = -(-columns // _MAX_BLOCK_COLUMNS)
-    share = -(-rows * (1 if is_copied else across) // threads())
-    turns = -(-share // _MAX_BLOCK_ROWS)
-    block_rows = -(-share // (turns * TILE_ROWS)) * TILE_ROWS
-    down = -(-rows // block_rows)
-    across = -(-across * down // threads()) * threads() // down
-    unit = across * _BLOCK_COLUMNS_UNIT
+    threads = set_thread_count()
+    column_blocks = -(-columns // _MAX_BLOCK_COLUMNS)
+    rows_per_thread = -(-rows * (1 if is_copied else column_blocks) // threads)
+    blocks_per_thread = -(-rows_per_thread // _MAX_BLOCK_ROWS)
+    block_rows = -(-rows_per_thread // (blocks_per_thread * TILE_ROWS)) * TILE_ROWS
+    row_blocks = -(-rows // block_rows)
+    column_blocks = -(-column_blocks * row_blocks // threads) * threads // row_blocks
+    unit = column_blocks * _BLOCK_COLUMNS_UNIT
     return block_rows, -(-columns // unit) * _BLOCK_COLUMNS_UNIT

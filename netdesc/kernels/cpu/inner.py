@@ -1,12 +1,11 @@
-"""Functions that walk through all steps for a kernel, compiled without reference counts.
+"""Compiles the time loops of kernels without reference counts.
 
-Numba counts who holds an array, and what takes it from a tuple is one more: 1 is added and
-subtracted, a call each, in every time step. It leaves that out where it sees that the two cancel,
-but not where there is a loop between them. No register keeps a vector across the calls: they took
-a tenth of a last layer's time, and half as long again where arrays were counted indeed.
+Numba counts the references to an array. Each use of an array in a tuple adds a reference and drops
+it, with a function call each, and does so in every time step where a loop stands between the two.
+Vectors cannot stay in registers across these calls, which took a tenth of a layer's time or more.
 
-A kernel holds its arrays for as long as it runs. What it calls need not count them, and cannot make
-arrays of its own: Numba refuses to compile that.
+A kernel holds its arrays for as long as it runs, so the functions that it calls need not count
+them. Such a function cannot make arrays: Numba refuses to compile it.
 """
 
 from __future__ import annotations
@@ -21,5 +20,5 @@ _OPTIONS: Any = {"_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else {}
 inner: Any = numba.njit(**_OPTIONS)
 """Compiles a function like ``numba.njit``, to be called by kernels alone.
 
-Numba may rename or drop the option, which is not in its manual: such functions are slower then.
+The option is not in Numba's manual. Without it the functions are slower, but compute the same.
 """

@@ -30,27 +30,26 @@ from netdesc.kernels.cpu.gemm import multiply_block
 from netdesc.kernels.cpu.gemm_packing import TILE_ROWS
 from netdesc.kernels.cpu.lanes import LANES, spread
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import Shape
 from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
-from netdesc.kernels.cpu.threads import threads
+from netdesc.kernels.cpu.threads import set_thread_count
 from netdesc.kernels.cpu.turns import next_turn, piece_of
 from netdesc.kernels.cpu.weights import half_limits, write_gradient
 
 _RUN_STEPS = 256
-"""Steps that a vector goes through before its events are added up: its gradients are 32 kB."""
+"""Steps that a vector goes through before its events are added up; their gradients are 32 kB."""
 
 _MAX_BLOCK_VECTORS = 4
-"""Vectors that a thread takes together where the gradient is a product: the more, the less often
-the rows above are read."""
+"""Most vectors in a block of a product: the more, the less often the rows above are read."""
 
 _MAX_BLOCK_ROWS = 384
-"""Rows of a block, whole tiles: with ``_MAX_BLOCK_VECTORS`` it is 200 kB."""
+"""Most rows in a block of a product, whole tiles: with ``_MAX_BLOCK_VECTORS`` it is 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
 
-_STATE = 5 * LANES
+_STATE_NUMBERS = 5 * LANES
 """Numbers that a vector keeps from one run of a sample to the next."""
 
 
@@ -97,54 +96,56 @@ class _Weights(NamedTuple):
 
 
 class _Blocks(NamedTuple):
-    """How the work is divided: vectors and steps that are taken together, samples of a product."""
+    """How the work is divided into blocks: their vectors, steps and samples."""
 
     vectors: int
     steps: int
     samples: int
 
 
-class _Room(NamedTuple):
-    """Memory of each thread, by rows."""
+class _Scratch(NamedTuple):
+    """Memory for each thread, a row a thread."""
 
     block: np.ndarray
-    """The product's block."""
+    """A block of the product."""
     run: np.ndarray
-    """The gradient of a vector in a run, if it is not kept."""
+    """The gradient by what arrives at a vector in a run, where ``grad_z`` is not wanted."""
     state: np.ndarray
+    """What each vector keeps between runs, ``_STATE_NUMBERS`` each."""
     sums: np.ndarray
-    """Of the weights' gradient, [vectors of a block, inputs · LANES]."""
+    """The weights' gradient, [vectors of a block, inputs · LANES]."""
 
 
 class LayerActivity(NamedTuple):
-    """A layer's neurons and what the forward pass left of them: their voltages, flat int32."""
+    """A layer's neurons and the voltages that its forward pass kept."""
 
     neurons: NeuronParameters
     voltage: np.ndarray
+    """int32, flat, before the reset."""
     learn: bool
     """Whether the gradients of the decays are wanted."""
 
 
 class _Tensors(NamedTuple):
-    """What neurons have left, whether their decays are learnt, and the gradients of both, flat.
-
-    ``grad_z`` is empty where it is not wanted; ``grad_decays`` is [batch, 2 · neurons].
-    """
+    """A layer's voltages, and memory for the gradients that a backward pass computes."""
 
     voltage: np.ndarray
     learn: bool
+    """Whether the gradients of the decays are wanted."""
     grad_z: np.ndarray
+    """Flat; empty where it is not wanted."""
     grad_decays: np.ndarray
+    """[batch, 2 · neurons]."""
 
     @classmethod
     def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
-        """With room for so many ``numbers`` of the gradient by what arrives."""
-        decays = take((batch, 2 * len(layer.neurons.keep_u)), np.float32)
-        return cls(layer.voltage, layer.learn, take((numbers,), np.float32), decays)
+        """``numbers`` is the size of ``grad_z``."""
+        decays = allocate((batch, 2 * len(layer.neurons.keep_u)), np.float32)
+        return cls(layer.voltage, layer.learn, allocate((numbers,), np.float32), decays)
 
     def decays(self) -> np.ndarray:
-        """[2, neurons]."""
-        with np.errstate(over="ignore", invalid="ignore"):  # training says it in its own words
+        """The gradients of the decays, summed over the batch, [2, neurons]."""
+        with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
             return self.grad_decays.sum(axis=0).reshape(2, -1)
 
 
@@ -156,26 +157,29 @@ def backward_by_events(
     bits: int,
     want_input: bool,
 ) -> Gradients:
-    """Of a layer whose current came by events; ``grad_z_TBN`` is there if ``want_input``."""
+    """The gradients of a layer whose current came by events.
+
+    ``grad_z_TBN`` is empty unless ``want_input``.
+    """
     (outputs, inputs), steps, batch = weight_OI.shape, events.steps, events.batch
     blocks = _blocks(upstream, (steps, batch, outputs))
     by_input = order_by_input(events, inputs, outputs, blocks.steps)
     tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
-    weights = _Weights(weight_OI, *half_limits(bits), take((outputs, inputs), np.float32))
-    room = _room(blocks, upstream, outputs, inputs)
-    _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, room)
+    weights = _Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
+    scratch = _scratch(blocks, upstream, outputs, inputs)
+    _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, scratch)
     shape = (steps, batch, outputs) if want_input else (0, 0, 0)
     return Gradients(tensors.grad_z.reshape(shape), weights.grad_OI, tensors.decays())
 
 
 def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
-    """Of neurons [steps, batch, neurons] alone; the weights get nothing."""
+    """The gradients of neurons [steps, batch, neurons] without their weights."""
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
     nothing = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
     weights = _Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
-    room = _room(blocks, upstream, size, 0)
-    _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, room)
+    scratch = _scratch(blocks, upstream, size, 0)
+    _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, scratch)
     return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())
 
 
@@ -185,16 +189,16 @@ def weight_gradient_by_events(
     """The gradient of real weights [outputs, inputs] from that by what arrives."""
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, _RUN_STEPS)
-    grad_OI = take((outputs, inputs), np.float32)
-    sums = take((_crew(outputs), inputs * LANES), np.float32)
+    grad_OI = allocate((outputs, inputs), np.float32)
+    sums = allocate((_thread_count(outputs), inputs * LANES), np.float32)
     weights = _Weights(weight_OI, *half_limits(None), grad_OI)
-    _add_up(grad_z_TBN, events, by_input, weights, sums)
+    _sum_by_events(grad_z_TBN, events, by_input, weights, sums)
     return grad_OI
 
 
-def _crew(neurons: int) -> int:
-    """How many threads take vectors of so many neurons."""
-    return min(threads(), -(-neurons // LANES))
+def _thread_count(neurons: int) -> int:
+    """How many threads share the vectors of so many neurons."""
+    return min(set_thread_count(), -(-neurons // LANES))
 
 
 def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
@@ -202,22 +206,22 @@ def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
     if not upstream.above_TBK.size:
         return _Blocks(1, min(steps, _RUN_STEPS), 1)
     of_layer = -(-neurons // LANES)
-    vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // threads()))
+    vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // set_thread_count()))
     if steps * batch <= _MAX_BLOCK_ROWS:
         return _Blocks(vectors, steps, batch)
     tiles, runs = -(-steps // TILE_ROWS), -(-steps // _MAX_BLOCK_ROWS)
     return _Blocks(vectors, -(-tiles // runs) * TILE_ROWS, 1)
 
 
-def _room(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Room:
-    crew = _crew(neurons) if inputs else threads()
+def _scratch(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Scratch:
+    thread_count = _thread_count(neurons) if inputs else set_thread_count()
     columns = blocks.vectors * LANES
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
-    return _Room(
-        take((crew, rows * columns), np.float32),
-        take((crew, blocks.steps * LANES), np.float32),
-        take((crew, blocks.samples * blocks.vectors * _STATE), np.float32),
-        take((crew, blocks.vectors * inputs * LANES), np.float32),
+    return _Scratch(
+        allocate((thread_count, rows * columns), np.float32),
+        allocate((thread_count, blocks.steps * LANES), np.float32),
+        allocate((thread_count, blocks.samples * blocks.vectors * _STATE_NUMBERS), np.float32),
+        allocate((thread_count, blocks.vectors * inputs * LANES), np.float32),
     )
 
 
@@ -227,45 +231,47 @@ _leak_loop = backward_loop_of(from_memory, leak_adjoint)
 
 @numba.njit
 def _clear(numbers):
-    """A function of its own: Numba would make a parallel loop within the threads' loop of it."""
+    """Fills with zeros. Inlined, Numba would make it a parallel loop inside the threads' loop."""
     numbers[:] = 0
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, room):
+def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scratch):
     """Fills the gradients in ``tensors`` and, if there are weights, ``weights.grad_OI``.
 
-    Sums are added up sample by sample, backward in time; without weights threads share out the
-    samples, too.
+    Weight gradients are summed sample by sample, backward in time, so with weights a thread takes
+    all samples of its vectors. Without weights the samples are shared out as well.
     """
     size, batch, inputs = len(neurons.keep_u), events.batch, weights.weight_OI.shape[1]
-    vectors, crew = (size + LANES - 1) // LANES, len(room.state)
-    across = (vectors + blocks.vectors - 1) // blocks.vectors
-    together = batch if inputs else blocks.samples
-    count = across * ((batch + together - 1) // together)
+    vectors, thread_count = (size + LANES - 1) // LANES, len(scratch.state)
+    groups = (vectors + blocks.vectors - 1) // blocks.vectors
+    samples_per_item = batch if inputs else blocks.samples
+    count = groups * ((batch + samples_per_item - 1) // samples_per_item)
     turns = np.zeros(1, np.int64)
-    for thread in numba.prange(crew):
-        mine = _Room(room.block[thread], room.run[thread], room.state[thread], room.sums[thread])
+    for thread in numba.prange(thread_count):
+        own = _Scratch(
+            scratch.block[thread], scratch.run[thread], scratch.state[thread], scratch.sums[thread]
+        )
         layer, source = (neurons, tensors), (events, by_input, inputs)
         while True:
             turn = next_turn(turns)
             if turn >= count:
                 break
-            piece = piece_of(turn, count, crew)
-            first = piece % across * blocks.vectors
+            piece = piece_of(turn, count, thread_count)
+            first = piece % groups * blocks.vectors
             last = min(vectors, first + blocks.vectors)
-            _clear(mine.sums)
-            start = piece // across * together
-            for sample in range(start, min(batch, start + together), blocks.samples):
-                _clear(mine.state)
+            _clear(own.sums)
+            start = piece // groups * samples_per_item
+            for sample in range(start, min(batch, start + samples_per_item), blocks.samples):
+                _clear(own.state)
                 of_samples = sample, min(batch, sample + blocks.samples)
                 for until in range(events.steps, 0, -blocks.steps):
                     run = max(0, until - blocks.steps), until
-                    _backward_block(upstream, layer, source, (first, last), of_samples, run, mine)
-                _write_decays(tensors, (first, last), of_samples, mine.state)
+                    _backward_block(upstream, layer, source, (first, last), of_samples, run, own)
+                _write_decays(tensors, (first, last), of_samples, own.state)
             if inputs:
                 for vector in range(first, last):
-                    sums = mine.sums[(vector - first) * inputs * LANES :]
+                    sums = own.sums[(vector - first) * inputs * LANES :]
                     write_gradient(
                         sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
                         weights.grad_OI,
@@ -273,65 +279,65 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, roo
 
 
 @numba.njit
-def _backward_block(upstream, layer, source, vectors, samples, run, room):
-    """A run of steps of some vectors and samples."""
+def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
+    """The gradients of some vectors and samples in a run of steps."""
     (neurons, tensors), (events, by_input, inputs) = layer, source
     size, batch = len(neurons.keep_u), events.batch
     lo, hi = vectors[0] * LANES, min(size, vectors[1] * LANES)
     is_product, some = len(upstream.above_TBK) > 0, samples[1] - samples[0]
     if is_product:
-        _multiply_rows(upstream, (lo, hi), samples, run, batch, room.block)
+        _multiply_rows(upstream, (lo, hi), samples, run, batch, scratch.block)
     for vector in range(vectors[0], vectors[1]):
         first, place = vector * LANES, vector - vectors[0]
         n = min(LANES, size - first)
-        sums = room.sums[place * inputs * LANES : (place + 1) * inputs * LANES]
+        sums = scratch.sums[place * inputs * LANES : (place + 1) * inputs * LANES]
         for sample in range(samples[0], samples[1]):
             if is_product:
                 row = sample - samples[0] - run[0] * some
                 width = hi - lo
-                gradient = Strided(room.block, row * width + first - lo, some * width, n)
+                gradient = Strided(scratch.block, row * width + first - lo, some * width, n)
             else:
                 at = sample * size + first
                 gradient = Strided(upstream.values, at, upstream.stride, n)
             if len(tensors.grad_z):
                 to = sample_of(tensors.grad_z, batch, size, sample, first, n)
             else:
-                to = Strided(room.run, -run[0] * LANES, LANES, LANES)
+                to = Strided(scratch.run, -run[0] * LANES, LANES, LANES)
             voltage = sample_of(tensors.voltage, batch, size, sample, first, n)
             adjoint = cuba_adjoint_of(neurons, first, n, tensors.learn, voltage)
-            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE
-            _run_back(gradient, adjoint, to, run, neurons.delay, room.state, state)
+            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE_NUMBERS
+            _run_back(gradient, adjoint, to, run, neurons.delay, scratch.state, state)
             if inputs:
                 add_run(events, by_input, sample, run, to, sums)
 
 
 @numba.njit(inline="always")
-def _run_back(gradient, adjoint, to, run, delay, room, at):
-    """A vector's run, from and to the states that are in ``room`` between runs."""
-    later = load(room, at, LANES)
+def _run_back(gradient, adjoint, to, run, delay, scratch, at):
+    """One run of one vector; its state is at ``at`` in ``scratch`` before and after it."""
+    g_next = load(scratch, at, LANES)
     state = (
-        load(room, at + LANES, LANES),
-        load(room, at + 2 * LANES, LANES),
-        load(room, at + 3 * LANES, LANES),
-        load(room, at + 4 * LANES, LANES),
+        load(scratch, at + LANES, LANES),
+        load(scratch, at + 2 * LANES, LANES),
+        load(scratch, at + 3 * LANES, LANES),
+        load(scratch, at + 4 * LANES, LANES),
     )
-    later, state = _loop(gradient, adjoint, to, run, delay, later, state)
-    store(room, at, later, LANES)
+    g_next, state = _loop(gradient, adjoint, to, run, delay, g_next, state)
+    store(scratch, at, g_next, LANES)
     for number in range(4):
-        store(room, at + (number + 1) * LANES, state[number], LANES)
+        store(scratch, at + (number + 1) * LANES, state[number], LANES)
 
 
 @numba.njit
 def _multiply_rows(upstream, columns, samples, run, batch, block):
-    """The gradient by what some neurons hand on in a run, rows [steps, samples], to ``block``.
+    """Fills ``block`` with the gradient by the spikes that some neurons hand on in a run.
 
-    All samples, whose rows follow one another, or one.
+    Its rows are [steps, samples], those of one sample or of the whole batch.
     """
     terms, neurons = upstream.weight_KN.shape
     rows = (run[1] - run[0]) * (samples[1] - samples[0])
-    apart = terms if samples[1] - samples[0] == batch else batch * terms
+    row_stride = terms if samples[1] - samples[0] == batch else batch * terms
     start = (run[0] * batch + samples[0]) * terms
-    left = Matrix(upstream.above_TBK.reshape(-1), start, apart, 1)
+    left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
     right = Matrix(upstream.weight_KN.reshape(-1), columns[0], neurons, 1)
     width = columns[1] - columns[0]
     multiply_block(left, right, (rows, terms, width), False, Matrix(block, 0, width, 1))
@@ -339,12 +345,12 @@ def _multiply_rows(upstream, columns, samples, run, batch, block):
 
 @numba.njit(inline="always")
 def _write_decays(tensors, vectors, samples, state):
-    """The gradients of the decays, which some samples' states hold in the end."""
+    """Copies the gradients of the decays out of the samples' final states."""
     neurons = tensors.grad_decays.shape[1] // 2
     for sample in range(samples[0], samples[1]):
         for vector in range(vectors[0], vectors[1]):
             place = (sample - samples[0]) * (vectors[1] - vectors[0]) + vector - vectors[0]
-            at, first = place * _STATE, vector * LANES
+            at, first = place * _STATE_NUMBERS, vector * LANES
             n = min(LANES, neurons - first)
             grad_u, grad_v = load(state, at + 3 * LANES, LANES), load(state, at + 4 * LANES, LANES)
             store(tensors.grad_decays[sample], first, grad_u, n)
@@ -352,18 +358,18 @@ def _write_decays(tensors, vectors, samples, state):
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _add_up(grad_z_TBN, events, by_input, weights, sums_KN):
+def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
     """Fills ``weights.grad_OI``, of real weights, from the gradient by what arrives."""
     steps, batch, neurons = grad_z_TBN.shape
     grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
-    crew, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
+    thread_count, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
     turns = np.zeros(1, np.int64)
-    for thread in numba.prange(crew):
+    for thread in numba.prange(thread_count):
         while True:
             turn = next_turn(turns)
             if turn >= vectors:
                 break
-            first, sums = piece_of(turn, vectors, crew) * LANES, sums_KN[thread]
+            first, sums = piece_of(turn, vectors, thread_count) * LANES, sums_KN[thread]
             n = min(LANES, neurons - first)
             _clear(sums)
             for sample in range(batch):

@@ -1,7 +1,7 @@
-"""The forward pass of one layer of neurons, from events or from its current.
+"""The forward pass of one layer of neurons, from events or from a current.
 
-A thread takes a vector of neurons and a sample through all steps. There is no barrier in the time
-loop, states stay in registers, and no result depends on the number of threads.
+A thread computes all steps of a vector of neurons in a sample. The time loop has no barrier, states
+stay in registers, and no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 
 from netdesc.kernels.cpu.cuba_step import NeuronParameters
 from netdesc.kernels.cpu.events import Events
-from netdesc.kernels.cpu.forward_loop import NOTED, Span, forward_loop_of
+from netdesc.kernels.cpu.forward_loop import NOTES_PER_VECTOR, Span, forward_loop_of
 from netdesc.kernels.cpu.lanes import LANES, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
 from netdesc.kernels.cpu.strided import Strided, sample_of
@@ -26,32 +26,32 @@ from netdesc.kernels.cpu.weights import integer_vectors, max_adds_in_int16, real
 from netdesc.kernels.cpu.words import word_of
 
 PRODUCT, EVENTS = 0, 1
-"""How a layer's current was computed, as ``notes[2]`` says it."""
+"""How a layer's current was computed, the value of ``notes[2]`` (see ``kernels.operators``)."""
 
 _NO_WORDS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
 
 
-class SpikesOut(NamedTuple):
-    """Where a layer's spikes go: as words (see ``packed_spikes``) or as floats; one is empty."""
+class SpikeOutput(NamedTuple):
+    """Memory for a layer's spikes, as words (see ``packed_spikes``) or floats; one is empty."""
 
     words: np.ndarray
     values: np.ndarray
 
 
-def as_words(words: np.ndarray) -> SpikesOut:
-    return SpikesOut(words, _NO_VALUES)
+def word_output(words: np.ndarray) -> SpikeOutput:
+    return SpikeOutput(words, _NO_VALUES)
 
 
-def as_floats(shape: Shape) -> SpikesOut:
-    """New memory for spikes [steps, batch, neurons]."""
-    return SpikesOut(_NO_WORDS, take(shape, np.float32).reshape(-1))
+def float_output(shape: Shape) -> SpikeOutput:
+    """New memory for float spikes [steps, batch, neurons]."""
+    return SpikeOutput(_NO_WORDS, allocate(shape, np.float32).reshape(-1))
 
 
 class Voltages(NamedTuple):
     """Voltages before the reset, int32, flat.
 
-    Those of all steps where ``stride`` is batch · neurons; where it is 0, each step's take the
-    place of those of the step before: no backward pass follows.
+    ``stride`` is batch · neurons if those of all steps are kept. It is 0 if no backward pass
+    follows: each step then overwrites the one before.
     """
 
     numbers: np.ndarray
@@ -61,7 +61,7 @@ class Voltages(NamedTuple):
 def new_voltages(shape: Shape, keep: bool) -> Voltages:
     steps, batch, neurons = shape
     row = batch * neurons
-    return Voltages(take((steps * row if keep else row,), np.int32), row if keep else 0)
+    return Voltages(allocate((steps * row if keep else row,), np.int32), row if keep else 0)
 
 
 def forward_by_events(
@@ -69,59 +69,59 @@ def forward_by_events(
     weight_OI: np.ndarray,
     bits: int,
     neurons: NeuronParameters,
-    out: SpikesOut,
+    out: SpikeOutput,
     voltages: Voltages,
 ) -> torch.Tensor:
-    """Integer currents from events and weights, then u, v and spikes. Returns the notes [4]."""
+    """Computes spikes and voltages from events and weights on the grid. Returns the notes [4]."""
     shape = events.steps, events.batch, len(weight_OI)
-    noted = _new_notes(shape)
+    vector_notes = _new_notes(shape)
     weight_VIN, max_adds = integer_vectors(weight_OI, bits), max_adds_in_int16(bits)
-    _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, noted)
-    return _notes(noted, EVENTS)
+    _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, vector_notes)
+    return _notes(vector_notes, EVENTS)
 
 
 def forward_from_current(
-    z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikesOut, voltages: Voltages
+    z_TBN: np.ndarray, neurons: NeuronParameters, out: SpikeOutput, voltages: Voltages
 ) -> torch.Tensor:
-    """The same from a current in threshold units."""
-    noted = _new_notes(z_TBN.shape)
-    _forward_from_current(z_TBN, neurons, out, voltages, noted)
-    return _notes(noted, PRODUCT)
+    """Computes spikes and voltages from a current in threshold units. Returns the notes [4]."""
+    vector_notes = _new_notes(z_TBN.shape)
+    _forward_from_current(z_TBN, neurons, out, voltages, vector_notes)
+    return _notes(vector_notes, PRODUCT)
 
 
 def current_by_events(events: Events, weight_OI: np.ndarray) -> np.ndarray:
-    """What arrives by real weights, float32 [steps, batch, outputs]."""
-    z_TBN = take((events.steps, events.batch, len(weight_OI)), np.float32)
+    """The sums of real weights over events, float32 [steps, batch, outputs]."""
+    z_TBN = allocate((events.steps, events.batch, len(weight_OI)), np.float32)
     _gather_all(events, real_vectors(weight_OI), z_TBN)
     return z_TBN
 
 
 def _new_notes(shape: Shape) -> np.ndarray:
-    return take((packed_items(shape), NOTED), np.int32)
+    return allocate((packed_items(shape), NOTES_PER_VECTOR), np.int32)
 
 
-def _notes(noted: np.ndarray, path: int) -> torch.Tensor:
-    """See ``kernels.operators``: of what all vectors' loops have noted."""
+def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
+    """The notes [4] (see ``kernels.operators``) from those of all vectors."""
     notes = np.empty(4, np.int64)
-    _sum_up(noted, path, notes)
-    # From numpy, which makes so small a tensor in a tenth of torch's time.
+    _sum_up(vector_notes, path, notes)
+    # Numpy makes so small a tensor in a tenth of torch's time.
     return torch.from_numpy(notes)
 
 
 @numba.njit(inline="always")
-def _arrive_by_events(source, t):
+def _input_by_events(source, t):
     events, sample, weight_IN, count, max_adds = source
     return gather_integer(events, t * events.batch + sample, weight_IN, count, max_adds)
 
 
 @numba.njit(inline="always")
-def _arrive_from_current(source, t):
+def _input_from_current(source, t):
     return to_state(load(source.numbers, source.start + t * source.stride, source.size))
 
 
 @numba.njit(inline="always")
-def _emit(sink, t, spiked):
-    """Writes the spikes that a vector hands on in a step, as a word or as floats."""
+def _emit_spikes(sink, t, spiked):
+    """Writes the spikes that a vector hands on in step ``t``, as a word or as floats."""
     out, item_start, values = sink
     if len(out.words):
         out.words[item_start + t] = word_of(spiked)
@@ -130,14 +130,14 @@ def _emit(sink, t, spiked):
         store(values.numbers, values.start + t * values.stride, spikes, values.size)
 
 
-_loop_by_events = forward_loop_of(_arrive_by_events, _emit, can_repeat=True)
-_loop_from_current = forward_loop_of(_arrive_from_current, _emit, can_repeat=False)
+_loop_by_events = forward_loop_of(_input_by_events, _emit_spikes, can_repeat=True)
+_loop_from_current = forward_loop_of(_input_from_current, _emit_spikes, can_repeat=False)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, noted):
+def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, vector_notes):
     steps, batch, size = events.steps, events.batch, len(neurons.keep_u)
-    vectors, flat = len(weight_VIN), noted.reshape(-1)
+    vectors, flat = len(weight_VIN), vector_notes.reshape(-1)
     for item in numba.prange(batch * vectors):
         sample, vector = item // vectors, item % vectors
         first = vector * LANES
@@ -146,14 +146,14 @@ def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, not
         voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
         _loop_by_events(
             (events, sample, weight_VIN[vector], count, max_adds), (out, item * steps, values),
-            neurons, Span(first, count, steps), voltage, flat, item * NOTED,
+            neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,
         )  # fmt: skip
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _forward_from_current(z_TBN, neurons, out, voltages, noted):
+def _forward_from_current(z_TBN, neurons, out, voltages, vector_notes):
     steps, batch, size = z_TBN.shape
-    vectors, z, flat = (size + LANES - 1) // LANES, z_TBN.reshape(-1), noted.reshape(-1)
+    vectors, z, flat = (size + LANES - 1) // LANES, z_TBN.reshape(-1), vector_notes.reshape(-1)
     for item in numba.prange(batch * vectors):
         sample, first = item // vectors, item % vectors * LANES
         count = min(LANES, size - first)
@@ -161,7 +161,7 @@ def _forward_from_current(z_TBN, neurons, out, voltages, noted):
         voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
         _loop_from_current(
             sample_of(z, batch, size, sample, first, count), (out, item * steps, values),
-            neurons, Span(first, count, steps), voltage, flat, item * NOTED,
+            neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,
         )  # fmt: skip
 
 
@@ -195,11 +195,11 @@ def _gather_all(events, weight_VIN, z_TBN):
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_up(noted, path, notes):
+def _sum_up(vector_notes, path, notes):
     notes[:] = 0
-    for item in range(len(noted)):
+    for item in range(len(vector_notes)):
         for lane in range(LANES):
-            notes[0] = max(notes[0], noted[item, lane])
-            notes[1] = max(notes[1], noted[item, LANES + lane])
-            notes[3] += noted[item, 2 * LANES + lane]
+            notes[0] = max(notes[0], vector_notes[item, lane])
+            notes[1] = max(notes[1], vector_notes[item, LANES + lane])
+            notes[3] += vector_notes[item, 2 * LANES + lane]
     notes[2] = path

@@ -1,4 +1,4 @@
-"""Binary spikes as words, one bit each: a thirty-second of the memory of floats.
+"""Binary spikes packed into words, one bit each, in a thirty-second of the memory of floats.
 
 A word holds 32 neighbouring neurons in one step of a sample; words are [batch, vectors, steps].
 ``kernels.segments`` says how long the tensor is.
@@ -11,33 +11,38 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_ints, bits_of, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
-from netdesc.kernels.cpu.words import lanes_of, number_of, word_of
-from netdesc.kernels.segments import HEADER, packed_size
+from netdesc.kernels.cpu.memory import allocate
+from netdesc.kernels.cpu.words import count_bits, lanes_of, word_of
+from netdesc.kernels.segments import HEADER_NUMBERS, packed_size
 
 _NO_BITS = np.int32(0)
 _BITS_OF_ONE = np.int32(0x3F800000)
-"""Of 1.0 as a 32-bit float."""
+"""Bits of 1.0 as a 32-bit float."""
 
 WORD = np.int64((1 << LANES) - 1)
+"""Mask of the bits of a word in an int64."""
 
 Shape = tuple[int, int, int]
 """Steps, samples and neurons."""
 
 
 def new_packed(shape: Shape) -> np.ndarray:
-    """Memory for the spikes of a tensor [steps, batch, neurons], marked as holding none yet."""
-    packed = take((packed_size(shape),), np.int32)
-    packed[:HEADER] = 0
+    """Memory for the spikes of a tensor [steps, batch, neurons], not marked as events."""
+    packed = allocate((packed_size(shape),), np.int32)
+    packed[:HEADER_NUMBERS] = 0
     return packed
 
 
 def words_of(packed: np.ndarray) -> np.ndarray:
-    return packed[HEADER:]
+    """The words of packed spikes, without the header."""
+    return packed[HEADER_NUMBERS:]
 
 
 def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
-    """A float32 tensor as packed spikes, and how many there are; None if a value is not 0 or 1."""
+    """Packs a float32 tensor. Returns the packed spikes and their number.
+
+    The number is None if a value is neither 0 nor 1.
+    """
     packed = new_packed(values_TBN.shape)
     items = packed_items(values_TBN.shape)
     found, odd = np.empty(items, np.int64), np.empty(items, np.bool_)
@@ -46,14 +51,14 @@ def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
 
 
 def packed_items(shape: Shape) -> int:
-    """Vectors of neurons, of all samples."""
+    """Number of vectors of neurons in all samples."""
     _, batch, neurons = shape
     return batch * -(-neurons // LANES)
 
 
 def unpack(words: np.ndarray, shape: Shape) -> np.ndarray:
-    """Packed spikes as float32 [steps, batch, neurons]."""
-    values_TBN = take(shape, np.float32)
+    """The spikes of words as float32 [steps, batch, neurons]."""
+    values_TBN = allocate(shape, np.float32)
     _unpack(words, values_TBN)
     return values_TBN
 
@@ -72,7 +77,7 @@ def _pack(values_TBN, words, found, odd):
             strange = strange | as_ints(spiked & (bits != spread(_BITS_OF_ONE)))
             word = word_of(spiked)
             words[item * steps + t] = word
-            total += number_of(np.int64(word) & WORD)
+            total += count_bits(np.int64(word) & WORD)
         found[item] = total
         odd[item] = word_of(strange != spread(_NO_BITS)) != 0
 

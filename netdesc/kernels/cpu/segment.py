@@ -1,7 +1,7 @@
 """Consecutive dense layers of neurons, forward and backward, with packed spikes in between.
 
-Each layer reads the one before it. What it reads comes as events where these are few, else as the
-rows of a matrix product; the last layer's spikes come out as floats. For the backward pass a layer
+Each layer reads the spikes of the one before it: as events where they are sparse, otherwise through
+a matrix product. The last layer's spikes are returned as floats. For the backward pass a layer
 keeps its voltages and the packed spikes that it has read.
 """
 
@@ -27,20 +27,20 @@ from netdesc.kernels.cpu.layer_backward import (
     from_values,
 )
 from netdesc.kernels.cpu.layer_forward import (
-    as_floats,
-    as_words,
+    float_output,
     forward_by_events,
     forward_from_current,
     new_voltages,
+    word_output,
 )
-from netdesc.kernels.cpu.memory import array_of, as_rows, flat, take
+from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped
-from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stacked
+from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 Source = Events | np.ndarray
-"""What a layer reads: its input's events, or the rows [steps · batch, inputs]."""
+"""What a layer reads: events, or rows [steps · batch, inputs]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +59,17 @@ class _Layer:
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
-    """What layers read of a tensor, and its spikes, packed and marked if they are events."""
+    """What a layer reads of a tensor, and the tensor's packed spikes, marked if they are events."""
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
     if spikes is None or not are_sparse(spikes, values.shape):
         return as_rows(values), packed
     mark_as_events(packed, spikes)
-    return _source_between(packed, values.shape), packed
+    return _source_from_packed(packed, values.shape), packed
 
 
-def source_again(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
-    """The same in the backward pass; without events the input itself is needed."""
+def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
+    """What a layer reads of a tensor in the backward pass: of ``packed``, or of ``signal_TBI``."""
     events = events_of(packed.numpy(), shape)
     if events is not None:
         return events
@@ -81,18 +81,18 @@ def source_again(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Sou
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
     """See ``reference.engine.segment``.
 
-    Kept are the packed input, and of each layer its voltages and, but for the last, its packed
-    spikes; nothing without ``keep``.
+    With ``keep``, the third result holds the packed input, and for each layer its voltages and, but
+    for the last, its packed spikes.
     """
     steps, batch, _ = input_TBI.shape
     source, packed = source_of(input_TBI)
-    kept, notes = [packed], list[Tensor]()
+    saved_tensors, notes = [packed], list[Tensor]()
     values = np.empty(0, np.float32)
-    for number, given in enumerate(layers, 1):
-        layer, is_last = _Layer.of(given), number == len(layers)
+    for number, segment_layer in enumerate(layers, 1):
+        layer, is_last = _Layer.of(segment_layer), number == len(layers)
         shape = steps, batch, len(layer.weight_OI)
         packed = None if is_last else new_packed(shape)
-        out = as_floats(shape) if packed is None else as_words(words_of(packed))
+        out = float_output(shape) if packed is None else word_output(words_of(packed))
         voltages = new_voltages(shape, keep)
         if isinstance(source, Events):
             of_layer = forward_by_events(
@@ -102,26 +102,27 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
             z_TBN = _current(source, layer, shape)
             of_layer = forward_from_current(z_TBN, layer.neurons, out, voltages)
         notes.append(of_layer)
-        kept.append(voltages.numbers)
+        saved_tensors.append(voltages.numbers)
         if packed is None:
             values = out.values.reshape(shape)
         else:
             spikes = int(of_layer.numpy()[3])
             if are_sparse(spikes, shape):
                 mark_as_events(packed, spikes)
-            source = _source_between(packed, shape)
-            kept.append(packed)
-    left = [torch.from_numpy(each) for each in kept] if keep else []
-    return SegmentOutput(torch.from_numpy(values), stacked(notes), left)
+            source = _source_from_packed(packed, shape)
+            saved_tensors.append(packed)
+    left = [torch.from_numpy(each) for each in saved_tensors] if keep else []
+    return SegmentOutput(torch.from_numpy(values), stack_notes(notes), left)
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
-    z_TBN = take(shape, np.float32)
+    """The product of rows and weights on the grid, float32 of ``shape``."""
+    z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
     return z_TBN
 
 
-def _source_between(packed: np.ndarray, shape: Shape) -> Source:
+def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
     """What a layer reads of the one before it, whose spikes are ``packed``."""
     events = events_of(packed, shape)
     return as_rows(unpack(words_of(packed), shape)) if events is None else events
@@ -132,36 +133,36 @@ def segment_backward(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
     layers: Sequence[SegmentLayer],
-    kept: Sequence[Tensor],
+    saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    """See ``reference.engine.segment_backward``. Goes down the layers, the last one first."""
+    """See ``reference.engine.segment_backward``. Goes through the layers, the last one first."""
     steps, batch, _ = grad_out_TBN.shape
-    taken = [_Layer.of(layer) for layer in layers]
-    upstream, found = upstream_of(grad_out_TBN), list[Gradients]()
+    upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
     grad_rows = np.empty(0, np.float32)
-    for number in range(len(taken) - 1, -1, -1):
-        layer, (packed, voltage) = taken[number], kept[2 * number : 2 * number + 2]
+    for number in range(len(layers) - 1, -1, -1):
+        layer = _Layer.of(layers[number])
+        packed, voltage = saved_tensors[2 * number : 2 * number + 2]
         inputs = layer.weight_OI.shape[1]
         if number == 0:
-            source = source_again(packed, input_TBI, (steps, batch, inputs))
+            source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
-            source = _source_between(packed.numpy(), (steps, batch, inputs))
+            source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
         activity = LayerActivity(layer.neurons, voltage.numpy(), layer.learn)
         wants_below = number > 0 or want_input
         gradients = _layer_backward(upstream, layer, activity, source, wants_below, (steps, batch))
-        found.append(gradients)
+        by_layer.append(gradients)
         if wants_below:
             above_TBK = as_rows(gradients.grad_z_TBN)
             weight_KN = on_grid(layer.weight_OI, layer.bits)
             upstream = from_above(above_TBK, weight_KN)
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
-    found.reverse()
+    by_layer.reverse()
     return SegmentGradients(
         torch.from_numpy(grad_rows),
-        [torch.from_numpy(each.grad_OI) for each in found],
-        [torch.from_numpy(each.grad_decays) for each in found],
+        [torch.from_numpy(each.grad_OI) for each in by_layer],
+        [torch.from_numpy(each.grad_decays) for each in by_layer],
     )
 
 
@@ -173,7 +174,7 @@ def _layer_backward(
     want: bool,
     axes: tuple[int, int],
 ) -> Gradients:
-    """Of one layer; ``axes`` are steps and samples. ``grad_z_TBN`` is there if it is wanted."""
+    """The gradients of one layer; ``axes`` are steps and batch, ``want`` is for ``grad_z_TBN``."""
     weight_OI, bits = layer.weight_OI, layer.bits
     if isinstance(source, Events):
         return backward_by_events(upstream, activity, source, weight_OI, bits, want)
@@ -184,7 +185,7 @@ def _layer_backward(
 
 
 def upstream_of(grad_TBN: Tensor) -> Upstream:
-    """The gradient of a tensor over time; that of a rate is often one number for all steps."""
+    """The gradient of a tensor over time. That of a rate is often the same in all steps."""
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
         return from_values(flat(grad_TBN[0]), 0)
     return from_values(flat(grad_TBN), grad_TBN[0].numel())

@@ -1,6 +1,6 @@
-"""One step of neurons, for Numba, in vectors of neurons (see ``lanes``).
+"""Arithmetic of a neuron's step on vectors of neurons (see ``lanes``), for Numba.
 
-All is exact in 32 bits: ``kernels.grid`` says why nothing overflows.
+States are exact in 32 bits: ``kernels.grid`` says why nothing overflows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from netdesc.kernels.cpu.lanes import (
 from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)
-_NONE = np.int32(0)
-NEAR = (1 << (31 - DECAY_BITS)) - 1
-"""States of this size times 4096 fit into 32 bits: they are 128 thresholds of 1.0."""
+_ZERO = np.int32(0)
+MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
+"""Largest state whose product with 4096 fits into 32 bits: 128 thresholds of 1.0."""
 _LIMIT = np.int32(STATE_LIMIT)
 _UNIT, _FLOAT_LIMIT = np.float32(STATE_UNIT), np.float32(STATE_LIMIT)
-_FLOOR = np.float32(1e-30)
+_MIN_FLOAT = np.float32(1e-30)
 
 
 @numba.njit(inline="always")
@@ -42,14 +42,14 @@ def decay_state(state, keep):
 
 @numba.njit(inline="always")
 def decay_near(state, keep):
-    """``decay_state`` of states within ``NEAR``, whose product fits into 32 bits."""
+    """``decay_state`` of states within ± ``MAX_NEAR_STATE``, in half as many instructions."""
     product = state * keep
     return (product + ((product >> spread(_SIGN)) & spread(_LOW))) >> spread(_SHIFT)
 
 
 @numba.njit(inline="always")
-def hold(state, limit):
-    """Hold integers within ± ``limit``."""
+def clamp(state, limit):
+    """Integers held within ± ``limit``."""
     high, low = spread(np.int32(limit)), spread(np.int32(-limit))
     state = where(state > high, high, state)
     return where(state < low, low, state)
@@ -57,8 +57,8 @@ def hold(state, limit):
 
 @numba.njit(inline="always")
 def saturate(state):
-    """Hold a state within ±2²⁹."""
-    return hold(state, _LIMIT)
+    """A state held within ±2²⁹."""
+    return clamp(state, _LIMIT)
 
 
 @numba.njit(inline="always")
@@ -78,21 +78,22 @@ def from_state(state):
 
 @numba.njit(inline="always")
 def magnitude(value):
+    """``|value|`` of integers or floats."""
     none = zeros_like(value)
     return where(value < none, none - value, value)
 
 
 @numba.njit(inline="always")
-def after_reset(v, threshold):
-    """The voltage that is held on: 0 after a spike."""
-    return where(v > spread(threshold), spread(_NONE), v)
+def reset_voltage(v, threshold):
+    """The voltage after the reset: 0 where ``v`` is above the threshold."""
+    return where(v > spread(threshold), spread(_ZERO), v)
 
 
 @numba.njit(inline="always")
 def surrogate(v, threshold, height, width):
-    """``height · exp(−|v − θ| / width)``, beyond 60 widths that of 60.
+    """``height · exp(−|v − θ| / width)``; the exponent is at least −60.
 
-    It is right to 1e-6 of itself near the threshold, to 1e-5 at 60 widths.
+    The relative error is 1e-6 near the threshold, 1e-5 at 60 widths.
     """
     away = as_floats(magnitude(v - spread(threshold))) * spread(np.float32(1) / np.float32(width))
     away = where(away < spread(np.float32(60)), away, spread(np.float32(60)))
@@ -101,5 +102,5 @@ def surrogate(v, threshold, height, width):
 
 @numba.njit(inline="always")
 def flush(value):
-    """Make a decaying float 0 below 1e-30: denormal numbers, which would follow, are slow."""
-    return where(magnitude(value) < cast_like(spread(_FLOOR), value), zeros_like(value), value)
+    """Floats whose magnitude is below 1e-30 become 0, as arithmetic on denormal ones is slow."""
+    return where(magnitude(value) < cast_like(spread(_MIN_FLOAT), value), zeros_like(value), value)

@@ -1,4 +1,4 @@
-"""Where the numbers of a vector of neurons, or of a matrix, lie in flat memory, for Numba.
+"""Views of flat memory as a vector of neurons over time, or as a matrix, for Numba.
 
 Tensors over time are flat and time-first: [steps, batch, neurons].
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Strided(NamedTuple):
-    """A vector of ``size`` neighbouring neurons of a sample: step t is ``start + t · stride``."""
+    """``size`` neighbouring neurons of a sample; step t begins at ``start + t · stride``."""
 
     numbers: np.ndarray
     start: int
@@ -31,12 +31,12 @@ class Matrix(NamedTuple):
 
 @numba.njit(inline="always")
 def sample_of(numbers, batch, neurons, sample, neuron, count):
-    """Of a tensor [steps, batch, neurons] the ``count`` neurons from ``neuron`` on."""
+    """The ``count`` neurons from ``neuron`` on of a sample of a tensor [steps, batch, neurons]."""
     return Strided(numbers, sample * neurons + neuron, batch * neurons, count)
 
 
 def matrix_of(array: np.ndarray) -> Matrix:
-    """A matrix of which rows or columns are contiguous, for kernels."""
+    """The ``Matrix`` of an array whose rows or columns are contiguous."""
     if array.flags.c_contiguous:
         return Matrix(array.reshape(-1), 0, array.shape[1], 1)
     assert array.flags.f_contiguous, "neither rows nor columns are contiguous"

@@ -1,4 +1,4 @@
-"""What arrives at a vector of neurons by the events of a step, for Numba."""
+"""Synaptic input of a vector of neurons from the events of a step, for Numba."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import numpy as np
 
 from netdesc.kernels.cpu.lanes import LANES, as_ints, spread
 from netdesc.kernels.cpu.lanes_memory import element, load, store
-from netdesc.kernels.cpu.steps import hold
+from netdesc.kernels.cpu.steps import clamp
 from netdesc.kernels.grid import STATE_LIMIT, STATES_PER_WEIGHT
 
-_LARGEST_SUM = STATE_LIMIT // STATES_PER_WEIGHT
-"""A sum of integer weights of this size saturates a state."""
+_MAX_WEIGHT_SUM = STATE_LIMIT // STATES_PER_WEIGHT
+"""Largest sum of integer weights that a state can hold."""
 
-_MANY_EVENTS = _LARGEST_SUM >> 15
-"""As many 16-bit weights cannot sum up to more than that."""
+_MAX_UNCLAMPED_EVENTS = _MAX_WEIGHT_SUM >> 15
+"""Most events whose 16-bit weights cannot sum up to more than ``_MAX_WEIGHT_SUM``."""
 
 _UNIT = np.int32(STATES_PER_WEIGHT)
 
 
 @numba.njit(inline="always")
 def gather_real(events, row, weight_IN, count):
-    """The sum of the real weights, flat [inputs, count], that a row's events bring."""
+    """The sum of real weights over a row's events; ``weight_IN`` is flat [inputs · count]."""
     z = spread(np.float32(0))
     for e in range(events.starts[row], events.starts[row + 1]):
         z = z + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
@@ -30,9 +30,9 @@ def gather_real(events, row, weight_IN, count):
 
 @numba.njit(inline="always")
 def gather_integer(events, row, weight_IN, count, max_adds):
-    """The same of integer weights, int16, as a current in state units, held where states end.
+    """The sum of int16 weights over a row's events, in state units, saturated like a state.
 
-    Up to ``max_adds`` weights are added up in 16 bits, in a third of the time.
+    Up to ``max_adds`` weights at a time are added up in 16 bits, which takes a third of the time.
     """
     z = spread(np.int32(0))
     first, end = events.starts[row], events.starts[row + 1]
@@ -43,14 +43,14 @@ def gather_integer(events, row, weight_IN, count, max_adds):
             few = few + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
             e += 1
         z = z + as_ints(few)
-    if end - first > _MANY_EVENTS:
-        z = hold(z, _LARGEST_SUM)
+    if end - first > _MAX_UNCLAMPED_EVENTS:
+        z = clamp(z, _MAX_WEIGHT_SUM)
     return z * spread(_UNIT)
 
 
 @numba.njit(inline="always")
 def add_to_sources(events, row, g, sums):
-    """Adds a vector's gradient to the sums [inputs · LANES] of the sources of a row's events."""
+    """Adds a vector's gradient ``g`` to the ``sums`` [inputs · LANES] of a row's inputs."""
     for e in range(events.starts[row], events.starts[row + 1]):
         at = np.int64(element(events.sources, e)) * LANES
         store(sums, at, load(sums, at, LANES) + g, LANES)

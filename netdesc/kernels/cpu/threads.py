@@ -15,7 +15,6 @@ from numba.core import config
 from numba.np.ufunc import threading_layer
 
 from netdesc.kernels.cpu.crowd import Crowd, is_decided, meet, teams
-from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.engine import EngineError, kernel_threads
 from netdesc.kernels.kept import forget_outdated
 
@@ -24,44 +23,42 @@ _R = TypeVar("_R")
 
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
-_told = threading.local()
-"""``number``: what Numba was last told in this Python thread; it keeps one for each, too."""
+_numba_setting = threading.local()
+"""``number``: the thread count last set in this Python thread; Numba, too, keeps one for each."""
 
-_turn = threading.RLock()
+_workqueue_lock = threading.RLock()
 
 
-def threads() -> int:
-    """Number of threads to compute with (see ``kernel_threads``); tells Numba."""
+def set_thread_count() -> int:
+    """Sets and returns the number of threads that Numba computes with (see ``kernel_threads``)."""
     number = min(kernel_threads(), _MAX_THREADS)
-    if number != getattr(_told, "number", None):  # asking Numba would take several microseconds
+    if number != getattr(
+        _numba_setting, "number", None
+    ):  # asking Numba would take several microseconds
         numba.set_num_threads(number)
-        _told.number = number
+        _numba_setting.number = number
     return number
-
-
-def crew_of(neurons: int) -> int:
-    """How many of them take whole vectors of so many neurons."""
-    return min(threads(), -(-neurons // LANES))
 
 
 @functools.cache
 def _layer_and_process() -> tuple[str, int, Crowd | None]:
-    """What runs Numba's threads (it is chosen on first use), and the process that they are in.
+    """Starts Numba's threads. Returns their threading layer, the process, and the crowd if any.
 
-    And who sees to it that they do not hold their cores for too long, where that can be done.
+    The crowd keeps GNU OpenMP from spinning for too long (see ``crowd``). EngineError where Numba
+    cannot compile or has no threading layer.
     """
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
-    wanted_of_torch = torch.get_num_threads()
+    torch_threads = torch.get_num_threads()
     try:
         numba.get_num_threads()
     except ValueError as error:
-        wanted = config.THREADING_LAYER  # pyright: ignore[reportAttributeAccessIssue]
+        layer = config.THREADING_LAYER  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError(
-            f"engine 'cpu' cannot run: Numba finds no threading layer '{wanted}'; "
+            f"engine 'cpu' cannot run: Numba finds no threading layer '{layer}'; "
             "unset NUMBA_THREADING_LAYER"
         ) from error
-    torch.set_num_threads(wanted_of_torch)  # Numba starts as many as there are, for torch as well
+    torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
     forget_outdated(meet)
     layer = threading_layer()
     return layer, os.getpid(), _crowd() if layer == "omp" else None
@@ -71,15 +68,15 @@ def _crowd() -> Crowd | None:
     """The crowd that GNU OpenMP needs where the user has not said how threads are to wait."""
     if sys.platform != "linux" or is_decided(os.environ):
         return None
-    return Crowd(lambda: teams(len(os.sched_getaffinity(0)), threads(), _MAX_THREADS))
+    return Crowd(lambda: teams(len(os.sched_getaffinity(0)), set_thread_count(), _MAX_THREADS))
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let calls from several Python threads take turns where Numba's layer needs that.
+    """Decorates a function that runs kernels, so that any Python thread may call it.
 
-    Its own layer, ``workqueue``, ends the process otherwise. Threads do not survive a fork: a
-    process that was forked from one that had computed would hang, or end without a word. There the
-    call raises EngineError.
+    Numba's ``workqueue`` layer ends the process if two Python threads compute at once, so calls
+    wait for one another there. Threads do not survive a fork: a process that was forked after
+    kernels ran would hang or crash, so the call raises EngineError in it.
     """
 
     @functools.wraps(function)
@@ -93,7 +90,7 @@ def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
         if crowd is not None:
             crowd.look()
         if layer == "workqueue":
-            with _turn:
+            with _workqueue_lock:
                 return function(*args, **kwargs)
         return function(*args, **kwargs)
 

@@ -1,7 +1,7 @@
-"""Work that threads take piece by piece, each when it is free.
+"""A work queue: each thread takes the next piece of work when it is free.
 
-Cores are not equally fast: one shares its arithmetic with another program, or is of the kind that
-saves power, and a thread may have to wake first. In equal shares all wait for the slowest.
+Cores are not equally fast: one is shared with another program or saves power, or its thread has to
+wake first. If each thread had an equal share, all would wait for the slowest.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from netdesc.kernels.cpu.lanes import intrinsic
 
 @intrinsic
 def next_turn(context: Any, turns: Any) -> Any:
-    """``turns[0]``, an int64 that is 1 larger for whoever asks next, in this thread or another."""
+    """Returns ``turns[0]``, an int64, and adds 1 to it, atomically among threads."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        place = context.make_array(made.args[0])(context, builder, given[0]).data
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return types.int64(turns), build
@@ -28,10 +28,10 @@ def next_turn(context: Any, turns: Any) -> Any:
 
 @numba.njit(inline="always")
 def piece_of(turn, pieces, threads):
-    """The piece of work that is done in a turn, so that threads are far apart.
+    """The piece of work of a turn; the pieces of neighbouring turns are far apart.
 
-    Neighbouring vectors of neurons lie in the same cache lines, or in such as are fetched in pairs:
-    two cores that write them at once take them from each other.
+    Neighbouring vectors of neurons share cache lines, or lie in lines that are fetched in pairs.
+    Two cores that write to them at the same time slow each other down.
     """
     each, more = pieces // threads, pieces % threads
     of_thread, part = turn // threads, turn % threads

@@ -1,8 +1,8 @@
 """The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
 ``van_rossum_filter`` says how recurrences make the filter. Arrays are flat and time-first,
-[steps, columns]; a column is one neuron of one sample. A thread filters a vector of neighbouring
-columns over all steps, then the next vector. States have the type of ``decay`` and ``tail``.
+[steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
+columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import torch
 from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cpu.lanes import LANES, cast_like, spread, zeros_like
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import flat, scalar, take
+from netdesc.kernels.cpu.memory import allocate, flat, scalar
 from netdesc.kernels.cpu.steps import flush
-from netdesc.kernels.cpu.threads import on_threads, threads
+from netdesc.kernels.cpu.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
 
 
@@ -35,7 +35,7 @@ class Filter(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
-    """The filter for signals of so many ``steps``; None where recurrences are too inexact."""
+    """The filter for signals of ``steps`` steps; None where recurrences are too inexact."""
     if van_rossum_filter.convolved(decay, order, length, steps) is not None:
         return None
     a, tail = van_rossum_filter.recurrence(decay, order, length)
@@ -45,7 +45,7 @@ def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | N
 
 @numba.njit(inline="always")
 def _chain(x, decay, states, first, last):
-    """A step of the recurrences in ``states``: ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``."""
+    """One step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)`` in ``states``."""
     for at in range(first, last, LANES):
         x = flush(spread(decay) * load(states, at, LANES) + x)
         store(states, at, x, LANES)
@@ -57,8 +57,8 @@ def filter_step(x, late_x, decay, tail, states):
     """One step of the filter, forward or backward in time.
 
     ``x`` is the signal of the step, ``late_x`` that of ``length`` steps before, 0 if there was
-    none. ``states`` [order, or 2 · order if there is a tail, · LANES] begin as zeros. The result
-    has their type.
+    none. ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros before the first
+    step. The result has their type.
     """
     cut = len(states) - len(tail) * LANES
     f = _chain(cast_like(x, spread(decay)), decay, states, 0, cut)
@@ -71,7 +71,7 @@ def filter_step(x, late_x, decay, tail, states):
 
 @numba.njit(inline="always")
 def gradient_step(f, late_f, scale, decay, tail, states):
-    """Gradient of one step's output spikes; steps are taken from the last one to the first.
+    """The gradient by one step's output spikes. Steps are computed from the last to the first.
 
     ``f`` is the filtered difference of the step, ``late_f`` that of ``length`` steps later, 0
     beyond the last. ``scale`` is two times the gradient of the loss.
@@ -129,8 +129,8 @@ def spike_time(
     filter = make_filter(decay, order, length, steps)
     if filter is None:
         return reference.spike_time(output_TBN, target_TBN, decay, order, length)
-    threads()
-    filtered = take((steps, batch, neurons), np.float32)
+    set_thread_count()
+    filtered = allocate((steps, batch, neurons), np.float32)
     squares = np.empty(batch * neurons)
     filter_difference(
         flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
@@ -147,8 +147,8 @@ def spike_time_backward(
     filter = make_filter(decay, order, length, steps)
     if filter is None:
         return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
-    threads()
-    grad = take((steps, batch, neurons), np.float32)
+    set_thread_count()
+    grad = allocate((steps, batch, neurons), np.float32)
     scale = 2.0 * float(grad_loss)
     filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
     return torch.from_numpy(grad)

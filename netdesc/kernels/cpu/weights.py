@@ -1,4 +1,4 @@
-"""Weights on the grid, as kernels take them, and their gradient from its sums by events."""
+"""Weights on the grid in the layout of kernels, and the gradient of real weights."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ import numpy as np
 from netdesc.kernels import quantization
 from netdesc.kernels.cpu.lanes import LANES, as_ints, nearest, spread, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import take
+from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.grid import WEIGHT_UNIT
 
-_LARGEST_SHORT = 32_767
+_MAX_INT16 = 32_767
 
-_INPUTS_AT_ONCE = 256
-"""Inputs whose weights to a vector a thread takes at a time."""
+_INPUTS_PER_ITEM = 256
+"""Inputs whose weights to a vector of neurons a thread quantises at a time."""
 
-_INPUTS_TURNED = 16
-"""Inputs whose sums are transposed at a time: a cache line of each output's gradient."""
+_INPUTS_PER_TRANSPOSE = 16
+"""Inputs whose sums are transposed at a time; they fill a cache line of each output's gradient."""
 
 Limits = tuple[np.float32, np.float32]
 """Smallest and largest ``round(32 · w)`` on the grid; infinite off the grid."""
 
-NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
+_NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
 
 
 @functools.cache
 def half_limits(bits: int | None) -> Limits:
-    """``quantization.half_limits`` in the kernels' own type; of real weights ``NO_LIMITS``."""
+    """``quantization.half_limits`` as float32; infinite for real weights (``bits`` is None)."""
     if bits is None:
-        return NO_LIMITS
+        return _NO_LIMITS
     low, high = quantization.half_limits(bits)
     return np.float32(low), np.float32(high)
 
 
 @functools.cache
 def max_adds_in_int16(bits: int) -> int:
-    """How many integer weights fit into 16 bits when they are added up."""
+    """How many integer weights can be added up in 16 bits."""
     low, _ = quantization.half_limits(bits)
-    return max(1, _LARGEST_SHORT // (-2 * low))
+    return max(1, _MAX_INT16 // (-2 * low))
 
 
 def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """Integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
 
-    Each vector's weights are together, for a loop reads no others; an input's to the vector's
-    ``count`` outputs are contiguous. Where the last vector has fewer outputs, the end of its row
-    means nothing.
+    A row holds the weights of one vector of outputs, as a loop reads no others. An input's weights
+    to the vector's ``count`` outputs are contiguous. The last vector may have fewer outputs; the
+    end of its row is then undefined.
     """
     outputs, inputs = weight_OI.shape
-    weight_VIN = take((-(-outputs // LANES), inputs * LANES), np.int16)
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
     _quantize_all(weight_OI, *half_limits(bits), weight_VIN)
     return weight_VIN
 
 
 def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
-    """The same of real weights, float32."""
+    """Real weights, float32, in the layout of ``integer_vectors``."""
     outputs, inputs = weight_OI.shape
-    weight_VIN = take((-(-outputs // LANES), inputs * LANES), np.float32)
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.float32)
     _copy_all(weight_OI, weight_VIN)
     return weight_VIN
 
 
 def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """``quantization.quantize``: the nearest weights of the grid, in threshold units."""
-    grid_OI = take(weight_OI.shape, np.float32)
+    grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
     return grid_OI
 
@@ -79,7 +79,7 @@ def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None
 
 @numba.njit(inline="always")
 def _is_inside(weight, low, high):
-    """Whether a weight is between the ends of the grid: beyond them it is clamped going forward."""
+    """Whether a weight is within the grid: the forward pass clamps those beyond its ends."""
     half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
     return (half >= low) & (half <= high)
 
@@ -113,14 +113,14 @@ def _round_all(weight, low, high, grid):
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _quantize_all(weight_OI, low, high, weight_VIN):
     outputs, inputs = weight_OI.shape
-    parts = (inputs + _INPUTS_AT_ONCE - 1) // _INPUTS_AT_ONCE
+    parts = (inputs + _INPUTS_PER_ITEM - 1) // _INPUTS_PER_ITEM
     for item in numba.prange(len(weight_VIN) * parts):
-        vector, first = item // parts, item % parts * _INPUTS_AT_ONCE
+        vector, first = item // parts, item % parts * _INPUTS_PER_ITEM
         lo, weight_IN, halves = vector * LANES, weight_VIN[vector], np.empty(LANES, np.int32)
         count = min(LANES, outputs - lo)
         for i in range(count):
             weight = weight_OI[lo + i]
-            for start in range(first, min(inputs, first + _INPUTS_AT_ONCE), LANES):
+            for start in range(first, min(inputs, first + _INPUTS_PER_ITEM), LANES):
                 some = min(LANES, inputs - start)
                 of_output = _halves(load(weight, start, some), low, high)
                 store(halves, 0, as_ints(of_output + of_output), LANES)
@@ -141,13 +141,13 @@ def _copy_all(weight_OI, weight_VIN):
 
 @numba.njit
 def write_gradient(sums, weight_OI, low, high, first, grad_OI):
-    """From a vector's sums [inputs · LANES] to the gradient of its outputs' weights.
+    """Transposes a vector's sums, flat [inputs · LANES], into ``grad_OI``.
 
-    The outputs are those from ``first`` on. Weights that are clamped going forward get none.
+    The vector's outputs are those from ``first`` on. Weights that the forward pass clamps get 0.
     """
     outputs, inputs = weight_OI.shape
-    for start in range(0, inputs, _INPUTS_TURNED):
+    for start in range(0, inputs, _INPUTS_PER_TRANSPOSE):
         for i in range(min(LANES, outputs - first)):
-            for j in range(start, min(inputs, start + _INPUTS_TURNED)):
+            for j in range(start, min(inputs, start + _INPUTS_PER_TRANSPOSE)):
                 inside = _is_inside(weight_OI[first + i, j], low, high)
                 grad_OI[first + i, j] = sums[np.uint64(j * LANES + i)] if inside else np.float32(0)

@@ -1,8 +1,8 @@
 """Losses and classes by a moving window on the CPU.
 
-Each thread takes whole samples. The spikes of every neuron that are in the window are counted along
-with the steps, in 64-bit floats, so that outputs may be spikes, sums of spikes or any numbers. What
-follows from the counts of a step has 32 bits.
+Each thread takes whole samples. Each neuron's spikes in the window are counted in 64-bit floats, as
+outputs may be spikes, sums of spikes or any numbers. All that is computed from the counts of a step
+has 32 bits.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from netdesc.kernels.cpu.lanes import LANES, cast_like, largest, spread, sum_of, two_to_any, where
 from netdesc.kernels.cpu.lanes_memory import load, store
-from netdesc.kernels.cpu.memory import array_of, scalar, take
-from netdesc.kernels.cpu.threads import on_threads, threads
-from netdesc.kernels.cpu.words import lowest, word_of
+from netdesc.kernels.cpu.memory import allocate, array_of, scalar
+from netdesc.kernels.cpu.threads import on_threads, set_thread_count
+from netdesc.kernels.cpu.words import lowest_bit, word_of
 from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
 
 _SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
@@ -30,7 +30,7 @@ _LANE_NUMBERS = np.arange(LANES, dtype=np.int32)
 _LOG2_E = np.float32(math.log2(math.e))
 
 _MIN_EXPONENT = np.float32(-120)
-"""Powers of 2 below this one count as if they were this one: they are nothing beside 1."""
+"""Exponents of 2 are at least this: such a power is too small to change a sum of 1."""
 
 
 class WindowCosts(NamedTuple):
@@ -40,7 +40,7 @@ class WindowCosts(NamedTuple):
     window: int
     """Steps, no more than a sample has."""
     share: float
-    """Of one spike in a rate."""
+    """What one spike adds to a rate: ``1 / window`` of the loss."""
     true_rate: float
     false_rate: float
 
@@ -56,7 +56,7 @@ def window_loss(
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss``."""
     step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
-    return scalar(_run(output_TBN, labels_TB, step_costs, 1.0, _NO_GRADIENT).sum())
+    return scalar(_sample_costs(output_TBN, labels_TB, step_costs, 1.0, _NO_GRADIENT).sum())
 
 
 @on_threads
@@ -71,8 +71,8 @@ def window_loss_backward(
 ) -> torch.Tensor:
     """See ``reference.windows.window_loss_backward``."""
     step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
-    grad = take(tuple(output_TBN.shape), np.float32)
-    _run(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
+    grad = allocate(tuple(output_TBN.shape), np.float32)
+    _sample_costs(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
     return torch.from_numpy(grad)
 
 
@@ -81,7 +81,7 @@ def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
     """See ``reference.windows.window_classes``."""
     steps, batch, _ = output_TBN.shape
     classes_TB = np.empty((steps, batch), np.int64)
-    _classify(array_of(output_TBN), min(window, steps), min(threads(), batch), classes_TB)
+    _classify(array_of(output_TBN), min(window, steps), min(set_thread_count(), batch), classes_TB)
     return torch.from_numpy(classes_TB)
 
 
@@ -92,16 +92,16 @@ def _costs_of(
     return WindowCosts(_KINDS[costs], reach, 1 / window, true_rate, false_rate)
 
 
-def _run(
+def _sample_costs(
     output_TBN: torch.Tensor,
     labels_TB: torch.Tensor,
     costs: WindowCosts,
     grad_loss: float,
     grad: np.ndarray,
 ) -> np.ndarray:
-    """The costs of each sample, float64 [batch]; for ``grad`` see ``_walk``.
+    """The costs of each sample, float64 [batch]; for ``grad`` see ``_accumulate_costs``.
 
-    ValueError where a label is no neuron.
+    ValueError where a label is not the number of a neuron.
     """
     _, batch, neurons = output_TBN.shape
     labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
@@ -110,8 +110,8 @@ def _run(
             raise ValueError(
                 f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
             )
-    sums, crew = np.empty(batch), min(threads(), batch)
-    _walk(array_of(output_TBN), labels, costs, crew, grad_loss, grad, sums)
+    sums, thread_count = np.empty(batch), min(set_thread_count(), batch)
+    _accumulate_costs(array_of(output_TBN), labels, costs, thread_count, grad_loss, grad, sums)
     return sums
 
 
@@ -127,9 +127,10 @@ def _narrow(lanes):
 
 @numba.njit(inline="always")
 def _move_window(output, now, before, counts, neurons):
-    """Counts [vectors · LANES] of the window that ends in the step that begins at ``now``.
+    """Moves the window on by one step: updates ``counts`` [vectors · LANES].
 
-    ``before`` is where the step begins that the window leaves behind, negative if there is none.
+    ``now`` is the index in ``output`` of the step that comes in, ``before`` that of the step that
+    goes out, negative if there is none.
     """
     for at in range(0, len(counts), LANES):
         n = min(LANES, neurons - at)
@@ -141,12 +142,13 @@ def _move_window(output, now, before, counts, neurons):
 
 @numba.njit(inline="always")
 def _is_below(count):
-    """The first ``count`` lanes, as ``Bits``."""
+    """``Bits`` that are set in the first ``count`` lanes."""
     return load(_LANE_NUMBERS, 0, LANES) < spread(np.int32(count))
 
 
 @numba.njit(inline="always")
 def _is_at(lane):
+    """``Bits`` of which only that of ``lane`` is set."""
     return load(_LANE_NUMBERS, 0, LANES) == spread(np.int32(lane))
 
 
@@ -215,7 +217,7 @@ def _likelihood_cost(counts, label, neurons, costs, slopes, first):
 
 @numba.njit(inline="always")
 def _step_cost(counts, label, neurons, costs, slopes, first):
-    """The costs of one step; ``slopes`` from ``first`` on get their gradient by the counts."""
+    """The costs of one step; their gradient by the counts goes to ``slopes`` from ``first`` on."""
     if costs.kind == _SQUARES:
         return _squared_cost(counts, label, neurons, costs, slopes, first)
     if costs.kind == _SOFTMAX:
@@ -224,10 +226,10 @@ def _step_cost(counts, label, neurons, costs, slopes, first):
 
 
 @numba.njit(inline="always")
-def _add_up_windows(slopes, window, grad_loss, grad, first, apart, neurons):
-    """The gradient of a sample's spikes: a spike is in ``window`` windows from its own step on.
+def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons):
+    """Fills ``grad`` with the gradient of a sample's spikes, from ``first`` on.
 
-    Steps lie ``apart`` from ``first`` on in ``grad``.
+    A spike is counted in ``window`` steps from its own on. Steps are ``step_stride`` numbers apart.
     """
     steps, width = slopes.shape
     flat, sums = slopes.reshape(-1), np.zeros(width)
@@ -237,34 +239,37 @@ def _add_up_windows(slopes, window, grad_loss, grad, first, apart, neurons):
             if t + window < steps:
                 total = total - _wide(load(flat, (t + window) * width + at, LANES))
             store(sums, at, total, LANES)
-            place, n = first + t * apart + at, min(LANES, neurons - at)
+            place, n = first + t * step_stride + at, min(LANES, neurons - at)
             store(grad, place, _narrow(total * spread(grad_loss)), n)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def _walk(output_TBN, labels_TB, costs, crew, grad_loss, grad, sums):
+def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, grad, sums):
     """Fills ``sums`` [batch] with the costs of each sample.
 
-    And ``grad``, flat and time-first, with ``grad_loss`` times their gradient, unless it is empty.
+    Unless ``grad``, flat and time-first, is empty, it is filled with ``grad_loss`` times the
+    gradient of the costs.
     """
     steps, batch, neurons = output_TBN.shape
-    output, apart = output_TBN.reshape(-1), batch * neurons
+    output, step_stride = output_TBN.reshape(-1), batch * neurons
     width = (neurons + LANES - 1) // LANES * LANES
     rows = steps if len(grad) > 0 else 1
-    for thread in numba.prange(crew):
+    for thread in numba.prange(thread_count):
         counts, slopes = np.empty(width), np.empty((rows, width), np.float32)
         flat = slopes.reshape(-1)
-        for b in range(thread, batch, crew):
+        for b in range(thread, batch, thread_count):
             counts[:] = 0
             total = 0.0
             for t in range(steps):
-                now = t * apart + b * neurons
-                _move_window(output, now, now - costs.window * apart, counts, neurons)
+                now = t * step_stride + b * neurons
+                _move_window(output, now, now - costs.window * step_stride, counts, neurons)
                 first = t % rows * width
                 total += _step_cost(counts, labels_TB[t, b], neurons, costs, flat, first)
             sums[b] = total
             if len(grad) > 0:
-                _add_up_windows(slopes, costs.window, grad_loss, grad, b * neurons, apart, neurons)
+                _add_up_windows(
+                    slopes, costs.window, grad_loss, grad, b * neurons, step_stride, neurons
+                )
 
 
 @numba.njit(inline="always")
@@ -275,19 +280,19 @@ def _most_active(counts, neurons):
         for at in range(0, len(counts), LANES):
             equal = word_of(_rates(counts, at, 1.0) == spread(np.float32(top)))
             if equal != 0:
-                return at + lowest(np.int64(equal))
+                return at + lowest_bit(np.int64(equal))
     return SILENT
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _classify(output_TBN, window, crew, classes_TB):
+def _classify(output_TBN, window, thread_count, classes_TB):
     steps, batch, neurons = output_TBN.shape
-    output, apart = output_TBN.reshape(-1), batch * neurons
-    for thread in numba.prange(crew):
+    output, step_stride = output_TBN.reshape(-1), batch * neurons
+    for thread in numba.prange(thread_count):
         counts = np.empty((neurons + LANES - 1) // LANES * LANES)
-        for b in range(thread, batch, crew):
+        for b in range(thread, batch, thread_count):
             counts[:] = 0
             for t in range(steps):
-                now = t * apart + b * neurons
-                _move_window(output, now, now - window * apart, counts, neurons)
+                now = t * step_stride + b * neurons
+                _move_window(output, now, now - window * step_stride, counts, neurons)
                 classes_TB[t, b] = _most_active(counts, neurons)

@@ -14,39 +14,39 @@ assert LANES == 32, "a vector's spikes fill a 32-bit word"
 
 @intrinsic
 def word_of(context: Any, bits: Any) -> Any:
-    """``Bits`` as an int32."""
+    """``Bits`` as an int32 word."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.bitcast(given[0], ir.IntType(LANES))
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(LANES))
 
     return types.int32(bits), build
 
 
 @intrinsic
 def lanes_of(context: Any, word: Any) -> Any:
-    """An int32 as ``Bits``."""
+    """An int32 word as ``Bits``."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.bitcast(given[0], Bits.vector)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], Bits.vector)
 
     return Bits(types.int32), build
 
 
 @intrinsic
-def number_of(context: Any, word: Any) -> Any:
-    """How many bits of an int64 are set."""
+def count_bits(context: Any, word: Any) -> Any:
+    """The number of bits that are set in an int64."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.ctpop(given[0])
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
 
     return types.int64(types.int64), build
 
 
 @intrinsic
-def lowest(context: Any, word: Any) -> Any:
-    """The number of the lowest bit that is set, of an int64 that is not 0."""
+def lowest_bit(context: Any, word: Any) -> Any:
+    """The position of the lowest bit that is set in an int64 that is not 0."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.cttz(given[0], ir.Constant(ir.IntType(1), 1))
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), build

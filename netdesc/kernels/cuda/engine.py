@@ -196,11 +196,11 @@ def segment_backward(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
     layers: Sequence[SegmentLayer],
-    kept: Sequence[Tensor],
+    saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
     """See ``reference.engine.segment_backward``."""
     assert input_TBI is not None, "this engine packs no spikes"
     return segment_backward_by_layer(
-        dense_cuba_backward, grad_out_TBN, input_TBI, layers, kept, want_input
+        dense_cuba_backward, grad_out_TBN, input_TBI, layers, saved_tensors, want_input
     )

@@ -30,9 +30,8 @@ def cuba(
     """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
 
     ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
-    is ``tau_grad`` once more, float32 [] on the device, or [0] where there is none: the CUDA engine
-    reads it in every backward pass, also in those of a captured step, which has the other numbers
-    for good.
+    holds ``tau_grad`` as float32 [] on the device, or is [0]. The CUDA engine reads the width from
+    ``tau``, because a captured step cannot change the numbers that it was captured with.
     """
     check_signal("an input", z_TBN)
     neurons = dynamics(

@@ -1,4 +1,4 @@
-"""Labels that are looked at. As an operator, so that compiled code looks at them, too."""
+"""The check of class labels, as an operator so that compiled code checks them as well."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.kernels.registration import fake, operator
 @operator
 def class_labels(labels: Tensor, classes: int) -> Tensor:
     """Integer ``labels`` as int64. ValueError where one of them is not 0 to ``classes`` − 1."""
-    labels = labels.to(torch.int64, copy=True)  # small types do not hold every number of classes
+    labels = labels.to(torch.int64, copy=True)  # in a small type ``classes`` might overflow
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.numel():
         raise ValueError(

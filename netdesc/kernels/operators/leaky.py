@@ -1,4 +1,4 @@
-"""The current of CUBA neurons alone, for what acts between current and voltage."""
+"""The current of CUBA neurons without their voltage, for layers that normalise the current."""
 
 from __future__ import annotations
 

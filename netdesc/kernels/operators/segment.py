@@ -1,4 +1,4 @@
-"""Spikes of consecutive dense layers of CUBA neurons, whose weights are on the grid."""
+"""Spikes of consecutive dense layers of CUBA neurons with weights on the grid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netdesc.kernels.segments import (
     TENSORS_PER_LAYER,
     check_segment,
     holds_spikes,
-    outputs_of,
+    layer_sizes,
     packed_size,
     segment_layers,
 )
@@ -28,12 +28,12 @@ _Backward = tuple[Tensor, list[Tensor], list[Tensor]]
 def segment(
     input_TBI: Tensor, tensors: list[Tensor], numbers: list[float], learn: list[bool], keep: bool
 ) -> _Forward:
-    """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and what is kept.
+    """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and saved tensors.
 
-    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says of
-    each whether gradients of its decays are wanted. A layer gets ``z = W s`` with its real weights
-    quantised as ``quantize_weight`` does. The third result is the engine's own: what its backward
-    pass needs, if ``keep``.
+    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says for
+    each whether gradients of its decays are wanted. A layer computes ``z = W s`` with its weights
+    quantised like ``quantize_weight``. The third result is what the engine's backward pass needs;
+    it is empty unless ``keep``.
     """
     check_segment(input_TBI, tensors)
     layers = segment_layers(tensors, numbers, learn)
@@ -47,23 +47,24 @@ def segment_backward(
     tensors: list[Tensor],
     numbers: list[float],
     learn: list[bool],
-    kept: list[Tensor],
+    saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
     """Gradients of the input (empty unless wanted), and of each layer's weight and decays.
 
-    Those of decays are [2, neurons]. The input may be missing where its spikes are ``kept``.
-    EngineError where another engine has kept them: what torch compiled does not note which one.
+    Those of decays are [2, neurons]. The input may be None where ``saved_tensors`` hold its spikes.
+    EngineError where another engine saved them, as code that torch compiled does not record it.
     """
     device = grad_out_TBN.device
-    are_packed = kept[0].dim() == 1
+    are_packed = saved_tensors[0].dim() == 1
     if are_packed != (engine_name(device) == "cpu"):
         raise EngineError(
             "the spikes were computed on another engine than their gradient is to be; under "
             "torch.compile keep both in the same use_engine()"
         )
     layers, engine = segment_layers(tensors, numbers, learn), engine_for(device)
-    return tuple(engine.segment_backward(grad_out_TBN, input_TBI, layers, kept, want_input))
+    gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
+    return tuple(gradients)
 
 
 @fake("segment")
@@ -71,20 +72,20 @@ def _(
     input_TBI: Tensor, tensors: Sequence[Tensor], numbers: Any, learn: Sequence[bool], keep: bool
 ) -> _Forward:
     steps, batch, inputs = input_TBI.shape
-    sizes = outputs_of(tensors)
+    sizes = layer_sizes(tensors)
     packs = input_TBI.device.type == "cpu" and requested_engine() in ("auto", "cpu")
-    kept: list[Tensor] = []
+    saved_tensors: list[Tensor] = []
     for size, neurons in zip([inputs, *sizes], sizes, strict=False):
         if packs:
             packed = packed_size((steps, batch, size))
-            kept.append(input_TBI.new_empty(packed, dtype=torch.int32))
-            kept.append(input_TBI.new_empty(steps * batch * neurons, dtype=torch.int32))
+            saved_tensors.append(input_TBI.new_empty(packed, dtype=torch.int32))
+            saved_tensors.append(input_TBI.new_empty(steps * batch * neurons, dtype=torch.int32))
         else:
-            if kept:
-                kept.append(input_TBI.new_empty(steps, batch, size))
-            kept.append(input_TBI.new_empty(steps, batch, neurons, dtype=torch.int32))
+            if saved_tensors:
+                saved_tensors.append(input_TBI.new_empty(steps, batch, size))
+            saved_tensors.append(input_TBI.new_empty(steps, batch, neurons, dtype=torch.int32))
     out = input_TBI.new_empty(steps, batch, sizes[-1])
-    return out, out.new_empty(len(sizes), 4, dtype=torch.int64), kept if keep else []
+    return out, out.new_empty(len(sizes), 4, dtype=torch.int64), saved_tensors if keep else []
 
 
 @fake("segment_backward")
@@ -94,7 +95,7 @@ def _(
     tensors: Sequence[Tensor],
     numbers: Any,
     learn: Any,
-    kept: Any,
+    saved_tensors: Any,
     want_input: bool,
 ) -> _Backward:
     weights = tensors[::TENSORS_PER_LAYER]
@@ -109,20 +110,20 @@ def _(
 
 def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> None:
     input_TBI, tensors, ctx.numbers, ctx.learn, _ = inputs
-    _, notes, kept = output
-    ctx.mark_non_differentiable(notes, *kept)
+    _, notes, saved_tensors = output
+    ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
     ctx.tensors = len(tensors)
-    needed = None if kept and holds_spikes(kept[0]) else input_TBI
-    ctx.save_for_backward(needed, *tensors, *kept)
+    needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
+    ctx.save_for_backward(needed, *tensors, *saved_tensors)
 
 
 def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
     input_TBI, *saved = ctx.saved_tensors
-    tensors, kept = saved[: ctx.tensors], saved[ctx.tensors :]
+    tensors, saved_tensors = saved[: ctx.tensors], saved[ctx.tensors :]
     want_input = ctx.needs_input_grad[0]
     grad_input, grad_weights, grad_decays = segment_backward(
-        grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, kept, want_input
+        grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, saved_tensors, want_input
     )
     grads: list[Tensor | None] = []
     for number, (grad_weight, of_decays) in enumerate(zip(grad_weights, grad_decays, strict=True)):

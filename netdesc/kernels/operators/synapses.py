@@ -1,4 +1,4 @@
-"""Synapses alone, where something stands between them and the neurons; and their grid."""
+"""Synapses of layers that process the current before the neurons, and weight quantisation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from netdesc.kernels.segments import holds_spikes, packed_size
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
-    The second result is the engine's own: the input's packed spikes, if it computed with their
-    events (see ``kernels.segments``). By events a weight that is NaN or infinite acts where
-    its input spikes, by a product everywhere.
+    The second result holds the input's packed spikes if the engine packs them (see
+    ``kernels.segments``). Computed by events, a weight that is NaN or infinite acts only where its
+    input spikes; by the product, it acts in every step.
     """
     check_signal("an input", signal_TBI)
     steps, batch, inputs = signal_TBI.shape
@@ -38,7 +38,7 @@ def linear_backward(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input (empty unless wanted) and of the weight.
 
-    The input itself may be missing where its spikes are ``packed``.
+    ``signal_TBI`` may be None where ``packed`` holds its spikes.
     """
     engine = engine_for(grad_z_TBO.device)
     return engine.linear_backward(grad_z_TBO, signal_TBI, packed, weight_OI, want_input)
@@ -80,12 +80,12 @@ def _linear_gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Tensor | None, 
 gradient("linear", _linear_gradient, _linear_context)
 
 
-# The gradient of weights on the grid passes straight through, except where the clamp acts.
-
-
 @operator
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
-    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even, in float32."""
+    """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even, in float32.
+
+    The gradient passes straight through, except where weights are clamped.
+    """
     check_float32("a weight", weight)
     return quantize(weight, bits)
 

@@ -1,4 +1,4 @@
-"""Losses and classes by how often neurons spiked in a window that moves with the steps."""
+"""Losses and classes from spike counts in a moving window."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def window_loss(
     true_rate: float,
     false_rate: float,
 ) -> Tensor:
-    """The costs of all steps and samples, a float32 scalar.
+    """The sum of the costs of all steps and samples, a float32 scalar.
 
     ``costs`` are ``squares`` (of the distance from a rate of ``true_rate`` for the label's neuron
     and ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
-    ``labels_TB`` are int64 and numbers of neurons; whoever calls has looked at them.
+    ``labels_TB`` are int64 numbers of neurons, which the caller has checked.
     """
     _check(output_TBN, window)
     if labels_TB.shape != output_TBN.shape[:2] or labels_TB.dtype != torch.int64:
@@ -65,9 +65,9 @@ def window_loss_backward(
 
 @operator
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
-    """In each step the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
+    """For each step the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
 
-    The first of several; −1 where none spiked.
+    It is the first of several such neurons, and −1 where none spiked.
     """
     _check(output_TBN, window)
     return engine_for(output_TBN.device).window_classes(output_TBN, window)

@@ -187,13 +187,13 @@ def segment_backward(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
     layers: Sequence[SegmentLayer],
-    kept: Sequence[Tensor],
+    saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
     """Gradients of the input (empty unless wanted), the weights and the decays."""
     assert input_TBI is not None, "this engine packs no spikes"
     return segment_backward_by_layer(
-        dense_cuba_backward, grad_out_TBN, input_TBI, layers, kept, want_input
+        dense_cuba_backward, grad_out_TBN, input_TBI, layers, saved_tensors, want_input
     )
 
 

@@ -19,11 +19,11 @@ HALF_A_SPIKE = 0.5
 """What a silent neuron of a label counts as, see ``likelihood_costs``."""
 
 
-class Look(NamedTuple):
-    """What rates are counted over and compared with."""
+class CostParameters(NamedTuple):
+    """What costs of rates depend on."""
 
     steps: int
-    """Of the window, or of whole samples."""
+    """Steps that rates are counted over: of the window, or of whole samples."""
     true_rate: float
     """Target rate of the label's neuron, for ``squared_costs``; ``false_rate`` for the others."""
     false_rate: float
@@ -48,28 +48,28 @@ def window_classes(output_TBN: Tensor, window: int) -> Tensor:
     return most_active(window_rates(output_TBN, window))
 
 
-def squared_costs(rate: Tensor, index: Tensor, look: Look) -> Tensor:
+def squared_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     """Squared distances to the target rates; ``index`` are labels with a last axis of 1."""
-    return (rate - _one_label(rate, index, look.true_rate, look.false_rate)).square()
+    return (rate - _one_label(rate, index, parameters.true_rate, parameters.false_rate)).square()
 
 
 def _one_label(rate: Tensor, index: Tensor, at_label: float, elsewhere: float) -> Tensor:
     return torch.full_like(rate, elsewhere).scatter_(-1, index, at_label)
 
 
-def softmax_costs(rate: Tensor, index: Tensor, look: Look) -> Tensor:
+def softmax_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     """``−log softmax(rate)`` at the labels."""
     # Not by ``log_softmax``, which wakes every thread for the few numbers of a batch.
     return rate.logsumexp(-1, keepdim=True) - rate.gather(-1, index)
 
 
-def likelihood_costs(rate: Tensor, index: Tensor, look: Look) -> Tensor:
+def likelihood_costs(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     """``−log(rate / Σ rate)`` at the labels.
 
     A label's silent neuron counts as half a spike, and all neurons together as at least half a
     spike each then. The gradient is that of the logarithms at these values.
     """
-    own, total = _own_and_total(rate, index, look.steps)
+    own, total = _own_and_total(rate, index, parameters.steps)
     return total.log() - own.log()
 
 
@@ -87,26 +87,26 @@ def _at_least(value: Tensor, bound: Tensor) -> Tensor:
     return value + lift
 
 
-def _squared_gradient(rate: Tensor, index: Tensor, look: Look) -> Tensor:
-    return (rate - _one_label(rate, index, look.true_rate, look.false_rate)).mul_(2)
+def _squared_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
+    return (rate - _one_label(rate, index, parameters.true_rate, parameters.false_rate)).mul_(2)
 
 
-def _softmax_gradient(rate: Tensor, index: Tensor, look: Look) -> Tensor:
+def _softmax_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
     return rate.softmax(-1).sub_(_one_label(rate, index, 1.0, 0.0))
 
 
-def _likelihood_gradient(rate: Tensor, index: Tensor, look: Look) -> Tensor:
-    own, total = _own_and_total(rate, index, look.steps)
+def _likelihood_gradient(rate: Tensor, index: Tensor, parameters: CostParameters) -> Tensor:
+    own, total = _own_and_total(rate, index, parameters.steps)
     return _one_label(rate, index, -1.0, 0.0).div_(own).add_(1 / total)
 
 
 class Costs(NamedTuple):
     """Costs of rates and labels, and their gradient by the rates."""
 
-    of: Callable[[Tensor, Tensor, Look], Tensor]
-    gradient: Callable[[Tensor, Tensor, Look], Tensor]
+    value: Callable[[Tensor, Tensor, CostParameters], Tensor]
+    gradient: Callable[[Tensor, Tensor, CostParameters], Tensor]
     are_by_neuron: bool
-    """Or there is one for all neurons together."""
+    """Whether each neuron has a cost; otherwise there is one for all neurons together."""
 
 
 COSTS = {
@@ -125,8 +125,11 @@ def window_loss(
     false_rate: float,
 ) -> Tensor:
     """The costs of all steps and samples, a scalar."""
-    rate, look = window_rates(output_TBN, window), Look(window, true_rate, false_rate)
-    return COSTS[costs].of(rate, labels_TB.unsqueeze(-1), look).sum()
+    rate, parameters = (
+        window_rates(output_TBN, window),
+        CostParameters(window, true_rate, false_rate),
+    )
+    return COSTS[costs].value(rate, labels_TB.unsqueeze(-1), parameters).sum()
 
 
 def window_loss_backward(
@@ -139,8 +142,11 @@ def window_loss_backward(
     false_rate: float,
 ) -> Tensor:
     """The gradient of the costs by the output, times ``grad_loss``."""
-    rate, look = window_rates(output_TBN, window), Look(window, true_rate, false_rate)
-    grad_TBN = COSTS[costs].gradient(rate, labels_TB.unsqueeze(-1), look)
+    rate, parameters = (
+        window_rates(output_TBN, window),
+        CostParameters(window, true_rate, false_rate),
+    )
+    grad_TBN = COSTS[costs].gradient(rate, labels_TB.unsqueeze(-1), parameters)
     del rate
     # A spike is in the windows of its own step and of the next ones, ``window`` in all.
     sums_TBN = grad_TBN.flip(0).cumsum_(0)

@@ -1,4 +1,4 @@
-"""Loops through all steps count no references, and cannot make arrays."""
+"""Time loops of kernels count no references, and cannot make arrays."""
 
 from __future__ import annotations
 
@@ -7,64 +7,54 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from numba import types
 
 from netdesc.kernels.cpu import layer_backward, layer_forward
-from netdesc.kernels.cpu.cuba_step import CubaAdjoint, LeakAdjoint, NeuronParameters
+from netdesc.kernels.cpu.cuba_step import NeuronParameters
 from netdesc.kernels.cpu.events import Events
-from netdesc.kernels.cpu.forward_loop import Span
+from netdesc.kernels.cpu.forward_loop import NOTES_PER_VECTOR, Span
 from netdesc.kernels.cpu.inner import inner
-from netdesc.kernels.cpu.lanes import Floats, Ints
-from netdesc.kernels.cpu.layer_forward import SpikesOut
+from netdesc.kernels.cpu.lanes import LANES
 from netdesc.kernels.cpu.strided import Strided
 
-INTS, FLOATS = np.empty(0, np.int32), np.empty(0, np.float32)
-OF_INTS, OF_FLOATS = (numba.typeof(Strided(numbers, 0, 1, 1)) for numbers in (INTS, FLOATS))
-EVENTS = Events(1, 1, np.zeros(2, np.int64), INTS)
-
-FORWARD = (
-    (SpikesOut(INTS, FLOATS), 0, Strided(FLOATS, 0, 1, 1)),
-    NeuronParameters(INTS, INTS, INTS, np.int32(0), 0, 0.0, 0.0), Span(0, 1, 1), OF_INTS, INTS, 0,
-)  # fmt: skip
-CUBA = types.NamedTuple(
-    [Floats, Floats, Ints, Ints, types.int32, types.float64, types.float64, types.boolean, OF_INTS],
-    CubaAdjoint,
-)
-LEAK = types.NamedTuple([Floats, types.boolean, OF_FLOATS], LeakAdjoint)
-
 LOOPS = {
-    "by events": (
-        layer_forward._loop_by_events, (EVENTS, 0, np.empty(0, np.int16), 1, 1), *FORWARD
-    ),
-    "from the current": (layer_forward._loop_from_current, OF_FLOATS, *FORWARD),
-    "back": (
-        layer_backward._loop, OF_FLOATS, CUBA, OF_FLOATS, (0, 1), 0, Floats,
-        types.UniTuple(Floats, 4),
-    ),
-    "the current back": (
-        layer_backward._leak_loop, OF_FLOATS, LEAK, OF_FLOATS, (0, 1), 0, Floats,
-        types.UniTuple(Floats, 2),
-    ),
-}  # fmt: skip
-"""Each with the types of what kernels call it with, or something of that type."""
+    "forward by events": layer_forward._loop_by_events,
+    "forward from a current": layer_forward._loop_from_current,
+    "backward": layer_backward._loop,
+    "backward through a leak": layer_backward._leak_loop,
+}
+
+EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
+"""Two events in the first of three steps, one in the last."""
 
 
-def code(loop: Any, given: list[Any]) -> str:
-    """What LLVM makes of a loop, without what Python would call it by."""
-    signature = tuple(x if isinstance(x, types.Type) else numba.typeof(x) for x in given)
-    loop.compile(signature)
-    return loop.inspect_asm(signature).split(".size", 1)[0]
+def run(loop: Any) -> tuple[np.ndarray, str]:
+    """The voltages of neurons that keep nothing, and the loop's machine code."""
+    weights = np.arange(2 * LANES, dtype=np.int16)
+    none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
+    out, floats = layer_forward.word_output(np.empty(3, np.int32)), np.empty(0, np.float32)
+    loop(
+        (EVENTS, 0, weights, LANES, 2),
+        (out, 0, Strided(floats, 0, LANES, LANES)),
+        NeuronParameters(none, none, none, np.int32(1 << 20), 0, 1.0, 1.0),
+        Span(0, LANES, 3),
+        Strided(voltage, 0, LANES, LANES),
+        np.empty(NOTES_PER_VECTOR, np.int32),
+        0,
+    )
+    (code,) = loop.inspect_asm().values()
+    of_loop, _of_wrapper = code.split(".size", 1)
+    return voltage.reshape(3, LANES), of_loop
 
 
-@pytest.mark.parametrize("name", LOOPS)
-def test_a_loop_counts_no_references(name: str) -> None:
-    loop, *given = LOOPS[name]
-    assert "NRT_incref" not in code(loop, given)
-
-
-def test_numba_would_count_them() -> None:
-    loop, *given = LOOPS["by events"]
-    assert "NRT_incref" in code(numba.njit(loop.py_func), given), "it needs no help any more"
+def test_a_loop_counts_no_references_and_computes_the_same() -> None:
+    function = layer_forward._loop_by_events.py_func
+    voltage, code = run(inner(function))
+    of_counting, counting = run(numba.njit(function))
+    lanes = 64 * np.arange(LANES)
+    assert np.array_equal(voltage, [2 * lanes + 64 * LANES, 0 * lanes, lanes + 64 * LANES])
+    assert np.array_equal(of_counting, voltage)
+    assert "NRT_incref" in counting, "Numba leaves it out by itself: it needs no help any more"
+    assert "NRT_incref" not in code
 
 
 def test_a_loop_that_makes_an_array_does_not_compile() -> None:
@@ -74,3 +64,8 @@ def test_a_loop_that_makes_an_array_does_not_compile() -> None:
 
     with pytest.raises(numba.TypingError, match="Only accept returning of array"):
         makes(3)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_all_time_loops_are_compiled_so(name: str) -> None:
+    assert LOOPS[name].targetoptions["_nrt"] is False

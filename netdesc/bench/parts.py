@@ -15,7 +15,7 @@ _CPU = "netdesc.kernels.cpu"
 
 PARTS: Parts = (
     ("event lists", f"{_CPU}.packed_spikes:_pack"),
-    ("event lists", f"{_CPU}.events:_list"),
+    ("event lists", f"{_CPU}.events:_list_events"),
     ("weights to the grid", f"{_CPU}.weights:_quantize_all"),
     ("weights to the grid", f"{_CPU}.weights:_round_all"),
     ("forward", f"{_CPU}.layer_forward:_forward_by_events"),

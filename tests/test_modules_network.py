@@ -13,6 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modules_samples import dense, graph, network, neuron, spikes
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils import prune
 
 from netdesc.kernels.engine import use_engine
 from netdesc.kernels.grid import DEVICE_STATE_LIMIT
@@ -53,6 +55,27 @@ def test_outputs_are_let_go_once_no_layer_reads_them_any_more():
     model(spikes(40, 2, 10))
     assert alive["third"] == ["first", "second", "third"]  # the second is the third's input
     assert alive["late"] == ["late"]  # its input is the sum of the two
+
+
+def test_every_kind_of_hook_runs():
+    """On a layer, on all modules, and on the synapses of a layer, as pruning registers one."""
+    model = network(dense("first", 20), dense("second", 5))
+    seen: list[str] = []
+    model.layers["second"].register_full_backward_pre_hook(lambda *_: seen.append("backward"))
+    everywhere = register_module_forward_hook(
+        lambda module, _inputs, _output: seen.append(type(module).__name__)
+    )
+    model(spikes(40, 2, 10)).sum().backward()
+    everywhere.remove()
+    assert seen.count("DenseBlock") == 2
+    assert "backward" in seen
+
+    synapse = model.layers["first"].synapse
+    expected_TBO = model(spikes(40, 2, 10))
+    prune.l1_unstructured(synapse, "weight", amount=0.0)
+    for _ in range(2):  # the second step computes the weights anew
+        assert torch.equal(model(spikes(40, 2, 10)), expected_TBO)
+        model(spikes(40, 2, 10)).sum().backward()
 
 
 def test_names_in_the_state():

@@ -9,12 +9,22 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.modules.neuron import Cuba
 from netdesc.modules.synapse import DenseSynapse
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 class DenseBlock(nn.Module):
@@ -36,7 +46,7 @@ class DenseBlock(nn.Module):
         self.notes: Tensor | None = None
 
     def forward(self, spikes_TBI: Tensor) -> Tensor:
-        if self.is_fused:
+        if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], spikes_TBI)
         self.begin_forward(spikes_TBI.device)
         z, packed = operators.linear(spikes_TBI, self.synapse())
@@ -53,11 +63,8 @@ class DenseBlock(nn.Module):
 
     @property
     def has_hooks(self) -> bool:
-        """Whether a hook is registered on this block or on a part of it."""
-        return any(
-            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-            for module in self.modules()
-        )
+        """Whether a hook is registered on this block, on a part of it, or on all modules."""
+        return _has_any_global_hook() or any(_is_hooked(module) for module in self.modules())
 
     def begin_forward(self, device: torch.device) -> None:
         """Notes the engine of a forward pass, and warns of weights that are NaN.

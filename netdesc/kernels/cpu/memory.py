@@ -20,6 +20,9 @@ _ALIGNMENT = 64
 _MAX_IDLE_BYTES = 1 << 28
 """Most bytes of free buffers that the pool keeps, unless more bytes than that are in use."""
 
+_SHRINK_INTERVAL = 1 << 25
+"""Bytes of fresh buffers between two looks for buffers to free."""
+
 _MAX_HEAP_BYTES = 1 << 13
 """Largest array that comes from the heap, which is faster than the pool for small ones."""
 
@@ -55,6 +58,7 @@ class MemoryPool:
     def __init__(self) -> None:
         self._buffers: dict[int, list[_Buffer]] = {}
         self._requests = 0
+        self._fresh_bytes = 0
         self._lock = threading.Lock()
 
     def allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
@@ -71,7 +75,9 @@ class MemoryPool:
                 if getrefcount(buffer.memory) == _REFERENCES_OF_FREE:  # a property call costs more
                     break
             else:
-                self._shrink()
+                self._fresh_bytes += size
+                if self._fresh_bytes > _SHRINK_INTERVAL:
+                    self._shrink()
                 buffer = _Buffer(size)
                 self._buffers.setdefault(size, []).append(buffer)
             buffer.last_request = self._requests
@@ -79,6 +85,7 @@ class MemoryPool:
 
     def _shrink(self) -> None:
         """Frees the buffers that have waited longest, as shapes that do not recur would pile up."""
+        self._fresh_bytes = 0
         everything = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
         free = [(b, size) for b, size in everything if b.is_free]
         waiting = sum(size for _, size in free)
@@ -88,6 +95,7 @@ class MemoryPool:
                 break
             self._buffers[size].remove(buffer)
             waiting -= size
+        self._buffers = {size: buffers for size, buffers in self._buffers.items() if buffers}
 
     def trim(self) -> None:
         """Frees all buffers that no array uses."""

@@ -64,7 +64,7 @@ class DenseBlock(nn.Module):
     @property
     def has_hooks(self) -> bool:
         """Whether a hook is registered on this block, on a part of it, or on all modules."""
-        return _has_any_global_hook() or any(_is_hooked(module) for module in self.modules())
+        return bool(_has_any_global_hook()) or any(_is_hooked(module) for module in self.modules())
 
     def begin_forward(self, device: torch.device) -> None:
         """Notes the engine of a forward pass, and warns of weights that are NaN.

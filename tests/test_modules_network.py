@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_every_kind_of_hook_runs():
     for _ in range(2):  # the second step computes the weights anew
         assert torch.equal(model(spikes(40, 2, 10)), expected_TBO)
         model(spikes(40, 2, 10)).sum().backward()
+
+
+@pytest.mark.parametrize(
+    "change", [Network.cpu, Network.share_memory, lambda model: model.set_tau_grad(0.5)]
+)
+def test_a_network_may_be_moved_between_the_passes(change: Callable[[Network], object]):
+    model = network(dense("first", 20), dense("second", 5))
+    out_TBO = model(spikes(40, 2, 10))
+    change(model)
+    out_TBO.sum().backward()
+    assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
 
 
 def test_names_in_the_state():

@@ -29,7 +29,7 @@ TIGHT_RATIO = 500
 memory is no data set. Spikes of which one in two thousand is set come to less."""
 
 _DAMAGE = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-"""What ``zipfile`` and numpy's readers raise about a damaged file, or one of another format."""
+"""What ``zipfile`` and ``read_header`` raise about a damaged file, or one of another format."""
 
 Parsed = TypeVar("Parsed")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -113,14 +114,18 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     _, notes, saved_tensors = output
     ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    ctx.tensors = len(tensors)
+    # Widths may be set or moved between the passes, which autograd refuses of what it saves.
+    ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
+    others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
+    ctx.others = len(others)
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI
-    ctx.save_for_backward(needed, *tensors, *saved_tensors)
+    ctx.save_for_backward(needed, *others, *saved_tensors)
 
 
 def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
     input_TBI, *saved = ctx.saved_tensors
-    tensors, saved_tensors = saved[: ctx.tensors], saved[ctx.tensors :]
+    others, saved_tensors = iter(saved[: ctx.others]), saved[ctx.others :]
+    tensors = [each for tau in ctx.taus for each in (*islice(others, TENSORS_PER_LAYER - 1), tau)]
     want_input = ctx.needs_input_grad[0]
     grad_input, grad_weights, grad_decays = segment_backward(
         grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, saved_tensors, want_input

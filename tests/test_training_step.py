@@ -19,7 +19,6 @@ from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
 from netdesc.training import train
 from netdesc.training.errors import TrainingError
-from netdesc.training.measure import loss_weight
 from netdesc.training.metrics import Figures
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.setup import Setup, prepare
@@ -130,7 +129,7 @@ def own_loop(task: Path, sets: tuple[str, ...]) -> tuple[list[float], dict[str, 
                     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
                 setup.optimizer.step()
                 network.project()
-                weight = loss_weight(setup.graph, batch, len(setup.train.samples))
+                weight = batch.loss_weight(setup.graph.loss.reduction, len(setup.train.samples))
                 total += loss.item() * weight
             losses.append(total)
     return losses, network.state_dict()

@@ -32,6 +32,10 @@ class Batch:
         """The number of samples."""
         return self.input_TBN.shape[1]
 
+    def loss_weight(self, reduction: str, samples: int) -> float:
+        """The factor on the batch's loss in the loss over all ``samples``; 1 for a sum."""
+        return self.size / samples if reduction == "mean" else 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Batches:

@@ -12,11 +12,6 @@ from netdesc.training.batches import Batch, Batches
 from netdesc.training.score import ConfusionCounter, Score
 
 
-def loss_weight(graph: Graph, batch: Batch, samples: int) -> float:
-    """The weight of a batch's loss in the loss over all ``samples``; 1 where losses are sums."""
-    return batch.size / samples if graph.loss.reduction == "mean" else 1.0
-
-
 Watch = Callable[[Batch, Tensor], None]
 """Called with a batch and the network's output for it."""
 
@@ -41,7 +36,7 @@ def measure(
     for batch in batches.in_order():
         output_TBN = network(batch.input_TBN)
         value = loss(output_TBN, batch.target)
-        total += value * loss_weight(graph, batch, len(batches.samples))
+        total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
         if counter is not None:
             counter.add(output_TBN, batch.target)
         if watch is not None:

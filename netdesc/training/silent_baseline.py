@@ -9,7 +9,6 @@ import torch
 from netdesc.graph import SpikeTime
 from netdesc.training.batches import Batches
 from netdesc.training.loop import Divergence
-from netdesc.training.measure import loss_weight
 from netdesc.training.setup import Setup
 
 
@@ -34,8 +33,8 @@ def silent_losses(setup: Setup) -> dict[str, float]:
 @torch.no_grad()
 def _silent_loss(setup: Setup, batches: Batches) -> float:
     """The loss of a silent output over all batches."""
-    total = torch.zeros((), device=batches.device)
+    total, reduction = torch.zeros((), device=batches.device), setup.graph.loss.reduction
     for batch in batches.in_order():
         value = setup.loss(torch.zeros_like(batch.target), batch.target)
-        total += value * loss_weight(setup.graph, batch, len(batches.samples))
+        total += value * batch.loss_weight(reduction, len(batches.samples))
     return total.item()

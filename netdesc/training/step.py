@@ -14,7 +14,6 @@ from torch.nn.utils import clip_grads_with_norm_
 from netdesc.kernels.engine import engine_name
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
-from netdesc.training.measure import loss_weight
 from netdesc.training.metrics import Figures
 from netdesc.training.optimizer import is_capturable
 from netdesc.training.setup import Setup
@@ -83,8 +82,8 @@ class TrainingStep:
             assert block.notes is not None, "the network has run"
             figures.note(name, block.notes, steps * size * len(block.synapse.weight))
         loss.backward()
-        share = batch.size / self._samples
-        figures.add(loss, share, loss_weight(setup.graph, batch, self._samples))
+        loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
+        figures.add(loss, batch.size / self._samples, loss_weight)
 
     def update(self) -> None:
         setup, clip = self._setup, self._setup.training.gradient_clip

@@ -44,8 +44,8 @@ def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
     The number is None if a value is neither 0 nor 1.
     """
     packed = new_packed(values_TBN.shape)
-    items = packed_items(values_TBN.shape)
-    found, odd = np.empty(items, np.int64), np.empty(items, np.bool_)
+    rows = values_TBN.shape[0] * values_TBN.shape[1]
+    found, odd = np.empty(rows, np.int64), np.empty(rows, np.bool_)
     _pack(values_TBN, words_of(packed), found, odd)
     return packed, None if odd.any() else int(found.sum())
 
@@ -67,19 +67,19 @@ def unpack(words: np.ndarray, shape: Shape) -> np.ndarray:
 def _pack(values_TBN, words, found, odd):
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
-    for item in numba.prange(batch * vectors):
-        sample, first = item // vectors, item % vectors * LANES
-        count = min(LANES, neurons - first)
+    for row in numba.prange(steps * batch):  # in the order of memory
+        t, sample = row // batch, row % batch
         strange, total = spread(_NO_BITS), 0
-        for t in range(steps):
-            bits = bits_of(load(values, (t * batch + sample) * neurons + first, count))
+        for vector in range(vectors):
+            first = vector * LANES
+            bits = bits_of(load(values, row * neurons + first, min(LANES, neurons - first)))
             spiked = bits != spread(_NO_BITS)
             strange = strange | as_ints(spiked & (bits != spread(_BITS_OF_ONE)))
             word = word_of(spiked)
-            words[item * steps + t] = word
+            words[np.uint64((sample * vectors + vector) * steps + t)] = word
             total += count_bits(np.int64(word) & WORD)
-        found[item] = total
-        odd[item] = word_of(strange != spread(_NO_BITS)) != 0
+        found[row] = total
+        odd[row] = word_of(strange != spread(_NO_BITS)) != 0
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -89,7 +89,16 @@ def segment_of_one(
     numbers = [8.0, *map(float, scalars)]
     learn = [any(decay.requires_grad for decay in decays)]
     out, notes, kept = operators.segment(spikes_TBI, tensors, numbers, learn, True)
-    return out, kept[-1].view(out.shape), notes[0]
+    return out, _time_first(kept[-1], out.shape), notes[0]
+
+
+def _time_first(voltages: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Saved voltages as [steps, batch, neurons]; the CPU engine saves vectors of 32 neurons."""
+    steps, batch, neurons = shape
+    if voltages.dim() == 3:
+        return voltages
+    vectors = voltages.view(batch, -1, steps, 32).permute(2, 0, 1, 3)
+    return vectors.reshape(steps, batch, -1)[..., :neurons]
 
 
 WEIGHT_SCALES = (0.02, 0.3, 3.0, 100.0)

@@ -115,6 +115,16 @@ def packed_size(shape: tuple[int, int, int]) -> int:
     return HEADER_NUMBERS + batch * -(-neurons // WORD_BITS) * steps
 
 
+def voltages_size(shape: tuple[int, int, int]) -> int:
+    """Length of the int32 tensor for voltages [steps, batch, neurons].
+
+    They are laid out as [batch, vectors, steps, neurons of a vector], so that a thread reads and
+    writes contiguous memory.
+    """
+    steps, batch, neurons = shape
+    return steps * batch * -(-neurons // WORD_BITS) * WORD_BITS
+
+
 def holds_spikes(packed: Tensor) -> bool:
     """Whether ``packed``, saved by a forward pass, holds all spikes of its input as events.
 

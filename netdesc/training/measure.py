@@ -11,7 +11,6 @@ from netdesc.graph import Graph
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.score import ConfusionCounter, Score
 
-
 Watch = Callable[[Batch, Tensor], None]
 """Called with a batch and the network's output for it."""
 

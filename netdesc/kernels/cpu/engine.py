@@ -17,14 +17,12 @@ from netdesc.kernels.cpu.layer_backward import (
     LayerActivity,
     backward_to_current,
     leaky_backward_all,
-    weight_gradient_by_events,
 )
 from netdesc.kernels.cpu.layer_forward import (
     current_by_events,
     float_output,
     forward_from_current,
     leaky_forward,
-    new_voltages,
 )
 from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.segment import (
@@ -36,6 +34,8 @@ from netdesc.kernels.cpu.segment import (
 )
 from netdesc.kernels.cpu.threads import on_threads
 from netdesc.kernels.cpu.van_rossum import spike_time, spike_time_backward
+from netdesc.kernels.cpu.voltages import time_first
+from netdesc.kernels.cpu.weight_gradient import weight_gradient_by_events
 from netdesc.kernels.cpu.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.parameters import Dynamics, keep
 
@@ -60,9 +60,9 @@ __all__ = [
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.cuba``."""
     z = array_of(z_TBN)
-    out, voltages = float_output(z.shape), new_voltages(z.shape, keep=True)
+    out, voltages = float_output(z.shape), time_first(allocate((z.size,), np.int32), z.shape)
     notes = forward_from_current(z, parameters_of(neurons), out, voltages)
-    spikes, voltage = out.values.reshape(z.shape), voltages.numbers.reshape(z.shape)
+    spikes, voltage = out.values.reshape(z.shape), voltages.voltage.reshape(z.shape)
     return torch.from_numpy(spikes), torch.from_numpy(voltage), notes
 
 
@@ -72,7 +72,8 @@ def cuba_backward(
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.cuba_backward``."""
     steps, batch, size = voltage_TBN.shape
-    layer = LayerActivity(parameters_of(neurons), flat(voltage_TBN), learn)
+    voltages = time_first(flat(voltage_TBN), (steps, batch, size))
+    layer = LayerActivity(parameters_of(neurons), voltages, learn)
     gradients = backward_to_current(upstream_of(grad_out_TBN), layer, (steps, batch, size))
     return torch.from_numpy(gradients.grad_z_TBN), torch.from_numpy(gradients.grad_decays)
 

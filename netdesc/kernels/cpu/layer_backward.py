@@ -35,9 +35,10 @@ from netdesc.kernels.cpu.packed_spikes import Shape
 from netdesc.kernels.cpu.strided import Matrix, Strided, sample_of
 from netdesc.kernels.cpu.threads import set_thread_count
 from netdesc.kernels.cpu.turns import next_turn, piece_of
+from netdesc.kernels.cpu.voltages import Voltages, voltage_of
 from netdesc.kernels.cpu.weights import half_limits, write_gradient
 
-_RUN_STEPS = 256
+RUN_STEPS = 256
 """Steps that a vector goes through before its events are added up; their gradients are 32 kB."""
 
 _MAX_BLOCK_VECTORS = 4
@@ -86,7 +87,7 @@ class Gradients(NamedTuple):
     """[2, neurons], of the current's and the voltage's decay; zeros where none is learnt."""
 
 
-class _Weights(NamedTuple):
+class Weights(NamedTuple):
     """Real weights [outputs, inputs], the ends of their grid, and their gradient."""
 
     weight_OI: np.ndarray
@@ -120,28 +121,30 @@ class LayerActivity(NamedTuple):
     """A layer's neurons and the voltages that its forward pass kept."""
 
     neurons: NeuronParameters
-    voltage: np.ndarray
-    """int32, flat, before the reset."""
+    voltages: Voltages
     learn: bool
     """Whether the gradients of the decays are wanted."""
 
 
 class _Tensors(NamedTuple):
-    """A layer's voltages, and memory for the gradients that a backward pass computes."""
+    """A layer's ``Voltages``, and memory for the gradients that a backward pass computes."""
 
     voltage: np.ndarray
+    by_sample: int
+    by_vector: int
+    by_step: int
+    is_padded: bool
     learn: bool
     """Whether the gradients of the decays are wanted."""
     grad_z: np.ndarray
-    """Flat; empty where it is not wanted."""
+    """Flat [numbers]; empty where it is not wanted."""
     grad_decays: np.ndarray
     """[batch, 2 · neurons]."""
 
     @classmethod
     def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
-        """``numbers`` is the size of ``grad_z``."""
         decays = allocate((batch, 2 * len(layer.neurons.keep_u)), np.float32)
-        return cls(layer.voltage, layer.learn, allocate((numbers,), np.float32), decays)
+        return cls(*layer.voltages, layer.learn, allocate((numbers,), np.float32), decays)
 
     def decays(self) -> np.ndarray:
         """The gradients of the decays, summed over the batch, [2, neurons]."""
@@ -165,7 +168,7 @@ def backward_by_events(
     blocks = _blocks(upstream, (steps, batch, outputs))
     by_input = order_by_input(events, inputs, outputs, blocks.steps)
     tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
-    weights = _Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
+    weights = Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
     scratch = _scratch(blocks, upstream, outputs, inputs)
     _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, scratch)
     shape = (steps, batch, outputs) if want_input else (0, 0, 0)
@@ -177,26 +180,13 @@ def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) 
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
     nothing = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
-    weights = _Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
+    weights = Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
     scratch = _scratch(blocks, upstream, size, 0)
     _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, scratch)
     return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())
 
 
-def weight_gradient_by_events(
-    grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
-) -> np.ndarray:
-    """The gradient of real weights [outputs, inputs] from that by what arrives."""
-    outputs, inputs = weight_OI.shape
-    by_input = order_by_input(events, inputs, outputs, _RUN_STEPS)
-    grad_OI = allocate((outputs, inputs), np.float32)
-    sums = allocate((_thread_count(outputs), inputs * LANES), np.float32)
-    weights = _Weights(weight_OI, *half_limits(None), grad_OI)
-    _sum_by_events(grad_z_TBN, events, by_input, weights, sums)
-    return grad_OI
-
-
-def _thread_count(neurons: int) -> int:
+def thread_count_for(neurons: int) -> int:
     """How many threads share the vectors of so many neurons."""
     return min(set_thread_count(), -(-neurons // LANES))
 
@@ -204,7 +194,7 @@ def _thread_count(neurons: int) -> int:
 def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
     steps, batch, neurons = shape
     if not upstream.above_TBK.size:
-        return _Blocks(1, min(steps, _RUN_STEPS), 1)
+        return _Blocks(1, min(steps, RUN_STEPS), 1)
     of_layer = -(-neurons // LANES)
     vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // set_thread_count()))
     if steps * batch <= _MAX_BLOCK_ROWS:
@@ -214,7 +204,7 @@ def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
 
 
 def _scratch(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Scratch:
-    thread_count = _thread_count(neurons) if inputs else set_thread_count()
+    thread_count = thread_count_for(neurons) if inputs else set_thread_count()
     columns = blocks.vectors * LANES
     rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
     return _Scratch(
@@ -230,7 +220,7 @@ _leak_loop = backward_loop_of(from_memory, leak_adjoint)
 
 
 @numba.njit
-def _clear(numbers):
+def clear(numbers):
     """Fills with zeros. Inlined, Numba would make it a parallel loop inside the threads' loop."""
     numbers[:] = 0
 
@@ -260,10 +250,10 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
             piece = piece_of(turn, count, thread_count)
             first = piece % groups * blocks.vectors
             last = min(vectors, first + blocks.vectors)
-            _clear(own.sums)
+            clear(own.sums)
             start = piece // groups * samples_per_item
             for sample in range(start, min(batch, start + samples_per_item), blocks.samples):
-                _clear(own.state)
+                clear(own.state)
                 of_samples = sample, min(batch, sample + blocks.samples)
                 for until in range(events.steps, 0, -blocks.steps):
                     run = max(0, until - blocks.steps), until
@@ -303,7 +293,7 @@ def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
                 to = sample_of(tensors.grad_z, batch, size, sample, first, n)
             else:
                 to = Strided(scratch.run, -run[0] * LANES, LANES, LANES)
-            voltage = sample_of(tensors.voltage, batch, size, sample, first, n)
+            voltage = voltage_of(tensors, sample, vector, n)
             adjoint = cuba_adjoint_of(neurons, first, n, tensors.learn, voltage)
             state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE_NUMBERS
             _run_back(gradient, adjoint, to, run, neurons.delay, scratch.state, state)
@@ -355,30 +345,6 @@ def _write_decays(tensors, vectors, samples, state):
             grad_u, grad_v = load(state, at + 3 * LANES, LANES), load(state, at + 4 * LANES, LANES)
             store(tensors.grad_decays[sample], first, grad_u, n)
             store(tensors.grad_decays[sample], neurons + first, grad_v, n)
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
-    """Fills ``weights.grad_OI``, of real weights, from the gradient by what arrives."""
-    steps, batch, neurons = grad_z_TBN.shape
-    grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
-    thread_count, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
-    turns = np.zeros(1, np.int64)
-    for thread in numba.prange(thread_count):
-        while True:
-            turn = next_turn(turns)
-            if turn >= vectors:
-                break
-            first, sums = piece_of(turn, vectors, thread_count) * LANES, sums_KN[thread]
-            n = min(LANES, neurons - first)
-            _clear(sums)
-            for sample in range(batch):
-                to = sample_of(grad_z, batch, neurons, sample, first, n)
-                for until in range(steps, 0, -run):
-                    add_run(events, by_input, sample, (max(0, until - run), until), to, sums)
-            write_gradient(
-                sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI
-            )
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -20,8 +20,9 @@ from netdesc.kernels.cpu.lanes_memory import load, store
 from netdesc.kernels.cpu.memory import allocate
 from netdesc.kernels.cpu.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.steps import decay_state, from_state, saturate, to_state
-from netdesc.kernels.cpu.strided import Strided, sample_of
+from netdesc.kernels.cpu.strided import sample_of
 from netdesc.kernels.cpu.synaptic_input import gather_integer, gather_real
+from netdesc.kernels.cpu.voltages import Voltages, voltage_of
 from netdesc.kernels.cpu.weights import integer_vectors, max_adds_in_int16, real_vectors
 from netdesc.kernels.cpu.words import word_of
 
@@ -45,23 +46,6 @@ def word_output(words: np.ndarray) -> SpikeOutput:
 def float_output(shape: Shape) -> SpikeOutput:
     """New memory for float spikes [steps, batch, neurons]."""
     return SpikeOutput(_NO_WORDS, allocate(shape, np.float32).reshape(-1))
-
-
-class Voltages(NamedTuple):
-    """Voltages before the reset, int32, flat.
-
-    ``stride`` is batch · neurons if those of all steps are kept. It is 0 if no backward pass
-    follows: each step then overwrites the one before.
-    """
-
-    numbers: np.ndarray
-    stride: int
-
-
-def new_voltages(shape: Shape, keep: bool) -> Voltages:
-    steps, batch, neurons = shape
-    row = batch * neurons
-    return Voltages(allocate((steps * row if keep else row,), np.int32), row if keep else 0)
 
 
 def forward_by_events(
@@ -143,7 +127,7 @@ def _forward_by_events(events, weight_VIN, max_adds, neurons, out, voltages, vec
         first = vector * LANES
         count = min(LANES, size - first)
         values = sample_of(out.values, batch, size, sample, first, count)
-        voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
+        voltage = voltage_of(voltages, sample, vector, count)
         _loop_by_events(
             (events, sample, weight_VIN[vector], count, max_adds), (out, item * steps, values),
             neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,
@@ -155,10 +139,11 @@ def _forward_from_current(z_TBN, neurons, out, voltages, vector_notes):
     steps, batch, size = z_TBN.shape
     vectors, z, flat = (size + LANES - 1) // LANES, z_TBN.reshape(-1), vector_notes.reshape(-1)
     for item in numba.prange(batch * vectors):
-        sample, first = item // vectors, item % vectors * LANES
+        sample, vector = item // vectors, item % vectors
+        first = vector * LANES
         count = min(LANES, size - first)
         values = sample_of(out.values, batch, size, sample, first, count)
-        voltage = Strided(voltages.numbers, values.start, voltages.stride, count)
+        voltage = voltage_of(voltages, sample, vector, count)
         _loop_from_current(
             sample_of(z, batch, size, sample, first, count), (out, item * steps, values),
             neurons, Span(first, count, steps), voltage, flat, item * NOTES_PER_VECTOR,

@@ -30,12 +30,12 @@ from netdesc.kernels.cpu.layer_forward import (
     float_output,
     forward_by_events,
     forward_from_current,
-    new_voltages,
     word_output,
 )
 from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
 from netdesc.kernels.cpu.threads import on_threads
+from netdesc.kernels.cpu.voltages import new_voltages, vector_first
 from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
@@ -102,7 +102,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
             z_TBN = _current(source, layer, shape)
             of_layer = forward_from_current(z_TBN, layer.neurons, out, voltages)
         notes.append(of_layer)
-        saved_tensors.append(voltages.numbers)
+        saved_tensors.append(voltages.voltage)
         if packed is None:
             values = out.values.reshape(shape)
         else:
@@ -148,7 +148,8 @@ def segment_backward(
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
             source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
-        activity = LayerActivity(layer.neurons, voltage.numpy(), layer.learn)
+        voltages = vector_first(voltage.numpy(), (steps, batch, len(layer.weight_OI)))
+        activity = LayerActivity(layer.neurons, voltages, layer.learn)
         wants_below = number > 0 or want_input
         gradients = _layer_backward(upstream, layer, activity, source, wants_below, (steps, batch))
         by_layer.append(gradients)

@@ -19,6 +19,7 @@ from netdesc.kernels.segments import (
     layer_sizes,
     packed_size,
     segment_layers,
+    voltages_size,
 )
 
 _Forward = tuple[Tensor, Tensor, list[Tensor]]
@@ -80,7 +81,9 @@ def _(
         if packs:
             packed = packed_size((steps, batch, size))
             saved_tensors.append(input_TBI.new_empty(packed, dtype=torch.int32))
-            saved_tensors.append(input_TBI.new_empty(steps * batch * neurons, dtype=torch.int32))
+            saved_tensors.append(
+                input_TBI.new_empty(voltages_size((steps, batch, neurons)), dtype=torch.int32)
+            )
         else:
             if saved_tensors:
                 saved_tensors.append(input_TBI.new_empty(steps, batch, size))

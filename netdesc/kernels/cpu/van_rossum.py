@@ -16,11 +16,15 @@ import torch
 
 from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cpu.lanes import LANES, cast_like, spread, zeros_like
-from netdesc.kernels.cpu.lanes_memory import load, store
+from netdesc.kernels.cpu.lanes_memory import AHEAD, load, prefetch, store
 from netdesc.kernels.cpu.memory import allocate, flat, scalar
 from netdesc.kernels.cpu.steps import flush
 from netdesc.kernels.cpu.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
+
+
+_STEPS_PER_SUM = 32
+"""Squares that are added up in the type of the states, before their sum is added in 64 bits."""
 
 
 class Filter(NamedTuple):
@@ -89,16 +93,21 @@ def filter_difference(output, target, steps, filter, filtered, squares):
         n = min(LANES, columns - lo)
         states = np.zeros((order + len(tail)) * LANES, tail.dtype)
         total = spread(np.float64(0))
-        for t in range(steps):
-            at = t * columns + lo
-            x = load(output, at, n) - load(target, at, n)
-            late_x = zeros_like(x)
-            if len(tail) > 0 and t >= length:
-                before = at - length * columns
-                late_x = load(output, before, n) - load(target, before, n)
-            f = filter_step(x, late_x, decay, tail, states)
-            store(filtered, at, cast_like(f, x), n)
-            total = total + cast_like(f * f, total)
+        for first in range(0, steps, _STEPS_PER_SUM):
+            some = zeros_like(spread(decay))
+            for t in range(first, min(steps, first + _STEPS_PER_SUM)):
+                at = t * columns + lo
+                prefetch(output, at + AHEAD * columns)
+                prefetch(target, at + AHEAD * columns)
+                x = load(output, at, n) - load(target, at, n)
+                late_x = zeros_like(x)
+                if len(tail) > 0 and t >= length:
+                    before = at - length * columns
+                    late_x = load(output, before, n) - load(target, before, n)
+                f = filter_step(x, late_x, decay, tail, states)
+                store(filtered, at, cast_like(f, x), n)
+                some = some + f * f
+            total = total + cast_like(some, total)
         store(squares, lo, total, n)
 
 
@@ -113,6 +122,7 @@ def filter_adjoint(filtered, scale, steps, filter, grad):
         states = np.zeros((order + len(tail)) * LANES, tail.dtype)
         for t in range(steps - 1, -1, -1):
             at = t * columns + lo
+            prefetch(filtered, at - AHEAD * columns)
             f = load(filtered, at, n)
             late_f = zeros_like(f)
             if len(tail) > 0 and t + length < steps:

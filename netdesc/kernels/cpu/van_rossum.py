@@ -22,7 +22,6 @@ from netdesc.kernels.cpu.steps import flush
 from netdesc.kernels.cpu.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
 
-
 _STEPS_PER_SUM = 32
 """Squares that are added up in the type of the states, before their sum is added in 64 bits."""
 

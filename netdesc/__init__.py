@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdesc.compiler import Compiled, compile, train
+    from netdesc.api.compile import Compiled, compile, train
+    from netdesc.api.evaluate import evaluate
+    from netdesc.api.integer_run import run_integer
     from netdesc.description import DescriptionError, load
-    from netdesc.evaluation import evaluate
     from netdesc.exchange import export_net, import_net
-    from netdesc.integer_run import run_integer
 
 __version__ = "0.1.0"
 
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Compiled": "netdesc.compiler",
-    "compile": "netdesc.compiler",
+    "Compiled": "netdesc.api.compile",
+    "compile": "netdesc.api.compile",
     "DescriptionError": "netdesc.description",
     "load": "netdesc.description",
-    "evaluate": "netdesc.evaluation",
-    "train": "netdesc.compiler",
+    "evaluate": "netdesc.api.evaluate",
+    "train": "netdesc.api.compile",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",
-    "run_integer": "netdesc.integer_run",
+    "run_integer": "netdesc.api.integer_run",
 }
 
 

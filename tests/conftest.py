@@ -12,8 +12,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 
 import pytest
 import torch
-from cli_process import Netdesc, Outcome
 from hypothesis import HealthCheck, settings
+from support.cli_process import Netdesc, Outcome
 
 from netdesc.cli import main
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from cli_process import netdesc_process
-from description_samples import BASE, LABELLED, write_files
+from support.cli_process import netdesc_process
+from support.description_samples import BASE, LABELLED, write_files
 
-from netdesc.description.recognise import may_be_document
+from netdesc.description.detect import may_be_document
 
 ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github/actions/validate/action.yml"

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from netdesc.api.compile import weight_readers
 from netdesc.bench.facts import cpu_times, machine, shares_since
 from netdesc.bench.parts import EPOCH_START, PARTS, Function, Parts, replaced
 from netdesc.bench.peers.torch_side import growth_on
 from netdesc.bench.programs import BenchError
-from netdesc.compiler import weight_readers
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
 from netdesc.training import Run, train

@@ -6,7 +6,7 @@ import platform
 import time
 from pathlib import Path
 
-from netdesc.machine import cores
+from netdesc.bench.machine import cores
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from netdesc.api.compile import compile
 from netdesc.bench.epochs import Report, Timing
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, Interpreters, run
-from netdesc.compiler import compile
 from netdesc.description import load
 from netdesc.graph import Dense, SpikeTime, decay_range
 from netdesc.training.batches import Batches

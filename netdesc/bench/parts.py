@@ -14,16 +14,16 @@ Parts = Sequence[tuple[str, str]]
 _CPU = "netdesc.kernels.cpu"
 
 PARTS: Parts = (
-    ("event lists", f"{_CPU}.packed_spikes:_pack"),
-    ("event lists", f"{_CPU}.events:_list_events"),
-    ("weights to the grid", f"{_CPU}.weights:_quantize_all"),
-    ("weights to the grid", f"{_CPU}.weights:_round_all"),
-    ("forward", f"{_CPU}.layer_forward:_forward_by_events"),
-    ("forward", f"{_CPU}.layer_forward:_forward_from_current"),
-    ("backward", f"{_CPU}.layer_backward:_backward"),
+    ("event lists", f"{_CPU}.spikes.packed_spikes:_pack"),
+    ("event lists", f"{_CPU}.spikes.event_list:_list_events"),
+    ("weights to the grid", f"{_CPU}.synapses.weights:_quantize_all"),
+    ("weights to the grid", f"{_CPU}.synapses.weights:_round_all"),
+    ("forward", f"{_CPU}.walk.layer_forward:_forward_by_events"),
+    ("forward", f"{_CPU}.walk.layer_forward:_forward_from_current"),
+    ("backward", f"{_CPU}.walk.layer_backward:_backward"),
     ("loss", "netdesc.kernels.cpu.engine:spike_time"),
     ("loss, backward", "netdesc.kernels.cpu.engine:spike_time_backward"),
-    ("matrix product", f"{_CPU}.gemm:_multiply"),
+    ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
     ("optimizer", "netdesc.training.step:TrainingStep.update"),
 )
 """A part's name, and the function that does it, as ``module:name``."""

@@ -11,7 +11,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-from netdesc.shipped import shipped
+from netdesc.resources import shipped
 
 if TYPE_CHECKING:
     from netdesc.bench.epochs import Report

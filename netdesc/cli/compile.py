@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from netdesc.cli import findings, options
+from netdesc.cli import diagnostics_text as findings
+from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.show import graph_record, print_graph
 
@@ -27,7 +28,7 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     """
     description = findings.load_document(output, file, overrides)
     output.note("loading torch …")
-    from netdesc import compiler
+    from netdesc.api import compile as compiler
     from netdesc.kernels.engine import use_engine
 
     start = time.perf_counter()

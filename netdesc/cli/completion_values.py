@@ -11,11 +11,11 @@ from typing import Any, get_args, get_origin
 import click
 from click.shell_completion import CompletionItem
 
-from netdesc.description import structure
+from netdesc.description import model_structure as structure
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models import Document
 from netdesc.description.overrides import item_names
-from netdesc.description.plain import lookup, member, members
-from netdesc.description.tree import Parts
 
 _UNSET = {"$schema", "format", "lock"}
 """Fields of a document that nobody sets from the command line."""

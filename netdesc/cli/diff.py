@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netdesc.cli import options
-from netdesc.cli.codes import AT_FAULT
 from netdesc.cli.diff_colour import colourise
+from netdesc.cli.exit_codes import AT_FAULT
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:

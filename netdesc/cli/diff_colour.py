@@ -15,6 +15,6 @@ def colourise(text: str, sign: str, colour: bool) -> str:
 
 def colourise_diff(lines: Sequence[str], colour: bool) -> list[str]:
     """The lines of a diff; in colour, control characters are replaced as well."""
-    from netdesc.description.cells import printable
+    from netdesc.description.diagnostics.terminal_text import printable
 
     return [colourise(printable(line), line[:1], True) for line in lines] if colour else list(lines)

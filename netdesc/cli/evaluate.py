@@ -12,8 +12,8 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.evaluation import Evaluation, Part
-    from netdesc.training.score import Score
+    from netdesc.api.evaluate import Evaluation, Part
+    from netdesc.training.confusion_counter import Score
 
 WIDEST_MATRIX = 20
 """Classes whose confusion matrix a terminal can show."""
@@ -34,7 +34,7 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     The network is a run (with its best weights) or a document (with the weights that it names, or
     untrained ones).
     """
-    from netdesc import evaluation
+    from netdesc.api import evaluate as evaluation
 
     result = evaluation.evaluate(network, part)
     for warning in result.warnings:

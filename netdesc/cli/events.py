@@ -18,9 +18,9 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.events.binning import Rounding
-    from netdesc.events.grid import Comparison
     from netdesc.events.image import Image
     from netdesc.events.raster import Raster
+    from netdesc.events.raster_grid import Comparison
     from netdesc.events.summary import Summary
 
 
@@ -144,8 +144,8 @@ def show(
     become one picture, polarity 1 in blue and polarity 0 in orange.
     """
     from netdesc.events import read_events
-    from netdesc.events.grid import PictureError
     from netdesc.events.pictures import FORMATS, picture
+    from netdesc.events.raster_grid import PictureError
     from netdesc.events.summary import summarize
 
     if target is not None and target.suffix.lower() not in FORMATS:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from netdesc.cli import options
-from netdesc.cli.findings import load_document
+from netdesc.cli.diagnostics_text import load_document
 from netdesc.cli.output import Output
 
 
@@ -35,7 +35,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     if target.suffix.lower() != ".net":
         name = f"{source.stem}.net"
         raise click.UsageError(f"{target}: netdesc exports .net files; name one, as {name}")
-    from netdesc import compiler
+    from netdesc.api import compile as compiler
     from netdesc.exchange import export_net
 
     if source.suffix.lower() == ".json" and not source.is_dir():

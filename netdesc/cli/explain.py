@@ -18,7 +18,7 @@ def _complete_code(
 ) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from netdesc.description.explain import titles
+    from netdesc.description.codes.explain import titles
 
     wanted = incomplete.upper()
     return [
@@ -34,7 +34,7 @@ def _complete_code(
 @click.pass_obj
 def explain(output: Output, code: str | None) -> None:
     """Print cause, example and fix of the diagnostic CODE; without one, list all codes."""
-    from netdesc.description.explain import explain, record, titles
+    from netdesc.description.codes.explain import explain, record, titles
 
     if code is None:
         listed = titles()

@@ -14,8 +14,8 @@ from types import TracebackType
 import click
 
 from netdesc import __version__
-from netdesc.cli import findings
-from netdesc.cli.codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED, USAGE
+from netdesc.cli import diagnostics_text as findings
+from netdesc.cli.exit_codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED, USAGE
 from netdesc.cli.output import Output
 
 USER_ERRORS = {

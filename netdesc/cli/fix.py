@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from netdesc.cli.codes import ENVIRONMENT
+from netdesc.cli.exit_codes import ENVIRONMENT
 from netdesc.cli.output import Output
 from netdesc.cli.rewrite import Rewrite, print_diffs, write_changes
 from netdesc.description import Diagnostic
-from netdesc.description.fixing import Fixing, fixed
+from netdesc.description.apply_fixes import Fixing, fixed
+from netdesc.description.diagnostics.wording import is_complete, kinds, place, visible
 from netdesc.description.load import check_text
 from netdesc.description.source import read_source
-from netdesc.description.wording import is_complete, kinds, place, visible
 
 
 class Outcome(NamedTuple):

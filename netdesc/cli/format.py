@@ -29,7 +29,7 @@ def format_documents(output: Output, files: tuple[str, ...], check: bool, diff: 
 
     With --check or --diff the exit code is 1 where a file would change.
     """
-    from netdesc.description.formatting import formatted
+    from netdesc.description.canonical_layout import formatted
 
     if STANDARD_INPUT in files and len(files) > 1:
         raise click.UsageError('"-" is standard input, and stands alone')

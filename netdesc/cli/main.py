@@ -13,12 +13,14 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy import Entry, LazyGroup
+from netdesc.cli.lazy_group import Entry, LazyGroup
 from netdesc.cli.output import Output
 
 COMMANDS = {
     "init": Entry("netdesc.cli.init:init", "Make a folder with a network that trains.", "Start"),
-    "doctor": Entry("netdesc.cli.doctor:doctor", "Say what works on this machine.", "Start"),
+    "doctor": Entry(
+        "netdesc.cli.doctor.command:doctor", "Say what works on this machine.", "Start"
+    ),
     "completion": Entry(
         "netdesc.cli.completion:completion", "Let the shell complete commands with TAB.", "Start"
     ),

@@ -30,7 +30,7 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
 
     With --check or --diff the exit code is 1 where a file would change.
     """
-    from netdesc.description.migrating import migrated_text
+    from netdesc.description.migrate import migrated_text
 
     if write + check + diff > 1:
         raise click.UsageError("--write, --check and --diff exclude each other")

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from netdesc.cli import findings
-from netdesc.cli.codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli import diagnostics_text as findings
 from netdesc.cli.diff_colour import colourise_diff
+from netdesc.cli.exit_codes import AT_FAULT, ENVIRONMENT
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic
+from netdesc.description.detect import is_lock
+from netdesc.description.diagnostics.wording import amount
 from netdesc.description.json.reader import parse
-from netdesc.description.recognise import is_lock
 from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
-from netdesc.description.wording import amount
 
 STANDARD_INPUT = "-"
 Mode = Literal["write", "print", "check", "diff"]

@@ -12,7 +12,7 @@ from netdesc.cli import options
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.inference import Arithmetic, Classification
+    from netdesc.api.run import Arithmetic, Classification
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
@@ -43,7 +43,7 @@ def run(
     The network is a run (with its best weights), a document or a .net file. Where the document has
     a target or a label for INPUT, the output is compared with it.
     """
-    from netdesc import inference
+    from netdesc.api import run as inference
     from netdesc.events import from_dense, write_events
 
     result = inference.run(network, events, arithmetic)

@@ -16,12 +16,12 @@ import numpy as np
 
 import netdesc
 from netdesc.description import load, schema_text
-from netdesc.description.data_files import paths_of
+from netdesc.description.files.data_files import paths_of
 from netdesc.description.json.reader import parse
+from netdesc.description.json.tree import Parts
 from netdesc.description.source import Source
-from netdesc.description.tree import Parts
 from netdesc.events import from_dense, write_events
-from netdesc.shipped import shipped
+from netdesc.resources import shipped
 
 SCHEMA = "schemas/network.schema.json"
 """In the folder; also where ``netdesc schema --write`` puts it, after an update of netdesc."""

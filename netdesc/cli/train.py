@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netdesc.cli import findings, options
+from netdesc.cli import diagnostics_text as findings
+from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
-from netdesc.run_files import NETWORK, REPORT
+from netdesc.runs.files import NETWORK, REPORT
 
 if TYPE_CHECKING:
     from netdesc.training import Run
@@ -98,7 +99,7 @@ def _train(
         raise click.UsageError(
             "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
         )
-    from netdesc import compiler
+    from netdesc.api import compile as compiler
 
     run = compiler.train(
         description,

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from netdesc.cli import findings, formats, options
+from netdesc.cli import diagnostics_ci as formats
+from netdesc.cli import diagnostics_text as findings
+from netdesc.cli import options
 from netdesc.cli.output import Output
 
 FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
@@ -71,13 +73,13 @@ def validate(
     exit code tells what is wrong with the files in the end.
     """
     from netdesc.description import check
-    from netdesc.description.wording import amount
+    from netdesc.description.diagnostics.wording import amount
 
     if output.as_json and form in FOR_PROGRAMS:
         raise click.UsageError(f"--json and --format {form} exclude each other")
     output.as_json |= form == "json"
     if skip_others:
-        from netdesc.description.recognise import may_be_document
+        from netdesc.description.detect import may_be_document
 
         files = tuple(filter(may_be_document, files))
     more: dict[str, Any] = {}

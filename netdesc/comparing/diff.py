@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from netdesc.comparing import facts, files
 from netdesc.comparing.normal_form import NormalForm
 from netdesc.comparing.operand import Operand
-from netdesc.description.plain import dotted, member, members
-from netdesc.description.tree import Parts
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import dotted, member, members
 
 VARYING_RESULTS = {"seconds", "seconds_an_epoch"}
 """Results that no two runs share. They are shown, and count as no difference."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.comparing.operand import Operand
-from netdesc.description.data_files import file_sha256, paths_of
-from netdesc.description.plain import lookup, pointer
-from netdesc.description.tree import Parts
+from netdesc.description.files.data_files import file_sha256, paths_of
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, pointer
 
 
 @dataclass(frozen=True)

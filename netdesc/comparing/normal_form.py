@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netdesc.comparing.operand import Operand
-from netdesc.description.plain import lookup, members, pointer
-from netdesc.description.tree import Parts
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, members, pointer
 
 
 class NormalForm:

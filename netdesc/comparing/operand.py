@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netdesc.description import Description, load
 from netdesc.graph import Graph, build_graph
-from netdesc.run_files import RECORD, lock_of
+from netdesc.runs.files import RECORD, lock_of
 
 if TYPE_CHECKING:
     from netdesc.report.record import Record

@@ -1,11 +1,11 @@
 """The description language: documents, their checks and what is said about them."""
 
-from netdesc.description.diagnostic import DescriptionError, Diagnostic
-from netdesc.description.explain import explain
+from netdesc.description.codes.explain import explain
+from netdesc.description.diagnostics.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.diagnostics.render import render_text, to_json
 from netdesc.description.load import Description, check, load
 from netdesc.description.lock import lock_text
 from netdesc.description.models import Document, Lock
-from netdesc.description.render import render_text, to_json
 from netdesc.description.schema import json_schema, schema_text
 
 __all__ = [

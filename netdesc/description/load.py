@@ -12,22 +12,22 @@ from typing import Any, cast
 
 from netdesc.description import migrations
 from netdesc.description import overrides as command_line
-from netdesc.description.data_files import FileChecks, locked_files
-from netdesc.description.diagnostic import DescriptionError, Diagnostic, without_others
-from netdesc.description.faults import faults
-from netdesc.description.formatting import document_text
+from netdesc.description.canonical_layout import document_text
+from netdesc.description.detect import is_lock
+from netdesc.description.diagnostics.diagnostic import DescriptionError, Diagnostic, without_others
+from netdesc.description.error_recovery import mended, without_doubtful
+from netdesc.description.files.data_files import FileChecks, locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import Parsed, parse
+from netdesc.description.model_errors import diagnose
+from netdesc.description.model_validation import MOST_FAULTS, UnfitError, document_of
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.origins import Given
-from netdesc.description.places import Places, of_text
-from netdesc.description.recognise import is_lock
+from netdesc.description.provenance import Given
+from netdesc.description.pydantic_errors import faults
 from netdesc.description.rules import check_rules
-from netdesc.description.shape_findings import diagnose
 from netdesc.description.source import Source, read_source
-from netdesc.description.standins import mended, without_doubtful
-from netdesc.description.validating import MOST_FAULTS, UnfitError, document_of
+from netdesc.description.source_map import Places, of_text
 
 
 @dataclass(frozen=True)

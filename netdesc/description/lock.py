@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netdesc.description.data_files import file_sha256, paths_of
+from netdesc.description.files.data_files import file_sha256, paths_of
 from netdesc.description.load import Description
 
 

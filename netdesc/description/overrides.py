@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from netdesc.description import structure
-from netdesc.description.diagnostic import Diagnostic
-from netdesc.description.faults import known_fields
+from netdesc.description import model_structure as structure
+from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
-from netdesc.description.plain import dotted, lookup, members
+from netdesc.description.pydantic_errors import known_fields
 from netdesc.description.source import Source
 from netdesc.description.spelling import allowed_in_order, certain, did_you_mean, plain
 from netdesc.description.synonyms import FIELDS, field_meant
-from netdesc.description.tree import Parts
 
 _DEEPEST = 2
 _MOST_NEURONS = 3

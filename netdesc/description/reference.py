@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from netdesc.description import structure
-from netdesc.description.entry import Entry
-from netdesc.description.explain import ENTRIES, place
-from netdesc.description.markdown import code, fenced, prose, row
+from netdesc.description import model_structure as structure
+from netdesc.description.codes.code import Entry
+from netdesc.description.codes.explain import ENTRIES, place
+from netdesc.description.diagnostics.markdown import code, fenced, prose, row
+from netdesc.description.model_structure import Model
 from netdesc.description.models import Document
-from netdesc.description.models.base import Section
 from netdesc.description.models.document import FORMAT
-from netdesc.description.structure import Model
+from netdesc.sections import Section
 
 _PLAIN = {str: "text", bool: "true or false", int: "integer", float: "number", type(None): "null"}
 _LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}

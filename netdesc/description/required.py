@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic.fields import FieldInfo
 
-from netdesc.description import structure
+from netdesc.description import model_structure as structure
 
 
 def to_write(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from netdesc.description import structure
+from netdesc.description import model_structure as structure
+from netdesc.description.model_structure import Model
 from netdesc.description.models import Document
-from netdesc.description.models.base import Section
-from netdesc.description.structure import Model
+from netdesc.sections import Section
 
 Schema = dict[str, Any]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from netdesc.description.json.tree import Parts
 from netdesc.description.models import Dense, Document, Flatten, Layer
 from netdesc.description.spelling import certain
-from netdesc.description.tree import Parts
 
 INPUT = "input"
 """The name under which ``from`` refers to the network's input."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from netdesc.description.diagnostic import Diagnostic
-from netdesc.run_files import LOCK
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.runs.files import LOCK
 
 MAX_BYTES = 16 << 20
 """Largest document: weights and events lie in other files, and 100,000 of them can be named."""

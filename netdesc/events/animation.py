@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from netdesc.events.container import Event
 from netdesc.events.files import whole_file
-from netdesc.events.grid import PictureError
 from netdesc.events.image import Image, is_image
 from netdesc.events.pictures import figure_of, plain_style
 from netdesc.events.raster import Raster
+from netdesc.events.raster_grid import PictureError
 
 if TYPE_CHECKING:
     import PIL.Image

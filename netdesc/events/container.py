@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.event_files import MAX_TIME_MS
+from netdesc.description.files.event_files import MAX_TIME_MS
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.event_files import MAX_TIME_MS, open_events
-from netdesc.events.atomic import atomic_path
+from netdesc.description.files.event_files import MAX_TIME_MS, open_events
+from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
-from netdesc.events.grid import Grid, PictureError
 from netdesc.events.palette import BLUE, ORANGE
+from netdesc.events.raster_grid import Grid, PictureError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

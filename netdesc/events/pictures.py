@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from netdesc.events.binning import Rounding
 from netdesc.events.container import Event
-from netdesc.events.grid import PictureError
 from netdesc.events.image import Image, is_image
 from netdesc.events.raster import Raster
+from netdesc.events.raster_grid import PictureError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

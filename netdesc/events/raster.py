@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from netdesc.events.binning import Rounding
 from netdesc.events.braille import DOTS_PER_COLUMN, DOTS_PER_LINE, braille
 from netdesc.events.container import Event
-from netdesc.events.grid import Bins, Comparison, Grid, compare
 from netdesc.events.palette import BLUE, INK, ORANGE, Colour
+from netdesc.events.raster_grid import Bins, Comparison, Grid, compare
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

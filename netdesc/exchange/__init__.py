@@ -3,9 +3,9 @@
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.importer import Imported, import_net, read_weights
-from netdesc.exchange.reader import read_net
-from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.writer import write_net
+from netdesc.exchange.net_reader import read_net
+from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_writer import write_net
 
 __all__ = [
     "DenseLayer",

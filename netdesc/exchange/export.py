@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
-from netdesc.exchange.writer import write_net
+from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
+from netdesc.exchange.net_writer import write_net
 from netdesc.graph import INPUT, Dense, Flatten, Graph
 from netdesc.hardware import DeviceError, Weights, dense_integers
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from netdesc.description.formatting import document_text
+from netdesc.description.canonical_layout import document_text
 from netdesc.description.models.document import FORMAT, Document
-from netdesc.events.atomic import atomic_path
+from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.reader import read_net
-from netdesc.exchange.record import (
+from netdesc.exchange.net_reader import read_net
+from netdesc.exchange.net_record import (
     LARGEST_WEIGHT,
     SMALLEST_WEIGHT,
     DenseLayer,
@@ -30,7 +30,7 @@ from netdesc.exchange.record import (
 )
 from netdesc.graph import Dense, Graph
 from netdesc.hardware.integers import Integers
-from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT
+from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
 
 DEFAULT_STEPS = 1000
 """Steps of a sample where neither the file nor the caller says."""

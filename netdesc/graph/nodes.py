@@ -17,6 +17,7 @@ from netdesc.description.shapes import INPUT, Shape
 
 __all__ = [
     "INPUT",
+    "NEURON_LAYERS",
     "Classifier",
     "Dense",
     "Flatten",
@@ -140,6 +141,9 @@ class Dense(_Node):
 
 Layer = Dense | Flatten
 
+NEURON_LAYERS = (Dense,)
+"""Kinds of layers that have synapses and neurons."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
@@ -161,6 +165,11 @@ class Graph:
     loss: Loss
     classifier: Classifier | None
     """None where the loss compares spike trains."""
+
+    @property
+    def neuron_layers(self) -> list[Dense]:
+        """The layers that have synapses and neurons, in order."""
+        return [layer for layer in self.layers if isinstance(layer, NEURON_LAYERS)]
 
     @property
     def output_shape(self) -> Shape:

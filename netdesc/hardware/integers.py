@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import Dense
-from netdesc.kernels.grid import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa, weight_limits
+from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa, weight_limits
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.hardware.integers import DenseIntegers
-from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
 
 _24_BITS = (1 << 24) - 1
 

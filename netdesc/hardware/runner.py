@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from netdesc.graph import INPUT, Dense, Flatten, Graph, Layer
 from netdesc.hardware.integers import Weights, dense_integers
 from netdesc.hardware.neurons import Cuba
-from netdesc.kernels.grid import STATES_PER_WEIGHT
+from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
 
 LARGEST_SPIKE = 1 << 23
 STEPS_AT_ONCE = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from netdesc.kernels.grid import WEIGHT_UNIT, weight_limits
+from netdesc.kernels.fixed_point import WEIGHT_UNIT, weight_limits
 
 
 def half_limits(bits: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal, check_weight
-from netdesc.kernels.parameters import Dynamics, dynamics
+from netdesc.kernels.neuron_parameters import Dynamics, dynamics
 
 TENSORS_PER_LAYER = 5
 """Weight [outputs, inputs], decays of current and voltage, bias, tau (see ``Dynamics``)."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from netdesc.graph import nodes
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
-from netdesc.kernels.grid import DEVICE_STATE_LIMIT
+from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.modules.block import DenseBlock, FlattenBlock, run_segment
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from netdesc.graph import Dense, Graph
 from netdesc.report.errors import ReportError
 from netdesc.report.npz import read_npz
-from netdesc.run_files import ACTIVITY
+from netdesc.runs.files import ACTIVITY
 
 FORMAT = 1
 MAX_SAMPLES = 4

@@ -12,8 +12,8 @@ from netdesc.report.diagnosis import Diagnosis
 from netdesc.report.loss_trend import fall_at_end
 from netdesc.report.run import Run
 from netdesc.report.status import RunStatus
-from netdesc.run_files import LOCK, NETWORK
-from netdesc.run_state import resume_command
+from netdesc.runs.files import LOCK, NETWORK
+from netdesc.runs.state import resume_command
 
 LOWER_RATE = 0.3
 """What the learning rate of a run that diverged is multiplied with for the next attempt."""

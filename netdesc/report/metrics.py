@@ -17,7 +17,7 @@ from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import opened
 from netdesc.report.format import plural
 from netdesc.report.record import Figures, explain
-from netdesc.run_files import METRICS
+from netdesc.runs.files import METRICS
 
 MAX_LINE_BYTES = 4 << 20
 MAX_CLASSES = 64

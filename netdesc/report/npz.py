@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.npz import Npz, NpzError
+from netdesc.description.files.npz import Npz, NpzError
 from netdesc.report.errors import ReportError
 from netdesc.report.files import opened
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netdesc.report.errors import ReportError
 from netdesc.report.files import read_text
-from netdesc.run_files import RECORD
+from netdesc.runs.files import RECORD
 
 MAX_BYTES = 16 << 20
 ENDED = {"done", "diverged", "interrupted", "failed"}

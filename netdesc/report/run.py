@@ -14,8 +14,8 @@ from netdesc.report.files import read_text
 from netdesc.report.format import join_words, plural
 from netdesc.report.metrics import Metrics, read_metrics
 from netdesc.report.record import Record, read_record
-from netdesc.run_files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD, no_run
-from netdesc.run_state import is_at_work, saved_epochs
+from netdesc.runs.files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRICS, RECORD, no_run
+from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
 MAX_DRAWN_LAYERS = 12

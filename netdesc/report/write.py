@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from netdesc.events import atomic_path
-from netdesc.events.atomic import NoFileError
+from netdesc.events.atomic_write import NoFileError
 from netdesc.report.errors import ReportError, UnwritableError
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
-from netdesc.run_files import REPORT
+from netdesc.runs.files import REPORT
 
 
 def write_report(

@@ -4,8 +4,8 @@
 - ``Run``: how it ended; ``TrainingError`` and its kinds: what the user can mend
 """
 
-from netdesc.training.entry import train
 from netdesc.training.errors import DataError, TrainingError
 from netdesc.training.session import Run
+from netdesc.training.train import train
 
 __all__ = ["DataError", "Run", "TrainingError", "train"]

@@ -15,7 +15,7 @@ from netdesc.graph import Graph
 from netdesc.losses.rates import rates
 from netdesc.modules import build
 from netdesc.training.batches import Batch
-from netdesc.training.score import decide
+from netdesc.training.confusion_counter import decide
 
 Arrays = dict[str, Any]
 """Arrays of a file by name."""

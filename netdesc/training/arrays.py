@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.array_room import too_much
+from netdesc.description.files.array_memory import too_much
+from netdesc.description.files.npy import Header
 from netdesc.description.models import Arrays, SpikesEncoding
-from netdesc.description.npy import Header
-from netdesc.training.checksum import check_file
 from netdesc.training.encoding import Code, build_code
 from netdesc.training.errors import DataError
+from netdesc.training.file_checksum import check_file
 from netdesc.training.npz import open_npz, read_numbers
 from netdesc.training.samples import Numbers, SampleSpec, Shape
 

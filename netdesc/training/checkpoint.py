@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import nn
 
 from netdesc.events import atomic_path
-from netdesc.run_files import BEST, INITIAL, LAST, LOCK, STATE
+from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE
 from netdesc.training.activity import Activity
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors

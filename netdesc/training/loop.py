@@ -9,13 +9,13 @@ from typing import Any
 from torch import nn
 
 from netdesc.training.checkpoint import Progress, Saver
-from netdesc.training.files import Metrics
+from netdesc.training.confusion_counter import Score
+from netdesc.training.evaluate import measure
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.measure import measure
 from netdesc.training.metrics import Figures, weight_fault
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display, RunStatus, Scale
-from netdesc.training.score import Score
+from netdesc.training.run_logs import Metrics
 from netdesc.training.setup import Setup
 from netdesc.training.step import build_step
 

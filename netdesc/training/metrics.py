@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from netdesc.training.score import ConfusionCounter, Score
+from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 
 @dataclass(frozen=True)

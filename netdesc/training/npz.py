@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.npz import MAX_UNPACKED, Npz, NpzError, quoted
+from netdesc.description.files.npz import MAX_UNPACKED, Npz, NpzError, quoted
 from netdesc.training.errors import DataError
 
 

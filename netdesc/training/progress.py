@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from netdesc.training.files import Log
+from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
 """``live`` keeps one line up to date, ``plain`` prints a line now and then, ``quiet`` prints only

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.events import atomic_path
-from netdesc.run_files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD, no_run
+from netdesc.runs.files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD, no_run
 from netdesc.training.errors import MissingRunError, RunDirectoryError, storing
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")

@@ -12,16 +12,16 @@ from typing import Any
 import torch
 
 from netdesc.graph import Graph
-from netdesc.run_files import ACTIVITY, CHECKPOINTS, LOG, METRICS
+from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS
 from netdesc.training.activity import Activity
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
-from netdesc.training.files import Log, Metrics
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
 from netdesc.training.record import Record, now
+from netdesc.training.run_logs import Log, Metrics
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.stopping import EarlyStopping

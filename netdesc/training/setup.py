@@ -17,13 +17,13 @@ from netdesc.kernels.engine import engine_for
 from netdesc.losses import build_classifier, build_loss
 from netdesc.modules import Network, build
 from netdesc.training.batches import Batches
-from netdesc.training.checksum import check_file
+from netdesc.training.confusion_counter import ConfusionCounter
 from netdesc.training.errors import TrainingError
+from netdesc.training.file_checksum import check_file
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
 from netdesc.training.samples import Samples, SampleSpec
 from netdesc.training.schedule import Schedule, build_schedule
-from netdesc.training.score import ConfusionCounter
 from netdesc.training.splits import read_splits
 from netdesc.training.weights import Loader, load_weights
 

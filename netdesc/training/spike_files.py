@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from netdesc.events import EventFileError, read_events
 from netdesc.events.binning import cells
-from netdesc.training.checksum import check_file
 from netdesc.training.errors import DataError
+from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Numbers, SampleSpec, Shape
 
 MOST_WARNINGS = 3

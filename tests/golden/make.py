@@ -13,7 +13,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import cuba_oracle
+from support import cuba_oracle
 
 FILE = Path(__file__).with_name("two_layers.npz")
 

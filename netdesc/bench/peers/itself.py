@@ -12,7 +12,7 @@ from netdesc.bench.peers.measure import Layer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
-from netdesc.kernels.cpu.memory import trim
+from netdesc.kernels.cpu.runtime.memory_pool import trim
 from netdesc.modules import build
 from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
 

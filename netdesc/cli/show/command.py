@@ -12,7 +12,7 @@ import click
 from netdesc.cli import options
 from netdesc.cli.output import Output
 from netdesc.cli.show.graph_table import graph_record, print_graph
-from netdesc.run_state import KILLED, RunState, resume_command
+from netdesc.runs.state import KILLED, RunState, resume_command
 
 if TYPE_CHECKING:
     from netdesc.cli.show.overview import Decay, NeuronView, Overview

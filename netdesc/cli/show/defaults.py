@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netdesc.description import Document
+from netdesc.description.json_pointer import lookup
 from netdesc.description.models import SpikeFiles, SpikeMax, SpikeTime
-from netdesc.description.plain import lookup
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6

@@ -16,13 +16,13 @@ from typing import Literal, NamedTuple
 
 from netdesc.cli.show.defaults import describe_defaults
 from netdesc.description import Description, Document, load
-from netdesc.description.training_set import training_samples
+from netdesc.description.files.training_set import training_samples
 from netdesc.graph import Dense, Graph, build_graph, decay_range, summary
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
 from netdesc.graph.summary import Row
-from netdesc.kernels.grid import WEIGHT_UNIT, threshold_mantissa
-from netdesc.run_files import BEST, CHECKPOINTS, lock_of
-from netdesc.run_state import RunState, read_state
+from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
+from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
+from netdesc.runs.state import RunState, read_state
 
 _STATES = {"adam": 2, "adamw": 2}
 """Numbers that an optimizer keeps for each one that it changes; SGD keeps one, if any."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from netdesc.description.diagnostic import Edit, Fix
-from netdesc.description.tree import Parts, Span
+from netdesc.description.diagnostics.diagnostic import Edit, Fix
+from netdesc.description.json.tree import Parts, Span
 
 MAX_DIAGNOSTICS = 200
 """Diagnostics after which reading stops: the file is something else than a description."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from netdesc.description.json.collector import SecondarySpan, TextDiagnostic
-from netdesc.description.tree import Span
+from netdesc.description.json.tree import Span
 
 _MARKER = re.compile(r"^[ \t]*(<{7}|\|{7}|={7}|>{7})(?:[ \r][^\n]*)?$", re.MULTILINE)
 _MAX_REPORTED = 20

@@ -14,13 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from netdesc.description.diagnostic import Edit, Fix
+from netdesc.description.diagnostics.diagnostic import Edit, Fix
 from netdesc.description.json.collector import Collector, TextDiagnostic, Unrecoverable, cut, edit
 from netdesc.description.json.lexer import read_tokens
 from netdesc.description.json.merge_conflicts import blank, find_conflicts
 from netdesc.description.json.recovery import Recovery
+from netdesc.description.json.tree import Node, Parts, RepairedText, Span, read_sound
 from netdesc.description.source import Source
-from netdesc.description.tree import Node, Parts, RepairedText, Span, read_sound
 
 _FENCE = re.compile(r"\s*(```[^\n`]*)(?=\n)")
 

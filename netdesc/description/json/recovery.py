@@ -31,7 +31,7 @@ from netdesc.description.json.scalars import (
     requote,
 )
 from netdesc.description.json.slips import Place, describe, describe_unclear, find_slip
-from netdesc.description.tree import MAX_DEPTH, Span
+from netdesc.description.json.tree import MAX_DEPTH, Span
 
 MAX_TOKENS = 1_000_000
 """Tokens of the longest damaged text that is read: more would take seconds and a gigabyte."""

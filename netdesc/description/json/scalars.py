@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from netdesc.description.json.collector import TextDiagnostic, cut, edit
-from netdesc.description.tree import MAX_INTEGER, Span
+from netdesc.description.json.tree import MAX_INTEGER, Span
 
 MAX_IN_STRING = 10
 """Diagnostics that are made of one string."""

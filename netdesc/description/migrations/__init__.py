@@ -12,9 +12,9 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models.document import FORMAT
-from netdesc.description.plain import lookup, member, members
-from netdesc.description.tree import Parts
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.base import Section, field, type_tag
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
+from netdesc.sections import Section, field, type_tag
 
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 

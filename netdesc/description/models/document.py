@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.arrays import Arrays
-from netdesc.description.models.base import Name, Section, field, type_tag
 from netdesc.description.models.classifier import Classifier
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256, SpikeFiles
 from netdesc.description.models.layers import Layer
@@ -15,6 +14,7 @@ from netdesc.description.models.lock import Lock
 from netdesc.description.models.loss import Loss
 from netdesc.description.models.neurons import NEURON_EXAMPLE, Cuba
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
+from netdesc.sections import Name, Section, field, type_tag
 
 FORMAT = 1
 """The version of the language that this package reads."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.base import Name, Section, field, form_tag, type_tag
 from netdesc.description.models.neurons import Cuba
+from netdesc.sections import Name, Section, field, form_tag, type_tag
 
 From = Annotated[
     Annotated[str, Tag("<plain>")]
@@ -70,6 +70,9 @@ class Flatten(Section):
     type: Literal["flatten"] = field("Lays the input out in one dimension, last axis fastest.")
     from_: From | None = field(FROM_TEXT, default=None, example="input", alias="from")
 
+
+NEURON_LAYERS = (Dense,)
+"""Kinds of layers that have synapses and neurons."""
 
 Layer = Annotated[
     Annotated[Dense, Tag("<dense>")] | Annotated[Flatten, Tag("<flatten>")],

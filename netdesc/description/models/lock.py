@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netdesc.description.models.base import Section, field
 from netdesc.description.models.data import SHA256_EXAMPLE, PathText, Sha256
+from netdesc.sections import Section, field
 
 Origin = Literal["file", "default", "--set", "migration"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag
 
-from netdesc.description.models.base import Section, field, type_tag
+from netdesc.sections import Section, field, type_tag
 
 WINDOW_TEXT = (
     "In every step the rate is taken over so many steps up to it, those before the sample being "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.base import Section, field, type_tag
+from netdesc.sections import Section, field, type_tag
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 

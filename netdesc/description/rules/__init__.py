@@ -6,13 +6,13 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-from netdesc.description.diagnostic import Diagnostic, first
+from netdesc.description.diagnostics.diagnostic import Diagnostic, first
+from netdesc.description.files.training_set import TrainingSet
+from netdesc.description.fixes import replacement
 from netdesc.description.models import Document
-from netdesc.description.places import Places
-from netdesc.description.remedies import replacement
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
-from netdesc.description.training_set import TrainingSet
+from netdesc.description.source_map import Places
 
 MOST_FINDINGS = 100
 """So many findings of one rule are shown; a hostile document has a hundred thousand."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_story import output_size
+from netdesc.description.shape_trace import output_size
 
 SHOWN = 5
 """How many of the classes are named."""

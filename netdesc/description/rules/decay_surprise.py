@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
+from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.tree import Parts
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
+from netdesc.description.json.tree import Parts
 from netdesc.description.models import MovingWindowClassifier, SpikeTime
-from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.tree import Parts
+from netdesc.description.source_map import Second
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
-from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.source_map import Second
 
 
 def check(context: Context) -> Iterator[Finding]:

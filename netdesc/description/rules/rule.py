@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
+from netdesc.description.files.training_set import TrainingSet
+from netdesc.description.json.tree import Parts
 from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
-from netdesc.description.places import On, Second
 from netdesc.description.shapes import Wiring
-from netdesc.description.training_set import TrainingSet
-from netdesc.description.tree import Parts
+from netdesc.description.source_map import On, Second
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_story import source_story, stated
+from netdesc.description.shape_trace import source_story, stated
 from netdesc.description.shapes import INPUT
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_story import stated, story
+from netdesc.description.shape_trace import stated, story
 
 MAX_INPUTS = 1 << 24
 MAX_SYNAPSES = 1 << 31

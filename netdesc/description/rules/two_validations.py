@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.places import Second
 from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.source_map import Second
 
 
 def check(context: Context) -> Iterator[Finding]:

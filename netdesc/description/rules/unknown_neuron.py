@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.spelling import allowed, certain, did_you_mean

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from netdesc.description.entry import Entry
+from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_story import stated
+from netdesc.description.shape_trace import stated
 
 LARGEST_ZERO = 1 / 64
 """2·round(32·w) is 0 up to this weight: a half is rounded to the even of two numbers."""

@@ -10,21 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu.cuba_step import parameters_of
-from netdesc.kernels.cpu.events import Events
-from netdesc.kernels.cpu.gemm import matmul
-from netdesc.kernels.cpu.layer_backward import (
-    LayerActivity,
-    backward_to_current,
-    leaky_backward_all,
-)
-from netdesc.kernels.cpu.layer_forward import (
-    current_by_events,
-    float_output,
-    forward_from_current,
-    leaky_forward,
-)
-from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
+from netdesc.kernels.cpu.gemm.gemm import matmul
+from netdesc.kernels.cpu.losses.van_rossum import spike_time, spike_time_backward
+from netdesc.kernels.cpu.losses.window_loss import window_classes, window_loss, window_loss_backward
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
+from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.segment import (
     segment,
     segment_backward,
@@ -32,12 +22,22 @@ from netdesc.kernels.cpu.segment import (
     source_of,
     upstream_of,
 )
-from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.van_rossum import spike_time, spike_time_backward
-from netdesc.kernels.cpu.voltages import time_first
-from netdesc.kernels.cpu.weight_gradient import weight_gradient_by_events
-from netdesc.kernels.cpu.windows import window_classes, window_loss, window_loss_backward
-from netdesc.kernels.parameters import Dynamics, keep
+from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
+from netdesc.kernels.cpu.walk.cuba_step import parameters_of
+from netdesc.kernels.cpu.walk.layer_backward import (
+    LayerActivity,
+    backward_to_current,
+    leaky_backward_all,
+)
+from netdesc.kernels.cpu.walk.layer_forward import (
+    current_by_events,
+    float_output,
+    forward_from_current,
+    leaky_forward,
+)
+from netdesc.kernels.cpu.walk.voltages import time_first
+from netdesc.kernels.neuron_parameters import Dynamics, keep
 
 __all__ = [
     "cuba",

@@ -14,10 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdesc.kernels.cpu.cuba_step import NeuronParameters, parameters_of
-from netdesc.kernels.cpu.events import Events, are_sparse, events_of, mark_as_events
-from netdesc.kernels.cpu.gemm import matmul
-from netdesc.kernels.cpu.layer_backward import (
+from netdesc.kernels.cpu.gemm.gemm import matmul
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
+from netdesc.kernels.cpu.runtime.threads import on_threads
+from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
+from netdesc.kernels.cpu.spikes.packed_spikes import Shape, new_packed, pack, unpack, words_of
+from netdesc.kernels.cpu.synapses.weights import on_grid, stop_at_clamped
+from netdesc.kernels.cpu.walk.cuba_step import NeuronParameters, parameters_of
+from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
     LayerActivity,
     Upstream,
@@ -26,17 +30,13 @@ from netdesc.kernels.cpu.layer_backward import (
     from_above,
     from_values,
 )
-from netdesc.kernels.cpu.layer_forward import (
+from netdesc.kernels.cpu.walk.layer_forward import (
     float_output,
     forward_by_events,
     forward_from_current,
     word_output,
 )
-from netdesc.kernels.cpu.memory import allocate, array_of, as_rows, flat
-from netdesc.kernels.cpu.packed_spikes import Shape, new_packed, pack, unpack, words_of
-from netdesc.kernels.cpu.threads import on_threads
-from netdesc.kernels.cpu.voltages import new_voltages, vector_first
-from netdesc.kernels.cpu.weights import on_grid, stop_at_clamped
+from netdesc.kernels.cpu.walk.voltages import new_voltages, vector_first
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 Source = Events | np.ndarray

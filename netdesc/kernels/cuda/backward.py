@@ -17,7 +17,7 @@ from netdesc.kernels.cuda.steps import (
     keep_of,
     rows_ahead,
 )
-from netdesc.kernels.grid import DECAY_ONE, STATE_UNIT
+from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT
 
 _SHARE = tl.constexpr(1.0 / DECAY_ONE)
 _PER_UNIT = tl.constexpr(1.0 / STATE_UNIT)

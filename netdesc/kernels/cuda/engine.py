@@ -15,7 +15,7 @@ from torch import Tensor
 from netdesc.kernels.cuda import backward, forward, synapses
 from netdesc.kernels.cuda.launch import AHEAD, check_device, number, on_its_device, walk
 from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
-from netdesc.kernels.parameters import Dynamics
+from netdesc.kernels.neuron_parameters import Dynamics
 from netdesc.kernels.reference.engine import linear, linear_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer

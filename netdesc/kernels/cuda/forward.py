@@ -19,7 +19,7 @@ from netdesc.kernels.cuda.steps import (
     saturate,
     to_state,
 )
-from netdesc.kernels.grid import STATE_UNIT
+from netdesc.kernels.fixed_point import STATE_UNIT
 
 _PER_UNIT = tl.constexpr(1.0 / STATE_UNIT)
 

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import ROUNDING
-from netdesc.kernels.grid import WEIGHT_UNIT
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 _HALVES = tl.constexpr(WEIGHT_UNIT / 2)
 _PER_HALF = tl.constexpr(2 / WEIGHT_UNIT)

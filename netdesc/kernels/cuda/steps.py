@@ -9,7 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
 """Floats of this size have no digits after the point, so adding it rounds, halves to even."""

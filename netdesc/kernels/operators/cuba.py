@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.parameters import decay_gradients, dynamics, learns
+from netdesc.kernels.neuron_parameters import decay_gradients, dynamics, learns
 from netdesc.kernels.registration import fake, gradient, operator
 
 _Cuba = tuple[Tensor, Tensor, Tensor]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_per_neuron, check_signal
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.parameters import decay_gradient
+from netdesc.kernels.neuron_parameters import decay_gradient
 from netdesc.kernels.registration import fake, gradient, operator
 
 

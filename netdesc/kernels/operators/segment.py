@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.engine import EngineError, engine_for, engine_name, requested_engine
-from netdesc.kernels.parameters import decay_gradients
+from netdesc.kernels.neuron_parameters import decay_gradients
 from netdesc.kernels.registration import fake, gradient, operator
 from netdesc.kernels.segments import (
     TENSORS_PER_LAYER,

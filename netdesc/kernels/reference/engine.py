@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from netdesc.kernels.grid import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
-from netdesc.kernels.parameters import Dynamics, keep
+from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
+from netdesc.kernels.neuron_parameters import Dynamics, keep
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward

@@ -1,0 +1,1 @@
+"""What users call: compile, train, evaluate and run a network."""

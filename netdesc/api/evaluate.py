@@ -1,0 +1,147 @@
+"""Measuring a trained network on a part of its data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from netdesc.api.compile import Compiled, compile, compile_run, untrained
+from netdesc.description import Description, load
+from netdesc.graph import INPUT
+from netdesc.losses import build_classifier
+from netdesc.training import DataError, Run
+from netdesc.training.batches import Batch, Batches
+from netdesc.training.confusion_counter import ConfusionCounter, Score
+from netdesc.training.errors import MissingDataError
+from netdesc.training.evaluate import measure
+from netdesc.training.samples import Samples, SampleSpec
+from netdesc.training.splits import read_splits
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("test", "validation", "train")
+"""The parts of the data; the first one that there is is measured unless another is asked for."""
+
+
+@dataclass(frozen=True)
+class LayerRate:
+    """Spikes a neuron a step of a layer, or of the input, over all samples."""
+
+    layer: str
+    neurons: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How many of the target's spikes the output has in the same step."""
+
+    target_spikes: int
+    met: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network does with the samples of ``part``.
+
+    ``loss`` is the sum over the samples where ``summed``. ``score`` is there for networks that
+    classify, ``matched`` for those that learn spike trains. ``judged`` says what the score counts:
+    steps where each of them has a label. ``classifier`` says by what the class was found, and
+    ``window_steps`` how long the moving window is.
+    """
+
+    part: Part
+    samples: int
+    loss: float
+    summed: bool
+    score: Score | None
+    judged: Literal["samples", "steps"] | None
+    classifier: Literal["rate", "moving_window"] | None
+    window_steps: int | None
+    matched: Matched | None
+    layers: list[LayerRate]
+    warnings: list[str]
+
+
+def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
+    """Measures the best weights of a run, or the network of a document, on ``part`` of its data.
+
+    Without ``part`` that is the test samples where there are any, else those for validation, else
+    those for training. Loss and accuracy of ``validation`` are what training measured. DataError
+    where there is no such part or its data is at fault, DescriptionError as ``load``.
+    """
+    path = run.path if isinstance(run, Run) else Path(run)
+    if path.is_dir():
+        description, compiled = compile_run(path)
+    elif path.suffix.lower() == ".net":
+        error = DataError if path.exists() else MissingDataError
+        raise error(f"{path}: a .net file names no data; give a run or a document")
+    else:
+        description = load(path)
+        compiled = compile(description)
+    warnings = [] if path.is_dir() else untrained(description.document)
+    splits = read_splits(description, SampleSpec.of(compiled.graph), warnings.append)
+    given: dict[Part, Samples | None] = {name: getattr(splits, name) for name in PARTS}
+    found: dict[Part, Samples] = {
+        name: samples for name, samples in given.items() if samples is not None
+    }
+    chosen: Part = part or next(iter(found))
+    if chosen not in found:
+        raise DataError(
+            f"{path}: its data has no samples for {chosen}; there are: {', '.join(found)}"
+        )
+    return _evaluate(description, compiled, chosen, found[chosen], warnings)
+
+
+def _evaluate(
+    description: Description,
+    compiled: Compiled,
+    part: Part,
+    samples: Samples,
+    warnings: list[str],
+) -> Evaluation:
+    graph, training = compiled.graph, description.document.training
+    spikes: Counter[str] = Counter()
+    met = target_spikes = 0
+
+    def count(batch: Batch, output_TBN: torch.Tensor) -> None:
+        nonlocal met, target_spikes
+        spikes[INPUT] += int(batch.input_TBN.count_nonzero())
+        spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
+        if graph.classes is None:
+            target_spikes += int(batch.target.count_nonzero())
+            met += int(((batch.target != 0) & (output_TBN != 0)).sum())
+
+    device, counter = torch.device("cpu"), None
+    if graph.classes is not None:
+        counter = ConfusionCounter(build_classifier(graph), graph.classes, device)
+    batches = Batches(samples, training.batch_size, device, training.seed)
+    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, watch=count)
+    window = graph.classifier and graph.classifier.window_steps
+    judged = None
+    if samples.labels is not None:
+        judged = "steps" if samples.labels.ndim == 2 else "samples"
+    return Evaluation(
+        part=part,
+        samples=len(samples),
+        loss=loss,
+        summed=graph.loss.reduction == "sum",
+        score=score,
+        judged=judged,
+        classifier=None if counter is None else "rate" if window is None else "moving_window",
+        window_steps=window,
+        matched=Matched(target_spikes, met) if score is None else None,
+        layers=_rates(compiled, spikes, len(samples)),
+        warnings=warnings,
+    )
+
+
+def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[LayerRate]:
+    graph = compiled.graph
+    shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
+    neurons = {name: int(torch.Size(shapes[name]).numel()) for name in shapes if name in spikes}
+    looks = graph.steps * samples
+    return [LayerRate(name, n, spikes[name] / (n * looks)) for name, n in neurons.items()]

@@ -1,0 +1,226 @@
+"""Sending the spikes of a file through a network, in floats or in the device's integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.api.compile import Compiled, compile, compile_imported, compile_run, untrained
+from netdesc.description import Description, load
+from netdesc.description.models import EventFile, Pair, SpikeFiles
+from netdesc.description.models.document import MOST_STEPS
+from netdesc.events import Event, EventFileError, read_events, to_dense
+from netdesc.exchange import Imported, import_net
+from netdesc.graph import Graph
+from netdesc.hardware import simulate
+from netdesc.losses import SILENT, build_classifier
+from netdesc.training.confusion_counter import decide
+
+Arithmetic = Literal["float", "integer"]
+
+
+@dataclass(frozen=True)
+class LayerSpikes:
+    """How often the neurons of a layer, or of the input, spiked in all."""
+
+    layer: str
+    neurons: int
+    spikes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The output beside the target that the document has for this input."""
+
+    loss: float
+    target_spikes: int
+    met: int
+    """Target spikes that the output has in the same step."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The class that the network gives the input, beside the label that the document has for it."""
+
+    prediction: int | None
+    """None where the output is silent."""
+    label: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` tell where to doubt it.
+
+    ``comparison`` is there where the document has a target for the input, ``classification`` where
+    its loss learns from labels.
+    """
+
+    graph: Graph
+    spikes_TN: NDArray[np.bool_]
+    layers: list[LayerSpikes]
+    comparison: Comparison | None
+    classification: Classification | None
+    warnings: list[str]
+
+
+def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float") -> Result:
+    """Runs a network on a file of events.
+
+    ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
+    Where the document has ``events`` as an input, they are binned as it says and the output is
+    compared with its target or label. ValueErrors of the rooms tell what does not fit.
+    """
+    events = Path(events)
+    if events.suffix.lower() == ".npz":
+        raise EventFileError(
+            events,
+            "holds samples, which netdesc evaluate measures; a run takes one recording",
+        )
+    event = read_events(events)
+    compiled, description = _open(Path(network), events, event)
+    graph = compiled.graph
+    pair = None if description is None else _find_pair(description, events)
+    try:
+        input_TN, dropped = _bin(event, graph.input_shape, graph, pair.input if pair else None)
+    except ValueError as error:
+        raise EventFileError(events, str(error)) from error
+    warnings: list[str] = []
+    if description is not None and not Path(network).is_dir():
+        warnings += untrained(description.document)
+    if dropped:
+        warnings.append(
+            f"{events}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
+            f"{graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
+        )
+    engine = _in_integers if arithmetic == "integer" else _in_floats
+    spikes_TN, counts, doubts = engine(compiled, input_TN)
+    layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
+    layers += [
+        LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
+        for layer in graph.layers
+        if layer.name in counts
+    ]
+    comparison = classification = None
+    if description is not None and pair is not None and pair.target is not None:
+        target = read_events(description.resolve(pair.target.path))
+        target_TN, _ = _bin(target, graph.output_shape, graph, pair.target)
+        comparison = _compare(compiled, spikes_TN, target_TN)
+    if graph.classes is not None:
+        classification = _classify(graph, spikes_TN, pair and pair.label)
+    return Result(graph, spikes_TN, layers, comparison, classification, warnings + doubts)
+
+
+def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description | None]:
+    if path.is_dir():
+        description, compiled = compile_run(path)
+        return compiled, description
+    if path.suffix.lower() == ".net":
+        return compile_imported(_import(path, events, event)), None
+    description = load(path)
+    return compile(description), description
+
+
+def _import(path: Path, events: Path, event: Event) -> Imported:
+    """The network of a file, with steps for all input and to come through if it gives no time.
+
+    EventFileError where these are more than the language has.
+    """
+    imported = import_net(path)
+    if not imported.assumed:
+        return imported
+    last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
+    steps = round(last_ms) + 1 + len(imported.table)
+    if steps > MOST_STEPS:
+        raise EventFileError(
+            events,
+            f"its last event is at {last_ms:,.10g} ms; {path} does not say how long a sample is, "
+            f"and {MOST_STEPS:,} steps of 1 ms are the most",
+        )
+    time = {"steps": steps, "step_ms": 1.0}
+    return replace(imported, description=imported.description | {"time": time})
+
+
+def _find_pair(description: Description, events: Path) -> Pair | None:
+    data = description.document.data
+    if not isinstance(data, SpikeFiles):
+        return None
+    for pair in (*data.train, *data.validation):
+        path = description.resolve(pair.input.path)
+        if path.exists() and path.samefile(events):
+            return pair
+    return None
+
+
+def _bin(
+    event: Event, shape: tuple[int, ...], graph: Graph, file: EventFile | None
+) -> tuple[NDArray[np.float32], int]:
+    if file is None:
+        return to_dense(event, shape, graph.steps, graph.step_ms)
+    return to_dense(event, shape, graph.steps, graph.step_ms, file.rounding, file.duplicates)
+
+
+Outcome = tuple[NDArray[np.bool_], dict[str, int], list[str]]
+"""Output spikes, spikes by layer of neurons, warnings."""
+
+
+def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+    counts: dict[str, int] = {}
+
+    def count(name: str):
+        def hook(_block: torch.nn.Module, _inputs: object, spikes_TBN: torch.Tensor) -> None:
+            counts[name] = int(torch.count_nonzero(spikes_TBN))
+
+        return hook
+
+    hooks = [block.register_forward_hook(count(name)) for name, block in compiled.model.blocks()]
+    compiled.model.eval()
+    with torch.no_grad():
+        output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
+    for hook in hooks:
+        hook.remove()
+    doubts = [
+        f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
+        for report in compiled.model.engine_report()
+        if report.leaves_device_range
+    ]
+    return output_TBN[:, 0].numpy() != 0, counts, doubts
+
+
+def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+    integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
+    doubts = [
+        f'layer "{run.layer}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits '
+        "of the device; a float run, which has no such limit, can differ"
+        for run in integer.counts
+        if run.wrapped or run.clipped
+    ]
+    shape = (len(input_TN), *compiled.graph.output_shape)
+    counts = {run.layer: run.spikes for run in integer.counts}
+    return (integer.spikes_TN != 0).reshape(shape), counts, doubts
+
+
+def _compare(
+    compiled: Compiled, spikes_TN: NDArray[np.bool_], target_TN: NDArray[np.float32]
+) -> Comparison:
+    output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
+    with torch.no_grad():
+        loss = compiled.loss(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
+    return Comparison(
+        loss=loss.item(),
+        target_spikes=int(np.count_nonzero(target_TN)),
+        met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
+    )
+
+
+def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
+    """The class of the whole sample, however the classifier looks at it."""
+    assert graph.classes is not None
+    output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
+    any_label = torch.zeros(1, dtype=torch.int64)
+    prediction = decide(build_classifier(graph)(output_TBN), any_label, graph.classes).item()
+    return Classification(None if prediction == SILENT else int(prediction), label)

@@ -1,0 +1,1 @@
+"""``netdesc doctor``: what works on this machine."""

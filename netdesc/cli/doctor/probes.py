@@ -1,0 +1,298 @@
+"""The table of what ``netdesc doctor`` looks at.
+
+``python -m netdesc.cli.doctor.probes TOPIC...`` runs the probes of some topics and prints a line of
+JSON for each.
+It catches nothing: a broken package may end the process, and ``doctor`` reads why it ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import netdesc
+from netdesc.bench import machine
+
+State = Literal["ok", "warning", "fault"]
+
+_GIB = 1 << 30
+
+
+class Finding(NamedTuple):
+    """What was found. ``way_out`` says what to do if the state is not ``ok``."""
+
+    state: State
+    found: str
+    way_out: str = ""
+
+
+class Probe(NamedTuple):
+    """Something to look at.
+
+    ``worst`` and ``way_out`` are its state and what to do if ``look`` raises or ends the process.
+    It is skipped if a topic that it ``needs`` ended so.
+    """
+
+    topic: str
+    look: Callable[[], Finding]
+    way_out: str
+    worst: State = "fault"
+    needs: tuple[str, ...] = ()
+
+
+# Python and packages
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()}, {sys.executable}"
+    wanted = _wanted_versions().get("python", "")
+    if _is_in_range(platform.python_version(), wanted):
+        return Finding("ok", found)
+    return Finding("fault", found, f"install Python {wanted} and netdesc in it")
+
+
+def _netdesc() -> Finding:
+    from netdesc.resources import shipped
+
+    shipped("examples/oxford.json")
+    return Finding("ok", f"{netdesc.__version__}, {Path(netdesc.__file__).resolve().parent}")
+
+
+@functools.cache
+def _wanted_versions() -> dict[str, str]:
+    """The versions that netdesc wants of Python and packages; empty if it is not installed."""
+    try:
+        own = metadata.metadata("netdesc")
+    except metadata.PackageNotFoundError:
+        return {}
+    found = {"python": own["Requires-Python"] or ""}
+    for line in own.get_all("Requires-Dist") or []:
+        match = re.match(r"([A-Za-z0-9._-]+)\s*([^;]*)", line)
+        assert match is not None, line
+        found.setdefault(match[1].lower(), match[2].strip())
+    return found
+
+
+def _is_in_range(version: str, wanted: str) -> bool:
+    """Whether a version is in a range such as ``>=2.6``, the only kind that netdesc asks for."""
+
+    def release(text: str) -> list[int]:
+        match = re.match(r"\d+(\.\d+)*", text)
+        return [int(part) for part in match[0].split(".")] if match else []
+
+    return not wanted.startswith(">=") or release(version) >= release(wanted[2:])
+
+
+def _package(name: str, module: str, worst: State = "fault") -> Probe:
+    """Whether a package can be imported, and is new enough."""
+    wanted = _wanted_versions().get(name, "")
+    source = shlex.quote(name + wanted)
+    install = f"{shlex.quote(sys.executable)} -m pip install"
+    try:
+        metadata.version(name)
+        again = " --force-reinstall"
+    except metadata.PackageNotFoundError:
+        again = ""
+
+    def look() -> Finding:
+        importlib.import_module(module)
+        version = metadata.version(name)
+        if not _is_in_range(version, wanted):
+            found = f"{version}, but netdesc wants {wanted}"
+            return Finding("warning", found, f"{install} {source}")
+        return Finding("ok", f"{version} (wanted: {wanted})" if wanted else version)
+
+    return Probe(name, look, f"{install}{again} {source}", worst)
+
+
+# Engines
+
+
+def _training_step(engine: str, device: str = "cpu") -> list[Any]:
+    """The loss of a small network, and the gradients of its weights."""
+    import torch
+
+    from netdesc.description.models import Document
+    from netdesc.graph import build_graph
+    from netdesc.kernels.engine import use_engine
+    from netdesc.losses import build_loss
+    from netdesc.modules import build
+
+    layer = {"type": "dense", "units": 40, "neuron": "cuba", "weight_scale": 4}
+    document = {
+        "format": 1,
+        "name": "doctor",
+        "time": {"steps": 40},
+        "input": {"shape": [12]},
+        "neurons": {
+            "cuba": {"type": "cuba", "threshold": 0.5, "current_decay": 0.7, "voltage_decay": 0.3}
+        },
+        "layers": [{"name": "hidden", **layer}, {"name": "output", **layer}],
+        "loss": {"type": "spike_time", "time_constant_ms": 2.0},
+        "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.01}},
+    }
+    graph = build_graph(Document.model_validate_json(json.dumps(document)))
+    model = build(graph, seed=0).to(device)
+    random = torch.Generator().manual_seed(0)
+    input_TBN = (torch.rand(40, 2, 12, generator=random) < 0.2).float().to(device)
+    with use_engine(engine):
+        output_TBN = model(input_TBN)
+        loss = build_loss(graph)(output_TBN, torch.zeros_like(output_TBN))
+        gradients = torch.autograd.grad(loss, tuple(model.parameters()))
+    return [each.detach().cpu() for each in (loss, *gradients)]
+
+
+def _assert_equals_reference(results: list[Any]) -> None:
+    import torch
+
+    for one, other in zip(results, _training_step("reference"), strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
+
+
+def _engine_reference() -> Finding:
+    loss, *_ = _training_step("reference")
+    assert loss > 0, "the neurons of the reference stay silent"
+    return Finding("ok", "works")
+
+
+def _engine_cpu() -> Finding:
+    began = time.perf_counter()
+    results = _training_step("cpu")
+    seconds = time.perf_counter() - began
+    _assert_equals_reference(results)
+    return Finding("ok", f"a step of training equals the reference, in {seconds:.2g} s")
+
+
+def _cuda() -> Finding:
+    import torch
+
+    built_for = torch.version.cuda
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    has_driver = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists()
+    nothing = "a driver, no usable GPU" if has_driver else "no driver, no GPU"
+    devices = ", ".join(map(torch.cuda.get_device_name, range(count))) or nothing
+    found = f"torch is built {f'for CUDA {built_for}' if built_for else 'without CUDA'}; {devices}"
+    if has_driver and not built_for:
+        way_out = "to train on the GPU, see https://pytorch.org/get-started/locally"
+        return Finding("warning", found, way_out)
+    return Finding("ok", found)
+
+
+_UNTIL_MENDED = "until it is mended, train with --device cpu"
+
+
+def _engine_cuda() -> Finding:
+    import torch
+
+    from netdesc.kernels.cuda.obstacle import is_interpreted, obstacle
+
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if has_gpu else "cpu")
+    reason = obstacle(device)
+    if reason is not None:
+        if has_gpu:
+            return Finding("warning", f"cannot run: {reason}", _UNTIL_MENDED)
+        return Finding("ok", f"not used: {reason}")
+    _assert_equals_reference(_training_step("cuda", device.type))
+    found = "a step of training equals the reference"
+    if not is_interpreted():
+        return Finding("ok", found)
+    found += ", but interpreted on the CPU, which is very slow"
+    way_out = "unset TRITON_INTERPRET to compute on the GPU"
+    return Finding("warning", found, way_out) if has_gpu else Finding("ok", found)
+
+
+# The machine
+
+
+def _cores() -> Finding:
+    import numba
+    import torch
+
+    cores = machine.cores()
+    threads = min(torch.get_num_threads(), numba.get_num_threads())
+    found = f"{cores.usable} of {cores.present} can be used, {threads} threads"
+    if cores.quota is not None:
+        found += f" (quota of the container: {cores.quota:g})"
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    found += "".join(f"; {name}={os.environ[name]}" for name in names if name in os.environ)
+    if threads <= cores.usable:
+        return Finding("ok", found)
+    way_out = f"export OMP_NUM_THREADS={cores.usable}, or threads wait for one another"
+    return Finding("warning", found, way_out)
+
+
+def _memory() -> Finding:
+    total, available = machine.memory()
+    if total is None or available is None:
+        return Finding("ok", "the system does not say")
+    found = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free"
+    if available >= _GIB:
+        return Finding("ok", found)
+    return Finding("warning", found, "end other programs; torch alone takes half a GiB")
+
+
+_ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
+
+
+def _runs() -> Finding:
+    """The disk on which ``runs`` is or would be, and whether files can be made on it."""
+    runs = Path("runs").absolute()
+    folder = next(each for each in (runs, *runs.parents) if each.is_dir())
+    with tempfile.TemporaryFile(dir=folder):
+        free = shutil.disk_usage(folder).free
+    found = f"{free / _GIB:,.1f} GiB free for {runs}"
+    if free >= _GIB:
+        return Finding("ok", found)
+    return Finding("warning", found, f"delete what is not needed, or {_ANOTHER_FOLDER}")
+
+
+PROBES = (
+    Probe("Python", _python, "install Python again"),
+    Probe("netdesc", _netdesc, "install netdesc again; netdesc init needs its examples", "warning"),
+    _package("click", "click"),
+    _package("pydantic", "pydantic"),
+    _package("rich", "rich"),
+    _package("jinja2", "jinja2", "warning"),
+    _package("plotly", "plotly", "warning"),
+    _package("matplotlib", "matplotlib.figure", "warning"),
+    _package("numpy", "numpy"),
+    _package("h5py", "h5py"),
+    _package("safetensors", "safetensors.numpy"),
+    _package("numba", "numba"),
+    _package("torch", "torch"),
+    Probe("engine reference", _engine_reference, "mend torch first", needs=("torch", "pydantic")),
+    Probe(
+        "engine cpu",
+        _engine_cpu,
+        "until it is mended, train with --engine reference, which is slow; if no kernel can be "
+        "kept, set NUMBA_CACHE_DIR to a folder that can be written",
+        # Not numba: where the environment keeps it from running, the engine says what to do.
+        needs=("engine reference",),
+    ),
+    Probe("CUDA", _cuda, "mend torch first", "warning", needs=("torch",)),
+    Probe("engine cuda", _engine_cuda, _UNTIL_MENDED, needs=("engine reference",)),
+    Probe("cores", _cores, "mend torch and numba first", "warning", needs=("torch", "numba")),
+    Probe("memory", _memory, "see what the system says of its memory", "warning"),
+    Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),
+)
+"""In the order of the output. Light packages come first: what fails ends the process."""
+
+
+if __name__ == "__main__":
+    by_topic = {probe.topic: probe for probe in PROBES}
+    for topic in sys.argv[1:]:
+        print(json.dumps({"topic": topic, **by_topic[topic].look()._asdict()}), flush=True)

@@ -1,0 +1,1 @@
+"""The catalogue of diagnostic codes: cause, example and fix of each."""

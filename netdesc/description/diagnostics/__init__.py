@@ -1,0 +1,1 @@
+"""Diagnostics, and the forms in which they are printed."""

@@ -1,0 +1,163 @@
+"""Findings as SARIF 2.1.0 (an OASIS standard), which code scanning and many editors read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from netdesc import __version__
+from netdesc.description.codes.explain import ENTRIES, explain, place
+from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
+from netdesc.description.diagnostics.markdown import fenced
+from netdesc.description.diagnostics.wording import is_complete, lines, visible, within
+
+Object = dict[str, Any]
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+ROOT = "%SRCROOT%"
+"""Stands for the workspace, against which viewers resolve relative addresses."""
+_NEAR = 60
+"""So many characters around a place tell it from others where it has no pointer."""
+
+
+def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:
+    """The whole log. Files below ``root``, the workspace, are named as from there."""
+    codes = sorted({each.code for each in diagnostics})
+    seen: Counter[str] = Counter()
+    driver = {
+        "name": "netdesc",
+        "version": __version__,
+        "semanticVersion": __version__,
+        "rules": [_rule(code) for code in codes],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [_invocation(diagnostics)],
+        "columnKind": "unicodeCodePoints",
+        "artifacts": [
+            {"location": _artifact(file, root), "roles": ["analysisTarget"]}
+            for file in dict.fromkeys(files)
+        ],
+        "results": [_result(each, codes.index(each.code), root, seen) for each in diagnostics],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _invocation(diagnostics: Sequence[Diagnostic]) -> Object:
+    invocation: Object = {"executionSuccessful": True}
+    if not is_complete(diagnostics):
+        told = {"text": "There may be more findings: after very many, no others are looked for."}
+        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": told}]
+    return invocation
+
+
+def _rule(code: str) -> Object:
+    entry = ENTRIES[code]
+    shown = (
+        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{fenced(entry.shown, 'json')}\n\n"
+        f"Right:\n\n{fenced(entry.right, 'json')}\n\n{entry.fix}\n"
+    )
+    return {
+        "id": code,
+        "shortDescription": {"text": _text(f"{entry.title[0].upper()}{entry.title[1:]}.")},
+        "fullDescription": {"text": _text(entry.cause)},
+        # Documentation, not a message with places for arguments: braces stay as they are.
+        "help": {"text": explain(code), "markdown": shown},
+        "defaultConfiguration": {"level": entry.severity},
+    }
+
+
+def _result(diagnostic: Diagnostic, rule: int, root: Path, seen: Counter[str]) -> Object:
+    location: Object = {"physicalLocation": _physical(diagnostic, root)}
+    if diagnostic.pointer:
+        location["logicalLocations"] = [{"fullyQualifiedName": visible(diagnostic.pointer)}]
+    result: Object = {
+        "ruleId": diagnostic.code,
+        "ruleIndex": rule,
+        "level": diagnostic.severity,
+        "message": {"text": _text("\n".join(lines(diagnostic)))},
+        "locations": [location],
+        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(diagnostic, seen)},
+    }
+    if diagnostic.related:
+        result["relatedLocations"] = [
+            {
+                "id": number,
+                "physicalLocation": _physical(each, root),
+                "message": {"text": _text(visible(each.message))},
+            }
+            for number, each in enumerate(diagnostic.related)
+        ]
+    if diagnostic.fix is not None:
+        result["fixes"] = [_fix(diagnostic.fix, _artifact(diagnostic.file, root))]
+    return result
+
+
+def _physical(found: Diagnostic | Related, root: Path) -> Object:
+    location: Object = {"artifactLocation": _artifact(found.file, root)}
+    if found.line is not None:
+        location["region"] = _region(found)
+    return location
+
+
+def _region(found: Diagnostic | Related | Edit) -> Object:
+    region = {
+        "startLine": found.line,
+        "startColumn": found.column,
+        "endLine": found.end_line,
+        "endColumn": found.end_column,
+    }
+    return {key: value for key, value in region.items() if value is not None}
+
+
+def _artifact(file: str, root: Path) -> Object:
+    inside = within(file, root)
+    if inside is not None:
+        return {"uri": quote(os.fsencode(inside.as_posix()), safe="/"), "uriBaseId": ROOT}
+    path = Path(os.path.abspath(file)).as_posix()
+    return {"uri": "file:///" + quote(os.fsencode(path.lstrip("/")), safe="/:")}
+
+
+def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
+    """What stays the same when lines and layers move: code, place and message, without numbers.
+
+    Equal ones are counted, so that two findings of a file never share a fingerprint.
+    """
+    where = re.sub(r"/\d+(?=/|$)", "/*", diagnostic.pointer)
+    if not where and diagnostic.column is not None:
+        start = diagnostic.column - 1
+        near = diagnostic.excerpt[max(0, start - _NEAR) : start + _NEAR]
+        where = "".join(near.split())
+    message = re.sub(r"\d+", "#", diagnostic.message)
+    parts = (diagnostic.code, where, message, diagnostic.override or "")
+    whole = "\0".join(visible(part) for part in parts)
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    key = f"{diagnostic.file}\0{digest}"
+    seen[key] += 1
+    return f"{digest}:{seen[key]}"
+
+
+def _fix(fix: Fix, artifact: Object) -> Object:
+    replacements: list[Object] = []
+    for edit in fix.edits:
+        replacement: Object = {"deletedRegion": _region(edit)}
+        if edit.replacement:
+            replacement["insertedContent"] = {"text": edit.replacement}
+        replacements.append(replacement)
+    return {
+        "description": {"text": _text(visible(fix.title))},
+        "artifactChanges": [{"artifactLocation": artifact, "replacements": replacements}],
+    }
+
+
+def _text(text: str) -> str:
+    """A message of SARIF, in which single braces and "[text](address)" would have a meaning."""
+    return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")

@@ -1,0 +1,1 @@
+"""Checks of the data files that a document names, before anything is loaded."""

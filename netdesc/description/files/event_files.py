@@ -1,0 +1,163 @@
+"""Reads files of spike events: .bs1, .bs2 and .npy. numpy is not needed.
+
+.bs1 has 5 bytes an event, big-endian, without a header: 16 bits neuron, 1 bit polarity, 23 bits
+time in microseconds. .bs2 has 8 bits x and 8 bits y instead of the neuron (the N-MNIST format).
+.npy is a numpy array with rows x, p, t or x, y, p, t, times in milliseconds.
+
+Columns are buffers, so that numpy can take them over without a copy.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
+
+MAX_TIME_MS = 4e9
+"""46 days: in microseconds, times of later events could leave 64 bits when they are binned."""
+
+_RECORD_BYTES = 5
+_MAX_INTEGER = (1 << 31) - 1
+_WANTED = "wanted: rows of x, p, t or of x, y, p, t"
+
+# Tables for bytes.translate: the highest byte of a time holds the polarity, too.
+_TIME_BITS = bytes(each & 0x7F for each in range(256))
+_POLARITY_BIT = bytes(each >> 7 for each in range(256))
+
+
+class EventsError(ValueError):
+    """The file does not hold events; says why, after "the file …". ``hint`` may say what to do."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
+class OddLength(EventsError):
+    """A .bs1 or .bs2 file ends within an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """All events of a file, in its order. ``times_per_ms`` of the unit of ``times`` are 1 ms.
+
+    ``x`` is the neuron's number and ``y`` None, or they are the pixel; ``p`` is the polarity. These
+    are whole numbers within 32 bits; times are finite and at most ``MAX_TIME_MS``.
+    """
+
+    x: Sequence[float]
+    y: Sequence[float] | None
+    p: Sequence[float]
+    times: Sequence[float]
+    times_per_ms: int
+
+    def microseconds(self) -> Sequence[float]:
+        """Times in whole microseconds."""
+        if self.times_per_ms == 1000:
+            return self.times
+        return [round(time * 1000) for time in self.times]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEvents:
+    """An open file of ``count`` events, of which the length or the header was checked.
+
+    ``read`` may be called once. It raises EventsError, and OSError where the file cannot be read.
+    """
+
+    count: int
+    read: Callable[[], Columns]
+
+
+def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
+    """Looks at a file of ``size`` bytes; ``suffix`` is .bs1, .bs2 or .npy. EventsError, OSError."""
+    if suffix == ".npy":
+        return _open_npy(file, size)
+    if size % _RECORD_BYTES:
+        raise OddLength(
+            f"has {size} bytes, which is no multiple of {_RECORD_BYTES}; it is cut off or of "
+            "another format"
+        )
+    return OpenedEvents(size // _RECORD_BYTES, partial(_read_records, file, suffix, size))
+
+
+def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
+    raw = file.read(size)
+    first, second, high, middle, low = (raw[byte::_RECORD_BYTES] for byte in range(_RECORD_BYTES))
+    times = _big_endian(high.translate(_TIME_BITS), middle, low)
+    p = memoryview(high.translate(_POLARITY_BIT))
+    if suffix == ".bs1":
+        return Columns(_big_endian(first, second), None, p, times, 1000)
+    return Columns(memoryview(first), memoryview(second), p, times, 1000)
+
+
+def _big_endian(*columns: bytes) -> array[int]:
+    """The numbers whose bytes stand in two to four columns, the highest first."""
+    wide = bytearray(4 * len(columns[0]))
+    for place, column in enumerate(columns, 4 - len(columns)):
+        wide[place::4] = column
+    found = array("I", bytes(wide))
+    assert found.itemsize == 4
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
+
+
+def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
+    try:
+        header, start = read_header(file)
+    except HEADER_ERRORS as problem:
+        raise EventsError("is no .npy file, or is cut off or damaged") from problem
+    if header.kind not in "iuf" or header.code is None:
+        raise EventsError(f"holds no numbers of 1 to 8 bytes; {_WANTED}")
+    if len(header.shape) != 2 or header.shape[1] not in (3, 4):
+        listed = ", ".join(map(str, header.shape))
+        raise EventsError(f"has the shape [{listed}]; {_WANTED}")
+    if start + header.bytes > size:
+        raise EventsError("is cut off: it is shorter than its header says")
+    return OpenedEvents(header.shape[0], partial(_read_rows, file, header))
+
+
+def _read_rows(file: BinaryIO, header: Header) -> Columns:
+    values = memoryview(numbers(header, file.read(header.bytes)))
+    count, width = header.shape
+    if header.fortran_order:
+        columns = [values[column * count : (column + 1) * count] for column in range(width)]
+    else:
+        columns = [values[column::width] for column in range(width)]
+    *places, times = columns
+    for name, column in zip("xp" if width == 3 else "xyp", places, strict=True):
+        _require_whole(name, column, header.kind == "f")
+    _require_times(times)
+    y = places[1] if width == 4 else None
+    return Columns(places[0], y, places[-1], times, 1)
+
+
+def _require_whole(name: str, column: Sequence[float], is_float: bool) -> None:
+    is_whole = not is_float or all(map(float.is_integer, column))
+    if is_whole and max(map(abs, column), default=0) <= _MAX_INTEGER:
+        return
+    row = next(
+        row
+        for row, value in enumerate(column)
+        if not abs(value) <= _MAX_INTEGER or value != int(value)
+    )
+    raise EventsError(f"has the {name} {column[row]} in its row {row}, not a whole number")
+
+
+def _require_times(times: Sequence[float]) -> None:
+    if all(map(math.isfinite, times)) and max(map(abs, times), default=0) <= MAX_TIME_MS:
+        return
+    row = next(row for row, time in enumerate(times) if not abs(time) <= MAX_TIME_MS)
+    if not math.isfinite(times[row]):
+        raise EventsError(f"has the time {times[row]} in its row {row}")
+    raise EventsError(
+        f"has the time {times[row]:,.10g} ms in its row {row}; 46 days are the most",
+        "are the times in µs? .npy times are milliseconds",
+    )

@@ -1,0 +1,71 @@
+"""From a record to a ``.net`` file: one writer for each type of layer.
+
+Names, types and shapes of the datasets are those that slayer's ``export_hdf5`` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from netdesc.events.atomic_write import NoFileError, atomic_path
+from netdesc.exchange.errors import NetFileError
+from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.hardware.integers import Integers
+
+
+def write_net(path: str | Path, net: NetFile) -> None:
+    """Writes ``net``, all of it or nothing. NetFileError where the file cannot be written."""
+    try:
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            for index, layer in enumerate(net.layers):
+                group = file.create_group(f"layer/{index}")
+                group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
+                WRITERS[type(layer)](group, layer)
+            if net.simulation is not None:
+                file["simulation/Ts"] = np.int64(net.simulation.step_ms)
+                file["simulation/tSample"] = np.int64(net.simulation.sample_ms)
+    except NoFileError as error:
+        raise NetFileError(path, str(error)) from error
+    except (OSError, RuntimeError) as error:  # hdf5 reports a full disk as either
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NetFileError(path, f"cannot be written: {reason}") from error
+
+
+def _write_input(group: h5py.Group, layer: InputLayer) -> None:
+    group["shape"] = np.array(layer.shape, dtype=np.int64)
+
+
+def _write_flatten(group: h5py.Group, layer: FlattenLayer) -> None:
+    group["shape"] = np.array([layer.size, 1, 1], dtype=np.int64)
+
+
+def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
+    group["shape"] = np.array([layer.outputs], dtype=np.int64)
+    group["inFeatures"] = np.int64(layer.inputs)
+    group["outFeatures"] = np.int64(layer.outputs)
+    group["weight"] = layer.weight.astype(np.float32)
+    if layer.bias is not None:
+        group["bias"] = layer.bias.astype(np.float32)
+    group["neuron/type"] = "CUBA"
+    group["neuron/iDecay"] = _number_or_list(layer.current_decay)
+    group["neuron/vDecay"] = _number_or_list(layer.voltage_decay)
+    group["neuron/vThMant"] = np.int64(layer.threshold)
+    group["neuron/refDelay"] = np.int64(1)
+    group["neuron/gradedSpike"] = np.bool_(False)
+
+
+def _number_or_list(values: Integers) -> np.ndarray:
+    """As slayer does: a list of one is written as a number."""
+    return (values.reshape(()) if values.size == 1 else values).astype(np.int64)
+
+
+WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
+    InputLayer: _write_input,
+    FlattenLayer: _write_flatten,
+    DenseLayer: _write_dense,
+}

@@ -1,0 +1,267 @@
+"""The float32 matrix product on Numba's threads.
+
+Torch's product would wake a second pool of threads, and each pool, spinning while it waits for
+work, would take cores from the other. This product runs on the threads of the other kernels, as
+fast as a vendor's library. The number of threads does not change the order of additions: a sum
+goes through blocks of ``MAX_PANEL_TERMS`` terms, each from the first to the last.
+
+The algorithm is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+(2008): the right factor is copied in panels, and a tile of the result stays in vector registers
+while it goes through a panel. The tile's loop is written in LLVM's vectors, because loops over
+arrays would load and store every sum at every term.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from netdesc.kernels.cpu.gemm.gemm_packing import (
+    MAX_PANEL_TERMS,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    at_row,
+    copy_left,
+    copy_panel,
+    left_tile,
+    tiles_in,
+)
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.layout import Matrix, matrix_of
+from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.simd import intrinsic
+from netdesc.kernels.cpu.runtime.threads import set_thread_count
+
+_VECTOR_FLOATS = 16
+"""Floats in an LLVM vector; on hosts with shorter registers LLVM uses several."""
+
+_MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
+"""Most rows and columns of the result that a thread computes at a time."""
+
+_BLOCK_COLUMNS_UNIT = 32
+"""The columns of each block but the last are a multiple of this."""
+
+_ROWS_PER_POINTER = 3
+"""Rows of a tile that share one pointer, as registers do not suffice for one a row."""
+
+_VECTOR = ir.VectorType(ir.FloatType(), _VECTOR_FLOATS)
+_INT64, _INT32 = ir.IntType(64), ir.IntType(32)
+
+
+@intrinsic
+def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth: Any, add: Any):
+    """Computes one tile: ``out (+)= left [rows, depth] @ right [depth, columns]``.
+
+    ``left`` and ``out`` are ``Matrix``, ``right`` is a panel; the tile begins at number ``at`` of
+    ``out``. With ``add`` the sums are added to the numbers in ``out``.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def data(kind: Any, array: Any) -> Any:
+            return context.make_array(kind)(context, builder, array).data
+
+        (of_left, of_right, of_out, at, depth, add) = arguments
+        numbers, start, to_row, to_term = cgutils.unpack_tuple(builder, of_left, 4)
+        first = builder.gep(data(left[0], numbers), [start])
+        sums = _sum_up(builder, (first, to_row, to_term), data(right, of_right), depth)
+        out_numbers, _, by_row, _ = cgutils.unpack_tuple(builder, of_out, 4)
+        of_tile = builder.gep(data(out[0], out_numbers), [at])
+        _write_tile(builder, sums, of_tile, by_row, builder.icmp_signed("!=", add, add.type(0)))
+        return context.get_dummy_value()
+
+    return types.void(left, right, out, at, depth, add), build
+
+
+def _write_tile(builder: Any, sums: Any, of_tile: Any, by_row: Any, add: Any) -> None:
+    """Stores the sums of a tile, or adds them to the numbers there."""
+    for row, vectors in enumerate(sums):
+        start = builder.gep(of_tile, [builder.mul(by_row, _INT64(row))])
+        for number, total in enumerate(vectors):
+            place = _vector_at(builder, start, _VECTOR_FLOATS * number)
+            with builder.if_else(add) as (then, otherwise):
+                with then:
+                    before = builder.load(place, align=4)
+                    builder.store(builder.fadd(before, total), place, align=4)
+                with otherwise:
+                    builder.store(total, place, align=4)
+
+
+def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
+    """Builds the loop over the terms. Returns the sums, a list of vectors for each tile row."""
+    first, to_row, to_term = left
+    rows = _rows_apart(builder, first, to_row)
+    before, loop = builder.block, builder.append_basic_block("terms")
+    after = builder.append_basic_block("sums")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    term = builder.phi(_INT64)
+    per_row = TILE_COLUMNS // _VECTOR_FLOATS
+    sums = [[builder.phi(_VECTOR) for _ in range(per_row)] for _ in range(TILE_ROWS)]
+    from_right = builder.gep(right, [builder.mul(term, _INT64(TILE_COLUMNS))])
+    vectors = [
+        builder.load(_vector_at(builder, from_right, _VECTOR_FLOATS * number), align=4)
+        for number in range(per_row)
+    ]
+    multiply_add = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(_VECTOR, [_VECTOR] * 3),
+        f"llvm.fmuladd.v{_VECTOR_FLOATS}f32",
+    )
+    # In another order, each row's factor would occupy a register throughout.
+    new_sums: list[list[Any]] = []
+    along = builder.mul(term, to_term)
+    for row in range(TILE_ROWS):
+        factor = _spread(builder, builder.load(builder.gep(rows[row], [along]), align=4))
+        new_sums.append(
+            [
+                builder.call(multiply_add, [factor, vector, total])
+                for vector, total in zip(vectors, sums[row], strict=True)
+            ]
+        )
+    following = builder.add(term, _INT64(1))
+    term.add_incoming(_INT64(0), before)
+    term.add_incoming(following, loop)
+    zero = ir.Constant(_VECTOR, None)
+    for row, new_row in zip(sums, new_sums, strict=True):
+        for total, new in zip(row, new_row, strict=True):
+            total.add_incoming(zero, before)
+            total.add_incoming(new, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+    builder.position_at_end(after)
+    return new_sums
+
+
+def _rows_apart(builder: Any, first: Any, to_row: Any) -> list[Any]:
+    """Pointers to a tile's rows, computed so that LLVM cannot tell that they are equally spaced.
+
+    Otherwise it would compute each pointer from the one before at every term, and that chain of
+    additions takes as long as the products. Empty machine code hides where the pointers come from.
+    """
+    kind = ir.FunctionType(first.type, [first.type])
+    hidden = [
+        builder.asm(
+            kind, "", "=r,0", [builder.gep(first, [builder.mul(to_row, _INT64(row))])], False
+        )
+        for row in range(0, TILE_ROWS, _ROWS_PER_POINTER)
+    ]
+    return [
+        builder.gep(group, [builder.mul(to_row, _INT64(row))])
+        for group in hidden
+        for row in range(_ROWS_PER_POINTER)
+    ]
+
+
+def _vector_at(builder: Any, first: Any, offset: int) -> Any:
+    """A pointer to the vector that begins ``offset`` numbers after ``first``."""
+    return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """A vector with ``number`` in every lane."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    lanes = ir.Constant(ir.VectorType(_INT32, _VECTOR_FLOATS), None)
+    return builder.shuffle_vector(
+        builder.insert_element(nothing, number, _INT32(0)), nothing, lanes
+    )
+
+
+@numba.njit
+def _multiply_edge(tile, panel, depth, size, add, out, at):
+    """Computes a tile of fewer rows or columns, ``size``, through padded copies of whole tiles."""
+    height, width = size
+    padded = np.zeros(TILE_ROWS * depth, np.float32)
+    edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
+    for r in range(height):
+        for k in range(depth):
+            of_tile = np.uint64(tile.start + r * tile.by_row + k * tile.by_column)
+            padded[r * depth + k] = tile.numbers[of_tile]
+    whole = Matrix(edge, 0, TILE_COLUMNS, 1)
+    _multiply_tile(Matrix(padded, 0, depth, 1), panel, whole, 0, depth, False)
+    for r in range(height):
+        for c in range(width):
+            to = np.uint64(at + r * out.by_row + c)
+            before = out.numbers[to] if add else np.float32(0)
+            out.numbers[to] = before + edge[r * TILE_COLUMNS + c]
+
+
+@numba.njit
+def multiply_block(left, right, shape, add, out):
+    """``out (+)= left @ right``, each a ``Matrix``; the numbers of a row of ``out`` are contiguous.
+
+    ``shape`` is rows, terms and columns. With ``add`` the product is added to ``out``.
+    """
+    rows, terms, columns = shape
+    panel = np.empty((min(MAX_PANEL_TERMS, terms) + 1) * TILE_COLUMNS, np.float32)
+    copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
+    left_copy = np.empty(tiles_in(rows) * copy_terms * TILE_ROWS, np.float32)
+    for term in range(0, terms, MAX_PANEL_TERMS):
+        depth = min(MAX_PANEL_TERMS, terms - term)
+        adds = add or term > 0
+        if copy_terms:
+            copy_left(left, rows, term, depth, left_copy)
+        for column in range(0, columns, TILE_COLUMNS):
+            width = min(TILE_COLUMNS, columns - column)
+            copy_panel(right, term, depth, column, width, panel)
+            for row in range(0, rows, TILE_ROWS):
+                height = min(TILE_ROWS, rows - row)
+                tile = left_tile(left, left_copy, row, term, depth)
+                at = out.start + row * out.by_row + column
+                if height < TILE_ROWS or width < TILE_COLUMNS:
+                    _multiply_edge(tile, panel, depth, (height, width), adds, out, at)
+                else:
+                    _multiply_tile(tile, panel, out, at, depth, adds)
+
+
+@kernel
+def _multiply(left, right, shape, block, add, out):
+    """``multiply_block`` on all threads, a ``block`` of rows and columns at a time."""
+    rows, terms, columns = shape
+    row_blocks = (rows + block[0] - 1) // block[0]
+    column_blocks = (columns + block[1] - 1) // block[1]
+    for item in numba.prange(row_blocks * column_blocks):
+        row, column = item // column_blocks * block[0], item % column_blocks * block[1]
+        of_columns = Matrix(
+            right.numbers, right.start + column * right.by_column, right.by_row, right.by_column
+        )
+        to = Matrix(out.numbers, out.start + row * out.by_row + column, out.by_row, 1)
+        size = min(block[0], rows - row), terms, min(block[1], columns - column)
+        multiply_block(at_row(left, row), of_columns, size, add, to)
+
+
+def matmul(
+    left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, add: bool = False
+) -> np.ndarray:
+    """``left @ right``, float32 [rows, terms] and [terms, columns], each by rows or by columns.
+
+    The product is written into ``out`` (C-contiguous) or, with ``add``, added to it. Without
+    ``out`` it is written into a new array.
+    """
+    (rows, terms), (_, columns) = left.shape, right.shape
+    if out is None:
+        out = allocate((rows, columns), np.float32)
+    of_left, of_right = matrix_of(left), matrix_of(right)
+    block = _block(rows, columns, is_copied=of_left.by_column != 1)
+    _multiply(of_left, of_right, (rows, terms, columns), block, add, matrix_of(out))
+    return out
+
+
+def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
+    """Rows and columns of a block: whole tiles, and about as many blocks for each thread.
+
+    Where the left factor ``is_copied``, rows are divided first, so that threads copy different
+    rows.
+    """
+    threads = set_thread_count()
+    column_blocks = -(-columns // _MAX_BLOCK_COLUMNS)
+    rows_per_thread = -(-rows * (1 if is_copied else column_blocks) // threads)
+    blocks_per_thread = -(-rows_per_thread // _MAX_BLOCK_ROWS)
+    block_rows = -(-rows_per_thread // (blocks_per_thread * TILE_ROWS)) * TILE_ROWS
+    row_blocks = -(-rows // block_rows)
+    column_blocks = -(-column_blocks * row_blocks // threads) * threads // row_blocks
+    unit = column_blocks * _BLOCK_COLUMNS_UNIT
+    return block_rows, -(-columns // unit) * _BLOCK_COLUMNS_UNIT

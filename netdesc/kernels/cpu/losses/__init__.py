@@ -1,0 +1,1 @@
+"""Losses over time and their gradients."""

@@ -1,0 +1,164 @@
+"""The van Rossum distance: a truncated exponential filter, run forward and backward in time.
+
+``van_rossum_filter`` says how recurrences make the filter. Arrays are flat and time-first,
+[steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
+columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+
+from netdesc.kernels import van_rossum_filter
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
+from netdesc.kernels.cpu.runtime.simd import LANES, cast_like, spread, zeros_like
+from netdesc.kernels.cpu.runtime.simd_memory import AHEAD, load, prefetch, store
+from netdesc.kernels.cpu.runtime.state_arithmetic import flush
+from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.reference import van_rossum as reference
+
+_STEPS_PER_SUM = 32
+"""Squares that are added up in the type of the states, before their sum is added in 64 bits."""
+
+
+class Filter(NamedTuple):
+    """A filter as ``order`` chained recurrences and their tail after ``length`` steps."""
+
+    decay: np.floating
+    order: int
+    length: int
+    tail: np.ndarray
+    """The share of each delayed recurrence, [order]; empty if nothing is cut off."""
+
+
+@functools.lru_cache(maxsize=64)
+def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
+    """The filter for signals of ``steps`` steps; None where recurrences are too inexact."""
+    if van_rossum_filter.convolved(decay, order, length, steps) is not None:
+        return None
+    a, tail = van_rossum_filter.recurrence(decay, order, length)
+    is_cut = length < steps and tail.any()
+    return Filter(a, order, length, tail if is_cut else tail[:0])
+
+
+@numba.njit(inline="always")
+def _chain(x, decay, states, first, last):
+    """One step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)`` in ``states``."""
+    for at in range(first, last, LANES):
+        x = flush(spread(decay) * load(states, at, LANES) + x)
+        store(states, at, x, LANES)
+    return x
+
+
+@numba.njit(inline="always")
+def filter_step(x, late_x, decay, tail, states):
+    """One step of the filter, forward or backward in time.
+
+    ``x`` is the signal of the step, ``late_x`` that of ``length`` steps before, 0 if there was
+    none. ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros before the first
+    step. The result has their type.
+    """
+    cut = len(states) - len(tail) * LANES
+    f = _chain(cast_like(x, spread(decay)), decay, states, 0, cut)
+    if len(tail) > 0:
+        _chain(cast_like(late_x, f), decay, states, cut, len(states))
+        for k in range(len(tail)):
+            f = f - spread(tail[k]) * load(states, cut + k * LANES, LANES)
+    return f
+
+
+@numba.njit(inline="always")
+def gradient_step(f, late_f, scale, decay, tail, states):
+    """The gradient by one step's output spikes. Steps are computed from the last to the first.
+
+    ``f`` is the filtered difference of the step, ``late_f`` that of ``length`` steps later, 0
+    beyond the last. ``scale`` is two times the gradient of the loss.
+    """
+    return cast_like(filter_step(f, late_f, decay, tail, states), f) * spread(np.float32(scale))
+
+
+@kernel
+def filter_difference(output, target, steps, filter, filtered, squares):
+    """Fills ``filtered`` with ``h ∗ (output − target)``, ``squares`` [columns] with sums of f²."""
+    decay, order, length, tail = filter
+    columns = len(squares)
+    for item in numba.prange((columns + LANES - 1) // LANES):
+        lo = item * LANES
+        n = min(LANES, columns - lo)
+        states = np.zeros((order + len(tail)) * LANES, tail.dtype)
+        total = spread(np.float64(0))
+        for first in range(0, steps, _STEPS_PER_SUM):
+            some = zeros_like(spread(decay))
+            for t in range(first, min(steps, first + _STEPS_PER_SUM)):
+                at = t * columns + lo
+                prefetch(output, at + AHEAD * columns)
+                prefetch(target, at + AHEAD * columns)
+                x = load(output, at, n) - load(target, at, n)
+                late_x = zeros_like(x)
+                if len(tail) > 0 and t >= length:
+                    before = at - length * columns
+                    late_x = load(output, before, n) - load(target, before, n)
+                f = filter_step(x, late_x, decay, tail, states)
+                store(filtered, at, cast_like(f, x), n)
+                some = some + f * f
+            total = total + cast_like(some, total)
+        store(squares, lo, total, n)
+
+
+@kernel
+def filter_adjoint(filtered, scale, steps, filter, grad):
+    """Fills ``grad`` with the gradient of the output: the filter run backward in time."""
+    decay, order, length, tail = filter
+    columns = len(filtered) // steps
+    for item in numba.prange((columns + LANES - 1) // LANES):
+        lo = item * LANES
+        n = min(LANES, columns - lo)
+        states = np.zeros((order + len(tail)) * LANES, tail.dtype)
+        for t in range(steps - 1, -1, -1):
+            at = t * columns + lo
+            prefetch(filtered, at - AHEAD * columns)
+            f = load(filtered, at, n)
+            late_f = zeros_like(f)
+            if len(tail) > 0 and t + length < steps:
+                late_f = load(filtered, at + length * columns, n)
+            store(grad, at, gradient_step(f, late_f, scale, decay, tail, states), n)
+
+
+@on_threads
+def spike_time(
+    output_TBN: torch.Tensor, target_TBN: torch.Tensor, decay: float, order: int, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``reference.van_rossum.spike_time``."""
+    steps, batch, neurons = output_TBN.shape
+    filter = make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time(output_TBN, target_TBN, decay, order, length)
+    set_thread_count()
+    filtered = allocate((steps, batch, neurons), np.float32)
+    squares = np.empty(batch * neurons)
+    filter_difference(
+        flat(output_TBN), flat(target_TBN), steps, filter, filtered.reshape(-1), squares
+    )
+    return scalar(squares.sum()), torch.from_numpy(filtered)
+
+
+@on_threads
+def spike_time_backward(
+    filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
+) -> torch.Tensor:
+    """See ``reference.van_rossum.spike_time_backward``."""
+    steps, batch, neurons = filtered_TBN.shape
+    filter = make_filter(decay, order, length, steps)
+    if filter is None:
+        return reference.spike_time_backward(filtered_TBN, grad_loss, decay, order, length)
+    set_thread_count()
+    grad = allocate((steps, batch, neurons), np.float32)
+    scale = 2.0 * float(grad_loss)
+    filter_adjoint(flat(filtered_TBN), scale, steps, filter, grad.reshape(-1))
+    return torch.from_numpy(grad)

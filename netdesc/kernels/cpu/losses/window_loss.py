@@ -1,0 +1,307 @@
+"""Losses and classes by a moving window on the CPU.
+
+Each thread takes whole samples. Each neuron's spikes in the window are counted in 64-bit floats, as
+outputs may be spikes, sums of spikes or any numbers. All that is computed from the counts of a step
+has 32 bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netdesc.kernels.cpu.runtime.bitmask import lowest_bit, word_of
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, scalar
+from netdesc.kernels.cpu.runtime.simd import (
+    LANES,
+    cast_like,
+    largest,
+    spread,
+    sum_of,
+    two_to_any,
+    where,
+)
+from netdesc.kernels.cpu.runtime.simd_memory import load, store
+from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.reference.windows import HALF_A_SPIKE, SILENT
+
+_SQUARES, _SOFTMAX, _LIKELIHOOD = range(3)
+_KINDS = {"squares": _SQUARES, "softmax": _SOFTMAX, "likelihood": _LIKELIHOOD}
+
+_NO_GRADIENT = np.empty(0, np.float32)
+_LANE_NUMBERS = np.arange(LANES, dtype=np.int32)
+_LOG2_E = np.float32(math.log2(math.e))
+
+_MIN_EXPONENT = np.float32(-120)
+"""Exponents of 2 are at least this: such a power is too small to change a sum of 1."""
+
+
+class WindowCosts(NamedTuple):
+    """Costs of a step by the rates in its window; see ``operators.window_loss``."""
+
+    kind: int
+    window: int
+    """Steps, no more than a sample has."""
+    share: float
+    """What one spike adds to a rate: ``1 / window`` of the loss."""
+    true_rate: float
+    false_rate: float
+
+
+@on_threads
+def window_loss(
+    output_TBN: torch.Tensor,
+    labels_TB: torch.Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+) -> torch.Tensor:
+    """See ``reference.windows.window_loss``."""
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    return scalar(_sample_costs(output_TBN, labels_TB, step_costs, 1.0, _NO_GRADIENT).sum())
+
+
+@on_threads
+def window_loss_backward(
+    output_TBN: torch.Tensor,
+    labels_TB: torch.Tensor,
+    grad_loss: torch.Tensor,
+    window: int,
+    costs: str,
+    true_rate: float,
+    false_rate: float,
+) -> torch.Tensor:
+    """See ``reference.windows.window_loss_backward``."""
+    step_costs = _costs_of(output_TBN, window, costs, true_rate, false_rate)
+    grad = allocate(tuple(output_TBN.shape), np.float32)
+    _sample_costs(output_TBN, labels_TB, step_costs, float(grad_loss), grad.reshape(-1))
+    return torch.from_numpy(grad)
+
+
+@on_threads
+def window_classes(output_TBN: torch.Tensor, window: int) -> torch.Tensor:
+    """See ``reference.windows.window_classes``."""
+    steps, batch, _ = output_TBN.shape
+    classes_TB = np.empty((steps, batch), np.int64)
+    _classify(array_of(output_TBN), min(window, steps), min(set_thread_count(), batch), classes_TB)
+    return torch.from_numpy(classes_TB)
+
+
+def _costs_of(
+    output_TBN: torch.Tensor, window: int, costs: str, true_rate: float, false_rate: float
+) -> WindowCosts:
+    reach = min(window, len(output_TBN))
+    return WindowCosts(_KINDS[costs], reach, 1 / window, true_rate, false_rate)
+
+
+def _sample_costs(
+    output_TBN: torch.Tensor,
+    labels_TB: torch.Tensor,
+    costs: WindowCosts,
+    grad_loss: float,
+    grad: np.ndarray,
+) -> np.ndarray:
+    """The costs of each sample, float64 [batch]; for ``grad`` see ``_accumulate_costs``.
+
+    ValueError where a label is not the number of a neuron.
+    """
+    _, batch, neurons = output_TBN.shape
+    labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < neurons:
+            raise ValueError(
+                f"a label is {label}; with {neurons} neurons, labels are 0 to {neurons - 1}"
+            )
+    sums, thread_count = np.empty(batch), min(set_thread_count(), batch)
+    _accumulate_costs(array_of(output_TBN), labels, costs, thread_count, grad_loss, grad, sums)
+    return sums
+
+
+@numba.njit(inline="always")
+def _wide(lanes):
+    return cast_like(lanes, spread(np.float64(0)))
+
+
+@numba.njit(inline="always")
+def _narrow(lanes):
+    return cast_like(lanes, spread(np.float32(0)))
+
+
+@numba.njit(inline="always")
+def _move_window(output, now, before, counts, neurons):
+    """Moves the window on by one step: updates ``counts`` [vectors · LANES].
+
+    ``now`` is the index in ``output`` of the step that comes in, ``before`` that of the step that
+    goes out, negative if there is none.
+    """
+    for at in range(0, len(counts), LANES):
+        n = min(LANES, neurons - at)
+        moved = load(counts, at, LANES) + _wide(load(output, now + at, n))
+        if before >= 0:
+            moved = moved - _wide(load(output, before + at, n))
+        store(counts, at, moved, LANES)
+
+
+@numba.njit(inline="always")
+def _is_below(count):
+    """``Bits`` that are set in the first ``count`` lanes."""
+    return load(_LANE_NUMBERS, 0, LANES) < spread(np.int32(count))
+
+
+@numba.njit(inline="always")
+def _is_at(lane):
+    """``Bits`` of which only that of ``lane`` is set."""
+    return load(_LANE_NUMBERS, 0, LANES) == spread(np.int32(lane))
+
+
+@numba.njit(inline="always")
+def _rates(counts, at, share):
+    return _narrow(load(counts, at, LANES) * spread(share))
+
+
+@numba.njit(inline="always")
+def _largest_rate(counts, neurons, share):
+    top, least = -np.inf, spread(np.float32(-np.inf))
+    for at in range(0, len(counts), LANES):
+        rates = where(_is_below(neurons - at), _rates(counts, at, share), least)
+        top = max(top, float(largest(rates)))
+    return top
+
+
+@numba.njit(inline="always")
+def _squared_cost(counts, label, neurons, costs, slopes, first):
+    none, cost = spread(np.float32(0)), 0.0
+    true_rate = spread(np.float32(costs.true_rate))
+    false_rate = spread(np.float32(costs.false_rate))
+    for at in range(0, len(counts), LANES):
+        target = where(_is_at(label - at), true_rate, false_rate)
+        distance = _rates(counts, at, costs.share) - target
+        distance = where(_is_below(neurons - at), distance, none)
+        store(slopes, first + at, distance * spread(np.float32(2 * costs.share)), LANES)
+        cost += float(sum_of(distance * distance))
+    return cost
+
+
+@numba.njit(inline="always")
+def _softmax_cost(counts, label, neurons, costs, slopes, first):
+    share, none, total = costs.share, spread(np.float32(0)), 0.0
+    top = _largest_rate(counts, neurons, share)
+    for at in range(0, len(counts), LANES):
+        x = _narrow(load(counts, at, LANES) * spread(share) - spread(top)) * spread(_LOG2_E)
+        x = where(x < spread(_MIN_EXPONENT), spread(_MIN_EXPONENT), x)
+        power = where(_is_below(neurons - at), two_to_any(x), none)
+        store(slopes, first + at, power, LANES)
+        total += float(sum_of(power))
+    below_min = (top - counts[label] * share) + float(_MIN_EXPONENT / _LOG2_E)
+    cost = math.log(total / slopes[first + label]) + max(0.0, below_min)
+    for at in range(0, len(counts), LANES):
+        power = load(slopes, first + at, LANES)
+        power = where(_is_at(label - at), power - spread(np.float32(total)), power)
+        store(slopes, first + at, power * spread(np.float32(share / total)), LANES)
+    return cost
+
+
+@numba.njit(inline="always")
+def _likelihood_cost(counts, label, neurons, costs, slopes, first):
+    own, total, least_total = counts[label], 0.0, 0.0
+    for at in range(0, len(counts), LANES):
+        total += float(sum_of(_narrow(load(counts, at, LANES))))
+    if own < HALF_A_SPIKE:
+        own, least_total = HALF_A_SPIKE, HALF_A_SPIKE * neurons
+    if total < least_total:
+        total = least_total
+    elsewhere, at_label = np.float32(1 / total), np.float32(1 / total - 1 / own)
+    for at in range(0, len(counts), LANES):
+        slope = where(_is_at(label - at), spread(at_label), spread(elsewhere))
+        store(slopes, first + at, slope, LANES)
+    return math.log(total / own)
+
+
+@numba.njit(inline="always")
+def _step_cost(counts, label, neurons, costs, slopes, first):
+    """The costs of one step; their gradient by the counts goes to ``slopes`` from ``first`` on."""
+    if costs.kind == _SQUARES:
+        return _squared_cost(counts, label, neurons, costs, slopes, first)
+    if costs.kind == _SOFTMAX:
+        return _softmax_cost(counts, label, neurons, costs, slopes, first)
+    return _likelihood_cost(counts, label, neurons, costs, slopes, first)
+
+
+@numba.njit(inline="always")
+def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons):
+    """Fills ``grad`` with the gradient of a sample's spikes, from ``first`` on.
+
+    A spike is counted in ``window`` steps from its own on. Steps are ``step_stride`` numbers apart.
+    """
+    steps, width = slopes.shape
+    flat, sums = slopes.reshape(-1), np.zeros(width)
+    for t in range(steps - 1, -1, -1):
+        for at in range(0, width, LANES):
+            total = load(sums, at, LANES) + _wide(load(flat, t * width + at, LANES))
+            if t + window < steps:
+                total = total - _wide(load(flat, (t + window) * width + at, LANES))
+            store(sums, at, total, LANES)
+            place, n = first + t * step_stride + at, min(LANES, neurons - at)
+            store(grad, place, _narrow(total * spread(grad_loss)), n)
+
+
+@kernel(error_model="numpy")
+def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, grad, sums):
+    """Fills ``sums`` [batch] with the costs of each sample.
+
+    Unless ``grad``, flat and time-first, is empty, it is filled with ``grad_loss`` times the
+    gradient of the costs.
+    """
+    steps, batch, neurons = output_TBN.shape
+    output, step_stride = output_TBN.reshape(-1), batch * neurons
+    width = (neurons + LANES - 1) // LANES * LANES
+    rows = steps if len(grad) > 0 else 1
+    for thread in numba.prange(thread_count):
+        counts, slopes = np.empty(width), np.empty((rows, width), np.float32)
+        flat = slopes.reshape(-1)
+        for b in range(thread, batch, thread_count):
+            counts[:] = 0
+            total = 0.0
+            for t in range(steps):
+                now = t * step_stride + b * neurons
+                _move_window(output, now, now - costs.window * step_stride, counts, neurons)
+                first = t % rows * width
+                total += _step_cost(counts, labels_TB[t, b], neurons, costs, flat, first)
+            sums[b] = total
+            if len(grad) > 0:
+                _add_up_windows(
+                    slopes, costs.window, grad_loss, grad, b * neurons, step_stride, neurons
+                )
+
+
+@numba.njit(inline="always")
+def _most_active(counts, neurons):
+    """The first neuron with the largest count, ``SILENT`` if that is 0."""
+    top = _largest_rate(counts, neurons, 1.0)
+    if top > 0:
+        for at in range(0, len(counts), LANES):
+            equal = word_of(_rates(counts, at, 1.0) == spread(np.float32(top)))
+            if equal != 0:
+                return at + lowest_bit(np.int64(equal))
+    return SILENT
+
+
+@kernel
+def _classify(output_TBN, window, thread_count, classes_TB):
+    steps, batch, neurons = output_TBN.shape
+    output, step_stride = output_TBN.reshape(-1), batch * neurons
+    for thread in numba.prange(thread_count):
+        counts = np.empty((neurons + LANES - 1) // LANES * LANES)
+        for b in range(thread, batch, thread_count):
+            counts[:] = 0
+            for t in range(steps):
+                now = t * step_stride + b * neurons
+                _move_window(output, now, now - window * step_stride, counts, neurons)
+                classes_TB[t, b] = _most_active(counts, neurons)

@@ -1,0 +1,52 @@
+"""The spikes of a vector of neurons in one integer: bit ``i`` of the word is lane ``i``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from netdesc.kernels.cpu.runtime.simd import LANES, Bits, intrinsic
+
+assert LANES == 32, "a vector's spikes fill a 32-bit word"
+
+
+@intrinsic
+def word_of(context: Any, bits: Any) -> Any:
+    """``Bits`` as an int32 word."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(LANES))
+
+    return types.int32(bits), build
+
+
+@intrinsic
+def lanes_of(context: Any, word: Any) -> Any:
+    """An int32 word as ``Bits``."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], Bits.vector)
+
+    return Bits(types.int32), build
+
+
+@intrinsic
+def count_bits(context: Any, word: Any) -> Any:
+    """The number of bits that are set in an int64."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
+def lowest_bit(context: Any, word: Any) -> Any:
+    """The position of the lowest bit that is set in an int64 that is not 0."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), build

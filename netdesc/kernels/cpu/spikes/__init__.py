@@ -1,0 +1,1 @@
+"""Packed spikes and lists of spike events."""

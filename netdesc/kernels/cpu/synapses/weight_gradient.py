@@ -1,0 +1,53 @@
+"""The gradient of input weights from events, apart from the backward pass of the neurons."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.layout import sample_of
+from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.simd import LANES
+from netdesc.kernels.cpu.runtime.work_queue import next_turn, piece_of
+from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes.events_by_input import add_run, order_by_input
+from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
+from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, Weights, clear, thread_count_for
+
+
+def weight_gradient_by_events(
+    grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
+) -> np.ndarray:
+    """The gradient of real weights [outputs, inputs] from that by what arrives."""
+    outputs, inputs = weight_OI.shape
+    by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
+    grad_OI = allocate((outputs, inputs), np.float32)
+    sums = allocate((thread_count_for(outputs), inputs * LANES), np.float32)
+    weights = Weights(weight_OI, *half_limits(None), grad_OI)
+    _sum_by_events(grad_z_TBN, events, by_input, weights, sums)
+    return grad_OI
+
+
+@kernel
+def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
+    """Fills ``weights.grad_OI``, of real weights, from the gradient by what arrives."""
+    steps, batch, neurons = grad_z_TBN.shape
+    grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
+    thread_count, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
+    turns = np.zeros(1, np.int64)
+    for thread in numba.prange(thread_count):
+        while True:
+            turn = next_turn(turns)
+            if turn >= vectors:
+                break
+            first, sums = piece_of(turn, vectors, thread_count) * LANES, sums_KN[thread]
+            n = min(LANES, neurons - first)
+            clear(sums)
+            for sample in range(batch):
+                to = sample_of(grad_z, batch, neurons, sample, first, n)
+                for until in range(steps, 0, -run):
+                    add_run(events, by_input, sample, (max(0, until - run), until), to, sums)
+            write_gradient(
+                sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI
+            )

@@ -1,0 +1,154 @@
+"""Weights on the grid in the layout of kernels, and the gradient of real weights."""
+
+from __future__ import annotations
+
+import functools
+
+import numba
+import numpy as np
+
+from netdesc.kernels import quantization
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, nearest, spread, where
+from netdesc.kernels.cpu.runtime.simd_memory import load, store
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
+
+_MAX_INT16 = 32_767
+
+_INPUTS_PER_ITEM = 256
+"""Inputs whose weights to a vector of neurons a thread quantises at a time."""
+
+_INPUTS_PER_TRANSPOSE = 16
+"""Inputs whose sums are transposed at a time; they fill a cache line of each output's gradient."""
+
+Limits = tuple[np.float32, np.float32]
+"""Smallest and largest ``round(32 · w)`` on the grid; infinite off the grid."""
+
+_NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
+
+
+@functools.cache
+def half_limits(bits: int | None) -> Limits:
+    """``quantization.half_limits`` as float32; infinite for real weights (``bits`` is None)."""
+    if bits is None:
+        return _NO_LIMITS
+    low, high = quantization.half_limits(bits)
+    return np.float32(low), np.float32(high)
+
+
+@functools.cache
+def max_adds_in_int16(bits: int) -> int:
+    """How many integer weights can be added up in 16 bits."""
+    low, _ = quantization.half_limits(bits)
+    return max(1, _MAX_INT16 // (-2 * low))
+
+
+def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
+    """Integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
+
+    A row holds the weights of one vector of outputs, as a loop reads no others. An input's weights
+    to the vector's ``count`` outputs are contiguous. The last vector may have fewer outputs; the
+    end of its row is then undefined.
+    """
+    outputs, inputs = weight_OI.shape
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
+    _quantize_all(weight_OI, *half_limits(bits), weight_VIN)
+    return weight_VIN
+
+
+def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
+    """Real weights, float32, in the layout of ``integer_vectors``."""
+    outputs, inputs = weight_OI.shape
+    weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.float32)
+    _copy_all(weight_OI, weight_VIN)
+    return weight_VIN
+
+
+def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
+    """``quantization.quantize``: the nearest weights of the grid, in threshold units."""
+    grid_OI = allocate(weight_OI.shape, np.float32)
+    _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
+    return grid_OI
+
+
+def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None) -> None:
+    """``quantization.straight_through``, in place; a weight that is NaN gets no gradient."""
+    if bits is not None:
+        _stop_at_clamped(grad_OI.reshape(-1), weight_OI.reshape(-1), *half_limits(bits))
+
+
+@numba.njit(inline="always")
+def _is_inside(weight, low, high):
+    """Whether a weight is within the grid: the forward pass clamps those beyond its ends."""
+    half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
+    return (half >= low) & (half <= high)
+
+
+@numba.njit(inline="always")
+def _halves(weights, low, high):
+    """``round(32 · weight)``, halves to even, held between ``low`` and ``high``; NaN becomes 0."""
+    scaled = weights * spread(np.float32(WEIGHT_UNIT / 2))
+    scaled = where(scaled == scaled, scaled, spread(np.float32(0)))
+    scaled = where(scaled > spread(high), spread(high), scaled)
+    return nearest(where(scaled < spread(low), spread(low), scaled))
+
+
+@kernel
+def _stop_at_clamped(grad, weight, low, high):
+    for item in numba.prange((len(weight) + LANES - 1) // LANES):
+        for at in range(item * LANES, min(len(weight), (item + 1) * LANES)):
+            if not _is_inside(weight[at], low, high):
+                grad[at] = 0
+
+
+@kernel
+def _round_all(weight, low, high, grid):
+    for item in numba.prange((len(weight) + LANES - 1) // LANES):
+        at = item * LANES
+        count = min(LANES, len(weight) - at)
+        halves = _halves(load(weight, at, count), low, high)
+        store(grid, at, halves * spread(np.float32(2 / WEIGHT_UNIT)), count)
+
+
+@kernel
+def _quantize_all(weight_OI, low, high, weight_VIN):
+    outputs, inputs = weight_OI.shape
+    parts = (inputs + _INPUTS_PER_ITEM - 1) // _INPUTS_PER_ITEM
+    for item in numba.prange(len(weight_VIN) * parts):
+        vector, first = item // parts, item % parts * _INPUTS_PER_ITEM
+        lo, weight_IN, halves = vector * LANES, weight_VIN[vector], np.empty(LANES, np.int32)
+        count = min(LANES, outputs - lo)
+        for i in range(count):
+            weight = weight_OI[lo + i]
+            for start in range(first, min(inputs, first + _INPUTS_PER_ITEM), LANES):
+                some = min(LANES, inputs - start)
+                of_output = _halves(load(weight, start, some), low, high)
+                store(halves, 0, as_ints(of_output + of_output), LANES)
+                for j in range(some):
+                    weight_IN[np.uint64((start + j) * count + i)] = np.int16(halves[j])
+
+
+@kernel
+def _copy_all(weight_OI, weight_VIN):
+    outputs, inputs = weight_OI.shape
+    for vector in numba.prange(len(weight_VIN)):
+        lo = vector * LANES
+        count = min(LANES, outputs - lo)
+        for i in range(count):
+            for j in range(inputs):
+                weight_VIN[vector, np.uint64(j * count + i)] = weight_OI[lo + i, j]
+
+
+@numba.njit
+def write_gradient(sums, weight_OI, low, high, first, grad_OI):
+    """Transposes a vector's sums, flat [inputs · LANES], into ``grad_OI``.
+
+    The vector's outputs are those from ``first`` on. Weights that the forward pass clamps get 0.
+    """
+    outputs, inputs = weight_OI.shape
+    for start in range(0, inputs, _INPUTS_PER_TRANSPOSE):
+        for i in range(min(LANES, outputs - first)):
+            for j in range(start, min(inputs, start + _INPUTS_PER_TRANSPOSE)):
+                inside = _is_inside(weight_OI[first + i, j], low, high)
+                grad_OI[first + i, j] = sums[np.uint64(j * LANES + i)] if inside else np.float32(0)

@@ -1,0 +1,365 @@
+"""The backward pass of one layer of neurons and of its input weights.
+
+The gradient by the layer's spikes lies in memory, or it is the product of the gradient by the
+current of the layer above with that layer's weights. Such a product is computed block by block: a
+block stays in the cache of the thread that goes through its neurons, and no thread waits for
+another. As a whole it would be as large as the layer's activity.
+
+A thread takes some neighbouring vectors of neurons at a time through all samples and steps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from netdesc.kernels.cpu.gemm.gemm import multiply_block
+from netdesc.kernels.cpu.gemm.gemm_packing import TILE_ROWS
+from netdesc.kernels.cpu.runtime.kernel_cache import kernel
+from netdesc.kernels.cpu.runtime.layout import Matrix, Strided, sample_of
+from netdesc.kernels.cpu.runtime.memory_pool import allocate
+from netdesc.kernels.cpu.runtime.simd import LANES, spread
+from netdesc.kernels.cpu.runtime.simd_memory import load, store
+from netdesc.kernels.cpu.runtime.threads import set_thread_count
+from netdesc.kernels.cpu.runtime.work_queue import next_turn, piece_of
+from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes.events_by_input import ROW_BY_ROW, add_run, order_by_input
+from netdesc.kernels.cpu.spikes.packed_spikes import Shape
+from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
+from netdesc.kernels.cpu.walk.backward_loop import backward_loop_of, from_memory
+from netdesc.kernels.cpu.walk.cuba_step import (
+    LeakAdjoint,
+    NeuronParameters,
+    cuba_adjoint,
+    cuba_adjoint_of,
+    leak_adjoint,
+    share_of,
+)
+from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
+
+RUN_STEPS = 256
+"""Steps that a vector goes through before its events are added up; their gradients are 32 kB."""
+
+_MAX_BLOCK_VECTORS = 4
+"""Most vectors in a block of a product: the more, the less often the rows above are read."""
+
+_MAX_BLOCK_ROWS = 384
+"""Most rows in a block of a product, whole tiles: with ``_MAX_BLOCK_VECTORS`` it is 200 kB."""
+
+_NO_MATRIX = np.empty((0, 0), np.float32)
+_NO_VALUES = np.empty(0, np.float32)
+
+_STATE_NUMBERS = 5 * LANES
+"""Numbers that a vector keeps from one run of a sample to the next."""
+
+
+class Upstream(NamedTuple):
+    """The gradient by what a layer hands on [steps, batch, neurons].
+
+    It is ``values``, flat, steps being ``stride`` numbers apart (0 where all steps have the same);
+    or, where there are any, ``above_TBK @ weight_KN``.
+    """
+
+    values: np.ndarray
+    stride: int
+    above_TBK: np.ndarray
+    """Rows [steps · batch, neurons above]: the gradient by the current of the layer above."""
+    weight_KN: np.ndarray
+    """The weights of the layer above, on its grid."""
+
+
+def from_values(values: np.ndarray, stride: int) -> Upstream:
+    return Upstream(values, stride, _NO_MATRIX, _NO_MATRIX)
+
+
+def from_above(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstream:
+    return Upstream(_NO_VALUES, 0, above_TBK, weight_KN)
+
+
+class Gradients(NamedTuple):
+    """What a layer's backward pass leaves; what is not wanted is empty."""
+
+    grad_z_TBN: np.ndarray
+    """By what arrives at the neurons."""
+    grad_OI: np.ndarray
+    grad_decays: np.ndarray
+    """[2, neurons], of the current's and the voltage's decay; zeros where none is learnt."""
+
+
+class Weights(NamedTuple):
+    """Real weights [outputs, inputs], the ends of their grid, and their gradient."""
+
+    weight_OI: np.ndarray
+    low: np.float32
+    high: np.float32
+    grad_OI: np.ndarray
+
+
+class _Blocks(NamedTuple):
+    """How the work is divided into blocks: their vectors, steps and samples."""
+
+    vectors: int
+    steps: int
+    samples: int
+
+
+class _Scratch(NamedTuple):
+    """Memory for each thread, a row a thread."""
+
+    block: np.ndarray
+    """A block of the product."""
+    run: np.ndarray
+    """The gradient by what arrives at a vector in a run, where ``grad_z`` is not wanted."""
+    state: np.ndarray
+    """What each vector keeps between runs, ``_STATE_NUMBERS`` each."""
+    sums: np.ndarray
+    """The weights' gradient, [vectors of a block, inputs · LANES]."""
+
+
+class LayerActivity(NamedTuple):
+    """A layer's neurons and the voltages that its forward pass kept."""
+
+    neurons: NeuronParameters
+    voltages: Voltages
+    learn: bool
+    """Whether the gradients of the decays are wanted."""
+
+
+class _Tensors(NamedTuple):
+    """A layer's ``Voltages``, and memory for the gradients that a backward pass computes."""
+
+    voltage: np.ndarray
+    by_sample: int
+    by_vector: int
+    by_step: int
+    is_padded: bool
+    learn: bool
+    """Whether the gradients of the decays are wanted."""
+    grad_z: np.ndarray
+    """Flat [numbers]; empty where it is not wanted."""
+    grad_decays: np.ndarray
+    """[batch, 2 · neurons]."""
+
+    @classmethod
+    def of(cls, layer: LayerActivity, batch: int, numbers: int) -> _Tensors:
+        decays = allocate((batch, 2 * len(layer.neurons.keep_u)), np.float32)
+        return cls(*layer.voltages, layer.learn, allocate((numbers,), np.float32), decays)
+
+    def decays(self) -> np.ndarray:
+        """The gradients of the decays, summed over the batch, [2, neurons]."""
+        with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
+            return self.grad_decays.sum(axis=0).reshape(2, -1)
+
+
+def backward_by_events(
+    upstream: Upstream,
+    layer: LayerActivity,
+    events: Events,
+    weight_OI: np.ndarray,
+    bits: int,
+    want_input: bool,
+) -> Gradients:
+    """The gradients of a layer whose current came by events.
+
+    ``grad_z_TBN`` is empty unless ``want_input``.
+    """
+    (outputs, inputs), steps, batch = weight_OI.shape, events.steps, events.batch
+    blocks = _blocks(upstream, (steps, batch, outputs))
+    by_input = order_by_input(events, inputs, outputs, blocks.steps)
+    tensors = _Tensors.of(layer, batch, steps * batch * outputs if want_input else 0)
+    weights = Weights(weight_OI, *half_limits(bits), allocate((outputs, inputs), np.float32))
+    scratch = _scratch(blocks, upstream, outputs, inputs)
+    _backward(upstream, layer.neurons, tensors, events, by_input, weights, blocks, scratch)
+    shape = (steps, batch, outputs) if want_input else (0, 0, 0)
+    return Gradients(tensors.grad_z.reshape(shape), weights.grad_OI, tensors.decays())
+
+
+def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
+    """The gradients of neurons [steps, batch, neurons] without their weights."""
+    steps, batch, size = shape
+    blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
+    nothing = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
+    weights = Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
+    scratch = _scratch(blocks, upstream, size, 0)
+    _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, scratch)
+    return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())
+
+
+def thread_count_for(neurons: int) -> int:
+    """How many threads share the vectors of so many neurons."""
+    return min(set_thread_count(), -(-neurons // LANES))
+
+
+def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
+    steps, batch, neurons = shape
+    if not upstream.above_TBK.size:
+        return _Blocks(1, min(steps, RUN_STEPS), 1)
+    of_layer = -(-neurons // LANES)
+    vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // set_thread_count()))
+    if steps * batch <= _MAX_BLOCK_ROWS:
+        return _Blocks(vectors, steps, batch)
+    tiles, runs = -(-steps // TILE_ROWS), -(-steps // _MAX_BLOCK_ROWS)
+    return _Blocks(vectors, -(-tiles // runs) * TILE_ROWS, 1)
+
+
+def _scratch(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> _Scratch:
+    thread_count = thread_count_for(neurons) if inputs else set_thread_count()
+    columns = blocks.vectors * LANES
+    rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
+    return _Scratch(
+        allocate((thread_count, rows * columns), np.float32),
+        allocate((thread_count, blocks.steps * LANES), np.float32),
+        allocate((thread_count, blocks.samples * blocks.vectors * _STATE_NUMBERS), np.float32),
+        allocate((thread_count, blocks.vectors * inputs * LANES), np.float32),
+    )
+
+
+_loop = backward_loop_of(from_memory, cuba_adjoint)
+_leak_loop = backward_loop_of(from_memory, leak_adjoint)
+
+
+@numba.njit
+def clear(numbers):
+    """Fills with zeros. Inlined, Numba would make it a parallel loop inside the threads' loop."""
+    numbers[:] = 0
+
+
+@kernel
+def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scratch):
+    """Fills the gradients in ``tensors`` and, if there are weights, ``weights.grad_OI``.
+
+    Weight gradients are summed sample by sample, backward in time, so with weights a thread takes
+    all samples of its vectors. Without weights the samples are shared out as well.
+    """
+    size, batch, inputs = len(neurons.keep_u), events.batch, weights.weight_OI.shape[1]
+    vectors, thread_count = (size + LANES - 1) // LANES, len(scratch.state)
+    groups = (vectors + blocks.vectors - 1) // blocks.vectors
+    samples_per_item = batch if inputs else blocks.samples
+    count = groups * ((batch + samples_per_item - 1) // samples_per_item)
+    turns = np.zeros(1, np.int64)
+    for thread in numba.prange(thread_count):
+        own = _Scratch(
+            scratch.block[thread], scratch.run[thread], scratch.state[thread], scratch.sums[thread]
+        )
+        layer, source = (neurons, tensors), (events, by_input, inputs)
+        while True:
+            turn = next_turn(turns)
+            if turn >= count:
+                break
+            piece = piece_of(turn, count, thread_count)
+            first = piece % groups * blocks.vectors
+            last = min(vectors, first + blocks.vectors)
+            clear(own.sums)
+            start = piece // groups * samples_per_item
+            for sample in range(start, min(batch, start + samples_per_item), blocks.samples):
+                clear(own.state)
+                of_samples = sample, min(batch, sample + blocks.samples)
+                for until in range(events.steps, 0, -blocks.steps):
+                    run = max(0, until - blocks.steps), until
+                    _backward_block(upstream, layer, source, (first, last), of_samples, run, own)
+                _write_decays(tensors, (first, last), of_samples, own.state)
+            if inputs:
+                for vector in range(first, last):
+                    sums = own.sums[(vector - first) * inputs * LANES :]
+                    write_gradient(
+                        sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
+                        weights.grad_OI,
+                    )  # fmt: skip
+
+
+@numba.njit
+def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
+    """The gradients of some vectors and samples in a run of steps."""
+    (neurons, tensors), (events, by_input, inputs) = layer, source
+    size, batch = len(neurons.keep_u), events.batch
+    lo, hi = vectors[0] * LANES, min(size, vectors[1] * LANES)
+    is_product, some = len(upstream.above_TBK) > 0, samples[1] - samples[0]
+    if is_product:
+        _multiply_rows(upstream, (lo, hi), samples, run, batch, scratch.block)
+    for vector in range(vectors[0], vectors[1]):
+        first, place = vector * LANES, vector - vectors[0]
+        n = min(LANES, size - first)
+        sums = scratch.sums[place * inputs * LANES : (place + 1) * inputs * LANES]
+        for sample in range(samples[0], samples[1]):
+            if is_product:
+                row = sample - samples[0] - run[0] * some
+                width = hi - lo
+                gradient = Strided(scratch.block, row * width + first - lo, some * width, n)
+            else:
+                at = sample * size + first
+                gradient = Strided(upstream.values, at, upstream.stride, n)
+            if len(tensors.grad_z):
+                to = sample_of(tensors.grad_z, batch, size, sample, first, n)
+            else:
+                to = Strided(scratch.run, -run[0] * LANES, LANES, LANES)
+            voltage = voltage_of(tensors, sample, vector, n)
+            adjoint = cuba_adjoint_of(neurons, first, n, tensors.learn, voltage)
+            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE_NUMBERS
+            _run_back(gradient, adjoint, to, run, neurons.delay, scratch.state, state)
+            if inputs:
+                add_run(events, by_input, sample, run, to, sums)
+
+
+@numba.njit(inline="always")
+def _run_back(gradient, adjoint, to, run, delay, scratch, at):
+    """One run of one vector; its state is at ``at`` in ``scratch`` before and after it."""
+    g_next = load(scratch, at, LANES)
+    state = (
+        load(scratch, at + LANES, LANES),
+        load(scratch, at + 2 * LANES, LANES),
+        load(scratch, at + 3 * LANES, LANES),
+        load(scratch, at + 4 * LANES, LANES),
+    )
+    g_next, state = _loop(gradient, adjoint, to, run, delay, g_next, state)
+    store(scratch, at, g_next, LANES)
+    for number in range(4):
+        store(scratch, at + (number + 1) * LANES, state[number], LANES)
+
+
+@numba.njit
+def _multiply_rows(upstream, columns, samples, run, batch, block):
+    """Fills ``block`` with the gradient by the spikes that some neurons hand on in a run.
+
+    Its rows are [steps, samples], those of one sample or of the whole batch.
+    """
+    terms, neurons = upstream.weight_KN.shape
+    rows = (run[1] - run[0]) * (samples[1] - samples[0])
+    row_stride = terms if samples[1] - samples[0] == batch else batch * terms
+    start = (run[0] * batch + samples[0]) * terms
+    left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
+    right = Matrix(upstream.weight_KN.reshape(-1), columns[0], neurons, 1)
+    width = columns[1] - columns[0]
+    multiply_block(left, right, (rows, terms, width), False, Matrix(block, 0, width, 1))
+
+
+@numba.njit(inline="always")
+def _write_decays(tensors, vectors, samples, state):
+    """Copies the gradients of the decays out of the samples' final states."""
+    neurons = tensors.grad_decays.shape[1] // 2
+    for sample in range(samples[0], samples[1]):
+        for vector in range(vectors[0], vectors[1]):
+            place = (sample - samples[0]) * (vectors[1] - vectors[0]) + vector - vectors[0]
+            at, first = place * _STATE_NUMBERS, vector * LANES
+            n = min(LANES, neurons - first)
+            grad_u, grad_v = load(state, at + 3 * LANES, LANES), load(state, at + 4 * LANES, LANES)
+            store(tensors.grad_decays[sample], first, grad_u, n)
+            store(tensors.grad_decays[sample], neurons + first, grad_v, n)
+
+
+@kernel
+def leaky_backward_all(grad_u_TBN, u_TBN, keep, learn, grad_z_TBN, grad_decay_BN):
+    """Adjoint of ``leaky_forward``; ``u_TBN`` is read where its decay is to ``learn``."""
+    steps, batch, neurons = grad_u_TBN.shape
+    grad_u, u, grad_z = grad_u_TBN.reshape(-1), u_TBN.reshape(-1), grad_z_TBN.reshape(-1)
+    vectors, none = (neurons + LANES - 1) // LANES, spread(np.float32(0))
+    for item in numba.prange(batch * vectors):
+        sample, first = item // vectors, item % vectors * LANES
+        n = min(LANES, neurons - first)
+        current = sample_of(u, batch, neurons, sample, first, n)
+        layer = LeakAdjoint(share_of(load(keep, first, n)), learn, current)
+        upstream = sample_of(grad_u, batch, neurons, sample, first, n)
+        to = sample_of(grad_z, batch, neurons, sample, first, n)
+        _, state = _leak_loop(upstream, layer, to, (0, steps), 0, none, (none, none))
+        store(grad_decay_BN[sample], first, state[1], n)

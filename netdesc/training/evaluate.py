@@ -1,0 +1,47 @@
+"""Loss and score of a network over some samples, without training on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from netdesc.graph import Graph
+from netdesc.training.batches import Batch, Batches
+from netdesc.training.confusion_counter import ConfusionCounter, Score
+
+Watch = Callable[[Batch, Tensor], None]
+"""Called with a batch and the network's output for it."""
+
+
+@torch.no_grad()
+def measure(
+    graph: Graph,
+    network: nn.Module,
+    loss: nn.Module,
+    batches: Batches,
+    counter: ConfusionCounter | None = None,
+    watch: Watch | None = None,
+) -> tuple[float, Score | None]:
+    """Loss and score of the network, in evaluation mode, over all samples in order.
+
+    ``counter`` receives the predictions and gives the score; without it the score is None. The
+    device is waited for once.
+    """
+    was_training = network.training
+    network.eval()
+    total = torch.zeros(1, device=batches.device)
+    for batch in batches.in_order():
+        output_TBN = network(batch.input_TBN)
+        value = loss(output_TBN, batch.target)
+        total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+        if counter is not None:
+            counter.add(output_TBN, batch.target)
+        if watch is not None:
+            watch(batch, output_TBN)
+    network.train(was_training)
+    if counter is None:
+        return total.item(), None
+    value, *counts = torch.cat([total, counter.take()]).tolist()
+    return value, counter.score(counts)

@@ -1,0 +1,251 @@
+"""``import netdesc``: the names that it offers, loaded when they are used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from support.classify_task import CLASSES, classify_document, write_arrays
+
+import netdesc
+from netdesc.api.compile import compile_for_data, compile_kernels
+from netdesc.events import from_dense, write_events
+from netdesc.report import ReportError
+
+DOCUMENT = {
+    "format": 1,
+    "name": "tiny",
+    "time": {"steps": 30},
+    "data": {
+        "type": "spike_files",
+        "train": [{"input": {"path": "in.bs1"}, "target": {"path": "out.bs1"}}],
+    },
+    "input": {"shape": [5]},
+    "layers": [
+        {
+            "name": "only",
+            "type": "dense",
+            "units": 3,
+            "neuron": {
+                "type": "cuba",
+                "threshold": 0.5,
+                "current_decay": 0.5,
+                "voltage_decay": 0.25,
+            },
+            "weight_scale": 3,
+        }
+    ],
+    "loss": {"type": "spike_time", "time_constant_ms": 2},
+    "training": {"epochs": 3, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
+}
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    random = np.random.default_rng(1)
+    write_events(tmp_path / "in.bs1", from_dense(random.random((30, 5)) < 0.4, 1.0))
+    write_events(tmp_path / "out.bs1", from_dense(random.random((30, 3)) < 0.2, 1.0))
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(DOCUMENT))
+    return path
+
+
+def test_every_name_is_there_and_known_to_type_checkers() -> None:
+    for name in netdesc.__all__:
+        assert getattr(netdesc, name) is not None
+    assert set(netdesc.__all__) <= set(dir(netdesc))
+    source = Path(netdesc.__file__).read_text(encoding="utf-8")
+    typed = {
+        alias.name
+        for block in ast.parse(source).body
+        if isinstance(block, ast.If)  # TYPE_CHECKING
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == set(netdesc.__all__) - {"__version__"}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        netdesc.nonsense  # noqa: B018
+
+
+def test_checking_a_document_does_not_load_torch(document: Path) -> None:
+    code = (
+        "import sys, netdesc; netdesc.load(sys.argv[1]); netdesc.DescriptionError\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(document)], check=True)
+
+
+def test_the_whole_way_from_python(document: Path, tmp_path: Path) -> None:
+    description = netdesc.load(document)
+    compiled = netdesc.compile(description)
+    assert compiled.graph.parameters == 15
+    assert compiled.model.state_dict()["layers.only.synapse.weight"].shape == (3, 5)
+
+    input_TBN = (torch.rand(30, 2, 5, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    output_TBN = compiled.model(input_TBN)
+    assert output_TBN.shape == (30, 2, 3)
+    assert output_TBN.sum() > 0
+    loss = compiled.loss(output_TBN, torch.zeros_like(output_TBN))
+    loss.backward()
+    assert loss > 0
+
+    netdesc.export_net(compiled.model, tmp_path / "tiny.net")
+    for sample in range(2):
+        integer_TN = netdesc.run_integer(tmp_path / "tiny.net", input_TBN[:, sample].numpy())
+        assert integer_TN.dtype == bool
+        assert np.array_equal(integer_TN, output_TBN[:, sample].detach().numpy() != 0)
+    imported = netdesc.import_net(tmp_path / "tiny.net")
+    assert len(imported.weights) == 3
+
+    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "done"
+    assert (tmp_path / "run" / "network.net").is_file()
+
+
+def test_compiling_the_same_document_twice_gives_the_same_weights(document: Path) -> None:
+    description = netdesc.load(document)
+    first, second = (netdesc.compile(description).model.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> None:
+    start = netdesc.compile(netdesc.load(document)).model.state_dict()
+    other = netdesc.load(document, ["training.seed=9"])
+    run = netdesc.train(other, run_dir=tmp_path / "run", progress="quiet")
+    best = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
+    assert not torch.equal(best["layers.only.synapse.weight"], start["layers.only.synapse.weight"])
+    for given, wanted in ((document, start), (str(document), start), (run, best), (run.path, best)):
+        found = netdesc.compile(given).model.state_dict()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_what_is_no_description_is_told_in_words(document: Path) -> None:
+    with pytest.raises(TypeError, match=r"a description is needed, not dict: netdesc.load\(path\)"):
+        netdesc.compile(DOCUMENT)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="a description is needed, not str"):
+        netdesc.train(str(document))  # pyright: ignore[reportArgumentType]
+    assert netdesc.load(document, "training.seed=9").document.training.seed == 9
+    model = netdesc.compile(document).model
+    with pytest.raises(TypeError, match="a torch tensor is needed, not ndarray"):
+        model(np.zeros((30, 2, 5), np.float32))
+
+
+def test_weights_that_are_nan_are_told(document: Path) -> None:
+    model = netdesc.compile(document).model
+    (weight,) = [each for name, each in model.named_parameters() if name.endswith("weight")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(torch.zeros(30, 1, 5))
+    with torch.no_grad():
+        weight[0, 0] = torch.nan
+    with pytest.warns(UserWarning, match='a weight of layer "only" is NaN'):
+        model(torch.zeros(30, 1, 5))
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+    for use in (netdesc.compile, netdesc.evaluate):
+        with pytest.raises(ValueError, match=r"is no run: there is no network\.lock\.json in it"):
+            use(tmp_path)
+
+
+def test_weights_of_the_document_are_loaded(document: Path, tmp_path: Path) -> None:
+    other = netdesc.load(document, ["training.seed=9"])
+    netdesc.export_net(netdesc.compile(other).model, tmp_path / "other.net")
+    path = tmp_path / "other.net"
+    again = netdesc.load(document, [f"weights.path={path}"])
+    netdesc.export_net(netdesc.compile(again).model, tmp_path / "again.net")
+    start = [netdesc.import_net(tmp_path / name).weights for name in ("other.net", "again.net")]
+    assert all(np.array_equal(start[0][name], start[1][name]) for name in start[0])
+
+
+def test_a_bad_document_raises_all_its_diagnostics(document: Path) -> None:
+    document.write_text(json.dumps({**DOCUMENT, "nme": 1, "format": "1"}))
+    with pytest.raises(netdesc.DescriptionError) as error:
+        netdesc.load(document)
+    assert len(error.value.diagnostics) == 2
+
+
+def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "data.npz")
+    (tmp_path / "classes.json").write_text(json.dumps(classify_document()))
+    description = netdesc.load(tmp_path / "classes.json")
+    compiled = netdesc.compile(description)
+    compile_kernels(compiled)
+    assert compiled.graph.classes == CLASSES
+    assert all(parameter.grad is None for parameter in compiled.model.parameters())
+    run = netdesc.train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert "classes" in (run.path / "report.html").read_text(encoding="utf-8")
+    assert 0 <= netdesc.evaluate(run.path).score.accuracy <= 1
+
+
+@pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
+def test_kernels_are_compiled_for_the_data(density: float, path: str, document: Path) -> None:
+    """A pass on silence brings those of events alone."""
+    dense = np.random.default_rng(2).random((30, 5)) < density
+    write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
+    random = torch.random.get_rng_state()
+    reports = compile_for_data(netdesc.load(document))
+    assert [report.path for report in reports] == [path]
+    assert torch.equal(torch.random.get_rng_state(), random)
+
+
+def test_without_data_nothing_is_compiled_for_it(document: Path) -> None:
+    document.write_text(json.dumps({k: v for k, v in DOCUMENT.items() if k != "data"}))
+    assert compile_for_data(netdesc.load(document)) == []
+
+
+@pytest.mark.parametrize("rate", [0.01, 1e300])
+def test_every_ending_leaves_a_report(rate: float, document: Path, tmp_path: Path) -> None:
+    text = document.read_text().replace("0.01", str(rate))
+    document.write_text(text)
+    run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == ("done" if rate < 1 else "diverged")
+    report = run.path / "report.html"
+    assert run.status in report.read_text(encoding="utf-8").lower()
+    written = report.stat().st_mtime_ns
+    netdesc.train(resume=run.path, progress="quiet")
+    assert report.stat().st_mtime_ns == written, "nothing was changed, so it stays"
+
+
+def test_a_report_that_cannot_be_written_does_not_harm_the_run(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, **_: object) -> None:
+        raise ReportError("no space left")
+
+    monkeypatch.setattr("netdesc.api.compile.write_report", refuse)
+    with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):
+        run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "done"
+
+
+def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import netdesc\n.*?)```", readme, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code.partition("run = netdesc.train")[0], names)
+    output_TBN = names["output_TBN"]
+    assert isinstance(output_TBN, torch.Tensor)
+    assert output_TBN.shape == (1900, 1, 200)
+    (loop,) = re.findall(r"```python\n(optimizer = .*?)```", readme, re.DOTALL)
+    exec(loop.replace("range(100)", "range(3)"), names)
+    compiled, target_TBN, loss = (names[name] for name in ("compiled", "target_TBN", "loss"))
+    assert isinstance(compiled, netdesc.Compiled)
+    assert isinstance(target_TBN, torch.Tensor)
+    assert isinstance(loss, torch.Tensor)
+    assert loss < compiled.loss(output_TBN, target_TBN)

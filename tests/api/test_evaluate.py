@@ -1,0 +1,243 @@
+"""Measuring runs and documents on parts of their data, and naming the class of an input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
+from support.training_task import read_metrics, write_task
+
+import netdesc
+from netdesc.api import run as inference
+from netdesc.api.compile import compile
+from netdesc.api.evaluate import Evaluation
+from netdesc.description import load
+from netdesc.events import Event, EventFileError, from_dense, write_events
+from netdesc.exchange import export_net
+from netdesc.training import DataError, Run, TrainingError
+from netdesc.training.batches import Batches
+from netdesc.training.evaluate import measure
+from netdesc.training.samples import SampleSpec
+from netdesc.training.splits import read_splits
+
+
+def train(document: Path, run: Path) -> Run:
+    return netdesc.train(netdesc.load(document), run_dir=run, progress="quiet")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return train(write_classify_task(tmp_path / "task"), tmp_path / "run")
+
+
+def in_numpy(path: Path, part: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and labels of a part, coded as latencies without netdesc."""
+    with np.load(path) as file:
+        chosen = file["split"] == part
+        values, labels = file["inputs"][chosen], file["labels"][chosen]
+    step = np.rint((1 - values / 4) * (STEPS - 1)).astype(int)
+    spikes = np.arange(STEPS)[:, None, None] == np.where(values > 0, step, -1)
+    return spikes.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_an_evaluation_is_what_the_best_weights_do(tmp_path: Path, part: Any) -> None:
+    document = write_classify_task(tmp_path / "task", data={"encoding": {"type": "latency"}})
+    run = train(document, tmp_path / "run")
+    result = netdesc.evaluate(run, part)
+    number = ("train", "validation", "test").index(part)
+    inputs, labels = in_numpy(document.with_name("data.npz"), number)
+    weights = tmp_path / "run/checkpoints/best.safetensors"
+    compiled = netdesc.compile(netdesc.load(document, [f"weights.path={weights}"]))
+    compiled.model.eval()
+    with torch.no_grad():
+        output = compiled.model(torch.from_numpy(inputs))
+        loss = compiled.loss(output, torch.from_numpy(labels))
+    counts = output.sum(0).numpy()
+    predictions = np.where(counts.any(1), counts.argmax(1), -1)
+    assert (result.part, result.samples) == (part, len(labels))
+    assert result.loss == pytest.approx(loss.item(), rel=1e-5)
+    assert result.matched is None
+    assert result.score is not None
+    assert result.score.accuracy == pytest.approx((predictions == labels).mean())
+    assert result.score.undecided == (predictions < 0).sum()
+    confusion = [
+        [int(((labels == label) & (predictions == each)).sum()) for each in range(CLASSES)]
+        for label in range(CLASSES)
+    ]
+    assert result.score.confusion == confusion
+    rates = {layer.layer: layer.rate for layer in result.layers}
+    assert list(rates) == ["input", "hidden", "output"]
+    assert rates["input"] == pytest.approx(inputs.mean())
+    assert rates["output"] == pytest.approx(output.mean().item())
+
+
+def test_validation_is_what_training_measured(run: Run) -> None:
+    """Also for inputs that are drawn: those of validation are drawn once, from the seed."""
+    result = netdesc.evaluate(run.path, "validation")
+    assert run.best is not None
+    assert result.loss == run.best["validation_loss"]
+    assert result.score is not None
+    assert result.score.accuracy == run.best["validation_accuracy"]
+    assert result.score.confusion == read_metrics(run.path)[run.best["epoch"]]["confusion"]
+
+
+def test_the_test_samples_are_used_by_evaluation_alone(tmp_path: Path, run: Run) -> None:
+    """A run is the same whatever they hold."""
+    values, labels = samples(60)
+    values[-15:] = 4 - values[-15:]
+    document = write_classify_task(tmp_path / "other")
+    write_arrays(document.with_name("data.npz"), inputs=values, labels=labels)
+    other = train(document, tmp_path / "again")
+    name = "checkpoints/last.safetensors"
+    assert (other.path / name).read_bytes() == (run.path / name).read_bytes()
+    assert netdesc.evaluate(other).loss != netdesc.evaluate(run).loss
+
+
+def test_the_part_that_is_measured_by_default(tmp_path: Path) -> None:
+    def part(**changes: Any) -> str:
+        return netdesc.evaluate(write_classify_task(tmp_path, **changes)).part
+
+    assert part() == "test"
+    assert part(data={"split": None}, training={"validation_split": 0.2}) == "validation"
+    assert part(data={"split": None}) == "train"
+
+
+def test_a_part_that_is_not_there(tmp_path: Path) -> None:
+    document = write_classify_task(tmp_path, data={"split": None})
+    with pytest.raises(DataError, match="no samples for test; there are: train") as error:
+        netdesc.evaluate(document, "test")
+    assert error.value.exit_code == 1
+
+
+def test_spike_trains_are_matched(tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", pairs=3, epochs=2, batch_size=2)
+    run = train(document, tmp_path / "run")
+    result = netdesc.evaluate(run)
+    assert (result.part, result.samples, result.score) == ("train", 3, None)
+    compared = [
+        inference.run(run.path, tmp_path / f"task/input{number}.bs1").comparison
+        for number in range(3)
+    ]
+    assert result.matched is not None
+    assert result.matched.met == sum(each.met for each in compared if each) > 0
+    assert result.matched.target_spikes == sum(each.target_spikes for each in compared if each)
+    assert result.loss == pytest.approx(sum(each.loss for each in compared if each), rel=1e-5)
+
+
+def test_nothing_to_evaluate(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"a \.net file names no data"):
+        netdesc.evaluate(tmp_path / "network.net")
+    document = write_classify_task(tmp_path)
+    content = json.loads(document.read_text())
+    del content["data"]
+    document.write_text(json.dumps(content))
+    with pytest.raises(TrainingError, match='there is no "data"'):
+        netdesc.evaluate(document)
+
+
+def test_warnings_of_the_data_are_handed_on(tmp_path: Path) -> None:
+    document = write_task(tmp_path, epochs=1)
+    write_events(tmp_path / "input0.bs1", from_dense(np.ones((60, 12)), 1.0))
+    result: Evaluation = netdesc.evaluate(document)
+    untrained, outside = result.warnings
+    assert "untrained weights of seed 0" in untrained
+    assert "events lie outside" in outside
+
+
+# The class of one input
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """A document with three labelled files, and random weights."""
+    values, labels = samples(3)
+    pairs = []
+    for number in range(3):
+        spikes = np.tile(values[number] > 1, (STEPS, 1))
+        write_events(tmp_path / f"{number}.bs1", from_dense(spikes, 1.0))
+        pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(labels[number])})
+    document = write_classify_task(tmp_path)
+    content = json.loads(document.read_text())
+    content["data"] = {"type": "spike_files", "train": pairs}
+    document.write_text(json.dumps(content))
+    return document
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "integer"])
+@pytest.mark.parametrize(
+    "classifier", [{"type": "rate"}, {"type": "moving_window", "window_steps": 4}]
+)
+def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any) -> None:
+    content = json.loads(labelled.read_text())
+    labelled.write_text(json.dumps(content | {"classifier": classifier}))
+    result = inference.run(labelled, labelled.with_name("2.bs1"), arithmetic)
+    assert result.comparison is None
+    assert result.classification is not None
+    assert result.classification.label == 2
+    if classifier["type"] == "rate":
+        assert result.classification.prediction == result.spikes_TN.sum(0).argmax()
+    else:
+        assert result.classification.prediction in range(CLASSES)
+
+
+def test_silence_has_no_class_and_a_strange_file_no_label(labelled: Path) -> None:
+    file = labelled.with_name("silence.bs1")
+    write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))
+    result = inference.run(labelled, file)
+    assert result.classification == inference.Classification(None, None)
+
+
+def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:
+    file = labelled.with_name("pixels.bs2")
+    ones = np.ones(2, np.int32)
+    write_events(file, Event(ones, ones, ones, np.array([0.0, 1.0])))
+    with pytest.raises(EventFileError, match=r"pixels\.bs2: these events have x, y and polarity"):
+        inference.run(labelled, file)
+
+
+def test_a_network_file_without_time_runs_no_longer_than_the_language_allows(
+    labelled: Path,
+) -> None:
+    net, file = labelled.with_name("classes.net"), labelled.with_name("late.npy")
+    export_net(compile(load(labelled)).model, net)
+    np.save(file, np.array([[1, 0, 1e6]]))
+    with pytest.raises(EventFileError, match=r"late\.npy: its last event is at 1,000,000 ms"):
+        inference.run(net, file)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_loss_does_not_depend_on_the_batches(tmp_path: Path, reduction: str) -> None:
+    """15 samples in batches of 15, and of 7, 7 and 1."""
+    found = []
+    for size in (None, 7):
+        loss = {"type": "spike_rate", "reduction": reduction}
+        path = write_classify_task(
+            tmp_path / f"{size}", loss=loss, training={"batch_size": size, "epochs": 1}
+        )
+        found.append(netdesc.evaluate(path, "test").loss)
+    assert found[1] == pytest.approx(found[0], rel=1e-6)
+
+
+def test_no_neuron_is_dropped_where_a_network_is_measured(tmp_path: Path) -> None:
+    """Neither in training's validation nor later; and training goes on with dropout after it."""
+    path = write_classify_task(tmp_path / "task")
+    content = json.loads(path.read_text())
+    content["neurons"]["cuba"]["dropout"] = 0.5
+    path.write_text(json.dumps(content))
+    dropped = train(path, tmp_path / "dropped")
+    assert dropped.best is not None
+    assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
+
+    compiled = compile(load(path))
+    parts = read_splits(load(path), SampleSpec.of(compiled.graph), print)
+    batches = Batches(parts.train, None, torch.device("cpu"), 0)
+    for mode in (True, False):
+        compiled.model.train(mode)
+        measure(compiled.graph, compiled.model, compiled.loss, batches)
+        assert compiled.model.training is mode

@@ -1,0 +1,186 @@
+"""``netdesc bench layer``: programs that are there, missing or broken, and one input for all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import bench_peers
+from support.cli_process import Netdesc
+
+from netdesc.bench import programs, tables
+from netdesc.bench.layer import Comparison, Figures, Size, compare
+from netdesc.bench.peers import PEERS
+from netdesc.bench.peers.work import Work
+from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, named
+
+SMALL = Size(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+    """A layer with one peer that is there, one that is not, and one that is broken."""
+    folder = tmp_path_factory.mktemp("peers")
+    bench_peers.package(folder, "snntorch", bench_peers.SNNTORCH)
+    bench_peers.package(folder, "norse.torch", bench_peers.BROKEN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        peers = ("snntorch", "spikingjelly", "norse")
+        yield compare(SMALL, peers, Interpreters.of([]), repeats=2, input_gradient=True)
+
+
+def by_name(compared: Comparison) -> dict[str, Figures]:
+    return {each.name: each for each in compared.programs}
+
+
+def test_every_program_has_its_figures(compared: Comparison) -> None:
+    found = by_name(compared)
+    assert list(found) == ["netdesc", "snntorch", "spikingjelly", "norse"]
+    for each in (found["netdesc"], found["snntorch"]):
+        assert each.status == "done"
+        assert each.low_ms <= each.median_ms <= each.high_ms
+        assert 0 < each.spike_rate < 1
+        assert each.repeats >= 2
+        assert each.peak_units == pytest.approx(each.peak_bytes / (4 * 20 * 2 * 8))
+        assert {"python", "torch"} <= set(each.versions)
+        assert each.device == "cpu"
+    assert found["netdesc"].path in ("events", "product")
+    assert found["snntorch"].ratio == pytest.approx(
+        found["snntorch"].median_ms / found["netdesc"].median_ms
+    )
+    assert "snntorch.Synaptic" in found["snntorch"].what
+
+
+def test_who_is_missing_or_fails_is_named(compared: Comparison) -> None:
+    found = by_name(compared)
+    assert (found["spikingjelly"].status, found["norse"].status) == ("missing", "failed")
+    lines = list(tables.layer_lines(compared))
+    assert any(line.startswith("spikingjelly: missing: not installed for ") for line in lines)
+    assert "norse: failed: OSError: libspike.so.3: cannot open shared object file" in lines
+    assert "gradient of the weights and input" in "".join(lines)
+    assert {*tables.not_measured(compared)} < {*lines}
+
+
+def test_tables_and_record_hold_who_was_measured(compared: Comparison) -> None:
+    rows = tables.layer_rows(compared.programs)
+    assert [row[0] for row in rows] == ["netdesc 0.1.0", "snntorch"]
+    head, rule, *lines = tables.markdown(compared)
+    assert head.count("|") == rule.count("|") == lines[0].count("|") == len(tables.LAYER) + 1
+    assert len(lines) == 2
+    record = json.loads(json.dumps(compared.record(), allow_nan=False))
+    assert record["size"]["neurons"] == 8
+    assert record["machine"]["cores"] >= 1
+    assert [each["status"] for each in record["programs"]] == ["done", "done", "missing", "failed"]
+
+
+def test_the_command_prints_tables_or_one_object(
+    netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every program's result is a made-up one, netdesc's own, too, so that it takes no time."""
+    result = {
+        "status": "done", "what": "a made-up layer", "versions": {"python": "3.11"},
+        "device": "cpu", "threads": 1, "seconds": [0.25, 0.5, 0.75], "spike_rate": 0.04,
+        "peak_bytes": 4000, "path": None,
+    }  # fmt: skip
+    python = bench_peers.interpreter(tmp_path / "python", json.dumps(result))
+    monkeypatch.setattr(sys, "executable", str(python))
+    sizes = ("--inputs", "9", "--neurons", "5", "--steps", "10", "--batch", "2")
+    peers = ("--against", "norse,spyx", "--peer-python", python)
+    outcome = netdesc("bench", "layer", *sizes, *peers, "--json")
+    assert outcome.code == 0
+    assert [each["median_ms"] for each in outcome.record["programs"]] == [500.0] * 3
+    assert outcome.record["programs"][0]["peak_units"] == 10
+    assert outcome.err.splitlines().count("  500.00 ms") == 3
+    shown = netdesc("bench", "layer", *sizes, "--quiet")
+    assert "500.00" in shown.out
+    assert "forward and backward pass of the layer" in shown.out
+    rows = netdesc("bench", "layer", *sizes, "--markdown", "--quiet").out.splitlines()
+    assert rows[2].startswith("| netdesc | 500.00 |")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "nonsense", "{}", '{"status": "done"}\n{}'])
+def test_programs_that_say_nothing_or_nonsense_have_failed(
+    text: str, netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = bench_peers.interpreter(tmp_path / "python", text)
+    answer = programs.run("norse", SMALL.work("cpu", 1), str(python))
+    assert (answer.status, answer.reason) == (
+        "failed", "it ended with exit code 0 without a word",
+    )  # fmt: skip
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(BenchError, match="measuring netdesc failed: it ended"):
+        programs.run_itself(SMALL.work("cpu", 1))
+    outcome = netdesc("bench", "layer", "--steps", "4")
+    assert outcome.code == 3
+    assert "error: measuring netdesc failed: " in outcome.err
+
+
+def test_a_file_that_is_no_program_has_failed(tmp_path: Path) -> None:
+    not_a_program = tmp_path / "data"
+    not_a_program.write_text("")
+    assert programs.run("norse", SMALL.work("cpu", 1), str(not_a_program)).status == "failed"
+
+
+def test_names_and_interpreters(tmp_path: Path) -> None:
+    assert named(None) == ()
+    assert named("all") == PEERS
+    assert named("norse, Norse,lava-dl") == ("norse", "lava-dl")
+    assert named("norse,ALL", ("lava-dl",)) == ("lava-dl",)
+    with pytest.raises(BenchUsageError, match='unknown program "bindsnet"; known are lava-dl, '):
+        named("bindsnet")
+    python = tmp_path / "python"
+    python.touch()
+    pythons = Interpreters.of([f"lava-dl={python}"])
+    assert pythons.of_program("lava-dl") == str(python)
+    assert pythons.of_program("norse") == sys.executable
+    assert Interpreters.of([str(python)]).of_program("norse") == str(python)
+    with pytest.raises(BenchUsageError, match="there is no Python interpreter at /nowhere"):
+        Interpreters.of(["spyx=/nowhere"])
+    with pytest.raises(BenchUsageError, match='unknown program "lava"'):
+        Interpreters.of([f"lava={python}"])
+
+
+@pytest.mark.parametrize("command", ["layer", "sweep", "oxford"])
+def test_no_card_is_one_message(netdesc: Netdesc, command: str) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    outcome = netdesc("bench", command, "--device", "cuda", "--quiet")
+    assert outcome.code == 3
+    assert outcome.err.count("\n") == 1
+    assert '"cuda" is not available' in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--against", "nothing", "unknown program"),
+        ("--rate", "0", "0"),
+        ("--rate", "nan", "a share above 0"),
+        ("--inputs", "9" * 20, "more than 4 TB"),
+        ("--peer-python", "/nowhere", "no Python interpreter"),
+    ],
+)
+def test_wrong_words_are_a_matter_of_usage(
+    netdesc: Netdesc, option: str, value: str, message: str
+) -> None:
+    outcome = netdesc("bench", "layer", option, value)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_work_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    work = SMALL.work("cpu", 3)
+    work.write(tmp_path / "work.npz")
+    again = Work.read(tmp_path / "work.npz")
+    assert again.settings == work.settings
+    assert np.array_equal(again.spikes["input"], work.spikes["input"])
+    assert np.array_equal(again.numbers["weight_OI"], work.numbers["weight_OI"])
+    assert again.upstream().shape == (20, 2, 8)
+    assert work.spikes["input"].mean() == pytest.approx(0.2, abs=0.05)

@@ -1,0 +1,142 @@
+"""``netdesc bench sweep``, and how memory is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.cli_process import Netdesc
+
+from netdesc.bench import facts, sweep, tables
+from netdesc.bench.layer import Size
+from netdesc.bench.peers import memory
+from netdesc.bench.peers.work import Work
+from netdesc.bench.programs import Answer
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
+    """Points take no time: 1 ns for each step, sample and neuron. Returns their sizes."""
+    measured: list[Size] = []
+
+    def run_itself(*works: Work) -> list[Answer]:
+        return [answer(work) for work in works]
+
+    def answer(work: Work) -> Answer:
+        steps, batch, inputs = work.spikes["input"].shape
+        neurons = len(work.numbers["weight_OI"])
+        measured.append(Size(inputs, neurons, steps, batch))
+        result = {
+            "what": "a made-up layer",
+            "versions": {"netdesc": "0.1.0"},
+            "device": "cpu",
+            "threads": 2,
+            "seconds": [1e-9 * steps * batch * neurons] * work.settings["repeats"],
+            "spike_rate": 0.04,
+            "peak_bytes": 8 * steps * batch * neurons,
+            "path": "events",
+        }
+        return Answer("netdesc", "done", "", result)
+
+    monkeypatch.setattr(sweep, "run_itself", run_itself)
+    monkeypatch.setattr(sweep, "BASE", Size(inputs=40, neurons=20, steps=30, batch=2, rate=0.1))
+    axes = {"steps": (10, 30), "batch": (1, 2, 3), "neurons": (20, 40), "rate": (0.1, 0.5)}
+    monkeypatch.setattr(sweep, "AXES", axes)
+    return measured
+
+
+def test_each_axis_is_printed(netdesc: Netdesc, quick: list[Size]) -> None:
+    outcome = netdesc("bench", "sweep")
+    assert outcome.code == 0
+    for axis in ("steps", "batch", "neurons", "rate"):
+        (heading,) = (line for line in outcome.out.splitlines() if line.split()[:1] == [axis])
+        assert heading.split()[-1] == "memory"
+        assert f"measuring {axis} from " in outcome.err
+    assert "events" in outcome.out
+    assert len(quick) == 9
+
+
+def test_what_is_measured_is_not_lost(
+    netdesc: Netdesc, quick: list[Size], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = sweep.run_itself
+
+    def interrupted(*works: Work) -> list[Answer]:
+        if quick:
+            raise KeyboardInterrupt
+        return measure(*works)
+
+    monkeypatch.setattr(sweep, "run_itself", interrupted)
+    outcome = netdesc("bench", "sweep")
+    assert outcome.code == 130
+    heads = [line.split()[0] for line in outcome.out.splitlines() if "median ms" in line]
+    assert heads == ["steps"]
+
+
+def test_the_record(netdesc: Netdesc, quick: list[Size]) -> None:
+    record = netdesc("bench", "sweep", "--json").record
+    assert {axis: len(points) for axis, points in record["axes"].items()} == {
+        "steps": 2, "batch": 3, "neurons": 2, "rate": 2
+    }  # fmt: skip
+    for points in record["axes"].values():
+        for point in points:
+            assert point["ns_per_value"] == pytest.approx(1.0)
+            assert (point["figures"]["peak_units"], point["figures"]["path"]) == (2, "events")
+            # a value has inputs · rate events
+            events = 40 * point["size"]["rate"]
+            assert point["ns_per_event"] == pytest.approx(1 / events, rel=0.3)
+
+
+def test_the_axes_are_those_promised() -> None:
+    axes = dict(sweep.sizes())
+    ends = {axis: (getattr(each[0], axis), getattr(each[-1], axis)) for axis, each in axes.items()}
+    assert ends == {
+        "steps": (100, 10_000), "batch": (1, 128), "neurons": (64, 8192), "rate": (0.001, 0.5)
+    }  # fmt: skip
+    assert all(sweep.BASE in sizes for sizes in axes.values())
+
+
+def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
+    held = np.ones(1 << 21)
+    grown = memory.host_growth(lambda: np.ones(1 << 22).sum())
+    if grown is None:
+        pytest.skip("this system does not tell")
+    assert grown < 1.5 * 32 * (1 << 20) + held.nbytes
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # an earlier peak may hide some of it
+    assert grown == pytest.approx(32 * (1 << 20), rel=0.2)
+    assert memory.host_growth(lambda: None) < 1 << 20
+
+
+def test_the_processor_has_a_name(tmp_path: Path) -> None:
+    source = tmp_path / "cpuinfo"
+    source.write_text("processor\t: 0\nmodel name\t: Fast 1000\n\nmodel name\t: Fast 1000\n")
+    assert facts.processor(source) == "Fast 1000"
+    assert facts.processor(tmp_path / "none")
+
+
+def test_what_others_and_the_host_take_is_known(tmp_path: Path) -> None:
+    """Idle and waiting time is free; that of guests is in that of users already."""
+    source = tmp_path / "stat"
+    source.write_text("cpu  100 10 10 900 40 0 0 7 60 0\n")
+    before = facts.cpu_times(source)
+    assert facts.shares_since(before, source) == (None, None)  # no time has passed
+    source.write_text("cpu  160 10 30 1000 45 0 5 17 90 0\ncpu0 1 2 3\n")
+    assert facts.shares_since(before, source) == pytest.approx((95 / 200, 10 / 200))
+    for unknown in ("cpu 1 x 3 4 5 6 7 8", "intr 1 2 3 4 5 6 7 8", "cpu 1 2"):
+        source.write_text(unknown)
+        assert facts.shares_since(before, source) == (None, None)
+    assert facts.shares_since(None, source) == (None, None)
+    assert facts.cpu_times(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("busy", "lines"), [(None, 1), (0.05, 1), (0.48, 2)])
+def test_a_busy_machine_is_told(busy: float | None, lines: int) -> None:
+    machine = {"cpu": "Fast", "cores": 2, "system": "Linux", "busy_before": busy}
+    found = [*tables.machine_lines(machine)]
+    assert found[0] == "Fast, 2 cores, Linux"
+    assert len(found) == lines
+    assert ("took 48% of the processors" in found[-1]) is (lines == 2)

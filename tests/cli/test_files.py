@@ -1,0 +1,103 @@
+"""Files that are missing, damaged or of another kind: one clear message of every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.cli_process import Netdesc
+from support.training_task import write_task
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    return write_task(tmp_path / "task")
+
+
+MISSING = [
+    ["validate", "nope.json"],
+    ["show", "nope.json"],
+    ["show", "nope.net"],
+    ["show", "nope"],
+    ["show", "."],
+    ["compile", "nope.json"],
+    ["train", "nope.json"],
+    ["compile-and-train", "nope.json"],
+    ["bench", "oxford", "nope.json"],
+    ["train", "--resume", "nope"],
+    ["train", "--resume", "."],
+    ["evaluate", "nope"],
+    ["evaluate", "nope.json"],
+    ["evaluate", "nope.net"],
+    ["evaluate", "."],
+    ["run", "nope.net", "task/input0.bs1"],
+    ["run", "nope.json", "task/input0.bs1"],
+    ["run", ".", "task/input0.bs1"],
+    ["run", "task/tiny.json", "nope.bs1"],
+    ["export", "nope", "-o", "a.net"],
+    ["export", "nope.json", "-o", "a.net"],
+    ["export", "task/tiny.json", "-o", "nope/a.net"],
+    ["import", "nope.net"],
+    ["report", "nope"],
+    ["report", "."],
+    ["events", "show", "nope.bs1"],
+    ["events", "convert", "nope.bs1", "a.npy"],
+]
+
+
+@pytest.mark.parametrize("arguments", MISSING, ids=" ".join)
+def test_what_is_not_there_is_told_alike_by_all(
+    netdesc: Netdesc, document: Path, arguments: list[str]
+) -> None:
+    outcome = netdesc(*arguments)
+    assert outcome.code == 3
+    assert "bug" not in outcome.err
+    missing = next((each for each in arguments if "nope" in each), ".")
+    assert missing in outcome.err + outcome.out
+
+
+def test_what_a_run_lacks_is_missing(netdesc: Netdesc, document: Path, tmp_path: Path) -> None:
+    trained = tmp_path / "run"
+    assert netdesc("train", document, "--run-dir", trained, "--quiet").code == 0
+    assert netdesc("report", trained, "-o", "nope/report.html").code == 3
+    best = trained / "checkpoints" / "best.safetensors"
+    best.write_bytes(b"no weights")
+    assert netdesc("evaluate", trained).code == 1
+    best.unlink()
+    for command in (["evaluate"], ["export", "-o", "a.net"]):
+        outcome = netdesc(command[0], trained, *command[1:])
+        assert (outcome.code, "best.safetensors" in outcome.err) == (3, True)
+    (trained / "network.lock.json").unlink()
+    for command in (["evaluate"], ["show"], ["train", "--resume"], ["report"]):
+        outcome = netdesc(*command, trained)
+        assert outcome.code == 3
+        assert "network.lock.json" in outcome.err
+
+
+def test_a_missing_data_file_is_no_fault_of_the_document(netdesc: Netdesc, document: Path) -> None:
+    (document.parent / "target0.bs1").unlink()
+    assert netdesc("validate", document).code == 3
+    assert netdesc("train", document).code == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (3, ["train", "task"]),
+        (1, ["run", "no.net", "task/input0.bs1"]),
+        (1, ["run", "task/tiny.json", "odd.bs1"]),
+        (3, ["run", "task", "task/input0.bs1"]),
+        (1, ["import", "no.net"]),
+        (3, ["export", "task", "-o", "a.net"]),
+    ],
+)
+def test_bad_files_are_one_clear_message(
+    netdesc: Netdesc, document: Path, code: int, arguments: list[str]
+) -> None:
+    Path("odd.bs1").write_bytes(b"1234567")
+    Path("no.net").write_text("this is no hdf5")
+    outcome = netdesc(*arguments)
+    wrong = next(name for name in arguments[1:] if name not in ("task/tiny.json", "-o"))
+    assert Path(wrong).name in outcome.err + outcome.out
+    assert "bug" not in outcome.err
+    assert outcome.code == code

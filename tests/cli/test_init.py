@@ -1,0 +1,276 @@
+"""``netdesc init``: folders that validate and train, made whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from netdesc.cli import init, main, scaffold
+from netdesc.description import check, schema_text
+from netdesc.description.json.reader import parse
+from netdesc.description.json_pointer import lookup
+from netdesc.description.source import Source
+from netdesc.resources import shipped
+
+Netdesc = Callable[..., int]
+
+
+@pytest.fixture
+def netdesc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netdesc:
+    """Runs a command in ``tmp_path`` and returns its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as exit:
+            main(list(arguments))
+        assert isinstance(exit.value.code, int)
+        return exit.value.code
+
+    return run
+
+
+def files(folder: Path) -> set[str]:
+    found = (each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
+    return {each.as_posix() for each in found}
+
+
+def commands(readme: str) -> list[list[str]]:
+    """The commands in a README's bash blocks, without the program's name."""
+    lines = "".join(re.findall(r"```bash\n(.*?)```", readme, re.DOTALL)).splitlines()
+    found = [shlex.split(line) for line in lines]
+    assert all(words[0] == "netdesc" for words in found)
+    return [words[1:] for words in found]
+
+
+def test_the_command_offers_every_template() -> None:
+    assert list(init.TEMPLATES) == list(scaffold.TEMPLATES)
+
+
+@pytest.mark.parametrize("template", scaffold.TEMPLATES)
+def test_a_new_folder_validates_and_its_commands_work(
+    template: str, netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert netdesc("init", "first try", "--template", template) == 0
+    folder = tmp_path / "first try"
+    description, findings = check(folder / "first-try.json")
+    assert findings == []
+    assert description is not None
+    assert description.document.name == "first-try"
+    assert (folder / ".gitignore").read_text() == "runs/\n"
+    monkeypatch.chdir(folder)
+    show, train, evaluate = commands((folder / "README.md").read_text())
+    assert netdesc(*show) == 0
+    assert netdesc(*train, "--quiet", "--set", "training.epochs=2") == 0
+    assert netdesc(*evaluate) == 0
+    assert (folder / "runs" / "first" / "network.net").is_file()
+
+
+@pytest.mark.parametrize("template", scaffold.TEMPLATES)
+def test_a_new_document_is_laid_out_and_leads_nowhere_else(
+    template: str, netdesc: Netdesc, tmp_path: Path
+) -> None:
+    assert netdesc("init", "new", "--template", template, "--name", "n" * 100) == 0
+    document = tmp_path / "new" / f"{'n' * 100}.json"
+    assert netdesc("format", "--check", str(document)) == 0
+    assert netdesc("migrate", "--check", str(document)) == 0
+    text = document.read_text()
+    assert "../" not in text
+    schema = document.parent / json.loads(text)["$schema"]
+    assert schema.read_text(encoding="utf-8") == schema_text()
+
+
+def test_templates_are_listed_with_a_sentence_each(
+    netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "--list") == 0
+    text = capsys.readouterr().out
+    assert netdesc("init", "--list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["templates"]
+    assert [row["name"] for row in rows] == list(scaffold.TEMPLATES)
+    assert all(row["summary"] in text and row["name"] in text for row in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_template_that_is_copied_changes_only_its_name_and_places(
+    netdesc: Netdesc, tmp_path: Path
+) -> None:
+    assert netdesc("init", "new", "--name", "other") == 0
+    ours = (tmp_path / "new" / "other.json").read_text().splitlines()
+    theirs = shipped("examples/oxford.json").read_text().splitlines()
+    changed = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
+    assert [re.sub(r'"oxford"', '"other"', b.replace("../", "")) for _, b in changed] == [
+        a for a, _ in changed
+    ]
+    assert len(changed) == 4
+    copied = tmp_path / "new" / "data" / "oxford"
+    assert files(copied) == files(shipped("data/oxford"))
+    for name in files(copied):
+        assert (copied / name).read_bytes() == (shipped("data/oxford") / name).read_bytes()
+
+
+def test_the_blank_template_reaches_its_target(netdesc: Netdesc) -> None:
+    assert netdesc("init", "--template", "blank") == 0
+    assert netdesc("train", "blank/blank.json", "-q", "--run-dir", "run",
+                   "--set", "training.epochs=300") == 0  # fmt: skip
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert min(row["loss"] for row in rows) < 0.05 * rows[0]["loss"]
+
+
+@pytest.mark.parametrize("there", ["empty", "parents missing", "here"])
+def test_the_folder_may_be_empty_or_deep_or_here(
+    there: str, netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    argument = "a/b"
+    if there != "parents missing":
+        folder.mkdir(parents=True)
+    if there == "here":
+        monkeypatch.chdir(folder)
+        argument = "."
+    inode = folder.stat().st_ino if folder.exists() else None
+    assert netdesc("init", argument, "--template", "blank") == 0
+    assert "b.json" in files(folder)
+    assert inode in (None, folder.stat().st_ino)
+
+
+def test_json_says_where_everything_is(
+    netdesc: Netdesc, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "a b", "--template", "blank", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert Path(record["document"]).is_file()
+    assert record["commands"][0] == "cd 'a b'"
+    assert len(record["commands"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["file inside", "hidden file inside", "file", "dangling link"])
+def test_what_is_there_is_left_alone(
+    kind: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    if kind == "file":
+        folder.write_text("precious")
+    elif kind == "dangling link":
+        folder.symlink_to(tmp_path / "nowhere")
+    else:
+        folder.mkdir()
+        (folder / (".hidden" if kind.startswith("hidden") else "notes")).write_text("precious")
+
+    before = {each: each.lstat() for each in tmp_path.rglob("*")}
+    assert netdesc("init", "mine") == 2
+    assert "name a new" in capsys.readouterr().err
+    after = {each: each.lstat() for each in tmp_path.rglob("*")}
+    assert before.keys() == after.keys()
+    assert all(before[each].st_mtime_ns == after[each].st_mtime_ns for each in before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a b", ".hidden", "ü", "a/b", "../up", "x" * 101, "<b>", "network.lock", "a.LOCK"],
+)
+def test_names_that_are_none_are_refused(
+    name: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "new", "--name", name) == 2
+    assert "cannot name a network" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", ["new", "empty", "deep"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_half_a_folder_never_remains(
+    there: str,
+    error: BaseException,
+    netdesc: Netdesc,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if there == "empty":
+        (tmp_path / "new").mkdir()
+    before = list(tmp_path.rglob("*"))
+    open_file = Path.open
+
+    def fail_at_one(path: Path, mode: str = "r", *rest: object, **more: object) -> object:
+        if path.name == "input.bs1" and mode == "xb":
+            raise error
+        return open_file(path, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", fail_at_one)
+    assert netdesc("init", "new/deep" if there == "deep" else "new") in (3, 130)
+    assert list(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["file/inside", "file/deep/inside", "long" * 100])
+def test_a_place_that_is_none_is_named_as_it_was_given(
+    place: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert netdesc("init", place) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {place}: ")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("folder", "entered"), [("-dash", "cd ./-dash"), ("-a b", "cd './-a b'"), ("plain", "cd plain")]
+)
+def test_the_folder_can_be_entered_as_it_is_told(
+    folder: str, entered: str, netdesc: Netdesc, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netdesc("init", "--template", "blank", "--", folder) == 0
+    assert capsys.readouterr().out.splitlines()[0].strip() == entered
+
+
+@given(st.text(min_size=1, max_size=30).filter(lambda text: text not in (".", "..")))
+@example("network.lock")
+@example("a.lock.LOCK")
+def test_any_folder_name_gives_a_valid_name_or_none(text: str) -> None:
+    name = scaffold._name_for(Path("/") / text.replace("/", "_").replace("\0", "_"))
+    assert name == "" or re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name)
+    assert not name.lower().endswith(".lock")
+
+
+VALUES = st.recursive(
+    st.text(max_size=5) | st.integers(-9, 9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES, st.text(max_size=8), st.integers(0, 3), st.data())
+def test_rewriting_changes_the_named_strings_and_nothing_else(
+    value: object, new: str, indent: int, data: st.DataObject
+) -> None:
+    text = json.dumps({"root": value}, indent=indent or None, ensure_ascii=False)
+    root = parse(Source(text, "test")).root
+    assert root is not None
+    places = [parts for parts, leaf in leaves(root.value) if isinstance(leaf, str)]
+    chosen = data.draw(st.lists(st.sampled_from(places), unique=True)) if places else []
+    rewritten = json.loads(scaffold._rewrite(text, dict.fromkeys(chosen, new)))
+    for parts, leaf in leaves(root.value):
+        assert lookup(rewritten, parts) == (new if parts in chosen else leaf)
+    assert len(list(leaves(rewritten))) == len(list(leaves(root.value)))
+
+
+def leaves(value: object, parts: tuple[str | int, ...] = ()):
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    if not isinstance(value, dict | list):
+        yield parts, value
+    for key, each in inner:
+        yield from leaves(each, (*parts, key))

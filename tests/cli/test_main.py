@@ -1,0 +1,303 @@
+"""The command line itself: what it loads, how it ends, and what it prints where."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from support.cli_process import netdesc_timed
+
+from netdesc.cli import failures
+from netdesc.cli.main import COMMANDS, ELSEWHERE, main, netdesc
+from netdesc.cli.output import Output
+
+ROOT = Path(__file__).parents[2]
+
+
+def fails(error: BaseException, output: Output | None = None) -> int:
+    """The exit code of a command that ends with ``error``."""
+    with pytest.raises(SystemExit) as exit, failures.Failures(output or Output()):
+        raise error
+    assert isinstance(exit.value.code, int)
+    return exit.value.code
+
+
+def test_what_fails_behind_an_interrupt_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    error = KeyError("a library that is loaded by half")
+    error.__context__ = OSError()
+    error.__context__.__context__ = KeyboardInterrupt()
+    assert fails(error) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_help_is_fast_and_lists_every_command_without_loading_any() -> None:
+    ended = netdesc_timed("--help")
+    assert all(f"  {name} " in ended.out for name in COMMANDS)
+    assert not {"torch", "numpy", "pydantic", "rich", "netdesc.cli.validate"} & ended.loaded
+    assert ended.cpu_s < 0.3
+
+
+def test_version_and_python_m() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "netdesc", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("netdesc 0.")
+
+
+def every_command() -> Iterator[str]:
+    """Names of all commands, those below groups with the group before them."""
+    for name in COMMANDS:
+        command = netdesc.get_command(click.Context(netdesc), name)
+        below = command.commands if isinstance(command, click.Group) else [""]
+        yield from (f"{name} {each}".rstrip() for each in below)
+
+
+def example_files() -> Iterator[tuple[str, str]]:
+    """Files and folders in the examples of the help, by command; of those that need no others."""
+    for name in every_command():
+        command: click.Command = netdesc
+        for part in name.split():
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), part)
+            assert found is not None
+            command = found
+        if name.split()[0] not in ("init", "completion", "doctor", "bench"):
+            for word in re.findall(r"[\w.*-]+(?:/[\w.*-]+)+|\b[\w-]+\.\w+\b", command.epilog or ""):
+                if not re.fullmatch(r"(training|layers)\..*", word):
+                    yield name, word
+
+
+@pytest.mark.parametrize(("name", "file"), sorted(set(example_files())))
+def test_examples_work_where_the_readme_was_followed(name: str, file: str) -> None:
+    """They name what is in the repository, what README's commands make, or what they write."""
+    if not file.startswith("runs/"):
+        assert list(ROOT.glob(file)), f"netdesc {name}: there is no {file}"
+        return
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = re.search(rf"(-o|target\.bs1) {re.escape(file)}", help_of(name))
+    assert written or file in readme, f"netdesc {name}: nothing makes {file}"
+
+
+def help_of(name: str) -> str:
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        main([*name.split(), "--help"])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", list(every_command()))
+def test_every_command_has_a_help_text_with_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main([*name.split(), "--help"])
+    assert exit.value.code == 0
+    assert f"netdesc {name}" in capsys.readouterr().out.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vaildate"], 'Did you mean "validate"?'),
+        (["resume", "runs/x"], 'Did you mean "train --resume RUN"?'),
+        (["validate"], "Missing argument"),
+        (["explain", "--nonsense", "ND101"], "--nonsense"),
+        (["schema", "--write", "--check"], "exclude each other"),
+        (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),
+        (["train", "x.json", "--batch-size=8"], "--set training.batch_size=…"),
+        (["train", "x.json", "--devise", "cpu"], "'--device'"),
+        (["report", "runs/x", "--epochs", "8"], "No such option '--epochs'.\n"),
+    ],
+)
+def test_usage_errors_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(arguments)
+    assert exit.value.code == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("word", ELSEWHERE)
+def test_what_other_programs_call_a_command_leads_to_one_that_exists(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word not in COMMANDS
+    typed = ELSEWHERE[word].split()
+    names = itertools.takewhile(lambda each: each.islower() and each[0] != "-", typed)
+    with pytest.raises(SystemExit) as exit:
+        main([*names, "--help"])
+    assert exit.value.code == 0
+    text = capsys.readouterr().out
+    assert all(each in text for each in typed if each.startswith("--"))
+
+
+class Diverged(ValueError):
+    exit_code = 4
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (Diverged("the loss is nan"), 4, "error: the loss is nan"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(28, "No space left on device", "a/b"), 3, "error: a/b: No space left on device"),
+        (
+            FileExistsError(17, "x", "a/b"),
+            2,
+            "error: a/b exists, and netdesc does not overwrite it",
+        ),
+        (MemoryError(), 3, "error: not enough memory"),
+        (
+            ModuleNotFoundError("no", name="torch.nn"),
+            3,
+            "error: the Python package torch is missing: pip install torch",
+        ),
+        (click.UsageError("no such thing"), 2, "Error: no such thing"),
+    ],
+)
+def test_known_failures_are_one_message(
+    error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(error) == code
+    captured = capsys.readouterr()
+    assert captured.err.strip() == message
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), ModuleNotFoundError("x", name="netdesc.y")])
+def test_a_bug_exits_70_and_leaves_a_report(
+    error: Exception,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert fails(error) == 70
+    (report,) = tmp_path.iterdir()
+    message = capsys.readouterr().err
+    assert str(report) in message
+    assert "Traceback" not in message
+    assert "Traceback" in report.read_text()
+    assert str(error) in report.read_text()
+
+
+def test_a_bug_with_nowhere_to_report_prints_everything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere at all")
+    assert fails(ZeroDivisionError("division by zero")) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_failure_with_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.as_json = True
+    assert fails(Diverged("the loss is nan"), output) == 4
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {
+        "status": "failed",
+        "exit_code": 4,
+        "message": "the loss is nan",
+    }
+    assert captured.err.strip() == "error: the loss is nan"
+
+
+def test_a_closed_pipe_does_not_change_how_a_command_ends() -> None:
+    code = (
+        "import sys; from netdesc.cli.output import Output\n"
+        "output = Output()\n"
+        "for _ in range(100): output.say('x' * 10_000)\n"
+        "output.flush(); sys.exit(7)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(20) == 7
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def _in_shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = f'"{sys.executable}" -m netdesc {line}'
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_full_disk_is_one_message(form: str) -> None:
+    line = f"validate --format {form} nowhere.json > /dev/full"
+    ended = _in_shell(line)
+    assert (ended.returncode, ended.stderr) == (3, "error: No space left on device\n")
+    assert _in_shell(f"{line} 2>&1").returncode == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("validate nowhere.json >&-", 3),
+        ("validate --format sarif nowhere.json >&- 2>&-", 3),
+        ("explain ND101 >&-", 0),
+        ("format - <&-", 1),
+    ],
+)
+def test_closed_streams_change_nothing_else(line: str, code: int) -> None:
+    ended = _in_shell(line)
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    assert "bug" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names that are no text")
+@pytest.mark.parametrize("name", ["caf\udce9.json", "é.json"])
+def test_json_loses_no_sign_of_a_name(name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "netdesc", "validate", "--format", "json", name],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert json.loads(ended.stdout)["diagnostics"][0]["file"] == name
+
+
+def test_a_report_names_files_whose_names_are_no_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["netdesc", "caf\udce9.json"])
+    assert fails(ZeroDivisionError("division by zero")) == 70
+    report = Path(capsys.readouterr().err.split("this report: ")[1].strip())
+    assert "caf\\udce9.json" in report.read_text(encoding="utf-8")
+    report.unlink()
+
+
+def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.quiet = True
+    output.say("result")
+    output.note("remark")
+    output.complain("fault")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("result\n", "fault\n")
+
+
+def test_tables_are_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().table(["layer", "synapses"], [["hidden", 51200], ["output", 7]])
+    lines = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert lines[-2:] == ["hidden     51,200", "output          7"]

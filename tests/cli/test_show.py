@@ -1,0 +1,325 @@
+"""``netdesc show``: what a network is, of documents, runs and ``.net`` files."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+from support.cli_process import Netdesc
+from support.report_samples import weights, write_run, write_state
+
+from netdesc.cli.output import Output
+from netdesc.cli.show.overview import overview, time_constant_ms
+from netdesc.description import load, lock_text
+from netdesc.resources import shipped
+
+OXFORD = shipped("examples/oxford.json")
+
+
+@pytest.fixture
+def show(netdesc: Netdesc) -> Netdesc:
+    return partial(netdesc, "show")
+
+
+def document(**sections: Any) -> dict[str, Any]:
+    cuba = {"type": "cuba", "threshold": 0.5, "current_decay": 0.25, "voltage_decay": 0.5}
+    return {
+        "format": 1,
+        "name": "small",
+        "time": {"steps": 40, "step_ms": 2.0},
+        "input": {"shape": [2, 3]},
+        "layers": [
+            {"name": "flat", "type": "flatten"},
+            {"name": "a", "type": "dense", "units": 8, "neuron": cuba},
+            {"name": "b", "type": "dense", "units": 4, "neuron": cuba, "from": ["a", "flat"]},
+        ][: sections.pop("depth", 2)],
+        "loss": {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.02},
+        "training": {"epochs": 4, "optimizer": {"type": "sgd", "learning_rate": 0.01}},
+    } | sections
+
+
+def write(path: Path, content: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def row(text: str, name: str, number: int = 0) -> list[str]:
+    """The cells of the row ``name`` in the table of that number."""
+    return re.split(r"\s{2,}", re.findall(rf"^{name}\s.*$", text, re.MULTILINE)[number].strip())
+
+
+def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> None:
+    outcome = show(OXFORD)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "1,900 steps of 1 ms, 102,400 parameters, 102,400 synapses" in outcome.out
+    assert row(outcome.out, "hidden") == [
+        "hidden", "dense", "input", "200", "256", "cuba", "51,200", "51,200",
+    ]  # fmt: skip
+    assert row(outcome.out, "hidden", 1) == ["hidden", "cuba", "0.5", "1 (0 ms)", "0.3 (2.8 ms)"]
+    assert row(outcome.out, "hidden", 2) == ["hidden", "205 kB", "51.2 kB", "819 kB", "5.84 MB"]
+    assert row(outcome.out, "all") == ["all", "102,400", "102,400"]
+
+
+def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
+    given = show(write(tmp_path / "a.json", document())).out.partition("filled in:")[2]
+    assert "flat 6, a 6" in given
+    assert '"from" is given: flat, a' in given
+    assert "8 classes" in given
+    assert "grid of 8 bits (quantization): a" in given
+    assert "tau_grad" in given
+    assert "step lasts" not in given
+    assert "no data" in given
+    del (changed := document())["time"]["step_ms"]
+    changed["layers"][1] |= {"quantization": None, "weight_scale": 2, "from": "flat"}
+    given = show(write(tmp_path / "b.json", changed)).out.partition("filled in:")[2]
+    assert "a step lasts 1 ms" in given
+    assert '"from" is given: flat\n' in given
+    assert "quantization" not in given
+    assert "weight_scale" not in given
+
+
+RATES = {"type": "spike_rate"}
+MOVING = {"type": "moving_window", "window_steps": 7}
+
+
+@pytest.mark.parametrize(
+    ("loss", "classifier", "axes", "winner"),
+    [
+        ({"type": "spike_time", "time_constant_ms": 2}, None, "steps, samples and neurons", None),
+        (RATES, None, "samples and neurons", "most in the sample wins"),
+        ({"type": "spike_max"}, MOVING, "samples", "most in the last 7,"),
+        ({"type": "spike_max", "window_steps": 3}, {"type": "rate"}, "steps and samples",
+         "most in the sample wins"),
+    ],
+)  # fmt: skip
+def test_what_is_summed_up_and_which_class_wins(
+    loss: Any, classifier: Any, axes: str, winner: str | None, show: Netdesc, tmp_path: Path
+) -> None:
+    given = show(write(tmp_path / "a.json", document(loss=loss, classifier=classifier))).out
+    assert f"the loss is a sum over {axes} (loss.reduction)\n" in given
+    if winner is None:
+        assert "classes" not in given
+    else:
+        assert winner in given
+
+
+def test_many_layers_are_counted_rather_than_named(show: Netdesc, tmp_path: Path) -> None:
+    neuron = document()["layers"][1]["neuron"]
+    layers = [
+        {"name": f"l{n}", "type": "dense", "units": 4, "neuron": neuron} for n in range(30)
+    ]  # fmt: skip
+    wide = document(layers=layers, input={"shape": [4]})
+    assert "and 24 more" in show(write(tmp_path / "a.json", wide)).out
+
+
+def test_ranges_learnt_decays_and_extremes_are_told(show: Netdesc, tmp_path: Path) -> None:
+    changed = document()
+    changed["layers"][1]["neuron"] |= {
+        "threshold": 0.1,
+        "per_channel": True,
+        "current_decay": [0.0, 0.25],
+        "learn": ["current_decay"],
+    }
+    assert row(show(write(tmp_path / "a.json", changed)).out, "a", 1)[2:] == [
+        "0.1 (device: 0.09375)", "0 to 0.25 (keeps all to 6.95 ms), learnt", "0.5 (2.89 ms)",
+    ]  # fmt: skip
+
+
+@given(st.floats(1e-6, 0.999), st.floats(0.1, 10))
+def test_after_the_time_constant_a_share_of_1_over_e_is_left(share: float, step_ms: float) -> None:
+    constant = time_constant_ms(share, step_ms)
+    assert constant is not None
+    assert (1 - share) ** (constant / step_ms) == pytest.approx(1 / math.e, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("training", "states", "batch"),
+    [
+        ({"optimizer": {"type": "adam", "learning_rate": 1}}, 2, 5),
+        ({"optimizer": {"type": "sgd", "learning_rate": 1}, "batch_size": 2}, 0, 2),
+        ({"optimizer": {"type": "sgd", "learning_rate": 1, "momentum": 0.9}}, 1, 5),
+        ({"optimizer": {"type": "adamw", "learning_rate": 1}, "validation_split": 0.4}, 2, 3),
+    ],
+)
+def test_memory_follows_batch_and_optimizer(
+    training: dict[str, Any], states: int, batch: int, tmp_path: Path
+) -> None:
+    pair = {"input": {"path": "in.bs1"}, "label": 0}
+    data = {"type": "spike_files", "train": [pair | {"label": n} for n in range(5)]}
+    path = write(tmp_path / "a.json", document(data=data, training={"epochs": 1} | training))
+    seen = overview(path)
+    assert seen.batch == batch
+    first, _, dense = seen.layers
+    assert first.memory.activity == 4 * 6 * 40 * batch
+    assert dense.memory.training == 4 * 48 * (2 + states)
+    assert dense.memory.activity == 12 * 8 * 40 * batch
+
+
+@pytest.mark.parametrize(
+    ("split", "samples"), [(None, 7), ([0, 0, 1, 2, 0, 0, 0], 5), ("missing", None)]
+)
+def test_samples_are_counted_in_files_of_arrays(
+    split: list[int] | str | None, samples: int | None, tmp_path: Path
+) -> None:
+    arrays = {"inputs": np.zeros((7, 2, 3)), "labels": np.zeros(7, np.uint8)}
+    if isinstance(split, list):
+        arrays["parts"] = np.array(split, np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", **arrays)
+    data = {
+        "type": "arrays",
+        "path": "a.npz",
+        "split": split and "parts",
+        "encoding": {"type": "rate"},
+    }
+    assert overview(write(tmp_path / "a.json", document(data=data))).samples == samples
+
+
+@pytest.mark.parametrize("content", [b"PK nonsense", None])
+def test_data_that_cannot_be_read_do_not_matter(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.npz").write_bytes(content)
+    data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "latency"}}
+    found = overview(write(tmp_path / "a.json", document(data=data)))
+    assert (found.samples, found.batch) == (None, 1)
+
+
+def test_a_run_is_shown_with_the_decays_that_it_learned(show: Netdesc, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    tensors = weights(1)
+    tensors["layers.hidden.neuron.current_decay"][:] = np.linspace(0.5, 1, len(
+        tensors["layers.hidden.neuron.current_decay"]
+    ))  # fmt: skip
+    best = run / "checkpoints" / "best.safetensors"
+    save_file(tensors, best)
+    assert row(show(run).out, "hidden", 1)[3:] == [
+        "0.5 to 1 (1.44 ms to 0 ms), learnt", "0.4 (1.96 ms), learnt",
+    ]  # fmt: skip
+    best.write_bytes(b"damaged")
+    outcome = show(run)
+    assert "0.1 to 0.4" in outcome.out
+    assert "warning: " in outcome.err
+    best.unlink()
+    assert "0.1 to 0.4" in show(run).out
+
+
+def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    description = load(OXFORD, ["training.epochs=7", "layers.0.units=11"])
+    (run / "network.lock.json").write_text(lock_text(description, run, {}))
+    assert show(run).code == 0  # killed before it wrote a record
+    message = "interrupted; the checkpoint after 3 epochs is safe"
+    write(run / "run.json", {"status": "interrupted", "message": message, "epochs_done": 3})
+    outcome = show(run)
+    assert f"run: {message}" in outcome.out
+    assert row(outcome.out, "hidden")[4] == "11"
+    assert "tau_grad" not in outcome.out
+    record = json.loads(show(run, "--json").out)
+    assert (record["kind"], record["run"]["epochs_done"]) == ("run", 3)
+    (run / "run.json").write_text("[")
+    assert show(run).code == 0
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [(3, "goes on after 3 epochs"), (0, "goes on from the start"), (None, "last checkpoint")],
+)
+def test_a_run_that_was_killed_is_said_to_be(
+    show: Netdesc, tmp_path: Path, saved: int | None, words: str
+) -> None:
+    run = write_run(tmp_path / "a run", status="running", pid=2**22 + 1)
+    write_state(run, saved)
+    outcome = show(run)
+    assert f"run: killed: no process works on it; netdesc train --resume '{run}'" in outcome.out
+    assert words in outcome.out
+    record = json.loads(show(run, "--json").out)["run"]
+    assert (record["status"], record["resumes_after"]) == ("killed", saved)
+    with (run / ".lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "run: running" in show(run).out
+
+
+def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
+    import netdesc
+
+    path = write(tmp_path / "a.json", document())
+    netdesc.export_net(netdesc.compile(netdesc.load(path)).model, tmp_path / "a.net")
+    outcome = show(tmp_path / "a.net")
+    assert outcome.code == 0
+    assert row(outcome.out, "dense2", 1) == [
+        "dense2", "cuba1", "0.5", "0.25 (3.48 ms)", "0.5 (1.44 ms)",
+    ]  # fmt: skip
+    notes = outcome.out.partition("filled in:")[2]
+    assert "says nothing of data" in notes
+    assert "1,000 steps of 1 ms are assumed" in notes
+
+
+def test_json_holds_everything_and_only_json(show: Netdesc, tmp_path: Path) -> None:
+    changed = document(depth=3)
+    changed["layers"][0:1] = []
+    changed["layers"][1]["from"] = "a"
+    changed["input"]["shape"] = [6]
+    changed["layers"][0]["neuron"] |= {"current_decay": 0.0}
+    record = json.loads(show(write(tmp_path / "a.json", changed), "--json").out)
+    first, a, b = record["layers"]
+    assert first["type"] == "input"
+    assert a["neuron"]["current_decay"]["time_constant_ms"] == [None, None]
+    assert b["memory"]["device_bits"] == 8 * 32
+    assert (b["inputs"], b["input_shape"], b["output_shape"]) == (["a"], [8], [4])
+    assert record["classes"] == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "message"),
+    [
+        (lambda _: None, 3, "cannot read the file"),
+        (lambda path: path.mkdir(), 3, "is no run"),
+        (lambda path: path.write_text("{"), 1, "error[ND"),
+        (lambda path: path.with_suffix(".net").write_text("no hdf5"), 1, "a.net"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_message(
+    make: Callable[[Path], object], code: int, message: str, show: Netdesc, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    make(path)
+    outcome = show(next(tmp_path.iterdir(), path))
+    assert show(tmp_path, "--set", "layers.0.units=3").code == 2  # --set is for documents
+    assert (outcome.code, outcome.out) == (code, "")
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("columns", [30, 60, 200])
+def test_nothing_is_cut_off_on_a_narrow_terminal(
+    columns: int, show: Netdesc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", os.environ.get("TERM", "xterm"))
+    out = re.sub(r"\x1b\[[0-9;]*m", "", show(OXFORD).out)
+    assert "…" not in out
+    for cell in ("51,200", "102,400", "0.3 (2.8 ms)", "5.84 MB"):
+        assert cell in out
+    tables = out[: out.index("training: gradients")].splitlines()[3:]
+    assert max(map(len, tables)) <= max(columns, 30)
+
+
+def test_a_table_has_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().table(["[bold]name[/]"], [["[red]x[/red]"]])
+    out = capsys.readouterr().out
+    assert "[red]x[/red]" in out
+    assert "[bold]name[/]" in out

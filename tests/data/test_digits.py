@@ -1,0 +1,62 @@
+"""The shipped digits are what their README says, and what their script writes."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "data" / "digits"
+
+# Of the arrays' bytes; pinned so that a change is noticed also where scikit-learn is missing.
+SHA256 = {
+    "inputs": "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3",
+    "labels": "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0",
+    "split": "f54ec02ad48b1156c7b727352c2464bcc6add9ecb7dad1ed45a48fd9e2ad4634",
+}
+
+
+@pytest.fixture(scope="module")
+def arrays() -> dict[str, np.ndarray]:
+    with np.load(FOLDER / "digits.npz", allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def test_arrays_are_the_pinned_ones(arrays: dict[str, np.ndarray]) -> None:
+    assert {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in arrays.items()} == SHA256
+
+
+def test_arrays_are_as_documented(arrays: dict[str, np.ndarray]) -> None:
+    inputs, labels, split = arrays["inputs"], arrays["labels"], arrays["split"]
+    assert (inputs.dtype, inputs.shape) == (np.uint8, (1797, 64))
+    assert (labels.dtype, labels.shape) == (np.uint8, (1797,))
+    assert (split.dtype, split.shape) == (np.uint8, (1797,))
+    assert (inputs.min(), inputs.max()) == (0, 16)
+    assert np.array_equal(np.unique(labels), np.arange(10))
+    assert np.array_equal(np.bincount(split), [1438, 359])
+
+
+def test_a_fifth_of_every_digit_is_held_out(arrays: dict[str, np.ndarray]) -> None:
+    of_digit = np.bincount(arrays["labels"])
+    held_out = np.bincount(arrays["labels"][arrays["split"] == 1])
+    assert (np.abs(held_out - of_digit / 5) <= 0.5).all()
+
+
+def test_making_the_file_again_gives_the_shipped_one(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="make.py takes the images from scikit-learn")
+    subprocess.run([sys.executable, str(FOLDER / "make.py"), str(tmp_path)], check=True)
+    # Packed sizes vary with the build of zlib; what is packed, and the rest of the file, do not.
+    assert _members(tmp_path / "digits.npz") == _members(FOLDER / "digits.npz")
+
+
+def _members(path: Path) -> list[tuple[object, ...]]:
+    with zipfile.ZipFile(path) as archive:
+        return [
+            (one.filename, one.date_time, one.external_attr, one.extra, archive.read(one))
+            for one in archive.infolist()
+        ]

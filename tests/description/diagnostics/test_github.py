@@ -1,0 +1,203 @@
+"""Findings as GitHub Actions reads them: nothing of a document is taken for a command or markup."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from support.description_samples import BASE, UNHURRIED, write_files
+
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.diagnostics.github import SUMMARY_BYTES, summary, workflow_commands
+from netdesc.description.diagnostics.markdown import escaped
+from netdesc.description.diagnostics.wording import visible, within
+
+ROOT = Path("/checkout")
+ANY_TEXT = st.text(max_size=40) | st.sampled_from(
+    ["::error::", "a%0Ab", "a\r\n::add-mask::b", "a,b:c=d", "| x |", "<b>", "**b**", "[a](b)", "`"]
+)
+
+
+def _parsed(line: str) -> tuple[str, dict[str, str], str]:
+    """A workflow command as the runner takes it apart."""
+    assert "\n" not in line
+    assert "\r" not in line
+    assert line.startswith("::")
+    head, _, data = line[2:].partition("::")
+    name, _, given = head.partition(" ")
+    properties = {}
+    for each in given.split(","):
+        key, _, value = each.partition("=")
+        properties[key] = _decoded(value, ("%3A", ":"), ("%2C", ","))
+    return name, properties, _decoded(data)
+
+
+def _decoded(text: str, *more: tuple[str, str]) -> str:
+    for code, sign in (("%0D", "\r"), ("%0A", "\n"), *more, ("%25", "%")):
+        text = text.replace(code, sign)
+    return text
+
+
+def _finding(message="m", **more) -> Diagnostic:
+    place = {"line": 3, "column": 5, "end_line": 3, "end_column": 9} | more
+    return Diagnostic("ND101", "error", "/checkout/nets/a.json", message, **place)
+
+
+def test_a_finding_is_one_command_with_its_place():
+    finding = _finding("unknown field", hint="did you mean that?", notes=("allowed: a, b",))
+    (line,) = workflow_commands([finding], ROOT)
+    assert line == (
+        "::error file=nets/a.json,line=3,endLine=3,col=5,endColumn=8,title=netdesc ND101::"
+        "unknown field%0Adid you mean that?%0Aallowed: a, b%0Anetdesc explain ND101"
+    )
+
+
+def test_columns_are_left_out_where_a_finding_spans_lines():
+    (line,) = workflow_commands([_finding(end_line=4, end_column=2)], ROOT)
+    assert _parsed(line)[1] == {
+        "file": "nets/a.json",
+        "line": "3",
+        "endLine": "4",
+        "title": "netdesc ND101",
+    }
+
+
+def test_a_finding_without_a_place_and_one_from_the_command_line():
+    whole = Diagnostic("ND001", "error", "/elsewhere/a.json", "gone")
+    given = Diagnostic("ND112", "warning", "/checkout/a.json", "no field", override="a=1")
+    lines = [_parsed(line) for line in workflow_commands([whole, given], ROOT)]
+    assert lines[0][1] == {"file": "/elsewhere/a.json", "title": "netdesc ND001"}
+    assert lines[1][0] == "warning"
+    assert lines[1][2].startswith("--set a=1: no field\n")
+
+
+@pytest.mark.parametrize("name", ["50%.json", "a,b:c.json", "a\r\nb.json", "%0A.json", "Ü 日.json"])
+def test_a_file_keeps_its_name_whatever_is_in_it(name):
+    finding = Diagnostic("ND101", "error", f"/checkout/nets/{name}", "m", line=1, column=1)
+    (line,) = workflow_commands([finding], ROOT)
+    assert line.isprintable()
+    assert _parsed(line)[1]["file"] == f"nets/{name}"
+
+
+@UNHURRIED
+@given(message=ANY_TEXT, hint=ANY_TEXT, file=ANY_TEXT)
+def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
+    finding = Diagnostic("ND101", "error", f"/checkout/x{file}", message, hint=hint, line=1)
+    (line,) = workflow_commands([finding], ROOT)
+    name, properties, told = _parsed(line)
+    assert name == "error"
+    assert set(properties) == {"file", "line", "endLine", "title"}
+    assert told.split("\n")[0] == visible(message) or not message
+    assert told.endswith("netdesc explain ND101")
+
+
+def _cells(table: str) -> list[list[str]]:
+    """The text of every cell of the body, and no other markup than line breaks."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(table)
+    rows, is_body = [], False
+    for token in tokens:
+        if token.type == "tbody_open":
+            is_body = True
+        elif token.type == "tr_open" and is_body:
+            rows.append([])
+        elif token.type == "inline" and is_body and rows:
+            kinds = {child.type for child in token.children}
+            assert kinds <= {"text", "html_inline", "text_special"}
+            tags = [child.content for child in token.children if child.type == "html_inline"]
+            assert set(tags) <= {"<br>"}
+            rows[-1].append("".join(child.content for child in token.children))
+        elif token.type == "tbody_close":
+            is_body = False
+    return rows
+
+
+@UNHURRIED
+@given(message=ANY_TEXT, file=ANY_TEXT)
+def test_the_table_shows_hostile_text_as_it_is(message, file):
+    finding = Diagnostic("ND101", "error", f"/checkout/x{file}y", f"<{message}>", line=1, column=2)
+    ((severity, place, code, told),) = _cells(summary([finding], 1, ROOT))
+    assert (severity, code) == ("error", "ND101")
+    assert told == visible(f"<{message}>")
+    inside = within(finding.file, ROOT)
+    assert place == visible(inside.as_posix() if inside else finding.file) + ":1:2"
+
+
+@UNHURRIED
+@given(ANY_TEXT)
+def test_escaped_text_is_only_text(text):
+    (token,) = MarkdownIt("commonmark").parseInline(f"x{escaped(text)}x")
+    assert "".join(child.content for child in token.children) == f"x{visible(text)}x"
+
+
+def test_the_table_holds_all_or_says_how_many_it_lacks():
+    many = [_finding("é" * 500) for _ in range(3000)]
+    whole = summary(many[:100], 1, ROOT)
+    assert len(_cells(whole)) == 100
+    assert "cut" not in whole
+    cut = summary(many, 1, ROOT)
+    assert SUMMARY_BYTES - 2000 < len(cut.encode()) <= SUMMARY_BYTES
+    more = 3000 - len(_cells(cut))
+    assert cut.endswith(f"\nThe table is cut here: the log of this step has {more:,} more.\n")
+    assert summary(many, 1, ROOT, room=100) == ""
+    assert summary([], 1, ROOT, room=5) == ""
+    assert summary([], 2, ROOT) == "netdesc: no findings in 2 files\n"
+
+
+def test_the_command_prints_commands_and_writes_the_table(netdesc, tmp_path, monkeypatch):
+    write_files(tmp_path)
+    folder = tmp_path / "nets"
+    folder.mkdir()
+    document = BASE.replace('"threshold"', '"treshold"').replace("input.bs1", "../input.bs1")
+    (folder / "a.json").write_text(document.replace("target.bs1", "../target.bs1"))
+    page = tmp_path / "summary.md"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    monkeypatch.chdir(folder)
+    ended = netdesc("validate", "a.json", "--format", "github")
+    assert ended.code == 1
+    (line,) = ended.out.splitlines()
+    assert line.startswith("::error file=nets/a.json,line=12,endLine=12,col=30,endColumn=39,")
+    assert ended.err == "netdesc: 1 error in 1 file\n"
+    assert page.read_text().startswith("before\n### netdesc: 1 error in 1 file\n")
+    assert _cells(page.read_text())[0][1] == "nets/a.json:12:30"
+
+
+def test_a_summary_that_cannot_be_written_is_said_and_changes_no_outcome(
+    netdesc, tmp_path, monkeypatch
+):
+    write_files(tmp_path)
+    (tmp_path / "a.json").write_text(BASE)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    ended = netdesc("validate", "a.json", "--format", "github", "--quiet")
+    assert (ended.code, ended.out) == (0, "")
+    assert "GITHUB_STEP_SUMMARY: cannot write the table" in ended.err
+
+
+def test_a_full_summary_of_an_earlier_command_leaves_no_room(netdesc, tmp_path, monkeypatch):
+    page = tmp_path / "summary.md"
+    page.write_bytes(b"x" * (SUMMARY_BYTES - 10))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    assert netdesc("validate", "gone.json", "--format", "github").code == 3
+    assert page.stat().st_size == SUMMARY_BYTES - 10
+
+
+@pytest.mark.parametrize("form", ["github", "sarif"])
+def test_one_form_at_a_time(netdesc, form):
+    ended = netdesc("validate", "gone.json", "--json", "--format", form)
+    assert ended.code == 2
+    assert f"--json and --format {form} exclude each other" in ended.err
+
+
+def test_files_are_named_from_the_workspace_through_links_too(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.json").write_text(json.dumps({}))
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    assert within(str(tmp_path / "real/a.json"), tmp_path / "link") == Path("a.json")
+    assert within(str(tmp_path / "link/a.json"), tmp_path / "link") == Path("a.json")
+    assert within(str(tmp_path / "real2/a.json"), tmp_path / "real") is None

@@ -1,0 +1,177 @@
+"""Second places of findings, and the story of shapes that clash."""
+
+from __future__ import annotations
+
+import pytest
+from support.description_samples import BASE, LABELLED, codes, findings, with_text
+
+from netdesc.description import render_text, to_json
+from netdesc.description.rules import RULES
+
+DENSE = '{{"name": "{}", "type": "dense", "units": {}, "neuron": "cuba"{}}}'
+TWO = '[{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}]'
+TRAINING = '{{"epochs": 10, "optimizer": {{"type": "{}", "learning_rate": 0.001{}}}{}}}'
+
+CASES = [
+    # pointer, text, code, the texts of the second places
+    ("/layers/1/name", '"hidden"', "ND203", ['"hidden"']),
+    ("/layers/0/from", '"output"', "ND206", ['"output"']),
+    ("/input", '{"shape": [2, 2]}', "ND207", ['"shape"']),
+    ("/layers/1/from", '["input", "hidden"]', "ND208", ['"shape"', "8"]),
+    ("/layers/1/from", '["hidden", "hidden"]', "ND209", ['"hidden"']),
+    ("/loss", '{"type": "spike_time", "time_constant_ms": 9, "filter_steps": 5}', "ND213", ["5"]),
+    ("/neurons/cuba/voltage_decay", "[0.2, 0.1]", "ND216", ["0.1"]),
+    (
+        "/training",
+        TRAINING.format("adam", "", ', "schedule": {"type": "cosine", "warmup_epochs": 10}'),
+        "ND219",
+        ["10"],
+    ),
+    ("/training/optimizer/momentum", "0.5", "ND105", ['"adam"']),
+    ("/data/train/0/label", "1", "ND227", ['"target"']),
+    ("/layers/1/units", "1", "ND308", ["1"]),
+]
+OF_LABELS = [
+    ("/loss", '{"type": "spike_rate", "window_steps": 200}', "ND231", ["100"]),
+    ("/data/range", "[1, 0]", "ND233", ["1"]),
+    ("/data/labels", '"labels_without_1"', "ND235", ["2"]),
+    ("/data/labels", '"labels_from_1"', "ND316", ["2"]),
+    ("/input/shape", "[5]", "ND313", ['"shape"']),
+    ("/data/encoding", '{"type": "spikes"}', "ND314", []),
+]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "text", "code", "places", "base"),
+    [*((*case, BASE) for case in CASES), *((*case, LABELLED) for case in OF_LABELS)],
+)
+def test_a_clash_shows_both_of_its_places(pointer, text, code, places, base, tmp_path):
+    source = with_text(pointer, text, base)
+    found = [each for each in findings(tmp_path, source) if each.code == code]
+    assert found
+    lines = source.splitlines()
+    shown = []
+    for second in found[0].related:
+        assert second.excerpt == lines[second.line - 1]
+        assert second.file == found[0].file
+        assert second.message
+        assert second.line == second.end_line
+        shown.append(second.excerpt[second.column - 1 : second.end_column - 1])
+    assert shown == places
+    under = [line for line in render_text(found[:1]).splitlines() if " --" in line or " - " in line]
+    assert len([line for line in under if line.split("-")[0].strip() == "|"]) == len(places)
+    (record,) = to_json(found[:1], 1)["diagnostics"]
+    assert [(each["line"], each["column"], each["message"]) for each in record["related"]] == [
+        (each.line, each.column, each.message) for each in found[0].related
+    ]
+
+
+def test_second_places_of_rules_are_places_of_documents(tmp_path):
+    """Every second place that an example of ``explain`` has names a path that can be there."""
+    seen = 0
+    for rule in RULES:
+        entry = rule.entry
+        base = LABELLED if entry.is_labelled else BASE
+        text = with_text(entry.at, entry.wrong, base) if entry.at else entry.wrong
+        for finding in findings(tmp_path, text):
+            seen += len(finding.related)
+            assert all(each.line is not None and each.pointer for each in finding.related)
+    assert seen > 20
+
+
+def test_a_second_place_from_the_command_line_is_told_in_words(tmp_path):
+    (finding,) = findings(tmp_path, BASE, "layers.1.from=hidden", "layers.1.name=hidden")[:1]
+    assert (finding.code, finding.override) == ("ND203", "layers.1.name=hidden")
+    (second,) = finding.related
+    assert second.line == 15
+    assert f"the first one: {finding.file}:15" in render_text([finding])
+    patience = ', "early_stopping": {"patience_epochs": 9}'
+    text = with_text("/training", TRAINING.format("adam", "", patience))
+    (finding,) = findings(tmp_path, text, "training.epochs=5")
+    assert (finding.code, finding.override) == ("ND223", None)
+    assert [each.override for each in finding.related] == ["training.epochs=5"]
+    assert " = the length of the run: --set training.epochs=5" in render_text([finding])
+    (record,) = to_json([finding], 1)["diagnostics"]
+    assert record["related"][0]["override"] == "training.epochs=5"
+    assert record["related"][0]["line"] is None
+
+
+def _notes(found):
+    return [note for each in found for note in each.notes if note.startswith("shapes: ")]
+
+
+def test_the_story_of_a_shape(tmp_path):
+    found = findings(tmp_path, with_text("/layers/1/units", "1"))
+    assert _notes(found) == ["shapes: input [4] → hidden dense [8] → output dense [1] → target [2]"]
+    flat = '{"name": "flat", "type": "flatten"}'
+    layers = [DENSE.format("a", 8, ""), flat, DENSE.format("b", 3, ', "from": ["a", "input"]')]
+    text = with_text("/layers", f"[{', '.join(layers)}]")
+    found = [each for each in findings(tmp_path, text) if each.code == "ND208"]
+    assert _notes(found) == ["shapes: input [4] → a dense [8]"]
+
+
+@pytest.mark.parametrize(
+    ("source", "code"), [("output", "ND206"), ("hiden", "ND205"), ("elsewhere", "ND205")]
+)
+def test_a_wrong_source_leaves_no_layer_unread(source, code, tmp_path):
+    """Which one it is to read is what has to be said first."""
+    assert codes(findings(tmp_path, with_text("/layers/1/from", f'"{source}"'))) == [code]
+
+
+def test_a_misspelt_source_hides_no_clash_of_shapes(tmp_path):
+    text = with_text("/layers/1/from", '["input", "hiden"]')
+    assert codes(findings(tmp_path, text)) == ["ND205", "ND208"]
+    text = with_text("/layers/1/from", '["input", "nowhere"]')
+    assert codes(findings(tmp_path, text)) == ["ND205"]
+
+
+FORMS = [
+    ("/input/shape", "4", "write [4]"),
+    ("/neurons/cuba/learn", '"voltage_decay"', 'write ["voltage_decay"]'),
+    ("/neurons/cuba/learn", "true", 'such as ["voltage_decay"]'),
+    ("/neurons/cuba/learn", "false", "write []"),
+    ("/training/schedule", '"cosine"', 'write {"type": "cosine"}'),
+    ("/training/optimizer", '"sgd"', 'write {"type": "sgd", "learning_rate": null}'),
+    ("/data/train/0/input", '"input.bs1"', 'write {"path": "input.bs1"}'),
+    ("/time", "100", 'such as {"steps": 100}'),
+    ("/training/optimizer", '"best"', 'such as {"type": "adam", "learning_rate": null}'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "hint"), FORMS)
+def test_a_value_of_the_wrong_form_says_what_to_write(pointer, text, hint, tmp_path):
+    found = [each for each in findings(tmp_path, with_text(pointer, text)) if each.code == "ND103"]
+    assert [each.hint for each in found] == [hint.replace("null", "0.001")]
+
+
+FOLLOWING = [
+    ("/neurons", '[{"type": "cuba"}]', ["ND103"]),
+    ("/training/optimiser", '{"type": "sgd", "learning_rate": 1}', ["ND101"]),
+    ("/layers/1/neuron", '"cubb"', ["ND201"]),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "wanted"), FOLLOWING)
+def test_what_only_follows_is_not_said(pointer, text, wanted, tmp_path):
+    text = with_text(pointer, text)
+    if "optimiser" in text:
+        text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
+    assert codes(findings(tmp_path, text)) == wanted
+
+
+def test_a_misspelt_name_is_no_unused_neuron(tmp_path):
+    text = BASE.replace('"neuron": "cuba"}', '"neuron": "cubs"}')
+    assert codes(findings(tmp_path, text)) == ["ND201", "ND201"]
+
+
+def test_a_hostile_document_is_refused_with_a_bounded_answer(tmp_path):
+    keys = "".join(f'"key{index}": 1,\n' for index in range(5000))
+    found = findings(tmp_path, BASE.replace('"format"', keys + '"format"'))
+    assert len(found) == 200
+    assert found[-1].notes[-1] == "at least 1,800 more faults are not shown"
+    sources = ", ".join(f'"s{index}"' for index in range(5000))
+    found = findings(tmp_path, with_text("/layers/1/from", f"[{sources}]"))
+    assert 100 <= len(found) <= 201
+    files = ", ".join(TWO[1:-1].replace("input.bs1", f"i{index}.bs1") for index in range(1000))
+    found = findings(tmp_path, with_text("/data/train", f"[{files}]"))
+    assert codes(found) == ["ND301"] * 200

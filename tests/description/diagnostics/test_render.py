@@ -1,0 +1,257 @@
+"""Diagnostics as text and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import termios
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import UNHURRIED
+
+from netdesc.cli.output import Output
+from netdesc.description import Diagnostic, render_text, to_json
+from netdesc.description.diagnostics.diagnostic import Edit, Fix, Related
+from netdesc.description.diagnostics.terminal_text import cells
+
+
+def _finding(line: str, start: int, end: int, **more) -> Diagnostic:
+    return Diagnostic(
+        "ND101",
+        "error",
+        "a.json",
+        "a message",
+        "/a",
+        7,
+        start + 1,
+        7,
+        end + 1,
+        excerpt=line,
+        **more,
+    )
+
+
+def _columns(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )
+
+
+def _carets(shown: str) -> tuple[str, str]:
+    """What the carets mark, and the excerpt."""
+    excerpt, carets = shown.splitlines()[3:5]
+    excerpt, carets = excerpt[4:], carets[4:]
+    start = len(carets) - len(carets.lstrip())
+    width = carets.count("^")
+    cells = ""
+    for each in excerpt:
+        cells += each + "\0" * (_columns(each) - 1)
+    return cells[start : start + width].replace("\0", ""), excerpt
+
+
+def test_carets_stand_under_the_place():
+    assert _carets(render_text([_finding('{"a": 1}', 1, 4)])) == ('"a"', '{"a": 1}')
+    assert _carets(render_text([_finding('\t{"a": 1}', 2, 5)]))[0] == '"a"'
+    assert _carets(render_text([_finding('{"日本": "é", "a": 1}', 12, 15)]))[0] == '"a"'
+    assert _carets(render_text([_finding("[1", 2, 2)]))[0] == ""
+
+
+def test_long_lines_are_cut_around_the_place():
+    line = '{"x": "' + "y" * 500 + '", "a": 1, "z": "' + "w" * 500 + '"}'
+    start = line.index('"a"')
+    shown = render_text([_finding(line, start, start + 3)], width=60)
+    marked, excerpt = _carets(shown)
+    assert marked == '"a"'
+    assert excerpt.startswith("…")
+    assert excerpt.endswith("…")
+    assert max(len(each) for each in shown.splitlines()) <= 60
+    whole = render_text([_finding(line, 6, 508)], width=60)
+    assert max(len(each) for each in whole.splitlines()) <= 60
+
+
+@UNHURRIED
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Mn", "Cf"]), max_size=300),
+    st.integers(0, 300),
+    st.integers(1, 50),
+    st.integers(40, 120),
+)
+def test_the_excerpt_fits_for_any_line(line, start, length, width):
+    start = min(start, len(line))
+    shown = render_text([_finding(line, start, min(len(line), start + length))], width=width)
+    for each in shown.splitlines()[3:5]:
+        assert _columns(each) <= width
+
+
+def test_terminals_are_not_controlled():
+    finding = _finding("\x1b[31m", 0, 1, hint="\x1b[0m\r\n", notes=("\x07",))
+    assert not any(ord(each) < 32 and each != "\n" for each in render_text([finding]))
+    assert len(render_text([finding]).splitlines()) == 8
+
+
+def test_colour_is_optional_and_changes_nothing_else():
+    finding = _finding('{"a": 1}', 1, 4, hint="hint")
+    plain, coloured = render_text([finding]), render_text([finding], colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[1;31m" in coloured
+    stripped = coloured
+    for code in ("\x1b[1;31m", "\x1b[1;33m", "\x1b[1m", "\x1b[2m", "\x1b[0m"):
+        stripped = stripped.replace(code, "")
+    assert stripped == plain
+
+
+def _second(line: str, number: int, start: int, end: int, message: str) -> Related:
+    return Related(message, "a.json", "/b", number, start + 1, number, end + 1, line)
+
+
+def test_second_places_follow_the_first_with_their_labels():
+    line = '{"a": 1, "b": 2}'
+    finding = _finding(
+        line,
+        9,
+        12,
+        hint="this one",
+        related=(
+            _second(line, 7, 1, 4, "and this"),
+            _second('"c": 3,', 8, 0, 3, "the next line"),
+            _second('"d": 4,', 120, 5, 6, "far away"),
+        ),
+    )
+    assert render_text([finding]).splitlines()[2:-2] == [
+        "    |",
+        '  7 | {"a": 1, "b": 2}',
+        "    |          ^^^ this one",
+        "    |  --- and this",
+        '  8 | "c": 3,',
+        "    | --- the next line",
+        "...",
+        '120 | "d": 4,',
+        "    |      - far away",
+    ]
+
+
+def test_second_places_of_other_files_are_named():
+    other = Related("there", "b.json", "", 3, 1, 3, 2, "x")
+    shown = render_text([_finding("y", 0, 1, related=(other,))]).splitlines()
+    assert shown[5:8] == [" ::: b.json:3:1", "3 | x", "  | - there"]
+
+
+@UNHURRIED
+@given(
+    st.integers(20, 80),
+    st.text("ab 日é\u0301", max_size=200),
+    st.text("ab 日", max_size=120),
+    st.integers(0, 150),
+)
+def test_narrow_terminals_break_lines_at_spaces(width, line, words, start):
+    start = min(start, len(line))
+    second = _second(line, 9, start, start + 3, words)
+    finding = _finding(line, start, start + 2, hint=words, notes=(words,), related=(second,))
+    plain, shown = render_text([finding]), render_text([finding], width=width)
+    longest = max(_columns(word) for word in ["netdesc", "warning[ND101]:", *words.split(" ")])
+    for each in shown.splitlines():
+        assert _columns(each) <= max(width, 20 + 4, longest + 7)
+    # Nothing is lost of what is said.
+    for text in (plain, shown):
+        assert "".join(words.split()) in "".join(text.replace("|", "").split())
+
+
+def test_marks_without_room_take_none():
+    # A vowel sign of class 0, a variation selector, and an accent.
+    for mark in ("\u093f", "\ufe0f", "\u0301"):
+        wanted = 0 if unicodedata.category(mark) in ("Mn", "Me") else 1
+        assert cells("a" + mark) == 1 + wanted
+    line = '{"e\u0301\u20dd": 1, "a": 1}'
+    under = render_text([_finding(line, 11, 14)]).splitlines()[4]
+    assert under == "  |" + " " * 10 + "^^^"
+
+
+def test_what_can_be_fixed_is_marked_and_counted():
+    fix = Fix("do it", (Edit(0, 1, "x"),))
+    one, other = _finding("", 0, 0, fix=fix), _finding("", 0, 0)
+    lines = render_text([one, other], fixing="--fix").splitlines()
+    assert lines[0] == "a.json:7:1: error[ND101]: a message [*]"
+    assert lines[-1] == "a.json: 2 errors, 1 can be fixed with --fix"
+    assert "[*]" not in "".join(render_text([other]).splitlines())
+
+
+def test_several_files_are_summed_up():
+    warning = Diagnostic("ND202", "warning", "b.json", "m")
+    lines = render_text([_finding("", 0, 0), warning], files=3).splitlines()
+    assert lines[-3:] == ["a.json: 1 error", "b.json: 1 warning", "3 files: 1 error, 1 warning"]
+    assert render_text([], files=3) == ""
+
+
+def test_huge_names_are_cut():
+    finding = Diagnostic("ND101", "error", "a.json", "m", "/" + "x" * 100_000, 1, 1, 1, 2)
+    assert len(render_text([finding])) < 3000
+    assert len(to_json([finding], 1)["diagnostics"][0]["pointer"]) == 100_001
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "on_terminal", "elsewhere"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"NO_COLOR": ""}, True, False),
+        ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+        ({"TERM": "dumb"}, False, False),
+    ],
+)
+def test_who_gets_colour(environment, on_terminal, elsewhere, monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Output.has_colour(_Terminal()) is on_terminal
+    assert Output.has_colour(io.StringIO()) is elsewhere
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert Output.width(io.StringIO()) is None
+    assert Output.width(_Terminal()) == 80  # a terminal that does not tell
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 57))
+    with open(slave, "w") as stream:
+        assert Output.width(stream) == 57
+        monkeypatch.setenv("COLUMNS", "41")
+        assert Output.width(stream) == 41
+        monkeypatch.setenv("COLUMNS", "many")
+        assert Output.width(stream) == 57
+    os.close(master)
+
+
+def test_json_has_the_fields_of_the_language():
+    found = [_finding("", 0, 2, hint="h"), Diagnostic("ND202", "warning", "b.json", "m")]
+    record = json.loads(json.dumps(to_json(found, 3)))
+    assert (record["files"], record["errors"], record["warnings"]) == (3, 1, 1)
+    first = record["diagnostics"][0]
+    assert first == {
+        "code": "ND101",
+        "severity": "error",
+        "file": "a.json",
+        "line": 7,
+        "column": 1,
+        "end_line": 7,
+        "end_column": 3,
+        "pointer": "/a",
+        "message": "a message",
+        "hint": "h",
+        "notes": [],
+        "override": None,
+        "related": [],
+        "fix": None,
+    }

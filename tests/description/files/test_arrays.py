@@ -1,0 +1,312 @@
+"""Arrays with labels: what is said of them, and where."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import (
+    LABELLED,
+    LABELS,
+    SOUND,
+    UNHURRIED,
+    VALUES,
+    array_findings,
+    codes,
+    findings,
+    labelled,
+    labelled_data,
+    npz,
+    samples,
+    with_text,
+    write_files,
+)
+
+from netdesc.description import DescriptionError, explain, load, render_text
+
+SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
+
+
+def _text(finding):
+    return " | ".join(filter(None, (finding.message, finding.hint, *finding.notes)))
+
+
+UNENCODED = labelled_data(encoding={"type": "spikes"})
+SPLIT = labelled_data(split="split")
+WINDOW = labelled(loss={"type": "spike_rate", "window_steps": 10})
+
+SOUND_ARRAYS = [
+    (LABELLED, {}),
+    (LABELLED, {"inputs": VALUES.astype(np.float16)}),
+    (LABELLED, {"inputs": VALUES.astype(">f8")}),
+    (LABELLED, {"inputs": VALUES > 0.5}),
+    (LABELLED, {"inputs": np.asfortranarray(VALUES)}),
+    (labelled_data(range=[-8, 16]), {"inputs": np.full((6, 4), 16, dtype=np.int8)}),
+    (LABELLED, {"labels": LABELS.astype(np.uint8)}),
+    (LABELLED, {"labels": LABELS.astype(">i2")}),
+    (UNENCODED, {"inputs": SPIKES}),
+    (UNENCODED, {"inputs": SPIKES[:, :60]}),
+    (UNENCODED, {"inputs": SPIKES.astype(np.float32)}),
+    (UNENCODED, {"inputs": SPIKES > 0}),
+    (labelled_data(encoding={"type": "latency"}), {}),
+    (SPLIT, {"split": [0, 0, 1, 1, 2, 2]}),
+    (SPLIT, {"split": np.array([2, 2, 0, 0, 1, 1], dtype=np.uint8)}),
+    (WINDOW, {}),
+    (WINDOW, {"labels": np.arange(600).reshape(6, 100) % 2}),
+    (LABELLED, {"other": np.array([{}])}),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays"), SOUND_ARRAYS)
+def test_sound_arrays_have_no_findings(base, arrays, tmp_path):
+    assert array_findings(tmp_path, base, **arrays) == []
+
+
+OUT_OF_RANGE = VALUES.copy()
+OUT_OF_RANGE[2, 3] = 1.5
+NOT_A_NUMBER = VALUES.copy()
+NOT_A_NUMBER[5, 0] = np.nan
+INFINITE = VALUES.copy()
+INFINITE[0, 1] = -np.inf
+SPLIT_WINDOW = json.dumps(json.loads(WINDOW) | {"data": json.loads(SPLIT)["data"]})
+OF_STEPS = np.repeat(LABELS[:, None], 100, axis=1)
+LATE_LABEL = np.arange(600).reshape(6, 100) % 2
+LATE_LABEL[3, 7] = 2
+
+FAULTS = [
+    # document, arrays, code, pointer, words
+    (LABELLED, {"inputs": np.array([{}])}, "ND311", "/data/inputs", 'array "inputs" of own.npz'),
+    (LABELLED, {"labels": np.array(["a"], dtype=object)}, "ND311", "/data/labels", "pickled"),
+    (SPLIT, {"split": np.array([None])}, "ND311", "/data/split", "never loads"),
+    (SPLIT, {}, "ND310", "/data/split", 'no array "split" | its arrays: inputs, labels'),
+    (labelled_data(inputs="input"), {}, "ND310", "/data/inputs", 'did you mean "inputs"?'),
+    (LABELLED, {"inputs": VALUES * 1j}, "ND312", "/data/inputs", "holds complex numbers"),
+    (LABELLED, {"inputs": VALUES.astype(np.longdouble)}, "ND312", "/data/inputs", "of 16 bytes"),
+    (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "holds floats; wanted: integers"),
+    (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "labels.astype(int) makes"),
+    (LABELLED, {"labels": np.eye(2)[LABELS]}, "ND312", "/data/labels", "labels.argmax(axis=1)"),
+    (
+        LABELLED,
+        {"labels": np.eye(2, dtype=int)[LABELS]},
+        "ND315",
+        "/data/labels",
+        "labels.argmax(axis=1)",
+    ),
+    (LABELLED, {"inputs": VALUES.T}, "ND313", "/data/inputs", "6 samples come last: save inputs.T"),
+    (
+        SPLIT,
+        {"inputs": VALUES.T, "split": [0, 0, 0, 1, 1, 2]},
+        "ND313",
+        "/data/inputs",
+        "the shape [4, 6]; wanted: [samples, 4]",
+    ),
+    (LABELLED, {"labels": LABELS > 0}, "ND312", "/data/labels", "holds true and false"),
+    (LABELLED, {"labels": LABELS.astype(str)}, "ND312", "/data/labels", "holds text"),
+    (SPLIT, {"split": [0.0] * 6}, "ND312", "/data/split", "holds floats"),
+    (LABELLED, {"inputs": VALUES[:, :3]}, "ND313", "/data/inputs", "[6, 3]; wanted: [samples, 4]"),
+    (LABELLED, {"inputs": VALUES[0]}, "ND313", "/data/inputs", "shape [4]"),
+    (LABELLED, {"inputs": np.array(0.5)}, "ND313", "/data/inputs", "shape []"),
+    (UNENCODED, {"inputs": SPIKES[..., :3]}, "ND313", "/data/inputs", "[samples, steps, 4]"),
+    (
+        UNENCODED,
+        {"inputs": np.zeros((6, 101, 4))},
+        "ND313",
+        "/data/inputs",
+        "101 steps; time.steps",
+    ),
+    (UNENCODED, {"inputs": SPIKES[:, :0]}, "ND313", "/data/inputs", "has 0 steps"),
+    (UNENCODED, {}, "ND314", "/data/encoding", '"encoding": {"type": "rate"}'),
+    (LABELLED, {"inputs": SPIKES}, "ND314", "/data/encoding", '"rate" takes [samples, 4]'),
+    (LABELLED, {"inputs": SPIKES[:, :1]}, "ND313", "/data/inputs", 'write "shape": [1, 4] in'),
+    (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; wanted: [6]"),
+    (LABELLED, {"labels": LABELS[:, None]}, "ND315", "/data/labels", "the shape [6, 1]"),
+    (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),
+    (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", 'give the loss "window_steps"'),
+    (LABELLED, {"labels": LABELS + 1}, "ND316", "/data/labels", "labels[1] is 2; the network has"),
+    (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "labels[0] is -1"),
+    (LABELLED, {"labels": LABELS - 1}, "ND316", "/data/labels", "3 of 6 labels name no output"),
+    (WINDOW, {"labels": LATE_LABEL}, "ND316", "/data/labels", "labels[3, 7] is 2"),
+    (
+        WINDOW,
+        {"labels": np.asfortranarray(LATE_LABEL)},
+        "ND316",
+        "/data/labels",
+        "labels[3, 7] is 2",
+    ),
+    (SPLIT, {"split": [1, 2, 1, 2, 1, 2]}, "ND317", "/data/split", "none of 6 samples to train on"),
+    (LABELLED, {"inputs": VALUES[:0], "labels": LABELS[:0]}, "ND317", "/data/inputs", "no samples"),
+    (SPLIT, {"split": [0, 0, 0, 1]}, "ND318", "/data/split", "the shape [4]; wanted: [6]"),
+    (SPLIT, {"split": [0, 0, 0, -1, 1, 2]}, "ND318", "/data/split", "split[3] is -1 | 0 is for"),
+    (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "sets none of 6 samples aside"),
+    (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "inputs[2, 3] is 1.5; data.range"),
+    (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "the values go from 0 to 1.5"),
+    (LABELLED, {"inputs": NOT_A_NUMBER}, "ND320", "/data/range", "inputs[5, 0] is nan"),
+    (LABELLED, {"inputs": INFINITE}, "ND320", "/data/range", "inputs[0, 1] is -inf"),
+    (labelled_data(range=[0.5, 1]), {}, "ND320", "/data/range", "12 of 24 values lie outside"),
+    (UNENCODED, {"inputs": SPIKES + 2}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 2; a spike"),
+    (UNENCODED, {"inputs": SPIKES + 0.5}, "ND321", "/data/inputs", "inputs[0, 0, 0] is 0.5"),
+    (LABELLED, {"labels": LABELS * 0}, "ND235", "/data/labels", "has the label 1"),
+    (SPLIT, {"split": [0, 1, 0, 2, 0, 2]}, "ND235", "/data/labels", "has the label 1"),
+    (SPLIT_WINDOW, {"labels": OF_STEPS, "split": [0, 1] * 3}, "ND235", "/data/labels", "label 1"),
+    (
+        SPLIT_WINDOW,
+        {"labels": np.asfortranarray(OF_STEPS), "split": [0, 1] * 3},
+        "ND235",
+        "/data/labels",
+        "label 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays", "code", "at", "words"), FAULTS)
+def test_one_fault_is_found_at_its_place(base, arrays, code, at, words, tmp_path):
+    (finding,) = array_findings(tmp_path, base, **arrays)
+    assert (finding.code, finding.pointer) == (code, at)
+    assert words in _text(finding)
+    assert finding.line is not None
+    assert finding.is_error == (code not in ("ND235", "ND319"))
+
+
+X, Y = VALUES, LABELS
+NAMES = [
+    # document, arrays of the file, what is proposed
+    (LABELLED, {"X": X, "y": Y}, {"inputs": "X", "labels": "y"}),
+    (LABELLED, {"images": X, "data": X, "target": Y}, {"inputs": "data", "labels": "target"}),
+    (LABELLED, {"grey": X, "digit": Y}, {"inputs": "grey", "labels": "digit"}),
+    (LABELLED, {"x": X[:, :3], "grey": X, "y": Y}, {"inputs": "grey", "labels": "y"}),
+    (LABELLED, {"x": SPIKES, "y": Y * 1.0, "who": Y}, {"inputs": "x", "labels": "who"}),
+    (LABELLED, {"a": X, "b": X, "c": Y, "d": Y}, {}),
+    (LABELLED, {"x": np.array([{}]), "y": np.array(["a"])}, {}),
+    (labelled_data(inputs="X"), {"X": X, "q": Y}, {"labels": "q"}),
+    (labelled_data(labels="y"), {"y": Y, "q": X.astype(int)}, {"inputs": "q"}),
+    (
+        labelled_data(split="split", labels="y", inputs="x"),
+        {"x": X, "y": Y, "part": Y},
+        {"split": "part"},
+    ),
+    (labelled_data(split="split", labels="y", inputs="x"), {"x": X, "y": Y, "q": Y}, {}),
+]
+
+
+@pytest.mark.parametrize(("base", "arrays", "proposed"), NAMES)
+def test_a_missing_array_is_proposed(base, arrays, proposed, tmp_path):
+    (tmp_path / "own.npz").write_bytes(npz(**arrays))
+    found = findings(tmp_path, with_text("/data/path", '"own.npz"', base))
+    assert set(codes(found)) == {"ND310"}
+    hints = {each.pointer.removeprefix("/data/"): each.hint for each in found if each.hint}
+    assert hints == {field: f'write "{field}": "{name}"' for field, name in proposed.items()}
+
+
+def test_a_split_says_what_it_holds(tmp_path):
+    (finding,) = findings(tmp_path, labelled_data(split=0.2))
+    assert (finding.code, finding.pointer) == ("ND103", "/data/split")
+    assert finding.hint == (
+        "training.validation_split takes a share; data.split names an array with 0 train, "
+        "1 validation, 2 test"
+    )
+    assert "validation_split" not in findings(tmp_path, labelled_data(labels=0.2))[0].hint
+    for split in (["train"] * 6, [0.0] * 6, [True] * 6):
+        (finding,) = array_findings(tmp_path, SPLIT, split=split)
+        assert finding.code == "ND312"
+        assert finding.hint == "0 is for training, 1 for validation, 2 for testing"
+    assert "1 for validation" in " ".join(explain("ND312").split())
+
+
+def test_the_finding_stands_at_the_name_of_the_array(tmp_path):
+    text = with_text("/data/labels", '"lables"', LABELLED)
+    (finding,) = findings(tmp_path, text)
+    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == '"lables"'
+    assert 'did you mean "labels"?' in render_text([finding])
+
+
+def test_several_arrays_have_their_faults_at_once(tmp_path):
+    found = array_findings(
+        tmp_path, SPLIT, inputs=OUT_OF_RANGE, labels=LABELS + 5, split=[0, 0, 0, 0, 3, 3]
+    )
+    assert sorted(codes(found)) == ["ND316", "ND318", "ND320"]
+
+
+def test_the_ends_of_the_range_are_those_of_the_values_type(tmp_path):
+    for kind in (np.float16, np.float32, np.float64):
+        values = np.full((6, 4), 0.1, dtype=kind)
+        for ends in ([0, 0.1], [0.1, 0.3], [-1e300, 1e300]):
+            assert array_findings(tmp_path, labelled_data(range=ends), inputs=values) == []
+
+
+@pytest.mark.parametrize("ending", ["cut.npz", "own.npz"])
+def test_damaged_files_are_the_fault_of_the_file(ending, tmp_path):
+    (tmp_path / "own.npz").write_bytes(b"\x93NUMPY" + bytes(100))
+    (finding,) = findings(tmp_path, with_text("/data/path", f'"{ending}"', LABELLED))
+    assert (finding.code, finding.pointer) == ("ND309", "/data/path")
+    assert finding.message == f"{ending} is no .npz file, or is cut off or damaged"
+    assert not finding.lacks_data
+
+
+def test_a_damaged_array_is_named(tmp_path):
+    raw = bytearray(npz(**SOUND))
+    at = raw.index(b"labels.npy") + len("labels.npy") + 25
+    raw[at : at + 9] = bytes(9)
+    (tmp_path / "own.npz").write_bytes(raw)
+    (finding,) = findings(tmp_path, with_text("/data/path", '"own.npz"', LABELLED))
+    assert (finding.code, finding.pointer) == ("ND309", "/data/labels")
+    assert 'own.npz is damaged in its array "labels"' in finding.message
+
+
+def test_files_of_another_kind_and_none_at_all(tmp_path):
+    (finding,) = findings(tmp_path, with_text("/data/path", '"input.bs1"', LABELLED))
+    assert (finding.code, finding.notes) == ("ND305", ("allowed: .npz",))
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(with_text("/data/path", '"absent.npz"', LABELLED))
+    with pytest.raises(DescriptionError) as caught:
+        load(tmp_path / "network.json")
+    assert codes(caught.value.diagnostics) == ["ND301"]
+    assert caught.value.lacks_data
+    assert load(tmp_path / "network.json", with_files=False).document.name == "example"
+
+
+def test_a_checksum_comes_before_the_contents(tmp_path):
+    text = labelled_data(path="cut.npz", sha256="0" * 64)
+    assert codes(findings(tmp_path, text)) == ["ND303"]
+
+
+def test_names_with_markup_and_controls_show_as_text(tmp_path):
+    name = "<b>\x1b[31m&é"
+    found = array_findings(
+        tmp_path, labelled_data(inputs=name, labels="x"), **{name: np.array(["a"])}
+    )
+    assert sorted(codes(found)) == ["ND310", "ND312"]
+    shown = render_text(found)
+    assert "\x1b" not in shown
+    assert "<b>\ufffd[31m&é" in shown
+
+
+def test_a_range_that_is_too_wide_is_refused(tmp_path):
+    (finding,) = array_findings(tmp_path, labelled_data(range=[-1e308, 1e308]))
+    assert (finding.code, finding.pointer) == ("ND216", "/data/range")
+    assert "from -1e+308 to 1e+308, wider than any number" in finding.message
+    assert array_findings(tmp_path, labelled_data(range=[-8e307, 9e307])) == []
+    assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == [
+        "ND216",
+        "ND233",
+    ]
+
+
+@UNHURRIED
+@given(st.data())
+def test_damaged_files_give_findings_and_no_exception(tmp_path_factory, data):
+    directory = tmp_path_factory.getbasetemp()
+    raw = bytearray(samples())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    (directory / "own.npz").write_bytes(raw)
+    text = labelled_data(split="split", path="own.npz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = findings(directory, text)
+    render_text(found)
+    assert all(each.pointer.startswith("/data/") for each in found)

@@ -1,0 +1,188 @@
+"""What a quick look at event files says, compared with what training makes of them."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import BASE, UNHURRIED, codes, events, findings, npy, plane_events
+
+from netdesc.description.files import event_checks
+from netdesc.description.files.event_checks import MAX_EVENTS
+from netdesc.description.files.event_files import EventsError, open_events
+from netdesc.events import read_events
+from netdesc.events.binning import to_dense
+
+PLANE = [2, 5, 9]
+
+
+def _document(name: str, shape: list[int], **changes) -> str:
+    data = {"type": "spike_files", "train": [{"input": {"path": name}, **changes}]}
+    data["train"][0].setdefault("target", {"path": "target.bs1"})
+    layers = [{"name": "flat", "type": "flatten"}] if len(shape) > 1 else []
+    base = json.loads(BASE)
+    base |= {"data": data, "input": {"shape": shape}, "layers": layers + base["layers"]}
+    return json.dumps(base)
+
+
+def _findings(directory, name: str, raw: bytes, shape: list[int] | None = None):
+    (directory / name).write_bytes(raw)
+    return findings(directory, _document(name, shape or [4]))
+
+
+def _text(finding):
+    return " | ".join(filter(None, (finding.message, finding.hint, *finding.notes)))
+
+
+INSIDE = [(8, 4, 1, 99.0), (0, 0, 0, 0.0)]
+FAULTS = [
+    # file, contents, shape, code, words
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "all 1 events"),
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "x, y and p are 9, 0 and 0"),
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", '"shape": [1, 1, 10] would hold them'),
+    ("a.bs2", plane_events(*INSIDE, (0, 5, 0, 1)), PLANE, "ND308", "1 of 3 events"),
+    ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "the 2 x 5 x 9 inputs and"),
+    ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "last event is at 100 ms"),
+    ("a.bs2", plane_events(*INSIDE), [5, 9, 2], "ND308", "[channels, height, width]: [2, 5, 9] h"),
+    ("a.bs2", plane_events(*INSIDE), [2, 9, 5], "ND308", "[channels, height, width]: [2, 5, 9] h"),
+    ("a.bs2", plane_events(*INSIDE), [90], "ND323", '"shape": [2, 5, 9] holds all of them'),
+    ("a.bs2", plane_events(*INSIDE), [10, 9], "ND323", "the network's input.shape is [10, 9]"),
+    ("a.bs1", events((3, 1), (39, 1)), [30], "ND308", 'neuron is 39: "shape": [40] would hold it'),
+    ("a.bs1", events((39, 1)), [3, 3], "ND307", "neuron is 39: a shape of 40 inputs would hold"),
+    ("a.npy", npy([[0, 1, 1e3], [1, 1, 5e4], [1, 0, 9e4]]), [4], "ND307", "are the times in µs?"),
+    ("a.npy", npy([[0, 1, 1], [1, 1, 50000], [1, 0, 90000]]), [4], "ND308", "milliseconds"),
+    ("a.npy", npy([[0, 1, 1.0], [1, 1, 50], [1, 0, 200]]), [4], "ND308", "event is at 200 ms"),
+    ("a.npy", npy(np.array([[5, 1, 1], [1, 1, 5]], "<f4")), [4], "ND308", "1 of 2 events"),
+    ("a.npy", npy([[8, 4, 1, 1], [1, 1, 0, 5]]), [9, 5, 2], "ND308", "[2, 5, 9] holds them"),
+    ("a.npy", npy([[-1, 1, 1]]), [4], "ND307", "all 1 events"),
+    ("a.npy", npy(np.zeros((0, 3))), [4], "ND307", "holds no events"),
+    ("a.npy", npy([[1, 1, 1, 1]]), [4], "ND323", "index a shape [channels, height, width]"),
+    ("a.npy", npy([1, 2, 3]), [4], "ND322", "has the shape [3]; wanted: rows of x, p, t"),
+    ("a.npy", npy(np.array([[{}] * 3])), [4], "ND322", "holds no numbers of 1 to 8 bytes"),
+    ("a.npy", npy([[True] * 3]), [4], "ND322", "holds no numbers of 1 to 8 bytes"),
+    ("a.npy", npy([[0.5, 1, 1]]), [4], "ND322", "the x 0.5 in its row 0, not a whole number"),
+    ("a.npy", npy([[0, 1, 1], [0, np.nan, 1]]), [4], "ND322", "the p nan in its row 1"),
+    ("a.npy", npy([[0, 1, np.nan]]), [4], "ND322", "the time nan in its row 0"),
+    ("a.npy", npy([[0, 1, 1.7e15]]), [4], "ND322", "46 days are the most | are the times in µs?"),
+    ("a.npy", npy([[0, 1, 1.0]])[:-1], [4], "ND322", "is cut off"),
+    ("a.npy", b"", [4], "ND322", "is no .npy file"),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "shape", "code", "words"), FAULTS)
+def test_one_fault_is_found_and_what_may_be_meant(name, raw, shape, code, words, tmp_path):
+    (finding,) = _findings(tmp_path, name, raw, shape)
+    assert (finding.code, finding.pointer) == (code, "/data/train/0/input/path")
+    assert words in _text(finding)
+    assert finding.is_error == (code in ("ND322", "ND323"))
+
+
+SOUND = [
+    ("a.bs2", plane_events(*INSIDE), PLANE),
+    ("a.bs2", plane_events((3, 0, 1, 5)), [4]),
+    ("a.bs1", events((0, 1), (89, 1)), PLANE),
+    ("a.npy", npy([[0, 1, 1], [3, 1, 99]]), [4]),
+    ("a.npy", npy(np.asfortranarray([[0, 1, 1], [3, 1, 99.0]])), [4]),
+    ("a.npy", npy(np.array([[0, 1, 1], [3, 1, 99.0]], ">f4")), [4]),
+    ("a.npy", npy([[3, 0, 1, 99]]), [4]),
+    ("a.npy", npy([[8, 4, 1, 99]]), PLANE),
+    ("a.npy", npy([[0, 1, 1.0]]) + b"more", [4]),
+    ("a.npy", npy(np.full((MAX_EVENTS + 1, 3), 9, np.int8)), [4]),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "shape"), SOUND)
+def test_sound_files_have_no_findings(name, raw, shape, tmp_path):
+    assert _findings(tmp_path, name, raw, shape) == []
+
+
+def test_targets_are_errors_and_speak_of_units(tmp_path):
+    (tmp_path / "a.bs1").write_bytes(events((4, 1)))
+    document = _document("input.bs1", [4], target={"path": "a.bs1"})
+    (finding,) = findings(tmp_path, document)
+    assert (finding.code, finding.severity) == ("ND306", "error")
+    assert finding.hint == "the largest neuron is 4: 5 units would hold it"
+    (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
+    (finding,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
+    assert (finding.code, finding.severity) == ("ND323", "error")
+
+
+@UNHURRIED
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 1), st.floats(-3, 60)),
+        min_size=1,
+    ),
+    st.integers(1, 20),
+    st.sampled_from([1.0, 0.1, 0.5, 0.3333333333333333, 2.5]),
+    st.sampled_from(["nearest", "floor"]),
+)
+def test_the_events_outside_are_those_that_binning_drops(
+    tmp_path_factory, rows, steps, step_ms, rounding
+):
+    directory = tmp_path_factory.getbasetemp()
+    rows = [(x, y, p, round(t, 3)) for x, y, p, t in rows]
+    # Half steps, where rounding decides.
+    rows += [(0, 0, 0, round((steps + half) * step_ms, 3)) for half in (-1.5, -0.5, 0)]
+    rows += [(0, 0, 0, -half) for half in (0.499, 0.5, 0.501, 1.5)]
+    (directory / "a.npy").write_bytes(npy(np.array(rows)))
+    changes = {"input": {"path": "a.npy", "rounding": rounding}}
+    document = json.loads(_document("a.npy", PLANE, **changes))
+    document["time"] = {"steps": steps, "step_ms": step_ms}
+    found = findings(directory, json.dumps(document))
+    event = read_events(directory / "a.npy")
+    dropped = to_dense(event, tuple(PLANE), steps, step_ms, rounding)[1]
+    assert dropped > 0
+    (told,) = (each.message for each in found if each.pointer.startswith("/data/train/0/input"))
+    count = "all" if dropped == len(rows) else f"{dropped} of"
+    assert told.startswith(f"{count} {len(rows)} events of a.npy lie outside")
+
+
+@UNHURRIED
+@given(st.binary(max_size=200), st.sampled_from([b"", b"\x93NUMPY\1\0"]))
+def test_any_bytes_are_no_npy_file(raw, start):
+    with pytest.raises(EventsError):
+        open_events(io.BytesIO(start + raw), ".npy", len(start + raw))
+
+
+def test_large_files_are_not_read(tmp_path):
+    """They may hold anything; training looks at it."""
+    assert _findings(tmp_path, "a.bs1", events((9, 1)) * MAX_EVENTS, [4]) != []
+    assert _findings(tmp_path, "a.bs1", events((9, 1)) * (MAX_EVENTS + 1), [4]) == []
+
+
+def test_a_missing_file_with_a_like_name(tmp_path):
+    (finding,) = findings(tmp_path, _document("inptu.bs1", [4]))
+    assert (finding.code, finding.hint) == ("ND301", 'did you mean "input.bs1"?')
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/Spikes.npy").write_bytes(b"")
+    (finding,) = findings(tmp_path, _document("sub/spike.npy", [4]))
+    assert finding.hint == 'did you mean "sub/Spikes.npy"?'
+    for name in ("sub/input.npz.bs1", "nowhere/input.bs1", "quite_another.bs1"):
+        assert codes(found := findings(tmp_path, _document(name, [4]))) == ["ND301"]
+        assert found[0].hint == ""
+
+
+def test_a_file_that_many_samples_name_is_looked_at_once(tmp_path, monkeypatch):
+    """A faulty one is reported where it is named."""
+    for name, raw in (("good.bs1", events((0, 1), (1, 2))), ("bad.bs1", b"\0\0\0")):
+        (tmp_path / name).write_bytes(raw)
+    looked: list[Any] = []
+    opened = event_checks.open_events
+    monkeypatch.setattr(
+        event_checks, "open_events", lambda *given: looked.append(given) or opened(*given)
+    )
+    document = json.loads(_document("good.bs1", [4]))
+    sample = document["data"]["train"][0] | {"target": {"path": "good.bs1"}}
+    bad = sample | {"input": {"path": "bad.bs1"}}
+    document["data"]["train"] = [sample, bad, sample, sample, bad]
+    found = findings(tmp_path, json.dumps(document))
+    assert [(each.code, each.pointer) for each in found] == [
+        ("ND304", f"/data/train/{number}/input/path") for number in (1, 4)
+    ]
+    assert len(looked) == 4  # the good one as input and as target, the bad one twice

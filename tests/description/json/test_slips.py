@@ -1,0 +1,294 @@
+"""What users do to a document: one diagnostic for each slip, at its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.damaged_samples import DIGITS, EXAMPLES, slips, swapped
+from support.description_samples import UNHURRIED
+
+from netdesc.description import check
+from netdesc.description.json.reader import parse
+from netdesc.description.source import Source
+
+ONE = {
+    # what is done: line and column, the finding's message and its hint
+    "neither quotes nor colon": (
+        swapped(('"loss":', "loss")),
+        (28, 3, 'a name in double quotes belongs here, not "loss"', 'write "loss":'),
+    ),
+    "no name": (
+        swapped(('"units": 128', "128")),
+        (25, 41, 'a name in double quotes belongs here, not "128"', ""),
+    ),
+    "no first name": (
+        swapped(('"epochs": 100', "100")),
+        (30, 5, 'a name in double quotes belongs here, not "100"', ""),
+    ),
+    "no name and no colon": (
+        swapped(('"loss": ', "")),
+        (28, 3, 'a name is missing before "{"', ""),
+    ),
+    "quote behind a number": (swapped(("24,", '24",')), (6, 23, "a quote too many", "take")),
+    "quote before a number": (swapped(("24,", '"24,')), (6, 21, "a quote too many", "take")),
+    "quote twice": (swapped(('"hidden"', '"hidden""')), (25, 22, "a quote too many", "take")),
+    "no closing quote in a line": (
+        swapped(('"hidden",', '"hidden,')),
+        (25, 14, "a string that is not closed", 'write "hidden"'),
+    ),
+    "no closing quote behind": (
+        swapped(('"digits",', '"digits,')),
+        (4, 11, "a string that is not closed", 'write "digits"'),
+    ),
+    "no opening quote": (
+        swapped(('"hidden",', 'hidden",')),
+        (25, 14, "a string that lacks its first quote", 'write "hidden"'),
+    ),
+    "no closing quote of a name in a line": (
+        swapped(('"steps":', '"steps:')),
+        (6, 12, "a string that is not closed", 'write "steps"'),
+    ),
+    "no closing quote of a name": (
+        swapped(('"epochs":', '"epochs:')),
+        (30, 5, "a string that is not closed", 'write "epochs"'),
+    ),
+    "first quote late": (
+        swapped(('"time"', 't"ime"')),
+        (6, 3, "t stands before the first quote", 'write "time"'),
+    ),
+    "a raw string of Python": (
+        swapped(('"../data/digits/digits.npz"', 'r"../data/digits/digits.npz"')),
+        (9, 13, "r stands before the first quote", 'write "r../data/digits/digits.npz"'),
+    ),
+    "a type that nobody can read": (
+        swapped(('"rate"', 'r"ate"')),
+        (12, 26, "r stands before the first quote", 'write "rate"'),
+    ),
+    "last quote early": (
+        swapped(('"hidden"', '"hidde"n')),
+        (25, 14, "n stands behind the last quote", 'write "hidden"'),
+    ),
+    "path without its first quote": (
+        swapped(('"../data/digits/digits.npz"', '../data/digits/digits.npz"')),
+        (9, 13, "a string that lacks its first quote", 'write "../data/digits/digits.npz"'),
+    ),
+    "no opening quote of a name": (
+        swapped(('"steps":', 'steps":')),
+        (6, 12, "a string that lacks its first quote", 'write "steps"'),
+    ),
+    "quotes inside": (
+        swapped(("handwritten", '"handwritten"')),
+        (5, 24, "a quote inside a string", 'write \\" for it'),
+    ),
+    "line break inside": (
+        swapped(("apart: a", "apart:\n  a")),
+        (5, 18, "a line break inside a string", "write \\n for it"),
+    ),
+    "comments": (
+        swapped(('"seed": 0,', '"seed": 0, // none'), ('  "input"', '  /* 8 x 8\n */ "input"')),
+        (14, 3, "a comment, and 1 more", "JSON has no comments"),
+    ),
+    "a comment after dashes": (
+        swapped(('"seed": 0,', '"seed": 0, -- none')),
+        (31, 16, "a comment", "JSON has no comments"),
+    ),
+    "value without quotes": (
+        swapped(('"type": "cuba"', '"type": cuba')),
+        (17, 15, "cuba without quotes", 'write "cuba"'),
+    ),
+    "no value": (
+        swapped(('"seed": 0', '"seed": ')),
+        (31, 13, 'a value is missing before ","', ""),
+    ),
+    "no colon and no value": (
+        swapped(('"seed": 0', '"seed"')),
+        (31, 10, '"seed" has no value', 'add ":" and a value'),
+    ),
+    "a unit": (
+        swapped(('"step_ms": 1.0', '"step_ms": 1ms')),
+        (6, 36, "1ms is no number in JSON", "units stand in the names of fields"),
+    ),
+    "a unit behind a space": (
+        swapped(('"step_ms": 1.0', '"step_ms": 1 ms')),
+        (6, 38, '"ms" does not belong here', '"," or "}" follows a value'),
+    ),
+    "zeros": (swapped(('"seed": 0', '"seed": 007')), (31, 13, "007 is no number", "write 7")),
+    "not a number": (swapped(("0.03", "NaN")), (21, 19, "JSON has no number NaN", "finite")),
+    "two documents": (
+        DIGITS + DIGITS,
+        (37, 1, "a second document begins here", "a file holds one document"),
+    ),
+    "cut off in a string": (
+        DIGITS[:900],
+        (32, 7, 'the file ends, and the "{" of line 29 is not closed', "add }}"),
+    ),
+    "cut off behind a section": (
+        DIGITS[: DIGITS.index('"neurons"')],
+        (14, 27, 'the file ends, and the "{" of line 1 is not closed', "add }"),
+    ),
+    "assignment": (
+        "network = " + DIGITS,
+        (1, 1, 'a document begins with "{", not with network =', ""),
+    ),
+    "dots": (
+        swapped(('"seed": 0,', "...")),
+        (31, 5, 'a name in double quotes belongs here, not "..."', ""),
+    ),
+    "a type alone": (
+        swapped(('{"type": "rate"}', '{"rate"}')),
+        (12, 23, '"rate" has no value', 'add ":" and a value'),
+    ),
+    "a percentage": (
+        swapped(('"true_rate": 0.9', '"true_rate": 90%')),
+        (28, 49, '"%" does not belong here', '"," or "}" follows a value'),
+    ),
+    "a path of Windows": (
+        swapped(("../data/digits/digits", r"..\data\digits\digits")),
+        (9, 16, r"\d is no escape", 'a path takes "/" on every system'),
+    ),
+    "html": ("<!DOCTYPE html>\n<p>{}\n", (1, 1, 'a document begins with "{", not with <', "")),
+    "yaml": ("format: 1\ntime:\n  steps: 3\n", (1, 1, 'a document begins with "{"', "")),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_mistake_is_one_finding(name, tmp_path):
+    text, (line, column, message, hint) = ONE[name]
+    (finding,) = slips(text, tmp_path)
+    assert (finding.line, finding.column, finding.fix) == (line, column, None)
+    assert finding.message.startswith(message)
+    assert hint in finding.hint
+
+
+def test_several_mistakes_are_told_at_once_and_the_meaning_is_checked(tmp_path):
+    text = swapped(
+        ('"digits",', '"digits"'),
+        ('"threshold": 0.5', '"threshold": .5'),
+        ('"units": 128', '"unts": 128'),
+        ('2}\n  ]', '2},\n  ]'),
+        ('"epochs": 100', '"epochs": 0'),
+    )  # fmt: skip
+    found = slips(text, tmp_path)
+    assert [(each.line, each.code) for each in found] == [
+        (4, "ND007"),
+        (18, "ND013"),
+        (25, "ND101"),
+        (26, "ND008"),
+        (30, "ND106"),
+    ]
+
+
+def test_rules_hold_behind_a_mistake_of_which_the_meaning_is_plain(tmp_path):
+    text = swapped(('"digits",', '"digits"'), ('128, "neuron": "cuba"', '128, "neuron": "lif"'))
+    assert [each.code for each in slips(text, tmp_path)] == ["ND007", "ND201"]
+
+
+def test_what_follows_from_a_value_that_nobody_knows_is_not_told(tmp_path):
+    path = tmp_path / "network.json"
+    directory = str(Path(__file__).parents[3] / "data")
+    # Without a batch size, all samples are one batch, of which there is a warning; and with four
+    # outputs, there are labels without one.
+    for old, new, code in (
+        ('"batch_size": 32', '"batch_size": NaN', "ND010"),
+        ('"units": 10', '"units": 4: 10', "ND007"),
+    ):
+        path.write_text(swapped((old, new), ("../data", directory)))
+        assert [each.code for each in check(path)[1]] == [code]
+    text = swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"time": "steps": 24'))
+    (finding,) = slips(text, tmp_path)
+    assert finding.message == "a colon where a comma or the end belongs"
+
+
+def test_items_before_and_behind_a_mistake_have_their_places():
+    items = [{"a": number, "b": [number]} for number in range(50)]
+    text = json.dumps(items, indent=1).replace('"a": 25,', '"a": 25')
+    parsed = parse(Source(text, "t"))
+    assert len(parsed.diagnostics) == 1
+    assert parsed.root is not None
+    assert parsed.root.value == items
+    for number in range(50):
+        node = parsed.root.find((number, "b", 0))
+        assert node is not None
+        assert text[node.start : node.end] == str(number)
+        parent = parsed.root.find((number,))
+        assert parent is not None
+        start, end = parent.keys["b"]
+        assert text[start:end] == '"b"'
+
+
+OTHER = {"{": "[", "}": "]", "[": "{", "]": "}", ",": ";", ":": ","}
+
+
+@pytest.mark.parametrize("example", ["digits", "oxford"])
+@pytest.mark.parametrize("slip", ["left out", "twice", "another"])
+def test_a_slip_in_any_mark_of_an_example_is_one_finding(example, slip, tmp_path):
+    text = (EXAMPLES / f"{example}.json").read_text(encoding="utf-8")
+    for match in re.finditer(r'"[^"]*"|([{}\[\],:])', text):
+        mark, at = match[1], match.start()
+        if not mark:
+            continue
+        written = {"left out": "", "twice": mark * 2, "another": OTHER[mark]}[slip]
+        found = slips(text[:at] + written + text[at + 1 :], tmp_path)
+        line = text.count("\n", 0, at) + 1
+        assert len(found) == 1, (line, mark, [each.message for each in found])
+        marked = [each.line for each in (*found, *found[0].related)]
+        assert any(abs(each - line) <= 1 for each in marked)
+
+
+SLIPS = {
+    # what is done to a string that stands in quotes, the letter and the mark behind it included
+    "no first quote": r"\1\2\3\"\4",
+    "no last quote": r'"\1\2\3\4',
+    "no quotes": r"\1\2\3\4",
+    "first quote twice": r'""\1\2\3"\4',
+    "last quote twice": r'"\1\2\3""\4',
+    "first quote late": r'\1"\2\3"\4',
+    "last quote early": r'"\1\2"\3\4',
+    "last quote behind the mark": r'"\1\2\3\4"',
+    "first an apostrophe": r"'\1\2\3\"\4",
+    "last an apostrophe": r"\"\1\2\3'\4",
+    "apostrophes": r"'\1\2\3'\4",
+    "last typographic": r'"\1\2\3”\4',
+}
+
+
+@pytest.mark.parametrize("example", ["digits", "oxford"])
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_in_any_string_of_an_example_is_one_finding(example, slip, tmp_path):
+    text = (EXAMPLES / f"{example}.json").read_text(encoding="utf-8")
+    for match in re.finditer(r'"([^"])([^"]*)([^"])"([,:]?)', text):
+        if slip == "last quote behind the mark" and not match[4]:
+            continue
+        written = match.expand(SLIPS[slip].replace(r"\"", '"'))
+        found = slips(text[: match.start()] + written + text[match.end() :], tmp_path)
+        line = text.count("\n", 0, match.start()) + 1
+        assert [each.line for each in found] == [line], (written, [e.message for e in found])
+        assert found[0].hint
+
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[-+.\w]+|[{}\[\],:]')
+PLACES = [match.span() for match in TOKEN.finditer(DIGITS)]
+WRITTEN = ["", *'{}[],:";=/x1', "'", "NaN", "...", '"a"', "\t", "// a", "True"]
+
+
+@UNHURRIED
+@given(st.sampled_from(PLACES), st.sampled_from(WRITTEN), st.booleans())
+def test_one_wrong_token_is_found_near_its_place(place, written, is_added):
+    start, end = place
+    text = DIGITS[: end if is_added else start] + written + DIGITS[end:]
+    try:
+        json.loads(text)
+    except ValueError:
+        source = Source(text, "t")
+        found = parse(source).diagnostics
+        assert found
+        lines = [source.place(each.start)[0] for each in (found[0], *found[0].related)]
+        slip = DIGITS.count("\n", 0, start) + 1
+        # A bracket in the place of a name or a value is two slips.
+        is_near = any(abs(line - slip) <= 1 for line in lines)
+        assert is_near or not is_added, [each.message for each in found]

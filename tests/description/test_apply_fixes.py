@@ -1,0 +1,236 @@
+"""What ``validate --fix`` writes: all that is certain, and never anything that makes it worse."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import BASE, LABELLED, UNHURRIED, codes, with_text
+
+from netdesc.description.apply_fixes import fixed
+from netdesc.description.load import check_text
+from netdesc.description.source import Source
+
+PATH = Path("network.json")
+
+FIXES = [
+    # pointer, text, what stands there afterwards
+    ("/neurons/cuba", '{"type": "cuba", "treshold": 1e-1, "current_decay": 1, "voltage_decay": 0}',
+     '{"type": "cuba", "threshold": 1e-1, "current_decay": 1, "voltage_decay": 0}'),
+    ("/time/steps", '"100"', "100"),
+    ("/time/steps", "1e2", "100"),
+    ("/time", '{"steps": 100, "step_ms": "1e-1"}', '{"steps": 100, "step_ms": 1e-1}'),
+    ("/layers/0/neuron", '"Cuba"', '"cuba"'),
+    ("/layers/1", '{"name": "o", "type": "dense", "units": 2, "neuron": "cuba", "form": "hiden"}',
+     '{"name": "o", "type": "dense", "units": 2, "neuron": "cuba", "from": "hidden"}'),
+    ("/layers/1/type", '"Dense"', '"dense"'),
+    ("/layers/1/type", '"dens"', '"dense"'),
+    ("/loss/type", '"spike_tme"', '"spike_time"'),
+    ("/loss", '{"typ": "spike_time", "time_constant_ms": 2}',
+     '{"type": "spike_time", "time_constant_ms": 2}'),
+    ("/training/optimizer", '{"type": "adm", "learningRate": 1}',
+     '{"type": "adam", "learning_rate": 1}'),
+    ("/layers/0/weight_norm", '"True"', "true"),
+    ("/neurons/cuba/learn", '["voltage-decay"]', '["voltage_decay"]'),
+    ("/layers/0/quantization", '{"bits": "8"}', '{"bits": 8}'),
+]  # fmt: skip
+
+
+def _fixed(text: str, *overrides: str):
+    return fixed(Source(text, "network.json"), PATH, overrides)
+
+
+def _errors(text: str) -> list[str]:
+    found = check_text(Source(text, "network.json"), PATH, with_files=False)[1]
+    return codes([each for each in found if each.is_error])
+
+
+@pytest.mark.parametrize(("pointer", "text", "after"), FIXES)
+def test_what_is_certain_is_written(pointer, text, after):
+    result = _fixed(with_text(pointer, text))
+    assert result.after.text == with_text(pointer, after)
+    assert {"ND301"} >= set(codes(result.left))
+
+
+UNCERTAIN = [
+    ("/training/optimizer/type", '"adamx"'),  # adam or adamw
+    ("/training/optimizer", '{"type": "adam", "lr": 0.1}'),
+    ("/neurons/cuba", '{"type": "cuba", "threshold": 1, "current_decay": 1, "beta": 0.9}'),
+    ("/neurons/cuba/type", '"lif"'),
+    ("/neurons/cuba/threshold", '"0,5"'),
+    ("/neurons/cuba/threshold", '"0x10"'),
+    ("/neurons/cuba/threshold", '"NaN"'),
+    ("/layers/0/units", "8.5"),
+    ("/layers/0/units", "true"),
+    ("/layers/1/from", '"hidden2"'),
+    ("/layers/1/from", '"x"'),
+    ("/layers/0/neuron", '"lif"'),
+    ("/training/optimizer/momentum", "0.9"),
+    ("/neurons/cuba/treshold", "2"),
+    ("/loss/type", '"spike"'),
+    # Two keys that may both be the threshold:
+    (
+        "/neurons/cuba",
+        '{"type": "cuba", "treshold": 1, "threshhold": 2, "voltage_decay": 0, "current_decay": 1}',
+    ),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text"), UNCERTAIN)
+def test_what_may_mean_something_else_is_left(pointer, text):
+    text = with_text(pointer, text)
+    assert _errors(text)
+    result = _fixed(text)
+    assert result.after.text == text
+    assert result.fixed == []
+
+
+def test_rates_of_other_names_are_left():
+    encoding = '{"type": "rate", "min_rate": 0.1}'
+    text = with_text("/data/encoding", encoding, LABELLED)
+    assert _errors(text) == ["ND101"]
+    assert _fixed(text).fixed == []
+
+
+LAYOUTS = [
+    ('{"name": "a"}', '{"format": 1, "name": "a"}'),
+    ('{\n  "name": "a"\n}', '{\n  "format": 1,\n  "name": "a"\n}'),
+    ('{\r\n\t"name": "a"\r\n}', '{\r\n\t"format": 1,\r\n\t"name": "a"\r\n}'),
+    ('{\n "$schema": "s",\n "name": "a"\n}', '{\n "$schema": "s",\n "format": 1,\n "name": "a"\n}'),
+    ('{"$schema":"s"}', '{"$schema":"s", "format": 1}'),
+    ("{}", '{"format": 1}'),
+    ("{\n}", '{"format": 1\n}'),
+    ('{"Format": "1"}', '{"format": 1}'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), LAYOUTS)
+def test_a_missing_format_is_laid_out_as_the_rest(before, after):
+    assert _fixed(before).after.text == after
+
+
+def test_what_lies_behind_mistakes_is_found_at_once_and_fixed():
+    text = with_text("/training/optimiser", '{"typ": "adma", "learningrate": "0.1"}')
+    text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
+    assert _errors(text) == ["ND101", "ND101", "ND104", "ND101", "ND103"]
+    result = _fixed(text)
+    assert json.loads(result.after.text)["training"]["optimizer"] == {
+        "type": "adam",
+        "learning_rate": 0.1,
+    }
+    assert codes(result.left) == ["ND301", "ND301"]
+
+
+def test_a_byte_order_mark_hinders_nothing_and_line_breaks_stay():
+    text = "\ufeff" + BASE.replace('"threshold"', '"treshold"').replace("\n", "\r\n")
+    # The mark is a mistake of its own: all else is mended beside it.
+    assert _fixed(text).after.text.removeprefix("\ufeff") == BASE.replace("\n", "\r\n")
+
+
+def test_values_of_the_command_line_are_not_written_into_the_file():
+    result = _fixed(BASE, "time.steps='100'", "layers.0.neuron=cubba", "training.epochs=5.0")
+    assert result.after.text == BASE
+    assert [each.fix for each in result.left if each.override is not None] == [None] * 3
+    # The file is sound, and only the value from the command line makes this key unknown.
+    sgd = '{"type": "sgd", "learning_rate": 1, "momentum": 0.5}'
+    text = with_text("/training/optimizer", sgd)
+    result = _fixed(text, "training.optimizer.type=adam")
+    assert codes(result.left)[-1] == "ND105"
+    assert result.after.text == text
+
+
+def test_a_lock_stays_as_it_is():
+    text = with_text("/lock", "{}", BASE.replace('"threshold"', '"treshold"'))
+    assert "ND101" in _errors(text)
+    result = _fixed(text)
+    assert result.after.text == text
+    assert not any(each.fix for each in result.left)
+
+
+SOUND = [BASE, LABELLED, json.dumps(json.loads(BASE)), json.dumps(json.loads(LABELLED), indent=1)]
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[-+.\w]+|\s+|.', re.DOTALL)
+LETTERS = "abcdefghijklmnopqrstuvwxyz_"
+
+
+@st.composite
+def slips(draw) -> tuple[str, str]:
+    """A sound document, and the same one with slips of the fingers."""
+    text = draw(st.sampled_from(SOUND))
+    if draw(st.booleans()):
+        text = text.replace("\n", "\r\n")
+    tokens = TOKEN.findall(text)
+    # Where a neuron is misspelt, at its definition or where it is used, cannot be told.
+    defined = tokens.index('"cuba"')
+    for _ in range(draw(st.integers(1, 4))):
+        words = [at for at, each in enumerate(tokens) if re.fullmatch(r'"\w+"', each)]
+        words.remove(defined)
+        numbers = [at for at, each in enumerate(tokens) if re.match("[0-9]", each)]
+        if draw(st.integers(0, 3)) == 0 and numbers:
+            at = draw(st.sampled_from(numbers))
+            tokens[at] = f'"{tokens[at]}"'
+        else:
+            at = draw(st.sampled_from(words))
+            tokens[at] = f'"{draw(misspelt(tokens[at][1:-1]))}"'
+    return text, "".join(tokens)
+
+
+@st.composite
+def misspelt(draw, word: str) -> str:
+    at = draw(st.integers(0, len(word) - 1))
+    letter = draw(st.sampled_from(LETTERS))
+    return draw(
+        st.sampled_from(
+            [
+                word[:at] + word[at + 1 :],
+                word[:at] + letter + word[at:],
+                word[:at] + letter + word[at + 1 :],
+                word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :],
+                word.upper(),
+                word.replace("_", ""),
+            ]
+        )
+    )
+
+
+@UNHURRIED
+@given(slips())
+def test_a_fix_makes_nothing_worse(documents):
+    _, text = documents
+    result = _fixed(text)
+    # Each fix takes away its own error, and brings none.
+    assert len(_errors(text)) - len(_errors(result.after.text)) == len(result.fixed)
+    # It changes a token each, the format comes in addition, and all else is the same text.
+    added = [each for each in result.fixed if each.code == "ND102"]
+    old, new = TOKEN.findall(text), TOKEN.findall(result.after.text)
+    if added:
+        at = new.index('"format"')
+        assert new[at : at + 5] == ['"format"', ":", " ", "1", ","]
+        extra = 6 if new[at + 5].isspace() else 5
+        new[at : at + extra] = []
+    assert len(old) == len(new)
+    changed = [(one, other) for one, other in zip(old, new, strict=True) if one != other]
+    assert len(changed) <= len(result.fixed) - len(added)
+    assert all(one.startswith('"') for one, _ in changed)
+    assert _fixed(result.after.text).fixed == []
+
+
+@UNHURRIED
+@given(slips())
+def test_a_document_that_is_mended_altogether_is_the_one_that_was_meant(documents):
+    sound, text = documents
+    result = _fixed(text)
+    if not result.fixed or _errors(result.after.text):
+        return
+    was, is_now = (TOKEN.findall(each) for each in (sound, result.after.text))
+    slipped = TOKEN.findall(text)
+    if len(was) != len(is_now):
+        return  # a format was added in another place than it stood
+    for meant, given_, now in zip(was, slipped, is_now, strict=True):
+        # What was right is as it was, and what was mended is what was meant.
+        assert now in (meant, given_)
+        if given_ == meant:
+            assert now == meant

@@ -1,0 +1,146 @@
+"""Every code has an example that fails and a twin that passes, and none is emitted unexplained."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support.description_samples import BASE, LABELLED, codes, findings, with_text, write_files
+
+from netdesc.cli.explain import explain as command
+from netdesc.cli.output import Output
+from netdesc.description import check, explain, render_text
+from netdesc.description.codes.explain import ENTRIES
+from netdesc.description.detect import may_be_document
+from netdesc.description.source import MAX_BYTES
+
+
+def _in_a_document(entry, text: str, encoding: str, directory: Path):
+    base = LABELLED if entry.is_labelled else BASE
+    if entry.code == "ND237":
+        base = base.replace("samples.npz", "many.npz")
+    whole = with_text(entry.at, text, base) if entry.at else text
+    return findings(directory, whole.encode(encoding))
+
+
+def _by_a_command(text: str, directory: Path):
+    write_files(directory)
+    (directory / "network.json").write_text(BASE)
+    (directory / "recording.json").write_bytes(BASE.encode() + b" " * MAX_BYTES)
+    program, command, name = text.split()
+    assert (program, command) == ("netdesc", "validate")
+    return check(directory / name)[1]
+
+
+def _example(entry, text: str, directory: Path, encoding: str = "utf-8"):
+    if entry.at == "command":
+        return _by_a_command(text, directory)
+    if entry.at == "--set":
+        return findings(directory, BASE, text)
+    return _in_a_document(entry, text, encoding, directory)
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_the_wrong_example_has_the_code_and_the_right_one_has_no_findings(entry, tmp_path):
+    wrong = _example(entry, entry.wrong, tmp_path, entry.encoding)
+    assert set(codes(wrong)) == {entry.code}
+    assert {each.severity for each in wrong} == {entry.severity}
+    assert _example(entry, entry.right, tmp_path) == []
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    write_files(tmp_path)
+    for path in (tmp_path / "absent.json", tmp_path, tmp_path / "a\0b", tmp_path / ("x" * 5000)):
+        description, found = check(path)
+        assert description is None
+        assert codes(found) == ["ND001"]
+        assert "Traceback" not in render_text(found)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_is_not_opened_but_where_the_shell_did(tmp_path):
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    assert may_be_document(pipe)
+    (finding,) = check(pipe)[1]
+    assert finding.message == "cannot read the file: it is no ordinary file"
+    assert codes(check(os.devnull)[1]) == ["ND001"]
+    write_files(tmp_path)
+    end, start = os.pipe()
+    os.write(start, BASE.encode())
+    os.close(start)
+    (finding, *_) = check(f"/dev/fd/{end}")[1]
+    os.close(end)
+    assert finding.code == "ND301"  # its files are looked for beside it
+
+
+def test_a_directory_with_one_document_names_it(tmp_path):
+    def hint(path=tmp_path):
+        (finding,) = check(path)[1]
+        assert finding.code == "ND001"
+        return finding.hint
+
+    (tmp_path / "other.json").write_text('{"loss": 1}')
+    (tmp_path / "folder.json").mkdir()
+    assert hint() == ""
+    (tmp_path / "network.lock.json").write_text(BASE)
+    (tmp_path / "network.json").write_text(BASE)
+    assert hint() == f'did you mean "{tmp_path / "network.lock.json"}"?'
+    (tmp_path / "network.lock.json").unlink()
+    assert hint() == f'did you mean "{tmp_path / "network.json"}"?'
+    (tmp_path / "second.json").write_text(BASE)
+    assert hint() == ""
+    assert hint(tmp_path / "absent.json") == ""
+
+
+def test_utf_16_is_named(tmp_path):
+    (finding,) = findings(tmp_path, BASE.encode("utf-16"))
+    assert finding.code == "ND003"
+    assert "UTF-16" in finding.message
+
+
+def test_every_code_in_the_source_is_explained():
+    folder = Path(check.__code__.co_filename).parent
+    used = {
+        code for path in folder.rglob("*.py") for code in re.findall(r"ND\d{3}", path.read_text())
+    }
+    assert used == set(ENTRIES)
+
+
+@pytest.mark.parametrize("code", ENTRIES)
+def test_explain_shows_cause_example_and_fix(code):
+    text = explain(code.lower())
+    entry = ENTRIES[code]
+    assert text.startswith(f"{code}: {entry.title}")
+    assert " ".join(entry.cause.split()) in " ".join(text.split())
+    for example in (entry.wrong, entry.right):
+        assert textwrap.indent(example, "    ") in text
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+def _command(*arguments: str):
+    return CliRunner().invoke(command, arguments, obj=Output())
+
+
+def test_without_a_code_all_are_listed():
+    lines = _command().stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines] == sorted(ENTRIES)
+    assert "ND101  an unknown field" in lines
+    given = json.loads(_command("--json").stdout)
+    assert [each["code"] for each in given["codes"]] == sorted(ENTRIES)
+    assert {"code": "ND101", "title": "an unknown field"} in given["codes"]
+
+
+def test_one_code_for_people_and_for_programs():
+    assert _command("nd101").stdout.rstrip("\n") == explain("ND101")
+    given = json.loads(_command("nd101", "--json").stdout)
+    entry = ENTRIES["ND101"]
+    assert given["code"] == "ND101"
+    for key in ("cause", "fix", "wrong", "right", "at", "severity"):
+        assert given[key] == getattr(entry, key)
+    assert _command("ND999", "--json").exit_code == 2

@@ -1,0 +1,342 @@
+"""What is said about a document of the wrong shape or meaning, and where."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.description_samples import (
+    BASE,
+    all_models,
+    as_json,
+    codes,
+    findings,
+    parts_of,
+    with_text,
+    write_files,
+)
+
+from netdesc.description import DescriptionError, load, render_text
+from netdesc.description import model_structure as structure
+from netdesc.description.synonyms import FIELDS, TYPES, UNKNOWN, without
+
+CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
+
+
+def _text(finding):
+    return " | ".join((finding.message, finding.hint, *finding.notes))
+
+
+CASES = [
+    # pointer, text, code, pointer of the finding, words
+    ("/layers/0/unit", "1", "ND101", "/layers/0/unit", 'layer "hidden"'),
+    ("/time/Step_MS", "1", "ND101", "/time/Step_MS", 'did you mean "step_ms"?'),
+    ("/layers/0/neuron", CUBA.replace("type", "tpye"), "ND101", "/layers/0/neuron/tpye", '"type"?'),
+    ("/training/optimizer", '{"learning_rate": 1}', "ND102", "/training/optimizer/type", "sgd"),
+    ("/loss", '{"type": "spike_time"}', "ND102", "/loss/time_constant_ms", '"time_constant_ms"'),
+    ("/time/steps", "100.0", "ND103", "/time/steps", "write 100"),
+    ("/time/steps", "true", "ND103", "/time/steps", "an integer, not true"),
+    ("/time/step_ms", '"1"', "ND103", "/time/step_ms", "without quotes"),
+    ("/time", "[]", "ND103", "/time", "time must be an object, not a list"),
+    ("/layers/0", "7", "ND103", "/layers/0", "an object, not 7"),
+    ("/layers/0/neuron", "7", "ND103", "/layers/0/neuron", "a string or an object"),
+    ("/neurons/cuba/tau_grad", '"wide"', "ND103", "/neurons/cuba/tau_grad", "number or an object"),
+    ("/neurons/cuba/voltage_decay", "{}", "ND103", "/neurons/cuba/voltage_decay", "number or a li"),
+    ("/neurons/cuba/per_channel", "1", "ND103", "/neurons/cuba/per_channel", "true or false"),
+    ("/layers/1/from", "3", "ND103", "/layers/1/from", "a string or a list or null"),
+    ("/loss/type", '"spike_tme"', "ND104", "/loss/type", 'did you mean "spike_time"?'),
+    ("/neurons/cuba/type", '"lif"', "ND104", "/neurons/cuba/type", "allowed: cuba"),
+    ("/neurons/cuba/threshold", "0", "ND106", "/neurons/cuba/threshold", "greater than 0"),
+    ("/neurons/cuba/voltage_decay", "-1", "ND106", "/neurons/cuba/voltage_decay", "at least 0"),
+    ("/neurons/cuba/dropout", "1", "ND106", "/neurons/cuba/dropout", "less than 1"),
+    ("/time/steps", "9000000", "ND106", "/time/steps", "at most 1000000"),
+    ("/neurons/cuba/norm", '"max"', "ND107", "/neurons/cuba/norm", "allowed: mean"),
+    (
+        "/layers/0/quantization",
+        '{"bits": 4}',
+        "ND107",
+        "/layers/0/quantization/bits",
+        "cannot be 4",
+    ),
+    ("/neurons/cuba/learn", '["decay"]', "ND107", "/neurons/cuba/learn/0", "current_decay"),
+    ("/layers", "[]", "ND108", "/layers", "layers is empty"),
+    ("/name", '""', "ND109", "/name", "a file name"),
+    ("/layers/0/name", '"a.b"', "ND109", "/layers/0/name", "a name"),
+    ("/neurons", '{"a b": ' + CUBA + "}", "ND109", "/neurons/a b", "a name"),
+    ("/format", "0", "ND110", "/format", "no format 0"),
+    ("/format", '"1"', "ND103", "/format", "format must be"),
+    ("/format", "true", "ND103", "/format", "format must be"),
+    ("/layers/0/<dense>", "1", "ND101", "/layers/0/<dense>", 'unknown field "<dense>"'),
+    ("/training/optimizer/<adam>", "1", "ND101", "/training/optimizer/<adam>", "<adam>"),
+    ("/layers/0/neuron", '"Cuba"', "ND201", "/layers/0/neuron", 'did you mean "cuba"?'),
+    ("/layers/0/from", '"hidden"', "ND206", "/layers/0/from", "reads itself"),
+    ("/layers/0/from", '["input", "output"]', "ND206", "/layers/0/from/1", "after it"),
+    ("/layers/1/from", '["imput"]', "ND205", "/layers/1/from/0", '"input"?'),
+    (
+        "/layers/0/neuron",
+        CUBA.replace("1,", "0.01,", 1),
+        "ND211",
+        "/layers/0/neuron/threshold",
+        "0",
+    ),
+    ("/neurons/cuba/voltage_decay", "0.99999", "ND212", "/neurons/cuba/voltage_decay", "4096"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "code", "at", "words"), CASES)
+def test_one_fault_is_found_at_its_place(pointer, text, code, at, words, tmp_path):
+    source = with_text(pointer, text)
+    found = findings(tmp_path, source)
+    (finding,) = [each for each in found if each.code != "ND202"]  # the neuron that is now unused
+    assert (finding.code, finding.pointer) == (code, at)
+    assert words in _text(finding)
+    assert finding.line is not None
+    assert finding.excerpt == source.splitlines()[finding.line - 1]
+    parts = parts_of(at)
+    assert finding.severity == ("warning" if code == "ND212" else "error")
+    if code in ("ND101", "ND105"):
+        assert finding.excerpt[finding.column - 1 :].startswith(f'"{parts[-1]}"')
+
+
+BOUNDARIES = [
+    ("/neurons/cuba/threshold", "0.015625", "0.0156", "ND211"),
+    ("/neurons/cuba/threshold", "2047.99", "2048", "ND224"),
+    ("/neurons/cuba/voltage_decay", "0.000123", "0.000122", "ND212"),
+    ("/neurons/cuba/voltage_decay", "0", "0.0001", "ND212"),
+    ("/neurons/cuba/voltage_decay", "1", "0.9999", "ND212"),
+    ("/loss/time_constant_ms", "100", "100.1", "ND213"),
+    ("/training/batch_size", "1", "2", "ND222"),
+    ("/training/validation_split", "0", "0.01", "ND217"),
+    ("/training/early_stopping", '{"patience_epochs": 9}', '{"patience_epochs": 10}', "ND223"),
+    ("/time/steps", "1000000", "1000001", "ND106"),
+]
+
+
+DENSE = '{{"name": "hidden", "type": "dense", "units": 8, "neuron": "cuba", {}}}'
+ZERO = [
+    # further fields of a layer with 4 inputs, whether its weights are all zero
+    ('"weight_scale": 0.03125', True),
+    ('"weight_scale": 0.03126', False),
+    ('"weight_scale": 0.01, "quantization": null', False),
+    ('"weight_scale": 0.01, "weight_norm": true', False),
+]
+
+
+@pytest.mark.parametrize(("fields", "is_zero"), ZERO)
+def test_weights_that_are_zero_on_the_device(fields, is_zero, tmp_path):
+    text = with_text("/layers/0", DENSE.format(fields))
+    assert codes(findings(tmp_path, text)) == (["ND236"] if is_zero else [])
+    (tmp_path / "w.net").write_bytes(b"x")
+    assert findings(tmp_path, with_text("/weights", '{"path": "w.net"}', text)) == []
+
+
+def test_the_least_scale_that_helps_is_one_that_does(tmp_path):
+    for inputs, least in ((4096, "1"), (5000, "1.11"), (1 << 18, "8")):
+        text = with_text("/input/shape", f"[{inputs}]")
+        (finding,) = findings(tmp_path, text)
+        assert finding.code == "ND236"
+        assert finding.hint == f'use a "weight_scale" above {least}'
+        better = with_text("/layers/0/weight_scale", f"{float(least) + 0.01}", text)
+        assert findings(tmp_path, better) == []
+
+
+@pytest.mark.parametrize(("pointer", "passes", "fails", "code"), BOUNDARIES)
+def test_limits_lie_where_they_should(pointer, passes, fails, code, tmp_path):
+    assert codes(findings(tmp_path, with_text(pointer, passes))) == []
+    assert codes(findings(tmp_path, with_text(pointer, fails))) == [code]
+
+
+def test_the_example_of_the_language_reference(tmp_path):
+    text = BASE.replace('"threshold"', '"treshold"')
+    found = findings(tmp_path, text)
+    shown = render_text(found).replace(str(tmp_path / "network.json"), "oxford.json")
+    assert (
+        shown
+        == """\
+oxford.json:12:30: error[ND101]: unknown field "treshold" in neuron "cuba" [*]
+  at /neurons/cuba/treshold
+   |
+12 |     "cuba": {"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}
+   |                              ^^^^^^^^^^ did you mean "threshold"?
+   = allowed: type, threshold, current_decay, voltage_decay, dropout, learn, norm, \
+per_channel, scale_grad, tau_grad
+   = help: netdesc explain ND101
+oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
+    )
+
+
+def test_all_findings_come_at_once_in_the_order_of_the_file(tmp_path):
+    text = (
+        BASE.replace('"steps": 100', '"steps": "100",')
+        .replace('"threshold"', '"treshold"')
+        .replace('"units": 8, "neuron": "cuba"', '"units": 8.0, "neuron": "cubs"')
+        .replace('"name": "output", "type": "dense"', '"name": "hidden", "type": "dense"')
+        .replace('"epochs": 10', '"epochs": 10, "seed": -1')
+        .replace('"input.bs1"', '"absent.bs1"')
+    )
+    found = findings(tmp_path, text)
+    assert codes(found) == [
+        "ND103",  # steps in quotes
+        "ND008",
+        "ND301",  # no file absent.bs1
+        "ND101",  # treshold
+        "ND103",  # 8.0 units
+        "ND201",  # cubs
+        "ND203",  # a second "hidden"
+        "ND106",  # seed -1
+    ]
+    places = [(each.line, each.column) for each in found]
+    assert places == sorted(places)
+
+
+def test_rules_look_on_where_faults_are_elsewhere(tmp_path):
+    text = with_text("/layers/1/neuron", '"cubs"', with_text("/time/stepms", "1"))
+    assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
+    text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
+    assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
+
+
+def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
+    text = BASE.replace('"threshold": 1', '"treshold": -1')
+    key, value = findings(tmp_path, text)
+    assert (key.code, value.code) == ("ND101", "ND106")
+    assert value.pointer == "/neurons/cuba/treshold"
+    assert value.excerpt[value.column - 1 :].startswith("-1,")
+
+
+MEANT = [
+    # pointer, text, code, hint
+    ("/training/optimizer", '{"type": "adam", "lr": 0.1}', "ND101", '"learning_rate"?'),
+    ("/training/optimizer/beta", "0.1", "ND101", '"betas"?'),
+    ("/time", '{"T": 100}', "ND101", '"steps"?'),
+    ("/loss", '{"type": "spike_time", "tau": 2}', "ND101", '"time_constant_ms"?'),
+    ("/neurons/cuba", CUBA.replace("threshold", "v_th"), "ND101", '"threshold"?'),
+    ("/neurons/cuba/type", '"LIF"', "ND104", '"cuba"?'),
+    ("/training/optimizer/type", '"Adam_W"', "ND104", '"adamw"?'),
+    ("/loss/type", '"cross_entropy"', "ND104", '"spike_max"?'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "code", "hint"), MEANT)
+def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path):
+    # The only finding: the field that is meant is not missed as well.
+    (finding,) = [
+        each for each in findings(tmp_path, with_text(pointer, text)) if each.code != "ND202"
+    ]
+    assert (finding.code, finding.hint) == (code, f"did you mean {hint}")
+
+
+def test_what_is_left_out_hides_nothing(tmp_path):
+    """A field that means nothing is no guess: files and other sections are looked at."""
+    text = with_text("/layers/0/foo", "true").replace("input.bs1", "nowhere.bs1")
+    assert {*codes(findings(tmp_path, text))} == {"ND101", "ND301"}
+
+
+def test_a_neuron_that_there_is_is_named(tmp_path):
+    text = BASE.replace(', "neuron": "cuba"', "").replace('"cuba": {', '"mine": {')
+    hints = {each.hint for each in findings(tmp_path, text) if each.code == "ND102"}
+    assert hints == {'write "neuron": "mine"'}
+
+
+@pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
+def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
+    text = with_text(f"/layers/0/{name}", "true")
+    (finding,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
+    assert (finding.code, finding.hint) == ("ND101", without(name))
+    assert finding.hint
+
+
+def test_a_value_that_means_another_one_is_not_judged(tmp_path):
+    misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
+    text = with_text("/neurons/cuba", misspelt)
+    assert sorted(codes(findings(tmp_path, text))) == ["ND101", "ND212"]
+    text = with_text("/neurons/cuba", misspelt.replace("voltage_deca", "beta"))
+    assert codes(findings(tmp_path, text)) == ["ND101"]
+
+
+def test_what_is_meant_exists():
+    seen = all_models()
+    fields = {name for model in seen for name in structure.fields(model)}
+    types = {name for model in seen for name in structure.type_names(model)}
+    assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
+    assert set(TYPES.values()) <= types
+    assert not (set(FIELDS) | set(UNKNOWN)) & fields
+    assert not set(FIELDS) & set(UNKNOWN)
+
+
+MISSING = [
+    # pointer of the object, its text without a field, what to write
+    ("/training", '{"epochs": 10}', '"optimizer": {"type": "adam", "learning_rate": 0.001}'),
+    ("/training/optimizer", '{"type": "sgd"}', '"learning_rate": 0.001'),
+    ("/time", "{}", '"steps": 100'),
+    ("/input", "{}", '"shape": [64]'),
+    ("/neurons/cuba", CUBA.replace(', "voltage_decay": 0.1', ""), '"voltage_decay": 0.1'),
+    ("/neurons/cuba", CUBA.replace('"type": "cuba", ', ""), '"type": "cuba"'),
+    ("/layers/1", '{"name": "output", "type": "dense", "units": 2}', '"neuron": "cuba"'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "text", "write"), MISSING)
+def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
+    found = findings(tmp_path, with_text(pointer, text))
+    (finding,) = [each for each in found if each.code == "ND102"]
+    assert finding.hint == f"write {write}"
+    # What is to be written is what the language takes there.
+    mended = text[:-1] + (", " if len(text) > 2 else "") + write + "}"
+    left = findings(tmp_path, with_text(pointer, mended))
+    assert not [each for each in left if each.code < "ND2"]
+
+
+def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):
+    (finding,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
+    assert finding.hint == 'leave it out: "threshold" is there already'
+
+
+def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
+    text = with_text("/training/optimizer", '{"type": "adagrad", "lr": 1}')
+    assert codes(findings(tmp_path, text)) == ["ND104"]
+    text = with_text("/neurons/cuba", '{"type": "lif", "tau": 1}')
+    assert codes(findings(tmp_path, text)) == ["ND104"]
+
+
+def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(BASE)
+    description = load(tmp_path / "network.json")
+    document = description.document
+    assert isinstance(document.neurons["cuba"].threshold, float)
+    assert document.layers[0].type == "dense"
+    assert document.training.schedule.type == "constant"
+    assert description.origins["/time/steps"] == "file"
+    assert description.origins["/time/step_ms"] == "default"
+    assert description.origins["/training/schedule/type"] == "default"
+    dumped = as_json(document.model_dump())
+    assert dumped["layers"][0]["from"] is None
+    assert json.loads(json.dumps(dumped)) == dumped
+
+
+def test_the_whole_default_document_is_a_document(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "network.json").write_text(BASE)
+    first = load(tmp_path / "network.json").document
+    (tmp_path / "full.json").write_text(json.dumps(first.model_dump(mode="json")))
+    assert load(tmp_path / "full.json").document == first
+
+
+def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
+    write_files(tmp_path)
+    path = tmp_path / "network.json"
+    path.write_text(with_text("/loss/time_constant_ms", "5000"))
+    assert codes(load(path).warnings) == ["ND213"]
+    path.write_text(with_text("/time/steps", "0", with_text("/loss/time_constant_ms", "5000")))
+    with pytest.raises(DescriptionError, match=r"time\.steps must be at least 1") as caught:
+        load(path)
+    assert "ND106" in codes(caught.value.diagnostics)
+    assert isinstance(caught.value, ValueError)
+    assert not caught.value.lacks_data
+
+
+def test_an_empty_training_set_is_said_once(tmp_path):
+    training = '{"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1},'
+    training += ' "validation_split": 0.5, "batch_size": 4}'
+    assert codes(findings(tmp_path, with_text("/training", training))) == ["ND217"]

@@ -1,0 +1,273 @@
+"""Mutated documents: never a traceback, never a hang, and every error has its place.
+
+Runs 500 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/test_description_fuzz.py
+A document that fails is named by its seed: NETDESC_FUZZ_SEED=17 runs that one alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import BASE, FIXTURES, LABELLED, UNHURRIED, write_files
+
+from netdesc.description import check, render_text, to_json
+from netdesc.description.codes.explain import ENTRIES
+from netdesc.description.json.collector import MAX_DIAGNOSTICS
+
+COUNT = int(os.environ.get("NETDESC_FUZZ", "500"))
+PARTS = 10
+"""Tests, so that processes share the work."""
+SECONDS = 10
+"""No document takes so long; a tenth of it is normal for none."""
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DOCUMENTS = [
+    path.read_text(encoding="utf-8")
+    for folder in (EXAMPLES, FIXTURES)
+    for path in sorted(folder.glob("*.json"))
+]
+WITHOUT_PLACE = {"ND001", "ND003", "ND005"}
+"""Errors about the file as a whole."""
+
+PIECES = [
+    *"{}[](),:;=\"'`#/*\\<>-+.eE0123456789 \n\r\t\x00\ufeff“”’\u00a0…é😀",
+    *("true", "false", "null", "True", "None", "NaN", "-Infinity", "//", "/*", "*/", "=>", "\r\n"),
+    *(
+        "<<<<<<< HEAD\n",
+        "=======\n",
+        ">>>>>>> b\n",
+        "```json\n",
+        "0x1F",
+        "1_000",
+        ".5",
+        "1.",
+        "007",
+    ),
+    *("1e999", "9" * 30, "\\u12", "\\ud800", '"""', "{" * 70, "[" * 70, '{"a":' * 70, "''", '""'),
+]
+VALUES = [
+    *(None, True, False, 0, 1, -1, 2**63, 10**400, 0.5, -0.0, 1e308, "", "a", "cuba", "dense", "é"),
+    *([], {}, [[]], [0], {"": 0}, {"type": "dense"}, {"type": None}, [1, [2, [3]]], "x" * 5000),
+    *({"<dense>": 1}, {"path": "a.bs1"}, {"path": "\0"}, {"0": 0}, "/dev/null", "../..", "a\nb"),
+]
+
+
+def _bytes(chance: random.Random, text: str) -> bytes:
+    """Some bytes are replaced, dropped or doubled."""
+    raw = bytearray(text.encode())
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(raw) + 1)
+        raw[at : at + chance.choice((0, 0, 1, 1, 2, 20))] = chance.randbytes(chance.randrange(4))
+    return bytes(raw)
+
+
+def _text(chance: random.Random, text: str) -> bytes:
+    """Pieces are put in, taken out and exchanged, most often where punctuation stands."""
+    for _ in range(chance.choice((1, 1, 2, 3, 8))):
+        at = chance.randrange(len(text) + 1)
+        marks = [at + i for i, each in enumerate(text[at : at + 80]) if each in '{}[]:,"']
+        at = chance.choice(marks) if marks and chance.random() < 0.7 else at
+        piece = chance.choice(("", "", chance.choice(PIECES)))
+        text = text[:at] + piece + text[at + chance.choice((0, 1, 1, 1, 30)) :]
+    return text.encode()
+
+
+def _lines(chance: random.Random, text: str) -> bytes:
+    """Lines are dropped, doubled, exchanged and indented anew, or the end is missing."""
+    lines = re.split(r"\n|\r(?!\n)", text)
+    for _ in range(chance.randint(1, 3)):
+        first, second = chance.randrange(len(lines)), chance.randrange(len(lines))
+        how = chance.randrange(5)
+        if how == 0:
+            del lines[first]
+        elif how == 1:
+            lines.insert(second, lines[first])
+        elif how == 2:
+            lines[first], lines[second] = lines[second], lines[first]
+        elif how == 3:
+            lines[first] = " " * chance.randrange(9) + lines[first].lstrip()
+        else:
+            lines = lines[: first + 1]
+        lines = lines or [""]
+    return chance.choice(("\n", "\r\n", " ")).join(lines).encode()
+
+
+def _value(chance: random.Random) -> object:
+    return copy.deepcopy(chance.choice(VALUES))
+
+
+def _holders(value: object) -> list[dict | list]:
+    if not isinstance(value, dict | list):
+        return []
+    inner = value.values() if isinstance(value, dict) else value
+    return [value, *(each for member in inner for each in _holders(member))]
+
+
+def _structure(chance: random.Random, text: str) -> bytes:
+    """Members are removed, renamed, replaced and moved; the text stays JSON."""
+    document = json.loads(text)
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        holder = chance.choice(_holders(document))
+        if isinstance(holder, list):
+            holder.insert(chance.randrange(len(holder) + 1), _value(chance))
+            del holder[chance.randrange(len(holder))]
+            continue
+        key = chance.choice([*holder, "type"])
+        value = holder.pop(key, None)
+        how = chance.randrange(4)
+        if how == 0:
+            holder[key] = _value(chance)
+        elif how == 1:
+            holder[key[:-1] or chance.choice("ab")] = value
+        elif how == 2:
+            other = chance.choice([each for each in _holders(document) if isinstance(each, dict)])
+            other[key] = value
+    return json.dumps(document, indent=chance.choice((None, 1, 2))).encode()
+
+
+MUTATIONS = (_bytes, _text, _text, _lines, _structure)
+
+
+def _mutant(seed: int) -> bytes:
+    chance = random.Random(seed)
+    return chance.choice(MUTATIONS)(chance, chance.choice(DOCUMENTS))
+
+
+def _sound(raw: bytes, path: Path) -> None:
+    """The findings about a document are complete, and all can be printed."""
+    path.write_bytes(raw)
+    description, found = check(path, with_files=len(raw) % 4 == 0)
+    assert (description is None) == any(each.is_error for each in found)
+    assert len(found) < 100 * MAX_DIAGNOSTICS
+    text = raw.decode("utf-8", "replace")
+    lines = re.split(r"\n|\r(?!\n)", text)
+    for each in found:
+        assert each.code in ENTRIES
+        if each.code in WITHOUT_PLACE and each.line is None:
+            continue
+        assert each.line is not None and each.column is not None  # noqa: PT018
+        assert each.end_line is not None and each.end_column is not None  # noqa: PT018
+        assert 1 <= each.line <= each.end_line <= len(lines)
+        assert 1 <= each.column <= len(lines[each.line - 1]) + 1
+        assert 1 <= each.end_column <= len(lines[each.end_line - 1]) + 1
+        assert (each.line, each.column) <= (each.end_line, each.end_column)
+        for edit in each.fix.edits if each.fix is not None else ():
+            assert 0 <= edit.start <= edit.end <= len(text)
+    json.dumps(to_json(found, 1))
+    assert "Traceback" not in render_text(found, width=80)
+    try:
+        json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        assert any(each.is_error for each in found)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_mutants_have_findings_with_places(part, tmp_path):
+    write_files(tmp_path)
+    chosen = os.environ.get("NETDESC_FUZZ_SEED")
+    seeds = [int(chosen)] if chosen else range(part, COUNT, PARTS)
+
+    def too_slow(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, too_slow) if hasattr(signal, "SIGALRM") else None
+    try:
+        for seed in seeds:
+            if before is not None:
+                signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            try:
+                _sound(_mutant(seed), tmp_path / "network.json")
+            except BaseException as problem:
+                problem.add_note(f"NETDESC_FUZZ_SEED={seed}")
+                raise
+    finally:
+        if before is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+@UNHURRIED
+@given(st.data())
+def test_damaged_bytes(tmp_path_factory, data):
+    raw = bytearray(BASE.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        length = data.draw(st.integers(0, 20))
+        raw[at : at + length] = data.draw(st.binary(max_size=6))
+        if not raw:
+            return
+    _sound(bytes(raw), tmp_path_factory.getbasetemp() / "network.json")
+
+
+@UNHURRIED
+@given(st.data())
+def test_damaged_punctuation(tmp_path_factory, data):
+    places = [index for index, each in enumerate(BASE) if each in '{}[]:,"0123456789.']
+    text = BASE
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.sampled_from(places))
+        with_what = data.draw(st.text(alphabet="{}[]:,\"\\ 0.e-ntf/*#'", max_size=3))
+        text = text[:at] + with_what + text[at + 1 :]
+    _sound(text.encode(), tmp_path_factory.getbasetemp() / "network.json")
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    | st.sampled_from(["cuba", "dense", "flatten", "hidden", "input", "linear", "cosine", "sgd"])
+    | st.sampled_from(["arrays", "rate", "spikes", "latency", "spike_max", "moving_window"])
+)
+KEYS = st.sampled_from(
+    [
+        "type",
+        "from",
+        "units",
+        "neuron",
+        "name",
+        "start",
+        "schedule",
+        "lock",
+        "<dense>",
+        "0",
+        "",
+        "classifier",
+        "label",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+)
+
+
+@UNHURRIED
+@given(st.data(), st.sampled_from([BASE, LABELLED]))
+def test_damaged_structure(tmp_path_factory, data, base):
+    document = json.loads(base)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container = data.draw(st.sampled_from(_holders(document)))
+        keys = list(container) if isinstance(container, dict) else list(range(len(container)))
+        action = data.draw(st.sampled_from(["replace", "remove", "add"]))
+        if action == "add" or not keys:
+            value = data.draw(TREES)
+            if isinstance(container, dict):
+                container[data.draw(KEYS)] = value
+            else:
+                container.append(value)
+        elif action == "remove":
+            del container[data.draw(st.sampled_from(keys))]
+        else:
+            container[data.draw(st.sampled_from(keys))] = data.draw(TREES)
+    text = json.dumps(document, indent=1)
+    _sound(text.encode(), tmp_path_factory.getbasetemp() / "network.json")

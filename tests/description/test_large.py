@@ -1,0 +1,178 @@
+"""Large documents: sound, damaged and hostile ones take seconds, not minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from netdesc.description import check
+from netdesc.description import model_structure as structure
+from netdesc.description import model_validation as validating
+from netdesc.description.files.data_files import paths_of
+from netdesc.description.model_validation import MOST_FAULTS, UnfitError, document_of
+from netdesc.description.models import Document
+from netdesc.description.source import MAX_BYTES, MOST_MARKS
+
+OXFORD = json.loads((Path(__file__).parents[2] / "examples/oxford.json").read_text("utf-8"))
+SECONDS = 20
+"""Of the processor: some ten times what they take, and what is not linear takes longer by far."""
+
+
+@pytest.fixture
+def timed(tmp_path):
+    def run(text: str):
+        path = tmp_path / "network.json"
+        path.write_text(text, encoding="utf-8")
+        start = time.process_time()
+        found = check(path, with_files=False)[1]
+        assert time.process_time() - start < SECONDS
+        return found
+
+    return run
+
+
+def _large(indent: int | None = None) -> str:
+    count = 50_000
+    pairs = [
+        {"input": {"path": f"input{n}.bs1"}, "target": {"path": f"target{n}.bs1"}}
+        for n in range(count)
+    ]
+    return json.dumps({**OXFORD, "data": {**OXFORD["data"], "train": pairs}}, indent=indent)
+
+
+def test_sound_documents(timed):
+    assert timed(_large()) == []
+    assert timed(json.dumps({**OXFORD, "description": "é\n" * 2_000_000})) == []
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(("mark", "code"), [(",", "ND007"), ('"', "ND012"), (":", "ND007")])
+def test_damaged_documents(timed, mark, code, indent):
+    text = _large(indent)
+    at = text.index(mark, len(text) // 2)
+    (finding,) = timed(text[:at] + text[at + 1 :])
+    assert finding.code == code
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    assert finding.line == line
+    assert abs(finding.column - column) < 30
+
+
+def test_the_place_of_a_finding_far_behind(timed):
+    text = _large(1)
+    at = text.rindex('"target"')
+    (finding,) = timed(text[:at] + '"tarjet"' + text[at + 8 :])
+    assert (finding.code, finding.line) == ("ND101", text.count("\n", 0, at) + 1)
+
+
+HOSTILE = {
+    "lists": "[" * 1_000_000,
+    "lists in a list": "[" + "[]," * 600_000 + "]",
+    "numbers": "[" + "1," * 1_900_000 + "]",
+    "digits": "[" + "1" * 8_000_000 + "a]",
+    "quotes": '"' * 8_000_000,
+    "apostrophes": "'a'," * 1_900_000,
+    "escapes": '["' + "\\x" * 4_000_000 + '"]',
+    "comments": "[1 " + "/**/" * 2_000_000,
+    "conflicts": "<<<<<<< a\n=======\n" * 400_000,
+    "same names": "{" + '"a":1,' * 1_000_000 + "}",
+    "open strings": '["a\n' * 600_000,
+    "spaces": '["a" ' + " " * 8_000_000 + "b",
+    "closing brackets": "[" + "}" * 8_000_000,
+    "deep and damaged": "[" * 60 + "1," * 1_500_000 + ";" + "]" * 60,
+    "objects of objects": '{"a":[' * 30 + '{"b":1},' * 500_000 + "x" + "]}" * 30,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_documents(timed, name):
+    found = timed(HOSTILE[name])
+    assert 0 < len(found) < 300
+    assert found[0].is_error
+
+
+@pytest.mark.parametrize("text", [" " * (MAX_BYTES + 1), "[" + "1," * MOST_MARKS, "\n" * MAX_BYTES])
+def test_what_is_too_large_is_refused_at_once(timed, text):
+    (finding,) = timed(text)
+    assert finding.code == "ND005"
+
+
+def test_the_names_of_files_are_those_that_the_models_mark(timed):
+    data = Document.model_validate_json(
+        json.dumps({**OXFORD, "weights": {"path": "w.net"}})
+    ).model_dump(mode="json")
+    marked = list(structure.path_places(Document, data))
+    assert list(paths_of(Document.model_validate_json(json.dumps(data)))) == marked
+    assert len(marked) == 3
+
+
+# Reading in portions
+
+
+def _with_train(samples: list, **more) -> dict:
+    return {**OXFORD, "data": {**OXFORD["data"], "train": samples, **more}}
+
+
+SAMPLE = OXFORD["data"]["train"][0]
+WRONG = {"input": {"path": 1}, "lable": 2}
+PORTION = 12
+"""Of a list in the tests below; no object of a sound document has as many keys."""
+IN_PORTIONS = {
+    "sound": _with_train([SAMPLE | {"label": n} for n in range(50)], validation=[SAMPLE] * 30),
+    "faults in some": _with_train([SAMPLE, SAMPLE, WRONG] * 15, validation=[SAMPLE] * 40 + [WRONG]),
+    "faults in late ones": _with_train([SAMPLE] * 30 + [WRONG]),
+    "no samples": _with_train([SAMPLE, 1, None] * 12, validation=[[]] * 15),
+    "of another type": {**OXFORD, "data": {"type": "arrays", "path": "a.npz", "train": [1] * 30}},
+    "fault elsewhere": _with_train([WRONG] * 30) | {"time": {"steps": 0}, "x": [1] * 30},
+    "too many layers": {**OXFORD, "layers": OXFORD["layers"] * 600},
+    "too long a shape": {**OXFORD, "input": {"shape": [1] * 20}},
+    "many keys": {**{f"a{n}": n for n in range(50)}, **OXFORD},
+    "many neurons": {**OXFORD, "neurons": {f"a{n}": {"type": "cuba"} for n in range(20)}},
+    "no object": [1] * 30,
+    "data of a list": {**OXFORD, "data": [1] * 30},
+}
+
+
+def _read(data, reads):
+    """The document, or the places and kinds of what is wrong."""
+    try:
+        return reads(data)
+    except ValidationError as error:
+        errors = error.errors()
+    except UnfitError as error:
+        errors = error.errors if error.is_all else []
+    return {str((each["loc"], each["type"], each.get("ctx"))) for each in errors}
+
+
+@pytest.mark.parametrize("name", IN_PORTIONS)
+def test_what_is_read_in_portions_is_what_is_read_at_once(name, monkeypatch):
+    data = IN_PORTIONS[name]
+    monkeypatch.setattr(validating, "_PORTION", PORTION)
+    at_once = _read(data, lambda data: Document.model_validate_json(json.dumps(data)))
+    assert _read(data, document_of) == at_once
+    assert isinstance(at_once, Document) == (name == "sound")
+
+
+MILLIONS = {
+    "keys": {f"a{n}": n for n in range(100_000)} | OXFORD,
+    "samples": _with_train([WRONG] * 50_000),
+    "late samples": _with_train([SAMPLE] * 50_000 + [WRONG] * 50_000),
+    "neurons": {**OXFORD, "neurons": {f"a{n}": {"type": "x"} for n in range(50_000)}},
+    "sizes": {**OXFORD, "input": {"shape": [0.5] * 500_000}},
+}
+
+
+@pytest.mark.parametrize("name", MILLIONS)
+def test_of_very_many_faults_few_are_made(name, timed):
+    with pytest.raises(UnfitError) as unfit:
+        document_of(MILLIONS[name])
+    assert MOST_FAULTS < len(unfit.value.errors) < 20_000
+    assert not unfit.value.is_all
+    found = timed(json.dumps(MILLIONS[name]))
+    assert 0 < len(found) <= MOST_FAULTS
+    (note,) = [each for finding in found for each in finding.notes if "not shown" in each]
+    assert note.startswith("at least ")
+    assert not [each for each in found if each.code == "ND102"]

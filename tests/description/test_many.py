@@ -1,0 +1,68 @@
+"""Of very many findings some are made, and every rendering says that there may be more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.description_samples import BASE, findings, with_text
+
+from netdesc.description import render_text, to_json
+from netdesc.description.diagnostics.github import summary, workflow_commands
+from netdesc.description.diagnostics.sarif import to_sarif
+
+
+def _very_many(tmp_path, kind: str):
+    if kind == "text":
+        text = BASE.replace('"format"', '"a": [' + "1 " * 300 + '], "format"')
+    elif kind == "shape":
+        text = BASE.replace('"format"', "".join(f'"a{n}": 1, ' for n in range(300)) + '"format"')
+    elif kind == "meaning":
+        sources = ", ".join(f'"s{n}"' for n in range(300))
+        text = with_text("/layers/1/from", f"[{sources}]")
+    else:
+        samples = json.loads(BASE)["data"]["train"] * 201
+        text = with_text("/data/train", json.dumps(samples).replace(".bs1", "x.bs1"))
+    return findings(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", ["text", "shape", "meaning", "files"])
+def test_every_rendering_says_that_there_may_be_more(kind, tmp_path):
+    found = _very_many(tmp_path, kind)
+    (last,) = [each for each in found if each.is_last_looked_for]
+    said = [*last.notes, last.message]
+    assert [each for each in said if "more" in each]
+    assert render_text(found).splitlines()[-1].split(": ")[1].startswith("at least ")
+    assert to_json(found, 1)["complete"] is False
+    assert summary(found, 1, tmp_path).startswith("### netdesc: at least ")
+    (run,) = to_sarif(found, ["network.json"], tmp_path)["runs"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert "may be more" in told["message"]["text"]
+
+
+def test_all_findings_are_all_findings(tmp_path):
+    found = findings(tmp_path, BASE.replace('"threshold"', '"treshold"'))
+    assert "at least" not in render_text(found)
+    assert to_json(found, 1)["complete"] is True
+    (run,) = to_sarif(found, ["network.json"], tmp_path)["runs"]
+    assert run["invocations"] == [{"executionSuccessful": True}]
+
+
+def test_programs_are_given_all_places_and_people_a_few(tmp_path):
+    (finding,) = findings(tmp_path, BASE.replace("1.0", "1.0 // why").replace(",\n", ", // so\n"))
+    count = finding.message.removeprefix("a comment, and ").removesuffix(" more")
+    assert len(finding.related) == int(count) > 5
+    text = render_text([finding])
+    assert text.count("-- here, too") == 3
+    assert f"= {int(count) - 3} more places: --format json lists them" in text
+    (record,) = to_json([finding], 1)["diagnostics"]
+    places = {(each["line"], each["column"]) for each in record["related"]}
+    assert len(places) == int(count)
+    (line,) = workflow_commands([finding], tmp_path)
+    assert line.count(": here, too") == int(count)
+
+
+def test_no_more_places_are_kept_than_anyone_reads(tmp_path):
+    (finding, *_) = findings(tmp_path, BASE.replace('"format"', "/**/ " * 5000 + '"format"'))
+    assert finding.message == "a comment, and 4999 more"
+    assert len(finding.related) == 100

@@ -1,0 +1,214 @@
+"""``--set``: values from the command line."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.description_samples import BASE, LABELLED, UNHURRIED, codes, findings, write_files
+
+from netdesc.description import check, load, render_text, to_json
+
+
+@pytest.fixture
+def network(tmp_path):
+    write_files(tmp_path)
+    path = tmp_path / "network.json"
+    path.write_text(BASE)
+    return path
+
+
+VALUES = [
+    ("training.epochs=50", lambda d: d.training.epochs, 50),
+    ("/training/epochs=50", lambda d: d.training.epochs, 50),
+    ("time.step_ms=2", lambda d: d.time.step_ms, 2.0),
+    ("layers.0.units=3", lambda d: d.layers[0].units, 3),
+    ("layers.hidden.units=3", lambda d: d.layers[0].units, 3),
+    ("/layers/output/from=hidden", lambda d: d.layers[1].from_, "hidden"),
+    ("/layers/1/weight_norm=true", lambda d: d.layers[1].weight_norm, True),
+    ("layers.1.from=hidden", lambda d: d.layers[1].from_, "hidden"),
+    ('layers.1.from=["hidden"]', lambda d: d.layers[1].from_, ("hidden",)),
+    ("name=other", lambda d: d.name, "other"),
+    ('name="other"', lambda d: d.name, "other"),
+    ("description=a=b, c", lambda d: d.description, "a=b, c"),
+    ("description=", lambda d: d.description, ""),
+    ("training.schedule.type=cosine", lambda d: d.training.schedule.type, "cosine"),
+    ("training.early_stopping.patience_epochs=5", lambda d: _stop(d).patience_epochs, 5),
+    ("layers.0.quantization=null", lambda d: d.layers[0].quantization, None),
+    ("layers.0.quantization.bits=8", lambda d: d.layers[0].quantization.bits, 8),
+    ('training.optimizer={"type":"sgd","learning_rate":1}', lambda d: _opt(d).type, "sgd"),
+    ("neurons.cuba.tau_grad=0.5", lambda d: d.neurons["cuba"].tau_grad, 0.5),
+]
+
+
+def _stop(document):
+    return document.training.early_stopping
+
+
+def _opt(document):
+    return document.training.optimizer
+
+
+@pytest.mark.parametrize(("argument", "read", "value"), VALUES)
+def test_a_value_is_set_as_if_it_stood_in_the_file(argument, read, value, network):
+    description = load(network, [argument])
+    assert read(description.document) == value
+    assert "--set" in description.origins.values()
+    assert description.text == BASE
+
+
+def test_several_are_applied_in_turn_and_the_origins_say_so(network):
+    description = load(
+        network,
+        [
+            "training.schedule.type=step",
+            "training.schedule.every_epochs=2",
+            "training.schedule.factor=0.5",
+            "training.epochs=5",
+            "training.epochs=6",
+        ],
+    )
+    assert description.document.training.epochs == 6
+    assert description.origins["/training/epochs"] == "--set"
+    assert description.origins["/training/schedule/factor"] == "--set"
+    assert description.origins["/training/seed"] == "default"
+    assert description.origins["/time/steps"] == "file"
+
+
+FAULTS = [
+    ("training.epochs", "ND111", "PATH=VALUE"),
+    ("=5", "ND111", "PATH=VALUE"),
+    ("training..epochs=5", "ND111", "empty part"),
+    ("time.steps=NaN", "ND103", 'not the string "NaN"'),
+    ("time.step_ms=1e999", "ND111", "64 bits"),
+    (f"time.steps={'9' * 5000}", "ND111", "64 bits"),
+    ("input.shape=[4", "ND111", "broken JSON"),
+    ('loss={"type":"spike_time","type":"x"}', "ND111", "twice"),
+    ("input.shape=" + "[" * 100_000, "ND111", "nested more than"),
+    ("name=\udcff", "ND111", "not UTF-8"),
+    ("training.epoch=5", "ND112", 'did you mean "epochs"?'),
+    ("training.optimizer.lr=5", "ND112", 'did you mean "learning_rate"?'),
+    ("trainning.epochs=5", "ND112", 'did you mean "training"?'),
+    ("layers.2.units=3", "ND112", "0 to 1"),
+    ("layers.first.units=3", "ND112", "no item first"),
+    ("layers.first.units=3", "ND112", "their names are hidden, output"),
+    ("layers.hiden.units=3", "ND112", 'did you mean "hidden"?'),
+    ("layers.-1.units=3", "ND112", "no item -1"),
+    ("layers.01.units=3", "ND112", "write layers.1.units or layers.output.units"),
+    ("layers.7.units=3", "ND112", "write layers.0.units or layers.hidden.units"),
+    ("layers[0].units=3", "ND111", "write layers.0.units=…"),
+    ("layers['hidden'].units=3", "ND111", "write layers.hidden.units=…"),
+    ("training/epochs=3", "ND111", "write training.epochs=…"),
+    ("training={'epochs':1}", "ND111", "a string in apostrophes"),
+    ("format=2", "ND112", "--set cannot change the format of a document"),
+    ("epochs=3", "ND112", "did you mean training.epochs?"),
+    ("lr=0.1", "ND112", "did you mean training.optimizer.learning_rate?"),
+    ("threshold=2", "ND112", "did you mean neurons.cuba.threshold?"),
+    ("neurons.cuba.per_channel=True", "ND103", "write true"),
+    ("training.batch_size=None", "ND103", "write null"),
+    ("training.optimizer.learning_rate=0,5", "ND103", "write 0.5"),
+    ("input.shape=(4,)", "ND103", "write [4]"),
+    ("time.steps.x=1", "ND112", "no parts"),
+    ("training.seed.x=1", "ND112", "there is no field"),
+    ("training.epochs=x", "ND103", 'not the string "x"'),
+    ("training.epochs=0", "ND106", "at least 1"),
+    ("layers.0.neuron=cubs", "ND201", "did you mean"),
+    ("layers.0={}", "ND102", '"type" is missing'),
+    (
+        'training={"epochs": 1, "optimiser": {"type": "sgd", "learning_rate": 1}}',
+        "ND101",
+        "optimizer",
+    ),
+]
+
+
+@pytest.mark.parametrize(("argument", "code", "words"), FAULTS)
+def test_a_fault_shows_the_argument_in_place_of_a_line(argument, code, words, network):
+    description, found = check(network, [argument])
+    assert description is None
+    (finding,) = found
+    assert finding.code == code
+    assert finding.override == argument
+    assert finding.line is None
+    shown = render_text(found)
+    assert words in shown.encode("utf-8", "replace").decode()
+    assert shown.startswith("--set ")
+    assert f": error[{code}]: " in shown
+    (record,) = to_json(found, 1)["diagnostics"]
+    assert record["line"] is None
+    assert record["override"] == argument
+
+
+LABELLED_VALUES = [
+    (["classifier.type=rate"], lambda d: d.classifier.type, "rate"),
+    (
+        ["classifier.type=moving_window", "classifier.window_steps=3"],
+        lambda d: d.classifier.window_steps,
+        3,
+    ),
+    (["data.encoding.type=latency"], lambda d: d.data.encoding.type, "latency"),
+    (["data.encoding.max_rate=0.5"], lambda d: d.data.encoding.max_rate, 0.5),
+    (["data.range.1=16"], lambda d: d.data.range, (0.0, 16.0)),
+    (["data.split=split"], lambda d: d.data.split, "split"),
+    (["loss.type=spike_rate", "loss.window_steps=5"], lambda d: d.loss.window_steps, 5),
+]
+
+
+@pytest.mark.parametrize(("arguments", "read", "value"), LABELLED_VALUES)
+def test_sections_of_several_types_can_be_begun(arguments, read, value, network):
+    network.write_text(LABELLED)
+    assert read(load(network, arguments).document) == value
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "words"),
+    [
+        ("classifier.window_steps=3", "ND102", '"type" is missing in classifier'),
+        ("classifier.typ=rate", "ND112", 'did you mean "type"?'),
+        ("data.range.2=1", "ND112", "0 to 1"),
+        ("data.range.1=0", "ND233", "from 0 to 0"),
+        ("data.range.0=0.5", "ND320", "from 0.5 to 1"),
+    ],
+)
+def test_faults_in_begun_sections_show_the_argument(argument, code, words, network):
+    network.write_text(LABELLED)
+    (finding,) = check(network, [argument])[1]
+    assert (finding.code, finding.override) == (code, argument)
+    assert words in render_text([finding])
+
+
+def test_an_override_mends_the_file(tmp_path):
+    broken = BASE.replace('"steps": 100', '"steps": 0')
+    assert codes(findings(tmp_path, broken)) == ["ND106"]
+    assert codes(findings(tmp_path, broken, "time.steps=100")) == []
+
+
+def test_paths_are_relative_to_the_working_directory(network, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_files(elsewhere)
+    monkeypatch.chdir(elsewhere)
+    description = load(network, ["data.train.0.input.path=input.bs1"])
+    pair = description.document.data.train[0]
+    assert description.resolve(pair.input.path) == elsewhere / "input.bs1"
+    assert description.resolve(pair.target.path) == tmp_path / "target.bs1"
+    os.remove(elsewhere / "target.bs1")
+    value = '[{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}]'
+    _, found = check(network, [f"data.train={value}"])
+    assert codes(found) == ["ND301"]
+
+
+@UNHURRIED
+@given(st.text(max_size=40), st.sampled_from(["", "training.", "layers.0.", "/data/train/0/"]))
+def test_no_argument_raises(tmp_path_factory, text, start):
+    path = tmp_path_factory.getbasetemp() / "any" / "network.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        write_files(path.parent)
+        path.write_text(BASE)
+    for argument in (start + text, f"{start}{text}=1", f"training.epochs={text}"):
+        _, found = check(path, [argument])
+        render_text(found)
+        assert all(each.override is not None or each.line for each in found)

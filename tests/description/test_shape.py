@@ -1,0 +1,191 @@
+"""One slip in the shape of a document is one finding, which says what to write."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from support.damaged_samples import EXAMPLES, fixed, slips, swapped
+
+from netdesc.description import check
+
+OXFORD = (EXAMPLES / "oxford.json").read_text(encoding="utf-8")
+
+NULLS = {
+    '"seed": 0': "leave the field out (it is 0 then), or give a value",
+    '"step_ms": 1.0': "leave the field out (it is 1.0 then), or give a value",
+    '"schedule": {"type": "cosine"}': "leave the field out, or give a value",
+    '"epochs": 100': 'write "epochs": 100',
+    '"shape": [64]': 'write "shape": [64]',
+    '"neuron": "cuba"': 'write "neuron": "cuba"',
+    '"loss": {"type": "spike_rate", "true_rate": 0.9, "false_rate": 0.1}': (
+        'write "loss": {"type": "spike_time", "time_constant_ms": 2}'
+    ),
+    '"type": "dense"': "give a value",
+}
+
+
+@pytest.mark.parametrize("null", ["null", "None"])
+@pytest.mark.parametrize("member", NULLS)
+def test_null_in_the_place_of_a_value_is_one_finding(member, null, tmp_path):
+    name = member.partition(":")[0]
+    (finding,) = slips(swapped((member, f"{name}: {null}")), tmp_path)
+    assert finding.code == "ND103"
+    assert finding.hint == NULLS[member]
+    assert finding.fix is None
+    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == null
+
+
+def test_nothing_of_python_but_a_refused_null_is_mended(tmp_path):
+    text = swapped(('"seed": 0', '"seed": None'), ('"split": "split"', '"split": None'))
+    of_text, refused = slips(text, tmp_path)
+    assert (of_text.code, refused.code) == ("ND007", "ND103")
+    assert fixed(text, of_text.fix) == text.replace('"split": None', '"split": null')
+
+
+TYPES = {
+    # what is done: the line and the column, the message, the hint, the fields, and the note
+    "another loss": (
+        swapped(('"spike_rate"', '"spike_max"')),
+        (28, 20, 'loss has type "spike_max", but fields of "spike_rate"'),
+        'write "spike_rate", or leave out true_rate and false_rate',
+        ["/loss/true_rate", "/loss/false_rate"],
+        (),
+    ),
+    "a loss for labels": (
+        OXFORD.replace('"spike_time"', '"spike_rate"'),
+        (30, 20, 'loss has type "spike_rate", but fields of "spike_time"'),
+        'write "spike_time", or leave out time_constant_ms and filter_order',
+        ["/loss/time_constant_ms", "/loss/filter_order"],
+        (),
+    ),
+    "a layer": (
+        swapped(('"hidden", "type": "dense"', '"hidden", "type": "flatten"')),
+        (25, 32, 'layer "hidden" has type "flatten", but fields of "dense"'),
+        'write "dense", or leave out units, neuron and weight_scale',
+        ["/layers/0/units", "/layers/0/neuron", "/layers/0/weight_scale"],
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_another_type_is_one_finding_at_the_type(name, tmp_path):
+    text, place, hint, fields, notes = TYPES[name]
+    (finding,) = slips(text, tmp_path)
+    assert (finding.line, finding.column, finding.message) == place
+    assert (finding.code, finding.hint, finding.notes) == ("ND105", hint, notes)
+    assert [each.pointer for each in finding.related] == fields
+
+
+def test_a_type_of_the_command_line_is_at_fault_itself(tmp_path):
+    path = tmp_path / "network.json"
+    path.write_text(swapped())
+    (finding,) = check(path, ["loss.type=spike_max"], with_files=False)[1]
+    assert (finding.code, finding.override) == ("ND105", "loss.type=spike_max")
+
+
+def test_what_is_mended_is_said(tmp_path):
+    text = swapped(('"threshold": 0.5', '"threshold": 0.5, "per_channel": "true"'))
+    (finding,) = slips(text, tmp_path)
+    assert finding.hint == "write true"
+    assert finding.fix is not None
+
+
+RATE = ', "learning_rate": 0.01'
+ELSEWHERE = {
+    # what is done: the fields, their line, and the hint
+    "a field of an inner object": (
+        swapped((RATE, ""), ('"seed": 0', f'"seed": 0{RATE}')),
+        [("learning_rate", 31, "it belongs into training.optimizer")],
+    ),
+    "a field that is there, too": (
+        swapped(('"seed": 0', f'"seed": 0{RATE}')),
+        [("learning_rate", 31, "training.optimizer has it already")],
+    ),
+    "a field of an inner object by another tool's name": (
+        swapped((RATE, ""), ('"seed": 0', '"seed": 0, "lr": 0.01')),
+        [("lr", 31, 'it belongs into training.optimizer as "learning_rate"')],
+    ),
+    "such a field that is there, too": (
+        swapped(('"seed": 0', '"seed": 0, "lr": 0.01')),
+        [("lr", 31, 'training.optimizer has "learning_rate" already')],
+    ),
+    "a field of the outer object": (
+        swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
+        [("seed", 32, "it belongs into training")],
+    ),
+    "fields of an object that is not there": (
+        swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"steps": 24, "step_ms": 1.0')),
+        [("steps", 6, "it belongs into time"), ("step_ms", 6, "it belongs into time")],
+    ),
+    "a field of the neuron": (
+        swapped(('"units": 128', '"units": 128, "threshold": 1')),
+        [("threshold", 25, 'it belongs into the neuron of layer "hidden"')],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_field_in_the_wrong_place_is_one_finding(name, tmp_path):
+    text, told = ELSEWHERE[name]
+    found = slips(text, tmp_path)
+    assert [(each.pointer.rpartition("/")[2], each.line, each.hint) for each in found] == told
+
+
+DECAYS = {
+    # by the name in the place of a decay: what is asked, and whether --fix renames it
+    "current_deccay": ('did you mean "current_decay"?', True),
+    "currentDecay": ('did you mean "current_decay"?', True),
+    "voltage_decays": ('did you mean "voltage_decay"?', True),
+    "voltage_dacay": ('did you mean "voltage_decay"?', True),
+    "volt_decay": ('did you mean "voltage_decay"?', False),
+    "v_decay": ('did you mean "voltage_decay" (= the part that is lost in a step)?', False),
+    "decay_u": ('did you mean "current_decay" (= the part that is lost in a step)?', False),
+    "beta": ('did you mean "voltage_decay" (= 1 - beta)?', False),
+    "tau_mem": ('did you mean "voltage_decay" (= 1 - exp(-step_ms / tau_mem))?', False),
+    "tau_syn_inv": ('did you mean "current_decay" (= tau_syn_inv * step_ms / 1000)?', False),
+}
+
+
+@pytest.mark.parametrize("written", DECAYS)
+def test_a_decay_of_another_name_is_asked_for(written, tmp_path):
+    question, is_certain = DECAYS[written]
+    meant = re.findall('"(.*?)"', question)[0]
+    (finding,) = slips(swapped((f'"{meant}"', f'"{written}"')), tmp_path)
+    assert (finding.hint, finding.fix is not None) == (question, is_certain)
+
+
+def test_a_decay_that_is_there_already_is_left_out(tmp_path):
+    (finding,) = slips(swapped(('"threshold"', '"beta": 0.9, "threshold"')), tmp_path)
+    assert (finding.hint, finding.fix) == ('leave it out: "voltage_decay" is there already', None)
+
+
+def test_neurons_in_a_list_and_layers_by_name_are_told_how_to_be_written(tmp_path):
+    document = json.loads(swapped())
+    document["neurons"] = list(document["neurons"].values())
+    document["layers"] = {each["name"]: each for each in document["layers"]}
+    hints = {each.pointer: each.hint for each in slips(json.dumps(document), tmp_path)}
+    assert hints["/neurons"].startswith('write {"NAME": {…}}')
+    assert hints["/layers"].startswith('write [{"name": "NAME", …}, …]')
+
+
+WRITE = {
+    # what is done: the hint
+    "True for a number": (("10,", "True,"), ""),
+    "a number in a list": (('"units": 10', '"units": [10]'), "write 10"),
+    "a text for numbers": (("[64]", '"64"'), "write [64]"),
+    "a text that is no number": (("[0, 16]", '"0-16"'), "such as [0, 255]"),
+    "a name with a space": (('"output"', '"out put"'), 'write "out_put"'),
+    "a decay of a device": (('_decay": 0.1', '_decay": 410'), "write 0.100098 for 410 of 4096"),
+    "the version": (('"format"', '"version"'), 'did you mean "format"?'),
+    "an integer with a point": (("100,", "100.,"), "write 100.0"),
+}
+
+
+@pytest.mark.parametrize("name", WRITE)
+def test_one_slip_is_one_finding_that_says_what_to_write(name, tmp_path):
+    slip, hint = WRITE[name]
+    (finding,) = slips(swapped(slip), tmp_path)
+    assert finding.hint == hint

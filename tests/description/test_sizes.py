@@ -1,0 +1,123 @@
+"""How many samples there are for a batch and each part, and how many bytes arrays may take."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support.description_samples import (
+    BASE,
+    LABELLED,
+    array_findings,
+    codes,
+    findings,
+    labelled,
+    labelled_data,
+)
+
+from netdesc.description import check
+from netdesc.description.files.array_checks import QUICK_BYTES
+from netdesc.description.files.npz import FREE_BYTES
+
+SPLIT = labelled_data(split="split")
+
+
+def _training(**changes):
+    return json.loads(LABELLED)["training"] | changes
+
+
+BATCHES = [
+    # samples, training, how many are one batch
+    (63, {}, None),
+    (64, {}, 64),
+    (64, {"batch_size": None}, 64),
+    (64, {"batch_size": 64}, None),
+    (70, {"validation_split": 0.1}, None),
+    (72, {"validation_split": 0.1}, 65),
+]
+
+
+@pytest.mark.parametrize(("samples", "training", "batch"), BATCHES)
+def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
+    arrays = {"inputs": np.zeros((samples, 4)), "labels": np.arange(samples) % 2}
+    found = array_findings(tmp_path, labelled(training=_training(**training)), **arrays)
+    assert codes(found) == (["ND237"] if batch else [])
+    if batch:
+        assert found[0].message.startswith(f"all {batch} training samples are one batch")
+        assert (found[0].severity, found[0].hint) == ("warning", 'add "batch_size": 32')
+
+
+def test_listed_samples_are_counted_where_they_have_labels(tmp_path):
+    listed = [{"input": {"path": "input.bs1"}, "label": number % 2} for number in range(64)]
+    text = labelled(data={"type": "spike_files", "train": listed})
+    assert codes(findings(tmp_path, text)) == ["ND237"]
+    base = json.loads(BASE)
+    base["data"]["train"] *= 64
+    assert findings(tmp_path, json.dumps(base)) == []
+
+
+COUNTED = [
+    # split, training, codes
+    (None, {"batch_size": 6}, []),
+    (None, {"batch_size": 7}, ["ND222"]),
+    (None, {"batch_size": 6, "validation_split": 0.1}, ["ND222"]),
+    (None, {"validation_split": 0.5}, []),
+    (None, {"validation_split": 0.95}, ["ND217"]),
+    ([0, 0, 0, 0, 1, 2], {"batch_size": 4}, []),
+    ([0, 0, 0, 0, 1, 2], {"batch_size": 5}, ["ND222"]),
+    ([0, 0, 0, 0, 1, 2], {"validation_split": 0.5}, ["ND218"]),
+]
+
+
+@pytest.mark.parametrize(("split", "training", "expected"), COUNTED)
+def test_samples_are_counted_in_the_file(split, training, expected, tmp_path):
+    document = json.loads(SPLIT if split else LABELLED) | {"training": _training(**training)}
+    arrays = {"split": split} if split else {}
+    assert codes(array_findings(tmp_path, json.dumps(document), **arrays)) == expected
+
+
+def test_without_files_nothing_is_counted(tmp_path):
+    (tmp_path / "network.json").write_text(labelled(training=_training(batch_size=7)))
+    assert check(tmp_path / "network.json", with_files=False)[1] == []
+
+
+def test_large_arrays_are_left_to_training(tmp_path):
+    count = QUICK_BYTES // 8
+    text = json.dumps(json.loads(SPLIT) | {"training": _training(batch_size=count + 1)})
+    arrays = {"inputs": np.zeros((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
+    found = array_findings(tmp_path, text, **arrays, split=np.zeros(count, dtype=int))
+    assert sorted(codes(found)) == ["ND222", "ND316", "ND319"]
+    arrays = {"inputs": np.full((count + 1, 4), 9, np.uint16), "labels": np.full(count + 1, 9)}
+    assert array_findings(tmp_path, text, **arrays, split=np.ones(count + 1, int)) == []
+
+
+def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
+    """200 samples of 40 values, each in a million steps."""
+    document = json.loads(LABELLED) | {"time": {"steps": 1_000_000}}
+    document["input"] = {"shape": [40]}
+    arrays = {"inputs": np.zeros((200, 40), np.uint8), "labels": np.arange(200) % 2}
+    finding, of_one_batch = array_findings(tmp_path, json.dumps(document), **arrays)
+    assert of_one_batch.code == "ND237"
+    assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
+    assert "takes 29.8 GiB in training" in finding.message
+    assert "29.8 for a batch of 200 samples of 1,000,000 steps" in finding.message
+    assert finding.hint == "make training.batch_size smaller"
+    document["training"]["batch_size"] = 100
+    assert array_findings(tmp_path, json.dumps(document), **arrays) == []
+
+
+def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
+    def found(count: int, save=np.savez_compressed):
+        labels = np.arange(count, dtype=np.uint16) % 2
+        save(tmp_path / "own.npz", inputs=np.zeros((count, 4), np.uint8), labels=labels)
+        document = labelled_data(path="own.npz", encoding={"type": "latency"})
+        return findings(tmp_path, document, "training.batch_size=8")
+
+    free = FREE_BYTES // 4
+    (finding,) = found(free)
+    assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
+    assert f"unpacks {FREE_BYTES + 128:,} bytes from" in finding.message
+    assert 'in its array "inputs"; from 64 MiB on, 500 times the packed size' in finding.message
+    assert found(free - 32) == []
+    assert found(free, np.savez) == []

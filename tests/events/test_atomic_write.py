@@ -1,0 +1,86 @@
+"""Files are replaced whole, through links, and nothing but files is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.report_samples import write_run
+
+from netdesc.cli import main
+from netdesc.events import atomic_path, from_dense, read_events, write_events
+from netdesc.events.atomic_write import NoFileError
+
+SPIKES = from_dense(np.eye(3), 1.0)
+
+
+def write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path, is_there: bool) -> None:
+    target = tmp_path / "store" / "real"
+    target.parent.mkdir()
+    if is_there:
+        target.write_text("older")
+    (tmp_path / "middle").symlink_to(target)
+    link = tmp_path / "named.txt"
+    link.symlink_to("middle")
+    write(link, "newer")
+    assert link.is_symlink()
+    assert (tmp_path / "middle").is_symlink()
+    assert target.read_text() == "newer"
+    assert [each.name for each in target.parent.iterdir()] == ["real"]
+
+
+def test_the_suffix_is_that_of_the_name_that_was_given(tmp_path: Path) -> None:
+    """numpy writes into another file where it misses the suffix."""
+    (tmp_path / "a.npy").symlink_to(tmp_path / "plain")
+    write_events(tmp_path / "a.npy", SPIKES)
+    assert len(read_events(tmp_path / "a.npy")) == 3
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.npy", "plain"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe", "device"])
+def test_what_is_no_file_is_refused_and_stays(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to(os.devnull)
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to("pipe")
+    before = path.lstat()
+    with pytest.raises(NoFileError, match="is a folder" if kind == "folder" else "no regular"):
+        write(path, "text")
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
+def test_commands_say_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_events(tmp_path / "a.bs1", SPIKES)
+    run = write_run(tmp_path / "run")
+    for name in ("p.npy", "p.html", "p.png", "p.gif"):
+        os.mkfifo(tmp_path / name)
+    for arguments in (
+        ["events", "convert", "a.bs1", "p.npy", "--force"],
+        ["events", "show", "a.bs1", "-o", "p.png"],
+        ["events", "animate", "a.bs1", "-o", "p.gif"],
+        ["report", str(run), "-o", "p.html"],
+    ):
+        words = [
+            str(tmp_path / each) if each.startswith(("a.", "p.")) else each for each in arguments
+        ]
+        with pytest.raises(SystemExit) as exit:
+            main(words)
+        assert exit.value.code == 1
+        said = capsys.readouterr().err
+        assert "is no regular file; name a file that may be replaced" in said
+        assert said.count("\n") == 1

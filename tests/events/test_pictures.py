@@ -1,0 +1,248 @@
+"""Rasters and images of events as PNG, SVG and PDF files, and sketches in Braille."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image as pillow
+
+from netdesc.events import Event, raster
+from netdesc.events import raster_grid as grid
+from netdesc.events.braille import braille
+from netdesc.events.palette import BLUE, INK, ORANGE
+from netdesc.events.pictures import picture, save_picture
+from netdesc.events.raster_grid import Grid, PictureError, compare
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+
+def events(neurons, times_ms, y=None, p=None) -> Event:
+    x = np.asarray(neurons, dtype=np.int32)
+    p = np.zeros_like(x) if p is None else np.asarray(p, dtype=np.int32)
+    y = None if y is None else np.asarray(y, dtype=np.int32)
+    return Event(x, y, p, np.asarray(times_ms, dtype=np.float64))
+
+
+def pixels_of(drawn, tmp_path: Path) -> np.ndarray:
+    """The pixels of its PNG file, [height, width, 3]."""
+    save_picture(tmp_path / "drawn.png", drawn)
+    with pillow.open(tmp_path / "drawn.png") as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def svg_of(drawn, tmp_path: Path) -> ET.Element:
+    save_picture(tmp_path / "drawn.svg", drawn)
+    return ET.parse(tmp_path / "drawn.svg").getroot()
+
+
+def texts(root: ET.Element) -> list[str]:
+    return [element.text or "" for element in root.iter(f"{NAMESPACE}text")]
+
+
+def byte_colour(colour) -> list[int]:
+    return [round(255 * part) for part in colour]
+
+
+# Rasters
+
+
+@pytest.mark.parametrize(("steps", "neurons"), [(15, 10), (1500, 1000), (4000, 3000)])
+def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neurons, tmp_path):
+    rng = np.random.default_rng(0)
+    step, neuron = rng.integers(0, steps, 40), rng.integers(0, neurons, 40)
+    drawn = picture([events(neuron, step)], ["a"], neurons=neurons, until_ms=steps)
+    dark_HW = 255 - pixels_of(drawn, tmp_path).mean(axis=2)
+    height, width = dark_HW.shape
+    assert (width, height) == drawn.pixels
+    row, column = np.mgrid[:height, :width] + 0.5
+    x, y = (step + 0.5) * width / steps, height - (neuron + 0.5) * height / neurons
+    distance = np.min([np.hypot(column - a, row - b) for a, b in zip(x, y, strict=True)], axis=0)
+    assert dark_HW[distance > 6].max() == 0
+    for a, b in zip(x, y, strict=True):
+        near = dark_HW[max(0, int(b) - 1) : int(b) + 2, max(0, int(a) - 1) : int(a) + 2]
+        assert near.max() > 100
+
+
+def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
+    steps, neurons = np.divmod(np.arange(40_000), 200)
+    drawn = picture([events(neurons, steps)], ["a"])
+    whole = pixels_of(drawn, tmp_path)
+    monkeypatch.setattr(grid, "MAX_DOTS", 100)
+    assert np.abs(pixels_of(drawn, tmp_path).astype(int) - whole).mean() < 1
+    monkeypatch.setattr(grid, "_POOLED_SIZE", (50, 30))
+    assert len(drawn.grid.dots(np.arange(40_000))[0]) == 1500
+    assert len(drawn.grid.dots(np.array([*range(200)]))[0]) == 30
+
+
+def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
+    drawn = picture([events([0, 1], [0, 1]), events([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
+    pixels = pixels_of(drawn, tmp_path)
+    height, width, _ = pixels.shape
+    middles = [
+        pixels[height - (2 * n + 1) * height // 6, (2 * n + 1) * width // 6] for n in (0, 1, 2)
+    ]
+    assert (
+        np.abs(np.array(middles) - [byte_colour(each) for each in (INK, ORANGE, BLUE)]).max() <= 1
+    )
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert texts(svg_of(drawn, tmp_path))[-3:] == ["only in b.bs1", "only in a.bs1", "in both"]
+
+
+def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
+    event = events(np.arange(150) % 30, 10.0 * np.arange(150))
+    root = svg_of(picture([event], ["spikes.bs1"]), tmp_path)
+    assert {"time (ms)", "neuron", "0", "1000", "20", "spikes.bs1"} <= set(texts(root))
+    used = [
+        element.get("{http://www.w3.org/1999/xlink}href")
+        for element in root.iter(f"{NAMESPACE}use")
+    ]
+    assert max(used.count(each) for each in set(used)) == 150
+    monkeypatch.setattr(raster, "MAX_VECTOR_DOTS", 100)
+    root = svg_of(picture([event], ["spikes.bs1"]), tmp_path)
+    assert len(list(root.iter(f"{NAMESPACE}image"))) == 1
+    assert len(list(root.iter(f"{NAMESPACE}use"))) < 50
+
+
+@settings(max_examples=20, deadline=None)
+@given(name=st.text(max_size=30))
+@pytest.mark.filterwarnings("error")
+def test_any_name_is_text(tmp_path_factory, name):
+    folder = tmp_path_factory.getbasetemp()
+    hostile = "</text><script>alert(1)</script>$x$"
+    root = svg_of(picture([events([0], [0])] * 2, [name, hostile]), folder)
+    assert not list(root.iter(f"{NAMESPACE}script"))
+    assert f"only in {hostile}" in texts(root)
+    printable = "".join(each if each.isprintable() else "�" for each in name)
+    assert f"only in {printable}".split() in [text.split() for text in texts(root)]
+
+
+@pytest.mark.parametrize("name", ["\udcff.bs1", "a\x00\x1b[31m", "_a", "a" * 10_000])
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+def test_hostile_names_are_drawn(name, suffix, tmp_path):
+    save_picture(tmp_path / f"a{suffix}", picture([events([0], [0])], [name]))
+    assert (tmp_path / f"a{suffix}").stat().st_size < 50_000
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_same_spikes_are_the_same_bytes(suffix, tmp_path, monkeypatch):
+    """At any time, and whatever style a user prefers."""
+    import matplotlib
+
+    event = events([0, 5], [0.0, 3.0], y=[1, 2])
+    for drawn in picture([event], ["a"]), picture([events([0, 5], [0, 3])], ["a"]):
+        save_picture(tmp_path / f"a{suffix}", drawn)
+        with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "text.usetex": True}):
+            monkeypatch.setenv("SOURCE_DATE_EPOCH", "100000")
+            save_picture(tmp_path / f"b{suffix}", drawn)
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+        assert not re.search(rb"Date|Matplotlib v", (tmp_path / f"a{suffix}").read_bytes())
+
+
+# The bins of rasters
+
+
+@settings(max_examples=60)
+@given(
+    first=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20),
+    second=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20),
+)
+def test_comparing_is_that_of_sets(first, second):
+    sets = [{step * 5 + neuron for step, neuron in each} for each in (first, second)]
+    found = [Grid(5, 5).bins(events([n for _, n in each], [s for s, _ in each]))[0]
+             for each in (first, second)]  # fmt: skip
+    shared = compare(*found)
+    expected = [sets[0] - sets[1], sets[1] - sets[0], sets[0] & sets[1]]
+    assert [set(bins.tolist()) for bins in shared] == expected
+    assert [len(bins) for bins in shared] == [len(each) for each in expected]
+
+
+def test_a_grid_is_as_large_as_needed_or_as_said():
+    event = events([3, 700, -1, 2], [5.4, 0.0, 1.0, -7.0])
+    assert Grid.around(event) == Grid(6, 701)
+    assert Grid.around(event).bins(event)[1] == 2
+    small = Grid.around(event, neurons=10, until_ms=4.5, step_ms=2.0)
+    assert small == Grid(3, 10, 2.0)
+    bins, outside = small.bins(event)
+    assert (bins.tolist(), outside) == ([], 4)
+    bins, outside = small.bins(events([3, 10, 9], [4.4, 0.0, 5.1]))
+    assert (bins.tolist(), outside) == ([23], 2)
+    assert Grid.around(events([0], [-5.0])) == Grid(1, 1)
+    with pytest.raises(PictureError, match="no events"):
+        Grid.around(events([], []))
+    with pytest.raises(PictureError, match="take longer steps"):
+        Grid.around(events([2**31 - 1], [4e9]), step_ms=0.001)
+
+
+# Images
+
+
+def test_an_image_shows_counts_and_polarities_with_row_0_on_top(tmp_path):
+    event = events([0, 0, 0, 0, 2, 2], range(6), y=[0, 0, 0, 0, 1, 1], p=[1, 1, 1, 1, 0, 1])
+    drawn = picture([event], ["camera.bs2"])
+    pixels = pixels_of(drawn, tmp_path)
+    assert pixels.shape == (512, 768, 3)
+    cells = pixels.reshape(2, 256, 3, 256, 3).transpose(0, 2, 1, 3, 4).reshape(2, 3, -1, 3)
+    assert (cells == cells[:, :, :1]).all()
+    assert np.abs(cells[0, 0, 0] - byte_colour(BLUE)).max() <= 1
+    assert (cells[0, 1:, 0] == 255).all()
+    assert 255 > cells[1, 2, 0, 0] > byte_colour(BLUE)[0]  # half as many, of both
+    assert {"x", "y", "camera.bs2"} <= set(texts(svg_of(drawn, tmp_path)))
+
+
+def test_one_event_is_seen_beside_a_thousand(tmp_path):
+    event = events([0] * 1000 + [1], range(1001), y=[1] * 1001)
+    pixels = pixels_of(picture([event], ["a"]), tmp_path)
+    assert pixels[-1, -1].min() < 235
+
+
+def test_an_image_leaves_out_negative_places_and_has_bounds():
+    event = events([1, -1, 1], range(3), y=[1, 1, -1])
+    assert picture([event], ["a"]).outside == 2
+    with pytest.raises(PictureError, match="5,001 × 2 pixels"):
+        picture([events([5000], [0], y=[1])], ["a"])
+    for options in {"neurons": 3}, {"until_ms": 3.0}:
+        with pytest.raises(PictureError, match="events with x and y"):
+            picture([event], ["a"], **options)
+    with pytest.raises(PictureError, match="compared with nothing"):
+        picture([event, event], ["a", "b"])
+
+
+# Braille
+
+
+def dots_of(text: str) -> np.ndarray:
+    """The dots of Braille patterns, by the names of the patterns: dots 1237 left, 4568 right."""
+    order = [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1)]
+    lines = text.split("\n")
+    dots = np.zeros((4 * len(lines), 2 * len(lines[0])), bool)
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            for bit, (down, right) in enumerate(order):
+                on = bool((ord(character) - 0x2800) >> bit & 1)
+                dots[4 * row + down, 2 * column + right] = on
+    return dots
+
+
+@settings(max_examples=60)
+@given(spikes=hnp.arrays(np.bool_, st.tuples(st.integers(1, 30), st.integers(1, 30))))
+def test_a_sketch_shows_every_spike_where_it_is(spikes):
+    assert (dots_of(braille(spikes))[: len(spikes), : spikes.shape[1]] == spikes).all()
+    steps, neurons = np.nonzero(spikes)
+    if not len(steps):
+        return
+    shape = {"neurons": spikes.shape[1], "until_ms": len(spikes)}
+    rasters = picture([events(neurons, steps)], ["a"], **shape)
+    exact = dots_of(rasters.sketch(15, 8))
+    assert (exact[: spikes.shape[1], : len(spikes)] == spikes.T[::-1]).all()
+    assert exact.sum() == spikes.sum()
+    assert 0 < dots_of(rasters.sketch(2, 2)).sum() <= spikes.sum()
+    if neurons.any():
+        image = dots_of(picture([events(steps, steps, y=neurons)], ["a"]).sketch(15, 8))
+        assert set(zip(*np.nonzero(image), strict=True)) == set(zip(neurons, steps, strict=True))

@@ -1,0 +1,248 @@
+"""Damaged and hostile files are one clear error each, and never read other files."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.exchange_samples import write_dense, write_file
+
+from netdesc.exchange import NetFileError, import_net, read_net
+from netdesc.exchange import hdf5_safe as guard
+
+
+def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:
+    group["type"], group["shape"] = np.array([kind]), np.array([size])
+
+
+def no_layers(_root: h5py.File) -> None: ...
+def empty_layers(root: h5py.File) -> None:
+    root.create_group("layer")
+
+
+def layers_a_number(root: h5py.File) -> None:
+    root["layer"] = 3
+
+
+def gap(root: h5py.File) -> None:
+    write_dense(root.create_group("layer/0"))
+    write_dense(root.create_group("layer/2"))
+
+
+def name_of_no_number(root: h5py.File) -> None:
+    write_dense(root.create_group("layer/\x1b[31m"))
+
+
+def no_neurons(root: h5py.File) -> None:
+    flatten(root.create_group("layer/0"))
+
+
+def external_link(root: h5py.File) -> None:
+    root.create_group("layer")["0"] = h5py.ExternalLink("secret.net", "/layer/0")
+
+
+def late_input(layer: h5py.Group) -> None:
+    flatten(layer.parent.create_group("1"), b"input", 2)
+
+
+def soft_link(layer: h5py.Group) -> None:
+    layer.parent["1"] = h5py.SoftLink("/layer/0")
+
+
+def linked_weight(layer: h5py.Group) -> None:
+    layer["weight"] = h5py.ExternalLink("secret.net", "/layer/0/weight")
+
+
+def external_storage(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (2, 3), "f4", external=[("secret.net", 0, 24)])
+
+
+def virtual_dataset(layer: h5py.Group) -> None:
+    layout = h5py.VirtualLayout((2, 3), "f4")
+    layout[...] = h5py.VirtualSource("secret.net", "layer/0/weight", (2, 3))
+    layer.create_virtual_dataset("weight", layout)
+
+
+def declared_huge(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1, 1 << 10))
+
+
+def bomb(layer: h5py.Group) -> None:
+    """Large, all zeros and well compressed."""
+    layer.create_dataset(
+        "weight", (1 << 16, 1 << 13), "f4", chunks=(1 << 10, 1 << 13), compression="gzip"
+    )[:1] = 0
+
+
+def never_written(layer: h5py.Group) -> None:
+    layer.create_dataset("weight", (2, 3), "f4", chunks=(1, 1))
+
+
+Made = dict[Callable[[h5py.Group], None], str]
+BAD_FILES: Made = {
+    no_layers: "layer: is missing",
+    empty_layers: "layer: holds 0 layers",
+    layers_a_number: "layer: is not a group",
+    gap: "layer/2: the layers are not numbered 0 to 1",
+    name_of_no_number: r"layer/\\x1b\[31m: the layers are not numbered",
+    no_neurons: "there is no layer of neurons",
+    external_link: "layer/0: is a link into another file; refused",
+}
+"""What is done to an empty file."""
+WITH_WEIGHT: Made = {
+    late_input: "layer 1: type: is input, but only the first layer can be",
+    soft_link: "layer/1: is a soft link; refused",
+}
+"""What is done to a file with a sound layer."""
+WITHOUT_WEIGHT: Made = {
+    linked_weight: "layer 0: weight: is a link into another file; refused",
+    external_storage: "layer 0: weight: is stored in another file; refused",
+    virtual_dataset: "layer 0: weight: is a virtual dataset",
+    declared_huge: r"layer 0: weight: has shape \[1048576, 1048576\], which is too large",
+    bomb: r"layer 0: weight: has shape \[65536, 8192\], which is too large",
+    never_written: "layer 0: weight: was never written",
+}
+
+
+@pytest.mark.parametrize(
+    "make", [*BAD_FILES, *WITH_WEIGHT, *WITHOUT_WEIGHT], ids=lambda make: make.__name__
+)
+def test_a_hostile_file_is_one_clear_error(tmp_path: Path, make, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_file(tmp_path / "secret.net")
+    path = tmp_path / "a.net"
+    with h5py.File(path, "w") as file:
+        if make in BAD_FILES:
+            make(file)
+        else:
+            layer = file.create_group("layer/0")
+            write_dense(layer, **({} if make in WITH_WEIGHT else {"weight": None}))
+            make(layer)
+    words = (BAD_FILES | WITH_WEIGHT | WITHOUT_WEIGHT)[make]
+    with pytest.raises(NetFileError, match=words) as raised:
+        import_net(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no such file"),
+        (b"", "is not an hdf5 file"),
+        (b'{"format": 1}', "is not an hdf5 file"),
+        ("folder", "is not a regular file"),
+        (-100, "is damaged or truncated"),
+    ],
+)
+def test_what_is_no_hdf5_file_is_one_clear_error(tmp_path: Path, content, words: str) -> None:
+    path = tmp_path / "a.net"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, int):
+        path.write_bytes(write_file(path).read_bytes()[:content])
+    elif content is not None:
+        path.mkdir()
+    with pytest.raises(NetFileError, match=words) as raised:
+        import_net(path)
+    assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> None:
+    path = write_file(tmp_path / "a.net")
+    monkeypatch.setattr(guard, "BUDGET", 60)
+    with pytest.raises(NetFileError, match="which is too large"):
+        read_net(path)
+    monkeypatch.setattr(guard, "LARGEST_FILE", 100)
+    with pytest.raises(NetFileError, match="is larger than 100 bytes"):
+        read_net(path)
+
+
+# Damage at random
+
+FUZZ = """
+import faulthandler, sys
+from pathlib import Path
+from netdesc.exchange import NetFileError, import_net
+faulthandler.dump_traceback_later(300, exit=True)
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    print(path.name, flush=True)
+    try:
+        import_net(path)
+    except NetFileError as error:
+        assert str(error).isprintable(), str(error)
+"""
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """Some bytes flipped, a piece cut out, or the end missing."""
+    data = bytearray(content)
+    kind = chance.randrange(10)
+    start = chance.randrange(len(data))
+    if kind == 0:
+        return bytes(data[:start])
+    if kind == 1:
+        data[start : start + chance.randrange(64)] = bytes(chance.randrange(64))
+        return bytes(data)
+    for _ in range(chance.choice([1, 1, 2, 8, 32])):
+        place = chance.randrange(len(data))
+        data[place] = chance.choice([chance.randrange(256), data[place] ^ 1, 0, 255])
+    return bytes(data)
+
+
+def test_random_damage_is_an_error_or_a_network(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32))
+    chance = random.Random(0)
+    (tmp_path / "damaged").mkdir()
+    for index in range(200):
+        content = damaged(path.read_bytes(), chance)
+        (tmp_path / "damaged" / f"{index:03}.net").write_bytes(content)
+    # In a process of its own, because hdf5 is C.
+    command = [sys.executable, "-c", FUZZ, str(tmp_path / "damaged")]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout[-80:] + outcome.stderr
+
+
+def test_a_heap_that_hdf5_never_leaves(tmp_path: Path) -> None:
+    """The library loops for ever over a heap whose first free object claims to have no size."""
+    data = write_file(tmp_path / "a.net").read_bytes()
+    heap = data.index(b"GCOL")
+    for place in range(heap + 16, heap + 64, 8):
+        changed = data[:place] + bytes(16) + data[place + 16 :]
+        (tmp_path / f"{place}.net").write_bytes(changed)
+    command = [sys.executable, "-c", FUZZ, str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True, timeout=200)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_an_error(tmp_path_factory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "a.net"
+    for start in (b"", b"\x89HDF\r\n\x1a\n"):
+        path.write_bytes(start + content)
+        with pytest.raises(NetFileError):
+            read_net(path)
+
+
+def test_texts_behind_a_block_of_other_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    with h5py.File(path, "w", userblock_size=1024) as file:
+        write_dense(file.create_group("layer/0"), type="dense")
+    assert read_net(path).net.input_shape == (3,)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may read every file")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net")
+    path.chmod(0)
+    with pytest.raises(NetFileError, match="cannot be read: Permission denied"):
+        read_net(path)

@@ -1,0 +1,206 @@
+"""Layers as other programs write them: what they write is read, all else is one clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from support.exchange_samples import WEIGHT, write_dense, write_file
+
+from netdesc.exchange import DenseLayer, NetFileError, import_net, read_net
+
+
+def only_layer(path: Path) -> DenseLayer:
+    (layer,) = read_net(path).net.layers
+    assert isinstance(layer, DenseLayer)
+    return layer
+
+
+OTHER_FORMS = {
+    "type of another width": {"type": np.array([b"dense"], "S5")},
+    "type as text": {"type": "dense"},
+    "neuron type of fixed width": {"neuron/type": np.bytes_(b"CUBA")},
+    "neuron type padded with zeros": {"neuron/type": np.array([b"CUBA"], "S32")},
+    "old name of the neuron": {"neuron/type": "LOIHI"},
+    "old shape": {"shape": np.array([2, 1, 1])},
+    "32-bit shape": {"shape": np.array([2], np.int32)},
+    "trailing axes": {"weight": WEIGHT.reshape(2, 3, 1, 1, 1)},
+    "flat weight": {"weight": WEIGHT.ravel()},
+    "weights in float64": {"weight": WEIGHT.astype(np.float64)},
+    "weights in int16": {"weight": WEIGHT.astype(np.int16)},
+    "big-endian weights": {"weight": WEIGHT.astype(">f4")},
+    "no sizes": {"inFeatures": None, "outFeatures": None},
+    "decay as a list of one": {"neuron/iDecay": np.array([1024])},
+    "decays of each neuron, shaped": {
+        "neuron/iDecay": np.full((2, 1, 1), 1024),
+        "neuron/vDecay": np.array([128, 128]),
+    },
+    "delays of zero": {"delay": np.zeros(2, np.float32)},
+    "nothing optional": {"neuron/refDelay": None, "neuron/gradedSpike": None},
+    "gradient of old files": {"neuron/tauRho": 1.0, "neuron/scaleRho": 1.0, "neuron/wgtExp": 0},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_other_forms_of_the_same_layer(tmp_path: Path, name: str) -> None:
+    path = write_file(tmp_path / "a.net", **OTHER_FORMS[name])
+    layer = only_layer(path)
+    np.testing.assert_array_equal(layer.weight, WEIGHT)
+    assert (set(layer.current_decay.ravel()), set(layer.voltage_decay.ravel())) == ({1024}, {128})
+    assert (layer.threshold, layer.bias) == (80, None)
+    assert read_net(path).warnings == []
+    assert import_net(path).description["input"] == {"shape": [3]}
+
+
+def test_one_decay_shared_and_one_of_each_neuron(tmp_path: Path) -> None:
+    layer = only_layer(write_file(tmp_path / "a.net", **{"neuron/iDecay": np.array([1, 2])}))
+    assert (layer.current_decay.tolist(), layer.voltage_decay.tolist()) == ([1, 2], [128, 128])
+
+
+def test_bias(tmp_path: Path) -> None:
+    bias = np.array([4, -6], np.float32)
+    imported = import_net(write_file(tmp_path / "a.net", bias=bias))
+    assert imported.description["neurons"]["cuba1"]["norm"] == "mean"
+    mean = imported.weights["layers.dense0.neuron.norm.running_mean"]
+    assert mean.tolist() == [-4 / 64, 6 / 64]
+
+
+def test_time_is_kept_where_the_file_gives_it(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net")
+    with h5py.File(path, "a") as file:
+        file["simulation/Ts"] = 2
+        file["simulation/tSample"] = 300
+    assert import_net(path).description["time"] == {"steps": 150, "step_ms": 2.0}
+    with h5py.File(path, "a") as file:
+        file["simulation/Ts"][...] = 0
+    with pytest.raises(NetFileError, match="simulation"):
+        import_net(path)
+
+
+def test_an_input_layer_that_only_counts_neurons(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    with h5py.File(path, "w") as file:
+        file["layer/0/type"] = np.array([b"input"])
+        file["layer/0/shape"] = np.array([3, 1, 1])
+        write_dense(file.create_group("layer/1"))
+    assert import_net(path).description["input"] == {"shape": [3]}
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net", **{"colour": 3, "neuron/mood": 2})
+    found = [warning.removeprefix(f"{path}: ") for warning in read_net(path).warnings]
+    assert found == [
+        "layer 0: colour is not known and was not read",
+        "layer 0: neuron/mood is not known and was not read",
+    ]
+
+
+def test_layers_are_sorted_as_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    with h5py.File(path, "w") as file:
+        for index in reversed(range(12)):
+            outputs = 2 + index
+            write_dense(
+                file.create_group(f"layer/{index}"),
+                weight=np.zeros((outputs, outputs - 1)),
+                shape=np.array([outputs]),
+                inFeatures=None,
+                outFeatures=None,
+            )
+    assert [layer.outputs for layer in read_net(path).net.layers] == list(range(2, 14))
+
+
+# Layers and numbers that are not read
+
+NO_NEURON = dict.fromkeys(
+    f"neuron/{name}" for name in ("type", "iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike")
+)
+BAD_LAYERS = [
+    # the dataset that is named, and what is written in its place
+    ("weight", WEIGHT + 1),
+    ("weight", WEIGHT * 2),
+    ("weight", WEIGHT / 4),
+    ("weight", WEIGHT * np.nan),
+    ("weight", np.full((2, 3), -np.inf)),
+    ("weight", WEIGHT * 1e30),
+    ("weight", np.array([[b"a"]])),
+    ("weight", WEIGHT * 1j),
+    ("weight", WEIGHT.T),
+    ("weight", {"weight": np.zeros((2, 0)), "inFeatures": None}),
+    ("weight", np.zeros((2, 3, 2))),
+    ("weight", 2.0),
+    ("weight", h5py.Empty("f4")),
+    ("weight", None),
+    ("weight", {"weight": None, "weight/real": WEIGHT, "weight/imag": WEIGHT}),
+    ("weight", {"shape": np.array([2**31 - 1] * 8)}),
+    ("inFeatures", 4),
+    ("outFeatures", 4),
+    ("shape", None),
+    ("shape", np.array([0])),
+    ("shape", np.array([-2])),
+    ("shape", 2),
+    ("shape", np.array([2**64 - 1], "u8")),
+    ("neuron", NO_NEURON),
+    ("neuron", NO_NEURON | {"neuron": 3}),
+    ("neuron/type", "SDNN"),
+    ("neuron/type", 3),
+    ("neuron/type", "C" * 300),
+    ("neuron/type", np.bytes_(b"C" * 300)),
+    ("neuron/type", np.array([b"CUBA"] * 2)),
+    ("neuron/type", "C\x1b[2J"),
+    ("neuron/gradedSpike", True),
+    ("neuron/refDelay", 3),
+    ("neuron/iDecay", -1),
+    ("neuron/iDecay", np.zeros(3)),
+    ("neuron/vDecay", np.array([0, 4097])),
+    ("neuron/vDecay", None),
+    ("neuron/vThMant", -1),
+    ("neuron/vThMant", 0),
+    ("neuron/vThMant", np.array([1, 2])),
+    ("delay", np.array([0.0, 3.0])),
+    ("bias", np.zeros(3)),
+    ("bias", np.array([0.5, 0])),
+    ("bias", np.array([2, 3])),
+    ("bias", np.array([2, 258])),
+    ("type", None),
+]
+
+
+@pytest.mark.parametrize(("dataset", "value"), BAD_LAYERS)
+def test_a_layer_that_is_not_read_is_named(tmp_path: Path, dataset: str, value) -> None:
+    changes = value if isinstance(value, dict) else {dataset: value}
+    path = write_file(tmp_path / "a.net", **changes)
+    with pytest.raises(NetFileError) as raised:
+        import_net(path)
+    assert str(raised.value).startswith(f"{path}: layer 0: {dataset}: ")
+    assert str(raised.value).isprintable()
+    assert (raised.value.path, raised.value.layer, raised.value.dataset) == (path, 0, dataset)
+
+
+def test_all_unknown_types_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    with h5py.File(path, "w") as file:
+        for index, kind in enumerate([b"conv", b"dense", b"pool", b"brain"]):
+            write_dense(file.create_group(f"layer/{index}"), type=np.array([kind], "S10"))
+    words = (
+        "layer 0 is a conv layer, layer 2 is a pool layer, layer 3 is a brain layer, "
+        "which netdesc does not read yet"
+    )
+    with pytest.raises(NetFileError, match=words):
+        import_net(path)
+
+
+def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.net")
+    with h5py.File(path, "a") as file:
+        write_dense(file.create_group("layer/1"))
+    with pytest.raises(NetFileError, match="layer 1: weight: has 3 inputs, but 2 come from before"):
+        import_net(path)
+    with h5py.File(path, "a") as file:
+        del file["layer/1"]
+        file["layer/1/type"] = np.array([b"flatten"])
+        file["layer/1/shape"] = np.array([3, 1, 1])
+    with pytest.raises(NetFileError, match="layer 1: shape: says 3 neurons, but 2 come"):
+        import_net(path)

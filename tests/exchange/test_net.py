@@ -1,0 +1,300 @@
+"""A .net file has the layout of slayer's, and export, import and export again are one file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from support.exchange_samples import DATA, datasets, dense, document, model_of, records
+
+from netdesc.description import Document
+from netdesc.exchange import (
+    NetFile,
+    NetFileError,
+    export_net,
+    import_net,
+    read_weights,
+    write_net,
+)
+from netdesc.graph import build_graph
+from netdesc.modules import build
+
+TWO = [dense("hidden", 5), dense("output", 3)]
+NORM = {"norm": "mean", "current_decay": 0.5}
+
+
+def trained(description: dict, seed: int = 0):
+    """A model whose norms, gains and weights are not those of the start."""
+    model = model_of(description, seed)
+    state = model.state_dict()
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in state.items():
+        if name.endswith(("weight", "gain", "running_mean")):
+            value += torch.randn(value.shape, generator=generator)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def imported_model(imported):
+    parsed = Document.model_validate_json(json.dumps({"data": DATA, **imported.description}))
+    model = build(build_graph(parsed))
+    model.load_state_dict({name: torch.from_numpy(v) for name, v in imported.weights.items()})
+    return model.eval()
+
+
+def test_the_layout_is_that_of_slayer(tmp_path: Path) -> None:
+    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net") as file:
+        assert sorted(file) == ["layer"]
+        assert sorted(file["layer"]) == ["0", "1"]
+        group = file["layer/0"]
+        forms = {
+            "type": ("|S10", (1,)),
+            "shape": ("int64", (1,)),
+            "inFeatures": ("int64", ()),
+            "outFeatures": ("int64", ()),
+            "weight": ("float32", (5, 4)),
+            "neuron/type": ("object", ()),
+            "neuron/iDecay": ("int64", ()),
+            "neuron/vDecay": ("int64", ()),
+            "neuron/vThMant": ("int64", ()),
+            "neuron/refDelay": ("int64", ()),
+            "neuron/gradedSpike": ("bool", ()),
+        }
+        assert {n: (group[n].dtype, group[n].shape) for n in forms} == {
+            name: (np.dtype(kind), shape) for name, (kind, shape) in forms.items()
+        }
+        assert len(group) + len(group["neuron"]) == len(forms) + 1
+        assert group["type"][0] == b"dense"
+        assert group["neuron/type"][()] == b"CUBA"
+        text = h5py.check_string_dtype(group["neuron/type"].dtype)
+        assert text is not None
+        assert (text.encoding, text.length) == ("utf-8", None)
+        constants = ("inFeatures", "outFeatures", "neuron/iDecay", "neuron/vDecay")
+        assert [group[n][()] for n in constants] == [4, 5, 1024, 123]
+        assert [group[f"neuron/{n}"][()] for n in ("vThMant", "refDelay")] == [25, 1]
+        assert not group["neuron/gradedSpike"][()]
+
+
+def test_bias_and_own_decays_are_lists_of_one_each(tmp_path: Path) -> None:
+    neuron = {**NORM, "per_channel": True, "voltage_decay": [0.1, 0.9]}
+    model = trained(document([4], [dense("a", 5, neuron=neuron), dense("b", 1, neuron=neuron)]))
+    export_net(model, tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net") as file:
+        assert (file["layer/0/bias"].dtype, file["layer/0/bias"].shape) == (np.float32, (5,))
+        assert (file["layer/0/neuron/iDecay"].dtype, file["layer/0/neuron/iDecay"].shape) == (
+            np.int64,
+            (5,),
+        )
+        assert file["layer/1/neuron/iDecay"].shape == ()  # one neuron: slayer writes a number
+        mean = model.state_dict()["layers.a.neuron.norm.running_mean"].numpy()
+        np.testing.assert_array_equal(file["layer/0/bias"], -2 * np.rint(32 * mean))
+
+
+def test_an_input_with_channels_has_an_input_layer(tmp_path: Path) -> None:
+    layers = [{"name": "flat", "type": "flatten"}, dense("output", 3)]
+    export_net(trained(document([2, 3, 4], layers)), tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net") as file:
+        assert [file[f"layer/{i}/type"][0] for i in range(3)] == [b"input", b"flatten", b"dense"]
+        assert sorted(file["layer/0"]) == sorted(file["layer/1"]) == ["shape", "type"]
+        assert file["layer/0/shape"][:].tolist() == [2, 3, 4]
+        assert file["layer/1/shape"][:].tolist() == [24, 1, 1]
+
+
+NETWORKS = {
+    "plain": document([4], TWO),
+    "one layer": document([1], [dense("only", 1)]),
+    "flatten": document([2, 3], [{"name": "f", "type": "flatten"}, *TWO]),
+    "flatten of one axis": document([6], [{"name": "f", "type": "flatten"}, *TWO]),
+    "flatten at the end": document([6], [*TWO, {"name": "f", "type": "flatten"}]),
+    "weight norm": document([4], [dense("a", 5, weight_norm=True), dense("b", 3)]),
+    "norm": document([4], [dense("a", 5, neuron=NORM), dense("b", 3)]),
+    "own decays": document(
+        [4], [dense("a", 5, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})]
+    ),
+    "many": document([4], [dense(f"layer{i}", 2 + i % 3) for i in range(12)]),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_export_import_export_is_one_file(tmp_path: Path, name: str) -> None:
+    model = trained(NETWORKS[name])
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    export_net(model, tmp_path / "a.net")
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+    imported = import_net(tmp_path / "a.net")
+    again = imported_model(imported)
+    export_net(again, tmp_path / "b.net")
+    assert datasets(tmp_path / "a.net") == datasets(tmp_path / "b.net")
+    assert imported.warnings == []
+    generator = torch.Generator().manual_seed(1)
+    shape = NETWORKS[name]["input"]["shape"]
+    input_TBN = (torch.rand(40, 2, *shape, generator=generator) < 0.5).float()
+    with torch.no_grad():
+        assert torch.equal(model(input_TBN), again(input_TBN))
+
+
+@settings(max_examples=60, deadline=None)
+@given(net=records())
+def test_records_come_back_through_file_document_and_model(tmp_path_factory, net: NetFile) -> None:
+    folder = tmp_path_factory.mktemp("net")
+    write_net(folder / "a.net", net)
+    export_net(imported_model(import_net(folder / "a.net")), folder / "b.net")
+    assert datasets(folder / "a.net") == datasets(folder / "b.net")
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([dense("a", 2, quantization=None)], 'layer "a" has weights that are not quantised'),
+        ([dense("a", 2, axonal_delay_step=False)], 'layer "a" has no axonal delay step'),
+        (
+            [
+                dense("a", 2),
+                dense("b", 2, **{"from": "input"}),
+                dense("c", 2, **{"from": ["a", "b"]}),
+            ],
+            'layer "b" reads input, not the layer before it',
+        ),
+        (
+            [dense("a", 2), dense("b", 2, **{"from": ["a", "input"]})],
+            'layer "b" reads a and input, not the layer before it',
+        ),
+    ],
+)
+def test_what_a_net_file_cannot_say_is_named(tmp_path: Path, layers: list, words: str) -> None:
+    path = tmp_path / "a.net"
+    path.write_bytes(b"older")
+    with pytest.raises(NetFileError, match=words):
+        export_net(model_of(document([2], layers)), path)
+    assert path.read_bytes() == b"older"
+    assert os.listdir(tmp_path) == ["a.net"]
+
+
+@pytest.mark.parametrize("of", ["synapse.weight", "neuron.voltage_decay"])
+def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> None:
+    """NaN would be 0 in integers, and nobody would know."""
+    model = model_of(document([2], [dense("a", 2)]))
+    model.state_dict()[f"layers.a.{of}"].view(-1)[-1] = math.nan
+    with pytest.raises(NetFileError, match=f'layer "a" has a {of} that is NaN'):
+        export_net(model, tmp_path / "a.net")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [
+        ([0, 0], "all weights are 0"),
+        ([-64, -2], "power of two"),
+        ([-64, 0], "power of two"),
+        ([-256, -256], "power of two"),
+        ([-62, -2], None),
+        ([-64, 2], None),
+        ([64, 2], None),
+        ([64, 0], None),
+    ],
+)
+def test_weights_that_netx_loads_wrong_are_warned_of(tmp_path: Path, weights, fault) -> None:
+    model = model_of(document([2], [dense("first", 2), dense("only", 1)]))
+    state = model.state_dict()
+    state["layers.only.synapse.weight"] = torch.tensor([weights]) / 64
+    model.load_state_dict(state)
+    warnings = export_net(model, tmp_path / "a.net")
+    if fault is None:
+        assert warnings == []
+    else:
+        assert len(warnings) == 1
+        assert fault in warnings[0]
+        assert 'layer "only"' in warnings[0]
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.net"
+    path.write_bytes(b"older")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NetFileError, match=r"a\.net: cannot be written: No space left on device"):
+        export_net(model_of(document([2], [dense("a", 2)])), path)
+    assert path.read_bytes() == b"older"
+    assert os.listdir(tmp_path) == ["a.net"]
+
+
+# The imported document
+
+
+def test_the_document_says_what_the_file_says(tmp_path: Path) -> None:
+    layers = [{"name": "f", "type": "flatten"}, *TWO, dense("last", 2, neuron={"threshold": 2.0})]
+    export_net(trained(document([2, 3], layers)), tmp_path / "my net.net")
+    imported = import_net(tmp_path / "my net.net", steps=77)
+    made = imported.description
+    assert made["name"] == "my_net"
+    assert made["time"] == {"steps": 77, "step_ms": 1.0}
+    assert made["input"] == {"shape": [2, 3]}
+    assert [layer["name"] for layer in made["layers"]] == ["flatten1", "dense2", "dense3", "dense4"]
+    assert [layer.get("neuron") for layer in made["layers"]] == [None, "cuba1", "cuba1", "cuba2"]
+    assert made["neurons"]["cuba1"] == {
+        "type": "cuba",
+        "threshold": 25 / 64,
+        "current_decay": 0.25,
+        "voltage_decay": 123 / 4096,
+    }
+    assert [(r.layer, r.type, r.input_size, r.output_size, r.weights) for r in imported.table] == [
+        (0, "input", 6, 6, 0),
+        (1, "flatten", 6, 6, 0),
+        (2, "dense", 6, 5, 30),
+        (3, "dense", 5, 3, 15),
+        (4, "dense", 3, 2, 6),
+    ]
+
+
+def test_save_writes_both_files_and_overwrites_neither(tmp_path: Path) -> None:
+    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+    imported = import_net(tmp_path / "a.net")
+    path = imported.save(tmp_path / "new" / "folder")
+    assert sorted(os.listdir(path.parent)) == ["a.json", "a.safetensors"]
+    written = json.loads(path.read_text())
+    assert written["weights"]["path"] == "a.safetensors"
+    assert len(written["weights"]["sha256"]) == 64
+    with pytest.raises(FileExistsError):
+        imported.save(path.parent)
+    path.unlink()
+    with pytest.raises(FileExistsError, match=r"a\.safetensors"):
+        imported.save(path.parent)
+
+
+def test_weights_start_a_network_with_names_of_its_own(tmp_path: Path) -> None:
+    model = trained(document([4], TWO))
+    export_net(model, tmp_path / "a.net")
+    kinds = {
+        "weight norm": ({"weight_norm": True}, {}),
+        "own decays": ({}, {"per_channel": True}),
+        "norm": ({}, {"norm": "mean"}),
+    }
+    for more, neuron in kinds.values():
+        layers = [dense("x", 5, neuron=neuron, **more), dense("y", 3)]
+        other = model_of(document([4], layers), seed=5)
+        weights = read_weights(tmp_path / "a.net", other.graph)
+        other.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        for (_, mine), (_, theirs) in zip(model.blocks(), other.blocks(), strict=True):
+            assert torch.equal(mine.synapse(), theirs.synapse())
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+    with pytest.raises(NetFileError, match="has 2 layers of neurons; sample has 1"):
+        read_weights(tmp_path / "a.net", model_of(document([4], [dense("a", 3)])).graph)
+    graph = model_of(document([4], [dense("a", 5), dense("b", 2)])).graph
+    with pytest.raises(NetFileError, match=r"layer 1: weight: has shape \[3, 5\]; b has \[2, 5\]"):
+        read_weights(tmp_path / "a.net", graph)

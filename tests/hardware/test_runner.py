@@ -1,0 +1,291 @@
+"""The integer run computes what the device computes, and what training computed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.exchange_samples import dense, document, model_of
+
+import netdesc
+from netdesc.description import Document
+from netdesc.events import read_events, to_dense
+from netdesc.graph import INPUT, Dense, Graph, build_graph
+from netdesc.hardware import (
+    DenseIntegers,
+    DeviceError,
+    IntegerRun,
+    dense_integers,
+    runner,
+    simulate,
+)
+
+TOP = 1 << 23
+
+
+def graph_of(shape: list[int], layers: list[dict[str, Any]]) -> Graph:
+    return build_graph(Document.model_validate_json(json.dumps(document(shape, layers))))
+
+
+def weights_of(integers: Mapping[str, DenseIntegers]) -> dict[str, np.ndarray]:
+    """The real parameters that become these integers; thresholds are part of the document."""
+    weights: dict[str, np.ndarray] = {}
+    for name, layer in integers.items():
+        state = f"layers.{name}"
+        weights[f"{state}.synapse.weight"] = np.float32(layer.weight / 64)
+        weights[f"{state}.neuron.current_decay"] = np.float32(layer.current_decay / 4096)
+        weights[f"{state}.neuron.voltage_decay"] = np.float32(layer.voltage_decay / 4096)
+        if layer.bias is not None:
+            weights[f"{state}.neuron.norm.running_mean"] = np.float32(-layer.bias / 64)
+    return weights
+
+
+def toward_zero(product: int) -> int:
+    return product // 4096 if product >= 0 else -(-product // 4096)
+
+
+def by_the_book(
+    layer: DenseIntegers, delay: int, input_TN: np.ndarray
+) -> tuple[np.ndarray, int, int]:
+    """One layer as the definition has it, in Python's own integers, neuron by neuron."""
+    steps, outputs = len(input_TN), len(layer.weight)
+    spikes_TN = np.zeros((steps, outputs), bool)
+    wrapped = clipped = 0
+    for n in range(outputs):
+        du = int(np.broadcast_to(layer.current_decay, outputs)[n])
+        dv = int(np.broadcast_to(layer.voltage_decay, outputs)[n])
+        bias = 64 * int(layer.bias[n]) if layer.bias is not None else 0
+        u = v = 0
+        for t in range(steps):
+            z = sum(int(w) * int(s) for w, s in zip(layer.weight[n], input_TN[t], strict=True))
+            u = toward_zero((4096 - du) * u) + 64 * z
+            before = u
+            while u > TOP:
+                u -= 2 * TOP
+            while u <= -TOP:
+                u += 2 * TOP
+            wrapped += u != before
+            before = v = toward_zero((4096 - dv) * v) + u + bias
+            v = max(min(v, TOP - 1), 1 - TOP)
+            clipped += v != before
+            if v > 64 * layer.threshold:
+                v = 0
+                if t + delay < steps:
+                    spikes_TN[t + delay, n] = True
+    return spikes_TN, wrapped, clipped
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]]:
+    """Layers of a document, which read any layers before them of the same size, and integers."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(st.sampled_from([[6], [2, 3]]))
+    layers: list[dict[str, Any]] = []
+    if len(shape) > 1 or draw(st.booleans()):
+        layers.append({"name": "flat", "type": "flatten"})
+    sizes = dict.fromkeys(([INPUT] if len(shape) == 1 else []) + [x["name"] for x in layers], 6)
+    integers: dict[str, DenseIntegers] = {}
+    for index in range(draw(st.integers(1, 4))):
+        inputs = draw(st.sampled_from(sorted(set(sizes.values()))))
+        known = st.sampled_from([name for name, size in sizes.items() if size == inputs])
+        reads = draw(st.lists(known, min_size=1, max_size=3))
+        units, name = draw(st.sampled_from([1, 4, 6])), f"l{index}"
+        own = (units,) if units > 1 and draw(st.booleans()) else ()
+        has_bias = draw(st.booleans())
+        threshold = draw(st.integers(1, 400))
+        neuron = {"threshold": threshold / 64, "norm": "mean" if has_bias else None}
+        delay = draw(st.booleans())
+        layers.append(dense(name, units, neuron=neuron, axonal_delay_step=delay, **{"from": reads}))
+        integers[name] = DenseIntegers(
+            weight=2 * random.integers(-128, 128, (units, inputs)),
+            current_decay=random.integers(0, 4097, own) // random.choice([1, 4096]),
+            voltage_decay=random.integers(0, 4097, own),
+            threshold=threshold,
+            bias=2 * random.integers(-127, 129, units) if has_bias else None,
+        )
+        sizes[name] = units
+    return layers, integers, shape
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(), st.integers(0, 99), st.sampled_from([1, 3, 900, TOP]), st.booleans())
+def test_every_layer_is_by_the_book(
+    network: tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]],
+    seed: int,
+    largest: int,
+    is_exact_in_float: bool,
+) -> None:
+    layers, integers, shape = network
+    graph, weights = graph_of(shape, layers), weights_of(integers)
+    random = np.random.default_rng(seed)
+    input_TN = random.integers(0, largest + 1, (30, 6)) * (random.random((30, 6)) < 0.4)
+    expected, counts = {INPUT: input_TN}, []
+    for layer in graph.layers:
+        total = sum(expected[name].astype(np.int64) for name in layer.inputs)
+        if isinstance(layer, Dense):
+            known = integers[layer.name]
+            for field, values in vars(dense_integers(layer, weights)).items():
+                np.testing.assert_array_equal(values, getattr(known, field))
+            delay = int(layer.section.axonal_delay_step)
+            expected[layer.name], *left = by_the_book(known, delay, total)
+            counts.append((layer.name, int(expected[layer.name].sum()), *left))
+        else:
+            expected[layer.name] = total
+    with mock.patch.object(runner, "EXACT_IN_FLOAT", runner.EXACT_IN_FLOAT * is_exact_in_float):
+        run = simulate(graph, weights, input_TN)
+    np.testing.assert_array_equal(run.spikes_TN, expected[graph.layers[-1].name])
+    assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
+
+
+def run_one(
+    input_TN: object, weight: int, du: int, dv: int, threshold: int, bias: int | None = None
+) -> IntegerRun:
+    """One neuron on as many inputs as there are, all with the same weight."""
+    values = np.array(input_TN)
+    neuron = {"threshold": threshold / 64, "norm": None if bias is None else "mean"}
+    layer = DenseIntegers(
+        np.full((1, values.shape[-1]), weight),
+        np.array(du),
+        np.array(dv),
+        threshold,
+        None if bias is None else np.array([bias]),
+    )
+    graph = graph_of([values.shape[-1]], [dense("only", 1, neuron=neuron)])
+    return simulate(graph, weights_of({"only": layer}), values)
+
+
+def spike_steps(input_T: list[int], *neuron: int, **bias: int) -> list[int]:
+    run = run_one([[size] for size in input_T], *neuron, **bias)
+    return np.flatnonzero(run.spikes_TN).tolist()
+
+
+def test_a_voltage_at_the_threshold_does_not_spike() -> None:
+    assert spike_steps([1, 0, 1, 0], 64, 4096, 4096, 64) == []
+    assert spike_steps([1, 0, 1, 0], 64, 4096, 4096, 63) == [1, 3]
+
+
+def test_a_current_wraps_at_24_bits_and_is_counted() -> None:
+    neuron = (64, 0, 4096, 100_000)
+    (counts,) = run_one([[2048], [0], [1], [0]], *neuron).counts  # 2**23 is held, one more wraps
+    assert (counts.wrapped, counts.spikes) == (1, 2)
+    (counts,) = run_one([[2049], [0], [0]], *neuron).counts
+    assert (counts.wrapped, counts.spikes) == (1, 0)
+
+
+def test_a_voltage_is_clipped_and_counted() -> None:
+    (counts,) = run_one(np.full((5, 1), 1000), 64, 4096, 0, TOP).counts
+    assert (counts.wrapped, counts.clipped) == (0, 3)
+    for exactly_23_bits in ([[2048], [0]], [[-2047], [-1]]):
+        (counts,) = run_one(exactly_23_bits, 64, 4096, 0, TOP).counts
+        assert (counts.wrapped, counts.clipped) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [dense("a", 12), dense("b", 5)],
+        [dense("a", 12, weight_norm=True), dense("b", 5, weight_scale=3.0)],
+        [dense("a", 12, neuron={"norm": "mean"}), dense("b", 5)],
+        [dense("a", 12, neuron={"per_channel": True, "current_decay": [0.1, 0.9]})],
+        [
+            dense("a", 20, axonal_delay_step=False),
+            dense("b", 20, **{"from": ["a", "flat", "a"]}),
+            {"name": "sum", "type": "flatten", "from": ["a", "b"]},
+        ],
+    ],
+)
+def test_spikes_are_those_of_the_float_network(layers: list) -> None:
+    layers = [{"name": "flat", "type": "flatten"}, *layers]
+    model = model_of(document([2, 10], layers, time={"steps": 300}))
+    generator = torch.Generator().manual_seed(0)
+    for name, value in model.state_dict().items():
+        if name.endswith(("running_mean", "gain")):
+            value += 0.1 * torch.randn(value.shape, generator=generator)
+    model.eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    input_TBN = (torch.rand(300, 1, 2, 10, generator=generator) < 0.2).float()
+    with torch.no_grad():
+        expected = model(input_TBN)[:, 0].numpy()
+    spikes_TN = netdesc.run_integer(model, input_TBN[:, 0].numpy())
+    assert spikes_TN.sum() > 100
+    np.testing.assert_array_equal(spikes_TN, expected)
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_a_file_runs_without_torch(tmp_path: Path) -> None:
+    model = model_of(document([2, 3], [{"name": "f", "type": "flatten"}, dense("a", 4)]))
+    netdesc.export_net(model, tmp_path / "a.net")
+    input_TN = np.random.default_rng(0).integers(0, 9, (40, 6))
+    np.save(tmp_path / "in.npy", input_TN)
+    code = (
+        "import sys, numpy, netdesc; spikes = netdesc.run_integer('a.net', numpy.load('in.npy'));"
+        "assert not {'torch', 'numba'} & {*sys.modules}; numpy.save('out.npy', spikes)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    spikes_TN = np.load(tmp_path / "out.npy")
+    assert spikes_TN.dtype == np.bool_
+    assert spikes_TN.any()
+    np.testing.assert_array_equal(spikes_TN, netdesc.run_integer(model, input_TN))
+
+
+def test_inputs_in_their_shape_or_flat() -> None:
+    model = model_of(document([2, 3], [{"name": "f", "type": "flatten"}, dense("a", 4)]))
+    spikes = np.zeros((4, 2, 3))
+    spikes[1, 1, 2] = spikes[2] = 1
+    expected = netdesc.run_integer(model, spikes)
+    assert expected.any()
+    for same in (spikes.reshape(4, 6), spikes.astype(bool), spikes.astype("i1")):
+        np.testing.assert_array_equal(netdesc.run_integer(model, same), expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros((4, 2)), r"has shape \[4, 2\]; \[steps, 1\] is needed"),
+        (np.zeros(4), r"has shape \[4\]"),
+        (np.array([[0.0], [0.5]]), "step 1, neuron 0 is 0.5"),
+        (np.array([[np.nan]]), "step 0, neuron 0 is nan"),
+        (np.array([[1e12]]), "spikes are whole numbers up to"),
+        (np.array([["a"]]), "not spikes"),
+    ],
+)
+def test_inputs_that_do_not_fit(values: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        netdesc.run_integer(model_of(document([1], [dense("a", 1)])), values)
+
+
+def test_networks_that_do_not_fit() -> None:
+    model = model_of(document([1], [dense("a", 1, quantization=None)]))
+    with pytest.raises(DeviceError, match='layer "a" has weights that are not quantised'):
+        netdesc.run_integer(model, np.zeros((3, 1)))
+
+
+def test_the_recorded_spikes_of_slayer_where_they_are_at_hand() -> None:
+    shared = Path(__file__).parents[3] / "shared"
+    if not (shared / "golden" / "oxford_slayer.npz").exists():
+        pytest.skip("the recording is not part of the repository")
+    golden = np.load(shared / "golden" / "oxford_slayer.npz")
+    decays = {name: golden[name] for name in ("current_decay", "voltage_decay")}
+    sizes = {"hidden": len(golden["w_hidden"]), "output": len(golden["w_output"])}
+    neuron = {"threshold": float(golden["threshold"])}
+    layers = [dense(name, size, neuron=neuron) for name, size in sizes.items()]
+    weights = {f"layers.{name}.synapse.weight": golden[f"w_{name}"] for name in sizes}
+    for name, (decay, share) in itertools.product(sizes, decays.items()):
+        weights[f"layers.{name}.neuron.{decay}"] = share
+    input_TN, _ = to_dense(read_events(shared / "oxford" / "input.bs1"), (200,), 2000, 1.0)
+    for count, name in ((1, "hidden_spikes"), (2, "output_spikes")):
+        expected_TN = np.unpackbits(golden[name], axis=1).T
+        run = simulate(graph_of([200], layers[:count]), weights, input_TN)
+        np.testing.assert_array_equal(run.spikes_TN, expected_TN)

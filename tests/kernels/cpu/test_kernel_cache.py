@@ -1,0 +1,80 @@
+"""Compiled kernels are those of the sources as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netdesc
+from netdesc.kernels.cpu.runtime.kernel_cache import forget_outdated
+
+LEAKY = """
+import torch
+from netdesc.kernels import operators
+print(operators.leaky(torch.ones(3, 1, 1), torch.tensor(0.5)).flatten().tolist())
+"""
+
+
+def run(script: str, folder: Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": ""},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The folder of a copy of netdesc that has compiled nothing."""
+    there = tmp_path / "netdesc"
+    package = Path(netdesc.__file__).parent
+    shutil.copytree(package, there, ignore=shutil.ignore_patterns("__pycache__"))
+    return there
+
+
+def test_changes_in_what_is_compiled_into_a_kernel_take_effect(copied: Path) -> None:
+    """A function and a constant of other files than the kernel's."""
+    assert run(LEAKY, copied.parent) == "[1.0, 1.5, 1.75]"
+    change(
+        copied / "kernels/cpu/runtime/state_arithmetic.py",
+        "np.float32(1 / STATE_UNIT)",
+        "np.float32(0.5)",
+    )
+    assert run(LEAKY, copied.parent) == "[2048.0, 3072.0, 3584.0]"
+    change(copied / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
+    assert run(LEAKY, copied.parent) == "[2048.0, 2048.0, 2048.0]"
+
+
+def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    forget_outdated(folder, b"one")
+    names = ("kernel.run-1.py311.nbi", "kernel.run-1.py311.1.nbc", "kernel.cpython-311.pyc")
+    for name in names:
+        (folder / name).touch()
+    forget_outdated(folder, b"one")
+    assert all((folder / name).exists() for name in names)
+    forget_outdated(folder, b"two")
+    assert [(folder / name).exists() for name in names] == [False, False, True]
+
+
+def test_where_nothing_can_be_kept_nothing_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    forget_outdated(tmp_path / "file", b"one")
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,193 @@
+"""Results that depend on nothing but the input: not on threads, tiles, or who else computes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from support.thread_layer import everything, layer_of
+
+from netdesc.kernels.cpu.runtime.threads import set_thread_count
+from netdesc.kernels.engine import kernel_threads, one_pool
+
+
+@pytest.fixture
+def torch_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def assert_same(found: list[torch.Tensor], expected: list[torch.Tensor], what: str) -> None:
+    for index, (a, b) in enumerate(zip(found, expected, strict=True)):
+        assert torch.equal(a, b), f"{what}: result {index}"
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("neurons", [1, 37, 70])
+def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, neurons):
+    layer = layer_of(density, batch, neurons)
+    torch.set_num_threads(1)
+    one = everything(layer)
+    torch.set_num_threads(2)
+    assert_same(everything(layer), one, "two threads")
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5])
+def test_a_sample_does_not_depend_on_the_others(density):
+    """Spikes, states and the input's gradient of each sample are those that it has alone."""
+    layer = layer_of(density, batch=3)
+    both = everything(layer)
+    for b in range(3):
+        alone = everything(Layer(**(vars(layer) | {"spikes": layer.spikes[:, b : b + 1]})))
+        for index in (0, 1, 3):
+            assert torch.equal(alone[index], both[index][:, b : b + 1])
+        torch.testing.assert_close(alone[6], both[6][:, b : b + 1], rtol=1e-5, atol=1e-6)
+
+
+def test_results_outlive_many_later_calls():
+    layer = layer_of(0.05)
+    kept = everything(layer)
+    copies = [result.clone() for result in kept]
+    for seed in range(30):
+        everything(layer_of(0.05 if seed % 2 else 0.5))
+    assert_same(kept, copies, "later calls")
+
+
+PROGRAM = """
+import os, sys, threading
+from support.thread_layer import everything, layer_of
+import numba
+layer = layer_of(0.05)
+expected = everything(layer)
+assert numba.threading_layer() == sys.argv[1], numba.threading_layer()
+wrong = []
+def work():
+    for _ in range(30):
+        if any((a != b).any() for a, b in zip(everything(layer), expected)):
+            wrong.append(1)
+threads = [threading.Thread(target=work) for _ in range(3)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert not wrong
+print("threads agree", flush=True)
+if hasattr(os, "fork"):
+    child = os.fork()
+    if child == 0:
+        try:
+            everything(layer)
+        except ValueError as error:
+            print(error, flush=True)
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+@pytest.mark.parametrize("threading_layer", ["omp", "workqueue"])
+def test_python_threads_and_forks(threading_layer):
+    """Numba's own layer ends a process in which two threads compute; OpenMP ends a forked one."""
+    if threading_layer == "omp":
+        pytest.importorskip("numba.np.ufunc.omppool", reason="this machine has no OpenMP")
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, threading_layer],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"NUMBA_THREADING_LAYER": threading_layer, "NUMBA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    agreed, *refused = result.stdout.splitlines()
+    assert agreed == "threads agree"
+    assert not hasattr(os, "fork") or "was forked" in refused[0]
+
+
+FIRST_CALL = """
+import torch
+torch.set_num_threads(2)
+from netdesc.kernels import operators
+for _ in range(2):
+    operators.leaky(torch.rand(40, 2, 8), torch.tensor(0.3))
+    print(torch.get_num_threads())
+"""
+
+
+def test_the_first_call_leaves_torch_its_number_of_threads():
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL],
+        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.stdout.split() == ["2", "2"], result.stderr
+
+
+def test_threads_in_this_process():
+    layers = [layer_of(0.05), layer_of(0.5)]
+    expected = [everything(layer) for layer in layers]
+    found: dict[int, list[list[torch.Tensor]]] = {0: [], 1: []}
+
+    def work(number: int) -> None:
+        for _ in range(10):
+            found[number].append(everything(layers[number]))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in found]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for number, results in found.items():
+        assert len(results) == 10
+        for result in results:
+            assert_same(result, expected[number], f"thread {number}")
+
+
+def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
+    torch.set_num_threads(2)
+    with one_pool():
+        assert torch.get_num_threads() == 1
+        assert kernel_threads() == 2
+        assert set_thread_count() == 2
+    assert torch.get_num_threads() == kernel_threads() == 2
+
+
+def test_programs_that_train_at_once_leave_the_threads_as_they_were(torch_threads):
+    torch.set_num_threads(2)
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+    seen: list[int] = []
+
+    def first() -> None:
+        with one_pool():
+            first_is_in.set()
+            second_is_in.wait()
+        first_is_out.set()
+
+    def second() -> None:
+        first_is_in.wait()
+        with one_pool():
+            second_is_in.set()
+            first_is_out.wait()
+            seen.append(kernel_threads())
+
+    def later() -> None:
+        seen.append(torch.get_num_threads())
+
+    together = [threading.Thread(target=work) for work in (first, second)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    after = threading.Thread(target=later)
+    after.start()
+    after.join()
+    assert seen == [2, 2]

@@ -1,0 +1,345 @@
+"""The CUDA engine as an engine: where it runs, what it says where it cannot, and how it waits."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.cli_process import Netdesc
+from support.cuba_cases import GPU, plain_layer
+from support.training_task import read_metrics, read_record, write_task
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netdesc.kernels.cuda import obstacle
+from netdesc.kernels.engine import EngineError, engine_name, use_engine
+from netdesc.kernels.neuron_parameters import dynamics
+
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
+)
+needs_gpu = pytest.mark.skipif(GPU.type != "cuda", reason="no GPU here")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_triton", "_card"):
+        monkeypatch.setattr(obstacle, name, getattr(obstacle, name).__wrapped__)
+
+
+def machine(
+    monkeypatch: pytest.MonkeyPatch,
+    built_for: str | None = "12.8",
+    has_gpu: bool = True,
+    capability: tuple[int, int] = (9, 0),
+    triton: str | None = "3.6.1",
+) -> None:
+    """Make this machine look like another; Triton is a module that has nothing but a version."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Big GPU")
+    module: Any = None if triton is None else type(sys)("triton")
+    if triton is not None:
+        module.__version__ = triton
+    monkeypatch.setitem(sys.modules, "triton", module)
+
+
+def test_a_gpu_computes_on_this_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch)
+    assert engine_name(CUDA) == "cuda"
+    with use_engine("cuda"):
+        assert engine_name(CUDA) == "cuda"
+    with use_engine("reference"):
+        assert engine_name(CUDA) == "reference"
+
+
+@pytest.mark.parametrize(
+    ("changed", "device", "message"),
+    [
+        ({"built_for": None}, CPU, r"torch is built without CUDA; .*https://pytorch\.org/"),
+        ({"built_for": None}, CUDA, "torch is built without CUDA"),
+        ({"has_gpu": False}, CPU, "finds no usable NVIDIA GPU; nvidia-smi"),
+        ({"has_gpu": False}, CUDA, "finds no usable NVIDIA GPU"),
+        ({}, CPU, "computes on device 'cuda', but the tensors are on 'cpu'"),
+        ({"triton": None}, CUDA, "needs Triton, which is not installed: pip install triton"),
+        ({"triton": "3.2.0"}, CUDA, r"needs Triton 3\.3 or later, not 3\.2\.0: pip install"),
+        ({"capability": (6, 1)}, CUDA, r"capability 7\.5 or more, and Big GPU has 6\.1"),
+    ],
+)
+def test_what_is_missing_is_said_once_with_the_way_out(
+    changed: dict[str, Any], device: torch.device, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, **changed)
+    with use_engine("cuda"), pytest.raises(EngineError, match=message) as error:
+        engine_name(device)
+    assert str(error.value).startswith("engine 'cuda' cannot run: ")
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 3
+
+
+def test_other_devices_are_not_for_this_engine() -> None:
+    with use_engine("cuda"), pytest.raises(EngineError, match=r"runs on device 'cuda'.* 'meta'"):
+        engine_name(torch.device("meta"))
+
+
+def test_the_interpreter_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, built_for=None)
+    for value, chosen in (("1", True), ("true", True), ("0", False), ("", False)):
+        monkeypatch.setenv("TRITON_INTERPRET", value)
+        assert obstacle.is_interpreted() is chosen
+        assert (obstacle.obstacle(CPU) is None) is chosen
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert engine_name(CPU) == "cpu", "it must be forced, too"
+
+
+@needs_triton
+def test_an_interpreter_asked_for_too_late_is_an_error() -> None:
+    code = """
+import os, torch, netdesc.kernels.cuda.engine
+from netdesc.kernels import operators
+from netdesc.kernels.engine import EngineError, use_engine
+os.environ["TRITON_INTERPRET"] = "1"
+try:
+    with use_engine("cuda"):
+        operators.leaky(torch.zeros(1, 1, 1), torch.tensor(0.5))
+except EngineError as error:
+    print(error)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; os.environ.pop('TRITON_INTERPRET', None)" + code],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "set it before Python starts" in ended.stdout
+
+
+# The command line
+
+
+@pytest.mark.parametrize("options", [["--device", "cuda"], ["--engine", "cuda"]])
+@pytest.mark.parametrize("command", ["train", "compile-and-train"])
+def test_commands_end_with_one_message(
+    command: str,
+    options: list[str],
+    netdesc: Netdesc,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, built_for=None, has_gpu=False)
+    outcome = netdesc(command, write_task(tmp_path / "task"), *options)
+    assert outcome.code == 3
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "torch is built without CUDA" in errors[0]
+    assert "Traceback" not in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("what", ["oxford", "layer", "sweep"])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"built_for": None, "has_gpu": False}, "torch is built without CUDA"),
+        ({"has_gpu": False}, "torch finds no usable GPU"),
+        ({"triton": None}, "needs Triton, which is not installed"),
+        ({"capability": (6, 1)}, "Big GPU has 6.1"),
+    ],
+)
+def test_benchmarks_end_with_one_message(
+    what: str,
+    changed: dict[str, Any],
+    message: str,
+    netdesc: Netdesc,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, **changed)
+    outcome = netdesc("bench", what, "--device", "cuda")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_compile_ends_with_the_same_message(
+    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, built_for=None, has_gpu=False)
+    outcome = netdesc("compile", write_task(tmp_path / "task"), "--engine", "cuda")
+    assert outcome.code == 3
+    assert "engine 'cuda' cannot run: this torch is built without CUDA" in outcome.err
+
+
+@needs_triton
+@pytest.mark.skipif(GPU.type == "cuda", reason="where there is a GPU it is used")
+def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task", epochs=1)
+    losses = []
+    for engine in ("cuda", "reference"):
+        folder = tmp_path / engine
+        outcome = netdesc("compile-and-train", task, "--run-dir", folder, "--engine", engine)
+        assert outcome.code == 0, outcome.err
+        assert {layer["engine"] for layer in read_record(folder)["layers"]} == {engine}
+        losses.append([epoch["loss"] for epoch in read_metrics(folder)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+# What it asks of torch
+
+
+@needs_triton
+def test_torch_finds_the_operators_in_order() -> None:
+    made = plain_layer(1, steps=5).tensors("spikes", "weight", "current_decay", engine="cuda")
+    none = torch.empty(0, device=GPU)
+    neurons = made["current_decay"], made["voltage_decay"], none
+    scalars = 0.5, 1.0, 1.0, True
+    calls: dict[str, tuple[Any, ...]] = {
+        "segment": (
+            made["spikes"], [made["weight"], *neurons, none], [8.0, *map(float, scalars)], [True],
+            True,
+        ),
+        "cuba": (made["spikes"], *neurons, *scalars, none),
+        "leaky": (made["spikes"], made["current_decay"]),
+        "spike_time": (made["spikes"], torch.zeros_like(made["spikes"]), 0.6, 2, 100),
+        "window_classes": (made["spikes"], 3),
+        "window_loss": (made["spikes"], made["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0),
+    }  # fmt: skip
+    utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
+    with use_engine("cuda"):
+        for name, arguments in calls.items():
+            operator = getattr(torch.ops.netdesc, name).default
+            torch.library.opcheck(operator, arguments, test_utils=utilities)
+
+
+@needs_triton
+def test_autocast_does_not_reach_the_grid() -> None:
+    layer = plain_layer(2, steps=9)
+    results = []
+    for autocast in (False, True):
+        made = layer.tensors("weight", engine="cuda")
+        with torch.autocast(GPU.type, dtype=torch.bfloat16, enabled=autocast):
+            out, voltage, *_ = layer.forward("cuda", made)
+            out.sum().backward()
+        results.append([out, voltage, made["weight"].grad])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses the operations for which a program waits for its GPU."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        assert name not in ("_local_scalar_dense", "nonzero", "item", "equal"), name
+        return func(*args, **(kwargs or {}))
+
+
+def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """A layer, its loss, and back: what the operators do, on per-neuron decays as on a GPU."""
+    from netdesc.kernels.cuda import engine
+
+    layer = plain_layer(3, steps=5)
+    spikes, weight = parameters["spikes"], parameters["weight"]
+    decays = parameters["current_decay"].expand(37), parameters["voltage_decay"].expand(37)
+    neurons = dynamics(37, *decays, parameters["bias"], *layer.scalars)
+    out, voltage, notes = engine.dense_cuba(spikes, weight, 8, neurons)
+    loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
+    grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
+    back = engine.dense_cuba_backward(grad, spikes, weight, 8, voltage, neurons, True, True)
+    u = engine.leaky(out, decays[0])
+    return [out, voltage, notes, loss, *back, u, *engine.leaky_backward(grad, u, decays[0], True)]
+
+
+@needs_triton
+def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are left out here: the interpreter itself reads what they are given."""
+    from netdesc.kernels.cuda import launch, spike_time, synapses
+
+    parameters = plain_layer(3, steps=5).tensors(engine="cuda")
+    one_step(parameters)  # what is made once may wait
+    for module in (launch, spike_time, synapses):
+        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+    with NoWaiting():
+        one_step(parameters)
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
+        torch.ones(1).item()
+
+
+class OperationsOfTorch(TorchDispatchMode):
+    """Notes the names of the operations that start kernels of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if not name.startswith(("empty", "new_empty", "view", "unbind", "select", "detach")):
+            self.names.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@needs_triton
+@pytest.mark.parametrize("decays_are_own", [False, True])
+def test_decays_take_no_operations_of_torch(
+    decays_are_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU each is a launch of a kernel, which takes as long as the work of a small layer."""
+    from netdesc.kernels.cuda import engine, launch, synapses
+
+    for module in (launch, synapses):
+        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+    layer = plain_layer(3, steps=5)
+    made = layer.tensors(engine="cuda")
+    if decays_are_own:
+        made |= {name: made[name].expand(37) for name in ("current_decay", "voltage_decay")}
+    decays = made["current_decay"], made["voltage_decay"], made["bias"]
+    tau = torch.tensor(1.0, device=GPU)
+    with OperationsOfTorch() as seen:
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        dense = made["spikes"], made["weight"], 8
+        out, voltage, _ = engine.dense_cuba(*dense, neurons)
+        assert seen.names == ["zeros"], "the notes"
+        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        engine.dense_cuba_backward(out, *dense, voltage, neurons, False, True)
+        assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that nobody wants"
+
+
+@needs_gpu
+def test_a_step_can_be_captured_and_replayed() -> None:
+    layer = plain_layer(3, steps=5)
+    parameters = layer.tensors(engine="cuda")
+    expected = one_step(parameters)
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        one_step(parameters)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = one_step(parameters)
+    parameters["spikes"].zero_()
+    graph.replay()
+    assert captured[0].sum() == 0
+    parameters["spikes"].copy_(torch.from_numpy(layer.spikes))
+    graph.replay()
+    for ours, theirs in zip(captured, expected, strict=True):
+        np.testing.assert_array_equal(ours.cpu().numpy(), theirs.cpu().numpy())
+
+
+@needs_triton
+def test_tensors_of_several_devices_are_refused() -> None:
+    """A kernel would take the address of one for an address of the other."""
+    from netdesc.kernels.cuda import engine
+
+    here, elsewhere = torch.zeros(3, 1, 4, device=GPU), torch.zeros(4, device="meta")
+    neurons = dynamics(4, elsewhere, elsewhere, elsewhere, 0.5, 1.0, 1.0, True)
+    with pytest.raises(ValueError, match="the current decay is on device 'meta'"):
+        engine.cuba(here, neurons)
+    with pytest.raises(ValueError, match="the decay is on device 'meta', the signal on"):
+        engine.leaky(here, elsewhere)
+    with pytest.raises(ValueError, match="the target is on device 'meta'"):
+        engine.spike_time(here, elsewhere.expand(3, 1, 4), 0.6, 1, 9)

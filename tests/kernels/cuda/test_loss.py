@@ -1,0 +1,68 @@
+"""The loss filter of the CUDA engine against an explicit convolution; see ``test_kernels_cuda``."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.cuba_cases import GPU
+from support.van_rossum_oracle import check, trains
+
+from netdesc.kernels import operators, van_rossum_filter
+from netdesc.kernels.engine import use_engine
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton is not installed"
+)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    steps=st.integers(1, 40),
+    batch=st.integers(1, 3),
+    neurons=st.integers(1, 30),
+    decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, 0.999, 1.0]),
+    order=st.integers(1, 4),
+    length=st.sampled_from([1, 2, 3, 7, 8, 9, 20, 39, 40, 41, 1000]),
+)
+@settings(max_examples=25)
+def test_the_engine_convolves(seed, steps, batch, neurons, decay, order, length):
+    check(*trains(seed, steps, batch, neurons), decay, order, length, ["cuda"])
+
+
+@pytest.mark.parametrize(
+    ("decay", "order", "length"),
+    [
+        (math.exp(-1 / 1000), 3, 20),  # the recurrences' sums are far larger than what is left
+        (math.exp(-1 / 2), 16, 20),
+        (math.exp(-1 / 3000), 2, 100_000),  # never cut, and too close to 1 for 32 bits
+    ],
+)
+def test_slow_filters(decay, order, length):
+    assert van_rossum_filter.convolved(decay, order, length, 100) is None
+    check(*trains(2, 100, 1, 5), decay, order, length, ["cuda"])
+
+
+@pytest.mark.parametrize("neurons", [3, 40])
+def test_filters_that_recurrences_would_lose_are_convolved(neurons):
+    slow = math.exp(-1 / 1000)
+    assert van_rossum_filter.convolved(slow, 12, 5, 60) is not None
+    check(*trains(2, 60, 1, neurons), slow, 12, 5, ["cuda"])
+
+
+@pytest.mark.parametrize(("decay", "order", "length"), [(0.6, 2, 100), (0.999, 12, 5)])
+def test_numbers_that_are_no_spikes_stay_visible_where_they_are(decay, order, length):
+    for bad in (math.nan, math.inf):
+        output = torch.rand(60, 1, 3)
+        output[7, 0, 1] = bad
+        output = output.to(GPU).requires_grad_()
+        with use_engine("cuda"):
+            loss, _ = operators.spike_time(output, torch.zeros_like(output), decay, order, length)
+            loss.backward()
+        assert not torch.isfinite(loss)
+        assert not torch.isfinite(output.grad[3:8, 0, 1]).any()
+        assert torch.isfinite(output.grad[:, 0, ::2]).all()

@@ -1,0 +1,190 @@
+"""The van Rossum distance and its gradient against explicit convolutions."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.cuba_cases import ENGINES
+from support.modules_samples import dense, graph, spikes
+from support.van_rossum_oracle import check, expected, impulse, trains
+
+from netdesc.kernels import operators, van_rossum_filter
+from netdesc.kernels.engine import use_engine
+from netdesc.losses import SpikeTime, build_loss
+
+SLOW = math.exp(-1 / 1000)
+engines = pytest.mark.parametrize("engine", ENGINES)
+
+
+def output_of(kind: str, shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    if kind == "graded":
+        return rng.normal(size=shape).astype(np.float32)
+    density = {"none": 0.0, "few": 0.02, "many": 0.4, "all": 1.0}[kind]
+    return (rng.random(shape) < density).astype(np.float32)
+
+
+@given(
+    kinds=st.tuples(*[st.sampled_from(["none", "few", "many", "all", "graded"])] * 2),
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 3), st.integers(1, 40)),
+    decay=st.sampled_from([0.0, 0.1, math.exp(-1 / 2), 0.9, 0.97, SLOW, 1.0]),
+    order=st.integers(1, 4),
+    length=st.sampled_from([1, 2, 3, 7, 30, 100, 149, 150, 151, 1000]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=150)
+@example(("few", "few"), (100, 1, 37), 0.9, 2, 100, 0)
+@example(("all", "none"), (1, 1, 1), 0.6, 1, 1, 0)
+def test_engines_convolve(kinds, shape, decay, order, length, seed):
+    rng = np.random.default_rng(seed)
+    output, target = (output_of(kind, shape, rng) for kind in kinds)
+    check(output, target, decay, order, length, ENGINES)
+
+
+CUT_EARLY = [(1000, 100, order) for order in (1, 2, 3, 4, 8, 12)]
+NEVER_CUT = [(3000, 100_000, order) for order in (1, 4)]
+
+
+@pytest.mark.parametrize(("steps", "length", "order"), [*CUT_EARLY, *NEVER_CUT])
+def test_slow_filters(steps, length, order):
+    """The recurrences' sums are far larger than what a cut leaves; 1 − decay is small."""
+    output, target = trains(2, 2000, 1, 5)
+    check(output, target, math.exp(-1 / steps), order, length, ENGINES)
+
+
+def test_filters_that_recurrences_would_lose_are_convolved():
+    assert van_rossum_filter.convolved(SLOW, 2, 100, 2000) is None
+    assert van_rossum_filter.convolved(math.exp(-1 / 2), 16, 100, 2000) is None
+    found = van_rossum_filter.convolved(SLOW, 12, 100, 2000)
+    np.testing.assert_allclose(found, impulse(SLOW, 12, 100), rtol=1e-12)
+
+
+@pytest.mark.parametrize("of_filter", [(0.6, 2, 100), (0.99, 3, 10), (SLOW, 12, 5)])
+def test_results_do_not_depend_on_the_number_of_threads(of_filter):
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            output = spikes(60, 3, 50).requires_grad_()
+            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *of_filter)
+            loss.backward()
+            results.append((loss.item(), output.grad.tolist()))
+    finally:
+        torch.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+@engines
+def test_neither_output_nor_target_is_kept(engine):
+    """The filtered difference stands for them in the backward pass."""
+    leaf = spikes(30, 2, 4).requires_grad_()
+    output, target = leaf * 1, spikes(30, 2, 4, seed=1)
+    watched = weakref.ref(output), weakref.ref(target)
+    with use_engine(engine):
+        loss, _ = operators.spike_time(output, target, 0.6, 2, 100)
+    del output, target
+    assert [each() for each in watched] == [None, None]
+    loss.backward()
+    assert leaf.grad.any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_stay_visible_where_they_are(bad):
+    output = torch.rand(60, 1, 3)
+    output[7, 0, 1] = bad
+    output.requires_grad_()
+    loss, _ = operators.spike_time(output, torch.zeros_like(output), 0.6, 2, 100)
+    loss.backward()
+    assert not torch.isfinite(loss)
+    assert not torch.isfinite(output.grad[3:8, 0, 1]).any()
+    assert torch.isfinite(output.grad[:, 0, ::2]).all()
+
+
+def loss_of(**more) -> SpikeTime:
+    return build_loss(graph(dense("only", 3), **more))
+
+
+def test_the_loss_of_a_document():
+    output, target = trains(5, 50, 2, 6)
+    h = impulse(math.exp(-0.5 / 4.0), 2, 30)
+    total, _ = expected(output, target, h)
+    fields = {"time_constant_ms": 4.0, "step_ms": 0.5, "filter_order": 2, "filter_steps": 30}
+    made = loss_of(**fields)
+    both = torch.from_numpy(output), torch.from_numpy(target)
+    assert made(*both).item() == pytest.approx(total, rel=1e-6)
+    mean = loss_of(**fields, reduction="mean")
+    assert mean(*both).item() == pytest.approx(total / output.size, rel=1e-6)
+    shaped = [tensor.reshape(50, 2, 3, 2) for tensor in both]
+    assert made(*shaped).item() == made(*both).item()
+
+
+@engines
+def test_one_missing_spike(engine):
+    """By hand: Σ exp(−2n/τ) over the steps that are left, here all hundred."""
+    target = torch.zeros(200, 1, 1)
+    target[20] = 1
+    with use_engine(engine):
+        loss = loss_of(time_constant_ms=10.0)(torch.zeros_like(target), target)
+    assert loss.item() == pytest.approx(sum(math.exp(-2 * n / 10) for n in range(100)), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])
+def test_trains_of_any_type(dtype):
+    output, target = spikes(30, 2, 4), spikes(30, 2, 4, seed=1)
+    assert torch.equal(loss_of()(output, target.to(dtype)), loss_of()(output, target))
+    assert torch.equal(loss_of()(output.to(dtype), target), loss_of()(output, target))
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "message"),
+    [
+        ((30, 2, 4), (30, 2, 5), r"output has shape \[30, 2, 4\], its target \[30, 2, 5\]"),
+        ((30, 2, 4), (30, 1, 4), "its target"),
+        ((30, 2, 4), (30, 2, 4, 1), "its target"),
+        ((30, 2), (30, 2), r"\[steps, batch, \*shape\] is needed, not shape \[30, 2\]"),
+        ((30, 0, 4), (30, 0, 4), r"\[30, 0, 4\].* each at least 1"),
+    ],
+)
+def test_shapes_that_do_not_fit(output, target, message):
+    with pytest.raises(ValueError, match=message):
+        loss_of()(torch.zeros(output), torch.zeros(target))
+
+
+def test_trains_that_are_no_tensors():
+    with pytest.raises(TypeError, match=r"the target: .* not ndarray; torch.as_tensor makes one"):
+        loss_of()(torch.zeros(30, 2, 4), np.zeros((30, 2, 4)))
+    with pytest.raises(TypeError, match=r"the output: .* not NoneType"):
+        loss_of()(None, torch.zeros(30, 2, 4))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda train: train.to(torch.complex64), "has type complex64; real numbers are needed"),
+        (torch.Tensor.to_sparse, "has layout sparse_coo"),
+    ],
+)
+def test_trains_that_are_not_real_or_not_dense(change, said):
+    train = torch.zeros(30, 2, 4)
+    with pytest.raises(ValueError, match=f"the output {said}"):
+        loss_of()(change(train), train)
+    with pytest.raises(ValueError, match=f"the target {said}"):
+        loss_of()(train, change(train))
+
+
+@engines
+def test_strided_trains(engine):
+    output = spikes(4, 30, 2).permute(1, 2, 0).requires_grad_()
+    target = spikes(30, 2, 8)[..., ::2]
+    plain = output.detach().contiguous().requires_grad_()
+    with use_engine(engine):
+        losses = loss_of()(output, target), loss_of()(plain, target.contiguous())
+        for loss in losses:
+            loss.backward()
+    assert losses[0] == losses[1]
+    assert torch.equal(output.grad, plain.grad)

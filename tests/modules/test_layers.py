@@ -1,0 +1,226 @@
+"""Synapses and neurons: weights on the grid, weight norm, dropout, the neurons' own norm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import cuba_oracle
+from support.cuba_cases import ENGINES
+from support.modules_samples import dense, network, neuron, spikes
+
+from netdesc.hardware import dense_integers
+from netdesc.kernels.engine import use_engine
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.1, 1.0, 30.0]), st.booleans())
+@settings(max_examples=30)
+def test_weights_on_the_grid(seed, scale, weight_norm):
+    """Norm folded in, and the device is given what the network computes with."""
+    model = network(dense("a", 9, weight_norm=weight_norm, weight_scale=scale), seed=seed)
+    synapse = model.layers["a"].synapse
+    if weight_norm:
+        synapse.gain.data.mul_(torch.linspace(0.1, 5, 9)[:, None])
+    integers = dense_integers(model.graph.layers[0], model.folded_state()).weight
+    real = synapse.weight.detach().double()
+    if weight_norm:
+        real = real * synapse.gain.detach() / real.norm(dim=1, keepdim=True)
+    # Within one unit of the grid where folding in double precision lands on the other side.
+    nearest = cuba_oracle.integer_weight(real.numpy())
+    assert np.abs(integers - nearest).max() <= (2 if weight_norm else 0)
+    assert torch.equal(torch.from_numpy(integers) / 64, synapse())
+
+
+def test_weight_norm_starts_with_the_drawn_weights():
+    plain = network(dense("a", 9), seed=3)
+    normed = network(dense("a", 9, weight_norm=True), seed=3)
+    torch.testing.assert_close(
+        normed.layers["a"].synapse.folded(), plain.layers["a"].synapse.weight
+    )
+
+
+def test_weight_norm_has_the_gradients_of_its_definition():
+    model = network(dense("a", 9, weight_norm=True, quantization=None))
+    synapse = model.layers["a"].synapse
+    grad = torch.randn(9, 10, generator=torch.Generator().manual_seed(0))
+    synapse.folded().backward(grad)
+    w = synapse.weight.detach().clone().requires_grad_()
+    g = synapse.gain.detach().clone().requires_grad_()
+    (g * w / w.norm(dim=1, keepdim=True)).backward(grad)
+    torch.testing.assert_close(synapse.weight.grad, w.grad)
+    torch.testing.assert_close(synapse.gain.grad, g.grad)
+
+
+def test_rows_of_zeros_stay_zero_and_finite():
+    model = network(dense("a", 9, weight_norm=True))
+    synapse = model.layers["a"].synapse
+    synapse.weight.data[2] = 0
+    out = model(spikes(20, 2, 10))
+    assert (out[:, :, 2] == 0).all()
+    assert (synapse()[2] == 0).all()
+    out.sum().backward()
+    assert torch.isfinite(synapse.weight.grad).all()
+    assert torch.isfinite(synapse.gain.grad).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_without_a_grid(engine):
+    """Plain weights reach the neurons as they are."""
+    model = network(dense("a", 4, quantization=None))
+    model.layers["a"].synapse.weight.data.fill_(0.1234)
+    input_TBN = torch.zeros(3, 1, 10)
+    input_TBN[0, 0, 0] = 1
+    with use_engine(engine):
+        model(input_TBN)
+    (report,) = model.engine_report()
+    assert report.peak_current == int(0.1234 * 4096)
+
+
+def loud(**more) -> dict:
+    """A layer whose neurons spike as soon as anything arrives."""
+    return dense("a", 200, neuron=neuron(threshold=0.1, **more))
+
+
+def test_dropout_silences_a_neuron_for_the_whole_sample():
+    model = network(loud(dropout=0.4))
+    model.layers["a"].synapse.weight.data.fill_(1.0)
+    torch.manual_seed(0)
+    input_TBN = torch.ones(30, 8, 10)
+    out = model(input_TBN)
+    counts = out.sum(0)
+    assert ((counts == 0) | (counts == 29)).all()
+    silent = counts == 0
+    assert silent.float().mean() == pytest.approx(0.4, abs=0.05)
+    assert not torch.equal(silent[0], silent[1])
+    assert not torch.equal(model(input_TBN), out)
+    out.sum().backward()
+    assert (model.eval()(input_TBN)[1:] == 1).all()
+
+
+def test_dropout_scales_what_is_left():
+    model = network(dense("a", 50, neuron=neuron(dropout=0.75, threshold=100.0)))
+    model.layers["a"].synapse.weight.data.fill_(1.0)
+    model(torch.ones(1, 4, 10))
+    assert model.engine_report()[0].peak_current == 40 * 4096
+    model.eval()(torch.ones(1, 4, 10))
+    assert model.engine_report()[0].peak_current == 10 * 4096
+
+
+def test_a_dropped_neuron_is_silent_under_a_norm_too():
+    """Subtracting a negative mean would wake it."""
+    model = network(loud(dropout=0.5, norm="mean", voltage_decay=1.0))
+    model.layers["a"].synapse.weight.data.fill_(-0.2)
+    out = model(spikes(40, 6, 10, density=0.5, seed=2))
+    silent = (out.sum(0) == 0).float().mean().item()
+    assert silent == pytest.approx(0.5, abs=0.08)
+
+
+def with_norm(**more):
+    model = network(dense("a", 40, neuron=neuron(norm="mean", **more), weight_scale=6.0))
+    return model, model.layers["a"].neuron
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_norm_subtracts_the_mean_of_the_batch(engine):
+    model, cell = with_norm()
+    input_TBN = spikes(50, 4, 10, density=0.2)
+    with use_engine(engine):
+        out = model(input_TBN)
+    weight = cuba_oracle.integer_weight(model.layers["a"].synapse.weight.detach().numpy())
+    arriving = 64 * (input_TBN.numpy().astype(np.int64) @ weight.T)
+    u = cuba_oracle.run(arriving, 0.3, 1.0, 131072.0).u / 4096
+    mean = u.mean(axis=(0, 1))
+    offset = cuba_oracle.integer_weight(mean) * 64
+    expected = cuba_oracle.run((u * 4096).astype(np.int64) - offset, 1.0, 0.1, 0.5)
+    np.testing.assert_array_equal(out.detach().numpy(), expected.out)
+    np.testing.assert_allclose(cell.norm.running_mean.numpy(), 0.1 * mean, rtol=1e-4, atol=1e-5)
+    with use_engine(engine):
+        model(input_TBN)
+    np.testing.assert_allclose(cell.norm.running_mean.numpy(), 0.19 * mean, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("density", [0.06, 0.4])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_after_training_the_running_mean_is_a_bias(engine, density):
+    """With the batch's mean as running mean both modes give the same spikes."""
+    model, cell = with_norm()
+    input_TBN = spikes(50, 4, 10, density=density)
+    with use_engine(engine):
+        trained = model(input_TBN)
+        cell.norm.running_mean.mul_(10)  # after one batch it holds a tenth of the mean
+        running_mean = cell.norm.running_mean.clone()
+        tested = model.eval()(input_TBN)
+    assert trained.sum() > 0
+    assert torch.equal(tested, trained)
+    assert torch.equal(cell.norm.running_mean, running_mean)
+    assert model.engine_report()[0].path == (
+        "events" if density < 0.1 and engine == "cpu" else "product"
+    )
+
+
+def test_the_norm_has_the_gradient_of_a_mean():
+    """Whatever is added to all of a neuron's currents is subtracted again."""
+    model, _ = with_norm()
+    input_TBN = spikes(50, 4, 10, density=0.2).requires_grad_()
+    grads = []
+    for engine in ENGINES:
+        with use_engine(engine):
+            out = model(input_TBN)
+        model.zero_grad()
+        (grad,) = torch.autograd.grad((out * torch.linspace(-1, 1, 40)).sum(), input_TBN)
+        grads.append(grad)
+    assert (grads[0] - grads[1]).abs().max() <= 1e-5 * grads[0].abs().max()
+    norm = model.layers["a"].neuron.norm
+    u = torch.randn(30, 2, 40, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    weights = torch.randn(30, 2, 40, generator=torch.Generator().manual_seed(2))
+    (norm(u) * weights).sum().backward()
+    torch.testing.assert_close(u.grad, weights - weights.mean((0, 1)), rtol=1e-4, atol=1e-6)
+
+
+def test_integers_of_the_device():
+    model, cell = with_norm(current_decay=0.25, voltage_decay=0.03, threshold=0.37)
+    cell.norm.running_mean.copy_(torch.linspace(-5, 5, 40))
+    found = dense_integers(model.graph.layers[0], model.folded_state())
+    assert (found.current_decay, found.voltage_decay, found.threshold) == (1024, 123, 23)
+    expected = -cuba_oracle.integer_weight(np.linspace(-5, 5, 40).astype(np.float32))
+    np.testing.assert_array_equal(found.bias, expected)
+    assert found.bias.max() == 256
+    plain = network(dense("b", 3, neuron=neuron(per_channel=True, current_decay=[0.0, 1.0])))
+    found = dense_integers(plain.graph.layers[0], plain.folded_state())
+    assert found.bias is None
+    decay = plain.layers["b"].neuron.current_decay.numpy()
+    np.testing.assert_array_equal(found.current_decay, cuba_oracle.integer_decay(decay))
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    delay=st.booleans(),
+    engine=st.sampled_from(ENGINES),
+    density=st.sampled_from([0.05, 0.5]),
+    threshold=st.sampled_from([0.1, 0.5, 2.0]),
+)
+@settings(max_examples=40)
+def test_two_layers_do_what_the_equations_say(seed, delay, engine, density, threshold):
+    """From the weights that the device would get, through both layers, spike for spike."""
+    own = neuron(per_channel=True, current_decay=[0.0, 1.0], voltage_decay=[0.0, 1.0])
+    model = network(
+        dense("a", 33, weight_scale=4.0, axonal_delay_step=delay, neuron=own),
+        dense("b", 17, weight_scale=4.0, neuron=neuron(threshold=threshold)),
+        seed=seed,
+    )
+    input_TBN = spikes(25, 2, 10, density=density, seed=seed)
+    with use_engine(engine):
+        found = model(input_TBN)
+    signal = input_TBN.numpy()
+    for name, block in model.blocks():
+        weight = cuba_oracle.integer_weight(block.synapse.weight.detach().numpy())
+        signal = cuba_oracle.run(
+            64 * (signal.astype(np.int64) @ weight.T),
+            block.neuron.current_decay.numpy(),
+            block.neuron.voltage_decay.numpy(),
+            block.neuron.threshold,
+            delay=delay if name == "a" else True,
+        ).out
+    np.testing.assert_array_equal(found.detach().numpy(), signal)

@@ -1,0 +1,202 @@
+"""The network is ordinary torch: it can be compiled, and trained by several processes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from support.modules_samples import dense, graph, network, neuron, spikes
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import netdesc
+from netdesc.graph import nodes
+from netdesc.kernels.engine import use_engine
+from netdesc.losses import SpikeMax, SpikeRate, build_loss
+from netdesc.modules import Network, build
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+WORKER = Path(__file__).parents[1] / "support" / "distributed_worker.py"
+
+
+def two_layers() -> Network:
+    learnt = neuron(learn=["voltage_decay"], voltage_decay=0.2)
+    return network(dense("hidden", 12, neuron=learnt), dense("output", 5))
+
+
+def gradients(model: torch.nn.Module, input_TBN: torch.Tensor) -> list[torch.Tensor]:
+    model.zero_grad()
+    output_TBN = model(input_TBN)
+    (output_TBN * torch.linspace(-1, 1, output_TBN.shape[2])).sum().backward()
+    return [output_TBN.detach(), *(p.grad for p in model.parameters())]
+
+
+@pytest.mark.parametrize("density", [0.05, 0.6], ids=["events", "product"])
+def test_a_compiled_network_computes_the_same(density):
+    model = two_layers()
+    input_TBN = (
+        torch.rand(20, 3, 10, generator=torch.Generator().manual_seed(0)) < density
+    ).float()
+    plain = gradients(model, input_TBN)
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager")
+    for found, wanted in zip(gradients(compiled, input_TBN), plain, strict=True):
+        assert torch.equal(found, wanted)
+    assert plain[0].any(), "a silent network would show nothing"
+    assert {report.path for report in model.engine_report()} & {
+        "events" if density < 0.1 else "product"
+    }
+    other = spikes(7, 2, 10)
+    assert torch.equal(compiled(other), model(other))
+
+
+def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
+    schedule = {"type": "geometric", "start": 0.1, "end": 0.001}
+    layers = [dense(name, 8, neuron=neuron(tau_grad=schedule)) for name in ("one", "two")]
+    made = graph(*layers)
+    model, loss = build(made, seed=0), build_loss(made)
+    weight = next(model.parameters())
+    input_TBN, target_TBN = spikes(20, 3, 10), spikes(20, 3, 8)
+
+    def gradient(loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        model.zero_grad()
+        loss_of(input_TBN, target_TBN).backward()
+        found = weight.grad
+        assert found is not None
+        return found.clone()
+
+    def step(input_TBN: torch.Tensor, target_TBN: torch.Tensor) -> torch.Tensor:
+        return loss(model(input_TBN), target_TBN)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(step, backend="aot_eager", fullgraph=True)
+    found = [gradient(compiled)]
+    assert [layer.engine for layer in model.engine_report()] == ["cpu"] * 2
+    with use_engine("reference"):
+        model(input_TBN)
+    compiled(input_TBN, target_TBN)
+    assert [layer.engine for layer in model.engine_report()] == ["cpu"] * 2
+    for fraction in (0.5, 1.0):
+        model.set_tau_grad(fraction)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            found.append(gradient(compiled))
+        largest = found[-1].abs().max().item()
+        torch.testing.assert_close(found[-1], gradient(step), rtol=0, atol=1e-6 * largest)
+        assert not torch.allclose(found[-1], found[-2], rtol=0.01)
+
+
+KINDS = {
+    "plain": dense("only", 8),
+    "off the grid": dense("only", 8, quantization=None),
+    "dropout": dense("only", 8, neuron=neuron(dropout=0.3)),
+    "mean": dense("only", 8, neuron=neuron(norm="mean")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_layer_can_be_traced(kind):
+    """By a compiler as a whole, and without data."""
+    model, input_TBN = network(KINDS[kind]), spikes(20, 3, 10)
+    model(input_TBN)
+    paths = [layer.path for layer in model.engine_report()]
+    torch._dynamo.reset()
+    torch.compile(model, backend="aot_eager", fullgraph=True)(input_TBN)
+    assert [layer.path for layer in model.engine_report()] == paths == ["events"]
+    for _, block in model.blocks():
+        block.warns = False
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert model(torch.zeros(20, 3, 10)).shape == (20, 3, 8)
+
+
+LABEL_LOSSES = [
+    SpikeRate(nodes.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
+    SpikeRate(
+        nodes.SpikeRate(
+            type="spike_rate", true_rate=0.5, false_rate=0.1, window_steps=5, reduction="mean"
+        )
+    ),
+    SpikeMax(nodes.SpikeMax(type="spike_max")),
+    SpikeMax(nodes.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")),
+]
+
+
+@pytest.mark.parametrize("loss", LABEL_LOSSES, ids=str)
+def test_losses_by_labels_are_compiled_with_the_network(loss):
+    model = network(dense("only", 8))
+    input_TBN, labels = spikes(20, 3, 10), torch.tensor([1, 7, 2])
+
+    def step(input_TBN: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return loss(model(input_TBN), labels)
+
+    torch._dynamo.reset()
+    losses, gradients = [], []
+    for each in (step, torch.compile(step, backend="aot_eager", fullgraph=True)):
+        model.zero_grad()
+        losses.append(each(input_TBN, labels))
+        losses[-1].backward()
+        (weight,) = model.parameters()
+        assert weight.grad is not None
+        gradients.append(weight.grad.clone())
+    largest = gradients[0].abs().max().item()
+    assert largest > 0
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-6 * largest)
+
+
+@pytest.mark.parametrize("loss", LABEL_LOSSES, ids=str)
+@pytest.mark.parametrize("wrong", [-1, 8])
+def test_compiled_losses_refuse_what_is_no_label(loss, wrong):
+    for backend in ("aot_eager", "inductor") if shutil.which("c++") else ("aot_eager",):
+        torch._dynamo.reset()
+        compiled = torch.compile(loss, backend=backend, fullgraph=True)
+        output_TBN = spikes(20, 3, 8)
+        assert torch.isfinite(compiled(output_TBN, torch.tensor([1, 7, 2])))
+        with pytest.raises(ValueError, match=f"a label is {wrong}; with 8 classes"):
+            compiled(output_TBN, torch.tensor([1, wrong, 2]))
+
+
+def test_a_compiled_loss_may_have_its_gradient_from_another_engine():
+    torch._dynamo.reset()
+    loss = build_loss(graph(dense("only", 8)))
+    compiled = torch.compile(loss, backend="aot_eager")
+    output_TBN, target_TBN = spikes(20, 3, 8).requires_grad_(), spikes(20, 3, 8, seed=1)
+    (expected,) = torch.autograd.grad(loss(output_TBN, target_TBN), output_TBN)
+    with use_engine("reference"):
+        value = compiled(output_TBN, target_TBN)
+    value.backward()
+    torch.testing.assert_close(output_TBN.grad, expected)
+
+
+def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path):
+    """Each takes every other sample; DistributedDataParallel gives the mean of their gradients."""
+    document = EXAMPLES / "oxford_slayer.json"
+    random = torch.Generator().manual_seed(0)
+    input_TBN = (torch.rand(60, 4, 200, generator=random) < 0.05).float()
+    target_TBN = (torch.rand(60, 4, 200, generator=random) < 0.05).float()
+    case = {"document": str(document), "input": input_TBN, "target": target_TBN}
+    torch.save(case, tmp_path / "case.pt")
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(tmp_path), str(rank), "2"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+
+    compiled = netdesc.compile(netdesc.load(document))
+    compiled.loss(compiled.model(input_TBN), target_TBN).backward()
+    found = torch.load(tmp_path / "gradients.pt", weights_only=True)
+    for name, parameter in compiled.model.named_parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.any()
+        largest = parameter.grad.abs().max().item()
+        torch.testing.assert_close(
+            2 * found[name], parameter.grad, rtol=0, atol=1e-6 * largest, msg=name
+        )

@@ -1,0 +1,335 @@
+"""The report in a headless Chromium: as a reader sees it, on a screen, a phone and paper."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.report_samples import write_run
+
+from netdesc.report import write_report
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    runs = {
+        "spikes": write_run(folder / "spikes" / "run"),
+        "classes": write_run(folder / "classes" / "run", classes=True),
+        "interrupted": write_run(
+            folder / "interrupted" / "run", status="interrupted", epochs=1, classes=True
+        ),
+        "empty": write_run(folder / "empty" / "run", status="failed", epochs=0),
+    }
+    return {name: write_report(run) for name, run in runs.items()}
+
+
+@pytest.fixture(scope="module")
+def long_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a run with more steps than there is room for beside other pictures."""
+    folder = write_run(
+        tmp_path_factory.mktemp("long") / "run", changes={"time": {"steps": 1500, "step_ms": 1.0}}
+    )
+    return write_report(folder)
+
+
+@dataclass
+class Shown:
+    """An open page, and what it complained about and asked for."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Any]:
+    contexts = []
+
+    def open_page(path: Path, width: int = 1280, scheme: str = "light", **settings: Any) -> Shown:
+        settings = {"viewport": {"width": width, "height": 800}} | settings
+        context = browser.new_context(color_scheme=scheme, **settings)
+        contexts.append(context)
+        shown = Shown(context.new_page())
+        shown.page.on("console", lambda message: shown.complaints.append(message.text))
+        shown.page.on("pageerror", lambda error: shown.complaints.append(str(error)))
+        shown.page.on("request", lambda request: shown.requests.append(request.url))
+        shown.page.goto(path.as_uri())
+        return shown
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def wait_until(page: Any, expression: str) -> None:
+    """Playwright's own waiting evaluates texts inside the page, which its policy forbids."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never came true: {expression}")
+
+
+DRAWN = """
+[...document.querySelectorAll(".plot-area")].map(area => {
+  const marks = [...area.querySelectorAll(".js-line, .bars path, .scatterlayer .point")];
+  return marks.length > 0 && marks.every(mark => (mark.getAttribute("d") || "").length > 3)
+    && area.getBoundingClientRect().height > 100;
+})
+"""
+IMAGES = """
+[...document.images].map(image => image.complete && image.naturalWidth > 0 && image.width > 100)
+"""
+TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", ["spikes", "classes", "interrupted", "empty"])
+def test_every_figure_is_drawn_and_nothing_is_loaded(
+    reports: dict[str, Path], show: Any, name: str, width: int, scheme: str
+) -> None:
+    shown = show(reports[name], width, scheme)
+    figures = shown.page.evaluate(DRAWN)
+    assert len(figures) >= 4
+    assert all(figures)
+    images = shown.page.evaluate(IMAGES)
+    assert len(images) >= 5
+    assert all(images)
+    assert not shown.page.evaluate(TOO_WIDE)
+    assert shown.complaints == []
+    assert [url for url in shown.requests if not url.startswith("data:")] == [
+        reports[name].as_uri()
+    ]
+
+
+def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["spikes"], reduced_motion="reduce").page
+    slider, label = page.locator("#film-slider"), page.locator("#film-label")
+    source = "document.getElementById('film').src"
+    assert label.inner_text() == "after 30 epochs"
+    last = page.evaluate(source)
+    slider.focus()
+    page.keyboard.press("Home")
+    assert label.inner_text() == "before training, loss 100"
+    assert page.evaluate(source) != last
+    page.keyboard.press("ArrowRight")
+    assert label.inner_text() == "after 3 epochs, loss 25"
+    page.locator("#film-play").click()
+    wait_until(page, "document.getElementById('film-label').textContent === "
+                           "'after 30 epochs'")  # fmt: skip
+    assert page.evaluate(source) == last
+
+
+LABEL = "document.getElementById('film-label').textContent"
+
+
+def test_the_film_plays_once_when_it_comes_into_view(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["spikes"], viewport={"width": 1280, "height": 300}).page
+    page.wait_for_timeout(300)
+    last = page.evaluate("document.getElementById('film').src")
+    assert page.evaluate(LABEL) == "after 30 epochs"
+    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    wait_until(page, f"{LABEL}.startsWith('before training')")
+    assert page.locator("#film-play").inner_text() == "Pause"
+    wait_until(page, f"{LABEL} === 'after 30 epochs'")
+    assert page.locator("#film-play").inner_text() == "Play"
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(100)
+    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(600)
+    assert page.evaluate(LABEL) == "after 30 epochs"
+    assert page.evaluate("document.getElementById('film').src") == last
+    above = "document.getElementById('film-play').getBoundingClientRect().bottom"
+    assert page.evaluate(f"{above} <= document.getElementById('film').getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("settings", [{"reduced_motion": "reduce"}, {"java_script_enabled": False}])
+def test_the_film_stands_still_for_who_wants_it_or_cannot_play_it(
+    reports: dict[str, Path], show: Any, settings: dict[str, Any]
+) -> None:
+    page = show(reports["spikes"], 1280, **settings).page
+    page.locator("#film").scroll_into_view_if_needed()
+    page.wait_for_timeout(600)
+    assert page.locator("#film-label").inner_text().strip().startswith("after 30 epochs")
+    assert page.locator("#film-play").is_visible() is ("reduced_motion" in settings)
+
+
+def test_paper_shows_the_end_of_the_film(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["spikes"]).page
+    page.locator("#film").scroll_into_view_if_needed()
+    wait_until(page, f"{LABEL}.startsWith('before training')")
+    page.emulate_media(media="print")
+    wait_until(page, f"{LABEL} === 'after 30 epochs'")
+    page.wait_for_timeout(600)
+    assert page.evaluate(LABEL) == "after 30 epochs"
+
+
+CLIPPED = """
+[...document.querySelectorAll(".plot-area")].filter(area => {
+  const all = area.getBoundingClientRect();
+  return [...area.querySelectorAll("text")].map(text => text.getBoundingClientRect()).some(
+    text => text.width && (text.left < all.left - 1 || text.right > all.right + 1
+      || text.top < all.top - 1 || text.bottom > all.bottom + 1));
+}).map(area => area.getAttribute("aria-label"))
+"""
+
+
+@pytest.mark.parametrize("width", [320, 640, 1024, 1920])
+def test_no_text_of_a_figure_is_cut_off_at_any_width(
+    reports: dict[str, Path], show: Any, width: int
+) -> None:
+    shown = show(reports["classes"], width)
+    shown.page.set_viewport_size({"width": width + 37, "height": 800})
+    shown.page.wait_for_timeout(200)
+    assert shown.page.evaluate(CLIPPED) == []
+    assert shown.complaints == []
+
+
+def test_the_loss_can_be_zoomed_and_its_scale_changed(reports: dict[str, Path], show: Any) -> None:
+    shown = show(reports["spikes"])
+    page = shown.page
+    area = page.locator(".plot-area").first
+    axes = (
+        "(a => [a.layout.xaxis.range, a.layout.yaxis.type])(document.querySelector('.plot-area'))"
+    )
+    (first, last), kind = page.evaluate(axes)
+    assert kind == "log"
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
+    page.mouse.up()
+    wait_until(page, f"{axes}[0][0] > {first}")
+    assert page.evaluate(axes)[0][1] < last
+    page.locator(".scale").first.click()
+    assert page.evaluate(axes)[1] == "linear"
+    assert page.locator(".scale").first.get_attribute("aria-pressed") == "false"
+    assert shown.complaints == []
+
+
+FADED = """
+[...document.querySelectorAll(".canvas img")].filter(image => image.clientWidth
+  < image.naturalWidth).map(image => image.alt)
+"""
+
+
+@pytest.mark.parametrize("width", [375, 700, 1080, 1280, 1920])
+def test_pictures_of_spikes_are_never_shrunk(long_report: Path, show: Any, width: int) -> None:
+    shown = show(long_report, width)
+    assert shown.page.evaluate(FADED) == []
+    assert not shown.page.evaluate(TOO_WIDE)
+    shown.page.set_viewport_size({"width": 390, "height": 800})
+    shown.page.wait_for_timeout(200)
+    assert shown.page.evaluate(FADED) == []
+    assert shown.complaints == []
+
+
+def test_a_click_enlarges_a_picture(long_report: Path, show: Any) -> None:
+    shown = show(long_report)
+    page, dialog = shown.page, shown.page.locator("#large")
+    assert not dialog.is_visible()
+    page.locator(".enlarge").first.click()
+    assert dialog.is_visible()
+    seen = "(i => [i.naturalWidth, i.clientWidth >= i.naturalWidth])(document.querySelector"
+    wait_until(page, "document.querySelector('#large img').naturalWidth > 0")
+    assert page.evaluate(f"{seen}('#large img'))") == [1500, True]
+    page.locator("#large-close").click()
+    assert not dialog.is_visible()
+    assert shown.complaints == []
+    assert [url for url in shown.requests if not url.startswith("data:")] == [long_report.as_uri()]
+
+
+def test_paper_is_white_and_nothing_sticks_out(reports: dict[str, Path], show: Any) -> None:
+    shown = show(reports["classes"], 720, "dark")
+    assert len(shown.page.pdf(format="A4")) > 10_000
+    shown.page.emulate_media(media="print", color_scheme="dark")
+    wait_until(shown.page, "document.documentElement.hasAttribute('data-print')")
+    assert not shown.page.evaluate(TOO_WIDE)
+    assert all(shown.page.evaluate(DRAWN))
+    ink = shown.page.evaluate("getComputedStyle(document.body).color")
+    assert max(int(part) for part in ink[4:-1].split(",")) < 80
+    shown.page.emulate_media(media="screen", color_scheme="dark")
+    wait_until(shown.page, "!document.documentElement.hasAttribute('data-print')")
+    assert shown.complaints == []
+
+
+def test_a_reader_without_eyes_finds_everything(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["classes"]).page
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4')].map(e => Number(e.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))
+    nameless = (
+        "img:not([alt]), table:not(:has(caption)), section:not([aria-labelledby]), "
+        ".plot-area:not([aria-label]), th:not([scope])"
+    )
+    assert page.locator(nameless).count() == 0
+    targets = "[...document.querySelectorAll('nav a')].every(a => document.querySelector(a.hash))"
+    assert page.evaluate(targets)
+
+
+CONTRAST = """
+() => {
+  const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92
+    : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const parts = text => text.match(/[\\d.]+/g).map(Number);
+  const ground = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = parts(getComputedStyle(e).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("p, dt, dd, li, th, td:not(.cell), h1, h2, h3, h4, a, "
+    + "button, figcaption, caption span, code, .pill")].map(element => {
+    const [one, two] = [light(parts(getComputedStyle(element).color).slice(0, 3)),
+                        light(ground(element))].sort((a, b) => b - a);
+    return [(one + 0.05) / (two + 0.05), element.textContent.slice(0, 40)];
+  }).filter(([ratio]) => ratio < 4.5);
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["classes", "interrupted", "empty"])
+def test_text_stands_out(reports: dict[str, Path], show: Any, name: str) -> None:
+    page = show(reports[name]).page
+    assert page.evaluate(CONTRAST) == []
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(CONTRAST) == []

@@ -1,0 +1,266 @@
+"""The page as a whole: what it says, what it may load, and that one file is all there is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.cli_process import netdesc_process
+from support.report_samples import activity, document, metrics_row, write_run
+
+from netdesc.report import ReportError, write_report
+from netdesc.report.page import build_page
+from netdesc.report.run import MAX_DRAWN_LAYERS, read_run
+
+NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+class Elements(HTMLParser):
+    """The texts, elements and attributes of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page(folder: Path) -> str:
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_part(tmp_path: Path) -> None:
+    elements = Elements(page(write_run(tmp_path / "run")))
+    for words in (
+        "The network does not reproduce the target",
+        "A network for tests.",
+        "The output as training went on",
+        "Target and output",
+        "Spikes that meet",
+        "Loss",
+        "Learning rate",
+        "Gradient norms",
+        "The network",
+        "Silent",
+        "3 (18.8 %)",
+        "Weights of hidden",
+        "Learned decays",
+        "2.804 ms",
+        "An epoch, median",
+        "netdesc train tiny.json --set 'training.epochs=30'",
+        "2.9.0",
+        '"origins"',
+        "netdesc export",
+    ):
+        assert words in elements.text
+    images = elements.all("img")
+    assert len(images) == 1 + 2 * 4
+    assert all(image["alt"] and (image["src"] or "").startswith("data:image/") for image in images)
+
+
+def test_epochs_count_from_one(tmp_path: Path) -> None:
+    built = build_page(read_run(write_run(tmp_path / "run")))
+    assert built.part == "Taken from 2 training samples with the best weights, of epoch 30."
+    loss = built.training[0].data
+    assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
+    assert built.film is not None
+    assert built.film.shots[1].label.startswith("after 3 epochs, loss 25")  # of the file's epoch 3
+
+
+def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) -> None:
+    again = {"at": "2026-01-02T03:09:05+00:00", "epochs_done": 7}
+    folder = write_run(
+        tmp_path / "run", resumed=[again], first_command="netdesc train first.json",
+        first_directory="/a place", command="netdesc train --resume run", directory="/b",
+    )  # fmt: skip
+    assert [(each.purpose, each.text) for each in build_page(read_run(folder)).commands] == [
+        ("The first command", "cd '/a place'\nnetdesc train first.json"),
+        ("The command that took it up again last", "cd /b\nnetdesc train --resume run"),
+    ]
+
+
+def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    tied = np.array([0.1, 0.3, 0.3, 0.0, 0.3, 0.2], dtype=np.float32)
+    arrays = activity(classes=True) | {
+        "prediction_0": np.int32(1), "rates_0": tied,
+        "prediction_1": np.int32(2), "label_1": np.int32(4), "rates_1": tied,
+    }  # fmt: skip
+    np.savez(folder / "activity.npz", **arrays)
+    assert [each.decision for each in build_page(read_run(folder)).samples] == [
+        "It is given class 1, out of a tie of 1, 2 and 4, which is right.",
+        "It is given class 2, out of a tie of 1, 2 and 4, but the right one is 4.",
+    ]
+
+
+def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
+    plot = build_page(read_run(folder)).training[0]
+    assert plot.data[0]["y"][0] == 100 / 200
+    assert plot.data[1]["y"][0] == 120 / 50
+    assert plot.data[2]["y"] == [120 / 30 / 50]  # the ring
+    assert plot.layout["yaxis"]["title"]["text"] == "loss a sample"
+    assert "200 for training and 50 for validation" in plot.caption
+
+
+def test_the_film_says_which_sample_it_is(tmp_path: Path) -> None:
+    plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).film
+    labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).film
+    assert plain is not None
+    assert labelled is not None
+    assert plain.subject == "The first training sample."
+    assert labelled.subject == (
+        "The first validation sample, of class 1; the best weights give it no class."
+    )
+
+
+def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
+    text = page(write_run(tmp_path / "run"))
+    elements = Elements(text)
+    policy = next(
+        meta["content"]
+        for meta in elements.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "http" not in policy
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
+    assert len(hashes) == 2
+    assert re.findall(r"'sha256-([^']+)'", policy) == hashes
+    for tag, attributes in elements.tags:
+        for name in ("src", "href", "srcset", "action", "data"):
+            address = attributes.get(name) or "#"
+            assert address.startswith(("data:", "#")), (tag, name)
+        assert not any(name.startswith("on") for name in attributes)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_markup_shows_as_text(tmp_path: Path, classes: bool) -> None:
+    folder = write_run(
+        tmp_path / "run",
+        classes=classes,
+        changes={"description": NASTY},
+        status="failed",
+        message=NASTY,
+        command=f"netdesc train '{NASTY}'",
+        platform=NASTY,
+        layers=[{"layer": NASTY, "engine": NASTY, "path": NASTY}],
+        versions={NASTY: NASTY},
+    )
+    elements = Elements(page(folder))
+    assert elements.text.count(NASTY) >= 7
+    assert len(elements.all("script")) == len(
+        Elements(page(write_run(tmp_path / "b" / "run", classes=classes))).all("script")
+    )
+    assert all("onerror" not in attributes for _, attributes in elements.tags)
+
+
+@pytest.mark.parametrize("status", ["interrupted", "diverged", "failed", "running"])
+def test_what_went_wrong_stands_first(tmp_path: Path, status: str) -> None:
+    text = Elements(page(write_run(tmp_path / "run", status=status, epochs=7))).text
+    body = text[text.index("netdesc report") :]
+    assert re.match(r"netdesc report tiny (Interrupted|Diverged|Failed|Running, or killed)", body)
+
+
+def test_an_older_run_gets_what_it_has(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "activity.npz").unlink()
+    (folder / "checkpoints" / "initial.safetensors").unlink()
+    elements = Elements(page(folder))
+    assert "no activity.npz and no checkpoints/initial.safetensors" in elements.text
+    assert "Weights of hidden" in elements.text
+    assert not elements.all("img")
+
+
+def test_no_epoch_and_no_weights_are_still_a_report(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", epochs=0, status="failed")
+    for path in folder.rglob("*.safetensors"):
+        path.unlink()
+    text = Elements(page(folder)).text
+    assert "Nothing was trained." in text
+    assert "netdesc evaluate" not in text
+
+
+def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", epochs=0)
+    rows = [metrics_row(n) | {"loss": float("nan"), "seconds": float("inf")} for n in range(40)]
+    rows[3]["gradient_norms"] = {"hidden": float("-inf"), "output": 1e308}
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rates = np.full(16, np.nan, dtype=np.float32)
+    np.savez(folder / "activity.npz", **(activity() | {"rate_hidden": rates}))
+    elements = Elements(page(folder))
+    assert "Best loss – Epochs 40 of 30 Training time – " in elements.text
+    assert not re.search(r"\b(nan|inf)\b", elements.text[: elements.text.index("plotly.js v")])
+
+
+def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None:
+    made = document()
+    names = [f"layer{n}" for n in range(30)]
+    made["layers"] = [
+        {"name": name, "type": "dense", "units": 6, "neuron": "plain"} for name in names
+    ]
+    del made["neurons"]["learning"]
+    folder = write_run(tmp_path / "run", changes=made)
+    for path in [folder / "activity.npz", *folder.rglob("*.safetensors")]:
+        path.unlink()
+    built = build_page(read_run(folder))
+    assert len(built.network.rows) == 31
+    assert built.cut_layers == 30 - MAX_DRAWN_LAYERS
+    assert read_run(folder).drawn[-1] == "layer29"
+    write_report(folder)
+
+
+def test_writing_is_quick_and_loads_no_torch(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    ended = netdesc_process("report", folder)
+    assert ended.code == 0
+    assert ended.out.strip() == str(folder / "report.html")
+    assert not {"torch", "numba", "h5py", "plotly.graph_objects"} & ended.loaded
+    write_report(folder)  # plotly's file is in memory from now on
+    began = time.process_time()
+    write_report(folder)
+    assert time.process_time() - began < 1.0
+
+
+def test_the_report_goes_where_it_is_wanted(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    target = tmp_path / "elsewhere.html"
+    assert write_report(folder, target) == target
+    assert target.stat().st_size > 1_000_000
+    assert not (folder / "report.html").exists()
+    assert write_report(str(folder)) == folder / "report.html"
+    assert (folder / "report.html").read_bytes() == target.read_bytes()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    with pytest.raises(ReportError, match=r"cannot write .*nowhere"):
+        write_report(folder, tmp_path / "nowhere" / "report.html")
+    before = write_report(folder).read_bytes()
+    (folder / "metrics.jsonl").write_text("no line\n")
+    with pytest.raises(ReportError):
+        write_report(folder)
+    assert (folder / "report.html").read_bytes() == before
+    assert {path.suffix for path in folder.iterdir() if path.name.startswith(".")} == set()

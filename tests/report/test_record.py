@@ -1,0 +1,63 @@
+"""What training notes in ``run.json`` for the report alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.training_task import read_record, write_task
+
+from netdesc.api.compile import compile
+from netdesc.description import load
+from netdesc.report.run import read_run
+from netdesc.training import train
+from netdesc.training.record import Record, command
+from netdesc.training.samples import SampleSpec
+from netdesc.training.splits import read_splits
+
+
+def test_a_run_notes_its_samples(tmp_path: Path) -> None:
+    task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
+    folder = train(load(task), run_dir=tmp_path / "run", progress="quiet").path
+    assert read_run(folder).record.samples == {"train": 3, "validation": 2}
+
+
+def test_the_first_command_is_kept_through_all_that_follow(tmp_path: Path) -> None:
+    fields = {"command": "one", "directory": "/1", "epochs_done": 3, "resumed": []}
+    record = Record(tmp_path / "run.json", fields)
+    record.begin_again("auto", {"command": "two", "directory": "/2"})
+    record.begin_again("auto", {"command": "three", "directory": "/3"})
+    assert (record.fields["first_command"], record.fields["command"]) == ("one", "three")
+    assert (record.fields["first_directory"], record.fields["directory"]) == ("/1", "/3")
+
+
+@pytest.mark.parametrize(
+    ("given", "whole", "noted"),
+    [
+        (["/x/bin/netdesc", "a b"], ["/x/python", "/x/bin/netdesc", "a b"], "netdesc 'a b'"),
+        (["/x/netdesc/__main__.py", "a"], ["python", "-m", "netdesc", "a"], "netdesc a"),
+        (["mine.py", "a"], ["python", "mine.py", "a"], "python mine.py a"),
+    ],
+)
+def test_the_command_is_noted_as_it_can_be_given_anywhere(
+    given: list[str], whole: list[str], noted: str
+) -> None:
+    assert command(given, whole) == noted
+
+
+def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = write_task(tmp_path / "task", pairs=5, validation_split=0.4, batch_size=2, epochs=1)
+    noted = read_record(train(load(task), run_dir="run", progress="quiet").path)
+    assert noted["directory"] == str(tmp_path)
+    compiled = compile(load(task))
+    parts = read_splits(load(task), SampleSpec.of(compiled.graph), print)
+    for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):
+        assert part is not None
+        target_TBN = torch.from_numpy(part.dense(np.random.default_rng())[1])
+        silent = compiled.loss(torch.zeros_like(target_TBN), target_TBN).item()
+        assert noted["silence"][name] == pytest.approx(silent)

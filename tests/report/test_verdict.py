@@ -1,0 +1,317 @@
+"""How a run stands, what it achieved and what to do next, in words."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from support.report_samples import activity, events, metrics_row, weights, write_run, write_state
+
+from netdesc.report.confusion_matrix import confusion_matrix
+from netdesc.report.page import Page, build_page, render
+from netdesc.report.run import Run, read_run
+
+DEAD = 2**22 + 1
+"""Larger than the id of any process on Linux."""
+NO_EVENTS = np.empty((0, 2), dtype=np.int32)
+
+
+def page_of(folder: Path, **settings: Any) -> Page:
+    return build_page(read_run(write_run(folder / "run", **settings)))
+
+
+RUNNING = {"status": "running", "epochs": 7, "epochs_done": 0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "mood", "title", "words", "can_resume"),
+    [
+        ({}, "good", "Done", "did all of its 30 epochs", False),
+        ({"stopped_early": True, "epochs": 9}, "good", "Done, stopped early", "9 of 30", False),
+        ({"status": "interrupted", "epochs": 7}, "warning", "Interrupted", "7 of 30 epochs", True),
+        ({"status": "diverged", "message": "NaN"}, "bad", "Diverged", "NaN. Everything", False),
+        ({"status": "failed", "epochs": 0, "message": "the disk is full"}, "bad", "Failed",
+         "the disk is full. No epoch was complete", True),
+        (RUNNING | {"pid": DEAD}, "warning", "Killed", "killed after 7 of 30 epochs", True),
+        (RUNNING | {"pid": os.getpid()}, "busy", "Still running", "7 of 30 epochs so far", False),
+        (RUNNING, "warning", "Running, or killed", "cannot be told", True),
+        ({"status": "asleep"}, "warning", "Unknown status", "asleep", False),
+    ],
+)  # fmt: skip
+def test_the_status_is_told_first(
+    tmp_path: Path, settings: dict[str, Any], mood: str, title: str, words: str, can_resume: bool
+) -> None:
+    page = page_of(tmp_path, **settings)
+    status = page.status
+    assert (status.mood, status.title, status.can_resume) == (mood, title, can_resume)
+    assert words in status.text
+    assert page.steps[0].text.startswith("netdesc train --resume ") is can_resume
+
+
+def test_the_lock_of_the_folder_tells_more_than_a_process_id(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", status="running", pid=os.getpid())
+    (folder / ".lock").touch()
+    assert build_page(read_run(folder)).status.title == "Killed"  # the id is by now another's
+    with (folder / ".lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert build_page(read_run(folder)).status.title == "Still running"
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        (0, "it begins again with the first one."),
+        (5, "It can go on from its last checkpoint, after 5 epochs."),
+        (None, "It can go on from its last checkpoint."),
+    ],
+)
+def test_the_epoch_from_which_a_run_goes_on_is_named(
+    tmp_path: Path, saved: int | None, words: str
+) -> None:
+    folder = write_run(tmp_path / "run", **RUNNING, pid=DEAD)
+    write_state(folder, saved)
+    assert words in build_page(read_run(folder)).status.text
+
+
+def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", status="running", epochs=7, pid=DEAD)
+    assert build_page(read_run(folder)).missing == ""
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    (folder / "activity.npz").unlink()
+    page = build_page(read_run(folder))
+    assert page.missing.startswith(
+        "This run has no activity.npz and no checkpoints/best.safetensors"
+    )
+    assert page.headline == "The best loss is 14.29."
+
+
+def with_activity(folder: Path, **arrays: Any) -> Page:
+    path = write_run(folder / "run")
+    np.savez(path / "activity.npz", **(activity() | arrays))
+    return build_page(read_run(path))
+
+
+LATE = np.array([[3, 0], [20, 1], [40, 2], [50, 3]], dtype=np.int32)
+ON_TIME = LATE - np.array([[1, 0], [0, 0], [0, 0], [1, 0]], dtype=np.int32)
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "headline"),
+    [
+        (events(1, 6, 40), events(1, 6, 40),
+         "The network reproduces the target: it meets 100 % of the target's spikes in the same "
+         "step and 100 % to within one, and of its own spikes 100 % and 100 % belong there."),
+        (LATE, ON_TIME,
+         "The network reproduces the target to within a step: it meets 50.0 % of the target's "
+         "spikes in the same step and 100 % to within one, and of its own spikes 50.0 % and 100 % "
+         "belong there."),
+        (NO_EVENTS, ON_TIME,
+         "The network is silent where it should spike: its output has no spike at all."),
+    ],
+)  # fmt: skip
+def test_the_headline_says_how_well_spikes_meet(
+    tmp_path: Path, output: np.ndarray, target: np.ndarray, headline: str
+) -> None:
+    arrays = {f"output_{k}": output for k in range(2)} | {f"target_{k}": target for k in range(2)}
+    assert with_activity(tmp_path, **arrays).headline == headline
+
+
+@pytest.mark.parametrize(
+    ("epoch", "words"),
+    [
+        (-1, "The best loss is 3.333. The pictures show the network before training"),
+        (7, "This is as of epoch 8, the last that was kept."),
+    ],
+)
+def test_the_headline_says_which_weights_it_is_about(
+    tmp_path: Path, epoch: int, words: str
+) -> None:
+    assert words in with_activity(tmp_path, epoch=np.int32(epoch)).headline
+
+
+def test_classes_are_judged_by_their_accuracy(tmp_path: Path) -> None:
+    assert page_of(tmp_path, classes=True).headline == (
+        "The network puts 74.4 % of the validation samples in the right class; guessing among 6 "
+        "classes would give 16.7 %."
+    )
+
+
+def test_silent_and_restless_neurons_are_noted(tmp_path: Path) -> None:
+    rates = np.array([0.0] * 4 + [0.1] * 12, dtype=np.float32)
+    page = with_activity(tmp_path, rate_hidden=rates, rate_output=np.ones(6, dtype=np.float32))
+    notes = " ".join(page.notes)
+    assert "4 of the 16 neurons of layer “hidden” never spike" in notes
+    assert "6 of the 6 neurons of layer “output” spike at nearly every step" in notes
+
+
+def test_weights_and_decays_at_the_end_of_their_range_are_noted(tmp_path: Path) -> None:
+    folder, tensors = write_run(tmp_path / "run"), weights(0)
+    best = folder / "checkpoints" / "best.safetensors"
+    save_file(tensors, best)
+    assert "device's" not in " ".join(build_page(read_run(folder)).notes)
+    tensors["layers.output.synapse.weight"][0, :3] = (-4, 5, 3.98)
+    tensors["layers.hidden.neuron.current_decay"][:2] = (0, 1e-5)
+    tensors["layers.hidden.neuron.voltage_decay"][:] = 1
+    save_file(tensors, best)
+    notes = " ".join(build_page(read_run(folder)).notes)
+    assert "3 of the 96 weights of layer “output” are at an end of the device's grid, −4" in notes
+    assert "2 of 16 current decays of layer “hidden” became 0" in notes
+    assert "16 of 16 voltage decays of layer “hidden” became 1" in notes
+
+
+def with_confusion(folder: Path, counts: np.ndarray, undecided: list[int], **record: Any) -> Run:
+    path = write_run(folder / "run", classes=True, **record)
+    row = {"confusion": counts.tolist(), "undecided_by_label": undecided}
+    (path / "metrics.jsonl").write_text(json.dumps(metrics_row(0, classes=True) | row) + "\n")
+    return read_run(path)
+
+
+def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
+    """Of 10 samples of class 0, 4 are right and 5 are given none; class 1 is given to 8."""
+    counts = np.zeros((6, 6), int)
+    counts[0, :2] = 4, 1
+    counts[1, 1] = 7
+    run = with_confusion(tmp_path, counts, [5, 0, 3, 0, 0, 0])
+    found = confusion_matrix(run)
+    assert found is not None
+    assert (found.epoch, found.undecided, found.accuracy) == (1, 8, "55.0 %")
+    first, second, third = found.rows[:3]
+    assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")
+    assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
+    assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")
+    right, none = first.cells[0], first.cells[6]
+    assert (right.count, right.share, right.is_right) == (4, 0.4, True)
+    assert (none.count, none.share, none.is_right) == (5, 0.5, False)
+    text = render(build_page(run))
+    assert '<th scope="col" class="n">none</th>' in text
+    assert "because the output was silent: 8, counted as wrong." in text
+
+
+@pytest.mark.parametrize("silent", [0, 50])
+def test_steps_are_not_called_samples(tmp_path: Path, silent: int) -> None:
+    counts = np.full((6, 6), 15) - 15 * np.eye(6, dtype=int)
+    run = with_confusion(tmp_path, counts, [silent] * 6, labels_by_step=True)
+    page = build_page(run)
+    assert page.confusion is not None
+    assert (page.confusion.judged, page.confusion.unit) == ("steps of validation samples", "steps")
+    assert "of the steps of validation samples in the right class" in page.headline
+    first = page.notes[0]
+    assert ("for 300 of 750 steps of validation samples" in first) is (silent > 0)
+    text = render(page)
+    assert "of the steps of validation samples were right" in text
+    assert '<th scope="col" class="n">Steps</th>' in text
+    assert (">none</th>" in text) is (silent > 0)
+
+
+def test_the_network_table_has_everything(tmp_path: Path) -> None:
+    table = page_of(tmp_path).network
+    assert table.rows[1] == [
+        "hidden", "dense", "input", "12", "16", "learning", "0.5", "0.1 to 0.4\n(9.491 ms to "
+        "1.958 ms)", "0.3\n(2.804 ms)", "8 bits", "224", "192",
+    ]  # fmt: skip
+    assert list(table.total)[-2:] == ["320", "288"]
+
+
+def test_next_steps_fit_the_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a run")
+    (folder / "network.net").touch()
+    quoted, inputs = shlex.quote(str(folder)), tmp_path / "input.bs1"
+    assert [step.text for step in build_page(read_run(folder)).steps] == [
+        f"netdesc evaluate {quoted}",
+        f"netdesc run {quoted} {inputs} -o output.bs1\n"
+        "netdesc events show output.bs1 -o output.png",
+        f"netdesc run {quoted} {inputs} -o integer.bs1 --arithmetic integer\n"
+        "cmp output.bs1 integer.bs1",
+        f"netdesc export {quoted} -o tiny.net",
+        f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
+        f"netdesc report {quoted}",
+        "netdesc init mine --template blank",
+    ]
+
+
+def test_a_run_that_diverged_gets_a_lower_rate(tmp_path: Path) -> None:
+    first = page_of(tmp_path, status="diverged").steps[0].text
+    assert first.endswith("network.lock.json --set training.optimizer.learning_rate=0.003")
+
+
+def with_losses(folder: Path, losses: Sequence[float], name: str = "loss", **record: Any) -> Page:
+    path = write_run(folder / "run", epochs=0, **record)
+    rows = [metrics_row(n) | {name: loss} for n, loss in enumerate(losses)]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return build_page(read_run(path))
+
+
+FLAT = [10.0 / (n + 1) + 5 for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "falls", "rises"),
+    [
+        ([100.0 * 0.95**n for n in range(40)], "loss", True, False),
+        ([9.0, 7.0, 4.0, 2.0, 1.0], "loss", True, False),
+        ([9.0, 8.9, 8.8, 8.7, 8.6], "loss", False, False),
+        ([9.0], "loss", False, False),
+        ([3.0] + [3.1] * 9, "loss", False, False),
+        (FLAT, "loss", False, False),
+        ([*FLAT, *[5.5] * 20], "loss", False, False),
+        ([*FLAT, *[6.5] * 20], "validation_loss", False, True),
+        ([*FLAT, *[6.5] * 19, 5.0], "validation_loss", False, False),
+        # Falling, but from a bad stretch, and the last is far from the best.
+        ([9.0] * 10 + [3.0] + [90.0] * 20 + [70.0] * 9, "loss", False, True),
+    ],
+)
+def test_the_end_of_the_loss_says_whether_training_was_too_short(
+    tmp_path: Path, losses: list[float], name: str, falls: bool, rises: bool
+) -> None:
+    page = with_losses(tmp_path, losses, name)
+    notes = " ".join(page.notes)
+    assert ("more epochs may well help" in notes) is falls
+    assert any("training.epochs=" in step.text for step in page.steps) is falls
+    assert ("rose again after its best epoch" in notes) is rises
+    assert ("overfitting" in notes) is (rises and name == "validation_loss")
+    assert ("never fell below the 3 of the first epoch" in notes) is (losses[0] == 3)
+
+
+@pytest.mark.parametrize("record", [{"status": "interrupted"}, {"stopped_early": True}])
+def test_only_a_whole_run_was_too_short(tmp_path: Path, record: dict[str, Any]) -> None:
+    page = with_losses(tmp_path, [100.0 * 0.95**n for n in range(25)], **record)
+    assert "more epochs" not in " ".join(page.notes)
+
+
+@pytest.mark.parametrize(
+    ("silence", "words"),
+    [
+        (5.0, "A silent output would score 5: the best loss is 33.3 % below that."),
+        (3.0, "A silent output would score 3: the best loss is worse than that."),
+    ],
+)
+def test_the_loss_is_judged_by_that_of_silence(tmp_path: Path, silence: float, words: str) -> None:
+    page = page_of(tmp_path, silence={"loss": silence})
+    assert words in page.notes
+    line = page.training[0].data[-1]
+    assert (line["name"], line["y"]) == ("a silent output", [silence] * 2)
+
+
+def test_silence_is_drawn_on_the_scale_of_the_curve_that_it_belongs_to(tmp_path: Path) -> None:
+    page = page_of(
+        tmp_path, classes=True, samples={"train": 200, "validation": 50},
+        silence={"loss": 400.0, "validation_loss": 100.0},
+    )  # fmt: skip
+    assert page.training[0].data[-1]["y"] == [2.0, 2.0]
+
+
+def test_a_layer_without_gradient_is_named(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", epochs=0)
+    rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    notes = " ".join(build_page(read_run(path)).notes)
+    assert "No gradient reached layer “hidden”" in notes
+    assert "reached layer “output”" not in notes

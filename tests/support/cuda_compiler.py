@@ -1,0 +1,74 @@
+"""Compiles every kernel that the CUDA engine starts, for a GPU that need not be there.
+
+``python cuda_compiler.py 90`` prints a line of JSON for each compilation for compute capability
+9.0: the kernel, the matrix instructions that it uses and the shared memory that it takes. Must run
+in a process of its own, without TRITON_INTERPRET. Nothing is computed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+
+from netdesc.kernels.cuda import engine, launch
+from netdesc.kernels.neuron_parameters import dynamics
+
+
+class AbsentGPU:
+    """What Triton asks of a driver before it compiles."""
+
+    def __init__(self, capability: int) -> None:
+        self.capability = capability
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", self.capability, 32)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+
+def compile_instead(kernel: Any, grid: tuple[int, ...]) -> Any:
+    def launch_nothing(*args: Any, **constants: Any) -> None:
+        compiled = kernel.warmup(*args, grid=grid, **constants)
+        instructions = re.findall(r"(?:mma\.sync|wgmma\.mma_async)[\w.]*", compiled.asm["ptx"])
+        found = {
+            "kernel": kernel.fn.__name__,
+            "bytes": len(compiled.asm["cubin"]),
+            "shared": compiled.metadata.shared,
+            "products": sorted(set(instructions)),
+        }
+        print(json.dumps(found), flush=True)
+
+    return launch_nothing
+
+
+def start_everything(steps: int, batch: int, inputs: int, units: int, learn: bool) -> None:
+    """Every function of the engine once, with and without decays that learn and with a delay."""
+    decay, own = torch.tensor(0.3), torch.full((units,), 0.3)
+    bias = torch.zeros(units if learn else 0)
+    neurons = dynamics(units, decay, own, bias, 0.5, 1.0, 1.0, learn)
+    spikes, weight = torch.zeros(steps, batch, inputs), torch.zeros(units, inputs)
+    out, voltage, _ = engine.dense_cuba(spikes, weight, 8, neurons)
+    engine.dense_cuba_backward(out, spikes, weight, 8, voltage, neurons, learn, True)
+    engine.leaky(out, own)
+    engine.leaky_backward(out, out, decay, learn)
+    for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
+        engine.spike_time(out, out, *filtering)
+        engine.spike_time_backward(out, torch.tensor(1.0), *filtering)
+
+
+if __name__ == "__main__":
+    triton.runtime.driver.set_active(AbsentGPU(int(sys.argv[1])))
+    triton.JITFunction.__getitem__ = compile_instead
+    launch.IS_INTERPRETED = True  # or tensors on the CPU would be refused
+    start_everything(48, 2, 32, 48, learn=True)
+    start_everything(1, 1, 1, 1, learn=False)

@@ -1,0 +1,35 @@
+"""An example and what slips do to it, for the tests of damaged documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from netdesc.description import check
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DIGITS = (EXAMPLES / "digits.json").read_text(encoding="utf-8")
+DATA = json.loads(DIGITS)
+
+
+def slips(text: str, tmp_path: Path):
+    """The findings about a text, without a look at its files."""
+    path = tmp_path / "network.json"
+    path.write_text(text, encoding="utf-8", newline="")
+    return check(path, with_files=False)[1]
+
+
+def swapped(*pairs: tuple[str, str]) -> str:
+    """The example with parts of its text replaced, each at its first place."""
+    text = DIGITS
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def fixed(text: str, fix) -> str:
+    """The text as a fix makes it."""
+    for edit in sorted(fix.edits, key=lambda edit: edit.start, reverse=True):
+        text = text[: edit.start] + edit.replacement + text[edit.end :]
+    return text

@@ -1,0 +1,181 @@
+"""A sound description with its data files, for the tests of description and graph."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+
+from netdesc.description import model_structure as structure
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.json.reader import parse
+from netdesc.description.json.tree import Parts
+from netdesc.description.load import check
+from netdesc.description.models import Document
+from netdesc.description.source import Source
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For property tests on a machine that does other things as well."""
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/description"
+BASE = (FIXTURES / "base.json").read_text(encoding="utf-8")
+LABELLED = (FIXTURES / "labelled.json").read_text(encoding="utf-8")
+
+
+def events(*pairs: tuple[int, float]) -> bytes:
+    """A .bs1 file of (neuron, milliseconds)."""
+    return b"".join(
+        neuron.to_bytes(2, "big") + (1 << 23 | round(ms * 1000)).to_bytes(3, "big")
+        for neuron, ms in pairs
+    )
+
+
+def plane_events(*rows: tuple[int, int, int, float]) -> bytes:
+    """A .bs2 file of (x, y, polarity, milliseconds)."""
+    return b"".join(
+        bytes((x, y)) + (p << 23 | round(ms * 1000)).to_bytes(3, "big") for x, y, p, ms in rows
+    )
+
+
+def npy(array: Any) -> bytes:
+    """An .npy file of this array."""
+    file = io.BytesIO()
+    np.save(file, np.asarray(array))
+    return file.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    """An .npz file of these arrays."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **{name: np.asarray(array) for name, array in arrays.items()})
+    return file.getvalue()
+
+
+VALUES = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
+LABELS = np.array([0, 1, 0, 1, 0, 1])
+SOUND = {"inputs": VALUES, "labels": LABELS}
+"""The arrays of the labelled document: six samples of four values in two classes."""
+
+
+@functools.cache
+def samples() -> bytes:
+    """The sound arrays, and such as other documents and the examples of ``explain`` name."""
+    return npz(
+        **SOUND,
+        split=[0, 0, 0, 0, 1, 2],
+        spikes=np.arange(6 * 100 * 4, dtype=np.uint8).reshape(6, 100, 4) % 2,
+        labels_of_steps=np.arange(600).reshape(6, 100) % 2,
+        # What is wrong, for the examples of ``explain``:
+        pickled=np.array([{}] * 6),
+        labels_as_floats=[0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
+        labels_of_others=[0, 1, 0, 1, 0],
+        labels_from_1=[1, 2, 1, 2, 1, 2],
+        labels_without_1=[0, 0, 0, 0, 0, 0],
+        split_without_0=[1, 1, 1, 1, 2, 2],
+        split_with_3=[0, 0, 0, 0, 1, 3],
+        split_of_0=[0, 0, 0, 0, 0, 0],
+        inputs_to_16=VALUES * 16,
+        spikes_of_2=np.full((6, 100, 4), 2, dtype=np.uint8),
+    )
+
+
+@functools.cache
+def tight() -> bytes:
+    """Inputs of the labelled document's shape that are 65 MiB of zeros in a small file."""
+    count = (65 << 20) // 4
+    return npz(inputs=np.zeros((count, 4), np.uint8), labels=np.arange(count, dtype=np.uint16) % 2)
+
+
+def write_files(directory: Path) -> None:
+    """The files to which the base document and the examples of ``explain`` refer."""
+    (directory / "input.bs1").write_bytes(events((0, 5), (3, 50)))
+    (directory / "target.bs1").write_bytes(events((0, 8), (1, 60)))
+    (directory / "empty.bs1").write_bytes(b"")
+    (directory / "cut.bs1").write_bytes(events((0, 5), (1, 6))[:-1])
+    (directory / "events.npy").write_bytes(npy([[0, 1, 5.0], [3, 1, 50.0]]))
+    (directory / "two_columns.npy").write_bytes(npy([[0, 5.0], [3, 50.0]]))
+    (directory / "plane.bs2").write_bytes(plane_events((3, 2, 1, 5.0)))
+    (directory / "input.csv").write_text("0,5\n")
+    many = {"inputs": np.zeros((64, 4)), "labels": np.arange(64) % 2}
+    (directory / "many.npz").write_bytes(npz(**many))
+    (directory / "samples.npz").write_bytes(samples())
+    (directory / "tight.npz").write_bytes(tight())
+    (directory / "cut.npz").write_bytes(samples()[:-10])
+    (directory / "directory.bs1").mkdir(exist_ok=True)
+
+
+def parts_of(pointer: str) -> Parts:
+    """A JSON pointer as keys and indices."""
+    return tuple(int(part) if part.isdigit() else part for part in pointer.split("/")[1:])
+
+
+def with_text(pointer: str, text: str, base: str = BASE) -> str:
+    """The base document with other text at a pointer; a missing last key is added."""
+    root = parse(Source(base, "base")).root
+    assert root is not None
+    parts = parts_of(pointer)
+    node = root.find(parts)
+    if node is not None:
+        return base[: node.start] + text + base[node.end :]
+    parent = root.find(parts[:-1])
+    assert parent is not None
+    return f'{base[: parent.start + 1]}"{parts[-1]}": {text}, {base[parent.start + 1 :]}'
+
+
+def findings(directory: Path, text: str | bytes, *overrides: str) -> list[Diagnostic]:
+    """All findings about a text that stands among the base document's files."""
+    write_files(directory)
+    path = directory / "network.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return check(path, overrides)[1]
+
+
+def labelled(**changes: Any) -> str:
+    """The labelled document with other sections."""
+    return json.dumps(json.loads(LABELLED) | changes)
+
+
+def labelled_data(**changes: Any) -> str:
+    """The labelled document with other fields of its data."""
+    return labelled(data=json.loads(LABELLED)["data"] | changes)
+
+
+def array_findings(
+    directory: Path, base: str = LABELLED, *overrides: str, **arrays: Any
+) -> list[Diagnostic]:
+    """All findings about a document whose file has these arrays beside the sound ones."""
+    (directory / "own.npz").write_bytes(npz(**(SOUND | arrays)))
+    return findings(directory, with_text("/data/path", '"own.npz"', base), *overrides)
+
+
+def codes(found: list[Diagnostic]) -> list[str]:
+    return [finding.code for finding in found]
+
+
+def as_json(value: Any) -> Any:
+    """Tuples as lists, as JSON reads them back."""
+    if isinstance(value, dict):
+        return {key: as_json(member) for key, member in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def all_models() -> list[structure.Model]:
+    """Every model of the language, each before its parts."""
+    found: list[structure.Model] = []
+
+    def visit(annotation: Any) -> None:
+        for model in structure.models(annotation):
+            if model not in found:
+                found.append(model)
+                for info in structure.fields(model).values():
+                    visit(info.annotation)
+        for each in get_args(annotation):
+            visit(each)
+
+    visit(Document)
+    return found

@@ -1,0 +1,40 @@
+"""Checks of a forward pass against exact integers, and of functions of vectors."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+from support.cuba_cases import Layer
+
+from netdesc.kernels.cpu.runtime.simd import LANES, spread
+from netdesc.kernels.cpu.runtime.simd_memory import load, store
+
+EVENTS, PRODUCT = 1, 0
+
+
+def check_forward(layer: Layer, engine: str) -> int:
+    """Compares all that the forward pass hands out; returns the path that it took."""
+    exact = layer.exact()
+    out, voltage, notes = layer.forward(engine)
+    assert out.dtype == torch.float32
+    np.testing.assert_array_equal(voltage.numpy(), exact.v)
+    np.testing.assert_array_equal(out.numpy(), exact.out)
+    peak_u, peak_v, path, spikes = notes.tolist()
+    assert (peak_u, peak_v) == (np.abs(exact.u).max(), np.abs(exact.v).max())
+    assert spikes == exact.out.sum()
+    return path
+
+
+def decay_of_all(decay):
+    """What ``decay``, a function of vectors for Numba, makes of all numbers of an array."""
+
+    @numba.njit
+    def decay_all(states, keep):
+        result = np.empty_like(states)
+        for at in range(0, states.size, LANES):
+            n = min(LANES, states.size - at)
+            store(result, at, decay(load(states, at, n), spread(keep)), n)
+        return result
+
+    return decay_all

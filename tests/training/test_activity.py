@@ -1,0 +1,293 @@
+"""What a run keeps for the pictures of its report."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as of_numpy
+from safetensors.numpy import load_file
+from support.classify_task import CLASSES, write_classify_task
+from support.training_task import INPUTS, OUTPUTS, STEPS, write_task
+
+import netdesc
+from netdesc.api.compile import compile_run
+from netdesc.events import read_events, to_dense
+from netdesc.graph import build_graph
+from netdesc.losses import build_classifier, majority
+from netdesc.training import activity, activity_probe, loop, train
+from netdesc.training.activity import Activity, frame_epochs, read_frames
+from netdesc.training.activity_probe import ActivitySnapshot, raster
+from netdesc.training.errors import DataError
+from netdesc.training.setup import prepare
+
+
+def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
+    path = write_task(folder / "task", pairs, **training)
+    return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
+
+
+def kept(run: Path) -> dict[str, Any]:
+    with np.load(run / "activity.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+def dense(events: Any, cells: int) -> Any:
+    spikes_TN = np.zeros((STEPS, cells), np.float32)
+    spikes_TN[events[:, 0], events[:, 1]] = 1
+    return spikes_TN
+
+
+def test_the_pictures_are_those_of_the_best_weights(tmp_path: Path) -> None:
+    run = trained(tmp_path, pairs=5, epochs=20)
+    found = kept(run)
+    description, compiled = compile_run(run)
+    compiled.model.eval()
+    assert description.document.data is not None
+    assert (found["part"], found["samples"], found["format"]) == ("train", 5, 1)
+    rates = []
+    for k, pair in enumerate(description.document.data.train):
+        input_TN, target_TN = (
+            to_dense(read_events(description.resolve(file.path)), (cells,), STEPS, 1.0)[0]
+            for file, cells in ((pair.input, INPUTS), (pair.target, OUTPUTS))
+        )
+        output_TN = compiled.model(torch.from_numpy(input_TN)[:, None])[:, 0].detach().numpy()
+        rates.append(output_TN.mean(0))
+        assert (f"output_{k}" in found) == (k < activity.SHOWN_SAMPLES)
+        if k < activity.SHOWN_SAMPLES:
+            assert (dense(found[f"input_{k}"], INPUTS) == input_TN).all()
+            assert (dense(found[f"target_{k}"], OUTPUTS) == target_TN).all()
+            assert (dense(found[f"output_{k}"], OUTPUTS) == output_TN).all()
+    assert found["rate_output"] == pytest.approx(np.mean(rates, 0), abs=1e-6)
+    assert found["rate_hidden"].shape == (16,)
+
+
+def test_validation_samples_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    found = kept(trained(tmp_path, pairs=5, validation_split=0.4, epochs=2))
+    assert (found["part"], found["samples"]) == ("validation", 2)
+
+
+def test_the_initial_weights_and_the_first_frame_are_those_before_training(tmp_path: Path) -> None:
+    run = trained(tmp_path, epochs=12)
+    description = netdesc.load(tmp_path / "task/tiny.json")
+    model = netdesc.compile(description).model
+    initial = load_file(run / "checkpoints/initial.safetensors")
+    assert initial.keys() == model.state_dict().keys()
+    assert all((initial[name] == value.numpy()).all() for name, value in model.state_dict().items())
+    found = kept(run)
+    output_TN = model(torch.from_numpy(dense(found["input_0"], INPUTS))[:, None])[:, 0]
+    assert found["frame_epochs"].tolist() == sorted(frame_epochs(12))
+    assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
+
+
+def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = kept(trained(tmp_path / "whole", epochs=12))
+    path = write_task(tmp_path / "task", epochs=12)
+    set_rate, epochs = loop.set_learning_rate, iter(range(100))
+
+    def stop_at_seven(*arguments: Any) -> None:
+        set_rate(*arguments)
+        if next(epochs) == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "set_learning_rate", stop_at_seven)
+        patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
+        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "interrupted"
+    assert 0 < len(kept(run.path)["frame_epochs"]) < len(whole["frame_epochs"])
+    train(resume=run.path, progress="quiet")
+    again = kept(run.path)
+    assert again.keys() == whole.keys()
+    assert all(np.array_equal(again[name], whole[name]) for name in whole)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file of a run of three epochs."""
+    return (trained(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"frame_epochs": np.array([0.5])},
+        {"frame_epochs": np.zeros((1, 1), np.int32)},
+        {"frame_epochs": np.arange(1000, dtype=np.int32)},
+        {"frame_epochs": np.zeros(9, np.int32)},  # there are four frames alone
+        {"frame_0": np.zeros((3, 2))},
+        {"frame_0": np.zeros(6, np.int32)},
+        {"frame_0": np.zeros((2_000_000, 2), np.int32)},
+        {"frame_0": np.array([[{}, {}]])},
+        {"cut_frame_0": np.zeros(2, np.int32)},
+        {"cut_frame_0": np.array(np.nan)},
+    ],
+    ids=lambda change: str(change).replace("\n", "")[:50],
+)
+def test_frames_that_are_none_are_refused(
+    change: dict[str, Any], sound: bytes, tmp_path: Path
+) -> None:
+    found = dict(np.load(io.BytesIO(sound), allow_pickle=False))
+    path = tmp_path / "activity.npz"
+    np.savez_compressed(path, allow_pickle=True, **(found | change))
+    with pytest.raises((DataError, ValueError)) if change else contextlib.nullcontext():
+        assert read_frames(path, 2).keys() == {0, 1, 2}
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(sound)
+    for place in data.draw(st.lists(st.integers(0, len(sound) - 1), min_size=1, max_size=3)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    # The directory, which says what is where, is but a part of the file.
+    for place in data.draw(st.lists(st.integers(1, 1200), max_size=3)):
+        damaged[-place] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, len(sound)) | st.just(len(sound)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "activity.npz"
+        path.write_bytes(damaged[:end])
+        with contextlib.suppress(DataError, ValueError):
+            frames = read_frames(path, 3)
+            assert set(frames) <= set(range(4))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
+def test_a_damaged_file_does_not_stop_a_run(
+    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_task(tmp_path / "task", epochs=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+    assert kept(run)["frame_epochs"].tolist() == [0]
+    if damage is None:
+        (run / "activity.npz").unlink()
+    else:
+        (run / "activity.npz").write_bytes(damage)
+    assert train(resume=run, progress="quiet").status == "done"
+    assert kept(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_raster_with_too_many_events_is_cut_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
+    found = kept(trained(tmp_path, epochs=2))
+    cut = int(found["cut_input_0"])
+    assert 0 < len(found["input_0"]) <= 20
+    assert found["input_0"][:, 0].max() < cut
+    whole = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
+    assert len(found["input_0"]) == whole[:cut].sum()
+
+
+def test_few_samples_are_looked_at_where_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
+    assert kept(trained(tmp_path, pairs=5, epochs=1))["samples"] == 2
+
+
+def test_a_diverged_run_keeps_what_its_best_weights_did(tmp_path: Path) -> None:
+    path = write_task(
+        tmp_path / "task", epochs=50, optimizer={"type": "sgd", "learning_rate": 1e38}
+    )
+    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert run.status == "diverged"
+    found = kept(run.path)
+    assert found["epoch"] == 0
+    assert all(math.isfinite(rate) for rate in found["rate_output"])
+
+
+@pytest.mark.parametrize("window_steps", [None, 4])
+def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | None) -> None:
+    """After one epoch of slow learning, where labels and predictions differ."""
+    window = {"type": "moving_window", "window_steps": window_steps}
+    path = write_classify_task(
+        tmp_path / "task",
+        classifier={"type": "rate"} if window_steps is None else window,
+        training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
+    )
+    found = kept(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)
+    with np.load(path.with_name("data.npz")) as file:
+        labels = file["labels"][file["split"] == 1]
+    classifier = build_classifier(build_graph(netdesc.load(path).document))
+    predictions = []
+    for k in range(activity.SHOWN_SAMPLES):
+        output_TN = np.zeros((12, CLASSES), np.float32)
+        output_TN[tuple(found[f"output_{k}"].T)] = 1
+        prediction = classifier(torch.from_numpy(output_TN)[:, None])
+        if window_steps is not None:
+            prediction = majority(prediction, CLASSES)
+        predictions.append(prediction.item())
+        assert found[f"label_{k}"] == labels[k]
+        assert found[f"prediction_{k}"] == predictions[k]
+        assert found[f"rates_{k}"] == pytest.approx(output_TN.mean(0))
+        assert f"target_{k}" not in found
+    assert predictions != labels[: len(predictions)].tolist()
+
+
+def look(path: Path, *sets: str) -> dict[str, Any]:
+    """What is seen of the samples to train on before the first epoch."""
+    job = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
+    seen = Activity(path, job.graph, job.train, "train", 1, job.classifier)
+    return seen._record_samples(job.network.state_dict())
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 6])
+@pytest.mark.parametrize("wrong", [None, 5, 4, 3, 1])
+def test_a_wrong_sample_is_shown_if_there_is_any(
+    wrong: int | None, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_task(tmp_path, pairs=6)
+    calls = itertools.count()
+    monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
+    found = look(path, f"training.batch_size={at_once}")
+    for place, number in enumerate([0, 1, 2, wrong if wrong in (4, 5) else 3]):
+        events = read_events(path.with_name(f"input{number}.bs1"))
+        expected = to_dense(events, (INPUTS,), STEPS, 1.0)[0]
+        np.testing.assert_array_equal(dense(found[f"input_{place}"], INPUTS), expected)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_it_does_not_matter_how_many_samples_are_looked_at_together(
+    labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
+    whole = look(path)
+    one_by_one = look(path, "training.batch_size=1")
+    assert one_by_one.keys() == whole.keys()
+    for name in whole:
+        np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
+
+
+@given(
+    of_numpy.arrays(np.bool_, of_numpy.array_shapes(min_dims=2, max_dims=3, max_side=9)),
+    st.integers(0, 30),
+)
+def test_a_raster_is_all_events_in_order_or_those_of_the_first_steps(
+    spikes: np.ndarray, most: int
+) -> None:
+    expected = np.argwhere(spikes.reshape(len(spikes), -1))
+    with mock.patch.object(activity_probe, "MAX_EVENTS", most):
+        found = raster("it", torch.from_numpy(spikes.astype(np.float32)))
+    cut = found.get("cut_it")
+    assert cut == (expected[most, 0] if len(expected) > most else None)
+    kept = expected if cut is None else expected[expected[:, 0] < cut]
+    np.testing.assert_array_equal(found["it"], kept)
+    assert found["it"].dtype == np.int32
+    assert found["it"].flags.f_contiguous, "files of pictures would be larger"

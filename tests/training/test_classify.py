@@ -1,0 +1,299 @@
+"""Whole runs that learn classes: what they measure, and that nothing depends on chance."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
+from support.training_task import read_metrics, read_record
+
+import netdesc
+from netdesc.events import from_dense, write_events
+from netdesc.losses import SILENT, MovingWindowClassifier, RateClassifier
+from netdesc.report.run import read_run
+from netdesc.training import DataError, Run, train
+from netdesc.training.arrays import ArraySamples
+from netdesc.training.batches import Batches
+from netdesc.training.confusion_counter import ConfusionCounter
+from netdesc.training.encoding import RateCode
+
+CPU = torch.device("cpu")
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Trains the small task with some changes in the folder ``run`` of ``tmp_path``."""
+
+    def run(to: str = "run", **changes: Any) -> Run:
+        path = write_classify_task(tmp_path / "task", **changes)
+        return train(netdesc.load(path), run_dir=tmp_path / to, progress="quiet")
+
+    return run
+
+
+def weights(run: Run) -> list[bytes]:
+    names = ("last.safetensors", "best.safetensors")
+    return [(run.path / "checkpoints" / name).read_bytes() for name in names]
+
+
+RATE = {"type": "spike_rate", "true_rate": 0.6, "false_rate": 0.05}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"data": {"encoding": {"type": "latency"}}, "loss": RATE},
+        {"loss": {"type": "spike_max", "mode": "softmax"}, "classifier": {"type": "rate"}},
+        {"loss": RATE | {"window_steps": 6, "reduction": "mean"}},
+        {"classifier": {"type": "moving_window", "window_steps": 4}},
+    ],
+    ids=["max", "latency, rate", "softmax", "window", "classes by a window"],
+)
+def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
+    run = start(training={"epochs": 30}, **changes)
+    rows, record = read_metrics(run.path), read_record(run.path)
+    assert max(row["validation_accuracy"] for row in rows[-5:]) > 0.8
+    assert max(row["accuracy"] for row in rows[-5:]) > 0.8
+    assert rows[0]["accuracy"] < 0.8
+    losses = [row["validation_loss"] for row in rows]
+    best = losses.index(min(losses))
+    assert (
+        run.best
+        == record["best"]
+        == {
+            "epoch": best,
+            "validation_loss": losses[best],
+            "validation_accuracy": rows[best]["validation_accuracy"],
+        }
+    )
+    for row in rows:
+        confusion = np.array(row["confusion"])
+        assert confusion.shape == (CLASSES, CLASSES)
+        assert confusion.sum() + row["undecided"] == 15  # the validation samples
+        assert np.trace(confusion) / 15 == pytest.approx(row["validation_accuracy"])
+    assert "accuracy" in (run.path / "train.log").read_text()
+
+
+def test_a_silent_network_decides_nothing(start: Start) -> None:
+    run = start(
+        training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
+        neurons={
+            "cuba": {"type": "cuba", "threshold": 100, "current_decay": 1, "voltage_decay": 1}
+        },
+    )
+    (row,) = read_metrics(run.path)
+    assert run.status == "done"
+    assert row["accuracy"] == row["validation_accuracy"] == 0
+    assert row["undecided"] == sum(row["undecided_by_label"]) == 15
+    assert np.isfinite(row["loss"])
+    assert "done after 1 epoch:" in run.message
+
+
+def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
+    """The class of the second half of a sample is another one."""
+    values, labels = samples(60)
+    spikes = np.stack([values, np.roll(values, 3, axis=1)], axis=1).repeat(20, axis=1) > 1
+    by_step = np.stack([labels, (labels + 1) % CLASSES], axis=1).repeat(20, axis=1)
+    changes = {
+        "time": {"steps": 40},
+        "data": {"encoding": {"type": "spikes"}},
+        "training": {"epochs": 30},
+        "loss": RATE | {"window_steps": 3},
+    }
+    path = write_classify_task(tmp_path / "task", **changes)
+    write_arrays(path.with_name("data.npz"), inputs=spikes, labels=by_step)
+    run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    row = read_metrics(run.path)[-1]
+    assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
+    assert read_record(run.path)["labels_by_step"] is True
+    assert read_run(run.path).record.samples == {"train": 30, "validation": 15}
+    measured = netdesc.evaluate(run, "validation")
+    assert (measured.judged, measured.samples) == ("steps", 15)
+    assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third
+
+
+def test_labels_of_spike_files(tmp_path: Path) -> None:
+    """Without validation the training samples are counted."""
+    values, labels = samples(9)
+    pairs = []
+    for number, (row, label) in enumerate(zip(values, labels, strict=True)):
+        write_events(tmp_path / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
+        pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(label)})
+    path = write_classify_task(tmp_path, training={"epochs": 60})
+    document = json.loads(path.read_text())
+    document["data"] = {"type": "spike_files", "train": pairs}
+    path.write_text(json.dumps(document))
+    row = read_metrics(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)[
+        -1
+    ]
+    assert row["accuracy"] == 1
+    assert row["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+    assert "validation_accuracy" not in row
+
+
+# Chance
+
+
+def rate_samples(count: int = 20) -> ArraySamples:
+    values, labels = samples(count)
+    code = RateCode(STEPS, 0, 4, 1.0)
+    return ArraySamples(code, (CELLS,), code.keep(values), labels.astype(np.int32))
+
+
+def inputs(batches: Any) -> torch.Tensor:
+    return torch.cat([batch.input_TBN for batch in batches], dim=1)
+
+
+@given(size=st.one_of(st.none(), st.integers(1, 25)), seed=st.integers(0, 2**63 - 1))
+def test_samples_in_order_are_drawn_once_whatever_the_batches(size: int | None, seed: int) -> None:
+    whole = inputs(Batches(rate_samples(), None, CPU, seed).in_order())
+    batches = Batches(rate_samples(), size, CPU, seed)
+    assert torch.equal(inputs(batches.in_order()), whole)
+    assert torch.equal(inputs(batches.in_order()), whole)
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_training_samples_are_drawn_anew_in_every_epoch(size: int | None) -> None:
+    batches = Batches(rate_samples(), size, CPU, 3)
+    epochs = [inputs(batches.shuffled(epoch)) for epoch in (0, 1, 0)]
+    assert torch.equal(epochs[0], epochs[2])
+    by_sample = [epoch.sum((0, 2)).sort().values for epoch in epochs]
+    assert not torch.equal(by_sample[0], by_sample[1])  # not only in another order
+    other = Batches(rate_samples(), size, CPU, 4)
+    assert not torch.equal(inputs(other.shuffled(0)), epochs[0])
+    assert not torch.equal(inputs(batches.in_order()), epochs[0])
+
+
+def test_labels_stay_with_their_samples() -> None:
+    for batch in Batches(rate_samples(), 7, CPU, 3).shuffled(5):
+        brightest = batch.input_TBN.sum(0).reshape(-1, 3, 3).sum(2).argmax(1)
+        assert (brightest == batch.target).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_a_run_with_drawn_inputs_goes_on_to_the_same_bits(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    training = {"epochs": 6, "batch_size": size}
+    straight = start("straight", training=training)
+    shuffled = Batches.shuffled
+
+    def stop_in_the_third(self: Batches, epoch: int):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return shuffled(self, epoch)
+
+    monkeypatch.setattr(Batches, "shuffled", stop_in_the_third)
+    assert start("halted", training=training).status == "interrupted"
+    monkeypatch.setattr(Batches, "shuffled", shuffled)
+    again = train(resume=tmp_path / "halted", progress="quiet")
+    assert again.status == "done"
+    assert again.best == straight.best
+    assert weights(again) == weights(straight)
+
+    def rows(run: Run) -> list[dict[str, Any]]:
+        return [row | {"seconds": None} for row in read_metrics(run.path)]
+
+    assert rows(again) == rows(straight)
+
+
+# Bad data leaves nothing behind
+
+
+def test_bad_arrays_are_refused_before_a_run_begins(start: Start, tmp_path: Path) -> None:
+    """Checks of the document look into small arrays only; training looks into all of them."""
+    path = write_classify_task(tmp_path / "task")
+    description = netdesc.load(path)
+    bad = {
+        r"has 3 for sample 1; the classes are 0 to 2": {
+            "labels": np.full(60, 3) * (np.arange(60) > 0)
+        },
+        r"leaves none of the 60 samples": {"split": np.ones(60, int)},
+        r"has nan in sample 0": {"inputs": np.full((60, CELLS), np.nan)},
+    }
+    for message, changes in bad.items():
+        write_arrays(path.with_name("data.npz"), **changes)
+        with pytest.raises(DataError, match=message) as error:
+            train(description, run_dir=tmp_path / "run", progress="quiet")
+        assert error.value.exit_code == 1
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_class_without_training_samples_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_classify_task(tmp_path / "task", training={"epochs": 1})
+    labels = np.arange(60) % 2
+    labels[40] = 2  # a validation sample
+    write_arrays(path.with_name("data.npz"), labels=labels)
+    train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
+    assert "class 2 has no sample to train on" in capsys.readouterr().err
+    assert "class 2 has no sample to train on" in (tmp_path / "run/train.log").read_text()
+
+
+# Scores
+
+
+def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
+    """Spikes in which some samples are silent."""
+    rng = np.random.default_rng(seed)
+    spikes = rng.random((10, batch, classes)) < 0.2
+    spikes[:, rng.random(batch) < 0.3] = False
+    return torch.from_numpy(spikes.astype(np.float32))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    classes=st.sampled_from([1, 2, 5, 64, 65]),
+    by_step=st.booleans(),
+    window=st.one_of(st.none(), st.integers(1, 12)),
+)
+def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> None:
+    classifier = RateClassifier() if window is None else MovingWindowClassifier(window)
+    counter = ConfusionCounter(classifier, classes, CPU)
+    rng = np.random.default_rng(seed)
+    confusion = np.zeros((classes, classes), int)
+    undecided, total = [0] * classes, 0
+    for number, batch in enumerate(sizes):
+        output = random_outputs(seed + number, batch, classes)
+        labels = rng.integers(0, classes, (10, batch) if by_step else batch)
+        counter.add(output, torch.from_numpy(labels))
+        predictions = classifier(output).numpy()
+        for sample in range(batch):
+            pairs = decided(predictions[..., sample], labels[..., sample], classes)
+            for label, prediction in pairs:
+                total += 1
+                if prediction == SILENT:
+                    undecided[label] += 1
+                else:
+                    confusion[label, prediction] += 1
+    score = counter.score(counter.take().tolist())
+    assert score.accuracy == pytest.approx(np.trace(confusion) / total)
+    assert score.undecided == sum(undecided)
+    assert score.undecided_by_label == (undecided if classes <= 64 else None)
+    assert score.confusion == (confusion.tolist() if classes <= 64 else None)
+    assert counter.take().sum() == 0
+
+
+def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:
+    """Pairs of label and prediction of one sample, one a step where labels are."""
+    if labels.ndim:
+        steps = np.broadcast_to(predictions, labels.shape)
+        return [(int(label), int(each)) for label, each in zip(labels, steps, strict=True)]
+    if predictions.ndim:
+        votes = [int((predictions == each).sum()) for each in range(classes)]
+        return [(int(labels), votes.index(max(votes)) if any(votes) else SILENT)]
+    return [(int(labels), int(predictions))]

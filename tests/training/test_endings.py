@@ -1,0 +1,169 @@
+"""How runs end before their last epoch: diverged, interrupted or failed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from support.training_task import (
+    at_epoch,
+    read_metrics,
+    read_record,
+    train_task,
+    weights_of,
+    write_task,
+)
+
+import netdesc
+from netdesc.training import checkpoint, loop, train
+from netdesc.training import errors as kinds
+from netdesc.training.metrics import Figures
+
+
+def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Figures.add
+
+    def with_nan(self: Figures, *batch: Any, **how: Any) -> None:
+        (weight,) = self._parameters["output"]
+        weight.grad[0, 0] = np.nan
+        add(self, *batch, **how)
+
+    at_epoch(monkeypatch, 3, lambda: monkeypatch.setattr(Figures, "add", with_nan))
+    run = train_task(tmp_path, epochs=10)
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert 'epoch 4: the gradient of layer "output" is NaN or too large' in run.message
+    assert read_record(run.path)["status"] == "diverged"
+    assert len(read_metrics(run.path)) == 3
+    for name in ("last", "best"):
+        weights = load_file(run.path / f"checkpoints/{name}.safetensors")
+        assert all(np.isfinite(array).all() for array in weights.values())
+    again = train(resume=run.path, progress="quiet")
+    assert again.status == "diverged"
+
+
+def test_weights_that_a_step_made_infinite_are_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+
+    def explode(self: torch.optim.SGD, *arguments: Any) -> Any:
+        step(self, *arguments)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0][0, 0] = np.inf
+
+    monkeypatch.setattr(torch.optim.SGD, "step", explode)
+    run = train_task(tmp_path, optimizer={"type": "sgd", "learning_rate": 0.1})
+    assert run.status == "diverged"
+    assert 'epoch 1: a weight of layer "hidden"' in run.message
+    weights = load_file(run.path / "checkpoints/last.safetensors")
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_first_weights_that_are_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = 'a weight of layer "hidden" is NaN or too large'
+    monkeypatch.setattr(loop, "weight_fault", lambda _: fault)
+    run = train_task(tmp_path)
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert run.message == f"training cannot begin: {fault}"
+    assert read_record(run.path)["message"] == run.message
+    assert run.message in train(resume=run.path, progress="quiet").message
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_that_32_bits_cannot_hold(tmp_path: Path) -> None:
+    slow = ("filter_order=16", "time_constant_ms=500", "filter_steps=600")
+    path = write_task(tmp_path / "task")
+    description = netdesc.load(path, ["time.steps=600", *(f"loss.{each}" for each in slow)])
+    run = train(description, run_dir=tmp_path / "run", progress="quiet")
+    assert (run.status, run.exit_code) == ("diverged", 4)
+    assert run.message == (
+        "training cannot begin: the loss of an output that never spikes is inf; "
+        "lower loss.filter_order or loss.time_constant_ms"
+    )
+    assert run.message in train(resume=run.path, progress="quiet").message
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_its_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    before = signal.getsignal(number)
+    at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), number))
+    run = train_task(tmp_path, epochs=10)
+    assert (run.status, run.exit_code) == ("interrupted", 130)
+    assert len(read_metrics(run.path)) == 3
+    record = read_record(run.path)
+    assert (record["status"], record["epochs_done"]) == ("interrupted", 3)
+    assert "after 3 epochs is safe" in run.message
+    assert signal.getsignal(number) is before
+    assert train(resume=run.path, progress="quiet").status == "done"
+    assert len(read_metrics(run.path)) == 10
+
+
+def test_the_last_line_of_an_interrupted_run_is_of_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    train_task(tmp_path, epochs=1000, options={"progress": "plain"})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2].startswith("epoch    3/1000")
+    assert "the checkpoint after 3 epochs is safe" in lines[-1]
+
+
+def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    at_epoch(monkeypatch, 2, twice)
+    run = train_task(tmp_path, epochs=10)
+    assert run.status == "interrupted"
+    assert "the checkpoint after 0 epochs is safe" in run.message
+    assert len(read_metrics(run.path)) == 2
+    best, initial = (
+        load_file(run.path / f"checkpoints/{name}.safetensors") for name in ("best", "initial")
+    )
+    assert any((best[name] != initial[name]).any() for name in best)
+    assert train(resume=run.path, progress="quiet").status == "done"
+
+
+def test_a_full_disk_fails_the_run_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, run = os.fsync, tmp_path / "run"
+    monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
+
+    def full_after_three_epochs(file: int) -> None:
+        if (run / "metrics.jsonl").exists() and len(read_metrics(run)) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full_after_three_epochs)
+    with pytest.raises(kinds.StorageError, match="no space left on the device") as error:
+        train_task(tmp_path, epochs=8)
+    assert error.value.exit_code == 3
+    assert "the checkpoint after 3 epochs is safe" in str(error.value)
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert train(resume=run, progress="quiet").status == "done"
+    other = train_task(tmp_path, epochs=8, options={"run_dir": tmp_path / "other"})
+    assert weights_of(run) == weights_of(other.path)
+
+
+def test_an_error_of_ours_is_noted_and_raised(tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        train_task(tmp_path, options={"finish": fail})
+    record = read_record(tmp_path / "run")
+    assert (record["status"], record["message"]) == ("failed", "RuntimeError: broken")

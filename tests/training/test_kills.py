@@ -1,0 +1,40 @@
+"""A run killed with SIGKILL at any moment goes on to the same bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.training_task import write_task
+
+KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
+STRIDE, MOMENTS = 9, 4
+"""Every ninth file operation, and four moments between beginning and end."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    document = write_task(
+        tmp_path / "task",
+        pairs=5,
+        dropout=0.2,
+        epochs=5,
+        batch_size=2,
+        validation_split=0.2,
+        gradient_clip=1.0,
+        schedule={"type": "cosine", "warmup_epochs": 1},
+    )
+    command = [sys.executable, KILLER, document, tmp_path, str(STRIDE), str(MOMENTS)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    outcomes = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(outcomes) > MOMENTS + 10
+    for outcome in outcomes:
+        assert outcome["same"], outcome
+        assert outcome["status"][-1] == 0, outcome
+    kills = [outcome["status"].count(-9) for outcome in outcomes]
+    assert sum(kills) > len(outcomes)  # most runs were killed twice

@@ -1,0 +1,142 @@
+"""Optimizers: torch's own, on contiguous gradients, and their state as tensors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.training_task import small_network, write_task
+from torch import nn
+
+from netdesc.training.optimizer import (
+    build_optimizer,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    set_learning_rate,
+)
+
+ADAM = {"learning_rate": 0.1, "weight_decay": 0.0, "betas": (0.9, 0.999), "eps": 1e-8}
+SGD = {"learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.0, "nesterov": False}
+SPECS = [
+    SimpleNamespace(type="adam", **ADAM),
+    SimpleNamespace(type="adamw", **ADAM | {"weight_decay": 0.1}),
+    SimpleNamespace(type="sgd", **SGD | {"weight_decay": 0.1}),
+    SimpleNamespace(type="sgd", **SGD | {"momentum": 0.9, "nesterov": True}),
+]
+PLAIN = {
+    "adam": lambda spec, groups: torch.optim.Adam(groups, spec.learning_rate, foreach=False),
+    "adamw": lambda spec, groups: torch.optim.AdamW(groups, spec.learning_rate, foreach=False),
+    "sgd": lambda spec, groups: torch.optim.SGD(
+        groups, spec.learning_rate, spec.momentum, nesterov=spec.nesterov, foreach=False
+    ),
+}
+
+
+def give_gradients(root: nn.Module, seed: int, is_transposed: bool = False) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in root.parameters():
+        gradient = torch.randn(parameter.shape, generator=generator)
+        turns = is_transposed and gradient.ndim == 2
+        parameter.grad = gradient.mT.contiguous().mT if turns else gradient
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@given(st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=6))
+@settings(deadline=None)
+def test_steps_are_those_of_torch_without_fusing(
+    spec: SimpleNamespace, steps: list[tuple[int, bool]]
+) -> None:
+    """Whatever the layout of a gradient is, and though weight decay spares neurons."""
+    ours, theirs = small_network(), small_network()
+    blocks = theirs.layers.values()
+    decay = {"weight_decay": spec.weight_decay}
+    groups = [
+        {"params": [block.synapse.weight for block in blocks]} | decay,
+        {"params": [block.neuron.current_decay for block in blocks], "weight_decay": 0.0},
+    ]
+    optimizer, plain = build_optimizer(spec, ours), PLAIN[spec.type](spec, groups)
+    for seed, is_transposed in steps:
+        for root, each, turns in ((ours, optimizer, is_transposed), (theirs, plain, False)):
+            each.zero_grad()
+            assert all(parameter.grad is None for parameter in root.parameters())
+            give_gradients(root, seed, turns)
+            each.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_the_optimizers_are_torch_s_own_and_call_hooks(spec: SimpleNamespace) -> None:
+    optimizer = build_optimizer(spec, small_network())
+    assert isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD))
+    called: list[str] = []
+    optimizer.register_step_pre_hook(lambda *_: called.append("before"))
+    optimizer.register_step_post_hook(lambda *_: called.append("after"))
+    optimizer.step()
+    assert called == ["before", "after"]
+
+
+def test_training_loads_no_compiler(tmp_path: Path) -> None:
+    """It would take longer than all else of a short run."""
+    document = write_task(tmp_path / "task")
+    code = (
+        "import sys, netdesc\n"
+        "run = netdesc.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], progress='quiet')\n"
+        "print(run.status, 'torch._dynamo' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(document), str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["done", "False"]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@given(st.integers(0, 3), st.integers(1, 3))
+@settings(deadline=None)
+def test_state_put_back_goes_on_to_the_same_bits(
+    spec: SimpleNamespace, before: int, after: int
+) -> None:
+    straight, first, second = small_network(), small_network(), small_network()
+    whole, begun, resumed = (build_optimizer(spec, root) for root in (straight, first, second))
+    for seed in range(before + after):
+        give_gradients(straight, seed)
+        whole.step()
+    for seed in range(before):
+        give_gradients(first, seed)
+        begun.step()
+    tensors = {key: value.clone() for key, value in optimizer_tensors(begun, first).items()}
+    second.load_state_dict(first.state_dict())
+    load_optimizer_tensors(resumed, second, tensors)
+    for seed in range(before, before + after):
+        give_gradients(second, seed)
+        resumed.step()
+    for mine, other in zip(straight.parameters(), second.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("damage", [lambda x: x[:1], lambda x: x.double(), lambda x: x.sum()])
+def test_state_that_does_not_fit_the_parameters_is_refused(damage: Any) -> None:
+    root = small_network()
+    optimizer = build_optimizer(SPECS[0], root)
+    give_gradients(root, 0)
+    optimizer.step()
+    tensors = optimizer_tensors(optimizer, root)
+    name = "layers.first.synapse.weight.exp_avg"
+    with pytest.raises(ValueError, match="exp_avg has shape"):
+        load_optimizer_tensors(optimizer, root, tensors | {name: damage(tensors[name])})
+
+
+def test_the_rate_reaches_every_group() -> None:
+    optimizer = build_optimizer(SPECS[0], small_network())
+    set_learning_rate(optimizer, 0.25)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}

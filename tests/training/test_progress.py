@@ -1,0 +1,173 @@
+"""What the user sees of a run."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numba
+import pytest
+import torch
+from support.training_task import read_metrics, write_task
+
+from netdesc.description import load
+from netdesc.kernels.cuda.obstacle import is_interpreted
+from netdesc.kernels.engine import use_engine
+from netdesc.training import compile_notice, train
+from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices
+from netdesc.training.progress import Display, RunStatus, build_display
+from netdesc.training.run_logs import Log
+
+
+def standing(
+    epoch: int, validation_loss: float | None = None, accuracy: float | None = None
+) -> RunStatus:
+    return RunStatus(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
+
+
+def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    assert display.is_due(now=0.0)
+    display.show(standing(1), now=100.0)
+    assert [display.is_due(now) for now in (104.9, 105.0)] == [False, True]
+    display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
+    assert second == (
+        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  validation accuracy 97.2%"
+        "  0:00:24 left  5.0 ms/epoch  learning rate 0.001"
+    )
+    assert len(first) < 80
+
+
+def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A busy first minute must not be held against the rest of the run, nor a quiet one."""
+    display = Display()
+    epoch = 0
+    for moment in range(0, 100, 5):
+        epoch += 1 if moment < 60 else 100  # 5 s an epoch, then 50 ms
+        display.show(standing(epoch), now=float(moment))
+    lines = capsys.readouterr().err.splitlines()
+    assert "5.00 s/epoch" in lines[11]
+    assert "50.0 ms/epoch" in lines[-1]
+    left_s = (5000 - epoch) * 0.05
+    assert (
+        f"{int(left_s // 3600)}:{int(left_s // 60) % 60:02d}:{round(left_s % 60):02d} left"
+        in (lines[-1])
+    )
+
+
+def test_losses_of_parts_that_are_sums_are_shown_a_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
+    run = train(load(task), run_dir=tmp_path / "run", progress="plain")
+    row = read_metrics(run.path)[0]
+    line = next(line for line in capsys.readouterr().err.splitlines() if "epoch 1/1" in line)
+    training, validation = row["loss"] / 3, row["validation_loss"] / 2
+    assert f"loss {training:,.6g} a sample  validation {validation:,.6g}  best" in line
+    assert run.message == (
+        f"done after 1 epoch: best validation loss {validation:,.6g} a sample in epoch 1"
+    )
+
+
+def test_the_log_gets_what_was_said_before_it_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with build_display("quiet") as display, Log(tmp_path / "log") as log:
+        display.warn("three events are left out")
+        display.keep(log)
+        display.say("training")
+        display.show(standing(1), now=0.0)
+        display.show(standing(2), now=1.0)  # too soon for the log
+    lines = [line[21:] for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[:2] == ["warning: three events are left out", "training"]
+    assert len(lines) == 3
+    captured = capsys.readouterr()
+    assert captured.err == "warning: three events are left out\n"
+    assert captured.out == ""
+
+
+def test_an_unknown_style_is_refused() -> None:
+    with pytest.raises(ValueError, match='unknown progress "loud"'):
+        build_display("loud")  # type: ignore[arg-type]
+
+
+def test_compiling_is_announced_once_and_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
+    monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
+    with compile_notices(torch.device("cpu"), said.append):
+        assert said == []
+        functions[0](1)
+        functions[1](1)
+        assert said == [NOTICE]
+        time.sleep(0.3)
+        functions[1](1)  # compiled already
+        assert said == [NOTICE]
+        functions[2](1)
+    assert said == [NOTICE, NOTICE]
+
+
+def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
+    pytest.importorskip("triton")
+    if not is_interpreted():
+        pytest.skip("a GPU runs the kernels here")
+    said: list[str] = []
+    with use_engine("cuda"), compile_notices(torch.device("cpu"), said.append):
+        assert said == [INTERPRETED]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=20)
+    script = "import sys, netdesc, netdesc.training as t\n"
+    script += "t.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
+    ours, theirs = os.openpty()
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm"}
+    command = [sys.executable, "-c", script, document, tmp_path / "run"]
+    with subprocess.Popen(
+        command, stderr=theirs, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        os.close(theirs)
+        text = read_terminal(ours)
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    assert process.returncode == 0, text
+    assert "epoch 20/20" in text
+    assert "\r\x1b[2K" in text  # the line was drawn anew
+    assert "\x1b[3" not in text  # no colour
+    assert text.index("epoch 20/20") < text.index("done after 20 epochs")
+
+
+def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
+    """Everything that arrives until the other end is closed."""
+    text, end = b"", time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if select.select([descriptor], [], [], 0.5)[0]:
+            try:
+                text += os.read(descriptor, 65536)
+            except OSError:  # closed
+                break
+    os.close(descriptor)
+    return text.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a closed pipe is told in another way elsewhere")
+def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path) -> None:
+    """``netdesc train … 2>&1 | head``: a run is worth more than its progress."""
+    document = write_task(tmp_path / "task", epochs=3)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "netdesc", "train", document, "--run-dir", tmp_path / "run"]
+    with subprocess.Popen(command, stderr=theirs, stdout=theirs) as process:
+        os.close(theirs)
+    assert process.returncode == 0
+    assert len(read_metrics(tmp_path / "run")) == 3
+    assert (tmp_path / "run" / "network.net").exists()

@@ -1,0 +1,96 @@
+"""Checkpoints and what goes on from them: which runs are resumed, and which are refused."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.training_task import at_epoch, train_task
+
+from netdesc.description import load
+from netdesc.training import checkpoint, loop, train
+from netdesc.training import errors as kinds
+
+
+def test_the_first_checkpoint_of_a_sitting_comes_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each epoch takes 2 s by a clock of our own; checkpoints are wanted every 30 s."""
+    clock, saved = SimpleNamespace(perf_counter=lambda: now), []
+    now, set_rate, save = 0.0, loop.set_learning_rate, checkpoint.Saver.save
+
+    def watched(*arguments: Any) -> None:
+        nonlocal now
+        now += 2.0
+        set_rate(*arguments)
+
+    def noted(saver: checkpoint.Saver, progress: checkpoint.Progress, length: int) -> None:
+        saved.append((progress.epoch, now))
+        save(saver, progress, length)
+
+    monkeypatch.setattr(loop, "set_learning_rate", watched)
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(checkpoint, "time", clock)
+    monkeypatch.setattr(checkpoint.Saver, "save", noted)
+    train_task(tmp_path, epochs=40)
+    assert saved == [(0, 0.0), (3, 6.0), (18, 36.0), (33, 66.0), (40, 80.0)]
+
+
+def test_a_finished_run_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train_task(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
+    again = train(resume=run.path, progress="plain")
+    assert again.status == "done"
+    assert "done already" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
+
+
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    return train_task(tmp_path, epochs=6).path
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("network.lock.json", lambda held: held + b"\n", "was changed after this run began"),
+        ("../task/target0.bs1", lambda held: held + bytes(5), r"target0\.bs1"),
+        ("checkpoints/last.state", lambda held: held[:-100], "damaged"),
+        ("run.json", lambda held: held[:-100], "cannot read the record"),
+    ],
+)
+def test_what_was_changed_since_is_refused(
+    file: str,
+    change: Callable[[bytes], bytes],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = interrupted(tmp_path, monkeypatch)
+    (run / file).write_bytes(change((run / file).read_bytes()))
+    with pytest.raises(ValueError, match=message):
+        train(resume=run, progress="quiet")
+
+
+def test_a_run_that_has_lost_its_checkpoint_does_not_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its figures would be lost, too."""
+    run = interrupted(tmp_path, monkeypatch)
+    metrics = (run / "metrics.jsonl").read_bytes()
+    assert metrics
+    (run / "checkpoints/last.state").unlink()
+    with pytest.raises(kinds.ResumeError, match=r"is gone; .* --set weights\.path=") as error:
+        train(resume=run, progress="quiet")
+    assert (run / "metrics.jsonl").read_bytes() == metrics
+    *_, lock, _, weights = shlex.split(str(error.value))
+    anew = train(load(Path(lock), [weights]), run_dir=run.parent / "anew", progress="quiet")
+    assert anew.status == "done"

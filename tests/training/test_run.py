@@ -1,0 +1,198 @@
+"""Whole runs: what they learn, what they leave behind, and what they refuse to begin."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from support.training_task import read_metrics, read_record, train_task, weights_of
+
+import netdesc
+from netdesc.training import TrainingError, train
+from netdesc.training import errors as kinds
+
+
+def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
+    run = train_task(tmp_path, epochs=40)
+    assert (run.status, run.exit_code, run.path) == ("done", 0, tmp_path / "run")
+    rows, record = read_metrics(run.path), read_record(run.path)
+    assert [row["epoch"] for row in rows] == list(range(40))
+    losses = [row["loss"] for row in rows]
+    assert min(losses) < 0.9 * losses[0]
+    assert run.best == record["best"] == {"epoch": losses.index(min(losses)), "loss": min(losses)}
+    assert run.final == record["final"] == rows[-1]
+    assert rows[0].keys() >= {"epoch", "loss", "seconds", "learning_rate"}
+    assert rows[0]["gradient_norms"].keys() == rows[0]["spike_rates"].keys() == {"hidden", "output"}
+    assert record["status"] == "done"
+    assert record["started"] <= record["ended"]
+    assert [layer["layer"] for layer in record["layers"]] == ["hidden", "output"]
+    assert record["versions"]["torch"] == torch.__version__
+    assert (run.path / "network.json").read_text() == (tmp_path / "task/tiny.json").read_text()
+    lock = (run.path / "network.lock.json").read_text()
+    assert record["lock_sha256"] == hashlib.sha256(lock.encode()).hexdigest()
+    assert {path.name for path in (run.path / "checkpoints").iterdir()} == {
+        "last.safetensors",
+        "best.safetensors",
+        "initial.safetensors",
+        "last.state",
+    }
+    assert "done after 40 epochs" in (run.path / "train.log").read_text()
+
+
+def test_the_best_weights_give_the_best_loss(tmp_path: Path) -> None:
+    run = train_task(tmp_path, epochs=30)
+    weights = tmp_path / "run/checkpoints/best.safetensors"
+    document = json.loads((tmp_path / "task/tiny.json").read_text())
+    document["weights"] = {"path": str(weights)}
+    document["training"]["epochs"] = 1
+    (tmp_path / "task/again.json").write_text(json.dumps(document))
+    again = train(netdesc.load(tmp_path / "task/again.json"), run_dir=tmp_path / "again")
+    assert run.best is not None
+    assert read_metrics(again.path)[0]["loss"] == run.best["loss"]
+
+
+def test_the_lock_reproduces_the_run(tmp_path: Path) -> None:
+    run = train_task(tmp_path, epochs=5, dropout=0.2, pairs=3, batch_size=2)
+    again = train(netdesc.load(run.path / "network.lock.json"), run_dir=tmp_path / "again")
+    assert weights_of(again.path) == weights_of(run.path)
+
+
+def test_the_seed_decides_and_the_callers_settings_are_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(99)
+    wanted, threads = torch.rand(3), torch.get_num_threads()
+    finals = []
+    for seed, caller in ((1, 99), (1, 5), (2, 99)):
+        torch.manual_seed(caller)
+        run = train_task(
+            tmp_path,
+            epochs=3,
+            dropout=0.3,
+            seed=seed,
+            options={"run_dir": tmp_path / f"{seed}-{caller}"},
+        )
+        finals.append((run.path / "checkpoints/last.safetensors").read_bytes())
+        if caller == 99:
+            assert torch.equal(torch.rand(3), wanted)
+    assert finals[0] == finals[1] != finals[2]
+    assert torch.get_num_threads() == threads
+
+
+def test_validation_is_measured_and_decides_what_is_best(tmp_path: Path) -> None:
+    run = train_task(tmp_path, pairs=5, batch_size=2, validation_split=0.4, epochs=15)
+    rows = read_metrics(run.path)
+    losses = [row["validation_loss"] for row in rows]
+    assert run.best == {"epoch": losses.index(min(losses)), "validation_loss": min(losses)}
+
+
+def test_batches_without_learning_add_up_to_the_whole(tmp_path: Path) -> None:
+    losses = []
+    for size in (None, 2):
+        run = train_task(
+            tmp_path,
+            pairs=5,
+            batch_size=size,
+            epochs=1,
+            optimizer={"type": "sgd", "learning_rate": 1e-12},
+            options={"run_dir": tmp_path / str(size)},
+        )
+        losses.append(read_metrics(run.path)[0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_early_stopping_ends_the_run(tmp_path: Path) -> None:
+    run = train_task(
+        tmp_path,
+        epochs=500,
+        optimizer={"type": "sgd", "learning_rate": 1e-12},
+        early_stopping={"patience_epochs": 3},
+    )
+    record = read_record(run.path)
+    assert run.status == "done"
+    assert record["stopped_early"]
+    assert record["epochs_done"] == len(read_metrics(run.path)) == 4
+
+
+def test_clipping_limits_the_step(tmp_path: Path) -> None:
+    run = train_task(
+        tmp_path,
+        epochs=1,
+        gradient_clip=1e-3,
+        optimizer={"type": "sgd", "learning_rate": 1.0},
+        options={"finish": lambda path, graph, best: save_file(numpy(best), path / "first")},
+    )
+    first = load_file(run.path / "first")  # the best weights are those before the only step
+    last = load_file(run.path / "checkpoints/last.safetensors")
+    length = np.sqrt(sum(np.square(last[name] - first[name]).sum() for name in first))
+    assert length == pytest.approx(1e-3, rel=1e-2)
+    row = read_metrics(run.path)[0]
+    assert np.hypot(*row["gradient_norms"].values()) > 1e-2
+
+
+def numpy(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def test_finish_sees_the_run_before_it_is_done(tmp_path: Path) -> None:
+    seen = []
+
+    def finish(path: Path, graph: Any, best: dict[str, Any]) -> None:
+        seen.append(
+            (read_record(path)["status"], graph.name, "layers.hidden.synapse.weight" in best)
+        )
+
+    train_task(tmp_path, options={"finish": finish})
+    assert seen == [("running", "tiny", True)]
+
+
+def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
+    run = train_task(tmp_path, epochs=1)
+    weights = load_file(run.path / "checkpoints/last.safetensors")
+    weights["layers.hidden.synapse.weight"] = weights["layers.hidden.synapse.weight"][:3]
+    weights["layers.extra.synapse.weight"] = weights.pop("layers.output.synapse.weight")
+    save_file(weights, tmp_path / "bad.safetensors")
+    document = json.loads((tmp_path / "task/tiny.json").read_text())
+    document["weights"] = {"path": "../bad.safetensors"}
+    (tmp_path / "task/bad.json").write_text(json.dumps(document))
+    with pytest.raises(TrainingError) as error:
+        train(netdesc.load(tmp_path / "task/bad.json"), run_dir=tmp_path / "bad")
+    message = str(error.value)
+    assert "layers.output.synapse.weight is missing" in message
+    assert "layers.extra.synapse.weight has no place" in message
+    assert "layers.hidden.synapse.weight has shape [3, 12]; the network's is [16, 12]" in message
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "abacus"}, "unknown engine"),
+        ({"device": "abacus"}, "unknown device"),
+        pytest.param(
+            {"device": "cuda"},
+            '"cuda" is not available',
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
+    ],
+)
+def test_a_machine_that_is_not_there_is_one_clear_error(
+    options: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kinds.DeviceError, match=message) as error:
+        train_task(tmp_path, options=options)
+    assert error.value.exit_code == 3
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_gets_a_folder_of_its_own_below_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = train_task(tmp_path, epochs=1, options={"run_dir": None})
+    assert run.path.parent == Path("runs/tiny")
+    assert read_record(run.path)["status"] == "done"

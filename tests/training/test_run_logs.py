@@ -1,0 +1,172 @@
+"""The files of a run: metrics, log, folder and lock."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netdesc.training import run_directory
+from netdesc.training.errors import ResumeError, RunDirectoryError, StorageError
+from netdesc.training.run_logs import Log, Metrics
+
+
+@given(st.integers(0, 5), st.binary(max_size=30), st.integers(0, 3))
+def test_metrics_are_cut_to_what_the_checkpoint_vouches_for(
+    tmp_path_factory: pytest.TempPathFactory, kept: int, torn: bytes, lost: int
+) -> None:
+    path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
+    with Metrics(path, 0) as metrics:
+        for epoch in range(kept):
+            metrics.append({"epoch": epoch})
+        length = metrics.sync()
+        for epoch in range(kept, kept + lost):
+            metrics.append({"epoch": epoch})
+        metrics.flush()
+    with path.open("ab") as file:
+        file.write(torn)
+    with Metrics(path, length) as metrics:
+        assert not metrics.is_short
+        metrics.append({"epoch": kept})
+        metrics.sync()
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(kept + 1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_full_disk_does_not_hide_itself_when_files_are_closed() -> None:
+    with pytest.raises(StorageError, match="no space left"), Log(Path("/dev/full")) as log:
+        log.write("one")
+
+
+def test_metrics_that_lost_lines_go_on_after_the_last_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"epoch": 0}\n{"epo')
+    with Metrics(path, 100) as metrics:
+        assert metrics.is_short
+        metrics.append({"epoch": 7})
+        metrics.sync()
+    assert path.read_text() == '{"epoch": 0}\n{"epoch": 7}\n'
+
+
+def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Metrics(tmp_path / "metrics.jsonl", 0) as metrics:
+        metrics.append({"epoch": 0})
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match=r"metrics\.jsonl: no space left on the device"):
+            metrics.sync()
+
+
+def test_the_log_stamps_every_line(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    with Log(path) as log:
+        log.write("one\ntwo")
+    assert [line[21:] for line in path.read_text().splitlines()] == ["one", "two"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_new_folder_holds_document_and_lock(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "a"
+    with run_directory.create(path, "document\r\n", "record", "lock\n"):
+        assert (path / "network.json").read_bytes() == b"document\r\n"
+        assert (path / "network.lock.json").read_bytes() == b"lock\n"
+
+
+def test_what_a_folder_holds_is_never_written_over(tmp_path: Path) -> None:
+    run, mine = tmp_path / "run", tmp_path / "mine"
+    with run_directory.create(run, "document", "record", "lock"):
+        pass
+    mine.mkdir()
+    (mine / "network.json").write_text("mine")
+    before = contents(tmp_path)
+    refusals = {
+        run: "--resume continues",
+        mine: "already holds something",
+        mine / "network.json": "is a file",
+    }
+    for path, message in refusals.items():
+        with (
+            pytest.raises(RunDirectoryError, match=message) as error,
+            run_directory.create(path, "other", "other", "other"),
+        ):
+            pass
+        assert error.value.exit_code == 2
+    assert contents(tmp_path) == before
+
+
+def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("12345\n")
+    (tmp_path / "network.json").write_text("document")
+    (tmp_path / "run.json").write_text("record")
+    (tmp_path / ".network.lock.json.0123456789ab.json").write_text("lo")
+    with pytest.raises(ResumeError, match="no run that can be continued"):
+        run_directory.require_run(tmp_path)
+    with run_directory.create(tmp_path, "document", "record", "lock"):
+        assert (tmp_path / "network.lock.json").read_text() == "lock"
+
+
+def test_reopening_clears_what_a_kill_left_half_written(tmp_path: Path) -> None:
+    with run_directory.create(tmp_path, "document", "record", "lock"):
+        pass
+    torn = tmp_path / "checkpoints" / ".last.state.0123456789ab.state"
+    torn.write_bytes(b"half")
+    with run_directory.reopen(tmp_path):
+        assert not torn.exists()
+
+
+def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "network.json"
+    file.write_text("{}")
+    with pytest.raises(ResumeError, match=r"network\.json is a file; a run goes by its folder"):
+        run_directory.require_run(file)
+    with pytest.raises(ResumeError, match="no such run"):
+        run_directory.require_run(tmp_path / "nowhere")
+
+
+def test_two_processes_cannot_hold_one_folder(tmp_path: Path) -> None:
+    script = "import sys; from netdesc.training.run_directory import hold\n"
+    script += "from pathlib import Path\n"
+    script += "with hold(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(RunDirectoryError, match=f"another process.*{other.pid}"),
+            run_directory.hold(tmp_path),
+        ):
+            pass
+        other.kill()
+    with run_directory.hold(tmp_path):  # the lock of a dead process is no lock
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with (
+        pytest.raises(StorageError, match="permission denied"),
+        run_directory.create(tmp_path / "run", "document", "record", "lock"),
+    ):
+        pass

@@ -63,7 +63,8 @@ def test_results_outlive_many_later_calls():
 
 PROGRAM = """
 import os, sys, threading
-from support.thread_layer import everything, layer_of
+from support.cuba_cases import plain_layer
+from support.thread_layer import LEARNT, everything, layer_of
 import numba
 layer = layer_of(0.05)
 expected = everything(layer)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.cuba_cases import Layer
 from support.thread_layer import everything, layer_of
 
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
@@ -64,6 +65,7 @@ def test_results_outlive_many_later_calls():
 PROGRAM = """
 import os, sys, threading
 from support.cuba_cases import plain_layer
+from support.cuba_cases import Layer, plain_layer
 from support.thread_layer import LEARNT, everything, layer_of
 import numba
 layer = layer_of(0.05)

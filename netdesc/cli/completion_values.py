@@ -15,7 +15,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models import Document
-from netdesc.description.overrides import item_names
+from netdesc.description.overrides import indices_by_name
 
 _UNSET = {"$schema", "format", "lock"}
 """Fields of a document that nobody sets from the command line."""
@@ -54,7 +54,7 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
     """The path with the index of each item that is given by its name or number."""
     parts: list[str | int] = []
     for part in path:
-        index = item_names(data).get(part) if isinstance(data, list) else None
+        index = indices_by_name(data).get(part) if isinstance(data, list) else None
         if index is None and isinstance(data, list) and part.isascii() and part.isdecimal():
             index = int(part)
         parts.append(part if index is None else index)
@@ -71,7 +71,7 @@ def _members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
         if get_origin(each) is dict and isinstance(value, dict):
             found |= {name: ([get_args(each)[1]], "") for name in value}
         elif _is_list_of_sections(each) and isinstance(value, list):
-            names = item_names(value) or map(str, members(value))
+            names = indices_by_name(value) or map(str, members(value))
             found |= {name: ([get_args(each)[0]], "") for name in names}
     candidates = structure.models_at(Document, parts, data)
     chosen = structure.choose(candidates, value)

@@ -66,9 +66,9 @@ def _explained(error: click.ClickException) -> click.ClickException:
         return error
     if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
         return error
-    from netdesc.description.overrides import keys_named
+    from netdesc.description.overrides import find_keys
 
-    keys = keys_named(error.option_name.lstrip("-").replace("-", "_"), _USUAL)
+    keys = find_keys(error.option_name.lstrip("-").replace("-", "_"), _USUAL)
     if not keys:
         return error
     ways = " or ".join(f"--set {key}=…" for key in keys)

@@ -10,7 +10,7 @@ from netdesc.cli.exit_codes import ENVIRONMENT
 from netdesc.cli.output import Output
 from netdesc.cli.rewrite import Rewrite, print_diffs, write_changes
 from netdesc.description import Diagnostic
-from netdesc.description.apply_fixes import Fixing, fixed
+from netdesc.description.apply_fixes import FixResult, apply_fixes
 from netdesc.description.diagnostics.wording import is_complete, kinds, place, visible
 from netdesc.description.load import check_text
 from netdesc.description.source import read_source
@@ -34,14 +34,14 @@ def fix(
     for_people: bool,
 ) -> Outcome:
     """Fixes the files and says so. With ``is_diff`` it shows the changes and writes nothing."""
-    fixings: dict[Path, Fixing] = {}
+    fixings: dict[Path, FixResult] = {}
     left: dict[Path, list[Diagnostic]] = {}
     for file in files:
         source = read_source(file, str(file))
         if isinstance(source, Diagnostic):
             left[file] = [source]
             continue
-        fixings[file] = fixed(source, file, overrides, with_files=with_files)
+        fixings[file] = apply_fixes(source, file, overrides, with_files=with_files)
         left[file] = fixings[file].left
     beyond = [diagnostic for file in fixings for diagnostic in left[file]]
     rewrites = [

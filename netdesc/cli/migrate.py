@@ -30,7 +30,7 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
 
     With --check or --diff the exit code is 1 where a file would change.
     """
-    from netdesc.description.migrate import migrated_text
+    from netdesc.description.migrate import migrate_text
 
     if write + check + diff > 1:
         raise click.UsageError("--write, --check and --diff exclude each other")
@@ -39,4 +39,4 @@ def migrate(output: Output, files: tuple[str, ...], write: bool, check: bool, di
     mode: Mode = "write" if write else "check" if check else "diff" if diff else "print"
     if mode == "print" and len(files) > 1:
         raise click.UsageError("several documents need --write, --check or --diff")
-    return finish(output, [rewrite(name, migrated_text) for name in files], mode)
+    return finish(output, [rewrite(name, migrate_text) for name in files], mode)

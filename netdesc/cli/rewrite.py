@@ -23,7 +23,7 @@ from netdesc.description import Diagnostic
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.json.reader import parse
-from netdesc.description.source import MAX_BYTES, Source, decoded, read_source
+from netdesc.description.source import MAX_BYTES, Source, decode_source, read_source
 
 STANDARD_INPUT = "-"
 Mode = Literal["write", "print", "check", "diff"]
@@ -73,7 +73,7 @@ def _split_lines(text: str) -> list[str]:
 def rewrite(name: str, change: Change) -> Rewrite:
     """What ``change`` makes of the file ``name``, or of standard input; nothing is written yet."""
     if name == STANDARD_INPUT:
-        source = decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+        source = decode_source(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     else:
         source = read_source(Path(name), name)
     if isinstance(source, Diagnostic):

@@ -17,7 +17,7 @@ _MAX_SINGLE_FIXES = 20
 
 
 @dataclass(slots=True)
-class Fixing:
+class FixResult:
     """A text before and after, what was fixed, and the diagnostics that are left."""
 
     before: Source
@@ -26,14 +26,14 @@ class Fixing:
     left: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
 
-def fixed(
+def apply_fixes(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
-) -> Fixing:
+) -> FixResult:
     """Applies fixes until no certain one is left. Nothing is written.
 
     Without ``with_files`` what is left is that of the document alone.
     """
-    result = Fixing(source, source)
+    result = FixResult(source, source)
     for _ in range(MAX_ROUNDS):
         if not _run_round(result, path, overrides):
             break
@@ -41,7 +41,7 @@ def fixed(
     return result
 
 
-def _run_round(result: Fixing, path: Path, overrides: Sequence[str]) -> bool:
+def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
     """Applies all fixes that go together, or else one; False if nothing gets better."""
     before = check_text(result.after, path, overrides, with_files=False)[1]
     certain = [each for each in before if each.fix is not None]

@@ -15,7 +15,7 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Node
 from netdesc.description.source import Source
-from netdesc.description.source_map import of_text
+from netdesc.description.source_map import locate_text_diagnostic
 
 WIDTH = 100
 """Characters of the longest line that holds an object or a list."""
@@ -43,7 +43,7 @@ def sound_tree(source: Source) -> Node | list[Diagnostic]:
     parsed = parse(source)
     mistakes = [each for each in parsed.diagnostics if each.code not in _HARMLESS]
     if mistakes:
-        return [of_text(source, each) for each in mistakes]
+        return [locate_text_diagnostic(each, source) for each in mistakes]
     assert parsed.root is not None, "a text without mistakes has a tree"
     return parsed.root
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.description.json_pointer import member
-from netdesc.description.source import size_of
+from netdesc.description.source import file_size
 
 _LOOK_BYTES = 1 << 16
 _NAMED = re.compile(rb'"\$schema"\s*:\s*"([^"]*)"')
@@ -21,7 +21,7 @@ def may_be_document(path: Path) -> bool:
     other keys that only a document has together, so that a misspelt one does not hide it.
     """
     try:
-        size_of(path)
+        file_size(path)
         with path.open("rb") as file:
             start = file.read(_LOOK_BYTES)
     except (OSError, ValueError):  # ValueError: a pipe, or a NUL in the path

@@ -20,10 +20,10 @@ from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, pointer
-from netdesc.description.model_validation import UnfitError, document_of
+from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document
 from netdesc.description.pydantic_errors import Fault, faults
-from netdesc.description.source_map import Places
+from netdesc.description.source_map import SourceMap
 from netdesc.description.wrong_type import owners
 
 ROUNDS = 5
@@ -38,7 +38,7 @@ class Mended:
     data: Any = None
     guessed: list[Parts] = field(default_factory=list[Parts])
     """Where something was replaced by a guess."""
-    moved: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
+    renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
     """From the place of a value under its right name to where it stands in the file."""
     behind: list[Fault] = field(default_factory=list[Fault])
     """Faults that only came to light when others were mended, and do not come from a guess."""
@@ -55,9 +55,9 @@ def mended(data: Any, found: Sequence[Fault]) -> Mended:
         if len(failed) == len(found):
             break
         try:
-            result.document = document_of(data)
+            result.document = validate_document(data)
             break
-        except UnfitError as error:
+        except InvalidDocumentError as error:
             found = faults(error, data)
         new = [fault for fault in found if (fault.kind, fault.parts) not in told]
         told.update((fault.kind, fault.parts) for fault in new)
@@ -74,7 +74,7 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 
 
 def without_doubtful(
-    found: Iterable[Diagnostic], guessed: Iterable[Parts], places: Places
+    found: Iterable[Diagnostic], guessed: Iterable[Parts], source_map: SourceMap
 ) -> list[Diagnostic]:
     """The findings that cannot come from a guess: those about other sections."""
     guessed = list(guessed)
@@ -88,7 +88,7 @@ def without_doubtful(
     # Labels of single steps need a window.
     if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):
         sections |= {("data",)}
-    doubtful = tuple(pointer(places.written(section)) for section in sections)
+    doubtful = tuple(pointer(source_map.path_in_text(section)) for section in sections)
     return [
         finding
         for finding in found
@@ -110,7 +110,7 @@ def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
             return False
         plain.append(fault.remedy.section)
         if fault.remedy.act == "rename":
-            result.moved[fault.remedy.path] = (*fault.remedy.path[:-1], fault.remedy.old)
+            result.renamed[fault.remedy.path] = (*fault.remedy.path[:-1], fault.remedy.old)
         return True
     holder = lookup(data, parent)
     if not key or fault.on_key or not isinstance(holder, dict):
@@ -121,7 +121,7 @@ def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
         value = section.pop(name)
         if best is not None:
             section[best.name] = value
-            result.moved[*parent, best.name] = fault.parts
+            result.renamed[*parent, best.name] = fault.parts
         if best is not None and best.value:
             result.guessed.append((*parent, best.name))
         # What means nothing here is left out, and nothing is guessed: unless the type is wrong.

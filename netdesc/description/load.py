@@ -20,14 +20,14 @@ from netdesc.description.files.data_files import FileChecks, locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import Parsed, parse
 from netdesc.description.model_errors import diagnose
-from netdesc.description.model_validation import MOST_FAULTS, UnfitError, document_of
+from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
 from netdesc.description.provenance import Given
 from netdesc.description.pydantic_errors import faults
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, read_source
-from netdesc.description.source_map import Places, of_text
+from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _check_text(
     source: Source, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [of_text(source, each) for each in parsed.diagnostics]
+    findings = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
     if parsed.root is not None and migrations.is_older(parsed.root.value):
         if findings:
             return None, findings
@@ -141,13 +141,13 @@ def _check_older(
     with_files: bool,
 ) -> tuple[Description | None, list[Diagnostic]]:
     """Checks a document of an older format in the present one, in which no line is the user's."""
-    data = migrations.migrated(old)
+    data = migrations.migrate_data(old)
     present = Source(document_text(data), source.name)
     description, findings = _check_text(present, path, overrides, with_files)
     note = f"this is format {old['format']}: netdesc migrate --write brings it to {FORMAT}"
     findings = [_without_place(each, note) for each in findings]
     if description is not None:
-        made = frozenset(migrations.moved_or_set(old, data))
+        made = frozenset(migrations.changed_paths(old, data))
         given = replace(description.given, made=made)
         description = replace(description, text=source.text, given=given, warnings=findings)
     return description, findings
@@ -208,26 +208,26 @@ def _check_meaning(
     """Everything after the syntax: overrides, shape, rules and files."""
     assert parsed.root is not None
     root, data = parsed.root, parsed.root.value
-    places = Places(source, root, data, guessed=parsed.guessed)
+    source_map = SourceMap(source, root, data, guessed=parsed.guessed)
     findings: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = other_format(places)
+        refused = other_format(source_map)
         if refused is not None:
             return None, [refused]
         given = cast("dict[str, Any]", data)
         data, changed, findings = command_line.apply(given, overrides, source.name)
-        places = Places(source, root, data, changed, parsed.guessed)
+        source_map = SourceMap(source, root, data, changed, parsed.guessed)
     guessed = [parts for parts in parsed.guessed.values() if parts]
     try:
-        whole = document_of(data)
-    except UnfitError as error:
+        whole = validate_document(data)
+    except InvalidDocumentError as error:
         found = faults(error, data)
-        findings += diagnose(found, places)
-        if len(error.errors) > MOST_FAULTS:
-            return None, _with_rest(findings, len(error.errors) - MOST_FAULTS, error.is_all)
+        findings += diagnose(found, source_map)
+        if len(error.errors) > MAX_ERRORS:
+            return None, _with_rest(findings, len(error.errors) - MAX_ERRORS, error.is_all)
         result = mended(data, found)
-        places = replace(places, data=result.data, moved=result.moved)
-        findings += diagnose(result.behind, places)
+        source_map = replace(source_map, data=result.data, renamed=result.renamed)
+        findings += diagnose(result.behind, source_map)
         whole = result.document
         guessed += result.guessed
         if whole is None:
@@ -238,15 +238,15 @@ def _check_meaning(
         document=whole.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        given=Given(whole, data, places.overridden),
+        given=Given(whole, data, source_map.overridden),
         lock=lock,
         files=files,
     )
     checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
-    files = FileChecks(whole, places, description.resolve, checksums)
+    files = FileChecks(whole, source_map, description.resolve, checksums)
     of_files = files.run() if with_files else []
-    later = check_rules(whole, places, files.training_set) + of_files
-    findings += without_doubtful(later, guessed, places)
+    later = check_rules(whole, source_map, files.training_set) + of_files
+    findings += without_doubtful(later, guessed, source_map)
     return description, findings
 
 
@@ -258,15 +258,15 @@ def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list
     return [*others, without_others(last, note)]
 
 
-def other_format(places: Places) -> Diagnostic | None:
+def other_format(source_map: SourceMap) -> Diagnostic | None:
     """A document of another format is refused by name: its fields would only confuse."""
-    given = places.data.get("format")
+    given = source_map.data.get("format")
     if not isinstance(given, int) or isinstance(given, bool) or given == FORMAT:
         return None
-    if places.is_guessed(("format",)):
+    if source_map.is_guessed(("format",)):
         return None
     if given > FORMAT:
         message = f"written for format {given}; this netdesc reads {FORMAT}"
     else:
         message = f"there is no format {given}; this netdesc reads {FORMAT}"
-    return places.diagnostic("ND110", ("format",), message)
+    return source_map.diagnostic("ND110", ("format",), message)

@@ -16,9 +16,9 @@ from netdesc.description.json_pointer import dotted, lookup, members
 from netdesc.description.models import Document
 from netdesc.description.pydantic_errors import Fault, known_fields
 from netdesc.description.required import to_write
-from netdesc.description.source_map import Places, Second
-from netdesc.description.spelling import allowed, allowed_in_order, closest, did_you_mean
-from netdesc.description.synonyms import field_meant, type_question, without
+from netdesc.description.source_map import RelatedPath, SourceMap
+from netdesc.description.spelling import allowed_note, closest_name, did_you_mean
+from netdesc.description.synonyms import did_you_mean_type, hint_for_unsupported, suggest_field
 from netdesc.description.wrong_type import mistyped, owners
 from netdesc.sections import NAME_PATTERN
 
@@ -54,55 +54,55 @@ SPLIT_HINT = (
 )
 
 
-def diagnose(found: Iterable[Fault], places: Places) -> list[Diagnostic]:
+def diagnose(found: Iterable[Fault], source_map: SourceMap) -> list[Diagnostic]:
     """Each fault as a finding."""
     found = list(found)
-    of_types = mistyped(found, places.data)
-    listed = [each.diagnostic(places) for each in of_types]
+    of_types = mistyped(found, source_map.data)
+    listed = [each.diagnostic(source_map) for each in of_types]
     for fault in found:
         tag = (*fault.parts, "type") if fault.kind.startswith("union_tag") else fault.parts
-        if places.is_guessed(fault.parts) or places.is_guessed(tag):
+        if source_map.is_guessed(fault.parts) or source_map.is_guessed(tag):
             continue
         if any(each.explains(fault) for each in of_types):
             continue
-        finding = _diagnose(fault, places)
+        finding = _diagnose(fault, source_map)
         if fault.remedy is not None:
-            fix = places.fix(fault.remedy) if finding.override is None else None
-            finding = replace(finding, fix=fix, hint=finding.hint or fault.remedy.title)
+            finding = replace(finding, hint=finding.hint or fault.remedy.title)
+            finding = source_map.add_fix(finding, fault.remedy)
         listed.append(finding)
     return listed
 
 
-def _diagnose(fault: Fault, places: Places) -> Diagnostic:
+def _diagnose(fault: Fault, source_map: SourceMap) -> Diagnostic:
     if fault.kind == "extra_forbidden":
-        return _unknown_field(fault, places)
+        return _unknown_field(fault, source_map)
     if fault.kind == "missing":
-        return _missing(fault, places)
+        return _missing(fault, source_map)
     if fault.kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _union(fault, places)
+        return _union(fault, source_map)
     if fault.kind == "literal_error":
-        return _literal(fault, places)
+        return _literal(fault, source_map)
     if fault.kind in _LIMITS or fault.kind == "finite_number":
-        return _limit(fault, places)
+        return _limit(fault, source_map)
     if fault.kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
-        return _length(fault, places)
+        return _length(fault, source_map)
     if fault.kind == "string_pattern_mismatch":
-        return _pattern(fault, places)
-    return _kind(fault, places)
+        return _pattern(fault, source_map)
+    return _kind(fault, source_map)
 
 
-def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
+def _unknown_field(fault: Fault, source_map: SourceMap) -> Diagnostic:
     parent, key = fault.parts[:-1], str(fault.parts[-1])
-    subject = places.subject(parent)
-    known = known_fields(parent, places.data)
-    of_types = owners(fault, places.data)
+    subject = source_map.subject(parent)
+    known = known_fields(parent, source_map.data)
+    of_types = owners(fault, source_map.data)
     best = fault.meaning
-    notes = (allowed_in_order(structure.required_first(known)),)
+    notes = (allowed_note(structure.required_first(known)),)
     if of_types and best is None:
-        kind = lookup(places.data, (*parent, "type"))
+        kind = lookup(source_map.data, (*parent, "type"))
         message = f'field "{key}" belongs to type "{of_types[0]}", and {subject} has type "{kind}"'
-        second = Second((*parent, "type"), "the type")
-        return places.diagnostic(
+        second = RelatedPath((*parent, "type"), "the type")
+        return source_map.diagnostic(
             "ND105",
             fault.parts,
             message,
@@ -113,15 +113,15 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
         )
     hint = best.question if best is not None else ""
     if fault.home is not None:
-        (*of_home, name), home = fault.home, places.subject(fault.home[:-1])
-        is_there = name in members(lookup(places.data, tuple(of_home)))
+        (*of_home, name), home = fault.home, source_map.subject(fault.home[:-1])
+        is_there = name in members(lookup(source_map.data, tuple(of_home)))
         it, under = ("it", "") if name == key else (f'"{name}"', f' as "{name}"')
         hint = f"{home} has {it} already" if is_there else f"it belongs into {home}{under}"
-    twin = field_meant(key, known)
+    twin = suggest_field(key, known)
     if not hint and twin is not None:
         hint = f'leave it out: "{twin.name}" is there already'
-    hint = hint or without(key)
-    return places.diagnostic(
+    hint = hint or hint_for_unsupported(key)
+    return source_map.diagnostic(
         "ND101",
         fault.parts,
         f'unknown field "{_cut(key)}" in {subject}',
@@ -131,76 +131,80 @@ def _unknown_field(fault: Fault, places: Places) -> Diagnostic:
     )
 
 
-def _missing(fault: Fault, places: Places) -> Diagnostic:
+def _missing(fault: Fault, source_map: SourceMap) -> Diagnostic:
     parent, key = fault.parts[:-1], fault.parts[-1]
-    subject = places.subject(parent)
+    subject = source_map.subject(parent)
     if isinstance(key, int):
         wanted = key + 1
-        return places.diagnostic("ND108", parent, f"{subject} needs at least {wanted} values")
-    annotations = structure.annotations_at(Document, fault.parts, places.data)
+        return source_map.diagnostic("ND108", parent, f"{subject} needs at least {wanted} values")
+    annotations = structure.annotations_at(Document, fault.parts, source_map.data)
     values = [value for each in annotations for value in structure.literals(each)]
     notes = (_choices(values),) if len(values) > 1 else ()
     message = f'"{key}" is missing in {subject}'
-    hint, about = to_write(key, known_fields(parent, places.data)[key])
-    neurons = members(lookup(places.data, ("neurons",)))
+    hint, about = to_write(key, known_fields(parent, source_map.data)[key])
+    neurons = members(lookup(source_map.data, ("neurons",)))
     if key == "neuron" and neurons:
         hint = f'write "neuron": {json.dumps(next(iter(neurons)))}'
-    return places.diagnostic("ND102", fault.parts, message, hint=hint, notes=(*notes, *about))
+    return source_map.diagnostic("ND102", fault.parts, message, hint=hint, notes=(*notes, *about))
 
 
-def _union(fault: Fault, places: Places) -> Diagnostic:
-    candidates = structure.models_at(Document, fault.parts, places.data)
+def _union(fault: Fault, source_map: SourceMap) -> Diagnostic:
+    candidates = structure.models_at(Document, fault.parts, source_map.data)
     names = [name for model in candidates for name in structure.type_names(model)]
-    subject = places.subject(fault.parts)
-    notes = (allowed(names),)
+    subject = source_map.subject(fault.parts)
+    notes = (allowed_note(sorted(names)),)
     value: dict[str, Any] = fault.value
     if fault.context["discriminator"] == "form_tag()":
-        return _kind(fault, places)
+        return _kind(fault, source_map)
     if not isinstance(fault.value, dict):
-        return _kind_of(fault.parts, "an object", fault.value, places)
+        return _kind_of(fault.parts, "an object", fault.value, source_map)
     at = (*fault.parts, "type")
     if "type" not in value:
         for key in value:
-            if closest(key, ["type"]) is not None:
-                return places.diagnostic(
+            if closest_name(key, ["type"]) is not None:
+                return source_map.diagnostic(
                     "ND101",
                     (*fault.parts, key),
                     f'unknown field "{_cut(key)}" in {subject}',
                     hint='did you mean "type"?',
                     on="key",
                 )
-        return places.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
+        return source_map.diagnostic("ND102", at, f'"type" is missing in {subject}', notes=notes)
     kind = value["type"]
     if not isinstance(kind, str):
-        return _kind_of(at, "a string", kind, places, notes)
+        return _kind_of(at, "a string", kind, source_map, notes)
     message = f'unknown type "{_cut(kind)}" of {subject}'
-    hint = type_question(kind, names)
-    return places.diagnostic("ND104", at, message, hint=hint, notes=notes)
+    hint = did_you_mean_type(kind, names)
+    return source_map.diagnostic("ND104", at, message, hint=hint, notes=notes)
 
 
-def _literal(fault: Fault, places: Places) -> Diagnostic:
-    annotations = structure.annotations_at(Document, fault.parts, places.data)
+def _literal(fault: Fault, source_map: SourceMap) -> Diagnostic:
+    annotations = structure.annotations_at(Document, fault.parts, source_map.data)
     values = [value for each in annotations for value in structure.literals(each)]
     texts = [value for value in values if isinstance(value, str)]
     given = fault.value
     is_type = fault.parts[-1:] == ("type",)
-    ask = type_question if is_type else did_you_mean
+    ask = did_you_mean_type if is_type else did_you_mean
     hint = ask(given, texts) if isinstance(given, str) else ""
     if is_type and isinstance(given, str):
-        message = f'unknown type "{_cut(given)}" of {places.subject(fault.parts[:-1])}'
-        return places.diagnostic(
+        message = f'unknown type "{_cut(given)}" of {source_map.subject(fault.parts[:-1])}'
+        return source_map.diagnostic(
             "ND104", fault.parts, message, hint=hint, notes=(_choices(values),)
         )
     if not any(type(given) is type(value) for value in values):
-        return _kind_of(fault.parts, _forms(fault, places), given, places, (_choices(values),))
+        return _kind_of(
+            fault.parts, _forms(fault, source_map), given, source_map, (_choices(values),)
+        )
     message = f"{dotted(fault.parts)} cannot be {_show(given)}"
-    return places.diagnostic("ND107", fault.parts, message, hint=hint, notes=(_choices(values),))
+    return source_map.diagnostic(
+        "ND107", fault.parts, message, hint=hint, notes=(_choices(values),)
+    )
 
 
-def _limit(fault: Fault, places: Places) -> Diagnostic:
+def _limit(fault: Fault, source_map: SourceMap) -> Diagnostic:
     name = dotted(fault.parts)
     if fault.kind == "finite_number":
-        return places.diagnostic("ND106", fault.parts, f"{name} must be a finite number")
+        return source_map.diagnostic("ND106", fault.parts, f"{name} must be a finite number")
     key, words = _LIMITS[fault.kind]
     limit = fault.context[key]
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
@@ -208,25 +212,25 @@ def _limit(fault: Fault, places: Places) -> Diagnostic:
     is_decay = str(fault.parts[-1]).endswith("_decay") and isinstance(fault.value, int)
     of_4096 = f"write {fault.value / 4096:g} for {fault.value} of 4096"
     hint = of_4096 if is_decay and _LEAST_OF_4096 <= fault.value <= 4096 else ""
-    return places.diagnostic("ND106", fault.parts, message, hint=hint)
+    return source_map.diagnostic("ND106", fault.parts, message, hint=hint)
 
 
-def _length(fault: Fault, places: Places) -> Diagnostic:
-    name = places.subject(fault.parts)
+def _length(fault: Fault, source_map: SourceMap) -> Diagnostic:
+    name = source_map.subject(fault.parts)
     of_text = fault.kind.startswith("string")
     if fault.kind.endswith("short"):
         least = fault.context["min_length"]
         if of_text or least == 1:
-            return places.diagnostic("ND108", fault.parts, f"{name} is empty")
+            return source_map.diagnostic("ND108", fault.parts, f"{name} is empty")
         message = f"{name} needs at least {least} values, not {len(fault.value)}"
     else:
         most = fault.context["max_length"]
         things = "characters" if of_text else "values"
         message = f"{name} may have at most {most} {things}, not {len(fault.value)}"
-    return places.diagnostic("ND108", fault.parts, message)
+    return source_map.diagnostic("ND108", fault.parts, message)
 
 
-def _pattern(fault: Fault, places: Places) -> Diagnostic:
+def _pattern(fault: Fault, source_map: SourceMap) -> Diagnostic:
     pattern = fault.context["pattern"]
     wanted = _PATTERNS[pattern]
     message = f"{_show(fault.value)} is not {wanted}"
@@ -234,16 +238,16 @@ def _pattern(fault: Fault, places: Places) -> Diagnostic:
     name = re.sub("[^A-Za-z0-9_-]+", "_", fault.value.strip())
     is_better = pattern == NAME_PATTERN and re.search(NAME_PATTERN, name) is not None
     hint = f'write "{_cut(name)}"' if is_better and name.strip("_") else ""
-    return places.diagnostic("ND109", fault.parts, message, hint=hint, on=on)
+    return source_map.diagnostic("ND109", fault.parts, message, hint=hint, on=on)
 
 
-def _kind(fault: Fault, places: Places) -> Diagnostic:
+def _kind(fault: Fault, source_map: SourceMap) -> Diagnostic:
     expected = _KINDS.get(fault.kind, "another kind of value")
-    forms = _forms(fault, places)
-    return _kind_of(fault.parts, forms or expected, fault.value, places)
+    forms = _forms(fault, source_map)
+    return _kind_of(fault.parts, forms or expected, fault.value, source_map)
 
 
-def _forms(fault: Fault, places: Places) -> str:
+def _forms(fault: Fault, source_map: SourceMap) -> str:
     """All forms that the place takes, such as "a number or an object"."""
     names: dict[Any, str] = {
         int: "an integer",
@@ -252,7 +256,7 @@ def _forms(fault: Fault, places: Places) -> str:
         bool: "true or false",
     }
     words: list[str] = []
-    for annotation in structure.annotations_at(Document, fault.parts, places.data):
+    for annotation in structure.annotations_at(Document, fault.parts, source_map.data):
         for each in structure.alternatives(annotation):
             origin = get_origin(each)
             if each is type(None):
@@ -269,7 +273,7 @@ def _forms(fault: Fault, places: Places) -> str:
 
 
 def _kind_of(
-    parts: Parts, expected: str, given: Any, places: Places, notes: tuple[str, ...] = ()
+    parts: Parts, expected: str, given: Any, source_map: SourceMap, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
     hint = ""
     if parts == ("data", "split") and _is_number(str(given)):
@@ -279,11 +283,11 @@ def _kind_of(
     elif isinstance(given, str) and _is_number(given) and re.search("number|integer", expected):
         hint = "write it without quotes"
     elif given is None:
-        hint = _instead_of_null(parts, places.data)
+        hint = _instead_of_null(parts, source_map.data)
     else:
-        hint = to_write_instead(parts, expected, given, places.data)
+        hint = to_write_instead(parts, expected, given, source_map.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(given)}"
-    return places.diagnostic("ND103", parts, message, hint=hint, notes=notes)
+    return source_map.diagnostic("ND103", parts, message, hint=hint, notes=notes)
 
 
 def _instead_of_null(parts: Parts, data: Any) -> str:
@@ -324,4 +328,5 @@ def _cut(text: str) -> str:
 
 
 def _choices(values: Iterable[Any]) -> str:
-    return allowed(value if isinstance(value, str) else json.dumps(value) for value in values)
+    names = (value if isinstance(value, str) else json.dumps(value) for value in values)
+    return allowed_note(sorted(names))

@@ -19,7 +19,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.models import Document, Pair, SpikeFiles
 from netdesc.sections import Section
 
-MOST_FAULTS = 200
+MAX_ERRORS = 200
 """Faults that are looked at. A file with more is something else than a description."""
 
 _PORTION = 2000
@@ -39,7 +39,7 @@ _NAMES = frozenset(name for each in _sections(Section) for name in structure.fie
 """Keys that mean something somewhere, and are never cut off."""
 
 
-class UnfitError(ValueError):
+class InvalidDocumentError(ValueError):
     """Plain data that are no document. ``is_all`` is false where not all faults were looked for."""
 
     def __init__(self, errors: Sequence[ErrorDetails], is_all: bool) -> None:
@@ -48,20 +48,20 @@ class UnfitError(ValueError):
         self.is_all = is_all
 
 
-def document_of(data: Any) -> Document:
+def validate_document(data: Any) -> Document:
     """The document that plain data describe. Raises UnfitError."""
     rest = dict(_long_samples(data))
     cutting = _Cutting(rest)
     found = _Reading()
     document = found.read(cutting.of(data, ()))
-    if len(found.errors) > MOST_FAULTS:
-        raise UnfitError(found.errors, is_all=not (rest or cutting.has_cut))
+    if len(found.errors) > MAX_ERRORS:
+        raise InvalidDocumentError(found.errors, is_all=not (rest or cutting.has_cut))
     if cutting.has_cut:
         found = _Reading()
         document, rest = found.read(data), {}
     more = {name: found.read_samples(name, samples) for name, samples in rest.items()}
     if document is None or found.errors:
-        raise UnfitError(found.errors, found.is_all)
+        raise InvalidDocumentError(found.errors, found.is_all)
     return _with_samples(document, more) if more else document
 
 
@@ -128,7 +128,7 @@ class _Reading:
         """The samples behind the first portion; fewer where there are faults."""
         found: list[Pair] = []
         for start in range(_PORTION, len(samples), _PORTION):
-            if len(self.errors) > MOST_FAULTS:
+            if len(self.errors) > MAX_ERRORS:
                 self.is_all = False
                 break
             try:

@@ -20,8 +20,8 @@ from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
 from netdesc.description.pydantic_errors import known_fields
 from netdesc.description.source import Source
-from netdesc.description.spelling import allowed_in_order, certain, did_you_mean, plain
-from netdesc.description.synonyms import FIELDS, field_meant
+from netdesc.description.spelling import allowed_note, certain_name, did_you_mean, normalise_name
+from netdesc.description.synonyms import FIELDS, suggest_field
 
 _DEEPEST = 2
 _MOST_NEURONS = 3
@@ -148,10 +148,10 @@ def _put(data: dict[str, Any], override: Override) -> Parts:
 
 def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
     """A path may begin a neuron, but not one whose name is a misspelt one of another."""
-    best = certain(name, neurons) if parts == ("neurons",) else None
+    best = certain_name(name, neurons) if parts == ("neurons",) else None
     if best is not None:
         message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'
-        raise OverrideFault("ND112", message, hint, allowed_in_order(neurons))
+        raise OverrideFault("ND112", message, hint, allowed_note(neurons))
 
 
 def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
@@ -159,7 +159,7 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
     where = dotted(parts) or "the document"
     if isinstance(holder, list):
         items = cast("list[Any]", holder)
-        size, names = len(items), item_names(items)
+        size, names = len(items), indices_by_name(items)
         if part in names:
             return names[part]
         if not re.fullmatch("0|[1-9][0-9]{0,8}", part, re.ASCII) or int(part) >= size:
@@ -182,13 +182,13 @@ def _key(holder: Any, part: str, parts: Parts, data: Any, override: Override) ->
     ):
         return part  # what the section is, its "type" will say
     known = {name: info for model in candidates for name, info in structure.fields(model).items()}
-    best = field_meant(part, known)
+    best = suggest_field(part, known)
     hint = best.question if best is not None else _elsewhere(part, data)
     raise OverrideFault(
         "ND112",
         f'there is no field "{part}" in {where}',
         hint,
-        allowed_in_order(structure.required_first(known)) if known else "",
+        allowed_note(structure.required_first(known)) if known else "",
     )
 
 
@@ -198,26 +198,26 @@ def _ways(part: str, parts: Parts, items: Sequence[Any], override: Override) -> 
         return ""
     meant = int(part) if re.fullmatch("0[0-9]{1,8}", part, re.ASCII) else 0
     meant = meant if meant < len(items) else 0
-    named = [name for name, index in item_names(items).items() if index == meant]
+    named = [name for name, index in indices_by_name(items).items() if index == meant]
     rest = override.parts[len(parts) + 1 :]
     return "write " + " or ".join(dotted((*parts, each, *rest)) for each in (meant, *named))
 
 
 def _elsewhere(name: str, data: Any) -> str:
     """``did you mean …?`` for a field that other objects of the document have."""
-    found = keys_named(name, data)
+    found = find_keys(name, data)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 
-def keys_named(name: str, data: Any) -> list[str]:
+def find_keys(name: str, data: Any) -> list[str]:
     """Keys of the fields that have a name, or that other tools call so, in a document like this."""
     found: list[str] = []
     near: list[Parts] = [()]
     for place in near:
         known = known_fields(place, data)
         best = name if name in known else None
-        if best is None and plain(name) in FIELDS:
-            meant = field_meant(name, known)
+        if best is None and normalise_name(name) in FIELDS:
+            meant = suggest_field(name, known)
             best = meant.name if meant is not None else None
         found += [dotted((*place, best))] if best is not None else []
         if len(place) < _DEEPEST:
@@ -227,7 +227,7 @@ def keys_named(name: str, data: Any) -> list[str]:
     return found[:_MOST_PLACES]
 
 
-def item_names(items: Sequence[Any]) -> dict[str, int]:
+def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
     """Where in a list each name is; of several with one name, the first. Layers have names."""
     found: dict[str, int] = {}
     for index, item in enumerate(items):

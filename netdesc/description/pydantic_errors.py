@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netdesc.description import model_structure as structure
-from netdesc.description.fixes import Remedy, remedy_of
+from netdesc.description.fixes import PathFix, find_fix
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, members
-from netdesc.description.model_validation import MOST_FAULTS, UnfitError
+from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError
 from netdesc.description.models import Document
-from netdesc.description.synonyms import Meaning, field_meant, other_names
+from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_field
 
 _OF_LENGTH = ("too_short", "too_long")
 
@@ -32,15 +32,15 @@ class Fault:
     value: Any
     context: Mapping[str, Any]
     on_key: bool = False
-    meaning: Meaning | None = None
+    meaning: Suggestion | None = None
     home: Parts | None = None
-    remedy: Remedy | None = None
+    remedy: PathFix | None = None
 
 
-def faults(error: UnfitError, data: Any) -> list[Fault]:
+def faults(error: InvalidDocumentError, data: Any) -> list[Fault]:
     """Pydantic's errors at paths of the document, without those that only follow from others."""
     found: list[Fault] = []
-    for each in error.errors[:MOST_FAULTS]:
+    for each in error.errors[:MAX_ERRORS]:
         parts = _without_tags(each["loc"], data)
         on_key = parts[-1:] == ("[key]",)
         parts = parts[:-1] if on_key else parts
@@ -76,10 +76,10 @@ def _without_tags(location: Parts, data: Any) -> Parts:
     return parts
 
 
-def _meant(parts: Parts, data: Any) -> Meaning | None:
+def _meant(parts: Parts, data: Any) -> Suggestion | None:
     present = members(lookup(data, parts[:-1]))
     known = known_fields(parts[:-1], data)
-    return field_meant(str(parts[-1]), [name for name in known if name not in present])
+    return suggest_field(str(parts[-1]), [name for name in known if name not in present])
 
 
 def _home(parts: Parts, data: Any) -> Parts | None:
@@ -88,7 +88,7 @@ def _home(parts: Parts, data: Any) -> Parts | None:
     That is under its name, or else under the one that it has here.
     """
     key = str(parts[-1])
-    return _beside(parts, [key], data) or _beside(parts, other_names(key), data)
+    return _beside(parts, [key], data) or _beside(parts, names_in_netdesc(key), data)
 
 
 def _beside(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
@@ -133,7 +133,7 @@ def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
 
 def _with_remedies(found: Sequence[Fault], data: Any) -> list[Fault]:
     """The faults with what mends them, where no two of them would write the same key."""
-    remedies = [remedy_of(fault.kind, fault.parts, fault.value, data) for fault in found]
+    remedies = [find_fix(fault.kind, fault.parts, fault.value, data) for fault in found]
     written = Counter(each.path for each in remedies if each is not None)
     return [
         replace(fault, remedy=each) if each is not None and written[each.path] == 1 else fault

@@ -1,65 +1,70 @@
-"""How a shape came about: from the input through the layers, in one line and by places."""
+"""Shows how a shape came about: in one line from the input through the layers, and by paths."""
 
 from __future__ import annotations
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Dense, Document
-from netdesc.description.shapes import INPUT, Shape, Wiring
-from netdesc.description.source_map import Second
+from netdesc.description.models import Document
+from netdesc.description.shapes import INPUT, SHAPE_RULES, Shape, Wiring
+from netdesc.description.source_map import RelatedPath
 
-_HEAD, _TAIL = 2, 3
-"""Of a long way so many layers are told from either end."""
+_FIRST_SHOWN, _LAST_SHOWN = 2, 3
+"""Layers of a long path that are shown at its start and at its end."""
 
 
-def story(document: Document, wiring: Wiring, last: int, end: str = "") -> str:
-    """``input [4] → hidden dense [8] → …``, up to the layer ``last`` and what follows it.
+def trace_shape(document: Document, wiring: Wiring, last: int) -> str:
+    """``input [4] → hidden dense [8] → …`` up to the layer with the index ``last``.
 
-    Of several sources the first one is told, which the others have to fit.
+    A sum is traced through its first source, which determines its shape.
     """
-    first = {layer.name: index for index, layer in reversed(list(enumerate(document.layers)))}
-    way: list[int] = []
+    indices = {layer.name: index for index, layer in reversed(list(enumerate(document.layers)))}
+    path: list[int] = []
     at: int | None = last
-    while at is not None and (not way or at < way[-1]):
-        way.append(at)
-        at = first.get(wiring.sources[at][0])
-    way.reverse()
-    told = [_step(document, wiring, index) for index in way]
-    if len(told) > _HEAD + _TAIL + 1:
-        told[_HEAD:-_TAIL] = [f"({len(told) - _HEAD - _TAIL} layers)"]
-    # A source that is misspelt leads nowhere.
-    begins = wiring.sources[way[0]][0] == INPUT
-    start = f"{INPUT} {list(document.input.shape)}" if begins else "…"
-    return " → ".join([start, *told, *([end] if end else [])])
+    while at is not None and (not path or at < path[-1]):
+        path.append(at)
+        at = indices.get(wiring.sources[at][0])
+    path.reverse()
+    labels = [_label(document, wiring, index) for index in path]
+    if len(labels) > _FIRST_SHOWN + _LAST_SHOWN + 1:
+        hidden = len(labels) - _FIRST_SHOWN - _LAST_SHOWN
+        labels[_FIRST_SHOWN:-_LAST_SHOWN] = [f"({hidden} layers)"]
+    # The path does not start at the input if the name of a source is unknown.
+    starts_at_input = wiring.sources[path[0]][0] == INPUT
+    start = f"{INPUT} {list(document.input.shape)}" if starts_at_input else "…"
+    return " → ".join([start, *labels])
 
 
-def _step(document: Document, wiring: Wiring, index: int) -> str:
+def _label(document: Document, wiring: Wiring, index: int) -> str:
     layer, shape = document.layers[index], wiring.outputs[index]
     return f"{layer.name} {layer.type} {list(shape) if shape is not None else '[?]'}"
 
 
-def source_story(document: Document, wiring: Wiring, source: str) -> str:
-    """The story of what a layer reads: of another layer, or of the input."""
+def trace_source(document: Document, wiring: Wiring, source: str) -> str:
+    """The trace up to a source of a layer: another layer or the input."""
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
-            return story(document, wiring, index)
+            return trace_shape(document, wiring, index)
     return f"{INPUT} {list(document.input.shape)}"
 
 
-def stated(document: Document, source: str, shape: Shape | None = None) -> tuple[Second, ...]:
-    """Where the document says how large the output of a layer, or the input, is."""
+def shape_locations(
+    document: Document, source: str, shape: Shape | None = None
+) -> tuple[RelatedPath, ...]:
+    """Where the document states the output shape of a layer, or the shape of the input."""
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
-            at: Parts = ("layers", index, "units" if isinstance(layer, Dense) else "name")
-            told = f" {list(shape)}" if shape is not None else " this shape"
-            return (Second(at, f'"{source}" gives{told}'),)
-    return (Second(("input", "shape"), f"the input has the shape {list(document.input.shape)}"),)
+            at: Parts = ("layers", index, SHAPE_RULES[type(layer)].size_field or "name")
+            shown = list(shape) if shape is not None else "this shape"
+            return (RelatedPath(at, f'"{source}" gives {shown}'),)
+    message = f"the input has the shape {list(document.input.shape)}"
+    return (RelatedPath(("input", "shape"), message),)
 
 
-def output_size(document: Document) -> tuple[Second, ...]:
-    """Where the document says how many outputs the network has."""
-    layer = document.layers[-1]
-    if not isinstance(layer, Dense):
-        return (Second(("layers", len(document.layers) - 1, "name"), "the last layer"),)
-    place: Parts = ("layers", len(document.layers) - 1, "units")
-    noun = "output" if layer.units == 1 else "outputs"
-    return (Second(place, f"the network has {layer.units} {noun}"),)
+def output_locations(document: Document) -> tuple[RelatedPath, ...]:
+    """Where the document states how many outputs the network has."""
+    index, layer = len(document.layers) - 1, document.layers[-1]
+    field = SHAPE_RULES[type(layer)].size_field
+    if field is None:
+        return (RelatedPath(("layers", index, "name"), "the last layer"),)
+    count = getattr(layer, field)
+    noun = "output" if count == 1 else "outputs"
+    return (RelatedPath(("layers", index, field), f"the network has {count} {noun}"),)

@@ -9,31 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Dense, Document, Flatten, Layer
-from netdesc.description.spelling import certain
+from netdesc.description.spelling import certain_name
 
 INPUT = "input"
 """The name under which ``from`` refers to the network's input."""
 
-MOST_PROBLEMS = 200
+MAX_PROBLEMS = 200
 """Problems of one document that are looked at; a hostile one has a hundred thousand."""
 
 Shape = tuple[int, ...]
-ProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
+InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InputProblem:
     """What is wrong with the input of a layer; ``position`` is its index in a list of sources.
 
     ``meant`` is the earlier layer whose name an unknown source certainly misspells; ``first`` is
     the source that gave the first of the ``shapes``.
     """
 
-    kind: ProblemKind
+    kind: InputProblemKind
     layer: int
     position: int | None
     source: str
@@ -55,7 +55,7 @@ class Wiring:
     sources: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     inputs: list[Shape | None] = field(default_factory=list["Shape | None"])
     outputs: list[Shape | None] = field(default_factory=list["Shape | None"])
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: list[InputProblem] = field(default_factory=list[InputProblem])
 
 
 def wire(document: Document) -> Wiring:
@@ -69,7 +69,7 @@ def wire(document: Document) -> Wiring:
         wiring.sources.append(sources)
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
-        wiring.outputs.append(_OUTPUT_SHAPES[type(layer)](index, layer, shape, wiring.problems))
+        wiring.outputs.append(SHAPE_RULES[type(layer)].infer(index, layer, shape, wiring.problems))
         if layer.name != INPUT:
             known[layer.name] = wiring.outputs[-1]
         before = layer.name
@@ -89,7 +89,7 @@ def _input_shape(
     sources: tuple[str, ...],
     names: Collection[str],
     known: Mapping[str, Shape | None],
-    problems: list[Problem],
+    problems: list[InputProblem],
 ) -> Shape | None:
     listed = isinstance(layer.from_, tuple)
     first: tuple[str, Shape] | None = None
@@ -97,7 +97,7 @@ def _input_shape(
     for position, source in enumerate(sources):
         at = position if listed else None
         if source not in known:
-            if len(problems) >= MOST_PROBLEMS:
+            if len(problems) >= MAX_PROBLEMS:
                 return None
             problems.append(_absent(index, layer, at, source, names, known))
             source = problems[-1].meant
@@ -108,7 +108,7 @@ def _input_shape(
             first = (source, shape)
         elif shape != first[1] and fits:
             shapes = (first[1], shape)
-            problems.append(Problem("sum", index, at, source, shapes, first=first[0]))
+            problems.append(InputProblem("sum", index, at, source, shapes, first=first[0]))
             fits = False
     return first[1] if first is not None and is_known and fits else None
 
@@ -120,25 +120,39 @@ def _absent(
     source: str,
     names: Collection[str],
     known: Mapping[str, Shape | None],
-) -> Problem:
+) -> InputProblem:
     if source == layer.name:
-        return Problem("itself", index, position, source)
+        return InputProblem("itself", index, position, source)
     if source in names:
-        return Problem("later", index, position, source)
-    return Problem("unknown", index, position, source, meant=certain(source, known))
+        return InputProblem("later", index, position, source)
+    return InputProblem("unknown", index, position, source, meant=certain_name(source, known))
 
 
 def _flatten(
-    _index: int, _layer: Flatten, shape: Shape | None, _problems: list[Problem]
+    _index: int, _layer: Flatten, shape: Shape | None, _problems: list[InputProblem]
 ) -> Shape | None:
     return None if shape is None else (math.prod(shape),)
 
 
-def _dense(index: int, layer: Dense, shape: Shape | None, problems: list[Problem]) -> Shape:
+def _dense(index: int, layer: Dense, shape: Shape | None, problems: list[InputProblem]) -> Shape:
     if shape is not None and len(shape) != 1:
-        problems.append(Problem("rank", index, None, "", (shape,)))
+        problems.append(InputProblem("rank", index, None, "", (shape,)))
     return (layer.units,)
 
 
-_OUTPUT_SHAPES: dict[type[Layer], Callable[..., Shape | None]] = {Flatten: _flatten, Dense: _dense}
-"""Section -> its output's shape, from index, section, input's shape, and problems to add to."""
+class ShapeRule(NamedTuple):
+    """How a kind of layer gets its output shape.
+
+    ``infer`` takes index, layer, input shape and the list of problems to add to. ``size_field`` is
+    the field in which the document states the number of outputs; ``None`` if it follows from the
+    input.
+    """
+
+    infer: Callable[..., Shape | None]
+    size_field: str | None
+
+
+SHAPE_RULES: dict[type[Layer], ShapeRule] = {
+    Dense: ShapeRule(_dense, "units"),
+    Flatten: ShapeRule(_flatten, None),
+}

@@ -17,7 +17,7 @@ from netdesc.runs.files import LOCK
 MAX_BYTES = 16 << 20
 """Largest document: weights and events lie in other files, and 100,000 of them can be named."""
 
-MOST_MARKS = 2_000_000
+MAX_MARKS = 2_000_000
 """Most marks of the text that begin a value or a line: each becomes something in memory."""
 _MARKS = ",[{\n"
 
@@ -83,7 +83,7 @@ _INHERITED = ("/dev/stdin", "/dev/fd/")
 """Pipes under these names have a writer: the shell has opened them."""
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Size of a regular file in bytes. Raises OSError, and ValueError with why it is none.
 
     Others are not to be opened: a pipe may wait for its writer for ever.
@@ -99,17 +99,17 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
     """The file's text, or the reason why there is none."""
     try:
         if not path.is_dir() and not (path.is_fifo() and str(path).startswith(_INHERITED)):
-            size_of(path)
+            file_size(path)
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         reason = getattr(problem, "strerror", None) or str(problem)
         hint = _document_inside(path, name) if isinstance(problem, IsADirectoryError) else ""
         return Diagnostic("ND001", "error", name, f"cannot read the file: {reason}", hint=hint)
-    return decoded(raw, name)
+    return decode_source(raw, name)
 
 
-def decoded(raw: bytes, name: str) -> Source | Diagnostic:
+def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
     """The text of these bytes, or the reason why they are no document's."""
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
@@ -134,8 +134,8 @@ def decoded(raw: bytes, name: str) -> Source | Diagnostic:
     except UnicodeDecodeError as problem:
         message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} begins no character"
         return _behind(raw[: problem.start].decode("utf-8"), name, message)
-    if sum(text.count(mark) for mark in _MARKS) > MOST_MARKS:
-        message = f"the document has more than {MOST_MARKS:,} values and lines"
+    if sum(text.count(mark) for mark in _MARKS) > MAX_MARKS:
+        message = f"the document has more than {MAX_MARKS:,} values and lines"
         return Diagnostic("ND005", "error", name, message)
     return Source(text, name)
 

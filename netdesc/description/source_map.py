@@ -1,25 +1,29 @@
-"""Where in the document, in the text or in the overrides a path leads, and how to speak of it."""
+"""Source map: finds the place of a path in the text, and makes diagnostics at that place.
+
+A path leads to a value of the document, which stands in the text or came from ``--set``.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, Severity
-from netdesc.description.fixes import Remedy
+from netdesc.description.fixes import PathFix
 from netdesc.description.json.collector import TextDiagnostic
 from netdesc.description.json.tree import Node, Parts, Span
 from netdesc.description.json_pointer import dotted, lookup, pointer
 from netdesc.description.source import Source
 
 On = Literal["key", "value"]
+Located = TypeVar("Located", Diagnostic, Related)
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
-    """A second place of a finding, and what is to be said there."""
+class RelatedPath:
+    """A second path that explains a diagnostic, and the message to show there."""
 
     parts: Parts
     message: str
@@ -27,16 +31,18 @@ class Second:
 
 
 @dataclass(slots=True)
-class Places:
-    """Makes diagnostics: knows the text, its tree and which values came from ``--set``."""
+class SourceMap:
+    """Maps paths to places. Knows the text, its tree and which values came from ``--set``."""
 
     source: Source
     root: Node
     data: Any
     overridden: dict[Parts, str] = field(default_factory=dict[Parts, str])
+    """The ``--set`` argument by the path that it changed."""
     guessed: Collection[int] = ()
-    moved: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """From the place of a value under its right name to where it stands under a misspelt one."""
+    """Offsets of values that are ``null`` because their text is not JSON."""
+    renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
+    """The path with the misspelt key, as in the text, by the path with the correct key."""
 
     def diagnostic(
         self,
@@ -48,115 +54,116 @@ class Places:
         notes: tuple[str, ...] = (),
         severity: Severity = "error",
         on: On = "value",
-        related: tuple[Second, ...] = (),
-        remedy: Remedy | None = None,
+        related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """A finding at a path: at its value, or at the key that names it.
+        """A diagnostic at a path: at its value, or at the key that names it.
 
-        Where the document does not have the path (a missing field), at what encloses it. Second
-        places that the document does not have, such as that of a default, are left out.
+        A missing field is shown at the object that should hold it. Related paths that the document
+        does not have, such as the path of a default, are dropped.
         """
-        parts = self.written(parts)
-        seconds = tuple(each for second in related if (each := self._second(second)) is not None)
-        override = self._override(parts)
-        if override is not None:
-            return Diagnostic(
-                code,
-                severity,
-                self.source.name,
-                message,
-                pointer(parts),
-                hint=hint,
-                notes=notes,
-                related=seconds,
-                override=override,
-            )
-        start, end = self.span(parts, on)
-        found = spanned(
-            self.source, code, start, end, message, pointer(parts), hint, notes, severity
+        parts = self.path_in_text(parts)
+        found = Diagnostic(
+            code,
+            severity,
+            self.source.name,
+            message,
+            pointer(parts),
+            hint=hint,
+            notes=notes,
+            related=tuple(place for each in related if (place := self._related(each)) is not None),
+            override=self._override(parts),
         )
-        fix = self.fix(remedy) if remedy is not None else None
-        return replace(found, related=seconds, fix=fix)
+        if found.override is not None:
+            return found
+        return locate(found, self.source, self.span(parts, on))
 
-    def written(self, parts: Parts) -> Parts:
-        """A path as the document writes it, where a key on it is misspelt."""
-        for length in range(len(parts), 0, -1) if self.moved else ():
-            old = self.moved.get(parts[:length])
+    def add_fix(self, diagnostic: Diagnostic, path_fix: PathFix) -> Diagnostic:
+        """The diagnostic with a fix of the text. A value from ``--set`` gets no fix."""
+        fix = self._text_fix(path_fix) if diagnostic.override is None else None
+        return replace(diagnostic, fix=fix)
+
+    def path_in_text(self, parts: Parts) -> Parts:
+        """The path with each misspelt key as the text writes it."""
+        for length in range(len(parts), 0, -1) if self.renamed else ():
+            old = self.renamed.get(parts[:length])
             if old is not None:
                 parts = (*old, *parts[length:])
         return parts
 
     def is_guessed(self, parts: Parts) -> bool:
-        """True where the value's text was no JSON, so that checking what stands in is idle."""
+        """True if the value is ``null`` because its text is not JSON: checks of it mean nothing."""
         if not self.guessed:
             return False
-        parts = self.written(parts)
+        parts = self.path_in_text(parts)
         if self._override(parts) is not None:
             return False
         node = self.root.find(parts)
         return node is not None and not node.children and node.start in self.guessed
 
     def span(self, parts: Parts, on: On) -> Span:
+        """Where in the text a key or a value stands, or the object that should hold it.
+
+        An object is marked by its key or its first character, not as a whole.
+        """
         node = self.root.find(parts)
         parent = self.root.find(parts[:-1]) if parts else None
         if on == "key" and parent is not None and parts[-1] in parent.keys:
             return parent.keys[str(parts[-1])]
         while node is None:
-            # An enclosing object is shown by its key, or by its first character: all of it
-            # would underline half the file.
             parts = parts[:-1]
             node = self.root.find(parts)
             if node is not None and node.children and parts:
-                return self._opening(node, parts)
-        return self._opening(node, parts) if node.children else (node.start, node.end)
+                return self._opening_span(node, parts)
+        return self._opening_span(node, parts) if node.children else (node.start, node.end)
 
-    def _opening(self, node: Node, parts: Parts) -> Span:
+    def _opening_span(self, node: Node, parts: Parts) -> Span:
         parent = self.root.find(parts[:-1]) if parts else None
         if parent is not None and parts[-1] in parent.keys:
             return parent.keys[str(parts[-1])]
         return node.start, node.start + 1
 
-    def _second(self, second: Second) -> Related | None:
-        parts = self.written(second.parts)
+    def _related(self, related: RelatedPath) -> Related | None:
+        parts = self.path_in_text(related.parts)
         override = self._override(parts)
         if override is None and self.root.find(parts) is None:
             return None
-        at, name = pointer(parts), self.source.name
+        place = Related(related.message, self.source.name, pointer(parts), override=override)
         if override is not None:
-            return Related(second.message, name, at, override=override)
-        return related(self.source, *self.span(parts, second.on), second.message, at)
+            return place
+        return locate(place, self.source, self.span(parts, related.on))
 
     def _override(self, parts: Parts) -> str | None:
+        """The ``--set`` argument that put the value there, if one did."""
         for length in range(len(parts), 0, -1):
             if parts[:length] in self.overridden:
                 return self.overridden[parts[:length]]
-        # A section that the text does not have at all, and the command line began.
+        # The command line may have created a section that the text does not have.
         for length in range(1, len(parts) + 1):
             if self.root.find(parts[:length]) is None:
                 inside = (by for at, by in self.overridden.items() if at[:length] == parts[:length])
                 return next(inside, None)
         return None
 
-    def fix(self, remedy: Remedy) -> Fix | None:
-        """What a remedy does to the text; ``None`` where the text does not have the place."""
-        parent = self.root.find(self.written(remedy.path[:-1]))
+    def _text_fix(self, path_fix: PathFix) -> Fix | None:
+        """The edit of the text for a fix at a path; ``None`` if the text does not have the path."""
+        parent = self.root.find(self.path_in_text(path_fix.path[:-1]))
         if parent is None:
             return None
-        if remedy.act == "rename":
-            span = parent.keys.get(remedy.old)
-            text = f'"{remedy.path[-1]}"'
-        elif remedy.act == "add":
-            span, text = _room_for_first(self.source.text, parent, remedy)
+        if path_fix.act == "rename":
+            span = parent.keys.get(path_fix.old)
+            text = f'"{path_fix.path[-1]}"'
+        elif path_fix.act == "add":
+            span, text = _insertion(self.source.text, parent, path_fix)
         else:
-            node = self.root.find(self.written(remedy.path))
+            node = self.root.find(self.path_in_text(path_fix.path))
             span = (node.start, node.end) if node is not None else None
-            text = remedy.text
+            text = path_fix.text
         if span is None:
             return None
-        title = remedy.title
-        if remedy.act == "replace":
+        title = path_fix.title
+        if path_fix.act == "replace":
             title += f" for {self.source.text[slice(*span)]}"
-        return located(self.source, Fix(title, (Edit(*span, text),)))
+        return _locate_fix(Fix(title, (Edit(*span, text),)), self.source)
 
     def subject(self, parts: Parts) -> str:
         """A noun phrase for an object of the document, as messages use it."""
@@ -174,12 +181,12 @@ class Places:
                 return dotted(parts)
 
 
-def _room_for_first(text: str, holder: Node, remedy: Remedy) -> tuple[Span, str]:
-    """Where a member is added to an object, laid out as its first one is, and the text for it.
+def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
+    """Where to insert a member into an object, and the text, laid out like the first member.
 
-    It comes first, but after ``$schema``, which editors and people look for at the top.
+    The new member comes first, but after ``$schema``, which editors and people expect at the top.
     """
-    member = f'"{remedy.path[-1]}": {remedy.text}'
+    member = f'"{path_fix.path[-1]}": {path_fix.text}'
     if not holder.keys:
         return (holder.start + 1, holder.start + 1), member
     key, (first, _) = next(iter(holder.keys.items()))
@@ -192,8 +199,23 @@ def _room_for_first(text: str, holder: Node, remedy: Remedy) -> tuple[Span, str]
     return (at, at), f"{member},{space[0] or ' '}"
 
 
-def located(source: Source, fix: Fix) -> Fix:
-    """A fix whose edits also say lines and columns."""
+def locate(place: Located, source: Source, span: Span) -> Located:
+    """The diagnostic or related place with lines, columns and excerpt of ``source.text[span]``."""
+    start, end = span
+    line, column = source.place(start)
+    end_line, end_column = source.place(max(end, start))
+    return replace(
+        place,
+        line=line,
+        column=column,
+        end_line=end_line,
+        end_column=end_column,
+        excerpt=source.line(line),
+    )
+
+
+def _locate_fix(fix: Fix, source: Source) -> Fix:
+    """The fix with lines and columns of its edits."""
     edits = tuple(
         replace(edit, line=line, column=column, end_line=end_line, end_column=end_column)
         for edit in fix.edits
@@ -203,49 +225,18 @@ def located(source: Source, fix: Fix) -> Fix:
     return Fix(fix.title, edits)
 
 
-def related(source: Source, start: int, end: int, message: str, at: str = "") -> Related:
-    """A second place, ``source.text[start:end]``."""
-    line, column = source.place(start)
-    end_line, end_column = source.place(max(end, start))
-    excerpt = source.line(line)
-    return Related(message, source.name, at, line, column, end_line, end_column, excerpt)
-
-
-def of_text(source: Source, found: TextDiagnostic) -> Diagnostic:
-    """A diagnostic of the text with lines and columns, second places and fix."""
-    here = (found.start, found.end)
-    finding = spanned(source, found.code, *here, found.message, hint=found.hint, fix=found.fix)
-    seconds = (related(source, each.start, each.end, each.message) for each in found.related)
-    return replace(finding, related=tuple(seconds))
-
-
-def spanned(
-    source: Source,
-    code: str,
-    start: int,
-    end: int,
-    message: str,
-    at: str = "",
-    hint: str = "",
-    notes: tuple[str, ...] = (),
-    severity: Severity = "error",
-    fix: Fix | None = None,
-) -> Diagnostic:
-    """A finding at ``source.text[start:end]``."""
-    line, column = source.place(start)
-    end_line, end_column = source.place(max(end, start))
-    return Diagnostic(
-        code,
-        severity,
+def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:
+    """A diagnostic of the JSON reader with lines, columns, related places and fix."""
+    diagnostic = Diagnostic(
+        found.code,
+        "error",
         source.name,
-        message,
-        at,
-        line,
-        column,
-        end_line,
-        end_column,
-        hint,
-        notes,
-        source.line(line),
-        fix=located(source, fix) if fix is not None else None,
+        found.message,
+        hint=found.hint,
+        related=tuple(
+            locate(Related(each.message, source.name), source, (each.start, each.end))
+            for each in found.related
+        ),
+        fix=_locate_fix(found.fix, source) if found.fix is not None else None,
     )
+    return locate(diagnostic, source, (found.start, found.end))

@@ -1,4 +1,8 @@
-"""Which known name a misspelt one probably means, and which it means for certain."""
+"""Suggests the known name for a misspelt key, type or file: ``did you mean "threshold"?``
+
+``closest_name`` finds the name for a hint, ``certain_name`` the one for an automatic fix.
+``synonyms.py`` asks here after it looked the name up among the names that other tools use.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,77 @@ import itertools
 import re
 from collections.abc import Iterable
 
-LONGEST = 50
-"""Longer names are no misspelling of any."""
-MOST_KNOWN = 1000
-"""So many known names are compared with one that is not; there may be any number of files."""
-_MOST_CERTAIN = 400
-"""Among more names than these nothing is certain: to compare them all would take too long."""
-_MOST_EDITS = 4
+_MAX_NAME_LENGTH = 50
+"""Longer names are not compared."""
+_MAX_COMPARED = 1000
+"""Known names with which one name is compared; a directory may hold any number of files."""
+_MAX_COMPARED_FOR_CERTAIN = 400
+"""Known names up to which a match may be certain; comparing more of them takes too long."""
+_MAX_EDITS = 4
+_MAX_NOTE_LENGTH = 160
+"""Characters of a list of names: about two lines."""
 
 
-def distance(left: str, right: str, limit: int) -> int:
-    """Edits (insert, drop, change, swap two neighbours) that turn one text into the other.
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint ``did you mean "…"?`` for a misspelt name; empty if no known name is close."""
+    best = closest_name(name, known)
+    return f'did you mean "{best}"?' if best is not None else ""
 
-    Beyond ``limit`` the count stops, and is only known to be larger.
+
+def closest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that takes the fewest edits; ``None`` if all take too many."""
+    if len(name) > _MAX_NAME_LENGTH:
+        return None
+    written = normalise_name(name)
+    best, fewest = None, max(1, len(written) // 3) + 1
+    for each in sorted(itertools.islice(known, _MAX_COMPARED)):
+        limit = min(fewest - 1, _max_edits(written, normalise_name(each)))
+        edits = edit_distance(written, normalise_name(each), limit)
+        if edits <= limit:
+            best, fewest = each, edits
+    return best
+
+
+def certain_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that can be written automatically; ``None`` in case of any doubt.
+
+    Each word may contain only a typing error, and no second known name may be close. Edits are
+    counted word by word because ``min_rate`` is not a misspelt ``max_rate``. Digits must be equal
+    because ``hidden2`` is not a misspelt ``hidden1``. Another style of writing (``learningRate``)
+    is certain as well.
+    """
+    known = list(itertools.islice(known, _MAX_COMPARED_FOR_CERTAIN + 1))
+    if not 2 < len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED_FOR_CERTAIN:
+        return None
+    same = [each for each in known if _letters(each) == _letters(name)]
+    if same:
+        return same[0] if len(same) == 1 else None
+    written = normalise_name(name)
+    close: list[tuple[int, str]] = []
+    for each in known:
+        limit = _max_edits(written, normalise_name(each))
+        edits = edit_distance(written, normalise_name(each), limit)
+        if edits <= limit:
+            close.append((edits, each))
+    close.sort()
+    if not close or (len(close) > 1 and close[1][0] <= close[0][0] + 1):
+        return None
+    return close[0][1] if _is_typing_error(written, normalise_name(close[0][1])) else None
+
+
+def edit_distance(left: str, right: str, limit: int) -> int:
+    """Edits (insert, delete, replace, swap two neighbours) that turn one text into the other.
+
+    Returns ``limit + 1`` if there are more than ``limit``.
+    Source: optimal string alignment distance, restricted to a band around the diagonal.
     """
     if abs(len(left) - len(right)) > limit:
         return limit + 1
-    left, right = _without_ends(left, right)
+    left, right = _strip_common_ends(left, right)
     beyond = limit + 1
     older: list[int] = []
     old = [*range(min(len(right), limit) + 1), *[beyond] * (len(right) - limit)]
     for i, a in enumerate(left, 1):
-        # Only near the diagonal can a way be short enough.
         first, last = max(1, i - limit), min(len(right), i + limit)
         new = [beyond] * (len(right) + 1)
         new[0] = min(i, beyond)
@@ -43,8 +96,8 @@ def distance(left: str, right: str, limit: int) -> int:
     return old[-1]
 
 
-def _without_ends(left: str, right: str) -> tuple[str, str]:
-    """Two texts without the beginning and the end that they share."""
+def _strip_common_ends(left: str, right: str) -> tuple[str, str]:
+    """Two texts without their common prefix and suffix."""
     shorter = min(len(left), len(right))
     start = 0
     while start < shorter and left[start] == right[start]:
@@ -55,98 +108,45 @@ def _without_ends(left: str, right: str) -> tuple[str, str]:
     return left[start : len(left) - end], right[start : len(right) - end]
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is near enough to be meant, if there is one."""
-    if len(name) > LONGEST:
-        return None
-    spelt = plain(name)
-    best, fewest = None, max(1, len(spelt) // 3) + 1
-    for each in sorted(itertools.islice(known, MOST_KNOWN)):
-        limit = min(fewest - 1, _near(spelt, plain(each)))
-        edits = distance(spelt, plain(each), limit)
-        if edits <= limit:
-            best, fewest = each, edits
-    return best
-
-
-def certain(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is meant beyond doubt: a slip of the fingers away, and no other is near.
-
-    Slips are counted word by word, for ``min_rate`` is no misspelt ``max_rate``; and a wrong digit
-    is none, for ``hidden2`` is not ``hidden1``. A name that was written in another way altogether
-    (``learningRate``) is meant as well.
-    """
-    known = list(itertools.islice(known, _MOST_CERTAIN + 1))
-    if not 2 < len(name) <= LONGEST or len(known) > _MOST_CERTAIN:
-        return None
-    same = [each for each in known if _bare(each) == _bare(name)]
-    if same:
-        return same[0] if len(same) == 1 else None
-    spelt = plain(name)
-    near = sorted(
-        (edits, each)
-        for each in known
-        if (edits := distance(spelt, plain(each), limit := _near(spelt, plain(each)))) <= limit
-    )
-    if not near or (len(near) > 1 and near[1][0] <= near[0][0] + 1):
-        return None
-    return near[0][1] if _is_slip(spelt, plain(near[0][1])) else None
-
-
-def _near(left: str, right: str) -> int:
-    """So many edits apart, one of two names may be meant by the other. One letter means nothing."""
+def _max_edits(left: str, right: str) -> int:
+    """Edits up to which two names are close. Names of one letter are never close."""
     shorter = min(len(left), len(right))
-    return min(max(1, shorter // 3), _MOST_EDITS) if shorter > 1 else 0
+    return min(max(1, shorter // 3), _MAX_EDITS) if shorter > 1 else 0
 
 
-def _is_slip(left: str, right: str) -> bool:
+def _is_typing_error(left: str, right: str) -> bool:
     if re.findall("[0-9]+", left) != re.findall("[0-9]+", right):
         return False
     words = left.split("_"), right.split("_")
     if len(words[0]) != len(words[1]):
-        return _bare(left) == _bare(right)
+        return _letters(left) == _letters(right)
     return all(
-        distance(one, other, limit := _slips(max(len(one), len(other)))) <= limit
+        edit_distance(one, other, limit := _max_typing_errors(max(len(one), len(other)))) <= limit
         for one, other in zip(*words, strict=True)
     )
 
 
-def _slips(length: int) -> int:
-    """Edits that a word of so many letters survives: ``max`` is three letters away from ``min``."""
+def _max_typing_errors(length: int) -> int:
+    """Typing errors allowed in a word. Short words allow none: ``max`` is 2 edits from ``min``."""
     return 0 if length < 4 else 1 if length < 8 else 2
 
 
-def plain(name: str) -> str:
-    """A name without what people write either way."""
+def normalise_name(name: str) -> str:
+    """A name in lower case, with ``_`` for ``-``."""
     return name.casefold().replace("-", "_")
 
 
-def _bare(name: str) -> str:
-    return plain(name).replace("_", "")
+def _letters(name: str) -> str:
+    return normalise_name(name).replace("_", "")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``did you mean "…"?``, or nothing."""
-    best = closest(name, known)
-    return f'did you mean "{best}"?' if best is not None else ""
-
-
-ROOM = 160
-"""Characters of a list of names: about two lines."""
-
-
-def allowed(names: Iterable[str]) -> str:
-    """A note that lists what may stand in a place, in the order of the alphabet."""
-    return allowed_in_order(sorted(names))
-
-
-def allowed_in_order(names: Iterable[str]) -> str:
-    """A note that lists what may stand in a place, cut where it gets long."""
+def allowed_note(names: Iterable[str]) -> str:
+    """The note ``allowed: a, b, …``, cut if it gets long."""
     listed: list[str] = []
     length = 0
     for name in names:
         length += len(name) + 2
-        if listed and length > ROOM + 2:
+        if listed and length > _MAX_NOTE_LENGTH + 2:
             return "allowed: " + ", ".join([*listed, "…"])
         listed.append(name)
     return "allowed: " + ", ".join(listed)

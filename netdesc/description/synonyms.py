@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netdesc.description.spelling import closest, plain
+from netdesc.description.spelling import closest_name, normalise_name
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Suggestion:
     """A field that is meant, and, where its value is another one, how that is computed."""
 
     name: str
@@ -24,86 +24,86 @@ class Meaning:
 _DECAY = "1 - exp(-step_ms / {})"
 _OF_RATE = "{} * step_ms / 1000"
 _LOST = "the part that is lost in a step"
-_VOLTAGE = Meaning("voltage_decay", _DECAY)
-_CURRENT = Meaning("current_decay", _DECAY)
+_VOLTAGE = Suggestion("voltage_decay", _DECAY)
+_CURRENT = Suggestion("current_decay", _DECAY)
 
-FIELDS: dict[str, tuple[Meaning, ...]] = {
-    "lr": (Meaning("learning_rate"),),
-    "wd": (Meaning("weight_decay"),),
-    "beta": (Meaning("voltage_decay", "1 - {}"),),
-    "alpha": (Meaning("current_decay", "1 - {}"),),
-    "tau": (_VOLTAGE, Meaning("time_constant_ms")),
+FIELDS: dict[str, tuple[Suggestion, ...]] = {
+    "lr": (Suggestion("learning_rate"),),
+    "wd": (Suggestion("weight_decay"),),
+    "beta": (Suggestion("voltage_decay", "1 - {}"),),
+    "alpha": (Suggestion("current_decay", "1 - {}"),),
+    "tau": (_VOLTAGE, Suggestion("time_constant_ms")),
     **dict.fromkeys(("tau_m", "tau_mem", "tau_v"), (_VOLTAGE,)),
     **dict.fromkeys(("tau_s", "tau_syn", "tau_u", "tau_i"), (_CURRENT,)),
-    "tau_mem_inv": (Meaning("voltage_decay", _OF_RATE),),
-    "tau_syn_inv": (Meaning("current_decay", _OF_RATE),),
+    "tau_mem_inv": (Suggestion("voltage_decay", _OF_RATE),),
+    "tau_syn_inv": (Suggestion("current_decay", _OF_RATE),),
     # Some tools mean what is lost by these, others what is kept.
     **dict.fromkeys(
         ("decay", "v_decay", "vdecay", "decay_v", "decay_voltage", "mem_decay", "membrane_decay"),
-        (Meaning("voltage_decay", _LOST),),
+        (Suggestion("voltage_decay", _LOST),),
     ),
-    **dict.fromkeys(("leak", "leak_v", "dv"), (Meaning("voltage_decay", _LOST),)),
+    **dict.fromkeys(("leak", "leak_v", "dv"), (Suggestion("voltage_decay", _LOST),)),
     **dict.fromkeys(
         ("u_decay", "udecay", "i_decay", "decay_u", "decay_i", "decay_current", "leak_i", "du"),
-        (Meaning("current_decay", _LOST),),
+        (Suggestion("current_decay", _LOST),),
     ),
     **dict.fromkeys(
-        ("syn_decay", "synapse_decay", "synaptic_decay"), (Meaning("current_decay", _LOST),)
+        ("syn_decay", "synapse_decay", "synaptic_decay"), (Suggestion("current_decay", _LOST),)
     ),
-    "tau_rho": (Meaning("tau_grad"),),
-    **dict.fromkeys(("spike_grad", "surrogate", "surrogate_grad"), (Meaning("tau_grad"),)),
-    "scale_rho": (Meaning("scale_grad"),),
-    "requires_grad": (Meaning("learn", '["current_decay", "voltage_decay"]'),),
-    "learn_beta": (Meaning("learn", '["voltage_decay"]'),),
-    "learn_alpha": (Meaning("learn", '["current_decay"]'),),
-    **dict.fromkeys(("thr", "thresh", "v_thr"), (Meaning("threshold"),)),
-    "theta": (Meaning("threshold"),),
-    "v_th": (Meaning("threshold"),),
-    "vth": (Meaning("threshold"),),
-    "v_threshold": (Meaning("threshold"),),
-    "t": (Meaning("steps"),),
-    "num_steps": (Meaning("steps"),),
-    "n_steps": (Meaning("steps"),),
-    "time_steps": (Meaning("steps"),),
-    "timesteps": (Meaning("steps"),),
-    "dt": (Meaning("step_ms"),),
-    "n": (Meaning("units"), Meaning("shape")),
-    "size": (Meaning("units"), Meaning("shape")),
-    "out_features": (Meaning("units"),),
-    "num_neurons": (Meaning("units"),),
-    "n_neurons": (Meaning("units"),),
-    "batch": (Meaning("batch_size"),),
-    "valid": (Meaning("validation"), Meaning("validation_split")),
-    "val": (Meaning("validation"), Meaning("validation_split")),
-    "dev": (Meaning("validation"), Meaning("validation_split")),
-    "val_split": (Meaning("validation_split"),),
+    "tau_rho": (Suggestion("tau_grad"),),
+    **dict.fromkeys(("spike_grad", "surrogate", "surrogate_grad"), (Suggestion("tau_grad"),)),
+    "scale_rho": (Suggestion("scale_grad"),),
+    "requires_grad": (Suggestion("learn", '["current_decay", "voltage_decay"]'),),
+    "learn_beta": (Suggestion("learn", '["voltage_decay"]'),),
+    "learn_alpha": (Suggestion("learn", '["current_decay"]'),),
+    **dict.fromkeys(("thr", "thresh", "v_thr"), (Suggestion("threshold"),)),
+    "theta": (Suggestion("threshold"),),
+    "v_th": (Suggestion("threshold"),),
+    "vth": (Suggestion("threshold"),),
+    "v_threshold": (Suggestion("threshold"),),
+    "t": (Suggestion("steps"),),
+    "num_steps": (Suggestion("steps"),),
+    "n_steps": (Suggestion("steps"),),
+    "time_steps": (Suggestion("steps"),),
+    "timesteps": (Suggestion("steps"),),
+    "dt": (Suggestion("step_ms"),),
+    "n": (Suggestion("units"), Suggestion("shape")),
+    "size": (Suggestion("units"), Suggestion("shape")),
+    "out_features": (Suggestion("units"),),
+    "num_neurons": (Suggestion("units"),),
+    "n_neurons": (Suggestion("units"),),
+    "batch": (Suggestion("batch_size"),),
+    "valid": (Suggestion("validation"), Suggestion("validation_split")),
+    "val": (Suggestion("validation"), Suggestion("validation_split")),
+    "dev": (Suggestion("validation"), Suggestion("validation_split")),
+    "val_split": (Suggestion("validation_split"),),
     **dict.fromkeys(
         ("hidden_size", "out_neurons", "num_outputs", "num_units", "nodes", "out_channels"),
-        (Meaning("units"),),
+        (Suggestion("units"),),
     ),
-    **dict.fromkeys(("parents", "prev", "previous", "source"), (Meaning("from"),)),
-    **dict.fromkeys(("delay_shift", "axonal_delay"), (Meaning("axonal_delay_step"),)),
-    **dict.fromkeys(("duration", "sim_time", "nb_steps"), (Meaning("steps"),)),
-    **dict.fromkeys(("dt_ms", "time_step", "timestep"), (Meaning("step_ms"),)),
-    **dict.fromkeys(("criterion", "loss_fn", "error"), (Meaning("loss"),)),
-    **dict.fromkeys(("scheduler", "lr_scheduler"), (Meaning("schedule"),)),
-    **dict.fromkeys(("random_seed", "manual_seed"), (Meaning("seed"),)),
-    "optim": (Meaning("optimizer"),),
-    "step_size": (Meaning("every_epochs"),),
-    "gamma": (Meaning("factor"),),
-    "bs": (Meaning("batch_size"),),
-    "version": (Meaning("format"),),
-    "max_epochs": (Meaning("epochs"),),
-    **dict.fromkeys(("file", "filename", "file_name"), (Meaning("path"),)),
-    "num_epochs": (Meaning("epochs"),),
-    "n_epochs": (Meaning("epochs"),),
+    **dict.fromkeys(("parents", "prev", "previous", "source"), (Suggestion("from"),)),
+    **dict.fromkeys(("delay_shift", "axonal_delay"), (Suggestion("axonal_delay_step"),)),
+    **dict.fromkeys(("duration", "sim_time", "nb_steps"), (Suggestion("steps"),)),
+    **dict.fromkeys(("dt_ms", "time_step", "timestep"), (Suggestion("step_ms"),)),
+    **dict.fromkeys(("criterion", "loss_fn", "error"), (Suggestion("loss"),)),
+    **dict.fromkeys(("scheduler", "lr_scheduler"), (Suggestion("schedule"),)),
+    **dict.fromkeys(("random_seed", "manual_seed"), (Suggestion("seed"),)),
+    "optim": (Suggestion("optimizer"),),
+    "step_size": (Suggestion("every_epochs"),),
+    "gamma": (Suggestion("factor"),),
+    "bs": (Suggestion("batch_size"),),
+    "version": (Suggestion("format"),),
+    "max_epochs": (Suggestion("epochs"),),
+    **dict.fromkeys(("file", "filename", "file_name"), (Suggestion("path"),)),
+    "num_epochs": (Suggestion("epochs"),),
+    "n_epochs": (Suggestion("epochs"),),
 }
 """By the name that is written, in lower case: the first meaning that a place has is the one.
 
 A ``{}`` stands for that name.
 """
 
-UNKNOWN: dict[str, str] = {
+UNSUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         ("activation", "activation_fn", "nonlinearity"),
         'spiking is the activation: "neuron" says which neurons a layer has',
@@ -159,29 +159,29 @@ TYPES = {
 }
 
 
-def field_meant(name: str, known: Iterable[str]) -> Meaning | None:
+def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
     """Which of the known fields a name probably means."""
     known = list(known)
-    for meaning in FIELDS.get(plain(name), ()):
+    for meaning in FIELDS.get(normalise_name(name), ()):
         if meaning.name in known:
-            return Meaning(meaning.name, meaning.value.format(name))
-    best = closest(name, known)
-    return Meaning(best) if best is not None else None
+            return Suggestion(meaning.name, meaning.value.format(name))
+    best = closest_name(name, known)
+    return Suggestion(best) if best is not None else None
 
 
-def other_names(name: str) -> list[str]:
+def names_in_netdesc(name: str) -> list[str]:
     """What a name of another tool is called here, where its value is the same."""
-    return [meaning.name for meaning in FIELDS.get(plain(name), ()) if not meaning.value]
+    return [meaning.name for meaning in FIELDS.get(normalise_name(name), ()) if not meaning.value]
 
 
-def without(name: str) -> str:
+def hint_for_unsupported(name: str) -> str:
     """What to do where the language has nothing of that name; empty where nobody knows."""
-    return UNKNOWN.get(plain(name), "")
+    return UNSUPPORTED.get(normalise_name(name), "")
 
 
-def type_question(name: str, known: Iterable[str]) -> str:
+def did_you_mean_type(name: str, known: Iterable[str]) -> str:
     """``did you mean "…"?`` for a type, or nothing."""
     known = list(known)
-    other = TYPES.get(plain(name))
-    best = other if other in known else closest(name, known)
+    other = TYPES.get(normalise_name(name))
+    best = other if other in known else closest_name(name, known)
     return f'did you mean "{best}"?' if best is not None else ""

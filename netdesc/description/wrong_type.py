@@ -12,7 +12,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup
 from netdesc.description.models import Document
 from netdesc.description.pydantic_errors import Fault
-from netdesc.description.source_map import Places, Second
+from netdesc.description.source_map import RelatedPath, SourceMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,20 @@ class Mistyped:
         is_its_kind = fault.kind in ("extra_forbidden", "missing")
         return is_its_kind and fault.parts[:-1] == self.parts and fault.parts[-1] in names
 
-    def diagnostic(self, places: Places) -> Diagnostic:
-        kind: Any = lookup(places.data, (*self.parts, "type"))
-        subject = places.subject(self.parts)
+    def diagnostic(self, source_map: SourceMap) -> Diagnostic:
+        kind: Any = lookup(source_map.data, (*self.parts, "type"))
+        subject = source_map.subject(self.parts)
         fields = "fields" if len(self.fields) > 1 else "a field"
         message = f'{subject} has type "{kind}", but {fields} of "{self.owner}"'
         hint = f'write "{self.owner}", or leave out {_and(self.fields)}'
-        return places.diagnostic(
+        return source_map.diagnostic(
             "ND105",
             (*self.parts, "type"),
             message,
             hint=hint,
             notes=(f'"{kind}" wants {_and(self.missing)}',) if self.missing else (),
             related=tuple(
-                Second((*self.parts, name), f'{name} is of "{self.owner}"', "key")
+                RelatedPath((*self.parts, name), f'{name} is of "{self.owner}"', "key")
                 for name in self.fields
             ),
         )

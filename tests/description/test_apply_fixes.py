@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.description_samples import BASE, LABELLED, UNHURRIED, codes, with_text
 
-from netdesc.description.apply_fixes import fixed
+from netdesc.description.apply_fixes import apply_fixes
 from netdesc.description.load import check_text
 from netdesc.description.source import Source
 
@@ -41,7 +41,7 @@ FIXES = [
 
 
 def _fixed(text: str, *overrides: str):
-    return fixed(Source(text, "network.json"), PATH, overrides)
+    return apply_fixes(Source(text, "network.json"), PATH, overrides)
 
 
 def _errors(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from support.description_samples import (
 
 from netdesc.description import DescriptionError, load, render_text
 from netdesc.description import model_structure as structure
-from netdesc.description.synonyms import FIELDS, TYPES, UNKNOWN, without
+from netdesc.description.synonyms import FIELDS, TYPES, UNSUPPORTED, hint_for_unsupported
 
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
@@ -242,7 +242,7 @@ def test_a_neuron_that_there_is_is_named(tmp_path):
 def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")
     (finding,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
-    assert (finding.code, finding.hint) == ("ND101", without(name))
+    assert (finding.code, finding.hint) == ("ND101", hint_for_unsupported(name))
     assert finding.hint
 
 
@@ -260,8 +260,8 @@ def test_what_is_meant_exists():
     types = {name for model in seen for name in structure.type_names(model)}
     assert {each.name for meanings in FIELDS.values() for each in meanings} <= fields
     assert set(TYPES.values()) <= types
-    assert not (set(FIELDS) | set(UNKNOWN)) & fields
-    assert not set(FIELDS) & set(UNKNOWN)
+    assert not (set(FIELDS) | set(UNSUPPORTED)) & fields
+    assert not set(FIELDS) & set(UNSUPPORTED)
 
 
 MISSING = [

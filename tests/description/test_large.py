@@ -13,9 +13,9 @@ from netdesc.description import check
 from netdesc.description import model_structure as structure
 from netdesc.description import model_validation as validating
 from netdesc.description.files.data_files import paths_of
-from netdesc.description.model_validation import MOST_FAULTS, UnfitError, document_of
+from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.models import Document
-from netdesc.description.source import MAX_BYTES, MOST_MARKS
+from netdesc.description.source import MAX_BYTES, MAX_MARKS
 
 OXFORD = json.loads((Path(__file__).parents[2] / "examples/oxford.json").read_text("utf-8"))
 SECONDS = 20
@@ -94,7 +94,7 @@ def test_hostile_documents(timed, name):
     assert found[0].is_error
 
 
-@pytest.mark.parametrize("text", [" " * (MAX_BYTES + 1), "[" + "1," * MOST_MARKS, "\n" * MAX_BYTES])
+@pytest.mark.parametrize("text", [" " * (MAX_BYTES + 1), "[" + "1," * MAX_MARKS, "\n" * MAX_BYTES])
 def test_what_is_too_large_is_refused_at_once(timed, text):
     (finding,) = timed(text)
     assert finding.code == "ND005"
@@ -142,7 +142,7 @@ def _read(data, reads):
         return reads(data)
     except ValidationError as error:
         errors = error.errors()
-    except UnfitError as error:
+    except InvalidDocumentError as error:
         errors = error.errors if error.is_all else []
     return {str((each["loc"], each["type"], each.get("ctx"))) for each in errors}
 
@@ -152,7 +152,7 @@ def test_what_is_read_in_portions_is_what_is_read_at_once(name, monkeypatch):
     data = IN_PORTIONS[name]
     monkeypatch.setattr(validating, "_PORTION", PORTION)
     at_once = _read(data, lambda data: Document.model_validate_json(json.dumps(data)))
-    assert _read(data, document_of) == at_once
+    assert _read(data, validate_document) == at_once
     assert isinstance(at_once, Document) == (name == "sound")
 
 
@@ -167,12 +167,12 @@ MILLIONS = {
 
 @pytest.mark.parametrize("name", MILLIONS)
 def test_of_very_many_faults_few_are_made(name, timed):
-    with pytest.raises(UnfitError) as unfit:
-        document_of(MILLIONS[name])
-    assert MOST_FAULTS < len(unfit.value.errors) < 20_000
+    with pytest.raises(InvalidDocumentError) as unfit:
+        validate_document(MILLIONS[name])
+    assert MAX_ERRORS < len(unfit.value.errors) < 20_000
     assert not unfit.value.is_all
     found = timed(json.dumps(MILLIONS[name]))
-    assert 0 < len(found) <= MOST_FAULTS
+    assert 0 < len(found) <= MAX_ERRORS
     (note,) = [each for finding in found for each in finding.notes if "not shown" in each]
     assert note.startswith("at least ")
     assert not [each for each in found if each.code == "ND102"]

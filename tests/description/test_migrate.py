@@ -19,7 +19,7 @@ from support.description_samples import write_files
 from netdesc.description import DescriptionError, check, load, lock_text, migrations
 from netdesc.description.canonical_layout import formatted
 from netdesc.description.json_pointer import lookup, member
-from netdesc.description.migrations import migrated, moved_or_set
+from netdesc.description.migrations import changed_paths, migrate_data
 from netdesc.description.source import Source
 
 OLD = """\
@@ -235,11 +235,11 @@ def test_steps_are_taken_in_order_and_harm_nothing(data: dict[str, Any], number:
     before = copy.deepcopy(data)
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(migrations.STEPS, 0, careless)  # type: ignore[arg-type]
-        found = migrated(data)
+        found = migrate_data(data)
     assert data == before
     wanted = from_minus_1(data) if number == -1 else data
     assert found == from_0(wanted | {"a": 1}) | {"format": 1}
-    for parts in moved_or_set(data, found):
+    for parts in changed_paths(data, found):
         assert json.dumps(lookup(data, parts)) != json.dumps(lookup(found, parts)) or (
             lookup(found, parts) is None
         )

@@ -10,7 +10,7 @@ from netdesc.description.codes import shape as entries_shape
 from netdesc.description.codes import text as entries_text
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules import RULES
-from netdesc.description.spelling import closest
+from netdesc.description.spelling import closest_name
 
 ENTRIES: dict[str, Entry] = {
     entry.code: entry
@@ -65,7 +65,7 @@ def _entry(code: str) -> Entry:
     name = code.strip().upper()
     entry = ENTRIES.get(name) or ENTRIES.get(f"ND{name}")
     if entry is None:
-        best = closest(code.upper(), ENTRIES)
+        best = closest_name(code.upper(), ENTRIES)
         hint = f'; did you mean "{best}"?' if best else ""
         raise ValueError(f'there is no code "{code}"{hint}')
     return entry

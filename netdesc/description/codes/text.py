@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import MAX_DEPTH
-from netdesc.description.source import MAX_BYTES, MOST_MARKS
+from netdesc.description.source import MAX_BYTES, MAX_MARKS
 
 SMALLEST = """\
 {
@@ -66,7 +66,7 @@ ENTRIES = (
         title="the file is too large",
         cause=(
             f"A description is a few kilobytes. This file is larger than {MAX_BYTES >> 20} MiB, or "
-            f"has more than {MOST_MARKS:,} values and lines."
+            f"has more than {MAX_MARKS:,} values and lines."
         ),
         fix="Check the path: weights and events have files of their own, which the document names.",
         at="command",

@@ -23,10 +23,10 @@ from netdesc.description.models import (
     SpikesEncoding,
     SpikeTime,
 )
-from netdesc.description.shape_trace import output_size, stated
+from netdesc.description.shape_trace import output_locations, shape_locations
 from netdesc.description.shapes import INPUT, Shape
-from netdesc.description.source_map import Places, Second
-from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.source_map import RelatedPath, SourceMap
+from netdesc.description.spelling import allowed_note, did_you_mean
 
 QUICK_BYTES = 4 << 20
 """Arrays up to this size, unpacked, are checked value by value."""
@@ -35,7 +35,7 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
-_INPUTS = (Second(("data", "inputs"), "these values"),)
+_INPUTS = (RelatedPath(("data", "inputs"), "these values"),)
 
 _KINDS = {
     "b": "true and false",
@@ -60,13 +60,13 @@ class ArrayChecks:
         self,
         document: Document,
         data: Arrays,
-        places: Places,
+        source_map: SourceMap,
         output_shape: Shape | None,
         way: str = "",
     ) -> None:
         self.document = document
         self.data = data
-        self.places = places
+        self.source_map = source_map
         self.way = way
         self.classes = None if output_shape is None else math.prod(output_shape)
         self.found: list[Diagnostic] = []
@@ -108,11 +108,11 @@ class ArrayChecks:
         severity: Severity = "error",
         hint: str = "",
         notes: tuple[str, ...] = (),
-        related: tuple[Second, ...] = (),
+        related: tuple[RelatedPath, ...] = (),
     ) -> None:
         parts = ("data", field)
         self.found.append(
-            self.places.diagnostic(
+            self.source_map.diagnostic(
                 code, parts, message, hint=hint, notes=notes, severity=severity, related=related
             )
         )
@@ -120,7 +120,7 @@ class ArrayChecks:
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
         """The header of an array that is there and holds numbers of a kind that will do."""
         if name not in self.npz.names:
-            note = allowed(self.npz.names).replace("allowed", "its arrays")
+            note = allowed_note(sorted(self.npz.names)).replace("allowed", "its arrays")
             notes = (note if self.npz.names else "it holds no arrays",)
             hint = did_you_mean(name, self.npz.names) or self._likeliest(field)
             message = f"{self.data.path} has no array {quoted(name)}"
@@ -187,7 +187,9 @@ class ArrayChecks:
         message += f"[samples, {_listed(shape)}]"
         axes = ".T" if len(given) == 2 else ", moved by numpy.moveaxis(inputs, -1, 0)"
         hint = f"its {samples} samples come last: save {self.data.inputs}{axes}"
-        self._add("ND313", "inputs", message, hint=hint, related=stated(self.document, INPUT))
+        self._add(
+            "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
+        )
         return True
 
     def _inputs(self, header: Header) -> None:
@@ -210,10 +212,12 @@ class ArrayChecks:
             message = f"{subject} has the shape [{_listed(given)}]; wanted: {wanted}"
             has_channel = not is_spikes and in_steps and given[1] == 1
             hint = f'write "shape": [{_listed(given[1:])}] in input' if has_channel else ""
-            self._add("ND313", "inputs", message, hint=hint, related=stated(self.document, INPUT))
+            self._add(
+                "ND313", "inputs", message, hint=hint, related=shape_locations(self.document, INPUT)
+            )
         elif is_spikes and not 1 <= given[1] <= steps:
             message = f"{subject} has {given[1]} steps; time.steps is {steps}"
-            related = (Second(("time", "steps"), "so many steps"),)
+            related = (RelatedPath(("time", "steps"), "so many steps"),)
             self._add("ND313", "inputs", message, related=related)
         else:
             values = self._values("inputs", self.data.inputs, header)
@@ -299,7 +303,7 @@ class ArrayChecks:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             notes = (f"{count} of {len(values)} labels name no output", f"shapes: {self.way}")
             message = f"{place} is {value}; the network has {outputs}"
-            related = output_size(self.document)
+            related = output_locations(self.document)
             self._add("ND316", "labels", message, notes=notes, related=related)
             return None
         if self.data.split is None:

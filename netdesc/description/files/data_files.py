@@ -19,11 +19,11 @@ from netdesc.description.files.file_references import Mention, mentions
 from netdesc.description.files.training_set import listed
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
-from netdesc.description.shape_trace import output_size, stated, story
+from netdesc.description.shape_trace import output_locations, shape_locations, trace_shape
 from netdesc.description.shapes import INPUT, wire
-from netdesc.description.source import size_of
-from netdesc.description.source_map import Places
-from netdesc.description.spelling import closest
+from netdesc.description.source import file_size
+from netdesc.description.source_map import SourceMap
+from netdesc.description.spelling import closest_name
 
 SUFFIXES = {
     "events": (".bs1", ".bs2", ".npy"),
@@ -66,12 +66,12 @@ class FileChecks:
     def __init__(
         self,
         document: Document,
-        places: Places,
+        source_map: SourceMap,
         resolve: Callable[[str], Path],
         locked: Mapping[str, str],
     ) -> None:
         self.document = document
-        self.places = places
+        self.source_map = source_map
         self.resolve = resolve
         self.locked = locked
         self.wiring = wire(document)
@@ -88,7 +88,7 @@ class FileChecks:
         found = (
             finding
             for mention in mentions(self.document)
-            if not self.places.is_guessed(mention.parts)
+            if not self.source_map.is_guessed(mention.parts)
             for finding in self._check_once(mention)
         )
         return first(found, MOST_FINDINGS)
@@ -124,7 +124,7 @@ class FileChecks:
             return
         wanted = getattr(mention.holder, "sha256", None) or self.locked.get(quoted, "")
         try:
-            size = size_of(path)
+            size = file_size(path)
             with path.open("rb") as file:
                 file.read(1)
             digest = file_sha256(path) if wanted else ""
@@ -152,8 +152,8 @@ class FileChecks:
             if isinstance(data, SpikeFiles):
                 checks = self._event_checks(data, parts)
                 return list(checks.run(file, path.suffix.lower(), size))
-            way = story(self.document, self.wiring, len(self.document.layers) - 1)
-            checks = ArrayChecks(self.document, data, self.places, self.output_shape, way)
+            way = trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
+            checks = ArrayChecks(self.document, data, self.source_map, self.output_shape, way)
             found = checks.run(file)
             self.training_set = checks.training_set
             return found
@@ -167,10 +167,12 @@ class FileChecks:
         document, time = self.document, self.document.time
         if is_input:
             shape = document.input.shape
-            return EventChecks(file, time, shape, self.places, parts, stated(document, INPUT))
-        way = story(document, self.wiring, len(document.layers) - 1)
+            return EventChecks(
+                file, time, shape, self.source_map, parts, shape_locations(document, INPUT)
+            )
+        way = trace_shape(document, self.wiring, len(document.layers) - 1)
         return EventChecks(
-            file, time, self.output_shape, self.places, parts, output_size(document), way
+            file, time, self.output_shape, self.source_map, parts, output_locations(document), way
         )
 
     def _missing(
@@ -178,7 +180,7 @@ class FileChecks:
     ) -> Diagnostic:
         """Says where the file should be, and which one there is instead."""
         names = self._names_in(path.parent)
-        best = closest(path.name, [each for each in names if each.lower().endswith(suffixes)])
+        best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
         meant = os.path.join(os.path.dirname(quoted), best) if best is not None else None
         return self._finding(
             "ND301",
@@ -209,7 +211,7 @@ class FileChecks:
         hint: str = "",
         notes: tuple[str, ...] = (),
     ) -> Diagnostic:
-        return self.places.diagnostic(
+        return self.source_map.diagnostic(
             code, parts, message, hint=hint, notes=notes, severity=severity
         )
 

@@ -16,7 +16,7 @@ from netdesc.description.files.event_files import Columns, EventsError, OddLengt
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import EventFile, Time
 from netdesc.description.shapes import Shape
-from netdesc.description.source_map import Places, Second
+from netdesc.description.source_map import RelatedPath, SourceMap
 
 MAX_EVENTS = 200_000
 """Files of up to so many events are checked event by event; training looks at larger ones."""
@@ -41,15 +41,15 @@ class EventChecks:
         file: EventFile,
         time: Time,
         shape: Shape | None,
-        places: Places,
+        source_map: SourceMap,
         parts: Parts,
-        stated: tuple[Second, ...] = (),
+        stated: tuple[RelatedPath, ...] = (),
         way: str = "",
     ) -> None:
         self.file = file
         self.time = time
         self.shape = shape
-        self.places = places
+        self.source_map = source_map
         self.parts = parts
         self.is_target = parts[-2] == "target"
         self.stated = stated
@@ -89,7 +89,7 @@ class EventChecks:
         least = _shape_of(columns)
         is_larger = any(size > most for size, most in zip(least, indexed, strict=True))
         hints = self._hints(sorted(times), shape, suffix, least if is_larger else None)
-        related = self.stated if is_larger else (Second(("time", "steps"), "so many steps"),)
+        related = self.stated if is_larger else (RelatedPath(("time", "steps"), "so many steps"),)
         if is_larger and self.is_target:
             hints = (*hints, f"shapes: {self.way} → target {list(least)}")
         if outside == count:
@@ -100,7 +100,7 @@ class EventChecks:
             yield self._finding("ND308", message, "warning", hints, related)
 
     def _nothing(
-        self, message: str, hints: tuple[str, ...] = (), related: tuple[Second, ...] = ()
+        self, message: str, hints: tuple[str, ...] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
         """No event is left: nothing to learn, or nothing to see."""
         if self.is_target:
@@ -163,11 +163,11 @@ class EventChecks:
         message: str,
         severity: Severity = "error",
         hints: tuple[str, ...] = (),
-        related: tuple[Second, ...] = (),
+        related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
         """A finding with its first hint beside the caret and the others below."""
         hint = hints[0] if hints else ""
-        return self.places.diagnostic(
+        return self.source_map.diagnostic(
             code,
             self.parts,
             message,

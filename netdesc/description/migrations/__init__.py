@@ -32,17 +32,17 @@ def is_older(data: Any) -> bool:
     return given < FORMAT and all(number in STEPS for number in range(given, FORMAT))
 
 
-def migrated(data: dict[str, Any]) -> dict[str, Any]:
+def migrate_data(data: dict[str, Any]) -> dict[str, Any]:
     """An older document in the present format; what is given stays as it is."""
     for number in range(data["format"], FORMAT):
         data = STEPS[number](copy.deepcopy(data)) | {"format": number + 1}
     return data
 
 
-def moved_or_set(old: Any, new: Any, parts: Parts = ()) -> Iterator[Parts]:
+def changed_paths(old: Any, new: Any, parts: Parts = ()) -> Iterator[Parts]:
     """The places of the values that hold no other and that the old data do not have there."""
     held = members(new)
     if not held and (type(old) is not type(new) or old != new):
         yield parts
     for key, inner in held.items():
-        yield from moved_or_set(member(old, key, _ABSENT), inner, (*parts, key))
+        yield from changed_paths(member(old, key, _ABSENT), inner, (*parts, key))

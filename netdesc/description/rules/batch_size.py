@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,9 +21,9 @@ def check(context: Context) -> Iterator[Finding]:
             ("training", "batch_size"),
             f"a batch of {training.batch_size} is larger than the training set of {samples}",
             related=(
-                Second(("data", "train"), "the training set", on="key"),
-                Second(("data", "inputs"), "the training set"),
-                Second(("training", "validation_split"), "this share is set aside"),
+                RelatedPath(("data", "train"), "the training set", on="key"),
+                RelatedPath(("data", "inputs"), "the training set"),
+                RelatedPath(("training", "validation_split"), "this share is set aside"),
             ),
         )
 

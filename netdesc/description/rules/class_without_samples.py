@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import output_size
+from netdesc.description.shape_trace import output_locations
 
 SHOWN = 5
 """How many of the classes are named."""
@@ -30,7 +30,7 @@ def check(context: Context) -> Iterator[Finding]:
         ("data", field),
         f"no training sample has the {noun} {shown}{more}",
         on="key",
-        related=output_size(document),
+        related=output_locations(document),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
                 ("layers", index, "name"),
                 f'the name "{layer.name}" is taken by layer {first[layer.name]}',
                 hint="choose another name",
-                related=(Second(("layers", first[layer.name], "name"), "the first one"),),
+                related=(RelatedPath(("layers", first[layer.name], "name"), "the first one"),),
             )
         first.setdefault(layer.name, index)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("classifier",),
             message,
             hint="leave the classifier out",
-            related=(Second(("loss", "type"), "learns from targets"),),
+            related=(RelatedPath(("loss", "type"), "learns from targets"),),
         )
 
 

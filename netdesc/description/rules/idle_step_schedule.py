@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import StepSchedule
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("training", "schedule", "every_epochs"),
             f"the rate would change after {schedule.every_epochs} epochs; the run has "
             f"{training.epochs}",
-            related=(Second(("training", "epochs"), "the length of the run"),),
+            related=(RelatedPath(("training", "epochs"), "the length of the run"),),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import source_story, stated
+from netdesc.description.shape_trace import shape_locations, trace_source
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,8 +19,8 @@ def check(context: Context) -> Iterator[Finding]:
                 ("layers", problem.layer, "type"),
                 f'the input of dense layer "{name}" has the shape {list(shape)}',
                 hint='add a layer of type "flatten" before it',
-                notes=(f"shapes: {source_story(document, wiring, source)} → {name} dense",),
-                related=stated(document, source, shape),
+                notes=(f"shapes: {trace_source(document, wiring, source)} → {name} dense",),
+                related=shape_locations(document, source, shape),
             )
 
 

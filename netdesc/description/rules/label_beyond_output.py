@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import output_size, story
+from netdesc.description.shape_trace import output_locations, trace_shape
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -15,12 +15,12 @@ def check(context: Context) -> Iterator[Finding]:
         if pair.label is not None and classes is not None and pair.label >= classes:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"there is no output {pair.label}; the network has {outputs}"
-            way = story(context.document, context.wiring, len(context.document.layers) - 1)
+            way = trace_shape(context.document, context.wiring, len(context.document.layers) - 1)
             yield Finding(
                 (*parts, "label"),
                 message,
                 notes=(f"shapes: {way}",),
-                related=output_size(context.document),
+                related=output_locations(context.document),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, LatencyEncoding
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
     within = data.encoding.within_steps
     if within is not None and within > steps:
         message = f"spikes within {within} steps would come after the {steps} of a sample"
-        length = Second(("time", "steps"), "the length of a sample")
+        length = RelatedPath(("time", "steps"), "the length of a sample")
         yield Finding(("data", "encoding", "within_steps"), message, related=(length,))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shapes import INPUT, Problem
-from netdesc.description.source_map import Second
-from netdesc.description.spelling import allowed
+from netdesc.description.shapes import INPUT, InputProblem
+from netdesc.description.source_map import RelatedPath
+from netdesc.description.spelling import allowed_note
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -23,12 +23,14 @@ def check(context: Context) -> Iterator[Finding]:
             yield _finding(context, problem, message, "this layer")
 
 
-def _finding(context: Context, problem: Problem, message: str, what: str) -> Finding:
+def _finding(context: Context, problem: InputProblem, message: str, what: str) -> Finding:
     layers = context.document.layers
     earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
     read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
-    second = Second(("layers", read, "name"), what)
-    return Finding(problem.parts, message, notes=(allowed(earlier),), related=(second,))
+    second = RelatedPath(("layers", read, "name"), what)
+    return Finding(
+        problem.parts, message, notes=(allowed_note(sorted(earlier)),), related=(second,)
+    )
 
 
 ENTRY = Entry(

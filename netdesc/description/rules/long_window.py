@@ -8,7 +8,7 @@ from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import MovingWindowClassifier, SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Finding]:
     for parts, steps in windows:
         if steps is not None and steps > document.time.steps:
             message = f"a window of {steps} steps is longer than a sample of {document.time.steps}"
-            length = Second(("time", "steps"), "the length of a sample")
+            length = RelatedPath(("time", "steps"), "the length of a sample")
             yield Finding(parts, message, related=(length,))
 
 

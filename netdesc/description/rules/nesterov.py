@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Sgd
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Finding]:
             (*at, "nesterov"),
             message,
             hint='add "momentum": 0.9',
-            related=(Second((*at, "momentum"), "no momentum"),),
+            related=(RelatedPath((*at, "momentum"), "no momentum"),),
         )
 
 

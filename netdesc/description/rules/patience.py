@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("training", "early_stopping", "patience_epochs"),
             f"a patience of {stopping.patience_epochs} epochs never runs out in a run of "
             f"{training.epochs}",
-            related=(Second(("training", "epochs"), "the length of the run"),),
+            related=(RelatedPath(("training", "epochs"), "the length of the run"),),
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Finding]:
             if isinstance(decay, tuple) and decay[0] > decay[1]:
                 message = f"the range of {name} goes from {decay[0]:g} down to {decay[1]:g}"
                 hint = f"write [{decay[1]:g}, {decay[0]:g}]"
-                high = Second((*parts, name, 1), "the high end")
+                high = RelatedPath((*parts, name, 1), "the high end")
                 yield Finding((*parts, name, 0), message, hint=hint, related=(high,))
     data = context.document.data
     if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):

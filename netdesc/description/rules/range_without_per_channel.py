@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def check(context: Context) -> Iterator[Finding]:
                     (*parts, name),
                     message,
                     hint='add "per_channel": true',
-                    related=(Second((*parts, "per_channel"), "one value for all"),),
+                    related=(RelatedPath((*parts, "per_channel"), "one value for all"),),
                 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Finding]:
         first: dict[str, int] = {}
         for position, name in enumerate(names):
             if name in first:
-                second = Second((*parts, first[name]), "first listed here")
+                second = RelatedPath((*parts, first[name]), "first listed here")
                 message = f'"{name}" is listed twice'
                 yield Finding((*parts, position), message, related=(second,))
             first.setdefault(name, position)

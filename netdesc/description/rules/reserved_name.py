@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shapes import INPUT
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def check(context: Context) -> Iterator[Finding]:
                 ("layers", index, "name"),
                 message,
                 hint="choose another name",
-                related=(Second(("input",), "the network's input", on="key"),),
+                related=(RelatedPath(("input",), "the network's input", on="key"),),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import CosineSchedule
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "schedule", "final_rate"),
             f"the rate would rise from {rate:g} to {schedule.final_rate:g}",
-            related=(Second(("training", "optimizer", "learning_rate"), "where it starts"),),
+            related=(RelatedPath(("training", "optimizer", "learning_rate"), "where it starts"),),
         )
 
 

@@ -11,7 +11,7 @@ from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
 from netdesc.description.shapes import Wiring
-from netdesc.description.source_map import On, Second
+from netdesc.description.source_map import On, RelatedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Finding:
     hint: str = ""
     notes: tuple[str, ...] = ()
     on: On = "value"
-    related: tuple[Second, ...] = ()
+    related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
     """The text that certainly belongs there instead."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import source_story, stated
+from netdesc.description.shape_trace import shape_locations, trace_source
 from netdesc.description.shapes import INPUT
 
 
@@ -21,13 +21,13 @@ def check(context: Context) -> Iterator[Finding]:
                 f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
                 f"{list(first)}",
                 notes=tuple(
-                    f"shapes: {source_story(document, wiring, source)}"
+                    f"shapes: {trace_source(document, wiring, source)}"
                     for source in (problem.first, problem.source)
                     if source != INPUT  # its shape is shown
                 ),
                 related=(
-                    *stated(document, problem.first, first),
-                    *stated(document, problem.source, other),
+                    *shape_locations(document, problem.first, first),
+                    *shape_locations(document, problem.source, other),
                 ),
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Finding]:
                 message,
                 hint="keep one of the two",
                 on="key",
-                related=(Second((*parts, "target"), "the target", on="key"),),
+                related=(RelatedPath((*parts, "target"), "the target", on="key"),),
             )
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,8 +22,8 @@ def check(context: Context) -> Iterator[Finding]:
             f"{length_ms:g} ms",
             hint="raise filter_steps",
             related=(
-                Second(("loss", "filter_steps"), f"{length_ms:g} ms"),
-                Second(("time", "step_ms"), "the length of a step"),
+                RelatedPath(("loss", "filter_steps"), f"{length_ms:g} ms"),
+                RelatedPath(("time", "step_ms"), "the length of a step"),
             ),
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import stated, story
+from netdesc.description.shape_trace import shape_locations, trace_shape
 
 MAX_INPUTS = 1 << 24
 MAX_SYNAPSES = 1 << 31
@@ -30,8 +30,8 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(
                 ("layers", index, "units"),
                 f'layer "{layer.name}" has {synapses:,} synapses; {MAX_SYNAPSES:,} is the most',
-                notes=(f"shapes: {story(document, wiring, index)}",),
-                related=stated(document, wiring.sources[index][0], shape),
+                notes=(f"shapes: {trace_shape(document, wiring, index)}",),
+                related=shape_locations(document, wiring.sources[index][0], shape),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -15,13 +15,13 @@ def check(context: Context) -> Iterator[Finding]:
     data = context.document.data
     if split > 0 and isinstance(data, SpikeFiles) and data.validation:
         message = "data.validation has samples, and validation_split would take more"
-        yield _finding(message, Second(("data", "validation"), "validation samples", on="key"))
+        yield _finding(message, RelatedPath(("data", "validation"), "validation samples", on="key"))
     elif split > 0 and isinstance(data, Arrays) and data.split is not None:
         message = "data.split says which samples are for what, and validation_split would, too"
-        yield _finding(message, Second(("data", "split"), "an array says it"))
+        yield _finding(message, RelatedPath(("data", "split"), "an array says it"))
 
 
-def _finding(message: str, other: Second) -> Finding:
+def _finding(message: str, other: RelatedPath) -> Finding:
     at = ("training", "validation_split")
     return Finding(at, message, hint="keep one of the two", related=(other,))
 

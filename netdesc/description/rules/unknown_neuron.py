@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.spelling import allowed, certain, did_you_mean
+from netdesc.description.spelling import allowed_note, certain_name, did_you_mean
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -18,8 +18,8 @@ def check(context: Context) -> Iterator[Finding]:
                 ("layers", index, "neuron"),
                 f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
                 hint=did_you_mean(layer.neuron, known),
-                notes=(allowed(known),) if known else ("neurons is empty",),
-                meant=certain(layer.neuron, known),
+                notes=(allowed_note(sorted(known)),) if known else ("neurons is empty",),
+                meant=certain_name(layer.neuron, known),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
 from netdesc.description.shapes import INPUT
-from netdesc.description.spelling import allowed, did_you_mean
+from netdesc.description.spelling import allowed_note, did_you_mean
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Finding]:
                 problem.parts,
                 f'layer "{layers[problem.layer].name}" reads "{problem.source}", which is no layer',
                 hint=did_you_mean(problem.source, earlier),
-                notes=(allowed(earlier),),
+                notes=(allowed_note(sorted(earlier)),),
                 meant=problem.meant,
             )
 

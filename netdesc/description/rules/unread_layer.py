@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 _OF_SOURCES = ("unknown", "later", "itself")
 
@@ -20,7 +20,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(
                 ("layers", index, "name"),
                 f'nothing reads the layer "{layer.name}"',
-                related=(Second(("layers", index + 1, "from"), "the next layer reads this"),),
+                related=(RelatedPath(("layers", index + 1, "from"), "the next layer reads this"),),
             )
 
 

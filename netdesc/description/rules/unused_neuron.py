@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.spelling import closest
+from netdesc.description.spelling import closest_name
 
 ASKED = 100
 """So many unknown names are looked at."""
@@ -24,7 +24,7 @@ def check(context: Context) -> Iterator[Finding]:
         if isinstance(layer, Dense) and isinstance(layer.neuron, str)
     }
     # A misspelt name says of itself what it means.
-    meant = {closest(name, neurons) for name in itertools.islice(used - neurons.keys(), ASKED)}
+    meant = {closest_name(name, neurons) for name in itertools.islice(used - neurons.keys(), ASKED)}
     for name in neurons:
         if name not in used and name not in meant:
             yield Finding(("neurons", name), f'no layer uses the neuron "{name}"', on="key")

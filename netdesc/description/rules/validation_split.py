@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeFiles
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "validation_split"),
             f"{training.validation_split:g} of {samples} {noun} leaves none to train on",
-            related=(Second(("data", "train"), f"{samples} {noun}", on="key"),),
+            related=(RelatedPath(("data", "train"), f"{samples} {noun}", on="key"),),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -15,7 +15,7 @@ def check(context: Context) -> Iterator[Finding]:
     if isinstance(data, Arrays) and data.range[0] >= data.range[1]:
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}: the first must be the smaller"
-        first = Second(("data", "range", 0), "the low end")
+        first = RelatedPath(("data", "range", 0), "the low end")
         yield Finding(("data", "range", 1), message, related=(first,))
 
 

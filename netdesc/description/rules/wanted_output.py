@@ -8,7 +8,7 @@ from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import Arrays, SpikeTime
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[Finding]:
                 ("loss", "type"),
                 message,
                 hint="use spike_rate or spike_max",
-                related=(Second(("data", "type"), "samples with labels"),),
+                related=(RelatedPath(("data", "type"), "samples with labels"),),
             )
         return
     pairs = list(context.pairs())
@@ -39,7 +39,7 @@ def check(context: Context) -> Iterator[Finding]:
             hint=f"give it a {wanted}, or use {losses}",
             notes=(f"{len(unfit)} of {len(pairs)} samples have no {wanted}",),
             on="key",
-            related=(Second(("loss", "type"), f"wants {wanted}s"),),
+            related=(RelatedPath(("loss", "type"), f"wants {wanted}s"),),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeRate
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
             ("loss", "true_rate"),
             f"the label's neuron should spike at {loss.true_rate:g}, the others at "
             f"{loss.false_rate:g}, so that the label's never spikes most",
-            related=(Second(("loss", "false_rate"), "the rate of the others"),),
+            related=(RelatedPath(("loss", "false_rate"), "the rate of the others"),),
         )
 
 

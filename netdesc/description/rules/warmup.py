@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import CosineSchedule
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.source_map import Second
+from netdesc.description.source_map import RelatedPath
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(
             ("training", "schedule", "warmup_epochs"),
             f"a warm-up of {schedule.warmup_epochs} epochs leaves none of {training.epochs}",
-            related=(Second(("training", "epochs"), "the length of the run"),),
+            related=(RelatedPath(("training", "epochs"), "the length of the run"),),
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Dense
 from netdesc.description.rules.rule import Context, Finding
-from netdesc.description.shape_trace import stated
+from netdesc.description.shape_trace import shape_locations
 
 LARGEST_ZERO = 1 / 64
 """2·round(32·w) is 0 up to this weight: a half is rounded to the even of two numbers."""
@@ -33,7 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
                 "become 2·round(32·w) = 0",
                 hint=f'use a "weight_scale" above {least:g}',
                 notes=(f"with {ample:g} three quarters of the weights are not 0",),
-                related=stated(context.document, context.wiring.sources[index][0], shape),
+                related=shape_locations(context.document, context.wiring.sources[index][0], shape),
             )
 
 

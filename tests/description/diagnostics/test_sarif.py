@@ -15,8 +15,9 @@ from support.description_samples import BASE, FIXTURES, UNHURRIED, findings, wri
 from netdesc.description.codes.explain import ENTRIES
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, first
 from netdesc.description.diagnostics.sarif import to_sarif
+from netdesc.description.json.collector import TextDiagnostic
 from netdesc.description.source import Source
-from netdesc.description.source_map import spanned
+from netdesc.description.source_map import locate_text_diagnostic
 
 SCHEMA = json.loads((FIXTURES.parent / "sarif/sarif-2.1.0.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -109,7 +110,8 @@ def test_fixes_are_replacements(tmp_path):
     source = Source(text, str(tmp_path / "a.json"))
     at, loss = text.index("treshold"), text.index(',\n  "training"')
     edits = (Edit(at, at + 8, "threshold"), Edit(loss, loss + 2, ""))
-    finding = spanned(source, "ND101", at, at + 8, "m", fix=Fix('say "threshold"', edits))
+    found = TextDiagnostic("ND101", at, at + 8, "m", fix=Fix('say "threshold"', edits))
+    finding = locate_text_diagnostic(found, source)
     (fix,) = _run([finding], root=tmp_path)["results"][0]["fixes"]
     assert fix["description"]["text"] == 'say "threshold"'
     (change,) = fix["artifactChanges"]

@@ -27,7 +27,7 @@ _SHOWN_DIGITS = 12
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc diff examples/oxford.json examples/oxford_slayer.json\n"
-    "  netdesc diff runs/picture runs/first"
+    "  netdesc diff runs/second runs/first"
 )
 @click.argument("first", metavar="FILE.json|RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="FILE.json|RUN", type=click.Path(path_type=Path))

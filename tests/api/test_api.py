@@ -237,15 +237,12 @@ def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.Monke
     monkeypatch.chdir(root)
     readme = (root / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(import netdesc\n.*?)```", readme, re.DOTALL)
-    names: dict[str, object] = {}
-    exec(code.partition("run = netdesc.train")[0], names)
-    output_TBN = names["output_TBN"]
-    assert isinstance(output_TBN, torch.Tensor)
-    assert output_TBN.shape == (1900, 1, 200)
-    (loop,) = re.findall(r"```python\n(optimizer = .*?)```", readme, re.DOTALL)
-    exec(loop.replace("range(100)", "range(3)"), names)
-    compiled, target_TBN, loss = (names[name] for name in ("compiled", "target_TBN", "loss"))
-    assert isinstance(compiled, netdesc.Compiled)
-    assert isinstance(target_TBN, torch.Tensor)
-    assert isinstance(loss, torch.Tensor)
-    assert loss < compiled.loss(output_TBN, target_TBN)
+    assert len(code.splitlines()) <= 15
+    losses: list[float] = []
+    for epochs in (1, 4):
+        names: dict[str, object] = {}
+        exec(code.replace("range(100)", f"range({epochs})"), names)
+        loss = names["loss"]
+        assert isinstance(loss, torch.Tensor)
+        losses.append(loss.item())
+    assert losses[1] < losses[0]

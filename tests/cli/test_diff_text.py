@@ -75,11 +75,3 @@ def test_a_value_cannot_drive_the_terminal_and_a_long_one_is_cut(netdesc: Netdes
     assert '"\\u009b31m"' in out
     assert max(map(len, out.splitlines())) < 1100
     assert "all of it with --json" in out
-
-
-def test_the_readme_shows_what_it_prints(netdesc: Netdesc) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"\$ netdesc diff (\S+) (\S+)\n(.*?)```", readme, re.DOTALL)
-    assert shown
-    ended = netdesc("diff", ROOT / shown[1], ROOT / shown[2])
-    assert ended.out.replace(f"{ROOT}/", "") == shown[3]

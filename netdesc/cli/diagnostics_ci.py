@@ -23,8 +23,8 @@ def give_sarif(output: Output, diagnostics: Sequence[Diagnostic], files: Sequenc
 def annotate(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
     """Workflow commands on standard output, and the table in the step's summary."""
     from netdesc.description.diagnostics.github import (
-        SUMMARY_BYTES,
-        counted,
+        MAX_SUMMARY_BYTES,
+        count_text,
         summary,
         workflow_commands,
     )
@@ -32,14 +32,14 @@ def annotate(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[
     root = _workspace()
     for line in workflow_commands(diagnostics, root):
         output.say(line)
-    output.note(f"netdesc: {counted(diagnostics, len(files))}")
+    output.note(f"netdesc: {count_text(diagnostics, len(files))}")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
     try:
         with open(path, "ab") as file:
             # Other commands of the step may have written into the file before.
-            room = SUMMARY_BYTES - file.tell()
+            room = MAX_SUMMARY_BYTES - file.tell()
             file.write(summary(diagnostics, len(files), root, room).encode())
     except OSError as problem:
         reason = problem.strerror or problem

@@ -108,7 +108,7 @@ def validate(
     elif diff:
         pass  # standard output is the diff, for patch to read
     elif diagnostics:
-        text = findings.text(diagnostics, sys.stdout, fixing="--fix", files=len(files))
+        text = findings.text(diagnostics, sys.stdout, fix_command="--fix", files=len(files))
         output.say(text)
     else:
         output.note(f"{amount(len(files), 'file')}: no findings")

@@ -1,7 +1,8 @@
 """The description language: documents, their checks and what is said about them."""
 
 from netdesc.description.codes.explain import explain
-from netdesc.description.diagnostics.diagnostic import DescriptionError, Diagnostic
+from netdesc.description.diagnostics.description_error import DescriptionError
+from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text, to_json
 from netdesc.description.load import Description, check, load
 from netdesc.description.lock import lock_text

@@ -14,7 +14,8 @@ from netdesc.description import migrations
 from netdesc.description import overrides as command_line
 from netdesc.description.canonical_layout import document_text
 from netdesc.description.detect import is_lock
-from netdesc.description.diagnostics.diagnostic import DescriptionError, Diagnostic, without_others
+from netdesc.description.diagnostics.description_error import DescriptionError
+from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.error_recovery import mended, without_doubtful
 from netdesc.description.files.data_files import FileChecks, locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
@@ -118,7 +119,7 @@ def _check_text(
             return None, findings
         return _check_older(source, parsed.root.value, path, overrides, with_files)
     if len(findings) > MAX_DIAGNOSTICS:  # the last one says so in words
-        findings[-1] = replace(findings[-1], is_last_looked_for=True)
+        findings[-1] = replace(findings[-1], ends_search=True)
     description: Description | None = None
     if parsed.root is not None:
         description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
@@ -255,7 +256,7 @@ def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list
     *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
     noun = "fault is" if count == 1 else "faults are"
     note = f"{'' if is_all else 'at least '}{count:,} more {noun} not shown"
-    return [*others, without_others(last, note)]
+    return [*others, end_search(last, note)]
 
 
 def other_format(source_map: SourceMap) -> Diagnostic | None:

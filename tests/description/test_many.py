@@ -29,7 +29,7 @@ def _very_many(tmp_path, kind: str):
 @pytest.mark.parametrize("kind", ["text", "shape", "meaning", "files"])
 def test_every_rendering_says_that_there_may_be_more(kind, tmp_path):
     found = _very_many(tmp_path, kind)
-    (last,) = [each for each in found if each.is_last_looked_for]
+    (last,) = [each for each in found if each.ends_search]
     said = [*last.notes, last.message]
     assert [each for each in said if "more" in each]
     assert render_text(found).splitlines()[-1].split(": ")[1].startswith("at least ")

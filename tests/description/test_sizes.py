@@ -44,7 +44,7 @@ def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
     found = array_findings(tmp_path, labelled(training=_training(**training)), **arrays)
     assert codes(found) == (["ND237"] if batch else [])
     if batch:
-        assert found[0].message.startswith(f"all {batch} training samples are one batch")
+        assert found[0].message.startswith(f"all {batch} training samples")
         assert (found[0].severity, found[0].hint) == ("warning", 'add "batch_size": 32')
 
 

@@ -1,1 +1,1 @@
-"""Diagnostics, and the forms in which they are printed."""
+"""Diagnostics, and their output as text, JSON, SARIF and GitHub annotations."""

@@ -1,23 +1,23 @@
-"""One finding about a description, and the error that carries findings."""
+"""One diagnostic about a document: what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
 
-
-_LACKING = frozenset({"ND001", "ND301", "ND302"})
+_MISSING_DATA_CODES = frozenset({"ND001", "ND301", "ND302"})
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that explains a finding; ``message`` says what is there.
+    """A second place that explains a diagnostic; ``message`` says what is there.
 
-    Lines and columns count as in ``Diagnostic``; they are ``None`` where there is no place.
+    Lines and columns count as in ``Diagnostic``. They are ``None`` if the place is a whole file or
+    a ``--set`` argument.
     """
 
     message: str
@@ -30,14 +30,15 @@ class Related:
     excerpt: str = ""
     """The source line in which the place starts."""
     override: str | None = None
-    """The ``--set`` argument that put the value there, if one did: then there is no line."""
+    """The ``--set`` argument that set the value there, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``text[start:end]`` of the file becomes ``replacement``; offsets count characters from 0.
+    """Replaces ``text[start:end]`` of the file by ``replacement``; offsets count from 0.
 
-    Lines and columns say the same as in ``Diagnostic``; every fix of a finding has them.
+    Lines and columns give the same range as in ``Diagnostic``. Every edit in ``Diagnostic.fix`` has
+    them.
     """
 
     start: int
@@ -51,7 +52,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A remedy that is certain: it does what ``title`` says and keeps all else of the file."""
+    """An unambiguous correction: it does what ``title`` says and changes nothing else."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -59,10 +60,10 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A finding with its place. Lines and columns count from 1, columns in characters.
+    """An error or a warning with its place. Lines and columns count from 1, columns in characters.
 
-    A finding about the file as a whole (it is missing, it is not UTF-8 at all) or about a value
-    that came from ``--set`` has no place: then ``line``, ``column`` and their ends are ``None``.
+    ``line``, ``column``, ``end_line`` and ``end_column`` are ``None`` if the diagnostic is about
+    the whole file (it is missing, or it is binary) or about a value from ``--set``.
     """
 
     code: str
@@ -75,19 +76,19 @@ class Diagnostic:
     end_line: int | None = None
     end_column: int | None = None
     hint: str = ""
-    """What to do, in a few words. It stands beside the caret."""
+    """What to do, in a few words. It is shown beside the caret."""
     notes: tuple[str, ...] = ()
     """Further lines under the excerpt, such as ``allowed: …``."""
     excerpt: str = ""
-    """The source line in which the finding starts."""
+    """The source line in which the place starts."""
     related: tuple[Related, ...] = ()
-    """Other places that explain the finding, such as the layer whose shape does not fit."""
+    """Other places that explain the diagnostic, such as the layer whose shape does not fit."""
     fix: Fix | None = None
-    """What ``netdesc validate --fix`` does about it, where that is certain."""
+    """What ``netdesc validate --fix`` changes, if the correction is unambiguous."""
     override: str | None = None
-    """The ``--set`` argument at fault, if it is one."""
-    is_last_looked_for: bool = False
-    """After it no others of its kind were looked for: there may be more."""
+    """The ``--set`` argument that is wrong, if any."""
+    ends_search: bool = False
+    """True if the search for diagnostics of this kind ended here: there may be more."""
 
     @property
     def is_error(self) -> bool:
@@ -95,38 +96,22 @@ class Diagnostic:
 
     @property
     def lacks_data(self) -> bool:
-        """True where a file is missing or cannot be read: the document, its data or its weights.
+        """True if the document, a data file or a weights file is missing or cannot be read.
 
-        A command that fails only because of such files ends with exit code 3, not 1: the document
-        and the files that are there may be sound.
+        A command that fails only because of such files exits with code 3 instead of 1, because
+        the document itself may be valid.
         """
-        return self.code in _LACKING
+        return self.code in _MISSING_DATA_CODES
 
 
-def first(found: Iterable[Diagnostic], most: int) -> list[Diagnostic]:
-    """The first findings. Where there may be more, the last of these says so."""
-    taken = list(itertools.islice(found, most))
-    if len(taken) == most:
-        taken[-1] = without_others(taken[-1], "there may be more: no others were looked for")
+def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Diagnostic]:
+    """The first ``limit`` diagnostics. At the limit, the last one says that there may be more."""
+    taken = list(itertools.islice(diagnostics, limit))
+    if len(taken) == limit:
+        taken[-1] = end_search(taken[-1], f"there may be more: the search ended after {limit}")
     return taken
 
 
-def without_others(finding: Diagnostic, note: str) -> Diagnostic:
-    """The finding as the last one of its kind that was looked for; the note says so to people."""
-    return replace(finding, notes=(*finding.notes, note), is_last_looked_for=True)
-
-
-class DescriptionError(ValueError):
-    """The description has errors. ``diagnostics`` holds all findings, warnings included."""
-
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        self.diagnostics = list(diagnostics)
-        # Imported here: rendering needs the class above.
-        from netdesc.description.diagnostics.render import render_text
-
-        super().__init__(render_text(self.diagnostics))
-
-    @property
-    def lacks_data(self) -> bool:
-        """True where every error is a file that is missing or unreadable (see Diagnostic)."""
-        return all(finding.lacks_data for finding in self.diagnostics if finding.is_error)
+def end_search(diagnostic: Diagnostic, note: str) -> Diagnostic:
+    """The diagnostic, marked as the last one of its search; ``note`` tells users why."""
+    return replace(diagnostic, notes=(*diagnostic.notes, note), ends_search=True)

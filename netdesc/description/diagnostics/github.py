@@ -1,7 +1,7 @@
-"""Findings as GitHub Actions shows them: workflow commands, and a table for the step's summary.
+"""Diagnostics for GitHub Actions: workflow commands, and a table for the summary of a step.
 
-A step shows ten annotations of a kind; what it prints and its summary hold all of them. GitHub
-refuses a summary of more than 1 MiB whole, so that a longer one is cut here.
+GitHub shows only ten annotations of each severity for a step; the log and the summary hold all of
+them. GitHub discards a summary of more than 1 MiB, so a longer table is cut here.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.markdown import escaped, row
+from netdesc.description.diagnostics.markdown import escape_line, row
 from netdesc.description.diagnostics.wording import amount, kinds, lines, place, visible, within
 
-SUMMARY_BYTES = 1 << 20
-"""What GitHub takes for the summary of a step."""
+MAX_SUMMARY_BYTES = 1 << 20
+"""GitHub discards a longer summary of a step."""
 
-_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
-_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
-_ROOM_TO_END = 200
-"""Bytes that the line about a cut takes at most."""
+_ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
+_MAX_CUT_NOTE_BYTES = 200
+"""Bytes of the line which says that the table is cut."""
 
 
 def workflow_commands(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
-    """One workflow command a finding. Files are named as from ``root``, the workspace."""
+    """One workflow command per diagnostic. Paths are relative to the workspace ``root``."""
     return [_annotation(each, root) for each in diagnostics]
 
 
 def summary(
-    diagnostics: Sequence[Diagnostic], files: int, root: Path, room: int = SUMMARY_BYTES
+    diagnostics: Sequence[Diagnostic], files: int, root: Path, max_bytes: int = MAX_SUMMARY_BYTES
 ) -> str:
-    """All findings as a table in Markdown. With more than ``room`` bytes it is cut and says so."""
+    """All diagnostics as a Markdown table, cut with a note if it is longer than ``max_bytes``."""
     if not diagnostics:
-        line = f"netdesc: {counted(diagnostics, files)}\n"
-        return line if len(line) <= room else ""
+        line = f"netdesc: {count_text(diagnostics, files)}\n"
+        return line if len(line) <= max_bytes else ""
     parts = [
-        f"### netdesc: {counted(diagnostics, files)}\n\n",
-        "| | place | code | finding |\n|---|---|---|---|\n",
+        f"### netdesc: {count_text(diagnostics, files)}\n\n",
+        "| | place | code | diagnostic |\n|---|---|---|---|\n",
     ]
-    left = room - sum(map(len, parts)) - _ROOM_TO_END
+    left = max_bytes - sum(map(len, parts)) - _MAX_CUT_NOTE_BYTES
     if left < 0:
         return ""
     for number, each in enumerate(diagnostics):
@@ -52,9 +52,9 @@ def summary(
     return "".join(parts)
 
 
-def counted(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """How many findings of each kind there are, and in how many files."""
-    return f"{', '.join(kinds(diagnostics)) or 'no findings'} in {amount(files, 'file')}"
+def count_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
+    """Numbers of errors, warnings and files, such as ``1 error, 2 warnings in 3 files``."""
+    return f"{', '.join(kinds(diagnostics)) or 'no diagnostics'} in {amount(files, 'file')}"
 
 
 def _annotation(diagnostic: Diagnostic, root: Path) -> str:
@@ -62,24 +62,26 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
     if diagnostic.line is not None:
         properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
-    # Translated before it is made visible: GitHub finds the file, whatever is in its name.
-    given = ",".join(
-        f"{key}={visible(value.translate(_PROPERTY))}" for key, value in properties.items()
+    # Escaped before control characters are replaced, so that GitHub finds files with any name.
+    escaped = ",".join(
+        f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
+        for key, value in properties.items()
     )
-    told = [*lines(diagnostic), *_related(diagnostic, root)]
-    told.append(f"netdesc explain {diagnostic.code}")
-    return f"::{diagnostic.severity} {given}::{chr(10).join(told).translate(_DATA)}"
+    texts = [*lines(diagnostic), *_related(diagnostic, root)]
+    texts.append(f"netdesc explain {diagnostic.code}")
+    message = "\n".join(texts).translate(_ESCAPES_IN_MESSAGE)
+    return f"::{diagnostic.severity} {escaped}::{message}"
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
-    """The lines; and the columns, the last one included, which GitHub takes within a line only."""
+    """Lines and columns, both ends included. GitHub takes columns only within one line."""
     assert diagnostic.line is not None
     end_line = diagnostic.end_line or diagnostic.line
-    found = {"line": diagnostic.line, "endLine": end_line}
+    properties = {"line": diagnostic.line, "endLine": end_line}
     if diagnostic.column is not None and end_line == diagnostic.line:
         last = (diagnostic.end_column or diagnostic.column + 1) - 1
-        found |= {"col": diagnostic.column, "endColumn": max(diagnostic.column, last)}
-    return {key: str(value) for key, value in found.items()}
+        properties |= {"col": diagnostic.column, "endColumn": max(diagnostic.column, last)}
+    return {key: str(value) for key, value in properties.items()}
 
 
 def _name(file: str, root: Path) -> str:
@@ -100,6 +102,6 @@ def _related(diagnostic: Diagnostic, root: Path) -> list[str]:
 
 def _cells(diagnostic: Diagnostic, root: Path) -> list[str]:
     at = place(diagnostic, _file(diagnostic.file, root))
-    told = [*lines(diagnostic), *_related(diagnostic, root)]
-    finding = "<br>".join(escaped(each) for each in told)
-    return [diagnostic.severity, escaped(at), diagnostic.code, finding]
+    texts = [*lines(diagnostic), *_related(diagnostic, root)]
+    text = "<br>".join(escape_line(each) for each in texts)
+    return [diagnostic.severity, escape_line(at), diagnostic.code, text]

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0 (an OASIS standard), which code scanning and many editors read."""
+"""Diagnostics as SARIF 2.1.0, an OASIS standard that code scanning and many editors read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from netdesc import __version__
 from netdesc.description.codes.explain import ENTRIES, explain, place
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
-from netdesc.description.diagnostics.markdown import fenced
+from netdesc.description.diagnostics.markdown import code_block
 from netdesc.description.diagnostics.wording import is_complete, lines, visible, within
 
 Object = dict[str, Any]
@@ -23,13 +23,13 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 ROOT = "%SRCROOT%"
-"""Stands for the workspace, against which viewers resolve relative addresses."""
-_NEAR = 60
-"""So many characters around a place tell it from others where it has no pointer."""
+"""Name of the workspace, against which viewers resolve relative URIs."""
+_CONTEXT_CHARACTERS = 60
+"""Characters on either side that identify a place without a JSON pointer."""
 
 
 def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:
-    """The whole log. Files below ``root``, the workspace, are named as from there."""
+    """The SARIF log. Paths of files below the workspace ``root`` are relative to it."""
     codes = sorted({each.code for each in diagnostics})
     seen: Counter[str] = Counter()
     driver = {
@@ -54,23 +54,23 @@ def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path
 def _invocation(diagnostics: Sequence[Diagnostic]) -> Object:
     invocation: Object = {"executionSuccessful": True}
     if not is_complete(diagnostics):
-        told = {"text": "There may be more findings: after very many, no others are looked for."}
-        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": told}]
+        message = {"text": "There may be more diagnostics: the search ended at its limit."}
+        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": message}]
     return invocation
 
 
 def _rule(code: str) -> Object:
     entry = ENTRIES[code]
-    shown = (
-        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{fenced(entry.shown, 'json')}\n\n"
-        f"Right:\n\n{fenced(entry.right, 'json')}\n\n{entry.fix}\n"
+    help_text = (
+        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{code_block(entry.shown, 'json')}\n\n"
+        f"Right:\n\n{code_block(entry.right, 'json')}\n\n{entry.fix}\n"
     )
     return {
         "id": code,
         "shortDescription": {"text": _text(f"{entry.title[0].upper()}{entry.title[1:]}.")},
         "fullDescription": {"text": _text(entry.cause)},
-        # Documentation, not a message with places for arguments: braces stay as they are.
-        "help": {"text": explain(code), "markdown": shown},
+        # Help texts have no placeholders, so braces are not escaped.
+        "help": {"text": explain(code), "markdown": help_text},
         "defaultConfiguration": {"level": entry.severity},
     }
 
@@ -101,19 +101,19 @@ def _result(diagnostic: Diagnostic, rule: int, root: Path, seen: Counter[str]) -
     return result
 
 
-def _physical(found: Diagnostic | Related, root: Path) -> Object:
-    location: Object = {"artifactLocation": _artifact(found.file, root)}
-    if found.line is not None:
-        location["region"] = _region(found)
+def _physical(spot: Diagnostic | Related, root: Path) -> Object:
+    location: Object = {"artifactLocation": _artifact(spot.file, root)}
+    if spot.line is not None:
+        location["region"] = _region(spot)
     return location
 
 
-def _region(found: Diagnostic | Related | Edit) -> Object:
+def _region(spot: Diagnostic | Related | Edit) -> Object:
     region = {
-        "startLine": found.line,
-        "startColumn": found.column,
-        "endLine": found.end_line,
-        "endColumn": found.end_column,
+        "startLine": spot.line,
+        "startColumn": spot.column,
+        "endLine": spot.end_line,
+        "endColumn": spot.end_column,
     }
     return {key: value for key, value in region.items() if value is not None}
 
@@ -127,15 +127,17 @@ def _artifact(file: str, root: Path) -> Object:
 
 
 def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
-    """What stays the same when lines and layers move: code, place and message, without numbers.
+    """A hash of code, place and message without numbers, which survives moved lines and layers.
 
-    Equal ones are counted, so that two findings of a file never share a fingerprint.
+    Equal hashes in a file are numbered, so no two of its diagnostics share a fingerprint.
     """
     where = re.sub(r"/\d+(?=/|$)", "/*", diagnostic.pointer)
     if not where and diagnostic.column is not None:
         start = diagnostic.column - 1
-        near = diagnostic.excerpt[max(0, start - _NEAR) : start + _NEAR]
-        where = "".join(near.split())
+        context = diagnostic.excerpt[
+            max(0, start - _CONTEXT_CHARACTERS) : start + _CONTEXT_CHARACTERS
+        ]
+        where = "".join(context.split())
     message = re.sub(r"\d+", "#", diagnostic.message)
     parts = (diagnostic.code, where, message, diagnostic.override or "")
     whole = "\0".join(visible(part) for part in parts)
@@ -159,5 +161,5 @@ def _fix(fix: Fix, artifact: Object) -> Object:
 
 
 def _text(text: str) -> str:
-    """A message of SARIF, in which single braces and "[text](address)" would have a meaning."""
+    """Escapes a SARIF message, in which {0} is a placeholder and [text](address) a link."""
     return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")

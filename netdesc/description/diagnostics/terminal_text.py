@@ -1,16 +1,16 @@
-"""How much room text takes on a terminal, and text that does no more than to be shown."""
+"""Width of text on a terminal, and text without control characters."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _TAB = "    "
-_NO_ROOM = ("Mn", "Me")
-"""Marks that are written over the character before them."""
+_ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
+"""Unicode categories of marks that are drawn over the character before them."""
 
 
 def printable(text: str, tab: str = _TAB) -> str:
-    """Text that cannot move the cursor or colour the terminal: tabs widen, controls show."""
+    """The text without tabs and control characters, which could move the cursor or set colours."""
     text = text.replace("\t", tab)
     if text.isprintable():
         return text
@@ -18,39 +18,40 @@ def printable(text: str, tab: str = _TAB) -> str:
 
 
 def cells(text: str) -> int:
-    """How many terminal columns a text fills: wide characters fill two, combining ones none."""
+    """Width of the text in terminal columns: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
     return sum(
         0
-        if unicodedata.category(each) in _NO_ROOM
+        if unicodedata.category(each) in _ZERO_WIDTH_CATEGORIES
         else 1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text
     )
 
 
-def head(text: str, room: int) -> str:
-    """The beginning of a text that fills at most so many terminal columns."""
+def head(text: str, width: int) -> str:
+    """The longest beginning of the text that fits into ``width`` terminal columns."""
     used = 0
     for index, each in enumerate(text):
         used += cells(each)
-        if used > room:
+        if used > width:
             return text[:index]
     return text
 
 
-def wrapped(text: str, room: int | None, first: str = "", later: str = "") -> list[str]:
-    """The text in lines of at most so many columns, with what ``first`` and ``later`` start them.
+def wrap(text: str, width: int | None, first: str = "", later: str = "") -> list[str]:
+    """Breaks the text into lines of at most ``width`` columns; ``None`` keeps it on one line.
 
-    It is cut at spaces only, so that a path can be copied; without ``room`` it stays one line.
+    The first line starts with ``first``, the others with ``later``. Lines break at spaces only, so
+    that users can copy a path.
     """
-    if room is None:
+    if width is None:
         return [first + text]
     lines: list[str] = []
     line, start = "", first
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word
-        if line and cells(start + longer) > room:
+        if line and cells(start + longer) > width:
             lines.append(start + line)
             line, start = word, later
         else:

@@ -1,4 +1,4 @@
-"""What every rendering says of findings, without excerpt and colour."""
+"""Words and places of diagnostics that all output formats share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path, PurePath
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
 from netdesc.description.diagnostics.terminal_text import printable
 
-_LONGEST = 2000
-"""Characters of a line; a document can make a message as long as itself."""
+_MAX_LINE_CHARACTERS = 2000
+"""A message may quote the document, so it can be as long as the document."""
 
 
 def visible(text: str) -> str:
-    """Text on one line in which nothing is hidden: what cannot be printed becomes a sign."""
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
+    """The text on one line, with a sign for each character that cannot be printed."""
+    if len(text) > _MAX_LINE_CHARACTERS:
+        text = text[: _MAX_LINE_CHARACTERS - 1] + "…"
     return printable(text, tab=" ")
 
 
@@ -25,7 +25,7 @@ def amount(count: int, noun: str) -> str:
 
 
 def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """How many errors and how many warnings there are, without what there is none of."""
+    """Numbers of errors and warnings, such as ``["2 errors", "1 warning"]``; zeros are left out."""
     errors = sum(each.is_error for each in diagnostics)
     counts = {"error": errors, "warning": len(diagnostics) - errors}
     words = [amount(count, noun) for noun, count in counts.items() if count]
@@ -33,36 +33,39 @@ def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
 
 
 def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
-    """False where there may be more findings: after very many, no others are looked for."""
-    return not any(each.is_last_looked_for for each in diagnostics)
+    """False if there may be more diagnostics, because a search ended at its limit."""
+    return not any(each.ends_search for each in diagnostics)
 
 
-def place(found: Diagnostic | Related, file: str) -> str:
-    """Where it is in a file that is called so, as editors and terminals make a link of it."""
-    return file if found.line is None else f"{file}:{found.line}:{found.column}"
+def place(spot: Diagnostic | Related, file: str) -> str:
+    """``file:line:column``, which editors and terminals turn into a link; or ``file`` alone."""
+    return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
 
 
 def lines(diagnostic: Diagnostic) -> list[str]:
-    """The message, then what to do and what else is known, each on a line of its own."""
+    """The message, the hint and the notes, one line each."""
     message = diagnostic.message
     if diagnostic.override is not None:
         message = f"--set {diagnostic.override}: {message}"
-    said = [message, diagnostic.hint, *diagnostic.notes]
-    return [visible(each) for each in said if each]
+    texts = [message, diagnostic.hint, *diagnostic.notes]
+    return [visible(each) for each in texts if each]
 
 
 def within(file: str, root: Path) -> PurePath | None:
-    """A file as it is called from ``root``; ``None`` where it lies elsewhere."""
-    whole = os.path.abspath(file)
-    for start, path in ((os.path.abspath(root), whole), (os.path.realpath(root), _real(whole))):
-        if path.startswith(os.path.join(start, "")):
-            return PurePath(os.path.relpath(path, start))
+    """The file's path relative to ``root``, or ``None`` if the file is not below ``root``."""
+    absolute = os.path.abspath(file)
+    for folder, path in (
+        (os.path.abspath(root), absolute),
+        (os.path.realpath(root), _resolve_folder(absolute)),
+    ):
+        if path.startswith(os.path.join(folder, "")):
+            return PurePath(os.path.relpath(path, folder))
     return None
 
 
-def _real(path: str) -> str:
-    """The path with links followed, but for a link that is the file itself."""
-    if "\0" in path:  # no file has such a name
+def _resolve_folder(path: str) -> str:
+    """The path with the links of its folder resolved. The file itself may still be a link."""
+    if "\0" in path:  # realpath refuses it
         return path
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)

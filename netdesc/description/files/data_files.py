@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity, first
+from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity, first_diagnostics
 from netdesc.description.files.array_checks import ArrayChecks
 from netdesc.description.files.event_checks import EventChecks
 from netdesc.description.files.file_references import Mention, mentions
@@ -91,7 +91,7 @@ class FileChecks:
             if not self.source_map.is_guessed(mention.parts)
             for finding in self._check_once(mention)
         )
-        return first(found, MOST_FINDINGS)
+        return first_diagnostics(found, MOST_FINDINGS)
 
     def _check_once(self, mention: Mention) -> Iterator[Diagnostic]:
         """The findings about one mention of a file; none where it was found to be sound already.

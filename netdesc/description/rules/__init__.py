@@ -1,4 +1,4 @@
-"""Rules about the meaning of a document (ND2xx), one a file: its ``check`` and its ``ENTRY``."""
+"""Rules about the meaning of a document (ND2xx), one per file: ``check`` and ``ENTRY``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, first
+from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.fixes import replace_value
 from netdesc.description.models import Document
@@ -14,47 +14,49 @@ from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
 
-MOST_FINDINGS = 100
-"""So many findings of one rule are shown; a hostile document has a hundred thousand."""
+MAX_DIAGNOSTICS_PER_RULE = 100
+"""A hostile document would have a hundred thousand."""
 
 
-def _rules() -> Iterator[Rule]:
-    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
-        module = importlib.import_module(found.name)
+def _load_rules() -> Iterator[Rule]:
+    for info in pkgutil.iter_modules(__path__, f"{__name__}."):
+        module = importlib.import_module(info.name)
         if hasattr(module, "ENTRY"):
             yield Rule(module.ENTRY, module.check)
 
 
-RULES = sorted(_rules(), key=lambda rule: rule.entry.code)
-"""The rules of all files in this folder, by their codes."""
+RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
+"""The rules in the files of this folder, sorted by code."""
 
 
 def check_rules(
     document: Document, source_map: SourceMap, training_set: TrainingSet
 ) -> list[Diagnostic]:
-    """What all rules find."""
+    """The diagnostics of all rules."""
     context = Context(document, wire(document), training_set)
     return [
-        finding
+        diagnostic
         for rule in RULES
-        for finding in first(_findings(rule, context, source_map), MOST_FINDINGS)
+        for diagnostic in first_diagnostics(
+            _diagnostics(rule, context, source_map), MAX_DIAGNOSTICS_PER_RULE
+        )
     ]
 
 
-def _findings(rule: Rule, context: Context, source_map: SourceMap) -> Iterator[Diagnostic]:
-    for found in rule.check(context):
-        if source_map.is_guessed(found.parts):
+def _diagnostics(rule: Rule, context: Context, source_map: SourceMap) -> Iterator[Diagnostic]:
+    for each in rule.check(context):
+        if source_map.is_guessed(each.parts):
             continue
         diagnostic = source_map.diagnostic(
             rule.entry.code,
-            found.parts,
-            found.message,
-            hint=found.hint,
-            notes=found.notes,
+            each.parts,
+            each.message,
+            hint=each.hint,
+            notes=each.notes,
             severity=rule.entry.severity,
-            on=found.on,
-            related=found.related,
+            on=each.on,
+            related=each.related,
         )
-        if found.meant is not None:
-            diagnostic = source_map.add_fix(diagnostic, replace_value(found.parts, found.meant))
+        if each.meant is not None:
+            diagnostic = source_map.add_fix(diagnostic, replace_value(each.parts, each.meant))
         yield diagnostic

@@ -1,4 +1,4 @@
-"""A class that nothing is learnt about."""
+"""A class without training samples."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeTime
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import output_locations
 
-SHOWN = 5
-"""How many of the classes are named."""
+MAX_LABELS_SHOWN = 5
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     document, classes = context.document, context.classes
     labels = context.training_set.labels
     if labels is None or classes is None or isinstance(document.loss, SpikeTime):
         return
     if max(labels) >= classes or len(labels) == classes:
-        return  # a label beyond the outputs is another fault
-    missing = [label for label in range(min(classes, len(labels) + SHOWN)) if label not in labels]
-    shown = ", ".join(map(str, missing[:SHOWN]))
+        return  # a label beyond the outputs is ND229 or ND316
+    missing = [
+        label
+        for label in range(min(classes, len(labels) + MAX_LABELS_SHOWN))
+        if label not in labels
+    ]
+    shown = ", ".join(map(str, missing[:MAX_LABELS_SHOWN]))
     count = classes - len(labels)
-    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    more = f" and {count - MAX_LABELS_SHOWN} more" if count > MAX_LABELS_SHOWN else ""
     field = "labels" if isinstance(document.data, Arrays) else "train"
     noun = "label" if count == 1 else "labels"
-    yield Finding(
+    yield RuleDiagnostic(
         ("data", field),
         f"no training sample has the {noun} {shown}{more}",
         on="key",
@@ -38,10 +41,10 @@ ENTRY = Entry(
     code="ND235",
     title="a class without training samples",
     cause=(
-        "The last layer has a neuron for each class, counted from 0. For some of them there is "
-        "no sample to learn from, so that they will not be recognised."
+        "The last layer has one neuron per class, counted from 0. Some classes have no training "
+        "sample, so the network cannot learn to recognise them."
     ),
-    fix="Check the labels and the split, or give the last layer as many units as classes.",
+    fix="Check the labels and the split, or give the last layer one unit per class.",
     at="/data/labels",
     wrong='"labels_without_1"',
     right='"labels"',

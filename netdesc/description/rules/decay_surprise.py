@@ -1,4 +1,4 @@
-"""A decay that rounds to nothing or to everything."""
+"""A decay that rounds to 0 or to 1 on the device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     for parts, neuron in context.neurons():
         decays = {
             "current_decay": neuron.current_decay,
@@ -24,10 +24,10 @@ def check(context: Context) -> Iterator[Finding]:
                 grid = round(4096 * end)
                 if 0 < end < 1 and grid in (0, 4096):
                     effect = "never fades" if grid == 0 else "is dropped in one step"
-                    yield Finding(
+                    yield RuleDiagnostic(
                         place,
                         f"the decay {end:g} becomes round(4096·decay) = {grid}: the state {effect}",
-                        hint=f"write {grid // 4096} if that is meant",
+                        hint=f"write {grid // 4096} if you mean this",
                     )
 
 
@@ -35,11 +35,11 @@ ENTRY = Entry(
     code="ND212",
     title="a decay that rounds to 0 or to 1",
     cause=(
-        "The device holds round(4096·decay), and netdesc trains with that value. A decay "
-        "below 1/8192 becomes 0 (the state never fades), one above 1 - 1/8192 becomes 1 (the "
-        "state is dropped at once)."
+        "The device stores a decay as round(4096·decay), and netdesc trains with that value. A "
+        "decay below 1/8192 becomes 0, so the state never fades. A decay above 1 - 1/8192 becomes "
+        "1, so the state is dropped in one step."
     ),
-    fix="Write 0 or 1 if that is meant, or a decay on the grid of 1/4096.",
+    fix="Write 0 or 1 if you mean this, or a decay between 1/8192 and 1 - 1/8192.",
     at="/neurons/cuba/voltage_decay",
     wrong="0.00001",
     right="0.001",

@@ -1,4 +1,4 @@
-"""A classifier where there are no classes."""
+"""A classifier for a loss that learns from targets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeTime
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     document = context.document
     if document.classifier is not None and isinstance(document.loss, SpikeTime):
-        message = "the loss spike_time learns from targets, which are no classes"
-        yield Finding(
+        message = "the loss spike_time learns from targets, so there are no classes"
+        yield RuleDiagnostic(
             ("classifier",),
             message,
-            hint="leave the classifier out",
+            hint="remove the classifier",
             related=(RelatedPath(("loss", "type"), "learns from targets"),),
         )
 
@@ -26,10 +26,10 @@ ENTRY = Entry(
     code="ND230",
     title="a classifier without classes",
     cause=(
-        "A classifier turns output spikes into a class, to be compared with a label. Only "
+        "A classifier turns output spikes into a class, which is compared with a label. Only "
         "spike_rate and spike_max learn from labels."
     ),
-    fix="Leave the classifier out, or use one of these losses.",
+    fix="Remove the classifier, or use the loss spike_rate or spike_max.",
     at="/classifier",
     wrong='{"type": "rate"}',
     right="null",

@@ -1,4 +1,4 @@
-"""A step schedule that never steps."""
+"""A step schedule that never changes the learning rate."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import StepSchedule
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     training = context.document.training
     schedule = training.schedule
     if isinstance(schedule, StepSchedule) and schedule.every_epochs >= training.epochs:
-        yield Finding(
+        yield RuleDiagnostic(
             ("training", "schedule", "every_epochs"),
-            f"the rate would change after {schedule.every_epochs} epochs; the run has "
+            f"the learning rate would change after {schedule.every_epochs} epochs; the run has "
             f"{training.epochs}",
             related=(RelatedPath(("training", "epochs"), "the length of the run"),),
         )
@@ -24,8 +24,11 @@ def check(context: Context) -> Iterator[Finding]:
 
 ENTRY = Entry(
     code="ND220",
-    title="the step schedule never changes the rate",
-    cause="The first change comes after every_epochs epochs. Here the run ends before.",
+    title="the step schedule never changes the learning rate",
+    cause=(
+        "The learning rate changes for the first time after every_epochs epochs. The run ends "
+        "before that."
+    ),
     fix="Use a smaller every_epochs, or the constant schedule.",
     at="/training",
     wrong=(

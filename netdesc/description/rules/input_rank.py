@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import shape_locations, trace_source
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     for problem in context.wiring.problems:
         if problem.kind == "rank":
             document, wiring = context.document, context.wiring
             name, shape = document.layers[problem.layer].name, problem.shapes[0]
             source = wiring.sources[problem.layer][0]
-            yield Finding(
+            yield RuleDiagnostic(
                 ("layers", problem.layer, "type"),
                 f'the input of dense layer "{name}" has the shape {list(shape)}',
                 hint='add a layer of type "flatten" before it',
@@ -28,10 +28,10 @@ ENTRY = Entry(
     code="ND207",
     title="a dense layer needs an input of one dimension",
     cause=(
-        "A dense layer connects every input with every unit and knows no rows and columns. "
-        "Its input here has several dimensions."
+        "A dense layer connects every input with every unit, so its input must have one "
+        "dimension. Here it has several."
     ),
-    fix="Put a flatten layer before it.",
+    fix="Add a layer of type flatten before it.",
     at="/input",
     wrong='{"shape": [2, 2]}',
     right='{"shape": [4]}',

@@ -1,4 +1,4 @@
-"""Spikes that would come after the end of a sample."""
+"""Latency encoding over more steps than a sample has."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, LatencyEncoding
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     data, steps = context.document.data, context.document.time.steps
     if not isinstance(data, Arrays) or not isinstance(data.encoding, LatencyEncoding):
         return
     within = data.encoding.within_steps
     if within is not None and within > steps:
-        message = f"spikes within {within} steps would come after the {steps} of a sample"
+        message = f"spikes are spread over {within} steps, but a sample has {steps} steps"
         length = RelatedPath(("time", "steps"), "the length of a sample")
-        yield Finding(("data", "encoding", "within_steps"), message, related=(length,))
+        yield RuleDiagnostic(("data", "encoding", "within_steps"), message, related=(length,))
 
 
 ENTRY = Entry(
     code="ND234",
     title="spikes after the end of a sample",
     cause=(
-        "Latency coding spreads spikes over within_steps steps, the smallest values last. A "
-        "sample has fewer steps."
+        "Latency encoding spreads the spikes of a sample over within_steps steps; the smallest "
+        "values spike last. A sample has fewer steps."
     ),
-    fix="Use a smaller within_steps, or null for all steps of a sample.",
+    fix="Use a smaller within_steps, or null, which means all steps of a sample.",
     at="/data/encoding",
     wrong='{"type": "latency", "within_steps": 200}',
     right='{"type": "latency", "within_steps": 50}',

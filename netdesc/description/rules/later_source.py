@@ -1,34 +1,36 @@
-"""A layer reads itself or a layer after it."""
+"""A layer that reads itself or a later layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shapes import INPUT, InputProblem
 from netdesc.description.source_map import RelatedPath
 from netdesc.description.spelling import allowed_note
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     layers = context.document.layers
     for problem in context.wiring.problems:
         name = layers[problem.layer].name
         if problem.kind == "later":
             message = f'layer "{name}" reads "{problem.source}", which comes after it'
-            yield _finding(context, problem, message, "this layer, which runs later")
+            yield _diagnostic(context, problem, message, "this layer, which runs later")
         elif problem.kind == "itself":
             message = f'layer "{name}" reads itself'
-            yield _finding(context, problem, message, "this layer")
+            yield _diagnostic(context, problem, message, "this layer")
 
 
-def _finding(context: Context, problem: InputProblem, message: str, what: str) -> Finding:
+def _diagnostic(
+    context: Context, problem: InputProblem, message: str, label: str
+) -> RuleDiagnostic:
     layers = context.document.layers
     earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
     read = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
-    second = RelatedPath(("layers", read, "name"), what)
-    return Finding(
+    second = RelatedPath(("layers", read, "name"), label)
+    return RuleDiagnostic(
         problem.parts, message, notes=(allowed_note(sorted(earlier)),), related=(second,)
     )
 
@@ -37,8 +39,8 @@ ENTRY = Entry(
     code="ND206",
     title='"from" names the layer itself or a later one',
     cause=(
-        "Layers run in the order in which they are listed, so that a layer can read only "
-        "those before it."
+        "Layers run in the order in which they are listed, so a layer can only read the layers "
+        "before it."
     ),
     fix="Change the order of the layers, or name an earlier one.",
     at="/layers/0",

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import MovingWindowClassifier, SpikeTime
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     document = context.document
     windows: list[tuple[Parts, int | None]] = []
     if not isinstance(document.loss, SpikeTime):
@@ -22,14 +22,14 @@ def check(context: Context) -> Iterator[Finding]:
         if steps is not None and steps > document.time.steps:
             message = f"a window of {steps} steps is longer than a sample of {document.time.steps}"
             length = RelatedPath(("time", "steps"), "the length of a sample")
-            yield Finding(parts, message, related=(length,))
+            yield RuleDiagnostic(parts, message, related=(length,))
 
 
 ENTRY = Entry(
     code="ND231",
     title="a window longer than a sample",
-    cause="A moving window takes the last window_steps steps. A sample has fewer in all.",
-    fix="Use a shorter window, or null for one rate over the whole sample.",
+    cause="A moving window covers the last window_steps steps. A sample has fewer steps.",
+    fix="Use a shorter window, or null, which means one rate over the whole sample.",
     at="/loss",
     wrong='{"type": "spike_rate", "window_steps": 200}',
     right='{"type": "spike_rate", "window_steps": 20}',

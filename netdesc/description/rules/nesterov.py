@@ -1,4 +1,4 @@
-"""Nesterov's look ahead without momentum."""
+"""Nesterov's method without momentum."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Sgd
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     optimizer = context.document.training.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         message = "nesterov needs a momentum"
         at = ("training", "optimizer")
-        yield Finding(
+        yield RuleDiagnostic(
             (*at, "nesterov"),
             message,
             hint='add "momentum": 0.9',
-            related=(RelatedPath((*at, "momentum"), "no momentum"),),
+            related=(RelatedPath((*at, "momentum"), "momentum is 0"),),
         )
 
 
@@ -27,10 +27,10 @@ ENTRY = Entry(
     code="ND221",
     title="nesterov without momentum",
     cause=(
-        "Nesterov's method looks ahead along the momentum. Without momentum there is nothing "
-        "to look along."
+        "Nesterov's method computes the gradient ahead of the weights, in the direction of the "
+        "momentum. So it needs a momentum above 0."
     ),
-    fix="Give a momentum, such as 0.9, or leave nesterov out.",
+    fix="Add a momentum, such as 0.9, or remove nesterov.",
     at="/training/optimizer",
     wrong='{"type": "sgd", "learning_rate": 0.1, "nesterov": true}',
     right='{"type": "sgd", "learning_rate": 0.1, "nesterov": true, "momentum": 0.9}',

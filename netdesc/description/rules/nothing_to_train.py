@@ -1,17 +1,16 @@
-"""A network without a layer that can learn."""
+"""A network without weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 
-def check(context: Context) -> Iterator[Finding]:
-    if not any(isinstance(layer, Dense) for layer in context.document.layers):
-        yield Finding(("layers",), "no layer has weights: there is nothing to train")
+def check(context: Context) -> Iterator[RuleDiagnostic]:
+    if not any(context.neuron_layers()):
+        yield RuleDiagnostic(("layers",), "no layer has weights, so there is nothing to train")
 
 
 ENTRY = Entry(

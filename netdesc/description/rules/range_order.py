@@ -1,4 +1,4 @@
-"""A range whose ends are the wrong way round, or too far apart."""
+"""A range with its ends swapped or too far apart."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     for parts, neuron in context.neurons():
         decays = {
             "current_decay": neuron.current_decay,
@@ -22,23 +22,25 @@ def check(context: Context) -> Iterator[Finding]:
                 message = f"the range of {name} goes from {decay[0]:g} down to {decay[1]:g}"
                 hint = f"write [{decay[1]:g}, {decay[0]:g}]"
                 high = RelatedPath((*parts, name, 1), "the high end")
-                yield Finding((*parts, name, 0), message, hint=hint, related=(high,))
+                yield RuleDiagnostic((*parts, name, 0), message, hint=hint, related=(high,))
     data = context.document.data
     if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
-        # Each value would be at 0 of an infinite width, so that no input would ever spike.
+        # With an infinite width every value would be encoded as 0, so no input would spike.
         low, high = data.range
-        message = f"data.range goes from {low:g} to {high:g}, wider than any number"
-        yield Finding(("data", "range"), message, hint="give it the ends that the values have")
+        message = f"data.range goes from {low:g} to {high:g}, too far apart for a 64-bit float"
+        yield RuleDiagnostic(
+            ("data", "range"), message, hint="write the smallest and the largest value"
+        )
 
 
 ENTRY = Entry(
     code="ND216",
-    title="a range whose low end is above its high end, or too far from it",
+    title="a range with its ends swapped or too far apart",
     cause=(
-        "A range is [low, high], and the difference is a number that 8 bytes hold, less than "
-        "1.8e308."
+        "A range is [low, high]. low must not be larger than high, and high - low must fit into "
+        "a 64-bit float, so it must be less than 1.8e308."
     ),
-    fix="Swap the two, or give data.range the ends that the values have.",
+    fix="Swap the two ends, or write the smallest and the largest value of data into data.range.",
     at="/neurons/cuba",
     wrong=(
         '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": [0.2, 0.1],\n'

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     lists: list[tuple[Parts, tuple[str, ...]]] = [
         ((*parts, "learn"), neuron.learn) for parts, neuron in context.neurons()
     ]
@@ -18,20 +18,20 @@ def check(context: Context) -> Iterator[Finding]:
         if isinstance(layer.from_, tuple):
             lists.append((("layers", index, "from"), layer.from_))
     for parts, names in lists:
-        first: dict[str, int] = {}
+        first_position: dict[str, int] = {}
         for position, name in enumerate(names):
-            if name in first:
-                second = RelatedPath((*parts, first[name]), "first listed here")
+            if name in first_position:
+                second = RelatedPath((*parts, first_position[name]), "first listed here")
                 message = f'"{name}" is listed twice'
-                yield Finding((*parts, position), message, related=(second,))
-            first.setdefault(name, position)
+                yield RuleDiagnostic((*parts, position), message, related=(second,))
+            first_position.setdefault(name, position)
 
 
 ENTRY = Entry(
     code="ND209",
     title="a list names the same thing twice",
-    cause='"from" or "learn" holds an entry twice. A layer would be summed with itself.',
-    fix="Take one of the two away.",
+    cause='"from" or "learn" has an entry twice. In "from" an output would be added twice.',
+    fix="Remove one of the two.",
     at="/layers/1",
     wrong=(
         '{"name": "output", "type": "dense", "units": 2, "neuron": "cuba",\n'

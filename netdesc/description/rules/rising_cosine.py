@@ -1,4 +1,4 @@
-"""A cosine schedule that rises."""
+"""A cosine schedule that raises the learning rate."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import CosineSchedule
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     training = context.document.training
     schedule, rate = training.schedule, training.optimizer.learning_rate
     if isinstance(schedule, CosineSchedule) and schedule.final_rate > rate:
-        yield Finding(
+        yield RuleDiagnostic(
             ("training", "schedule", "final_rate"),
-            f"the rate would rise from {rate:g} to {schedule.final_rate:g}",
+            f"the learning rate would rise from {rate:g} to {schedule.final_rate:g}",
             related=(RelatedPath(("training", "optimizer", "learning_rate"), "where it starts"),),
         )
 
 
 ENTRY = Entry(
     code="ND226",
-    title="the cosine schedule rises",
+    title="the cosine schedule raises the learning rate",
     cause=(
         "final_rate is the learning rate at the end of the run, not a factor. Here it is "
         "larger than learning_rate."

@@ -1,4 +1,4 @@
-"""What a rule about the meaning of a document is made of."""
+"""The parts of a rule: what it reads, what it yields, and its explanation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from netdesc.description.codes.code import Entry
 from netdesc.description.files.training_set import TrainingSet
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Cuba, Document, Pair, SpikeFiles
+from netdesc.description.models import Cuba, Dense, Document, Pair, SpikeFiles
+from netdesc.description.models.layers import NEURON_LAYERS
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a rule found, at a path of the document."""
+class RuleDiagnostic:
+    """A diagnostic of a rule, at a path of the document."""
 
     parts: Parts
     message: str
@@ -25,12 +26,12 @@ class Finding:
     on: On = "value"
     related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
-    """The text that certainly belongs there instead."""
+    """The value that was certainly meant, if any: ``--fix`` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules look at: a document of the right shape, its layers' wiring and its samples."""
+    """What rules read: a document of valid structure, the shapes of its layers, and its samples."""
 
     document: Document
     wiring: Wiring
@@ -38,30 +39,36 @@ class Context:
 
     @property
     def classes(self) -> int | None:
-        """How many output neurons there are, if that is known."""
+        """The number of output neurons; ``None`` if the shape of the last layer is unknown."""
         shape = self.wiring.outputs[-1]
         return None if shape is None else math.prod(shape)
 
     def pairs(self) -> Iterator[tuple[Parts, Pair]]:
-        """Every sample that the document lists, with its place."""
+        """Every sample that the document lists, with its path."""
         data = self.document.data
         if isinstance(data, SpikeFiles):
             for part, pairs in (("train", data.train), ("validation", data.validation)):
                 for index, pair in enumerate(pairs):
                     yield ("data", part, index), pair
 
+    def neuron_layers(self) -> Iterator[tuple[int, Dense]]:
+        """Every layer that has synapses and neurons, with its index."""
+        for index, layer in enumerate(self.document.layers):
+            if isinstance(layer, NEURON_LAYERS):
+                yield index, layer
+
     def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
-        """Every neuron with its place: those with a name, then those inside layers."""
+        """Every neuron with its path: those in ``neurons``, then those inside layers."""
         for name, neuron in self.document.neurons.items():
             yield ("neurons", name), neuron
-        for index, layer in enumerate(self.document.layers):
-            if layer.type == "dense" and isinstance(layer.neuron, Cuba):
+        for index, layer in self.neuron_layers():
+            if not isinstance(layer.neuron, str):
                 yield ("layers", index, "neuron"), layer.neuron
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check with its explanation."""
+    """A check and the entry that explains its code."""
 
     entry: Entry
-    check: Callable[[Context], Iterator[Finding]]
+    check: Callable[[Context], Iterator[RuleDiagnostic]]

@@ -1,4 +1,4 @@
-"""A sample with a target and a label, or with neither."""
+"""A sample with both a target and a label, or with neither."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
-            message = f"{dotted(parts)} has a target and a label"
-            yield Finding(
+            message = f"{dotted(parts)} has both a target and a label"
+            yield RuleDiagnostic(
                 (*parts, "label"),
                 message,
                 hint="keep one of the two",
@@ -23,17 +23,18 @@ def check(context: Context) -> Iterator[Finding]:
             )
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"
-            yield Finding(parts, message, hint="say what is wanted for this input")
+            yield RuleDiagnostic(parts, message, hint="add a target or a label")
 
 
 ENTRY = Entry(
     code="ND227",
-    title="a sample needs a target or a label, and only one of them",
+    title="a sample needs either a target or a label",
     cause=(
-        "A sample says what is wanted for its input: the spikes that the last layer should "
-        "emit (target), or the number of the output neuron that should spike most (label)."
+        "A sample says what the network should do with its input: either the spikes that the last "
+        "layer should emit (target), or the index of the output neuron that should spike most "
+        "(label)."
     ),
-    fix="Give the one that the loss learns from: spike_time takes targets, the others labels.",
+    fix="Give what the loss learns from: targets for spike_time, labels for the other losses.",
     at="/data/train/0",
     wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
     right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 MAX_VOLTAGE = (1 << 23) - 1
-"""Where the device clips voltages, in units of 1/4096 of a threshold unit."""
+"""The device clips voltages at this value, in units of 1/4096 of the threshold's unit."""
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     for parts, neuron in context.neurons():
         if 64 * int(64 * neuron.threshold) >= MAX_VOLTAGE:
-            yield Finding(
+            yield RuleDiagnostic(
                 (*parts, "threshold"),
                 f"no voltage of the device reaches the threshold {neuron.threshold:g}",
                 hint="use less than 2048",
@@ -25,8 +25,8 @@ ENTRY = Entry(
     code="ND224",
     title="a threshold that no voltage of the device reaches",
     cause=(
-        "The device clips voltages at 2^23 - 1, in units of 1/4096 of a threshold unit: a "
-        "little below 2048. A neuron with a higher threshold never spikes there."
+        "The device clips voltages at 2^23 - 1, in units of 1/4096 of the threshold's unit. That "
+        "is slightly below 2048, so a neuron with a higher threshold never spikes there."
     ),
     fix="Use a threshold below 2048.",
     at="/neurons/cuba/threshold",

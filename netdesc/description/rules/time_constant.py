@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeTime
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss = context.document.loss
     if not isinstance(loss, SpikeTime):
         return
     length_ms = loss.filter_steps * context.document.time.step_ms
     if loss.time_constant_ms > length_ms:
-        yield Finding(
+        yield RuleDiagnostic(
             ("loss", "time_constant_ms"),
             f"the time constant of {loss.time_constant_ms:g} ms is longer than the filter of "
             f"{length_ms:g} ms",
-            hint="raise filter_steps",
+            hint="increase filter_steps",
             related=(
                 RelatedPath(("loss", "filter_steps"), f"{length_ms:g} ms"),
                 RelatedPath(("time", "step_ms"), "the length of a step"),
@@ -32,10 +32,10 @@ ENTRY = Entry(
     code="ND213",
     title="the time constant is longer than the filter",
     cause=(
-        "The filter of the loss is cut off after filter_steps steps. With a longer time "
-        "constant most of the exponential is cut away."
+        "The loss cuts its exponential filter off after filter_steps steps. With a time constant "
+        "longer than that, most of the exponential is lost."
     ),
-    fix="Make filter_steps larger or the time constant shorter.",
+    fix="Increase filter_steps or reduce the time constant.",
     at="/loss",
     wrong='{"type": "spike_time", "time_constant_ms": 200}',
     right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',

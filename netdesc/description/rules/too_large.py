@@ -1,4 +1,4 @@
-"""A network too large for one tensor."""
+"""An input or a layer that is too large."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import math
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import shape_locations, trace_shape
 
 MAX_INPUTS = 1 << 24
 MAX_SYNAPSES = 1 << 31
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     document, wiring = context.document, context.wiring
     inputs = math.prod(document.input.shape)
     if inputs > MAX_INPUTS:
-        yield Finding(
-            ("input", "shape"), f"the input has {inputs:,} neurons; {MAX_INPUTS:,} is the most"
+        yield RuleDiagnostic(
+            ("input", "shape"),
+            f"the input has {inputs:,} neurons; at most {MAX_INPUTS:,} are possible",
         )
-    for index, layer in enumerate(document.layers):
+    for index, layer in context.neuron_layers():
         shape = wiring.inputs[index]
-        if not isinstance(layer, Dense) or shape is None:
+        if shape is None:
             continue
         synapses = math.prod(shape) * layer.units
         if synapses > MAX_SYNAPSES:
-            yield Finding(
+            yield RuleDiagnostic(
                 ("layers", index, "units"),
-                f'layer "{layer.name}" has {synapses:,} synapses; {MAX_SYNAPSES:,} is the most',
+                f'layer "{layer.name}" has {synapses:,} synapses; at most {MAX_SYNAPSES:,} are '
+                "possible",
                 notes=(f"shapes: {trace_shape(document, wiring, index)}",),
                 related=shape_locations(document, wiring.sources[index][0], shape),
             )
@@ -37,12 +38,12 @@ def check(context: Context) -> Iterator[Finding]:
 
 ENTRY = Entry(
     code="ND225",
-    title="a layer with too many synapses",
+    title="a layer or an input that is too large",
     cause=(
-        "A layer's weights, or the network's input, have more numbers than netdesc puts into "
-        "one tensor (2^31 weights, 2^24 inputs)."
+        "A layer can have at most 2^31 weights, and a network at most 2^24 inputs, because netdesc "
+        "keeps each of them in one tensor."
     ),
-    fix="Use fewer units.",
+    fix="Use fewer units, or a smaller input.",
     at="/layers",
     wrong=(
         '[{"name": "hidden", "type": "dense", "units": 65536, "neuron": "cuba"},\n'

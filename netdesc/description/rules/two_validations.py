@@ -1,4 +1,4 @@
-"""Validation samples of two kinds."""
+"""Validation samples chosen in two ways."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import Arrays, SpikeFiles
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     split = context.document.training.validation_split
     data = context.document.data
     if split > 0 and isinstance(data, SpikeFiles) and data.validation:
-        message = "data.validation has samples, and validation_split would take more"
-        yield _finding(message, RelatedPath(("data", "validation"), "validation samples", on="key"))
+        message = "data.validation lists samples, and validation_split would take more"
+        yield _diagnostic(
+            message, RelatedPath(("data", "validation"), "validation samples", on="key")
+        )
     elif split > 0 and isinstance(data, Arrays) and data.split is not None:
-        message = "data.split says which samples are for what, and validation_split would, too"
-        yield _finding(message, RelatedPath(("data", "split"), "an array says it"))
+        message = "data.split already divides the samples, and validation_split would do so again"
+        yield _diagnostic(message, RelatedPath(("data", "split"), "divides the samples"))
 
 
-def _finding(message: str, other: RelatedPath) -> Finding:
+def _diagnostic(message: str, other: RelatedPath) -> RuleDiagnostic:
     at = ("training", "validation_split")
-    return Finding(at, message, hint="keep one of the two", related=(other,))
+    return RuleDiagnostic(at, message, hint="keep one of the two", related=(other,))
 
 
 _EXAMPLE = """\
@@ -45,8 +47,8 @@ ENTRY = Entry(
     code="ND218",
     title="validation samples and a validation split",
     cause=(
-        "Either data.validation lists the samples to validate on (in arrays, data.split marks "
-        "them), or training.validation_split takes them from the training samples."
+        "Validation samples are chosen in one of two ways: data.validation lists them (for arrays, "
+        "data.split marks them), or training.validation_split takes them from the training samples."
     ),
     fix="Keep one of the two.",
     at="",

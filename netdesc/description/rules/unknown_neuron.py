@@ -1,20 +1,19 @@
-"""A layer names a neuron that there is not."""
+"""A layer that names an undefined neuron."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.spelling import allowed_note, certain_name, did_you_mean
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     known = context.document.neurons
-    for index, layer in enumerate(context.document.layers):
-        if isinstance(layer, Dense) and isinstance(layer.neuron, str) and layer.neuron not in known:
-            yield Finding(
+    for index, layer in context.neuron_layers():
+        if isinstance(layer.neuron, str) and layer.neuron not in known:
+            yield RuleDiagnostic(
                 ("layers", index, "neuron"),
                 f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
                 hint=did_you_mean(layer.neuron, known),
@@ -26,9 +25,10 @@ def check(context: Context) -> Iterator[Finding]:
 ENTRY = Entry(
     code="ND201",
     title="a layer names a neuron that is not defined",
-    cause='A layer\'s "neuron" is a name that "neurons" does not hold.',
+    cause='A layer names a neuron that is not in "neurons".',
     fix=(
-        'Correct the name, add the neuron to "neurons", or give the neuron as an object in place.'
+        'Correct the name, add the neuron to "neurons", or write the neuron as an object in the '
+        "layer."
     ),
     at="/layers/0/neuron",
     wrong='"cubs"',

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeFiles
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     training, samples = context.document.training, context.training_set.samples
     data = context.document.data
     if isinstance(data, SpikeFiles) and data.validation:
-        return  # these are for validation, and a share is one too many
+        return  # ND218
     if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
-        yield Finding(
+        yield RuleDiagnostic(
             ("training", "validation_split"),
-            f"{training.validation_split:g} of {samples} {noun} leaves none to train on",
+            f"validation_split {training.validation_split:g} leaves none of {samples} {noun} to "
+            "train on",
             related=(RelatedPath(("data", "train"), f"{samples} {noun}", on="key"),),
         )
 
@@ -28,10 +29,10 @@ ENTRY = Entry(
     code="ND217",
     title="validation_split leaves nothing to train on",
     cause=(
-        "validation_split sets a share of the training samples aside: rounded, and at least "
-        "one. With so few samples these are all."
+        "validation_split sets a share of the training samples aside for validation: rounded, "
+        "but at least one sample. Here these are all samples."
     ),
-    fix="Give more samples, a smaller share, or the validation samples in data.validation.",
+    fix="Add samples, use a smaller share, or list validation samples in data.validation.",
     at="/training",
     wrong=(
         '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'

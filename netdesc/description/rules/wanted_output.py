@@ -1,4 +1,4 @@
-"""A loss that learns from something else than the samples have."""
+"""A loss that needs targets for samples with labels, or the reverse."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from netdesc.description.codes.code import Entry
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import Arrays, SpikeTime
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss, data = context.document.loss, context.document.data
-    by_target = isinstance(loss, SpikeTime)
-    wanted, other = ("target", "label") if by_target else ("label", "target")
+    learns_from_targets = isinstance(loss, SpikeTime)
+    needed, other = ("target", "label") if learns_from_targets else ("label", "target")
     if isinstance(data, Arrays):
-        if by_target:
+        if learns_from_targets:
             message = "spike_time learns from targets, and the samples of arrays have labels"
-            yield Finding(
+            yield RuleDiagnostic(
                 ("loss", "type"),
                 message,
                 hint="use spike_rate or spike_max",
@@ -29,28 +29,28 @@ def check(context: Context) -> Iterator[Finding]:
     unfit = [
         parts
         for parts, pair in pairs
-        if getattr(pair, wanted) is None and getattr(pair, other) is not None
+        if getattr(pair, needed) is None and getattr(pair, other) is not None
     ]
-    losses = "spike_rate or spike_max" if by_target else "spike_time"
-    if unfit:  # said once: often the loss is the one to change
-        yield Finding(
+    losses = "spike_rate or spike_max" if learns_from_targets else "spike_time"
+    if unfit:  # one diagnostic for all samples: often the loss is wrong, not the samples
+        yield RuleDiagnostic(
             (*unfit[0], other),
-            f"{loss.type} learns from {wanted}s, and {dotted(unfit[0])} has a {other}",
-            hint=f"give it a {wanted}, or use {losses}",
-            notes=(f"{len(unfit)} of {len(pairs)} samples have no {wanted}",),
+            f"{loss.type} learns from {needed}s, and {dotted(unfit[0])} has a {other}",
+            hint=f"add a {needed}, or use {losses}",
+            notes=(f"{len(unfit)} of {len(pairs)} samples have no {needed}",),
             on="key",
-            related=(RelatedPath(("loss", "type"), f"wants {wanted}s"),),
+            related=(RelatedPath(("loss", "type"), f"learns from {needed}s"),),
         )
 
 
 ENTRY = Entry(
     code="ND228",
-    title="the loss needs what the samples do not have",
+    title="the samples do not have what the loss learns from",
     cause=(
-        "spike_time compares the output with the spikes of a target. spike_rate and spike_max "
-        "compare it with a label, which is what arrays have."
+        "spike_time compares the output with target spikes. spike_rate and spike_max compare it "
+        "with labels. The samples of arrays always have labels."
     ),
-    fix="Use the loss that fits the samples, or give the samples what the loss needs.",
+    fix="Use a loss that fits the samples, or give the samples what the loss learns from.",
     at="/data/train/0",
     wrong='{"input": {"path": "input.bs1"}, "label": 1}',
     right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',

@@ -1,4 +1,4 @@
-"""A label whose neuron should spike no more than the others."""
+"""A true rate that is not larger than the false rate."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import SpikeRate
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     loss = context.document.loss
     if isinstance(loss, SpikeRate) and loss.true_rate <= loss.false_rate:
-        yield Finding(
+        yield RuleDiagnostic(
             ("loss", "true_rate"),
-            f"the label's neuron should spike at {loss.true_rate:g}, the others at "
-            f"{loss.false_rate:g}, so that the label's never spikes most",
-            related=(RelatedPath(("loss", "false_rate"), "the rate of the others"),),
+            f"true_rate {loss.true_rate:g} is not larger than false_rate {loss.false_rate:g}, so "
+            "the label's neuron would not spike most",
+            related=(RelatedPath(("loss", "false_rate"), "the rate of the other neurons"),),
         )
 
 
 ENTRY = Entry(
     code="ND232",
-    title="the label's neuron should not spike more than the others",
+    title="true_rate is not larger than false_rate",
     cause=(
-        "spike_rate brings the label's neuron to true_rate and the others to false_rate. The "
-        "class is then the neuron that spikes most, which must be the label's."
+        "spike_rate trains the label's neuron to spike at true_rate and the other neurons to "
+        "spike at false_rate. The neuron that spikes most gives the class, so true_rate must be "
+        "larger."
     ),
     fix="Make true_rate larger than false_rate.",
     at="/loss",

@@ -1,4 +1,4 @@
-"""A warm-up as long as the run."""
+"""A warm-up that takes the whole run."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
 from netdesc.description.models import CosineSchedule
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.source_map import RelatedPath
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     training = context.document.training
     schedule = training.schedule
     if isinstance(schedule, CosineSchedule) and schedule.warmup_epochs >= training.epochs:
-        yield Finding(
+        yield RuleDiagnostic(
             ("training", "schedule", "warmup_epochs"),
-            f"a warm-up of {schedule.warmup_epochs} epochs leaves none of {training.epochs}",
+            f"a warm-up of {schedule.warmup_epochs} epochs leaves no other epochs in a run of "
+            f"{training.epochs}",
             related=(RelatedPath(("training", "epochs"), "the length of the run"),),
         )
 
@@ -24,8 +25,11 @@ def check(context: Context) -> Iterator[Finding]:
 ENTRY = Entry(
     code="ND219",
     title="the warm-up is as long as the run",
-    cause="A cosine schedule falls after warmup_epochs. Here the run ends before.",
-    fix="Shorten the warm-up or train for more epochs.",
+    cause=(
+        "A cosine schedule lowers the learning rate after warmup_epochs epochs. The run ends "
+        "before that."
+    ),
+    fix="Use a shorter warm-up, or train for more epochs.",
     at="/training",
     wrong=(
         '{"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001},\n'

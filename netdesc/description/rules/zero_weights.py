@@ -1,4 +1,4 @@
-"""Initial weights that are all zero on the device."""
+"""Initial weights that all become zero on the device."""
 
 from __future__ import annotations
 
@@ -6,54 +6,52 @@ import math
 from collections.abc import Iterator
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.models import Dense
-from netdesc.description.rules.rule import Context, Finding
+from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import shape_locations
 
-LARGEST_ZERO = 1 / 64
-"""2·round(32·w) is 0 up to this weight: a half is rounded to the even of two numbers."""
+MAX_ZERO_WEIGHT = 1 / 64
+"""2·round(32·w) is 0 up to this weight, because round(0.5) is 0."""
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check(context: Context) -> Iterator[RuleDiagnostic]:
     if context.document.weights is not None:
         return
-    for index, layer in enumerate(context.document.layers):
+    for index, layer in context.neuron_layers():
         shape = context.wiring.inputs[index]
-        if not isinstance(layer, Dense) or layer.quantization is None or layer.weight_norm:
-            continue
-        if shape is None:
+        if shape is None or layer.quantization is None or layer.weight_norm:
             continue
         root = math.sqrt(math.prod(shape))
         bound = layer.weight_scale / root
-        if bound <= LARGEST_ZERO:
-            least, ample = _rounded_up(root * LARGEST_ZERO), _rounded_up(root * LARGEST_ZERO * 4)
-            yield Finding(
+        if bound <= MAX_ZERO_WEIGHT:
+            least = _round_up(root * MAX_ZERO_WEIGHT)
+            ample = _round_up(root * MAX_ZERO_WEIGHT * 4)
+            yield RuleDiagnostic(
                 ("layers", index, "weight_scale"),
-                f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so that all '
-                "become 2·round(32·w) = 0",
+                f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all of '
+                "them become 2·round(32·w) = 0",
                 hint=f'use a "weight_scale" above {least:g}',
                 notes=(f"with {ample:g} three quarters of the weights are not 0",),
                 related=shape_locations(context.document, context.wiring.sources[index][0], shape),
             )
 
 
-def _rounded_up(number: float) -> float:
-    """A number with three digits that is no smaller."""
+def _round_up(number: float) -> float:
+    """The number, rounded up to three digits."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 2)
     return round(math.ceil(number / unit) * unit, 12)
 
 
 ENTRY = Entry(
     code="ND236",
-    title="initial weights that are all zero on the device",
+    title="initial weights that all become zero on the device",
     cause=(
         "Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with "
-        "their values on the device's grid, 2·round(32·w). Up to 1/64 that is 0: the layer "
-        "would receive nothing, and so learn nothing."
+        "their values on the device's grid, 2·round(32·w). Weights up to 1/64 become 0 there, so "
+        "the layer would receive no input and learn nothing."
     ),
     fix=(
-        "Use a larger weight_scale, train with weight_norm, or give quantization null for a "
-        "layer that stays in floating point."
+        "Use a larger weight_scale, set weight_norm to true, or set quantization to null if the "
+        "layer should stay in floating point."
     ),
     at="/layers/0/weight_scale",
     wrong="0.03",

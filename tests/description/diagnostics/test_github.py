@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from support.description_samples import BASE, UNHURRIED, write_files
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.diagnostics.github import SUMMARY_BYTES, summary, workflow_commands
-from netdesc.description.diagnostics.markdown import escaped
+from netdesc.description.diagnostics.github import MAX_SUMMARY_BYTES, summary, workflow_commands
+from netdesc.description.diagnostics.markdown import escape_line
 from netdesc.description.diagnostics.wording import visible, within
 
 ROOT = Path("/checkout")
@@ -130,7 +130,7 @@ def test_the_table_shows_hostile_text_as_it_is(message, file):
 @UNHURRIED
 @given(ANY_TEXT)
 def test_escaped_text_is_only_text(text):
-    (token,) = MarkdownIt("commonmark").parseInline(f"x{escaped(text)}x")
+    (token,) = MarkdownIt("commonmark").parseInline(f"x{escape_line(text)}x")
     assert "".join(child.content for child in token.children) == f"x{visible(text)}x"
 
 
@@ -140,12 +140,12 @@ def test_the_table_holds_all_or_says_how_many_it_lacks():
     assert len(_cells(whole)) == 100
     assert "cut" not in whole
     cut = summary(many, 1, ROOT)
-    assert SUMMARY_BYTES - 2000 < len(cut.encode()) <= SUMMARY_BYTES
+    assert MAX_SUMMARY_BYTES - 2000 < len(cut.encode()) <= MAX_SUMMARY_BYTES
     more = 3000 - len(_cells(cut))
     assert cut.endswith(f"\nThe table is cut here: the log of this step has {more:,} more.\n")
-    assert summary(many, 1, ROOT, room=100) == ""
-    assert summary([], 1, ROOT, room=5) == ""
-    assert summary([], 2, ROOT) == "netdesc: no findings in 2 files\n"
+    assert summary(many, 1, ROOT, max_bytes=100) == ""
+    assert summary([], 1, ROOT, max_bytes=5) == ""
+    assert summary([], 2, ROOT) == "netdesc: no diagnostics in 2 files\n"
 
 
 def test_the_command_prints_commands_and_writes_the_table(netdesc, tmp_path, monkeypatch):
@@ -181,10 +181,10 @@ def test_a_summary_that_cannot_be_written_is_said_and_changes_no_outcome(
 
 def test_a_full_summary_of_an_earlier_command_leaves_no_room(netdesc, tmp_path, monkeypatch):
     page = tmp_path / "summary.md"
-    page.write_bytes(b"x" * (SUMMARY_BYTES - 10))
+    page.write_bytes(b"x" * (MAX_SUMMARY_BYTES - 10))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     assert netdesc("validate", "gone.json", "--format", "github").code == 3
-    assert page.stat().st_size == SUMMARY_BYTES - 10
+    assert page.stat().st_size == MAX_SUMMARY_BYTES - 10
 
 
 @pytest.mark.parametrize("form", ["github", "sarif"])

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from support.description_samples import BASE, FIXTURES, UNHURRIED, findings, write_files
 
 from netdesc.description.codes.explain import ENTRIES
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, first
+from netdesc.description.diagnostics.diagnostic import (
+    Diagnostic,
+    Edit,
+    Fix,
+    Related,
+    first_diagnostics,
+)
 from netdesc.description.diagnostics.sarif import to_sarif
 from netdesc.description.json.collector import TextDiagnostic
 from netdesc.description.source import Source
@@ -160,7 +166,7 @@ def test_equal_findings_have_fingerprints_of_their_own():
 
 
 def test_that_there_may_be_more_is_told_as_the_standard_has_it():
-    (finding,) = first([Diagnostic("ND101", "error", "/checkout/a.json", "m")], 1)
+    (finding,) = first_diagnostics([Diagnostic("ND101", "error", "/checkout/a.json", "m")], 1)
     (told,) = _run([finding])["invocations"][0]["toolExecutionNotifications"]
     assert told["level"] == "warning"
 

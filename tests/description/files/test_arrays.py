@@ -287,7 +287,7 @@ def test_names_with_markup_and_controls_show_as_text(tmp_path):
 def test_a_range_that_is_too_wide_is_refused(tmp_path):
     (finding,) = array_findings(tmp_path, labelled_data(range=[-1e308, 1e308]))
     assert (finding.code, finding.pointer) == ("ND216", "/data/range")
-    assert "from -1e+308 to 1e+308, wider than any number" in finding.message
+    assert "from -1e+308 to 1e+308" in finding.message
     assert array_findings(tmp_path, labelled_data(range=[-8e307, 9e307])) == []
     assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == [
         "ND216",

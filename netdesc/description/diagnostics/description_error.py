@@ -1,0 +1,21 @@
+"""The exception that carries the diagnostics of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.diagnostics.render import render_text
+
+
+class DescriptionError(ValueError):
+    """The document has errors. ``diagnostics`` holds all diagnostics, warnings included."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = list(diagnostics)
+        super().__init__(render_text(self.diagnostics))
+
+    @property
+    def lacks_data(self) -> bool:
+        """True if every error is a file that is missing or unreadable (see ``Diagnostic``)."""
+        return all(each.lacks_data for each in self.diagnostics if each.is_error)

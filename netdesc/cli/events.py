@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdesc.events.binning import Rounding
     from netdesc.events.image import Image
     from netdesc.events.raster import Raster
-    from netdesc.events.raster_grid import Comparison
+    from netdesc.events.raster_grid import RasterComparison
     from netdesc.events.summary import Summary
 
 
@@ -248,10 +248,10 @@ def animate(
 
 
 def _save(output: Output, target: Path, seen: Raster | Image) -> None:
-    from netdesc.events.files import whole_file
+    from netdesc.events.files import atomic_output_path
     from netdesc.events.pictures import save_picture
 
-    with whole_file(target) as temporary:
+    with atomic_output_path(target) as temporary:
         save_picture(temporary, seen)
     _mention(output, seen.outside)
 
@@ -270,7 +270,7 @@ def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]
     output.table(("", *(path.name for path in paths)), rows)
 
 
-def _print_comparison(output: Output, paths: list[Path], compared: Comparison | None) -> None:
+def _print_comparison(output: Output, paths: list[Path], compared: RasterComparison | None) -> None:
     if compared is not None:
         counts = compared.counts()
         output.say(

@@ -1,8 +1,7 @@
-"""Spike events: the container, its files, and binning to dense arrays and back."""
+"""Spike events: the container, its files, its pictures, and its conversion to dense arrays."""
 
 from netdesc.events.atomic_write import atomic_path
-from netdesc.events.binning import from_dense, to_dense
-from netdesc.events.container import DroppedEvents, Event
+from netdesc.events.container import DroppedEvents, Event, from_dense, to_dense
 from netdesc.events.files import EventFileError, read_events, write_events
 
 __all__ = [

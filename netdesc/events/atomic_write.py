@@ -1,4 +1,4 @@
-"""Writing a file so that a reader sees the old one or the new one, and never half of one."""
+"""Atomic writing: a reader sees the old file or the new one, never a part of one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 class NoFileError(OSError):
-    """What should be written is no file that could be replaced.
+    """The path names a folder, a pipe or a device, which cannot be replaced by a file.
 
-    It has no number of the system: nothing failed, the wrong thing was named.
+    It has no ``errno``, because no system call failed.
     """
 
 
@@ -21,49 +21,49 @@ class NoFileError(OSError):
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields the path of a new empty file beside ``path``, which replaces it when the block ends.
 
-    A link stays: the file that it names is replaced, by one with the same permissions. The
-    temporary file has ``path``'s suffix, is flushed to the disk before the rename, and is removed
-    when the block raises. NoFileError where ``path`` is a folder, a pipe or a device, OSError where
-    the folder cannot be written or the disk is full.
+    If ``path`` is a link, the link stays and the file it leads to is replaced. The new file gets
+    the permissions of the old one. The temporary file has ``path``'s suffix, is flushed to the disk
+    before the rename, and is removed if the block raises. NoFileError if ``path`` is not a regular
+    file, OSError if the folder cannot be written or the disk is full.
     """
-    target, suffix = _target(Path(path)), Path(path).suffix
+    target, suffix = _resolve_target(Path(path)), Path(path).suffix
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{suffix}")
-    # Opened like this, and not by tempfile, so that the file has the rights of any new file.
+    # tempfile would create the file for its owner alone; here the umask applies.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         _flush(temporary)
-        _keep_permissions(target, temporary)  # they may forbid to open it again
+        _copy_permissions(target, temporary)  # after flushing: they may forbid to open the file
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    if os.name == "posix":  # other systems cannot open a folder
         _flush(target.parent)
 
 
-def _target(path: Path) -> Path:
-    """The file that ``path`` names, through all links; it need not exist."""
+def _resolve_target(path: Path) -> Path:
+    """The file to which ``path`` leads through all links; it need not exist."""
     try:
-        mode = path.stat().st_mode  # of /dev/stdout only this tells, not where its links lead
+        mode = path.stat().st_mode  # before resolving: the links of /dev/stdout lead nowhere
     except FileNotFoundError:
         return Path(os.path.realpath(path))
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-        raise NoFileError(f"is {what}; name a file that may be replaced")
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise NoFileError(f"is {kind}; name a file that may be replaced")
     return Path(os.path.realpath(path))
 
 
-def _keep_permissions(target: Path, temporary: Path) -> None:
-    """Gives the new file the permissions and, where that is allowed, the owner of the old one."""
+def _copy_permissions(old: Path, new: Path) -> None:
+    """Gives ``new`` the permissions and, if allowed, the owner of ``old``."""
     try:
-        old = target.stat()
+        status = old.stat()
     except FileNotFoundError:
         return
-    if os.name == "posix" and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+    if os.name == "posix" and (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):
-            os.chown(temporary, old.st_uid, old.st_gid)
-    os.chmod(temporary, stat.S_IMODE(old.st_mode))
+            os.chown(new, status.st_uid, status.st_gid)
+    os.chmod(new, stat.S_IMODE(status.st_mode))
 
 
 def _flush(path: Path) -> None:

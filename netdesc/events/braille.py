@@ -1,4 +1,4 @@
-"""Small spike pictures for a terminal, in Braille patterns: two by four dots a character."""
+"""Pictures of spikes for a terminal, in Braille patterns of two by four dots a character."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille(dot_HW: NDArray[np.bool_]) -> str:
-    """The dots of ``[height, width]``, the first row on top."""
+    """A text that shows the dots ``[height, width]``, the first row on top."""
     height, width = dot_HW.shape
     padded = np.pad(dot_HW, ((0, -height % DOTS_PER_LINE), (0, -width % DOTS_PER_COLUMN)))
     cells = padded.reshape(-1, DOTS_PER_LINE, padded.shape[1] // DOTS_PER_COLUMN, DOTS_PER_COLUMN)

@@ -1,7 +1,8 @@
-"""The container for spike events."""
+"""The container for spike events, and its conversion to dense arrays and tensors, and back."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,35 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.files.event_files import MAX_TIME_MS
+from netdesc.events.binning import (
+    Duplicates,
+    Rounding,
+    cell_numbers,
+    event_counts,
+    require_choice,
+    step_numbers,
+    step_starts_us,
+)
 
 if TYPE_CHECKING:
     import torch
-
-    from netdesc.events.binning import Duplicates, Rounding
 
 Integers = NDArray[np.signedinteger]
 
 
 class DroppedEvents(UserWarning):
-    """Some events lay outside a tensor and are not in it; the message says how many.
+    """Some events lie outside a tensor and are left out; the message says how many.
 
-    ``warnings.simplefilter("error", DroppedEvents)`` makes it an error.
+    ``warnings.simplefilter("error", DroppedEvents)`` turns the warning into an error.
     """
 
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """Spike events in the order in which a file or a caller gave them.
+    """Spike events, in the order in which a file or a caller gave them.
 
-    ``x`` is the neuron's number, or the column where ``y`` is given; ``y`` is the row, or None for
-    events that carry a plain neuron number; ``p`` is the polarity (the channel); ``t`` is the time
-    in milliseconds. All are one-dimensional and of one length; otherwise ValueError.
+    All columns are one-dimensional and equally long; otherwise ValueError.
     """
 
     x: Integers
+    """The number of the neuron, or the column of the pixel if there is ``y``."""
     y: Integers | None
+    """The row of the pixel; None if ``x`` numbers neurons."""
     p: Integers
+    """The polarity (the channel)."""
     t: NDArray[np.float64]
+    """The time in milliseconds."""
 
     def __post_init__(self) -> None:
         columns = [self.x, self.p, self.t] if self.y is None else [self.x, self.y, self.p, self.t]
@@ -52,15 +62,27 @@ class Event:
         return len(self.t)
 
     def microseconds(self) -> NDArray[np.int64]:
-        """Times in whole microseconds (nearest). Beyond ±46 days they stop at ±46 days.
+        """Times rounded to whole microseconds and clipped to ±46 days; NaN becomes -46 days.
 
-        The limit keeps later integer arithmetic inside 64 bits; NaN becomes the lower limit.
+        The clipping keeps later integer arithmetic inside 64 bits.
         """
         times_ms = np.clip(np.nan_to_num(self.t, nan=-MAX_TIME_MS), -MAX_TIME_MS, MAX_TIME_MS)
         return np.rint(times_ms * 1000.0).astype(np.int64)
 
-    # Tensors. Torch and the binning are imported inside: files need no torch, and the binning is
-    # defined on top of this class.
+    def cells(
+        self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding
+    ) -> tuple[NDArray[np.int64], int]:
+        """The row-major index in ``[steps, *shape]`` of each event inside it.
+
+        Returns also the number of events outside. Cells and errors are those of ``to_dense``.
+        """
+        cell, is_inside = cell_numbers(self.x, self.y, self.p, shape)
+        step = step_numbers(self.microseconds(), step_ms, rounding)
+        is_inside &= (step >= 0) & (step < steps)
+        index = step[is_inside] * math.prod(shape) + cell[is_inside]
+        return index, len(self) - len(index)
+
+    # Torch is imported inside the functions, because reading and writing files needs no torch.
 
     def to_tensor(
         self,
@@ -71,14 +93,12 @@ class Event:
         rounding: Rounding = "nearest",
         duplicates: Duplicates = "or",
     ) -> torch.Tensor:
-        """The events as a float32 tensor ``[steps, *shape]``, binned as ``events.to_dense``.
+        """Bins the events into a float32 tensor ``[steps, *shape]``, as ``events.to_dense`` does.
 
-        Events outside it are left out with a warning, ``DroppedEvents``. ValueError where the
-        events do not fit the kind of shape.
+        Events outside the tensor are left out with the warning ``DroppedEvents``. ValueError as
+        ``events.to_dense``.
         """
         import torch
-
-        from netdesc.events.binning import to_dense
 
         dense, dropped = to_dense(self, shape, steps, step_ms, rounding, duplicates)
         self._warn_of(dropped, (steps, *shape))
@@ -92,27 +112,25 @@ class Event:
         rounding: Rounding = "nearest",
         duplicates: Duplicates = "or",
     ) -> torch.Tensor:
-        """Puts the events into ``tensor``, ``[steps, *shape]`` of any kind, and returns it.
+        """Puts the events into ``tensor``, ``[steps, *shape]`` of any dtype, and returns it.
 
-        With ``or`` a cell that is 0 becomes 1 where there are events; with ``sum`` their number is
-        added to the cell. Every other cell stays as it is. Events outside are left out with a
-        warning, ``DroppedEvents``. ValueError as ``to_tensor``, and, before anything is changed,
-        where the tensor's dtype cannot hold a sum exactly.
+        With ``or``, a cell that is 0 and has events becomes 1; with ``sum``, the number of its
+        events is added. Other cells keep their value. Events outside the tensor are left out with
+        the warning ``DroppedEvents``. ValueError as ``to_tensor``, and if the dtype cannot hold a
+        sum exactly; the tensor is then unchanged.
         """
         import torch
-
-        from netdesc.events.binning import Duplicates, cells, require_choice
 
         require_choice(duplicates, Duplicates)
         if not tensor.ndim:
             raise ValueError("a tensor to fill has the shape [steps, *shape], not []")
         size = tuple(tensor.shape)
-        flat, dropped = cells(self, size[1:], size[0], step_ms, rounding)
+        index, dropped = self.cells(size[1:], size[0], step_ms, rounding)
         self._warn_of(dropped, size)
-        if not len(flat):
+        if not len(index):
             return tensor
-        cell, count = np.unique(flat, return_counts=True)
-        # Indices by axis, not by a flat view, because the tensor may be a slice of another.
+        cell, count = np.unique(index, return_counts=True)
+        # Indices by axis, not into a flat view, because the tensor may be a slice of another.
         place = tuple(
             torch.from_numpy(axis).to(tensor.device) for axis in np.unravel_index(cell, size)
         )
@@ -120,7 +138,7 @@ class Event:
         if duplicates == "or":
             tensor[place] = torch.where(present == 0, torch.ones_like(present), present)
             return tensor
-        largest = _largest_whole(tensor.dtype)
+        largest = _max_exact_integer(tensor.dtype)
         if (present > largest - added).any():
             raise ValueError(f"{tensor.dtype} holds whole numbers to {largest}; a sum is larger")
         tensor[place] = (present + added).to(tensor.dtype)
@@ -130,16 +148,12 @@ class Event:
     def from_tensor(
         tensor: torch.Tensor, step_ms: float = 1.0, *, duplicates: Duplicates = "or"
     ) -> Event:
-        """The events of a tensor ``[steps, *shape]``, places and times as ``events.from_dense``.
+        """The events of a tensor ``[steps, *shape]``, as ``events.from_dense`` makes them.
 
-        With ``or`` there is one event for every nonzero cell; with ``sum`` a cell's value is the
-        number of its events, and ValueError where that is no whole number from 0 on. There is no
-        axis for a batch: give one sample, ``tensor[:, 0]``. ValueError where the tensor is sparse
-        or complex, or has no axis of steps.
+        The tensor has no batch axis: pass one sample, ``tensor[:, 0]``. ValueError as
+        ``events.from_dense``, and if the tensor is sparse, complex or without an axis of steps.
         """
         import torch
-
-        from netdesc.events.binning import from_dense
 
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise ValueError("a plain tensor is needed, not a sparse or quantized one: .to_dense()")
@@ -148,7 +162,7 @@ class Event:
             raise ValueError(f"a tensor [steps, *shape] of real numbers is needed, not {what}")
         dense = tensor.detach().cpu()
         if dense.dtype.is_floating_point and dense.dtype.itemsize < 4:
-            dense = dense.to(torch.float32)  # numpy does not have all the short ones
+            dense = dense.to(torch.float32)  # numpy lacks some of the short types
         return from_dense(dense.numpy(), step_ms, duplicates)
 
     def _warn_of(self, dropped: int, size: tuple[int, ...]) -> None:
@@ -161,7 +175,58 @@ class Event:
             )
 
 
-def _largest_whole(dtype: torch.dtype) -> int:
+def to_dense(
+    event: Event,
+    shape: tuple[int, ...],
+    steps: int,
+    step_ms: float,
+    rounding: Rounding = "nearest",
+    duplicates: Duplicates = "or",
+) -> tuple[NDArray[np.float32], int]:
+    """Bins events into a float32 array ``[steps, *shape]``.
+
+    The step of an event is ``t / step_ms``, rounded to the nearest (half to even) or down. Its cell
+    is ``x``, which numbers the cells of ``shape`` in row-major order, or, for events with ``y`` and
+    a shape [channels, height, width], ``[p, y, x]``. A cell with several events becomes 1 (``or``)
+    or their number (``sum``).
+
+    Returns the array and the number of events outside it. ValueError if events with ``y`` meet
+    another shape, or if ``step_ms`` is not above 0 and at most 1e6.
+    """
+    require_choice(duplicates, Duplicates)
+    index, dropped = event.cells(shape, steps, step_ms, rounding)
+    dense = np.zeros(steps * math.prod(shape), dtype=np.float32)
+    if duplicates == "or":
+        dense[index] = 1.0
+    else:
+        np.add.at(dense, index, np.float32(1.0))
+    return dense.reshape(steps, *shape), dropped
+
+
+def from_dense(spikes_TN: NDArray, step_ms: float, duplicates: Duplicates = "or") -> Event:
+    """The events of an array ``[steps, *shape]``, sorted by step, then by cell.
+
+    With ``or``, each nonzero cell is one event; with ``sum``, its value is the number of its
+    events, and ValueError if that is not a whole number.
+
+    For a shape [channels, height, width] events have x, y and p. For any other, ``x`` numbers the
+    cells in row-major order, ``y`` is None and ``p`` is 0. The time of an event is the first whole
+    microsecond of its step, so ``to_dense`` finds the same step (if that is 2 µs or longer).
+    """
+    require_choice(duplicates, Duplicates)
+    flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
+    step, cell = np.nonzero(flat_TN)
+    if duplicates == "sum":
+        count = event_counts(flat_TN[step, cell])
+        step, cell = step.repeat(count), cell.repeat(count)
+    t = step_starts_us(step.astype(np.int64), step_ms) / 1000.0
+    if spikes_TN.ndim != 4:
+        return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
+    p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, spikes_TN.shape[1:]))
+    return Event(x, y, p, t)
+
+
+def _max_exact_integer(dtype: torch.dtype) -> int:
     """The number up to which ``dtype`` holds every whole number."""
     import torch
 

@@ -1,4 +1,4 @@
-"""Reads and writes event files; ``description.event_files`` says what is in them."""
+"""Reads and writes event files, whose formats ``description.files.event_files`` defines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from netdesc.events.atomic_write import atomic_path
 from netdesc.events.container import Event
 
 MAX_FILE_BYTES = 256 * 2**20
-"""A full one holds 54 million events, more than a 23-bit clock can tell apart in earnest."""
+"""Enough for 54 million events."""
 
 _MAX_RECORD_US = 2**23 - 1
 
 
 class EventFileError(ValueError):
-    """An event file cannot be read or written; the message names the file and says why."""
+    """An event file cannot be read or written; the message names the file and the reason."""
 
     def __init__(self, path: str | Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -30,7 +30,7 @@ class EventFileError(ValueError):
 
 
 def read_events(path: str | Path) -> Event:
-    """Reads a ``.bs1``, ``.bs2`` or ``.npy`` file; the suffix says which. EventFileError."""
+    """Reads a ``.bs1``, ``.bs2`` or ``.npy`` file, chosen by suffix. Raises EventFileError."""
     path = Path(path)
     try:
         suffix = _suffix(path)
@@ -51,22 +51,22 @@ def read_events(path: str | Path) -> Event:
 
 
 def write_events(path: str | Path, event: Event) -> None:
-    """Writes ``event`` in the format of the suffix, exact to the microsecond, all or nothing.
+    """Writes ``event`` atomically, in the format of the suffix, exact to the microsecond.
 
-    EventFileError where the format cannot hold an event (it names the first) or the disk is full.
+    EventFileError if the format cannot hold an event (it names the first) or the disk is full.
     """
     path = Path(path)
     try:
         content = _ENCODERS[_suffix(path)](event)
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
-    with whole_file(path) as temporary:
+    with atomic_output_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """``atomic_path`` for a file that the user named: EventFileError where it cannot be written."""
+def atomic_output_path(path: str | Path) -> Iterator[Path]:
+    """``atomic_path`` that raises EventFileError if ``path`` cannot be written."""
     try:
         with atomic_path(path) as temporary:
             yield temporary
@@ -83,7 +83,9 @@ def _reason(error: OSError | ValueError) -> str:
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in _ENCODERS:
-        raise ValueError(f"is not an event file by its name; known are {', '.join(_ENCODERS)}")
+        raise ValueError(
+            f"does not have the suffix of an event file; known are {', '.join(_ENCODERS)}"
+        )
     return suffix
 
 
@@ -132,7 +134,7 @@ def _require_range(what: str, values: NDArray, largest: int) -> None:
 
 
 def _microseconds(event: Event) -> NDArray[np.int64]:
-    """Times as files hold them. ValueError for those that the container would only clip."""
+    """Times in whole microseconds. ValueError for times that ``Event`` would clip."""
     wrong = np.flatnonzero(~(np.abs(event.t) <= MAX_TIME_MS))
     if len(wrong):
         raise ValueError(f"event {wrong[0]} has time {event.t[wrong[0]]} ms, which no file holds")

@@ -1,4 +1,4 @@
-"""Events with x and y as a picture: how often each pixel has fired, and in which polarity."""
+"""An image of events with x and y: the number of events of each pixel and polarity."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_SIDE = 4096
-"""Pixels in either direction."""
+"""Largest width and height, in pixels."""
 
-_ENLARGED = 768
-"""Pixels, about. Cameras that record events have few, and each becomes a square of these."""
-_FAINTEST = 0.1
-"""Strength of the colour of a pixel with one event among very many."""
+_ENLARGED_SIDE = 768
+"""Approximate longer side of a saved image; event cameras have fewer pixels than that."""
+_MIN_STRENGTH = 0.1
+"""Strength of the colour of a pixel with one event, if others have very many."""
 
 
 def is_image(event: Event) -> bool:
-    """Whether ``y`` says something, so that the events make a picture rather than a raster."""
+    """Whether some ``y`` is not 0, so that the events are drawn as an image and not as a raster."""
     return event.y is not None and bool(event.y.any())
 
 
 class Image:
-    """Events with x and y: polarity 0 is orange, any other blue, and row 0 is the upper one.
+    """Events with x and y: polarity 0 is orange, any other blue, and row 0 is on top.
 
-    ``outside`` events have a negative place. PictureError where there is no event, or one beyond
-    ``MAX_SIDE`` pixels.
+    ``outside`` is the number of events with a negative x or y. PictureError if there are no events
+    or if one lies beyond ``MAX_SIDE`` pixels.
     """
 
     comparison = None
@@ -49,54 +49,56 @@ class Image:
                 f"a picture of {self.width:,} × {self.height:,} pixels is too large; "
                 f"{MAX_SIDE:,} are drawn in either direction"
             )
-        self._inside = (x >= 0) & (y >= 0)
-        self.outside = len(event) - int(self._inside.sum())
+        self._is_inside = (x >= 0) & (y >= 0)
+        self.outside = len(event) - int(self._is_inside.sum())
         self._pixel = y * self.width + x
         self._is_on = event.p != 0
         self._name = name
 
     @property
     def pixels(self) -> tuple[int, int]:
-        return self.enlarged(_ENLARGED)
+        return self.enlarged(_ENLARGED_SIDE)
 
     def enlarged(self, side: int) -> tuple[int, int]:
-        """Width and height where pixels are squares, and the longer side has about ``side``."""
+        """Width and height, scaled by a whole factor so that the longer side is about ``side``."""
         scale = max(1, side // max(self.width, self.height))
         return self.width * scale, self.height * scale
 
-    def counts(self, chosen: slice = slice(None)) -> NDArray[np.int64]:
-        """How many chosen events each pixel has, [2, height, width]: of polarity 0, of others."""
-        inside = self._inside[chosen]
-        place = self._pixel[chosen] + self._is_on[chosen] * (self.width * self.height)
-        counts = np.bincount(place[inside], minlength=2 * self.width * self.height)
+    def counts(self, part: slice = slice(None)) -> NDArray[np.int64]:
+        """Events of ``part`` by pixel, [2, height, width]: of polarity 0, and of all others."""
+        is_inside = self._is_inside[part]
+        place = self._pixel[part] + self._is_on[part] * (self.width * self.height)
+        counts = np.bincount(place[is_inside], minlength=2 * self.width * self.height)
         return counts.reshape(2, self.height, self.width)
 
-    def rgb(self, counts_2HW: NDArray[np.int64], most: int) -> NDArray[np.uint8]:
-        """Colours [height, width, 3] of counts; ``most`` events have full strength.
+    def rgb(self, counts_2HW: NDArray[np.int64], max_count: int) -> NDArray[np.uint8]:
+        """The colours of counts, [height, width, 3]; ``max_count`` events have full strength.
 
-        The strength grows as the square root of the count, so that one event is seen beside
+        The strength grows with the square root of the count, so that one event stays visible beside
         hundreds.
         """
         total_HW = counts_2HW.sum(axis=0)
         strength_HW = np.where(
-            total_HW > 0, _FAINTEST + (1 - _FAINTEST) * np.sqrt(total_HW / max(most, 1)), 0
+            total_HW > 0,
+            _MIN_STRENGTH + (1 - _MIN_STRENGTH) * np.sqrt(total_HW / max(max_count, 1)),
+            0,
         )
         share_HW = counts_2HW[1] / np.maximum(total_HW, 1)
         colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
 
     def draw(self, axes: Axes) -> None:
-        """All events at once."""
+        """Draws all events."""
         counts_2HW = self.counts()
-        most = int(counts_2HW.sum(axis=0).max())
-        axes.imshow(self.rgb(counts_2HW, most), interpolation="nearest")
+        max_count = int(counts_2HW.sum(axis=0).max())
+        axes.imshow(self.rgb(counts_2HW, max_count), interpolation="nearest")
         axes.set_xlabel("x")
         axes.set_ylabel("y")
         axes.set_title(self._name)
 
     def sketch(self, columns: int, lines: int) -> str:
-        """The pixels with an event in Braille patterns, at most so many characters."""
-        # Numbered by columns, as a raster's bins are.
+        """The pixels with events in Braille, at most ``lines`` of ``columns`` characters."""
+        # Transposed, because a raster's bins are numbered column by column.
         bins = np.flatnonzero(self.counts().sum(axis=0).T)
         grid = Grid(self.width, self.height)
         return braille(grid.pooled(bins, columns * DOTS_PER_COLUMN, lines * DOTS_PER_LINE))

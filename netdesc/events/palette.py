@@ -1,4 +1,4 @@
-"""Colours of spike pictures, told apart with any kind of colour vision (Okabe and Ito, 2008)."""
+"""Colours of spike pictures, distinguishable by colour-blind readers (Okabe and Ito, 2008)."""
 
 Colour = tuple[float, float, float]
 """Red, green and blue, 0 to 1."""

@@ -1,4 +1,4 @@
-"""Writes rasters and images as picture files, by matplotlib."""
+"""Writes rasters and images as picture files, with matplotlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netdesc.events.binning import Rounding
 from netdesc.events.container import Event
 from netdesc.events.image import Image, is_image
 from netdesc.events.raster import Raster
-from netdesc.events.raster_grid import PictureError
+from netdesc.events.raster_grid import Grid, PictureError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 DPI = 200
 
 _AXES_INCHES = (7.5, 5.0)
-_MAX_NAME = 60
+_MAX_NAME_LENGTH = 60
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-"""What matplotlib leaves out, by format, so that the same spikes are the same bytes."""
+"""By format, the metadata that matplotlib must not write, so that equal spikes give equal bytes."""
 FORMATS = tuple(_METADATA)
 
 
@@ -40,34 +40,37 @@ def picture(
     neurons: int | None = None,
     until_ms: float | None = None,
 ) -> Raster | Image:
-    """What one or two recordings are best seen as. PictureError where that cannot be."""
-    names = [_printable(name) for name in names]
+    """A raster of one or two recordings, or an image of one with x and y.
+
+    PictureError as ``Grid.enclosing`` and ``Image``, and for options that an image does not have.
+    """
+    names = [_shorten_name(name) for name in names]
     if not any(is_image(recording) for recording in recordings):
-        return Raster(
-            recordings, names, step_ms=step_ms, rounding=rounding, neurons=neurons,
-            until_ms=until_ms,
-        )  # fmt: skip
+        grid = Grid.enclosing(
+            *recordings, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
+        )
+        return Raster(recordings, names, grid)
     if len(recordings) > 1 or neurons is not None or until_ms is not None:
         raise PictureError(
-            "events with x and y are drawn as one picture, which has no neurons or time and is "
-            "compared with nothing"
+            "events with x and y are drawn as an image, which has no axis of neurons or time and "
+            "cannot be compared with another"
         )
     return Image(recordings[0], names[0])
 
 
 def save_picture(path: Path, drawn: Raster | Image) -> None:
-    """Writes a file of one of ``FORMATS``: .png fills the picture, the others have axes. OSError.
+    """Writes a picture in one of ``FORMATS``; .png is the plot area alone, the others have axes.
 
-    The same spikes give the same bytes.
+    The same spikes give the same bytes. OSError if the file cannot be written.
     """
     suffix = path.suffix.lower()
-    with plain_style():
-        figure = figure_of(drawn, has_axes=suffix != ".png")
+    with default_style():
+        figure = make_figure(drawn, has_axes=suffix != ".png")
         figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix])
 
 
-def figure_of(drawn: Raster | Image, has_axes: bool) -> Figure:
-    """Call it, and draw the figure, within ``plain_style``."""
+def make_figure(drawn: Raster | Image, has_axes: bool) -> Figure:
+    """A figure of ``drawn``. Make it and render it within ``default_style``."""
     from matplotlib.figure import Figure
 
     if has_axes:
@@ -84,28 +87,30 @@ def figure_of(drawn: Raster | Image, has_axes: bool) -> Figure:
 
 
 @contextmanager
-def plain_style() -> Generator[None, None, None]:
-    """matplotlib's defaults, whatever the user has set, and no word of its own about its fonts."""
+def default_style() -> Generator[None, None, None]:
+    """Sets matplotlib's defaults instead of the user's style, and silences its font messages."""
     log = logging.getLogger("matplotlib")
     level = log.level
-    log.setLevel(logging.ERROR)  # it tells that it lists the fonts, which it does once
+    log.setLevel(logging.ERROR)  # its first import logs that it builds the font cache
     import matplotlib.style
 
-    own = {
+    settings = {
         "font.size": 9,
         "svg.fonttype": "none",
         "svg.hashsalt": "netdesc",
         "text.parse_math": False,
     }
-    with matplotlib.style.context(["default", own]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in a rare script
+    with matplotlib.style.context(["default", settings]), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph", UserWarning
+        )  # a name in a script that the font lacks
         try:
             yield
         finally:
             log.setLevel(level)
 
 
-def _printable(name: str) -> str:
-    """A file's name, which may be long and hold what XML cannot."""
-    short = name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+def _shorten_name(name: str) -> str:
+    """Shortens a file's name and replaces characters that XML cannot hold."""
+    short = name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
     return "".join(each if each.isprintable() else "�" for each in short)

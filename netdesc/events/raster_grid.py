@@ -1,4 +1,4 @@
-"""The bins of a raster: which event is where, and what two recordings share."""
+"""The grid of a raster: bins of events by step and neuron, and comparison of two rasters."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.binning import Rounding, cells, step_numbers
+from netdesc.events.binning import Rounding, step_numbers
 from netdesc.events.container import Event
 
 Bins = NDArray[np.int64]
-"""Bins with a spike, each once and in order, numbered ``step * neurons + neuron``."""
+"""Sorted numbers ``step * neurons + neuron`` of the bins that have a spike."""
 
 MAX_DOTS = 200_000
-"""Dots that matplotlib is given: it needs some hundred bytes for each."""
+"""Of one colour. matplotlib needs some hundred bytes for each."""
 
 _MAX_BINS = 2**62
 _POOLED_SIZE = (1500, 1000)
 
 
 class PictureError(ValueError):
-    """Something cannot be drawn; the message says why."""
+    """Something cannot be drawn; the message gives the reason."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Steps and neurons of a raster. It holds no bins, so it may be far larger than memory."""
+    """Steps and neurons of a raster. Bins are not stored, so it may be far larger than memory."""
 
     steps: int
     neurons: int
@@ -38,24 +38,27 @@ class Grid:
     rounding: Rounding = "nearest"
 
     @staticmethod
-    def around(
+    def enclosing(
         *recordings: Event,
         step_ms: float = 1.0,
         rounding: Rounding = "nearest",
         neurons: int | None = None,
         until_ms: float | None = None,
     ) -> Grid:
-        """The smallest grid from step 0 and neuron 0 with every event, or as large as is said.
+        """The smallest grid from step 0 and neuron 0 that holds all events.
 
-        PictureError where there are no events, or more bins than can be numbered.
+        ``neurons`` and ``until_ms`` set its size instead. PictureError if there are no events, or
+        if the bins cannot be numbered in 62 bits.
         """
         if not any(len(event) for event in recordings):
             raise PictureError("there are no events, so there is nothing to draw")
         if neurons is None:
             neurons = 1 + max(int(event.x.max(initial=0)) for event in recordings)
         if until_ms is None:
-            found = (step_numbers(event, step_ms, rounding) for event in recordings)
-            steps = 1 + max(int(step.max(initial=0)) for step in found)
+            steps = 1 + max(
+                int(step_numbers(event.microseconds(), step_ms, rounding).max(initial=0))
+                for event in recordings
+            )
         else:
             steps = math.ceil(until_ms / step_ms)
         if steps * neurons > _MAX_BINS:
@@ -65,59 +68,61 @@ class Grid:
         return Grid(steps, neurons, step_ms, rounding)
 
     def bins(self, event: Event) -> tuple[Bins, int]:
-        """The bins with an event, and how many events lie outside the grid."""
-        flat, outside = cells(event, (self.neurons,), self.steps, self.step_ms, self.rounding)
-        flat.sort()  # np.unique is a hundred times slower in some releases of numpy
-        return flat[np.append(True, np.diff(flat) != 0)[: len(flat)]], outside
+        """The bins that have an event, and the number of events outside the grid."""
+        bins, outside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
+        bins.sort()  # np.unique is a hundred times slower in some releases of numpy
+        return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], outside
 
     def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.bool_]:
-        """The raster as ``[neurons, steps]``, neuron 0 first, of at most ``[height, width]`` cells.
+        """The raster as ``[neurons, steps]``, pooled to at most ``[height, width]`` cells.
 
-        A cell of several bins is true where any of them has a spike: none is lost.
+        A cell is true if any of its bins has a spike. Neuron 0 comes first.
         """
         step, neuron = np.divmod(bins, self.neurons)
-        seen = np.zeros((min(height, self.neurons), min(width, self.steps)), bool)
-        seen[_scaled(neuron, self.neurons, len(seen)), _scaled(step, self.steps, seen.shape[1])] = 1
-        return seen
+        has_spike = np.zeros((min(height, self.neurons), min(width, self.steps)), bool)
+        rows, columns = has_spike.shape
+        has_spike[_rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)] = True
+        return has_spike
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Steps and neurons at which dots show ``bins``.
+        """Steps and neurons of the dots that show ``bins``: one a bin, up to ``MAX_DOTS``.
 
-        There is a dot for each bin; beyond ``MAX_DOTS`` bins those that would meet are one.
+        More bins are pooled first, and each pooled cell is a dot.
         """
         if len(bins) <= MAX_DOTS:
             step, neuron = np.divmod(bins, self.neurons)
             return step.astype(np.float64), neuron.astype(np.float64)
-        seen = self.pooled(bins, *_POOLED_SIZE)
+        pooled = self.pooled(bins, *_POOLED_SIZE)
         neuron, step = (
-            (place + 0.5) * of / size - 0.5
-            for place, of, size in zip(
-                np.nonzero(seen), (self.neurons, self.steps), seen.shape, strict=True
+            (index + 0.5) * size / pooled_size - 0.5
+            for index, size, pooled_size in zip(
+                np.nonzero(pooled), (self.neurons, self.steps), pooled.shape, strict=True
             )
         )
         return step, neuron
 
 
-def _scaled(number: NDArray[np.int64], of: int, size: int) -> NDArray[np.int64]:
-    """Numbers below ``of`` as numbers below ``size``. Their product may be beyond 64 bits."""
-    return np.minimum(number * (size / of), size - 1).astype(np.int64)
+def _rescale(index: NDArray[np.int64], size: int, new_size: int) -> NDArray[np.int64]:
+    """Maps indices below ``size`` to indices below ``new_size``."""
+    # In floating point, because size * new_size may exceed 64 bits.
+    return np.minimum(index * (new_size / size), new_size - 1).astype(np.int64)
 
 
-class Comparison(NamedTuple):
-    """What two rasters share."""
+class RasterComparison(NamedTuple):
+    """The bins of two rasters by which of them has a spike there."""
 
     only_first: Bins
     only_second: Bins
     both: Bins
 
     def counts(self) -> dict[str, int]:
-        """How many bins each part has."""
+        """The number of bins in each part."""
         return {name: len(bins) for name, bins in self._asdict().items()}
 
 
-def compare(first: Bins, second: Bins) -> Comparison:
-    """Sorts the bins of two rasters on one grid into those of the one, the other and both."""
+def compare(first: Bins, second: Bins) -> RasterComparison:
+    """Compares the bins of two rasters on the same grid."""
     both = np.intersect1d(first, second, assume_unique=True)
     only_first = np.setdiff1d(first, both, assume_unique=True)
     only_second = np.setdiff1d(second, both, assume_unique=True)
-    return Comparison(only_first, only_second, both)
+    return RasterComparison(only_first, only_second, both)

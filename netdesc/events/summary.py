@@ -1,4 +1,4 @@
-"""A recording in a few numbers."""
+"""Statistics of a recording, as ``netdesc events show`` prints them."""
 
 from __future__ import annotations
 
@@ -14,57 +14,65 @@ from netdesc.events.container import Event
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``netdesc events show`` says of a recording. Without events, most of it is None.
+    """Statistics of a recording. A place is a neuron, or a pixel if the events have ``y``.
 
-    A place is a neuron, or a pixel where the events have ``y``: ``places`` counts those from 0 to
-    the largest number, ``active`` those with an event. ``rate_hz`` is the events a second of each
-    place, from time 0 to the last event, and ``busiest_hz`` that of ``busiest``, the place with
-    most. ``same_instant`` counts the events beyond the first of one place, polarity and
-    microsecond; ``same_bin`` those beyond the first of a cell, which binning by ``or`` loses.
+    Values that need an event are None for a recording without events.
     """
 
     events: int
     first_ms: float | None
     last_ms: float | None
     before_zero: int
+    """Events with a negative time."""
     x: tuple[int, int] | None
+    """The smallest and the largest."""
     y: tuple[int, int] | None
     polarity: dict[int, int]
+    """Polarity -> number of its events."""
     active: int
+    """Places with an event."""
     places: int
+    """Places from 0 to the largest number."""
     rate_hz: float | None
+    """Events a second and place, from time 0 to the last event."""
     busiest: tuple[int, ...] | None
+    """The place with the most events."""
     busiest_hz: float | None
+    """Events a second at ``busiest``."""
     same_instant: int
+    """Events that repeat the place, polarity and microsecond of another."""
     same_bin: int
+    """Events that share a bin with another; binning by ``or`` merges them."""
     step_ms: float
+    """Length of those bins."""
 
 
 def summarize(event: Event, step_ms: float = 1.0, rounding: Rounding = "nearest") -> Summary:
-    """Counts what is in a recording. ValueError where ``step_ms`` is no step."""
+    """Computes the statistics of a recording. ValueError as ``binning.step_numbers``."""
     place = [event.x] if event.y is None else [event.x, event.y]
     cell = [event.x] if event.y is None else [event.x, event.y, event.p]
-    microseconds, step = event.microseconds(), step_numbers(event, step_ms, rounding)
+    times_us = event.microseconds()
+    step = step_numbers(times_us, step_ms, rounding)
     first, count = _distinct_rows(place)
-    polarities, of_each = np.unique(event.p, return_counts=True)
-    any_events = len(event) > 0
-    last_s = int(microseconds.max()) / 1e6 if any_events else 0.0
-    places = math.prod(max(0, int(column.max()) + 1) for column in place) if any_events else 0
-    most = int(count.argmax()) if any_events else 0
+    polarities, polarity_counts = np.unique(event.p, return_counts=True)
+    has_events = len(event) > 0
+    last_s = int(times_us.max()) / 1e6 if has_events else 0.0
+    places = math.prod(max(0, int(column.max()) + 1) for column in place) if has_events else 0
+    busiest = int(count.argmax()) if has_events else 0
     return Summary(
         events=len(event),
-        first_ms=int(microseconds.min()) / 1000 if any_events else None,
-        last_ms=int(microseconds.max()) / 1000 if any_events else None,
-        before_zero=int((microseconds < 0).sum()),
+        first_ms=int(times_us.min()) / 1000 if has_events else None,
+        last_ms=int(times_us.max()) / 1000 if has_events else None,
+        before_zero=int((times_us < 0).sum()),
         x=_span(event.x),
         y=None if event.y is None else _span(event.y),
-        polarity=dict(zip(polarities.tolist(), of_each.tolist(), strict=True)),
+        polarity=dict(zip(polarities.tolist(), polarity_counts.tolist(), strict=True)),
         active=len(count),
         places=places,
         rate_hz=len(event) / last_s / places if last_s > 0 and places else None,
-        busiest=tuple(int(column[first[most]]) for column in place) if any_events else None,
-        busiest_hz=int(count[most]) / last_s if last_s > 0 else None,
-        same_instant=len(event) - len(_distinct_rows([event.p, microseconds, *place])[0]),
+        busiest=tuple(int(column[first[busiest]]) for column in place) if has_events else None,
+        busiest_hz=int(count[busiest]) / last_s if last_s > 0 else None,
+        same_instant=len(event) - len(_distinct_rows([event.p, times_us, *place])[0]),
         same_bin=len(event) - len(_distinct_rows([step, *cell])[0]),
         step_ms=step_ms,
     )
@@ -75,7 +83,7 @@ def _span(values: NDArray) -> tuple[int, int] | None:
 
 
 def _distinct_rows(columns: list[NDArray]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The index of the first of equal rows, and their number, for each kind; rows are sorted."""
+    """The first index of each distinct row (in sorted order), and how often the row occurs."""
     order = np.lexsort(columns[::-1])
     differs = np.zeros(max(0, len(order) - 1), bool)
     for column in columns:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.events import EventFileError, read_events
-from netdesc.events.binning import cells
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Numbers, SampleSpec, Shape
@@ -135,7 +134,7 @@ class SpikeFiles:
         spec = self.spec
         try:
             event = read_events(path)
-            flat, dropped = cells(event, shape, spec.steps, spec.step_ms, file.rounding)
+            flat, dropped = event.cells(shape, spec.steps, spec.step_ms, file.rounding)
         except EventFileError as error:
             raise DataError(str(error)) from error
         except ValueError as error:

@@ -95,7 +95,7 @@ def test_frames_and_their_memory_are_bounded(tmp_path, monkeypatch):
     long = events([0, 1], [0.0, 500.0])
     assert write_gif(path, long, frames=500).frames == 500
     for settings in ({"step_ms": 0.5}, {"frames": 501}):
-        with pytest.raises(PictureError, match="500 are made"):
+        with pytest.raises(PictureError, match="at most 500"):
             write_gif(path, long, **settings)
     with pytest.raises(PictureError, match="only one"):
         write_gif(path, long, step_ms=1.0, frames=3)

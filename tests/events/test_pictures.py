@@ -165,19 +165,19 @@ def test_comparing_is_that_of_sets(first, second):
 
 def test_a_grid_is_as_large_as_needed_or_as_said():
     event = events([3, 700, -1, 2], [5.4, 0.0, 1.0, -7.0])
-    assert Grid.around(event) == Grid(6, 701)
-    assert Grid.around(event).bins(event)[1] == 2
-    small = Grid.around(event, neurons=10, until_ms=4.5, step_ms=2.0)
+    assert Grid.enclosing(event) == Grid(6, 701)
+    assert Grid.enclosing(event).bins(event)[1] == 2
+    small = Grid.enclosing(event, neurons=10, until_ms=4.5, step_ms=2.0)
     assert small == Grid(3, 10, 2.0)
     bins, outside = small.bins(event)
     assert (bins.tolist(), outside) == ([], 4)
     bins, outside = small.bins(events([3, 10, 9], [4.4, 0.0, 5.1]))
     assert (bins.tolist(), outside) == ([23], 2)
-    assert Grid.around(events([0], [-5.0])) == Grid(1, 1)
+    assert Grid.enclosing(events([0], [-5.0])) == Grid(1, 1)
     with pytest.raises(PictureError, match="no events"):
-        Grid.around(events([], []))
+        Grid.enclosing(events([], []))
     with pytest.raises(PictureError, match="take longer steps"):
-        Grid.around(events([2**31 - 1], [4e9]), step_ms=0.001)
+        Grid.enclosing(events([2**31 - 1], [4e9]), step_ms=0.001)
 
 
 # Images
@@ -210,7 +210,7 @@ def test_an_image_leaves_out_negative_places_and_has_bounds():
     for options in {"neurons": 3}, {"until_ms": 3.0}:
         with pytest.raises(PictureError, match="events with x and y"):
             picture([event], ["a"], **options)
-    with pytest.raises(PictureError, match="compared with nothing"):
+    with pytest.raises(PictureError, match="cannot be compared"):
         picture([event, event], ["a", "b"])
 
 

@@ -160,7 +160,7 @@ def test_events_of_images_need_a_shape_of_images():
 @pytest.mark.parametrize("value", [0.5, -1.0, float("nan"), float("inf"), 1e12])
 def test_a_cell_that_is_no_number_of_events_is_refused(value):
     tensor = torch.tensor([[0.0, value]])
-    with pytest.raises(ValueError, match="no number of events"):
+    with pytest.raises(ValueError, match="not a number of events"):
         Event.from_tensor(tensor, duplicates="sum")
 
 

@@ -15,8 +15,7 @@ from support.description_samples import BASE, UNHURRIED, codes, events, findings
 from netdesc.description.files import event_checks
 from netdesc.description.files.event_checks import MAX_EVENTS
 from netdesc.description.files.event_files import EventsError, open_events
-from netdesc.events import read_events
-from netdesc.events.binning import to_dense
+from netdesc.events import read_events, to_dense
 
 PLANE = [2, 5, 9]
 

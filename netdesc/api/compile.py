@@ -11,7 +11,7 @@ import torch
 
 from netdesc import training
 from netdesc.description import Description, Document, load
-from netdesc.exchange import Imported, NetFileError, export_net, read_weights
+from netdesc.exchange import ImportedNetwork, NetFileError, export_net, read_weights
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engine import engine_name
 from netdesc.losses import build_loss
@@ -180,7 +180,7 @@ def untrained(document: Document) -> list[str]:
     ]
 
 
-def compile_imported(imported: Imported) -> Compiled:
+def compile_imported(imported: ImportedNetwork) -> Compiled:
     """The network of a ``.net`` file with its weights."""
     compiled = _compile(imported.document)
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange import import_net
-from netdesc.graph import Graph, build_graph
-from netdesc.hardware import simulate
+from netdesc.graph import build_graph
+from netdesc.hardware import FoldedModel, simulate
 
 
-class Model(Protocol):
-    """What ``netdesc.compile`` returns as ``model``."""
-
-    @property
-    def graph(self) -> Graph: ...
-
-    def folded_state(self) -> Mapping[str, NDArray[np.float32]]: ...
-
-
-def run_integer(network: str | Path | Model, input_TN: NDArray) -> NDArray[Any]:
+def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
     """Output spikes, bool [steps, neurons], as the device computes them.
 
     ``network`` is a ``.net`` file or a model; ``input_TN`` is [steps, neurons] or
     [steps, *input shape], spikes or whole numbers. Where the output is a sum of layers, it is whole
-    numbers. NetFileError for a bad file, ValueError for an input that does not fit, DeviceError
-    (one, too) for a network that the device cannot hold.
+    numbers. NetFileError for a bad file, ValueError for an input that does not fit, HardwareError
+    (a ValueError) for a network that the device cannot hold.
     """
     if isinstance(network, str | Path):
         imported = import_net(network)

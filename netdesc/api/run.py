@@ -15,7 +15,7 @@ from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense
-from netdesc.exchange import Imported, import_net
+from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
 from netdesc.hardware import simulate
 from netdesc.losses import SILENT, build_classifier
@@ -125,7 +125,7 @@ def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description
     return compile(description), description
 
 
-def _import(path: Path, events: Path, event: Event) -> Imported:
+def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
     """The network of a file, with steps for all input and to come through if it gives no time.
 
     EventFileError where these are more than the language has.

@@ -1,8 +1,13 @@
-"""Network files of other programs: lava-dl's ``.net`` (hdf5), read and written."""
+"""Network files of other programs: reads and writes lava-dl's ``.net`` files (hdf5).
+
+``hdf5_safe`` is the hdf5 reader. ``net_reader`` and ``net_writer`` convert between a file and its
+record (``net_record``), ``importer`` between a record and a document with its weights. ``export``
+writes a model.
+"""
 
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export import export_net
-from netdesc.exchange.importer import Imported, import_net, read_weights
+from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile
 from netdesc.exchange.net_writer import write_net
@@ -10,7 +15,7 @@ from netdesc.exchange.net_writer import write_net
 __all__ = [
     "DenseLayer",
     "FlattenLayer",
-    "Imported",
+    "ImportedNetwork",
     "InputLayer",
     "NetFile",
     "NetFileError",

@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 class LayerError(ValueError):
-    """A layer's numbers break a rule of the format; says which dataset (and layer) and how."""
+    """A layer breaks a rule of the format.
+
+    ``dataset`` is the dataset within the layer, ``layer`` the layer's index in the file if known.
+    """
 
     def __init__(self, dataset: str, problem: str, layer: int | None = None) -> None:
         super().__init__(f"{dataset} {problem}" if dataset else problem)
@@ -16,10 +19,9 @@ class LayerError(ValueError):
 
 
 class NetFileError(ValueError):
-    """A ``.net`` file cannot be read, or a network cannot be said in one.
+    """A ``.net`` file cannot be read, or it cannot hold a network.
 
-    ``layer`` is the index in the file and ``dataset`` the path within that layer, where the trouble
-    lies in one of them.
+    ``layer`` is the index of the layer and ``dataset`` the path within it, if one is at fault.
     """
 
     def __init__(

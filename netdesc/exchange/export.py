@@ -1,11 +1,11 @@
-"""From a trained model to a ``.net`` file."""
+"""Exports a trained model as a ``.net`` file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,49 +13,40 @@ from numpy.typing import NDArray
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.net_record import DenseLayer, FlattenLayer, InputLayer, NetFile, NetLayer
 from netdesc.exchange.net_writer import write_net
-from netdesc.graph import INPUT, Dense, Flatten, Graph
-from netdesc.hardware import DeviceError, Weights, dense_integers
+from netdesc.graph import INPUT, Dense, Flatten
+from netdesc.hardware import FoldedModel, HardwareError, Weights, dense_integers
 
 
-class Model(Protocol):
-    """What export asks of a model; ``netdesc.modules.build`` returns one."""
+def export_net(model: FoldedModel, path: str | Path) -> list[str]:
+    """Writes ``model`` as a ``.net`` file and does not change it.
 
-    @property
-    def graph(self) -> Graph: ...
-
-    def folded_state(self) -> Mapping[str, NDArray[np.float32]]: ...
-
-
-def export_net(model: Model, path: str | Path) -> list[str]:
-    """Writes ``model`` as a ``.net`` file and leaves it as it was. Returns warnings.
-
-    The warnings name layers that netx is known to load wrong. NetFileError (a ValueError) names the
-    layer that the format cannot hold: one that does not read the layer just before it, that is not
-    quantised to 8 bits, that has no axonal step, or whose numbers are none.
+    Returns warnings that name the layers that netx loads wrong. NetFileError (a ValueError) names a
+    layer that the format cannot hold: one that does not read the layer before it, is not quantised
+    to 8 bits, has no axonal delay step, or has a parameter that is NaN.
     """
-    warnings: list[str] = []
-    layers: list[NetLayer] = []
+    records: list[NetLayer] = []
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1:
-        layers.append(InputLayer(graph.input_shape))
-    before = INPUT
+        records.append(InputLayer(graph.input_shape))
+    previous = INPUT
     for layer in graph.layers:
         try:
-            if layer.inputs != (before,):
+            if layer.inputs != (previous,):
                 raise LayerError("", f"reads {' and '.join(layer.inputs)}, not the layer before it")
-            exported = EXPORTERS[type(layer)](layer, weights)
+            records.append(EXPORTERS[type(layer)](layer, weights))
         except LayerError as error:
-            problem = f'layer "{layer.name}" {error}; a .net file cannot say that'
+            problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
             raise NetFileError(path, problem) from error
-        except DeviceError as error:
+        except HardwareError as error:
             raise NetFileError(path, str(error)) from error
-        layers.append(exported)
-        fault = _netx_fault(exported.weight) if isinstance(exported, DenseLayer) else None
-        if fault is not None:
-            warnings.append(f'{path}: layer "{layer.name}": {fault}')
-        before = layer.name
-    write_net(path, NetFile(tuple(layers)))
-    return warnings
+        previous = layer.name
+    net = NetFile(tuple(records))
+    write_net(path, net)
+    return [
+        f'{path}: layer "{layer.name}": {problem}'
+        for layer, (_, record) in zip(graph.neuron_layers, net.neuron_layers, strict=True)
+        if (problem := _netx_problem(record.weight))
+    ]
 
 
 def _export_flatten(layer: Flatten, _weights: Weights) -> FlattenLayer:
@@ -74,14 +65,14 @@ EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
 }
 
 
-def _netx_fault(weight: NDArray[np.int32]) -> str | None:
-    """Why netx does not load ``weight`` as it is, or None where it does."""
+def _netx_problem(weight: NDArray[np.int32]) -> str | None:
+    """What netx does wrong when it loads ``weight``; None if it loads it correctly."""
     largest, smallest = int(weight.max()), int(weight.min())
     if largest == smallest == 0:
-        return "all weights are 0, on which netx fails"
+        return "all weights are 0; netx fails to load such a layer"
     if largest <= 0 and (-smallest).bit_count() == 1:
         return (
             f"no weight is above 0 and the smallest is {smallest}, a power of two; "
-            "netx loads the smallest weights of such a layer at half their size or less"
+            "netx loads the smallest weights of such a layer at half their value or less"
         )
     return None

@@ -1,8 +1,7 @@
-"""Texts of variable length in hdf5 files, read without hdf5's library.
+"""Reads a text of variable length from an hdf5 file without the hdf5 library.
 
-The library never returns from some damaged global heaps (seen with 2.0), so the one text that needs
-a heap is looked up here. See the hdf5 file format specification, "Disk Format: Level 1E - Global
-Heap".
+The library (2.0) never returns from some damaged global heaps, in which such texts are stored. The
+layout is that of the hdf5 file format specification, "Disk Format: Level 1E - Global Heap".
 """
 
 from __future__ import annotations
@@ -11,39 +10,39 @@ import struct
 from typing import BinaryIO
 
 _REFERENCE = struct.Struct("<IQI")
-"""What a dataset holds of a text: its length, the address of its heap, its number in there."""
+"""The content of the dataset: the text's length, its heap's address, its number in the heap."""
 
-_HEAP = struct.Struct("<4sB3xQ")
-_OBJECT = struct.Struct("<HH4xQ")
+_HEAP_HEADER = struct.Struct("<4sB3xQ")
+_OBJECT_HEADER = struct.Struct("<HH4xQ")
 
 
-def heap_text(file: BinaryIO, offset: int, base: int, longest: int) -> bytes:
+def read_heap_text(file: BinaryIO, offset: int, base: int, max_length: int) -> bytes:
     """The text to which the reference at ``offset`` points; addresses count from ``base``.
 
-    ValueError where it is longer than ``longest`` or the heap is damaged.
+    ValueError if it is longer than ``max_length`` or the heap is damaged.
     """
-    length, address, wanted = _unpack(_REFERENCE, file, offset)
-    if length > longest:
+    length, address, target = _unpack(_REFERENCE, file, offset)
+    if length > max_length:
         raise ValueError(f"the text has {length} bytes")
     place = base + address
-    signature, version, heap_size = _unpack(_HEAP, file, place)
+    signature, version, heap_size = _unpack(_HEAP_HEADER, file, place)
     if signature != b"GCOL" or version != 1:
-        raise ValueError("the heap of texts is not where it should be")
+        raise ValueError("the address of the text does not lead to a heap")
     end = place + heap_size
-    place += _HEAP.size
-    while place + _OBJECT.size <= end:
-        number, _, size = _unpack(_OBJECT, file, place)
-        place += _OBJECT.size
-        if number == wanted and length <= size:
+    place += _HEAP_HEADER.size
+    while place + _OBJECT_HEADER.size <= end:
+        number, _, size = _unpack(_OBJECT_HEADER, file, place)
+        place += _OBJECT_HEADER.size
+        if number == target and length <= size:
             return _read(file, place, length)
-        if number == 0:  # the free rest of the heap
+        if number == 0:  # free space, which ends the heap
             break
         place += -(-size // 8) * 8
     raise ValueError("the text is missing from its heap")
 
 
-def _unpack(form: struct.Struct, file: BinaryIO, offset: int) -> tuple:
-    return form.unpack(_read(file, offset, form.size))
+def _unpack(layout: struct.Struct, file: BinaryIO, offset: int) -> tuple:
+    return layout.unpack(_read(file, offset, layout.size))
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:

@@ -1,7 +1,7 @@
-"""Access to hdf5 files that nobody vouches for.
+"""The hdf5 reader, safe for untrusted files.
 
-Nothing outside the file is ever opened (soft, external and user-defined links, external storage and
-virtual datasets are refused), and nothing is read before its declared size is checked.
+It opens nothing outside the file: soft, external and user-defined links, external storage and
+virtual datasets are refused. It checks the declared size of a dataset before it reads it.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_heap import heap_text
+from netdesc.exchange.hdf5_heap import read_heap_text
 
-LARGEST_FILE = 1 << 30
-BUDGET = 1 << 30
-"""Bytes that all datasets of a file may declare together."""
-LONGEST_TEXT = 256
-LARGEST_GROUP = 20_000
-"""Links in one group."""
+MAX_FILE_BYTES = 1 << 30
+MAX_DATA_BYTES = 1 << 30
+"""All datasets of a file together, as declared in the file."""
+MAX_TEXT_LENGTH = 256
+MAX_GROUP_ENTRIES = 20_000
 
-# What h5py makes of hdf5's own errors on damaged files.
+# The exceptions that h5py raises for damaged files.
 _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
 @dataclass
-class _Source:
+class _OpenFile:
     path: Path
-    budget: int
+    bytes_left: int
+    """Of ``MAX_DATA_BYTES``."""
     base: int
-    """Where hdf5's addresses count from: files may begin with a block of other bytes."""
+    """Offset from which hdf5's addresses count; a user block of other bytes may come before."""
 
 
 @contextlib.contextmanager
 def open_net(path: str | Path) -> Iterator[Group]:
-    """The root group of an hdf5 file, read-only. NetFileError; a LayerError inside becomes one."""
+    """Yields the root group of an hdf5 file.
+
+    NetFileError if the file cannot be read. A LayerError raised inside becomes a NetFileError.
+    """
     path = Path(path)
     _check_file(path)
     try:
@@ -51,7 +54,9 @@ def open_net(path: str | Path) -> Iterator[Group]:
         raise NetFileError(path, f"is damaged or truncated ({_cause(error)})") from error
     with file:
         try:
-            yield Group(_Source(path, BUDGET, file.userblock_size), file, layer=None, below="")
+            yield Group(
+                _OpenFile(path, MAX_DATA_BYTES, file.userblock_size), file, layer=None, below=""
+            )
         except LayerError as error:
             raise NetFileError(path, error.problem, error.layer, error.dataset) from error
 
@@ -65,8 +70,8 @@ def _check_file(path: Path) -> None:
         raise NetFileError(path, problem) from error
     if not path.is_file():
         raise NetFileError(path, "is not a regular file")
-    if path.stat().st_size > LARGEST_FILE:
-        raise NetFileError(path, f"is larger than {LARGEST_FILE} bytes")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise NetFileError(path, f"is larger than {MAX_FILE_BYTES} bytes")
     try:
         with path.open("rb") as file:
             file.read(1)
@@ -77,7 +82,7 @@ def _check_file(path: Path) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The part of h5py's message that says something: what stands in its last brackets."""
+    """The specific part of h5py's message, which is in its last brackets."""
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     text = str(error).strip("'\"") or type(error).__name__
@@ -86,21 +91,21 @@ def _cause(error: BaseException) -> str:
 
 
 class Group:
-    """One hdf5 group. ``layer`` and ``below`` say where it is, for messages."""
+    """One hdf5 group. ``layer`` and ``below`` give its place for error messages."""
 
-    def __init__(self, source: _Source, handle: h5py.Group, layer: int | None, below: str) -> None:
-        self._source = source
+    def __init__(self, file: _OpenFile, handle: h5py.Group, layer: int | None, below: str) -> None:
+        self._file = file
         self._handle = handle
         self._layer = layer
         self._below = below
 
     def error(self, dataset: str, problem: str) -> NetFileError:
-        place = self._below + plain(dataset) if dataset else self._below.rstrip("/")
-        return NetFileError(self._source.path, problem, self._layer, place)
+        place = self._below + escape_name(dataset) if dataset else self._below.rstrip("/")
+        return NetFileError(self._file.path, problem, self._layer, place)
 
     @contextlib.contextmanager
     def explain(self, dataset: str) -> Iterator[None]:
-        """Names ``dataset`` in whatever hdf5 finds wrong inside the block."""
+        """Turns an error of hdf5 inside the block into a NetFileError that names ``dataset``."""
         try:
             yield
         except NetFileError:
@@ -109,40 +114,44 @@ class Group:
             raise self.error(dataset, f"is damaged ({_cause(error)})") from error
 
     def names(self) -> list[str]:
-        """Those of all entries; of a name that is not UTF-8 each byte is taken for a letter."""
+        """The names of all entries. A name that is not UTF-8 is decoded as Latin-1."""
         with self.explain(""):
-            if len(self._handle) > LARGEST_GROUP:
-                raise self.error("", f"has {len(self._handle)} entries; {LARGEST_GROUP} are read")
+            if len(self._handle) > MAX_GROUP_ENTRIES:
+                raise self.error(
+                    "", f"has {len(self._handle)} entries; {MAX_GROUP_ENTRIES} are read"
+                )
             names: list[Any] = list(self._handle)
         return [name if isinstance(name, str) else name.decode("latin-1") for name in names]
 
     def has(self, name: str) -> bool:
         with self.explain(name):
-            return self._handle.id.links.exists(name.encode())  # `in` would follow links
+            return self._handle.id.links.exists(
+                name.encode()
+            )  # the operator `in` would follow links
 
     def group(self, name: str, layer: int | None = None) -> Group:
-        """The group ``name``; given ``layer``, messages from inside count from that layer."""
+        """The group ``name``. If it is the group of a layer, ``layer`` is that layer's index."""
         child = self._child(name)
         if not isinstance(child, h5py.Group):
             raise self.error(name, "is not a group")
         if layer is not None:
-            return Group(self._source, child, layer, "")
-        return Group(self._source, child, self._layer, f"{self._below}{name}/")
+            return Group(self._file, child, layer, "")
+        return Group(self._file, child, self._layer, f"{self._below}{name}/")
 
     def is_group(self, name: str) -> bool:
         return isinstance(self._child(name), h5py.Group)
 
     def text(self, name: str) -> str:
-        """A scalar string or an array of one; fixed width or variable length, ASCII."""
+        """An ASCII text: a scalar string or an array of one, of fixed or variable length."""
         dataset = self._dataset(name)
         with self.explain(name):
             string = h5py.check_string_dtype(dataset.dtype)
             if string is None:
                 raise self.error(name, f"is {dataset.dtype}, not text")
-            if dataset.size != 1 or (string.length or 0) > LONGEST_TEXT:
+            if dataset.size != 1 or (string.length or 0) > MAX_TEXT_LENGTH:
                 raise self.error(name, "is not one short text")
             text = self._read_text(name, dataset, string.length).decode("ascii")
-        if len(text) > LONGEST_TEXT or not text.isprintable():
+        if len(text) > MAX_TEXT_LENGTH or not text.isprintable():
             raise self.error(name, "is not one short text")
         return text
 
@@ -152,12 +161,12 @@ class Group:
             return bytes(value.item() if isinstance(value, np.ndarray) else value)
         offset = dataset.id.get_offset()
         if offset is None:
-            raise self.error(name, "is not laid out as one piece")
-        with self._source.path.open("rb") as file:
-            return heap_text(file, offset, self._source.base, LONGEST_TEXT).rstrip(b"\0")
+            raise self.error(name, "is not stored contiguously")
+        with self._file.path.open("rb") as file:
+            return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
 
     def integers(self, name: str) -> NDArray[np.int32]:
-        """Numbers that are whole and fit 32 bits, in whichever type the file holds them."""
+        """Numbers of any type as int32. NetFileError if one is not whole or does not fit."""
         values = self._numbers(name)
         if values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
@@ -182,11 +191,11 @@ class Group:
             if dataset.shape is None:
                 raise self.error(name, "holds nothing")
             size = math.prod(dataset.shape) * dataset.dtype.itemsize
-            if size > self._source.budget:
+            if size > self._file.bytes_left:
                 raise self.error(name, f"has shape {list(dataset.shape)}, which is too large")
             if size and not dataset.id.get_storage_size():
                 raise self.error(name, "was never written")
-            self._source.budget -= size
+            self._file.bytes_left -= size
             return np.asarray(dataset[()])
 
     def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:
@@ -214,18 +223,18 @@ class Group:
             if not self.has(name):
                 raise self.error(name, "is missing")
             link = self._handle.get(name, getlink=True)
-            refusal = _LINKS.get(type(link), "is a link of an unknown kind; refused")
-            if refusal:
-                raise self.error(name, refusal)
+            problem = _LINK_PROBLEMS.get(type(link), "is a link of an unknown kind; refused")
+            if problem:
+                raise self.error(name, problem)
             return self._handle[name]
 
 
-def plain(name: str) -> str:
-    """A name out of a file, short and in ASCII, so that any terminal can show it."""
+def escape_name(name: str) -> str:
+    """A name from a file, cut to 60 characters and escaped to ASCII for any terminal."""
     return name[:60].encode("unicode_escape").decode()
 
 
-_LINKS: dict[type, str] = {
+_LINK_PROBLEMS: dict[type, str] = {
     h5py.HardLink: "",
     h5py.SoftLink: "is a soft link; refused",
     h5py.ExternalLink: "is a link into another file; refused",

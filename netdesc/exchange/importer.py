@@ -1,4 +1,4 @@
-"""From a ``.net`` file to a document of the language and its weights."""
+"""Imports a ``.net`` file as a document and its weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from netdesc.events.atomic_write import atomic_path
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import (
-    LARGEST_WEIGHT,
-    SMALLEST_WEIGHT,
+    MAX_WEIGHT,
+    MIN_WEIGHT,
     DenseLayer,
     FlattenLayer,
+    InputLayer,
     NetFile,
     NetLayer,
 )
@@ -33,18 +34,18 @@ from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT
 
 DEFAULT_STEPS = 1000
-"""Steps of a sample where neither the file nor the caller says."""
+"""Steps of a sample if neither the file nor the caller gives them."""
 
 LOSS = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
 TRAINING = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
-"""How an imported network would be trained on: a ``.net`` file holds nothing of that."""
+"""A document must have a loss and a training, which a ``.net`` file does not hold."""
 
 JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table that ``netdesc import`` prints. ``layer`` is the index in the file."""
+class ImportedLayer:
+    """A row of the table that ``netdesc import`` prints. ``layer`` is the index in the file."""
 
     layer: int
     name: str
@@ -56,29 +57,28 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Imported:
-    """A document and the weights that go with it, under the names of the model's state.
-
-    ``description`` has no ``data``: the file says nothing of it. Its ``weights.path`` is
-    ``<name>.safetensors``, relative to where the document will lie. ``warnings`` tell what in the
-    file was passed over, ``assumed`` what the document says and the file does not.
-    """
+class ImportedNetwork:
+    """A document and its weights, which have the names of the model's state."""
 
     description: JsonObject
+    """The document. It has no ``data``, and ``weights.path`` is ``<name>.safetensors``."""
     weights: dict[str, NDArray[np.float32]]
-    table: list[Row]
+    table: list[ImportedLayer]
     warnings: list[str]
+    """Datasets of the file that were not read."""
     assumed: list[str]
+    """Values of the document that are not in the file."""
 
     @property
     def document(self) -> Document:
-        """``description``, checked."""
+        """``description`` as a validated model."""
         return Document.model_validate_json(json.dumps(self.description))
 
     def save(self, folder: str | Path) -> Path:
-        """Writes ``<name>.json`` and ``<name>.safetensors`` into ``folder``; returns the former.
+        """Writes ``<name>.json`` and ``<name>.safetensors`` into ``folder``.
 
-        FileExistsError where one of them is there already, OSError where they cannot be written.
+        Returns the path of the document. FileExistsError if one of the files exists, OSError if one
+        cannot be written.
         """
         target = Path(folder) / f"{self.description['name']}.json"
         tensors = target.with_suffix(".safetensors")
@@ -98,22 +98,22 @@ class Imported:
 
 def import_net(
     path: str | Path, *, name: str | None = None, steps: int | None = None, step_ms: float = 1.0
-) -> Imported:
-    """Reads a ``.net`` file into a document and weights; exported again, it is the same file.
+) -> ImportedNetwork:
+    """Reads a ``.net`` file into a document and weights, whose export gives the same file.
 
-    ``name`` is the network's name (the file's own by default). ``steps`` and ``step_ms`` are used
-    where the file does not give its time. NetFileError names what is wrong, or what the language
-    cannot say, with the layer's index.
+    ``name`` is the network's name (by default, the file's). ``steps`` and ``step_ms`` apply if the
+    file holds no time. NetFileError, with the layer's index, if the file is wrong or holds what a
+    document cannot express.
     """
     path = Path(path)
-    reading = read_net(path)
-    net = reading.net
+    net, read_warnings = read_net(path)
+    names = [f"{layer.kind}{index}" for index, layer in enumerate(net.layers)]
     parts = [
-        _import_part(path, index, _name(index, layer), layer)
-        for index, layer in enumerate(net.layers)
+        _import_layer(path, index, name, layer)
+        for index, (name, layer) in enumerate(zip(names, net.layers, strict=True))
     ]
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-    neurons, layers = _named_neurons([part.layer for part in parts if part.layer])
+    neurons, layers = _name_neurons([part.section for part in parts if part.section])
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -133,69 +133,72 @@ def import_net(
             f"{DEFAULT_STEPS:,} steps of {step_ms:g} ms are assumed: the file does not say how "
             f"long a sample is (time.steps)"
         )
-    return Imported(description, weights, _table(net), reading.warnings, assumed)
+    table = [
+        ImportedLayer(
+            layer=index,
+            name=names[index],
+            type=layer.kind,
+            input_size=math.prod(layer.input_shape),
+            output_size=layer.outputs,
+            threshold=parts[index].threshold,
+            weights=parts[index].synapses,
+        )
+        for index, layer in enumerate(net.layers)
+    ]
+    return ImportedNetwork(description, weights, table, read_warnings, assumed)
 
 
 def _time(path: Path, net: NetFile, steps: int | None, step_ms: float) -> JsonObject:
-    given = net.simulation
-    if given is None:
+    simulation = net.simulation
+    if simulation is None:
         return {"steps": steps or DEFAULT_STEPS, "step_ms": step_ms}
-    if given.step_ms < 1 or given.sample_ms < given.step_ms:
-        problem = f"a step of {given.step_ms} ms in a sample of {given.sample_ms} ms is no time"
-        raise NetFileError(path, f"simulation: {problem}")
-    return {"steps": steps or given.sample_ms // given.step_ms, "step_ms": float(given.step_ms)}
-
-
-def _table(net: NetFile) -> list[Row]:
-    rows: list[Row] = []
-    size = math.prod(net.input_shape)
-    for index, layer in enumerate(net.layers):
-        dense = layer if isinstance(layer, DenseLayer) else None
-        output = dense.outputs if dense else size
-        threshold = dense.threshold / WEIGHT_UNIT if dense else None
-        weights = dense.weight.size if dense else 0
-        name = _name(index, layer)
-        rows.append(Row(index, name, layer.kind, size, output, threshold, weights))
-        size = output
-    return rows
+    if simulation.step_ms < 1 or simulation.sample_ms < simulation.step_ms:
+        raise NetFileError(
+            path,
+            f"simulation: a step of {simulation.step_ms} ms does not fit into a sample of "
+            f"{simulation.sample_ms} ms",
+        )
+    return {
+        "steps": steps or simulation.sample_ms // simulation.step_ms,
+        "step_ms": float(simulation.step_ms),
+    }
 
 
 def read_weights(path: str | Path, graph: Graph) -> dict[str, NDArray[np.float32]]:
-    """The weights of a ``.net`` file under the names of ``graph``'s layers, to start from.
+    """The weights of a ``.net`` file as initial weights of ``graph``, under its layers' names.
 
-    Layers with neurons are matched in their order, whatever they are called. NetFileError where
-    their number or the shape of one does not fit.
+    Layers with neurons are matched in order, not by name. NetFileError if their number or a shape
+    differs.
     """
     path = Path(path)
     net = read_net(path).net
-    theirs = [(i, layer) for i, layer in enumerate(net.layers) if isinstance(layer, DenseLayer)]
-    ours = [layer for layer in graph.layers if isinstance(layer, Dense)]
-    if len(theirs) != len(ours):
-        problem = f"has {len(theirs)} layers of neurons; {graph.name} has {len(ours)}"
+    records, layers = net.neuron_layers, graph.neuron_layers
+    if len(records) != len(layers):
+        problem = f"has {len(records)} layers of neurons; {graph.name} has {len(layers)}"
         raise NetFileError(path, problem)
     weights: dict[str, NDArray[np.float32]] = {}
-    for (index, layer), wanted in zip(theirs, ours, strict=True):
-        shape = (math.prod(wanted.output_shape), math.prod(wanted.input_shape))
-        if layer.weight.shape != shape:
-            problem = f"has shape {list(layer.weight.shape)}; {wanted.name} has {list(shape)}"
+    for (index, record), layer in zip(records, layers, strict=True):
+        shape = (math.prod(layer.output_shape), math.prod(layer.input_shape))
+        if record.weight.shape != shape:
+            problem = f"has shape {list(record.weight.shape)}; {layer.name} has {list(shape)}"
             raise NetFileError(path, problem, index, "weight")
-        weights |= _state_for(wanted, _import_part(path, index, wanted.name, layer).weights)
+        weights |= _layer_state(layer, _import_layer(path, index, layer.name, record).weights)
     return weights
 
 
-def _state_for(
-    wanted: Dense, weights: dict[str, NDArray[np.float32]]
+def _layer_state(
+    layer: Dense, weights: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """What a file says, in the form in which ``wanted`` keeps it."""
-    state = f"layers.{wanted.name}"
+    """Completes the imported ``weights`` to the state of ``layer``, and gives them its shapes."""
+    state = f"layers.{layer.name}"
     weight = weights[f"{state}.synapse.weight"]
-    if wanted.section.weight_norm:
+    if layer.section.weight_norm:
         weights[f"{state}.synapse.gain"] = np.linalg.norm(weight, axis=1, keepdims=True)
     for name in (f"{state}.neuron.current_decay", f"{state}.neuron.voltage_decay"):
-        if wanted.neuron.per_channel:
+        if layer.neuron.per_channel:
             weights[name] = np.broadcast_to(weights[name], len(weight)).copy()
     mean = f"{state}.neuron.norm.running_mean"
-    if wanted.neuron.norm:
+    if layer.neuron.norm:
         weights.setdefault(mean, np.zeros(len(weight), np.float32))
     return weights
 
@@ -204,86 +207,88 @@ def _state_for(
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one layer of the file adds to the document (nothing: None) and to the weights."""
+class LayerImport:
+    """The section that a layer of the file becomes in the document (None: no section)."""
 
-    layer: JsonObject | None
-    weights: dict[str, NDArray[np.float32]]
-
-
-def _name(index: int, layer: NetLayer) -> str:
-    """Layers have no names in the file; these lead back to their place in it."""
-    return f"{layer.kind}{index}"
+    section: JsonObject | None = None
+    weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    threshold: float | None = None
+    synapses: int = 0
 
 
-def _import_part(path: Path, index: int, name: str, layer: NetLayer) -> Part:
+def _import_layer(path: Path, index: int, name: str, layer: NetLayer) -> LayerImport:
     try:
-        return IMPORTERS[layer.kind](name, layer)
+        return IMPORTERS[type(layer)](name, layer)
     except LayerError as error:
         raise NetFileError(path, error.problem, index, error.dataset) from error
 
 
-def _import_input(_name: str, _layer: NetLayer) -> Part:
-    return Part(None, {})
+def _import_input(_name: str, _layer: InputLayer) -> LayerImport:
+    return LayerImport()
 
 
-def _import_flatten(name: str, _layer: FlattenLayer) -> Part:
-    return Part({"name": name, "type": "flatten"}, {})
+def _import_flatten(name: str, _layer: FlattenLayer) -> LayerImport:
+    return LayerImport({"name": name, "type": "flatten"})
 
 
-def _import_dense(name: str, layer: DenseLayer) -> Part:
+def _import_dense(name: str, layer: DenseLayer) -> LayerImport:
     if layer.threshold == 0:
         raise LayerError("neuron/vThMant", "is 0; netdesc's thresholds are above 0")
-    own_decays = bool(layer.current_decay.ndim)
     neuron: JsonObject = {
         "type": "cuba",
         "threshold": layer.threshold / WEIGHT_UNIT,
-        "current_decay": _range(layer.current_decay),
-        "voltage_decay": _range(layer.voltage_decay),
+        "current_decay": _decay_range(layer.current_decay),
+        "voltage_decay": _decay_range(layer.voltage_decay),
     }
-    if own_decays:
+    if layer.current_decay.ndim:
         neuron["per_channel"] = True
     state = f"layers.{name}"
     weights = {
-        f"{state}.synapse.weight": _real(layer.weight, WEIGHT_UNIT),
-        f"{state}.neuron.current_decay": _real(layer.current_decay, DECAY_ONE),
-        f"{state}.neuron.voltage_decay": _real(layer.voltage_decay, DECAY_ONE),
+        f"{state}.synapse.weight": _to_float(layer.weight, WEIGHT_UNIT),
+        f"{state}.neuron.current_decay": _to_float(layer.current_decay, DECAY_ONE),
+        f"{state}.neuron.voltage_decay": _to_float(layer.voltage_decay, DECAY_ONE),
     }
     if layer.bias is not None:
         neuron["norm"] = "mean"
-        weights[f"{state}.neuron.norm.running_mean"] = _real(_mean(layer.bias), WEIGHT_UNIT)
-    return Part({"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}, weights)
+        weights[f"{state}.neuron.norm.running_mean"] = _to_float(
+            _running_mean(layer.bias), WEIGHT_UNIT
+        )
+    section = {"name": name, "type": "dense", "units": layer.outputs, "neuron": neuron}
+    return LayerImport(section, weights, neuron["threshold"], layer.weight.size)
 
 
-def _real(values: Integers, unit: int) -> NDArray[np.float32]:
-    """Exact: all integers here have at most 24 bits and the units are powers of two."""
+def _to_float(values: Integers, unit: int) -> NDArray[np.float32]:
+    """Divides integers by ``unit``, a power of two. Exact, because they have at most 24 bits."""
     # Not ascontiguousarray, which would turn a shape of () into (1,).
     return np.asarray(values / np.float64(unit), dtype=np.float32, order="C")
 
 
-def _range(decay: Integers) -> float | list[float]:
+def _decay_range(decay: Integers) -> float | list[float]:
     low, high = int(decay.min()) / DECAY_ONE, int(decay.max()) / DECAY_ONE
     return low if low == high else [low, high]
 
 
-def _mean(bias: Integers) -> Integers:
-    """The running mean of the norm that gives this bias; it lies on the weights' grid."""
+def _running_mean(bias: Integers) -> Integers:
+    """The running mean of the neuron norm that gives ``bias``, in weight units.
+
+    LayerError if it is not on the grid of weights.
+    """
     mean = -bias
-    wrong = (mean % 2 != 0) | (mean < SMALLEST_WEIGHT) | (mean > LARGEST_WEIGHT)
-    if wrong.any():
-        index = int(np.flatnonzero(wrong)[0])
+    is_wrong = (mean % 2 != 0) | (mean < MIN_WEIGHT) | (mean > MAX_WEIGHT)
+    if is_wrong.any():
+        index = int(np.flatnonzero(is_wrong)[0])
         raise LayerError(
             "bias",
-            f"[{index}] is {bias[index]}; only even biases from {-LARGEST_WEIGHT} to "
-            f"{-SMALLEST_WEIGHT} come from a neuron norm, and netdesc has no other bias",
+            f"[{index}] is {bias[index]}; only even biases from {-MAX_WEIGHT} to "
+            f"{-MIN_WEIGHT} come from a neuron norm, and netdesc has no other bias",
         )
     return mean
 
 
-def _named_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
-    """Gives each different neuron a name and puts the names into the layers."""
+def _name_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObject]]:
+    """Names each distinct neuron and replaces the layers' neurons by these names."""
     neurons: JsonObject = {}
-    named = []
+    named_layers = []
     for layer in layers:
         neuron = layer.get("neuron")
         if neuron is not None:
@@ -292,12 +297,12 @@ def _named_neurons(layers: list[JsonObject]) -> tuple[JsonObject, list[JsonObjec
                 name = f"cuba{len(neurons) + 1}"
                 neurons[name] = neuron
             layer = {**layer, "neuron": name}
-        named.append(layer)
-    return neurons, named
+        named_layers.append(layer)
+    return neurons, named_layers
 
 
-IMPORTERS: dict[str, Callable[[str, Any], Part]] = {
-    "input": _import_input,
-    "flatten": _import_flatten,
-    "dense": _import_dense,
+IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
+    InputLayer: _import_input,
+    FlattenLayer: _import_flatten,
+    DenseLayer: _import_dense,
 }

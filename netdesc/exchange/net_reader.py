@@ -1,16 +1,18 @@
-"""From a ``.net`` file to its record: one reader for each type of layer."""
+"""Reads a ``.net`` file into its record, with one function a type of layer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.hdf5_safe import Group, open_net, plain
+from netdesc.exchange.hdf5_safe import Group, escape_name, open_net
 from netdesc.exchange.net_record import (
     DenseLayer,
     FlattenLayer,
@@ -20,42 +22,41 @@ from netdesc.exchange.net_record import (
     Simulation,
 )
 
-LARGEST_DEPTH = 1_000
-"""Layers of a document, at most, too."""
+MAX_LAYERS = 1_000
+"""The limit of a document, too."""
 
 CUBA_TYPES = ("CUBA", "LOIHI")
-"""Names of the one neuron; the second is slayerPytorch's."""
+"""Names of the CUBA neuron; slayerPytorch calls it LOIHI."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """The record of a file, and what stands in the file that was not read."""
+class ReadResult(NamedTuple):
+    """The record of a file, and a warning for each dataset that was not read."""
 
     net: NetFile
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
-def read_net(path: str | Path) -> Reading:
+def read_net(path: str | Path) -> ReadResult:
     """Reads a ``.net`` file. NetFileError names the file, the layer's index and the dataset."""
     with open_net(path) as root:
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
         _refuse_unknown(path, types)
-        read = [_read_layer(kind, group) for kind, group in zip(types, groups, strict=True)]
-        net = NetFile(tuple(read), _read_simulation(root))
+        records = tuple(_read_layer(kind, group) for kind, group in zip(types, groups, strict=True))
+        net = NetFile(records, _read_simulation(root))
         warnings = [
             f"{path}: layer {index}: {name} is not known and was not read"
             for index, (kind, group) in enumerate(zip(types, groups, strict=True))
-            for name in _unread(kind, group)
+            for name in _unknown_datasets(kind, group)
         ]
-    return Reading(net, warnings)
+    return ReadResult(net, warnings)
 
 
 def _indices(layers: Group) -> range:
     names = layers.names()
-    if not 1 <= len(names) <= LARGEST_DEPTH:
-        raise layers.error("", f"holds {len(names)} layers; 1 to {LARGEST_DEPTH} are read")
+    if not 1 <= len(names) <= MAX_LAYERS:
+        raise layers.error("", f"holds {len(names)} layers; 1 to {MAX_LAYERS} are read")
     expected = {str(index) for index in range(len(names))}
     for name in names:
         if name not in expected:
@@ -86,13 +87,13 @@ def _read_simulation(root: Group) -> Simulation | None:
     return Simulation(step_ms=group.integer("Ts"), sample_ms=group.integer("tSample"))
 
 
-def _unread(kind: str, group: Group) -> list[str]:
+def _unknown_datasets(kind: str, group: Group) -> list[str]:
     known = READERS[kind].known
     names = group.names()
-    found = [name for name in names if name != "neuron"]
+    paths = [name for name in names if name != "neuron"]
     if "neuron" in names:
-        found += [f"neuron/{name}" for name in group.group("neuron").names()]
-    return [plain(name) for name in found if name not in known]
+        paths += [f"neuron/{name}" for name in group.group("neuron").names()]
+    return [escape_name(name) for name in paths if name not in known]
 
 
 # Layers
@@ -100,7 +101,7 @@ def _unread(kind: str, group: Group) -> list[str]:
 
 @dataclass(frozen=True)
 class LayerReader:
-    """``known`` are the datasets that are read or may be passed over without loss."""
+    """``known`` are the datasets that ``read`` reads or may skip without loss."""
 
     read: Callable[[Group], NetLayer]
     known: frozenset[str]
@@ -115,13 +116,6 @@ def _sizes(group: Group, name: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def _product(sizes: tuple[int, ...]) -> int:
-    total = 1
-    for size in sizes:  # Python's integers: a hostile product must not wrap
-        total *= size
-    return total
-
-
 def _read_input(group: Group) -> InputLayer:
     if group.has("neuron"):
         raise group.error("neuron", "input layers with neurons are not read yet")
@@ -129,20 +123,20 @@ def _read_input(group: Group) -> InputLayer:
 
 
 def _read_flatten(group: Group) -> FlattenLayer:
-    return FlattenLayer(_product(_sizes(group, "shape")))
+    return FlattenLayer(math.prod(_sizes(group, "shape")))
 
 
 def _read_dense(group: Group) -> DenseLayer:
-    outputs = _product(_sizes(group, "shape"))
+    outputs = math.prod(_sizes(group, "shape"))
     weight = _dense_weight(group, outputs)
     for name, size in (("outFeatures", weight.shape[0]), ("inFeatures", weight.shape[1])):
         if group.has(name) and group.integer(name) != size:
             raise group.error(name, f"is {group.integer(name)}, but the weight is for {size}")
     _refuse_delay(group)
-    neuron = _cuba(group)
+    neuron = _cuba_group(group)
     bias = group.integers("bias") if group.has("bias") else None
     current, voltage = (_decay(neuron, name, outputs) for name in ("iDecay", "vDecay"))
-    if current.ndim != voltage.ndim:  # either both are shared or both are each neuron's own
+    if current.ndim != voltage.ndim:  # the record holds both shared or both by neuron
         current, voltage = (
             np.broadcast_to(decay, (outputs,)).copy() for decay in (current, voltage)
         )
@@ -150,7 +144,7 @@ def _read_dense(group: Group) -> DenseLayer:
 
 
 def _dense_weight(group: Group, outputs: int) -> NDArray[np.int32]:
-    """(outputs, inputs), from a file's array with trailing axes of length 1 or laid out flat."""
+    """The weight as (outputs, inputs). The file's may be flat or have trailing axes of length 1."""
     if group.is_group("weight"):
         raise group.error("weight", "is complex, which netdesc does not read yet")
     weight = group.integers("weight")
@@ -173,7 +167,7 @@ def _refuse_delay(group: Group) -> None:
         raise group.error("delay", f"is up to {delay.max()} steps, which netdesc does not read yet")
 
 
-def _cuba(group: Group) -> Group:
+def _cuba_group(group: Group) -> Group:
     if not group.has("neuron"):
         raise group.error("neuron", "is missing: a layer that only integrates is not read yet")
     neuron = group.group("neuron")
@@ -197,7 +191,7 @@ NEURON_CONSTANTS = (
 
 
 def _decay(neuron: Group, name: str, outputs: int) -> NDArray[np.int32]:
-    """Shape () or (outputs,); an array of one stands for all."""
+    """The decay, shape () or (outputs,). An array of one is shared by all neurons."""
     decay = neuron.integers(name)
     if decay.size not in (1, outputs):
         raise neuron.error(name, f"has shape {list(decay.shape)}; the layer has {outputs} neurons")
@@ -208,10 +202,10 @@ _NEURON_KNOWN = frozenset(
     f"neuron/{name}"
     for name in ("type", "iDecay", "vDecay", "vThMant", *(name for name, *_ in NEURON_CONSTANTS))
 )
-_WITHOUT_MEANING = frozenset(
+_NEURON_IGNORED = frozenset(
     f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")
 )
-"""Surrogate gradients of old files, and an exponent that no program reads."""
+"""Surrogate gradients of old files, and an exponent that no program uses."""
 
 READERS = {
     "input": LayerReader(_read_input, frozenset({"type", "shape"})),
@@ -220,6 +214,6 @@ READERS = {
         _read_dense,
         frozenset({"type", "shape", "inFeatures", "outFeatures", "weight", "bias", "delay"})
         | _NEURON_KNOWN
-        | _WITHOUT_MEANING,
+        | _NEURON_IGNORED,
     ),
 }

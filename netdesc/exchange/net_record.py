@@ -1,4 +1,4 @@
-"""What a ``.net`` file says, as plain integers: the form that import and export share."""
+"""The record of a ``.net`` file in plain integers, which import and export share."""
 
 from __future__ import annotations
 
@@ -13,28 +13,36 @@ from netdesc.exchange.errors import LayerError
 from netdesc.hardware.integers import DenseIntegers, Integers
 from netdesc.kernels.fixed_point import DECAY_ONE, weight_limits
 
-SMALLEST_WEIGHT, LARGEST_WEIGHT = weight_limits(8)
-LARGEST_THRESHOLD = 1 << 23
-"""In weight units: 64 times this is 64 times the largest state, a neuron that never spikes."""
-LARGEST_BIAS = 1 << 17
-LARGEST_SIZE = 1 << 20
-"""Neurons of a layer, and of one axis of the input."""
-LARGEST_INPUT = 1 << 24
-"""Neurons of the input."""
+MIN_WEIGHT, MAX_WEIGHT = weight_limits(8)
+MAX_THRESHOLD = 1 << 23
+"""In weight units, which are 64 state units. States end at 2²³, so this neuron never spikes."""
+MAX_BIAS = 1 << 17
+MAX_AXIS_SIZE = 1 << 20
+"""Neurons of a layer, or sizes of one axis of the input."""
+MAX_INPUTS = 1 << 24
 
 
 @dataclass(frozen=True)
 class InputLayer:
-    """Gives the input's shape where that is more than a number of neurons. Computes nothing."""
+    """The shape of the input. It comes first and computes nothing."""
 
     kind: ClassVar[str] = "input"
-    shape: tuple[int, ...]
+    inputs: ClassVar[None] = None
+    input_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.shape or any(not 1 <= size <= LARGEST_SIZE for size in self.shape):
-            raise LayerError("shape", f"is {list(self.shape)}; sizes are 1 to {LARGEST_SIZE}")
-        if math.prod(self.shape) > LARGEST_INPUT:
-            raise LayerError("shape", f"is {list(self.shape)}, more than {LARGEST_INPUT} neurons")
+        if not self.input_shape or any(not 1 <= size <= MAX_AXIS_SIZE for size in self.input_shape):
+            raise LayerError(
+                "shape", f"is {list(self.input_shape)}; sizes are 1 to {MAX_AXIS_SIZE}"
+            )
+        if self.outputs > MAX_INPUTS:
+            raise LayerError(
+                "shape", f"is {list(self.input_shape)}, more than {MAX_INPUTS} neurons"
+            )
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(self.input_shape)
 
 
 @dataclass(frozen=True)
@@ -42,51 +50,65 @@ class FlattenLayer:
     """Row-major flattening to ``size`` neurons; no delay."""
 
     kind: ClassVar[str] = "flatten"
+    size_dataset: ClassVar[str] = "shape"
     size: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= LARGEST_INPUT:
-            raise LayerError("shape", f"says {self.size} neurons; it is 1 to {LARGEST_INPUT}")
+        if not 1 <= self.size <= MAX_INPUTS:
+            raise LayerError("shape", f"has {self.size} neurons; it is 1 to {MAX_INPUTS}")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return (self.size,)
+
+    @property
+    def inputs(self) -> int:
+        return self.size
+
+    @property
+    def outputs(self) -> int:
+        return self.size
 
 
 @dataclass(frozen=True, eq=False)
 class DenseLayer(DenseIntegers):
     """Fully connected synapses into CUBA neurons, with one step of axonal delay.
 
-    ``weight`` holds even integers from -256 to 254. LayerError where its numbers are out of range.
+    ``weight`` holds even integers from -256 to 254. LayerError if a number is out of range.
     """
 
     kind: ClassVar[str] = "dense"
+    size_dataset: ClassVar[str] = "weight"
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 2 or 0 in self.weight.shape:
             raise LayerError(
                 "weight", f"has shape {list(self.weight.shape)}, not [outputs, inputs]"
             )
-        if self.outputs > LARGEST_SIZE or self.inputs > LARGEST_INPUT:
+        if self.outputs > MAX_AXIS_SIZE or self.inputs > MAX_INPUTS:
             raise LayerError("weight", f"has shape {list(self.weight.shape)}, which is too large")
         _require(
             "weight",
             self.weight,
-            (self.weight >= SMALLEST_WEIGHT)
-            & (self.weight <= LARGEST_WEIGHT)
-            & (self.weight % 2 == 0),
-            f"weights are even integers from {SMALLEST_WEIGHT} to {LARGEST_WEIGHT}",
+            (self.weight >= MIN_WEIGHT) & (self.weight <= MAX_WEIGHT) & (self.weight % 2 == 0),
+            f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
         )
         self._check_decay("neuron/iDecay", self.current_decay)
         self._check_decay("neuron/vDecay", self.voltage_decay)
-        if not 0 <= self.threshold <= LARGEST_THRESHOLD:
-            raise LayerError(
-                "neuron/vThMant", f"is {self.threshold}; it is 0 to {LARGEST_THRESHOLD}"
-            )
+        if not 0 <= self.threshold <= MAX_THRESHOLD:
+            raise LayerError("neuron/vThMant", f"is {self.threshold}; it is 0 to {MAX_THRESHOLD}")
         if self.bias is not None:
             self._check_shape("bias", self.bias)
             _require(
                 "bias",
                 self.bias,
-                np.abs(self.bias) <= LARGEST_BIAS,
-                f"biases are -{LARGEST_BIAS} to {LARGEST_BIAS}",
+                np.abs(self.bias) <= MAX_BIAS,
+                f"biases are -{MAX_BIAS} to {MAX_BIAS}",
             )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return (self.inputs,)
 
     @property
     def inputs(self) -> int:
@@ -112,20 +134,23 @@ class DenseLayer(DenseIntegers):
             )
 
 
-def _require(dataset: str, values: Integers, right: NDArray[np.bool_], rule: str) -> None:
-    if right.all():
+def _require(dataset: str, values: Integers, is_valid: NDArray[np.bool_], rule: str) -> None:
+    if is_valid.all():
         return
-    wrong = np.argwhere(~right)[0].tolist()
-    place = f"{wrong} " if wrong else ""
-    raise LayerError(dataset, f"{place}is {values[tuple(wrong)]}; {rule}")
+    index = np.argwhere(~is_valid)[0].tolist()
+    place = f"{index} " if index else ""
+    raise LayerError(dataset, f"{place}is {values[tuple(index)]}; {rule}")
 
 
 NetLayer = InputLayer | FlattenLayer | DenseLayer
 
+NEURON_LAYERS = (DenseLayer,)
+"""Kinds of layers that have synapses and neurons."""
+
 
 @dataclass(frozen=True)
 class Simulation:
-    """Time as old files give it: length of a step and of a sample, in milliseconds."""
+    """The length of a step and of a sample in milliseconds; only old files have them."""
 
     step_ms: int
     sample_ms: int
@@ -133,50 +158,40 @@ class Simulation:
 
 @dataclass(frozen=True, eq=False)
 class NetFile:
-    """A chain of layers, in the order in which they run, numbered as in the file.
+    """A chain of layers, in the order in which they run and are numbered in the file.
 
-    LayerError (with ``layer`` set) where two layers do not fit together.
+    LayerError (with ``layer`` set) if two layers do not fit together.
     """
 
     layers: tuple[NetLayer, ...]
     simulation: Simulation | None = None
 
     def __post_init__(self) -> None:
-        if not any(isinstance(layer, DenseLayer) for layer in self.layers):
+        if not self.neuron_layers:
             raise LayerError("", "there is no layer of neurons in it")
         size: int | None = None
         for index, layer in enumerate(self.layers):
-            try:
-                size = _fit(index, layer, size)
-            except LayerError as error:
-                raise LayerError(error.dataset, error.problem, index) from error
+            if layer.inputs is None:
+                if index:
+                    raise LayerError("type", "is input, but only the first layer can be", index)
+            elif size not in (None, layer.inputs):
+                problem = f"is for {layer.inputs} inputs, but the layer before has {size} neurons"
+                raise LayerError(layer.size_dataset, problem, index)
+            size = layer.outputs
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape that a flatten layer reads from an input layer; else a number of neurons."""
-        first, *others = self.layers
-        if isinstance(first, InputLayer):
-            flattened = others and isinstance(others[0], FlattenLayer)
-            return first.shape if flattened else (math.prod(first.shape),)
-        return (first.size,) if isinstance(first, FlattenLayer) else (first.inputs,)
+        """The shape of the input layer if a flatten layer reads it; otherwise (neurons,)."""
+        first = self.layers[0]
+        reader = self.layers[1] if first.inputs is None else first
+        shape = first.input_shape
+        return shape if reader.kind == "flatten" else (math.prod(shape),)
 
     @property
-    def outputs(self) -> int:
-        return next(
-            layer.outputs for layer in reversed(self.layers) if isinstance(layer, DenseLayer)
-        )
-
-
-def _fit(index: int, layer: NetLayer, size: int | None) -> int:
-    """Neurons after ``layer``, which reads ``size`` neurons (None: whatever it wants)."""
-    if isinstance(layer, InputLayer):
-        if index:
-            raise LayerError("type", "is input, but only the first layer can be")
-        return math.prod(layer.shape)
-    if isinstance(layer, FlattenLayer):
-        if size not in (None, layer.size):
-            raise LayerError("shape", f"says {layer.size} neurons, but {size} come from before")
-        return layer.size
-    if size not in (None, layer.inputs):
-        raise LayerError("weight", f"has {layer.inputs} inputs, but {size} come from before")
-    return layer.outputs
+    def neuron_layers(self) -> list[tuple[int, DenseLayer]]:
+        """The layers that have synapses and neurons, in order, each with its index in the file."""
+        return [
+            (index, layer)
+            for index, layer in enumerate(self.layers)
+            if isinstance(layer, NEURON_LAYERS)
+        ]

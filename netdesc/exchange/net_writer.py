@@ -1,6 +1,6 @@
-"""From a record to a ``.net`` file: one writer for each type of layer.
+"""Writes a record as a ``.net`` file, with one function a type of layer.
 
-Names, types and shapes of the datasets are those that slayer's ``export_hdf5`` gives.
+The datasets have the names, types and shapes of slayer's ``export_hdf5``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netdesc.hardware.integers import Integers
 
 
 def write_net(path: str | Path, net: NetFile) -> None:
-    """Writes ``net``, all of it or nothing. NetFileError where the file cannot be written."""
+    """Writes ``net`` atomically. NetFileError if the file cannot be written."""
     try:
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             for index, layer in enumerate(net.layers):
@@ -37,7 +37,7 @@ def write_net(path: str | Path, net: NetFile) -> None:
 
 
 def _write_input(group: h5py.Group, layer: InputLayer) -> None:
-    group["shape"] = np.array(layer.shape, dtype=np.int64)
+    group["shape"] = np.array(layer.input_shape, dtype=np.int64)
 
 
 def _write_flatten(group: h5py.Group, layer: FlattenLayer) -> None:
@@ -60,7 +60,7 @@ def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
 
 
 def _number_or_list(values: Integers) -> np.ndarray:
-    """As slayer does: a list of one is written as a number."""
+    """A list of one as a number, as slayer writes it."""
     return (values.reshape(()) if values.size == 1 else values).astype(np.int64)
 
 

@@ -1,11 +1,18 @@
-"""The device's arithmetic: networks run in exact integers, as the hardware computes them."""
+"""Simulates the hardware: runs networks in exact integers, as the device computes them."""
 
-from netdesc.hardware.integers import DenseIntegers, DeviceError, Weights, dense_integers
+from netdesc.hardware.integers import (
+    DenseIntegers,
+    FoldedModel,
+    HardwareError,
+    Weights,
+    dense_integers,
+)
 from netdesc.hardware.runner import IntegerRun, LayerCounts, simulate
 
 __all__ = [
     "DenseIntegers",
-    "DeviceError",
+    "FoldedModel",
+    "HardwareError",
     "IntegerRun",
     "LayerCounts",
     "Weights",

@@ -1,36 +1,46 @@
-"""A layer's parameters as the integers that the device holds."""
+"""Converts a layer's parameters to the integers that the device stores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Dense
+from netdesc.graph import Dense, Graph
 from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantissa, weight_limits
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
-"""A network's parameters by the names of its state, with weight norms folded into the weights."""
+"""State name -> parameter, with weight norms folded into the weights."""
 
 BIAS_BITS = 8
-"""A bias lies on the grid of weights of that width."""
+"""Biases are rounded like weights of this width."""
 
 
-class DeviceError(ValueError):
-    """A network that the device cannot hold; names the layer."""
+class FoldedModel(Protocol):
+    """A model with its graph and its weights; ``netdesc.compile`` returns one as ``model``."""
+
+    @property
+    def graph(self) -> Graph: ...
+
+    def folded_state(self) -> Weights: ...
+
+
+class HardwareError(ValueError):
+    """The device cannot hold a network; the message names the layer."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, eq=False)
 class DenseIntegers:
-    """Dense synapses into CUBA neurons.
+    """Dense synapses into CUBA neurons, in the device's integers.
 
     ``weight`` (outputs, inputs), ``bias`` (outputs,) and ``threshold`` have the unit 1/64. Decays
-    are 0 to 4096, one for all neurons (shape ()) or one each (shape (outputs,)).
+    have the unit 1/4096 and the shape () for one shared by all neurons, or (outputs,).
     """
 
     weight: Integers
@@ -41,34 +51,34 @@ class DenseIntegers:
 
 
 def dense_integers(layer: Dense, weights: Weights) -> DenseIntegers:
-    """The integers of ``layer``. DeviceError where its weights are real numbers or one is NaN."""
+    """The integers of ``layer``. HardwareError if it is not quantised or a parameter is NaN."""
     if layer.bits is None:
-        raise DeviceError(
-            f'layer "{layer.name}" has weights that are not quantised; the device has no others'
+        raise HardwareError(
+            f'layer "{layer.name}" has weights that are not quantised, which the device needs'
         )
 
     def read(name: str) -> NDArray[np.float32]:
         values = weights[f"layers.{layer.name}.{name}"]
         if np.isnan(values).any():
-            raise DeviceError(f'layer "{layer.name}" has a {name} that is NaN')
+            raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
         return values
 
     bias = None
     if layer.neuron.norm is not None:
-        bias = -_on_weight_grid(read("neuron.norm.running_mean"), BIAS_BITS)
+        bias = -_quantize(read("neuron.norm.running_mean"), BIAS_BITS)
     return DenseIntegers(
-        weight=_on_weight_grid(read("synapse.weight"), layer.bits),
-        current_decay=_decay(read("neuron.current_decay")),
-        voltage_decay=_decay(read("neuron.voltage_decay")),
+        weight=_quantize(read("synapse.weight"), layer.bits),
+        current_decay=_quantize_decay(read("neuron.current_decay")),
+        voltage_decay=_quantize_decay(read("neuron.voltage_decay")),
         threshold=threshold_mantissa(layer.neuron.threshold),
         bias=bias,
     )
 
 
-def _on_weight_grid(values: NDArray[np.float32], bits: int) -> Integers:
+def _quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
     return np.clip(2 * np.rint(values * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
 
 
-def _decay(share: NDArray[np.float32]) -> Integers:
-    return np.rint(np.clip(share, 0, 1) * np.float32(DECAY_ONE)).astype(np.int32)
+def _quantize_decay(decay: NDArray[np.float32]) -> Integers:
+    return np.rint(np.clip(decay, 0, 1) * np.float32(DECAY_ONE)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The device's neurons: exact integers, 24-bit states."""
+"""The device's neurons, in exact integers with 24-bit states."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from numpy.typing import NDArray
 from netdesc.hardware.integers import DenseIntegers
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMIT, STATES_PER_WEIGHT
 
-_24_BITS = (1 << 24) - 1
+_MASK_24_BITS = (1 << 24) - 1
 
 States = NDArray[np.int64]
-"""Of all neurons, unit 1/4096 of a threshold unit."""
+"""Of all neurons of a layer, in the unit 1/4096."""
 
 
-class Cuba:
-    """CUBA neurons of one layer. ``wrapped`` and ``clipped`` count states that left 24 bits."""
+class IntegerCuba:
+    """The CUBA neurons of one layer and their states.
+
+    ``wrapped`` counts the currents and ``clipped`` the voltages that exceeded 24 bits.
+    """
 
     def __init__(self, layer: DenseIntegers) -> None:
         neurons = len(layer.weight)
@@ -29,11 +32,11 @@ class Cuba:
         self.wrapped = 0
         self.clipped = 0
 
-    def step(self, arriving: States) -> NDArray[np.bool_]:
-        """Which neurons spike in the next step, in which ``arriving`` is added to the currents."""
-        current = _decayed(self._u, self._keep_u) + arriving
+    def step(self, synaptic_input: States) -> NDArray[np.bool_]:
+        """Runs one step, which adds ``synaptic_input`` to the currents. Returns the spikes."""
+        current = _decay(self._u, self._keep_u) + synaptic_input
         self._u = _wrap(current)
-        voltage = _decayed(self._v, self._keep_v) + self._u + self._bias
+        voltage = _decay(self._v, self._keep_v) + self._u + self._bias
         clipped = np.minimum(np.maximum(voltage, -DEVICE_STATE_LIMIT), DEVICE_STATE_LIMIT)
         self.wrapped += int(np.count_nonzero(self._u != current))
         self.clipped += int(np.count_nonzero(clipped != voltage))
@@ -42,12 +45,12 @@ class Cuba:
         return spikes
 
 
-def _decayed(state: States, keep: States) -> States:
-    """``keep · state / 4096``, cut off toward zero."""
+def _decay(state: States, keep: States) -> States:
+    """``keep · state / 4096``, rounded toward zero."""
     product = keep * state
     return (product + ((product >> 63) & (DECAY_ONE - 1))) >> DECAY_BITS
 
 
 def _wrap(current: States) -> States:
-    """Into −2²³ < u ≤ 2²³, as the device's adders do it."""
-    return ((current + DEVICE_STATE_LIMIT) & _24_BITS) - DEVICE_STATE_LIMIT
+    """Wraps currents around into −2²³ < u ≤ 2²³, as the device's adders do."""
+    return ((current + DEVICE_STATE_LIMIT) & _MASK_24_BITS) - DEVICE_STATE_LIMIT

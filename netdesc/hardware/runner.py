@@ -1,4 +1,4 @@
-"""Running a network in the integers of the device: bit for bit, 24-bit states included."""
+"""Runs a network in the device's integers, equal to the device bit by bit."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from netdesc.graph import INPUT, Dense, Flatten, Graph, Layer
 from netdesc.hardware.integers import Weights, dense_integers
-from netdesc.hardware.neurons import Cuba
+from netdesc.hardware.neurons import IntegerCuba
 from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
 
-LARGEST_SPIKE = 1 << 23
-STEPS_AT_ONCE = 256
-"""Steps whose synaptic input is computed, and held, at a time."""
-EXACT_IN_FLOAT = 1 << 53
+MAX_SPIKE = 1 << 23
+CHUNK_STEPS = 256
+"""Steps whose synaptic input is computed by one matrix product."""
+MAX_EXACT_FLOAT64 = 1 << 53
 
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """What happened in a layer of neurons, over all neurons and steps.
+    """Totals over all neurons and steps of a layer.
 
-    Where ``wrapped`` (currents beyond 24 bits) or ``clipped`` (voltages) is not 0, the float
-    network, which has no such limits, can differ.
+    ``wrapped`` counts currents and ``clipped`` voltages that exceeded 24 bits. If one is not 0, the
+    float network, which has no such limits, can give other spikes.
     """
 
     layer: str
@@ -38,32 +38,31 @@ class LayerCounts:
 
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
-    """Output spikes [steps, neurons], and what happened in each layer of neurons.
-
-    Spikes are bool, or whole numbers where the output is a sum.
-    """
+    """The result of ``simulate``."""
 
     spikes_TN: NDArray[Any]
+    """Output spikes [steps, neurons]: bool, or whole numbers if the output is a sum of layers."""
     counts: list[LayerCounts]
+    """One for each layer of neurons."""
 
 
 def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
     """Runs ``graph`` for as many steps as the input has.
 
     ``input_TN`` is [steps, neurons] or [steps, *input shape], spikes or whole numbers. ValueError
-    for an input that does not fit, DeviceError (one, too) for a layer that the device cannot hold.
+    if the input does not fit, HardwareError (a ValueError) if the device cannot hold a layer.
     """
     spikes = {INPUT: _flat_input(input_TN, graph.input_shape)}
     counts: list[LayerCounts] = []
     for layer in graph.layers:
-        given = [spikes[name] for name in layer.inputs]
-        total = given[0] if len(given) == 1 else reduce(np.add, given[1:], given[0].astype("i8"))
+        first, *others = [spikes[name] for name in layer.inputs]
+        total = reduce(np.add, others, first.astype("i8")) if others else first
         spikes[layer.name] = RUNNERS[type(layer)](layer, weights, total, counts)
     return IntegerRun(spikes[graph.layers[-1].name], counts)
 
 
 def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """[steps, neurons] of whole numbers."""
+    """The input as [steps, neurons]. ValueError if it does not fit or is not whole numbers."""
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
     if values.ndim < 2 or values.shape[1:] not in (shape, (neurons,)):
@@ -75,12 +74,12 @@ def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
         raise ValueError(f"the input holds {values.dtype}, not spikes")
     flat = values.reshape(len(values), neurons)
     if values.dtype.kind != "b":
-        whole = (np.abs(flat) <= LARGEST_SPIKE) & (flat == np.trunc(flat))
-        if not whole.all():
-            step, neuron = np.argwhere(~whole)[0].tolist()
+        is_valid = (np.abs(flat) <= MAX_SPIKE) & (flat == np.trunc(flat))
+        if not is_valid.all():
+            step, neuron = np.argwhere(~is_valid)[0].tolist()
             raise ValueError(
                 f"the input at step {step}, neuron {neuron} is {flat[step, neuron]}; spikes are "
-                f"whole numbers up to {LARGEST_SPIKE}"
+                f"whole numbers up to {MAX_SPIKE}"
             )
     return flat
 
@@ -93,12 +92,12 @@ def _run_dense(
     layer: Dense, weights: Weights, input_TN: NDArray, counts: list[LayerCounts]
 ) -> NDArray[np.bool_]:
     integers = dense_integers(layer, weights)
-    neurons = Cuba(integers)
+    neurons = IntegerCuba(integers)
     delay = int(layer.section.axonal_delay_step)
     steps = len(input_TN)
     spikes_TN = np.zeros((steps + delay, len(integers.weight)), np.bool_)
-    for first in range(0, steps, STEPS_AT_ONCE):
-        z_TN = _product(input_TN[first : first + STEPS_AT_ONCE], integers.weight)
+    for first in range(0, steps, CHUNK_STEPS):
+        z_TN = _synaptic_input(input_TN[first : first + CHUNK_STEPS], integers.weight)
         for step, z_N in enumerate(z_TN, first + delay):
             spikes_TN[step] = neurons.step(STATES_PER_WEIGHT * z_N)
     spikes_TN = spikes_TN[:steps]
@@ -107,14 +106,14 @@ def _run_dense(
     return spikes_TN
 
 
-def _product(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Exact sums of weights; in float64, where numpy multiplies fastest, if they fit there."""
-    real_TI = input_TI.astype(np.float64)
-    largest = float(np.abs(real_TI).max(initial=0)) * float(np.abs(weight_OI).max())
-    if largest * weight_OI.shape[1] > EXACT_IN_FLOAT:
+def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The exact product [steps, outputs]; in float64, which is fastest, if that is exact."""
+    float_TI = input_TI.astype(np.float64)
+    largest = float(np.abs(float_TI).max(initial=0)) * float(np.abs(weight_OI).max())
+    if largest * weight_OI.shape[1] > MAX_EXACT_FLOAT64:
         return input_TI.astype(np.int64) @ weight_OI.T.astype(np.int64)
-    return (real_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
+    return (float_TI @ weight_OI.T.astype(np.float64)).astype(np.int64)
 
 
 RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {Flatten: _run_flatten, Dense: _run_dense}
-"""Node -> what computes its spikes from layer, weights and input, and appends its counts."""
+"""Node class -> function that computes its output and appends its counts."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.exchange_samples import write_dense, write_file
 
 from netdesc.exchange import NetFileError, import_net, read_net
-from netdesc.exchange import hdf5_safe as guard
+from netdesc.exchange import hdf5_safe
 
 
 def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:
@@ -159,10 +159,10 @@ def test_what_is_no_hdf5_file_is_one_clear_error(tmp_path: Path, content, words:
 
 def test_all_datasets_together_have_a_budget(tmp_path: Path, monkeypatch) -> None:
     path = write_file(tmp_path / "a.net")
-    monkeypatch.setattr(guard, "BUDGET", 60)
+    monkeypatch.setattr(hdf5_safe, "MAX_DATA_BYTES", 60)
     with pytest.raises(NetFileError, match="which is too large"):
         read_net(path)
-    monkeypatch.setattr(guard, "LARGEST_FILE", 100)
+    monkeypatch.setattr(hdf5_safe, "MAX_FILE_BYTES", 100)
     with pytest.raises(NetFileError, match="is larger than 100 bytes"):
         read_net(path)
 

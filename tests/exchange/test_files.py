@@ -196,11 +196,11 @@ def test_layers_that_do_not_fit_together(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net")
     with h5py.File(path, "a") as file:
         write_dense(file.create_group("layer/1"))
-    with pytest.raises(NetFileError, match="layer 1: weight: has 3 inputs, but 2 come from before"):
+    with pytest.raises(NetFileError, match="layer 1: weight: is for 3 inputs"):
         import_net(path)
     with h5py.File(path, "a") as file:
         del file["layer/1"]
         file["layer/1/type"] = np.array([b"flatten"])
         file["layer/1/shape"] = np.array([3, 1, 1])
-    with pytest.raises(NetFileError, match="layer 1: shape: says 3 neurons, but 2 come"):
+    with pytest.raises(NetFileError, match="layer 1: shape: is for 3 inputs"):
         import_net(path)

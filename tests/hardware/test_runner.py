@@ -24,7 +24,7 @@ from netdesc.events import read_events, to_dense
 from netdesc.graph import INPUT, Dense, Graph, build_graph
 from netdesc.hardware import (
     DenseIntegers,
-    DeviceError,
+    HardwareError,
     IntegerRun,
     dense_integers,
     runner,
@@ -142,7 +142,9 @@ def test_every_layer_is_by_the_book(
             counts.append((layer.name, int(expected[layer.name].sum()), *left))
         else:
             expected[layer.name] = total
-    with mock.patch.object(runner, "EXACT_IN_FLOAT", runner.EXACT_IN_FLOAT * is_exact_in_float):
+    with mock.patch.object(
+        runner, "MAX_EXACT_FLOAT64", runner.MAX_EXACT_FLOAT64 * is_exact_in_float
+    ):
         run = simulate(graph, weights, input_TN)
     np.testing.assert_array_equal(run.spikes_TN, expected[graph.layers[-1].name])
     assert [(c.layer, c.spikes, c.wrapped, c.clipped) for c in run.counts] == counts
@@ -268,7 +270,7 @@ def test_inputs_that_do_not_fit(values: np.ndarray, words: str) -> None:
 
 def test_networks_that_do_not_fit() -> None:
     model = model_of(document([1], [dense("a", 1, quantization=None)]))
-    with pytest.raises(DeviceError, match='layer "a" has weights that are not quantised'):
+    with pytest.raises(HardwareError, match='layer "a" has weights that are not quantised'):
         netdesc.run_integer(model, np.zeros((3, 1)))
 
 

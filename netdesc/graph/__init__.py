@@ -1,21 +1,19 @@
-"""What a document means: nodes with inferred shapes and resolved parameters."""
+"""The graph of a document: nodes with inferred shapes and resolved parameters."""
 
+from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
+from netdesc.description.shapes import INPUT
 from netdesc.graph.build import build_graph
 from netdesc.graph.nodes import (
-    INPUT,
     Classifier,
     Dense,
     Flatten,
     Graph,
     Layer,
     Loss,
-    SpikeMax,
-    SpikeRate,
-    SpikeTime,
     TauGrad,
     decay_range,
 )
-from netdesc.graph.summary import Row, summary
+from netdesc.graph.summary import SummaryRow, summary
 
 __all__ = [
     "INPUT",
@@ -25,10 +23,10 @@ __all__ = [
     "Graph",
     "Layer",
     "Loss",
-    "Row",
     "SpikeMax",
     "SpikeRate",
     "SpikeTime",
+    "SummaryRow",
     "TauGrad",
     "build_graph",
     "decay_range",

@@ -1,4 +1,4 @@
-"""From a checked document to a graph."""
+"""Builds the graph of a document."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netdesc.graph.nodes import Classifier, Dense, Flatten, Graph, Layer, SpikeT
 
 
 def build_graph(document: Document) -> Graph:
-    """The graph of a document.
+    """The graph of a checked document.
 
-    Raises ValueError for a document that was made by hand and whose layers do not fit together;
-    ``load`` and ``check`` say more about such a document.
+    ValueError if the document was not checked and its layers do not fit together; ``load`` and
+    ``check`` give diagnostics for that.
     """
     wiring = wire(document)
     if wiring.problems:
@@ -37,13 +37,13 @@ def build_graph(document: Document) -> Graph:
 
 
 def _classifier(document: Document) -> Classifier | None:
-    """As the document says, or else as the loss looks at the output."""
-    loss, given = document.loss, document.classifier
+    """The document's classifier; by default, one that counts over the window of the loss."""
+    loss, section = document.loss, document.classifier
     if isinstance(loss, SpikeTime):
         return None
-    if given is None:
+    if section is None:
         return Classifier(loss.window_steps)
-    return Classifier(given.window_steps if isinstance(given, MovingWindowClassifier) else None)
+    return Classifier(section.window_steps if isinstance(section, MovingWindowClassifier) else None)
 
 
 def _flatten(
@@ -67,4 +67,4 @@ BUILDERS: dict[type[models.Layer], Callable[..., Layer]] = {
     models.Flatten: _flatten,
     models.Dense: _dense,
 }
-"""Section of a layer -> what makes its node, from document, section, sources and both shapes."""
+"""Section class -> function that builds the node, from document, section, sources and shapes."""

@@ -1,4 +1,4 @@
-"""Which layers the output of a graph depends on."""
+"""Finds the layers on which the output of a graph depends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netdesc.graph.nodes import Graph
 
 
 def needed_for_output(graph: Graph) -> set[str]:
-    """The names of all layers that the output depends on, with its own; ``INPUT`` where it does."""
+    """The names of the output layer and all it depends on, which may include ``INPUT``."""
     needed = {graph.layers[-1].name}
     for layer in reversed(graph.layers):
         if layer.name in needed:

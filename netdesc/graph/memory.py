@@ -1,16 +1,16 @@
-"""How much memory a network takes: its weights, their copies in training, and its activity.
+"""Estimates the memory of a network: weights, their copies in training, and activity.
 
-Counted is what grows with the network, in bytes, and roughly:
+The estimate covers what grows with the network. It counts
 
-- a number that is trained: 4 (float32). Training keeps 4 for its gradient, 4 for the best value so
-  far, and 4 for each of the optimizer's states (Adam has two).
-- a neuron in a step of a sample: 12, three numbers for what the forward pass keeps of its states,
-  its spikes, and the gradients by them.
-- the batch itself: 4 for each cell of the input and, where there is one, of the target.
+- 4 bytes (float32) a trained number, and in training 4 more for its gradient, 4 for its best value
+  so far, and 4 for each of the optimizer's states (Adam has two);
+- 12 bytes a neuron, step and sample: the states that the forward pass keeps, the spikes, and their
+  gradients;
+- 4 bytes for each cell of a batch's inputs and targets.
 
-Not counted are Python, torch and compiled kernels (some 500 MB together), samples that wait for
-their turn, sums of layers, and what is used for a moment only. Freed buffers are kept and used
-again, so a process stays at its peak.
+It leaves out Python, torch and compiled kernels (about 500 MB together), samples that are not in
+the batch, sums of layers, and temporary buffers. Freed buffers are kept for reuse, so a process
+stays at its peak.
 """
 
 from __future__ import annotations
@@ -18,47 +18,41 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import Flatten, Graph, Layer, SpikeTime
+from netdesc.graph.nodes import Graph, Layer
 
-WORD = 4
-"""Bytes of a float32 or an int32."""
+FLOAT_BYTES = 4
 
-NUMBERS_A_NEURON = 3
-"""Numbers that a training step keeps for a neuron in a step of a sample."""
+NUMBERS_PER_NEURON = 3
+"""Numbers that a training step keeps for each neuron, step and sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMemory:
-    """Bytes of a layer; ``device_bits`` are bits, None where the weights are not on the grid."""
+    """The memory of a layer, in bytes except for ``device_bits``."""
 
     weights: int
     device_bits: int | None
+    """Bits of the weights on the device; None if they are not quantised."""
     training: int
-    """What training keeps beside the weights."""
+    """Copies of the weights in training: gradients, best values and optimizer states."""
     activity: int
-    """For one batch, forward and backward."""
+    """States, spikes and their gradients, for one batch."""
 
 
 def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
-    """The memory of ``graph``'s ``layer``: ``batch`` samples, ``states`` of the optimizer.
-
-    A flatten layer is another view of its input.
-    """
-    if isinstance(layer, Flatten):
-        return LayerMemory(0, None, 0, 0)
-    weights = WORD * layer.parameters
-    values = math.prod(layer.output_shape) * graph.steps * batch
+    """The memory of ``layer`` for ``batch`` samples and an optimizer with so many ``states``."""
+    weights = FLOAT_BYTES * layer.parameters
     return LayerMemory(
         weights=weights,
         device_bits=None if layer.bits is None else layer.bits * layer.synapses,
         training=(2 + states) * weights,
-        activity=NUMBERS_A_NEURON * WORD * values,
+        activity=NUMBERS_PER_NEURON * FLOAT_BYTES * layer.neurons * graph.steps * batch,
     )
 
 
 def batch_memory(graph: Graph, batch: int) -> int:
-    """Bytes of ``batch`` samples with their targets, both as floats."""
+    """Bytes of ``batch`` samples and their target spikes, in float32."""
     cells = math.prod(graph.input_shape)
-    if isinstance(graph.loss, SpikeTime):
+    if graph.classifier is None:  # the targets are spikes, not labels
         cells += math.prod(graph.output_shape)
-    return WORD * cells * graph.steps * batch
+    return FLOAT_BYTES * cells * graph.steps * batch

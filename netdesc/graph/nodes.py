@@ -1,8 +1,8 @@
-"""The nodes of a compiled network: what a document means, once every default and shape is known.
+"""The nodes of a compiled network.
 
-A node holds its section of the document and adds what is resolved: which layers it reads, shapes,
-and the neuron that a name stands for. Shapes leave out time and batch: a tensor that flows along an
-edge is ``[steps, batch, *shape]``.
+A node holds its section of the document and adds what that leaves open: the layers it reads, its
+shapes, and the neuron behind a name. Shapes have no axes for time and batch: the tensor between two
+nodes is ``[steps, batch, *shape]``.
 """
 
 from __future__ import annotations
@@ -13,41 +13,23 @@ from typing import Literal
 
 from netdesc.description import models
 from netdesc.description.models import SpikeMax, SpikeRate, SpikeTime
-from netdesc.description.shapes import INPUT, Shape
-
-__all__ = [
-    "INPUT",
-    "NEURON_LAYERS",
-    "Classifier",
-    "Dense",
-    "Flatten",
-    "Graph",
-    "Layer",
-    "Loss",
-    "Neuron",
-    "Shape",
-    "SpikeMax",
-    "SpikeRate",
-    "SpikeTime",
-    "TauGrad",
-    "decay_range",
-]
+from netdesc.description.shapes import Shape
 
 Loss = SpikeTime | SpikeRate | SpikeMax
 Neuron = models.Cuba
 
 
 def decay_range(decay: float | tuple[float, float]) -> tuple[float, float]:
-    """The lowest and the highest share that a neuron loses per step."""
+    """The lowest and the highest decay of a layer: the share of a state lost per step."""
     return decay if isinstance(decay, tuple) else (decay, decay)
 
 
 @dataclass(frozen=True, slots=True)
 class TauGrad:
-    """Width of the surrogate gradient over the run, relative to 100·threshold (dimensionless).
+    """Schedule of the surrogate gradient's width, relative to 100·threshold (dimensionless).
 
-    ``constant`` holds ``start`` (and ``end`` equals it); ``linear`` and ``geometric`` go from
-    ``start`` in the first epoch to ``end`` in the last.
+    ``linear`` and ``geometric`` go from ``start`` in the first epoch to ``end`` in the last. For
+    ``constant``, the two are equal.
     """
 
     kind: Literal["constant", "linear", "geometric"]
@@ -56,13 +38,13 @@ class TauGrad:
 
     @staticmethod
     def of(width: float | models.TauGradSchedule) -> TauGrad:
-        """The schedule that a neuron's ``tau_grad`` stands for."""
+        """The schedule for the ``tau_grad`` of a neuron's section."""
         if isinstance(width, models.TauGradSchedule):
             return TauGrad(width.type, width.start, width.end)
         return TauGrad("constant", width, width)
 
     def at(self, fraction: float) -> float:
-        """The value when ``fraction`` (0 first epoch, 1 last epoch) of the run is done."""
+        """The width after ``fraction`` of the run: 0 in the first epoch, 1 in the last."""
         if self.kind == "constant":
             return self.start
         if self.kind == "linear":
@@ -71,8 +53,8 @@ class TauGrad:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
-    """What all layers have. ``inputs`` are the names of the layers whose outputs are summed."""
+class _LayerNode:
+    """The base of all layers. ``inputs`` names the layers whose outputs are summed as its input."""
 
     section: models.Layer
     inputs: tuple[str, ...]
@@ -85,13 +67,17 @@ class _Node:
 
     @property
     def neuron_name(self) -> str:
-        """The neuron's name in the document, or else the layer's; empty without neurons."""
+        """The neuron's name in the document (by default, the layer's); empty without neurons."""
         return ""
 
     @property
     def bits(self) -> int | None:
-        """Bits of a weight on the device; None where there are no weights, or real ones."""
+        """Bits of a weight on the device; None if there are no quantised weights."""
         return None
+
+    @property
+    def neurons(self) -> int:
+        return 0
 
     @property
     def synapses(self) -> int:
@@ -99,20 +85,20 @@ class _Node:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training changes."""
+        """Numbers that are trained."""
         return 0
 
 
 @dataclass(frozen=True, slots=True)
-class Flatten(_Node):
-    """Row-major flattening of ``input_shape``; nothing to train, no delay."""
+class Flatten(_LayerNode):
+    """Row-major flattening of ``input_shape``, without parameters and delay."""
 
     section: models.Flatten
 
 
 @dataclass(frozen=True, slots=True)
-class Dense(_Node):
-    """Fully connected synapses into neurons; ``neuron`` is the section that its name stands for."""
+class Dense(_LayerNode):
+    """Fully connected synapses into neurons. ``neuron`` is the resolved section of the neuron."""
 
     section: models.Dense
     neuron: Neuron
@@ -127,15 +113,18 @@ class Dense(_Node):
         return self.section.quantization and self.section.quantization.bits
 
     @property
+    def neurons(self) -> int:
+        return math.prod(self.output_shape)
+
+    @property
     def synapses(self) -> int:
-        return math.prod(self.input_shape) * math.prod(self.output_shape)
+        return math.prod(self.input_shape) * self.neurons
 
     @property
     def parameters(self) -> int:
         """Weights, weight-norm gains and learnt decays."""
-        outputs = math.prod(self.output_shape)
-        gains = outputs if self.section.weight_norm else 0
-        decays = len(self.neuron.learn) * (outputs if self.neuron.per_channel else 1)
+        gains = self.neurons if self.section.weight_norm else 0
+        decays = len(self.neuron.learn) * (self.neurons if self.neuron.per_channel else 1)
         return self.synapses + gains + decays
 
 
@@ -147,15 +136,18 @@ NEURON_LAYERS = (Dense,)
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """The class whose neuron spikes most: over the whole sample where ``window_steps`` is None,
-    or else, in each step, over the last ``window_steps`` steps."""
+    """Decides for the class whose neuron spikes most.
+
+    Spikes count over the whole sample if ``window_steps`` is None. Otherwise there is a decision in
+    each step, over the last ``window_steps`` steps.
+    """
 
     window_steps: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A network with its shapes resolved. ``layers`` run in order; the last one is the output."""
+    """A network with resolved shapes. ``layers`` run in order; the last one is the output."""
 
     name: str
     steps: int
@@ -164,7 +156,7 @@ class Graph:
     layers: tuple[Layer, ...]
     loss: Loss
     classifier: Classifier | None
-    """None where the loss compares spike trains."""
+    """None if the loss compares the output with target spikes."""
 
     @property
     def neuron_layers(self) -> list[Dense]:
@@ -177,7 +169,7 @@ class Graph:
 
     @property
     def classes(self) -> int | None:
-        """How many classes there are: one an output neuron. None without a classifier."""
+        """The number of classes: one an output neuron. None without a classifier."""
         return None if self.classifier is None else math.prod(self.output_shape)
 
     @property

@@ -1,15 +1,16 @@
-"""A graph as the rows of a table."""
+"""The table of a graph's layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netdesc.graph.nodes import INPUT, Graph, Shape
+from netdesc.description.shapes import INPUT, Shape
+from netdesc.graph.nodes import Graph
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A layer, or the input, in a few words and numbers."""
+class SummaryRow:
+    """A row of the table: a layer, or the input."""
 
     name: str
     type: str
@@ -21,13 +22,13 @@ class Row:
     synapses: int
 
 
-def summary(graph: Graph) -> list[Row]:
-    """One row for the input, then one a layer; totals are properties of the graph."""
+def summary(graph: Graph) -> list[SummaryRow]:
+    """A row for the input, then one for each layer. ``Graph`` has the totals."""
     shape = graph.input_shape
     return [
-        Row(INPUT, "input", (), shape, shape, "", 0, 0),
+        SummaryRow(INPUT, "input", (), shape, shape, "", 0, 0),
         *(
-            Row(
+            SummaryRow(
                 name=layer.name,
                 type=layer.section.type,
                 inputs=layer.inputs,

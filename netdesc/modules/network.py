@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netdesc.graph import nodes
+from netdesc.graph import INPUT, nodes
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
@@ -96,7 +96,7 @@ class Network(nn.Module):
             )
         if not torch.compiler.is_compiling():
             self._warn_of_swapped_axes(input)
-        values, unread = {nodes.INPUT: input.to(torch.float32)}, dict(self._readers)
+        values, unread = {INPUT: input.to(torch.float32)}, dict(self._readers)
         for names in self._segments():
             inputs = self._inputs[names[0]]
             signals = [values[name] for name in inputs]

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exchange_samples import write_dense, write_file
 
-from netdesc.exchange import NetFileError, import_net, read_net
-from netdesc.exchange import hdf5_safe
+from netdesc.exchange import NetFileError, hdf5_safe, import_net, read_net
 
 
 def flatten(group: h5py.Group, kind: bytes = b"flatten", size: int = 3) -> None:

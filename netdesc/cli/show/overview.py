@@ -19,7 +19,7 @@ from netdesc.description import Description, Document, load
 from netdesc.description.files.training_set import training_samples
 from netdesc.graph import Dense, Graph, build_graph, decay_range, summary
 from netdesc.graph.memory import LayerMemory, batch_memory, layer_memory
-from netdesc.graph.summary import Row
+from netdesc.graph.summary import SummaryRow
 from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
@@ -56,7 +56,7 @@ class NeuronView:
 class LayerView(NamedTuple):
     """A layer, or the input, which has no neurons."""
 
-    row: Row
+    row: SummaryRow
     neuron: NeuronView | None
     memory: LayerMemory
 

@@ -42,7 +42,8 @@ def picture(
 ) -> Raster | Image:
     """A raster of one or two recordings, or an image of one with x and y.
 
-    PictureError as ``Grid.enclosing`` and ``Image``, and for options that an image does not have.
+    PictureError as ``Grid.enclosing`` and ``Image``, and if an image would be compared or limited
+    by ``neurons`` or ``until_ms``.
     """
     names = [_shorten_name(name) for name in names]
     if not any(is_image(recording) for recording in recordings):

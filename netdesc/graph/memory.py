@@ -40,7 +40,10 @@ class LayerMemory:
 
 
 def layer_memory(graph: Graph, layer: Layer, batch: int, states: int) -> LayerMemory:
-    """The memory of ``layer`` for ``batch`` samples and an optimizer with so many ``states``."""
+    """The memory of ``layer`` for ``batch`` samples.
+
+    ``states`` is the number of the optimizer's states for each trained number.
+    """
     weights = FLOAT_BYTES * layer.parameters
     return LayerMemory(
         weights=weights,

@@ -1,4 +1,4 @@
-"""The shipped digits are what their README says, and what their script writes."""
+"""The shipped digits are as their README says and as their script writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "data" / "digits"
 
-# Of the arrays' bytes; pinned so that a change is noticed also where scikit-learn is missing.
+# Of the arrays' bytes. Pinned, so that a change is also noticed without scikit-learn.
 SHA256 = {
     "inputs": "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3",
     "labels": "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0",
@@ -42,15 +42,15 @@ def test_arrays_are_as_documented(arrays: dict[str, np.ndarray]) -> None:
 
 
 def test_a_fifth_of_every_digit_is_held_out(arrays: dict[str, np.ndarray]) -> None:
-    of_digit = np.bincount(arrays["labels"])
+    digit_counts = np.bincount(arrays["labels"])
     held_out = np.bincount(arrays["labels"][arrays["split"] == 1])
-    assert (np.abs(held_out - of_digit / 5) <= 0.5).all()
+    assert (np.abs(held_out - digit_counts / 5) <= 0.5).all()
 
 
 def test_making_the_file_again_gives_the_shipped_one(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="make.py takes the images from scikit-learn")
     subprocess.run([sys.executable, str(FOLDER / "make.py"), str(tmp_path)], check=True)
-    # Packed sizes vary with the build of zlib; what is packed, and the rest of the file, do not.
+    # The compressed bytes vary with the build of zlib, but not the content and the metadata.
     assert _members(tmp_path / "digits.npz") == _members(FOLDER / "digits.npz")
 
 

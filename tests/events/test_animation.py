@@ -7,19 +7,13 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
+from support.event_samples import events_at
 
-from netdesc.events import Event, EventFileError, animation
+from netdesc.events import EventFileError, animation
 from netdesc.events.animation import write_gif
 from netdesc.events.raster_grid import PictureError
 
 BLUE, ORANGE, WHITE = (0, 114, 178), (230, 159, 0), (255, 255, 255)
-
-
-def events(x, times_ms, y=None, p=None) -> Event:
-    x = np.asarray(x, dtype=np.int32)
-    p = np.zeros_like(x) if p is None else np.asarray(p, dtype=np.int32)
-    y = None if y is None else np.asarray(y, dtype=np.int32)
-    return Event(x, y, p, np.asarray(times_ms, dtype=np.float64))
 
 
 def frames_of(path) -> tuple[list[np.ndarray], list[int]]:
@@ -34,7 +28,7 @@ def frames_of(path) -> tuple[list[np.ndarray], list[int]]:
 
 
 def test_a_raster_is_revealed_from_left_to_right(tmp_path):
-    event = events(range(10), range(10))
+    event = events_at(range(10), range(10))
     made = write_gif(tmp_path / "a.gif", event, frames=5, fps=10)
     frames, times = frames_of(tmp_path / "a.gif")
     assert (made.frames, made.outside) == (len(frames), 0) == (5, 0)
@@ -49,14 +43,14 @@ def test_a_raster_is_revealed_from_left_to_right(tmp_path):
 
 
 def test_the_same_recording_is_the_same_bytes(tmp_path):
-    for event in events([0, 5], [0.0, 3.0]), events([0, 5], [0.0, 3.0], y=[1, 2]):
+    for event in events_at([0.0, 3.0], [0, 5]), events_at([0.0, 3.0], [0, 5], y=[1, 2]):
         for name in "ab":
             write_gif(tmp_path / f"{name}.gif", event, frames=3)
         assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 
 def test_events_with_x_and_y_play_in_their_colours(tmp_path):
-    event = events([0, 1, 0, 1], [0.0, 1.0, 2.0, 2.5], y=[0, 0, 1, 1], p=[1, 0, 1, 0])
+    event = events_at([0.0, 1.0, 2.0, 2.5], [0, 1, 0, 1], y=[0, 0, 1, 1], p=[1, 0, 1, 0])
     made = write_gif(tmp_path / "a.gif", event, step_ms=1.0)
     frames, _ = frames_of(tmp_path / "a.gif")
     assert made.frames == len(frames) == 3
@@ -67,7 +61,7 @@ def test_events_with_x_and_y_play_in_their_colours(tmp_path):
 
 
 def test_silence_is_a_frame_that_stays(tmp_path):
-    event = events([0, 1], [0.0, 9.9], y=[1, 1])
+    event = events_at([0.0, 9.9], [0, 1], y=[1, 1])
     made = write_gif(tmp_path / "a.gif", event, step_ms=1.0, fps=10)
     frames, times = frames_of(tmp_path / "a.gif")
     assert made.frames == 10
@@ -77,22 +71,22 @@ def test_silence_is_a_frame_that_stays(tmp_path):
 
 def test_times_before_zero_and_negative_places_are_left_out_and_counted(tmp_path):
     path = tmp_path / "a.gif"
-    assert write_gif(path, events([0, 1, -3], [-5.0, 3.0, 1.0]), frames=2).outside == 2
-    assert write_gif(path, events([0, 1, -3], [-5.0, 3.0, 1.0], y=[1, 1, 1])).outside == 2
+    assert write_gif(path, events_at([-5.0, 3.0, 1.0], [0, 1, -3]), frames=2).outside == 2
+    assert write_gif(path, events_at([-5.0, 3.0, 1.0], [0, 1, -3], y=[1, 1, 1])).outside == 2
     with pytest.raises(PictureError, match="no events from time 0"):
-        write_gif(path, events([0], [-5.0]))
+        write_gif(path, events_at([-5.0], [0]))
     with pytest.raises(PictureError, match="no events from time 0"):
-        write_gif(path, events([], []))
+        write_gif(path, events_at([], []))
 
 
 def test_one_event_is_one_frame(tmp_path):
-    assert write_gif(tmp_path / "a.gif", events([0], [0.0])).frames == 1
+    assert write_gif(tmp_path / "a.gif", events_at([0.0], [0])).frames == 1
     assert len(frames_of(tmp_path / "a.gif")[0]) == 1
 
 
 def test_frames_and_their_memory_are_bounded(tmp_path, monkeypatch):
     path = tmp_path / "a.gif"
-    long = events([0, 1], [0.0, 500.0])
+    long = events_at([0.0, 500.0], [0, 1])
     assert write_gif(path, long, frames=500).frames == 500
     for settings in ({"step_ms": 0.5}, {"frames": 501}):
         with pytest.raises(PictureError, match="at most 500"):
@@ -107,5 +101,5 @@ def test_frames_and_their_memory_are_bounded(tmp_path, monkeypatch):
 
 def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path):
     with pytest.raises(EventFileError, match="no such file or directory"):
-        write_gif(tmp_path / "none" / "a.gif", events([0], [0.0]))
+        write_gif(tmp_path / "none" / "a.gif", events_at([0.0], [0]))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Files are replaced whole, through links, and nothing but files is."""
+"""Regular files are replaced atomically, also through links; anything else is refused."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_a_link_stays_and_its_target_is_written(tmp_path: Path, is_there: bool) 
     assert [each.name for each in target.parent.iterdir()] == ["real"]
 
 
-def test_the_suffix_is_that_of_the_name_that_was_given(tmp_path: Path) -> None:
-    """numpy writes into another file where it misses the suffix."""
+def test_the_temporary_file_has_the_suffix_of_the_given_path(tmp_path: Path) -> None:
+    """numpy would add a missing suffix and write into another file."""
     (tmp_path / "a.npy").symlink_to(tmp_path / "plain")
     write_events(tmp_path / "a.npy", SPIKES)
     assert len(read_events(tmp_path / "a.npy")) == 3
@@ -46,7 +46,7 @@ def test_the_suffix_is_that_of_the_name_that_was_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe", "device"])
-def test_what_is_no_file_is_refused_and_stays(tmp_path: Path, kind: str) -> None:
+def test_folders_pipes_and_devices_are_refused_and_stay(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "out"
     if kind == "pipe":
         os.mkfifo(path)
@@ -64,7 +64,7 @@ def test_what_is_no_file_is_refused_and_stays(tmp_path: Path, kind: str) -> None
     assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
 
 
-def test_commands_say_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_report_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_events(tmp_path / "a.bs1", SPIKES)
     run = write_run(tmp_path / "run")
     for name in ("p.npy", "p.html", "p.png", "p.gif"):

@@ -1,4 +1,4 @@
-"""Binning: exact at the boundaries of bins, and back again without loss."""
+"""Binning is exact at the boundaries of bins and can be undone without loss."""
 
 from fractions import Fraction
 
@@ -7,38 +7,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.event_samples import events_at
 
-from netdesc.events import Event, from_dense, to_dense
+from netdesc.events import from_dense, to_dense
 
 STEPS_MS = st.sampled_from([1.0, 0.1, 0.5, 0.3, 0.7, 2.0, 0.001, 2.5, 1 / 3, 0.125, 3.3333, 100.0])
 
 
-def at(times_ms, x=None, y=None, p=None):
-    t = np.asarray(times_ms, dtype=np.float64)
-    x = np.zeros(len(t), np.int32) if x is None else np.asarray(x)
-    p = np.zeros(len(t), np.int32) if p is None else np.asarray(p)
-    return Event(x, None if y is None else np.asarray(y), p, t)
-
-
-def step_of(event, step_ms, rounding):
+def steps_of(event, step_ms, rounding):
     dense, dropped = to_dense(event, (1,), 100, step_ms, rounding)
     assert dropped == 0
     return np.flatnonzero(dense).tolist()
 
 
 def test_half_goes_to_the_even_step():
-    assert step_of(at([0.5]), 1.0, "nearest") == [0]
-    assert step_of(at([1.5]), 1.0, "nearest") == [2]
-    assert step_of(at([2.5]), 1.0, "nearest") == [2]
-    assert step_of(at([2.501]), 1.0, "nearest") == [3]
-    assert step_of(at([2.999]), 1.0, "floor") == [2]
+    assert steps_of(events_at([0.5]), 1.0, "nearest") == [0]
+    assert steps_of(events_at([1.5]), 1.0, "nearest") == [2]
+    assert steps_of(events_at([2.5]), 1.0, "nearest") == [2]
+    assert steps_of(events_at([2.501]), 1.0, "nearest") == [3]
+    assert steps_of(events_at([2.999]), 1.0, "floor") == [2]
 
 
 def test_steps_that_floating_point_gets_wrong():
     assert 0.3 // 0.1 == 2.0  # the trap
-    assert step_of(at([0.3]), 0.1, "floor") == [3]
-    assert step_of(at([0.15]), 0.1, "nearest") == [2]
-    assert step_of(at([1.0]), 1 / 3, "floor") == [3]
+    assert steps_of(events_at([0.3]), 0.1, "floor") == [3]
+    assert steps_of(events_at([0.15]), 0.1, "nearest") == [2]
+    assert steps_of(events_at([1.0]), 1 / 3, "floor") == [3]
 
 
 @settings(max_examples=300, deadline=None)
@@ -47,14 +41,14 @@ def test_steps_that_floating_point_gets_wrong():
     step_ms=STEPS_MS,
     rounding=st.sampled_from(["nearest", "floor"]),
 )
-def test_the_step_is_that_of_exact_arithmetic(time_us, step_ms, rounding):
+def test_steps_equal_those_of_exact_arithmetic(time_us, step_ms, rounding):
     step_us = Fraction(step_ms).limit_denominator(10**6) * 1000
     quotient = Fraction(time_us) / step_us
     expected = round(quotient) if rounding == "nearest" else quotient // 1  # round: half to even
     steps = expected + 1
     if steps > 1_000_000:
         return
-    dense, dropped = to_dense(at([time_us / 1000.0]), (1,), steps, step_ms, rounding)
+    dense, dropped = to_dense(events_at([time_us / 1000.0]), (1,), steps, step_ms, rounding)
     assert dropped == 0
     assert np.flatnonzero(dense).tolist() == [expected]
 
@@ -77,7 +71,7 @@ def test_dense_to_events_and_back(spikes, step_ms, rounding, duplicates):
 
 
 def test_events_outside_are_dropped_and_counted():
-    event = at([0.0, 9.0, 10.0, -1.0, 1e300, 3.0, 3.0], x=[0, 4, 0, 0, 0, 5, -1])
+    event = events_at([0.0, 9.0, 10.0, -1.0, 1e300, 3.0, 3.0], x=[0, 4, 0, 0, 0, 5, -1])
     dense, dropped = to_dense(event, (5,), 10, 1.0)
     assert dropped == 5
     assert np.argwhere(dense).tolist() == [[0, 0], [9, 4]]
@@ -85,29 +79,29 @@ def test_events_outside_are_dropped_and_counted():
 
 @pytest.mark.parametrize(("x", "y", "p"), [(4, 0, 0), (0, 3, 0), (0, 0, 2), (-1, 0, 0), (0, -1, 0)])
 def test_each_axis_has_its_own_border(x, y, p):
-    dense, dropped = to_dense(at([0.0], [x], [y], [p]), (2, 3, 4), 1, 1.0)
+    dense, dropped = to_dense(events_at([0.0], [x], [y], [p]), (2, 3, 4), 1, 1.0)
     assert dropped == 1
     assert not dense.any()
 
 
 def test_times_that_are_no_number_are_outside():
-    dense, dropped = to_dense(at([np.nan, np.inf, -np.inf]), (1,), 10, 1.0)
+    dense, dropped = to_dense(events_at([np.nan, np.inf, -np.inf]), (1,), 10, 1.0)
     assert dropped == 3
     assert not dense.any()
 
 
 def test_two_events_in_one_bin():
-    event = at([3.0, 3.2, 2.9, 5.0], x=[1, 1, 1, 0])
+    event = events_at([3.0, 3.2, 2.9, 5.0], x=[1, 1, 1, 0])
     assert to_dense(event, (2,), 10, 1.0)[0][3, 1] == 1.0
     assert to_dense(event, (2,), 10, 1.0, duplicates="sum")[0][3, 1] == 3.0
 
 
 def test_places_in_a_shape_with_channels():
-    with_y = at([0.0], x=[3], y=[2], p=[1])
+    with_y = events_at([0.0], x=[3], y=[2], p=[1])
     assert np.argwhere(to_dense(with_y, (2, 3, 4), 1, 1.0)[0]).tolist() == [[0, 1, 2, 3]]
-    numbered = at([0.0], x=[23], p=[1])
+    numbered = events_at([0.0], x=[23], p=[1])
     assert np.argwhere(to_dense(numbered, (2, 3, 4), 1, 1.0)[0]).tolist() == [[0, 1, 2, 3]]
-    assert to_dense(at([0.0], x=[3], y=[0], p=[1]), (4,), 1, 1.0)[0][0, 3] == 1.0
+    assert to_dense(events_at([0.0], x=[3], y=[0], p=[1]), (4,), 1, 1.0)[0][0, 3] == 1.0
     with pytest.raises(ValueError, match="channels, height, width"):
         to_dense(with_y, (4,), 1, 1.0)
     with pytest.raises(ValueError, match="channels, height, width"):
@@ -117,4 +111,4 @@ def test_places_in_a_shape_with_channels():
 @pytest.mark.parametrize("step_ms", [0.0, -1.0, float("nan"), float("inf"), 1e-12, 1e7])
 def test_a_step_that_is_no_step_is_refused(step_ms):
     with pytest.raises(ValueError, match="step of"):
-        to_dense(at([0.0]), (1,), 1, step_ms)
+        to_dense(events_at([0.0]), (1,), 1, step_ms)

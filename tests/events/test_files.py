@@ -1,4 +1,4 @@
-"""Event files: what is written comes back, and a damaged file ends in one clear message."""
+"""Event files: written events are read back, and a damaged file gives one clear error."""
 
 import contextlib
 import os
@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.event_samples import events_of
 
 from netdesc.events import Event, EventFileError, files, read_events, write_events
 
 TIMES_US = st.integers(0, 2**23 - 1)
-
-
-def event_of(rows, with_y):
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    y = columns[1] if with_y else None
-    return Event(columns[0], y, columns[2], columns[3] / 1000.0)
 
 
 def assert_same(left: Event, right: Event):
@@ -40,7 +35,7 @@ def test_events_come_back_exact_to_the_microsecond(tmp_path_factory, suffix, wit
     @settings(max_examples=60, deadline=None)
     @given(st.lists(row, max_size=30))
     def round_trip(rows):
-        event = event_of(rows, with_y)
+        event = events_of(rows, with_y)
         write_events(path, event)
         assert_same(event, read_events(path))
 
@@ -144,7 +139,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name):
         (np.zeros(4, dtype=[("x", "i4"), ("t", "f8")]), "holds no numbers"),
     ],
 )
-def test_npy_columns_that_are_no_events_are_named(tmp_path, rows, words):
+def test_the_error_names_npy_columns_that_are_no_events(tmp_path, rows, words):
     np.save(tmp_path / "a.npy", rows)
     with pytest.raises(EventFileError, match=words):
         read_events(tmp_path / "a.npy")
@@ -195,13 +190,13 @@ def test_missing_folder_and_oversized_files(tmp_path, monkeypatch):
         (".bs2", (0, 256, 0, 0), True, "y 256"),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused_and_nothing_is_lost(
+def test_events_that_a_format_cannot_hold_are_refused_and_the_old_file_stays(
     tmp_path, suffix, row, with_y, words
 ):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"older")
     with pytest.raises(EventFileError, match=words):
-        write_events(path, event_of([(0, 0, 0, 0), row], with_y))
+        write_events(path, events_of([(0, 0, 0, 0), row], with_y))
     assert path.read_bytes() == b"older"
     assert os.listdir(tmp_path) == [path.name]
 
@@ -215,14 +210,14 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(EventFileError, match="no space left on device"):
-        write_events(path, event_of([(0, 0, 0, 0)], False))
+        write_events(path, events_of([(0, 0, 0, 0)], False))
     assert path.read_bytes() == b"older"
     assert os.listdir(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("suffix", [".bs1", ".npy"])
 @pytest.mark.parametrize("time_ms", [np.nan, np.inf, -np.inf, 1e10])
-def test_times_that_no_file_holds_are_not_written_as_others(tmp_path, suffix, time_ms):
+def test_times_that_no_file_holds_are_refused(tmp_path, suffix, time_ms):
     event = Event(np.zeros(2, int), None, np.zeros(2, int), np.array([0.0, time_ms]))
     with pytest.raises(EventFileError, match="event 1 has time"):
         write_events(tmp_path / f"a{suffix}", event)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image as pillow
+from support.event_samples import events_at
 
-from netdesc.events import Event, raster
+from netdesc.events import raster
 from netdesc.events import raster_grid as grid
 from netdesc.events.braille import braille
 from netdesc.events.palette import BLUE, INK, ORANGE
@@ -21,13 +22,6 @@ from netdesc.events.pictures import picture, save_picture
 from netdesc.events.raster_grid import Grid, PictureError, compare
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
-
-
-def events(neurons, times_ms, y=None, p=None) -> Event:
-    x = np.asarray(neurons, dtype=np.int32)
-    p = np.zeros_like(x) if p is None else np.asarray(p, dtype=np.int32)
-    y = None if y is None else np.asarray(y, dtype=np.int32)
-    return Event(x, y, p, np.asarray(times_ms, dtype=np.float64))
 
 
 def pixels_of(drawn, tmp_path: Path) -> np.ndarray:
@@ -57,7 +51,7 @@ def byte_colour(colour) -> list[int]:
 def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neurons, tmp_path):
     rng = np.random.default_rng(0)
     step, neuron = rng.integers(0, steps, 40), rng.integers(0, neurons, 40)
-    drawn = picture([events(neuron, step)], ["a"], neurons=neurons, until_ms=steps)
+    drawn = picture([events_at(step, neuron)], ["a"], neurons=neurons, until_ms=steps)
     dark_HW = 255 - pixels_of(drawn, tmp_path).mean(axis=2)
     height, width = dark_HW.shape
     assert (width, height) == drawn.pixels
@@ -72,7 +66,7 @@ def test_every_spike_is_a_dot_at_its_place_and_nothing_else_is_drawn(steps, neur
 
 def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
     steps, neurons = np.divmod(np.arange(40_000), 200)
-    drawn = picture([events(neurons, steps)], ["a"])
+    drawn = picture([events_at(steps, neurons)], ["a"])
     whole = pixels_of(drawn, tmp_path)
     monkeypatch.setattr(grid, "MAX_DOTS", 100)
     assert np.abs(pixels_of(drawn, tmp_path).astype(int) - whole).mean() < 1
@@ -82,7 +76,7 @@ def test_very_many_spikes_are_drawn_as_fewer_dots(tmp_path, monkeypatch):
 
 
 def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
-    drawn = picture([events([0, 1], [0, 1]), events([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
+    drawn = picture([events_at([0, 1], [0, 1]), events_at([0, 2], [0, 2])], ["a.bs1", "b.bs1"])
     pixels = pixels_of(drawn, tmp_path)
     height, width, _ = pixels.shape
     middles = [
@@ -96,7 +90,7 @@ def test_a_comparison_has_three_colours_and_a_legend(tmp_path):
 
 
 def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
-    event = events(np.arange(150) % 30, 10.0 * np.arange(150))
+    event = events_at(10.0 * np.arange(150), np.arange(150) % 30)
     root = svg_of(picture([event], ["spikes.bs1"]), tmp_path)
     assert {"time (ms)", "neuron", "0", "1000", "20", "spikes.bs1"} <= set(texts(root))
     used = [
@@ -116,7 +110,7 @@ def test_an_svg_has_axes_and_a_dot_for_each_spike(tmp_path, monkeypatch):
 def test_any_name_is_text(tmp_path_factory, name):
     folder = tmp_path_factory.getbasetemp()
     hostile = "</text><script>alert(1)</script>$x$"
-    root = svg_of(picture([events([0], [0])] * 2, [name, hostile]), folder)
+    root = svg_of(picture([events_at([0], [0])] * 2, [name, hostile]), folder)
     assert not list(root.iter(f"{NAMESPACE}script"))
     assert f"only in {hostile}" in texts(root)
     printable = "".join(each if each.isprintable() else "�" for each in name)
@@ -126,17 +120,17 @@ def test_any_name_is_text(tmp_path_factory, name):
 @pytest.mark.parametrize("name", ["\udcff.bs1", "a\x00\x1b[31m", "_a", "a" * 10_000])
 @pytest.mark.parametrize("suffix", [".svg", ".pdf"])
 def test_hostile_names_are_drawn(name, suffix, tmp_path):
-    save_picture(tmp_path / f"a{suffix}", picture([events([0], [0])], [name]))
+    save_picture(tmp_path / f"a{suffix}", picture([events_at([0], [0])], [name]))
     assert (tmp_path / f"a{suffix}").stat().st_size < 50_000
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_the_same_spikes_are_the_same_bytes(suffix, tmp_path, monkeypatch):
-    """At any time, and whatever style a user prefers."""
+    """At any date, and with any style of the user."""
     import matplotlib
 
-    event = events([0, 5], [0.0, 3.0], y=[1, 2])
-    for drawn in picture([event], ["a"]), picture([events([0, 5], [0, 3])], ["a"]):
+    event = events_at([0.0, 3.0], [0, 5], y=[1, 2])
+    for drawn in picture([event], ["a"]), picture([events_at([0, 3], [0, 5])], ["a"]):
         save_picture(tmp_path / f"a{suffix}", drawn)
         with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "text.usetex": True}):
             monkeypatch.setenv("SOURCE_DATE_EPOCH", "100000")
@@ -153,9 +147,9 @@ def test_the_same_spikes_are_the_same_bytes(suffix, tmp_path, monkeypatch):
     first=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20),
     second=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20),
 )
-def test_comparing_is_that_of_sets(first, second):
+def test_comparison_equals_that_of_sets(first, second):
     sets = [{step * 5 + neuron for step, neuron in each} for each in (first, second)]
-    found = [Grid(5, 5).bins(events([n for _, n in each], [s for s, _ in each]))[0]
+    found = [Grid(5, 5).bins(events_at([s for s, _ in each], [n for _, n in each]))[0]
              for each in (first, second)]  # fmt: skip
     shared = compare(*found)
     expected = [sets[0] - sets[1], sets[1] - sets[0], sets[0] & sets[1]]
@@ -163,28 +157,28 @@ def test_comparing_is_that_of_sets(first, second):
     assert [len(bins) for bins in shared] == [len(each) for each in expected]
 
 
-def test_a_grid_is_as_large_as_needed_or_as_said():
-    event = events([3, 700, -1, 2], [5.4, 0.0, 1.0, -7.0])
+def test_a_grid_encloses_the_events_or_has_the_given_size():
+    event = events_at([5.4, 0.0, 1.0, -7.0], [3, 700, -1, 2])
     assert Grid.enclosing(event) == Grid(6, 701)
     assert Grid.enclosing(event).bins(event)[1] == 2
     small = Grid.enclosing(event, neurons=10, until_ms=4.5, step_ms=2.0)
     assert small == Grid(3, 10, 2.0)
     bins, outside = small.bins(event)
     assert (bins.tolist(), outside) == ([], 4)
-    bins, outside = small.bins(events([3, 10, 9], [4.4, 0.0, 5.1]))
+    bins, outside = small.bins(events_at([4.4, 0.0, 5.1], [3, 10, 9]))
     assert (bins.tolist(), outside) == ([23], 2)
-    assert Grid.enclosing(events([0], [-5.0])) == Grid(1, 1)
+    assert Grid.enclosing(events_at([-5.0], [0])) == Grid(1, 1)
     with pytest.raises(PictureError, match="no events"):
-        Grid.enclosing(events([], []))
+        Grid.enclosing(events_at([], []))
     with pytest.raises(PictureError, match="take longer steps"):
-        Grid.enclosing(events([2**31 - 1], [4e9]), step_ms=0.001)
+        Grid.enclosing(events_at([4e9], [2**31 - 1]), step_ms=0.001)
 
 
 # Images
 
 
 def test_an_image_shows_counts_and_polarities_with_row_0_on_top(tmp_path):
-    event = events([0, 0, 0, 0, 2, 2], range(6), y=[0, 0, 0, 0, 1, 1], p=[1, 1, 1, 1, 0, 1])
+    event = events_at(range(6), [0, 0, 0, 0, 2, 2], y=[0, 0, 0, 0, 1, 1], p=[1, 1, 1, 1, 0, 1])
     drawn = picture([event], ["camera.bs2"])
     pixels = pixels_of(drawn, tmp_path)
     assert pixels.shape == (512, 768, 3)
@@ -197,16 +191,16 @@ def test_an_image_shows_counts_and_polarities_with_row_0_on_top(tmp_path):
 
 
 def test_one_event_is_seen_beside_a_thousand(tmp_path):
-    event = events([0] * 1000 + [1], range(1001), y=[1] * 1001)
+    event = events_at(range(1001), [0] * 1000 + [1], y=[1] * 1001)
     pixels = pixels_of(picture([event], ["a"]), tmp_path)
     assert pixels[-1, -1].min() < 235
 
 
 def test_an_image_leaves_out_negative_places_and_has_bounds():
-    event = events([1, -1, 1], range(3), y=[1, 1, -1])
+    event = events_at(range(3), [1, -1, 1], y=[1, 1, -1])
     assert picture([event], ["a"]).outside == 2
     with pytest.raises(PictureError, match="5,001 × 2 pixels"):
-        picture([events([5000], [0], y=[1])], ["a"])
+        picture([events_at([0], [5000], y=[1])], ["a"])
     for options in {"neurons": 3}, {"until_ms": 3.0}:
         with pytest.raises(PictureError, match="events with x and y"):
             picture([event], ["a"], **options)
@@ -238,11 +232,11 @@ def test_a_sketch_shows_every_spike_where_it_is(spikes):
     if not len(steps):
         return
     shape = {"neurons": spikes.shape[1], "until_ms": len(spikes)}
-    rasters = picture([events(neurons, steps)], ["a"], **shape)
+    rasters = picture([events_at(steps, neurons)], ["a"], **shape)
     exact = dots_of(rasters.sketch(15, 8))
     assert (exact[: spikes.shape[1], : len(spikes)] == spikes.T[::-1]).all()
     assert exact.sum() == spikes.sum()
     assert 0 < dots_of(rasters.sketch(2, 2)).sum() <= spikes.sum()
     if neurons.any():
-        image = dots_of(picture([events(steps, steps, y=neurons)], ["a"]).sketch(15, 8))
+        image = dots_of(picture([events_at(steps, steps, y=neurons)], ["a"]).sketch(15, 8))
         assert set(zip(*np.nonzero(image), strict=True)) == set(zip(neurons, steps, strict=True))

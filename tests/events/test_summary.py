@@ -1,4 +1,4 @@
-"""What is said of a recording, against counting by hand."""
+"""Statistics of a recording equal a count by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.event_samples import events_of
 
 from netdesc.events import Event
 from netdesc.events.summary import summarize
@@ -20,10 +21,8 @@ ROWS = st.lists(
 
 @settings(max_examples=120)
 @given(rows=ROWS, with_y=st.booleans())
-def test_every_number_is_that_of_counting(rows, with_y):
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    event = Event(columns[0], columns[1] if with_y else None, columns[2], columns[3] / 1000)
-    found = summarize(event, 2.0, "floor")
+def test_every_number_equals_a_count_by_hand(rows, with_y):
+    found = summarize(events_of(rows, with_y), 2.0, "floor")
     places = [(x, y) if with_y else (x,) for x, y, _, _ in rows]
     times = [us for _, _, _, us in rows]
     counted = Counter(places)

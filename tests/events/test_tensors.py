@@ -1,4 +1,4 @@
-"""Events as tensors and back: every bin, every duplicate, any device's layout and dtype."""
+"""Events as tensors and back: bins, duplicates, layouts and dtypes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.event_samples import events_of
 
 from netdesc.events import DroppedEvents, Event, read_events, to_dense, write_events
 
 ROUNDINGS = st.sampled_from(["nearest", "floor"])
-
-
-def events(rows, with_y: bool = False) -> Event:
-    """From rows of x, y, p and whole microseconds."""
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    return Event(columns[0], columns[1] if with_y else None, columns[2], columns[3] / 1000.0)
 
 
 def as_rows(event: Event) -> list[tuple[int, ...]]:
@@ -37,15 +32,15 @@ def as_rows(event: Event) -> list[tuple[int, ...]]:
     ),
     rounding=ROUNDINGS,
 )
-def test_sums_are_those_of_counting_by_hand(rows, rounding):
+def test_sums_equal_a_count_by_hand(rows, rounding):
     counted = Counter(
         (round(us / 1000) if rounding == "nearest" else us // 1000, x) for x, _, _, us in rows
     )
-    tensor = events(rows).to_tensor((6,), 10, 1.0, rounding=rounding, duplicates="sum")
+    tensor = events_of(rows).to_tensor((6,), 10, 1.0, rounding=rounding, duplicates="sum")
     assert tensor.dtype == torch.float32
     assert tensor.shape == (10, 6)
     assert {tuple(cell): int(tensor[tuple(cell)]) for cell in tensor.nonzero().tolist()} == counted
-    once = events(rows).to_tensor((6,), 10, 1.0, rounding=rounding)
+    once = events_of(rows).to_tensor((6,), 10, 1.0, rounding=rounding)
     assert torch.equal(once, tensor.clamp(max=1))
 
 
@@ -61,7 +56,7 @@ def test_tensors_give_back_every_event_with_its_place_and_polarity(rows, with_y,
     shape = (2, 4, 4) if with_y else (4,)
     on_grid = [(x, y, p if with_y else 0, -(-step * round(step_ms * 1e6) // 1000))
                for x, y, p, step in rows]  # fmt: skip
-    event = events(on_grid, with_y)
+    event = events_of(on_grid, with_y)
     tensor = event.to_tensor(shape, 10, step_ms, duplicates="sum")
     back = Event.from_tensor(tensor, step_ms, duplicates="sum")
     assert sorted(as_rows(back)) == sorted(as_rows(event))
@@ -73,7 +68,7 @@ def test_tensors_give_back_every_event_with_its_place_and_polarity(rows, with_y,
     ("suffix", "with_y", "largest"), [(".bs1", False, 65535), (".bs2", True, 255), (".npy", 0, 9)]
 )
 def test_files_and_tensors_hold_the_same_to_the_microsecond(tmp_path, suffix, with_y, largest):
-    event = events([(largest, 1, 1, 0), (0, 3, 0, 12_345), (largest, 1, 1, 12_345)], with_y)
+    event = events_of([(largest, 1, 1, 0), (0, 3, 0, 12_345), (largest, 1, 1, 12_345)], with_y)
     write_events(tmp_path / f"a{suffix}", event)
     shape = (2, 4, largest + 1) if with_y else (largest + 1,)
     tensor = read_events(tmp_path / f"a{suffix}").to_tensor(shape, 12_346, 0.001)
@@ -82,8 +77,8 @@ def test_files_and_tensors_hold_the_same_to_the_microsecond(tmp_path, suffix, wi
     assert Event.from_tensor(tensor, 0.001).x.tolist() == [largest, 0, largest]
 
 
-def test_what_lies_outside_is_left_out_with_a_warning():
-    event = events([(0, 0, 0, -1000), (0, 0, 0, 2000), (5, 0, 0, 0), (1, 0, 0, 1000)])
+def test_events_outside_are_left_out_with_a_warning():
+    event = events_of([(0, 0, 0, -1000), (0, 0, 0, 2000), (5, 0, 0, 0), (1, 0, 0, 1000)])
     with pytest.warns(
         DroppedEvents, match=r"3 of 4 events lie outside the tensor \[2, 5\]"
     ) as seen:
@@ -94,16 +89,16 @@ def test_what_lies_outside_is_left_out_with_a_warning():
         assert torch.equal(event.fill(torch.zeros(2, 5)), tensor)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        events([]).to_tensor((5,), 2)
-        events([]).fill(torch.zeros(0, 5))
+        events_of([]).to_tensor((5,), 2)
+        events_of([]).fill(torch.zeros(0, 5))
 
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.uint8, torch.int64]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_fill_adds_to_what_is_there_in_any_dtype_and_layout(dtype):
-    event = events([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
+def test_fill_adds_to_present_values_in_any_dtype_and_layout(dtype):
+    event = events_of([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
     whole = torch.full((2, 4, 8), 3, dtype=dtype)
     view = whole.transpose(0, 2)[::2, :, 1]  # [steps 4, neurons 4], every other of another's cells
     assert event.fill(view, duplicates="sum") is view
@@ -115,7 +110,7 @@ def test_fill_adds_to_what_is_there_in_any_dtype_and_layout(dtype):
 
 @pytest.mark.parametrize("dtype", [*DTYPES, torch.bool])
 def test_fill_without_sums_makes_empty_cells_one_and_keeps_the_others(dtype):
-    event = events([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
+    event = events_of([(1, 0, 0, 2000), (1, 0, 0, 2100), (3, 0, 0, 0)])
     tensor = torch.zeros(4, 4, dtype=dtype)
     tensor[0, 3] = 7
     kept = tensor[0, 3].clone()
@@ -126,7 +121,9 @@ def test_fill_without_sums_makes_empty_cells_one_and_keeps_the_others(dtype):
 
 
 def test_fill_into_zeros_is_to_tensor():
-    event = events([(x, y, p, 700 * x) for x in range(4) for y in range(3) for p in (0, 1)], True)
+    event = events_of(
+        [(x, y, p, 700 * x) for x in range(4) for y in range(3) for p in (0, 1)], True
+    )
     dense, _ = to_dense(event, (2, 3, 4), 5, 0.5, "floor", "sum")
     filled = event.fill(torch.zeros(5, 2, 3, 4), 0.5, rounding="floor", duplicates="sum")
     assert np.array_equal(filled.numpy(), dense)
@@ -139,16 +136,16 @@ def test_fill_into_zeros_is_to_tensor():
 )  # fmt: skip
 def test_a_sum_that_the_dtype_cannot_hold_changes_nothing(dtype, present, holds):
     tensor = torch.full((1, 2), present, dtype=dtype)
-    events([(0, 0, 0, 0)]).fill(tensor, duplicates="sum")
+    events_of([(0, 0, 0, 0)]).fill(tensor, duplicates="sum")
     assert int(tensor[0, 0]) == present + 1
     before = tensor.clone()
     with pytest.raises(ValueError, match=f"whole numbers to {holds}"):
-        events([(1, 0, 0, 0), (1, 0, 0, 0)]).fill(tensor, duplicates="sum")
+        events_of([(1, 0, 0, 0), (1, 0, 0, 0)]).fill(tensor, duplicates="sum")
     assert torch.equal(tensor, before)
 
 
 def test_events_of_images_need_a_shape_of_images():
-    event = events([(0, 1, 0, 0)], with_y=True)
+    event = events_of([(0, 1, 0, 0)], with_y=True)
     with pytest.raises(ValueError, match="channels, height, width"):
         event.to_tensor((9,), 2)
     with pytest.raises(ValueError, match="channels, height, width"):
@@ -172,7 +169,7 @@ def test_a_cell_that_is_no_number_of_events_is_refused(value):
         (torch.eye(3).to_sparse(), "not a sparse"),
     ],
 )
-def test_what_is_no_tensor_of_spikes_is_refused(tensor, message):
+def test_sparse_complex_and_scalar_tensors_are_refused(tensor, message):
     with pytest.raises(ValueError, match=message):
         Event.from_tensor(tensor)
 
@@ -193,8 +190,8 @@ def test_events_come_from_any_dtype_and_from_tensors_with_gradients(dtype):
 
 
 @pytest.mark.parametrize("options", [{"duplicates": "add"}, {"rounding": "round"}])
-def test_a_misspelt_option_does_not_mean_another(options):
-    event = events([(1, 0, 0, 0)])
+def test_an_unknown_option_is_refused(options):
+    event = events_of([(1, 0, 0, 0)])
     with pytest.raises(ValueError, match=f'"{next(iter(options.values()))}" is unknown; known are'):
         event.to_tensor((3,), 2, **options)
     tensor = torch.zeros(2, 3)

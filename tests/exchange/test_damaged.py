@@ -1,4 +1,4 @@
-"""Damaged and hostile files are one clear error each, and never read other files."""
+"""A damaged or hostile file gives one clear error, and no other file is read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def empty_layers(root: h5py.File) -> None:
     root.create_group("layer")
 
 
-def layers_a_number(root: h5py.File) -> None:
+def number_instead_of_layers(root: h5py.File) -> None:
     root["layer"] = 3
 
 
@@ -37,7 +37,7 @@ def gap(root: h5py.File) -> None:
     write_dense(root.create_group("layer/2"))
 
 
-def name_of_no_number(root: h5py.File) -> None:
+def name_that_is_no_number(root: h5py.File) -> None:
     write_dense(root.create_group("layer/\x1b[31m"))
 
 
@@ -75,8 +75,8 @@ def declared_huge(layer: h5py.Group) -> None:
     layer.create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1, 1 << 10))
 
 
-def bomb(layer: h5py.Group) -> None:
-    """Large, all zeros and well compressed."""
+def compressed_zeros(layer: h5py.Group) -> None:
+    """A large dataset of zeros, which compresses to almost nothing."""
     layer.create_dataset(
         "weight", (1 << 16, 1 << 13), "f4", chunks=(1 << 10, 1 << 13), compression="gzip"
     )[:1] = 0
@@ -86,28 +86,28 @@ def never_written(layer: h5py.Group) -> None:
     layer.create_dataset("weight", (2, 3), "f4", chunks=(1, 1))
 
 
-Made = dict[Callable[[h5py.Group], None], str]
-BAD_FILES: Made = {
+Changes = dict[Callable[[h5py.Group], None], str]
+BAD_FILES: Changes = {
     no_layers: "layer: is missing",
     empty_layers: "layer: holds 0 layers",
-    layers_a_number: "layer: is not a group",
+    number_instead_of_layers: "layer: is not a group",
     gap: "layer/2: the layers are not numbered 0 to 1",
-    name_of_no_number: r"layer/\\x1b\[31m: the layers are not numbered",
+    name_that_is_no_number: r"layer/\\x1b\[31m: the layers are not numbered",
     no_neurons: "there is no layer of neurons",
     external_link: "layer/0: is a link into another file; refused",
 }
-"""What is done to an empty file."""
-WITH_WEIGHT: Made = {
+"""Changes of an empty file, and the error of each."""
+WITH_WEIGHT: Changes = {
     late_input: "layer 1: type: is input, but only the first layer can be",
     soft_link: "layer/1: is a soft link; refused",
 }
-"""What is done to a file with a sound layer."""
-WITHOUT_WEIGHT: Made = {
+"""Changes of a file with a valid layer."""
+WITHOUT_WEIGHT: Changes = {
     linked_weight: "layer 0: weight: is a link into another file; refused",
     external_storage: "layer 0: weight: is stored in another file; refused",
     virtual_dataset: "layer 0: weight: is a virtual dataset",
     declared_huge: r"layer 0: weight: has shape \[1048576, 1048576\], which is too large",
-    bomb: r"layer 0: weight: has shape \[65536, 8192\], which is too large",
+    compressed_zeros: r"layer 0: weight: has shape \[65536, 8192\], which is too large",
     never_written: "layer 0: weight: was never written",
 }
 
@@ -143,7 +143,7 @@ def test_a_hostile_file_is_one_clear_error(tmp_path: Path, make, monkeypatch) ->
         (-100, "is damaged or truncated"),
     ],
 )
-def test_what_is_no_hdf5_file_is_one_clear_error(tmp_path: Path, content, words: str) -> None:
+def test_a_file_that_is_not_hdf5_is_one_clear_error(tmp_path: Path, content, words: str) -> None:
     path = tmp_path / "a.net"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -182,37 +182,37 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """Some bytes flipped, a piece cut out, or the end missing."""
+def damage(content: bytes, rng: random.Random) -> bytes:
+    """Flips bytes, clears or cuts out a piece, or removes the end."""
     data = bytearray(content)
-    kind = chance.randrange(10)
-    start = chance.randrange(len(data))
+    kind = rng.randrange(10)
+    start = rng.randrange(len(data))
     if kind == 0:
         return bytes(data[:start])
     if kind == 1:
-        data[start : start + chance.randrange(64)] = bytes(chance.randrange(64))
+        data[start : start + rng.randrange(64)] = bytes(rng.randrange(64))
         return bytes(data)
-    for _ in range(chance.choice([1, 1, 2, 8, 32])):
-        place = chance.randrange(len(data))
-        data[place] = chance.choice([chance.randrange(256), data[place] ^ 1, 0, 255])
+    for _ in range(rng.choice([1, 1, 2, 8, 32])):
+        place = rng.randrange(len(data))
+        data[place] = rng.choice([rng.randrange(256), data[place] ^ 1, 0, 255])
     return bytes(data)
 
 
 def test_random_damage_is_an_error_or_a_network(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net", bias=np.zeros(2, np.float32))
-    chance = random.Random(0)
+    rng = random.Random(0)
     (tmp_path / "damaged").mkdir()
     for index in range(200):
-        content = damaged(path.read_bytes(), chance)
+        content = damage(path.read_bytes(), rng)
         (tmp_path / "damaged" / f"{index:03}.net").write_bytes(content)
-    # In a process of its own, because hdf5 is C.
+    # In another process, because hdf5 is C and may crash.
     command = [sys.executable, "-c", FUZZ, str(tmp_path / "damaged")]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout[-80:] + outcome.stderr
 
 
-def test_a_heap_that_hdf5_never_leaves(tmp_path: Path) -> None:
-    """The library loops for ever over a heap whose first free object claims to have no size."""
+def test_a_heap_on_which_the_hdf5_library_hangs(tmp_path: Path) -> None:
+    """The library never returns from a heap whose first free object has the size 0."""
     data = write_file(tmp_path / "a.net").read_bytes()
     heap = data.index(b"GCOL")
     for place in range(heap + 16, heap + 64, 8):
@@ -232,7 +232,7 @@ def test_any_bytes_are_an_error(tmp_path_factory, content: bytes) -> None:
             read_net(path)
 
 
-def test_texts_behind_a_block_of_other_bytes(tmp_path: Path) -> None:
+def test_texts_in_a_file_with_a_user_block(tmp_path: Path) -> None:
     path = tmp_path / "a.net"
     with h5py.File(path, "w", userblock_size=1024) as file:
         write_dense(file.create_group("layer/0"), type="dense")

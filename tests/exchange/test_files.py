@@ -1,4 +1,4 @@
-"""Layers as other programs write them: what they write is read, all else is one clear error."""
+"""Layers as other programs write them are read; any other content is one clear error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_other_forms_of_the_same_layer(tmp_path: Path, name: str) -> None:
     assert import_net(path).description["input"] == {"shape": [3]}
 
 
-def test_one_decay_shared_and_one_of_each_neuron(tmp_path: Path) -> None:
+def test_one_shared_decay_and_one_decay_by_neuron(tmp_path: Path) -> None:
     layer = only_layer(write_file(tmp_path / "a.net", **{"neuron/iDecay": np.array([1, 2])}))
     assert (layer.current_decay.tolist(), layer.voltage_decay.tolist()) == ([1, 2], [128, 128])
 
@@ -67,7 +67,7 @@ def test_bias(tmp_path: Path) -> None:
     assert mean.tolist() == [-4 / 64, 6 / 64]
 
 
-def test_time_is_kept_where_the_file_gives_it(tmp_path: Path) -> None:
+def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net")
     with h5py.File(path, "a") as file:
         file["simulation/Ts"] = 2
@@ -88,7 +88,7 @@ def test_an_input_layer_that_only_counts_neurons(tmp_path: Path) -> None:
     assert import_net(path).description["input"] == {"shape": [3]}
 
 
-def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+def test_unknown_datasets_are_warned_of(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.net", **{"colour": 3, "neuron/mood": 2})
     found = [warning.removeprefix(f"{path}: ") for warning in read_net(path).warnings]
     assert found == [
@@ -118,7 +118,7 @@ NO_NEURON = dict.fromkeys(
     f"neuron/{name}" for name in ("type", "iDecay", "vDecay", "vThMant", "refDelay", "gradedSpike")
 )
 BAD_LAYERS = [
-    # the dataset that is named, and what is written in its place
+    # the dataset that the error names, and the changes of the file
     ("weight", WEIGHT + 1),
     ("weight", WEIGHT * 2),
     ("weight", WEIGHT / 4),
@@ -169,7 +169,9 @@ BAD_LAYERS = [
 
 
 @pytest.mark.parametrize(("dataset", "value"), BAD_LAYERS)
-def test_a_layer_that_is_not_read_is_named(tmp_path: Path, dataset: str, value) -> None:
+def test_the_error_names_the_dataset_of_an_invalid_layer(
+    tmp_path: Path, dataset: str, value
+) -> None:
     changes = value if isinstance(value, dict) else {dataset: value}
     path = write_file(tmp_path / "a.net", **changes)
     with pytest.raises(NetFileError) as raised:

@@ -1,4 +1,4 @@
-"""A .net file has the layout of slayer's, and export, import and export again are one file."""
+"""Files have slayer's layout, and exporting an imported file gives the same file."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ TWO = [dense("hidden", 5), dense("output", 3)]
 NORM = {"norm": "mean", "current_decay": 0.5}
 
 
-def trained(description: dict, seed: int = 0):
-    """A model whose norms, gains and weights are not those of the start."""
+def perturbed_model(description: dict, seed: int = 0):
+    """A model whose weights, gains and means were changed at random."""
     model = model_of(description, seed)
     state = model.state_dict()
     generator = torch.Generator().manual_seed(seed)
@@ -51,7 +51,7 @@ def imported_model(imported):
 
 
 def test_the_layout_is_that_of_slayer(tmp_path: Path) -> None:
-    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+    export_net(perturbed_model(document([4], TWO)), tmp_path / "a.net")
     with h5py.File(tmp_path / "a.net") as file:
         assert sorted(file) == ["layer"]
         assert sorted(file["layer"]) == ["0", "1"]
@@ -84,9 +84,11 @@ def test_the_layout_is_that_of_slayer(tmp_path: Path) -> None:
         assert not group["neuron/gradedSpike"][()]
 
 
-def test_bias_and_own_decays_are_lists_of_one_each(tmp_path: Path) -> None:
+def test_biases_and_decays_by_neuron_are_lists(tmp_path: Path) -> None:
     neuron = {**NORM, "per_channel": True, "voltage_decay": [0.1, 0.9]}
-    model = trained(document([4], [dense("a", 5, neuron=neuron), dense("b", 1, neuron=neuron)]))
+    model = perturbed_model(
+        document([4], [dense("a", 5, neuron=neuron), dense("b", 1, neuron=neuron)])
+    )
     export_net(model, tmp_path / "a.net")
     with h5py.File(tmp_path / "a.net") as file:
         assert (file["layer/0/bias"].dtype, file["layer/0/bias"].shape) == (np.float32, (5,))
@@ -101,7 +103,7 @@ def test_bias_and_own_decays_are_lists_of_one_each(tmp_path: Path) -> None:
 
 def test_an_input_with_channels_has_an_input_layer(tmp_path: Path) -> None:
     layers = [{"name": "flat", "type": "flatten"}, dense("output", 3)]
-    export_net(trained(document([2, 3, 4], layers)), tmp_path / "a.net")
+    export_net(perturbed_model(document([2, 3, 4], layers)), tmp_path / "a.net")
     with h5py.File(tmp_path / "a.net") as file:
         assert [file[f"layer/{i}/type"][0] for i in range(3)] == [b"input", b"flatten", b"dense"]
         assert sorted(file["layer/0"]) == sorted(file["layer/1"]) == ["shape", "type"]
@@ -126,7 +128,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_export_import_export_is_one_file(tmp_path: Path, name: str) -> None:
-    model = trained(NETWORKS[name])
+    model = perturbed_model(NETWORKS[name])
     before = {key: value.clone() for key, value in model.state_dict().items()}
     export_net(model, tmp_path / "a.net")
     assert before.keys() == model.state_dict().keys()
@@ -145,7 +147,7 @@ def test_export_import_export_is_one_file(tmp_path: Path, name: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(net=records())
-def test_records_come_back_through_file_document_and_model(tmp_path_factory, net: NetFile) -> None:
+def test_records_survive_file_document_and_model(tmp_path_factory, net: NetFile) -> None:
     folder = tmp_path_factory.mktemp("net")
     write_net(folder / "a.net", net)
     export_net(imported_model(import_net(folder / "a.net")), folder / "b.net")
@@ -171,7 +173,9 @@ def test_records_come_back_through_file_document_and_model(tmp_path_factory, net
         ),
     ],
 )
-def test_what_a_net_file_cannot_say_is_named(tmp_path: Path, layers: list, words: str) -> None:
+def test_the_error_names_a_layer_that_a_net_file_cannot_hold(
+    tmp_path: Path, layers: list, words: str
+) -> None:
     path = tmp_path / "a.net"
     path.write_bytes(b"older")
     with pytest.raises(NetFileError, match=words):
@@ -182,7 +186,7 @@ def test_what_a_net_file_cannot_say_is_named(tmp_path: Path, layers: list, words
 
 @pytest.mark.parametrize("of", ["synapse.weight", "neuron.voltage_decay"])
 def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> None:
-    """NaN would be 0 in integers, and nobody would know."""
+    """NaN would silently become 0 in integers."""
     model = model_of(document([2], [dense("a", 2)]))
     model.state_dict()[f"layers.a.{of}"].view(-1)[-1] = math.nan
     with pytest.raises(NetFileError, match=f'layer "a" has a {of} that is NaN'):
@@ -191,7 +195,7 @@ def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("weights", "fault"),
+    ("weights", "problem"),
     [
         ([0, 0], "all weights are 0"),
         ([-64, -2], "power of two"),
@@ -203,17 +207,17 @@ def test_a_network_that_has_diverged_is_not_written(tmp_path: Path, of: str) -> 
         ([64, 0], None),
     ],
 )
-def test_weights_that_netx_loads_wrong_are_warned_of(tmp_path: Path, weights, fault) -> None:
+def test_weights_that_netx_loads_wrong_are_warned_of(tmp_path: Path, weights, problem) -> None:
     model = model_of(document([2], [dense("first", 2), dense("only", 1)]))
     state = model.state_dict()
     state["layers.only.synapse.weight"] = torch.tensor([weights]) / 64
     model.load_state_dict(state)
     warnings = export_net(model, tmp_path / "a.net")
-    if fault is None:
+    if problem is None:
         assert warnings == []
     else:
         assert len(warnings) == 1
-        assert fault in warnings[0]
+        assert problem in warnings[0]
         assert 'layer "only"' in warnings[0]
 
 
@@ -234,17 +238,27 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path, monkey
 # The imported document
 
 
-def test_the_document_says_what_the_file_says(tmp_path: Path) -> None:
+def test_the_document_has_the_content_of_the_file(tmp_path: Path) -> None:
     layers = [{"name": "f", "type": "flatten"}, *TWO, dense("last", 2, neuron={"threshold": 2.0})]
-    export_net(trained(document([2, 3], layers)), tmp_path / "my net.net")
+    export_net(perturbed_model(document([2, 3], layers)), tmp_path / "my net.net")
     imported = import_net(tmp_path / "my net.net", steps=77)
-    made = imported.description
-    assert made["name"] == "my_net"
-    assert made["time"] == {"steps": 77, "step_ms": 1.0}
-    assert made["input"] == {"shape": [2, 3]}
-    assert [layer["name"] for layer in made["layers"]] == ["flatten1", "dense2", "dense3", "dense4"]
-    assert [layer.get("neuron") for layer in made["layers"]] == [None, "cuba1", "cuba1", "cuba2"]
-    assert made["neurons"]["cuba1"] == {
+    description = imported.description
+    assert description["name"] == "my_net"
+    assert description["time"] == {"steps": 77, "step_ms": 1.0}
+    assert description["input"] == {"shape": [2, 3]}
+    assert [layer["name"] for layer in description["layers"]] == [
+        "flatten1",
+        "dense2",
+        "dense3",
+        "dense4",
+    ]
+    assert [layer.get("neuron") for layer in description["layers"]] == [
+        None,
+        "cuba1",
+        "cuba1",
+        "cuba2",
+    ]
+    assert description["neurons"]["cuba1"] == {
         "type": "cuba",
         "threshold": 25 / 64,
         "current_decay": 0.25,
@@ -260,7 +274,7 @@ def test_the_document_says_what_the_file_says(tmp_path: Path) -> None:
 
 
 def test_save_writes_both_files_and_overwrites_neither(tmp_path: Path) -> None:
-    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+    export_net(perturbed_model(document([4], TWO)), tmp_path / "a.net")
     imported = import_net(tmp_path / "a.net")
     path = imported.save(tmp_path / "new" / "folder")
     assert sorted(os.listdir(path.parent)) == ["a.json", "a.safetensors"]
@@ -274,8 +288,8 @@ def test_save_writes_both_files_and_overwrites_neither(tmp_path: Path) -> None:
         imported.save(path.parent)
 
 
-def test_weights_start_a_network_with_names_of_its_own(tmp_path: Path) -> None:
-    model = trained(document([4], TWO))
+def test_weights_initialise_a_network_with_other_layer_names(tmp_path: Path) -> None:
+    model = perturbed_model(document([4], TWO))
     export_net(model, tmp_path / "a.net")
     kinds = {
         "weight norm": ({"weight_norm": True}, {}),
@@ -291,8 +305,8 @@ def test_weights_start_a_network_with_names_of_its_own(tmp_path: Path) -> None:
             assert torch.equal(mine.synapse(), theirs.synapse())
 
 
-def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    export_net(trained(document([4], TWO)), tmp_path / "a.net")
+def test_the_error_names_weights_that_do_not_fit(tmp_path: Path) -> None:
+    export_net(perturbed_model(document([4], TWO)), tmp_path / "a.net")
     with pytest.raises(NetFileError, match="has 2 layers of neurons; sample has 1"):
         read_weights(tmp_path / "a.net", model_of(document([4], [dense("a", 3)])).graph)
     graph = model_of(document([4], [dense("a", 5), dense("b", 2)])).graph

@@ -1,6 +1,6 @@
-"""Writes the golden arrays: what two layers do, spike for spike, by the equations of the oracle.
+"""Writes the golden arrays: the spikes, voltages and gradients of two layers, by the oracle.
 
-Run ``python tests/golden/make.py`` after changing the oracle, and look at why it changed.
+Run ``python tests/golden/make.py`` after a change of the oracle, and explain each difference.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ TAU_GRADS, SCALE_GRADS = (0.05, 1.0), (1.0, 0.7)
 TIME_CONSTANT, ORDER, LENGTH = 3.0, 2, 25
 
 
-def arrays() -> dict[str, np.ndarray]:
+def make_arrays() -> dict[str, np.ndarray]:
     """Inputs, spikes, voltages (in 1/4096), the loss, and gradients in double precision."""
     rng = np.random.default_rng(2024)
-    made: dict[str, np.ndarray] = {
+    arrays: dict[str, np.ndarray] = {
         "input": (rng.random((STEPS, BATCH, SIZES[0])) < 0.09).astype(np.float32),
         "target": (rng.random((STEPS, BATCH, SIZES[2])) < 0.1).astype(np.float32),
     }
-    signal = torch.from_numpy(made["input"].astype(np.float64))
+    signal = torch.from_numpy(arrays["input"].astype(np.float64))
     learnt: dict[str, torch.Tensor] = {}
     for layer in (0, 1):
         inputs, units = SIZES[layer : layer + 2]
-        given = {
+        parameters = {
             f"weight_{layer}": rng.normal(0, 0.4, (units, inputs)),
             f"current_decay_{layer}": rng.random(units if layer else ()) * 0.8,
             f"voltage_decay_{layer}": rng.random(units if layer else ()) * 0.4,
         }
-        for name, value in given.items():
-            made[name] = np.asarray(value, np.float32)
-            learnt[name] = torch.from_numpy(made[name].astype(np.float64)).requires_grad_()
+        for name, value in parameters.items():
+            arrays[name] = np.asarray(value, np.float32)
+            learnt[name] = torch.from_numpy(arrays[name].astype(np.float64)).requires_grad_()
         weight, *decays = learnt.values() if layer == 0 else list(learnt.values())[3:]
-        integers = cuba_oracle.integer_weight(made[f"weight_{layer}"])
-        arriving = 64 * (signal.detach().numpy().astype(np.int64) @ integers.T)
+        integers = cuba_oracle.integer_weight(arrays[f"weight_{layer}"])
+        synaptic_input = 64 * (signal.detach().numpy().astype(np.int64) @ integers.T)
         exact = cuba_oracle.run(
-            arriving, *(decay.detach().numpy() for decay in decays), THRESHOLDS[layer]
+            synaptic_input, *(decay.detach().numpy() for decay in decays), THRESHOLDS[layer]
         )
-        made[f"spikes_{layer}"], made[f"voltage_{layer}"] = exact.out, exact.v.astype(np.int32)
+        arrays[f"spikes_{layer}"], arrays[f"voltage_{layer}"] = exact.out, exact.v.astype(np.int32)
         signal = cuba_oracle.differentiable_run(
             signal @ cuba_oracle.differentiable_weight(weight).T,
             exact,
@@ -58,18 +58,18 @@ def arrays() -> dict[str, np.ndarray]:
             SCALE_GRADS[layer],
             delay=True,
         ).out
-    loss = _loss(signal, torch.from_numpy(made["target"].astype(np.float64)))
+    loss = _loss(signal, torch.from_numpy(arrays["target"].astype(np.float64)))
     loss.backward()
-    made["loss"] = loss.detach().numpy()
+    arrays["loss"] = loss.detach().numpy()
     for name, tensor in learnt.items():
         assert tensor.grad is not None
-        made[f"grad_{name}"] = tensor.grad.numpy()
-    return made
+        arrays[f"grad_{name}"] = tensor.grad.numpy()
+    return arrays
 
 
 def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    once = np.exp(-np.arange(LENGTH) / TIME_CONSTANT)
-    h = np.convolve(once, once)[:LENGTH]
+    exponential = np.exp(-np.arange(LENGTH) / TIME_CONSTANT)
+    h = np.convolve(exponential, exponential)[:LENGTH]
     padded = torch.cat([torch.zeros(LENGTH - 1, *output.shape[1:]), output - target])
     filtered = sum(h[n] * padded[LENGTH - 1 - n : LENGTH - 1 - n + STEPS] for n in range(LENGTH))
     assert isinstance(filtered, torch.Tensor)
@@ -77,5 +77,5 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(FILE, **arrays())
+    np.savez_compressed(FILE, **make_arrays())
     print(f"{FILE}: {FILE.stat().st_size} bytes")

@@ -69,7 +69,7 @@ def test_losses_of_labels_have_a_classifier(loss, classifier, window):
     assert graph.classes == 2
 
 
-def test_the_loss_of_targets_has_none():
+def test_a_loss_of_target_spikes_has_no_classifier():
     assert build_graph(_document(classifier=RATE)).classifier is None
 
 
@@ -130,7 +130,7 @@ def test_the_rows_of_the_table():
     assert sum(row.synapses for row in rows) == graph.synapses == 8
 
 
-def test_documents_made_by_hand_that_do_not_fit_are_refused():
+def test_unchecked_documents_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match='input of layer "hidden"'):
         build_graph(_document(input={"shape": [2, 2]}))
     with pytest.raises(ValueError, match='unknown neuron "x"'):

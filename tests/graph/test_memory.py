@@ -1,4 +1,4 @@
-"""How much memory a network is said to take."""
+"""Estimates of a network's memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def graph_of(
     loss: Any = None,
     flattened: Mapping[str, str | list[str]] = {},
 ):
-    """One layer after the other, and then flatten layers by what they read."""
+    """A chain of dense layers, then the flatten layers in ``flattened`` (name -> its inputs)."""
     document = {
         "format": 1,
         "name": "sizes",
@@ -44,7 +44,7 @@ def test_activity_is_three_numbers_a_neuron_step_and_sample() -> None:
     assert activity == [4 * 3 * units * STEPS * 4 for units in (10, 20, 0)]
 
 
-def test_parameters_are_kept_with_their_gradients_states_and_best_values() -> None:
+def test_training_memory_has_gradients_states_and_best_values() -> None:
     graph = graph_of([10], {"learn": ["voltage_decay"]}, {"weight_norm": True})
     memory = layer_memory(graph, graph.layers[0], 4, 2)
     assert memory.weights == 4 * (600 + 10 + 1)
@@ -58,7 +58,7 @@ def test_weights_off_the_grid_have_no_device_bits() -> None:
     assert layer_memory(graph, graph.layers[0], 4, 2).device_bits is None
 
 
-def test_the_batch_counts_targets_only_where_there_are_some() -> None:
+def test_the_batch_counts_target_spikes_but_no_labels() -> None:
     assert batch_memory(graph_of([10], {}, {}), 3) == 4 * 70 * STEPS * 3
     rates = {"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}
     assert batch_memory(graph_of([10], {}, {}, rates), 3) == 4 * 60 * STEPS * 3

@@ -1,4 +1,4 @@
-"""The integer run computes what the device computes, and what training computed."""
+"""The integer run gives the spikes of the device's definition and of the float network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def graph_of(shape: list[int], layers: list[dict[str, Any]]) -> Graph:
 
 
 def weights_of(integers: Mapping[str, DenseIntegers]) -> dict[str, np.ndarray]:
-    """The real parameters that become these integers; thresholds are part of the document."""
+    """Float parameters that convert to these integers. Thresholds are part of the document."""
     weights: dict[str, np.ndarray] = {}
     for name, layer in integers.items():
         state = f"layers.{name}"
@@ -55,10 +55,10 @@ def toward_zero(product: int) -> int:
     return product // 4096 if product >= 0 else -(-product // 4096)
 
 
-def by_the_book(
+def reference_run(
     layer: DenseIntegers, delay: int, input_TN: np.ndarray
 ) -> tuple[np.ndarray, int, int]:
-    """One layer as the definition has it, in Python's own integers, neuron by neuron."""
+    """One layer by its definition, in Python's integers, neuron by neuron."""
     steps, outputs = len(input_TN), len(layer.weight)
     spikes_TN = np.zeros((steps, outputs), bool)
     wrapped = clipped = 0
@@ -88,7 +88,7 @@ def by_the_book(
 
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]]:
-    """Layers of a document, which read any layers before them of the same size, and integers."""
+    """Layers that read any earlier layers of one size, their integers, and the input's shape."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = draw(st.sampled_from([[6], [2, 3]]))
     layers: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
         known = st.sampled_from([name for name, size in sizes.items() if size == inputs])
         reads = draw(st.lists(known, min_size=1, max_size=3))
         units, name = draw(st.sampled_from([1, 4, 6])), f"l{index}"
-        own = (units,) if units > 1 and draw(st.booleans()) else ()
+        decay_shape = (units,) if units > 1 and draw(st.booleans()) else ()
         has_bias = draw(st.booleans())
         threshold = draw(st.integers(1, 400))
         neuron = {"threshold": threshold / 64, "norm": "mean" if has_bias else None}
@@ -109,8 +109,8 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
         layers.append(dense(name, units, neuron=neuron, axonal_delay_step=delay, **{"from": reads}))
         integers[name] = DenseIntegers(
             weight=2 * random.integers(-128, 128, (units, inputs)),
-            current_decay=random.integers(0, 4097, own) // random.choice([1, 4096]),
-            voltage_decay=random.integers(0, 4097, own),
+            current_decay=random.integers(0, 4097, decay_shape) // random.choice([1, 4096]),
+            voltage_decay=random.integers(0, 4097, decay_shape),
             threshold=threshold,
             bias=2 * random.integers(-127, 129, units) if has_bias else None,
         )
@@ -120,7 +120,7 @@ def networks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, DenseInte
 
 @settings(max_examples=60, deadline=None)
 @given(networks(), st.integers(0, 99), st.sampled_from([1, 3, 900, TOP]), st.booleans())
-def test_every_layer_is_by_the_book(
+def test_every_layer_follows_its_definition(
     network: tuple[list[dict[str, Any]], dict[str, DenseIntegers], list[int]],
     seed: int,
     largest: int,
@@ -138,8 +138,8 @@ def test_every_layer_is_by_the_book(
             for field, values in vars(dense_integers(layer, weights)).items():
                 np.testing.assert_array_equal(values, getattr(known, field))
             delay = int(layer.section.axonal_delay_step)
-            expected[layer.name], *left = by_the_book(known, delay, total)
-            counts.append((layer.name, int(expected[layer.name].sum()), *left))
+            expected[layer.name], *state_counts = reference_run(known, delay, total)
+            counts.append((layer.name, int(expected[layer.name].sum()), *state_counts))
         else:
             expected[layer.name] = total
     with mock.patch.object(
@@ -153,7 +153,7 @@ def test_every_layer_is_by_the_book(
 def run_one(
     input_TN: object, weight: int, du: int, dv: int, threshold: int, bias: int | None = None
 ) -> IntegerRun:
-    """One neuron on as many inputs as there are, all with the same weight."""
+    """Runs one neuron whose inputs all have the same weight."""
     values = np.array(input_TN)
     neuron = {"threshold": threshold / 64, "norm": None if bias is None else "mean"}
     layer = DenseIntegers(
@@ -274,7 +274,7 @@ def test_networks_that_do_not_fit() -> None:
         netdesc.run_integer(model, np.zeros((3, 1)))
 
 
-def test_the_recorded_spikes_of_slayer_where_they_are_at_hand() -> None:
+def test_recorded_spikes_of_slayer() -> None:
     shared = Path(__file__).parents[3] / "shared"
     if not (shared / "golden" / "oxford_slayer.npz").exists():
         pytest.skip("the recording is not part of the repository")

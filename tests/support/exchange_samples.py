@@ -49,18 +49,18 @@ def model_of(description: dict[str, Any], seed: int = 0) -> Network:
 
 def datasets(path: Path) -> dict[str, tuple]:
     """Name -> type, shape, values and storage of every dataset of an hdf5 file."""
-    found: dict[str, tuple] = {}
+    entries: dict[str, tuple] = {}
 
-    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
         assert not item.attrs
         if isinstance(item, h5py.Dataset):
             value = np.asarray(item[()])
             stored = (item.chunks, item.compression, h5py.check_string_dtype(item.dtype))
-            found[name] = (item.dtype, item.shape, value.tolist(), stored)
+            entries[name] = (item.dtype, item.shape, value.tolist(), stored)
 
     with h5py.File(path) as file:
-        file.visititems(note)
-    return found
+        file.visititems(add)
+    return entries
 
 
 WEIGHT = np.array([[2, -4, 6], [0, 254, -256]], np.float32)
@@ -94,7 +94,7 @@ def write_file(path: Path, **changes) -> Path:
 
 @st.composite
 def records(draw: st.DrawFn) -> NetFile:
-    """Chains of layers that the language can say."""
+    """Chains of layers that a document can express."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
     layers: list[InputLayer | FlattenLayer | DenseLayer] = []
     if draw(st.booleans()):
@@ -116,14 +116,14 @@ def _integers(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrate
 @st.composite
 def dense_layers(draw: st.DrawFn, inputs: int, outputs: int) -> DenseLayer:
     decays = st.integers(0, 4096)
-    own = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
+    decay_shape = (outputs,) if outputs > 1 and draw(st.booleans()) else ()
     means = st.integers(-128, 127).map(lambda half: -2 * half)
     return DenseLayer(
         weight=_integers(
             draw, (outputs, inputs), st.integers(-128, 127).map(lambda half: 2 * half)
         ),
-        current_decay=_integers(draw, own, decays),
-        voltage_decay=_integers(draw, own, decays),
+        current_decay=_integers(draw, decay_shape, decays),
+        voltage_decay=_integers(draw, decay_shape, decays),
         threshold=draw(st.integers(1, 400)),
         bias=_integers(draw, (outputs,), means) if draw(st.booleans()) else None,
     )

@@ -1,6 +1,6 @@
 """netdesc compiles a JSON description of a spiking network into a trained network.
 
-The names below load their room, and torch with it, when they are first used.
+A name below imports its module, and torch with it, when it is first used.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdesc.api.compile import Compiled, compile, train
+    from netdesc.api.compile import Compiled, compile
     from netdesc.api.evaluate import evaluate
     from netdesc.api.integer_run import run_integer
+    from netdesc.api.train import train
     from netdesc.description import DescriptionError, load
     from netdesc.exchange import export_net, import_net
 
@@ -30,13 +31,13 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
+_MODULES = {
     "Compiled": "netdesc.api.compile",
     "compile": "netdesc.api.compile",
     "DescriptionError": "netdesc.description",
     "load": "netdesc.description",
     "evaluate": "netdesc.api.evaluate",
-    "train": "netdesc.api.compile",
+    "train": "netdesc.api.train",
     "export_net": "netdesc.exchange",
     "import_net": "netdesc.exchange",
     "run_integer": "netdesc.api.integer_run",
@@ -44,9 +45,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'netdesc' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

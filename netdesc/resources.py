@@ -1,4 +1,4 @@
-"""Where the data and the examples that come with netdesc lie. Loads nothing."""
+"""Finds the data and the examples that come with netdesc. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
-_HOMES = (_PACKAGE / "_shipped", _PACKAGE.parent)
-"""Inside the package, where a wheel puts them, or beside it, where the repository has them."""
+_FOLDERS = (_PACKAGE / "_shipped", _PACKAGE.parent)
+"""A wheel puts them inside the package; in the repository they are beside it."""
 
 
 class NotShippedError(ValueError):
-    """This installation of netdesc lacks a file that belongs to it."""
+    """A file that belongs to netdesc is missing from this installation."""
 
     exit_code = 3
 
 
 def shipped(name: str) -> Path:
-    """The file or folder ``name`` of the repository's ``data`` or ``examples``.
+    """The path of a file or folder that comes with netdesc, such as ``examples/oxford.json``.
 
-    ``shipped("data/oxford")`` and ``shipped("examples/oxford.json")`` lie to one another as in the
-    repository, so that relative paths in an example hold. NotShippedError where it is missing.
+    ``data`` and ``examples`` are in one folder, so relative paths in an example are valid.
+    NotShippedError if it is missing.
     """
-    for home in _HOMES:
-        path = home / name
+    for folder in _FOLDERS:
+        path = folder / name
         if path.exists():
             return path
     raise NotShippedError(

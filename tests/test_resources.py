@@ -14,23 +14,23 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", ["examples/oxford.json", "data/oxford", "data/oxford/input.bs1"])
-def test_the_repository_s_own_files_are_found(name: str) -> None:
+def test_files_of_the_repository_are_found(name: str) -> None:
     assert shipped(name).samefile(REPOSITORY / name)
 
 
 def test_files_inside_the_package_come_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_HOMES", (tmp_path / "inside", tmp_path))
-    for home in ("inside", "."):
-        (tmp_path / home / "data").mkdir(parents=True)
+    monkeypatch.setattr(module, "_FOLDERS", (tmp_path / "inside", tmp_path))
+    for folder in ("inside", "."):
+        (tmp_path / folder / "data").mkdir(parents=True)
     (tmp_path / "data" / "a").write_text("")
     assert shipped("data/a") == tmp_path / "data" / "a"
     (tmp_path / "inside" / "data" / "a").write_text("")
     assert shipped("data/a") == tmp_path / "inside" / "data" / "a"
 
 
-def test_what_is_missing_is_named() -> None:
+def test_a_missing_file_is_named() -> None:
     with pytest.raises(NotShippedError, match=r"data/cambridge is missing"):
         shipped("data/cambridge")
 
@@ -42,7 +42,7 @@ def test_an_installation_without_examples_says_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(module, "_HOMES", (tmp_path / "none",))
+    monkeypatch.setattr(module, "_FOLDERS", (tmp_path / "none",))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as exit:
         main(arguments)

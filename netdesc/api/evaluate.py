@@ -1,4 +1,4 @@
-"""Measuring a trained network on a part of its data."""
+"""Measures a network on a part of its data: loss, accuracy, spike rates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from netdesc.api.compile import Compiled, compile, compile_run, untrained
+from netdesc.api.compile import Compiled, compile, compile_run, untrained_warnings
 from netdesc.description import Description, load
 from netdesc.graph import INPUT
 from netdesc.losses import build_classifier
@@ -23,12 +23,12 @@ from netdesc.training.splits import read_splits
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
-"""The parts of the data; the first one that there is is measured unless another is asked for."""
+"""The parts of the data. By default the first one that has samples is measured."""
 
 
 @dataclass(frozen=True)
 class LayerRate:
-    """Spikes a neuron a step of a layer, or of the input, over all samples."""
+    """Spikes a neuron a step, of a layer or of the input, over all samples."""
 
     layer: str
     neurons: int
@@ -36,8 +36,8 @@ class LayerRate:
 
 
 @dataclass(frozen=True)
-class Matched:
-    """How many of the target's spikes the output has in the same step."""
+class TargetMatch:
+    """How many target spikes there are, and how many the output has in the same step."""
 
     target_spikes: int
     met: int
@@ -45,12 +45,12 @@ class Matched:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network does with the samples of ``part``.
+    """What was measured on the samples of ``part``.
 
-    ``loss`` is the sum over the samples where ``summed``. ``score`` is there for networks that
-    classify, ``matched`` for those that learn spike trains. ``judged`` says what the score counts:
-    steps where each of them has a label. ``classifier`` says by what the class was found, and
-    ``window_steps`` how long the moving window is.
+    ``loss`` is the sum over the samples if ``summed``, or else their mean. ``score`` is None unless
+    the network classifies; ``matched`` is None if it does. ``judged`` says what the score counts:
+    steps if every step has a label, or else samples. ``classifier`` says how the class was chosen,
+    ``window_steps`` how long its moving window is.
     """
 
     part: Part
@@ -61,7 +61,7 @@ class Evaluation:
     judged: Literal["samples", "steps"] | None
     classifier: Literal["rate", "moving_window"] | None
     window_steps: int | None
-    matched: Matched | None
+    matched: TargetMatch | None
     layers: list[LayerRate]
     warnings: list[str]
 
@@ -69,9 +69,9 @@ class Evaluation:
 def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     """Measures the best weights of a run, or the network of a document, on ``part`` of its data.
 
-    Without ``part`` that is the test samples where there are any, else those for validation, else
-    those for training. Loss and accuracy of ``validation`` are what training measured. DataError
-    where there is no such part or its data is at fault, DescriptionError as ``load``.
+    The default is the first of ``PARTS`` that has samples. Loss and accuracy of ``validation`` are
+    those that training measured. Raises DataError if the part has no samples or its data is wrong,
+    DescriptionError as ``load`` does.
     """
     path = run.path if isinstance(run, Run) else Path(run)
     if path.is_dir():
@@ -82,11 +82,10 @@ def evaluate(run: Run | str | Path, part: Part | None = None) -> Evaluation:
     else:
         description = load(path)
         compiled = compile(description)
-    warnings = [] if path.is_dir() else untrained(description.document)
+    warnings = [] if path.is_dir() else untrained_warnings(description.document)
     splits = read_splits(description, SampleSpec.of(compiled.graph), warnings.append)
-    given: dict[Part, Samples | None] = {name: getattr(splits, name) for name in PARTS}
     found: dict[Part, Samples] = {
-        name: samples for name, samples in given.items() if samples is not None
+        name: samples for name in PARTS if (samples := getattr(splits, name)) is not None
     }
     chosen: Part = part or next(iter(found))
     if chosen not in found:
@@ -119,7 +118,7 @@ def _evaluate(
     if graph.classes is not None:
         counter = ConfusionCounter(build_classifier(graph), graph.classes, device)
     batches = Batches(samples, training.batch_size, device, training.seed)
-    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, watch=count)
+    loss, score = measure(graph, compiled.model, compiled.loss, batches, counter, on_batch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None
     if samples.labels is not None:
@@ -133,7 +132,7 @@ def _evaluate(
         judged=judged,
         classifier=None if counter is None else "rate" if window is None else "moving_window",
         window_steps=window,
-        matched=Matched(target_spikes, met) if score is None else None,
+        matched=TargetMatch(target_spikes, met) if score is None else None,
         layers=_rates(compiled, spikes, len(samples)),
         warnings=warnings,
     )
@@ -143,5 +142,7 @@ def _rates(compiled: Compiled, spikes: Counter[str], samples: int) -> list[Layer
     graph = compiled.graph
     shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
     neurons = {name: int(torch.Size(shapes[name]).numel()) for name in shapes if name in spikes}
-    looks = graph.steps * samples
-    return [LayerRate(name, n, spikes[name] / (n * looks)) for name, n in neurons.items()]
+    return [
+        LayerRate(name, n, spikes[name] / (n * graph.steps * samples))
+        for name, n in neurons.items()
+    ]

@@ -1,4 +1,4 @@
-"""Running a ``.net`` file, or a model, in the device's integers."""
+"""Runs a ``.net`` file, or a model, in the device's integers. Loads neither torch nor Numba."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netdesc.hardware import FoldedModel, simulate
 
 
 def run_integer(network: str | Path | FoldedModel, input_TN: NDArray) -> NDArray[Any]:
-    """Output spikes, bool [steps, neurons], as the device computes them.
+    """Output spikes as the device computes them, bool [steps, neurons].
 
-    ``network`` is a ``.net`` file or a model; ``input_TN`` is [steps, neurons] or
-    [steps, *input shape], spikes or whole numbers. Where the output is a sum of layers, it is whole
-    numbers. NetFileError for a bad file, ValueError for an input that does not fit, HardwareError
-    (a ValueError) for a network that the device cannot hold.
+    ``network`` is a ``.net`` file or the ``model`` of ``netdesc.compile``. ``input_TN`` holds
+    spikes or whole numbers, [steps, neurons] or [steps, *input shape]. An output that is a sum of
+    layers is returned as whole numbers. Raises NetFileError for a bad file, HardwareError for a
+    network that the device cannot hold, ValueError for an input that does not fit.
     """
     if isinstance(network, str | Path):
         imported = import_net(network)

@@ -1,16 +1,16 @@
-"""Sending the spikes of a file through a network, in floats or in the device's integers."""
+"""Runs a network on one recording, in floats or in the device's integers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.api.compile import Compiled, compile, compile_imported, compile_run, untrained
+from netdesc.api.compile import Compiled, compile, compile_imported, compile_run, untrained_warnings
 from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
 from netdesc.description.models.document import MOST_STEPS
@@ -26,7 +26,7 @@ Arithmetic = Literal["float", "integer"]
 
 @dataclass(frozen=True)
 class LayerSpikes:
-    """How often the neurons of a layer, or of the input, spiked in all."""
+    """The number of spikes of a layer, or of the input, over all neurons and steps."""
 
     layer: str
     neurons: int
@@ -34,8 +34,8 @@ class LayerSpikes:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The output beside the target that the document has for this input."""
+class TargetComparison:
+    """The output compared with the target that the document has for this input."""
 
     loss: float
     target_spikes: int
@@ -45,25 +45,25 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Classification:
-    """The class that the network gives the input, beside the label that the document has for it."""
+    """The class that the network predicts, and the label that the document has for this input."""
 
     prediction: int | None
-    """None where the output is silent."""
+    """None if the output is silent."""
     label: int | None
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` tell where to doubt it.
+    """``spikes_TN`` is bool [steps, *output shape]; ``warnings`` say why it may be wrong.
 
-    ``comparison`` is there where the document has a target for the input, ``classification`` where
-    its loss learns from labels.
+    ``comparison`` is None unless the document has a target for the input, ``classification`` is
+    None unless its loss learns from labels.
     """
 
     graph: Graph
     spikes_TN: NDArray[np.bool_]
     layers: list[LayerSpikes]
-    comparison: Comparison | None
+    comparison: TargetComparison | None
     classification: Classification | None
     warnings: list[str]
 
@@ -72,8 +72,9 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
     """Runs a network on a file of events.
 
     ``network`` is the folder of a run (its best weights are used), a document or a ``.net`` file.
-    Where the document has ``events`` as an input, they are binned as it says and the output is
-    compared with its target or label. ValueErrors of the rooms tell what does not fit.
+    If the document names ``events`` as an input, they are binned as it says and the output is
+    compared with its target or label. Raises EventFileError (a ValueError) for events that do not
+    fit, and the ValueErrors of ``compile`` and ``import_net`` for the network.
     """
     events = Path(events)
     if events.suffix.lower() == ".npz":
@@ -82,7 +83,7 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
             "holds samples, which netdesc evaluate measures; a run takes one recording",
         )
     event = read_events(events)
-    compiled, description = _open(Path(network), events, event)
+    compiled, description = _load_network(Path(network), events, event)
     graph = compiled.graph
     pair = None if description is None else _find_pair(description, events)
     try:
@@ -91,14 +92,14 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
         raise EventFileError(events, str(error)) from error
     warnings: list[str] = []
     if description is not None and not Path(network).is_dir():
-        warnings += untrained(description.document)
+        warnings += untrained_warnings(description.document)
     if dropped:
         warnings.append(
             f"{events}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
             f"{graph.step_ms:g} ms and shape {list(graph.input_shape)} and are left out"
         )
-    engine = _in_integers if arithmetic == "integer" else _in_floats
-    spikes_TN, counts, doubts = engine(compiled, input_TN)
+    forward = _ENGINES[arithmetic]
+    spikes_TN, counts, range_warnings = forward(compiled, input_TN)
     layers = [LayerSpikes("input", input_TN[0].size, int(np.count_nonzero(input_TN)))]
     layers += [
         LayerSpikes(layer.name, int(np.prod(layer.output_shape)), counts[layer.name])
@@ -112,10 +113,10 @@ def run(network: str | Path, events: str | Path, arithmetic: Arithmetic = "float
         comparison = _compare(compiled, spikes_TN, target_TN)
     if graph.classes is not None:
         classification = _classify(graph, spikes_TN, pair and pair.label)
-    return Result(graph, spikes_TN, layers, comparison, classification, warnings + doubts)
+    return Result(graph, spikes_TN, layers, comparison, classification, warnings + range_warnings)
 
 
-def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description | None]:
+def _load_network(path: Path, events: Path, event: Event) -> tuple[Compiled, Description | None]:
     if path.is_dir():
         description, compiled = compile_run(path)
         return compiled, description
@@ -126,9 +127,10 @@ def _open(path: Path, events: Path, event: Event) -> tuple[Compiled, Description
 
 
 def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
-    """The network of a file, with steps for all input and to come through if it gives no time.
+    """The network of a ``.net`` file.
 
-    EventFileError where these are more than the language has.
+    If the file names no number of steps, there are enough for the last event to reach the output;
+    EventFileError if that is more than ``MOST_STEPS``.
     """
     imported = import_net(path)
     if not imported.assumed:
@@ -164,11 +166,14 @@ def _bin(
     return to_dense(event, shape, graph.steps, graph.step_ms, file.rounding, file.duplicates)
 
 
-Outcome = tuple[NDArray[np.bool_], dict[str, int], list[str]]
-"""Output spikes, spikes by layer of neurons, warnings."""
+class _ForwardResult(NamedTuple):
+    spikes_TN: NDArray[np.bool_]
+    counts: dict[str, int]
+    """Spikes of each layer of neurons."""
+    range_warnings: list[str]
 
 
-def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+def _run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardResult:
     counts: dict[str, int] = {}
 
     def count(name: str):
@@ -183,17 +188,17 @@ def _in_floats(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
         output_TBN = compiled.model(torch.from_numpy(input_TN).unsqueeze(1))
     for hook in hooks:
         hook.remove()
-    doubts = [
+    range_warnings = [
         f'layer "{report.name}": a state leaves the 24 bits of the device, whose output can differ'
         for report in compiled.model.engine_report()
         if report.leaves_device_range
     ]
-    return output_TBN[:, 0].numpy() != 0, counts, doubts
+    return _ForwardResult(output_TBN[:, 0].numpy() != 0, counts, range_warnings)
 
 
-def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
+def _run_integer(compiled: Compiled, input_TN: NDArray[np.float32]) -> _ForwardResult:
     integer = simulate(compiled.graph, compiled.model.folded_state(), input_TN)
-    doubts = [
+    range_warnings = [
         f'layer "{run.layer}": {run.wrapped} currents and {run.clipped} voltages left the 24 bits '
         "of the device; a float run, which has no such limit, can differ"
         for run in integer.counts
@@ -201,16 +206,19 @@ def _in_integers(compiled: Compiled, input_TN: NDArray[np.float32]) -> Outcome:
     ]
     shape = (len(input_TN), *compiled.graph.output_shape)
     counts = {run.layer: run.spikes for run in integer.counts}
-    return (integer.spikes_TN != 0).reshape(shape), counts, doubts
+    return _ForwardResult((integer.spikes_TN != 0).reshape(shape), counts, range_warnings)
+
+
+_ENGINES = {"float": _run_float, "integer": _run_integer}
 
 
 def _compare(
     compiled: Compiled, spikes_TN: NDArray[np.bool_], target_TN: NDArray[np.float32]
-) -> Comparison:
+) -> TargetComparison:
     output_TBN = torch.from_numpy(spikes_TN.astype(np.float32)).unsqueeze(1)
     with torch.no_grad():
         loss = compiled.loss(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
-    return Comparison(
+    return TargetComparison(
         loss=loss.item(),
         target_spikes=int(np.count_nonzero(target_TN)),
         met=int(np.count_nonzero((target_TN != 0) & spikes_TN)),
@@ -218,7 +226,7 @@ def _compare(
 
 
 def _classify(graph: Graph, spikes_TN: NDArray[np.bool_], label: int | None) -> Classification:
-    """The class of the whole sample, however the classifier looks at it."""
+    """The class of the whole sample, also if the classifier predicts one in every step."""
     assert graph.classes is not None
     output_TBN = torch.from_numpy(spikes_TN).unsqueeze(1)
     any_label = torch.zeros(1, dtype=torch.int64)

@@ -23,7 +23,7 @@ from netdesc.bench.programs import BenchError
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
 from netdesc.training import Run, train
-from netdesc.training.record import circumstances
+from netdesc.training.record import environment
 
 WARM_UP = 20
 """Epochs at the start that are not counted: they load kernels and fill caches."""
@@ -145,7 +145,7 @@ def time_epochs(
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
         stolen=stolen,
-        conditions=circumstances(torch.device(device)),
+        conditions=environment(torch.device(device)),
         machine=on,
     )
 

@@ -14,7 +14,7 @@ from netdesc.bench.epochs import Report, Timing
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, Interpreters, run
 from netdesc.description import load
-from netdesc.graph import Dense, SpikeTime, decay_range
+from netdesc.graph import SpikeTime, decay_range
 from netdesc.training.batches import Batches
 from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
@@ -88,7 +88,6 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
     (batch,) = Batches(parts.train, None, torch.device("cpu"), seed=0).in_order()
     with torch.no_grad():
         first_loss = compiled.loss(compiled.model(batch.input_TBN), batch.target).item()
-    layers = [layer for layer in graph.layers if isinstance(layer, Dense)]
     settings = {
         "task": "oxford",
         "device": device,
@@ -100,7 +99,7 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
                 "current_decay": decay_range(layer.neuron.current_decay)[0],
                 "voltage_decay": decay_range(layer.neuron.voltage_decay)[0],
             }
-            for layer in layers
+            for layer in graph.neuron_layers
         ],
         "loss": {
             "time_constant": graph.loss.time_constant_ms / graph.step_ms,

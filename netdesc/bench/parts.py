@@ -24,7 +24,7 @@ PARTS: Parts = (
     ("loss", "netdesc.kernels.cpu.engine:spike_time"),
     ("loss, backward", "netdesc.kernels.cpu.engine:spike_time_backward"),
     ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
-    ("optimizer", "netdesc.training.step:TrainingStep.update"),
+    ("optimizer", "netdesc.training.step:EagerStep.update"),
 )
 """A part's name, and the function that does it, as ``module:name``."""
 

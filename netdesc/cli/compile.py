@@ -28,16 +28,17 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     """
     description = findings.load_document(output, file, overrides)
     output.note("loading torch …")
-    from netdesc.api import compile as compiler
+    from netdesc.api.compile import compile as compile_network
+    from netdesc.api.kernels import compile_kernels, compile_kernels_for_data
     from netdesc.kernels.engine import use_engine
 
     start = time.perf_counter()
-    compiled = compiler.compile(description)
+    compiled = compile_network(description)
     built = time.perf_counter()
     output.note("compiling kernels (kept for the next time) …")
     with use_engine(engine):
-        compiler.compile_kernels(compiled)
-        reports = compiler.compile_for_data(description) or compiled.model.engine_report()
+        compile_kernels(compiled)
+        reports = compile_kernels_for_data(description) or compiled.model.engine_report()
     done = time.perf_counter()
     if output.as_json:
         output.give(

@@ -41,7 +41,7 @@ def export(output: Output, source: Path, target: Path) -> None:
     if source.suffix.lower() == ".json" and not source.is_dir():
         description = load_document(output, source, ())
         compiled = compiler.compile(description)
-        warnings = compiler.untrained(description.document)
+        warnings = compiler.untrained_warnings(description.document)
     else:
         _, compiled = compiler.compile_run(source)
         warnings = []

@@ -99,13 +99,13 @@ def _train(
         raise click.UsageError(
             "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
         )
-    from netdesc.api import compile as compiler
+    from netdesc.api.train import train as train_network
 
-    run = compiler.train(
+    run = train_network(
         description,
         resume=resume,
         progress="quiet" if output.quiet else "auto",
-        tell=lambda text: output.complain(f"warning: {text}"),
+        warn=lambda text: output.complain(f"warning: {text}"),
         **settings,
     )
     _report(output, run)

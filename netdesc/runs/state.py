@@ -1,7 +1,4 @@
-"""How a run stands, by what its folder holds, for whoever shows it or goes on with it.
-
-Loads nothing heavy: a run can be looked at where neither torch nor its data is there.
-"""
+"""The state of a run, read from its folder. Needs neither torch nor the run's data."""
 
 from __future__ import annotations
 
@@ -13,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netdesc.runs.files import CHECKPOINTS, HOLDER, RECORD, STATE
+from netdesc.runs.files import CHECKPOINTS, PROCESS_LOCK, RECORD, STATE
 
 KILLED = "killed"
-"""A run that is noted as running, and on which no process works."""
+"""The status of a run that is recorded as running, but whose process has ended."""
 
 
 @dataclass(frozen=True)
 class RunState:
-    """``status`` is that of ``run.json``, or ``KILLED``; the other fields are as they stand there.
+    """``status`` is that of ``run.json``, or ``KILLED``; other fields are those of ``run.json``.
 
-    ``at_work`` tells whether a process works on the run, None where nobody can tell.
-    ``resumes_after`` counts the epochs with which resuming begins, None where that is not known.
+    ``at_work`` tells whether a process works on the run, None if that is unknown.
+    ``resumes_after`` is the number of epochs after which resuming starts, None if unknown.
     """
 
     status: str
@@ -36,7 +33,7 @@ class RunState:
 
 
 def read_state(run: Path) -> RunState | None:
-    """The state of a run; None where its record cannot be read."""
+    """The state of a run; None if its record cannot be read."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -57,14 +54,14 @@ def read_state(run: Path) -> RunState | None:
 
 
 def resume_command(run: str | Path) -> str:
-    """What goes on with a run, for a shell."""
+    """The shell command that resumes a run."""
     return f"netdesc train --resume {shlex.quote(str(run))}"
 
 
 def saved_epochs(run: Path) -> int | None:
-    """How many epochs the checkpoint holds from which a run goes on; 0 where there is none yet.
+    """The number of complete epochs in the newest checkpoint; 0 without one.
 
-    None where it cannot be read.
+    None if it cannot be read.
     """
     path = run / CHECKPOINTS / STATE
     if not path.exists():
@@ -80,22 +77,22 @@ def saved_epochs(run: Path) -> int | None:
 
 
 def is_at_work(run: Path, pid: int | None) -> bool | None:
-    """Whether a process still works on the run; None where that cannot be told.
+    """Whether a process still works on the run; None if that is unknown.
 
-    The lock of the folder tells; in a copy without it, the id of the process does, which may by
-    now be another's.
+    It reads the folder's process lock. In a copy without it, it looks for the process ``pid``; that
+    id may meanwhile belong to another process.
     """
     if sys.platform == "win32":
         return None
-    holder = run / HOLDER
-    return _is_held(holder) if holder.is_file() else _is_alive(pid)
+    lock = run / PROCESS_LOCK
+    return _is_locked(lock) if lock.is_file() else _is_alive(pid)
 
 
-def _is_held(holder: Path) -> bool | None:
+def _is_locked(lock: Path) -> bool | None:
     import fcntl
 
     try:
-        with holder.open("rb") as file:
+        with lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

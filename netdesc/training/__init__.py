@@ -1,7 +1,12 @@
 """Training: from a description to a run directory that holds everything about the run.
 
-- ``train``: what the commands and users call; ``loop`` is the loop itself
-- ``Run``: how it ended; ``TrainingError`` and its kinds: what the user can mend
+- ``train``: starts or resumes a run; ``session`` runs it to its end and records how it ended
+- ``setup``: builds data, network, loss, optimizer and learning-rate ``schedule``
+- ``loop``: the epochs; ``step``: loss and gradients of a batch, and the update of the weights
+- ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch
+- ``splits``: reads the data, from ``arrays`` or ``spike_files``; ``batches``: batches as tensors
+- ``checkpoint``, ``record``, ``run_logs``, ``activity``: the files of the run
+- ``errors``: what the user can correct, each with its exit code
 """
 
 from netdesc.training.errors import DataError, TrainingError

@@ -1,17 +1,16 @@
 """``activity.npz``: spikes of the network for a few samples, now and earlier in training.
 
-It holds what the pictures of a report need, so that they can be drawn from the run's folder alone:
+The report draws its pictures from these arrays:
 
-- ``format`` (1); ``epoch`` of the weights, the best so far (-1 where there are none yet); ``part``,
-  ``train`` or ``validation``; ``samples``, the number of samples
-- ``input_k``, ``output_k`` and, where the data has targets, ``target_k`` of the first samples:
-  int32 [events, 2] of (step, row-major cell). Where a sample has one label: ``label_k``,
-  ``prediction_k`` (-1 for none) and ``rates_k``, float32 [classes], spikes a step. The last of
-  these samples is then a wrongly classified one, if there is any
+- ``format`` (1); ``epoch`` of the best weights so far, with which the arrays are computed (-1 if
+  there are none yet); ``part``, ``train`` or ``validation``; ``samples``, their number
+- ``input_k``, ``output_k`` and, if the data has targets, ``target_k`` of sample k: int32
+  [events, 2] of (step, row-major cell). If a sample has one label: ``label_k``, ``prediction_k``
+  (-1 for none) and ``rates_k``, float32 [classes], spikes a step
 - ``rate_<layer>``: float32 [neurons], spikes a step of each neuron over the samples
-- ``frame_epochs`` int32 [frames] and ``frame_<f>``: output events of the first sample after these
+- ``frame_epochs`` int32 [frames], and ``frame_<f>``: output events of the first sample after these
   epochs
-- ``cut_<name>``: the step from which on a raster with too many events was cut off
+- ``cut_<name>``: the step from which on a raster with too many events is cut off
 """
 
 from __future__ import annotations
@@ -27,27 +26,27 @@ from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.graph import Graph
-from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, Arrays, raster
+from netdesc.training.activity_probe import MAX_EVENTS, ActivityProbe, NamedArrays, raster
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError, storing
 from netdesc.training.npz import read_npz
 
 FORMAT = 1
 MAX_SAMPLES = 64
-"""Most samples that spike rates are computed over."""
+"""Spike rates are computed over at most this many samples."""
 SHOWN_SAMPLES = 4
-"""Most samples whose events are kept."""
+"""Events are written for this many samples."""
 MAX_CELLS = 1 << 24
-"""Most values of all layers over the steps of all samples, which bounds the time of a save."""
+"""Largest number of values of all layers, steps and samples. It bounds the time of a save."""
 _FRAME_INTERVALS = 16
 _MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
-"""Most bytes of an array of events in the file, with its header."""
+"""Largest array of events in the file, with its header."""
 
 
-class Activity:
-    """Records the spikes of a run's network from time to time, and writes them to a file.
+class ActivityRecorder:
+    """Records spikes of a run's network during training, and writes them into ``activity.npz``.
 
-    ``changed`` says whether there is something to write.
+    ``changed`` says whether something is not written yet.
     """
 
     def __init__(
@@ -62,29 +61,29 @@ class Activity:
         self.path = path
         self.part = part
         self.graph = graph
-        count = max(1, min(MAX_SAMPLES, MAX_CELLS // _cells_of(graph)))
+        count = max(1, min(MAX_SAMPLES, MAX_CELLS // _values_per_sample(graph)))
         self._batches = replace(batches, samples=batches.samples[:count])
         self._first_sample = replace(self._batches, samples=batches.samples[:1])
         self._has_targets = classifier is None
         self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
-        self.frames: dict[int, Arrays] = {}
-        """By epoch the raster of the first sample's output, called ``frame``."""
+        self.frames: dict[int, NamedArrays] = {}
+        """Epoch -> the raster of the first sample's output, under the name ``frame``."""
         self.changed = True
 
-    def wants_frame(self, epoch: int) -> bool:
-        """Whether the output after ``epoch`` complete epochs is to be kept."""
+    def needs_frame(self, epoch: int) -> bool:
+        """Whether the output after ``epoch`` complete epochs is still to be recorded."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
-    def take_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
-        """Keeps the output for the first sample with ``weights``, those after ``epoch`` epochs."""
+    def record_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
+        """Records the output for the first sample with the ``weights`` after ``epoch`` epochs."""
         self._probe.load(weights)
         snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
-        """Writes the file for ``weights``, the best ones, those of ``epoch``. StorageError."""
+        """Computes the samples with the best ``weights`` and writes the file. StorageError."""
         arrays = self._record_samples(weights) | {
             "format": np.int32(FORMAT),
             "epoch": np.int32(-1 if epoch is None else epoch),
@@ -99,24 +98,24 @@ class Activity:
         self.changed = False
 
     def restore(self, epoch: int) -> None:
-        """Reads the frames up to ``epoch`` from the file that the run wrote before it was resumed.
+        """Reads the frames up to ``epoch`` from the file of the run that is resumed.
 
-        If that file is missing or damaged, there are no earlier frames: the run goes on.
+        If the file is missing or damaged, the run goes on without earlier frames.
         """
         try:
             self.frames = read_frames(self.path, epoch)
         except (DataError, ValueError):
             self.frames = {}
 
-    def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> Arrays:
+    def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> NamedArrays:
         """The arrays of samples and layers, computed with ``weights``.
 
-        The first ``SHOWN_SAMPLES`` samples are kept. The first sample that is classified wrongly
-        replaces the last of them, unless it is one of them.
+        These are the first ``SHOWN_SAMPLES`` samples. If none of them is classified wrongly, the
+        first sample that is replaces the last of them.
         """
         self._probe.load(weights)
-        shown: dict[int, Arrays] = {}
-        spikes: Arrays = {}
+        shown: dict[int, NamedArrays] = {}
+        spikes: NamedArrays = {}
         number, has_wrong = 0, False
         for batch in self._batches.in_order():
             snapshot = self._probe(batch)
@@ -124,8 +123,8 @@ class Activity:
                 is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
                 has_wrong |= is_first_wrong
                 if number < SHOWN_SAMPLES or is_first_wrong:
-                    place = min(number, SHOWN_SAMPLES - 1)
-                    shown[place] = snapshot.arrays(sample, place, self._has_targets)
+                    slot = min(number, SHOWN_SAMPLES - 1)
+                    shown[slot] = snapshot.arrays(sample, slot, self._has_targets)
                 number += 1
             for name, counts in snapshot.spikes.items():
                 spikes[name] = spikes.get(name, 0) + counts
@@ -134,18 +133,18 @@ class Activity:
         return arrays | {f"rate_{name}": np.float32(each / steps) for name, each in spikes.items()}
 
 
-def _cells_of(graph: Graph) -> int:
-    """Values of the input and of all layers over the steps of a sample."""
+def _values_per_sample(graph: Graph) -> int:
+    """The number of values of the input and of all layers over the steps of a sample."""
     shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
     return graph.steps * sum(map(math.prod, shapes))
 
 
-def read_frames(path: Path, until: int) -> dict[int, Arrays]:
-    """The frames of a file up to the epoch ``until``. DataError, ValueError."""
+def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
+    """The frames of a file up to epoch ``until``. DataError or ValueError if it is damaged."""
     epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
-        raise ValueError("frame_epochs are no epochs of frames")
-    frames: dict[int, Arrays] = {}
+        raise ValueError("frame_epochs is no list of epochs")
+    frames: dict[int, NamedArrays] = {}
     for number, epoch in enumerate(epochs.tolist()):
         if epoch > until:
             continue
@@ -162,5 +161,5 @@ def read_frames(path: Path, until: int) -> dict[int, Arrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """The numbers of complete epochs after which a frame is kept, more at the start of training."""
+    """The numbers of complete epochs after which a frame is recorded; dense at the start."""
     return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

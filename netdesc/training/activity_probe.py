@@ -1,4 +1,4 @@
-"""Records the spikes of every layer of a network for some samples, for the report's pictures."""
+"""Runs a copy of the network on some samples and counts the spikes of every layer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from netdesc.modules import build
 from netdesc.training.batches import Batch
 from netdesc.training.confusion_counter import decide
 
-Arrays = dict[str, Any]
-"""Arrays of a file by name."""
+NamedArrays = dict[str, Any]
 
 MAX_EVENTS = 200_000
-"""Most events of a raster."""
+"""A raster with more events is cut off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +29,23 @@ class ActivitySnapshot:
 
     batch: Batch
     spikes: dict[str, NDArray[np.float64]]
-    """For each layer the spikes of each neuron, over all steps and samples."""
+    """Layer -> the number of spikes of each neuron, over all steps and samples."""
     output_TBN: Tensor
     predictions: NDArray | None
-    """The class of each sample, -1 for none; None where samples have no single label."""
+    """The class of each sample, -1 for none; None unless each sample has one label."""
 
     def is_wrong(self, sample: int) -> bool:
-        """Whether the predicted class of a sample is not its label."""
+        """Whether the predicted class of a sample differs from its label."""
         if self.predictions is None:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
-    def arrays(self, sample: int, number: int, has_target: bool) -> Arrays:
-        """A sample's rasters and class, under ``number`` in the file."""
+    def arrays(self, sample: int, number: int, has_target: bool) -> NamedArrays:
+        """The arrays of one sample, with ``number`` in their names."""
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
         if has_target:
             spikes["target"] = self.batch.target
-        arrays: Arrays = {}
+        arrays: NamedArrays = {}
         for name, spikes_TBN in spikes.items():
             arrays |= raster(f"{name}_{number}", spikes_TBN[:, sample])
         if self.predictions is not None:
@@ -87,15 +86,15 @@ class ActivityProbe:
         return ActivitySnapshot(batch, dict(self._spikes), output_TBN, predictions)
 
 
-def raster(name: str, spikes: Tensor) -> Arrays:
+def raster(name: str, spikes: Tensor) -> NamedArrays:
     """The events of spikes [steps, …] in order: int32 [events, 2] of (step, row-major cell).
 
-    If there are more than ``MAX_EVENTS``, ``cut_<name>`` is the step from which on they are left
-    out. Arrays are in column-major order, which makes files several times smaller.
+    If there are more than ``MAX_EVENTS``, those from step ``cut_<name>`` on are left out. The array
+    is then in column-major order, which compresses several times better.
     """
     events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
     if len(events) <= MAX_EVENTS:
         return {name: events}
     cut = events[MAX_EVENTS, 0]
-    kept = np.searchsorted(events[:, 0], cut)
-    return {name: np.asfortranarray(events[:kept]), f"cut_{name}": cut}
+    count = np.searchsorted(events[:, 0], cut)
+    return {name: np.asfortranarray(events[:count]), f"cut_{name}": cut}

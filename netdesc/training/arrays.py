@@ -1,4 +1,4 @@
-"""Labelled samples in an ``.npz`` file: read and checked once, coded a batch at a time."""
+"""Labelled samples of an ``.npz`` file: read and checked once, encoded one batch at a time."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from numpy.typing import NDArray
 
 from netdesc.description.files.array_memory import too_much
 from netdesc.description.files.npy import Header
-from netdesc.description.models import Arrays, SpikesEncoding
-from netdesc.training.encoding import Code, build_code
+from netdesc.description.models import Arrays
+from netdesc.graph.nodes import Shape
+from netdesc.training.encoding import FILE_AXES, Code, build_code
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
 from netdesc.training.npz import open_npz, read_numbers
-from netdesc.training.samples import Numbers, SampleSpec, Shape
+from netdesc.training.samples import Indices, SampleSpec
 
 PARTS = ("train", "validation", "test")
-"""What the numbers of a split stand for."""
+"""The meaning of 0, 1 and 2 in the array ``split``."""
 
 _CHUNK_VALUES = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """``kept`` and ``labels`` begin with the axis of samples; ``code`` makes spikes of ``kept``."""
+    """Compressed inputs [samples, …], which ``code`` encodes as spikes, and labels."""
 
     code: Code
     input_shape: Shape
-    kept: NDArray
+    compressed: NDArray
     labels: NDArray[np.int32]
     """[samples], or [samples, steps]."""
 
@@ -39,50 +40,50 @@ class ArraySamples:
         return self.code.is_random
 
     def __len__(self) -> int:
-        return len(self.kept)
+        return len(self.compressed)
 
-    def __getitem__(self, which: slice | Numbers) -> ArraySamples:
-        return replace(self, kept=self.kept[which], labels=self.labels[which])
+    def __getitem__(self, which: slice | Indices) -> ArraySamples:
+        return replace(self, compressed=self.compressed[which], labels=self.labels[which])
 
-    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """See ``samples.Samples``."""
-        spikes_TBN = self.code.spikes(self.kept, draws)
+        spikes_TBN = self.code.spikes(self.compressed, rng)
         input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
         return input_TBN, np.ascontiguousarray(self.labels.T)
 
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """The file of a document's ``data``, checked against what the network takes."""
+    """Reads the file of a document's ``data`` and checks that it fits the network."""
 
     path: Path
     data: Arrays
     spec: SampleSpec
     batch_size: int | None = None
-    """Samples that are coded at a time; None codes all of them at once."""
+    """The number of samples that are encoded at a time; None for all of them."""
     warn: Callable[[str], None] = lambda text: None
-    """Receives a line for what is odd but no fault."""
+    """Receives one line for each thing that is suspicious but no error."""
 
     def read(self) -> dict[str, ArraySamples]:
-        """The samples of each of ``PARTS``; a part may have none. DataError."""
+        """The samples of each of ``PARTS``, which may be empty. DataError."""
         data = self.data
         check_file(self.path, data.sha256)
         with open_npz(self.path) as npz:
             split = None if data.split is None else read_numbers(npz, data.split)
-            self._require_room(npz.header(data.inputs), split)
+            self._require_memory(npz.header(data.inputs), split)
             inputs, labels = read_numbers(npz, data.inputs), read_numbers(npz, data.labels)
-        code, kept = self._inputs(inputs)
-        classes = self._labels(labels, len(kept))
-        samples = ArraySamples(code, self.spec.input_shape, kept, classes)
+        code, compressed = self._compress_inputs(inputs)
+        classes = self._check_labels(labels, len(compressed))
+        samples = ArraySamples(code, self.spec.input_shape, compressed, classes)
         if data.split is None or split is None:
             return {"train": samples, "validation": samples[:0], "test": samples[:0]}
-        part = self._split(data.split, split, len(kept))
+        part = self._check_split(data.split, split, len(compressed))
         return {name: samples[np.flatnonzero(part == n)] for n, name in enumerate(PARTS)}
 
-    def _require_room(self, header: Header, split: NDArray | None) -> None:
-        """DataError where the inputs, and a batch of those to train on, need too much memory."""
-        leading = 2 if isinstance(self.data.encoding, SpikesEncoding) else 1
-        if header.shape[leading:] != self.spec.input_shape:
+    def _require_memory(self, header: Header, split: NDArray | None) -> None:
+        """DataError if the inputs and an encoded training batch need too much memory."""
+        axes = FILE_AXES[type(self.data.encoding)]
+        if header.shape[len(axes) :] != self.spec.input_shape:
             return
         samples = int((split == 0).sum()) if split is not None else 0
         samples = samples or header.shape[0]
@@ -91,38 +92,36 @@ class ArrayFile:
         if found is not None:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
-    def _inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """The inputs as they are kept in memory, and the code for them."""
+    def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
+        """The code, and the inputs that it compressed."""
         data, spec = self.data, self.spec
-        is_spikes = isinstance(data.encoding, SpikesEncoding)
-        leading = 2 if is_spikes else 1
-        wanted = "samples, steps" if is_spikes else "samples"
-        if values.ndim < leading or values.shape[leading:] != spec.input_shape:
-            sizes = ", ".join(map(str, spec.input_shape))
+        axes = FILE_AXES[type(data.encoding)]
+        if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:
+            expected = ", ".join(map(str, (*axes, *spec.input_shape)))
             raise self._error(
                 data.inputs,
-                f"has shape {list(values.shape)}; [{wanted}, {sizes}] is needed for encoding "
+                f"has shape {list(values.shape)}; [{expected}] is needed for encoding "
                 f'"{data.encoding.type}"',
             )
-        given = values.shape[1] if is_spikes else 0
-        if given > spec.steps:
+        file_steps = values.shape[1] if "steps" in axes else 0
+        if file_steps > spec.steps:
             raise self._error(
-                data.inputs, f"has {given} steps a sample; the network runs {spec.steps}"
+                data.inputs, f"has {file_steps} steps a sample; the network runs {spec.steps}"
             )
         if not len(values):
             raise self._error(data.inputs, "holds no samples")
         try:
-            code = build_code(data, spec.steps, given, int(np.prod(spec.input_shape)))
+            code = build_code(data, spec.steps, file_steps, int(np.prod(spec.input_shape)))
         except ValueError as error:
             raise DataError(f"{self.path}: {error}") from error
-        each = max(1, _CHUNK_VALUES // max(1, values[0].size))
-        chunks = [values[start : start + each] for start in range(0, len(values), each)]
+        size = max(1, _CHUNK_VALUES // max(1, values[0].size))
+        chunks = [values[start : start + size] for start in range(0, len(values), size)]
         for number, chunk in enumerate(chunks):
-            self._check_values(chunk, code, number * each)
-        oddity = code.quiet(float(max(chunk.max() for chunk in chunks)))
-        if oddity:
-            self.warn(f'{self.path}: the array "{data.inputs}" {oddity}')
-        return code, np.concatenate([code.keep(chunk) for chunk in chunks])
+            self._check_values(chunk, code, number * size)
+        warning = code.silence_warning(float(max(chunk.max() for chunk in chunks)))
+        if warning:
+            self.warn(f'{self.path}: the array "{data.inputs}" {warning}')
+        return code, np.concatenate([code.compress(chunk) for chunk in chunks])
 
     def _check_values(self, values: NDArray, code: Code, first: int) -> None:
         valid = code.is_valid(values)
@@ -136,7 +135,7 @@ class ArrayFile:
             self.data.inputs, f"has {wrong} in sample {first + sample}, not {code.values}{analog}"
         )
 
-    def _labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
+    def _check_labels(self, labels: NDArray, samples: int) -> NDArray[np.int32]:
         spec, name = self.spec, self.data.labels
         assert spec.classes is not None
         if labels.dtype.kind not in "iu":
@@ -167,7 +166,7 @@ class ArrayFile:
             )
         return labels.astype(np.int32)
 
-    def _split(self, name: str, part: NDArray, samples: int) -> NDArray:
+    def _check_split(self, name: str, part: NDArray, samples: int) -> NDArray:
         if part.dtype.kind not in "iu" or part.shape != (samples,):
             raise self._error(
                 name,

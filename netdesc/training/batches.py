@@ -1,4 +1,4 @@
-"""Batches of samples as tensors: their order and their random numbers."""
+"""Turns samples into batches of tensors, in order or shuffled."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.training.randomness import input_draws, sample_order
-from netdesc.training.samples import Numbers, Samples
+from netdesc.training.randomness import input_rng, sample_order
+from netdesc.training.samples import Indices, Samples
 
 MAX_RESIDENT_SHARE = 0.25
 """Largest share of a GPU's free memory that the samples of one split may take."""
@@ -41,10 +41,9 @@ class Batch:
 class Batches:
     """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
 
-    A single batch of all samples is built once and reused, unless its input is random; smaller
+    A single batch of all samples is built once and reused, unless its input is random. Smaller
     batches are built when they are needed. On a GPU, samples that are not random stay on the device
-    if they take no more than ``MAX_RESIDENT_SHARE`` of its free memory, and batches are selected
-    from them.
+    if they fit ``MAX_RESIDENT_SHARE`` of its free memory; batches are then selected from them.
     """
 
     samples: Samples
@@ -53,62 +52,62 @@ class Batches:
     seed: int
 
     def in_order(self) -> Iterator[Batch]:
-        """All samples in order; random inputs depend on the seed alone."""
+        """All samples in order; random inputs depend only on the seed."""
         if self._size == len(self.samples):
-            yield self._everything
+            yield self._single_batch
         else:
-            yield from self._chunks(np.arange(len(self.samples)), self._fixed_draws)
+            yield from self._chunks(np.arange(len(self.samples)), self._fixed_rng)
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """All samples, shuffled; order and random inputs depend on seed and epoch alone.
+        """All samples, shuffled; order and random inputs depend only on seed and epoch.
 
-        A single batch is not shuffled, as its gradient is a sum over the samples.
+        A single batch is not shuffled, because its gradient is a sum over the samples.
         """
         if self._size == len(self.samples) and not self.samples.is_random:
-            yield self._everything
+            yield self._single_batch
             return
-        draws = input_draws(self.seed, f"epoch {epoch}")
+        rng = input_rng(self.seed, f"epoch {epoch}")
         if self._size < len(self.samples):
-            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), draws)
+            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), rng)
         else:
-            yield self._build(self.samples, draws)
+            yield self._build(self.samples, rng)
 
     @property
     def _size(self) -> int:
         return min(self.batch_size or len(self.samples), len(self.samples))
 
     @property
-    def _fixed_draws(self) -> np.random.Generator:
-        """A generator of random inputs that starts in the same state every time."""
-        return input_draws(self.seed, "in order")
+    def _fixed_rng(self) -> np.random.Generator:
+        """A new generator of random inputs, always in the same state."""
+        return input_rng(self.seed, "in order")
 
     @cached_property
-    def _everything(self) -> Batch:
-        return self._build(self.samples, self._fixed_draws)
+    def _single_batch(self) -> Batch:
+        return self._build(self.samples, self._fixed_rng)
 
-    def _chunks(self, order: Numbers, draws: np.random.Generator) -> Iterator[Batch]:
+    def _chunks(self, order: Indices, rng: np.random.Generator) -> Iterator[Batch]:
         if self._is_resident:
-            for numbers in torch.from_numpy(order).to(self.device).split(self._size):
-                yield self._select(numbers)
+            for indices in torch.from_numpy(order).to(self.device).split(self._size):
+                yield self._select(indices)
             return
         for start in range(0, len(order), self._size):
-            yield self._build(self.samples[order[start : start + self._size]], draws)
+            yield self._build(self.samples[order[start : start + self._size]], rng)
 
     @cached_property
     def _is_resident(self) -> bool:
         if self.device.type != "cuda" or self.samples.is_random:
             return False
-        input_TBN, target = self.samples[:1].dense(self._fixed_draws)
+        input_TBN, target = self.samples[:1].dense(self._fixed_rng)
         needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
         return needed <= MAX_RESIDENT_SHARE * _free_bytes(self.device)
 
     @cached_property
     def _resident(self) -> Batch:
-        """All samples on the device, built in parts, as the host's memory may not hold them."""
-        draws = self._fixed_draws
+        """All samples on the device, built in parts: the host's memory may not hold them."""
+        rng = self._fixed_rng
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):
-            batch = self._build(self.samples[start : start + self._size], draws)
+            batch = self._build(self.samples[start : start + self._size], rng)
             for number, part in enumerate((batch.input_TBN, batch.target)):
                 axis = _sample_axis(part)
                 if not start:
@@ -117,13 +116,13 @@ class Batches:
                 whole[number].narrow(axis, start, batch.size).copy_(part)
         return Batch(*whole)
 
-    def _select(self, numbers: torch.Tensor) -> Batch:
+    def _select(self, indices: torch.Tensor) -> Batch:
         whole = self._resident
-        target = whole.target.index_select(_sample_axis(whole.target), numbers)
-        return Batch(whole.input_TBN.index_select(1, numbers), target)
+        target = whole.target.index_select(_sample_axis(whole.target), indices)
+        return Batch(whole.input_TBN.index_select(1, indices), target)
 
-    def _build(self, samples: Samples, draws: np.random.Generator) -> Batch:
-        input_TBN, target = samples.dense(draws)
+    def _build(self, samples: Samples, rng: np.random.Generator) -> Batch:
+        input_TBN, target = samples.dense(rng)
         return Batch(self._tensor(input_TBN), self._tensor(target))
 
     def _tensor(self, array: NDArray) -> torch.Tensor:
@@ -134,7 +133,7 @@ class Batches:
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:
-    """1, after the axis of time, or 0 for labels [samples], which have none."""
+    """1, after the time axis; 0 for labels [samples], which have no time axis."""
     return min(1, tensor.dim() - 1)
 
 

@@ -1,7 +1,7 @@
-"""Checkpoints: the weights for whoever wants them, and one file with everything to go on from.
+"""Checkpoints: files of weights, and ``last.state``, which holds all that resuming needs.
 
-``last.state`` alone decides where a resumed run starts. It is replaced atomically, after the
-metrics that belong to it are on the disk, so that a kill between any two writes does no harm.
+A resumed run starts from ``last.state``. It is replaced atomically, after the metrics that belong
+to it are on the disk, so that a kill between any two writes does no harm.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from torch import nn
 
 from netdesc.events import atomic_path
 from netdesc.runs.files import BEST, INITIAL, LAST, LOCK, STATE
-from netdesc.training.activity import Activity
+from netdesc.training.activity import ActivityRecorder
 from netdesc.training.errors import ResumeError, storing
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.stopping import EarlyStopping
 
 STATE_FORMAT = 1
-SAVE_COST = 0.02
+MAX_SAVE_SHARE = 0.02
 """Largest share of the run's time that saving may take."""
 FIRST_S = 5.0
-"""After so many seconds of a sitting a checkpoint is due, so that an early kill costs little."""
+"""The first checkpoint of a session is due after at most this time: an early kill costs little."""
 
 
 @dataclass
@@ -40,28 +40,28 @@ class Progress:
     """How far a run has come. All of it goes into ``last.state``."""
 
     epoch: int = 0
-    """Complete epochs; also the number of the next one."""
+    """The number of complete epochs; also the index of the next one."""
     seconds: float = 0.0
-    """Time spent in these epochs, over all sittings."""
+    """Time spent in these epochs, over all sessions."""
     best_loss: float = math.inf
-    """The lowest validation loss, or training loss where there is no validation."""
+    """The lowest validation loss, or training loss if there is no validation."""
     best_epoch: int | None = None
     best_accuracy: float | None = None
-    """The share of right predictions in that epoch, where there are labels."""
+    """The share of right predictions in that epoch; None without labels."""
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
 
 
 class BestWeights:
-    """A copy of the best weights so far, kept on the device."""
+    """A copy of the best weights so far, on the device."""
 
     def __init__(self, network: nn.Module) -> None:
         self._live = dict(network.state_dict())
-        self.take()
+        self.copy_weights()
         self._saved = self.tensors
 
-    def take(self) -> None:
-        """Copies the network's present weights. An interrupt leaves the old copy or the new one."""
+    def copy_weights(self) -> None:
+        """Copies the network's weights. An interrupt leaves either the old copy or the new one."""
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
     @property
@@ -69,7 +69,7 @@ class BestWeights:
         return self._saved is self.tensors
 
     def save(self, path: Path) -> None:
-        """Writes the copy where the file is older. StorageError."""
+        """Writes the copy unless the file holds it already. StorageError."""
         if not self.is_saved:
             _write(path, self.tensors)
             self._saved = self.tensors
@@ -77,10 +77,10 @@ class BestWeights:
 
 @dataclass
 class Saver:
-    """Writes checkpoints of one run, at intervals that keep their cost under ``SAVE_COST``.
+    """Writes and restores the checkpoints of one run.
 
-    ``every_s`` seconds pass between two of them, more where the disk is slow, and at most
-    ``FIRST_S`` before the first one of a sitting.
+    At least ``every_s`` seconds pass between two checkpoints; more on a slow disk, so that writing
+    takes no more than ``MAX_SAVE_SHARE`` of the time.
     """
 
     folder: Path
@@ -88,7 +88,7 @@ class Saver:
     optimizer: torch.optim.Optimizer
     stopping: EarlyStopping
     best: BestWeights
-    activity: Activity
+    activity: ActivityRecorder
     lock_sha256: str
     every_s: float
     saved_epoch: int | None = None
@@ -100,9 +100,9 @@ class Saver:
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``last.state``, then the weights and the activity. StorageError leaves the old.
+        """Writes ``last.state``, then the weights and the activity. StorageError leaves old files.
 
-        The first one of a run also keeps the weights that it begins with.
+        The first save of a run also writes its initial weights.
         """
         began = time.perf_counter()
         if self.saved_epoch is None:
@@ -120,35 +120,35 @@ class Saver:
         self.save_best(progress)
         now = time.perf_counter()
         pause = self.every_s if progress.epoch else min(self.every_s, FIRST_S)
-        self._due = now + max(pause, (now - began) / SAVE_COST)
+        self._due = now + max(pause, (now - began) / MAX_SAVE_SHARE)
 
     def save_best(self, progress: Progress) -> None:
-        """Writes the best weights and what they do, where the files are older than the memory."""
+        """Writes the best weights and their activity, unless the files hold them already."""
         is_new = not self.best.is_saved
         self.best.save(self.folder / BEST)
         if is_new or self.activity.changed:
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def restore(self) -> tuple[Progress, int]:
-        """Puts everything back as ``last.state`` holds it: (progress, bytes of metrics).
+        """Restores everything from ``last.state``; returns (progress, bytes of metrics).
 
-        A run that has no such file yet stands at its beginning. ResumeError where the file is
-        damaged, is gone, or belongs to another lock.
+        Without such a file the run starts at epoch 0. ResumeError if the file is damaged, was
+        removed, or belongs to another lock.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE
         if not path.exists():
             if (self.folder / LAST).exists():
-                raise ResumeError(f"{path}: this checkpoint is gone; {self._way_out}")
+                raise ResumeError(f"{path}: this checkpoint is gone; {self._restart_hint}")
             return Progress(), 0
         try:
             with safe_open(path, framework="pt") as file:
                 notes = json.loads(file.metadata()["netdesc"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable itself)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not iterable)
             form, lock_sha256 = notes["format"], notes["lock_sha256"]
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             damage = f"this checkpoint is damaged: {error}"
-            raise ResumeError(f"{path}: {damage}; {self._way_out}") from error
+            raise ResumeError(f"{path}: {damage}; {self._restart_hint}") from error
         if form != STATE_FORMAT:
             raise ResumeError(
                 f"{path}: written as format {form}; this netdesc reads {STATE_FORMAT}"
@@ -158,7 +158,7 @@ class Saver:
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
         try:
-            self._load(tensors)
+            self._load_tensors(tensors)
             self.stopping.reference = notes["stopping"]["reference"]
             self.stopping.waited = notes["stopping"]["waited"]
             progress, length = Progress(**notes["progress"]), notes["metrics_bytes"]
@@ -169,7 +169,7 @@ class Saver:
         return progress, length
 
     @property
-    def _way_out(self) -> str:
+    def _restart_hint(self) -> str:
         files = self.folder.parent / LOCK, self.folder / LAST
         lock, weights = (shlex.quote(str(file)) for file in files)
         anew = f"netdesc train {lock} --set weights.path={weights}"
@@ -184,13 +184,13 @@ class Saver:
         }
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
-    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
+    def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
         parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
             parts[part][name] = tensor
         self.network.load_state_dict(parts["best"])
-        self.best.take()
+        self.best.copy_weights()
         self.network.load_state_dict(parts["model"])
         load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
         torch.set_rng_state(parts["random"]["cpu"])

@@ -1,4 +1,4 @@
-"""How many predictions are right, gathered on the device and read once."""
+"""Counts predictions by label on the device, and computes accuracy and confusion matrix."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor, nn
 
 from netdesc.losses import SILENT, majority
 
-MOST_CLASSES = 64
-"""Up to so many classes the whole confusion matrix is kept."""
+MAX_MATRIX_CLASSES = 64
+"""With more classes, no confusion matrix is counted."""
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a classifier made of some samples, or of their steps where each has a label."""
+    """How well a classifier predicts the labels of some samples, or of their steps."""
 
     accuracy: float
-    """Share of right predictions, 0 to 1; no prediction is a wrong one."""
+    """Share of right predictions, 0 to 1; no prediction counts as a wrong one."""
     undecided: int
-    """How many got no prediction, because the output was silent."""
+    """The number without a prediction, because the output was silent."""
     confusion: list[list[int]] | None
-    """How often each label (row) was taken for each class (column); None for many classes."""
+    """Counts by label (row) and predicted class (column); None for many classes."""
     undecided_by_label: list[int] | None = None
-    """How many of each label got no prediction, so that rows add up; None as ``confusion``."""
+    """By label, the number without a prediction; None if ``confusion`` is."""
 
 
 class ConfusionCounter:
@@ -36,7 +36,7 @@ class ConfusionCounter:
     def __init__(self, classifier: nn.Module, classes: int, device: torch.device) -> None:
         self._classifier = classifier
         self._classes = classes
-        self._has_matrix = classes <= MOST_CLASSES
+        self._has_matrix = classes <= MAX_MATRIX_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
         size = classes * self._width if self._has_matrix else 3
         self._counts = torch.zeros(size, dtype=torch.float64, device=device)
@@ -55,10 +55,10 @@ class ConfusionCounter:
         one = self._counts.new_ones(())  # ``bincount`` would wait for the device
         self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
 
-    def take(self) -> Tensor:
-        """The counts since the last call, float64 on the device; ``score`` makes sense of them."""
+    def pop_counts(self) -> Tensor:
+        """The counts since the last call, float64 on the device, for ``score``."""
         counts = self._counts.clone()
-        self._counts.zero_()  # in place, where a captured step finds them
+        self._counts.zero_()  # in place: a captured step writes to a fixed address
         return counts
 
     def score(self, counts: Sequence[float]) -> Score:
@@ -76,10 +76,10 @@ class ConfusionCounter:
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Predictions as there are labels: one a step, or one a sample.
+    """Predictions in the shape of the labels, [steps, batch] or [batch].
 
-    Where a classifier looks at every step and a sample has one label, the class of most steps is
-    taken. Where it looks at the sample and steps have labels, its prediction holds in each.
+    If the classifier predicts a class in every step and a sample has one label, the class of most
+    steps is returned. If it predicts one class and steps have labels, that class is repeated.
     """
     if predictions.dim() == 2 and labels.dim() == 1:
         return majority(predictions, classes)

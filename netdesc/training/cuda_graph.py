@@ -1,8 +1,8 @@
-"""Work that is done again and again on a GPU, captured as a CUDA graph and replayed.
+"""Captures repeated work on a GPU as a CUDA graph, and replays it.
 
-A graph starts all kernels of the work at once, where a program would take longer to start them one
-by one than they take to compute. It knows addresses, not tensors: what it reads and writes must
-stay where it is, and numbers that the program passed to kernels are its own for good.
+A graph launches all kernels of the work in one call; launching them one by one can take longer than
+they compute. A graph holds addresses and not tensors, so what it reads and writes must stay at its
+address. Numbers that the program passed to kernels become constants of the graph.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ import torch
 Work = Callable[[], object]
 
 WARM_UP = 3
-"""How often work is done as it is, before it is captured: kernels are compiled and loaded then,
-libraries take their memory, and what is made once is made."""
+"""The work runs this often before it is captured, because the first runs compile and load kernels
+and allocate the memory of libraries."""
 
 MEMORY_FACTOR = 2
-"""A capture must find so many times the memory that the work takes: once for the graph, which
-never gives it back, and once for the same work done as it is, as in validation."""
+"""A capture needs this many times the work's memory free: once for the graph, which never releases
+it, and once for the same work without a graph, as in validation."""
 
 
 class Graphs(Protocol):
-    """What is asked of a device for that."""
+    """Runs and captures work on a device."""
 
     def run(self, work: Work) -> int:
-        """Does the work where it can be captured later; returns the bytes it took, or more."""
+        """Runs the work on the stream of a later capture; returns at least the bytes it takes."""
         ...
 
     def free_bytes(self) -> int:
-        """The memory that could be had."""
+        """The memory that can still be allocated."""
         ...
 
     def capture(self, work: Work) -> Work:
-        """Returns what does the work again; doing it once is left to that. CaptureError."""
+        """Captures the work without running it; returns its replay. CaptureError."""
         ...
 
 
 class CaptureError(RuntimeError):
-    """The work cannot be captured, and was not done."""
+    """The work cannot be captured, and did not run."""
 
 
 class CudaGraphs:
@@ -57,7 +57,7 @@ class CudaGraphs:
         with torch.cuda.stream(self._stream):
             work()
         current.wait_stream(self._stream)
-        # The peak may be an earlier one; whoever measures that would miss it if it were reset.
+        # May be the peak of earlier work. It is not reset, because others may be measuring it.
         return torch.cuda.max_memory_allocated(self._device) - before
 
     def free_bytes(self) -> int:
@@ -72,21 +72,21 @@ class CudaGraphs:
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 work()
-        except RuntimeError as error:  # what CUDA does not allow in a capture, or too little memory
-            torch.cuda.set_stream(current)  # torch forgets it where the end of a capture fails
+        except RuntimeError as error:  # CUDA refuses an operation in a capture, or memory is short
+            torch.cuda.set_stream(current)  # torch does not restore it if ending the capture fails
             raise CaptureError(str(error).partition("\n")[0]) from error
         return graph.replay
 
 
-class Replayed:
-    """Work that is done as it is ``warm_up`` times, then captured, and replayed from then on.
+class ReplayedWork:
+    """Runs work ``warm_up`` times, then captures it, and replays it from then on.
 
-    ``obstacle`` says why it is not captured, once that is known. It is then done as it is.
+    If it cannot be captured, ``obstacle`` says why, and the work runs without a graph.
     """
 
     def __init__(self, work: Work, graphs: Graphs, warm_up: int = WARM_UP) -> None:
         self._work, self._graphs, self._warm_up = work, graphs, warm_up
-        self._done = self._bytes = 0
+        self._runs = self._bytes = 0
         self._replay: Work | None = None
         self.obstacle: str | None = None
 
@@ -95,26 +95,28 @@ class Replayed:
         return self._replay is not None
 
     def __call__(self) -> None:
-        if self._replay is None and self.obstacle is None and self._done >= self._warm_up:
+        if self._replay is None and self.obstacle is None and self._runs >= self._warm_up:
             self._capture()
         if self._replay is not None:
             self._replay()
         elif self.obstacle is not None:
             self._work()
         else:
-            self._done += 1
+            self._runs += 1
             self._bytes = self._graphs.run(self._work)
 
-    def give_up(self, obstacle: str) -> None:
-        """Does the work as it is from now on."""
+    def stop_capturing(self, obstacle: str) -> None:
+        """Runs the work without a graph from now on."""
         self.obstacle = obstacle
 
     def _capture(self) -> None:
         free, needed = self._graphs.free_bytes(), MEMORY_FACTOR * self._bytes
         if free < needed:
-            self.give_up(f"that takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
+            self.stop_capturing(
+                f"that takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+            )
             return
         try:
             self._replay = self._graphs.capture(self._work)
         except CaptureError as error:
-            self.give_up(str(error))
+            self.stop_capturing(str(error))

@@ -1,33 +1,33 @@
-"""Where a run computes."""
+"""Chooses the device of a run."""
 
 from __future__ import annotations
 
 import torch
 
 from netdesc.kernels.engine import EngineError, engine_name
-from netdesc.training.errors import DeviceError
+from netdesc.training.errors import DeviceUnavailableError
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is the GPU where there is one that netdesc can use.
+    """The device called ``name``; ``auto`` is the GPU if netdesc can use one, else the CPU.
 
-    Call it with the engine chosen. DeviceError where there is no such device, or where the engine
+    Choose the engine before. DeviceUnavailableError if there is no such device, or if the engine
     does not run on it.
     """
     if name not in DEVICES:
-        raise DeviceError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')
+        raise DeviceUnavailableError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')
     if name == "cuda" and not torch.cuda.is_available():
         built = torch.version.cuda is not None
         reason = "torch finds no usable GPU" if built else "this torch is built without CUDA"
-        raise DeviceError(f'the device "cuda" is not available: {reason}; use "cpu"')
+        raise DeviceUnavailableError(f'the device "cuda" is not available: {reason}; use "cpu"')
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() and _has_engine("cuda") else "cpu"
     try:
         engine_name(torch.device(name))
     except EngineError as error:
-        raise DeviceError(str(error)) from error
+        raise DeviceUnavailableError(str(error)) from error
     return torch.device(name)
 
 

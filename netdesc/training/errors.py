@@ -1,4 +1,4 @@
-"""What can go wrong in training through no fault of netdesc, each with the exit code it means."""
+"""Errors of training that the user can correct, each with its exit code."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from typing import ClassVar
 
 
 class TrainingError(ValueError):
-    """One clear message for the user; ``exit_code`` is what the command line returns for it."""
+    """Holds one message for the user; the command line returns ``exit_code``."""
 
     exit_code: ClassVar[int] = 1
 
 
 class DataError(TrainingError):
-    """A data file is damaged, does not fit the network, or is not the file that was promised."""
+    """A data file is damaged, does not fit the network, or has another SHA-256 than expected."""
 
 
 class MissingDataError(DataError):
-    """A data file is not there or cannot be opened."""
+    """A data file is missing or cannot be opened."""
 
     exit_code = 3
 
 
 class WeightsError(TrainingError):
-    """The given initial weights do not fit the network."""
+    """Initial weights do not fit the network, or a run has no best weights."""
 
 
 class MissingWeightsError(WeightsError):
-    """A file of weights is not there or cannot be opened."""
+    """A file of weights is missing or cannot be opened."""
 
     exit_code = 3
 
 
 class ResumeError(TrainingError):
-    """A run cannot be continued as it stands."""
+    """A run cannot be resumed."""
 
 
 class MissingRunError(ResumeError):
-    """There is no such run."""
+    """The run does not exist."""
 
     exit_code = 3
 
 
 class RunDirectoryError(TrainingError):
-    """The folder for a run is in use or already holds something."""
+    """The folder for a new run is in use or not empty."""
 
     exit_code = 2
 
 
-class DeviceError(TrainingError):
-    """The device that was asked for is not there."""
+class DeviceUnavailableError(TrainingError):
+    """The chosen device or engine is not available."""
 
     exit_code = 3
 
@@ -63,7 +63,7 @@ class StorageError(TrainingError):
     exit_code = 3
 
 
-_CAUSES = {
+_REASONS = {
     errno.ENOSPC: "no space left on the device",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "permission denied",
@@ -78,5 +78,5 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = _CAUSES.get(error.errno or 0) or error.strerror or str(error)
-        raise StorageError(f"cannot write {path}: {cause}") from error
+        reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+        raise StorageError(f"cannot write {path}: {reason}") from error

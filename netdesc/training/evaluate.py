@@ -1,4 +1,4 @@
-"""Loss and score of a network over some samples, without training on them."""
+"""Loss and score of a network over some samples, without training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.graph import Graph
 from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
 
-Watch = Callable[[Batch, Tensor], None]
+OnBatch = Callable[[Batch, Tensor], None]
 """Called with a batch and the network's output for it."""
 
 
@@ -22,12 +22,11 @@ def measure(
     loss: nn.Module,
     batches: Batches,
     counter: ConfusionCounter | None = None,
-    watch: Watch | None = None,
+    on_batch: OnBatch | None = None,
 ) -> tuple[float, Score | None]:
     """Loss and score of the network, in evaluation mode, over all samples in order.
 
-    ``counter`` receives the predictions and gives the score; without it the score is None. The
-    device is waited for once.
+    ``counter`` counts the predictions; without it the score is None. Waits for the device once.
     """
     was_training = network.training
     network.eval()
@@ -38,10 +37,10 @@ def measure(
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
         if counter is not None:
             counter.add(output_TBN, batch.target)
-        if watch is not None:
-            watch(batch, output_TBN)
+        if on_batch is not None:
+            on_batch(batch, output_TBN)
     network.train(was_training)
     if counter is None:
         return total.item(), None
-    value, *counts = torch.cat([total, counter.take()]).tolist()
+    value, *counts = torch.cat([total, counter.pop_counts()]).tolist()
     return value, counter.score(counts)

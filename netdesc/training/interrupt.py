@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the loop to stop after its epoch, the second quits at once."""
+"""Ctrl-C and SIGTERM: the first one stops training after the epoch, the second one at once."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _NOTICE = b"\nStopping after this epoch; once more quits at once.\n"
 
 
 class StopRequest:
-    """While entered, ``requested`` turns True at the first signal, and the next one interrupts.
+    """Within the block, the first signal sets ``requested``; the next raises KeyboardInterrupt.
 
-    Handlers are set in the main thread only (Python allows no other) and put back on exit.
+    Handlers are set only in the main thread, as Python requires, and restored on exit.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: dict[int, Any] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        # Not through sys.stderr's buffer, which may be in the middle of a write. Where standard
-        # error is closed or no file, there is nobody to tell.
+        # Not through sys.stderr, whose buffer the signal may have interrupted in a write. Fails if
+        # standard error is closed or no file; then nobody reads it.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             os.write(sys.stderr.fileno(), _NOTICE)

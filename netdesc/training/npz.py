@@ -16,7 +16,7 @@ from netdesc.training.errors import DataError
 
 @contextmanager
 def open_npz(path: Path) -> Generator[Npz, None, None]:
-    """Opens a file. What is wrong with it, also within the block, becomes a DataError."""
+    """Opens a file. DataError for what is wrong with it, also if it is found within the block."""
     try:
         with path.open("rb") as file:
             yield Npz(file)
@@ -27,7 +27,7 @@ def open_npz(path: Path) -> Generator[Npz, None, None]:
 
 
 def read_numbers(npz: Npz, name: str) -> NDArray:
-    """An array of numbers. NpzError, also where it holds something else."""
+    """An array of numbers. NpzError, also if it holds anything else."""
     header = npz.header(name)
     if header.kind not in "biufO":
         raise NpzError(f"holds no numbers in its array {quoted(name)}")
@@ -37,16 +37,16 @@ def read_numbers(npz: Npz, name: str) -> NDArray:
 def read_npz(
     path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int = MAX_UNPACKED
 ) -> dict[str, NDArray]:
-    """The arrays ``names``, and the ``optional`` ones that are there, of up to ``largest`` bytes.
+    """The arrays ``names``, and those of ``optional`` that the file has.
 
-    DataError.
+    DataError, also if an array has more than ``largest`` bytes.
     """
     with open_npz(path) as npz:
-        wanted = [*names, *(name for name in optional if name in npz.names)]
-        for name in wanted:
+        present = [*names, *(name for name in optional if name in npz.names)]
+        for name in present:
             if npz.header(name).bytes > largest:
                 raise NpzError(f"has more than {largest:,} bytes in its array {quoted(name)}")
-        return {name: read_numbers(npz, name) for name in wanted}
+        return {name: read_numbers(npz, name) for name in present}
 
 
 def _read_array(file: IO[bytes]) -> NDArray:

@@ -1,4 +1,4 @@
-"""The optimizer that a document describes: torch's own, and its state as named tensors."""
+"""Builds the torch optimizer that a document describes; saves and restores its state."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import nn
 def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
     """The optimizer that ``document.training.optimizer`` describes.
 
-    Weight decay acts on synapses. Learnt neuron parameters are spared: a decay constant that
-    shrinks toward 0 is not a simpler neuron but one that never forgets.
+    Weight decay acts on synapses only: a neuron whose decay constant shrinks toward 0 is not
+    simpler, it never forgets.
     """
     synapses, neurons = [], []
     for name, parameter in network.named_parameters():
@@ -24,7 +24,7 @@ def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
     ]
     kind, options = _KINDS[spec.type]
     chosen = {option: getattr(spec, option) for option in options}
-    rate = rate_for(next(network.parameters()).device, spec.learning_rate)
+    rate = device_rate(next(network.parameters()).device, spec.learning_rate)
     if "betas" in chosen:
         chosen["capturable"] = isinstance(rate, torch.Tensor)
     filled = [group for group in groups if group["params"]]
@@ -39,21 +39,21 @@ _KINDS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "adamw": (torch.optim.AdamW, _ADAPTIVE),
     "sgd": (torch.optim.SGD, ("momentum", "nesterov")),
 }
-"""Type in a document -> torch's class, and the options that both know by the same name."""
+"""Type in a document -> torch's class, and the options that both call by the same name."""
 
 
-def rate_for(device: torch.device, rate: float) -> float | torch.Tensor:
-    """The rate; on a GPU as a number of the device, which can change under a captured step."""
+def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
+    """The rate; on a GPU a tensor, because a captured step reads it from there."""
     if device.type != "cuda":
         return rate
     return torch.tensor(rate, dtype=torch.float32, device=device)
 
 
 def _without_compiler(kind: type[Any]) -> type[Any]:
-    """The class, with the methods that torch wraps for its compiler as they are underneath.
+    """The class without the wrappers that torch puts around its methods for its compiler.
 
-    A call of the wrapped ones imports the compiler, which takes more than a second of every
-    training. ``Optimizer`` itself puts its hooks around ``step`` again.
+    A wrapped method imports the compiler, which costs every run more than a second. ``Optimizer``
+    puts its hooks around ``step`` again.
     """
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in _WRAPPED}
     return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(plain["step"])})
@@ -65,8 +65,8 @@ _WRAPPED = ("add_param_group", "zero_grad", "step")
 def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> None:
     """Lays out every gradient like its parameter.
 
-    The fused optimizers walk both as flat memory: a transposed gradient would be applied to the
-    wrong weights, and torch 2.13 does not complain.
+    The fused optimizers read both as flat memory: they would apply a transposed gradient to the
+    wrong weights, and torch 2.13 does not check that.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -83,9 +83,9 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether all numbers of a step that change are on the device, so that a graph can hold it.
+    """Whether a CUDA graph can hold a step: all numbers that change must be on the device.
 
-    SGD, when it is fused, has none but the rate, and nothing to ask for.
+    For fused SGD the rate is the only one; it has no option ``capturable``.
     """
     return all(
         isinstance(group["lr"], torch.Tensor)
@@ -110,10 +110,10 @@ def optimizer_tensors(
 def load_optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Puts back what ``optimizer_tensors`` returned.
+    """Restores what ``optimizer_tensors`` returned.
 
-    KeyError where a parameter is unknown, ValueError where a tensor is not of its form: fused
-    optimizers would read beyond its end.
+    KeyError if a parameter is unknown. ValueError if a tensor has another shape or type than its
+    parameter: fused optimizers would read beyond its end.
     """
     parameters = dict(network.named_parameters())
     for key, value in tensors.items():

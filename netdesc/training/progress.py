@@ -1,4 +1,4 @@
-"""What the user sees of a run, all of it on standard error."""
+"""Prints messages and progress of a run on standard error, and writes them into its log."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _LIVE_INTERVAL_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
 _LOG_INTERVAL_S = 30.0
 _RECENT_S = 20.0
-"""How far back the speed looks from which the time that is left is told."""
+"""The time left is computed from the speed in this many last seconds."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What losses are divided by for a reader: the numbers of samples of each part, or 1.
+    """What losses are divided by for display: the number of samples of each split, or 1.
 
-    Sums over unlike numbers of samples do not compare, and their means do.
+    Sums over different numbers of samples cannot be compared; their means can.
     """
 
     train: int = 1
@@ -36,13 +36,13 @@ class Scale:
 
     @property
     def unit(self) -> str:
-        """What follows a loss."""
+        """The unit to print after a loss."""
         return "" if self == Scale() else " a sample"
 
 
 @dataclass(frozen=True)
-class RunStatus:
-    """How a run stands after an epoch, its losses on the ``Scale`` of a reader."""
+class ProgressLine:
+    """The numbers of a progress line after an epoch; losses are divided by ``Scale``."""
 
     epoch: int
     """Complete epochs."""
@@ -50,18 +50,18 @@ class RunStatus:
     loss: float
     validation_loss: float | None
     best_loss: float
-    rate: float
+    learning_rate: float
     accuracy: float | None = None
-    """Share of right predictions, of validation where there is one."""
+    """Share of right predictions, on the validation split if there is one."""
     unit: str = ""
-    """What the loss is for, where that is not the sum over the part: `` a sample``."""
+    """`` a sample`` if losses are means over the samples; empty if they are as computed."""
 
 
 class Display:
-    """Prints messages and, at intervals, the status of the run; both go into the log as well.
+    """Prints messages and, at intervals, a progress line; writes both into the log.
 
-    What is said before ``keep`` hands over the log reaches it then. Where ``is_quiet``, warnings
-    alone are printed.
+    Messages before ``attach_log`` are written into the log then. If ``is_quiet``, only warnings are
+    printed.
     """
 
     interval_s = _PLAIN_INTERVAL_S
@@ -72,7 +72,7 @@ class Display:
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
-        """Moments (``time.perf_counter()``), and how many epochs were complete then."""
+        """(``time.perf_counter()``, number of complete epochs then)."""
 
     def __enter__(self) -> Display:
         return self
@@ -80,21 +80,21 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def keep(self, log: Log) -> None:
-        """Writes everything that was and will be said into ``log``."""
+    def attach_log(self, log: Log) -> None:
+        """Writes the messages so far into ``log``, and all later ones."""
         self._log = log
         for text in self._unlogged:
             log.write(text)
         self._unlogged.clear()
 
-    def say(self, text: str) -> None:
-        """Tells something that happened. StorageError where the log cannot be written."""
+    def info(self, text: str) -> None:
+        """Prints a message. StorageError if the log cannot be written."""
         if not self._is_quiet:
             self.print(text)
         self._write(text)
 
     def warn(self, text: str) -> None:
-        """Tells something that the user should know even when nothing else is shown."""
+        """Prints a warning, also if ``is_quiet``."""
         self.print(f"warning: {text}")
         self._write(f"warning: {text}")
 
@@ -105,21 +105,21 @@ class Display:
             self._log.write(text)
 
     def is_due(self, now: float) -> bool:
-        """Whether the status should be shown again; ``now`` is ``time.perf_counter()``."""
+        """Whether it is time for the next progress line; ``now`` is ``time.perf_counter()``."""
         return now >= self._due
 
-    def show(self, status: RunStatus, now: float) -> None:
-        """Shows the status, and from the second call on the time that is left."""
+    def show(self, status: ProgressLine, now: float) -> None:
+        """Prints the progress line; from the second call on, with the time that is left."""
         self._due = now + self.interval_s
-        line = _line(status, self._seconds_an_epoch(status.epoch, now))
+        line = _format(status, self._seconds_per_epoch(status.epoch, now))
         if not self._is_quiet:
             self.render(line)
         if now >= self._log_due or status.epoch == status.epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self._write(line)
 
-    def _seconds_an_epoch(self, epoch: int, now: float) -> float | None:
-        """The recent speed; None before there is any. A machine may be busy for a while only."""
+    def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
+        """Seconds an epoch, over the last ``_RECENT_S``; None before the second call."""
         marks = self._marks
         marks.append((now, epoch))
         while len(marks) > 2 and now - marks[1][0] >= _RECENT_S:
@@ -128,23 +128,20 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Puts a message on standard error.
-
-        Training goes on where its reader has closed the pipe, as ``head`` does.
-        """
+        """Prints on standard error. A pipe closed by its reader does not stop training."""
         with contextlib.suppress(BrokenPipeError):
             print(text, file=sys.stderr, flush=True)
 
     def render(self, line: str) -> None:
-        """Puts the status on standard error."""
+        """Prints the progress line on standard error."""
         self.print(line)
 
     def close(self) -> None:
-        """Ends the display; nothing is shown after it."""
+        """Ends the display; nothing is printed after that."""
 
 
 class LiveDisplay(Display):
-    """One line that is drawn again and again; messages scroll above it."""
+    """Redraws one line; messages scroll above it."""
 
     interval_s = _LIVE_INTERVAL_S
 
@@ -154,7 +151,7 @@ class LiveDisplay(Display):
         from rich.live import Live
 
         self._console = Console(stderr=True, highlight=False)
-        # Redrawn from the loop, without a thread that would take time from the kernels.
+        # No refresh thread: it would take time from the kernels.
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def print(self, text: str) -> None:
@@ -192,7 +189,7 @@ def count_epochs(number: int) -> str:
     return f"{number} epoch" if number == 1 else f"{number} epochs"
 
 
-def _line(status: RunStatus, each_s: float | None) -> str:
+def _format(status: ProgressLine, epoch_s: float | None) -> str:
     width = len(str(status.epochs))
     parts = [
         f"epoch {status.epoch:{width}d}/{status.epochs}",
@@ -204,10 +201,10 @@ def _line(status: RunStatus, each_s: float | None) -> str:
     if status.accuracy is not None:
         part = "" if status.validation_loss is None else "validation "
         parts.append(f"{part}accuracy {status.accuracy:.1%}")
-    if each_s is not None:
-        left = timedelta(seconds=round(each_s * (status.epochs - status.epoch)))
-        each = f"{each_s:.2f} s" if each_s >= 1 else f"{1e3 * each_s:.1f} ms"
+    if epoch_s is not None:
+        left = timedelta(seconds=round(epoch_s * (status.epochs - status.epoch)))
+        each = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"
         parts += [f"{left} left", f"{each}/epoch"]
-    # Last, where a narrow terminal cuts the line.
-    parts.append(f"learning rate {status.rate:.3g}")
+    # Last, because a narrow terminal cuts the end of the line.
+    parts.append(f"learning rate {status.learning_rate:.3g}")
     return "  ".join(parts)

@@ -1,4 +1,4 @@
-"""Random numbers of a run. The seed and the purpose decide them, and nothing else does."""
+"""Random numbers of a run. They depend only on the seed and on their purpose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds torch's generators for the block and restores the caller's states after it."""
+    """Seeds torch's generators for the block, then restores the caller's states."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
@@ -22,15 +22,15 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
-    """A permutation of ``count`` sample numbers; purpose 0 is the split, n + 1 is epoch n."""
-    generator = torch.Generator().manual_seed(_hashed(f"{seed} {purpose}"))
+    """A permutation of ``count`` sample indices; purpose 0 is the split, n + 1 is epoch n."""
+    generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))
     return torch.randperm(count, generator=generator).numpy()
 
 
-def input_draws(seed: int, purpose: str) -> np.random.Generator:
-    """The generator of random inputs. Its numbers do not depend on how many are drawn at a time."""
-    return np.random.Generator(np.random.PCG64(_hashed(f"{seed} draws {purpose}") % 2**64))
+def input_rng(seed: int, purpose: str) -> np.random.Generator:
+    """The generator of random inputs. Its numbers do not depend on how many are drawn per call."""
+    return np.random.Generator(np.random.PCG64(_hash_to_int(f"{seed} draws {purpose}") % 2**64))
 
 
-def _hashed(text: str) -> int:
+def _hash_to_int(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little", signed=True)

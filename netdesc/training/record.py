@@ -1,4 +1,4 @@
-"""``run.json``: what a run is, how it stands and how it ended."""
+"""``run.json``: what a run depends on, its status and its results."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from netdesc.kernels.engine import kernel_threads
 from netdesc.training.errors import ResumeError
 from netdesc.training.run_directory import write_text
 
-_NEEDED = {"status", "message", "lock_sha256", "engine", "device", "versions", "resumed"}
-_NEEDED |= {"epochs_done", "layers", "best", "final"}
+_REQUIRED_FIELDS = {"status", "message", "lock_sha256", "engine", "device", "versions", "resumed"}
+_REQUIRED_FIELDS |= {"epochs_done", "layers", "best", "final"}
 _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
 
 
-class Record:
-    """The fields of ``run.json``; ``update`` writes them all anew.
+class RunRecord:
+    """The fields of ``run.json``; ``update`` rewrites the file.
 
-    ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. A run that
-    was killed stays ``running``, and ``pid`` is then the id of no process, or of another.
+    ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. A killed run
+    stays ``running``; its ``pid`` then belongs to no process, or to another one.
     """
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
@@ -38,10 +38,10 @@ class Record:
         self.fields: dict[str, Any] = fields
 
     @classmethod
-    def new(
-        cls, path: Path, graph: Graph, engine: str, lock_sha256: str, conditions: dict[str, Any]
-    ) -> Record:
-        """The record of a run that starts now; not written yet."""
+    def create(
+        cls, path: Path, graph: Graph, engine: str, lock_sha256: str, environment: dict[str, Any]
+    ) -> RunRecord:
+        """The record of a run that starts now. It is not written yet."""
         fields = {
             "name": graph.name,
             "status": "running",
@@ -51,7 +51,7 @@ class Record:
             "resumed": [],
             "lock_sha256": lock_sha256,
             "engine": engine,
-            **conditions,
+            **environment,
             "parameters": graph.parameters,
             "synapses": graph.synapses,
             "epochs_done": 0,
@@ -64,13 +64,13 @@ class Record:
         return cls(path, fields)
 
     @classmethod
-    def read(cls, path: Path) -> Record:
-        """The record of an existing run. ResumeError where it is missing or damaged."""
+    def read(cls, path: Path) -> RunRecord:
+        """The record of an existing run. ResumeError if it is missing or damaged."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResumeError(f"{path}: cannot read the record of this run: {error}") from error
-        missing = _NEEDED - fields.keys() if isinstance(fields, dict) else _NEEDED
+        missing = _REQUIRED_FIELDS - fields.keys() if isinstance(fields, dict) else _REQUIRED_FIELDS
         if missing:
             raise ResumeError(f"{path}: is no complete record of a run: {min(missing)} is missing")
         return cls(path, fields)
@@ -80,13 +80,13 @@ class Record:
         """The file's text."""
         return json.dumps(self.fields, indent=2, allow_nan=False) + "\n"
 
-    def begin_again(self, engine: str, conditions: dict[str, Any]) -> None:
-        """Notes that the run goes on. StorageError."""
+    def mark_resumed(self, engine: str, environment: dict[str, Any]) -> None:
+        """Records that the run is resumed. StorageError."""
         fields = self.fields
         for name in ("command", "directory"):
             fields.setdefault(f"first_{name}", fields.get(name))
         fields["resumed"].append({"at": now(), "epochs_done": fields["epochs_done"]})
-        self.update(**conditions, engine=engine, status="running", message=None, ended=None)
+        self.update(**environment, engine=engine, status="running", message=None, ended=None)
 
     def update(self, **fields: Any) -> None:
         """Changes fields and writes the file atomically. StorageError."""
@@ -95,16 +95,16 @@ class Record:
 
     @property
     def device(self) -> str:
-        """The type of device that the run was on."""
+        """The type of the device that the run was trained on."""
         return self.fields["device"]["type"]
 
     @property
     def engine(self) -> str:
-        """The engine that was asked for, by name or ``auto``."""
+        """The engine that was chosen, by name or ``auto``."""
         return self.fields["engine"]
 
 
-def circumstances(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device) -> dict[str, Any]:
     """What a run depends on besides its document: command, versions, machine."""
     is_gpu = device.type == "cuda"
     name = platform.processor() or platform.machine()
@@ -127,18 +127,20 @@ def circumstances(device: torch.device) -> dict[str, Any]:
     }
 
 
-def command(given: Sequence[str], whole: Sequence[str]) -> str:
-    """What was typed, for a shell. ``given`` is the program with its arguments, ``whole`` with the
-    interpreter before it: netdesc itself goes by its name, wherever it is installed."""
-    program = PurePath(given[0]) if given else PurePath()
+def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
+    """The shell command that started this process, from ``sys.argv`` and ``sys.orig_argv``.
+
+    netdesc's own command is shortened to ``netdesc``, wherever it is installed.
+    """
+    program = PurePath(argv[0]) if argv else PurePath()
     is_netdesc = program.name in ("netdesc", "netdesc.exe") or (
         program.name == "__main__.py" and program.parent.name == "netdesc"
     )
-    return shlex.join(["netdesc", *given[1:]] if is_netdesc else whole)
+    return shlex.join(["netdesc", *argv[1:]] if is_netdesc else orig_argv)
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """In words, what differs between two circumstances that the bits of a run may depend on."""
+def environment_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """In words, the differences between two environments that may change a run's results."""
     for part, words in {"versions": "the version of ", "device": "the device's "}.items():
         old, new = before.get(part, {}), after[part]
         for key in sorted(old.keys() & new.keys()):
@@ -147,16 +149,16 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def versions(with_gpu: bool = False) -> dict[str, str]:
-    """The versions of Python and of all that the bits of a run may depend on."""
+    """The versions of Python and of the packages that a run's results may depend on."""
     found = {"python": platform.python_version()}
     if with_gpu:
         found["cuda"] = str(torch.version.cuda)
     for package in (*_PACKAGES, *(["triton"] if with_gpu else [])):
-        with contextlib.suppress(PackageNotFoundError):  # run from a tree without installing
+        with contextlib.suppress(PackageNotFoundError):  # netdesc may run from a source tree
             found[package] = version(package)
     return found
 
 
 def now() -> str:
-    """The present moment with its offset from UTC, to the second."""
+    """The local time with its offset from UTC, to the second."""
     return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The folder of a run: made once, held by one process at a time, never overwritten."""
+"""The folder of a run: created once, locked by one process at a time, never overwritten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.events import atomic_path
-from netdesc.runs.files import CHECKPOINTS, DOCUMENT, HOLDER, LOCK, RECORD, no_run
+from netdesc.runs.files import CHECKPOINTS, DOCUMENT, LOCK, PROCESS_LOCK, RECORD, no_run
 from netdesc.training.errors import MissingRunError, RunDirectoryError, storing
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
@@ -26,18 +26,18 @@ def default_path(name: str) -> Path:
 
 @contextlib.contextmanager
 def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
-    """Makes the folder with the three files that a run begins with, and holds it for the block.
+    """Creates the folder with the three files that a run begins with; locks it for the block.
 
-    The lock comes last: where it is, there is all that resuming needs. RunDirectoryError where
-    the folder holds anything already; then nothing is touched. A folder in which a run was killed
-    before its lock was written counts as empty.
+    The document's lock is written last: a folder that has it can be resumed. RunDirectoryError,
+    before anything is written, if the folder is not empty. A folder in which a run was killed
+    before its document's lock was written counts as empty.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
     _refuse_contents(path)
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
-    with hold(path):
+    with lock_folder(path):
         _refuse_contents(path)
         for name, text in ((DOCUMENT, document), (RECORD, record), (LOCK, lock)):
             write_text(path / name, text)
@@ -51,15 +51,13 @@ def _refuse_contents(path: Path) -> None:
         return
     with storing(path):
         names = {entry.name for entry in path.iterdir() if not _TEMPORARY.fullmatch(entry.name)}
-    if names and not (HOLDER in names and names <= {HOLDER, DOCUMENT, RECORD}):
+    if names and not (PROCESS_LOCK in names and names <= {PROCESS_LOCK, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
-        raise RunDirectoryError(
-            f"{path} already holds something; a run is never written over{hint}"
-        )
+        raise RunDirectoryError(f"{path} is not empty; a run is never overwritten{hint}")
 
 
 def require_run(path: Path) -> None:
-    """MissingRunError where the folder holds no run that ever began."""
+    """MissingRunError if the folder holds no run that has begun."""
     if not path.is_dir():
         raise MissingRunError(no_run(path))
     if not (path / LOCK).is_file():
@@ -70,11 +68,11 @@ def require_run(path: Path) -> None:
 
 @contextlib.contextmanager
 def reopen(path: Path) -> Iterator[None]:
-    """Holds the folder of an existing run for the block, and clears what a kill left half written.
+    """Locks the folder of an existing run for the block, and deletes temporary files of a kill.
 
-    RunDirectoryError where another process is at work in it.
+    RunDirectoryError if another process has locked it.
     """
-    with hold(path):
+    with lock_folder(path):
         for folder in (path, path / CHECKPOINTS):
             with storing(folder):
                 folder.mkdir(exist_ok=True)
@@ -85,15 +83,15 @@ def reopen(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Keeps other processes out of the folder. The system lets go when the process dies."""
-    with storing(path / HOLDER):
-        file = os.open(path / HOLDER, os.O_RDWR | os.O_CREAT, 0o666)
+def lock_folder(path: Path) -> Iterator[None]:
+    """Locks the folder for the block. The system releases the lock when the process dies."""
+    with storing(path / PROCESS_LOCK):
+        file = os.open(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if not _try_lock(file):
             holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
             raise RunDirectoryError(f"{path} is in use by another process (its id: {holder})")
-        with storing(path / HOLDER):
+        with storing(path / PROCESS_LOCK):
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -105,7 +103,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(file: int) -> bool:
-        os.lseek(file, 1 << 20, os.SEEK_SET)  # beyond the text, which others may still read
+        os.lseek(file, 1 << 20, os.SEEK_SET)  # behind the text, which others may still read
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -123,6 +121,6 @@ else:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all. StorageError."""
+    """Writes a file atomically. StorageError."""
     with storing(path), atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

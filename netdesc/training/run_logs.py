@@ -1,4 +1,4 @@
-"""The files of a run that grow: one line an epoch, and the log."""
+"""The files of a run that grow: ``metrics.jsonl`` and ``train.log``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from netdesc.training.errors import storing
 
 
-class Metrics:
+class MetricsFile:
     """``metrics.jsonl``: one object an epoch, collected in memory and written at intervals.
 
-    Opening cuts the file to ``length`` bytes, those that the checkpoint vouches for. ``is_short``
-    says that it holds fewer; then it goes on after its last whole line. Every method raises
-    StorageError where the file cannot be written.
+    Opening truncates the file to ``length`` bytes, which belong to the checkpoint. If the file is
+    shorter, ``is_short`` is True and new lines follow its last complete line. Every method raises
+    StorageError if the file cannot be written.
     """
 
     def __init__(self, path: Path, length: int) -> None:
@@ -43,22 +43,22 @@ class Metrics:
             self._file.flush()
 
     def sync(self) -> int:
-        """Puts the lines on the disk and returns the file's length in bytes."""
+        """Writes the lines to the disk and returns the file's length in bytes."""
         self.flush()
         with storing(self._path):
             os.fsync(self._file.fileno())
         return self._file.tell()
 
-    def __enter__(self) -> Metrics:
+    def __enter__(self) -> MetricsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # lines that a full disk has refused before
+        with contextlib.suppress(OSError):  # a full disk has refused these lines before
             self._file.close()
 
 
 class Log:
-    """``train.log``: what was said to the user, with the time, and what was worth no screen."""
+    """``train.log``: messages and progress lines, each with its time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

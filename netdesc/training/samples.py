@@ -1,4 +1,4 @@
-"""Samples in a compact form, and the specification that they must fit."""
+"""Samples in a compact form, and the specification that they must match."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Graph, SpikeTime
+from netdesc.graph import Graph
+from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
 from netdesc.training.randomness import sample_order
 
-Shape = tuple[int, ...]
-Numbers = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """What samples must match: time axis, shapes, and the number of classes if there are labels."""
+    """What samples must match: time axis, shapes and, if they have labels, number of classes."""
 
     steps: int
     step_ms: float
@@ -37,32 +37,32 @@ class SampleSpec:
             graph.input_shape,
             graph.output_shape,
             graph.classes,
-            not isinstance(graph.loss, SpikeTime) and graph.loss.window_steps is not None,
+            getattr(graph.loss, "window_steps", None) is not None,
         )
 
 
 class Samples(Protocol):
-    """Samples in a compact form; a slice or an array of numbers selects some of them."""
+    """Samples in a compact form; a slice or an array of indices selects some of them."""
 
     @property
     def is_random(self) -> bool:
-        """Whether inputs are drawn anew in every epoch."""
+        """Whether inputs are drawn again in every epoch."""
         ...
 
     @property
     def labels(self) -> NDArray | None:
-        """Classes [samples] or [samples, steps]; None where targets are output spikes."""
+        """Classes [samples] or [samples, steps]; None if targets are output spikes."""
         ...
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, which: slice | Numbers) -> Self: ...
+    def __getitem__(self, which: slice | Indices) -> Self: ...
 
-    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """Inputs [steps, samples, *input shape] and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape], or labels [samples] or
-        [steps, samples]. Random inputs are drawn from ``draws``, sample by sample.
+        [steps, samples]. Random inputs are drawn from ``rng``, sample by sample.
         """
         ...
 
@@ -73,8 +73,8 @@ AnySamples = TypeVar("AnySamples", bound=Samples)
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
     """Splits samples into (training, validation), with ``share`` of them for validation.
 
-    The choice depends on ``seed`` alone. At least one sample goes to validation. DataError where
-    none would remain for training.
+    The choice depends only on ``seed``. At least one sample goes to validation. DataError if none
+    is left for training.
     """
     count = max(1, round(share * len(samples)))
     if count >= len(samples):

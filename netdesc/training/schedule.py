@@ -1,4 +1,4 @@
-"""Learning rate schedules: pure functions of the epoch, so that resuming needs no state."""
+"""Learning-rate schedules: pure functions of the epoch, so that resuming needs no state."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-Schedule = Callable[[int], float]
-"""Maps an epoch, from 0, to the learning rate of all its steps."""
+LearningRateSchedule = Callable[[int], float]
+"""Maps an epoch, counted from 0, to the learning rate of all its steps."""
 
 
-def build_schedule(training: Any) -> Schedule:
-    """The schedule that ``document.training`` describes, on top of its optimizer's rate."""
+def build_schedule(training: Any) -> LearningRateSchedule:
+    """The schedule that ``document.training`` describes; it scales the optimizer's rate."""
     return _BUILDERS[training.schedule.type](
         training.schedule, training.optimizer.learning_rate, training.epochs
     )
 
 
-def _constant(_schedule: Any, rate: float, _epochs: int) -> Schedule:
+def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
     return lambda epoch: rate
 
 
-def _cosine(schedule: Any, rate: float, epochs: int) -> Schedule:
+def _cosine(schedule: Any, rate: float, epochs: int) -> LearningRateSchedule:
     """Linear warm-up to the full rate, then half a cosine toward ``final_rate``.
 
-    The cosine would end one epoch after the last one, so that a final rate of 0 wastes none.
+    The cosine reaches ``final_rate`` one epoch after the last one, as an epoch at rate 0 is lost.
     """
     warmup, final = schedule.warmup_epochs, schedule.final_rate
 
@@ -37,11 +37,11 @@ def _cosine(schedule: Any, rate: float, epochs: int) -> Schedule:
     return at
 
 
-def _step(schedule: Any, rate: float, _epochs: int) -> Schedule:
+def _step(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
     return lambda epoch: rate * schedule.factor ** (epoch // schedule.every_epochs)
 
 
-_BUILDERS: dict[str, Callable[[Any, float, int], Schedule]] = {
+_BUILDERS: dict[str, Callable[[Any, float, int], LearningRateSchedule]] = {
     "constant": _constant,
     "cosine": _cosine,
     "step": _step,

@@ -1,4 +1,4 @@
-"""One sitting at a run: the loop, and what each of its endings leaves behind."""
+"""A session: one process trains a run to its end, and records how it ended."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import torch
 
 from netdesc.graph import Graph
 from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS
-from netdesc.training.activity import Activity
+from netdesc.training.activity import ActivityRecorder
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compile_notice import compile_notices
 from netdesc.training.errors import StorageError, storing
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.loop import Divergence, fit, save
 from netdesc.training.progress import Display, count_epochs
-from netdesc.training.record import Record, now
-from netdesc.training.run_logs import Log, Metrics
+from netdesc.training.record import RunRecord, now
+from netdesc.training.run_logs import Log, MetricsFile
 from netdesc.training.setup import Setup
 from netdesc.training.silent_baseline import silent_losses
 from netdesc.training.stopping import EarlyStopping
@@ -47,54 +47,54 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """What a command that did this run returns: 0, 4 or 130."""
+        """The exit code of the command that trained this run: 0, 4 or 130."""
         return EXIT_CODES[self.status]
 
 
 @dataclass(eq=False)
 class Session:
-    """A run whose folder this process holds, with everything open that the loop writes to."""
+    """A run whose folder this process has locked, with the files open that the loop writes to."""
 
     path: Path
-    job: Setup
-    record: Record
+    setup: Setup
+    record: RunRecord
     display: Display
     saver: Saver
     progress: Progress
-    metrics: Metrics
+    metrics: MetricsFile
 
     def run(self, finish: Finish | None) -> Run:
-        """Trains to the end. StorageError, and whatever else stops it, after noting it."""
+        """Trains to the end. An error, such as StorageError, is recorded and raised again."""
         try:
-            with StopRequest() as stop, compile_notices(self.job.device, self.display.say):
-                if "silence" not in self.record.fields:  # a run that begins, or an older one
-                    self.record.update(silence=silent_losses(self.job))
+            with StopRequest() as stop, compile_notices(self.setup.device, self.display.info):
+                if "silence" not in self.record.fields:  # a new run, or one of an older netdesc
+                    self.record.update(silence=silent_losses(self.setup))
                 if self.saver.saved_epoch is None:
-                    save(self.job, self.progress, self.saver, self.metrics)
-                fit(self.job, self.progress, self.saver, self.metrics, self.display, stop)
-                return self._complete(finish) if self._is_complete else self._interrupted()
+                    save(self.setup, self.progress, self.saver, self.metrics)
+                fit(self.setup, self.progress, self.saver, self.metrics, self.display, stop)
+                return self._end_done(finish) if self._is_complete else self._end_interrupted()
         except Divergence as error:
-            return self._diverged(error)
-        except KeyboardInterrupt:  # the second Ctrl-C: in the middle of an epoch
-            with contextlib.suppress(StorageError):  # the checkpoint is all that resuming needs
+            return self._end_diverged(error)
+        except KeyboardInterrupt:  # the second Ctrl-C, in the middle of an epoch
+            with contextlib.suppress(StorageError):  # resuming needs only the checkpoint
                 self.saver.save_best(self.progress)
                 self.metrics.sync()
-            return self._interrupted()
+            return self._end_interrupted()
         except StorageError as error:
-            message = f"{error}; {self._safe}"
-            self._fail(message)
+            message = f"{error}; {self._resume_hint}"
+            self._record_failure(message)
             raise StorageError(message) from error
         except BaseException as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._record_failure(f"{type(error).__name__}: {error}")
             raise
 
     @property
     def _is_complete(self) -> bool:
-        return self.progress.epoch >= self.job.training.epochs or self.saver.stopping.is_over
+        return self.progress.epoch >= self.setup.training.epochs or self.saver.stopping.is_over
 
     @property
-    def _safe(self) -> str:
-        """What the disk holds, and how to go on from it."""
+    def _resume_hint(self) -> str:
+        """Which checkpoint is on the disk, and the command that resumes from it."""
         if self.saver.saved_epoch is None:
             return "nothing was trained yet"
         return (
@@ -102,24 +102,24 @@ class Session:
             f"go on with: netdesc train --resume {shlex.quote(str(self.path))}"
         )
 
-    def _complete(self, finish: Finish | None) -> Run:
+    def _end_done(self, finish: Finish | None) -> Run:
         if finish is not None:
             with storing(self.path):
-                finish(self.path, self.job.graph, self.saver.best.tensors)
+                finish(self.path, self.setup.graph, self.saver.best.tensors)
         assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
-        scale, validated = self.job.scale, self.job.validation is not None
+        scale, validated = self.setup.scale, self.setup.validation is not None
         loss = self.progress.best_loss / (scale.validation if validated else scale.train)
         best = f"best {'validation ' if validated else ''}loss {loss:,.6g}{scale.unit}"
         best += f" in epoch {self.progress.best_epoch + 1}"
         if self.progress.best_accuracy is not None:
             best += f", accuracy {self.progress.best_accuracy:.1%}"
-        early = "" if self.progress.epoch == self.job.training.epochs else ", stopped early"
+        early = "" if self.progress.epoch == self.setup.training.epochs else ", stopped early"
         return self._end("done", f"done after {count_epochs(self.progress.epoch)}{early}: {best}")
 
-    def _interrupted(self) -> Run:
-        return self._end("interrupted", f"interrupted; {self._safe}")
+    def _end_interrupted(self) -> Run:
+        return self._end("interrupted", f"interrupted; {self._resume_hint}")
 
-    def _diverged(self, error: Divergence) -> Run:
+    def _end_diverged(self, error: Divergence) -> Run:
         self.saver.save_best(self.progress)
         self.metrics.sync()
         if self.saver.saved_epoch is None:
@@ -129,19 +129,19 @@ class Session:
 
     def _end(self, status: str, message: str) -> Run:
         self.display.close()
-        tell = self.display.warn if status == "diverged" else self.display.say
-        tell(message)
-        self._note(status, message)
+        report = self.display.warn if status == "diverged" else self.display.info
+        report(message)
+        self._record_end(status, message)
         return Run(
             self.path, status, message, self.record.fields["best"], self.record.fields["final"]
         )
 
-    def _fail(self, message: str) -> None:
-        with contextlib.suppress(StorageError):  # the disk that is full may refuse this, too
-            self._note("failed", message)
+    def _record_failure(self, message: str) -> None:
+        with contextlib.suppress(StorageError):  # a full disk may refuse this, too
+            self._record_end("failed", message)
 
-    def _note(self, status: str, message: str) -> None:
-        progress, part = self.progress, "" if self.job.validation is None else "validation_"
+    def _record_end(self, status: str, message: str) -> None:
+        progress, part = self.progress, "" if self.setup.validation is None else "validation_"
         best = {"epoch": progress.best_epoch, f"{part}loss": progress.best_loss}
         if progress.best_accuracy is not None:
             best[f"{part}accuracy"] = progress.best_accuracy
@@ -151,8 +151,9 @@ class Session:
             ended=now(),
             epochs_done=progress.epoch,
             seconds=round(progress.seconds, 3),
-            stopped_early=self.saver.stopping.is_over and progress.epoch < self.job.training.epochs,
-            layers=self.job.layers() or self.record.fields["layers"],
+            stopped_early=self.saver.stopping.is_over
+            and progress.epoch < self.setup.training.epochs,
+            layers=self.setup.layer_records() or self.record.fields["layers"],
             best=None if progress.best_epoch is None else best,
             final=progress.last or None,
         )
@@ -160,35 +161,35 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    path: Path, job: Setup, lock_sha256: str, record: Record, display: Display
+    path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
 ) -> Iterator[Session]:
-    """Opens the files of a run and puts everything back as its checkpoint holds it, if any."""
-    early = job.training.early_stopping
+    """Opens the files of a run; restores weights, optimizer and progress from its checkpoint."""
+    early = setup.training.early_stopping
     saver = Saver(
         folder=path / CHECKPOINTS,
-        network=job.network,
-        optimizer=job.optimizer,
+        network=setup.network,
+        optimizer=setup.optimizer,
         stopping=EarlyStopping(early.patience_epochs, early.min_delta)
         if early
         else EarlyStopping(),
-        best=BestWeights(job.network),
-        activity=Activity(
+        best=BestWeights(setup.network),
+        activity=ActivityRecorder(
             path / ACTIVITY,
-            job.graph,
-            job.validation or job.train,
-            "train" if job.validation is None else "validation",
-            job.training.epochs,
-            job.classifier,
+            setup.graph,
+            setup.validation or setup.train,
+            "train" if setup.validation is None else "validation",
+            setup.training.epochs,
+            setup.classifier,
         ),
         lock_sha256=lock_sha256,
-        every_s=job.training.checkpoint_every_s,
+        every_s=setup.training.checkpoint_every_s,
     )
     progress, length = saver.restore()
     with (
         Log(path / LOG) as log,
-        Metrics(path / METRICS, length) as metrics,
+        MetricsFile(path / METRICS, length) as metrics,
     ):
-        display.keep(log)
+        display.attach_log(log)
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
-        yield Session(path, job, record, display, saver, progress, metrics)
+        yield Session(path, setup, record, display, saver, progress, metrics)

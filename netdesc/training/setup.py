@@ -1,4 +1,4 @@
-"""Builds all that the training loop needs from a description."""
+"""Builds what the training loop needs: data, network, loss, optimizer and schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from netdesc.description import Description
 from netdesc.description.models import Training
-from netdesc.graph import Dense, Graph, build_graph
+from netdesc.graph import Graph, build_graph
 from netdesc.graph.dependencies import needed_for_output
 from netdesc.kernels.engine import engine_for
 from netdesc.losses import build_classifier, build_loss
@@ -23,9 +23,9 @@ from netdesc.training.file_checksum import check_file
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Scale
 from netdesc.training.samples import Samples, SampleSpec
-from netdesc.training.schedule import Schedule, build_schedule
+from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.splits import read_splits
-from netdesc.training.weights import Loader, load_weights
+from netdesc.training.weights import WeightReader, load_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,28 +38,28 @@ class Setup:
     loss: nn.Module
     classifier: nn.Module | None
     optimizer: torch.optim.Optimizer
-    rate: Schedule
+    schedule: LearningRateSchedule
     train: Batches
     validation: Batches | None
     device: torch.device
 
     @property
     def scale(self) -> Scale:
-        """What losses are divided by for display, so that those of both splits compare."""
+        """What losses are divided by for display, so that both splits can be compared."""
         if self.validation is None or self.graph.loss.reduction == "mean":
             return Scale()
         return Scale(len(self.train.samples), len(self.validation.samples))
 
-    def new_counter(self) -> ConfusionCounter | None:
-        """A new counter of predictions; None where there are no labels."""
+    def build_counter(self) -> ConfusionCounter | None:
+        """A new counter of predictions; None without labels."""
         if self.classifier is None or self.graph.classes is None:
             return None
         return ConfusionCounter(self.classifier, self.graph.classes, self.device)
 
-    def layers(self) -> list[dict[str, Any]]:
-        """How each layer was computed in the last pass; empty before the first.
+    def layer_records(self) -> list[dict[str, Any]]:
+        """How each layer was computed in the last pass, for ``run.json``; empty before the first.
 
-        Peaks are the largest magnitudes of its states, in units of the device (1/4096).
+        Peaks are the largest magnitudes of its states, in the device's units (1/4096).
         """
         return [
             {
@@ -72,31 +72,31 @@ class Setup:
             for layer in self.network.engine_report()
         ]
 
-    def beyond_device(self) -> list[str]:
-        """Layers of which a state exceeded the device's 24 bits in the last pass."""
-        return [x.name for x in self.network.engine_report() if x.leaves_device_range]
+    def layers_beyond_device(self) -> list[str]:
+        """Layers with a state that exceeded the device's 24 bits in the last pass."""
+        return [each.name for each in self.network.engine_report() if each.leaves_device_range]
 
 
 def prepare(
     description: Description,
     device: torch.device,
-    readers: Mapping[str, Loader],
+    readers: Mapping[str, WeightReader],
     warn: Callable[[str], None],
 ) -> Setup:
-    """Reads the data, builds network, loss and optimizer on ``device``. TrainingError.
+    """Reads the data; builds network, loss and optimizer on ``device``.
 
-    EngineError where the engine of ``device`` cannot be loaded.
+    Raises TrainingError, or EngineError if the engine of ``device`` cannot be loaded.
     """
-    engine_for(device)  # fails before the run has a folder
+    engine_for(device)  # fails here, before the run's folder is created
     document = description.document
     graph, training = build_graph(document), document.training
-    parts = read_splits(description, SampleSpec.of(graph), warn)
+    splits = read_splits(description, SampleSpec.of(graph), warn)
     network = build(graph, seed=training.seed)
     needed = needed_for_output(graph)
-    if not any(isinstance(layer, Dense) and layer.name in needed for layer in graph.layers):
+    if not any(layer.name in needed for layer in graph.neuron_layers):
         raise TrainingError(
-            "the output of this network depends on no weights, so there is nothing to train: let "
-            'its last layer read a dense one, or be one (see "from")'
+            "the output of this network depends on no weights, so there is nothing to train: its "
+            'last layer must be a dense one, or read one (see "from")'
         )
     if document.weights is not None:
         path = description.resolve(document.weights.path)
@@ -104,7 +104,7 @@ def prepare(
         load_weights(path, network, readers)
     network.to(device)
     for _, block in network.blocks():
-        block.warns = False  # the metrics show weights that are NaN, and training ends
+        block.warns = False  # the loop finds weights that are NaN in the metrics
 
     def batches(samples: Samples) -> Batches:
         return Batches(samples, training.batch_size, device, training.seed)
@@ -116,8 +116,8 @@ def prepare(
         loss=build_loss(graph),
         classifier=None if graph.classifier is None else build_classifier(graph),
         optimizer=build_optimizer(training.optimizer, network),
-        rate=build_schedule(training),
-        train=batches(parts.train),
-        validation=None if parts.validation is None else batches(parts.validation),
+        schedule=build_schedule(training),
+        train=batches(splits.train),
+        validation=None if splits.validation is None else batches(splits.validation),
         device=device,
     )

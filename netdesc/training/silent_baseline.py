@@ -1,4 +1,4 @@
-"""The loss of an output that never spikes: what a network must beat to have learned anything."""
+"""The loss of an output that never spikes. A network that has learned anything is below it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 
 import torch
 
-from netdesc.graph import SpikeTime
 from netdesc.training.batches import Batches
 from netdesc.training.loop import Divergence
 from netdesc.training.setup import Setup
@@ -15,9 +14,9 @@ from netdesc.training.setup import Setup
 def silent_losses(setup: Setup) -> dict[str, float]:
     """The losses of a silent output, by their names in ``metrics.jsonl``.
 
-    Empty where the loss does not compare spike trains. Divergence where a loss exceeds 32 bits.
+    Empty if the network classifies. Divergence if a loss exceeds 32 bits.
     """
-    if not isinstance(setup.graph.loss, SpikeTime):
+    if setup.graph.classifier is not None:
         return {}
     losses: dict[str, float] = {}
     for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
@@ -25,8 +24,8 @@ def silent_losses(setup: Setup) -> dict[str, float]:
             continue
         losses[name] = _silent_loss(setup, batches)
         if not math.isfinite(losses[name]):
-            fault = f"the loss of an output that never spikes is {losses[name]}"
-            raise Divergence(-1, f"{fault}; lower loss.filter_order or loss.time_constant_ms")
+            cause = f"the loss of an output that never spikes is {losses[name]}"
+            raise Divergence(-1, f"{cause}; lower loss.filter_order or loss.time_constant_ms")
     return losses
 
 

@@ -1,4 +1,4 @@
-"""Spike files: read and checked once, kept as events."""
+"""Samples of spike files: read and checked once, kept as sparse arrays."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.events import EventFileError, read_events
+from netdesc.graph.nodes import Shape
 from netdesc.training.errors import DataError
 from netdesc.training.file_checksum import check_file
-from netdesc.training.samples import Numbers, SampleSpec, Shape
+from netdesc.training.samples import Indices, SampleSpec
 
-MOST_WARNINGS = 3
-"""Of so many files it is told one by one that events are left out: there may be thousands."""
+MAX_FILE_WARNINGS = 3
+"""Only this many files get a warning of their own about events outside; the rest are counted."""
 
 
 @dataclass(frozen=True, eq=False)
-class Spikes:
+class SparseSpikes:
     """The nonzero cells of one ``[steps, *shape]`` array: 12 bytes a spike instead of 4 a cell."""
 
     step: NDArray[np.int32]
-    place: NDArray[np.int32]
+    cell: NDArray[np.int32]
     """Row-major cell within ``shape``."""
     value: NDArray[np.float32]
-    """How many spikes the cell has."""
+    """The number of spikes in the cell."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpikeSamples:
-    """Inputs with a target for each: output spikes, or labels [samples]."""
+    """Inputs, each with its target spikes, or with one label; labels [samples]."""
 
     spec: SampleSpec
-    inputs: Sequence[Spikes]
-    targets: Sequence[Spikes] | NDArray[np.int64]
+    inputs: Sequence[SparseSpikes]
+    targets: Sequence[SparseSpikes] | NDArray[np.int64]
 
     @property
     def is_random(self) -> bool:
@@ -49,7 +50,7 @@ class SpikeSamples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, which: slice | Numbers) -> SpikeSamples:
+    def __getitem__(self, which: slice | Indices) -> SpikeSamples:
         numbers = np.arange(len(self))[which]
         inputs, targets = self.inputs, self.targets
         if isinstance(targets, np.ndarray):
@@ -58,7 +59,7 @@ class SpikeSamples:
             chosen = [targets[number] for number in numbers]
         return replace(self, inputs=[inputs[number] for number in numbers], targets=chosen)
 
-    def dense(self, draws: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
         """See ``samples.Samples``; nothing is random here."""
         spec, targets = self.spec, self.targets
         inputs_TBN = _dense(self.inputs, spec.steps, spec.input_shape)
@@ -68,11 +69,11 @@ class SpikeSamples:
 
 
 @dataclass
-class SpikeFiles:
-    """Reads pairs of event files; a file that several pairs share is read once.
+class SpikeFileReader:
+    """Reads pairs of event files. A file that several pairs share is read once.
 
-    ``warn`` receives one line for a file with events outside the tensor; ``sum_up`` tells of those
-    beyond the first few.
+    ``warn`` receives one line for each of the first few files with events outside the tensor;
+    ``warn_of_more_files`` counts the others.
     """
 
     spec: SampleSpec
@@ -80,7 +81,7 @@ class SpikeFiles:
     warn: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        self._seen: dict[tuple[Path, Shape, str, str], Spikes] = {}
+        self._seen: dict[tuple[Path, Shape, str, str], SparseSpikes] = {}
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
@@ -91,9 +92,9 @@ class SpikeFiles:
         labels = np.array([self._label(pair) for pair in pairs], dtype=np.int64)
         return SpikeSamples(self.spec, inputs, labels)
 
-    def sum_up(self) -> None:
-        """Warns of how many files more have events outside, where there are any."""
-        more = self._files_with_dropped - MOST_WARNINGS
+    def warn_of_more_files(self) -> None:
+        """Warns of the number of further files with events outside, if there are any."""
+        more = self._files_with_dropped - MAX_FILE_WARNINGS
         if more > 0:
             files = "1 more file has" if more == 1 else f"{more:,} more files have"
             self.warn(f"{files} events outside, which are left out")
@@ -103,15 +104,15 @@ class SpikeFiles:
         assert classes is not None
         path = self.resolve(pair.input.path)
         if label is None:
-            raise DataError(f"{path}: this input has no label, from which the loss learns")
+            raise DataError(f"{path}: this input has no label; the loss needs one")
         if label >= classes:
             raise DataError(f"{path}: label {label} is none of the classes 0 to {classes - 1}")
         return label
 
-    def _target(self, pair: Any) -> Spikes:
+    def _target(self, pair: Any) -> SparseSpikes:
         if pair.target is None:
             path = self.resolve(pair.input.path)
-            raise DataError(f"{path}: this input has no target, from which the loss learns")
+            raise DataError(f"{path}: this input has no target; the loss needs one")
         target = self._spikes(pair.target, self.spec.output_shape)
         if not len(target.step):
             spec = self.spec
@@ -122,7 +123,7 @@ class SpikeFiles:
             )
         return target
 
-    def _spikes(self, file: Any, shape: Shape) -> Spikes:
+    def _spikes(self, file: Any, shape: Shape) -> SparseSpikes:
         path = self.resolve(file.path)
         check_file(path, file.sha256)
         key = (path, shape, file.rounding, file.duplicates)
@@ -130,7 +131,7 @@ class SpikeFiles:
             self._seen[key] = self._bin(path, file, shape)
         return self._seen[key]
 
-    def _bin(self, path: Path, file: Any, shape: Shape) -> Spikes:
+    def _bin(self, path: Path, file: Any, shape: Shape) -> SparseSpikes:
         spec = self.spec
         try:
             event = read_events(path)
@@ -141,20 +142,20 @@ class SpikeFiles:
             raise DataError(f"{path}: {error}") from error
         if dropped:
             self._files_with_dropped += 1
-            if self._files_with_dropped <= MOST_WARNINGS:
+            if self._files_with_dropped <= MAX_FILE_WARNINGS:
                 self.warn(
                     f"{path}: {dropped} of {len(event)} events lie outside {spec.steps} steps of "
                     f"{spec.step_ms:g} ms and shape {list(shape)} and are left out"
                 )
-        # From the events alone: their tensor is a thousand times as large.
-        cell, count = np.unique(flat, return_counts=True)
-        step, place = np.divmod(cell, int(np.prod(shape)))
+        # From the events, not through a dense tensor, which is about 1000 times larger.
+        index, count = np.unique(flat, return_counts=True)
+        step, cell = np.divmod(index, int(np.prod(shape)))
         value = count if file.duplicates == "sum" else np.ones_like(count)
-        return Spikes(step.astype(np.int32), place.astype(np.int32), value.astype(np.float32))
+        return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value.astype(np.float32))
 
 
-def _dense(spikes: Sequence[Spikes], steps: int, shape: Shape) -> NDArray[np.float32]:
+def _dense(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> NDArray[np.float32]:
     dense_TBN = np.zeros((steps, len(spikes), int(np.prod(shape))), dtype=np.float32)
     for number, one in enumerate(spikes):
-        dense_TBN[one.step, number, one.place] = one.value
+        dense_TBN[one.step, number, one.cell] = one.value
     return dense_TBN.reshape(steps, len(spikes), *shape)

@@ -1,18 +1,19 @@
-"""The splits of a document's data: training, validation and test."""
+"""Reads the data of a document into its splits: training, validation and test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from netdesc.description import Description
-from netdesc.description.models import Arrays
+from netdesc.description.models import Arrays, SpikeFiles
 from netdesc.training.arrays import ArrayFile
 from netdesc.training.errors import MissingDataError
 from netdesc.training.samples import Samples, SampleSpec, split
-from netdesc.training.spike_files import SpikeFiles
+from netdesc.training.spike_files import SpikeFileReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Splits:
 def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
     """Reads all data of a description, each file once. DataError.
 
-    ``warn`` receives a line for each thing that is suspicious but no error.
+    ``warn`` receives one line for each thing that is suspicious but no error.
     """
     document = description.document
     data, training = document.data, document.training
@@ -35,14 +36,7 @@ def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str]
         raise MissingDataError(
             f'{description.path}: there is no "data" to train on; add that section to the document'
         )
-    if isinstance(data, Arrays):
-        path = description.resolve(data.path)
-        found = ArrayFile(path, data, spec, training.batch_size, warn).read()
-        splits = Splits(found["train"], found["validation"] or None, found["test"] or None)
-    else:
-        files = SpikeFiles(spec, description.resolve, warn)
-        splits = Splits(files.read(data.train), files.read(data.validation) or None, None)
-        files.sum_up()
+    splits = _READERS[type(data)](description, data, spec, warn)
     if training.validation_split:
         train, held_out = split(splits.train, training.validation_split, training.seed)
         splits = replace(splits, train=train, validation=held_out)
@@ -54,3 +48,26 @@ def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str]
             which = f"class {few} has" if len(missing) == 1 else f"classes {few} have"
             warn(f"{description.path}: {which} no sample to train on")
     return splits
+
+
+def _read_arrays(
+    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
+) -> Splits:
+    path, batch_size = description.resolve(data.path), description.document.training.batch_size
+    found = ArrayFile(path, data, spec, batch_size, warn).read()
+    return Splits(found["train"], found["validation"] or None, found["test"] or None)
+
+
+def _read_spike_files(
+    description: Description, data: Any, spec: SampleSpec, warn: Callable[[str], None]
+) -> Splits:
+    reader = SpikeFileReader(spec, description.resolve, warn)
+    splits = Splits(reader.read(data.train), reader.read(data.validation) or None, None)
+    reader.warn_of_more_files()
+    return splits
+
+
+_READERS: dict[type, Callable[[Description, Any, SampleSpec, Callable[[str], None]], Splits]] = {
+    Arrays: _read_arrays,
+    SpikeFiles: _read_spike_files,
+}

@@ -1,6 +1,7 @@
-"""A training step in two halves: from a batch to gradients, and from gradients to new weights.
+"""A training step: ``compute_gradients`` computes loss and gradients of a batch, ``update`` the
+new weights.
 
-Between the halves the loop reads the metrics and keeps the weights that they belong to.
+Between the two calls the loop reads the metrics and copies the weights that they belong to.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.kernels.engine import engine_name
 from netdesc.training.batches import Batch
-from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
-from netdesc.training.metrics import Figures
+from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
+from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.optimizer import is_capturable
 from netdesc.training.setup import Setup
 
 
-class Step(Protocol):
+class TrainingStep(Protocol):
     def compute_gradients(self, batch: Batch) -> None:
-        """Computes the gradients of the batch's loss, and adds its metrics to the figures."""
+        """Computes the batch's loss and its gradients, and adds its metrics to the epoch's."""
         ...
 
     def update(self) -> None:
@@ -29,18 +30,20 @@ class Step(Protocol):
         ...
 
 
-def build_step(setup: Setup, figures: Figures, say: Callable[[str], None]) -> Step:
-    """The step of a run, captured as CUDA graphs on a GPU where that is possible.
+def build_step(
+    setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
+) -> TrainingStep:
+    """The step of a run; on a GPU it is captured as CUDA graphs if that is possible.
 
-    On a GPU ``say`` receives one message, whether steps are captured or why not.
+    On a GPU ``report`` receives one message: steps are captured, or why they are not.
     """
-    step = TrainingStep(setup, figures)
+    step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":
         return step
     obstacle = capture_obstacle(setup)
     if obstacle is None:
-        return CapturedStep(step, CudaGraphs(setup.device), say)
-    say(_not_captured(obstacle))
+        return CapturedStep(step, CudaGraphs(setup.device), report)
+    report(_not_captured(obstacle))
     return step
 
 
@@ -58,11 +61,11 @@ def _not_captured(obstacle: str) -> str:
     return f"training steps are not captured as CUDA graphs: {obstacle}"
 
 
-class TrainingStep:
-    """Forward pass, loss, backward pass and optimizer, none of which waits for the device."""
+class EagerStep:
+    """Forward pass, loss, backward pass and optimizer, without waiting for the device."""
 
-    def __init__(self, setup: Setup, figures: Figures) -> None:
-        self._setup, self._figures = setup, figures
+    def __init__(self, setup: Setup, epoch_sum: EpochMetricsSum) -> None:
+        self._setup, self._epoch_sum = setup, epoch_sum
         self._parameters = list(setup.network.parameters())
         self._samples = len(setup.train.samples)
         self._blocks = list(setup.network.blocks())
@@ -70,46 +73,46 @@ class TrainingStep:
         self._learns_decays = any(list(neuron.parameters()) for neuron in neurons)
 
     def compute_gradients(self, batch: Batch) -> None:
-        setup, figures = self._setup, self._figures
+        setup, epoch_sum = self._setup, self._epoch_sum
         setup.optimizer.zero_grad()
         output_TBN = setup.network(batch.input_TBN)
         loss = setup.loss(output_TBN, batch.target)
-        if figures.counter is not None:
-            figures.counter.add(output_TBN, batch.target)
-        # Notes are read here: with forward hooks, layers would not be computed together.
+        if epoch_sum.counter is not None:
+            epoch_sum.counter.add(output_TBN, batch.target)
+        # Not in forward hooks: a network with hooks does not run as one fused operator.
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
-            assert block.notes is not None, "the network has run"
-            figures.note(name, block.notes, steps * size * len(block.synapse.weight))
+            assert block.notes is not None, "the forward pass sets them"
+            epoch_sum.set_notes(name, block.notes, steps * size * len(block.synapse.weight))
         loss.backward()
         loss_weight = batch.loss_weight(setup.graph.loss.reduction, self._samples)
-        figures.add(loss, batch.size / self._samples, loss_weight)
+        epoch_sum.add_batch(loss, batch.size / self._samples, loss_weight)
 
     def update(self) -> None:
         setup, clip = self._setup, self._setup.training.gradient_clip
         if clip is not None:
-            clip_grads_with_norm_(self._parameters, clip, self._figures.gradient_norm())
+            clip_grads_with_norm_(self._parameters, clip, self._epoch_sum.gradient_norm())
         setup.optimizer.step()
         if self._learns_decays:
             setup.network.project()
 
 
 class CapturedStep:
-    """A step whose halves are CUDA graphs, for batches of the shape of the first one.
+    """A step that replays two CUDA graphs, for batches that have the shape of the first batch.
 
     The graphs read the tensors of the first batch; every other batch of its shape is copied into
     them. For batches of another shape, like the last one of an epoch, the step runs without graphs
-    and allocates new gradients: those of the graphs stay in memory that belongs to them.
+    and allocates new gradients, because the graphs own the memory of theirs.
     """
 
-    def __init__(self, step: Step, graphs: Graphs, say: Callable[[str], None]) -> None:
-        self._step, self._say = step, say
-        self._captured_batch: list[Batch] = []  # one, from the first step on
+    def __init__(self, step: TrainingStep, graphs: Graphs, report: Callable[[str], None]) -> None:
+        self._step, self._report = step, report
+        self._captured_batch: list[Batch] = []  # holds one batch after the first step
         self._fits = True
         self._has_reported = False
-        captured = self._captured_batch  # capturing ``self`` would keep the graphs alive
-        self._gradient_graph = Replayed(lambda: step.compute_gradients(captured[0]), graphs)
-        self._update_graph = Replayed(step.update, graphs)
+        captured = self._captured_batch  # a closure over ``self`` would keep the graphs alive
+        self._gradient_graph = ReplayedWork(lambda: step.compute_gradients(captured[0]), graphs)
+        self._update_graph = ReplayedWork(step.update, graphs)
 
     def compute_gradients(self, batch: Batch) -> None:
         if not self._captured_batch:
@@ -130,8 +133,8 @@ class CapturedStep:
             self._step.update()
             return
         obstacle = self._gradient_graph.obstacle
-        if obstacle is not None:  # without a graph, gradients move with every backward pass
-            self._update_graph.give_up(obstacle)
+        if obstacle is not None:  # every backward pass then allocates new gradients
+            self._update_graph.stop_capturing(obstacle)
         self._update_graph()
         self._report_capture()
 
@@ -139,8 +142,8 @@ class CapturedStep:
         obstacle = self._gradient_graph.obstacle or self._update_graph.obstacle
         if not self._has_reported and (obstacle or self._update_graph.is_captured):
             self._has_reported = True
-            captured = "training steps are captured as CUDA graphs"
-            self._say(captured if obstacle is None else _not_captured(obstacle))
+            success = "training steps are captured as CUDA graphs"
+            self._report(success if obstacle is None else _not_captured(obstacle))
 
 
 def _shapes(batch: Batch) -> tuple[torch.Size, torch.Size]:

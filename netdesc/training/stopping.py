@@ -1,4 +1,4 @@
-"""When to stop before the last epoch."""
+"""Early stopping: ends a run whose loss no longer falls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass
 class EarlyStopping:
-    """Counts epochs in which the watched loss did not fall by more than ``min_delta``.
+    """Counts consecutive epochs whose loss is not lower than the best one by ``min_delta``.
 
-    ``patience_epochs`` None never stops. ``reference`` and ``waited`` are all its memory and go
-    into the checkpoint.
+    It never stops a run if ``patience_epochs`` is None. The checkpoint keeps ``reference``, the
+    loss of the last improvement, and ``waited``, the count.
     """
 
     patience_epochs: int | None = None
@@ -19,7 +19,7 @@ class EarlyStopping:
     reference: float = math.inf
     waited: int = 0
 
-    def watch(self, loss: float) -> None:
+    def update(self, loss: float) -> None:
         if loss < self.reference - self.min_delta:
             self.reference, self.waited = loss, 0
         else:

@@ -1,4 +1,4 @@
-"""Initial weights from a file."""
+"""Reads weights from a file into a network."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from torch import nn
 
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
-Weights = Mapping[str, np.ndarray | torch.Tensor]
-Loader = Callable[[Path], Weights]
+WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
+"""Reads a file into arrays by ``state_dict`` name."""
 
 
-def load_weights(path: Path, network: nn.Module, readers: Mapping[str, Loader]) -> None:
+def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:
     """Copies the weights of a file into the network.
 
-    ``readers`` maps a suffix in lower case to what reads such a file into ``state_dict`` names;
-    ``.safetensors`` is known without. WeightsError where a name or a shape does not fit; it names
-    them all.
+    ``readers`` maps suffixes, in lower case, to readers; ``.safetensors`` is read without one.
+    WeightsError lists all names and shapes that do not fit; MissingWeightsError if the file cannot
+    be opened.
     """
-    known = {".safetensors": _read_safetensors, **readers}
-    reader = known.get(path.suffix.lower())
+    all_readers = {".safetensors": _read_safetensors, **readers}
+    reader = all_readers.get(path.suffix.lower())
     if reader is None:
-        raise WeightsError(f"{path}: weights are read from {', '.join(known)} files only")
-    given = {name: torch.as_tensor(value) for name, value in reader(path).items()}
-    problems = _mismatches(given, network.state_dict())
+        raise WeightsError(f"{path}: weights are read from {', '.join(all_readers)} files only")
+    tensors = {name: torch.as_tensor(value) for name, value in reader(path).items()}
+    problems = _mismatches(tensors, network.state_dict())
     if problems:
         raise WeightsError(
             f"{path}: these weights do not fit the network:\n  " + "\n  ".join(problems)
         )
-    network.load_state_dict(given)
+    network.load_state_dict(tensors)
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -48,15 +48,15 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path}: is not a complete safetensors file: {error}") from error
 
 
-def _mismatches(given: Mapping[str, torch.Tensor], wanted: Mapping[str, Any]) -> list[str]:
-    problems = [f"{name} is missing" for name in wanted if name not in given]
-    problems += [f"{name} has no place in this network" for name in given if name not in wanted]
-    for name in wanted:
-        if name in given and given[name].shape != wanted[name].shape:
+def _mismatches(found: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) -> list[str]:
+    problems = [f"{name} is missing" for name in expected if name not in found]
+    problems += [f"{name} has no place in this network" for name in found if name not in expected]
+    for name in expected:
+        if name in found and found[name].shape != expected[name].shape:
             problems.append(
-                f"{name} has shape {list(given[name].shape)}; the network's is "
-                f"{list(wanted[name].shape)}"
+                f"{name} has shape {list(found[name].shape)}; the network's is "
+                f"{list(expected[name].shape)}"
             )
-        elif name in given and not torch.isfinite(given[name]).all():
+        elif name in found and not torch.isfinite(found[name]).all():
             problems.append(f"{name} holds NaN or infinity")
     return problems

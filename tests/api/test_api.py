@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from support.classify_task import CLASSES, classify_document, write_arrays
 
 import netdesc
-from netdesc.api.compile import compile_for_data, compile_kernels
+from netdesc.api.kernels import compile_kernels, compile_kernels_for_data
 from netdesc.events import from_dense, write_events
 from netdesc.report import ReportError
 
@@ -197,14 +197,14 @@ def test_kernels_are_compiled_for_the_data(density: float, path: str, document: 
     dense = np.random.default_rng(2).random((30, 5)) < density
     write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
     random = torch.random.get_rng_state()
-    reports = compile_for_data(netdesc.load(document))
+    reports = compile_kernels_for_data(netdesc.load(document))
     assert [report.path for report in reports] == [path]
     assert torch.equal(torch.random.get_rng_state(), random)
 
 
 def test_without_data_nothing_is_compiled_for_it(document: Path) -> None:
     document.write_text(json.dumps({k: v for k, v in DOCUMENT.items() if k != "data"}))
-    assert compile_for_data(netdesc.load(document)) == []
+    assert compile_kernels_for_data(netdesc.load(document)) == []
 
 
 @pytest.mark.parametrize("rate", [0.01, 1e300])
@@ -226,7 +226,7 @@ def test_a_report_that_cannot_be_written_does_not_harm_the_run(
     def refuse(folder: Path, **_: object) -> None:
         raise ReportError("no space left")
 
-    monkeypatch.setattr("netdesc.api.compile.write_report", refuse)
+    monkeypatch.setattr("netdesc.api.train.write_report", refuse)
     with pytest.warns(UserWarning, match=r"no report.html is written: no space left"):
         run = netdesc.train(netdesc.load(document), run_dir=tmp_path / "run", progress="quiet")
     assert run.status == "done"

@@ -13,7 +13,7 @@ from netdesc.api.compile import compile
 from netdesc.description import load
 from netdesc.report.run import read_run
 from netdesc.training import train
-from netdesc.training.record import Record, command
+from netdesc.training.record import RunRecord, command
 from netdesc.training.samples import SampleSpec
 from netdesc.training.splits import read_splits
 
@@ -26,9 +26,9 @@ def test_a_run_notes_its_samples(tmp_path: Path) -> None:
 
 def test_the_first_command_is_kept_through_all_that_follow(tmp_path: Path) -> None:
     fields = {"command": "one", "directory": "/1", "epochs_done": 3, "resumed": []}
-    record = Record(tmp_path / "run.json", fields)
-    record.begin_again("auto", {"command": "two", "directory": "/2"})
-    record.begin_again("auto", {"command": "three", "directory": "/3"})
+    record = RunRecord(tmp_path / "run.json", fields)
+    record.mark_resumed("auto", {"command": "two", "directory": "/2"})
+    record.mark_resumed("auto", {"command": "three", "directory": "/3"})
     assert (record.fields["first_command"], record.fields["command"]) == ("one", "three")
     assert (record.fields["first_directory"], record.fields["directory"]) == ("/1", "/3")
 

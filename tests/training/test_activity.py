@@ -27,7 +27,7 @@ from netdesc.events import read_events, to_dense
 from netdesc.graph import build_graph
 from netdesc.losses import build_classifier, majority
 from netdesc.training import activity, activity_probe, loop, train
-from netdesc.training.activity import Activity, frame_epochs, read_frames
+from netdesc.training.activity import ActivityRecorder, frame_epochs, read_frames
 from netdesc.training.activity_probe import ActivitySnapshot, raster
 from netdesc.training.errors import DataError
 from netdesc.training.setup import prepare
@@ -243,9 +243,9 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
 
 def look(path: Path, *sets: str) -> dict[str, Any]:
     """What is seen of the samples to train on before the first epoch."""
-    job = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
-    seen = Activity(path, job.graph, job.train, "train", 1, job.classifier)
-    return seen._record_samples(job.network.state_dict())
+    setup = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
+    recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1, setup.classifier)
+    return recorder._record_samples(setup.network.state_dict())
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 6])

@@ -54,7 +54,7 @@ def fails(path: Path, message: str, spec: SampleSpec = SPEC, **data: Any) -> Non
     [
         (16, {}, ""),
         (1.01, {}, ""),
-        (1, {}, "goes up to 1, and data.range to 16: its values hardly make a spike"),
+        (1, {}, "goes up to 1, and data.range to 16: its values hardly cause a spike"),
         (1, {"range": (0, 1)}, ""),
         (0, {"range": (-1, 1), "encoding": {"type": "rate"}}, ""),
         (-1, {"range": (-1, 1), "encoding": {"type": "rate"}}, "goes up to -1, and data.range to"),
@@ -131,9 +131,9 @@ def test_a_long_array_is_checked_and_kept_in_pieces(
 ) -> None:
     arrays = good()
     np.savez(file, **arrays)
-    whole = read(file)["train"].kept
+    whole = read(file)["train"].compressed
     monkeypatch.setattr("netdesc.training.arrays._CHUNK_VALUES", 13)
-    assert np.array_equal(read(file)["train"].kept, whole)
+    assert np.array_equal(read(file)["train"].compressed, whole)
     arrays["inputs"][7, 1, 2] = 17
     np.savez(file, **arrays)
     fails(file, "has 17 in sample 7")
@@ -272,5 +272,5 @@ def test_damaged_bytes_are_told_or_harmless(
     if problem:
         assert problem.startswith(str(file))
     else:
-        assert np.array_equal(after.kept, before.kept)
+        assert np.array_equal(after.compressed, before.compressed)
         assert np.array_equal(after.labels, before.labels)

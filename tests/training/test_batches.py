@@ -15,7 +15,7 @@ from netdesc.training import batches
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError
 from netdesc.training.samples import SampleSpec, split
-from netdesc.training.spike_files import Spikes, SpikeSamples
+from netdesc.training.spike_files import SparseSpikes, SpikeSamples
 
 CPU = torch.device("cpu")
 SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
@@ -24,8 +24,8 @@ SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
 def numbered(count: int) -> SpikeSamples:
     """Samples that are told apart by their one input spike's size."""
     zero = np.zeros(1, np.int32)
-    target = Spikes(zero, zero, np.ones(1, np.float32))
-    inputs = [Spikes(zero, zero, np.array([n + 1], np.float32)) for n in range(count)]
+    target = SparseSpikes(zero, zero, np.ones(1, np.float32))
+    inputs = [SparseSpikes(zero, zero, np.array([n + 1], np.float32)) for n in range(count)]
     return SpikeSamples(SPEC, inputs, [target] * count)
 
 
@@ -99,7 +99,7 @@ class Rows:
     def __getitem__(self, which: Any) -> Rows:
         return Rows(self.numbers[which], self.targets)
 
-    def dense(self, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def dense(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         Rows.built += len(self)
         numbers = self.numbers[:, None, None].astype(np.float32)
         return np.zeros((5, len(self), 2, 3), np.float32) + numbers, self.targets(self.numbers)

@@ -149,7 +149,7 @@ def test_labels_of_spike_files(tmp_path: Path) -> None:
 def rate_samples(count: int = 20) -> ArraySamples:
     values, labels = samples(count)
     code = RateCode(STEPS, 0, 4, 1.0)
-    return ArraySamples(code, (CELLS,), code.keep(values), labels.astype(np.int32))
+    return ArraySamples(code, (CELLS,), code.compress(values), labels.astype(np.int32))
 
 
 def inputs(batches: Any) -> torch.Tensor:
@@ -280,12 +280,12 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
                     undecided[label] += 1
                 else:
                     confusion[label, prediction] += 1
-    score = counter.score(counter.take().tolist())
+    score = counter.score(counter.pop_counts().tolist())
     assert score.accuracy == pytest.approx(np.trace(confusion) / total)
     assert score.undecided == sum(undecided)
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
-    assert counter.take().sum() == 0
+    assert counter.pop_counts().sum() == 0
 
 
 def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:

@@ -29,9 +29,9 @@ from netdesc.training import loop, optimizer, train
 from netdesc.training.batches import Batch
 from netdesc.training.cuda_graph import WARM_UP, CaptureError, CudaGraphs, Graphs
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.metrics import Figures
+from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.setup import prepare
-from netdesc.training.step import CapturedStep, TrainingStep, build_step, capture_obstacle
+from netdesc.training.step import CapturedStep, EagerStep, build_step, capture_obstacle
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -47,12 +47,12 @@ class Runner:
 
     def __post_init__(self) -> None:
         # As on a GPU: the learning rate is a number of the device.
-        self.monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+        self.monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
         self.said: list[str] = []
 
     def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
-        def build(setup: Any, figures: Any, _say: Any) -> Any:
-            step = TrainingStep(setup, figures)
+        def build(setup: Any, epoch_sum: Any, _say: Any) -> Any:
+            step = EagerStep(setup, epoch_sum)
             return step if graphs is None else CapturedStep(step, graphs, self.said.append)
 
         with self.monkeypatch.context() as patch:
@@ -287,7 +287,7 @@ def test_optimizers_of_a_gpu_can_be_captured(
     kind: str, is_on_gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if is_on_gpu:
-        monkeypatch.setattr(optimizer, "rate_for", lambda _, rate: torch.tensor(rate))
+        monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
     spec = SimpleNamespace(
         type=kind, learning_rate=0.1, weight_decay=0.0, betas=(0.9, 0.99), eps=1e-8, momentum=0.0,
         nesterov=False,
@@ -306,8 +306,8 @@ def groups(**options: Any) -> Any:
 def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> None:
     said: list[str] = []
     setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, said.append)
-    figures = Figures(setup.network)
-    assert isinstance(build_step(setup, figures, said.append), TrainingStep)
+    epoch_sum = EpochMetricsSum(setup.network)
+    assert isinstance(build_step(setup, epoch_sum, said.append), EagerStep)
     assert said == []
 
 
@@ -334,7 +334,7 @@ def test_why_a_run_on_a_gpu_is_not_captured(
     assert found is not None
     assert found.startswith(obstacle)
     step = build_step(setup, SimpleNamespace(), said.append)
-    assert isinstance(step, TrainingStep)
+    assert isinstance(step, EagerStep)
     assert said == [f"training steps are not captured as CUDA graphs: {found}"]
 
 

@@ -18,27 +18,27 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def build(chosen: dict, steps: int = 10, given: int = 0, cells: int = 4):
+def build(chosen: dict, steps: int = 10, file_steps: int = 0, cells: int = 4):
     data = Arrays.model_validate({"type": "arrays", "path": "a.npz", "encoding": chosen})
-    return build_code(data, steps, given, cells)
+    return build_code(data, steps, file_steps, cells)
 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
     samples=st.integers(1, 4),
-    given_steps=st.integers(1, 9),
+    file_steps=st.integers(1, 9),
     cells=st.integers(1, 19),
     dtype=st.sampled_from([bool, np.uint8, np.int64, np.float32]),
 )
-def test_spikes_are_kept_as_they_are(seed, samples, given_steps, cells, dtype):
-    values = (generator(seed).random((samples, given_steps, cells)) < 0.3).astype(dtype)
-    code = SpikeCode(steps=9, given=given_steps, cells=cells)
+def test_spikes_are_not_changed(seed, samples, file_steps, cells, dtype):
+    values = (generator(seed).random((samples, file_steps, cells)) < 0.3).astype(dtype)
+    code = SpikeCode(steps=9, file_steps=file_steps, cells=cells)
     assert code.is_valid(values).all()
-    spikes = code.spikes(code.keep(values), generator())
+    spikes = code.spikes(code.compress(values), generator())
     assert spikes.dtype == np.float32
     assert spikes.flags.c_contiguous
-    assert np.array_equal(spikes[:given_steps], values.transpose(1, 0, 2))
-    assert not spikes[given_steps:].any()
+    assert np.array_equal(spikes[:file_steps], values.transpose(1, 0, 2))
+    assert not spikes[file_steps:].any()
 
 
 @given(
@@ -50,40 +50,40 @@ def test_latency_is_exact_in_fractions(values, within, silent):
     """Half to even of exact numbers, where rounded ones would tip over."""
     low, high = -7, 40
     code = LatencyCode(20, low, high, silent, within)
-    spikes = code.spikes(code.keep(values), generator())
-    wanted = np.zeros((20, 3, 5), np.float32)
+    spikes = code.spikes(code.compress(values), generator())
+    target = np.zeros((20, 3, 5), np.float32)
     for (sample, cell), value in np.ndenumerate(values):
         share = Fraction(int(value) - low, high - low)
         if share > Fraction(silent):
-            wanted[round((1 - share) * (within - 1)), sample, cell] = 1
-    assert np.array_equal(spikes, wanted)
+            target[round((1 - share) * (within - 1)), sample, cell] = 1
+    assert np.array_equal(spikes, target)
 
 
 def test_latency_by_hand():
     code = build({"type": "latency"}, steps=5)
-    spikes = code.spikes(code.keep(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
+    spikes = code.spikes(code.compress(np.array([[1.0, 0.5, 0.25, 0.0]])), generator())
     step, _, cell = np.nonzero(spikes)
     assert list(zip(step, cell, strict=True)) == [(0, 0), (2, 1), (3, 2)]
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=6))
-def test_draws_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
+def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
     values = generator(seed).random((sum(sizes), 3))
     code = RateCode(7, 0.0, 1.0, 1.0)
-    kept = code.keep(values)
-    whole = code.spikes(kept, generator(1))
-    draws, parts, start = generator(1), [], 0
+    compressed = code.compress(values)
+    whole = code.spikes(compressed, generator(1))
+    rng, parts, start = generator(1), [], 0
     for size in sizes:
-        parts.append(code.spikes(kept[start : start + size], draws))
+        parts.append(code.spikes(compressed[start : start + size], rng))
         start += size
     assert np.array_equal(np.concatenate(parts, axis=1), whole)
     drawn = generator(1).random((sum(sizes), 7, 3), dtype=np.float32)
-    assert np.array_equal(whole, (drawn < kept[:, None]).transpose(1, 0, 2))
+    assert np.array_equal(whole, (drawn < compressed[:, None]).transpose(1, 0, 2))
 
 
 def test_rates_are_probabilities():
     code = build({"type": "rate", "max_rate": 0.5}, steps=4000)
-    spikes = code.spikes(code.keep(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
+    spikes = code.spikes(code.compress(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
     assert spikes.flags.c_contiguous
     assert set(np.unique(spikes)) == {0.0, 1.0}
     rates = spikes.mean((0, 1))
@@ -95,7 +95,7 @@ def test_rates_are_probabilities():
 
 def test_the_highest_value_may_spike_always_and_the_lowest_never():
     code = build({"type": "rate"}, steps=2000, cells=2)
-    spikes = code.spikes(code.keep(np.array([[0.0, 1.0]] * 50)), generator())
+    spikes = code.spikes(code.compress(np.array([[0.0, 1.0]] * 50)), generator())
     assert not spikes[..., 0].any()
     assert spikes[..., 1].all()
 
@@ -104,8 +104,8 @@ def test_the_highest_value_may_spike_always_and_the_lowest_never():
 def test_any_type_of_number_means_the_same(dtype):
     values = np.array([[0, 4, 8, 16]], dtype)
     for code in (RateCode(6, 0, 16, 1.0), LatencyCode(6, 0, 16, 0.0, 6)):
-        kept = code.keep(values)
-        assert np.array_equal(kept, code.keep(values.astype(np.float64)))
+        compressed = code.compress(values)
+        assert np.array_equal(compressed, code.compress(values.astype(np.float64)))
 
 
 @pytest.mark.parametrize("wrong", [-0.01, 1.01, np.nan, np.inf, -np.inf])
@@ -135,11 +135,11 @@ def test_an_end_of_the_range_is_met_in_any_precision(dtype):
     """0.1 in 4 bytes is above 0.1: the background of an image would spike in the last step."""
     values = np.array([[0.1, 0.3, 0.9]], dtype)
     code = LatencyCode(9, 0.1, 0.9, 0.0, 9)
-    assert code.keep(values).tolist() == [[-1, 6, 0]]
-    assert RateCode(9, 0.1, 0.9, 1.0).keep(values)[0, [0, 2]].tolist() == [0.0, 1.0]
+    assert code.compress(values).tolist() == [[-1, 6, 0]]
+    assert RateCode(9, 0.1, 0.9, 1.0).compress(values)[0, [0, 2]].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_a_value_at_the_threshold_is_silent_in_any_precision(dtype):
     code = LatencyCode(9, 0.0, 1.0, 0.3, 9)
-    assert code.keep(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]
+    assert code.compress(np.array([[0.3, 0.31]], dtype)).tolist() == [[-1, 6]]

@@ -24,20 +24,20 @@ from support.training_task import (
 import netdesc
 from netdesc.training import checkpoint, loop, train
 from netdesc.training import errors as kinds
-from netdesc.training.metrics import Figures
+from netdesc.training.metrics import EpochMetricsSum
 
 
 def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Figures.add
+    add = EpochMetricsSum.add_batch
 
-    def with_nan(self: Figures, *batch: Any, **how: Any) -> None:
+    def with_nan(self: EpochMetricsSum, *batch: Any, **how: Any) -> None:
         (weight,) = self._parameters["output"]
         weight.grad[0, 0] = np.nan
         add(self, *batch, **how)
 
-    at_epoch(monkeypatch, 3, lambda: monkeypatch.setattr(Figures, "add", with_nan))
+    at_epoch(monkeypatch, 3, lambda: monkeypatch.setattr(EpochMetricsSum, "add_batch", with_nan))
     run = train_task(tmp_path, epochs=10)
     assert (run.status, run.exit_code) == ("diverged", 4)
     assert 'epoch 4: the gradient of layer "output" is NaN or too large' in run.message
@@ -71,7 +71,7 @@ def test_weights_that_a_step_made_infinite_are_never_saved(
 
 def test_first_weights_that_are_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = 'a weight of layer "hidden" is NaN or too large'
-    monkeypatch.setattr(loop, "weight_fault", lambda _: fault)
+    monkeypatch.setattr(loop, "non_finite_weight", lambda _: fault)
     run = train_task(tmp_path)
     assert (run.status, run.exit_code) == ("diverged", 4)
     assert run.message == f"training cannot begin: {fault}"

@@ -19,14 +19,14 @@ from netdesc.kernels.cuda.obstacle import is_interpreted
 from netdesc.kernels.engine import use_engine
 from netdesc.training import compile_notice, train
 from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices
-from netdesc.training.progress import Display, RunStatus, build_display
+from netdesc.training.progress import Display, ProgressLine, build_display
 from netdesc.training.run_logs import Log
 
 
 def standing(
     epoch: int, validation_loss: float | None = None, accuracy: float | None = None
-) -> RunStatus:
-    return RunStatus(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
+) -> ProgressLine:
+    return ProgressLine(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
 
 
 def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,8 +80,8 @@ def test_the_log_gets_what_was_said_before_it_was_there(
 ) -> None:
     with build_display("quiet") as display, Log(tmp_path / "log") as log:
         display.warn("three events are left out")
-        display.keep(log)
-        display.say("training")
+        display.attach_log(log)
+        display.info("training")
         display.show(standing(1), now=0.0)
         display.show(standing(2), now=1.0)  # too soon for the log
     lines = [line[21:] for line in (tmp_path / "log").read_text().splitlines()]

@@ -183,7 +183,7 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
 def test_a_machine_that_is_not_there_is_one_clear_error(
     options: dict[str, str], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(kinds.DeviceError, match=message) as error:
+    with pytest.raises(kinds.DeviceUnavailableError, match=message) as error:
         train_task(tmp_path, options=options)
     assert error.value.exit_code == 3
     assert not (tmp_path / "run").exists()

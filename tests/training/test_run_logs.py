@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from netdesc.training import run_directory
 from netdesc.training.errors import ResumeError, RunDirectoryError, StorageError
-from netdesc.training.run_logs import Log, Metrics
+from netdesc.training.run_logs import Log, MetricsFile
 
 
 @given(st.integers(0, 5), st.binary(max_size=30), st.integers(0, 3))
@@ -23,7 +23,7 @@ def test_metrics_are_cut_to_what_the_checkpoint_vouches_for(
     tmp_path_factory: pytest.TempPathFactory, kept: int, torn: bytes, lost: int
 ) -> None:
     path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
-    with Metrics(path, 0) as metrics:
+    with MetricsFile(path, 0) as metrics:
         for epoch in range(kept):
             metrics.append({"epoch": epoch})
         length = metrics.sync()
@@ -32,7 +32,7 @@ def test_metrics_are_cut_to_what_the_checkpoint_vouches_for(
         metrics.flush()
     with path.open("ab") as file:
         file.write(torn)
-    with Metrics(path, length) as metrics:
+    with MetricsFile(path, length) as metrics:
         assert not metrics.is_short
         metrics.append({"epoch": kept})
         metrics.sync()
@@ -49,7 +49,7 @@ def test_a_full_disk_does_not_hide_itself_when_files_are_closed() -> None:
 def test_metrics_that_lost_lines_go_on_after_the_last_whole_one(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"epoch": 0}\n{"epo')
-    with Metrics(path, 100) as metrics:
+    with MetricsFile(path, 100) as metrics:
         assert metrics.is_short
         metrics.append({"epoch": 7})
         metrics.sync()
@@ -60,7 +60,7 @@ def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with Metrics(tmp_path / "metrics.jsonl", 0) as metrics:
+    with MetricsFile(tmp_path / "metrics.jsonl", 0) as metrics:
         metrics.append({"epoch": 0})
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match=r"metrics\.jsonl: no space left on the device"):

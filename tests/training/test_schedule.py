@@ -76,7 +76,7 @@ def test_early_stopping_ends_after_patience_epochs_without_progress(
     stopping = EarlyStopping(patience, min_delta)
     reference, since = math.inf, 0
     for loss in losses:
-        stopping.watch(loss)
+        stopping.update(loss)
         since = 0 if loss < reference - min_delta else since + 1
         reference = loss if since == 0 else reference
         assert stopping.is_over == (patience is not None and since >= patience)

@@ -19,7 +19,7 @@ from netdesc.events import Event, to_dense, write_events
 from netdesc.training.batches import Batches
 from netdesc.training.errors import DataError, MissingDataError
 from netdesc.training.samples import SampleSpec
-from netdesc.training.spike_files import SpikeFiles, Spikes, SpikeSamples
+from netdesc.training.spike_files import SparseSpikes, SpikeFileReader, SpikeSamples
 
 CPU = torch.device("cpu")
 SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 def read(folder: Path) -> Callable[..., tuple[SpikeSamples, list[str]]]:
     def read_pairs(*pairs: Any, spec: SampleSpec = SPEC) -> tuple[SpikeSamples, list[str]]:
         warnings: list[str] = []
-        return SpikeFiles(spec, folder.joinpath, warnings.append).read(pairs), warnings
+        return SpikeFileReader(spec, folder.joinpath, warnings.append).read(pairs), warnings
 
     return read_pairs
 
@@ -90,13 +90,13 @@ def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Ca
 )
 def test_only_a_few_files_are_told_one_by_one(folder: Path, files: int, last: str | None) -> None:
     warnings: list[str] = []
-    reader = SpikeFiles(CLASSES, folder.joinpath, warnings.append)
+    reader = SpikeFileReader(CLASSES, folder.joinpath, warnings.append)
     pairs = []
     for number in range(files):
         write(folder / f"{number}.bs1", [0, 1], [0.0, 10.0])
         pairs.append(SimpleNamespace(input=file(f"{number}.bs1"), target=None, label=0))
     reader.read(pairs)
-    reader.sum_up()
+    reader.warn_of_more_files()
     assert len(warnings) == 3 + (last is not None)
     assert all("1 of 2 events" in warning for warning in warnings[:3])
     if last is not None:
@@ -117,7 +117,7 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     pair = SimpleNamespace(
         input=file(path.name, rounding=rounding, duplicates=duplicates), target=None, label=1
     )
-    samples = SpikeFiles(CLASSES, path.with_name, lambda text: None).read([pair])
+    samples = SpikeFileReader(CLASSES, path.with_name, lambda text: None).read([pair])
     wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
     dense, labels = samples.dense(np.random.default_rng())
     assert np.array_equal(dense[:, 0], wanted)
@@ -175,7 +175,7 @@ def test_what_the_loss_cannot_learn_from_is_refused(
 def test_samples_with_more_axes_keep_them() -> None:
     spec = SampleSpec(5, 1.0, (2, 3, 4), (3,))
     input, target = (
-        Spikes(*(np.array([v], np.int32) for v in at), np.ones(1, np.float32))
+        SparseSpikes(*(np.array([v], np.int32) for v in at), np.ones(1, np.float32))
         for at in ((4, 17), (0, 0))
     )
     batch = only_batch(SpikeSamples(spec, [input], [target]))

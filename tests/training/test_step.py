@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 from support.classify_task import write_arrays, write_classify_task
 from support.training_task import read_metrics, write_task
 
-from netdesc.api.compile import compile, compile_kernels
+from netdesc.api.compile import compile
+from netdesc.api.kernels import compile_kernels
 from netdesc.description import load
 from netdesc.events import Event, read_events, write_events
 from netdesc.training import train
 from netdesc.training.errors import TrainingError
-from netdesc.training.metrics import Figures
+from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.randomness import seeded_rng
 from netdesc.training.setup import Setup, prepare
 from netdesc.training.step import build_step
@@ -163,11 +164,11 @@ def test_the_reference_engine_trains_to_the_same_losses(name: str, tmp_path: Pat
 
 def test_a_label_that_is_no_class_is_told(tmp_path: Path) -> None:
     setup = setup_of(labels(tmp_path))
-    figures = Figures(setup.network, setup.new_counter())
+    epoch_sum = EpochMetricsSum(setup.network, setup.build_counter())
     (batch, *_) = setup.train.in_order()
     batch.target[0] = 3
     with pytest.raises(ValueError, match="a label is 3; with 3 classes, labels are 0 to 2"):
-        build_step(setup, figures, lambda _: None).compute_gradients(batch)
+        build_step(setup, epoch_sum, lambda _: None).compute_gradients(batch)
 
 
 @pytest.mark.parametrize("before", [{}, {"b": (6, "a")}])

@@ -14,7 +14,7 @@ from netdesc.description import Document
 from netdesc.graph import build_graph
 from netdesc.kernels.cpu.runtime.memory_pool import trim
 from netdesc.modules import build
-from netdesc.training.cuda_graph import CudaGraphs, Graphs, Replayed
+from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
 
 VERSION = __version__
 
@@ -42,7 +42,7 @@ def captured(made: Layer, graphs: Graphs) -> Layer:
 
     A single step before it is enough, because all of them are alike.
     """
-    step = Replayed(made.step, graphs, warm_up=1)
+    step = ReplayedWork(made.step, graphs, warm_up=1)
     return replace(
         made,
         step=step,

@@ -1,0 +1,78 @@
+"""Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from netdesc import training
+from netdesc.api.compile import require_description, weight_readers
+from netdesc.description import Description, load
+from netdesc.exchange import NetFileError, export_net
+from netdesc.graph import Graph, build_graph
+from netdesc.modules import build
+from netdesc.report import ReportError, write_report
+from netdesc.runs.files import LOCK, NETWORK, RECORD, REPORT
+from netdesc.training import Run
+from netdesc.training.progress import Style
+
+
+def train(
+    description: Description | None = None,
+    *,
+    run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
+    device: str = "auto",
+    engine: str = "auto",
+    progress: Style = "auto",
+    warn: Callable[[str], None] = warnings.warn,
+) -> Run:
+    """Trains as ``netdesc.training.train`` does, and adds ``network.net`` and ``report.html``.
+
+    ``warn`` is called with warnings of the export, and with the reason if a ``.net`` file cannot
+    hold the network or the report cannot be written; neither harms the run. A run that diverged or
+    was interrupted has a report, too.
+    """
+
+    def finish(folder: Path, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
+        model = build(graph)
+        model.load_state_dict(weights)
+        try:
+            for warning in export_net(model, folder / NETWORK):
+                warn(warning)
+        except NetFileError as error:
+            if isinstance(error.__cause__, OSError):  # the disk is the problem, not the network
+                raise error.__cause__ from None
+            warn(f"no network.net is written: {error}")
+
+    if description is not None:
+        require_description(description)
+    document = None if description is None else description.document
+    if resume is not None and (Path(resume) / LOCK).is_file():
+        document = load(Path(resume) / LOCK).document
+    run = training.train(
+        description,
+        run_dir=run_dir,
+        resume=resume,
+        device=device,
+        engine=engine,
+        progress=progress,
+        readers={} if document is None else weight_readers(build_graph(document)),
+        finish=finish,
+    )
+    _write_report(run.path, warn)
+    return run
+
+
+def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
+    """Writes the report of a run, unless it is newer than the run's record already."""
+    report, record = folder / REPORT, folder / RECORD
+    if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
+        return
+    try:
+        write_report(folder, tell=warn)
+    except ReportError as error:
+        warn(f"no {REPORT} is written: {error}")

@@ -1,8 +1,9 @@
-"""Measuring: epochs of a task, one layer beside other programs, and how a layer's time grows.
+"""Benchmarks: epochs of a task, one layer compared with other programs, and sweeps over sizes.
 
-- ``epochs``: the real training loop, whole and by the ``parts`` of an epoch
-- ``oxford``: the same task with slayer
-- ``layer``: one dense layer; ``sweep``: the same over steps, batch, neurons and rates
-- ``programs``: starts each program to be measured in a process of its own
-- ``peers``: what runs in that process, one file a program
+- ``epochs``: times the training loop, the whole epoch and its ``parts``
+- ``oxford``: trains the Oxford task with slayer
+- ``layer``: times one dense layer; ``sweep``: over steps, batch, neurons and rates
+- ``programs``: starts each measured program in a process of its own
+- ``peers``: runs in that process; one file a program
+- ``machine``, ``facts``: cores, memory and load of the machine; ``tables``: printed results
 """

@@ -1,4 +1,4 @@
-"""How long an epoch takes, whole and by part, measured on the real training loop."""
+"""Times the epochs of the training loop, whole and by part."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import torch
 
 from netdesc.api.compile import weight_readers
 from netdesc.bench.facts import cpu_times, machine, shares_since
-from netdesc.bench.parts import EPOCH_START, PARTS, Function, Parts, replaced
-from netdesc.bench.peers.torch_side import growth_on
+from netdesc.bench.parts import EPOCH_START, PARTS, Function, TimedFunctions, replace_function
+from netdesc.bench.peers.torch_side import peak_bytes_on
 from netdesc.bench.programs import BenchError
 from netdesc.description import Description, load
 from netdesc.graph import build_graph
@@ -26,7 +26,7 @@ from netdesc.training import Run, train
 from netdesc.training.record import environment
 
 WARM_UP = 20
-"""Epochs at the start that are not counted: they load kernels and fill caches."""
+"""The first epochs are not counted: they load kernels and fill caches."""
 
 REST = "all else of the loop"
 
@@ -41,7 +41,7 @@ class Timing:
     high_ms: float
 
     @classmethod
-    def of(cls, part: str, seconds: Sequence[float]) -> Timing:
+    def from_seconds(cls, part: str, seconds: Sequence[float]) -> Timing:
         low, median, high = (float(x) * 1e3 for x in np.percentile(seconds, [10, 50, 90]))
         return cls(part, median, low, high)
 
@@ -50,10 +50,10 @@ class Timing:
 class Report:
     """What a benchmark measured, and under which conditions.
 
-    ``peak_bytes`` is roughly the memory that the whole run took at its peak beyond what was held
-    before it (see ``peers.memory``; of the card, on a card): data, weights, passes and checkpoints,
-    but no libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
-    processors' time that a virtual machine's host gave to others while epochs were timed.
+    ``peak_bytes`` is roughly the largest memory of the whole run (on a GPU, its memory), without
+    what was allocated before (see ``peers.memory``): data, weights, passes and checkpoints, but not
+    libraries and kernels, which an earlier run has loaded. ``stolen`` is the share of the
+    processors' time that the host of a virtual machine gave to others while epochs were timed.
     """
 
     epoch: Timing
@@ -75,19 +75,21 @@ class _Stopwatch:
         self.parts: list[dict[str, float]] = []
 
     def epochs(self) -> list[float]:
-        """Seconds of every epoch that counts."""
+        """Seconds of every counted epoch."""
         return [float(seconds) for seconds in np.diff(self.starts)[WARM_UP:]]
 
     @contextlib.contextmanager
-    def watching(self, parts: Parts) -> Iterator[None]:
-        """Within the block, epochs and the functions of ``parts`` are timed."""
+    def timing(self, parts: TimedFunctions) -> Iterator[None]:
+        """Times epochs and the functions of ``parts`` within the block."""
         with contextlib.ExitStack() as stack:
-            for part, place in parts:
-                stack.enter_context(replaced(place, functools.partial(self._timed, part)))
-            stack.enter_context(replaced(EPOCH_START, self._beginning))
+            for part, target in parts:
+                stack.enter_context(
+                    replace_function(target, functools.partial(self._time_function, part))
+                )
+            stack.enter_context(replace_function(EPOCH_START, self._start_epoch))
             yield
 
-    def _timed(self, part: str, function: Function) -> Function:
+    def _time_function(self, part: str, function: Function) -> Function:
         def wrapper(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             result = function(*arguments, **options)
@@ -97,7 +99,7 @@ class _Stopwatch:
 
         return wrapper
 
-    def _beginning(self, function: Function) -> Function:
+    def _start_epoch(self, function: Function) -> Function:
         def wrapper(*arguments: Any, **options: Any) -> Any:
             self.starts.append(time.perf_counter())
             self.parts.append(defaultdict(float))
@@ -111,48 +113,53 @@ def time_epochs(
     overrides: Sequence[str],
     epochs: int,
     device: str = "cpu",
-    note: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """Train ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
+    """Trains ``file`` twice for ``epochs`` counted epochs, in a temporary folder.
 
-    In the first run every part is timed, which costs some time of its own; parts that a card
-    computes are not told apart. The second is timed as a whole: data, passes, optimizer, metrics,
-    checkpoints. Raises DescriptionError where the document is at fault, BenchError where a run ends
-    too early.
+    The first run times every part, which costs some time itself; it does not distinguish the parts
+    that a GPU computes. The second run times whole epochs: data, passes, optimizer, metrics,
+    checkpoints. Raises DescriptionError for an invalid document, BenchError if a run ends too
+    early.
     """
     description = load(file, [*overrides, f"training.epochs={WARM_UP + epochs + 1}"])
-    note(f"training {file} for {epochs} epochs …")
-    on, whole, parts = machine(), _Stopwatch(), _Stopwatch()
+    report(f"training {file} for {epochs} epochs …")
+    facts, whole, parts = machine(), _Stopwatch(), _Stopwatch()
     run = _train(description, device, parts, PARTS)
 
     def train_whole() -> None:
         _train(description, device, whole, ())
 
     before = cpu_times()
-    peak = growth_on(torch.device(device))(train_whole)
+    peak = peak_bytes_on(torch.device(device))(train_whole)
     _, stolen = shares_since(before)
     assert run.best is not None
     assert run.final is not None
     rows = parts.parts[WARM_UP:-1]
     rest = [seconds - sum(row.values()) for seconds, row in zip(parts.epochs(), rows, strict=True)]
     names = dict.fromkeys(part for part, _ in PARTS)
-    timings = [Timing.of(name, [row[name] for row in rows]) for name in names]
+    timings = [Timing.from_seconds(name, [row[name] for row in rows]) for name in names]
     return Report(
-        epoch=Timing.of("epoch", whole.epochs()),
-        parts=[*(timing for timing in timings if timing.median_ms > 0), Timing.of(REST, rest)],
+        epoch=Timing.from_seconds("epoch", whole.epochs()),
+        parts=[
+            *(timing for timing in timings if timing.median_ms > 0),
+            Timing.from_seconds(REST, rest),
+        ],
         epochs=epochs,
         best_loss=next(run.best[name] for name in ("validation_loss", "loss") if name in run.best),
         spike_rates=run.final["spike_rates"],
         peak_bytes=peak,
         stolen=stolen,
         conditions=environment(torch.device(device)),
-        machine=on,
+        machine=facts,
     )
 
 
-def _train(description: Description, device: str, watch: _Stopwatch, parts: Parts) -> Run:
+def _train(
+    description: Description, device: str, stopwatch: _Stopwatch, parts: TimedFunctions
+) -> Run:
     readers = weight_readers(build_graph(description.document))
-    with tempfile.TemporaryDirectory() as folder, watch.watching(parts):
+    with tempfile.TemporaryDirectory() as folder, stopwatch.timing(parts):
         run = train(
             description,
             run_dir=Path(folder) / "run",
@@ -162,8 +169,10 @@ def _train(description: Description, device: str, watch: _Stopwatch, parts: Part
         )
     if run.status == "interrupted":
         raise KeyboardInterrupt
-    wanted = description.document.training.epochs
-    if len(watch.starts) < wanted:
-        message = run.message.partition(";")[0]  # what follows is of a folder that has gone
-        raise BenchError(f"only {len(watch.starts)} of {wanted} epochs could be timed: {message}")
+    epochs = description.document.training.epochs
+    if len(stopwatch.starts) < epochs:
+        message = run.message.partition(";")[0]  # the rest names the temporary folder
+        raise BenchError(
+            f"only {len(stopwatch.starts)} of {epochs} epochs could be timed: {message}"
+        )
     return run

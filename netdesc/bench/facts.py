@@ -1,4 +1,4 @@
-"""What a figure depends on besides the work: processor, cores, system, and other programs."""
+"""What a measurement depends on: processor, cores, system, and the load of other programs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netdesc.bench.machine import cores
 _CPU_INFO = Path("/proc/cpuinfo")
 _STATISTICS = Path("/proc/stat")
 _IDLE = (3, 4)
-"""Columns of processor time that nobody used: idle, and idle while something was read."""
+"""Columns of unused processor time: idle, and idle while waiting for a disk."""
 _STOLEN = 7
-"""The column of time in which a virtual machine's host gave its processors to others."""
+"""The column of time that the host of a virtual machine gave to others."""
 
 
 def processor(source: Path = _CPU_INFO) -> str:
-    """The processor's model name, or its kind where the system tells no more."""
+    """The processor's model name, or its architecture if the system does not know the model."""
     try:
         lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -30,7 +30,7 @@ def processor(source: Path = _CPU_INFO) -> str:
 
 
 def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
-    """Time of all processors by what it was used for (see proc_stat(5)); Linux tells it."""
+    """Time of all processors by use (see proc_stat(5)); None except on Linux."""
     try:
         kind, *numbers = source.read_text(encoding="ascii").partition("\n")[0].split()
         times = [int(number) for number in numbers[: _STOLEN + 1]]
@@ -42,7 +42,7 @@ def cpu_times(source: Path = _STATISTICS) -> list[int] | None:
 def shares_since(
     before: list[int] | None, source: Path = _STATISTICS
 ) -> tuple[float | None, float | None]:
-    """Shares of the processors' time since ``before``: that was used, and that the host took."""
+    """Shares of the processors' time since ``before``: (used, given to others by the host)."""
     after = cpu_times(source)
     if before is None or after is None:
         return None, None
@@ -54,9 +54,9 @@ def shares_since(
 
 
 def machine() -> dict[str, object]:
-    """The machine in words: processor, cores that this process may use, system, how busy it is.
+    """Processor, cores that this process may use, system, and load by other programs.
 
-    To be called before anything is measured: it sleeps and looks at what others do meanwhile.
+    Call it before measuring: it sleeps, and measures the load meanwhile.
     """
     before = cpu_times()
     time.sleep(0.4)

@@ -1,4 +1,4 @@
-"""One dense layer of CUBA neurons, beside the nearest that other programs have."""
+"""Times one dense layer of CUBA neurons, and the most similar layers of other programs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer, BenchUsageError, Interpreters, run, run_itself
 
 NEURON = {"threshold": 4.0, "current_decay": 0.25, "voltage_decay": 0.1}
-"""The neurons of every program; decays are the share that is lost in a step."""
+"""The neurons of every program; a decay is the share lost in a step."""
 
 WEIGHT_SPREAD = 0.9
 """Weights are uniform in ± this / √(inputs · rate).
 
-What arrives in a step then has the same spread whatever the sizes, so that with the threshold above
-some per cent of the neurons spike in a step, in every program.
+The current of a step then has the same spread for all sizes. With the threshold above, a few per
+cent of the neurons spike in a step, in every program.
 """
 
 MAX_NUMBERS = 1 << 40
-"""Of a tensor: what is larger fits no machine, and far above it numpy's own errors begin."""
+"""Largest tensor: no machine holds a larger one, and numpy fails in other ways far above it."""
 
 
 @dataclass(frozen=True)
-class Size:
+class LayerSize:
     """A layer and its input: ``rate`` is the share of inputs that spike in a step, in (0, 1]."""
 
     inputs: int = 512
@@ -40,7 +40,7 @@ class Size:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """BenchUsageError where it cannot be measured on any machine."""
+        """BenchUsageError if no machine can measure it."""
         if not 0 < self.rate <= 1:
             raise BenchUsageError(f"the rate is a share above 0 and up to 1, not {self.rate}")
         activity = self.steps * self.batch * max(self.inputs, self.neurons)
@@ -49,15 +49,15 @@ class Size:
 
     @property
     def values(self) -> int:
-        """How many numbers a tensor of the layer's output has: steps · batch · neurons."""
+        """The size of the layer's output: steps · batch · neurons."""
         return self.steps * self.batch * self.neurons
 
     def work(self, device: str, repeats: int, *, input_gradient: bool = False) -> Work:
         """Spikes, weights [neurons, inputs] and upstream gradient [neurons], all from the seed."""
-        draws = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed)
         bound = WEIGHT_SPREAD / math.sqrt(self.inputs * self.rate)
-        weight_OI = draws.uniform(-bound, bound, (self.neurons, self.inputs))
-        upstream_N = draws.standard_normal(self.neurons)
+        weight_OI = rng.uniform(-bound, bound, (self.neurons, self.inputs))
+        upstream_N = rng.standard_normal(self.neurons)
         shape = (self.steps, self.batch, self.inputs)
         settings = {
             "task": "layer",
@@ -68,7 +68,7 @@ class Size:
         }
         return Work(
             settings,
-            {"input": draws.random(shape, dtype=np.float32) < self.rate},
+            {"input": rng.random(shape, dtype=np.float32) < self.rate},
             {
                 "weight_OI": weight_OI.astype(np.float32),
                 "upstream_N": upstream_N.astype(np.float32),
@@ -77,13 +77,13 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What was measured of one program; all but ``name`` to ``reason`` only where it is done.
+class Measurement:
+    """The measurement of one program; fields after ``reason`` are None unless it is ``done``.
 
-    Milliseconds of a step forward and backward: the median, the tenth and the ninetieth percentile
-    of the repeats. ``ratio`` is the median over netdesc's. ``spike_rate`` is the output's spikes by
-    neuron and step. ``peak_bytes`` is the memory of a step at its peak beyond what was held before
-    it (see ``peers.memory``), roughly, and ``peak_units`` the same in 4 bytes · steps · batch ·
+    Milliseconds are those of a forward and backward pass: median, 10th and 90th percentile of the
+    repeats. ``ratio`` is the median divided by netdesc's. ``spike_rate`` is spikes a neuron a step
+    of the output. ``peak_bytes`` is roughly the largest memory of a pass, without what was
+    allocated before (see ``peers.memory``); ``peak_units`` is that in 4 bytes · steps · batch ·
     neurons. ``path`` is netdesc's: event lists or the matrix product.
     """
 
@@ -105,14 +105,16 @@ class Figures:
     path: str | None = None
 
     @classmethod
-    def of(cls, answer: Answer, size: Size, reference_ms: float | None = None) -> Figures:
+    def from_answer(
+        cls, answer: Answer, size: LayerSize, reference_ms: float | None = None
+    ) -> Measurement:
         """``reference_ms`` is netdesc's median; None for netdesc itself."""
         if answer.status != "done":
             return cls(answer.name, answer.status, answer.reason)
         result = answer.result
         low, median, high = (float(x) * 1e3 for x in np.percentile(result["seconds"], [10, 50, 90]))
         peak = result["peak_bytes"]
-        kept = ("what", "versions", "device", "threads", "spike_rate", "peak_bytes", "path")
+        copied = ("what", "versions", "device", "threads", "spike_rate", "peak_bytes", "path")
         return cls(
             answer.name,
             answer.status,
@@ -123,22 +125,22 @@ class Figures:
             repeats=len(result["seconds"]),
             ratio=median / (reference_ms or median),
             peak_units=None if peak is None else peak / (4 * size.values),
-            **{name: result[name] for name in kept},
+            **{name: result[name] for name in copied},
         )
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The layer's figures by program, netdesc's first, and what they depend on."""
+class LayerComparison:
+    """The layer's measurement by program, netdesc's first, and what they depend on."""
 
-    size: Size
+    size: LayerSize
     input_gradient: bool
     machine: dict[str, object]
-    programs: list[Figures]
+    programs: list[Measurement]
 
     @property
     def timed(self) -> str:
-        """What a figure is the time of."""
+        """What the measured time includes, in words."""
         gradients = "weights and input" if self.input_gradient else "weights, not of the input"
         return (
             f"forward and backward pass of the layer, from a given gradient of its output to the "
@@ -151,29 +153,29 @@ class Comparison:
 
 
 def compare(
-    size: Size,
+    size: LayerSize,
     against: Sequence[str],
     interpreters: Interpreters,
     *,
     device: str = "cpu",
     repeats: int = 20,
     input_gradient: bool = False,
-    note: Callable[[str], None] = lambda text: None,
-) -> Comparison:
-    """Measures netdesc, then each of ``against``, one after the other, on the same work.
+    report: Callable[[str], None] = lambda text: None,
+) -> LayerComparison:
+    """Measures netdesc and then each of ``against``, one after the other, on the same work.
 
-    A program that is missing or fails is among the figures, with the reason. BenchError where
-    netdesc's own measurement fails.
+    A program that is missing or fails is listed with the reason. BenchError if the measurement of
+    netdesc fails.
     """
-    work, on = size.work(device, repeats, input_gradient=input_gradient), machine()
-    programs: list[Figures] = []
+    work, facts = size.work(device, repeats, input_gradient=input_gradient), machine()
+    programs: list[Measurement] = []
     for name in (ITSELF, *against):
-        note(f"measuring {name} …")
+        report(f"measuring {name} …")
         if name == ITSELF:
             (answer,) = run_itself(work)
         else:
-            answer = run(name, work, interpreters.of_program(name))
-        found = Figures.of(answer, size, programs[0].median_ms if programs else None)
+            answer = run(name, work, interpreters.python_for(name))
+        found = Measurement.from_answer(answer, size, programs[0].median_ms if programs else None)
         programs.append(found)
-        note(f"  {found.median_ms:.2f} ms" if found.status == "done" else f"  {found.status}")
-    return Comparison(size, input_gradient, on, programs)
+        report(f"  {found.median_ms:.2f} ms" if found.status == "done" else f"  {found.status}")
+    return LayerComparison(size, input_gradient, facts, programs)

@@ -1,6 +1,6 @@
-"""What this process may use of the machine: cores and memory. Loads nothing.
+"""Cores and memory that this process may use. Imports nothing heavy.
 
-The limits of a container are those of its control group (cgroup version 2), on Linux.
+On Linux, the limits of a container are read from its control group (cgroup version 2).
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ class Cores(NamedTuple):
 
     @property
     def usable(self) -> int:
-        """How many threads can run at the same time, on average; at least one."""
+        """The number of threads that can run at the same time, on average; at least one."""
         return max(1, round(min(self.allowed, self.quota or self.allowed)))
 
 
 class Memory(NamedTuple):
-    """Bytes; None where the system does not say."""
+    """Bytes; None if the system does not tell."""
 
     total: int | None
     available: int | None
 
 
 def cores(system: Path = _SYSTEM) -> Cores:
-    """The processor cores; ``system`` is the root of the system's own files."""
+    """The processor cores; ``system`` is the root of the system's files."""
     present = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     allowed = len(affinity(0)) if affinity else present
@@ -44,7 +44,7 @@ def cores(system: Path = _SYSTEM) -> Cores:
 
 
 def memory(system: Path = _SYSTEM) -> Memory:
-    """Memory of the machine, or of the container where that is less."""
+    """Memory of the machine, or of the container if that is less."""
     lines = _read(system / "proc/meminfo").splitlines()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     total, available = (
@@ -65,7 +65,7 @@ def memory(system: Path = _SYSTEM) -> Memory:
 
 
 def _read(path: Path) -> str:
-    """What a file of the system says; nothing where it is not there."""
+    """The text of a system file; empty if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

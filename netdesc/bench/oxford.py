@@ -1,4 +1,4 @@
-"""The Oxford task with slayer (lava-dl), on the spikes and from the weights that netdesc has."""
+"""Trains the Oxford task with slayer (lava-dl), on netdesc's spikes and initial weights."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from netdesc.training.splits import read_splits
 
 PEER = "lava-dl"
 WARM_UP = 2
-"""Epochs of slayer that are not counted."""
+"""The first epochs of slayer are not counted."""
 
 
 @dataclass(frozen=True)
-class Contest:
-    """How slayer did; all but the first two only where it is done.
+class SlayerResult:
+    """The measurement of slayer; fields after ``reason`` are None unless it is ``done``.
 
-    ``ratio`` is its median epoch over netdesc's. ``first_losses`` are the losses before any
-    training, netdesc's and slayer's: equal where both compute the same network.
+    ``ratio`` is its median epoch divided by netdesc's. ``first_losses`` are the losses before any
+    training, netdesc's and slayer's; they are equal if both compute the same network.
     """
 
     status: str
@@ -49,19 +49,19 @@ class Contest:
 
 def train_with_slayer(
     file: Path, report: Report, epochs: int, device: str, interpreters: Interpreters
-) -> Contest:
+) -> SlayerResult:
     """Trains ``file``, a chain of dense CUBA layers with spike-time loss and Adam, with slayer."""
     work, first_loss = _work(file, epochs, device)
-    answer = run(PEER, work, interpreters.of_program(PEER))
+    answer = run(PEER, work, interpreters.python_for(PEER))
     if answer.status != "done":
-        return Contest(answer.status, answer.reason)
-    return _contest(answer, report, first_loss)
+        return SlayerResult(answer.status, answer.reason)
+    return _slayer_result(answer, report, first_loss)
 
 
-def _contest(answer: Answer, report: Report, first_loss: float) -> Contest:
+def _slayer_result(answer: Answer, report: Report, first_loss: float) -> SlayerResult:
     result: dict[str, Any] = answer.result
-    epoch = Timing.of("epoch", result["seconds"])
-    return Contest(
+    epoch = Timing.from_seconds("epoch", result["seconds"])
+    return SlayerResult(
         answer.status,
         answer.reason,
         epoch,
@@ -79,13 +79,13 @@ def _contest(answer: Answer, report: Report, first_loss: float) -> Contest:
 
 
 def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
-    """What slayer is given, and netdesc's loss before any training."""
+    """The work for slayer, and netdesc's loss before any training."""
     description = load(file)
     compiled = compile(description)
     graph, optimizer = compiled.graph, description.document.training.optimizer
     assert isinstance(graph.loss, SpikeTime)
-    parts = read_splits(description, SampleSpec.of(graph), warn=lambda _: None)
-    (batch,) = Batches(parts.train, None, torch.device("cpu"), seed=0).in_order()
+    splits = read_splits(description, SampleSpec.of(graph), warn=lambda _: None)
+    (batch,) = Batches(splits.train, None, torch.device("cpu"), seed=0).in_order()
     with torch.no_grad():
         first_loss = compiled.loss(compiled.model(batch.input_TBN), batch.target).item()
     settings = {
@@ -113,8 +113,10 @@ def _work(file: Path, epochs: int, device: str) -> tuple[Work, float]:
         f"weight_{number}": block.synapse.weight.detach().numpy()
         for number, (_, block) in enumerate(compiled.model.blocks())
     }
-    return Work(settings, {key: _bits(each) for key, each in spikes.items()}, weights), first_loss
+    return Work(
+        settings, {key: _to_bool(each) for key, each in spikes.items()}, weights
+    ), first_loss
 
 
-def _bits(spikes: torch.Tensor) -> np.ndarray:
+def _to_bool(spikes: torch.Tensor) -> np.ndarray:
     return spikes.numpy() != 0

@@ -1,4 +1,4 @@
-"""The parts of an epoch that are timed, and where their functions are."""
+"""The parts of an epoch that are timed, and the functions that compute them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Function = Callable[..., Any]
-Parts = Sequence[tuple[str, str]]
+TimedFunctions = Sequence[tuple[str, str]]
+"""A part's name, and the function that computes it, as ``module:name``."""
 
 _CPU = "netdesc.kernels.cpu"
 
-PARTS: Parts = (
+PARTS: TimedFunctions = (
     ("event lists", f"{_CPU}.spikes.packed_spikes:_pack"),
     ("event lists", f"{_CPU}.spikes.event_list:_list_events"),
     ("weights to the grid", f"{_CPU}.synapses.weights:_quantize_all"),
@@ -26,16 +27,14 @@ PARTS: Parts = (
     ("matrix product", f"{_CPU}.gemm.gemm:_multiply"),
     ("optimizer", "netdesc.training.step:EagerStep.update"),
 )
-"""A part's name, and the function that does it, as ``module:name``."""
-
 EPOCH_START = "netdesc.training.loop:set_learning_rate"
-"""The loop calls it once an epoch, before all else."""
+"""The loop calls it first in every epoch."""
 
 
 @contextlib.contextmanager
-def replaced(place: str, wrap: Callable[[Function], Function]) -> Iterator[None]:
-    """Within the block, the function at ``place`` is the one that ``wrap`` makes of it."""
-    module, _, path = place.partition(":")
+def replace_function(target: str, wrap: Callable[[Function], Function]) -> Iterator[None]:
+    """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
+    module, _, path = target.partition(":")
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, importlib.import_module(module))
     function = getattr(owner, name)

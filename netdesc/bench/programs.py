@@ -1,4 +1,4 @@
-"""Starts a program that is to be measured, in a process and an interpreter of its own."""
+"""Starts each measured program in a process and an interpreter of its own."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from netdesc.bench.peers.work import Work
 _RUNNER = Path(__file__).parent / "peers" / "runner.py"
 
 _MAX_S = 900.0
-"""A program that takes longer for a piece of work has failed."""
+"""A program that takes longer for one work has failed."""
 
 
 class BenchError(ValueError):
-    """What was to be measured cannot be; one message for the user."""
+    """A measurement failed; holds one message for the user."""
 
     exit_code = 3
 
 
 class BenchUsageError(BenchError):
-    """A measurement was asked for in words that netdesc does not know."""
+    """An option of a benchmark has an invalid value."""
 
     exit_code = 2
 
@@ -36,8 +36,8 @@ class BenchUsageError(BenchError):
 class Answer:
     """How a program's process ended.
 
-    ``status`` is ``done``, ``missing`` (the program is not there for that interpreter) or
-    ``failed``; then ``reason`` says why. ``result`` is what the program's side found.
+    ``status`` is ``done``, ``missing`` (not installed for that interpreter) or ``failed``;
+    ``reason`` says why it is not ``done``. ``result`` is what the process measured.
     """
 
     name: str
@@ -48,16 +48,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Interpreters:
-    """Which Python runs which program: ``by_name``, then ``default``, then the one that runs us."""
+    """The Python interpreter of each program; ``default`` for those not in ``by_name``."""
 
     by_name: Mapping[str, str]
     default: str = sys.executable
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> Interpreters:
-        """From words such as ``lava-dl=/path/python``, or a path that serves all programs.
+    def parse(cls, words: Sequence[str]) -> Interpreters:
+        """Parses ``lava-dl=/path/python``, or a path for all programs.
 
-        BenchUsageError where a word names no program, or a path is no file.
+        BenchUsageError if a word names no program, or a path is no file.
         """
         by_name = {"": sys.executable}
         for word in words:
@@ -69,12 +69,12 @@ class Interpreters:
             by_name[name] = path
         return cls(by_name, by_name[""])
 
-    def of_program(self, name: str) -> str:
+    def python_for(self, name: str) -> str:
         return self.by_name.get(name, self.default)
 
 
-def named(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
-    """Peers from a list with commas; ``all`` is every one of ``known``. BenchUsageError."""
+def parse_peers(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
+    """Peers from a comma-separated list; ``all`` stands for all of ``known``. BenchUsageError."""
     names = [name.strip().lower() for name in (text or "").split(",") if name.strip()]
     if "all" in names:
         return known
@@ -87,13 +87,13 @@ def named(text: str | None, known: tuple[str, ...] = PEERS) -> tuple[str, ...]:
 
 
 def run(name: str, work: Work, interpreter: str) -> Answer:
-    """Has ``interpreter`` measure the program ``name`` with ``work``."""
+    """Measures the program ``name`` with ``work``, in a process of ``interpreter``."""
     (answer,) = _answers(name, [work], interpreter)
     return answer
 
 
 def run_itself(*works: Work) -> list[Answer]:
-    """netdesc's own measurements, in one process. BenchError where one fails."""
+    """Measures netdesc with each work, in one process. BenchError if one fails."""
     answers = _answers(ITSELF, works, sys.executable)
     for answer in answers:
         if answer.status != "done":
@@ -102,7 +102,7 @@ def run_itself(*works: Work) -> list[Answer]:
 
 
 def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]:
-    """An answer for each of ``works``, or a single one that says why there are none."""
+    """An answer for each of ``works``, or one answer that says why the process failed."""
     with tempfile.TemporaryDirectory(prefix="netdesc-bench-") as folder:
         paths = [str(Path(folder) / f"work{number}.npz") for number in range(len(works))]
         for path, work in zip(paths, works, strict=True):
@@ -124,7 +124,7 @@ def _answers(name: str, works: Sequence[Work], interpreter: str) -> list[Answer]
     try:
         results = [json.loads(line) for line in process.stdout.splitlines()]
         statuses = [result.pop("status") for result in results]
-    except (ValueError, KeyError, AttributeError, TypeError):  # it says something else
+    except (ValueError, KeyError, AttributeError, TypeError):  # the output is no JSON of results
         statuses, results = [], []
     if len(statuses) != len(works):
         return [Answer(name, "failed", _last_line(process), {})]
@@ -139,5 +139,5 @@ def _last_line(process: subprocess.CompletedProcess[str]) -> str:
     if lines:
         return lines[-1]
     if process.returncode == -9:
-        return "the system ended it, as it does where memory runs out"
-    return f"it ended with exit code {process.returncode} without a word"
+        return "the system killed it, probably because memory ran out"
+    return f"it ended with exit code {process.returncode} and no message"

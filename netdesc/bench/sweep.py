@@ -1,4 +1,4 @@
-"""How a layer's time and memory grow with steps, batch, neurons and rate, one at a time."""
+"""Measures how a layer's time and memory grow with steps, batch, neurons and rate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from netdesc.bench.facts import machine
-from netdesc.bench.layer import NEURON, Figures, Size
+from netdesc.bench.layer import NEURON, LayerSize, Measurement
 from netdesc.bench.programs import run_itself
 
-BASE = Size(inputs=512, neurons=512, steps=1000, batch=4, rate=0.02)
-"""The point that every axis goes through."""
+BASE = LayerSize(inputs=512, neurons=512, steps=1000, batch=4, rate=0.02)
+"""The point in which all axes cross."""
 
 AXES: Mapping[str, Sequence[float]] = {
     "steps": (100, 300, 1000, 3000, 10_000),
@@ -19,28 +19,28 @@ AXES: Mapping[str, Sequence[float]] = {
     "neurons": (64, 256, 512, 2048, 8192),
     "rate": (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5),
 }
-"""Values of each axis; all else is as in the base point, the number of inputs everywhere."""
+"""The values of each axis; the other sizes are those of ``BASE``."""
 
 REPEATS = 9
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one size takes: time and memory of a pass forward and backward, as ``layer`` has it.
+    """Time and memory of a forward and backward pass of one size.
 
-    ``ns_per_value`` is nanoseconds by step, sample and neuron; ``ns_per_event`` nanoseconds by
-    synaptic event, which is one input spike arriving at one neuron.
+    ``ns_per_value`` is nanoseconds per step, sample and neuron; ``ns_per_event`` is nanoseconds per
+    synaptic event, which is one input spike that reaches one neuron.
     """
 
-    size: Size
-    figures: Figures
+    size: LayerSize
+    figures: Measurement
     ns_per_value: float
     ns_per_event: float | None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Points by axis, in the axis's order, and the machine that they depend on."""
+    """Axis -> its points in order; and the machine."""
 
     axes: dict[str, list[Point]]
     machine: dict[str, object]
@@ -50,36 +50,37 @@ class Sweep:
         return {"neuron": NEURON, **asdict(self)}
 
 
-def sizes() -> Iterator[tuple[str, list[Size]]]:
-    """Each axis with its sizes."""
+def sizes() -> Iterator[tuple[str, list[LayerSize]]]:
+    """Yields each axis with its sizes."""
     for axis, values in AXES.items():
         yield axis, [replace(BASE, **{axis: value}) for value in values]
 
 
 def sweep(
     device: str = "cpu",
-    note: Callable[[str], None] = lambda text: None,
-    show: Callable[[str, Sequence[Point]], None] = lambda axis, points: None,
+    report: Callable[[str], None] = lambda text: None,
+    on_axis: Callable[[str, Sequence[Point]], None] = lambda axis, points: None,
 ) -> Sweep:
-    """Measures every size, those of an axis in a process of its own.
+    """Measures every size; the sizes of an axis share one process.
 
-    ``show`` is called with each axis and its points once they are measured: what was shown is not
-    lost where the rest is interrupted. BenchError where a measurement fails.
+    ``on_axis`` is called with each axis and its points as soon as they are measured, so that an
+    interruption does not lose them. BenchError if a measurement fails.
     """
     axes: dict[str, list[Point]] = {}
-    on = machine()
-    for axis, wanted in sizes():
-        note(f"measuring {axis} from {getattr(wanted[0], axis):g} to {getattr(wanted[-1], axis):g}")
-        axes[axis] = _measure(wanted, device)
-        show(axis, axes[axis])
-    return Sweep(axes, on)
+    facts = machine()
+    for axis, axis_sizes in sizes():
+        first, last = getattr(axis_sizes[0], axis), getattr(axis_sizes[-1], axis)
+        report(f"measuring {axis} from {first:g} to {last:g}")
+        axes[axis] = _measure(axis_sizes, device)
+        on_axis(axis, axes[axis])
+    return Sweep(axes, facts)
 
 
-def _measure(wanted: Sequence[Size], device: str) -> list[Point]:
-    works = [size.work(device, REPEATS) for size in wanted]
+def _measure(sizes: Sequence[LayerSize], device: str) -> list[Point]:
+    works = [size.work(device, REPEATS) for size in sizes]
     points: list[Point] = []
-    for size, work, answer in zip(wanted, works, run_itself(*works), strict=True):
-        figures = Figures.of(answer, size)
+    for size, work, answer in zip(sizes, works, run_itself(*works), strict=True):
+        figures = Measurement.from_answer(answer, size)
         assert figures.median_ms is not None
         ns, events = figures.median_ms * 1e6, int(work.spikes["input"].sum()) * size.neurons
         points.append(Point(size, figures, ns / size.values, ns / events if events else None))

@@ -1,16 +1,16 @@
-"""Measurements as the tables and lines that the commands print."""
+"""Formats measurements as the tables and lines that the commands print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from netdesc.bench.layer import Comparison, Figures
+from netdesc.bench.layer import LayerComparison, Measurement
 from netdesc.bench.sweep import Point, Sweep
 
 Rows = list[tuple[object, ...]]
 
-_BUSY = 0.1
-"""Share of the processors' time from which on a figure says more of others than of us."""
+_MAX_OTHER_LOAD = 0.1
+"""Above this load by other programs, a warning is printed: measured times are too long."""
 
 LAYER = (
     "program", "median ms", "10% to 90%", "times netdesc", "spikes a step", "peak MB", "units"
@@ -20,8 +20,8 @@ SWEEP = (
 )  # fmt: skip
 
 
-def layer_rows(programs: Sequence[Figures]) -> Rows:
-    """A row of ``LAYER`` for each program that was measured."""
+def layer_rows(programs: Sequence[Measurement]) -> Rows:
+    """A row of ``LAYER`` for each measured program."""
     return [
         (
             f"{each.name} {(each.versions or {}).get(each.name, '')}".rstrip(),
@@ -30,22 +30,22 @@ def layer_rows(programs: Sequence[Figures]) -> Rows:
             f"{each.ratio:.1f}",
             f"{each.spike_rate:.2%}",
             "" if each.peak_bytes is None else f"{each.peak_bytes / 1e6:.0f}",
-            _known(each.peak_units, ".2f"),
+            _format_known(each.peak_units, ".2f"),
         )
         for each in programs
         if each.status == "done"
     ]
 
 
-def layer_lines(comparison: Comparison) -> Iterator[str]:
-    """What stands below the table: what was computed and timed, by what, and who was not there."""
+def layer_lines(comparison: LayerComparison) -> Iterator[str]:
+    """The lines below the table: what was timed, with which programs, and which are missing."""
     size = comparison.size
     yield (
         f"dense layer {size.inputs} to {size.neurons}, {size.steps} steps, batch {size.batch}, "
         f"{size.rate:.3g} spikes a step of each input, seed {size.seed}"
     )
     yield f"timed: {comparison.timed}"
-    yield "units: 4 bytes for each step, sample and neuron; memory over what was held before"
+    yield "units: 4 bytes per step, sample and neuron; memory beyond what was allocated before"
     for each in comparison.programs:
         if each.status == "done":
             path = f", path {each.path}" if each.path else ""
@@ -55,15 +55,15 @@ def layer_lines(comparison: Comparison) -> Iterator[str]:
     yield from machine_lines(comparison.machine)
 
 
-def not_measured(comparison: Comparison) -> Iterator[str]:
+def not_measured(comparison: LayerComparison) -> Iterator[str]:
     """Which programs are missing or failed, and why."""
     for each in comparison.programs:
         if each.status != "done":
             yield f"{each.name}: {each.status}: {each.reason}"
 
 
-def markdown(comparison: Comparison) -> Iterator[str]:
-    """The lines of a Markdown table with the same figures, to be pasted into a document."""
+def markdown(comparison: LayerComparison) -> Iterator[str]:
+    """The lines of a Markdown table with the rows of ``layer_rows``."""
     yield f"| {' | '.join(LAYER)} |"
     yield "|---" + "|---:" * (len(LAYER) - 1) + "|"
     for row in layer_rows(comparison.programs):
@@ -78,7 +78,7 @@ def conditions(versions: Mapping[str, str] | None, device: str | None, threads: 
 def machine_lines(machine: Mapping[str, object]) -> Iterator[str]:
     yield f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
     busy = machine["busy_before"]
-    if isinstance(busy, float) and busy > _BUSY:
+    if isinstance(busy, float) and busy > _MAX_OTHER_LOAD:
         yield (
             f"other programs took {busy:.0%} of the processors' time before this began: "
             "on a quiet machine it would be faster"
@@ -93,22 +93,22 @@ def sweep_rows(axis: str, points: Sequence[Point]) -> Rows:
             f"{point.figures.median_ms:.2f}",
             f"{point.figures.low_ms:.2f} to {point.figures.high_ms:.2f}",
             f"{point.ns_per_value:.2f}",
-            _known(point.ns_per_event, ".3f"),
+            _format_known(point.ns_per_event, ".3f"),
             point.figures.path,
             f"{point.figures.spike_rate:.2%}",
-            _known(point.figures.peak_units, ".1f"),
+            _format_known(point.figures.peak_units, ".1f"),
         )
         for point in points
     ]
 
 
-def _known(value: float | None, form: str) -> str:
+def _format_known(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
 def sweep_lines(sweep: Sweep) -> Iterator[str]:
-    """What stands below the tables."""
-    yield "value: a step of a neuron for a sample; event: an input spike that arrives at a neuron"
+    """The lines below the tables."""
+    yield "value: a step of a neuron for a sample; event: an input spike that reaches a neuron"
     yield "memory: roughly, of the pass at its peak, in 4 bytes for each step, sample and neuron"
     figures = sweep.axes["steps"][0].figures
     yield f"netdesc: {conditions(figures.versions, figures.device, figures.threads)}"

@@ -15,7 +15,7 @@ from netdesc.resources import shipped
 
 if TYPE_CHECKING:
     from netdesc.bench.epochs import Report
-    from netdesc.bench.oxford import Contest
+    from netdesc.bench.oxford import SlayerResult
     from netdesc.bench.sweep import Point
 
 EXAMPLES = """\b
@@ -104,9 +104,9 @@ def oxford(
     temporary folder. With --against lava-dl slayer trains the same task, from the same weights on
     the same spikes, and the ratio is printed.
     """
-    from netdesc.bench.programs import BenchUsageError, Interpreters, named
+    from netdesc.bench.programs import BenchUsageError, Interpreters, parse_peers
 
-    peers, pythons = named(against, ("lava-dl",)), Interpreters.of(interpreters)
+    peers, pythons = parse_peers(against, ("lava-dl",)), Interpreters.parse(interpreters)
     if peers and (file is not None or overrides):
         raise BenchUsageError("--against goes with the Oxford task as it is, not with a document")
     if file is None:
@@ -127,7 +127,7 @@ def oxford(
         return
     _print(output, report)
     if contest is not None:
-        _print_contest(output, contest)
+        _print_slayer(output, contest)
 
 
 @bench.command(
@@ -175,21 +175,21 @@ def layer(
     Other programs compute their nearest neurons on the same input with the same weights, each in a
     process of its own. One that is missing or fails is named, and the others are measured.
     """
-    from netdesc.bench.programs import Interpreters, named
+    from netdesc.bench.programs import Interpreters, parse_peers
 
-    peers, pythons = named(against), Interpreters.of(interpreters)
+    peers, pythons = parse_peers(against), Interpreters.parse(interpreters)
     _prepare(device)
     from netdesc.bench import tables
-    from netdesc.bench.layer import Size, compare
+    from netdesc.bench.layer import LayerSize, compare
 
     found = compare(
-        Size(**size),
+        LayerSize(**size),
         peers,
         pythons,
         device=device,
         repeats=repeats,
         input_gradient=input_gradient,
-        note=output.note,
+        report=output.note,
     )
     if output.as_json:
         output.give(found.record())
@@ -266,7 +266,7 @@ def _print(output: Output, report: Report) -> None:
     output.say("\n".join(machine_lines(report.machine)))
 
 
-def _print_contest(output: Output, contest: Contest) -> None:
+def _print_slayer(output: Output, contest: SlayerResult) -> None:
     if contest.epoch is None or contest.first_losses is None or contest.spike_rates is None:
         output.say(f"lava-dl: {contest.status}: {contest.reason}")
         return

@@ -13,16 +13,16 @@ from support import bench_peers
 from support.cli_process import Netdesc
 
 from netdesc.bench import programs, tables
-from netdesc.bench.layer import Comparison, Figures, Size, compare
+from netdesc.bench.layer import LayerComparison, LayerSize, Measurement, compare
 from netdesc.bench.peers import PEERS
 from netdesc.bench.peers.work import Work
-from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, named
+from netdesc.bench.programs import BenchError, BenchUsageError, Interpreters, parse_peers
 
-SMALL = Size(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
+SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LayerComparison]:
     """A layer with one peer that is there, one that is not, and one that is broken."""
     folder = tmp_path_factory.mktemp("peers")
     bench_peers.package(folder, "snntorch", bench_peers.SNNTORCH)
@@ -30,14 +30,14 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
         peers = ("snntorch", "spikingjelly", "norse")
-        yield compare(SMALL, peers, Interpreters.of([]), repeats=2, input_gradient=True)
+        yield compare(SMALL, peers, Interpreters.parse([]), repeats=2, input_gradient=True)
 
 
-def by_name(compared: Comparison) -> dict[str, Figures]:
+def by_name(compared: LayerComparison) -> dict[str, Measurement]:
     return {each.name: each for each in compared.programs}
 
 
-def test_every_program_has_its_figures(compared: Comparison) -> None:
+def test_every_program_has_its_figures(compared: LayerComparison) -> None:
     found = by_name(compared)
     assert list(found) == ["netdesc", "snntorch", "spikingjelly", "norse"]
     for each in (found["netdesc"], found["snntorch"]):
@@ -55,7 +55,7 @@ def test_every_program_has_its_figures(compared: Comparison) -> None:
     assert "snntorch.Synaptic" in found["snntorch"].what
 
 
-def test_who_is_missing_or_fails_is_named(compared: Comparison) -> None:
+def test_who_is_missing_or_fails_is_named(compared: LayerComparison) -> None:
     found = by_name(compared)
     assert (found["spikingjelly"].status, found["norse"].status) == ("missing", "failed")
     lines = list(tables.layer_lines(compared))
@@ -65,7 +65,7 @@ def test_who_is_missing_or_fails_is_named(compared: Comparison) -> None:
     assert {*tables.not_measured(compared)} < {*lines}
 
 
-def test_tables_and_record_hold_who_was_measured(compared: Comparison) -> None:
+def test_tables_and_record_hold_who_was_measured(compared: LayerComparison) -> None:
     rows = tables.layer_rows(compared.programs)
     assert [row[0] for row in rows] == ["netdesc 0.1.0", "snntorch"]
     head, rule, *lines = tables.markdown(compared)
@@ -109,7 +109,7 @@ def test_programs_that_say_nothing_or_nonsense_have_failed(
     python = bench_peers.interpreter(tmp_path / "python", text)
     answer = programs.run("norse", SMALL.work("cpu", 1), str(python))
     assert (answer.status, answer.reason) == (
-        "failed", "it ended with exit code 0 without a word",
+        "failed", "it ended with exit code 0 and no message",
     )  # fmt: skip
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(BenchError, match="measuring netdesc failed: it ended"):
@@ -126,22 +126,22 @@ def test_a_file_that_is_no_program_has_failed(tmp_path: Path) -> None:
 
 
 def test_names_and_interpreters(tmp_path: Path) -> None:
-    assert named(None) == ()
-    assert named("all") == PEERS
-    assert named("norse, Norse,lava-dl") == ("norse", "lava-dl")
-    assert named("norse,ALL", ("lava-dl",)) == ("lava-dl",)
+    assert parse_peers(None) == ()
+    assert parse_peers("all") == PEERS
+    assert parse_peers("norse, Norse,lava-dl") == ("norse", "lava-dl")
+    assert parse_peers("norse,ALL", ("lava-dl",)) == ("lava-dl",)
     with pytest.raises(BenchUsageError, match='unknown program "bindsnet"; known are lava-dl, '):
-        named("bindsnet")
+        parse_peers("bindsnet")
     python = tmp_path / "python"
     python.touch()
-    pythons = Interpreters.of([f"lava-dl={python}"])
-    assert pythons.of_program("lava-dl") == str(python)
-    assert pythons.of_program("norse") == sys.executable
-    assert Interpreters.of([str(python)]).of_program("norse") == str(python)
+    pythons = Interpreters.parse([f"lava-dl={python}"])
+    assert pythons.python_for("lava-dl") == str(python)
+    assert pythons.python_for("norse") == sys.executable
+    assert Interpreters.parse([str(python)]).python_for("norse") == str(python)
     with pytest.raises(BenchUsageError, match="there is no Python interpreter at /nowhere"):
-        Interpreters.of(["spyx=/nowhere"])
+        Interpreters.parse(["spyx=/nowhere"])
     with pytest.raises(BenchUsageError, match='unknown program "lava"'):
-        Interpreters.of([f"lava={python}"])
+        Interpreters.parse([f"lava={python}"])
 
 
 @pytest.mark.parametrize("command", ["layer", "sweep", "oxford"])

@@ -9,16 +9,16 @@ import pytest
 from support.cli_process import Netdesc
 
 from netdesc.bench import facts, sweep, tables
-from netdesc.bench.layer import Size
+from netdesc.bench.layer import LayerSize
 from netdesc.bench.peers import memory
 from netdesc.bench.peers.work import Work
 from netdesc.bench.programs import Answer
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[LayerSize]:
     """Points take no time: 1 ns for each step, sample and neuron. Returns their sizes."""
-    measured: list[Size] = []
+    measured: list[LayerSize] = []
 
     def run_itself(*works: Work) -> list[Answer]:
         return [answer(work) for work in works]
@@ -26,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
     def answer(work: Work) -> Answer:
         steps, batch, inputs = work.spikes["input"].shape
         neurons = len(work.numbers["weight_OI"])
-        measured.append(Size(inputs, neurons, steps, batch))
+        measured.append(LayerSize(inputs, neurons, steps, batch))
         result = {
             "what": "a made-up layer",
             "versions": {"netdesc": "0.1.0"},
@@ -40,13 +40,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
         return Answer("netdesc", "done", "", result)
 
     monkeypatch.setattr(sweep, "run_itself", run_itself)
-    monkeypatch.setattr(sweep, "BASE", Size(inputs=40, neurons=20, steps=30, batch=2, rate=0.1))
+    monkeypatch.setattr(
+        sweep, "BASE", LayerSize(inputs=40, neurons=20, steps=30, batch=2, rate=0.1)
+    )
     axes = {"steps": (10, 30), "batch": (1, 2, 3), "neurons": (20, 40), "rate": (0.1, 0.5)}
     monkeypatch.setattr(sweep, "AXES", axes)
     return measured
 
 
-def test_each_axis_is_printed(netdesc: Netdesc, quick: list[Size]) -> None:
+def test_each_axis_is_printed(netdesc: Netdesc, quick: list[LayerSize]) -> None:
     outcome = netdesc("bench", "sweep")
     assert outcome.code == 0
     for axis in ("steps", "batch", "neurons", "rate"):
@@ -58,7 +60,7 @@ def test_each_axis_is_printed(netdesc: Netdesc, quick: list[Size]) -> None:
 
 
 def test_what_is_measured_is_not_lost(
-    netdesc: Netdesc, quick: list[Size], monkeypatch: pytest.MonkeyPatch
+    netdesc: Netdesc, quick: list[LayerSize], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure = sweep.run_itself
 
@@ -74,7 +76,7 @@ def test_what_is_measured_is_not_lost(
     assert heads == ["steps"]
 
 
-def test_the_record(netdesc: Netdesc, quick: list[Size]) -> None:
+def test_the_record(netdesc: Netdesc, quick: list[LayerSize]) -> None:
     record = netdesc("bench", "sweep", "--json").record
     assert {axis: len(points) for axis, points in record["axes"].items()} == {
         "steps": 2, "batch": 3, "neurons": 2, "rate": 2
@@ -99,7 +101,7 @@ def test_the_axes_are_those_promised() -> None:
 
 def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
     held = np.ones(1 << 21)
-    grown = memory.host_growth(lambda: np.ones(1 << 22).sum())
+    grown = memory.host_peak_bytes(lambda: np.ones(1 << 22).sum())
     if grown is None:
         pytest.skip("this system does not tell")
     assert grown < 1.5 * 32 * (1 << 20) + held.nbytes
@@ -108,7 +110,7 @@ def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
     except OSError:
         return  # an earlier peak may hide some of it
     assert grown == pytest.approx(32 * (1 << 20), rel=0.2)
-    assert memory.host_growth(lambda: None) < 1 << 20
+    assert memory.host_peak_bytes(lambda: None) < 1 << 20
 
 
 def test_the_processor_has_a_name(tmp_path: Path) -> None:

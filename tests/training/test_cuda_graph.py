@@ -20,7 +20,7 @@ from support.classify_task import write_classify_task
 from support.graphs_on_cpu import CpuGraphs
 from support.training_task import read_metrics, write_task
 
-from netdesc.bench.layer import Size
+from netdesc.bench.layer import LayerSize
 from netdesc.bench.peers import itself
 from netdesc.bench.peers.itself import captured
 from netdesc.bench.peers.measure import measure
@@ -371,7 +371,7 @@ def test_on_a_gpu_a_captured_run_is_the_plain_one(runner: Runner) -> None:
 
 
 def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
-    size = Size(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
+    size = LayerSize(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
     graphs = CpuGraphs()
     made = measure(lambda work: captured(itself.layer(work), graphs), size.work("cpu", repeats=3))
     assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"

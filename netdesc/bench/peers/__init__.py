@@ -1,8 +1,8 @@
-"""The programs that can be measured, and what runs in their processes.
+"""The programs that can be measured, and the code that runs in their processes.
 
-A program's process may be of another interpreter, Python 3.9 or newer, that has the program and
-numpy, but not what netdesc needs. So these files import nothing else; only ``itself``, netdesc's
-own side, does.
+The interpreter of such a process (Python 3.9 or newer) may have only numpy and the program, and not
+the packages that netdesc needs. So these files import nothing else, except ``itself``, which
+measures netdesc.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Program:
-    """``side`` is the file in this folder that measures it, ``module`` what it imports first.
+    """``adapter`` is the module in this folder that measures it, ``module`` its own main module.
 
-    ``packages`` are the distributions whose versions are told, the program's own first.
+    ``packages`` are the distributions whose versions are reported, the program's own first.
     """
 
-    side: str
+    adapter: str
     module: str
     packages: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""netdesc's own side: a network of one dense layer, built from a document as users build theirs."""
+"""Measures netdesc: a network of one dense layer, built from a document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc import __version__
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 from netdesc.description import Document
 from netdesc.graph import build_graph
@@ -19,14 +19,14 @@ from netdesc.training.cuda_graph import CudaGraphs, Graphs, ReplayedWork
 VERSION = __version__
 
 
-def layer(work: Work) -> Layer:
-    """On a GPU a step is captured and replayed, as in training."""
+def layer(work: Work) -> TimedLayer:
+    """The layer of ``work``. On a GPU its step is captured and replayed, as in training."""
     document = Document.model_validate_json(json.dumps(_document(work)))
     model = build(build_graph(document)).to(torch_side.device_of(work))
     weight = torch_side.tensor(work.numbers["weight_OI"], work)
     model.load_state_dict({"layers.layer.synapse.weight": weight}, strict=False)
     (parameter,) = model.parameters()
-    made = torch_side.layer(
+    timed = torch_side.layer(
         "dense layer of cuba neurons (8-bit weights, one step of delay)",
         work,
         model,
@@ -34,31 +34,31 @@ def layer(work: Work) -> Layer:
         release=trim,
         path=lambda: model.engine_report()[0].path,
     )
-    return captured(made, CudaGraphs(parameter.device)) if parameter.is_cuda else made
+    return capture(timed, CudaGraphs(parameter.device)) if parameter.is_cuda else timed
 
 
-def captured(made: Layer, graphs: Graphs) -> Layer:
-    """The layer with its step captured; ``path`` tells whether that could be done.
+def capture(timed: TimedLayer, graphs: Graphs) -> TimedLayer:
+    """The layer with its step captured; ``path`` tells whether that was possible.
 
-    A single step before it is enough, because all of them are alike.
+    One step before the capture is enough, because all steps are equal.
     """
-    step = ReplayedWork(made.step, graphs, warm_up=1)
+    step = ReplayedWork(timed.step, graphs, warm_up=1)
     return replace(
-        made,
+        timed,
         step=step,
         release=trim,
-        path=lambda: f"{made.path()}, captured" if step.is_captured else made.path(),
+        path=lambda: f"{timed.path()}, captured" if step.is_captured else timed.path(),
     )
 
 
 def _document(work: Work) -> dict[str, Any]:
     steps, _, inputs = work.spikes["input"].shape
-    not_read = {"path": "none.bs1"}
+    unread_file = {"path": "none.bs1"}
     return {
         "format": 1,
         "name": "layer",
         "time": {"steps": steps, "step_ms": 1.0},
-        "data": {"type": "spike_files", "train": [{"input": not_read, "target": not_read}]},
+        "data": {"type": "spike_files", "train": [{"input": unread_file, "target": unread_file}]},
         "input": {"shape": [inputs]},
         "layers": [
             {

@@ -1,4 +1,4 @@
-"""slayer's side (lava-dl): ``slayer.block.cuba.Dense``, the neurons that netdesc computes, too.
+"""Measures slayer (lava-dl): ``slayer.block.cuba.Dense``, which has the neurons of netdesc.
 
 Its tensors are [batch, neurons, steps]; weights are [neurons, inputs, 1, 1, 1].
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 
 
@@ -31,7 +31,7 @@ def _block(neuron: dict[str, Any], weight_OI: Tensor) -> Any:
     return block
 
 
-def layer(work: Work) -> Layer:
+def layer(work: Work) -> TimedLayer:
     block = _block(work.settings["neuron"], torch_side.tensor(work.numbers["weight_OI"], work))
     return torch_side.layer(
         "slayer.block.cuba.Dense (8-bit weights, one step of delay)",
@@ -43,10 +43,10 @@ def layer(work: Work) -> Layer:
 
 
 def oxford(work: Work) -> dict[str, Any]:
-    """Trains dense CUBA layers as slayer's tutorial does: seconds, losses and spike rates.
+    """Trains dense CUBA layers as slayer's tutorial does; returns seconds, losses, spike rates.
 
-    The weights at the start are those of the work. An epoch is forward pass, loss, backward pass
-    and the optimizer's step.
+    It starts from the weights of the work. An epoch is forward pass, loss, backward pass and the
+    optimizer's step.
     """
     settings = work.settings
     spikes, target = (
@@ -74,18 +74,18 @@ def oxford(work: Work) -> dict[str, Any]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())  # which waits for the device
+        losses.append(loss.item())  # waits for the device
         seconds.append(time.perf_counter() - start)
 
     def train() -> None:
         for _ in range(settings["epochs"]):
             epoch()
 
-    for _ in range(settings["warm_up"]):  # loads and builds what is loaded once
+    for _ in range(settings["warm_up"]):  # loads and builds kernels
         epoch()
     outputs.clear()
     optimizer.zero_grad()
-    peak = torch_side.growth_on(spikes.device)(train)
+    peak = torch_side.peak_bytes_on(spikes.device)(train)
     return {
         "what": "slayer.block.cuba.Dense twice, slayer.loss.SpikeTime, torch.optim.Adam",
         "device": "cpu" if spikes.device.type == "cpu" else torch.cuda.get_device_name(),

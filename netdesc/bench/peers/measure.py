@@ -1,4 +1,4 @@
-"""Times a layer, and finds its memory and its spike rate. Knows no program."""
+"""Measures time, memory and spike rate of a layer of any program."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from netdesc.bench.peers.memory import host_growth
+from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
 _MIN_S = 0.5
-"""Repeats go on for so long: a fast layer's would all fall into one hiccup of the machine."""
+"""Repeats last at least this long, so that a short pause of the machine does not hit them all."""
 _MAX_S = 20.0
-"""After so long no further repeat is begun, once there are ``_ENOUGH``."""
-_ENOUGH = 5
+"""After this time no repeat starts, if there are at least ``_MIN_REPEATS``."""
+_MIN_REPEATS = 5
 
 
-def _nothing() -> None:
-    """A CPU has nothing to wait for, and most programs keep no memory from step to step."""
+def _do_nothing() -> None:
+    """For a CPU, which needs no waiting, and for programs that keep no memory between steps."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class TimedLayer:
     """A program's layer, ready to run.
 
-    ``step`` computes forward and backward once and leaves the gradients where the program leaves
-    them; ``wait`` returns when the device is done; ``release`` frees what is kept for the next
-    step. ``spike_rate`` is the mean of the output, per neuron and step. ``growth`` measures the
-    memory, in bytes, that its argument takes at its peak.
+    ``step`` runs one forward and backward pass; ``wait`` returns when the device is done;
+    ``release`` frees memory that is kept for the next step. ``spike_rate`` is spikes a neuron a
+    step of the output. ``peak_bytes`` measures the largest memory that its argument takes.
     """
 
     what: str
@@ -36,14 +35,14 @@ class Layer:
     spike_rate: Callable[[], float]
     device: str
     threads: int | None
-    wait: Callable[[], object] = _nothing
-    release: Callable[[], object] = _nothing
-    growth: Callable[[Callable[[], None]], int | None] = host_growth
+    wait: Callable[[], object] = _do_nothing
+    release: Callable[[], object] = _do_nothing
+    peak_bytes: Callable[[Callable[[], None]], int | None] = host_peak_bytes
     path: Callable[[], str | None] = lambda: None
 
 
-def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
-    """What ``build``'s layer takes for ``work``: seconds of each repeat, bytes, spikes a step."""
+def measure(build: Callable[[Work], TimedLayer], work: Work) -> dict[str, Any]:
+    """Measures the layer that ``build`` returns for ``work``; the result is JSON."""
     layer = build(work)
 
     def once() -> None:
@@ -56,7 +55,7 @@ def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
         "what": layer.what,
         "device": layer.device,
         "threads": layer.threads,
-        "peak_bytes": layer.growth(once),
+        "peak_bytes": layer.peak_bytes(once),
         "seconds": _time_repeats(once, work.settings["repeats"]),
         "spike_rate": layer.spike_rate(),
         "path": layer.path(),
@@ -64,7 +63,7 @@ def measure(build: Callable[[Work], Layer], work: Work) -> dict[str, Any]:
 
 
 def _time_repeats(once: Callable[[], None], repeats: int) -> list[float]:
-    """Seconds of each of about ``repeats`` steps (see ``_MIN_S``), after one to warm up."""
+    """Seconds of each of about ``repeats`` steps (see ``_MIN_S``), after a warm-up step."""
     once()
     found: list[float] = []
     begin = time.perf_counter()
@@ -72,7 +71,7 @@ def _time_repeats(once: Callable[[], None], repeats: int) -> list[float]:
         start = time.perf_counter()
         if len(found) >= repeats and start - begin > _MIN_S:
             return found
-        if len(found) >= _ENOUGH and start - begin > _MAX_S:
+        if len(found) >= _MIN_REPEATS and start - begin > _MAX_S:
             return found
         once()
         found.append(time.perf_counter() - start)

@@ -1,10 +1,9 @@
-"""How much memory a piece of work takes beyond what was held before it, at its peak.
+"""Measures the largest memory that some work takes, without what was allocated before.
 
-On a CPU this is the process's resident set: its high-water mark during the work, less what was
-resident just before. It counts what was really touched, whoever asked for it (torch's allocator,
-numpy, Numba, jax), and not what was only reserved. What the heap has freed is given back to the
-system first, and the high-water mark is set back where the system allows that (Linux). Elsewhere
-the mark may hide growth below an earlier peak.
+On a CPU this is the process's resident set: its peak during the work minus its size just before.
+It counts memory that was touched, by any allocator (torch, numpy, Numba, jax), and not memory that
+was only reserved. Before the work, freed heap memory is returned to the system, and the peak is
+reset if the system allows that (Linux). Elsewhere an earlier peak may hide the growth.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from pathlib import Path
 _PROCESS = Path("/proc/self")
 
 
-def host_growth(work: Callable[[], None]) -> int | None:
-    """Bytes that ``work`` took at its peak; None where the system does not say."""
+def host_peak_bytes(work: Callable[[], None]) -> int | None:
+    """The largest number of bytes that ``work`` took; None if the system does not tell."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only

@@ -1,7 +1,7 @@
-"""Norse's side: ``norse.torch.LIF``, which steps through time itself.
+"""Measures Norse: ``norse.torch.LIF``, which contains the loop over time.
 
-Norse's voltage is ``v + dt·τ_mem⁻¹·(i − v)``, the others' times the voltage decay. So the threshold
-is multiplied by that decay, and the weights stay as they are.
+Norse's voltage is ``v + dt·τ_mem⁻¹·(i − v)``: that of the other programs times the voltage decay.
+So the threshold is multiplied by that decay; the weights are not changed.
 """
 
 # pyright: reportMissingImports=false
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 
 _STEP_S = 0.001
 
 
-def layer(work: Work) -> Layer:
+def layer(work: Work) -> TimedLayer:
     neuron, device = work.settings["neuron"], torch_side.device_of(work)
     synapse = torch_side.linear(work)
 

@@ -1,7 +1,7 @@
 """Measures one program in this process: ``python runner.py PROGRAM WORK.npz …``.
 
-Prints a line of JSON for each piece of work on standard output, whatever the program itself prints.
-A program that is not there is a result; one that fails ends with its traceback on standard error.
+Prints one line of JSON per work on standard output; output of the program goes to standard error. A
+program that is not installed is a result; one that fails ends with its traceback.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
 
-# Python puts this file's folder on the path. Files there are named as the packages that they use.
+# Python puts this file's folder on the path, where files have the names of the programs.
 sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != _FOLDER]
 
 
 def _load_netdesc() -> None:
-    """Import netdesc from where this file lies, without the packages that lie beside it.
+    """Imports netdesc from this file's own package, without putting its parent on the path.
 
-    Those may be another interpreter's, and would stand in for what this one lacks.
+    The packages beside it may belong to another interpreter and would hide missing ones.
     """
     folder = _FOLDER.parents[1]
     spec = importlib.util.spec_from_file_location(
@@ -48,24 +48,24 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 def load(name: str) -> ModuleType | None:
-    """The side of the program ``name``, all loaded that it needs; None where it is not there."""
+    """The adapter of the program ``name``; None if the program is not installed."""
     from netdesc.bench.peers import PROGRAMS
 
     program = PROGRAMS[name]
     try:
         importlib.import_module(program.module)
     except ModuleNotFoundError as error:
-        # The program itself is not there, rather than something that it needs.
+        # The program is missing, and not a package that it needs.
         if f"{program.module}.".startswith(f"{error.name}."):
             return None
         raise
-    return importlib.import_module(f"netdesc.bench.peers.{program.side}")
+    return importlib.import_module(f"netdesc.bench.peers.{program.adapter}")
 
 
 def run(name: str, path: Path) -> dict[str, Any]:
     """The result of measuring the program ``name`` with the work at ``path``."""
-    side = load(name)
-    if side is None:
+    adapter = load(name)
+    if adapter is None:
         return {"status": "missing"}
     from netdesc.bench.peers import PROGRAMS
     from netdesc.bench.peers.measure import measure
@@ -73,10 +73,10 @@ def run(name: str, path: Path) -> dict[str, Any]:
 
     work = Work.read(path)
     task = work.settings["task"]
-    result = measure(side.layer, work) if task == "layer" else getattr(side, task)(work)
+    result = measure(adapter.layer, work) if task == "layer" else getattr(adapter, task)(work)
     versions = _versions(PROGRAMS[name].packages)
-    if hasattr(side, "VERSION"):
-        versions = {name: side.VERSION, **versions}
+    if hasattr(adapter, "VERSION"):
+        versions = {name: adapter.VERSION, **versions}
     return {"status": "done", "versions": versions, **result}
 
 

@@ -1,8 +1,7 @@
-"""snnTorch's side: ``snntorch.Synaptic``, which its users step through time in a loop of their own.
+"""Measures snnTorch: ``snntorch.Synaptic``, which users call in their own loop over time.
 
-The dense layer is computed for all steps at once, before the loop. The reset subtracts the
-threshold, which is the default and the faster of the two: the reset to zero computes every state
-twice.
+The dense layer is computed for all steps before the loop. The reset subtracts the threshold, which
+is the default and faster: the reset to zero computes every state twice.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -14,11 +13,11 @@ import torch
 from torch import Tensor
 
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 
 
-def layer(work: Work) -> Layer:
+def layer(work: Work) -> TimedLayer:
     neuron = work.settings["neuron"]
     synapse = torch_side.linear(work)
     neurons = snntorch.Synaptic(

@@ -1,4 +1,4 @@
-"""SpikingJelly's side: ``CUBALIFNode`` in multi-step mode, reset to zero, default surrogate."""
+"""Measures SpikingJelly: ``CUBALIFNode`` in multi-step mode, reset to zero, default surrogate."""
 
 # pyright: reportMissingImports=false
 
@@ -8,11 +8,11 @@ from spikingjelly.activation_based import functional, neuron
 from torch import Tensor
 
 from netdesc.bench.peers import torch_side
-from netdesc.bench.peers.measure import Layer
+from netdesc.bench.peers.measure import TimedLayer
 from netdesc.bench.peers.work import Work
 
 
-def layer(work: Work) -> Layer:
+def layer(work: Work) -> TimedLayer:
     settings = work.settings["neuron"]
     synapse = torch_side.linear(work)
     neurons = neuron.CUBALIFNode(
@@ -23,7 +23,7 @@ def layer(work: Work) -> Layer:
     neurons.step_mode = "m"
 
     def forward(spikes_TBI: Tensor) -> Tensor:
-        functional.reset_net(neurons)  # states outlive a pass, so users do this before each
+        functional.reset_net(neurons)  # the state outlives a pass, so users reset it before each
         return neurons(synapse(spikes_TBI))
 
     what = "torch.nn.Linear, then neuron.CUBALIFNode (multi-step mode)"

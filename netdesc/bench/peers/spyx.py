@@ -1,6 +1,6 @@
-"""Spyx's side: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
+"""Measures Spyx: ``spyx.nn.CuBaLIF`` run by ``spyx.nn.run``, forward and backward in one jax.jit.
 
-It is compiled beforehand; what is timed is the compiled step until its results are there.
+The step is compiled before it is timed; the time lasts until its results are ready.
 """
 
 # pyright: reportMissingImports=false
@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import spyx.nn
 from flax import nnx
 
-from netdesc.bench.peers.measure import Layer
-from netdesc.bench.peers.memory import host_growth
+from netdesc.bench.peers.measure import TimedLayer
+from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
 
-def layer(work: Work) -> Layer:
-    neuron, want_input = work.settings["neuron"], work.settings["input_gradient"]
+def layer(work: Work) -> TimedLayer:
+    neuron, with_input_gradient = work.settings["neuron"], work.settings["input_gradient"]
     device = jax.devices("gpu" if work.settings["device"] == "cuda" else "cpu")[0]
     weight_OI = work.numbers["weight_OI"]
     weight_IO = jax.device_put(weight_OI.T.copy(), device)
@@ -38,23 +38,23 @@ def layer(work: Work) -> Layer:
         return spyx.nn.run(neurons, spikes @ weight)[0]
 
     def gradients(weight: jax.Array, spikes: jax.Array, upstream: jax.Array) -> tuple:
-        if want_input:
+        if with_input_gradient:
             return jax.vjp(forward, weight, spikes)[1](upstream)
-        return jax.vjp(lambda given: forward(given, spikes), weight)[1](upstream)
+        return jax.vjp(lambda weight: forward(weight, spikes), weight)[1](upstream)
 
     arguments = (weight_IO, spikes_TBI, upstream_TBN)
     step = jax.jit(gradients).lower(*arguments).compile()
 
-    def card_growth(run: object) -> int:
+    def cuda_peak_bytes(run: object) -> int:
         run()  # pyright: ignore[reportCallIssue]
         return device.memory_stats()["peak_bytes_in_use"] - sum(each.nbytes for each in arguments)
 
-    on_card = device.platform != "cpu"
-    return Layer(
+    on_gpu = device.platform != "cpu"
+    return TimedLayer(
         "dense product, then spyx.nn.CuBaLIF (reset by subtraction) by spyx.nn.run, in one jax.jit",
         step=lambda: jax.block_until_ready(step(*arguments)),
         spike_rate=lambda: float(jnp.mean(jax.jit(forward)(weight_IO, spikes_TBI))),
-        device=device.device_kind if on_card else "cpu",
-        threads=None if on_card else os.cpu_count(),  # XLA takes one a core
-        growth=card_growth if on_card else host_growth,
+        device=device.device_kind if on_gpu else "cpu",
+        threads=None if on_gpu else os.cpu_count(),  # XLA uses one a core
+        peak_bytes=cuda_peak_bytes if on_gpu else host_peak_bytes,
     )

@@ -1,4 +1,4 @@
-"""What the programs that are made of torch have in common."""
+"""Code that the adapters of torch programs share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.bench.peers.measure import Layer
-from netdesc.bench.peers.memory import host_growth
+from netdesc.bench.peers.measure import TimedLayer
+from netdesc.bench.peers.memory import host_peak_bytes
 from netdesc.bench.peers.work import Work
 
 
@@ -37,11 +37,11 @@ def layer(
     weight: Tensor,
     arrange: Callable[[Tensor], Tensor] = lambda values_TBN: values_TBN,
     **more: Any,
-) -> Layer:
-    """A layer whose ``forward`` maps spikes to spikes, in the order of axes that ``arrange`` makes.
+) -> TimedLayer:
+    """A layer whose ``forward`` maps spikes to spikes; ``arrange`` reorders their axes before.
 
-    Axes are arranged here, once. A step is: forward, then backward from the upstream gradient of
-    the work to ``weight``, and to the input where that is asked for.
+    A step is a forward pass, and a backward pass from the upstream gradient of the work to
+    ``weight``, and to the input if the work says so.
     """
     spikes = arrange(tensor(work.dense("input"), work)).contiguous()
     upstream = arrange(tensor(work.upstream(), work)).contiguous()
@@ -55,26 +55,26 @@ def layer(
         with torch.no_grad():
             return forward(spikes).mean().item()
 
-    on_card = spikes.is_cuda
-    return Layer(
+    on_gpu = spikes.is_cuda
+    return TimedLayer(
         what,
         step,
         spike_rate,
-        device=torch.cuda.get_device_name(spikes.device) if on_card else "cpu",
-        threads=None if on_card else torch.get_num_threads(),
-        growth=growth_on(spikes.device),
-        **({"wait": torch.cuda.synchronize} if on_card else {}),
+        device=torch.cuda.get_device_name(spikes.device) if on_gpu else "cpu",
+        threads=None if on_gpu else torch.get_num_threads(),
+        peak_bytes=peak_bytes_on(spikes.device),
+        **({"wait": torch.cuda.synchronize} if on_gpu else {}),
         **more,
     )
 
 
-def growth_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:
-    """What measures the memory that work on ``device`` takes."""
-    return card_growth if device.type == "cuda" else host_growth
+def peak_bytes_on(device: torch.device) -> Callable[[Callable[[], None]], int | None]:
+    """The function that measures the memory of work on ``device``."""
+    return cuda_peak_bytes if device.type == "cuda" else host_peak_bytes
 
 
-def card_growth(work: Callable[[], None]) -> int:
-    """Bytes that ``work`` took of the card's memory at its peak, beyond what was held before."""
+def cuda_peak_bytes(work: Callable[[], None]) -> int:
+    """The largest number of bytes of GPU memory that ``work`` took."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

@@ -1,6 +1,6 @@
-"""What every program is given to compute: one file, the same for all.
+"""The work that every program computes, as one ``.npz`` file without pickles.
 
-It is an ``.npz`` without pickles. Spikes are packed eight to a byte; ``settings`` is JSON text.
+Spikes are packed eight to a byte; ``settings`` is JSON text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Work:
     def upstream(self) -> np.ndarray:
         """The gradient of the layer's output, float32 [steps, batch, neurons].
 
-        It is the same in every step and sample, but a whole tensor, as a loss would hand it on.
+        It is equal in every step and sample, but a full tensor, as a loss returns it.
         """
         steps, batch, _ = self.spikes["input"].shape
         row = self.numbers["upstream_N"]

@@ -33,7 +33,7 @@ class SparseSpikes:
 
 @dataclass(frozen=True, eq=False)
 class SpikeSamples:
-    """Inputs, each with its target spikes, or with one label; labels [samples]."""
+    """Inputs, each with target spikes or with one label."""
 
     spec: SampleSpec
     inputs: Sequence[SparseSpikes]

@@ -1,7 +1,7 @@
-"""A training step: ``compute_gradients`` computes loss and gradients of a batch, ``update`` the
-new weights.
+"""One training step: loss and gradients of a batch, then the update of the weights.
 
-Between the two calls the loop reads the metrics and copies the weights that they belong to.
+These are two calls, because between them the loop reads the metrics and copies the weights that
+the metrics belong to.
 """
 
 from __future__ import annotations

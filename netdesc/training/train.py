@@ -106,16 +106,16 @@ def _resume(path: Path, options: _Options) -> Run:
         device = record.device if options.device == "auto" else options.device
         engine = record.engine if options.engine == "auto" else options.engine
         with (
-            _use_device(description, device, engine) as where,
+            _use_device(description, device, engine) as used_device,
             open_session(
                 path,
-                prepare(description, where, options.readers, options.display.warn),
+                prepare(description, used_device, options.readers, options.display.warn),
                 digest,
                 record,
                 options.display,
             ) as session,
         ):
-            facts = environment(where)
+            facts = environment(used_device)
             done = session.progress.epoch
             epochs = count_epochs(description.document.training.epochs)
             options.display.info(f"resuming {path} after {done} of {epochs}")
@@ -156,12 +156,12 @@ def _use_device(description: Description, device: str, engine: str) -> Iterator[
             stack.enter_context(use_engine(engine))
         except EngineError as error:
             raise DeviceUnavailableError(str(error)) from error
-        where = choose_device(device)
-        stack.enter_context(seeded_rng(description.document.training.seed, where))
+        chosen = choose_device(device)
+        stack.enter_context(seeded_rng(description.document.training.seed, chosen))
         stack.callback(torch.set_num_threads, threads)  # Numba changes torch's number of threads
-        if engine_name(where) == "cpu":
+        if engine_name(chosen) == "cpu":
             stack.enter_context(one_pool())
-        yield where
+        yield chosen
 
 
 def _sha256(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``import netdesc``: the names that it offers, loaded when they are used."""
+"""The public names of ``netdesc``, which are imported when they are used."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def document(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_name_is_there_and_known_to_type_checkers() -> None:
+def test_every_name_exists_and_is_known_to_type_checkers() -> None:
     for name in netdesc.__all__:
         assert getattr(netdesc, name) is not None
     assert set(netdesc.__all__) <= set(dir(netdesc))
@@ -88,7 +88,7 @@ def test_checking_a_document_does_not_load_torch(document: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(document)], check=True)
 
 
-def test_the_whole_way_from_python(document: Path, tmp_path: Path) -> None:
+def test_all_steps_from_python(document: Path, tmp_path: Path) -> None:
     description = netdesc.load(document)
     compiled = netdesc.compile(description)
     assert compiled.graph.parameters == 15
@@ -127,12 +127,17 @@ def test_files_and_runs_are_compiled_as_well(document: Path, tmp_path: Path) -> 
     run = netdesc.train(other, run_dir=tmp_path / "run", progress="quiet")
     best = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
     assert not torch.equal(best["layers.only.synapse.weight"], start["layers.only.synapse.weight"])
-    for given, wanted in ((document, start), (str(document), start), (run, best), (run.path, best)):
-        found = netdesc.compile(given).model.state_dict()
-        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    for network, expected in (
+        (document, start),
+        (str(document), start),
+        (run, best),
+        (run.path, best),
+    ):
+        found = netdesc.compile(network).model.state_dict()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_what_is_no_description_is_told_in_words(document: Path) -> None:
+def test_a_wrong_argument_type_is_an_error(document: Path) -> None:
     with pytest.raises(TypeError, match=r"a description is needed, not dict: netdesc.load\(path\)"):
         netdesc.compile(DOCUMENT)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="a description is needed, not str"):
@@ -143,7 +148,7 @@ def test_what_is_no_description_is_told_in_words(document: Path) -> None:
         model(np.zeros((30, 2, 5), np.float32))
 
 
-def test_weights_that_are_nan_are_told(document: Path) -> None:
+def test_weights_that_are_nan_give_a_warning(document: Path) -> None:
     model = netdesc.compile(document).model
     (weight,) = [each for name, each in model.named_parameters() if name.endswith("weight")]
     with warnings.catch_warnings():
@@ -155,7 +160,7 @@ def test_weights_that_are_nan_are_told(document: Path) -> None:
         model(torch.zeros(30, 1, 5))
 
 
-def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     for use in (netdesc.compile, netdesc.evaluate):
         with pytest.raises(ValueError, match=r"is no run: there is no network\.lock\.json in it"):
             use(tmp_path)
@@ -193,7 +198,7 @@ def test_a_document_with_labels_compiles_trains_and_is_measured(tmp_path: Path) 
 
 @pytest.mark.parametrize(("density", "path"), [(0.05, "events"), (0.9, "product")])
 def test_kernels_are_compiled_for_the_data(density: float, path: str, document: Path) -> None:
-    """A pass on silence brings those of events alone."""
+    """A pass on silence compiles only those for events."""
     dense = np.random.default_rng(2).random((30, 5)) < density
     write_events(document.parent / "in.bs1", from_dense(dense, 1.0))
     random = torch.random.get_rng_state()

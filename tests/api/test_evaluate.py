@@ -1,4 +1,4 @@
-"""Measuring runs and documents on parts of their data, and naming the class of an input."""
+"""``evaluate`` on parts of the data, and ``run`` on one input."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def in_numpy(path: Path, part: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_an_evaluation_is_what_the_best_weights_do(tmp_path: Path, part: Any) -> None:
+def test_an_evaluation_uses_the_best_weights(tmp_path: Path, part: Any) -> None:
     document = write_classify_task(tmp_path / "task", data={"encoding": {"type": "latency"}})
     run = train(document, tmp_path / "run")
     result = netdesc.evaluate(run, part)
@@ -78,7 +78,7 @@ def test_an_evaluation_is_what_the_best_weights_do(tmp_path: Path, part: Any) ->
 
 
 def test_validation_is_what_training_measured(run: Run) -> None:
-    """Also for inputs that are drawn: those of validation are drawn once, from the seed."""
+    """Also with random inputs: those of validation are drawn once, from the seed."""
     result = netdesc.evaluate(run.path, "validation")
     assert run.best is not None
     assert result.loss == run.best["validation_loss"]
@@ -87,8 +87,8 @@ def test_validation_is_what_training_measured(run: Run) -> None:
     assert result.score.confusion == read_metrics(run.path)[run.best["epoch"]]["confusion"]
 
 
-def test_the_test_samples_are_used_by_evaluation_alone(tmp_path: Path, run: Run) -> None:
-    """A run is the same whatever they hold."""
+def test_training_does_not_use_the_test_samples(tmp_path: Path, run: Run) -> None:
+    """A run with other test samples is bit-identical."""
     values, labels = samples(60)
     values[-15:] = 4 - values[-15:]
     document = write_classify_task(tmp_path / "other")
@@ -108,7 +108,7 @@ def test_the_part_that_is_measured_by_default(tmp_path: Path) -> None:
     assert part(data={"split": None}) == "train"
 
 
-def test_a_part_that_is_not_there(tmp_path: Path) -> None:
+def test_a_part_without_samples(tmp_path: Path) -> None:
     document = write_classify_task(tmp_path, data={"split": None})
     with pytest.raises(DataError, match="no samples for test; there are: train") as error:
         netdesc.evaluate(document, "test")
@@ -141,7 +141,7 @@ def test_nothing_to_evaluate(tmp_path: Path) -> None:
         netdesc.evaluate(document)
 
 
-def test_warnings_of_the_data_are_handed_on(tmp_path: Path) -> None:
+def test_warnings_of_the_data_are_returned(tmp_path: Path) -> None:
     document = write_task(tmp_path, epochs=1)
     write_events(tmp_path / "input0.bs1", from_dense(np.ones((60, 12)), 1.0))
     result: Evaluation = netdesc.evaluate(document)
@@ -186,7 +186,7 @@ def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any
         assert result.classification.prediction in range(CLASSES)
 
 
-def test_silence_has_no_class_and_a_strange_file_no_label(labelled: Path) -> None:
+def test_silence_has_no_class_and_an_unknown_file_has_no_label(labelled: Path) -> None:
     file = labelled.with_name("silence.bs1")
     write_events(file, from_dense(np.zeros((STEPS, CELLS)), 1.0))
     result = inference.run(labelled, file)
@@ -201,7 +201,7 @@ def test_events_that_do_not_fit_the_kind_of_shape(labelled: Path) -> None:
         inference.run(labelled, file)
 
 
-def test_a_network_file_without_time_runs_no_longer_than_the_language_allows(
+def test_a_network_file_without_time_has_a_limited_number_of_steps(
     labelled: Path,
 ) -> None:
     net, file = labelled.with_name("classes.net"), labelled.with_name("late.npy")
@@ -224,8 +224,8 @@ def test_a_loss_does_not_depend_on_the_batches(tmp_path: Path, reduction: str) -
     assert found[1] == pytest.approx(found[0], rel=1e-6)
 
 
-def test_no_neuron_is_dropped_where_a_network_is_measured(tmp_path: Path) -> None:
-    """Neither in training's validation nor later; and training goes on with dropout after it."""
+def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
+    """In validation and in ``evaluate``; training uses dropout again after validation."""
     path = write_classify_task(tmp_path / "task")
     content = json.loads(path.read_text())
     content["neurons"]["cuba"]["dropout"] = 0.5

@@ -1,4 +1,4 @@
-"""``netdesc bench layer``: programs that are there, missing or broken, and one input for all."""
+"""``netdesc bench layer`` with installed, missing and broken programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = LayerSize(inputs=24, neurons=8, steps=20, batch=2, rate=0.2)
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LayerComparison]:
-    """A layer with one peer that is there, one that is not, and one that is broken."""
+    """A layer with one installed peer, one missing peer and one broken peer."""
     folder = tmp_path_factory.mktemp("peers")
     bench_peers.package(folder, "snntorch", bench_peers.SNNTORCH)
     bench_peers.package(folder, "norse.torch", bench_peers.BROKEN)
@@ -37,7 +37,7 @@ def by_name(compared: LayerComparison) -> dict[str, Measurement]:
     return {each.name: each for each in compared.programs}
 
 
-def test_every_program_has_its_figures(compared: LayerComparison) -> None:
+def test_every_program_is_measured(compared: LayerComparison) -> None:
     found = by_name(compared)
     assert list(found) == ["netdesc", "snntorch", "spikingjelly", "norse"]
     for each in (found["netdesc"], found["snntorch"]):
@@ -55,7 +55,7 @@ def test_every_program_has_its_figures(compared: LayerComparison) -> None:
     assert "snntorch.Synaptic" in found["snntorch"].what
 
 
-def test_who_is_missing_or_fails_is_named(compared: LayerComparison) -> None:
+def test_missing_and_failed_programs_are_named(compared: LayerComparison) -> None:
     found = by_name(compared)
     assert (found["spikingjelly"].status, found["norse"].status) == ("missing", "failed")
     lines = list(tables.layer_lines(compared))
@@ -65,7 +65,7 @@ def test_who_is_missing_or_fails_is_named(compared: LayerComparison) -> None:
     assert {*tables.not_measured(compared)} < {*lines}
 
 
-def test_tables_and_record_hold_who_was_measured(compared: LayerComparison) -> None:
+def test_tables_and_record_list_the_programs(compared: LayerComparison) -> None:
     rows = tables.layer_rows(compared.programs)
     assert [row[0] for row in rows] == ["netdesc 0.1.0", "snntorch"]
     head, rule, *lines = tables.markdown(compared)
@@ -80,9 +80,9 @@ def test_tables_and_record_hold_who_was_measured(compared: LayerComparison) -> N
 def test_the_command_prints_tables_or_one_object(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Every program's result is a made-up one, netdesc's own, too, so that it takes no time."""
+    """The results of all programs, also of netdesc, are fake, so that nothing is measured."""
     result = {
-        "status": "done", "what": "a made-up layer", "versions": {"python": "3.11"},
+        "status": "done", "what": "a fake layer", "versions": {"python": "3.11"},
         "device": "cpu", "threads": 1, "seconds": [0.25, 0.5, 0.75], "spike_rate": 0.04,
         "peak_bytes": 4000, "path": None,
     }  # fmt: skip
@@ -103,7 +103,7 @@ def test_the_command_prints_tables_or_one_object(
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "nonsense", "{}", '{"status": "done"}\n{}'])
-def test_programs_that_say_nothing_or_nonsense_have_failed(
+def test_programs_with_invalid_output_have_failed(
     text: str, netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     python = bench_peers.interpreter(tmp_path / "python", text)
@@ -145,7 +145,7 @@ def test_names_and_interpreters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["layer", "sweep", "oxford"])
-def test_no_card_is_one_message(netdesc: Netdesc, command: str) -> None:
+def test_a_missing_gpu_is_one_message(netdesc: Netdesc, command: str) -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -166,7 +166,7 @@ def test_no_card_is_one_message(netdesc: Netdesc, command: str) -> None:
         ("--peer-python", "/nowhere", "no Python interpreter"),
     ],
 )
-def test_wrong_words_are_a_matter_of_usage(
+def test_invalid_options_are_usage_errors(
     netdesc: Netdesc, option: str, value: str, message: str
 ) -> None:
     outcome = netdesc("bench", "layer", option, value)
@@ -175,7 +175,7 @@ def test_wrong_words_are_a_matter_of_usage(
     assert "Traceback" not in outcome.err
 
 
-def test_work_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_work_survives_writing_and_reading(tmp_path: Path) -> None:
     work = SMALL.work("cpu", 3)
     work.write(tmp_path / "work.npz")
     again = Work.read(tmp_path / "work.npz")

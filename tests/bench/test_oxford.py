@@ -29,7 +29,7 @@ def test_oxford_with_slayer(
     assert slayer["peak_bytes"] is not None
 
 
-def test_oxford_names_slayer_where_it_is_missing(
+def test_oxford_names_slayer_if_it_is_missing(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("netdesc.bench.epochs.shares_since", lambda before: (1.0, 0.031))
@@ -45,7 +45,7 @@ def test_oxford_names_slayer_where_it_is_missing(
     assert f"lava-dl: missing: not installed for {python}" in outcome.out
 
 
-def test_oxford_is_measured_with_slayer_alone_and_as_it_is(netdesc: Netdesc) -> None:
+def test_oxford_is_compared_only_with_slayer_and_unchanged(netdesc: Netdesc) -> None:
     refused = netdesc("bench", "oxford", "--against", "norse")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "norse cannot be measured with this task; lava-dl can" in refused.err

@@ -17,7 +17,7 @@ from netdesc.bench.programs import Answer
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[LayerSize]:
-    """Points take no time: 1 ns for each step, sample and neuron. Returns their sizes."""
+    """Fakes the measurement: 1 ns per step, sample and neuron. Returns the measured sizes."""
     measured: list[LayerSize] = []
 
     def run_itself(*works: Work) -> list[Answer]:
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[LayerSize]:
         neurons = len(work.numbers["weight_OI"])
         measured.append(LayerSize(inputs, neurons, steps, batch))
         result = {
-            "what": "a made-up layer",
+            "what": "a fake layer",
             "versions": {"netdesc": "0.1.0"},
             "device": "cpu",
             "threads": 2,
@@ -59,7 +59,7 @@ def test_each_axis_is_printed(netdesc: Netdesc, quick: list[LayerSize]) -> None:
     assert len(quick) == 9
 
 
-def test_what_is_measured_is_not_lost(
+def test_an_interruption_does_not_lose_measured_axes(
     netdesc: Netdesc, quick: list[LayerSize], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure = sweep.run_itself
@@ -90,7 +90,7 @@ def test_the_record(netdesc: Netdesc, quick: list[LayerSize]) -> None:
             assert point["ns_per_event"] == pytest.approx(1 / events, rel=0.3)
 
 
-def test_the_axes_are_those_promised() -> None:
+def test_the_range_of_the_axes() -> None:
     axes = dict(sweep.sizes())
     ends = {axis: (getattr(each[0], axis), getattr(each[-1], axis)) for axis, each in axes.items()}
     assert ends == {
@@ -99,7 +99,7 @@ def test_the_axes_are_those_promised() -> None:
     assert all(sweep.BASE in sizes for sizes in axes.values())
 
 
-def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
+def test_memory_is_what_the_work_touches() -> None:
     held = np.ones(1 << 21)
     grown = memory.host_peak_bytes(lambda: np.ones(1 << 22).sum())
     if grown is None:
@@ -113,15 +113,15 @@ def test_memory_is_what_is_touched_beyond_what_was_held() -> None:
     assert memory.host_peak_bytes(lambda: None) < 1 << 20
 
 
-def test_the_processor_has_a_name(tmp_path: Path) -> None:
+def test_the_name_of_the_processor(tmp_path: Path) -> None:
     source = tmp_path / "cpuinfo"
     source.write_text("processor\t: 0\nmodel name\t: Fast 1000\n\nmodel name\t: Fast 1000\n")
     assert facts.processor(source) == "Fast 1000"
     assert facts.processor(tmp_path / "none")
 
 
-def test_what_others_and_the_host_take_is_known(tmp_path: Path) -> None:
-    """Idle and waiting time is free; that of guests is in that of users already."""
+def test_load_of_others_and_of_the_host(tmp_path: Path) -> None:
+    """Idle and waiting time is unused; guest time is contained in user time."""
     source = tmp_path / "stat"
     source.write_text("cpu  100 10 10 900 40 0 0 7 60 0\n")
     before = facts.cpu_times(source)
@@ -136,7 +136,7 @@ def test_what_others_and_the_host_take_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("busy", "lines"), [(None, 1), (0.05, 1), (0.48, 2)])
-def test_a_busy_machine_is_told(busy: float | None, lines: int) -> None:
+def test_a_busy_machine_gives_a_warning(busy: float | None, lines: int) -> None:
     machine = {"cpu": "Fast", "cores": 2, "system": "Linux", "busy_before": busy}
     found = [*tables.machine_lines(machine)]
     assert found[0] == "Fast, 2 cores, Linux"

@@ -1,4 +1,4 @@
-"""An example and what slips do to it, for the tests of damaged documents."""
+"""A damaged example document, for the tests of error recovery."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DATA = json.loads(DIGITS)
 
 
 def slips(text: str, tmp_path: Path):
-    """The findings about a text, without a look at its files."""
+    """The diagnostics of a text, without checking its data files."""
     path = tmp_path / "network.json"
     path.write_text(text, encoding="utf-8", newline="")
     return check(path, with_files=False)[1]
 
 
 def swapped(*pairs: tuple[str, str]) -> str:
-    """The example with parts of its text replaced, each at its first place."""
+    """The example with parts of its text replaced, each at its first occurrence."""
     text = DIGITS
     for old, new in pairs:
         assert old in text
@@ -29,7 +29,7 @@ def swapped(*pairs: tuple[str, str]) -> str:
 
 
 def fixed(text: str, fix) -> str:
-    """The text as a fix makes it."""
+    """The text after a fix."""
     for edit in sorted(fix.edits, key=lambda edit: edit.start, reverse=True):
         text = text[: edit.start] + edit.replacement + text[edit.end :]
     return text

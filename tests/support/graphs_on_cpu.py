@@ -1,9 +1,8 @@
-"""CUDA graphs in the small, on the CPU: operations are recorded and done again where they were.
+"""Fake CUDA graphs on the CPU: torch operations are recorded and replayed on the same tensors.
 
-As a CUDA graph does, a recorded one computes with the tensors and the numbers of the recording, and
-no line of the program runs again. It refuses what a capture refuses: to look at what is in a
-tensor, and to copy numbers of the program to the device. Unlike a real capture, recording computes;
-so what is recorded is put back afterwards.
+Like a CUDA graph, a replay uses the tensors and numbers of the recording and runs no Python code of
+the step. Recording refuses what a capture refuses: to read a number from a tensor, and to copy
+numbers to the device. Unlike a capture, recording computes, so all tensors are restored after it.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        by_truths = name == "index" and any(x.dtype == torch.bool for x in tensors(args[1:]))
-        if name in REFUSED or by_truths:
+        by_mask = name == "index" and any(x.dtype == torch.bool for x in tensors(args[1:]))
+        if name in REFUSED or by_mask:
             raise CaptureError(f"{name} is not permitted in a capture")
         kwargs = kwargs or {}
         for tensor in tensors([args, kwargs]):
@@ -55,7 +54,7 @@ class Recording(TorchDispatchMode):
         self.operations.append((func, args, kwargs, outputs))
         return result
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         for whole, kept in self.before.values():
             whole.copy_(kept)
 
@@ -67,7 +66,7 @@ class Recording(TorchDispatchMode):
 
 
 class CpuGraphs:
-    """``Graphs`` that notes what it is asked for, with as much memory as the test says."""
+    """``Graphs`` that counts its calls; the test sets its free memory."""
 
     def __init__(self, free: int = 1 << 40) -> None:
         self.free = free
@@ -86,7 +85,7 @@ class CpuGraphs:
         random = torch.get_rng_state()
         with Recording() as recording:
             work()
-        recording.put_back()
+        recording.restore()
         torch.set_rng_state(random)
 
         def replay() -> None:

@@ -1,8 +1,7 @@
-"""Trains runs that die in the middle, for ``test_training_kills``; a process of its own.
+"""Trains runs and kills them, for ``training/test_kills.py``; started as a process of its own.
 
-It imports all that a run needs and forks before torch has started any thread, so that a run is
-quick. A run dies by SIGKILL at a chosen one of its file operations; an operation that writes has
-then written half.
+It imports everything once and forks before torch starts a thread, so that a run is quick. SIGKILL
+ends a run at a chosen file operation; an operation that writes has then written half of its data.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def die() -> None:
 
 
 def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
-    """Dies at file operation number ``fatal`` below ``folder``; returns a counter of them."""
+    """Kills the process at file operation ``fatal`` below ``folder``; returns a counter of them."""
     done = count(1)
     last = 0
 
@@ -65,14 +64,14 @@ def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
 
 
 def save_often() -> None:
-    """A checkpoint after every second epoch, and metrics written after every one."""
-    turns = count()
-    checkpoint.Saver.is_due = lambda self, now: next(turns) % 2 == 1  # type: ignore[method-assign]
+    """Writes a checkpoint after every second epoch, and metrics after every epoch."""
+    calls = count()
+    checkpoint.Saver.is_due = lambda self, now: next(calls) % 2 == 1  # type: ignore[method-assign]
     progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
 
 
 def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
-    """The exit status of ``act`` in a fork; -9 is a kill."""
+    """The exit status of ``act`` in a fork; -9 after SIGKILL."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -90,7 +89,7 @@ def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
 
 
 def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
-    """Starts a run, or goes on with the one that the folder holds."""
+    """Starts a run, or resumes the one in the folder."""
     save_often()
     operations = watch_files(folder, fatal)
     if (folder / "network.lock.json").exists():
@@ -105,33 +104,33 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) | {"seconds": None} for line in lines]
 
 
-def report(at: str, folder: Path, straight: Path, status: list[int]) -> None:
-    """Tells whether a run that was killed is, in the end, the one that went straight through."""
+def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> None:
+    """Prints whether a killed and resumed run equals the uninterrupted one."""
     weights = all(
-        (folder / name).read_bytes() == (straight / name).read_bytes() for name in WEIGHTS
+        (folder / name).read_bytes() == (uninterrupted / name).read_bytes() for name in WEIGHTS
     )
-    same = weights and rows(folder) == rows(straight)
+    same = weights and rows(folder) == rows(uninterrupted)
     print(json.dumps({"at": at, "status": status, "same": same}), flush=True)
 
 
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
-    """Kills at every ``stride``-th file operation, in the first run and in the one after it."""
-    straight = folder / "straight"
-    assert in_child(partial(run, document, straight, "reference")) == 0
-    operations = int((folder / "straight.operations").read_text())
+    """Kills at every ``stride``-th file operation, in the first session and in the second."""
+    uninterrupted = folder / "uninterrupted"
+    assert in_child(partial(run, document, uninterrupted, "reference")) == 0
+    operations = int((folder / "uninterrupted.operations").read_text())
     for fatal in range(1, operations + 1, stride):
         killed = folder / f"operation-{fatal}"
         status = [
             in_child(partial(run, document, killed, "reference", number))
             for number in (fatal, fatal // 2 + 1, 0)
         ]
-        report(f"operation {fatal} of {operations}", killed, straight, status)
+        report(f"operation {fatal} of {operations}", killed, uninterrupted, status)
 
 
 def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
-    """Kills at moments spread over a run, on the CPU engine."""
-    straight = folder / "straight-cpu"
-    assert in_child(partial(run, document, straight, "cpu")) == 0  # compiles, the first time
+    """Kills at times spread over a run, on the CPU engine."""
+    uninterrupted = folder / "uninterrupted-cpu"
+    assert in_child(partial(run, document, uninterrupted, "cpu")) == 0  # compiles, the first time
     begin = time.perf_counter()
     assert in_child(partial(run, document, folder / "timed", "cpu")) == 0
     duration = time.perf_counter() - begin
@@ -139,7 +138,7 @@ def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
         killed = folder / f"moment-{number}"
         delay = duration * (number + 0.5) / moments
         act = partial(run, document, killed, "cpu")
-        report(f"{delay:.3f} s", killed, straight, [in_child(act, delay), in_child(act)])
+        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay), in_child(act)])
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def train_task(
 
 
 def at_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, act: Callable[[], None]) -> None:
-    """Has ``act`` called as this epoch of the next run begins."""
+    """Calls ``act`` when this epoch of the next run begins."""
     set_rate = loop.set_learning_rate
     epochs = iter(range(10**6))
 
@@ -75,7 +75,7 @@ def at_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, act: Callable[[], None
 
 
 def weights_of(run: Path) -> list[bytes]:
-    """The last and the best weights, as their files hold them."""
+    """The bytes of the files of the last and the best weights."""
     return [(run / f"checkpoints/{name}.safetensors").read_bytes() for name in ("last", "best")]
 
 
@@ -88,7 +88,7 @@ def read_record(run: Path) -> dict[str, Any]:
 
 
 class Block(nn.Module):
-    """A layer with the names of parameters that the layers of networks have."""
+    """A layer whose parameters have the names of real layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Block(nn.Module):
 
 
 def small_network() -> nn.Module:
-    """Two layers, always with the same weights."""
+    """Two layers with fixed weights."""
     torch.manual_seed(0)
     root = nn.Module()
     root.layers = nn.ModuleDict({"first": Block(), "second": Block()})

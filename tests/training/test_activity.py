@@ -1,4 +1,4 @@
-"""What a run keeps for the pictures of its report."""
+"""``activity.npz``: the spikes that a run records for its report."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def dense(events: Any, cells: int) -> Any:
     return spikes_TN
 
 
-def test_the_pictures_are_those_of_the_best_weights(tmp_path: Path) -> None:
+def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
     run = trained(tmp_path, pairs=5, epochs=20)
     found = kept(run)
     description, compiled = compile_run(run)
@@ -73,12 +73,12 @@ def test_the_pictures_are_those_of_the_best_weights(tmp_path: Path) -> None:
     assert found["rate_hidden"].shape == (16,)
 
 
-def test_validation_samples_are_shown_where_there_are_some(tmp_path: Path) -> None:
+def test_validation_samples_are_shown_if_there_are_any(tmp_path: Path) -> None:
     found = kept(trained(tmp_path, pairs=5, validation_split=0.4, epochs=2))
     assert (found["part"], found["samples"]) == ("validation", 2)
 
 
-def test_the_initial_weights_and_the_first_frame_are_those_before_training(tmp_path: Path) -> None:
+def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path) -> None:
     run = trained(tmp_path, epochs=12)
     description = netdesc.load(tmp_path / "task/tiny.json")
     model = netdesc.compile(description).model
@@ -136,9 +136,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ],
     ids=lambda change: str(change).replace("\n", "")[:50],
 )
-def test_frames_that_are_none_are_refused(
-    change: dict[str, Any], sound: bytes, tmp_path: Path
-) -> None:
+def test_invalid_frames_are_refused(change: dict[str, Any], sound: bytes, tmp_path: Path) -> None:
     found = dict(np.load(io.BytesIO(sound), allow_pickle=False))
     path = tmp_path / "activity.npz"
     np.savez_compressed(path, allow_pickle=True, **(found | change))
@@ -148,11 +146,11 @@ def test_frames_that_are_none_are_refused(
 
 @settings(max_examples=300)
 @given(st.data())
-def test_any_damage_leaves_frames_or_none(sound: bytes, data: st.DataObject) -> None:
+def test_a_damaged_file_gives_valid_frames_or_an_error(sound: bytes, data: st.DataObject) -> None:
     damaged = bytearray(sound)
     for place in data.draw(st.lists(st.integers(0, len(sound) - 1), min_size=1, max_size=3)):
         damaged[place] = data.draw(st.integers(0, 255))
-    # The directory, which says what is where, is but a part of the file.
+    # Some damage hits the zip directory at the end of the file.
     for place in data.draw(st.lists(st.integers(1, 1200), max_size=3)):
         damaged[-place] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(0, len(sound)) | st.just(len(sound)))
@@ -183,7 +181,7 @@ def test_a_damaged_file_does_not_stop_a_run(
     assert kept(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_a_raster_with_too_many_events_is_cut_and_says_where(
+def test_a_raster_with_too_many_events_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
@@ -195,14 +193,12 @@ def test_a_raster_with_too_many_events_is_cut_and_says_where(
     assert len(found["input_0"]) == whole[:cut].sum()
 
 
-def test_few_samples_are_looked_at_where_they_are_large(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
     assert kept(trained(tmp_path, pairs=5, epochs=1))["samples"] == 2
 
 
-def test_a_diverged_run_keeps_what_its_best_weights_did(tmp_path: Path) -> None:
+def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> None:
     path = write_task(
         tmp_path / "task", epochs=50, optimizer={"type": "sgd", "learning_rate": 1e38}
     )
@@ -214,8 +210,8 @@ def test_a_diverged_run_keeps_what_its_best_weights_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("window_steps", [None, 4])
-def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | None) -> None:
-    """After one epoch of slow learning, where labels and predictions differ."""
+def test_predictions_match_the_rasters(tmp_path: Path, window_steps: int | None) -> None:
+    """After one epoch of slow learning, labels and predictions differ."""
     window = {"type": "moving_window", "window_steps": window_steps}
     path = write_classify_task(
         tmp_path / "task",
@@ -242,7 +238,7 @@ def test_classes_are_those_of_the_pictures(tmp_path: Path, window_steps: int | N
 
 
 def look(path: Path, *sets: str) -> dict[str, Any]:
-    """What is seen of the samples to train on before the first epoch."""
+    """The arrays of the training samples, recorded before the first epoch."""
     setup = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
     recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1, setup.classifier)
     return recorder._record_samples(setup.network.state_dict())
@@ -250,7 +246,7 @@ def look(path: Path, *sets: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("at_once", [1, 2, 6])
 @pytest.mark.parametrize("wrong", [None, 5, 4, 3, 1])
-def test_a_wrong_sample_is_shown_if_there_is_any(
+def test_a_misclassified_sample_is_shown_if_there_is_any(
     wrong: int | None, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_task(tmp_path, pairs=6)
@@ -264,7 +260,7 @@ def test_a_wrong_sample_is_shown_if_there_is_any(
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_it_does_not_matter_how_many_samples_are_looked_at_together(
+def test_activity_does_not_depend_on_the_batch_size(
     labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
@@ -279,9 +275,7 @@ def test_it_does_not_matter_how_many_samples_are_looked_at_together(
     of_numpy.arrays(np.bool_, of_numpy.array_shapes(min_dims=2, max_dims=3, max_side=9)),
     st.integers(0, 30),
 )
-def test_a_raster_is_all_events_in_order_or_those_of_the_first_steps(
-    spikes: np.ndarray, most: int
-) -> None:
+def test_a_raster_has_all_events_or_those_of_the_first_steps(spikes: np.ndarray, most: int) -> None:
     expected = np.argwhere(spikes.reshape(len(spikes), -1))
     with mock.patch.object(activity_probe, "MAX_EVENTS", most):
         found = raster("it", torch.from_numpy(spikes.astype(np.float32)))

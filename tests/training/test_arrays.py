@@ -1,4 +1,4 @@
-"""Reading .npz files: what is in them becomes samples, and what is wrong is one message."""
+"""Samples of ``.npz`` files: valid files are read, invalid ones raise one message."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def fails(path: Path, message: str, spec: SampleSpec = SPEC, **data: Any) -> Non
         (-1, {"range": (-1, 1), "encoding": {"type": "rate"}}, "goes up to -1, and data.range to"),
     ],
 )
-def test_values_that_hardly_make_a_spike_are_told(
+def test_values_that_hardly_cause_a_spike_give_a_warning(
     largest: float, data: dict[str, Any], told: str, file: Path
 ) -> None:
-    """As those from 0 to 1 in the range of bytes. They are taken all the same."""
+    """For example values from 0 to 1 in the range 0 to 255. They are still read."""
     inputs = np.full((SAMPLES, 2, 3), data.get("range", (0, 16))[0], np.float32)
     inputs[3, 1, 2] = largest
     np.savez(file, **good(inputs=inputs))
@@ -74,7 +74,7 @@ def test_values_that_hardly_make_a_spike_are_told(
 
 
 @pytest.mark.parametrize("spikes", [0, 1])
-def test_spikes_that_are_none_are_told(spikes: int, file: Path) -> None:
+def test_inputs_without_spikes_give_a_warning(spikes: int, file: Path) -> None:
     inputs = np.zeros((SAMPLES, 6, 2, 3), np.uint8)
     inputs[7, 5, 1, 2] = spikes
     np.savez(file, **good(inputs=inputs))
@@ -84,7 +84,7 @@ def test_spikes_that_are_none_are_told(spikes: int, file: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_samples_go_to_their_parts(file: Path, save: Any) -> None:
+def test_samples_go_to_their_splits(file: Path, save: Any) -> None:
     arrays = good()
     save(file, **arrays)
     parts = read(file)
@@ -126,7 +126,7 @@ def test_labels_by_step(file: Path) -> None:
     fails(file, "has 5 labels a sample; the network runs 6 steps", BY_STEP)
 
 
-def test_a_long_array_is_checked_and_kept_in_pieces(
+def test_a_long_array_is_checked_and_compressed_in_chunks(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrays = good()
@@ -177,7 +177,7 @@ def test_spikes_that_do_not_fit(file: Path) -> None:
     })  # fmt: skip
 
 
-def test_a_missing_array_is_named_with_those_that_are_there(file: Path) -> None:
+def test_a_missing_array_is_named_with_those_of_the_file(file: Path) -> None:
     np.savez(file, **good())
     fails(file, 'has no array "images"; there are: inputs, labels, split', inputs="images")
 
@@ -208,7 +208,7 @@ def test_files_that_are_no_npz(file: Path, content: bytes) -> None:
     fails(file, r"is no \.npz file, or is cut off or damaged")
 
 
-def test_arrays_may_be_bounded_further_than_the_reader_bounds_them(file: Path) -> None:
+def test_the_size_of_arrays_can_be_limited(file: Path) -> None:
     np.savez_compressed(file, labels=np.zeros(10**6, np.uint8))
     assert len(npz.read_npz(file, ["labels"], ["split"], 10**6)["labels"]) == 10**6
     with pytest.raises(DataError, match='has more than 999,999 bytes in its array "labels"'):
@@ -232,7 +232,7 @@ def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
     fails(file, f'unpacks 1,000,128 bytes from 1,.* in its array "{name}"')
 
 
-def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
+def test_inputs_larger_than_the_memory_are_not_read(file: Path) -> None:
     """Of 8 samples 5 are trained on: 6 cells of 4 bytes a step each."""
     np.savez(file, **good())
     spec = replace(SPEC, steps=200_000_000)
@@ -246,10 +246,10 @@ def test_inputs_that_would_fill_the_memory_are_not_read(file: Path) -> None:
 
 
 @given(st.data())
-def test_damaged_bytes_are_told_or_harmless(
+def test_a_damaged_file_is_read_correctly_or_is_an_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Whatever happens to a file, it reads as it was or is a DataError."""
+    """A damaged file either gives its original samples or raises DataError."""
     file = tmp_path_factory.mktemp("damage") / "data.npz"
     save = data.draw(st.sampled_from([np.savez, np.savez_compressed]))
     save(file, **good())

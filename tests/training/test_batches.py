@@ -1,4 +1,4 @@
-"""Samples become batches: in which order, how often they are built, and where they stay."""
+"""Batches: their order, how often they are built, and on which device they stay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPEC = SampleSpec(steps=10, step_ms=1.0, input_shape=(4,), output_shape=(3,))
 
 
 def numbered(count: int) -> SpikeSamples:
-    """Samples that are told apart by their one input spike's size."""
+    """Samples with one input spike each, whose size is the sample's number."""
     zero = np.zeros(1, np.int32)
     target = SparseSpikes(zero, zero, np.ones(1, np.float32))
     inputs = [SparseSpikes(zero, zero, np.array([n + 1], np.float32)) for n in range(count)]
@@ -115,7 +115,7 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_batches_of_resident_samples_are_those_that_are_built(
+def test_batches_of_resident_samples_equal_built_ones(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples = Rows(np.arange(11), TARGETS[kind])
@@ -147,7 +147,7 @@ def test_batches_of_resident_samples_are_those_that_are_built(
         ("cpu", False, 1 << 40, False),
     ],
 )
-def test_samples_stay_on_a_gpu_where_they_fit(
+def test_samples_stay_on_a_gpu_if_they_fit(
     device: str, is_random: bool, free: int, resident: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sample of 5 · 2 · 3 inputs and a label of 8 bytes takes 128 bytes."""

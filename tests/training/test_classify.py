@@ -1,4 +1,4 @@
-"""Whole runs that learn classes: what they measure, and that nothing depends on chance."""
+"""Runs that learn classes: accuracy, confusion matrix, and reproducible random inputs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     assert "accuracy" in (run.path / "train.log").read_text()
 
 
-def test_a_silent_network_decides_nothing(start: Start) -> None:
+def test_a_silent_network_predicts_nothing(start: Start) -> None:
     run = start(
         training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
         neurons={
@@ -102,7 +102,7 @@ def test_a_silent_network_decides_nothing(start: Start) -> None:
 
 
 def test_a_label_a_step(start: Start, tmp_path: Path) -> None:
-    """The class of the second half of a sample is another one."""
+    """The second half of a sample has another class."""
     values, labels = samples(60)
     spikes = np.stack([values, np.roll(values, 3, axis=1)], axis=1).repeat(20, axis=1) > 1
     by_step = np.stack([labels, (labels + 1) % CLASSES], axis=1).repeat(20, axis=1)
@@ -157,7 +157,7 @@ def inputs(batches: Any) -> torch.Tensor:
 
 
 @given(size=st.one_of(st.none(), st.integers(1, 25)), seed=st.integers(0, 2**63 - 1))
-def test_samples_in_order_are_drawn_once_whatever_the_batches(size: int | None, seed: int) -> None:
+def test_inputs_in_order_are_drawn_once_for_all_batch_sizes(size: int | None, seed: int) -> None:
     whole = inputs(Batches(rate_samples(), None, CPU, seed).in_order())
     batches = Batches(rate_samples(), size, CPU, seed)
     assert torch.equal(inputs(batches.in_order()), whole)
@@ -165,7 +165,7 @@ def test_samples_in_order_are_drawn_once_whatever_the_batches(size: int | None, 
 
 
 @pytest.mark.parametrize("size", [None, 7])
-def test_training_samples_are_drawn_anew_in_every_epoch(size: int | None) -> None:
+def test_training_samples_are_drawn_again_in_every_epoch(size: int | None) -> None:
     batches = Batches(rate_samples(), size, CPU, 3)
     epochs = [inputs(batches.shuffled(epoch)) for epoch in (0, 1, 0)]
     assert torch.equal(epochs[0], epochs[2])
@@ -183,7 +183,7 @@ def test_labels_stay_with_their_samples() -> None:
 
 
 @pytest.mark.parametrize("size", [None, 8])
-def test_a_run_with_drawn_inputs_goes_on_to_the_same_bits(
+def test_a_resumed_run_with_random_inputs_is_bit_identical(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
 ) -> None:
     training = {"epochs": 6, "batch_size": size}
@@ -213,7 +213,7 @@ def test_a_run_with_drawn_inputs_goes_on_to_the_same_bits(
 
 
 def test_bad_arrays_are_refused_before_a_run_begins(start: Start, tmp_path: Path) -> None:
-    """Checks of the document look into small arrays only; training looks into all of them."""
+    """The checks of the document read only small arrays; training reads all."""
     path = write_classify_task(tmp_path / "task")
     description = netdesc.load(path)
     bad = {
@@ -231,7 +231,7 @@ def test_bad_arrays_are_refused_before_a_run_begins(start: Start, tmp_path: Path
         assert not (tmp_path / "run").exists()
 
 
-def test_a_class_without_training_samples_is_told(
+def test_a_class_without_training_samples_gives_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_classify_task(tmp_path / "task", training={"epochs": 1})
@@ -289,7 +289,7 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window) -> No
 
 
 def decided(predictions: np.ndarray, labels: np.ndarray, classes: int) -> list[tuple[int, int]]:
-    """Pairs of label and prediction of one sample, one a step where labels are."""
+    """Pairs of label and prediction of one sample; one a step if labels are."""
     if labels.ndim:
         steps = np.broadcast_to(predictions, labels.shape)
         return [(int(label), int(each)) for label, each in zip(labels, steps, strict=True)]

@@ -1,4 +1,4 @@
-"""Steps that are captured and replayed, with graphs in the small in place of a GPU's."""
+"""Captured and replayed training steps; ``graphs_on_cpu`` replaces the graphs of a GPU."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ needs_triton = pytest.mark.skipif(
 
 @dataclass
 class Runner:
-    """Trains a description with steps that are captured, or with ``graphs`` None not captured."""
+    """Trains a description with captured steps, or without capture if ``graphs`` is None."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
-        # As on a GPU: the learning rate is a number of the device.
+        # As on a GPU, the learning rate is a tensor.
         self.monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
         self.said: list[str] = []
 
@@ -71,7 +71,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
 
 
 def outcome(run: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
-    """What a run did, but for the time it took: metrics, and last and best weights."""
+    """The results of a run without its times: metrics, and last and best weights."""
     rows = [
         {name: value for name, value in row.items() if name != "seconds"}
         for row in read_metrics(run)
@@ -106,7 +106,9 @@ COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
     ],
     ids=["rate", "clip", "dropout, decays, momentum"],
 )  # fmt: skip
-def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runner: Runner) -> None:
+def test_a_captured_run_is_bit_identical_to_an_eager_one(
+    sets: tuple[str, ...], runner: Runner
+) -> None:
     task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
     captured = runner.train(task, "captured", graphs, *sets)
     assert (graphs.runs, graphs.captures, graphs.replays) == (2 * WARM_UP, 2, 2 * (9 - WARM_UP))
@@ -114,7 +116,7 @@ def test_a_captured_run_is_the_plain_one_bit_for_bit(sets: tuple[str, ...], runn
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
-def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
+def test_smaller_batches_and_validation_run_without_graphs(
     runner: Runner,
 ) -> None:
     runner.monkeypatch.setattr(  # labels are looked at on the CPU only
@@ -132,7 +134,7 @@ def test_the_last_smaller_batch_and_validation_are_computed_as_they_are(
 
 @needs_triton
 def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) -> None:
-    """On the CUDA engine, interpreted: the others are not captured."""
+    """On the CUDA engine, interpreted; steps of other engines are not captured."""
     task, graphs = write_task(runner.folder / "task", epochs=6), CpuGraphs()
     sets = ("time.steps=6", 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.001}')
     captured = runner.train(task, "captured", graphs, *sets, engine="cuda")
@@ -142,7 +144,7 @@ def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) ->
     assert outcome(constant)[0] != outcome(captured)[0], "the schedule makes no difference here"
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bits(runner: Runner) -> None:
+def test_a_resumed_run_is_bit_identical(runner: Runner) -> None:
     task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
     straight = runner.train(task, "straight", None)
 
@@ -191,7 +193,7 @@ def plain_batch(size: int) -> Batch:
 
 
 class Counting:
-    """A step that counts, and notes the inputs that it was given."""
+    """A step that counts calls and records its inputs."""
 
     def __init__(self) -> None:
         self.inputs: list[torch.Tensor] = []
@@ -205,7 +207,7 @@ class Counting:
 
 
 class Watched(CpuGraphs):
-    """Counts without recording: a replay is the work itself."""
+    """Counts captures; a replay runs the work itself."""
 
     def __init__(self, free: int = 1 << 40, refuses: tuple[int, ...] = ()) -> None:
         super().__init__(free)
@@ -232,7 +234,7 @@ def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
     return counting, said
 
 
-def test_batches_of_the_first_shape_are_copied_to_where_the_graph_reads() -> None:
+def test_batches_of_the_first_shape_are_copied_into_the_captured_batch() -> None:
     graphs = Watched()
     counting, said = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
     places = [each.data_ptr() for each in counting.inputs]
@@ -243,7 +245,7 @@ def test_batches_of_the_first_shape_are_copied_to_where_the_graph_reads() -> Non
     assert len(said) == 1
 
 
-def test_a_batch_that_comes_again_is_not_copied_onto_itself() -> None:
+def test_the_captured_batch_is_not_copied_onto_itself() -> None:
     step, batch = CapturedStep(Counting(), Watched(), print), plain_batch(3)
     version = batch.input_TBN._version
     for _ in range(5):
@@ -260,7 +262,7 @@ def test_a_batch_that_comes_again_is_not_copied_onto_itself() -> None:
         (Watched(refuses=(2,)), 2, 6, "operation not permitted when stream is capturing"),
     ],
 )
-def test_what_cannot_be_captured_is_done_as_it_is(
+def test_work_that_cannot_be_captured_runs_without_a_graph(
     graphs: Watched, captures: int, replays: int, reason: str
 ) -> None:
     counting, said = steps(graphs, [4] * 9)
@@ -303,7 +305,7 @@ def groups(**options: Any) -> Any:
     return SimpleNamespace(param_groups=[{"params": weights, "lr": torch.tensor(0.1)} | options])
 
 
-def test_on_the_cpu_no_step_is_captured_and_nothing_is_said(tmp_path: Path) -> None:
+def test_on_the_cpu_no_step_is_captured_and_nothing_is_reported(tmp_path: Path) -> None:
     said: list[str] = []
     setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, said.append)
     epoch_sum = EpochMetricsSum(setup.network)
@@ -338,7 +340,7 @@ def test_why_a_run_on_a_gpu_is_not_captured(
     assert said == [f"training steps are not captured as CUDA graphs: {found}"]
 
 
-def test_a_capture_that_fails_is_told_in_a_line_and_the_stream_put_back(
+def test_a_failed_capture_is_one_line_and_restores_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put_back: list[str] = []
@@ -360,7 +362,7 @@ def test_a_capture_that_fails_is_told_in_a_line_and_the_stream_put_back(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_on_a_gpu_a_captured_run_is_the_plain_one(runner: Runner) -> None:
+def test_on_a_gpu_a_captured_run_equals_an_eager_one(runner: Runner) -> None:
     task = write_task(runner.folder / "task", pairs=2, dropout=0.3, epochs=9)
     runner.monkeypatch.undo()
     sets = (COSINE, 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.01}')
@@ -383,7 +385,7 @@ def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
     assert not str(layer.path()).endswith(", captured")
 
 
-def test_graphs_go_with_the_step_that_holds_them() -> None:
+def test_graphs_are_freed_with_their_step() -> None:
     """They hold memory of the device, which the next run needs."""
     step = CapturedStep(Counting(), Watched(), print)
     step.compute_gradients(plain_batch(2))

@@ -1,4 +1,4 @@
-"""Arrays become spikes: each code against its definition, and nothing depends on the batches."""
+"""Encodings of arrays as spikes, compared with their definitions; independent of batches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build(chosen: dict, steps: int = 10, file_steps: int = 0, cells: int = 4):
     cells=st.integers(1, 19),
     dtype=st.sampled_from([bool, np.uint8, np.int64, np.float32]),
 )
-def test_spikes_are_not_changed(seed, samples, file_steps, cells, dtype):
+def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
     values = (generator(seed).random((samples, file_steps, cells)) < 0.3).astype(dtype)
     code = SpikeCode(steps=9, file_steps=file_steps, cells=cells)
     assert code.is_valid(values).all()
@@ -47,7 +47,7 @@ def test_spikes_are_not_changed(seed, samples, file_steps, cells, dtype):
     silent=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
 )
 def test_latency_is_exact_in_fractions(values, within, silent):
-    """Half to even of exact numbers, where rounded ones would tip over."""
+    """Rounding half to even of exact fractions; floats would round some the other way."""
     low, high = -7, 40
     code = LatencyCode(20, low, high, silent, within)
     spikes = code.spikes(code.compress(values), generator())
@@ -101,7 +101,7 @@ def test_the_highest_value_may_spike_always_and_the_lowest_never():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
-def test_any_type_of_number_means_the_same(dtype):
+def test_all_types_of_numbers_give_equal_results(dtype):
     values = np.array([[0, 4, 8, 16]], dtype)
     for code in (RateCode(6, 0, 16, 1.0), LatencyCode(6, 0, 16, 0.0, 6)):
         compressed = code.compress(values)
@@ -117,7 +117,7 @@ def test_values_outside_the_range_are_found(wrong: float):
 
 
 @pytest.mark.parametrize("wrong", [2, -1, 0.5, np.nan])
-def test_what_is_no_spike_is_found(wrong: float):
+def test_values_other_than_0_and_1_are_found(wrong: float):
     values = np.zeros((3, 4, 2))
     values[2, 3, 1] = wrong
     assert SpikeCode(4, 4, 2).is_valid(values).tolist() == [True, True, False]
@@ -131,8 +131,8 @@ def test_latency_within_the_sample_only():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_an_end_of_the_range_is_met_in_any_precision(dtype):
-    """0.1 in 4 bytes is above 0.1: the background of an image would spike in the last step."""
+def test_the_ends_of_the_range_are_exact_in_any_precision(dtype):
+    """0.1 in float32 is above 0.1; without rounding, an image's background would spike."""
     values = np.array([[0.1, 0.3, 0.9]], dtype)
     code = LatencyCode(9, 0.1, 0.9, 0.0, 9)
     assert code.compress(values).tolist() == [[-1, 6, 0]]

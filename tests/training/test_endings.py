@@ -50,9 +50,7 @@ def test_divergence_names_epoch_and_layer_and_keeps_the_checkpoint(
     assert again.status == "diverged"
 
 
-def test_weights_that_a_step_made_infinite_are_never_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_infinite_weights_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = torch.optim.SGD.step
     monkeypatch.setattr(checkpoint.Saver, "is_due", lambda self, now: True)
 
@@ -69,7 +67,9 @@ def test_weights_that_a_step_made_infinite_are_never_saved(
     assert all(np.isfinite(array).all() for array in weights.values())
 
 
-def test_first_weights_that_are_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_initial_weights_that_are_not_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fault = 'a weight of layer "hidden" is NaN or too large'
     monkeypatch.setattr(loop, "non_finite_weight", lambda _: fault)
     run = train_task(tmp_path)
@@ -80,7 +80,7 @@ def test_first_weights_that_are_at_fault(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_loss_that_32_bits_cannot_hold(tmp_path: Path) -> None:
+def test_a_loss_beyond_32_bits(tmp_path: Path) -> None:
     slow = ("filter_order=16", "time_constant_ms=500", "filter_steps=600")
     path = write_task(tmp_path / "task")
     description = netdesc.load(path, ["time.steps=600", *(f"loss.{each}" for each in slow)])
@@ -110,7 +110,7 @@ def test_a_signal_ends_the_run_after_its_epoch(
     assert len(read_metrics(run.path)) == 10
 
 
-def test_the_last_line_of_an_interrupted_run_is_of_its_last_epoch(
+def test_the_last_progress_line_is_of_the_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -159,7 +159,7 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(
     assert weights_of(run) == weights_of(other.path)
 
 
-def test_an_error_of_ours_is_noted_and_raised(tmp_path: Path) -> None:
+def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("broken")
 

@@ -1,4 +1,4 @@
-"""A run killed with SIGKILL at any moment goes on to the same bits."""
+"""A run that is killed with SIGKILL and resumed is bit-identical to an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from support.training_task import write_task
 
 KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
 STRIDE, MOMENTS = 9, 4
-"""Every ninth file operation, and four moments between beginning and end."""
+"""Every ninth file operation, and four times between start and end."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
-def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_a_killed_and_resumed_run_is_bit_identical(tmp_path: Path) -> None:
     document = write_task(
         tmp_path / "task",
         pairs=5,

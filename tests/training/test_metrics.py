@@ -1,4 +1,4 @@
-"""MetricsFile of an epoch: what is added up over batches, and what is called a fault."""
+"""Metrics of an epoch: sums over batches, and the search for NaN and infinity."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import nn
 
 from netdesc.training.metrics import EpochMetricsSum, non_finite_weight
 
-FAULT_OF_WEIGHT = 'a weight of layer "first" is NaN or too large'
-FAULT_OF_GRADIENT = 'the gradient of layer "second" is NaN or too large for 32-bit floats'
+WEIGHT_MESSAGE = 'a weight of layer "first" is NaN or too large'
+GRADIENT_MESSAGE = 'the gradient of layer "second" is NaN or too large for 32-bit floats'
 
 
-def prepared(seed: int = 0) -> tuple[nn.Module, EpochMetricsSum]:
+def network_with_gradients(seed: int = 0) -> tuple[nn.Module, EpochMetricsSum]:
     """A network after a pass, with gradients."""
     root = small_network()
     epoch_sum = EpochMetricsSum(root)
@@ -45,8 +45,8 @@ def run(root: nn.Module, epoch_sum: EpochMetricsSum, seed: int) -> None:
 def test_metrics_are_sums_over_batches_by_layer(
     seed: int, losses: list[float], share: float, loss_share: float
 ) -> None:
-    """And the same twice: what was read is forgotten."""
-    root, epoch_sum = prepared()
+    """Twice with equal results, because reading resets the sums."""
+    root, epoch_sum = network_with_gradients()
     readings = []
     for _ in range(2):
         norms = {"first": 0.0, "second": 0.0}
@@ -70,24 +70,24 @@ def test_metrics_are_sums_over_batches_by_layer(
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 3e38])
-def test_the_first_layer_at_fault_is_named(bad: float) -> None:
-    """A sum that 32 bits cannot hold is a fault, too."""
-    root, epoch_sum = prepared()
+def test_the_first_layer_that_is_not_finite_is_named(bad: float) -> None:
+    """A sum beyond 32 bits counts as infinite, too."""
+    root, epoch_sum = network_with_gradients()
     root.layers["second"].synapse.weight.grad[:, 1] = bad
     epoch_sum.add_batch(torch.tensor(math.inf), 1.0, 1.0)
-    assert epoch_sum.read_and_reset().non_finite == FAULT_OF_GRADIENT
+    assert epoch_sum.read_and_reset().non_finite == GRADIENT_MESSAGE
     with torch.no_grad():
         root.layers["first"].synapse.weight[0, :2] = bad
     epoch_sum.add_batch(torch.tensor(math.inf), 1.0, 1.0)
-    assert epoch_sum.read_and_reset().non_finite == non_finite_weight(root) == FAULT_OF_WEIGHT
+    assert epoch_sum.read_and_reset().non_finite == non_finite_weight(root) == WEIGHT_MESSAGE
     assert non_finite_weight(small_network()) is None
 
 
-def test_losses_are_alike_but_for_their_rounding() -> None:
-    """Or the best epoch of a network that learns nothing would be a matter of how batches fall."""
+def test_losses_that_differ_by_rounding_are_equal() -> None:
+    """Otherwise the best epoch of a network that learns nothing depends on the batches."""
     found: set[float] = set()
     for noise in (0.0, 1e-5, 5e-5):
-        _, epoch_sum = prepared()
+        _, epoch_sum = network_with_gradients()
         for loss in (6000.25, 2547.0, noise):
             epoch_sum.add_batch(torch.tensor(loss), 1.0, 1.0)
         found.add(epoch_sum.read_and_reset().loss)

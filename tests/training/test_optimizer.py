@@ -1,4 +1,4 @@
-"""Optimizers: torch's own, on contiguous gradients, and their state as tensors."""
+"""Optimizers: equal to torch's, on contiguous gradients; their state as tensors."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def give_gradients(root: nn.Module, seed: int, is_transposed: bool = False) -> N
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @given(st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=6))
 @settings(deadline=None)
-def test_steps_are_those_of_torch_without_fusing(
+def test_steps_equal_those_of_torch_without_fusing(
     spec: SimpleNamespace, steps: list[tuple[int, bool]]
 ) -> None:
-    """Whatever the layout of a gradient is, and though weight decay spares neurons."""
+    """For any layout of the gradients; weight decay acts on synapses only."""
     ours, theirs = small_network(), small_network()
     blocks = theirs.layers.values()
     decay = {"weight_decay": spec.weight_decay}
@@ -73,7 +73,7 @@ def test_steps_are_those_of_torch_without_fusing(
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_the_optimizers_are_torch_s_own_and_call_hooks(spec: SimpleNamespace) -> None:
+def test_optimizers_are_torch_classes_and_call_hooks(spec: SimpleNamespace) -> None:
     optimizer = build_optimizer(spec, small_network())
     assert isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD))
     called: list[str] = []
@@ -84,7 +84,7 @@ def test_the_optimizers_are_torch_s_own_and_call_hooks(spec: SimpleNamespace) ->
 
 
 def test_training_loads_no_compiler(tmp_path: Path) -> None:
-    """It would take longer than all else of a short run."""
+    """Importing it would dominate the time of a short run."""
     document = write_task(tmp_path / "task")
     code = (
         "import sys, netdesc\n"
@@ -103,9 +103,7 @@ def test_training_loads_no_compiler(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @given(st.integers(0, 3), st.integers(1, 3))
 @settings(deadline=None)
-def test_state_put_back_goes_on_to_the_same_bits(
-    spec: SimpleNamespace, before: int, after: int
-) -> None:
+def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, after: int) -> None:
     straight, first, second = small_network(), small_network(), small_network()
     whole, begun, resumed = (build_optimizer(spec, root) for root in (straight, first, second))
     for seed in range(before + after):

@@ -1,4 +1,4 @@
-"""What the user sees of a run."""
+"""Messages and progress of a run on standard error and in its log."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from netdesc.training.progress import Display, ProgressLine, build_display
 from netdesc.training.run_logs import Log
 
 
-def standing(
+def line_of(
     epoch: int, validation_loss: float | None = None, accuracy: float | None = None
 ) -> ProgressLine:
     return ProgressLine(epoch, 5000, 46478.25, validation_loss, 44918.7, 0.001, accuracy)
 
 
-def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_progress_line(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display()
     assert display.is_due(now=0.0)
-    display.show(standing(1), now=100.0)
+    display.show(line_of(1), now=100.0)
     assert [display.is_due(now) for now in (104.9, 105.0)] == [False, True]
-    display.show(standing(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
+    display.show(line_of(101, validation_loss=3.5, accuracy=0.9716), now=100.5)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
     assert second == (
@@ -45,12 +45,12 @@ def test_a_line_says_how_the_run_stands(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A busy first minute must not be held against the rest of the run, nor a quiet one."""
+    """The time left does not depend on the speed at the start of the run."""
     display = Display()
     epoch = 0
     for moment in range(0, 100, 5):
         epoch += 1 if moment < 60 else 100  # 5 s an epoch, then 50 ms
-        display.show(standing(epoch), now=float(moment))
+        display.show(line_of(epoch), now=float(moment))
     lines = capsys.readouterr().err.splitlines()
     assert "5.00 s/epoch" in lines[11]
     assert "50.0 ms/epoch" in lines[-1]
@@ -61,7 +61,7 @@ def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[st
     )
 
 
-def test_losses_of_parts_that_are_sums_are_shown_a_sample(
+def test_summed_losses_are_shown_per_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
@@ -75,15 +75,15 @@ def test_losses_of_parts_that_are_sums_are_shown_a_sample(
     )
 
 
-def test_the_log_gets_what_was_said_before_it_was_there(
+def test_the_log_gets_messages_from_before_it_was_opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with build_display("quiet") as display, Log(tmp_path / "log") as log:
         display.warn("three events are left out")
         display.attach_log(log)
         display.info("training")
-        display.show(standing(1), now=0.0)
-        display.show(standing(2), now=1.0)  # too soon for the log
+        display.show(line_of(1), now=0.0)
+        display.show(line_of(2), now=1.0)  # too soon for the log
     lines = [line[21:] for line in (tmp_path / "log").read_text().splitlines()]
     assert lines[:2] == ["warning: three events are left out", "training"]
     assert len(lines) == 3
@@ -97,7 +97,7 @@ def test_an_unknown_style_is_refused() -> None:
         build_display("loud")  # type: ignore[arg-type]
 
 
-def test_compiling_is_announced_once_and_again_after_a_pause(
+def test_compiling_is_reported_once_and_again_after_a_pause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said: list[str] = []
@@ -115,7 +115,7 @@ def test_compiling_is_announced_once_and_again_after_a_pause(
     assert said == [NOTICE, NOTICE]
 
 
-def test_who_has_kernels_interpreted_is_told_what_that_takes() -> None:
+def test_interpreted_kernels_give_a_warning() -> None:
     pytest.importorskip("triton")
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
@@ -147,7 +147,7 @@ def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
 
 
 def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
-    """Everything that arrives until the other end is closed."""
+    """All output until the other end is closed."""
     text, end = b"", time.monotonic() + timeout_s
     while time.monotonic() < end:
         if select.select([descriptor], [], [], 0.5)[0]:
@@ -159,9 +159,9 @@ def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
     return text.decode()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a closed pipe is told in another way elsewhere")
-def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path) -> None:
-    """``netdesc train … 2>&1 | head``: a run is worth more than its progress."""
+@pytest.mark.skipif(os.name != "posix", reason="other systems report a closed pipe in another way")
+def test_a_closed_pipe_does_not_stop_a_run(tmp_path: Path) -> None:
+    """As in ``netdesc train … 2>&1 | head``."""
     document = write_task(tmp_path / "task", epochs=3)
     ours, theirs = os.pipe()
     os.close(ours)

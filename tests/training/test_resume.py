@@ -1,4 +1,4 @@
-"""Checkpoints and what goes on from them: which runs are resumed, and which are refused."""
+"""Checkpoints: when they are written, which runs are resumed, and which are refused."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from netdesc.training import checkpoint, loop, train
 from netdesc.training import errors as kinds
 
 
-def test_the_first_checkpoint_of_a_sitting_comes_early(
+def test_the_first_checkpoint_of_a_session_is_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each epoch takes 2 s by a clock of our own; checkpoints are wanted every 30 s."""
+    """Each epoch takes 2 s of a fake clock; a checkpoint is due every 30 s."""
     clock, saved = SimpleNamespace(perf_counter=lambda: now), []
     now, set_rate, save = 0.0, loop.set_learning_rate, checkpoint.Saver.save
 
@@ -42,9 +42,7 @@ def test_the_first_checkpoint_of_a_sitting_comes_early(
     assert saved == [(0, 0.0), (3, 6.0), (18, 36.0), (33, 66.0), (40, 80.0)]
 
 
-def test_a_finished_run_is_left_as_it_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_finished_run_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train_task(tmp_path)
     before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
     again = train(resume=run.path, progress="plain")
@@ -67,7 +65,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run.json", lambda held: held[:-100], "cannot read the record"),
     ],
 )
-def test_what_was_changed_since_is_refused(
+def test_changed_files_are_refused(
     file: str,
     change: Callable[[bytes], bytes],
     message: str,
@@ -80,10 +78,10 @@ def test_what_was_changed_since_is_refused(
         train(resume=run, progress="quiet")
 
 
-def test_a_run_that_has_lost_its_checkpoint_does_not_begin_anew(
+def test_a_run_without_its_checkpoint_does_not_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its figures would be lost, too."""
+    """That would overwrite its metrics."""
     run = interrupted(tmp_path, monkeypatch)
     metrics = (run / "metrics.jsonl").read_bytes()
     assert metrics

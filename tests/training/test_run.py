@@ -1,4 +1,4 @@
-"""Whole runs: what they learn, what they leave behind, and what they refuse to begin."""
+"""Runs: what they learn, which files they write, and which errors stop them before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netdesc.training import TrainingError, train
 from netdesc.training import errors as kinds
 
 
-def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
+def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:
     run = train_task(tmp_path, epochs=40)
     assert (run.status, run.exit_code, run.path) == ("done", 0, tmp_path / "run")
     rows, record = read_metrics(run.path), read_record(run.path)
@@ -63,9 +63,9 @@ def test_the_lock_reproduces_the_run(tmp_path: Path) -> None:
     assert weights_of(again.path) == weights_of(run.path)
 
 
-def test_the_seed_decides_and_the_callers_settings_are_left_alone(tmp_path: Path) -> None:
+def test_the_seed_decides_and_the_callers_settings_are_restored(tmp_path: Path) -> None:
     torch.manual_seed(99)
-    wanted, threads = torch.rand(3), torch.get_num_threads()
+    expected, threads = torch.rand(3), torch.get_num_threads()
     finals = []
     for seed, caller in ((1, 99), (1, 5), (2, 99)):
         torch.manual_seed(caller)
@@ -78,7 +78,7 @@ def test_the_seed_decides_and_the_callers_settings_are_left_alone(tmp_path: Path
         )
         finals.append((run.path / "checkpoints/last.safetensors").read_bytes())
         if caller == 99:
-            assert torch.equal(torch.rand(3), wanted)
+            assert torch.equal(torch.rand(3), expected)
     assert finals[0] == finals[1] != finals[2]
     assert torch.get_num_threads() == threads
 
@@ -180,7 +180,7 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_machine_that_is_not_there_is_one_clear_error(
+def test_an_unavailable_device_or_engine_is_one_error(
     options: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(kinds.DeviceUnavailableError, match=message) as error:
@@ -189,9 +189,7 @@ def test_a_machine_that_is_not_there_is_one_clear_error(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_gets_a_folder_of_its_own_below_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_folder_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = train_task(tmp_path, epochs=1, options={"run_dir": None})
     assert run.path.parent == Path("runs/tiny")

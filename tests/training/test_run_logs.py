@@ -19,7 +19,7 @@ from netdesc.training.run_logs import Log, MetricsFile
 
 
 @given(st.integers(0, 5), st.binary(max_size=30), st.integers(0, 3))
-def test_metrics_are_cut_to_what_the_checkpoint_vouches_for(
+def test_metrics_are_truncated_to_the_checkpoint(
     tmp_path_factory: pytest.TempPathFactory, kept: int, torn: bytes, lost: int
 ) -> None:
     path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
@@ -46,7 +46,7 @@ def test_a_full_disk_does_not_hide_itself_when_files_are_closed() -> None:
         log.write("one")
 
 
-def test_metrics_that_lost_lines_go_on_after_the_last_whole_one(tmp_path: Path) -> None:
+def test_metrics_that_lost_lines_continue_after_the_last_complete_one(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"epoch": 0}\n{"epo')
     with MetricsFile(path, 100) as metrics:
@@ -56,7 +56,7 @@ def test_metrics_that_lost_lines_go_on_after_the_last_whole_one(tmp_path: Path) 
     assert path.read_text() == '{"epoch": 0}\n{"epoch": 7}\n'
 
 
-def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -89,7 +89,7 @@ def test_a_new_folder_holds_document_and_lock(tmp_path: Path) -> None:
         assert (path / "network.lock.json").read_bytes() == b"lock\n"
 
 
-def test_what_a_folder_holds_is_never_written_over(tmp_path: Path) -> None:
+def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     run, mine = tmp_path / "run", tmp_path / "mine"
     with run_directory.create(run, "document", "record", "lock"):
         pass
@@ -122,7 +122,7 @@ def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path:
         assert (tmp_path / "network.lock.json").read_text() == "lock"
 
 
-def test_reopening_clears_what_a_kill_left_half_written(tmp_path: Path) -> None:
+def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
     with run_directory.create(tmp_path, "document", "record", "lock"):
         pass
     torn = tmp_path / "checkpoints" / ".last.state.0123456789ab.state"
@@ -131,7 +131,7 @@ def test_reopening_clears_what_a_kill_left_half_written(tmp_path: Path) -> None:
         assert not torn.exists()
 
 
-def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_not_resumed(tmp_path: Path) -> None:
     file = tmp_path / "network.json"
     file.write_text("{}")
     with pytest.raises(ResumeError, match=r"network\.json is a file; a run goes by its folder"):
@@ -140,7 +140,7 @@ def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> Non
         run_directory.require_run(tmp_path / "nowhere")
 
 
-def test_two_processes_cannot_hold_one_folder(tmp_path: Path) -> None:
+def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
     script = "import sys; from netdesc.training.run_directory import hold\n"
     script += "from pathlib import Path\n"
     script += "with hold(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"

@@ -64,7 +64,7 @@ def test_cosine_rises_to_the_rate_and_falls_toward_the_final_one(
     ],
 )
 def test_rates_by_hand(schedule: dict[str, Any], epochs: int, rates: list[float]) -> None:
-    """The cosine is half way down in the middle, and neither end of it wastes an epoch."""
+    """The cosine has half the rate in the middle; no epoch has rate 0."""
     at = schedule_of(1.0, epochs, **schedule)
     assert [at(epoch) for epoch in range(len(rates))] == pytest.approx(rates, rel=1e-4)
 

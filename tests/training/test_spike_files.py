@@ -1,4 +1,4 @@
-"""Spike files become batches."""
+"""Samples of spike files: valid files are read, invalid ones raise one message."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_events_outside_are_counted_in_one_warning_a_file(folder: Path, read: Ca
 @pytest.mark.parametrize(
     ("files", "last"), [(3, None), (4, "1 more file has"), (9, "6 more files")]
 )
-def test_only_a_few_files_are_told_one_by_one(folder: Path, files: int, last: str | None) -> None:
+def test_only_a_few_files_get_their_own_warning(folder: Path, files: int, last: str | None) -> None:
     warnings: list[str] = []
     reader = SpikeFileReader(CLASSES, folder.joinpath, warnings.append)
     pairs = []
@@ -147,7 +147,7 @@ def test_a_missing_file_has_the_exit_code_of_missing_data(folder: Path, read: Ca
     assert error.value.exit_code == 3
 
 
-def test_labels_stand_where_targets_would(read: Callable) -> None:
+def test_labels_replace_targets(read: Callable) -> None:
     samples, _ = read(labelled(2), labelled(0), spec=CLASSES)
     assert samples.labels.tolist() == [2, 0]
     batch = only_batch(samples)
@@ -165,7 +165,7 @@ def test_labels_stand_where_targets_would(read: Callable) -> None:
         (1, SPEC, r"in\.bs1: this input has no target"),
     ],
 )
-def test_what_the_loss_cannot_learn_from_is_refused(
+def test_inputs_without_a_target_or_label_are_refused(
     read: Callable, label: int | None, spec: SampleSpec, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):

@@ -1,4 +1,4 @@
-"""A run computes what a loop of the user's own would compute, for every kind of data and wiring."""
+"""A run computes what a user's own loop computes, for every kind of data and wiring."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def trains(folder: Path) -> Path:
 
 
 def labels(folder: Path) -> Path:
-    """A task with a label a sample, and inputs that are drawn anew in every epoch."""
+    """A task with a label a sample, and inputs that are drawn again in every epoch."""
     return write_classify_task(folder)
 
 
@@ -137,7 +137,7 @@ def own_loop(task: Path, sets: tuple[str, ...]) -> tuple[list[float], dict[str, 
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_run_is_the_loop_of_a_user(name: str, tmp_path: Path) -> None:
+def test_a_run_equals_a_loop_written_by_a_user(name: str, tmp_path: Path) -> None:
     write, sets = CASES[name]
     task, sets = write(tmp_path / "task"), (*sets, f"training.epochs={EPOCHS}")
     train(load(task, list(sets)), run_dir=tmp_path / "run", device="cpu", progress="quiet")
@@ -162,7 +162,7 @@ def test_the_reference_engine_trains_to_the_same_losses(name: str, tmp_path: Pat
     assert found["cpu"] == pytest.approx(found["reference"], rel=1e-5)
 
 
-def test_a_label_that_is_no_class_is_told(tmp_path: Path) -> None:
+def test_a_label_that_is_no_class_is_an_error(tmp_path: Path) -> None:
     setup = setup_of(labels(tmp_path))
     epoch_sum = EpochMetricsSum(setup.network, setup.build_counter())
     (batch, *_) = setup.train.in_order()

@@ -18,7 +18,7 @@ from netdesc.training.spike_files import SpikeFileReader
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The samples of each split; None where a split is empty."""
+    """The samples of each split; None if a split is empty."""
 
     train: Samples
     validation: Samples | None

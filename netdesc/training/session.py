@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from netdesc.graph import Graph
 from netdesc.runs.files import ACTIVITY, CHECKPOINTS, LOG, METRICS
+from netdesc.runs.state import resume_command
 from netdesc.training.activity import ActivityRecorder
 from netdesc.training.checkpoint import BestWeights, Progress, Saver
 from netdesc.training.compile_notice import compile_notices
@@ -99,7 +99,7 @@ class Session:
             return "nothing was trained yet"
         return (
             f"the checkpoint after {count_epochs(self.saver.saved_epoch)} is safe; "
-            f"go on with: netdesc train --resume {shlex.quote(str(self.path))}"
+            f"go on with: {resume_command(self.path)}"
         )
 
     def _end_done(self, finish: Finish | None) -> Run:

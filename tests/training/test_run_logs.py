@@ -98,7 +98,7 @@ def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     before = contents(tmp_path)
     refusals = {
         run: "--resume continues",
-        mine: "already holds something",
+        mine: "is not empty",
         mine / "network.json": "is a file",
     }
     for path, message in refusals.items():
@@ -134,16 +134,16 @@ def test_reopening_deletes_temporary_files(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_is_not_resumed(tmp_path: Path) -> None:
     file = tmp_path / "network.json"
     file.write_text("{}")
-    with pytest.raises(ResumeError, match=r"network\.json is a file; a run goes by its folder"):
+    with pytest.raises(ResumeError, match=r"network\.json is a file; name the folder of a run"):
         run_directory.require_run(file)
     with pytest.raises(ResumeError, match="no such run"):
         run_directory.require_run(tmp_path / "nowhere")
 
 
 def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
-    script = "import sys; from netdesc.training.run_directory import hold\n"
+    script = "import sys; from netdesc.training.run_directory import lock_folder\n"
     script += "from pathlib import Path\n"
-    script += "with hold(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
+    script += "with lock_folder(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)],
         stdin=subprocess.PIPE,
@@ -154,11 +154,11 @@ def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(RunDirectoryError, match=f"another process.*{other.pid}"),
-            run_directory.hold(tmp_path),
+            run_directory.lock_folder(tmp_path),
         ):
             pass
         other.kill()
-    with run_directory.hold(tmp_path):  # the lock of a dead process is no lock
+    with run_directory.lock_folder(tmp_path):  # the lock of a dead process is no lock
         pass
 
 

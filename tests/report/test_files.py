@@ -319,7 +319,7 @@ def test_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no such run"):
         write_report(tmp_path / "nowhere")
     (tmp_path / "network.json").write_text("{}")
-    with pytest.raises(MissingError, match="is a file; a run goes by its folder"):
+    with pytest.raises(MissingError, match="is a file; name the folder of a run"):
         write_report(tmp_path / "network.json")
     with pytest.raises(MissingError, match="holds no run"):
         write_report(tmp_path)

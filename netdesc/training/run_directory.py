@@ -50,7 +50,7 @@ def _refuse_contents(path: Path) -> None:
     if not path.is_dir():
         return
     with storing(path):
-        names = {entry.name for entry in path.iterdir() if not _TEMPORARY.fullmatch(entry.name)}
+        names = {child.name for child in path.iterdir() if not _TEMPORARY.fullmatch(child.name)}
     if names and not (PROCESS_LOCK in names and names <= {PROCESS_LOCK, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
         raise RunDirectoryError(f"{path} is not empty; a run is never overwritten{hint}")
@@ -76,9 +76,9 @@ def reopen(path: Path) -> Iterator[None]:
         for folder in (path, path / CHECKPOINTS):
             with storing(folder):
                 folder.mkdir(exist_ok=True)
-                for entry in folder.iterdir():
-                    if _TEMPORARY.fullmatch(entry.name):
-                        entry.unlink()
+                for child in folder.iterdir():
+                    if _TEMPORARY.fullmatch(child.name):
+                        child.unlink()
         yield
 
 

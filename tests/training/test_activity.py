@@ -33,12 +33,12 @@ from netdesc.training.errors import DataError
 from netdesc.training.setup import prepare
 
 
-def trained(folder: Path, pairs: int = 1, **training: Any) -> Path:
+def train_run(folder: Path, pairs: int = 1, **training: Any) -> Path:
     path = write_task(folder / "task", pairs, **training)
     return train(netdesc.load(path), run_dir=folder / "run", progress="quiet").path
 
 
-def kept(run: Path) -> dict[str, Any]:
+def read_activity(run: Path) -> dict[str, Any]:
     with np.load(run / "activity.npz", allow_pickle=False) as file:
         return dict(file)
 
@@ -50,8 +50,8 @@ def dense(events: Any, cells: int) -> Any:
 
 
 def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
-    run = trained(tmp_path, pairs=5, epochs=20)
-    found = kept(run)
+    run = train_run(tmp_path, pairs=5, epochs=20)
+    found = read_activity(run)
     description, compiled = compile_run(run)
     compiled.model.eval()
     assert description.document.data is not None
@@ -74,25 +74,25 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
 
 
 def test_validation_samples_are_shown_if_there_are_any(tmp_path: Path) -> None:
-    found = kept(trained(tmp_path, pairs=5, validation_split=0.4, epochs=2))
+    found = read_activity(train_run(tmp_path, pairs=5, validation_split=0.4, epochs=2))
     assert (found["part"], found["samples"]) == ("validation", 2)
 
 
 def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path) -> None:
-    run = trained(tmp_path, epochs=12)
+    run = train_run(tmp_path, epochs=12)
     description = netdesc.load(tmp_path / "task/tiny.json")
     model = netdesc.compile(description).model
     initial = load_file(run / "checkpoints/initial.safetensors")
     assert initial.keys() == model.state_dict().keys()
     assert all((initial[name] == value.numpy()).all() for name, value in model.state_dict().items())
-    found = kept(run)
+    found = read_activity(run)
     output_TN = model(torch.from_numpy(dense(found["input_0"], INPUTS))[:, None])[:, 0]
     assert found["frame_epochs"].tolist() == sorted(frame_epochs(12))
     assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
 
 
 def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = kept(trained(tmp_path / "whole", epochs=12))
+    complete = read_activity(train_run(tmp_path / "complete", epochs=12))
     path = write_task(tmp_path / "task", epochs=12)
     set_rate, epochs = loop.set_learning_rate, iter(range(100))
 
@@ -106,17 +106,17 @@ def test_frames_survive_an_interruption(tmp_path: Path, monkeypatch: pytest.Monk
         patch.setattr("netdesc.training.checkpoint.Saver.is_due", lambda *_: True)
         run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
     assert run.status == "interrupted"
-    assert 0 < len(kept(run.path)["frame_epochs"]) < len(whole["frame_epochs"])
+    assert 0 < len(read_activity(run.path)["frame_epochs"]) < len(complete["frame_epochs"])
     train(resume=run.path, progress="quiet")
-    again = kept(run.path)
-    assert again.keys() == whole.keys()
-    assert all(np.array_equal(again[name], whole[name]) for name in whole)
+    again = read_activity(run.path)
+    assert again.keys() == complete.keys()
+    assert all(np.array_equal(again[name], complete[name]) for name in complete)
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A file of a run of three epochs."""
-    return (trained(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
+    return (train_run(tmp_path_factory.mktemp("sound"), epochs=3) / "activity.npz").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -172,30 +172,30 @@ def test_a_damaged_file_does_not_stop_a_run(
             loop, "set_learning_rate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
-    assert kept(run)["frame_epochs"].tolist() == [0]
+    assert read_activity(run)["frame_epochs"].tolist() == [0]
     if damage is None:
         (run / "activity.npz").unlink()
     else:
         (run / "activity.npz").write_bytes(damage)
     assert train(resume=run, progress="quiet").status == "done"
-    assert kept(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
+    assert read_activity(run)["frame_epochs"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_raster_with_too_many_events_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activity_probe, "MAX_EVENTS", 20)
-    found = kept(trained(tmp_path, epochs=2))
+    found = read_activity(train_run(tmp_path, epochs=2))
     cut = int(found["cut_input_0"])
     assert 0 < len(found["input_0"]) <= 20
     assert found["input_0"][:, 0].max() < cut
-    whole = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
-    assert len(found["input_0"]) == whole[:cut].sum()
+    complete = to_dense(read_events(tmp_path / "task/input0.bs1"), (INPUTS,), STEPS, 1.0)[0]
+    assert len(found["input_0"]) == complete[:cut].sum()
 
 
 def test_fewer_large_samples_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activity, "MAX_CELLS", 3 * STEPS * (INPUTS + 16 + OUTPUTS) - 1)
-    assert kept(trained(tmp_path, pairs=5, epochs=1))["samples"] == 2
+    assert read_activity(train_run(tmp_path, pairs=5, epochs=1))["samples"] == 2
 
 
 def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_diverged_run_has_the_activity_of_its_best_weights(tmp_path: Path) -> 
     )
     run = train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
     assert run.status == "diverged"
-    found = kept(run.path)
+    found = read_activity(run.path)
     assert found["epoch"] == 0
     assert all(math.isfinite(rate) for rate in found["rate_output"])
 
@@ -218,7 +218,9 @@ def test_predictions_match_the_rasters(tmp_path: Path, window_steps: int | None)
         classifier={"type": "rate"} if window_steps is None else window,
         training={"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1e-9}},
     )
-    found = kept(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)
+    found = read_activity(
+        train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path
+    )
     with np.load(path.with_name("data.npz")) as file:
         labels = file["labels"][file["split"] == 1]
     classifier = build_classifier(build_graph(netdesc.load(path).document))
@@ -237,7 +239,7 @@ def test_predictions_match_the_rasters(tmp_path: Path, window_steps: int | None)
     assert predictions != labels[: len(predictions)].tolist()
 
 
-def look(path: Path, *sets: str) -> dict[str, Any]:
+def record_samples(path: Path, *sets: str) -> dict[str, Any]:
     """The arrays of the training samples, recorded before the first epoch."""
     setup = prepare(netdesc.load(path, sets), torch.device("cpu"), {}, print)
     recorder = ActivityRecorder(path, setup.graph, setup.train, "train", 1, setup.classifier)
@@ -252,7 +254,7 @@ def test_a_misclassified_sample_is_shown_if_there_is_any(
     path = write_task(tmp_path, pairs=6)
     calls = itertools.count()
     monkeypatch.setattr(ActivitySnapshot, "is_wrong", lambda *_: next(calls) == wrong)
-    found = look(path, f"training.batch_size={at_once}")
+    found = record_samples(path, f"training.batch_size={at_once}")
     for place, number in enumerate([0, 1, 2, wrong if wrong in (4, 5) else 3]):
         events = read_events(path.with_name(f"input{number}.bs1"))
         expected = to_dense(events, (INPUTS,), STEPS, 1.0)[0]
@@ -264,11 +266,11 @@ def test_activity_does_not_depend_on_the_batch_size(
     labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_classify_task(tmp_path) if labelled else write_task(tmp_path, pairs=5)
-    whole = look(path)
-    one_by_one = look(path, "training.batch_size=1")
-    assert one_by_one.keys() == whole.keys()
-    for name in whole:
-        np.testing.assert_array_equal(one_by_one[name], whole[name], err_msg=name)
+    complete = record_samples(path)
+    one_by_one = record_samples(path, "training.batch_size=1")
+    assert one_by_one.keys() == complete.keys()
+    for name in complete:
+        np.testing.assert_array_equal(one_by_one[name], complete[name], err_msg=name)
 
 
 @given(
@@ -281,7 +283,7 @@ def test_a_raster_has_all_events_or_those_of_the_first_steps(spikes: np.ndarray,
         found = raster("it", torch.from_numpy(spikes.astype(np.float32)))
     cut = found.get("cut_it")
     assert cut == (expected[most, 0] if len(expected) > most else None)
-    kept = expected if cut is None else expected[expected[:, 0] < cut]
-    np.testing.assert_array_equal(found["it"], kept)
+    events = expected if cut is None else expected[expected[:, 0] < cut]
+    np.testing.assert_array_equal(found["it"], events)
     assert found["it"].dtype == np.int32
     assert found["it"].flags.f_contiguous, "files of pictures would be larger"

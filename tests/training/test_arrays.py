@@ -222,8 +222,8 @@ def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
     monkeypatch.setattr("netdesc.description.files.npz.FREE_BYTES", 10**5)
     read_array = np.lib.format.read_array
 
-    def read_small(*given: Any, **options: Any) -> np.ndarray:
-        array = read_array(*given, **options)
+    def read_small(*arguments: Any, **options: Any) -> np.ndarray:
+        array = read_array(*arguments, **options)
         assert array.nbytes < 10**5, "an array was unpacked"
         return array
 

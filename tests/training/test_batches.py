@@ -35,12 +35,12 @@ def numbers(some: Any) -> list[list[int]]:
 
 @given(st.integers(1, 20), st.integers(1, 25), st.integers(0, 2**63 - 1), st.integers(0, 100))
 def test_every_epoch_holds_every_sample_once(count: int, size: int, seed: int, epoch: int) -> None:
-    made = Batches(numbered(count), size, CPU, seed)
-    order = numbers(made.shuffled(epoch))
+    ordered = Batches(numbered(count), size, CPU, seed)
+    order = numbers(ordered.shuffled(epoch))
     assert sorted([n for batch in order for n in batch]) == list(range(count))
     assert all(len(batch) == min(size, count) for batch in order[:-1])
-    assert order == numbers(made.shuffled(epoch))
-    assert [n for batch in numbers(made.in_order()) for n in batch] == list(range(count))
+    assert order == numbers(ordered.shuffled(epoch))
+    assert [n for batch in numbers(ordered.in_order()) for n in batch] == list(range(count))
 
 
 def test_the_order_changes_with_seed_and_epoch() -> None:
@@ -54,8 +54,8 @@ def test_the_order_changes_with_seed_and_epoch() -> None:
 
 
 def test_one_batch_of_everything_is_built_once() -> None:
-    made = Batches(numbered(3), None, CPU, seed=0)
-    (first,), (second,) = made.shuffled(0), made.in_order()
+    ordered = Batches(numbered(3), None, CPU, seed=0)
+    (first,), (second,) = ordered.shuffled(0), ordered.in_order()
     assert first is second
     assert numbers([first]) == [[0, 1, 2]]
 
@@ -119,22 +119,22 @@ def test_batches_of_resident_samples_equal_built_ones(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples = Rows(np.arange(11), TARGETS[kind])
-    built, kept = (Batches(samples, 4, CPU, seed=3) for _ in range(2))
-    monkeypatch.setitem(kept.__dict__, "_is_resident", True)
+    built, resident = (Batches(samples, 4, CPU, seed=3) for _ in range(2))
+    monkeypatch.setitem(resident.__dict__, "_is_resident", True)
     for epoch in None, 0, 1:
-        ours, theirs = (
+        found, expected = (
             list(each.in_order() if epoch is None else each.shuffled(epoch))
-            for each in (kept, built)
+            for each in (resident, built)
         )
-        assert [batch.size for batch in ours] == [4, 4, 3]
-        for one, other in zip(ours, theirs, strict=True):
+        assert [batch.size for batch in found] == [4, 4, 3]
+        for one, other in zip(found, expected, strict=True):
             assert one.size == other.size
             assert torch.equal(one.input_TBN, other.input_TBN)
             assert torch.equal(one.target, other.target)
             assert one.target.dtype == other.target.dtype
             assert one.input_TBN.is_contiguous()
     Rows.built = 0
-    list(kept.shuffled(2))
+    list(resident.shuffled(2))
     assert Rows.built == 0
 
 

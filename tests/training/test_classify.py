@@ -187,7 +187,7 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
 ) -> None:
     training = {"epochs": 6, "batch_size": size}
-    straight = start("straight", training=training)
+    uninterrupted = start("uninterrupted", training=training)
     shuffled = Batches.shuffled
 
     def stop_in_the_third(self: Batches, epoch: int):
@@ -200,13 +200,13 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     monkeypatch.setattr(Batches, "shuffled", shuffled)
     again = train(resume=tmp_path / "halted", progress="quiet")
     assert again.status == "done"
-    assert again.best == straight.best
-    assert weights(again) == weights(straight)
+    assert again.best == uninterrupted.best
+    assert weights(again) == weights(uninterrupted)
 
     def rows(run: Run) -> list[dict[str, Any]]:
         return [row | {"seconds": None} for row in read_metrics(run.path)]
 
-    assert rows(again) == rows(straight)
+    assert rows(again) == rows(uninterrupted)
 
 
 # Bad data leaves nothing behind

@@ -22,7 +22,7 @@ from support.training_task import read_metrics, write_task
 
 from netdesc.bench.layer import LayerSize
 from netdesc.bench.peers import itself
-from netdesc.bench.peers.itself import captured
+from netdesc.bench.peers.itself import capture
 from netdesc.bench.peers.measure import measure
 from netdesc.description import load
 from netdesc.training import loop, optimizer, train
@@ -48,20 +48,20 @@ class Runner:
     def __post_init__(self) -> None:
         # As on a GPU, the learning rate is a tensor.
         self.monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
-        self.said: list[str] = []
+        self.reports: list[str] = []
 
     def train(self, path: Path, name: str, graphs: Graphs | None, *sets: str, **more: Any) -> Path:
-        def build(setup: Any, epoch_sum: Any, _say: Any) -> Any:
+        def build(setup: Any, epoch_sum: Any, _report: Any) -> Any:
             step = EagerStep(setup, epoch_sum)
-            return step if graphs is None else CapturedStep(step, graphs, self.said.append)
+            return step if graphs is None else CapturedStep(step, graphs, self.reports.append)
 
         with self.monkeypatch.context() as patch:
             patch.setattr(loop, "build_step", build)
             folder = self.folder / name
-            given = {"resume": folder} if more.pop("resume", False) else {
+            source = {"resume": folder} if more.pop("resume", False) else {
                 "description": load(path, list(sets)), "run_dir": folder
             }  # fmt: skip
-            train(**given, **{"device": "cpu", "progress": "quiet"} | more)
+            train(**source, **{"device": "cpu", "progress": "quiet"} | more)
         return folder
 
 
@@ -112,7 +112,7 @@ def test_a_captured_run_is_bit_identical_to_an_eager_one(
     task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
     captured = runner.train(task, "captured", graphs, *sets)
     assert (graphs.runs, graphs.captures, graphs.replays) == (2 * WARM_UP, 2, 2 * (9 - WARM_UP))
-    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert runner.reports == ["training steps are captured as CUDA graphs"]
     assert_same(runner.train(task, "plain", None, *sets), captured)
 
 
@@ -146,7 +146,7 @@ def test_a_captured_run_follows_the_schedule_of_the_surrogate(runner: Runner) ->
 
 def test_a_resumed_run_is_bit_identical(runner: Runner) -> None:
     task = write_task(runner.folder / "task", pairs=2, dropout=0.2, epochs=12)
-    straight = runner.train(task, "straight", None)
+    uninterrupted = runner.train(task, "uninterrupted", None)
 
     class Stopping(StopRequest):
         """A Ctrl-C between two replays."""
@@ -172,7 +172,7 @@ def test_a_resumed_run_is_bit_identical(runner: Runner) -> None:
     again = CpuGraphs()
     runner.train(task, "captured", again, resume=True)
     assert again.replays == 2 * (12 - done - WARM_UP)
-    assert_same(straight, captured)
+    assert_same(uninterrupted, captured)
 
 
 def test_divergence_is_noticed_in_a_replay(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,23 +226,23 @@ class Watched(CpuGraphs):
 
 
 def steps(graphs: Watched, sizes: list[int]) -> tuple[Counting, list[str]]:
-    counting, said = Counting(), []
-    step = CapturedStep(counting, graphs, said.append)
+    counting, reports = Counting(), []
+    step = CapturedStep(counting, graphs, reports.append)
     for size in sizes:
         step.compute_gradients(plain_batch(size))
         step.update()
-    return counting, said
+    return counting, reports
 
 
 def test_batches_of_the_first_shape_are_copied_into_the_captured_batch() -> None:
     graphs = Watched()
-    counting, said = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
+    counting, reports = steps(graphs, [5, 5, 2, 5, 5, 2, 5])
     places = [each.data_ptr() for each in counting.inputs]
     assert [each.shape[1] for each in counting.inputs] == [5, 5, 2, 5, 5, 2, 5]
     assert len({places[n] for n in (0, 1, 3, 4, 6)}) == 1
     assert (graphs.runs, graphs.captures, graphs.replays) == (6, 2, 4)
     assert counting.updates == 7
-    assert len(said) == 1
+    assert len(reports) == 1
 
 
 def test_the_captured_batch_is_not_copied_onto_itself() -> None:
@@ -265,12 +265,12 @@ def test_the_captured_batch_is_not_copied_onto_itself() -> None:
 def test_work_that_cannot_be_captured_runs_without_a_graph(
     graphs: Watched, captures: int, replays: int, reason: str
 ) -> None:
-    counting, said = steps(graphs, [4] * 9)
+    counting, reports = steps(graphs, [4] * 9)
     assert len(counting.inputs) == counting.updates == 9
     assert (graphs.captures, graphs.replays) == (captures, replays)
-    assert len(said) == 1
-    assert said[0].startswith("training steps are not captured as CUDA graphs: ")
-    assert reason in said[0]
+    assert len(reports) == 1
+    assert reports[0].startswith("training steps are not captured as CUDA graphs: ")
+    assert reason in reports[0]
 
 
 def setup_on(device: str, optimizer: Any) -> Any:
@@ -306,11 +306,11 @@ def groups(**options: Any) -> Any:
 
 
 def test_on_the_cpu_no_step_is_captured_and_nothing_is_reported(tmp_path: Path) -> None:
-    said: list[str] = []
-    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, said.append)
+    reports: list[str] = []
+    setup = prepare(load(write_task(tmp_path)), torch.device("cpu"), {}, reports.append)
     epoch_sum = EpochMetricsSum(setup.network)
-    assert isinstance(build_step(setup, epoch_sum, said.append), EagerStep)
-    assert said == []
+    assert isinstance(build_step(setup, epoch_sum, reports.append), EagerStep)
+    assert reports == []
 
 
 @pytest.mark.parametrize(
@@ -328,16 +328,16 @@ def test_why_a_run_on_a_gpu_is_not_captured(
     engine: str, optimizer: Any, obstacle: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("netdesc.training.step.engine_name", lambda device: engine)
-    setup, said = setup_on("cuda", optimizer), []
+    setup, reports = setup_on("cuda", optimizer), []
     found = capture_obstacle(setup)
     if obstacle is None:
         assert found is None
         return
     assert found is not None
     assert found.startswith(obstacle)
-    step = build_step(setup, SimpleNamespace(), said.append)
+    step = build_step(setup, SimpleNamespace(), reports.append)
     assert isinstance(step, EagerStep)
-    assert said == [f"training steps are not captured as CUDA graphs: {found}"]
+    assert reports == [f"training steps are not captured as CUDA graphs: {found}"]
 
 
 def test_a_failed_capture_is_one_line_and_restores_the_stream(
@@ -368,17 +368,17 @@ def test_on_a_gpu_a_captured_run_equals_an_eager_one(runner: Runner) -> None:
     sets = (COSINE, 'neurons.cuba.tau_grad={"type": "geometric", "start": 1, "end": 0.01}')
     graphs = CudaGraphs(torch.device("cuda"))
     captured = runner.train(task, "captured", graphs, *sets, device="cuda")
-    assert runner.said == ["training steps are captured as CUDA graphs"]
+    assert runner.reports == ["training steps are captured as CUDA graphs"]
     assert_same(runner.train(task, "plain", None, *sets, device="cuda"), captured)
 
 
 def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
     size = LayerSize(inputs=6, neurons=5, steps=4, batch=2, rate=0.3)
     graphs = CpuGraphs()
-    made = measure(lambda work: captured(itself.layer(work), graphs), size.work("cpu", repeats=3))
+    result = measure(lambda work: capture(itself.layer(work), graphs), size.work("cpu", repeats=3))
     assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"
-    assert graphs.replays == 2 + len(made["seconds"])
-    assert made["path"].endswith(", captured")
+    assert graphs.replays == 2 + len(result["seconds"])
+    assert result["path"].endswith(", captured")
     layer = captured(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
     for _ in range(3):
         layer.step()

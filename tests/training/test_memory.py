@@ -24,7 +24,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in kilobytes on Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak in kilobytes")
 def test_a_run_needs_three_numbers_a_neuron_step_and_sample(tmp_path: Path) -> None:
     """The limit is 1.5 times that. Only memory that grows with the samples is counted."""
     few = SAMPLES // 4

@@ -54,21 +54,24 @@ def test_steps_equal_those_of_torch_without_fusing(
     spec: SimpleNamespace, steps: list[tuple[int, bool]]
 ) -> None:
     """For any layout of the gradients; weight decay acts on synapses only."""
-    ours, theirs = small_network(), small_network()
-    blocks = theirs.layers.values()
+    fused_network, plain_network = small_network(), small_network()
+    blocks = plain_network.layers.values()
     decay = {"weight_decay": spec.weight_decay}
     groups = [
         {"params": [block.synapse.weight for block in blocks]} | decay,
         {"params": [block.neuron.current_decay for block in blocks], "weight_decay": 0.0},
     ]
-    optimizer, plain = build_optimizer(spec, ours), PLAIN[spec.type](spec, groups)
+    optimizer, plain = build_optimizer(spec, fused_network), PLAIN[spec.type](spec, groups)
     for seed, is_transposed in steps:
-        for root, each, turns in ((ours, optimizer, is_transposed), (theirs, plain, False)):
+        for root, each, turns in (
+            (fused_network, optimizer, is_transposed),
+            (plain_network, plain, False),
+        ):
             each.zero_grad()
             assert all(parameter.grad is None for parameter in root.parameters())
             give_gradients(root, seed, turns)
             each.step()
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+    for mine, other in zip(fused_network.parameters(), plain_network.parameters(), strict=True):
         torch.testing.assert_close(mine, other)
 
 
@@ -104,11 +107,13 @@ def test_training_loads_no_compiler(tmp_path: Path) -> None:
 @given(st.integers(0, 3), st.integers(1, 3))
 @settings(deadline=None)
 def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, after: int) -> None:
-    straight, first, second = small_network(), small_network(), small_network()
-    whole, begun, resumed = (build_optimizer(spec, root) for root in (straight, first, second))
+    uninterrupted, first, second = small_network(), small_network(), small_network()
+    steady, begun, resumed = (
+        build_optimizer(spec, root) for root in (uninterrupted, first, second)
+    )
     for seed in range(before + after):
-        give_gradients(straight, seed)
-        whole.step()
+        give_gradients(uninterrupted, seed)
+        steady.step()
     for seed in range(before):
         give_gradients(first, seed)
         begun.step()
@@ -118,7 +123,7 @@ def test_restored_state_is_bit_identical(spec: SimpleNamespace, before: int, aft
     for seed in range(before, before + after):
         give_gradients(second, seed)
         resumed.step()
-    for mine, other in zip(straight.parameters(), second.parameters(), strict=True):
+    for mine, other in zip(uninterrupted.parameters(), second.parameters(), strict=True):
         assert torch.equal(mine, other)
 
 

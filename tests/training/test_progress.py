@@ -100,28 +100,28 @@ def test_an_unknown_style_is_refused() -> None:
 def test_compiling_is_reported_once_and_again_after_a_pause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said: list[str] = []
+    reports: list[str] = []
     functions = [numba.njit(lambda x, n=n: x * n) for n in range(3)]
     monkeypatch.setattr(compile_notice, "_PAUSE_S", 0.2)
-    with compile_notices(torch.device("cpu"), said.append):
-        assert said == []
+    with compile_notices(torch.device("cpu"), reports.append):
+        assert reports == []
         functions[0](1)
         functions[1](1)
-        assert said == [NOTICE]
+        assert reports == [NOTICE]
         time.sleep(0.3)
         functions[1](1)  # compiled already
-        assert said == [NOTICE]
+        assert reports == [NOTICE]
         functions[2](1)
-    assert said == [NOTICE, NOTICE]
+    assert reports == [NOTICE, NOTICE]
 
 
 def test_interpreted_kernels_give_a_warning() -> None:
     pytest.importorskip("triton")
     if not is_interpreted():
         pytest.skip("a GPU runs the kernels here")
-    said: list[str] = []
-    with use_engine("cuda"), compile_notices(torch.device("cpu"), said.append):
-        assert said == [INTERPRETED]
+    reports: list[str] = []
+    with use_engine("cuda"), compile_notices(torch.device("cpu"), reports.append):
+        assert reports == [INTERPRETED]
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
@@ -129,14 +129,14 @@ def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
     document = write_task(tmp_path / "task", epochs=20)
     script = "import sys, netdesc, netdesc.training as t\n"
     script += "t.train(netdesc.load(sys.argv[1]), run_dir=sys.argv[2], engine='reference')"
-    ours, theirs = os.openpty()
+    reader, writer = os.openpty()
     environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm"}
     command = [sys.executable, "-c", script, document, tmp_path / "run"]
     with subprocess.Popen(
-        command, stderr=theirs, stdout=subprocess.PIPE, env=environment
+        command, stderr=writer, stdout=subprocess.PIPE, env=environment
     ) as process:
-        os.close(theirs)
-        text = read_terminal(ours)
+        os.close(writer)
+        text = read_terminal(reader)
         assert process.stdout is not None
         assert process.stdout.read() == b""
     assert process.returncode == 0, text
@@ -163,11 +163,11 @@ def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
 def test_a_closed_pipe_does_not_stop_a_run(tmp_path: Path) -> None:
     """As in ``netdesc train … 2>&1 | head``."""
     document = write_task(tmp_path / "task", epochs=3)
-    ours, theirs = os.pipe()
-    os.close(ours)
+    reader, writer = os.pipe()
+    os.close(reader)
     command = [sys.executable, "-m", "netdesc", "train", document, "--run-dir", tmp_path / "run"]
-    with subprocess.Popen(command, stderr=theirs, stdout=theirs) as process:
-        os.close(theirs)
+    with subprocess.Popen(command, stderr=writer, stdout=writer) as process:
+        os.close(writer)
     assert process.returncode == 0
     assert len(read_metrics(tmp_path / "run")) == 3
     assert (tmp_path / "run" / "network.net").exists()

@@ -379,7 +379,7 @@ def test_the_layer_of_the_benchmark_is_captured_before_it_is_timed() -> None:
     assert graphs.captures == 1, "the first layer, which only loads kernels, has one step"
     assert graphs.replays == 2 + len(result["seconds"])
     assert result["path"].endswith(", captured")
-    layer = captured(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
+    layer = capture(itself.layer(size.work("cpu", repeats=3)), CpuGraphs(free=0))
     for _ in range(3):
         layer.step()
     assert not str(layer.path()).endswith(", captured")

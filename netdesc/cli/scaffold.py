@@ -16,7 +16,7 @@ import numpy as np
 
 import netdesc
 from netdesc.description import load, schema_text
-from netdesc.description.files.data_files import paths_of
+from netdesc.description.files.data_files import file_paths
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Parts
 from netdesc.description.source import Source
@@ -115,7 +115,7 @@ def _files(template: Template, name: str, commands: list[str]) -> Files:
     home = posixpath.dirname(template.place)
     places = {
         parts: posixpath.normpath(posixpath.join(home, path))
-        for parts, path in paths_of(document).items()
+        for parts, path in file_paths(document).items()
     }
     text = _rewrite(
         source.read_text(encoding="utf-8"), {("$schema",): SCHEMA, ("name",): name, **places}

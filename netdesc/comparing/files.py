@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.comparing.operand import Operand
-from netdesc.description.files.data_files import file_sha256, paths_of
+from netdesc.description.files.data_files import file_paths, file_sha256
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, pointer
 
@@ -57,7 +57,7 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
             description.resolve(path),
             locked.get(path) or lookup(data, (*parts[:-1], "sha256")),
         )
-        for parts, path in paths_of(description.document).items()
+        for parts, path in file_paths(description.document).items()
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netdesc.description.files.data_files import file_sha256, paths_of
+from netdesc.description.files.data_files import file_paths, file_sha256
 from netdesc.description.load import Description
 
 
@@ -22,7 +22,7 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
     base = Path(directory).absolute()
     files = [
         _locked(path, description.resolve(path), base)
-        for path in dict.fromkeys(paths_of(description.document).values())
+        for path in dict.fromkeys(file_paths(description.document).values())
     ]
     lock: dict[str, Any] = {
         "origins": dict(description.origins),

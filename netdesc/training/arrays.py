@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.array_memory import too_much
+from netdesc.description.files.array_memory import memory_problem
 from netdesc.description.files.npy import Header
 from netdesc.description.models import Arrays
 from netdesc.graph.nodes import Shape
@@ -88,7 +88,7 @@ class ArrayFile:
         samples = int((split == 0).sum()) if split is not None else 0
         samples = samples or header.shape[0]
         batch = min(self.batch_size or samples, samples)
-        found = too_much(header, self.data, self.spec.steps, batch)
+        found = memory_problem(header, self.data, self.spec.steps, batch)
         if found is not None:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.files.npz import MAX_UNPACKED, Npz, NpzError, quoted
+from netdesc.description.files.npz import MAX_ARRAY_BYTES, Npz, NpzError, quote_name
 from netdesc.training.errors import DataError
 
 
@@ -30,12 +30,12 @@ def read_numbers(npz: Npz, name: str) -> NDArray:
     """An array of numbers. NpzError, also if it holds anything else."""
     header = npz.header(name)
     if header.kind not in "biufO":
-        raise NpzError(f"holds no numbers in its array {quoted(name)}")
+        raise NpzError(f"holds no numbers in its array {quote_name(name)}")
     return npz.read(name, _read_array)
 
 
 def read_npz(
-    path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int = MAX_UNPACKED
+    path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int = MAX_ARRAY_BYTES
 ) -> dict[str, NDArray]:
     """The arrays ``names``, and those of ``optional`` that the file has.
 
@@ -45,7 +45,7 @@ def read_npz(
         present = [*names, *(name for name in optional if name in npz.names)]
         for name in present:
             if npz.header(name).bytes > largest:
-                raise NpzError(f"has more than {largest:,} bytes in its array {quoted(name)}")
+                raise NpzError(f"has more than {largest:,} bytes in its array {quote_name(name)}")
         return {name: read_numbers(npz, name) for name in present}
 
 

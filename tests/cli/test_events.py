@@ -115,7 +115,7 @@ def test_what_cannot_be_held_is_said_and_nothing_written(row, suffix, words, tmp
 BAD_INPUT = {
     "odd.bs1": (b"1234567", 1, "no multiple of 5"),
     "none.bs1": (None, 3, "there is no such event file"),
-    "text.npy": (b"x, p, t", 1, "is no .npy file"),
+    "text.npy": (b"x, p, t", 1, "is not an .npy file"),
     "kind.txt": (b"", 1, "known are"),
 }
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from netdesc.description import check
 from netdesc.description import model_structure as structure
 from netdesc.description import model_validation as validating
-from netdesc.description.files.data_files import paths_of
+from netdesc.description.files.data_files import file_paths
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.models import Document
 from netdesc.description.source import MAX_BYTES, MAX_MARKS
@@ -105,7 +105,7 @@ def test_the_names_of_files_are_those_that_the_models_mark(timed):
         json.dumps({**OXFORD, "weights": {"path": "w.net"}})
     ).model_dump(mode="json")
     marked = list(structure.path_places(Document, data))
-    assert list(paths_of(Document.model_validate_json(json.dumps(data)))) == marked
+    assert list(file_paths(Document.model_validate_json(json.dumps(data)))) == marked
     assert len(marked) == 3
 
 

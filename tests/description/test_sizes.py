@@ -17,8 +17,8 @@ from support.description_samples import (
 )
 
 from netdesc.description import check
-from netdesc.description.files.array_checks import QUICK_BYTES
-from netdesc.description.files.npz import FREE_BYTES
+from netdesc.description.files.array_checks import MAX_CHECKED_BYTES
+from netdesc.description.files.npz import MAX_BYTES_AT_ANY_RATIO
 
 SPLIT = labelled_data(split="split")
 
@@ -83,7 +83,7 @@ def test_without_files_nothing_is_counted(tmp_path):
 
 
 def test_large_arrays_are_left_to_training(tmp_path):
-    count = QUICK_BYTES // 8
+    count = MAX_CHECKED_BYTES // 8
     text = json.dumps(json.loads(SPLIT) | {"training": _training(batch_size=count + 1)})
     arrays = {"inputs": np.zeros((count, 4), dtype=np.uint8), "labels": np.full(count, 9)}
     found = array_findings(tmp_path, text, **arrays, split=np.zeros(count, dtype=int))
@@ -114,10 +114,10 @@ def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
         document = labelled_data(path="own.npz", encoding={"type": "latency"})
         return findings(tmp_path, document, "training.batch_size=8")
 
-    free = FREE_BYTES // 4
+    free = MAX_BYTES_AT_ANY_RATIO // 4
     (finding,) = found(free)
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
-    assert f"unpacks {FREE_BYTES + 128:,} bytes from" in finding.message
+    assert f"compresses {MAX_BYTES_AT_ANY_RATIO + 128:,} bytes to" in finding.message
     assert 'in its array "inputs"; from 64 MiB on, 500 times the packed size' in finding.message
     assert found(free - 32) == []
     assert found(free, np.savez) == []

@@ -86,8 +86,8 @@ BAD_FILES = {
     "odd.bs1": (b"\0" * 7, "no multiple of 5"),
     "odd.bs2": (b"\0" * 11, "no multiple of 5"),
     "kind.txt": (b"", ".bs1, .bs2, .npy"),
-    "short.npy": (b"\x93NUM", "is no .npy file"),
-    "text.npy": (b"spikes, spikes, spikes, spikes", "is no .npy file"),
+    "short.npy": (b"\x93NUM", "is not an .npy file"),
+    "text.npy": (b"spikes, spikes, spikes, spikes", "is not an .npy file"),
     "huge.npy": (
         npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 4)}"),
         "shorter than its header",
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((5, 2)), r"shape \[5, 2\]; wanted: rows of x, p, t"),
+        (np.zeros((5, 2)), r"shape \[5, 2\]; expected: rows of x, p, t"),
         (np.zeros(12), r"shape \[12\]"),
         (np.zeros((2, 3), dtype="U3"), "holds no numbers"),
         (np.zeros((2, 3), dtype=complex), "holds no numbers"),

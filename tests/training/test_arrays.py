@@ -179,7 +179,7 @@ def test_spikes_that_do_not_fit(file: Path) -> None:
 
 def test_a_missing_array_is_named_with_those_of_the_file(file: Path) -> None:
     np.savez(file, **good())
-    fails(file, 'has no array "images"; there are: inputs, labels, split', inputs="images")
+    fails(file, 'has no array "images"; its arrays: inputs, labels, split', inputs="images")
 
 
 def test_pickles_are_never_loaded(file: Path) -> None:
@@ -219,7 +219,7 @@ def test_the_size_of_arrays_can_be_limited(file: Path) -> None:
 def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
     file: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("netdesc.description.files.npz.FREE_BYTES", 10**5)
+    monkeypatch.setattr("netdesc.description.files.npz.MAX_BYTES_AT_ANY_RATIO", 10**5)
     read_array = np.lib.format.read_array
 
     def read_small(*arguments: Any, **options: Any) -> np.ndarray:
@@ -229,7 +229,7 @@ def test_an_array_that_is_packed_too_tightly_is_not_unpacked(
 
     monkeypatch.setattr(np.lib.format, "read_array", read_small)
     np.savez_compressed(file, **good(**{name: np.zeros(10**6, np.uint8)}))
-    fails(file, f'unpacks 1,000,128 bytes from 1,.* in its array "{name}"')
+    fails(file, f'compresses 1,000,128 bytes to 1,.* in its array "{name}"')
 
 
 def test_inputs_larger_than_the_memory_are_not_read(file: Path) -> None:

@@ -1,21 +1,25 @@
-"""What ``netdesc explain`` says of ND309 and on: the arrays of an .npz file."""
+"""Entries of ND309 to ND321 and ND324: the arrays of an .npz file."""
 
 from __future__ import annotations
 
 from netdesc.description.codes.code import Entry
-from netdesc.description.files.array_memory import MOST_ROOM
-from netdesc.description.files.npz import FREE_BYTES, MAX_UNPACKED, TIGHT_RATIO
+from netdesc.description.files.array_memory import MAX_INPUT_BYTES
+from netdesc.description.files.npz import (
+    MAX_ARRAY_BYTES,
+    MAX_BYTES_AT_ANY_RATIO,
+    MAX_LARGE_ARRAY_RATIO,
+)
 
 ENTRIES = (
     Entry(
         code="ND309",
         title="arrays that cannot be read",
         cause=(
-            "The file is no .npz file (a ZIP archive of .npy files), it is cut off, damaged or "
-            "encrypted, it packs its arrays in a way that numpy does not use, or an array has "
-            f"more than {MAX_UNPACKED >> 30} GiB."
+            "The file is not an .npz file (a ZIP archive of .npy files), it is cut off, damaged or "
+            "encrypted, it is compressed with a method that numpy does not use, or an array has "
+            f"more than {MAX_ARRAY_BYTES >> 30} GiB."
         ),
-        fix="Restore the file, or write it again with numpy.savez or numpy.savez_compressed.",
+        fix="Restore the file, or save it again with numpy.savez or numpy.savez_compressed.",
         at="/data/path",
         wrong='"cut.npz"',
         right='"samples.npz"',
@@ -24,8 +28,10 @@ ENTRIES = (
     Entry(
         code="ND310",
         title="an array is missing",
-        cause="The .npz file has no array of the name in the document, given there or by default.",
-        fix="Write the name of one of its arrays: the message lists them.",
+        cause=(
+            "The .npz file has no array of this name, which is in the document or is the default."
+        ),
+        fix="Write the name of an array in the file. The message lists them.",
         at="/data/labels",
         wrong='"lables"',
         right='"labels"',
@@ -35,10 +41,12 @@ ENTRIES = (
         code="ND311",
         title="an array of pickled objects",
         cause=(
-            "numpy stores Python objects as pickles, and loading one runs whatever program it "
-            "holds. netdesc never does."
+            "numpy stores Python objects as pickles. Loading a pickle can run any program, so "
+            "netdesc never loads one."
         ),
-        fix="Save the array as numbers, such as array.astype(float).",
+        fix=(
+            "Convert the array to numbers, for example with array.astype(float), and save it again."
+        ),
         at="/data/inputs",
         wrong='"pickled"',
         right='"inputs"',
@@ -46,11 +54,11 @@ ENTRIES = (
     ),
     Entry(
         code="ND312",
-        title="an array of another type",
+        title="an array of the wrong type",
         cause=(
-            "Inputs are integers, floats, or true and false. Labels are integers, counted from 0. "
-            "So are the entries of a split: 0 for training, 1 for validation, 2 for testing. "
-            "Floats have 2, 4 or 8 bytes."
+            "Inputs must be integers, floats or booleans. Labels must be integers from 0 on. The "
+            "entries of a split must be integers: 0 for training, 1 for validation, 2 for testing. "
+            "Floats must have 2, 4 or 8 bytes."
         ),
         fix="Convert the array with array.astype(…) and save it again.",
         at="/data/labels",
@@ -60,11 +68,11 @@ ENTRIES = (
     ),
     Entry(
         code="ND313",
-        title="inputs of another shape",
+        title="inputs of the wrong shape",
         cause=(
-            "The array of inputs has the shape [samples, steps, *input.shape] where it holds "
-            "spikes, with at most time.steps steps, and [samples, *input.shape] where its values "
-            "become spikes."
+            "An array of spikes must have the shape [samples, steps, *input.shape], with at most "
+            "time.steps steps. An array of values, which an encoding turns into spikes, must have "
+            "the shape [samples, *input.shape]."
         ),
         fix="Correct input.shape or time.steps, or reshape the array.",
         at="/input",
@@ -76,10 +84,11 @@ ENTRIES = (
         code="ND314",
         title="values without an encoding, or spikes with one",
         cause=(
-            "An array with one value for each input needs an encoding that makes spikes of it: "
-            "rate or latency. One with a value for each step holds the spikes themselves."
+            "If an array has one value per input, it needs an encoding that turns the values into "
+            "spikes: rate or latency. If it has one value per input and step, the values are the "
+            "spikes."
         ),
-        fix="Give data.encoding, or leave it out.",
+        fix="For values, set the type of data.encoding to rate or latency. For spikes, remove it.",
         at="/data/encoding",
         wrong='{"type": "spikes"}',
         right='{"type": "rate"}',
@@ -89,10 +98,10 @@ ENTRIES = (
         code="ND315",
         title="labels that do not fit the samples",
         cause=(
-            "There is one label for each sample or, for a loss and a classifier with a moving "
-            "window, one for each step of time.steps."
+            "The array must have one label per sample. If the loss and the classifier have a "
+            "moving window, it may have one label per step of each sample instead."
         ),
-        fix="Check which arrays belong together.",
+        fix="Check that inputs and labels belong together.",
         at="/data/labels",
         wrong='"labels_of_others"',
         right='"labels"',
@@ -102,10 +111,10 @@ ENTRIES = (
         code="ND316",
         title="labels beyond the outputs",
         cause=(
-            "A label is the number of an output neuron, counted from 0. Some labels are negative, "
-            "or the last layer has fewer neurons."
+            "A label is the index of an output neuron, counted from 0. Some labels are negative, "
+            "or the last layer has too few neurons for them."
         ),
-        fix="Give the last layer a unit for each class, or count the labels from 0.",
+        fix="Give the last layer one unit per class, or count the labels from 0.",
         at="/data/labels",
         wrong='"labels_from_1"',
         right='"labels"',
@@ -114,8 +123,8 @@ ENTRIES = (
     Entry(
         code="ND317",
         title="no samples to train on",
-        cause="The array of inputs is empty, or the split marks no sample with 0, for training.",
-        fix="Mark the samples to train on with 0, or leave data.split out.",
+        cause="The array of inputs is empty, or the split has no 0, which marks training samples.",
+        fix="Mark the training samples with 0, or remove data.split.",
         at="/data/split",
         wrong='"split_without_0"',
         right='"split"',
@@ -123,9 +132,9 @@ ENTRIES = (
     ),
     Entry(
         code="ND318",
-        title="a split of the wrong form",
+        title="a split of the wrong shape or with other numbers",
         cause=(
-            "A split has one entry for each sample: 0 for training, 1 for validation, 2 for "
+            "A split must have one entry per sample: 0 for training, 1 for validation, 2 for "
             "testing."
         ),
         fix="Correct the array.",
@@ -136,9 +145,11 @@ ENTRIES = (
     ),
     Entry(
         code="ND319",
-        title="a split that sets nothing aside",
-        cause="The split marks all samples with 0, for training: there is nothing to measure on.",
-        fix="Mark some samples with 1 or 2, or use training.validation_split.",
+        title="a split with training samples only",
+        cause=(
+            "The split marks all samples for training, so none is left for validation or testing."
+        ),
+        fix="Mark some samples with 1 or 2, or replace the split by training.validation_split.",
         severity="warning",
         at="/data/split",
         wrong='"split_of_0"',
@@ -147,12 +158,12 @@ ENTRIES = (
     ),
     Entry(
         code="ND320",
-        title="values outside the range",
+        title="values outside data.range",
         cause=(
-            "data.range says which values become 0 and 1. Some values lie outside, or are NaN or "
-            "infinite."
+            "data.range is [low, high]: the value low becomes 0, and the value high becomes 1. "
+            "Some values lie outside the range, or they are NaN or infinite."
         ),
-        fix="Give data.range the ends that the values have, or mend the values.",
+        fix="Write the smallest and the largest value into data.range, or correct the values.",
         at="/data/inputs",
         wrong='"inputs_to_16"',
         right='"inputs"',
@@ -162,10 +173,10 @@ ENTRIES = (
         code="ND321",
         title="spikes that are neither 0 nor 1",
         cause=(
-            "Without an encoding the inputs are spikes: 1 where there is one in a step, else 0. "
-            "Some values are neither."
+            "Without an encoding the inputs are spikes: 1 means a spike in this step, and 0 means "
+            "none. Some values are neither 0 nor 1."
         ),
-        fix="Correct the array, or give data.encoding where its values are to become spikes.",
+        fix="Correct the array, or add data.encoding if its values should become spikes.",
         at="/data",
         wrong='{"type": "arrays", "path": "samples.npz", "inputs": "spikes_of_2"}',
         right='{"type": "arrays", "path": "samples.npz", "inputs": "spikes"}',
@@ -173,15 +184,16 @@ ENTRIES = (
     ),
     Entry(
         code="ND324",
-        title="arrays that would fill the memory",
+        title="arrays that need too much memory",
         cause=(
-            f"An array of more than {FREE_BYTES >> 20} MiB is over {TIGHT_RATIO} times as large as "
-            "it is packed, so that a small file would fill the memory; or the inputs, as they are "
-            f"kept, and a batch of them with all its steps take more than {MOST_ROOM >> 30} GiB."
+            f"Either an array of more than {MAX_BYTES_AT_ANY_RATIO >> 20} MiB is over "
+            f"{MAX_LARGE_ARRAY_RATIO} times as large as its compressed form, so a small file would "
+            "fill the memory. Or the inputs, in memory and as one batch with all its steps, need "
+            f"more than {MAX_INPUT_BYTES >> 30} GiB."
         ),
         fix=(
-            "Give a smaller training.batch_size, or fewer samples; write an array that holds "
-            "little but zeros with numpy.savez, which does not pack it."
+            "Use a smaller training.batch_size or fewer samples. Save an array that is almost all "
+            "zeros with numpy.savez, which does not compress it."
         ),
         at="/data/path",
         wrong='"tight.npz"',

@@ -1,4 +1,4 @@
-"""What ``netdesc explain`` says of one code."""
+"""The explanation of one diagnostic code, which ``netdesc explain`` prints."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from netdesc.description.diagnostics.diagnostic import Severity
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A code's cause and fix, with an example that fails and one that passes; the tests run both.
+    """Cause and fix of a code, an example that has it, and one that does not. Tests check both.
 
-    Where ``at`` is a JSON pointer, ``wrong`` and ``right`` are text at that place of an otherwise
-    good document, and where it is empty, they are whole documents. ``--set`` means arguments of
-    that option, and ``command`` command lines.
+    ``at`` says what ``wrong`` and ``right`` are: for a JSON pointer, the text at that place of an
+    otherwise valid document; for "", whole documents; for "--set", arguments of that option; for
+    "command", command lines.
     """
 
     code: str
@@ -24,13 +24,12 @@ class Entry:
     right: str
     at: str
     encoding: str = "utf-8"
-    """How the wrong document is saved."""
+    """Encoding of the wrong document."""
     severity: Severity = "error"
-    """How it is reported."""
     is_labelled: bool = False
-    """True where that document learns the labels of arrays, False where it learns targets."""
+    """True if that document learns labels of arrays, False if it learns targets of event files."""
 
     @property
-    def shown(self) -> str:
-        """The wrong example as a reader sees it."""
+    def wrong_text(self) -> str:
+        """The wrong example for output, in which an empty document is visible."""
         return self.wrong or "(empty)"

@@ -1,4 +1,4 @@
-"""``netdesc explain``: cause, example and fix of every code."""
+"""All code entries, and the text that ``netdesc explain`` prints."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ENTRIES: dict[str, Entry] = {
     )
 }
 
-_WHERE = {"": "", "--set": " with --set", "command": ", as a command"}
-_SAVED = {"latin-1": "as Latin-1", "utf-8-sig": "with a byte order mark"}
+_PLACES = {"": "", "--set": " with --set", "command": ", as a command"}
+_ENCODINGS = {"latin-1": "as Latin-1", "utf-8-sig": "with a byte order mark"}
 
 
 def titles() -> dict[str, str]:
-    """Every code with what it is about, in the order of the codes."""
+    """Maps every code to its title, sorted by code."""
     return {code: ENTRIES[code].title for code in sorted(ENTRIES)}
 
 
 def record(code: str) -> dict[str, str]:
-    """What ``explain`` says, for programs. Raises ValueError for an unknown code."""
+    """The entry as an object for JSON output. Raises ValueError if the code is unknown."""
     entry = _entry(code)
     return {
         "code": entry.code,
@@ -48,14 +48,14 @@ def record(code: str) -> dict[str, str]:
 
 
 def explain(code: str, width: int = 80) -> str:
-    """What a code means, an example that fails, and the same one mended.
+    """The cause of a code, a wrong example, the corrected example, and the fix.
 
-    Raises ValueError for an unknown code.
+    Cause and fix are wrapped at ``width``. Raises ValueError if the code is unknown.
     """
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
     lines += textwrap.wrap(entry.cause, width)
-    lines += ["", "wrong" + place(entry) + ":", textwrap.indent(entry.shown, "    ")]
+    lines += ["", "wrong" + example_place(entry) + ":", textwrap.indent(entry.wrong_text, "    ")]
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, width)
     return "\n".join(lines)
@@ -71,8 +71,8 @@ def _entry(code: str) -> Entry:
     return entry
 
 
-def place(entry: Entry) -> str:
-    """Where the example stands, to be said after a word such as "wrong"."""
-    if entry.encoding in _SAVED:
-        return f", saved {_SAVED[entry.encoding]}"
-    return _WHERE.get(entry.at, f" at {entry.at}")
+def example_place(entry: Entry) -> str:
+    """Says after "wrong" where the example is, such as " at /time/steps"."""
+    if entry.encoding in _ENCODINGS:
+        return f", saved {_ENCODINGS[entry.encoding]}"
+    return _PLACES.get(entry.at, f" at {entry.at}")

@@ -1,4 +1,4 @@
-"""What ``netdesc explain`` says of ND3xx: data and weights files."""
+"""Entries of ND301 to ND308, ND322 and ND323: files of events and of weights."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ ENTRIES = (
     Entry(
         code="ND301",
         title="a file is missing",
-        cause="There is no file where a path of the document leads.",
-        fix="Paths are relative to the JSON file, and in --set to the working directory.",
+        cause="A path in the document leads to no file.",
+        fix=(
+            "Correct the path. A relative path in the document starts in the folder of the JSON "
+            "file, and a relative path in --set starts in the working directory."
+        ),
         at="/data/train/0/input/path",
         wrong='"missing.bs1"',
         right='"input.bs1"',
@@ -17,7 +20,7 @@ ENTRIES = (
     Entry(
         code="ND302",
         title="a file cannot be read",
-        cause="The path leads to a directory, or the permissions forbid reading the file.",
+        cause="The path leads to a directory, or you have no permission to read the file.",
         fix="Name a file, or change its permissions.",
         at="/data/train/0/input/path",
         wrong='"directory.bs1"',
@@ -25,8 +28,8 @@ ENTRIES = (
     ),
     Entry(
         code="ND303",
-        title="a file is not the one that was meant",
-        cause="The file's SHA-256 differs from the one in the document or the lock.",
+        title="a file has another SHA-256 than expected",
+        cause="The SHA-256 of the file differs from the one in the document or in the lock file.",
         fix="Restore the file, or write its new SHA-256 into the document.",
         at="/data/train/0/input",
         wrong='{"path": "input.bs1",\n "sha256": "' + "0" * 64 + '"}',
@@ -34,10 +37,10 @@ ENTRIES = (
     ),
     Entry(
         code="ND304",
-        title="an event file of odd length",
+        title="an event file of invalid length",
         cause=(
-            "An event has 5 bytes in a .bs1 or .bs2 file. This file ends within an event: it is "
-            "cut off, or it holds something else."
+            "In a .bs1 or .bs2 file an event has 5 bytes. This file ends within an event, so it is "
+            "cut off, or it is not an event file."
         ),
         fix="Restore the file.",
         at="/data/train/0/input/path",
@@ -46,10 +49,10 @@ ENTRIES = (
     ),
     Entry(
         code="ND305",
-        title="a file of unknown kind",
+        title="a file with an unknown suffix",
         cause=(
-            "Event files end in .bs1, .bs2 or .npy, arrays in .npz, weights in .net or "
-            ".safetensors."
+            "The suffix of the file name says what the file contains: .bs1, .bs2 and .npy contain "
+            "events, .npz contains arrays, .net and .safetensors contain weights."
         ),
         fix="Convert the file, or correct its name.",
         at="/data/train/0/input/path",
@@ -60,10 +63,10 @@ ENTRIES = (
         code="ND306",
         title="a target without events",
         cause=(
-            "The target file has no event that lies within the network's output and the time of "
-            "a sample: there is nothing to learn from it but silence."
+            "No event of the target file lies within the network's output and the time of a "
+            "sample, so the network could only learn to be silent."
         ),
-        fix="Check the file, the output's size, time.steps and time.step_ms.",
+        fix="Check the file, the units of the last layer, time.steps and time.step_ms.",
         at="/data/train/0/target/path",
         wrong='"empty.bs1"',
         right='"target.bs1"',
@@ -72,8 +75,8 @@ ENTRIES = (
         code="ND307",
         title="an input without events",
         cause=(
-            "The input file has no event that lies within the network's input and the time of a "
-            "sample: the network would see nothing."
+            "No event of the input file lies within the network's input and the time of a sample, "
+            "so the network would receive no input."
         ),
         fix="Check the file, input.shape, time.steps and time.step_ms.",
         severity="warning",
@@ -85,8 +88,8 @@ ENTRIES = (
         code="ND308",
         title="events outside the network",
         cause=(
-            "Some events name a neuron that the network does not have, or a time after the last "
-            "step. They are dropped."
+            "Some events belong to a neuron that the network does not have, or they come after the "
+            "last step. netdesc drops them."
         ),
         fix="Check input.shape or the last layer's units, time.steps and time.step_ms.",
         severity="warning",
@@ -96,24 +99,24 @@ ENTRIES = (
     ),
     Entry(
         code="ND322",
-        title="a .npy file that holds no events",
+        title="a .npy file without events",
         cause=(
-            "Events in a .npy file are rows of x, p, t or of x, y, p, t: whole numbers, and times "
-            "in milliseconds. This file is damaged, or it holds something else."
+            "A .npy file of events has rows x, p, t or x, y, p, t. x, y and p are whole numbers, "
+            "and t is a time in milliseconds. This file is damaged, or it contains something else."
         ),
-        fix="Write the array again in that form with numpy.save.",
+        fix="Save the array in this form with numpy.save.",
         at="/data/train/0/input/path",
         wrong='"two_columns.npy"',
         right='"events.npy"',
     ),
     Entry(
         code="ND323",
-        title="events with rows and columns for a network without",
+        title="events on a plane for a network without rows and columns",
         cause=(
-            "Events of a .bs2 file, and of a .npy file with rows of x, y, p, t, lie on a plane: "
-            "they index a shape [channels, height, width] as [p, y, x]."
+            "The events of a .bs2 file, and those of a .npy file with rows x, y, p, t, lie on a "
+            "plane. They are entries [p, y, x] of a shape [channels, height, width]."
         ),
-        fix="Give input.shape three axes, and flatten it in the first layer.",
+        fix="Write three numbers into input.shape, and make the first layer a flatten layer.",
         at="/data/train/0/input/path",
         wrong='"plane.bs2"',
         right='"events.npy"',

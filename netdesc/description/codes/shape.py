@@ -1,4 +1,4 @@
-"""What ``netdesc explain`` says of ND1xx: the shape of the document."""
+"""Entries of ND1xx: the structure of the document."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ ENTRIES = (
     Entry(
         code="ND101",
         title="an unknown field",
-        cause="The object has a key that the language does not know in this place.",
-        fix="Correct the spelling, or take the field out.",
+        cause="The language has no field of this name in this object.",
+        fix="Correct the spelling, or remove the field.",
         at="/neurons/cuba",
         wrong='{"type": "cuba", "treshold": 1, "current_decay": 1, "voltage_decay": 0.1}',
         right='{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}',
@@ -17,7 +17,7 @@ ENTRIES = (
     Entry(
         code="ND102",
         title="a field is missing",
-        cause="The field has no default, so that it must be given.",
+        cause="The field has no default, so the document must contain it.",
         fix="Add the field.",
         at="/time",
         wrong='{"step_ms": 1}',
@@ -25,10 +25,11 @@ ENTRIES = (
     ),
     Entry(
         code="ND103",
-        title="a value of another kind",
+        title="a value of the wrong type",
         cause=(
-            "The field takes another kind of value. Nothing is converted: a number in quotes is "
-            "a string, and 100.0 is no integer. An integer does stand for a number: 1 for 1.0."
+            "The field takes a value of another JSON type. netdesc converts nothing: a number in "
+            "quotes is a string, and 100.0 is not an integer. Only an integer may stand for a "
+            "number, such as 1 for 1.0."
         ),
         fix="Write the value as the message says.",
         at="/time/steps",
@@ -38,17 +39,19 @@ ENTRIES = (
     Entry(
         code="ND104",
         title="an unknown type",
-        cause='The object\'s "type" says what it is, and the language has no such thing here.',
-        fix="Use one of the allowed types.",
+        cause=(
+            'The "type" of an object says what it is. The language has no such type in this place.'
+        ),
+        fix="Use one of the types that the message lists.",
         at="/training/optimizer",
         wrong='{"type": "adma", "learning_rate": 0.001}',
         right='{"type": "adam", "learning_rate": 0.001}',
     ),
     Entry(
         code="ND105",
-        title="a field of another type",
-        cause='The field exists, but objects of another "type" have it.',
-        fix="Take the field out, or change the type.",
+        title="a field of another type of object",
+        cause='The field exists, but only in objects of another "type".',
+        fix="Remove the field, or change the type.",
         at="/training/optimizer",
         wrong='{"type": "adam", "learning_rate": 0.001, "momentum": 0.9}',
         right='{"type": "sgd", "learning_rate": 0.001, "momentum": 0.9}',
@@ -57,7 +60,7 @@ ENTRIES = (
         code="ND106",
         title="a number outside its limits",
         cause="The number is smaller or larger than the field allows.",
-        fix="Choose a number within the limits that the message names.",
+        fix="Choose a number within the limits that the message shows.",
         at="/neurons/cuba/voltage_decay",
         wrong="1.5",
         right="0.5",
@@ -65,8 +68,8 @@ ENTRIES = (
     Entry(
         code="ND107",
         title="not one of the allowed values",
-        cause="The field takes one of a few values, and this is none of them.",
-        fix="Use one of the allowed values.",
+        cause="The field takes only a few values, and this is not one of them.",
+        fix="Use one of the values that the message lists.",
         at="/loss",
         wrong='{"type": "spike_time", "time_constant_ms": 2, "reduction": "average"}',
         right='{"type": "spike_time", "time_constant_ms": 2, "reduction": "mean"}',
@@ -74,21 +77,21 @@ ENTRIES = (
     Entry(
         code="ND108",
         title="too few or too many values",
-        cause="The list or the text is empty, too short or too long.",
-        fix="Give as many values as the message says.",
+        cause="A list or a string is empty, too short or too long.",
+        fix="Write as many values or characters as the message says.",
         at="/input/shape",
         wrong="[]",
         right="[4]",
     ),
     Entry(
         code="ND109",
-        title="a text of the wrong form",
+        title="a string of the wrong form",
         cause=(
-            "Names of neurons and layers have letters, digits, _ and -, and start with a letter "
-            "or _, because they become parts of parameter and file names. A SHA-256 has 64 "
-            "lower-case hexadecimal digits."
+            "The name of a neuron or layer consists of letters, digits, _ and -, and starts with a "
+            "letter or _, because it becomes part of parameter names and file names. A SHA-256 "
+            "consists of 64 lower-case hexadecimal digits."
         ),
-        fix="Write the text in the form that the message names.",
+        fix="Write the string in the form that the message shows.",
         at="/layers/0/name",
         wrong='"hidden layer"',
         right='"hidden_layer"',
@@ -96,10 +99,10 @@ ENTRIES = (
     Entry(
         code="ND110",
         title="a document of another format",
-        cause='"format" is the version of the language, and this netdesc reads format 1.',
+        cause='"format" is the version of the language. This netdesc does not know this version.',
         fix=(
-            "Use a newer netdesc for a document of a newer format. One of an older format is read "
-            "as it is; netdesc migrate writes it in the present one."
+            "Use a newer netdesc for a document of a newer format. netdesc reads older formats, "
+            "and netdesc migrate rewrites a document in the current format."
         ),
         at="/format",
         wrong="2",
@@ -109,10 +112,11 @@ ENTRIES = (
         code="ND111",
         title="an override that cannot be read",
         cause=(
-            "--set takes PATH=VALUE. The value is JSON; what is no JSON is a string, unless it "
-            "starts like an object, a list or a string and breaks off."
+            "--set takes PATH=VALUE. PATH has dots between its parts. VALUE is JSON, or a plain "
+            "string unless it starts like a JSON object, list or string. This argument has no such "
+            "form."
         ),
-        fix="Quote the whole argument for the shell.",
+        fix="Complete the argument, and quote all of it for the shell.",
         at="--set",
         wrong="input.shape=[4",
         right="input.shape=[4]",
@@ -121,11 +125,13 @@ ENTRIES = (
         code="ND112",
         title="an override of something that does not exist",
         cause=(
-            "The path in --set names a field that the language does not have in that place, or "
-            "an item that the list does not have."
+            "The path in --set names a field that does not exist in the language, or an item that "
+            "does not exist in the list."
         ),
-        fix="Correct the path. A layer goes by its name: layers.hidden.units=3. Other items "
-        "of lists are counted from 0: data.train.0.label=3.",
+        fix=(
+            "Correct the path. A layer is named: layers.hidden.units=3. Items of other lists are "
+            "counted from 0: data.train.0.label=3."
+        ),
         at="--set",
         wrong="training.epoch=50",
         right="training.epochs=50",

@@ -1,4 +1,4 @@
-"""What ``netdesc explain`` says of ND0xx: the text, before it is a document."""
+"""Entries of ND0xx: the text of the file, before it is parsed as a document."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ SMALLEST = """\
   "loss": {"type": "spike_time", "time_constant_ms": 2},
   "training": {"epochs": 10, "optimizer": {"type": "adam", "learning_rate": 0.001}}
 }"""
-"""The shortest document without faults."""
+"""The shortest valid document."""
 _WITH_ACCENT = SMALLEST.replace('"smallest",', '"smallest",\n  "description": "café",')
 
 ENTRIES = (
     Entry(
         code="ND001",
         title="the file cannot be read",
-        cause="There is no such file, it is a directory, or its permissions forbid reading it.",
-        fix="Check the path; it is relative to the working directory.",
+        cause="The file does not exist, it is a directory, or you have no permission to read it.",
+        fix="Check the path. A relative path starts in the working directory.",
         at="command",
         wrong="netdesc validate netwrok.json",
         right="netdesc validate network.json",
@@ -33,8 +33,8 @@ ENTRIES = (
     Entry(
         code="ND002",
         title="the file is empty",
-        cause="The file holds no characters, or only white space.",
-        fix="Start from an example, or from the shortest document, which is this one.",
+        cause="The file contains no characters, or only white space.",
+        fix="Start from an example, or from the shortest valid document, which is shown above.",
         at="",
         wrong="",
         right=SMALLEST,
@@ -43,7 +43,8 @@ ENTRIES = (
         code="ND003",
         title="the file is not UTF-8",
         cause=(
-            "JSON is UTF-8. This file has bytes that are no UTF-8, is UTF-16, or is no text at all."
+            "JSON must be UTF-8. This file contains bytes that are not valid UTF-8, it is UTF-16, "
+            "or it is a binary file."
         ),
         fix="Save it as UTF-8 in your editor.",
         at="",
@@ -54,8 +55,8 @@ ENTRIES = (
     Entry(
         code="ND004",
         title="the file starts with a byte order mark",
-        cause="Some editors write the character U+FEFF first. JSON does not allow it.",
-        fix='Save it as "UTF-8 without BOM".',
+        cause="Some editors write the character U+FEFF at the start. JSON does not allow it.",
+        fix='Save it as "UTF-8 without BOM" in your editor.',
         at="",
         encoding="utf-8-sig",
         wrong=SMALLEST,
@@ -65,10 +66,10 @@ ENTRIES = (
         code="ND005",
         title="the file is too large",
         cause=(
-            f"A description is a few kilobytes. This file is larger than {MAX_BYTES >> 20} MiB, or "
-            f"has more than {MAX_MARKS:,} values and lines."
+            f"A document has a few kilobytes. This file has more than {MAX_BYTES >> 20} MiB, or "
+            f"more than {MAX_MARKS:,} values and lines."
         ),
-        fix="Check the path: weights and events have files of their own, which the document names.",
+        fix="Check the path. The document should only name the files of weights and events.",
         at="command",
         wrong="netdesc validate recording.json",
         right="netdesc validate network.json",
@@ -76,7 +77,7 @@ ENTRIES = (
     Entry(
         code="ND006",
         title="objects and lists are nested too deeply",
-        cause=f"A description needs eight levels; more than {MAX_DEPTH} are refused.",
+        cause=f"A document needs eight levels of nesting. netdesc reads at most {MAX_DEPTH}.",
         fix="Check the brackets.",
         at="/description",
         wrong="[" * (MAX_DEPTH + 1) + "\n" + "]" * (MAX_DEPTH + 1),
@@ -86,12 +87,12 @@ ENTRIES = (
         code="ND007",
         title="the text is not JSON",
         cause=(
-            "A comma, colon, quote or bracket is missing or stands in the wrong place, or the text "
-            "is of another language, such as Python or YAML."
+            "A comma, colon, quote or bracket is missing or in the wrong place, or the text is "
+            "written in another language, such as Python or YAML."
         ),
         fix=(
-            "Mend the text at the place that the message shows. Where a bracket is missing, the "
-            "message goes by how the lines are indented."
+            "Correct the text at the place that the message shows. If a bracket is missing, the "
+            "message guesses its place from the indentation."
         ),
         at="/time",
         wrong='{"steps": 100 "step_ms": 1}',
@@ -100,8 +101,8 @@ ENTRIES = (
     Entry(
         code="ND008",
         title="a comma before a closing bracket",
-        cause="In JSON a comma stands between two entries, never after the last one.",
-        fix="Take the comma away.",
+        cause="JSON allows a comma only between two entries, not after the last one.",
+        fix="Remove the comma.",
         at="/time",
         wrong='{"steps": 100,}',
         right='{"steps": 100}',
@@ -110,7 +111,7 @@ ENTRIES = (
         code="ND009",
         title="a comment",
         cause="JSON has no comments.",
-        fix='Put remarks into "description", or take them out.',
+        fix='Move the comment into "description", or remove it.',
         at="/time",
         wrong='{"steps": 100 /* a tenth of a second */}',
         right='{"steps": 100}',
@@ -118,8 +119,8 @@ ENTRIES = (
     Entry(
         code="ND010",
         title="NaN or Infinity",
-        cause="JSON has finite numbers only.",
-        fix="Write a finite number, or leave the field out.",
+        cause="JSON has no NaN and no Infinity, only finite numbers.",
+        fix="Write a finite number, or remove the field.",
         at="/training/optimizer/learning_rate",
         wrong="NaN",
         right="0.001",
@@ -127,7 +128,7 @@ ENTRIES = (
     Entry(
         code="ND011",
         title="a key that occurs twice",
-        cause="An object has the same key twice, so that one of the two values would be lost.",
+        cause="An object has the same key twice, so one of the two values would be lost.",
         fix="Keep one of them.",
         at="/time",
         wrong='{"steps": 100, "steps": 200}',
@@ -135,11 +136,11 @@ ENTRIES = (
     ),
     Entry(
         code="ND012",
-        title="a string that is not written as JSON wants it",
+        title="a string that is not valid JSON",
         cause=(
-            "Strings stand in double quotes on one line; tabs and other control characters are "
-            'escaped, and only \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX are escapes. A character '
-            "beyond U+FFFF takes both halves of its surrogate pair."
+            "A JSON string is in double quotes, on one line. Tabs and other control characters "
+            'must be escaped. The only escapes are \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX. A '
+            "character beyond U+FFFF needs two \\u escapes, a surrogate pair."
         ),
         fix='Escape the character. In paths use "/", on Windows too.',
         at="/data/train/0/input/path",
@@ -148,13 +149,12 @@ ENTRIES = (
     ),
     Entry(
         code="ND013",
-        title="a number that is not written as JSON wants it",
+        title="a number that is not valid JSON",
         cause=(
-            "JSON numbers have a digit before and after the point, no leading zero and no plus "
-            "sign: 0.5, not .5; 1.0, not 1. ; 7, not 07. A decimal comma is none, and units stand "
-            "in the names of fields."
+            "A JSON number has a digit before and after the point, no leading zero and no plus "
+            "sign: 0.5, not .5; 1.0, not 1. ; 7, not 07. It has no decimal comma and no unit."
         ),
-        fix="Write the number out.",
+        fix="Write the number in this form. The name of the field gives its unit.",
         at="/neurons/cuba/voltage_decay",
         wrong=".1",
         right="0.1",
@@ -162,7 +162,7 @@ ENTRIES = (
     Entry(
         code="ND014",
         title="a number that is too large",
-        cause="Integers must fit into 64 bits, other numbers into a 64-bit float.",
+        cause="An integer must fit into 64 bits, and any other number into a 64-bit float.",
         fix="Write a smaller number.",
         at="/neurons/cuba/threshold",
         wrong="1e999",

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from netdesc import __version__
-from netdesc.description.codes.explain import ENTRIES, explain, place
+from netdesc.description.codes.explain import ENTRIES, example_place, explain
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
 from netdesc.description.diagnostics.markdown import code_block
 from netdesc.description.diagnostics.wording import is_complete, lines, visible, within
@@ -61,9 +61,10 @@ def _invocation(diagnostics: Sequence[Diagnostic]) -> Object:
 
 def _rule(code: str) -> Object:
     entry = ENTRIES[code]
+    wrong, right = code_block(entry.wrong_text, "json"), code_block(entry.right, "json")
     help_text = (
-        f"{entry.cause}\n\nWrong{place(entry)}:\n\n{code_block(entry.shown, 'json')}\n\n"
-        f"Right:\n\n{code_block(entry.right, 'json')}\n\n{entry.fix}\n"
+        f"{entry.cause}\n\nWrong{example_place(entry)}:\n\n{wrong}\n\n"
+        f"Right:\n\n{right}\n\n{entry.fix}\n"
     )
     return {
         "id": code,

@@ -1,4 +1,4 @@
-"""Which array of an .npz file a document probably means, where it names none that there is."""
+"""Guesses which array of an .npz file a document means if the named one does not exist."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ USUAL_NAMES = {
     "labels": ("labels", "label", "y", "y_train", "target", "targets", "classes"),
     "split": ("split", "splits", "part", "fold"),
 }
-"""What people call such arrays, in lower case."""
-MOST_ARRAYS = 100
-"""So many headers are looked at."""
+"""Common names of such arrays, in lower case."""
+MAX_HEADERS = 100
+"""Arrays whose headers are read."""
 
 
-def likeliest(npz: Npz, field: str, taken: Sequence[str], shape: Shape) -> str | None:
-    """The array that ``field`` of ``data`` should name, by its name, type and shape.
+def guess_array(npz: Npz, field: str, taken: Sequence[str], shape: Shape) -> str | None:
+    """The name of the array that ``field`` of ``data`` probably means, or ``None``.
 
-    ``taken`` are the names in the other fields, and ``shape`` is that of the network's input.
+    Candidates have a suitable type and shape. ``taken`` holds the names in the other fields, and
+    ``shape`` is the shape of the network's input.
     """
     fitting = {
         name: header
@@ -32,18 +33,18 @@ def likeliest(npz: Npz, field: str, taken: Sequence[str], shape: Shape) -> str |
     known = [name for name in fitting if name.casefold() in usual]
     if known:
         return min(known, key=lambda name: usual.index(name.casefold()))
-    # A name that says nothing is taken only where there is no other.
+    # An uncommon name is a good guess only if there is no other candidate.
     return next(iter(fitting)) if len(fitting) == 1 and field != "split" else None
 
 
 def _headers(npz: Npz) -> dict[str, Header]:
-    found: dict[str, Header] = {}
-    for name in npz.names[:MOST_ARRAYS]:
+    headers: dict[str, Header] = {}
+    for name in npz.names[:MAX_HEADERS]:
         try:
-            found[name] = npz.header(name)
+            headers[name] = npz.header(name)
         except NpzError:
-            continue  # a damaged array is none to propose
-    return found
+            continue  # a damaged array is no candidate
+    return headers
 
 
 def _fits(field: str, header: Header, shape: Shape) -> bool:

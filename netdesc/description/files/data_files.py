@@ -1,6 +1,6 @@
-"""Files that a document refers to (ND3xx): are they there, and can they be what they should be?
+"""Checks the files that a document names (ND3xx): they exist and their contents fit.
 
-Event files are looked into as far as that is quick; reading them for training checks the rest.
+Large files are not checked completely here; training checks the rest when it reads them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity, first_diagnostics
 from netdesc.description.files.array_checks import ArrayChecks
 from netdesc.description.files.event_checks import EventChecks
-from netdesc.description.files.file_references import Mention, mentions
-from netdesc.description.files.training_set import listed
+from netdesc.description.files.file_references import FileReference, file_references
+from netdesc.description.files.training_set import listed_training_set
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays, Document, Lock, SpikeFiles
 from netdesc.description.shape_trace import output_locations, shape_locations, trace_shape
@@ -30,10 +30,10 @@ SUFFIXES = {
     "arrays": (".npz",),
     "weights": (".net", ".safetensors"),
 }
-MOST_NAMES = 10_000
-"""So many names of a directory are looked at for the one that is not there."""
-MOST_FINDINGS = 200
-"""After so many findings the files that are left are not looked at."""
+MAX_NAMES = 10_000
+"""Names of a directory that are compared with the name of a missing file."""
+MAX_DIAGNOSTICS = 200
+"""After this many, the other files are not checked."""
 
 
 def file_sha256(path: Path) -> str:
@@ -42,25 +42,28 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def paths_of(document: Document) -> dict[Parts, str]:
-    """Every path in a document, by its place."""
-    return {each.parts: each.path for each in mentions(document)}
+def file_paths(document: Document) -> dict[Parts, str]:
+    """Maps the place of every file path in the document to the path."""
+    return {each.parts: each.path for each in file_references(document)}
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
-    """Where a lock's files are: beside it as when it was written, or else where they were."""
-    found: dict[str, Path] = {}
+    """Maps the paths in a lock to its files in the file system.
+
+    A file is looked for relative to ``directory`` first, then at its absolute path in the lock.
+    """
+    files: dict[str, Path] = {}
     for file in lock.files:
-        near, far = Path(os.path.normpath(directory / file.location)), Path(file.absolute)
-        found[file.path] = far if far.exists() and not near.exists() else near
-    return found
+        relative, absolute = Path(os.path.normpath(directory / file.location)), Path(file.absolute)
+        files[file.path] = absolute if absolute.exists() and not relative.exists() else relative
+    return files
 
 
 class FileChecks:
     """Checks all files of a document.
 
-    ``resolve`` turns a path of the document into a file; ``locked`` holds the SHA-256 of the files
-    of a lock, by their paths in the document.
+    ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps paths
+    of the document to the SHA-256 values in the lock.
     """
 
     def __init__(
@@ -76,87 +79,83 @@ class FileChecks:
         self.locked = locked
         self.wiring = wire(document)
         self.output_shape = self.wiring.outputs[-1]
-        self.training_set = listed(document)
+        self.training_set = listed_training_set(document)
         self.names: dict[Path, list[str]] = {}
-        self.sound: set[tuple[Any, ...]] = set()
+        self.valid: set[tuple[Any, ...]] = set()
 
     def run(self) -> list[Diagnostic]:
-        """What is wrong with the files, in the order of the document.
-
-        ``training_set`` is known afterwards.
-        """
-        found = (
-            finding
-            for mention in mentions(self.document)
-            if not self.source_map.is_guessed(mention.parts)
-            for finding in self._check_once(mention)
+        """The diagnostics of all files, in the order of the document. Sets ``training_set``."""
+        diagnostics = (
+            diagnostic
+            for reference in file_references(self.document)
+            if not self.source_map.is_guessed(reference.parts)
+            for diagnostic in self._check_once(reference)
         )
-        return first_diagnostics(found, MOST_FINDINGS)
+        return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
-    def _check_once(self, mention: Mention) -> Iterator[Diagnostic]:
-        """The findings about one mention of a file; none where it was found to be sound already.
-
-        Thousands of samples may name the same files.
-        """
-        parts = mention.parts
-        said = (parts[0], parts[-2], *vars(mention.holder).values())
-        if said in self.sound:
+    def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
+        """Checks a file, unless it is known to be valid: thousands of samples may name one file."""
+        parts = reference.parts
+        key = (parts[0], parts[-2], *vars(reference.holder).values())
+        if key in self.valid:
             return
-        is_sound = True
-        for finding in self._check(mention, self.resolve(mention.path)):
-            is_sound = False
-            yield finding
-        if is_sound:
-            self.sound.add(said)
+        is_valid = True
+        for diagnostic in self._check(reference, self.resolve(reference.path)):
+            is_valid = False
+            yield diagnostic
+        if is_valid:
+            self.valid.add(key)
 
-    def _check(self, mention: Mention, path: Path) -> Iterator[Diagnostic]:
-        parts, quoted = mention.parts, mention.path
+    def _check(self, reference: FileReference, path: Path) -> Iterator[Diagnostic]:
+        parts, name = reference.parts, reference.path
         data = self.document.data if parts[0] == "data" else None
         kind = "weights" if data is None else "arrays" if isinstance(data, Arrays) else "events"
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES[kind]:
-            why = f"its name ends in {suffix}" if suffix else "its name has no ending"
-            message = f"{quoted} is no file of {kind}: {'it is a folder' if path.is_dir() else why}"
+            why = f"its name ends in {suffix}" if suffix else "its name has no suffix"
+            message = (
+                f"{name} is not a file of {kind}: {'it is a folder' if path.is_dir() else why}"
+            )
             note = "allowed: " + ", ".join(SUFFIXES[kind])
-            yield self._finding(
+            yield self._diagnostic(
                 "ND305", parts, message, hint=_type_for(suffix, kind), notes=(note,)
             )
             return
-        wanted = getattr(mention.holder, "sha256", None) or self.locked.get(quoted, "")
+        expected = getattr(reference.holder, "sha256", None) or self.locked.get(name, "")
         try:
             size = file_size(path)
             with path.open("rb") as file:
                 file.read(1)
-            digest = file_sha256(path) if wanted else ""
-            inside = self._inside(data, parts, path, size)
+            digest = file_sha256(path) if expected else ""
+            diagnostics = self._check_contents(data, parts, path, size)
         except FileNotFoundError:
-            yield self._missing(parts, quoted, path, SUFFIXES[kind])
+            yield self._missing(parts, name, path, SUFFIXES[kind])
             return
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
-            yield self._finding("ND302", parts, f"cannot read {quoted}: {reason}")
+            yield self._diagnostic("ND302", parts, f"cannot read {name}: {reason}")
             return
-        if digest != wanted:
-            message = f"{quoted} is not the file that was meant: its SHA-256 differs"
-            yield self._finding("ND303", parts, message, notes=(f"its SHA-256 is {digest}",))
+        if digest != expected:
+            message = f"{name} has another SHA-256 than expected, so it is another file"
+            yield self._diagnostic("ND303", parts, message, notes=(f"its SHA-256 is {digest}",))
             return
-        yield from inside
+        yield from diagnostics
 
-    def _inside(
+    def _check_contents(
         self, data: Arrays | SpikeFiles | None, parts: Parts, path: Path, size: int
     ) -> list[Diagnostic]:
-        """What is wrong with the contents of a file that is there."""
+        """The diagnostics of the contents of an existing file. Raises OSError."""
         if data is None:
             return []
         with path.open("rb") as file:
             if isinstance(data, SpikeFiles):
                 checks = self._event_checks(data, parts)
                 return list(checks.run(file, path.suffix.lower(), size))
-            way = trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
-            checks = ArrayChecks(self.document, data, self.source_map, self.output_shape, way)
-            found = checks.run(file)
+            trace = trace_shape(self.document, self.wiring, len(self.document.layers) - 1)
+            checks = ArrayChecks(self.document, data, self.source_map, self.output_shape, trace)
+            diagnostics = checks.run(file)
             self.training_set = checks.training_set
-            return found
+            return diagnostics
 
     def _event_checks(self, data: SpikeFiles, parts: Parts) -> EventChecks:
         samples = data.train if parts[1] == "train" else data.validation
@@ -170,38 +169,38 @@ class FileChecks:
             return EventChecks(
                 file, time, shape, self.source_map, parts, shape_locations(document, INPUT)
             )
-        way = trace_shape(document, self.wiring, len(document.layers) - 1)
+        trace = trace_shape(document, self.wiring, len(document.layers) - 1)
         return EventChecks(
-            file, time, self.output_shape, self.source_map, parts, output_locations(document), way
+            file, time, self.output_shape, self.source_map, parts, output_locations(document), trace
         )
 
     def _missing(
-        self, parts: Parts, quoted: str, path: Path, suffixes: tuple[str, ...]
+        self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
     ) -> Diagnostic:
-        """Says where the file should be, and which one there is instead."""
+        """Says where the file was looked for, and suggests a file with a similar name."""
         names = self._names_in(path.parent)
         best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
-        meant = os.path.join(os.path.dirname(quoted), best) if best is not None else None
-        return self._finding(
+        meant = os.path.join(os.path.dirname(name), best) if best is not None else None
+        return self._diagnostic(
             "ND301",
             parts,
-            f"there is no file {quoted}",
+            f"there is no file {name}",
             hint=f'did you mean "{meant}"?' if meant is not None else "",
             notes=(f"looked for {path.resolve()}",),
         )
 
     def _names_in(self, directory: Path) -> list[str]:
-        """The names of a directory, which is read once for all the files that it lacks."""
+        """The names in a directory, which is read once for all missing files."""
         if directory not in self.names:
             try:
                 with os.scandir(directory) as entries:
-                    found = [each.name for each in itertools.islice(entries, MOST_NAMES)]
+                    names = [each.name for each in itertools.islice(entries, MAX_NAMES)]
             except OSError:
-                found = []
-            self.names[directory] = found
+                names = []
+            self.names[directory] = names
         return self.names[directory]
 
-    def _finding(
+    def _diagnostic(
         self,
         code: str,
         parts: Parts,
@@ -217,7 +216,7 @@ class FileChecks:
 
 
 def _type_for(suffix: str, kind: str) -> str:
-    """The type of data that takes a file, where it is another than the document has."""
+    """Names the other type of data that reads files with this suffix, if any."""
     types = {"events": "spike_files", "arrays": "arrays"}
-    fits = [other for other in types if suffix in SUFFIXES[other] and other != kind]
-    return f'data of "type": "{types[fits[0]]}" takes {suffix} files' if fits else ""
+    fitting = [other for other in types if suffix in SUFFIXES[other] and other != kind]
+    return f'data of "type": "{types[fitting[0]]}" reads {suffix} files' if fitting else ""

@@ -1,6 +1,6 @@
-"""Do the events of a file lie within the network (ND304, ND306 to ND308, ND322, ND323)?
+"""Checks that the events of a file fit the network (ND304, ND306 to ND308, ND322, ND323).
 
-Which events are inside is decided as binning them for training decides it: see netdesc.events.
+An event lies within the network exactly if netdesc.events.binning does not drop it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from fractions import Fraction
 from typing import BinaryIO
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Severity
-from netdesc.description.files.event_files import Columns, EventsError, OddLength, open_events
+from netdesc.description.files.event_files import (
+    Columns,
+    EventLengthError,
+    EventsError,
+    open_events,
+)
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import EventFile, Time
 from netdesc.description.shapes import Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 
 MAX_EVENTS = 200_000
-"""Files of up to so many events are checked event by event; training looks at larger ones."""
+"""The events of larger files are checked only when training reads them."""
 
-_MICROSECONDS = "are the times in µs? .npy times are milliseconds"
-_TOO_LATE = 100
-"""Where the median of the times is so many times the network's, they are in another unit.
+_MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
+_MIN_UNIT_RATIO = 100
+"""If the median time is this many times the time of a sample, the times have another unit.
 
-A recording twice as long as the network's time has a median of 1 in milliseconds and of 1000 in
+A recording of twice the time of a sample has a median ratio of 1 in milliseconds, and of 1000 in
 microseconds.
 """
 
 
 class EventChecks:
-    """Checks one event file. ``parts`` is the place of its path, ``shape`` that of the network.
+    """Checks one event file of the document.
 
-    ``stated`` says where the document gives this shape, ``way`` how it comes about.
+    ``parts`` is the place of its path. ``shape`` is the shape of the network's input or output,
+    which ``shape_locations`` and ``shape_trace`` explain.
     """
 
     def __init__(
@@ -43,8 +49,8 @@ class EventChecks:
         shape: Shape | None,
         source_map: SourceMap,
         parts: Parts,
-        stated: tuple[RelatedPath, ...] = (),
-        way: str = "",
+        shape_locations: tuple[RelatedPath, ...] = (),
+        shape_trace: str = "",
     ) -> None:
         self.file = file
         self.time = time
@@ -52,60 +58,64 @@ class EventChecks:
         self.source_map = source_map
         self.parts = parts
         self.is_target = parts[-2] == "target"
-        self.stated = stated
-        self.way = way
+        self.shape_locations = shape_locations
+        self.shape_trace = shape_trace
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
-        """What is wrong with the open file. Raises OSError where it cannot be read."""
+        """The diagnostics of the open file of ``size`` bytes. Raises OSError."""
         path = self.file.path
         try:
             opened = open_events(file, suffix, size)
             events = opened.read() if opened.count <= MAX_EVENTS else None
         except EventsError as problem:
-            code = "ND304" if isinstance(problem, OddLength) else "ND322"
+            code = "ND304" if isinstance(problem, EventLengthError) else "ND322"
             hints = (problem.hint,) if problem.hint else ()
-            yield self._finding(code, f"{path} {problem}", hints=hints)
+            yield self._diagnostic(code, f"{path} {problem}", hints=hints)
             return
         if not opened.count:
-            yield self._nothing(f"{path} holds no events")
+            yield self._without_events(f"{path} has no events")
         elif events is not None and self.shape is not None:
-            yield from self._places_and_times(events, self.shape, suffix)
+            yield from self._outside_events(events, self.shape, suffix)
 
-    def _places_and_times(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
-        indexed = _indexed(events, shape)
+    def _outside_events(self, events: Columns, shape: Shape, suffix: str) -> Iterator[Diagnostic]:
+        indexed = _indexed_shape(events, shape)
         if indexed is None:
             yield self._without_rows(events, shape)
             return
         columns = (events.x,) if len(indexed) == 1 else _planes(events)
         times = events.microseconds()
         count = len(times)
-        first, last = _span(self.time, self.file.rounding)
+        first, last = _time_limits_us(self.time, self.file.rounding)
         bounds = [(times, first, last)]
         bounds += [(column, 0, size - 1) for column, size in zip(columns, indexed, strict=True)]
         outside = _count_outside(bounds)
         if not outside:
             return
         where = f"of {self.file.path} lie outside {self._extent(shape)}"
-        least = _shape_of(columns)
-        is_larger = any(size > most for size, most in zip(least, indexed, strict=True))
-        hints = self._hints(sorted(times), shape, suffix, least if is_larger else None)
-        related = self.stated if is_larger else (RelatedPath(("time", "steps"), "so many steps"),)
+        needed = _smallest_shape(columns)
+        is_larger = any(size > limit for size, limit in zip(needed, indexed, strict=True))
+        hints = self._hints(sorted(times), shape, suffix, needed if is_larger else None)
+        related = (
+            self.shape_locations
+            if is_larger
+            else (RelatedPath(("time", "steps"), "the length of a sample"),)
+        )
         if is_larger and self.is_target:
-            hints = (*hints, f"shapes: {self.way} → target {list(least)}")
+            hints = (*hints, f"shapes: {self.shape_trace} → target {list(needed)}")
         if outside == count:
-            yield self._nothing(f"all {count} events {where}", hints, related)
+            yield self._without_events(f"all {count} events {where}", hints, related)
         else:
             message = f"{outside} of {count} events {where}"
-            hints = (*hints, "they are dropped")
-            yield self._finding("ND308", message, "warning", hints, related)
+            hints = (*hints, "training drops them")
+            yield self._diagnostic("ND308", message, "warning", hints, related)
 
-    def _nothing(
+    def _without_events(
         self, message: str, hints: tuple[str, ...] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
-        """No event is left: nothing to learn, or nothing to see."""
+        """No event lies within the network: an error for a target, a warning for an input."""
         if self.is_target:
-            return self._finding("ND306", message, "error", hints, related)
-        return self._finding("ND307", message, "warning", hints, related)
+            return self._diagnostic("ND306", message, "error", hints, related)
+        return self._diagnostic("ND307", message, "warning", hints, related)
 
     def _without_rows(self, events: Columns, shape: Shape) -> Diagnostic:
         side = "output" if self.is_target else "input.shape"
@@ -114,50 +124,53 @@ class EventChecks:
             f"[channels, height, width]; the network's {side} is {list(shape)}"
         )
         if self.is_target:
-            hint = "the output has one axis: number the neurons by x alone"
+            hint = "the output has one axis: use x alone as the index of the neuron"
         else:
-            hint = f'"shape": {list(_shape_of(_planes(events)))} holds all of them'
-        return self._finding("ND323", message, hints=(hint,), related=self.stated)
+            hint = f'"shape": {list(_smallest_shape(_planes(events)))} has room for all of them'
+        return self._diagnostic("ND323", message, hints=(hint,), related=self.shape_locations)
 
     def _hints(
-        self, times: Sequence[float], shape: Shape, suffix: str, larger: Shape | None
+        self, times: Sequence[float], shape: Shape, suffix: str, needed: Shape | None
     ) -> tuple[str, ...]:
-        """What may be meant, the likeliest first. ``times`` are sorted microseconds.
+        """Possible causes, the likeliest first.
 
-        ``larger`` is the shape that the events would need.
+        ``times`` are sorted, in microseconds. ``needed`` is the shape that the events need if it
+        is larger than ``shape``, else ``None``.
         """
         duration_us = self.time.steps * self.time.step_ms * 1000
         hints: list[str] = []
-        if suffix == ".npy" and times[len(times) // 2] >= _TOO_LATE * duration_us:
-            hints.append(_MICROSECONDS)
+        if suffix == ".npy" and times[len(times) // 2] >= _MIN_UNIT_RATIO * duration_us:
+            hints.append(_MICROSECONDS_HINT)
         elif times[-1] >= duration_us:
             hints.append(f"the last event is at {times[-1] / 1000:g} ms")
-        if larger is not None:
-            hints.insert(0, self._larger(larger, shape))
+        if needed is not None:
+            hints.insert(0, self._larger_shape_hint(needed, shape))
         return tuple(hints)
 
-    def _larger(self, least: Shape, shape: Shape) -> str:
-        """Which shape would hold every event."""
-        if len(least) == 3:
-            for turned in itertools.permutations(shape):
-                if all(size <= most for size, most in zip(least, turned, strict=True)):
-                    return f"the shape is [channels, height, width]: {list(turned)} holds them"
-            p, y, x = (size - 1 for size in least)
+    def _larger_shape_hint(self, needed: Shape, shape: Shape) -> str:
+        """Says which shape has room for every event."""
+        if len(needed) == 3:
+            for order in itertools.permutations(shape):
+                if all(size <= limit for size, limit in zip(needed, order, strict=True)):
+                    return (
+                        f"the order is [channels, height, width]: {list(order)} has room for them"
+                    )
+            p, y, x = (size - 1 for size in needed)
             largest = f"the largest x, y and p are {x}, {y} and {p}"
         else:
-            largest = f"the largest neuron is {least[0] - 1}"
+            largest = f"the largest neuron is {needed[0] - 1}"
         if self.is_target:
-            return f"{largest}: {math.prod(least)} units would hold it"
-        if len(least) == 1 < len(shape):
-            return f"{largest}: a shape of {least[0]} inputs would hold it"
-        return f'{largest}: "shape": {list(least)} would hold {"it" if len(least) == 1 else "them"}'
+            return f"{largest}, which needs {math.prod(needed)} units"
+        if len(needed) == 1 < len(shape):
+            return f"{largest}, which needs {needed[0]} inputs"
+        return f'{largest}, which {"needs" if len(needed) == 1 else "need"} "shape": {list(needed)}'
 
     def _extent(self, shape: Shape) -> str:
         size = " x ".join(map(str, shape))
         side = "outputs" if self.is_target else "inputs"
         return f"the {size} {side} and {self.time.steps * self.time.step_ms:g} ms of the network"
 
-    def _finding(
+    def _diagnostic(
         self,
         code: str,
         message: str,
@@ -165,7 +178,7 @@ class EventChecks:
         hints: tuple[str, ...] = (),
         related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """A finding with its first hint beside the caret and the others below."""
+        """A diagnostic with the first hint beside the caret and the others as notes."""
         hint = hints[0] if hints else ""
         return self.source_map.diagnostic(
             code,
@@ -178,8 +191,8 @@ class EventChecks:
         )
 
 
-def _indexed(events: Columns, shape: Shape) -> Shape | None:
-    """The shape that the events index: [C, H, W], or [neurons]. None where they cannot."""
+def _indexed_shape(events: Columns, shape: Shape) -> Shape | None:
+    """The shape that the events index: [C, H, W] or [neurons]; ``None`` if they do not fit."""
     if events.y is None or (len(shape) == 1 and not any(events.y)):
         return (math.prod(shape),)
     return shape if len(shape) == 3 else None
@@ -191,20 +204,21 @@ def _planes(events: Columns) -> tuple[Sequence[float], ...]:
     return events.p, events.y, events.x
 
 
-def _shape_of(columns: Sequence[Sequence[float]]) -> Shape:
-    """The smallest shape that holds the events."""
+def _smallest_shape(columns: Sequence[Sequence[float]]) -> Shape:
+    """The smallest shape with room for the events."""
     return tuple(int(max(0, *column)) + 1 for column in columns)
 
 
-def _span(time: Time, rounding: str) -> tuple[int, int]:
-    """The first and the last whole microsecond whose step there is.
+def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
+    """The first and the last whole microsecond that lie in a step of a sample.
 
-    Steps are counted in fractions: in floating point, floor(0.3 / 0.1) is 2.
+    The computation uses fractions, because floor(0.3 / 0.1) is 2 in floating point.
     """
     step = (Fraction(repr(time.step_ms)) * 1000).limit_denominator(1_000_000)
     if rounding == "floor":
         return 0, math.ceil(time.steps * step) - 1
-    # Half a step before the last one's end; the end itself goes to the even of two steps.
+    # Times are rounded to the nearest step, so the last one ends half a step early. A time exactly
+    # between two steps goes to the even one.
     end = (time.steps - Fraction(1, 2)) * step
     last = math.floor(end)
     if last == end and time.steps % 2 == 0:
@@ -213,9 +227,9 @@ def _span(time: Time, rounding: str) -> tuple[int, int]:
 
 
 def _count_outside(bounds: Sequence[tuple[Sequence[float], int, int]]) -> int:
-    """How many events have a value outside of the bounds of its column."""
+    """The number of events with a value outside the limits of its column."""
     outside: set[int] = set()
     for column, low, high in bounds:
-        if min(column) < low or max(column) > high:  # rare, and quickly told
+        if min(column) < low or max(column) > high:  # fast check of the whole column
             outside |= {row for row, value in enumerate(column) if not low <= value <= high}
     return len(outside)

@@ -1,10 +1,10 @@
-"""Reads files of spike events: .bs1, .bs2 and .npy. numpy is not needed.
+"""Reads files of spike events without numpy: .bs1, .bs2 and .npy.
 
 .bs1 has 5 bytes an event, big-endian, without a header: 16 bits neuron, 1 bit polarity, 23 bits
 time in microseconds. .bs2 has 8 bits x and 8 bits y instead of the neuron (the N-MNIST format).
 .npy is a numpy array with rows x, p, t or x, y, p, t, times in milliseconds.
 
-Columns are buffers, so that numpy can take them over without a copy.
+Columns are buffers, so numpy can use them without a copy.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from typing import BinaryIO
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 
 MAX_TIME_MS = 4e9
-"""46 days: in microseconds, times of later events could leave 64 bits when they are binned."""
+"""46 days. In microseconds, later times could overflow 64 bits when they are binned."""
 
 _RECORD_BYTES = 5
 _MAX_INTEGER = (1 << 31) - 1
-_WANTED = "wanted: rows of x, p, t or of x, y, p, t"
+_EXPECTED = "expected: rows of x, p, t or of x, y, p, t"
 
-# Tables for bytes.translate: the highest byte of a time holds the polarity, too.
+# Tables for bytes.translate: the highest byte of a time also contains the polarity.
 _TIME_BITS = bytes(each & 0x7F for each in range(256))
 _POLARITY_BIT = bytes(each >> 7 for each in range(256))
 
 
 class EventsError(ValueError):
-    """The file does not hold events; says why, after "the file …". ``hint`` may say what to do."""
+    """The file has no valid events. The message continues "the file …"; ``hint`` may be empty."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
         self.hint = hint
 
 
-class OddLength(EventsError):
+class EventLengthError(EventsError):
     """A .bs1 or .bs2 file ends within an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """All events of a file, in its order. ``times_per_ms`` of the unit of ``times`` are 1 ms.
+    """All events of a file, in its order, one sequence per column.
 
-    ``x`` is the neuron's number and ``y`` None, or they are the pixel; ``p`` is the polarity. These
-    are whole numbers within 32 bits; times are finite and at most ``MAX_TIME_MS``.
+    ``x`` is the neuron's index and ``y`` is ``None``, or both are the coordinates of a pixel. ``p``
+    is the polarity. These three are whole numbers of 32 bits. ``times`` count in units of
+    1/``times_per_ms`` ms; they are finite and at most ``MAX_TIME_MS``.
     """
 
     x: Sequence[float]
@@ -58,7 +59,7 @@ class Columns:
     times_per_ms: int
 
     def microseconds(self) -> Sequence[float]:
-        """Times in whole microseconds."""
+        """The times, rounded to whole microseconds."""
         if self.times_per_ms == 1000:
             return self.times
         return [round(time * 1000) for time in self.times]
@@ -66,9 +67,9 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class OpenedEvents:
-    """An open file of ``count`` events, of which the length or the header was checked.
+    """An open file of ``count`` events, whose length or header is valid.
 
-    ``read`` may be called once. It raises EventsError, and OSError where the file cannot be read.
+    ``read`` may be called once. It raises EventsError for invalid events, and OSError.
     """
 
     count: int
@@ -76,12 +77,15 @@ class OpenedEvents:
 
 
 def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
-    """Looks at a file of ``size`` bytes; ``suffix`` is .bs1, .bs2 or .npy. EventsError, OSError."""
+    """Checks the length or the header of a file; ``suffix`` is .bs1, .bs2 or .npy.
+
+    Raises EventsError if the file has no valid events, and OSError.
+    """
     if suffix == ".npy":
         return _open_npy(file, size)
     if size % _RECORD_BYTES:
-        raise OddLength(
-            f"has {size} bytes, which is no multiple of {_RECORD_BYTES}; it is cut off or of "
+        raise EventLengthError(
+            f"has {size} bytes, which is no multiple of {_RECORD_BYTES}; it is cut off or has "
             "another format"
         )
     return OpenedEvents(size // _RECORD_BYTES, partial(_read_records, file, suffix, size))
@@ -98,27 +102,27 @@ def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
 
 
 def _big_endian(*columns: bytes) -> array[int]:
-    """The numbers whose bytes stand in two to four columns, the highest first."""
+    """The numbers whose bytes are in two to four columns, the highest byte first."""
     wide = bytearray(4 * len(columns[0]))
     for place, column in enumerate(columns, 4 - len(columns)):
         wide[place::4] = column
-    found = array("I", bytes(wide))
-    assert found.itemsize == 4
+    values = array("I", bytes(wide))
+    assert values.itemsize == 4
     if sys.byteorder == "little":
-        found.byteswap()
-    return found
+        values.byteswap()
+    return values
 
 
 def _open_npy(file: BinaryIO, size: int) -> OpenedEvents:
     try:
         header, start = read_header(file)
     except HEADER_ERRORS as problem:
-        raise EventsError("is no .npy file, or is cut off or damaged") from problem
+        raise EventsError("is not an .npy file, or it is cut off or damaged") from problem
     if header.kind not in "iuf" or header.code is None:
-        raise EventsError(f"holds no numbers of 1 to 8 bytes; {_WANTED}")
+        raise EventsError(f"holds no numbers of 1 to 8 bytes; {_EXPECTED}")
     if len(header.shape) != 2 or header.shape[1] not in (3, 4):
-        listed = ", ".join(map(str, header.shape))
-        raise EventsError(f"has the shape [{listed}]; {_WANTED}")
+        shape = ", ".join(map(str, header.shape))
+        raise EventsError(f"has the shape [{shape}]; {_EXPECTED}")
     if start + header.bytes > size:
         raise EventsError("is cut off: it is shorter than its header says")
     return OpenedEvents(header.shape[0], partial(_read_rows, file, header))
@@ -158,6 +162,6 @@ def _require_times(times: Sequence[float]) -> None:
     if not math.isfinite(times[row]):
         raise EventsError(f"has the time {times[row]} in its row {row}")
     raise EventsError(
-        f"has the time {times[row]:,.10g} ms in its row {row}; 46 days are the most",
+        f"has the time {times[row]:,.10g} ms in its row {row}; at most 46 days are possible",
         "are the times in µs? .npy times are milliseconds",
     )

@@ -1,4 +1,4 @@
-"""Where in a document the names of files stand."""
+"""Finds the paths of files in a document."""
 
 from __future__ import annotations
 
@@ -13,52 +13,53 @@ from netdesc.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
-    """A file that a document names: the place of its path, the path, and the object around it."""
+class FileReference:
+    """A file that a document names: place of its path, the path, and the object that holds it."""
 
     parts: Parts
     path: str
     holder: Section
 
 
-def mentions(section: Section, parts: Parts = ()) -> Iterator[Mention]:
-    """Every name of a file, in the order of the models.
+def file_references(section: Section, parts: Parts = ()) -> Iterator[FileReference]:
+    """Every file that the section names, in the order of the fields of the models.
 
-    Hundreds of thousands of samples are quick to walk: what can name no file is not looked into.
+    Fields that cannot contain a path are skipped, so hundreds of thousands of samples take little
+    time.
     """
     for name, key, is_path in _fields_with_paths(type(section)):
         value = getattr(section, name)
         if is_path and isinstance(value, str):
-            yield Mention((*parts, key), value, section)
+            yield FileReference((*parts, key), value, section)
         elif not is_path:
-            yield from _inside(value, (*parts, key))
+            yield from _references_in(value, (*parts, key))
 
 
-def _inside(value: Any, parts: Parts) -> Iterator[Mention]:
+def _references_in(value: Any, parts: Parts) -> Iterator[FileReference]:
     if isinstance(value, Section):
-        yield from mentions(value, parts)
+        yield from file_references(value, parts)
     elif isinstance(value, tuple):
         for index, item in enumerate(cast("tuple[Any, ...]", value)):
-            yield from _inside(item, (*parts, index))
+            yield from _references_in(item, (*parts, index))
     elif isinstance(value, dict):
         for key, item in cast("dict[str, Any]", value).items():
-            yield from _inside(item, (*parts, key))
+            yield from _references_in(item, (*parts, key))
 
 
 @functools.cache
 def _fields_with_paths(model: structure.Model) -> tuple[tuple[str, str, bool], ...]:
-    """The fields of a model that are names of files, or may hold some, with their keys."""
-    found: list[tuple[str, str, bool]] = []
+    """Name, key and ``is_path`` of each field that is a path or may contain one."""
+    fields: list[tuple[str, str, bool]] = []
     for name, info in model.model_fields.items():
         is_path = "x-path" in cast("dict[str, Any]", info.json_schema_extra or {})
-        if is_path or any(map(_fields_with_paths, _models_within(info.annotation))):
-            found.append((name, info.alias or name, is_path))
-    return tuple(found)
+        if is_path or any(map(_fields_with_paths, _nested_models(info.annotation))):
+            fields.append((name, info.alias or name, is_path))
+    return tuple(fields)
 
 
-def _models_within(annotation: Any) -> Iterator[structure.Model]:
-    """The models of an annotation, also those of the items of lists and of the values of maps."""
+def _nested_models(annotation: Any) -> Iterator[structure.Model]:
+    """The models of an annotation, including those in lists and mappings."""
     for each in structure.alternatives(annotation):
         yield from structure.models(each)
         for argument in get_args(each):
-            yield from _models_within(argument)
+            yield from _nested_models(argument)

@@ -1,6 +1,6 @@
 """Reads .npy files without numpy: type and shape of the array, and its numbers.
 
-numpy.lib.format describes the header. Nothing in it is executed.
+The format is described in numpy.lib.format. The header is parsed as a literal, never executed.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 MAX_HEADER_BYTES = 10_000
-"""Longest header; numpy's own limit. That of a plain array has 118."""
+"""numpy's own limit. The header of a plain array has 118 bytes."""
 
 _MAGIC = b"\x93NUMPY"
 _DTYPE = re.compile(r"([<>|=]?)([biufcmMOSUV])([0-9]{0,9})(\[[^\]]*\])?")
 _OBJECT_FIELD = re.compile(r"'[<>|=]?O'")
 _CODES = {"b": "?", "i": "bhiq", "u": "BHIQ", "f": "efd"}
-"""Letters of the modules array and struct for numpy's kinds, by size."""
+"""Type codes of the modules array and struct for each kind of numpy, in the order of their size."""
 
 HEADER_ERRORS = (struct.error, EOFError, OSError, OverflowError, ValueError)
-"""What ``read_header`` raises about files that are no .npy files, or no longer whole."""
+"""What ``read_header`` raises if a file is damaged or is not an .npy file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """Type and shape of an array.
 
-    ``kind`` is numpy's letter: b, i, u, f, O (Python objects, also in records), V (other records)
-    or another. ``item_bytes`` is 0 where the header does not tell.
+    ``kind`` is numpy's ``dtype.kind``: b, i, u, f, O (Python objects, also in records), V (other
+    records) or another letter. ``item_bytes`` is 0 if the header does not contain it.
     """
 
     kind: str
@@ -52,23 +52,23 @@ class Header:
 
     @property
     def code(self) -> str | None:
-        """The letter that ``struct`` has for such numbers, if it has one."""
+        """The type code of ``struct`` for these numbers, or ``None``."""
         for letter in _CODES.get(self.kind, ""):
             if struct.calcsize(f"={letter}") == self.item_bytes:
                 return letter
         return None
 
     def index(self, position: int) -> tuple[int, ...]:
-        """Where in the array the value stands that comes at a position of the file."""
+        """The index in the array of the value at ``position``, counted in the order of the file."""
         order = self.shape if self.fortran_order else self.shape[::-1]
-        found: list[int] = []
+        indices: list[int] = []
         for length in order:
             position, rest = divmod(position, length)
-            found.append(rest)
-        return tuple(found if self.fortran_order else found[::-1])
+            indices.append(rest)
+        return tuple(indices if self.fortran_order else indices[::-1])
 
-    def rounded(self, value: float) -> float:
-        """The number that this array would hold for ``value``: 0.1 is another one in 4 bytes."""
+    def round_to_type(self, value: float) -> float:
+        """``value`` rounded to the type of this array: 0.1 in 4 bytes differs from 0.1 in 8."""
         if self.kind != "f" or self.code is None:
             return value
         try:
@@ -78,7 +78,7 @@ class Header:
 
 
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
-    """The values of an array, in the order of the file. The header has a ``code``."""
+    """The values of an array, in the order of the file. The header must have a ``code``."""
     code = header.code
     assert code is not None
     if code == "e":
@@ -91,14 +91,14 @@ def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
 
 
 def read_header(member: IO[bytes]) -> tuple[Header, int]:
-    """The header of an .npy file, and how many bytes it has. Raises ``HEADER_ERRORS``."""
+    """The header of an .npy file and its length in bytes. Raises ``HEADER_ERRORS``."""
     start = member.read(8)
     if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):
-        raise ValueError("no array of numpy")
+        raise ValueError("not an .npy file")
     form = "<H" if start[6] == 1 else "<I"
     (length,) = struct.unpack(form, member.read(struct.calcsize(form)))
     if length > MAX_HEADER_BYTES:
-        raise ValueError("a header of absurd length")
+        raise ValueError("the header is too long")
     raw = member.read(length)
     if len(raw) < length:
         raise EOFError
@@ -107,31 +107,31 @@ def read_header(member: IO[bytes]) -> tuple[Header, int]:
 
 
 def _parse_header(text: str) -> Header:
-    """The header from its text, a dictionary in Python's notation."""
+    """Parses the text of a header, a dictionary literal of Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fields = cast("dict[object, object]", dict(ast.literal_eval(text)))
     except (SyntaxError, TypeError, MemoryError, RecursionError) as problem:
-        raise ValueError("no header of numpy") from problem
+        raise ValueError("not a header of an .npy file") from problem
     if fields.keys() != {"descr", "fortran_order", "shape"}:
-        raise ValueError("no header of numpy")
+        raise ValueError("not a header of an .npy file")
     shape, fortran_order = fields["shape"], fields["fortran_order"]
     lengths = cast("tuple[object, ...]", shape) if isinstance(shape, tuple) else (None,)
     known = [each for each in lengths if type(each) is int and each >= 0]
     if len(known) < len(lengths) or not isinstance(fortran_order, bool):
-        raise ValueError("no header of numpy")
+        raise ValueError("not a header of an .npy file")
     order, kind, item_bytes = _parse_dtype(fields["descr"])
     is_big = order == ">" or (order == "=" and sys.byteorder == "big")
     return Header(kind, item_bytes, is_big, tuple(known), fortran_order)
 
 
 def _parse_dtype(descr: object) -> tuple[str, str, int]:
-    """Byte order, kind and bytes of an item from numpy's "descr"."""
+    """Byte order, kind and bytes per item from the field ``descr`` of a header."""
     if isinstance(descr, list | tuple):
         return "|", "O" if _OBJECT_FIELD.search(repr(cast("object", descr))) else "V", 0
     match = _DTYPE.fullmatch(descr) if isinstance(descr, str) else None
     if match is None:
-        raise ValueError("no type of numbers")
+        raise ValueError("unknown data type")
     bytes_of_unit = 4 if match[2] == "U" else 1
     return match[1], match[2], int(match[3] or 0) * bytes_of_unit

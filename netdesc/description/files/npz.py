@@ -1,8 +1,8 @@
 """Reads .npz files: the types and shapes of their arrays, and the values.
 
-An .npz file is a ZIP archive of .npy files. A size is believed only where the file is large enough
-to hold it, and nothing in the file is executed: an array of Python objects would be a pickle, and
-is refused. numpy is not needed.
+An .npz file is a ZIP archive of .npy files. This module does not trust it: a size is accepted only
+if the file is large enough for it, and arrays of Python objects are refused, because loading their
+pickles could run any program. It does not need numpy.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from typing import IO, BinaryIO, TypeVar
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 
 MAX_READ_BYTES = 1 << 20
-"""Most bytes that are read at a time. A table of contents, which zipfile reads in one piece, has
-room for thousands of arrays in them."""
-MAX_UNPACKED = 4 << 30
-"""Largest array, in bytes. Training keeps its arrays in memory."""
-MAX_RATIO = 1032
-"""Deflate packs no more bytes than these into one."""
-FREE_BYTES = 64 << 20
-"""Arrays up to this size may be packed as tightly as deflate can."""
-TIGHT_RATIO = 500
-"""Larger ones may not be so many times as large as they are packed: a small file that fills the
-memory is no data set. Spikes of which one in two thousand is set come to less."""
+"""Bytes per read. zipfile reads the table of contents in one piece, so this limits it to thousands
+of arrays."""
+MAX_ARRAY_BYTES = 4 << 30
+"""Training keeps its arrays in memory."""
+MAX_DEFLATE_RATIO = 1032
+"""Deflate cannot compress better than this."""
+MAX_BYTES_AT_ANY_RATIO = 64 << 20
+"""Up to this size, an array may have any compression ratio."""
+MAX_LARGE_ARRAY_RATIO = 500
+"""Larger arrays must have a lower compression ratio, so that a small file cannot fill the memory.
+The ratio of spikes is lower if at least one value in two thousand is 1."""
 
-_DAMAGE = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-"""What ``zipfile`` and ``read_header`` raise about a damaged file, or one of another format."""
+_DAMAGE_ERRORS = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+"""What ``zipfile`` and ``read_header`` raise if a file is damaged or has another format."""
 
 Parsed = TypeVar("Parsed")
 
 
 class NpzError(ValueError):
-    """The file, or one of its arrays, cannot be read; says why, after "the file …"."""
+    """The file or one of its arrays cannot be read. The message continues "the file …"."""
 
 
-class TightError(NpzError):
-    """An array is packed so tightly that a small file would fill the memory."""
+class CompressionRatioError(NpzError):
+    """An array is compressed so much that a small file would fill the memory."""
 
 
 class Npz:
-    """The arrays of an open file. Every method raises NpzError, and nothing else."""
+    """The arrays of an open .npz file. Every method raises NpzError, and no other error."""
 
     def __init__(self, file: BinaryIO) -> None:
-        with _explained():
+        with _translate_errors():
             self._zip = zipfile.ZipFile(_BoundedReads(file))
             self._file_bytes = file.seek(0, 2)
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -55,7 +55,7 @@ class Npz:
             if name == info.filename:
                 continue
             if name in self._members:
-                raise NpzError(f"holds the array {quoted(name)} twice")
+                raise NpzError(f"holds the array {quote_name(name)} twice")
             self._members[name] = info
 
     @property
@@ -64,29 +64,29 @@ class Npz:
 
     @property
     def claimed_bytes(self) -> int:
-        """Size of all arrays together, as the table of contents has it."""
+        """Size of all arrays together, according to the table of contents."""
         return sum(info.file_size for info in self._members.values())
 
     def header(self, name: str) -> Header:
-        """Type and shape of an array, after its size was checked."""
-        with _explained(name):
+        """Type and shape of an array. The file is large enough for its values."""
+        with _translate_errors(name):
             return self._header(self._member(name), name)
 
     def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
-        """What ``parse``, such as ``numpy.lib.format.read_array``, makes of an array's .npy file.
+        """``parse(file)`` for the .npy file of an array, as ``numpy.lib.format.read_array`` does.
 
-        Arrays of Python objects and records are refused.
+        Arrays of Python objects and of records are refused.
         """
-        with _explained(name):
+        with _translate_errors(name):
             info = self._member(name)
             kind = self._header(info, name).kind
             if kind == "O":
                 raise NpzError(
-                    f"holds pickled Python objects in its array {quoted(name)}, which netdesc "
+                    f"holds pickled Python objects in its array {quote_name(name)}, which netdesc "
                     "never loads"
                 )
             if kind == "V":
-                raise NpzError(f"holds records in its array {quoted(name)}")
+                raise NpzError(f"holds records in its array {quote_name(name)}")
             with self._zip.open(info) as member:
                 return parse(member)
 
@@ -97,48 +97,50 @@ class Npz:
     def _member(self, name: str) -> zipfile.ZipInfo:
         info = self._members.get(name)
         if info is None:
-            there = ", ".join(each for each in self.names[:10] if each.isprintable())
-            raise NpzError(f"has no array {quoted(name)}; there are: {there or 'none'}")
+            names = ", ".join(each for each in self.names[:10] if each.isprintable())
+            raise NpzError(f"has no array {quote_name(name)}; its arrays: {names or 'none'}")
         if info.flag_bits & 1:
-            raise NpzError(f"is encrypted in its array {quoted(name)}")
+            raise NpzError(f"is encrypted in its array {quote_name(name)}")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise NpzError(f"packs its array {quoted(name)} in a way that numpy does not use")
+            raise NpzError(
+                f"compresses its array {quote_name(name)} with a method that numpy does not use"
+            )
         return info
 
     def _header(self, info: zipfile.ZipInfo, name: str) -> Header:
         with self._zip.open(info) as member:
             header, length = read_header(member)
         if header.kind in "OV":
-            return header  # never read, whatever its size
+            return header  # such arrays are never read
         size = length + header.bytes
-        if size > MAX_UNPACKED:
+        if size > MAX_ARRAY_BYTES:
             raise NpzError(
-                f"has {size / (1 << 30):,.1f} GiB in its array {quoted(name)}; "
-                f"{MAX_UNPACKED >> 30} GiB is the most"
+                f"has {size / (1 << 30):,.1f} GiB in its array {quote_name(name)}; "
+                f"at most {MAX_ARRAY_BYTES >> 30} GiB are possible"
             )
-        ratio = MAX_RATIO if info.compress_type == zipfile.ZIP_DEFLATED else 1
+        ratio = MAX_DEFLATE_RATIO if info.compress_type == zipfile.ZIP_DEFLATED else 1
         packed = min(info.compress_size, self._file_bytes - info.header_offset)
-        # Where the sizes agree, zipfile compares the checksum with the last byte that is read.
+        # If the sizes agree, zipfile checks the checksum when it reads the last byte.
         if size != info.file_size or size > packed * ratio:
             raise NpzError(
-                f"is cut off or damaged: its array {quoted(name)} should have {size:,} bytes, "
-                "and has not"
+                f"is cut off or damaged: its array {quote_name(name)} does not have {size:,} bytes"
             )
-        if size > FREE_BYTES and size > packed * TIGHT_RATIO:
-            raise TightError(
-                f"unpacks {size:,} bytes from {packed:,} in its array {quoted(name)}; from "
-                f"{FREE_BYTES >> 20} MiB on, {TIGHT_RATIO} times the packed size is the most"
+        if size > MAX_BYTES_AT_ANY_RATIO and size > packed * MAX_LARGE_ARRAY_RATIO:
+            raise CompressionRatioError(
+                f"compresses {size:,} bytes to {packed:,} in its array {quote_name(name)}; the "
+                f"ratio must be at most {MAX_LARGE_ARRAY_RATIO} for more than "
+                f"{MAX_BYTES_AT_ANY_RATIO >> 20} MiB"
             )
         return header
 
 
-def quoted(name: str) -> str:
-    """An array's name as messages show it. It may be anything, and long."""
+def quote_name(name: str) -> str:
+    """An array's name in quotes, cut to 40 characters."""
     return f'"{name if len(name) <= 40 else name[:39] + "…"}"'
 
 
 class _BoundedReads:
-    """A file of which at most ``MAX_READ_BYTES`` are read at a time, whatever its contents say."""
+    """A file that reads at most ``MAX_READ_BYTES`` at a time, whatever size zipfile asks for."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -146,21 +148,21 @@ class _BoundedReads:
 
     def read(self, size: int = -1, /) -> bytes:
         if size > MAX_READ_BYTES:
-            raise NpzError("has a table of contents of absurd length")
+            raise NpzError("has a table of contents that is too long")
         return self._file.read(size if size >= 0 else MAX_READ_BYTES)
 
 
 @contextmanager
-def _explained(name: str | None = None) -> Generator[None, None, None]:
-    """Turns what zipfile and parsers raise into NpzError."""
+def _translate_errors(name: str | None = None) -> Generator[None, None, None]:
+    """Turns the errors of zipfile and of parsers into NpzError."""
     try:
         yield
     except NpzError:
         raise
-    except _DAMAGE as problem:
+    except _DAMAGE_ERRORS as problem:
         if name is None:
-            raise NpzError("is no .npz file, or is cut off or damaged") from problem
-        raise NpzError(f"is damaged in its array {quoted(name)}") from problem
+            raise NpzError("is not an .npz file, or it is cut off or damaged") from problem
+        raise NpzError(f"is damaged in its array {quote_name(name)}") from problem
 
 
 def _values(member: IO[bytes]) -> Sequence[float]:

@@ -1,4 +1,4 @@
-"""What is known of the samples that a network is to be trained on, before any is read."""
+"""Number and labels of the training samples, as far as they are known before training."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from netdesc.description.models import Arrays, Document, SpikeFiles
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """``validation_split`` may yet take some of the samples.
+    """The training samples, including those that ``validation_split`` sets aside.
 
-    A field is None where a file would have to tell, and does not, or is too large for a quick look.
+    A field is ``None`` if it is unknown: the file is invalid, or too large to be read here.
     """
 
     samples: int | None = None
     labels: frozenset[int] | None = None
-    """The classes that occur, where all of them are outputs of the network."""
+    """The labels that occur, if all of them are outputs of the network."""
 
 
-def listed(document: Document) -> TrainingSet:
-    """What the document itself says, where it lists its samples."""
+def listed_training_set(document: Document) -> TrainingSet:
+    """The training set of a document that lists its samples; otherwise both fields are ``None``."""
     data = document.data
     if not isinstance(data, SpikeFiles):
         return TrainingSet()
@@ -33,20 +33,20 @@ def listed(document: Document) -> TrainingSet:
 
 
 def training_samples(document: Document, resolve: Callable[[str], Path]) -> int | None:
-    """How many samples there are to train on.
+    """The number of training samples without those for validation, or ``None`` if it is unknown.
 
-    ``resolve`` turns a path of the document into a file. None where no data are named, or their
-    file does not tell, for whatever reason.
+    ``resolve`` turns a path of the document into a path of the file system. Raises nothing if the
+    file is missing or invalid.
     """
     data = document.data
     if isinstance(data, Arrays):
-        total = _in_arrays(resolve(data.path), data)
+        total = _samples_in_arrays(resolve(data.path), data)
     else:
-        total = listed(document).samples
+        total = listed_training_set(document).samples
     return None if total is None else total - document.training.held_out(total)
 
 
-def _in_arrays(path: Path, data: Arrays) -> int | None:
+def _samples_in_arrays(path: Path, data: Arrays) -> int | None:
     try:
         with path.open("rb") as file:
             npz = Npz(file)

@@ -84,9 +84,9 @@ FAULTS = [
     (SPLIT, {"split": np.array([None])}, "ND311", "/data/split", "never loads"),
     (SPLIT, {}, "ND310", "/data/split", 'no array "split" | its arrays: inputs, labels'),
     (labelled_data(inputs="input"), {}, "ND310", "/data/inputs", 'did you mean "inputs"?'),
-    (LABELLED, {"inputs": VALUES * 1j}, "ND312", "/data/inputs", "holds complex numbers"),
+    (LABELLED, {"inputs": VALUES * 1j}, "ND312", "/data/inputs", "contains complex numbers"),
     (LABELLED, {"inputs": VALUES.astype(np.longdouble)}, "ND312", "/data/inputs", "of 16 bytes"),
-    (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "holds floats; wanted: integers"),
+    (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "contains floats; expected: integers"),
     (LABELLED, {"labels": LABELS * 1.0}, "ND312", "/data/labels", "labels.astype(int) makes"),
     (LABELLED, {"labels": np.eye(2)[LABELS]}, "ND312", "/data/labels", "labels.argmax(axis=1)"),
     (
@@ -96,18 +96,18 @@ FAULTS = [
         "/data/labels",
         "labels.argmax(axis=1)",
     ),
-    (LABELLED, {"inputs": VALUES.T}, "ND313", "/data/inputs", "6 samples come last: save inputs.T"),
+    (LABELLED, {"inputs": VALUES.T}, "ND313", "/data/inputs", "last axis: save inputs.T"),
     (
         SPLIT,
         {"inputs": VALUES.T, "split": [0, 0, 0, 1, 1, 2]},
         "ND313",
         "/data/inputs",
-        "the shape [4, 6]; wanted: [samples, 4]",
+        "the shape [4, 6]; expected: [samples, 4]",
     ),
     (LABELLED, {"labels": LABELS > 0}, "ND312", "/data/labels", "holds true and false"),
-    (LABELLED, {"labels": LABELS.astype(str)}, "ND312", "/data/labels", "holds text"),
-    (SPLIT, {"split": [0.0] * 6}, "ND312", "/data/split", "holds floats"),
-    (LABELLED, {"inputs": VALUES[:, :3]}, "ND313", "/data/inputs", "[6, 3]; wanted: [samples, 4]"),
+    (LABELLED, {"labels": LABELS.astype(str)}, "ND312", "/data/labels", "contains text"),
+    (SPLIT, {"split": [0.0] * 6}, "ND312", "/data/split", "contains floats"),
+    (LABELLED, {"inputs": VALUES[:, :3]}, "ND313", "/data/inputs", "[6, 3]; expected: [samples, 4]"),
     (LABELLED, {"inputs": VALUES[0]}, "ND313", "/data/inputs", "shape [4]"),
     (LABELLED, {"inputs": np.array(0.5)}, "ND313", "/data/inputs", "shape []"),
     (UNENCODED, {"inputs": SPIKES[..., :3]}, "ND313", "/data/inputs", "[samples, steps, 4]"),
@@ -122,7 +122,7 @@ FAULTS = [
     (UNENCODED, {}, "ND314", "/data/encoding", '"encoding": {"type": "rate"}'),
     (LABELLED, {"inputs": SPIKES}, "ND314", "/data/encoding", '"rate" takes [samples, 4]'),
     (LABELLED, {"inputs": SPIKES[:, :1]}, "ND313", "/data/inputs", 'write "shape": [1, 4] in'),
-    (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; wanted: [6]"),
+    (LABELLED, {"labels": LABELS[:5]}, "ND315", "/data/labels", "the shape [5]; expected: [6]"),
     (LABELLED, {"labels": LABELS[:, None]}, "ND315", "/data/labels", "the shape [6, 1]"),
     (WINDOW, {"labels": LATE_LABEL[:, :99]}, "ND315", "/data/labels", "or [6, 100] with one"),
     (LABELLED, {"labels": LATE_LABEL}, "ND315", "/data/labels", 'give the loss "window_steps"'),
@@ -139,9 +139,9 @@ FAULTS = [
     ),
     (SPLIT, {"split": [1, 2, 1, 2, 1, 2]}, "ND317", "/data/split", "none of 6 samples to train on"),
     (LABELLED, {"inputs": VALUES[:0], "labels": LABELS[:0]}, "ND317", "/data/inputs", "no samples"),
-    (SPLIT, {"split": [0, 0, 0, 1]}, "ND318", "/data/split", "the shape [4]; wanted: [6]"),
+    (SPLIT, {"split": [0, 0, 0, 1]}, "ND318", "/data/split", "the shape [4]; expected: [6]"),
     (SPLIT, {"split": [0, 0, 0, -1, 1, 2]}, "ND318", "/data/split", "split[3] is -1 | 0 is for"),
-    (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "sets none of 6 samples aside"),
+    (SPLIT, {"split": [0] * 6}, "ND319", "/data/split", "marks all 6 samples for training"),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "inputs[2, 3] is 1.5; data.range"),
     (LABELLED, {"inputs": OUT_OF_RANGE}, "ND320", "/data/range", "the values go from 0 to 1.5"),
     (LABELLED, {"inputs": NOT_A_NUMBER}, "ND320", "/data/range", "inputs[5, 0] is nan"),
@@ -242,7 +242,7 @@ def test_damaged_files_are_the_fault_of_the_file(ending, tmp_path):
     (tmp_path / "own.npz").write_bytes(b"\x93NUMPY" + bytes(100))
     (finding,) = findings(tmp_path, with_text("/data/path", f'"{ending}"', LABELLED))
     assert (finding.code, finding.pointer) == ("ND309", "/data/path")
-    assert finding.message == f"{ending} is no .npz file, or is cut off or damaged"
+    assert finding.message == f"{ending} is not an .npz file, or it is cut off or damaged"
     assert not finding.lacks_data
 
 

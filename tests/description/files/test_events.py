@@ -43,33 +43,33 @@ FAULTS = [
     # file, contents, shape, code, words
     ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "all 1 events"),
     ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "x, y and p are 9, 0 and 0"),
-    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", '"shape": [1, 1, 10] would hold them'),
+    ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", 'need "shape": [1, 1, 10]'),
     ("a.bs2", plane_events(*INSIDE, (0, 5, 0, 1)), PLANE, "ND308", "1 of 3 events"),
     ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "the 2 x 5 x 9 inputs and"),
     ("a.bs2", plane_events(*INSIDE, (0, 0, 0, 100)), PLANE, "ND308", "last event is at 100 ms"),
     ("a.bs2", plane_events(*INSIDE), [5, 9, 2], "ND308", "[channels, height, width]: [2, 5, 9] h"),
     ("a.bs2", plane_events(*INSIDE), [2, 9, 5], "ND308", "[channels, height, width]: [2, 5, 9] h"),
-    ("a.bs2", plane_events(*INSIDE), [90], "ND323", '"shape": [2, 5, 9] holds all of them'),
+    ("a.bs2", plane_events(*INSIDE), [90], "ND323", '"shape": [2, 5, 9] has room for all of them'),
     ("a.bs2", plane_events(*INSIDE), [10, 9], "ND323", "the network's input.shape is [10, 9]"),
-    ("a.bs1", events((3, 1), (39, 1)), [30], "ND308", 'neuron is 39: "shape": [40] would hold it'),
-    ("a.bs1", events((39, 1)), [3, 3], "ND307", "neuron is 39: a shape of 40 inputs would hold"),
+    ("a.bs1", events((3, 1), (39, 1)), [30], "ND308", 'neuron is 39, which needs "shape": [40]'),
+    ("a.bs1", events((39, 1)), [3, 3], "ND307", "neuron is 39, which needs 40 inputs"),
     ("a.npy", npy([[0, 1, 1e3], [1, 1, 5e4], [1, 0, 9e4]]), [4], "ND307", "are the times in µs?"),
     ("a.npy", npy([[0, 1, 1], [1, 1, 50000], [1, 0, 90000]]), [4], "ND308", "milliseconds"),
     ("a.npy", npy([[0, 1, 1.0], [1, 1, 50], [1, 0, 200]]), [4], "ND308", "event is at 200 ms"),
     ("a.npy", npy(np.array([[5, 1, 1], [1, 1, 5]], "<f4")), [4], "ND308", "1 of 2 events"),
-    ("a.npy", npy([[8, 4, 1, 1], [1, 1, 0, 5]]), [9, 5, 2], "ND308", "[2, 5, 9] holds them"),
+    ("a.npy", npy([[8, 4, 1, 1], [1, 1, 0, 5]]), [9, 5, 2], "ND308", "[2, 5, 9] has room"),
     ("a.npy", npy([[-1, 1, 1]]), [4], "ND307", "all 1 events"),
-    ("a.npy", npy(np.zeros((0, 3))), [4], "ND307", "holds no events"),
+    ("a.npy", npy(np.zeros((0, 3))), [4], "ND307", "has no events"),
     ("a.npy", npy([[1, 1, 1, 1]]), [4], "ND323", "index a shape [channels, height, width]"),
-    ("a.npy", npy([1, 2, 3]), [4], "ND322", "has the shape [3]; wanted: rows of x, p, t"),
+    ("a.npy", npy([1, 2, 3]), [4], "ND322", "has the shape [3]; expected: rows of x, p, t"),
     ("a.npy", npy(np.array([[{}] * 3])), [4], "ND322", "holds no numbers of 1 to 8 bytes"),
     ("a.npy", npy([[True] * 3]), [4], "ND322", "holds no numbers of 1 to 8 bytes"),
     ("a.npy", npy([[0.5, 1, 1]]), [4], "ND322", "the x 0.5 in its row 0, not a whole number"),
     ("a.npy", npy([[0, 1, 1], [0, np.nan, 1]]), [4], "ND322", "the p nan in its row 1"),
     ("a.npy", npy([[0, 1, np.nan]]), [4], "ND322", "the time nan in its row 0"),
-    ("a.npy", npy([[0, 1, 1.7e15]]), [4], "ND322", "46 days are the most | are the times in µs?"),
+    ("a.npy", npy([[0, 1, 1.7e15]]), [4], "ND322", "at most 46 days are possible | are the times in µs?"),
     ("a.npy", npy([[0, 1, 1.0]])[:-1], [4], "ND322", "is cut off"),
-    ("a.npy", b"", [4], "ND322", "is no .npy file"),
+    ("a.npy", b"", [4], "ND322", "is not an .npy file"),
 ]
 
 
@@ -105,7 +105,7 @@ def test_targets_are_errors_and_speak_of_units(tmp_path):
     document = _document("input.bs1", [4], target={"path": "a.bs1"})
     (finding,) = findings(tmp_path, document)
     assert (finding.code, finding.severity) == ("ND306", "error")
-    assert finding.hint == "the largest neuron is 4: 5 units would hold it"
+    assert finding.hint == "the largest neuron is 4, which needs 5 units"
     (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
     (finding,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
     assert (finding.code, finding.severity) == ("ND323", "error")

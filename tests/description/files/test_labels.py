@@ -80,7 +80,7 @@ def test_a_classifier_of_whole_samples_has_no_use_for_labels_of_steps(tmp_path):
         classifier={"type": "rate"},
     )
     (finding,) = findings(tmp_path, text)
-    assert (finding.code, finding.hint) == ("ND315", "leave the classifier out")
+    assert (finding.code, finding.hint) == ("ND315", "remove the classifier")
 
 
 def test_a_guessed_window_says_nothing_about_labels(tmp_path):

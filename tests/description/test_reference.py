@@ -127,7 +127,7 @@ def test_every_code_has_cause_and_both_examples(entry):
     plain = re.sub(r"\\(.)", r"\1", part).replace("&amp;", "&").replace("&lt;", "<")
     for said in (entry.cause, entry.fix):
         assert said.replace("\\", "") in plain.replace("\\", "").replace("&gt;", ">")
-    for shown in (entry.shown, entry.right):
+    for shown in (entry.wrong_text, entry.right):
         assert f"```\n{shown}\n```" in part
     assert ("(a warning)" in part.splitlines()[0]) == (entry.severity == "warning")
 

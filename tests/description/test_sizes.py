@@ -100,9 +100,9 @@ def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
     finding, of_one_batch = array_findings(tmp_path, json.dumps(document), **arrays)
     assert of_one_batch.code == "ND237"
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
-    assert "takes 29.8 GiB in training" in finding.message
+    assert "needs 29.8 GiB in training" in finding.message
     assert "29.8 for a batch of 200 samples of 1,000,000 steps" in finding.message
-    assert finding.hint == "make training.batch_size smaller"
+    assert finding.hint == "use a smaller training.batch_size"
     document["training"]["batch_size"] = 100
     assert array_findings(tmp_path, json.dumps(document), **arrays) == []
 
@@ -118,6 +118,9 @@ def test_tight_arrays_are_refused_unless_they_are_small_or_unpacked(tmp_path):
     (finding,) = found(free)
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
     assert f"compresses {MAX_BYTES_AT_ANY_RATIO + 128:,} bytes to" in finding.message
-    assert 'in its array "inputs"; from 64 MiB on, 500 times the packed size' in finding.message
+    assert (
+        'in its array "inputs"; the ratio must be at most 500 for more than 64 MiB'
+        in finding.message
+    )
     assert found(free - 32) == []
     assert found(free, np.savez) == []

@@ -205,7 +205,7 @@ def test_files_that_are_missing_or_changed(file: Path) -> None:
 )
 def test_files_that_are_no_npz(file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    fails(file, r"is no \.npz file, or is cut off or damaged")
+    fails(file, r"is not an \.npz file, or it is cut off or damaged")
 
 
 def test_the_size_of_arrays_can_be_limited(file: Path) -> None:
@@ -236,11 +236,13 @@ def test_inputs_larger_than_the_memory_are_not_read(file: Path) -> None:
     """Of 8 samples 5 are trained on: 6 cells of 4 bytes a step each."""
     np.savez(file, **good())
     spec = replace(SPEC, steps=200_000_000)
-    message = "takes 22.4 GiB in training: .* 22.4 for a batch of 5 samples of 200,000,000 steps"
+    message = "needs 22.4 GiB in training: .* 22.4 for a batch of 5 samples of 200,000,000 steps"
     fails(file, message, spec)
     section = Arrays.model_validate({"type": "arrays", "path": "data.npz", "range": (0, 16)})
     section = section.model_copy(update={"encoding": LatencyEncoding(type="latency")})
-    with pytest.raises(DataError, match=r"for a batch of 8 samples .* make training\.batch_size"):
+    with pytest.raises(
+        DataError, match=r"for a batch of 8 samples .* use a smaller training\.batch_size"
+    ):
         ArrayFile(file, section, spec).read()
     assert len(ArrayFile(file, section, spec, 2).read()["train"]) == 8
 

@@ -55,11 +55,11 @@ def test_suffix_and_length(name, size, code, tmp_path):
 
 def test_files_of_other_data_name_their_type(tmp_path):
     (finding,) = _with(tmp_path, "a.npz", b"PK")
-    assert finding.hint == 'data of "type": "arrays" takes .npz files'
+    assert finding.hint == 'data of "type": "arrays" reads .npz files'
     (finding,) = _with(tmp_path, "a.bs1", bytes(5), "/data/path", LABELLED)
     assert (finding.code, finding.hint) == (
         "ND305",
-        'data of "type": "spike_files" takes .bs1 files',
+        'data of "type": "spike_files" reads .bs1 files',
     )
 
 

@@ -239,8 +239,8 @@ def test_pictures_say_what_they_leave_out(tmp_path, capsys):
         (["show", "a.bs1", "--step-ms", "nan"], 2, "--step-ms"),
         (["show", "a.bs1", "--until-ms", "nan"], 2, "--until-ms"),
         (["animate", "a.bs1", "-o", "a.gif", "--fps", "nan"], 2, "--fps"),
-        (["show", "b.bs2", "--against", "b.bs2"], 1, "compared with nothing"),
-        (["show", "b.bs2", "--neurons", "3", "-o", "b.png"], 1, "no neurons"),
+        (["show", "b.bs2", "--against", "b.bs2"], 1, "cannot be compared"),
+        (["show", "b.bs2", "--neurons", "3", "-o", "b.png"], 1, "no axis of neurons"),
     ],
 )
 def test_wrong_arguments_are_one_message(arguments, code, words, tmp_path, monkeypatch, capsys):

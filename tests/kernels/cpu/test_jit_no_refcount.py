@@ -1,4 +1,4 @@
-"""Time loops of kernels count no references, and cannot make arrays."""
+"""Time loops of kernels count no references, and cannot create arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import inner
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.layout import Strided
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -28,7 +28,7 @@ EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
 
 
 def run(loop: Any) -> tuple[np.ndarray, str]:
-    """The voltages of neurons that keep nothing, and the loop's machine code."""
+    """The voltages of neurons that decay fully in each step, and the loop's machine code."""
     weights = np.arange(2 * LANES, dtype=np.int16)
     none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
     out, floats = layer_forward.word_output(np.empty(3, np.int32)), np.empty(0, np.float32)
@@ -42,30 +42,30 @@ def run(loop: Any) -> tuple[np.ndarray, str]:
         0,
     )
     (code,) = loop.inspect_asm().values()
-    of_loop, _of_wrapper = code.split(".size", 1)
-    return voltage.reshape(3, LANES), of_loop
+    loop_code, _wrapper_code = code.split(".size", 1)
+    return voltage.reshape(3, LANES), loop_code
 
 
 def test_a_loop_counts_no_references_and_computes_the_same() -> None:
     function = layer_forward._loop_by_events.py_func
-    voltage, code = run(inner(function))
-    of_counting, counting = run(numba.njit(function))
+    voltage, code = run(jit_no_refcount(function))
+    counting_voltage, counting_code = run(numba.njit(function))
     lanes = 64 * np.arange(LANES)
     assert np.array_equal(voltage, [2 * lanes + 64 * LANES, 0 * lanes, lanes + 64 * LANES])
-    assert np.array_equal(of_counting, voltage)
-    assert "NRT_incref" in counting, "Numba leaves it out by itself: it needs no help any more"
+    assert np.array_equal(counting_voltage, voltage)
+    assert "NRT_incref" in counting_code, "Numba omits reference counts by itself now"
     assert "NRT_incref" not in code
 
 
-def test_a_loop_that_makes_an_array_does_not_compile() -> None:
-    @inner
-    def makes(count: int) -> float:
+def test_a_loop_that_creates_an_array_does_not_compile() -> None:
+    @jit_no_refcount
+    def create(count: int) -> float:
         return np.zeros(count).sum()
 
     with pytest.raises(numba.TypingError, match="Only accept returning of array"):
-        makes(3)
+        create(3)
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_all_time_loops_are_compiled_so(name: str) -> None:
+def test_no_time_loop_counts_references(name: str) -> None:
     assert LOOPS[name].targetoptions["_nrt"] is False

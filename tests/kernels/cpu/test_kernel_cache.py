@@ -1,4 +1,4 @@
-"""Compiled kernels are those of the sources as they are."""
+"""Cached kernels are compiled anew when a source has changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import forget_outdated
+from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache
 
 LEAKY = """
 import torch
@@ -41,40 +41,40 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    """The folder of a copy of netdesc that has compiled nothing."""
-    there = tmp_path / "netdesc"
-    package = Path(netdesc.__file__).parent
-    shutil.copytree(package, there, ignore=shutil.ignore_patterns("__pycache__"))
-    return there
+def package(tmp_path: Path) -> Path:
+    """The folder of a copy of netdesc without compiled kernels."""
+    copy = tmp_path / "netdesc"
+    source = Path(netdesc.__file__).parent
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
 
 
-def test_changes_in_what_is_compiled_into_a_kernel_take_effect(copied: Path) -> None:
-    """A function and a constant of other files than the kernel's."""
-    assert run(LEAKY, copied.parent) == "[1.0, 1.5, 1.75]"
+def test_changes_in_what_is_compiled_into_a_kernel_take_effect(package: Path) -> None:
+    """The changes are in other files than the kernel."""
+    assert run(LEAKY, package.parent) == "[1.0, 1.5, 1.75]"
     change(
-        copied / "kernels/cpu/runtime/state_arithmetic.py",
+        package / "kernels/cpu/runtime/state_arithmetic.py",
         "np.float32(1 / STATE_UNIT)",
         "np.float32(0.5)",
     )
-    assert run(LEAKY, copied.parent) == "[2048.0, 3072.0, 3584.0]"
-    change(copied / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
-    assert run(LEAKY, copied.parent) == "[2048.0, 2048.0, 2048.0]"
+    assert run(LEAKY, package.parent) == "[2048.0, 3072.0, 3584.0]"
+    change(package / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 12")
+    assert run(LEAKY, package.parent) == "[2048.0, 2048.0, 2048.0]"
 
 
 def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
-    forget_outdated(folder, b"one")
+    folder = tmp_path / "cache"
+    invalidate_cache(folder, b"one")
     names = ("kernel.run-1.py311.nbi", "kernel.run-1.py311.1.nbc", "kernel.cpython-311.pyc")
     for name in names:
         (folder / name).touch()
-    forget_outdated(folder, b"one")
+    invalidate_cache(folder, b"one")
     assert all((folder / name).exists() for name in names)
-    forget_outdated(folder, b"two")
+    invalidate_cache(folder, b"two")
     assert [(folder / name).exists() for name in names] == [False, False, True]
 
 
-def test_where_nothing_can_be_kept_nothing_is_deleted(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    forget_outdated(tmp_path / "file", b"one")
+    invalidate_cache(tmp_path / "file", b"one")
     assert os.listdir(tmp_path) == ["file"]

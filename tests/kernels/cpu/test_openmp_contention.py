@@ -1,4 +1,4 @@
-"""Threads that wait for others give their cores away soon while others want them."""
+"""Idle OpenMP threads exist while cores are contended, and end afterwards."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdesc.kernels.cpu.runtime import openmp_contention as crowd
-from netdesc.kernels.cpu.runtime.openmp_contention import CROWD, Crowd, is_decided
+from netdesc.kernels.cpu.runtime import openmp_contention
+from netdesc.kernels.cpu.runtime.openmp_contention import (
+    THREAD_NAME,
+    ContentionGuard,
+    is_decided,
+    team_sizes,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU OpenMP")
 
 
 @dataclass
 class Machine:
-    """What a look sees: the time, and how long the calling thread was kept from its core."""
+    """What a poll reads: the time, and how long the calling thread had to wait for a core."""
 
     now: float = 100.0
     delay: float | None = 7.0
@@ -40,132 +45,137 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def many(machine: Machine) -> Iterator[Crowd]:
-    made = Crowd(lambda: [3], lambda: machine.delay, lambda: machine.now)
-    yield made
-    if made._go_home is not None:
-        made._go_home.set()
+def guard(machine: Machine) -> Iterator[ContentionGuard]:
+    guard = ContentionGuard(lambda: [3], lambda: machine.delay, lambda: machine.now)
+    yield guard
+    if guard._stop is not None:
+        guard._stop.set()
     wait_for(0)
 
 
-def present() -> int:
-    return sum(thread.name == CROWD for thread in threading.enumerate())
+def idle_teams() -> int:
+    return sum(thread.name == THREAD_NAME for thread in threading.enumerate())
 
 
 def wait_for(number: int) -> None:
     until = time.monotonic() + 60
-    while present() != number:
-        assert time.monotonic() < until, f"{present()} instead of {number}"
+    while idle_teams() != number:
+        assert time.monotonic() < until, f"{idle_teams()} instead of {number}"
         time.sleep(0.01)
 
 
-def test_a_crowd_is_called_while_others_want_the_cores(machine: Machine, many: Crowd) -> None:
+def test_idle_threads_exist_while_cores_are_contended(
+    machine: Machine, guard: ContentionGuard
+) -> None:
     for _ in range(100):
         machine.run(0.11, share=0.1)
-        many.look()
-    assert present() == 0
+        guard.poll()
+    assert idle_teams() == 0
     for _ in range(3):
         machine.run(0.11, share=0.3)
-        many.look()
-        assert present() == 1
-    for _ in range(100):  # not for one quiet moment
+        guard.poll()
+        assert idle_teams() == 1
+    for _ in range(100):  # one calm second does not end them
         machine.run(1.0, share=0.0)
-        many.look()
+        guard.poll()
         machine.run(0.11, share=0.3)
-        many.look()
-        assert present() == 1
+        guard.poll()
+        assert idle_teams() == 1
     machine.run(2.5, share=0.0)
-    many.look()
+    guard.poll()
     wait_for(0)
     machine.run(0.11, share=0.3)
-    many.look()
-    assert present() == 1
+    guard.poll()
+    assert idle_teams() == 1
 
 
-def test_looks_are_seldom(machine: Machine) -> None:
+def test_schedstat_is_read_ten_times_a_second(machine: Machine) -> None:
     read = []
 
     def delay_s() -> float:
         read.append(machine.now)
         return 0.0
 
-    watcher = Crowd(lambda: [2], delay_s, lambda: machine.now)
+    guard = ContentionGuard(lambda: [2], delay_s, lambda: machine.now)
     for _ in range(1000):
         machine.run(0.001, share=0.0)
-        watcher.look()
+        guard.poll()
     assert 8 <= len(read) <= 11
 
 
-def test_each_thread_sees_its_own_delay(machine: Machine, many: Crowd) -> None:
-    """The total of another thread is larger or smaller by anything, and says nothing."""
-    many.look()
+def test_delays_of_different_threads_are_not_compared(
+    machine: Machine, guard: ContentionGuard
+) -> None:
+    guard.poll()
     machine.run(1.0, share=0.0)
     assert machine.delay is not None
     machine.delay += 50
-    thread = threading.Thread(target=many.look)
+    thread = threading.Thread(target=guard.poll)
     thread.start()
     thread.join()
     machine.delay -= 50
-    many.look()
-    assert present() == 0
+    guard.poll()
+    assert idle_teams() == 0
 
 
-def test_where_nobody_counts_the_crowd_stays(machine: Machine, many: Crowd) -> None:
+def test_idle_threads_stay_if_delays_cannot_be_measured(
+    machine: Machine, guard: ContentionGuard
+) -> None:
     machine.delay = None
-    many.look()
+    guard.poll()
     wait_for(1)
     machine.now += 1000
     machine.delay = 0.0
-    many.look()
+    guard.poll()
     machine.now += 1000
-    many.look()
-    assert present() == 1
+    guard.poll()
+    assert idle_teams() == 1
 
 
-def test_delays_are_read_from_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delay_is_read_from_schedstat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = tmp_path / "schedstat"
-    monkeypatch.setattr(crowd, "_DELAYS", counts)
-    assert crowd.delay_s() is None
-    for text in ("0 0 0\n", "", "1 2", "1 2 3 4", "a b c"):  # the kernel does not count
+    monkeypatch.setattr(openmp_contention, "_SCHEDSTAT", counts)
+    assert openmp_contention.delay_s() is None
+    for text in ("0 0 0\n", "", "1 2", "1 2 3 4", "a b c"):  # Linux does not count
         counts.write_text(text)
-        assert crowd.delay_s() is None
+        assert openmp_contention.delay_s() is None
     counts.write_text("9000000 1500000000 4\n")
-    assert crowd.delay_s() == 1.5
+    assert openmp_contention.delay_s() == 1.5
     counts.write_text("0 0 1\n")  # a thread that has just begun
-    assert crowd.delay_s() == 0.0
+    assert openmp_contention.delay_s() == 0.0
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(2, 300))
-def test_a_crowd_makes_more_threads_than_there_are_cores(
-    cores: int, computing: int, most: int
+def test_teams_make_one_thread_more_than_cores(
+    cores: int, computing: int, max_threads: int
 ) -> None:
-    called = crowd.teams(cores, computing, most)
-    assert all(2 <= size <= most for size in called)
-    assert computing + sum(size - 1 for size in called) == max(cores, computing) + 1
-    assert len(called) == 1 or called[0] == most
+    sizes = team_sizes(cores, computing, max_threads)
+    assert all(2 <= size <= max_threads for size in sizes)
+    assert computing + sum(size - 1 for size in sizes) == max(cores, computing) + 1
+    assert len(sizes) == 1 or sizes[0] == max_threads
 
 
-def test_one_thread_waits_for_nobody() -> None:
-    assert crowd.teams(16, 1, 1) == []
+def test_no_team_if_openmp_has_one_thread() -> None:
+    assert team_sizes(16, 1, 1) == []
 
 
-def test_what_the_user_set_is_taken_as_it_is() -> None:
+def test_environment_decides_how_threads_wait() -> None:
     assert is_decided({"GOMP_SPINCOUNT": "300000"})
     assert is_decided({"OMP_WAIT_POLICY": "active"})
     assert not is_decided({"OMP_NUM_THREADS": "2"})
 
 
-REAL = """
+SCRIPT = """
 import os, threading, time
 import numpy as np
 import torch
-from netdesc.kernels.cpu.runtime import openmp_contention as crowd, threads
+from netdesc.kernels.cpu.runtime import openmp_contention, threads
 from netdesc.kernels.cpu.synapses import weights
 
 if torch.get_num_threads() < 2:
     torch.set_num_threads(2)
 delay = [0.0]
-crowd.Crowd.__init__.__defaults__ = (lambda: delay[0], time.monotonic)
+openmp_contention.ContentionGuard.__init__.__defaults__ = (lambda: delay[0], time.monotonic)
 compute = lambda: threads.on_threads(weights.integer_vectors)(np.zeros((64, 64), np.float32), 8)
 tasks = lambda: len(os.listdir("/proc/self/task"))
 
@@ -184,19 +194,20 @@ until(lambda: tasks() >= alone + 2)
 time.sleep(2.1)
 compute()
 until(lambda: tasks() == alone)
-print("they came and went")
+print("idle threads started and ended")
 """
 
 
 @pytest.mark.parametrize(
     "decided", [{}, {"OMP_WAIT_POLICY": "passive"}, {"GOMP_SPINCOUNT": "5000"}]
 )
-def test_kernels_look_unless_the_user_has_decided(decided: dict[str, str]) -> None:
-    """A third thread on two cores makes GNU OpenMP cut its waiting short."""
-    kept = {name: value for name, value in os.environ.items() if name not in crowd._SETTINGS}
+def test_kernels_poll_unless_the_user_has_decided(decided: dict[str, str]) -> None:
+    others = {
+        name: value for name, value in os.environ.items() if name not in openmp_contention._SETTINGS
+    }
     result = subprocess.run(
-        [sys.executable, "-c", REAL.replace("< end", "< end - 58") if decided else REAL],
-        env={**kept, **decided, "NUMBA_NUM_THREADS": "2"},  # also where there is one core
+        [sys.executable, "-c", SCRIPT.replace("< end", "< end - 58") if decided else SCRIPT],
+        env={**others, **decided, "NUMBA_NUM_THREADS": "2"},  # also where there is one core
         capture_output=True,
         text=True,
         check=False,
@@ -205,4 +216,4 @@ def test_kernels_look_unless_the_user_has_decided(decided: dict[str, str]) -> No
     if decided:
         assert result.stderr.splitlines()[-1].startswith("AssertionError")
     else:
-        assert result.stdout == "they came and went\n", result.stderr
+        assert result.stdout == "idle threads started and ended\n", result.stderr

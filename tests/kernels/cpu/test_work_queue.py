@@ -1,4 +1,4 @@
-"""Threads that take turns take every piece of work, and none of them twice."""
+"""Threads take every item of a work queue exactly once."""
 
 from __future__ import annotations
 
@@ -10,43 +10,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
-from netdesc.kernels.cpu.runtime.work_queue import next_turn, piece_of
+from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 
 
 @numba.njit(parallel=True)
-def share_out(times: np.ndarray, by: np.ndarray) -> np.ndarray:
-    turns = np.zeros(1, np.int64)
-    for thread in numba.prange(len(by)):
+def process_items(counts: np.ndarray, counts_by_thread: np.ndarray) -> np.ndarray:
+    queue = np.zeros(1, np.int64)
+    items, threads = len(counts), len(counts_by_thread)
+    for thread in numba.prange(threads):
         while True:
-            turn = next_turn(turns)
-            if turn >= len(times):
+            position = next_position(queue)
+            if position >= items:
                 break
-            times[piece_of(turn, len(times), len(by))] += 1
-            by[thread] += 1
-    return turns
+            counts[item_at(position, items, threads)] += 1
+            counts_by_thread[thread] += 1
+    return queue
 
 
 @settings(deadline=None)
 @given(st.integers(0, 3000), st.integers(1, 4))
-def test_every_piece_is_taken_once(pieces: int, parts: int) -> None:
-    times, by = np.zeros(pieces, np.int64), np.zeros(parts, np.int64)
+def test_every_item_is_taken_once(items: int, threads: int) -> None:
+    counts, counts_by_thread = np.zeros(items, np.int64), np.zeros(threads, np.int64)
 
     @on_threads
     def run() -> np.ndarray:
         set_thread_count()
-        return share_out(times, by)
+        return process_items(counts, counts_by_thread)
 
-    turns = run()
-    assert times.tolist() == [1] * pieces
-    assert by.sum() == pieces
-    assert turns[0] == pieces + parts, "each part has asked once more"
+    queue = run()
+    assert counts.tolist() == [1] * items
+    assert counts_by_thread.sum() == items
+    assert queue[0] == items + threads, "each thread has asked once more"
 
 
 @given(st.integers(1, 200), st.integers(2, 9))
-def test_turns_that_follow_each_other_are_far_apart(pieces: int, threads: int) -> None:
-    order = [piece_of.py_func(turn, pieces, threads) for turn in range(pieces)]
-    assert sorted(order) == list(range(pieces))
-    together = [order[turn : turn + threads] for turn in range(pieces)]
-    assert all(
-        abs(a - b) >= pieces // threads - 1 for row in together for a, b in pairwise(sorted(row))
-    )
+def test_items_at_neighbouring_positions_are_far_apart(items: int, threads: int) -> None:
+    order = [item_at.py_func(position, items, threads) for position in range(items)]
+    assert sorted(order) == list(range(items))
+    runs = [order[position : position + threads] for position in range(items)]
+    assert all(abs(a - b) >= items // threads - 1 for run in runs for a, b in pairwise(sorted(run)))

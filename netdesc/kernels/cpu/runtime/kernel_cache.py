@@ -1,8 +1,8 @@
-"""Kernels that Numba compiles and keeps on disk.
+"""Compiled kernels on disk, and their invalidation when sources change.
 
-Numba looks at the file of a kernel, but not at the files from which functions are compiled into it,
-nor at constants. After an update it would go on with outdated kernels. So all kept kernels are
-thrown away when any source of the CPU engine has changed.
+Numba recompiles a kernel when the kernel's own file changes. It does not notice changes in other
+files whose functions or constants are compiled into the kernel. So we delete all cached kernels
+when any source file of the CPU engine has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KERNELS = Path(__file__).parents[2]
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """Decorates a function that Numba compiles for all threads and keeps on disk.
+    """Decorates a function that Numba compiles for all threads and caches on disk.
 
     ``options`` are further options of ``numba.njit``.
     """
@@ -30,14 +30,14 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     options = {"parallel": True, "cache": True, "nogil": True} | options
     compiled = numba.njit(**options)(function)
     stats = getattr(compiled, "stats", None)
-    if stats is not None:  # with NUMBA_DISABLE_JIT it is a plain function
+    if stats is not None:  # None with NUMBA_DISABLE_JIT, which returns a plain function
         _refresh(Path(stats.cache_path))
     return compiled
 
 
 @functools.cache
 def _refresh(folder: Path) -> None:
-    forget_outdated(folder, _digest())
+    invalidate_cache(folder, _digest())
 
 
 @functools.cache
@@ -50,10 +50,10 @@ def _digest() -> bytes:
     return digest.digest()
 
 
-def forget_outdated(folder: Path, digest: bytes) -> None:
-    """Deletes the kernels that Numba keeps in ``folder``, unless ``digest`` is that of last time.
+def invalidate_cache(folder: Path, digest: bytes) -> None:
+    """Deletes the kernels in Numba's cache ``folder`` if the sources' ``digest`` has changed.
 
-    Where the folder cannot be written nothing is done: Numba keeps nothing there either.
+    Does nothing if the folder is not writable: then Numba cannot cache there either.
     """
     stamp = folder / _STAMP
     with contextlib.suppress(OSError):
@@ -61,6 +61,6 @@ def forget_outdated(folder: Path, digest: bytes) -> None:
             return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        for kept in folder.glob("*.nb[ci]"):
-            kept.unlink(missing_ok=True)
+        for cached in folder.glob("*.nb[ci]"):
+            cached.unlink(missing_ok=True)
         stamp.write_bytes(digest)

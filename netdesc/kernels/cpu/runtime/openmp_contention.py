@@ -1,14 +1,14 @@
-"""How long a thread that waits for another keeps its core.
+"""Keeps GNU OpenMP from spinning for long while other programs use the cores.
 
 Kernels take a fraction of a millisecond, so their threads wait for one another by spinning. GNU
-OpenMP lets them spin for some ten milliseconds, which is best where nobody else wants the cores: a
-thread that has gone to sleep may take half a millisecond to wake. Where another program wants them,
-the thread that is waited for may be without a core, and spinning keeps it from getting one: an
-epoch of four milliseconds then takes sixty.
+OpenMP spins for about ten milliseconds before a thread sleeps. On idle cores that is best, as a
+sleeping thread may take half a millisecond to wake. If another program uses a core, the threads may
+wait for one that has no core, and their spinning keeps it from getting one. An epoch of four
+milliseconds then takes sixty.
 
-GNU OpenMP spins for less than a hundredth of that while it has more threads than there are cores
-(``gomp_managed_threads`` in its sources). So while the thread that computes is kept from its core,
-a crowd of threads stands around that has nothing to do.
+GNU OpenMP spins about 100 times shorter while it manages more threads than there are cores
+(``gomp_managed_threads`` in its sources). So while cores are contended we keep idle OpenMP threads
+alive.
 """
 
 from __future__ import annotations
@@ -24,110 +24,121 @@ import numpy as np
 
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 
-CROWD = "netdesc-crowd"
-"""Name of a Python thread that has called others."""
+THREAD_NAME = "netdesc-contention"
+"""Name of the Python threads that own the idle OpenMP threads."""
 
 _SETTINGS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 
-_DELAYS = Path("/proc/thread-self/schedstat")
-"""Of the calling thread: how long it computed, and how long it could have but had no core, in
-nanoseconds, and how often it came to one (Linux, Documentation/scheduler/sched-stats)."""
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
+"""Three numbers of the calling thread: nanoseconds on a core, nanoseconds that it was ready but had
+no core, and how often it got one (Linux, Documentation/scheduler/sched-stats)."""
 
-_LOOK_EVERY_S = 0.1
-_CROWDED = 0.15
-"""Share of the time without a core from which others want it: alone it is below 0.01, but for one
-delay of some milliseconds now and then, beside one busy program above 0.3."""
-_CALM_AFTER_S = 2.0
+_POLL_INTERVAL_S = 0.1
+
+_CONTENDED_SHARE = 0.15
+"""Share of the time without a core from which the cores count as contended.
+
+It is below 0.01 on an idle machine, apart from rare delays of some milliseconds, and above 0.3
+beside one busy program.
+"""
+
+_CALM_S = 2.0
+"""Seconds without contention after which the idle threads end."""
 
 
 @kernel
-def meet(places):
-    """Starts as many threads as there are places, and as Numba may use."""
-    for i in numba.prange(len(places)):
-        places[i] = i
+def start_threads(numbers):
+    """Makes Numba use as many threads as there are ``numbers``, up to its own limit."""
+    for i in numba.prange(len(numbers)):
+        numbers[i] = i
 
 
 def is_decided(environment: Mapping[str, str]) -> bool:
-    """Whether the user has said how threads wait."""
+    """Whether the user has set how OpenMP's threads wait."""
     return bool(environment.keys() & _SETTINGS)
 
 
 def delay_s() -> float | None:
-    """Seconds that the calling thread had no core though it wanted one; None if nobody counts."""
+    """Seconds that the calling thread was ready but had no core; None if Linux does not count."""
     try:
-        _, delay, times = map(int, _DELAYS.read_text("ascii").split())
+        _, delay, times = map(int, _SCHEDSTAT.read_text("ascii").split())
     except (OSError, ValueError):
         return None
-    return delay * 1e-9 if times else None  # who reads this has come to a core at least once
+    return delay * 1e-9 if times else None  # a thread that reads this has had a core
 
 
-def teams(cores: int, computing: int, most: int) -> list[int]:
-    """Threads to call, by the Python thread that calls them, so that all are more than the cores.
+def team_sizes(cores: int, computing: int, max_threads: int) -> list[int]:
+    """Sizes of the idle OpenMP teams that make OpenMP manage one thread more than ``cores``.
 
-    ``computing`` threads are there already. A Python thread is counted only if others are with it,
-    and no more than ``most`` are together.
+    ``computing`` threads exist already. Each team has one Python thread, which OpenMP counts only
+    if the team has others, and at most ``max_threads`` threads.
     """
-    if most < 2:
+    if max_threads < 2:
         return []
-    others = max(1, cores - computing + 1)
-    full, rest = divmod(others, most - 1)
-    return [most] * full + ([rest + 1] if rest else [])
+    missing = max(1, cores - computing + 1)
+    full, rest = divmod(missing, max_threads - 1)
+    return [max_threads] * full + ([rest + 1] if rest else [])
 
 
-class Crowd:
-    """Calls threads while the cores are wanted by others, and sends them home afterwards.
+class ContentionGuard:
+    """Keeps idle OpenMP threads alive while cores are contended.
 
-    ``teams`` says how many, see there. Where nobody counts how long threads are kept waiting they
-    stay from the first look on.
+    ``team_sizes`` returns the sizes of their teams. If ``delay_s`` returns None, contention cannot
+    be measured; the threads then start at the first poll and stay.
     """
 
     def __init__(
         self,
-        teams: Callable[[], list[int]],
+        team_sizes: Callable[[], list[int]],
         delay_s: Callable[[], float | None] = delay_s,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._teams = teams
+        self._team_sizes = team_sizes
         self._delay_s, self._clock = delay_s, clock
-        self._seen = threading.local()
-        """When a Python thread last looked (``time``), and its delay then (``delay``)."""
+        self._last_poll = threading.local()
+        """For each Python thread: ``time`` of its last poll, and its ``delay`` then."""
         self._lock = threading.Lock()
-        self._go_home: threading.Event | None = None
-        self._last_crowded = 0.0
+        self._stop: threading.Event | None = None
+        self._last_contended = 0.0
 
-    def look(self) -> None:
-        """Costs a tenth of a microsecond, and some ten of them every ``_LOOK_EVERY_S``."""
-        now, seen = self._clock(), self._seen.__dict__
-        if now - seen.get("time", -math.inf) < _LOOK_EVERY_S:
+    def poll(self) -> None:
+        """Starts or ends the idle threads. Call it before kernels run.
+
+        It takes 0.1 microseconds, and about ten once every ``_POLL_INTERVAL_S``.
+        """
+        now, last = self._clock(), self._last_poll.__dict__
+        if now - last.get("time", -math.inf) < _POLL_INTERVAL_S:
             return
         delay = self._delay_s()
         if delay is None:
-            seen["time"] = math.inf
-            self._decide(now, crowded=True)
+            last["time"] = math.inf
+            self._update(now, is_contended=True)
             return
-        if "time" in seen:
-            share = (delay - seen["delay"]) / (now - seen["time"])
-            self._decide(now, crowded=share > _CROWDED)
-        seen["time"], seen["delay"] = now, delay
+        if "time" in last:
+            share = (delay - last["delay"]) / (now - last["time"])
+            self._update(now, is_contended=share > _CONTENDED_SHARE)
+        last["time"], last["delay"] = now, delay
 
-    def _decide(self, now: float, crowded: bool) -> None:
+    def _update(self, now: float, is_contended: bool) -> None:
         with self._lock:
-            if crowded:
-                self._last_crowded = now
-                if self._go_home is None:
-                    self._go_home = threading.Event()
-                    self._call(self._go_home)
-            elif self._go_home is not None and now - self._last_crowded > _CALM_AFTER_S:
-                self._go_home.set()
-                self._go_home = None
+            if is_contended:
+                self._last_contended = now
+                if self._stop is None:
+                    self._stop = threading.Event()
+                    self._start_teams(self._stop)
+            elif self._stop is not None and now - self._last_contended > _CALM_S:
+                self._stop.set()
+                self._stop = None
 
-    def _call(self, go_home: threading.Event) -> None:
-        """Nobody waits for them. With the Python thread that called them they all end."""
+    def _start_teams(self, stop: threading.Event) -> None:
+        """A team's OpenMP threads end with the Python thread that started them."""
 
-        def stand_around(size: int) -> None:
+        def idle_until_stop(size: int) -> None:
             numba.set_num_threads(size)
-            meet(np.zeros(size, np.int32))
-            go_home.wait()
+            start_threads(np.zeros(size, np.int32))
+            stop.wait()
 
-        for size in self._teams():
-            threading.Thread(target=stand_around, args=(size,), name=CROWD, daemon=True).start()
+        for size in self._team_sizes():
+            threading.Thread(
+                target=idle_until_stop, args=(size,), name=THREAD_NAME, daemon=True
+            ).start()

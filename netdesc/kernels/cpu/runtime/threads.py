@@ -14,7 +14,11 @@ import torch
 from numba.core import config
 from numba.np.ufunc import threading_layer
 
-from netdesc.kernels.cpu.runtime.openmp_contention import Crowd, is_decided, teams
+from netdesc.kernels.cpu.runtime.openmp_contention import (
+    ContentionGuard,
+    is_decided,
+    team_sizes,
+)
 from netdesc.kernels.engine import EngineError, kernel_threads
 
 _P = ParamSpec("_P")
@@ -31,20 +35,18 @@ _workqueue_lock = threading.RLock()
 def set_thread_count() -> int:
     """Sets and returns the number of threads that Numba computes with (see ``kernel_threads``)."""
     number = min(kernel_threads(), _MAX_THREADS)
-    if number != getattr(
-        _numba_setting, "number", None
-    ):  # asking Numba would take several microseconds
+    # Asking Numba would take several microseconds.
+    if number != getattr(_numba_setting, "number", None):
         numba.set_num_threads(number)
         _numba_setting.number = number
     return number
 
 
 @functools.cache
-def _layer_and_process() -> tuple[str, int, Crowd | None]:
-    """Starts Numba's threads. Returns their threading layer, the process, and the crowd if any.
+def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
+    """Starts Numba's threads. Returns their threading layer, the process, and its guard if any.
 
-    The crowd keeps GNU OpenMP from spinning for too long (see ``crowd``). EngineError where Numba
-    cannot compile or has no threading layer.
+    Raises EngineError if Numba cannot compile or has no threading layer.
     """
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
@@ -59,34 +61,36 @@ def _layer_and_process() -> tuple[str, int, Crowd | None]:
         ) from error
     torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
     layer = threading_layer()
-    return layer, os.getpid(), _crowd() if layer == "omp" else None
+    return layer, os.getpid(), _contention_guard() if layer == "omp" else None
 
 
-def _crowd() -> Crowd | None:
-    """The crowd that GNU OpenMP needs where the user has not said how threads are to wait."""
+def _contention_guard() -> ContentionGuard | None:
+    """The guard of GNU OpenMP; None on other systems, or if the user has set how threads wait."""
     if sys.platform != "linux" or is_decided(os.environ):
         return None
-    return Crowd(lambda: teams(len(os.sched_getaffinity(0)), set_thread_count(), _MAX_THREADS))
+    return ContentionGuard(
+        lambda: team_sizes(len(os.sched_getaffinity(0)), set_thread_count(), _MAX_THREADS)
+    )
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorates a function that runs kernels, so that any Python thread may call it.
 
-    Numba's ``workqueue`` layer ends the process if two Python threads compute at once, so calls
-    wait for one another there. Threads do not survive a fork: a process that was forked after
-    kernels ran would hang or crash, so the call raises EngineError in it.
+    Numba's ``workqueue`` layer ends the process if two Python threads compute at once, so with it
+    only one call runs at a time. Threads do not survive a fork: kernels would hang or crash in a
+    process that was forked after kernels ran, so the call raises EngineError there.
     """
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        layer, process, crowd = _layer_and_process()
+        layer, process, guard = _start_runtime()
         if process != os.getpid():
             raise EngineError(
-                "this process was forked from one that had computed already, and has none of its "
-                "threads; start processes by 'spawn'"
+                "this process was forked from one whose kernels had run, and their threads do not "
+                "survive a fork; start processes by 'spawn'"
             )
-        if crowd is not None:
-            crowd.look()
+        if guard is not None:
+            guard.poll()
         if layer == "workqueue":
             with _workqueue_lock:
                 return function(*args, **kwargs)

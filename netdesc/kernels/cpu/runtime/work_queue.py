@@ -1,7 +1,7 @@
-"""A work queue: each thread takes the next piece of work when it is free.
+"""An atomic work queue: each thread takes the next item when it is free.
 
-Cores are not equally fast: one is shared with another program or saves power, or its thread has to
-wake first. If each thread had an equal share, all would wait for the slowest.
+Cores are not equally fast: one may be shared with another program or save power, and a thread may
+have to wake first. If all threads had equal shares, they would wait for the slowest.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 
 @intrinsic
-def next_turn(context: Any, turns: Any) -> Any:
-    """Returns ``turns[0]``, an int64, and adds 1 to it, atomically among threads."""
+def next_position(context: Any, queue: Any) -> Any:
+    """Returns ``queue[0]``, an int64, and adds 1 to it, atomically among threads."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
+        counter = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "monotonic")
 
-    return types.int64(turns), build
+    return types.int64(queue), build
 
 
 @numba.njit(inline="always")
-def piece_of(turn, pieces, threads):
-    """The piece of work of a turn; the pieces of neighbouring turns are far apart.
+def item_at(position, items, threads):
+    """The item at a position of the queue; items at neighbouring positions are far apart.
 
     Neighbouring vectors of neurons share cache lines, or lie in lines that are fetched in pairs.
     Two cores that write to them at the same time slow each other down.
     """
-    each, more = pieces // threads, pieces % threads
-    of_thread, part = turn // threads, turn % threads
-    return part * each + min(part, more) + of_thread
+    each, more = items // threads, items % threads
+    part, index = position % threads, position // threads
+    return part * each + min(part, more) + index

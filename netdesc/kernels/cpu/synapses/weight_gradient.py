@@ -9,7 +9,7 @@ from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.work_queue import next_turn, piece_of
+from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import add_run, order_by_input
 from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
@@ -35,13 +35,13 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
     steps, batch, neurons = grad_z_TBN.shape
     grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
     thread_count, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
-    turns = np.zeros(1, np.int64)
+    queue = np.zeros(1, np.int64)
     for thread in numba.prange(thread_count):
         while True:
-            turn = next_turn(turns)
-            if turn >= vectors:
+            position = next_position(queue)
+            if position >= vectors:
                 break
-            first, sums = piece_of(turn, vectors, thread_count) * LANES, sums_KN[thread]
+            first, sums = item_at(position, vectors, thread_count) * LANES, sums_KN[thread]
             n = min(LANES, neurons - first)
             clear(sums)
             for sample in range(batch):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 
-from netdesc.kernels.cpu.runtime.jit_no_refcount import inner
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd_memory import AHEAD, load, prefetch, store
 
 
@@ -37,7 +37,7 @@ def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
     last step. The loop returns ``g_next`` and ``state`` for the run before.
     """
 
-    @inner
+    @jit_no_refcount
     def backward_loop(upstream, layer, grad_z, run, delay, g_next, state):
         for t in range(run[1] - 1, run[0] - 1, -1):
             g_step = gradient(upstream, t)

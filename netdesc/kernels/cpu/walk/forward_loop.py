@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.bitmask import word_of
-from netdesc.kernels.cpu.runtime.jit_no_refcount import inner
+from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, spread, where
 from netdesc.kernels.cpu.runtime.simd_memory import store
 from netdesc.kernels.cpu.runtime.state_arithmetic import MAX_NEAR_STATE, magnitude, reset_voltage
@@ -56,7 +56,7 @@ def forward_loop_of(synaptic_input: Any, emit_spikes: Any, can_repeat: bool) -> 
     ``NOTES_PER_VECTOR`` numbers to ``vector_notes`` from ``at`` on.
     """
 
-    @inner
+    @jit_no_refcount
     def forward_loop(source, sink, neurons, span, voltage, vector_notes, at):
         constants = step_constants(neurons, span.first, span.size)
         none, near = spread(np.int32(0)), spread(np.int32(MAX_NEAR_STATE))

@@ -23,7 +23,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, spread
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.cpu.runtime.work_queue import next_turn, piece_of
+from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import ROW_BY_ROW, add_run, order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape
@@ -238,21 +238,21 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
     groups = (vectors + blocks.vectors - 1) // blocks.vectors
     samples_per_item = batch if inputs else blocks.samples
     count = groups * ((batch + samples_per_item - 1) // samples_per_item)
-    turns = np.zeros(1, np.int64)
+    queue = np.zeros(1, np.int64)
     for thread in numba.prange(thread_count):
         own = _Scratch(
             scratch.block[thread], scratch.run[thread], scratch.state[thread], scratch.sums[thread]
         )
         layer, source = (neurons, tensors), (events, by_input, inputs)
         while True:
-            turn = next_turn(turns)
-            if turn >= count:
+            position = next_position(queue)
+            if position >= count:
                 break
-            piece = piece_of(turn, count, thread_count)
-            first = piece % groups * blocks.vectors
+            item = item_at(position, count, thread_count)
+            first = item % groups * blocks.vectors
             last = min(vectors, first + blocks.vectors)
             clear(own.sums)
-            start = piece // groups * samples_per_item
+            start = item // groups * samples_per_item
             for sample in range(start, min(batch, start + samples_per_item), blocks.samples):
                 clear(own.state)
                 of_samples = sample, min(batch, sample + blocks.samples)

@@ -1,9 +1,8 @@
 """Neuron dynamics over time: one definition, several engines, one set of torch operators.
 
-- ``grid``: the integer grid, and ``cpu.steps``: one step of a neuron; both free of torch
+- ``fixed_point``: the number formats; free of torch
 - ``reference``: the definition in plain torch
-- ``cpu``: Numba kernels that equal it spike for spike
-- ``cuda``: Triton kernels that do, for NVIDIA GPUs
+- ``cpu``: Numba kernels, and ``cuda``: Triton kernels for NVIDIA GPUs; both give the same spikes
 - ``operators``: ``torch.ops.netdesc.*`` with their gradients
-- ``engine``: which engine runs
+- ``engine``: chooses the engine that computes
 """

@@ -1,4 +1,4 @@
-"""What the operators ask of their tensors: the fast kernels index memory without looking."""
+"""Checks of the operators' tensors, as the kernels index memory without bounds checks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from torch import Tensor
 
 
 def check_tensor(name: str, value: object) -> None:
-    """TypeError where it is none: numpy's arrays, for one, have methods of the same names.
+    """Raises TypeError for other objects, such as numpy arrays, whose methods have equal names.
 
-    ValueError where its numbers are complex, or only some of them are there.
+    Raises ValueError for complex and for sparse tensors.
     """
     if not isinstance(value, Tensor):
         kind = type(value).__name__
-        raise TypeError(f"{name}: a torch tensor is needed, not {kind}; torch.as_tensor makes one")
+        raise TypeError(f"{name}: a torch tensor is needed, not {kind}; use torch.as_tensor")
     if value.is_complex():
         raise ValueError(f"{name} has type {_short(value.dtype)}; real numbers are needed")
     _check_dense(name, value)
 
 
 def check_float32(name: str, tensor: Tensor) -> None:
-    """ValueError where it is not, or only some of its numbers are there."""
+    """Raises ValueError for tensors of other types and for sparse tensors."""
     if tensor.dtype != torch.float32:
         raise ValueError(f"{name} has type {_short(tensor.dtype)}; netdesc computes in float32")
     _check_dense(name, tensor)
@@ -29,7 +29,7 @@ def check_float32(name: str, tensor: Tensor) -> None:
 def _check_dense(name: str, tensor: Tensor) -> None:
     if tensor.layout != torch.strided:
         raise ValueError(
-            f"{name} has layout {_short(tensor.layout)}; its to_dense() makes what is needed"
+            f"{name} has layout {_short(tensor.layout)}; a dense tensor is needed: call to_dense()"
         )
 
 
@@ -38,7 +38,7 @@ def _short(kind: torch.dtype | torch.layout) -> str:
 
 
 def check_signal(name: str, signal_TBN: Tensor) -> None:
-    """A tensor over time: float32 [steps, batch, neurons], none of them 0."""
+    """Raises ValueError unless it is float32 [steps, batch, neurons], each at least 1."""
     check_float32(name, signal_TBN)
     if signal_TBN.dim() != 3 or not signal_TBN.numel():
         raise ValueError(
@@ -48,14 +48,17 @@ def check_signal(name: str, signal_TBN: Tensor) -> None:
 
 
 def check_per_neuron(name: str, values: Tensor, neurons: int, shared: int) -> None:
-    """float32 [neurons], or as many numbers for all of them as ``shared`` says."""
+    """Raises ValueError unless it is float32 and holds ``neurons`` or ``shared`` numbers."""
     check_float32(name, values)
     if values.dim() > 1 or values.numel() not in (shared, neurons):
         raise ValueError(f"{name} has shape {list(values.shape)}; [{neurons}] is needed")
 
 
 def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
-    """float32 [units, inputs] that fits an input of that shape, on its device."""
+    """Raises ValueError unless it is float32 [units, inputs] and fits an input on ``device``.
+
+    ``shape`` is the input's: steps, batch and inputs.
+    """
     check_float32("a weight", weight_OI)
     if weight_OI.dim() != 2 or weight_OI.shape[1] != shape[2]:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Which engine computes: chosen by device, or forced. Nothing falls back in silence."""
+"""The engine that computes: chosen by device, or forced. No engine is ever substituted silently."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import ClassVar
 
 import torch
 
-from netdesc.kernels.cuda.obstacle import obstacle
+from netdesc.kernels.cuda.availability import why_unavailable
 
 _ENGINES = {
     "reference": ("netdesc.kernels.reference.engine", None),
     "cpu": ("netdesc.kernels.cpu.engine", ("cpu",)),
     "cuda": ("netdesc.kernels.cuda.engine", ("cuda", "cpu")),
 }
-"""Name of an engine: its module, and the only devices that it runs on.
+"""Engine names, each with the engine's module and the types of devices that it runs on (or None).
 
-The CUDA engine runs on the CPU where Triton interprets its kernels.
+The CUDA engine runs on the CPU if Triton interprets its kernels.
 """
 
 ENGINE_NAMES = ("auto", *_ENGINES)
@@ -34,40 +34,41 @@ _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 
 
 class EngineError(ValueError):
-    """An engine was asked for that does not exist or cannot run on this device."""
+    """The requested engine does not exist or cannot run on this device."""
 
     exit_code: ClassVar[int] = 3
-    """What the command line returns for it: something of the environment is missing."""
+    """Exit code of the command line: something is missing in the environment."""
 
 
 def engine_name(device: torch.device) -> str:
-    """The engine that will compute on ``device``."""
+    """The engine that will compute on ``device``. Raises EngineError if none can."""
     forced = _forced.get()
     name = forced or _BY_DEVICE.get(device.type)
     if name is None:
         raise EngineError(
             f"netdesc has no fast engine for device '{device.type}'; "
-            "use the cpu, or ask for engine 'reference', which is slow"
+            "use device 'cpu', or engine 'reference', which is slow"
         )
-    only_on = _ENGINES[name][1]
-    if only_on is not None and device.type not in only_on:
+    device_types = _ENGINES[name][1]
+    if device_types is not None and device.type not in device_types:
         raise EngineError(
-            f"engine '{name}' runs on device '{only_on[0]}', but the tensors are on '{device.type}'"
+            f"engine '{name}' runs on device '{device_types[0]}', "
+            f"but the tensors are on '{device.type}'"
         )
     if name == "cuda":
-        reason = obstacle(device)
+        reason = why_unavailable(device)
         if reason is not None:
             raise EngineError(f"engine 'cuda' cannot run: {reason}")
     return name
 
 
 def requested_engine() -> str:
-    """What ``use_engine`` was last given."""
+    """The name that ``use_engine`` has set, otherwise ``auto``."""
     return _forced.get() or "auto"
 
 
 def engine_for(device: torch.device) -> ModuleType:
-    """The module of the engine that will compute on ``device``."""
+    """The module of the engine that will compute on ``device``. Raises EngineError if none can."""
     return _module(engine_name(device))
 
 
@@ -75,15 +76,15 @@ def engine_for(device: torch.device) -> ModuleType:
 def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(_ENGINES[name][0])
-    except ValueError as error:  # of Numba, which looks at its environment when it is loaded
+    except ValueError as error:  # Numba checks its environment variables when it is imported
         raise EngineError(f"engine '{name}' cannot run: {error}") from error
 
 
 @contextlib.contextmanager
 def use_engine(name: str) -> Iterator[None]:
-    """Within the block, compute on the engine ``name``; ``auto`` chooses by device.
+    """Within the block, computes on the engine ``name``; ``auto`` chooses by device.
 
-    Raises EngineError for a name that no engine has.
+    Raises EngineError if there is no such engine.
     """
     if name not in ENGINE_NAMES:
         raise EngineError(f"unknown engine '{name}'; netdesc has {', '.join(ENGINE_NAMES)}")
@@ -95,46 +96,46 @@ def use_engine(name: str) -> Iterator[None]:
 
 
 def kernel_threads() -> int:
-    """On how many threads kernels compute on the CPU: torch's number, see ``one_pool``."""
+    """Number of threads of kernels on the CPU: torch's number, see ``torch_on_one_thread``."""
     return _threads.get() or torch.get_num_threads()
 
 
-class _Pool:
-    """Torch's number of threads while some Python threads compute in ``one_pool``."""
+class _TorchThreads:
+    """Torch's number of threads, which is 1 while a Python thread is in ``torch_on_one_thread``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0
+        self._users = 0
         self._number = 1
 
     def enter(self) -> int:
         with self._lock:
-            if not self._inside:  # later ones find the number that the first one has set
+            if not self._users:  # later users find the 1 that the first has set
                 self._number = torch.get_num_threads()
-            self._inside += 1
+            self._users += 1
             torch.set_num_threads(1)
             return self._number
 
     def leave(self) -> None:
         with self._lock:
-            self._inside -= 1
+            self._users -= 1
             torch.set_num_threads(self._number)
 
 
-_pool = _Pool()
+_torch_threads = _TorchThreads()
 
 
 @contextlib.contextmanager
-def one_pool() -> Iterator[None]:
-    """Within the block the kernels keep torch's number of threads, torch's own operations get one.
+def torch_on_one_thread() -> Iterator[None]:
+    """Within the block, torch's operations use one thread; kernels keep torch's number of threads.
 
-    Torch and the kernels each have a pool of threads, and a thread of either keeps its core for
-    milliseconds after its work is done, waiting for more. Where both pools work in turn, each finds
-    its cores taken by the other. What torch is left to do in training is small.
+    Torch and the kernels have separate thread pools. Threads of both spin for milliseconds after
+    their work is done, so if the pools take turns, each finds its cores occupied by the other. In
+    training, torch's own operations are too small to need more threads.
     """
-    token = _threads.set(_pool.enter())
+    token = _threads.set(_torch_threads.enter())
     try:
         yield
     finally:
-        _pool.leave()
+        _torch_threads.leave()
         _threads.reset(token)

@@ -1,8 +1,8 @@
-"""The integer grid on which neurons compute, shared by every engine.
+"""The fixed-point formats in which neurons compute, shared by every engine.
 
 Weights are even integers with unit 1/64, states are integers with unit 1/4096 of a threshold unit,
-decays are integers 0..4096. These are the fixed-point formats of Loihi-style neurons as lava-dl's
-``slayer`` trains them. Nothing here imports torch.
+decays are integers 0..4096. Loihi-style neurons have these formats; lava-dl's ``slayer`` trains
+them in the same formats. This module does not import torch.
 """
 
 WEIGHT_UNIT = 64
@@ -12,17 +12,17 @@ STATE_UNIT = 4096
 """An integer state of 4096 is 1.0."""
 
 STATES_PER_WEIGHT = STATE_UNIT // WEIGHT_UNIT
-"""A weight of one unit adds this many state units to the current."""
+"""State units that an integer weight of 1 adds to the current."""
 
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
-"""An integer decay of 4096 forgets everything in one step."""
+"""An integer decay of 4096 sets the state to 0 in one step."""
 
 STATE_LIMIT = 1 << 29
-"""States saturate here in training, on every engine, so that 32 bits always suffice.
+"""States saturate at this magnitude in training, on every engine, so that 32 bits always suffice.
 
-A current that decays, an input and a bias of this size still add up within 32 bits. The device's
-own range is 64 times smaller; a state that leaves it is reported long before it saturates.
+The sum of a decayed current, an input and a bias of this size fits in 32 bits. The range of the
+device is 64 times smaller; a state that leaves it is reported long before it saturates.
 """
 
 DEVICE_STATE_LIMIT = (1 << 23) - 1
@@ -35,5 +35,5 @@ def weight_limits(bits: int) -> tuple[int, int]:
 
 
 def threshold_mantissa(threshold: float) -> int:
-    """``vThMant``: the threshold in weight units, cut off toward zero as the device does."""
+    """``vThMant``: the threshold in weight units, truncated toward zero as on the device."""
     return int(WEIGHT_UNIT * threshold)

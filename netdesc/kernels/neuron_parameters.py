@@ -1,9 +1,10 @@
-"""What a CUBA operator needs to know of its neurons, as it was given and on the integer grid."""
+"""Parameters of CUBA neurons: as an operator receives them, and on the integer grid."""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,18 +19,18 @@ from netdesc.kernels.fixed_point import (
     threshold_mantissa,
 )
 
-_PerNeuron = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+_GridParameters = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
-    """CUBA neurons of one layer, as an operator was given them; ``threshold`` is in state units.
+    """CUBA neurons of one layer; ``threshold`` is in state units.
 
-    Real decays are [] or [neurons], the real bias [neurons] or [0]. ``keep_u``, ``keep_v`` and
-    ``bias`` are the same on the grid, int32 [neurons], made when an engine asks for them: on a GPU
-    that takes a dozen kernels, so that its engine does without. ``delay`` is 0 or 1 steps; ``tau``
-    is ``tau_grad`` as a number of the device, where there is one. It alone has it where
-    ``tau_grad`` is NaN.
+    Real decays are [] or [neurons], the real bias is [neurons] or [0]. ``keep_u``, ``keep_v`` and
+    ``bias`` are the same numbers on the grid, int32 [neurons]. They are computed when an engine
+    reads them; the CUDA engine does not, as computing them takes a dozen GPU kernels. ``delay`` is
+    0 or 1 steps. ``tau`` holds ``tau_grad`` on the device, or is None; ``tau_grad`` may be NaN if
+    there is a ``tau``.
     """
 
     neurons: int
@@ -40,7 +41,7 @@ class Dynamics:
     delay: int
     tau_grad: float
     scale_grad: float
-    tau: torch.Tensor | None = None
+    tau: torch.Tensor | None
 
     def surrogate(self, tau_grad: float) -> tuple[float, float]:
         """Height and width of the surrogate gradient ``height · exp(−|v − threshold| / width)``."""
@@ -63,53 +64,52 @@ class Dynamics:
 
     @property
     def keep_u(self) -> torch.Tensor:
-        return self._on_grid[0]
+        return self._grid_parameters[0]
 
     @property
     def keep_v(self) -> torch.Tensor:
-        return self._on_grid[1]
+        return self._grid_parameters[1]
 
     @property
     def bias(self) -> torch.Tensor:
-        return self._on_grid[2]
+        return self._grid_parameters[2]
 
     @functools.cached_property
-    def _on_grid(self) -> _PerNeuron:
+    def _grid_parameters(self) -> _GridParameters:
         decays = self.current_decay, self.voltage_decay
-        if _are_alike(*decays, self.real_bias):
-            return _alike(self.neurons, *(decay.item() for decay in decays))
-        return _per_neuron(self.neurons, *decays, self.real_bias)
+        if _are_uniform(*decays, self.real_bias):
+            return _uniform_parameters(self.neurons, *(decay.item() for decay in decays))
+        return _parameters_on_grid(self.neurons, *decays, self.real_bias)
 
 
-def keep(decay: torch.Tensor, neurons: int) -> torch.Tensor:
-    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is held in [0, 1], NaN is 0."""
-    share = torch.round(decay.detach().nan_to_num(0.0).clamp(0.0, 1.0) * DECAY_ONE)
-    return (DECAY_ONE - share).to(torch.int32).expand(neurons).contiguous()
+def keep_factor(decay: torch.Tensor, neurons: int) -> torch.Tensor:
+    """``4096 − round(4096 · decay)``, int32 [neurons]; the decay is clamped to [0, 1], NaN is 0."""
+    lost = torch.round(decay.detach().nan_to_num(0.0).clamp(0.0, 1.0) * DECAY_ONE)
+    return (DECAY_ONE - lost).to(torch.int32).expand(neurons).contiguous()
 
 
-def dynamics(
+def make_dynamics(
     neurons: int,
     current_decay: torch.Tensor,
     voltage_decay: torch.Tensor,
     bias: torch.Tensor,
-    threshold: float,
-    tau_grad: float,
-    scale_grad: float,
-    delay: bool,
-    tau: torch.Tensor | None = None,
+    tau: torch.Tensor,
+    numbers: Sequence[float],
 ) -> Dynamics:
     """The neurons of a CUBA operator.
 
-    ``bias`` [neurons] or [0] is in threshold units. The surrogate is
-    ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with ``τ = 100 · tau_grad · θ``, θ being
-    the threshold on the grid. Raises ValueError for tensors that do not fit, and for a threshold
-    that is 0 on the grid or beyond the states.
+    ``bias`` [neurons] or [0] is in threshold units. ``tau`` [] holds ``tau_grad`` on the device, or
+    is [0]. ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). The
+    surrogate gradient is ``ρ(v) = scale_grad · 0.1 / (2τ) · exp(−|v − θ| / τ)`` with
+    ``τ = 100 · tau_grad · θ``, where θ is the threshold on the grid. Raises ValueError for tensors
+    that do not fit, and for a threshold that is 0 on the grid or beyond the range of states.
     """
+    threshold, tau_grad, scale_grad, delay = numbers
     if not 1 / WEIGHT_UNIT <= threshold <= STATE_LIMIT / STATE_UNIT:
         raise ValueError(
             f"threshold {threshold:g} is not in {1 / WEIGHT_UNIT} to {STATE_LIMIT // STATE_UNIT}"
         )
-    if not _are_alike(current_decay, voltage_decay, bias):
+    if not _are_uniform(current_decay, voltage_decay, bias):
         check_per_neuron("a current decay", current_decay, neurons, shared=1)
         check_per_neuron("a voltage decay", voltage_decay, neurons, shared=1)
         check_per_neuron("a bias", bias, neurons, shared=0)
@@ -122,43 +122,45 @@ def dynamics(
         delay=int(delay),
         tau_grad=tau_grad,
         scale_grad=scale_grad,
-        tau=tau,
+        tau=tau if tau.numel() else None,
     )
 
 
-def _are_alike(
+def _are_uniform(
     current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
 ) -> bool:
-    """Whether two numbers that are in reach of the program describe all neurons."""
-    return not bias.numel() and _is_near(current_decay) and _is_near(voltage_decay)
+    """Whether all neurons have the same decays, which the host can read, and no bias."""
+    return not bias.numel() and _is_host_number(current_decay) and _is_host_number(voltage_decay)
 
 
-def _is_near(decay: torch.Tensor) -> bool:
-    """Whether it is one number that the host can read without waiting."""
+def _is_host_number(decay: torch.Tensor) -> bool:
+    """Whether it is one number that the host can read without waiting for a device."""
     return not decay.dim() and decay.is_cpu and decay.dtype == torch.float32
 
 
 @functools.lru_cache(maxsize=64)
-def _alike(neurons: int, current_decay: float, voltage_decay: float) -> _PerNeuron:
-    """Neurons that are all alike, on the CPU; made anew for every pass they would cost too much."""
+def _uniform_parameters(
+    neurons: int, current_decay: float, voltage_decay: float
+) -> _GridParameters:
+    """``_parameters_on_grid`` of uniform neurons, cached because it costs too much in each pass."""
     decays = torch.tensor([current_decay, voltage_decay], dtype=torch.float32, device="cpu")
-    return _per_neuron(neurons, decays[0], decays[1], decays.new_empty(0))
+    return _parameters_on_grid(neurons, decays[0], decays[1], decays.new_empty(0))
 
 
-def _per_neuron(
+def _parameters_on_grid(
     neurons: int, current_decay: torch.Tensor, voltage_decay: torch.Tensor, bias: torch.Tensor
-) -> _PerNeuron:
+) -> _GridParameters:
     """``keep_u``, ``keep_v`` and ``bias`` of Dynamics."""
     if bias.numel():
         scaled = torch.nan_to_num(bias.detach() * STATE_UNIT, nan=0.0)
         states = scaled.clamp(-STATE_LIMIT, STATE_LIMIT).to(torch.int32)
     else:
         states = torch.zeros(neurons, dtype=torch.int32, device=bias.device)
-    return keep(current_decay, neurons), keep(voltage_decay, neurons), states
+    return keep_factor(current_decay, neurons), keep_factor(voltage_decay, neurons), states
 
 
 def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | None:
-    """A gradient per neuron in the decay's own shape; None where it is not learnt."""
+    """The gradient of a decay, in its shape, from one per neuron; None if it is not learnt."""
     if not decay.requires_grad:
         return None
     return grad_N.sum_to_size(decay.shape) if decay.dim() else grad_N.sum()
@@ -167,7 +169,7 @@ def decay_gradient(grad_N: torch.Tensor, decay: torch.Tensor) -> torch.Tensor | 
 def decay_gradients(
     grad_decays: torch.Tensor, current_decay: torch.Tensor, voltage_decay: torch.Tensor
 ) -> list[torch.Tensor | None]:
-    """Those of both decays, from [2, neurons]."""
+    """``decay_gradient`` of both decays, from [2, neurons]."""
     grad_current, grad_voltage = grad_decays
     return [
         decay_gradient(grad_current, current_decay),
@@ -175,6 +177,6 @@ def decay_gradients(
     ]
 
 
-def learns(current_decay: torch.Tensor, voltage_decay: torch.Tensor) -> bool:
-    """Whether a gradient of one of them is wanted."""
+def learns_decays(current_decay: torch.Tensor, voltage_decay: torch.Tensor) -> bool:
+    """Whether the gradient of a decay is needed."""
     return current_decay.requires_grad or voltage_decay.requires_grad

@@ -1,4 +1,4 @@
-"""Real weights and the integer grid."""
+"""Quantises real weights to the fixed-point grid, and passes gradients straight through."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def straight_through(grad: Tensor, weight: Tensor, bits: int) -> Tensor:
     """The gradient of ``quantize``: unchanged, but 0 where the weight was clamped or is NaN."""
     low, high = half_limits(bits)
     halves = torch.round(torch.nan_to_num(weight, nan=torch.inf) * (WEIGHT_UNIT / 2))
-    # hardtanh's gradient passes between its limits; halfway between integers they are unambiguous.
+    # hardtanh passes the gradient between its limits; ``halves`` are integers, so never equal them.
     return torch.ops.aten.hardtanh_backward(grad, halves, low - 0.5, high + 0.5)

@@ -15,8 +15,8 @@ _library = torch.library.Library("netdesc", "DEF")
 def operator(function: Callable[..., Any]) -> Any:
     """Decorates a function: defines ``torch.ops.netdesc.<name>`` with the function's schema.
 
-    ``torch.library.custom_op`` loads torch's compiler on its first call, which takes longer than a
-    short training run.
+    ``torch.library.custom_op`` is not used, because its first call loads torch's compiler, which
+    takes longer than a short training run.
     """
     name = function.__name__
     _library.define(name + torch.library.infer_schema(function, mutates_args=()))
@@ -25,16 +25,16 @@ def operator(function: Callable[..., Any]) -> Any:
 
 
 def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorates the function that gives an operator's output shapes, for tracing without data."""
+    """Decorates a function that returns empty outputs of an operator, for tracing without data."""
     return torch.library.register_fake(f"netdesc::{name}", lib=_library)
 
 
 def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
     """Registers the gradient of an operator; it runs on the engine of the forward pass.
 
-    Where an input is a list of tensors, ``backward`` returns a list of gradients for it.
-    ``torch.library.register_autograd`` takes a tenth of a millisecond for every call, which slows
-    small networks down.
+    For an input that is a list of tensors, ``backward`` returns a list of gradients.
+    ``torch.library.register_autograd`` is not used, because it takes a tenth of a millisecond for
+    every call, which slows small networks down.
     """
     registered = getattr(torch.ops.netdesc, name).default
 
@@ -66,8 +66,8 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
     def apply(*inputs: Any) -> Any:
         structure = _ListStructure(inputs)
         output = Gradient.apply(*_flatten(inputs), structure)
-        of_output = structure.output_structure
-        return output if of_output is None else tuple(of_output.restore(output))
+        output_structure = structure.output_structure
+        return output if output_structure is None else tuple(output_structure.restore(output))
 
     _library.impl(name, apply, "Autograd")
 
@@ -77,7 +77,7 @@ def _is_tensors(item: Any) -> bool:
 
 
 def _flatten(items: Sequence[Any]) -> list[Any]:
-    """The items with lists of tensors flattened: autograd tracks only tensors outside of lists."""
+    """The items with lists of tensors flattened, as autograd does not track tensors in lists."""
     return [each for item in items for each in (item if _is_tensors(item) else (item,))]
 
 
@@ -89,7 +89,7 @@ class _ListStructure:
         self.output_structure: _ListStructure | None = None
 
     def restore(self, flat: Sequence[Any]) -> list[Any]:
-        """The items of which ``flat`` is the flattened list."""
+        """The items whose flattened list is ``flat``."""
         items, at = list[Any](), 0
         for length in self._lengths:
             items.append(flat[at] if length is None else list(flat[at : at + length]))

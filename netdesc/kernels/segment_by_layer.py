@@ -1,4 +1,4 @@
-"""Segments on engines that compute layer by layer, with float spikes in between."""
+"""Segments on engines that compute layer by layer and pass float spikes between layers."""
 
 from __future__ import annotations
 
@@ -12,42 +12,44 @@ DenseForward = Callable[..., tuple[Tensor, Tensor, Tensor]]
 """``dense_cuba`` of an engine: spikes, voltages and notes."""
 
 DenseBackward = Callable[..., tuple[Tensor, Tensor, Tensor]]
-"""``dense_cuba_backward``: gradients of input, weight and decays."""
+"""``dense_cuba_backward`` of an engine: gradients of input, weight and decays."""
 
 
 def segment_by_layer(
     dense_cuba: DenseForward, input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool
 ) -> SegmentOutput:
-    """Runs ``dense_cuba`` on each layer.
+    """Computes ``dense_cuba`` of each layer on the spikes of the one before.
 
-    The saved tensors are the voltages of each layer, followed by its spikes except for the last.
+    With ``keep``, the saved tensors are the voltages of each layer, followed by its spikes except
+    for the last; otherwise there are none.
     """
     signal_TBN, saved_tensors, notes = input_TBI, list[Tensor](), list[Tensor]()
     for number, layer in enumerate(layers):
         if number:
             saved_tensors.append(signal_TBN)
-        signal_TBN, voltage_TBN, of_layer = dense_cuba(
+        signal_TBN, voltage_TBN, layer_notes = dense_cuba(
             signal_TBN, layer.weight_OI, layer.bits, layer.neurons
         )
         saved_tensors.append(voltage_TBN)
-        notes.append(of_layer)
+        notes.append(layer_notes)
     return SegmentOutput(signal_TBN, stack_notes(notes), saved_tensors if keep else [])
 
 
 def segment_backward_by_layer(
     dense_cuba_backward: DenseBackward,
     grad_out_TBN: Tensor,
-    input_TBI: Tensor,
+    input_TBI: Tensor | None,
     layers: Sequence[SegmentLayer],
     saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    """Runs ``dense_cuba_backward`` on each layer, the last one first."""
+    """Computes ``dense_cuba_backward`` of each layer, the last one first."""
+    assert input_TBI is not None, "only the CPU engine packs the input's spikes"
     signals, voltages = [input_TBI, *saved_tensors[1::2]], saved_tensors[::2]
     grad_weights, grad_decays = list[Tensor](), list[Tensor]()
     for number in range(len(layers) - 1, -1, -1):
         layer = layers[number]
-        grad_out_TBN, grad_weight, of_decays = dense_cuba_backward(
+        grad_out_TBN, grad_weight, layer_grad_decays = dense_cuba_backward(
             grad_out_TBN,
             signals[number],
             layer.weight_OI,
@@ -58,5 +60,5 @@ def segment_backward_by_layer(
             number > 0 or want_input,
         )
         grad_weights.insert(0, grad_weight)
-        grad_decays.insert(0, of_decays)
+        grad_decays.insert(0, layer_grad_decays)
     return SegmentGradients(grad_out_TBN, grad_weights, grad_decays)

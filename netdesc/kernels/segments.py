@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.checks import check_signal, check_weight
-from netdesc.kernels.neuron_parameters import Dynamics, dynamics
+from netdesc.kernels.neuron_parameters import Dynamics, make_dynamics
 
 TENSORS_PER_LAYER = 5
-"""Weight [outputs, inputs], decays of current and voltage, bias, tau (see ``Dynamics``)."""
+"""Weight [outputs, inputs], decays of current and voltage, bias, tau (see ``make_dynamics``)."""
 
 NUMBERS_PER_LAYER = 5
 """Bits of a weight, threshold, tau_grad, scale_grad, axonal delay (0 or 1 steps)."""
@@ -29,7 +29,7 @@ class SegmentLayer(NamedTuple):
     bits: int
     neurons: Dynamics
     learn: bool
-    """Whether the gradients of the decays are wanted."""
+    """Whether the gradients of the decays are needed."""
 
 
 class SegmentOutput(NamedTuple):
@@ -38,12 +38,12 @@ class SegmentOutput(NamedTuple):
     notes_L4: Tensor
     """Notes of each layer (see ``kernels.operators``)."""
     saved_tensors: list[Tensor]
-    """What the engine's backward pass needs; empty where none follows."""
+    """What the engine's backward pass needs; empty if no backward pass follows."""
 
 
 class SegmentGradients(NamedTuple):
     grad_input: Tensor
-    """Empty unless wanted."""
+    """Empty unless requested."""
     grad_weights: list[Tensor]
     grad_decays: list[Tensor]
     """[2, neurons] each."""
@@ -62,30 +62,25 @@ def layer_sizes(tensors: Sequence[Tensor]) -> list[int]:
 def segment_layers(
     tensors: Sequence[Tensor], numbers: Sequence[float], learn: Sequence[bool]
 ) -> list[SegmentLayer]:
-    """The layers that an operator's lists describe. ValueError for tensors that do not fit."""
+    """The layers that an operator's lists describe. Raises ValueError for tensors that do not fit.
+
+    ``learn`` says for each layer whether the gradients of its decays are needed.
+    """
     layers: list[SegmentLayer] = []
     for number, learns in enumerate(learn):
         at = TENSORS_PER_LAYER * number
         weight_OI, current_decay, voltage_decay, bias, tau = tensors[at : at + TENSORS_PER_LAYER]
         at = NUMBERS_PER_LAYER * number
-        bits, threshold, tau_grad, scale_grad, delay = numbers[at : at + NUMBERS_PER_LAYER]
-        neurons = dynamics(
-            weight_OI.shape[0],
-            current_decay,
-            voltage_decay,
-            bias,
-            threshold,
-            tau_grad,
-            scale_grad,
-            bool(delay),
-            tau if tau.numel() else None,
+        bits, *neuron_numbers = numbers[at : at + NUMBERS_PER_LAYER]
+        neurons = make_dynamics(
+            weight_OI.shape[0], current_decay, voltage_decay, bias, tau, neuron_numbers
         )
         layers.append(SegmentLayer(weight_OI, int(bits), neurons, learns))
     return layers
 
 
 def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
-    """ValueError where input and weights do not fit one another."""
+    """Raises ValueError if input and weights do not fit one another."""
     check_signal("an input", input_TBI)
     steps, batch, inputs = input_TBI.shape
     for weight_OI in tensors[::TENSORS_PER_LAYER]:
@@ -95,24 +90,25 @@ def check_segment(input_TBI: Tensor, tensors: Sequence[Tensor]) -> None:
 
 # The CPU engine saves binary spikes for the backward pass, one bit each.
 
-WORD_BITS = 32
+NEURONS_PER_BITMASK = 32
 
 HEADER_NUMBERS = 16
-"""Numbers before the words. They take 64 bytes, so that the words are aligned for vectors.
+"""Numbers before the bitmasks. They take 64 bytes, so that the bitmasks are aligned for vectors.
 
-The first is 1 if the spikes are read as events. ``cpu.events`` writes the number of spikes behind.
+The first is 1 if the spikes are read as events. The CPU engine writes the number of spikes to the
+third and fourth.
 """
 
 
 def packed_size(shape: tuple[int, int, int]) -> int:
-    """Length of the int32 tensor for spikes [steps, batch, neurons].
+    """Length of the int32 tensor for packed spikes [steps, batch, neurons].
 
-    After the header come words [batch, vectors, steps]. A word holds 32 neighbouring neurons in one
-    step of a sample, the first of them in the lowest bit. The length depends on the shape alone, so
-    a compiler knows it without data.
+    A header precedes the bitmasks [batch, vectors, steps]. A bitmask holds the spikes of 32
+    neighbouring neurons in one step of a sample, the first neuron in the lowest bit. The length
+    depends on the shape alone, so that a compiler knows it without data.
     """
     steps, batch, neurons = shape
-    return HEADER_NUMBERS + batch * -(-neurons // WORD_BITS) * steps
+    return HEADER_NUMBERS + batch * -(-neurons // NEURONS_PER_BITMASK) * steps
 
 
 def voltages_size(shape: tuple[int, int, int]) -> int:
@@ -122,7 +118,7 @@ def voltages_size(shape: tuple[int, int, int]) -> int:
     writes contiguous memory.
     """
     steps, batch, neurons = shape
-    return steps * batch * -(-neurons // WORD_BITS) * WORD_BITS
+    return steps * batch * -(-neurons // NEURONS_PER_BITMASK) * NEURONS_PER_BITMASK
 
 
 def holds_spikes(packed: Tensor) -> bool:

@@ -1,7 +1,7 @@
-"""Losses and classifiers: from output spikes to a number to minimise, and to classes.
+"""Losses and classifiers: modules that map output spikes to a loss, and to classes.
 
-- ``build_loss`` and ``build_classifier``: those of a graph
-- ``majority``: one class a sample, from one a step
+- ``build_loss`` and ``build_classifier``: the modules of a graph
+- ``majority``: the class of each sample from the classes of its steps
 """
 
 from netdesc.losses.build import build_classifier, build_loss

@@ -1,4 +1,4 @@
-"""The loss and the classifier that a graph asks for."""
+"""Builds the loss and the classifier of a graph."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
     nodes.SpikeRate: lambda loss, step_ms: SpikeRate(loss),
     nodes.SpikeMax: lambda loss, step_ms: SpikeMax(loss),
 }
-"""Node of a loss: what makes its module from the node and a step's milliseconds."""
+"""For each node class, a function that makes the loss from the node and the length of a step."""
 
 
 def build_loss(graph: nodes.Graph) -> nn.Module:
     """The loss of a graph: ``loss(output, target)`` is a float32 scalar.
 
-    ``output`` is [steps, batch, *shape]; the target is of the same shape for ``spike_time``, and
-    integer labels [batch] or [steps, batch] for the others.
+    ``output`` is [steps, batch, *shape]. The target of ``spike_time`` has the same shape; the
+    target of other losses is integer labels, [batch] or [steps, batch].
     """
     return _LOSSES[type(graph.loss)](graph.loss, graph.step_ms)
 
 
 def build_classifier(graph: nodes.Graph) -> nn.Module:
-    """The classifier of a graph: from output spikes to int64 classes, [batch] or [steps, batch].
+    """The classifier of a graph: maps output spikes to int64 classes, [batch] or [steps, batch].
 
-    ValueError for a graph whose loss compares spike trains, which has no classes.
+    Raises ValueError if the graph has no classes because its loss compares spike trains.
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns spike trains and has no classes')

@@ -1,7 +1,7 @@
-"""Classifiers: from output spikes to the numbers of classes.
+"""Classifiers map output spikes to the numbers of classes.
 
-A prediction is the class whose neuron spikes most, the lowest of several. It is ``SILENT`` where no
-neuron spikes at all.
+A prediction is the class whose neuron spikes most, the first one if several do. It is ``SILENT`` if
+no neuron spikes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class MovingWindowClassifier(nn.Module):
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
-    """The class that is predicted in most steps, [batch]; steps without prediction do not vote."""
+    """The class that is predicted in most steps, [batch]; ``SILENT`` steps do not count.
+
+    ``predictions_TB`` are int64 [steps, batch].
+    """
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
     votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))

@@ -11,7 +11,7 @@ from netdesc.losses.rates import expand_labels, flatten_neurons, rates
 
 
 class _LabelLoss(nn.Module):
-    """A loss against labels; ``costs`` and rates are those of ``operators.window_loss``."""
+    """A loss against labels; ``operators.window_loss`` describes ``costs`` and rates."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class _LabelLoss(nn.Module):
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
         """A float32 scalar from spikes [steps, batch, *shape] and integer labels.
 
-        Labels are [batch], or [steps, batch] where the loss has a window. ValueError where shapes
+        Labels are [batch], or [steps, batch] if the loss has a window. Raises ValueError if shapes
         or types do not fit.
         """
         output_TBN = flatten_neurons(output)
@@ -52,9 +52,9 @@ class _LabelLoss(nn.Module):
 class SpikeRate(_LabelLoss):
     """``Σ (rate − target)²``: squared error of spike rates.
 
-    The target of the label's neuron is ``true_rate`` spikes a step, of the others ``false_rate``.
-    Summed over batch and neurons, and with a window over steps, or the mean over all of these (as
-    in lava-dl's ``SpikeRate``).
+    The target of the label's neuron is ``true_rate`` spikes per step, of the others ``false_rate``.
+    The loss is the sum over batch and neurons (with a window also over steps), or their mean, as in
+    lava-dl's ``SpikeRate``.
     """
 
     def __init__(self, loss: nodes.SpikeRate) -> None:
@@ -62,13 +62,13 @@ class SpikeRate(_LabelLoss):
 
 
 class SpikeMax(_LabelLoss):
-    """``−log p(label)``, where ``p = rate / Σ rate``, or the softmax of the rates.
+    """``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
 
-    Summed over the batch, and with a window over steps, or the mean over these (as in lava-dl's
-    ``SpikeMax``). Where the label's neuron is silent, ``rate / Σ rate`` would cost infinitely much
-    and teach nothing. It then counts as half a spike, and all neurons together as at least half a
-    spike each: a silent output says nothing, so that every class is as likely. The gradient is that
-    of the logarithms at these values.
+    The loss is the sum over the batch (with a window also over steps), or the mean, as in lava-dl's
+    ``SpikeMax``. If the label's neuron is silent, ``rate / Σ rate`` would give an infinite cost and
+    no gradient. So a silent neuron of a label counts as half a spike, and the sum as at least half
+    a spike per neuron; then all classes of a silent output are equally likely. The gradient is the
+    gradient of the logarithms at these values.
     """
 
     def __init__(self, loss: nodes.SpikeMax) -> None:

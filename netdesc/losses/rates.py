@@ -1,4 +1,4 @@
-"""Spike rates and checked labels for losses and classifiers."""
+"""Spike rates and checks of labels, for losses and classifiers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from netdesc.kernels.checks import check_tensor
 
 
 def flatten_neurons(output: Tensor) -> Tensor:
-    """The output, [steps, batch, *shape] of any type, as float32 [steps, batch, neurons].
+    """The output [steps, batch, *shape] of any type as float32 [steps, batch, neurons].
 
-    ValueError where it is not of this form, TypeError where it is no tensor.
+    Raises ValueError for other shapes, TypeError if it is not a tensor.
     """
     check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
@@ -24,26 +24,26 @@ def flatten_neurons(output: Tensor) -> Tensor:
 
 
 def rates(output: Tensor) -> Tensor:
-    """Spikes a step of every neuron over the whole sample, float32 [batch, neurons]."""
+    """Spikes per step of every neuron over the whole sample, float32 [batch, neurons]."""
     output_TBN = flatten_neurons(output)
-    # The gradient of ``mean`` would be a new tensor, that of a sum is a view.
+    # The gradient of a sum is a view; the gradient of ``mean`` would be a new tensor.
     return output_TBN.sum(0) / output_TBN.shape[0]
 
 
 def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tensor:
     """Labels as int64 of ``shape``, [batch] or [steps, batch].
 
-    ``labels`` [batch] are repeated for every step. ValueError where they are no integers or do not
-    fit. On the CPU, ValueError also where a label is no class; on a GPU that check would have to
-    wait for the device. TypeError where they are no tensor.
+    ``labels`` [batch] are repeated for every step. Raises ValueError if they are not integers or do
+    not fit, and on the CPU if a label is not a class; on a GPU this check would have to wait for
+    the device. Raises TypeError if they are not a tensor.
     """
     check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         kind = str(labels.dtype).removeprefix("torch.")
-        raise ValueError(f"labels have type {kind}; the numbers of classes are needed")
+        raise ValueError(f"labels have type {kind}; integers, the numbers of classes, are needed")
     batch = shape[-1]
     if labels.shape != shape and labels.shape != (batch,):
-        each = "" if len(shape) == 1 else f", or {list(shape)} with one a step,"
+        each = "" if len(shape) == 1 else f", or {list(shape)} with one per step,"
         raise ValueError(f"labels have shape {list(labels.shape)}; [{batch}]{each} is needed")
     if labels.device.type == "cpu":
         labels = operators.class_labels(labels, classes)

@@ -15,9 +15,11 @@ from netdesc.kernels.checks import check_tensor
 class SpikeTime(nn.Module):
     """``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
 
-    ``h[n] = exp(−n · step / time constant)``, convolved ``filter_order − 1`` times with itself and
-    cut to ``filter_steps`` steps. Summed over time, batch and neurons (no ½, no division by the
-    number of steps, so that figures compare with published runs), or the mean over all of these.
+    ``h[n] = exp(−n · step / time constant)`` is convolved ``filter_order − 1`` times with itself
+    and cut to ``filter_steps`` steps. The loss is the sum over time, batch and neurons, or their
+    mean.
+    There is no factor ½ and no division by the number of steps, so that losses can be compared with
+    published runs.
     """
 
     def __init__(self, loss: nodes.SpikeTime, step_ms: float) -> None:
@@ -30,8 +32,8 @@ class SpikeTime(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """A float32 scalar from two tensors [steps, batch, *shape] of any type.
 
-        Raises ValueError where their shapes differ or are not of this form, TypeError where one is
-        no tensor.
+        Raises ValueError if their shapes differ or are not of this form, TypeError if one is not a
+        tensor.
         """
         check_tensor("the output", output)
         check_tensor("the target", target)

@@ -1,17 +1,18 @@
-"""Blocks: what one layer of a document becomes."""
+"""Blocks: the torch modules of layers, and the table of their classes."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
-from netdesc.graph.nodes import Dense
+from netdesc.graph.nodes import Dense, Flatten
 from netdesc.kernels import operators
 from netdesc.kernels.engine import engine_name
 from netdesc.modules.neuron import Cuba
@@ -30,9 +31,10 @@ def _is_hooked(module: nn.Module) -> bool:
 class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
-    ``engine`` is what the last forward pass ran on, empty where that was compiled by torch, and
-    ``notes`` what it observed (see ``kernels.operators``). In training on a CPU, the block warns of
-    weights that are NaN, unless ``warns`` is False. On a GPU it does not, as it would have to wait.
+    ``engine`` names the engine of the last forward pass, empty if torch compiled that pass, and
+    ``notes`` are its notes (see ``kernels.operators``). In training on a CPU, the block warns of
+    weights that are NaN, unless ``warns`` is False. It does not on a GPU, where it would have to
+    wait.
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -58,7 +60,7 @@ class DenseBlock(nn.Module):
 
     @property
     def is_fused(self) -> bool:
-        """Whether synapses and neurons are computed together, as a segment of layers."""
+        """Whether synapses and neurons are computed by one operator, ``segment``."""
         return self.synapse.bits is not None and not self.neuron.acts_on_current
 
     @property
@@ -67,10 +69,10 @@ class DenseBlock(nn.Module):
         return bool(_has_any_global_hook()) or any(_is_hooked(module) for module in self.modules())
 
     def begin_forward(self, device: torch.device) -> None:
-        """Notes the engine of a forward pass, and warns of weights that are NaN.
+        """Records the engine of a forward pass, and warns of weights that are NaN.
 
-        These count as 0, so the loss does not show them. ValueError where the block is not on
-        ``device``, that of the input; EngineError where no engine can run there.
+        These count as 0, so the loss does not show them. Raises ValueError if the block is not on
+        ``device``, the input's, and EngineError if no engine can run there.
         """
         weight = self.synapse.weight
         if weight.device != device:
@@ -82,7 +84,7 @@ class DenseBlock(nn.Module):
             self._warn_of_nan()
 
     def _warn_of_nan(self) -> None:
-        # Numpy adds up on one thread. Infinities of both signs sum up to NaN as well.
+        # Numpy uses one thread. The sum of infinities of both signs is NaN, too.
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(self.synapse.weight.detach().numpy().sum())
         if math.isnan(total):
@@ -105,10 +107,9 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
         block.begin_forward(spikes_TBI.device)
         neuron, bits = block.neuron, block.synapse.bits
         assert bits is not None, "the weights of a segment are on the grid"
-        *scalars, tau = neuron.scalars()
         decays = neuron.current_decay, neuron.voltage_decay
-        tensors += [block.synapse.folded(), *decays, neuron.bias(), tau]
-        numbers += [float(bits), *map(float, scalars)]
+        tensors += [block.synapse.folded(), *decays, neuron.bias(), neuron.tau]
+        numbers += [float(bits), *neuron.numbers()]
         learn.append(any(decay.requires_grad for decay in decays))
     keep = torch.is_grad_enabled() and (
         spikes_TBI.requires_grad or any(tensor.requires_grad for tensor in tensors)
@@ -124,3 +125,10 @@ class FlattenBlock(nn.Module):
 
     def forward(self, spikes: Tensor) -> Tensor:
         return spikes.flatten(start_dim=2)
+
+
+BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
+    Dense: DenseBlock,
+    Flatten: lambda layer, generator: FlattenBlock(),
+}
+"""For each node class, a function that makes the block of a node; it draws from the generator."""

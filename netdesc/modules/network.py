@@ -1,4 +1,4 @@
-"""The network: a torch module that runs a graph's layers in order."""
+"""The network: a torch module that computes a graph's layers in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdesc.graph import INPUT, nodes
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engine import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
-from netdesc.modules.block import DenseBlock, FlattenBlock, run_segment
+from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class LayerReport:
     """How a layer's last forward pass was computed, and how large its states were.
 
     ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096);
-    ``spikes`` is the number of spikes that the layer handed on.
+    ``spikes`` is the number of its output spikes.
     """
 
     name: str
@@ -37,12 +37,12 @@ class LayerReport:
 
     @property
     def leaves_device_range(self) -> bool:
-        """Whether a state needed more than the device's 24 bits."""
+        """Whether a state exceeded the device's 24 bits."""
         return max(self.peak_current, self.peak_voltage) > DEVICE_STATE_LIMIT
 
 
 class _Layers(nn.Module):
-    """Blocks by name. Unlike ``nn.ModuleDict`` it accepts any name, even that of an attribute."""
+    """Blocks by name. Unlike in ``nn.ModuleDict``, a name may be that of an attribute."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "training":  # torch sets this flag even if a layer has that name
@@ -70,21 +70,20 @@ class Network(nn.Module):
         self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
         self.layers = _Layers()
         for layer in graph.layers:
-            self.layers[layer.name] = (
-                DenseBlock(layer, generator) if isinstance(layer, nodes.Dense) else FlattenBlock()
-            )
+            self.layers[layer.name] = BLOCKS[type(layer)](layer, generator)
+        self._neuron_layers = [layer.name for layer in graph.neuron_layers]
 
     def forward(self, input: Tensor) -> Tensor:
         """The output layer's spikes.
 
-        Raises TypeError where ``input`` is no tensor, ValueError where it is not real and dense,
-        [steps, batch, *input shape], or not on the network's device, and EngineError where no
-        engine can run there. Real numbers of other types are rounded to float32.
+        Raises TypeError if ``input`` is not a tensor, ValueError if it is not real and dense,
+        [steps, batch, *input shape], or not on the network's device, and EngineError if no engine
+        can run there. Real numbers of other types are rounded to float32.
         """
         check_tensor(f"the input of network '{self.graph.name}'", input)
         device = input.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            # 16 bits cannot hold sums of weights on the grid.
+            # 16 bits cannot hold sums of quantised weights.
             with torch.autocast(device, enabled=False):
                 return self.forward(input)
         expected = self.graph.input_shape
@@ -115,17 +114,17 @@ class Network(nn.Module):
         return values[self._output]
 
     def _segments(self) -> list[list[str]]:
-        """The layers in order, as lists of those that are computed together.
+        """The names of all layers in order, grouped into segments.
 
-        Layers are computed together if they are fused and each is the only reader of the one before
-        and reads nothing else. A layer with a hook is computed alone, so that the hook receives its
-        input and output.
+        A segment's layers are fused, and each is the only reader of the one before and reads
+        nothing else. A layer with a hook is computed alone, so that the hook receives its input and
+        output; so is a layer without neurons.
         """
         segments: list[list[str]] = []
         is_open = False
         for name, inputs in self._inputs.items():
-            block = self.layers[name]
-            can_join = isinstance(block, DenseBlock) and block.is_fused and not block.has_hooks
+            block = cast(DenseBlock, self.layers[name])
+            can_join = name in self._neuron_layers and block.is_fused and not block.has_hooks
             if can_join and is_open and inputs == (segments[-1][-1],):
                 segments[-1].append(name)
             else:
@@ -146,15 +145,13 @@ class Network(nn.Module):
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
         """The layers that have synapses and neurons, in order."""
         blocks = self.layers._modules  # the attribute look-up of modules is slow
-        for layer in self.graph.layers:
-            block = blocks[layer.name]
-            if isinstance(block, DenseBlock):
-                yield layer.name, block
+        for name in self._neuron_layers:
+            yield name, cast(DenseBlock, blocks[name])
 
     def set_tau_grad(self, fraction: float) -> None:
-        """Set each neuron's surrogate width to its schedule's value at ``fraction`` of the run.
+        """Sets each neuron's surrogate width to its schedule's value at ``fraction`` of the run.
 
-        ValueError where ``fraction`` is not from 0 to 1.
+        Raises ValueError unless ``fraction`` is from 0 to 1.
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(
@@ -167,13 +164,13 @@ class Network(nn.Module):
                 neuron.tau_grad = tau_grad
 
     def project(self) -> None:
-        """Bring learnt decays back into [0, 1]; call it after an optimizer's step."""
+        """Clamps learnt decays to [0, 1]. Call it after each step of the optimizer."""
         for _, block in self.blocks():
             block.neuron.project()
 
     @torch.no_grad()
     def folded_state(self) -> dict[str, NDArray[np.float32]]:
-        """The state as arrays, with weight norms folded into the weights, as a device takes it.
+        """The state dict as arrays, with weight norms folded into the weights.
 
         Arrays may share the memory of the network's tensors.
         """
@@ -185,9 +182,9 @@ class Network(nn.Module):
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:
-        """What the last forward pass observed, for each layer that has run.
+        """A report of the last forward pass for each layer that has run.
 
-        Where torch compiled that pass, the engine is the one that would compute now.
+        If torch compiled that pass, the engine is the one that would compute now.
         """
         reports: list[LayerReport] = []
         for name, block in self.blocks():

@@ -1,4 +1,4 @@
-"""CUBA neurons: their parameters, and what happens between their input and their spikes."""
+"""CUBA neurons: their parameters, norm and dropout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from netdesc.modules.norm import MeanNorm
 class Cuba(nn.Module):
     """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
 
-    Decays are the share that is lost in a step, [] or, with ``per_channel``, [units]. They are
-    parameters where they are learnt, otherwise buffers. ``tau_grad`` is the surrogate's width now.
+    A decay is the share that is lost in a step, [] or, with ``per_channel``, [units]. Learnt decays
+    are parameters, others are buffers. ``tau_grad`` is the current width of the surrogate gradient.
     """
 
     current_decay: Tensor
@@ -67,29 +67,29 @@ class Cuba(nn.Module):
             self.tau.fill_(self._tau_grad)
         return self
 
-    def scalars(self) -> tuple[float, float, float, bool, Tensor]:
-        """Threshold, surrogate width and height, axonal delay, as the operators take them.
+    def numbers(self) -> list[float]:
+        """Threshold, tau_grad, scale_grad and axonal delay, as the operators take them.
 
-        The last one holds the width on the device, where it can change for a captured step. For a
-        compiler the plain number is NaN, as it would compile the network again for each width.
+        For torch's compiler tau_grad is NaN, so that the operators read it from ``tau``; otherwise
+        torch would compile the network again for each width.
         """
         tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
-        return self.threshold, tau_grad, self.scale_grad, self.axonal_delay_step, self.tau
+        return [self.threshold, tau_grad, self.scale_grad, float(self.axonal_delay_step)]
 
     def bias(self) -> Tensor:
-        """The bias [units] outside training, in threshold units; [0] where there is none."""
+        """The bias [units] outside training, in threshold units; [0] without a norm."""
         return self.current_decay.new_empty(0) if self.norm is None else self.norm.bias()
 
     @property
     def acts_on_current(self) -> bool:
-        """Whether norm or dropout must process the whole current before the neurons."""
+        """Whether norm or dropout is applied to the current before the neurons are computed."""
         return self.training and (self.norm is not None or self.dropout > 0)
 
     def dropout_factors(self, like_1BN: Tensor) -> Tensor:
-        """Dropout's factors on the current, [1, batch, units].
+        """Factors of dropout on the current, [1, batch, units].
 
-        A neuron is dropped for all steps of a sample. The factors are applied after the norm: a
-        mean subtracted afterwards could make a dropped neuron spike.
+        A neuron is dropped for all steps of a sample. Dropout follows the norm, because a mean that
+        is subtracted afterwards could make a dropped neuron spike.
         """
         return nn.functional.dropout(torch.ones_like(like_1BN), self.dropout)
 
@@ -102,12 +102,12 @@ class Cuba(nn.Module):
         if self.training and self.dropout > 0:
             z_TBN = z_TBN * self.dropout_factors(z_TBN[:1])
         out, _, notes = operators.cuba(
-            z_TBN, current_decay, self.voltage_decay, bias, *self.scalars()
+            z_TBN, current_decay, self.voltage_decay, bias, self.tau, self.numbers()
         )
         return out, notes
 
     def project(self) -> None:
-        """Bring learnt decays back into [0, 1] after an optimizer's step."""
+        """Clamps learnt decays to [0, 1]."""
         for decay in self._parameters.values():  # ``parameters()`` is slow, and most have none
             assert decay is not None
             decay.detach().clamp_(0.0, 1.0)

@@ -11,14 +11,14 @@ MOMENTUM = 0.1
 """Weight of a batch's mean in the update of the running mean."""
 
 BIAS_BITS = 8
-"""The mean is subtracted on the grid of 8-bit weights, as the device holds a bias."""
+"""The mean is quantised like 8-bit weights, as the device stores a bias."""
 
 
 class MeanNorm(nn.Module):
     """Subtracts each channel's mean over batch and time from the current.
 
-    In training the mean is the batch's; afterwards it is the running mean, which is what the device
-    applies as a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
+    In training it is the mean of the batch, otherwise the running mean, which the device applies as
+    a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
     """
 
     running_mean: Tensor
@@ -28,16 +28,16 @@ class MeanNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
 
     def bias(self) -> Tensor:
-        """What is added to the current outside training, [channels], on the grid."""
+        """The quantised bias that is added to the current outside training, [channels]."""
         return -operators.quantize_weight(self.running_mean, BIAS_BITS)
 
     @torch.no_grad()
     def update_running_mean(self, mean: Tensor) -> None:
-        """Moves the running mean towards the mean of a batch in training, [channels]."""
+        """Moves the running mean toward a batch's ``mean`` [channels]."""
         self.running_mean.lerp_(mean, MOMENTUM)
 
     def forward(self, current_TBN: Tensor) -> Tensor:
-        """The normalised current of a batch in training."""
+        """The normalised current of a batch in training, [steps, batch, channels]."""
         mean = current_TBN.mean(dim=(0, 1))
         self.update_running_mean(mean)
         return current_TBN - operators.quantize_weight(mean, BIAS_BITS)

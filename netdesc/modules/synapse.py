@@ -1,4 +1,4 @@
-"""Dense synapses: real weights, their norm, and their quantisation."""
+"""Dense synapses: weights, weight norm and quantisation."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
-"""Smallest norm to divide by, so that a row of zeros stays zero."""
+"""Smallest norm that is divided by, so that a row of zeros stays 0."""
 
 
 class DenseSynapse(nn.Module):
     """Weights [units, inputs] in threshold units, uniform in ±scale/√inputs at the start.
 
     With ``weight_norm`` a row is ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With
-    ``bits`` the network computes with the nearest weights of the integer grid, and the gradient
-    passes straight through, except where the grid ends.
+    ``bits`` the network computes with quantised weights, and the gradient passes straight through,
+    except for weights that are clamped.
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -37,7 +37,7 @@ class DenseSynapse(nn.Module):
         return norms.clamp(min=_MIN_NORM)
 
     def folded(self) -> Tensor:
-        """The real weights [units, inputs], the norm folded in."""
+        """The real weights [units, inputs], including the weight norm."""
         if self.gain is None:
             return self.weight
         return self.weight * (self.gain / self._norms())

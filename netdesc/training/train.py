@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from netdesc.description import Description, load, lock_text
-from netdesc.kernels.engine import EngineError, engine_name, one_pool, use_engine
+from netdesc.kernels.engine import EngineError, engine_name, torch_on_one_thread, use_engine
 from netdesc.runs.files import LOCK, RECORD
 from netdesc.training import run_directory
 from netdesc.training.device import choose_device
@@ -160,7 +160,7 @@ def _use_device(description: Description, device: str, engine: str) -> Iterator[
         stack.enter_context(seeded_rng(description.document.training.seed, chosen))
         stack.callback(torch.set_num_threads, threads)  # Numba changes torch's number of threads
         if engine_name(chosen) == "cpu":
-            stack.enter_context(one_pool())
+            stack.enter_context(torch_on_one_thread())
         yield chosen
 
 

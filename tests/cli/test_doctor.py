@@ -219,8 +219,8 @@ def test_the_engine_for_gpus_runs_or_says_why_not(
     reference = functools.partial(probes._training_step, "reference")
     monkeypatch.setattr(probes, "_training_step", lambda *_: reference())
     monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
-    monkeypatch.setattr("netdesc.kernels.cuda.obstacle.obstacle", lambda _: obstacle)
-    monkeypatch.setattr("netdesc.kernels.cuda.obstacle.is_interpreted", lambda: interpreted)
+    monkeypatch.setattr("netdesc.kernels.cuda.availability.why_unavailable", lambda _: obstacle)
+    monkeypatch.setattr("netdesc.kernels.cuda.availability.is_interpreted", lambda: interpreted)
     found = probes._engine_cuda()
     assert found.state == state
     assert words in found.found

@@ -1,4 +1,4 @@
-"""Forward dynamics: both engines against exact integers, spike for spike and state for state."""
+"""The forward pass on both engines: spikes and states equal those of exact integers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_events_and_product_agree(layer):
 @given(layers(graded=False, max_steps=15), st.integers(1, 5))
 @settings(max_examples=40)
 def test_spikes_may_be_counted(layer, most):
-    """By the product, like any numbers."""
+    """The matrix product reads them, like any numbers that are not binary."""
     layer.spikes *= np.random.default_rng(0).integers(1, most + 1, layer.spikes.shape)
     if (layer.spikes > 1).any():
         assert check_forward(layer, "cpu") == PRODUCT
@@ -83,11 +83,11 @@ def test_a_voltage_at_the_threshold_does_not_spike(engine, density):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_threshold_is_cut_off_not_rounded(engine):
+def test_the_threshold_is_truncated_not_rounded(engine):
     """0.12 is 7.68 weight units: the device compares with 7."""
     z = torch.tensor([7 / 64, 7 / 64 + 1 / 4096, 0.12]).reshape(1, 1, 3)
     with use_engine(engine):
-        out, voltage, _ = operators.cuba(z, ONE, ONE, NONE, 0.12, 1.0, 1.0, False, NONE)
+        out, voltage, _ = operators.cuba(z, ONE, ONE, EMPTY, EMPTY, [0.12, 1.0, 1.0, 0.0])
     assert voltage[0, 0].tolist() == [448, 449, 491]
     assert out[0, 0].tolist() == [0, 1, 1]
 
@@ -96,9 +96,9 @@ def test_the_threshold_is_cut_off_not_rounded(engine):
 def test_a_spike_comes_one_step_later_and_the_last_one_never(engine):
     z = torch.zeros(4, 1, 1)
     z[1] = z[3] = 2.0
-    for delay, expected in ((False, [0, 1, 0, 1]), (True, [0, 0, 1, 0])):
+    for delay, expected in ((0.0, [0, 1, 0, 1]), (1.0, [0, 0, 1, 0])):
         with use_engine(engine):
-            out, _, notes = operators.cuba(z, ONE, ONE, NONE, 1.0, 1.0, 1.0, delay, NONE)
+            out, _, notes = operators.cuba(z, ONE, ONE, EMPTY, EMPTY, [1.0, 1.0, 1.0, delay])
         assert out.flatten().tolist() == expected
         assert notes[3] == sum(expected)
 
@@ -142,7 +142,7 @@ def test_more_events_than_a_state_can_hold(sign):
 
 
 ONE = torch.tensor(1.0)
-NONE = torch.empty(0)
+EMPTY = torch.empty(0)
 
 floats = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
 
@@ -162,7 +162,12 @@ def test_any_float_as_an_input(rows, decay, delay):
     for engine in ENGINES:
         with use_engine(engine):
             out, voltage, _ = operators.cuba(
-                torch.from_numpy(z), tensor, torch.tensor(0.5), NONE, 1.0, 1.0, 1.0, delay, NONE
+                torch.from_numpy(z),
+                tensor,
+                torch.tensor(0.5),
+                EMPTY,
+                EMPTY,
+                [1.0, 1.0, 1.0, float(delay)],
             )
             current = operators.leaky(torch.from_numpy(z), tensor)
         np.testing.assert_array_equal(voltage.numpy(), exact.v)
@@ -195,7 +200,7 @@ CORNERS = sorted(
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3, 1365, 2047, 2048, 2049, 4094, 4095, 4096])
 def test_decay_is_exact_in_every_corner_of_32_bits(keep):
-    """Python's integers decide; its // rounds down, so negative states are turned round."""
+    """Python's // rounds down, so the expected value of a negative state is computed from −s."""
     expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in CORNERS]
     states = np.array(CORNERS, np.int32)
     assert _decay_all(states, np.int32(keep)).tolist() == expected
@@ -236,14 +241,14 @@ def test_weights_that_are_no_numbers_count_the_same_everywhere(density):
 
 def test_strided_tensors():
     layer = plain_layer(5)
-    made = layer.tensors()
+    tensors = layer.tensors()
     wide = torch.zeros(30, 2, 40)
-    wide[:, :, ::2] = made["spikes"]
-    made["spikes"] = wide[:, :, ::2]
-    made["weight"] = made["weight"].T.contiguous().T
-    assert not made["spikes"].is_contiguous()
-    assert not made["weight"].is_contiguous()
+    wide[:, :, ::2] = tensors["spikes"]
+    tensors["spikes"] = wide[:, :, ::2]
+    tensors["weight"] = tensors["weight"].T.contiguous().T
+    assert not tensors["spikes"].is_contiguous()
+    assert not tensors["weight"].is_contiguous()
     for engine in ENGINES:
-        out, voltage, *_ = layer.forward(engine, made)
+        out, voltage, *_ = layer.forward(engine, tensors)
         np.testing.assert_array_equal(voltage.numpy(), layer.exact().v)
         np.testing.assert_array_equal(out.numpy(), layer.exact().out)

@@ -1,4 +1,4 @@
-"""Gradients: both engines against autograd through the equations, and against differences."""
+"""Gradients of both engines against autograd through the equations, and against differences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import surrogate
 from netdesc.kernels.engine import use_engine
 
-NONE = torch.empty(0)
+EMPTY = torch.empty(0)
 
 
 @given(layers(max_steps=20), st.sampled_from([0.01, 0.1, 1.0, 5.0]), st.sampled_from([0.5, 1.0]))
@@ -37,11 +37,11 @@ def test_engines_give_the_gradients_of_the_equations(layer, tau_grad, scale_grad
 @pytest.mark.parametrize("delay", [False, True])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_gradients_of_a_layer_that_spikes(engine, delay, density):
-    """Not at random: large enough for several tiles, with spikes, resets and clamped weights."""
-    own = np.random.default_rng(1).random((2, 70)).astype(np.float32)
+    """Large enough for several tiles, with spikes, resets and clamped weights."""
+    decays = np.random.default_rng(1).random((2, 70)).astype(np.float32)
     layer = plain_layer(
         6, density=density, neurons=70, steps=60, delay=delay, batch=3,
-        current_decay=own[0], voltage_decay=own[1],
+        current_decay=decays[0], voltage_decay=decays[1],
     )  # fmt: skip
     layer.weight[::5] *= 10
     assert 0.02 < layer.exact().spikes.mean() < 0.6
@@ -68,23 +68,23 @@ def test_decay_gradients_are_those_of_differences(engine, kind, which, decay):
     grad = torch.from_numpy(rng.normal(size=(12, 2, 6)).astype(np.float32))
     theta, tau_grad = 2000.0, 0.005
     tau = 100 * tau_grad * theta
-    scalars = (theta, tau_grad, 1.0, False)
+    numbers = [theta, tau_grad, 1.0, 0.0]
 
     def run(value: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         decays = {"current_decay": 0.2, "voltage_decay": 0.2} | {which: value}
         pair = [torch.tensor(x, requires_grad=True) for x in decays.values()]
         with use_engine(engine):
             if kind == "input":
-                out, voltage, *_ = operators.cuba(z, *pair, NONE, *scalars, NONE)
+                out, voltage, *_ = operators.cuba(z, *pair, EMPTY, EMPTY, numbers)
             else:
-                out, voltage, _ = segment_of_one(spikes, weight, tuple(pair), NONE, scalars)
+                out, voltage, _ = segment_of_one(spikes, weight, tuple(pair), EMPTY, numbers)
         return out, voltage, pair[which == "voltage_decay"]
 
     def loss(value: float) -> float:
         _, voltage, _ = run(value)
-        away = theta - voltage.double() / 4096
-        assert (away > 0).all()
-        return float((grad * (0.1 / 2) * torch.exp(-away / tau)).sum())
+        distance = theta - voltage.double() / 4096
+        assert (distance > 0).all()
+        return float((grad * (0.1 / 2) * torch.exp(-distance / tau)).sum())
 
     at = round(decay * 4096) / 4096
     out, _, learnt = run(at)
@@ -120,7 +120,7 @@ def test_the_current_alone_has_the_gradients_of_a_filter(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("density", [0.05, 1.0])
 def test_clamped_weights_get_no_gradient_and_the_others_all_of_it(engine, density):
-    """NaN counts as a weight of 0 that was held there."""
+    """NaN counts as a weight that was clamped to 0."""
     halves = torch.tensor(
         [-200.0, -128.51, -128.5, -128, 0.3, 127, 127.49, 127.51, 1e6, math.nan, math.inf]
     )
@@ -133,22 +133,22 @@ def test_clamped_weights_get_no_gradient_and_the_others_all_of_it(engine, densit
     layer = plain_layer(8, density=density, inputs=20, neurons=11, threshold=3.0)
     layer.spikes[0] = 1
     layer.weight[:] = (halves / 32).numpy()[:, None]
-    made = layer.tensors("weight")
-    layer.forward(engine, made)[0].sum().backward()
-    assert torch.equal((made["weight"].grad != 0).all(1), inside)
-    assert torch.equal((made["weight"].grad != 0).any(1), inside)
+    tensors = layer.tensors("weight")
+    layer.forward(engine, tensors)[0].sum().backward()
+    assert torch.equal((tensors["weight"].grad != 0).all(1), inside)
+    assert torch.equal((tensors["weight"].grad != 0).any(1), inside)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("tau_grad", [0.002, 0.1, 1.0])
 @pytest.mark.parametrize("scale_grad", [0.25, 1.0])
 def test_one_step_has_the_gradient_of_the_surrogate(engine, tau_grad, scale_grad):
-    """The threshold counts as it stands on the grid: 0.1 is 6/64."""
+    """The threshold is quantised: 0.1 is 6/64."""
     z = torch.tensor([-1.0, 0.0, 0.05, 6 / 64, 0.125, 3.0]).reshape(1, 1, 6).requires_grad_()
     decay = torch.tensor(0.5)
     with use_engine(engine):
         out, voltage, _ = operators.cuba(
-            z, decay, decay, NONE, 0.1, tau_grad, scale_grad, False, NONE
+            z, decay, decay, EMPTY, EMPTY, [0.1, tau_grad, scale_grad, 0.0]
         )
         out.sum().backward()
     tau = 100 * tau_grad * 6 / 64
@@ -161,83 +161,83 @@ def test_one_step_has_the_gradient_of_the_surrogate(engine, tau_grad, scale_grad
 def test_a_spike_after_the_end_has_no_gradient(engine):
     layer = plain_layer(9, steps=1)
     layer.spikes[:] = 1
-    made = layer.tensors(*LEARNT)
-    layer.forward(engine, made)[0].sum().backward()
-    assert all((made[name].grad == 0).all() for name in LEARNT)
+    tensors = layer.tensors(*LEARNT)
+    layer.forward(engine, tensors)[0].sum().backward()
+    assert all((tensors[name].grad == 0).all() for name in LEARNT)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("density", [0.05, 0.5])
 def test_gradients_go_where_they_are_asked_for(engine, density):
-    """Each alone gives what it gives beside the others, and the others stay without."""
+    """A gradient that is needed alone equals the one beside others, and no other is computed."""
     layer = plain_layer(10, density=density)
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
-    together = gradients(layer, engine, grad_out)
+    all_gradients = gradients(layer, engine, grad_out)
     for learnt in ("spikes", "weight", "current_decay", "voltage_decay"):
-        made = layer.tensors(learnt)
-        out, voltage, notes = layer.forward(engine, made)
+        tensors = layer.tensors(learnt)
+        out, voltage, notes = layer.forward(engine, tensors)
         assert not any(x.requires_grad for x in (voltage, notes))
         out.backward(torch.from_numpy(grad_out.astype(np.float32)))
-        np.testing.assert_array_equal(made[learnt].grad.numpy(), together[learnt])
-        assert all(x.grad is None for name, x in made.items() if name != learnt)
+        np.testing.assert_array_equal(tensors[learnt].grad.numpy(), all_gradients[learnt])
+        assert all(x.grad is None for name, x in tensors.items() if name != learnt)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_no_gradients_where_none_are_recorded(engine, mode):
+def test_no_gradients_without_autograd(engine, mode):
     layer = plain_layer(11)
     with mode():
         out, voltage, *_ = layer.forward(engine, layer.tensors(*LEARNT))
     assert not out.requires_grad
     np.testing.assert_array_equal(voltage.numpy(), layer.exact().v)
-    # What inference mode left in caches serves training, too.
-    made = layer.tensors(*LEARNT)
-    layer.forward(engine, made)[0].sum().backward()
-    assert made["weight"].grad.abs().sum() > 0
+    # Tensors that inference mode has cached can be used in training.
+    tensors = layer.tensors(*LEARNT)
+    layer.forward(engine, tensors)[0].sum().backward()
+    assert tensors["weight"].grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])
 def test_the_backward_pass_runs_on_the_engine_of_the_forward_pass(density, monkeypatch):
     layer = plain_layer(12, density=density)
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
-    made = layer.tensors(*LEARNT)
-    out, *_ = layer.forward("reference", made)
+    tensors = layer.tensors(*LEARNT)
+    out, *_ = layer.forward("reference", tensors)
     monkeypatch.setattr(cpu_engine, "segment_backward", None)  # a call would fail
     out.backward(torch.from_numpy(grad_out.astype(np.float32)))
     slow = gradients(layer, "reference", grad_out)
-    np.testing.assert_array_equal(made["weight"].grad.numpy(), slow["weight"])
+    np.testing.assert_array_equal(tensors["weight"].grad.numpy(), slow["weight"])
     with pytest.raises(TypeError, match="NoneType"):
         layer.forward("cpu", layer.tensors("weight"))[0].sum().backward()
 
 
 def test_a_second_backward_pass_gives_the_same_gradients():
     layer = plain_layer(13)
-    made = layer.tensors(*LEARNT)
-    out, *_ = layer.forward("cpu", made)
-    tensors = [made[name] for name in LEARNT]
+    tensors = layer.tensors(*LEARNT)
+    out, *_ = layer.forward("cpu", tensors)
+    leaves = [tensors[name] for name in LEARNT]
     grad = torch.ones_like(out)
-    first = torch.autograd.grad(out, tensors, grad, retain_graph=True)
-    kept = [tensor.clone() for tensor in first]
-    for seed in range(20):  # fill every buffer that is free with something else
+    first = torch.autograd.grad(out, leaves, grad, retain_graph=True)
+    copies = [tensor.clone() for tensor in first]
+    for seed in range(20):  # overwrite every free buffer
         gradients(plain_layer(seed), "cpu", np.random.default_rng(seed).normal(size=(30, 2, 37)))
-    second = torch.autograd.grad(out, tensors, grad)
+    second = torch.autograd.grad(out, leaves, grad)
     for results in (first, second):
-        assert all(torch.equal(a, b) for a, b in zip(results, kept, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(results, copies, strict=True))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_second_derivatives_are_refused(engine):
     layer = plain_layer(14)
-    made = layer.tensors("weight")
-    out, *_ = layer.forward(engine, made)
+    tensors = layer.tensors("weight")
+    out, *_ = layer.forward(engine, tensors)
     with pytest.raises(NotImplementedError, match="no second derivative"):
-        torch.autograd.grad(out.sum(), made["weight"], create_graph=True)
+        torch.autograd.grad(out.sum(), tensors["weight"], create_graph=True)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_gradients_that_are_no_numbers_stay_visible(engine, bad):
-    """Nothing turns them into zeros on the way, or training would go on in the dark."""
+    """Otherwise training would not notice them."""
     layer = plain_layer(15)
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
     clean = gradients(layer, engine, grad_out)
@@ -271,12 +271,12 @@ def _surrogates(v, threshold, height, width):
 def test_the_surrogate_and_its_arithmetic_exponential():
     """From the threshold to 60 widths on both sides, and beyond them; its height is exact."""
     theta, width = 5000, 1024.0
-    away = np.concatenate([np.arange(0, 60 * 1024, 7), [61 * 1024, 1 << 28, (1 << 29) + 5000]])
-    true = 0.5 * np.exp(-np.minimum(away / width, 60))
+    distance = np.concatenate([np.arange(0, 60 * 1024, 7), [61 * 1024, 1 << 28, (1 << 29) + 5000]])
+    true = 0.5 * np.exp(-np.minimum(distance / width, 60))
     for side in (-1, 1):
-        v = (theta + side * away).clip(-(2**29), 2**29).astype(np.int32)
+        v = (theta + side * distance).clip(-(2**29), 2**29).astype(np.int32)
         found = _surrogates(v, np.int32(theta), 0.5, width)
         np.testing.assert_allclose(found, true, rtol=1e-5)
-        near = away < 2 * width
+        near = distance < 2 * width
         np.testing.assert_allclose(found[near], true[near], rtol=1e-6)
         assert found[0] == pytest.approx(0.5, rel=1e-7)

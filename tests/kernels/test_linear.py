@@ -1,4 +1,4 @@
-"""Synapses alone: what arrives and the gradient of weights, by events and by the product."""
+"""Synapses without neurons: their output and gradients, by events and by the product."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Case:
     neurons: int = 40
     density: float = 0.1
     graded: bool = False
-    most: int = 1
-    """How many spikes there are at most in a cell, where they are counted."""
+    max_count: int = 1
+    """Most spikes of an input in a step."""
     bits: int | None = None
     scale: float = 1.0
     positive: bool = False
@@ -34,11 +34,11 @@ class Case:
         random = torch.Generator().manual_seed(self.seed)
         shape = self.steps, self.batch, self.inputs
         spikes = (torch.rand(shape, generator=random) < self.density).float()
-        spikes *= torch.randint(1, self.most + 1, shape, generator=random)
+        spikes *= torch.randint(1, self.max_count + 1, shape, generator=random)
         return spikes * torch.rand(shape, generator=random) if self.graded else spikes
 
     def weight(self) -> torch.Tensor:
-        """As an operator gets it: on the grid already."""
+        """The weight as the operator receives it, already quantised."""
         random = torch.Generator().manual_seed(self.seed + 1)
         weight = self.scale * torch.randn(self.neurons, self.inputs, generator=random)
         weight = weight.abs() if self.positive else weight
@@ -57,7 +57,7 @@ CASES = st.builds(
     neurons=st.integers(1, 100),
     density=st.sampled_from([0.0, 0.02, 0.2, 0.4, 1.0]),
     graded=st.sampled_from([False, False, True]),
-    most=st.sampled_from([1, 1, 2, 63]),
+    max_count=st.sampled_from([1, 1, 2, 63]),
     bits=st.sampled_from([None, 8, 3]),
     scale=st.sampled_from([1e-3, 1.0, 1e4]),
     positive=st.booleans(),
@@ -65,8 +65,8 @@ CASES = st.builds(
 )
 
 
-def of_engine(case: Case, engine: str) -> tuple[torch.Tensor, ...]:
-    """What arrives, and the gradients of the input and of the weights."""
+def run_engine(case: Case, engine: str) -> tuple[torch.Tensor, ...]:
+    """The output, and the gradients of the input and of the weights."""
     signal, weight = case.signal().requires_grad_(), case.weight().requires_grad_()
     with use_engine(engine):
         z, _ = operators.linear(signal, weight)
@@ -81,7 +81,7 @@ def of_engine(case: Case, engine: str) -> tuple[torch.Tensor, ...]:
 @example(Case(steps=700, density=0.02, inputs=257, neurons=33))
 @example(Case(steps=700, density=0.5, inputs=257, neurons=33))
 def test_engines_agree(case):
-    found, expected = of_engine(case, "cpu"), of_engine(case, "reference")
+    found, expected = run_engine(case, "cpu"), run_engine(case, "reference")
     if case.bits is not None and not case.graded:
         np.testing.assert_array_equal(found[0].numpy(), expected[0].numpy())
     exact = case.signal().double(), case.weight().double(), case.gradient().double()
@@ -104,8 +104,8 @@ def test_engines_agree(case):
         (Case(density=0.05, graded=True), False),
     ],
 )
-def test_events_are_taken_where_they_pay(case, is_listed):
-    """Then the input itself is not kept for the way back."""
+def test_events_are_read_if_the_input_is_sparse(case, is_listed):
+    """Then the input itself is not saved for the backward pass."""
     z, packed = operators.linear(case.signal(), case.weight().requires_grad_())
     assert holds_spikes(packed) == is_listed
     assert (z.grad_fn.saved_tensors[0] is None) == is_listed
@@ -128,7 +128,7 @@ def test_the_number_of_threads_changes_nothing(density):
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(of_engine(case, "cpu"))
+            found.append(run_engine(case, "cpu"))
     finally:
         torch.set_num_threads(number)
     for other in found[1:]:

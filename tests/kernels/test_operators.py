@@ -1,4 +1,4 @@
-"""The operators as torch sees them: registration, engines, and what they refuse."""
+"""The operators in torch: registration, engines, and errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from support.cuba_cases import ENGINES, plain_layer, segment_of_one
 from netdesc.kernels import operators
 from netdesc.kernels.engine import EngineError, engine_name, requested_engine, use_engine
 
-NONE = torch.empty(0)
+EMPTY = torch.empty(0)
 DECAY = torch.tensor(0.3)
-SCALARS = (0.5, 1.0, 1.0, True)
+NUMBERS = [0.5, 1.0, 1.0, 1.0]
 SIGNAL = torch.rand(6, 2, 7, generator=torch.Generator().manual_seed(0))
 STATES = (SIGNAL * 4096).to(torch.int32)
 
@@ -35,13 +35,13 @@ def leaf(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone().requires_grad_()
 
 
-NUMBERS = [8.0, *map(float, SCALARS)] * 2
+SEGMENT_NUMBERS = [8.0, *NUMBERS] * 2
 
 
 def two_layers() -> list[torch.Tensor]:
     return [
-        leaf(WEIGHT), leaf(DECAY), DECAY, NONE, NONE,
-        leaf(WEIGHT[:4, :].T.contiguous().T @ torch.ones(5, 7)), DECAY, DECAY, NONE, NONE,
+        leaf(WEIGHT), leaf(DECAY), DECAY, EMPTY, EMPTY,
+        leaf(WEIGHT[:4, :].T.contiguous().T @ torch.ones(5, 7)), DECAY, DECAY, EMPTY, EMPTY,
     ]  # fmt: skip
 
 
@@ -49,15 +49,15 @@ def plain(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     return [tensor.detach() for tensor in tensors]
 
 
-def kept_of_segment() -> list[torch.Tensor]:
-    """What the engine in use keeps of a segment's forward pass."""
-    return operators.segment(sparse(), plain(two_layers()), NUMBERS, [True, False], True)[2]
+def saved_by_segment() -> list[torch.Tensor]:
+    """The tensors that the engine in use saves in the forward pass of a segment."""
+    return operators.segment(sparse(), plain(two_layers()), SEGMENT_NUMBERS, [True, False], True)[2]
 
 
 CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "class_labels": lambda: (torch.tensor([0, 3, 1], dtype=torch.int32), 4),
-    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), NONE, *SCALARS, NONE),
-    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, NONE, *SCALARS, True, NONE),
+    "cuba": lambda: (leaf(SIGNAL), leaf(DECAY), leaf(SIGNAL[0, 0]), EMPTY, EMPTY, NUMBERS),
+    "cuba_backward": lambda: (SIGNAL, STATES, DECAY, DECAY, EMPTY, EMPTY, NUMBERS, True),
     "linear": lambda: (leaf(sparse()), leaf(WEIGHT)),
     "linear_backward": lambda: (
         SIGNAL, sparse(), torch.empty(0, dtype=torch.int32), WEIGHT, True
@@ -65,10 +65,10 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "leaky": lambda: (leaf(SIGNAL), leaf(DECAY)),
     "leaky_backward": lambda: (SIGNAL, SIGNAL, DECAY, True),
     "quantize_weight": lambda: (leaf(WEIGHT), 8),
-    "segment": lambda: (leaf(sparse()), two_layers(), NUMBERS, [True, False], True),
+    "segment": lambda: (leaf(sparse()), two_layers(), SEGMENT_NUMBERS, [True, False], True),
     "segment_backward": lambda: (
-        SIGNAL[:, :, :4].contiguous(), sparse(), plain(two_layers()), NUMBERS, [True, False],
-        kept_of_segment(), True,
+        SIGNAL[:, :, :4].contiguous(), sparse(), plain(two_layers()), SEGMENT_NUMBERS,
+        [True, False], saved_by_segment(), True,
     ),
     "spike_time": lambda: (leaf(SIGNAL), torch.zeros_like(SIGNAL), 0.6, 2, 100),
     "spike_time_backward": lambda: (SIGNAL, torch.tensor(1.0), 0.6, 2, 100),
@@ -82,7 +82,7 @@ CALLS: dict[str, Callable[[], tuple[Any, ...]]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_torch_finds_the_operators_in_order(name, engine):
+def test_opcheck_accepts_the_operators(name, engine):
     """Schema, autograd and fake tensors."""
     operator = getattr(torch.ops.netdesc, name).default
     utilities = (
@@ -97,17 +97,17 @@ def test_torch_finds_the_operators_in_order(name, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_current_is_kept_only_for_a_decay_that_is_learnt(engine: str):
+def test_the_current_is_saved_only_if_the_decay_is_learnt(engine: str):
     """It is as large as a layer's activity."""
     with use_engine(engine):
-        given = [leaf(SIGNAL), leaf(SIGNAL)]
-        fixed = operators.leaky(given[0], DECAY)
-        learnt = operators.leaky(given[1], leaf(DECAY))
-        kept = [u.grad_fn.saved_tensors[0].numel() for u in (fixed, learnt)]
+        inputs = [leaf(SIGNAL), leaf(SIGNAL)]
+        fixed = operators.leaky(inputs[0], DECAY)
+        learnt = operators.leaky(inputs[1], leaf(DECAY))
+        sizes = [u.grad_fn.saved_tensors[0].numel() for u in (fixed, learnt)]
         (fixed + learnt).backward(SIGNAL)
-    assert kept == [0, SIGNAL.numel()]
-    assert torch.equal(given[0].grad, given[1].grad)
-    assert given[0].grad.any()
+    assert sizes == [0, SIGNAL.numel()]
+    assert torch.equal(inputs[0].grad, inputs[1].grad)
+    assert inputs[0].grad.any()
 
 
 def test_engines_are_chosen_by_device():
@@ -131,14 +131,14 @@ def test_engines_that_cannot_run():
     assert issubclass(EngineError, ValueError)
 
 
-def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=NONE, threshold=0.5):
+def dense(spikes=None, weight=None, decays=(DECAY, DECAY), bias=EMPTY, threshold=0.5):
     """Spikes, voltages and notes of a layer."""
     return segment_of_one(
         sparse() if spikes is None else spikes,
         WEIGHT if weight is None else weight,
         decays,
         bias,
-        (threshold, *SCALARS[1:]),
+        [threshold, *NUMBERS[1:]],
     )
 
 
@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "threshold beyond states": (lambda: dense(threshold=131073.0), "is not in"),
     "threshold NaN": (lambda: dense(threshold=math.nan), "threshold nan is not"),
     "cuba doubles": (
-        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, NONE, *SCALARS, NONE),
+        lambda: operators.cuba(SIGNAL.double(), DECAY, DECAY, EMPTY, EMPTY, NUMBERS),
         "input has type float64",
     ),
     "leaky decays": (lambda: operators.leaky(SIGNAL, torch.rand(3)), r"decay has shape \[3\]"),
@@ -188,24 +188,24 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tensors_that_do_not_fit_are_refused(case, engine):
-    """Fast kernels would read or write memory that is not theirs."""
+    """Kernels would read or write outside of their memory."""
     call, message = REFUSED[case]
     with use_engine(engine), pytest.raises(ValueError, match=message):
         call()
 
 
 @pytest.mark.parametrize("value", [math.nan, -0.5, 1.5, math.inf])
-@pytest.mark.parametrize("own", [False, True])
-def test_decays_outside_their_range_are_held_in_it(value, own):
-    """An optimizer's step may take them there before they are projected back."""
-    held = torch.tensor(min(1.0, max(0.0, value)))
+@pytest.mark.parametrize("per_neuron", [False, True])
+def test_decays_are_clamped_to_their_range(value, per_neuron):
+    """An optimizer's step may leave the range before decays are projected back."""
+    clamped = torch.tensor(min(1.0, max(0.0, value)))
     decay = torch.tensor(value)
-    if own:
-        held, decay = held.expand(7), decay.expand(7)
+    if per_neuron:
+        clamped, decay = clamped.expand(7), decay.expand(7)
     for engine in ENGINES:
         with use_engine(engine):
             _, found, *_ = dense(decays=(decay, decay))
-            _, expected, *_ = dense(decays=(held, held))
+            _, expected, *_ = dense(decays=(clamped, clamped))
         assert torch.equal(found, expected)
 
 
@@ -220,15 +220,15 @@ def test_any_bias(value):
     assert abs(found[0][1][0, 0, 0].item()) == limit
 
 
-def test_default_types_and_devices_do_not_reach_what_is_cached():
+def test_default_types_and_devices_do_not_change_cached_tensors():
     layer = plain_layer(1, current_decay=torch.tensor(0.123).numpy(), neurons=23)
     expected = layer.forward("reference")
-    made = layer.tensors()
+    tensors = layer.tensors()
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float64)
         with torch.device("meta"):
-            found = layer.forward("cpu", made)
+            found = layer.forward("cpu", tensors)
     finally:
         torch.set_default_dtype(before)
     assert torch.equal(found[1], expected[1])
@@ -241,12 +241,12 @@ def test_autocast_does_not_reach_the_grid(engine, density):
     layer = plain_layer(2, density=density)
     results = []
     for autocast in (False, True):
-        made = layer.tensors("spikes", "weight", "current_decay")
+        tensors = layer.tensors("spikes", "weight", "current_decay")
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-            out, voltage, *_ = layer.forward(engine, made)
+            out, voltage, *_ = layer.forward(engine, tensors)
             out.sum().backward()
         leaves = ("spikes", "weight", "current_decay")
-        results.append([out, voltage, *(made[name].grad for name in leaves)])
+        results.append([out, voltage, *(tensors[name].grad for name in leaves)])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
@@ -262,8 +262,8 @@ def test_numbers_that_are_no_spikes(engine):
     assert torch.equal(voltage[:, 1], clean[:, 1])
 
 
-class _Swallow(torch.autograd.Function):
-    """Hands no gradient back."""
+class _NoGradient(torch.autograd.Function):
+    """Returns no gradient."""
 
     @staticmethod
     def forward(ctx, x):
@@ -283,8 +283,8 @@ class _Swallow(torch.autograd.Function):
         lambda output: dense(output)[0].sum(),
     ],
 )
-def test_where_no_gradient_comes_none_goes_on(engine, loss):
+def test_a_missing_gradient_counts_as_zero(engine, loss):
     output = sparse().requires_grad_()
     with use_engine(engine):
-        (_Swallow.apply(loss(output)) + output.sum()).backward()
+        (_NoGradient.apply(loss(output)) + output.sum()).backward()
     assert torch.equal(output.grad, torch.ones_like(output))

@@ -1,4 +1,4 @@
-"""Segments of several layers on the CPU engine, against the reference: forward and backward."""
+"""Segments of several layers: the CPU engine against the reference, forward and backward."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Case:
     batch: int = 2
     density: float = 0.1
     scale: float = 0.8
-    """Of the weights: from 1 on layers spike in every other step."""
+    """Of the weights; from 1 on, neurons spike in every second step."""
     counted: bool = False
     bits: int = 8
-    own: bool = True
-    """Whether each neuron has decays of its own."""
+    per_neuron: bool = True
+    """Whether each neuron has its own decays."""
     learn: bool = True
     delay: bool = True
     bias: bool = False
@@ -43,14 +43,14 @@ class Case:
         values = spikes * (random.integers(1, 4, spikes.shape) if self.counted else 1.0)
         tensors: list[torch.Tensor] = []
         for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False):
-            shape = (outputs,) if self.own else ()
+            shape = (outputs,) if self.per_neuron else ()
             bias = random.integers(-30, 30, outputs if self.bias else 0) / 64
-            made = [
+            arrays = [
                 random.normal(0, self.scale, (outputs, inputs)),
                 random.uniform(0, 1, shape),
                 random.uniform(0, 0.5, shape),
             ]
-            tensors += [torch.tensor(each, dtype=torch.float32) for each in made]
+            tensors += [torch.tensor(each, dtype=torch.float32) for each in arrays]
             tensors += [torch.tensor(bias, dtype=torch.float32), torch.empty(0)]
             tensors[-5].requires_grad_()
             for decay in tensors[-4:-2]:
@@ -67,7 +67,7 @@ class Case:
         return torch.randn(shape, generator=torch.Generator().manual_seed(self.seed))
 
 
-def everything(case: Case, engine: str, want_input: bool = True) -> list[torch.Tensor]:
+def all_results(case: Case, engine: str, want_input: bool = True) -> list[torch.Tensor]:
     """Spikes and notes, then the gradients of input, weights and decays."""
     signal, tensors = case.tensors()
     signal.requires_grad_(want_input)
@@ -80,7 +80,7 @@ def everything(case: Case, engine: str, want_input: bool = True) -> list[torch.T
 
 def check(case: Case) -> list[int]:
     """Compares with the reference; returns the layers' paths."""
-    found, expected = everything(case, "cpu"), everything(case, "reference")
+    found, expected = all_results(case, "cpu"), all_results(case, "reference")
     assert torch.equal(found[0], expected[0]), "spikes"
     assert torch.equal(found[1][:, [0, 1, 3]], expected[1][:, [0, 1, 3]]), "peaks and counts"
     for number, (one, other) in enumerate(zip(found[2:], expected[2:], strict=True)):
@@ -143,7 +143,7 @@ def test_events_add_up_alike_by_row_and_by_input(monkeypatch):
     for least in (0, 1 << 30):
         monkeypatch.setattr(events_by_input, "_MIN_EVENTS", least)
         monkeypatch.setattr(events_by_input, "_MIN_VECTORS", 0)
-        found.append(everything(case, "cpu"))
+        found.append(all_results(case, "cpu"))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
@@ -155,7 +155,7 @@ def test_the_number_of_threads_changes_no_bit(batch, density):
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            found.append(everything(case, "cpu"))
+            found.append(all_results(case, "cpu"))
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:
@@ -168,17 +168,17 @@ def test_what_no_backward_pass_follows_keeps_nothing(density):
     signal, tensors = case.tensors()
     with torch.no_grad():
         out, notes, kept = case.call(signal, tensors, keep=False)
-    expected = everything(case, "cpu")
+    expected = all_results(case, "cpu")
     assert kept == []
     assert torch.equal(out, expected[0])
     assert torch.equal(notes, expected[1])
 
 
 @pytest.mark.parametrize("learn", [False, True])
-def test_gradients_that_nobody_wants_change_no_others(learn):
+def test_gradients_that_are_not_needed_change_no_others(learn):
     case = Case(learn=learn)
-    found = everything(case, "cpu", want_input=False)
-    _, _, _, *expected = everything(case, "cpu")
+    found = all_results(case, "cpu", want_input=False)
+    _, _, _, *expected = all_results(case, "cpu")
     assert all(torch.equal(one, two) for one, two in zip(found[2:], expected, strict=True))
 
 
@@ -194,14 +194,14 @@ def test_gradients_that_are_no_numbers_stay_visible():
 
 
 def test_several_segments_are_one():
-    """Layer by layer, with floats in between, the same spikes and gradients come out."""
+    """Segments of one layer each, with floats in between, give equal spikes and gradients."""
     case = replace(Case(), sizes=(40, 70, 50, 33))
     signal, tensors = case.tensors()
     for number in range(3):
         one = replace(case, sizes=case.sizes[number : number + 2])
         signal, *_ = one.call(signal, tensors[5 * number : 5 * number + 5])
     signal.backward(case.gradient())
-    expected = everything(case, "cpu", want_input=False)
+    expected = all_results(case, "cpu", want_input=False)
     assert torch.equal(signal.detach(), expected[0])
     leaves = [tensor.grad for tensor in tensors if tensor.requires_grad]
     for one, other in zip(leaves, expected[2:], strict=True):

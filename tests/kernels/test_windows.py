@@ -1,4 +1,4 @@
-"""Losses and classes by a moving window: the engines against the definition in 64 bits."""
+"""Losses and classes of a moving window: the engines against the definition in 64 bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTPUTS = st.sampled_from(["silent", "spikes", "full", "sums", "large", "graded"
 
 
 def output_of(kind: str, shape: tuple[int, int, int], seed: int) -> torch.Tensor:
-    """Sums of the graded ones are exact in 64 bits."""
+    """An output; sums of graded ones are exact in 64 bits."""
     rng = np.random.default_rng(seed)
     spikes = rng.random(shape) < (1.0 if kind == "full" else 0.2)
     sizes = {
@@ -42,18 +42,18 @@ def labels_of(shape: tuple[int, int, int], by_step: bool, seed: int) -> torch.Te
     return torch.from_numpy(labels).expand(steps, batch)
 
 
-def differentiated(engine: str, output_TBN: torch.Tensor, *of_loss: Any) -> list[torch.Tensor]:
-    """The loss, and its gradient by the output."""
+def loss_and_gradient(engine: str, output_TBN: torch.Tensor, *arguments: Any) -> list[torch.Tensor]:
+    """The loss, and the gradient of the output."""
     leaf = output_TBN.clone().requires_grad_()
     with use_engine(engine):
-        loss = operators.window_loss(leaf, *of_loss)
+        loss = operators.window_loss(leaf, *arguments)
         return [loss.detach(), *torch.autograd.grad(loss, leaf)]
 
 
 def expected(
     output_TBN: torch.Tensor, labels_TB: torch.Tensor, window: int, costs: str, *rates: float
 ) -> list[torch.Tensor]:
-    """The same by autograd, in 64 bits."""
+    """Loss and gradient by autograd in 64 bits."""
     leaf = output_TBN.to(torch.float64).requires_grad_()
     rate_TBN = reference.window_rates(leaf, window)
     loss = (
@@ -88,12 +88,12 @@ def test_loss_gradient_and_classes_are_those_of_the_definition(
 ) -> None:
     output_TBN, labels_TB = output_of(kind, shape, seed), labels_of(shape, by_step, seed)
     if kind == "negative" and costs == "likelihood":
-        costs = "softmax"  # the logarithm of a negative sum is none
-    of_loss = labels_TB, window, costs, *rates
-    loss, grad_TBN = expected(output_TBN, *of_loss)
+        costs = "softmax"  # a negative sum has no logarithm
+    arguments = labels_TB, window, costs, *rates
+    loss, grad_TBN = expected(output_TBN, *arguments)
     size = max(1 / window, grad_TBN.abs().max().item())
     for engine, tolerance in (("cpu", 1e-6), ("reference", 1e-4)):
-        found_loss, found_TBN = differentiated(engine, output_TBN, *of_loss)
+        found_loss, found_TBN = loss_and_gradient(engine, output_TBN, *arguments)
         assert found_loss.dtype == found_TBN.dtype == torch.float32
         assert found_loss.item() == pytest.approx(loss.item(), rel=tolerance, abs=tolerance)
         torch.testing.assert_close(found_TBN.double(), grad_TBN, rtol=0, atol=tolerance * size)
@@ -115,7 +115,7 @@ def test_small_costs_are_no_difference_of_large_ones(neurons: int) -> None:
     output_TBN = torch.zeros(50, 8, neurons)
     output_TBN[:, :, 0] = 1
     labels_TB = torch.zeros(50, 8, dtype=torch.int64)
-    loss, _ = differentiated("cpu", output_TBN, labels_TB, 1, "squares", 1.0, 1e-6)
+    loss, _ = loss_and_gradient("cpu", output_TBN, labels_TB, 1, "squares", 1.0, 1e-6)
     assert loss.item() == pytest.approx(50 * 8 * (neurons - 1) * 1e-12, rel=1e-6)
 
 
@@ -124,17 +124,17 @@ def test_one_class_is_certain(times: int) -> None:
     output_TBN = times * output_of("spikes", (300, 2, 1), 7)
     labels_TB = torch.zeros(300, 2, dtype=torch.int64)
     for costs in ("softmax", "likelihood"):
-        loss, grad_TBN = differentiated("cpu", output_TBN, labels_TB, 7, costs, 0.0, 0.0)
+        loss, grad_TBN = loss_and_gradient("cpu", output_TBN, labels_TB, 7, costs, 0.0, 0.0)
         assert loss == 0
         if costs == "softmax":  # the likelihood has a gradient where the neuron is silent
             assert not grad_TBN.any()
 
 
 @pytest.mark.parametrize("costs", COSTS)
-def test_the_gradient_is_scaled_and_may_be_asked_for_twice(costs: str) -> None:
+def test_the_gradient_is_scaled_and_may_be_computed_twice(costs: str) -> None:
     shape = 40, 3, 50
     output_TBN, labels_TB = output_of("spikes", shape, 8), labels_of(shape, True, 8)
-    _, once = differentiated("cpu", output_TBN, labels_TB, 5, costs, 0.5, 0.1)
+    _, once = loss_and_gradient("cpu", output_TBN, labels_TB, 5, costs, 0.5, 0.1)
     leaf = output_TBN.clone().requires_grad_()
     loss = operators.window_loss(leaf, labels_TB, 5, costs, 0.5, 0.1)
     for _ in range(2):
@@ -151,7 +151,7 @@ def test_results_do_not_depend_on_the_number_of_threads(costs: str) -> None:
     try:
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
-            found = differentiated("cpu", output_TBN, labels_TB, 9, costs, 0.5, 0.1)
+            found = loss_and_gradient("cpu", output_TBN, labels_TB, 9, costs, 0.5, 0.1)
             results.append([operators.window_classes(output_TBN, 9), *found])
     finally:
         torch.set_num_threads(before)
@@ -168,7 +168,7 @@ def test_results_do_not_depend_on_the_number_of_threads(costs: str) -> None:
         ({"labels_TB": torch.zeros(5, 3, dtype=torch.int64)}, r"shape \[5, 3\] do not fit"),
         ({"labels_TB": torch.zeros(5, 2)}, r"labels of type torch.float32"),
         ({"window": 0}, "a window of 0 steps; at least 1"),
-        ({"costs": "other"}, "unknown costs 'other'; there are squares, softmax, likelihood"),
+        ({"costs": "other"}, "unknown costs 'other'; .* squares, softmax, likelihood"),
     ],
 )
 def test_what_does_not_fit_is_refused(engine: str, changes: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Rate losses and classifiers against numpy, and their gradients against differences."""
+"""Rate losses and classifiers against numpy, and gradients against finite differences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLAIN = graph(dense("only", 3))
 
 
 def loss_of(kind: str, window: int | None = None, reduction: str = "sum") -> nn.Module:
-    """The loss that a graph with such a node builds; targets of rates are the two above."""
+    """The loss of a graph with such a node, with the rates TRUE and FALSE as targets."""
     node = (
         nodes.SpikeRate(
             type="spike_rate",
@@ -49,21 +49,21 @@ every_loss = pytest.mark.parametrize(
 )
 
 
-def trains(seed: int, *shape: int, density: float = 0.3) -> np.ndarray:
+def random_spikes(seed: int, *shape: int, density: float = 0.3) -> np.ndarray:
     return (np.random.default_rng(seed).random(shape) < density).astype(np.float32)
 
 
 def naive_rates(output_TBN: np.ndarray, window: int | None) -> np.ndarray:
-    """[looks, batch, neurons]: one look at the sample, or one a step, in float64."""
+    """Rates [windows, batch, neurons], one window per step or one for the sample, in float64."""
     output = output_TBN.astype(np.float64)
     if window is None:
         return output.mean(0, keepdims=True)
-    looks = [output[max(0, t - window + 1) : t + 1].sum(0) / window for t in range(len(output))]
-    return np.stack(looks)
+    windows = [output[max(0, t - window + 1) : t + 1].sum(0) / window for t in range(len(output))]
+    return np.stack(windows)
 
 
 def naive_costs(rate: np.ndarray, label: int, kind: str, steps: int) -> list[float]:
-    """Of one look at a sample, by the definition; silence as documented."""
+    """Costs of one window of a sample, by the definition."""
     if kind == "rate":
         return list((rate - np.where(np.arange(len(rate)) == label, TRUE, FALSE)) ** 2)
     half = 0.5 / steps
@@ -93,15 +93,15 @@ CASES = {
 @settings(max_examples=300)
 def test_losses_are_those_of_the_definition(seed, shape, window, density, kind, reduction, by_step):
     steps, batch, neurons = shape
-    output = trains(seed, *shape, density=density)
+    output = random_spikes(seed, *shape, density=density)
     rates = naive_rates(output, window)
-    of_labels = rates.shape[:2] if by_step and window is not None else (batch,)
-    labels = np.random.default_rng(seed + 1).integers(0, neurons, of_labels)
-    every = np.broadcast_to(labels, rates.shape[:2])
+    label_shape = rates.shape[:2] if by_step and window is not None else (batch,)
+    labels = np.random.default_rng(seed + 1).integers(0, neurons, label_shape)
+    all_labels = np.broadcast_to(labels, rates.shape[:2])
     costs = np.array(
         [
-            naive_costs(rates[look], every[look], kind, window or steps)
-            for look in np.ndindex(every.shape)
+            naive_costs(rates[index], all_labels[index], kind, window or steps)
+            for index in np.ndindex(all_labels.shape)
         ]
     )
     found = loss_of(kind, window, reduction)(torch.from_numpy(output), torch.from_numpy(labels))
@@ -110,13 +110,13 @@ def test_losses_are_those_of_the_definition(seed, shape, window, density, kind, 
 
 
 def test_ten_spikes_by_hand():
-    """Of ten steps the label's neuron spikes in 4, another one in 1, the third one never."""
+    """In ten steps the label's neuron spikes 4 times, another neuron once, the third never."""
     output = torch.zeros(10, 1, 3)
     output[:4, 0, 1] = output[7, 0, 0] = 1
     label = torch.tensor([1])
     assert loss_of("probability")(output, label).item() == pytest.approx(-math.log(4 / 5))
-    wanted = (0.1 - 0.03) ** 2 + (0.4 - 0.2) ** 2 + 0.03**2
-    assert loss_of("rate")(output, label).item() == pytest.approx(wanted)
+    expected = (0.1 - 0.03) ** 2 + (0.4 - 0.2) ** 2 + 0.03**2
+    assert loss_of("rate")(output, label).item() == pytest.approx(expected)
 
 
 @every_loss
@@ -132,7 +132,7 @@ def test_silence_costs_a_finite_amount_and_teaches_the_label_to_spike(loss):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gradient_of_a_whole_sample_is_one_number_for_all_its_steps(kind):
-    """A tensor with all steps would take as much memory as the output."""
+    """A gradient with all steps would need as much memory as the output."""
     output = torch.ones(20, 2, 4, requires_grad=True)
     strides = []
     seen = output * 1
@@ -153,8 +153,8 @@ def test_one_spike_of_the_label_is_better_than_none():
 
 
 @every_loss
-def test_the_gradient_is_that_of_differences(loss):
-    """At an output where every label spikes; the losses take any numbers."""
+def test_the_gradient_equals_finite_differences(loss):
+    """At an output in which every label's neuron spikes; it need not be binary."""
     rng = np.random.default_rng(2)
     shape = 12, 3, 4
     output = torch.from_numpy(rng.uniform(0.5, 1.0, shape).astype(np.float32)).requires_grad_()
@@ -176,7 +176,7 @@ def test_nan_stays_nan(loss):
 
 @every_loss
 def test_shapes_and_types_do_not_matter(loss):
-    output = torch.from_numpy(trains(4, 30, 2, 6))
+    output = torch.from_numpy(random_spikes(4, 30, 2, 6))
     labels = torch.tensor([5, 1])
     value = loss(output, labels)
     assert loss(output.reshape(30, 2, 3, 2), labels) == value
@@ -195,7 +195,7 @@ OUTPUT, LABELS = torch.zeros(10, 2, 3), torch.zeros(2, dtype=torch.int64)
         (OUTPUT[:, :0], LABELS[:0], "each at least 1"),
         (OUTPUT, torch.zeros(3, dtype=torch.int64), r"labels have shape \[3\]; \[2\]"),
         (OUTPUT, LABELS.expand(9, 2), r"labels have shape \[9, 2\]; \[2\]"),
-        (OUTPUT, LABELS.float(), "type float32; the numbers of classes"),
+        (OUTPUT, LABELS.float(), "type float32; integers"),
         (OUTPUT, LABELS.bool(), "type bool"),
         (OUTPUT, torch.tensor([0, 3]), "a label is 3; with 3 classes, labels are 0 to 2"),
         (OUTPUT, torch.tensor([-1, 7]), "a label is -1; with 3 classes, labels are 0 to 2"),
@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused(loss, output, labels, message):
         loss(output, labels)
 
 
-def test_a_window_may_have_a_label_a_step():
+def test_a_window_may_have_a_label_per_step():
     labels = torch.zeros(10, 2, dtype=torch.int64)
     for kind in KINDS:
         loss_of(kind, 4)(OUTPUT, labels)
@@ -220,7 +220,7 @@ def test_a_window_may_have_a_label_a_step():
             loss_of(kind, 4)(OUTPUT, labels + 3)
         with pytest.raises(ValueError, match=r"labels have shape \[10, 2\]; \[2\] is needed"):
             loss_of(kind)(OUTPUT, labels)
-        with pytest.raises(ValueError, match=r"\[2\], or \[10, 2\] with one a step, is needed"):
+        with pytest.raises(ValueError, match=r"\[2\], or \[10, 2\] with one per step, is needed"):
             loss_of(kind, 4)(OUTPUT, labels[:, :1])
 
 
@@ -228,7 +228,7 @@ def test_a_window_may_have_a_label_a_step():
     "kind", [torch.uint8, torch.int16, torch.int32, torch.uint16, torch.uint32, torch.uint64]
 )
 def test_labels_of_any_integers_among_many_classes(kind):
-    """More than some of these types hold."""
+    """There are more classes than some of these types hold."""
     labels = torch.tensor([139, 2]).to(kind)
     output = torch.zeros(4, 2, 5000)
     output[:, 0, 139] = output[:, 1, 2] = 1
@@ -242,7 +242,7 @@ def test_labels_of_any_integers_among_many_classes(kind):
 @given(**CASES)
 @settings(max_examples=100)
 def test_the_class_that_spikes_most_wins(seed, shape, window, density):
-    output = trains(seed, *shape, density=density)
+    output = random_spikes(seed, *shape, density=density)
     rate = naive_rates(output, window)
     first = np.where(rate.max(-1) > 0, rate.argmax(-1), SILENT)  # argmax takes the first of equals
     classify = build_classifier(replace(PLAIN, classifier=nodes.Classifier(window)))
@@ -260,11 +260,11 @@ def test_the_class_that_spikes_most_wins(seed, shape, window, density):
     )
 )
 def test_majority_counts_steps(predictions: list[list[int]]):
-    wanted = []
+    expected = []
     for sample in zip(*predictions, strict=True):
         votes = [sample.count(each) for each in range(5)]
-        wanted.append(votes.index(max(votes)) if any(votes) else SILENT)
-    assert majority(torch.tensor(predictions), 5).tolist() == wanted
+        expected.append(votes.index(max(votes)) if any(votes) else SILENT)
+    assert majority(torch.tensor(predictions), 5).tolist() == expected
 
 
 def test_a_graph_that_learns_spike_trains_has_no_classes():

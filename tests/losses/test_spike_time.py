@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import ENGINES
 from support.modules_samples import dense, graph, spikes
-from support.van_rossum_oracle import check, expected, impulse, trains
+from support.van_rossum_oracle import check, expected, impulse, random_spikes
 
 from netdesc.kernels import operators, van_rossum_filter
 from netdesc.kernels.engine import use_engine
@@ -52,26 +52,26 @@ NEVER_CUT = [(3000, 100_000, order) for order in (1, 4)]
 
 @pytest.mark.parametrize(("steps", "length", "order"), [*CUT_EARLY, *NEVER_CUT])
 def test_slow_filters(steps, length, order):
-    """The recurrences' sums are far larger than what a cut leaves; 1 − decay is small."""
-    output, target = trains(2, 2000, 1, 5)
+    """The recurrences are far larger than their difference from the tail; 1 − decay is small."""
+    output, target = random_spikes(2, 2000, 1, 5)
     check(output, target, math.exp(-1 / steps), order, length, ENGINES)
 
 
-def test_filters_that_recurrences_would_lose_are_convolved():
+def test_filters_too_inexact_for_recurrences_are_convolved():
     assert van_rossum_filter.convolved(SLOW, 2, 100, 2000) is None
     assert van_rossum_filter.convolved(math.exp(-1 / 2), 16, 100, 2000) is None
     found = van_rossum_filter.convolved(SLOW, 12, 100, 2000)
     np.testing.assert_allclose(found, impulse(SLOW, 12, 100), rtol=1e-12)
 
 
-@pytest.mark.parametrize("of_filter", [(0.6, 2, 100), (0.99, 3, 10), (SLOW, 12, 5)])
-def test_results_do_not_depend_on_the_number_of_threads(of_filter):
+@pytest.mark.parametrize("filter", [(0.6, 2, 100), (0.99, 3, 10), (SLOW, 12, 5)])
+def test_results_do_not_depend_on_the_number_of_threads(filter):
     before, results = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
             output = spikes(60, 3, 50).requires_grad_()
-            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *of_filter)
+            loss, _ = operators.spike_time(output, spikes(60, 3, 50, seed=1), *filter)
             loss.backward()
             results.append((loss.item(), output.grad.tolist()))
     finally:
@@ -80,8 +80,8 @@ def test_results_do_not_depend_on_the_number_of_threads(of_filter):
 
 
 @engines
-def test_neither_output_nor_target_is_kept(engine):
-    """The filtered difference stands for them in the backward pass."""
+def test_neither_output_nor_target_is_saved(engine):
+    """The backward pass reads only the filtered difference."""
     leaf = spikes(30, 2, 4).requires_grad_()
     output, target = leaf * 1, spikes(30, 2, 4, seed=1)
     watched = weakref.ref(output), weakref.ref(target)
@@ -94,7 +94,7 @@ def test_neither_output_nor_target_is_kept(engine):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_numbers_that_are_not_finite_stay_visible_where_they_are(bad):
+def test_nan_and_infinity_propagate_within_their_neuron(bad):
     output = torch.rand(60, 1, 3)
     output[7, 0, 1] = bad
     output.requires_grad_()
@@ -110,7 +110,7 @@ def loss_of(**more) -> SpikeTime:
 
 
 def test_the_loss_of_a_document():
-    output, target = trains(5, 50, 2, 6)
+    output, target = random_spikes(5, 50, 2, 6)
     h = impulse(math.exp(-0.5 / 4.0), 2, 30)
     total, _ = expected(output, target, h)
     fields = {"time_constant_ms": 4.0, "step_ms": 0.5, "filter_order": 2, "filter_steps": 30}
@@ -156,7 +156,7 @@ def test_shapes_that_do_not_fit(output, target, message):
 
 
 def test_trains_that_are_no_tensors():
-    with pytest.raises(TypeError, match=r"the target: .* not ndarray; torch.as_tensor makes one"):
+    with pytest.raises(TypeError, match=r"the target: .* not ndarray; .*torch.as_tensor"):
         loss_of()(torch.zeros(30, 2, 4), np.zeros((30, 2, 4)))
     with pytest.raises(TypeError, match=r"the output: .* not NoneType"):
         loss_of()(None, torch.zeros(30, 2, 4))

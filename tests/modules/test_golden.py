@@ -1,4 +1,4 @@
-"""Networks against recorded ones: our own, and the Oxford task as lava-dl's slayer trained it."""
+"""Networks against golden files: our own, and the Oxford task as trained by lava-dl's slayer."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_the_oxford_task(oxford):
 @needs_slayer
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_first_epoch_of_slayer(oxford, engine):
-    """Spikes bit for bit, the gradients to 1e-5 of the largest."""
+    """Spikes are equal, gradients agree to 1e-5 of the largest."""
     with use_engine(engine):
         hidden, output = run(oxford.model, oxford.input)
         oxford.loss(output, oxford.target).backward()
@@ -167,7 +167,7 @@ def test_the_first_epoch_of_slayer(oxford, engine):
 
 @needs_slayer
 def test_sixty_epochs_of_slayer(oxford):
-    """The first three losses to 1e-6; later float rounding flips weights, and paths part slowly."""
+    """The first three losses agree to 1e-6; later, rounding flips weights, and runs diverge."""
     optimizer = torch.optim.Adam(
         oxford.model.parameters(),
         lr=float(oxford.recorded["learning_rate"]),

@@ -1,4 +1,4 @@
-"""Inputs of a network: shapes, types and devices that fit, and those that do not."""
+"""Inputs of a network: shapes, types and devices that fit, and errors for others."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def test_complex_inputs_are_refused():
         network(dense("a", 4))(torch.zeros(20, 2, 10, dtype=torch.complex64))
 
 
-def test_sparse_inputs_are_refused_with_the_way_out():
-    model, given = network(dense("a", 4)), torch.zeros(20, 2, 10).to_sparse()
-    with pytest.raises(ValueError, match="has layout sparse_coo; its to_dense"):
-        model(given)
-    model(given.to_dense())
+def test_the_error_for_sparse_inputs_names_to_dense():
+    model, input_TBN = network(dense("a", 4)), torch.zeros(20, 2, 10).to_sparse()
+    with pytest.raises(ValueError, match=r"has layout sparse_coo; .*to_dense"):
+        model(input_TBN)
+    model(input_TBN.to_dense())
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"),
+    ("shape", "message"),
     [
         ((20, 2, 9), r"takes an input of shape \[steps, batch, 10\], not \[20, 2, 9\]"),
         ((20, 10), r"not \[20, 10\]"),
@@ -34,12 +34,12 @@ def test_sparse_inputs_are_refused_with_the_way_out():
         ((0, 2, 10), r"shape \[0, 2, 10\].* each at least 1"),
     ],
 )
-def test_inputs_that_do_not_fit(shape, said):
-    with pytest.raises(ValueError, match=said):
+def test_inputs_that_do_not_fit(shape, message):
+    with pytest.raises(ValueError, match=message):
         network(dense("a", 4))(torch.zeros(shape))
 
 
-def test_axes_in_another_order_are_pointed_out():
+def test_swapped_axes_cause_a_warning():
     model = network(dense("only", 3))
     with pytest.warns(UserWarning, match="7 steps of 40 samples.*document has 40 steps") as caught:
         model(torch.zeros(7, 40, 10))

@@ -1,4 +1,4 @@
-"""Synapses and neurons: weights on the grid, weight norm, dropout, the neurons' own norm."""
+"""Synapses and neurons: quantised weights, weight norm, dropout, mean norm."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from netdesc.kernels.engine import use_engine
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 1.0, 30.0]), st.booleans())
 @settings(max_examples=30)
-def test_weights_on_the_grid(seed, scale, weight_norm):
-    """Norm folded in, and the device is given what the network computes with."""
+def test_quantised_weights(seed, scale, weight_norm):
+    """They include the weight norm, and equal the integers of the device."""
     model = network(dense("a", 9, weight_norm=weight_norm, weight_scale=scale), seed=seed)
     synapse = model.layers["a"].synapse
     if weight_norm:
@@ -66,8 +66,8 @@ def test_rows_of_zeros_stay_zero_and_finite():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_weights_without_a_grid(engine):
-    """Plain weights reach the neurons as they are."""
+def test_real_weights(engine):
+    """They are not quantised."""
     model = network(dense("a", 4, quantization=None))
     model.layers["a"].synapse.weight.data.fill_(0.1234)
     input_TBN = torch.zeros(3, 1, 10)
@@ -79,7 +79,7 @@ def test_weights_without_a_grid(engine):
 
 
 def loud(**more) -> dict:
-    """A layer whose neurons spike as soon as anything arrives."""
+    """A layer whose neurons spike at any positive input."""
     return dense("a", 200, neuron=neuron(threshold=0.1, **more))
 
 
@@ -109,7 +109,7 @@ def test_dropout_scales_what_is_left():
 
 
 def test_a_dropped_neuron_is_silent_under_a_norm_too():
-    """Subtracting a negative mean would wake it."""
+    """Subtracting a negative mean would make it spike."""
     model = network(loud(dropout=0.5, norm="mean", voltage_decay=1.0))
     model.layers["a"].synapse.weight.data.fill_(-0.2)
     out = model(spikes(40, 6, 10, density=0.5, seed=2))
@@ -161,7 +161,7 @@ def test_after_training_the_running_mean_is_a_bias(engine, density):
 
 
 def test_the_norm_has_the_gradient_of_a_mean():
-    """Whatever is added to all of a neuron's currents is subtracted again."""
+    """A number that is added to all currents of a neuron is subtracted again."""
     model, _ = with_norm()
     input_TBN = spikes(50, 4, 10, density=0.2).requires_grad_()
     grads = []
@@ -202,8 +202,8 @@ def test_integers_of_the_device():
     threshold=st.sampled_from([0.1, 0.5, 2.0]),
 )
 @settings(max_examples=40)
-def test_two_layers_do_what_the_equations_say(seed, delay, engine, density, threshold):
-    """From the weights that the device would get, through both layers, spike for spike."""
+def test_two_layers_compute_the_equations(seed, delay, engine, density, threshold):
+    """Spikes of both layers equal those of exact integers, with the device's weights."""
     own = neuron(per_channel=True, current_decay=[0.0, 1.0], voltage_decay=[0.0, 1.0])
     model = network(
         dense("a", 33, weight_scale=4.0, axonal_delay_step=delay, neuron=own),

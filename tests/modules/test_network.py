@@ -23,19 +23,19 @@ from netdesc.modules import Network, build
 
 
 def outputs(model: Network, input_TBN: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Layer name -> what it hands on."""
-    kept = {}
+    """The output of each layer by name."""
+    by_name = {}
     for layer in model.graph.layers:
         name = layer.name
         model.layers[name].register_forward_hook(
-            lambda _module, _inputs, output, name=name: kept.__setitem__(name, output)
+            lambda _module, _inputs, output, name=name: by_name.__setitem__(name, output)
         )
     model(input_TBN)
-    return kept
+    return by_name
 
 
-def test_outputs_are_let_go_once_no_layer_reads_them_any_more():
-    """Their events stay with the layer that has read them; a later reader keeps them waiting."""
+def test_outputs_are_freed_after_their_last_reader():
+    """The autograd graph does not hold them, as layers save packed spikes."""
     model = network(
         dense("first", 20),
         dense("second", 20),
@@ -59,15 +59,15 @@ def test_outputs_are_let_go_once_no_layer_reads_them_any_more():
 
 
 def test_every_kind_of_hook_runs():
-    """On a layer, on all modules, and on the synapses of a layer, as pruning registers one."""
+    """Hooks on a layer, on all modules, and on a layer's synapses, as pruning registers them."""
     model = network(dense("first", 20), dense("second", 5))
     seen: list[str] = []
     model.layers["second"].register_full_backward_pre_hook(lambda *_: seen.append("backward"))
-    everywhere = register_module_forward_hook(
+    global_hook = register_module_forward_hook(
         lambda module, _inputs, _output: seen.append(type(module).__name__)
     )
     model(spikes(40, 2, 10)).sum().backward()
-    everywhere.remove()
+    global_hook.remove()
     assert seen.count("DenseBlock") == 2
     assert "backward" in seen
 
@@ -128,7 +128,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_of_the_language_is_a_name_of_a_layer(name):
+def test_a_layer_may_have_any_name_that_a_document_allows(name):
     model = network(dense(name, 4), dense("end", 3))
     assert f"layers.{name}.synapse.weight" in model.state_dict()
     out = model(spikes(20, 2, 10))
@@ -193,7 +193,7 @@ def test_flatten_is_row_major(shape, units, seed, engine):
 
 
 def test_sources_are_summed():
-    """Spikes of two layers that coincide arrive as 2, and so do input and spikes."""
+    """Coinciding spikes of two layers, or of a layer and the input, sum up to 2."""
     model = network(
         dense("a", 10),
         dense("b", 10, **{"from": "input"}),
@@ -248,7 +248,7 @@ def test_engines_agree_on_a_network():
         assert (fast_grads[name] - grad).abs().max() <= 1e-5 * size + 1e-7, name
 
 
-def test_reports_tell_what_the_last_pass_did():
+def test_reports_describe_the_last_forward_pass():
     model = network(dense("a", 12), dense("b", 9))
     assert model.engine_report() == []
     model(spikes(30, 2, 10))
@@ -275,7 +275,7 @@ def test_states_beyond_the_device_are_reported():
         assert report.leaves_device_range == (report.peak_voltage > DEVICE_STATE_LIMIT) == leaves
 
 
-def test_copies_compute_the_same_and_are_apart():
+def test_copies_compute_the_same_and_are_independent():
     model = network(dense("a", 12, neuron=neuron(norm="mean", dropout=0.1)), dense("b", 9)).eval()
     out = model(spikes(30, 2, 10))
     copies = {
@@ -331,7 +331,7 @@ def test_the_surrogate_s_width_over_a_run(kind):
             model.set_tau_grad(fraction)
 
 
-def test_the_surrogate_s_width_survives_what_is_done_to_all_tensors():
+def test_the_surrogate_s_width_survives_conversions_of_the_module():
     model = network(dense("a", 4, neuron=neuron(tau_grad=0.3)))
     for changed in (model.half().float(), model.to("meta").to_empty(device="cpu")):
         assert changed.layers["a"].neuron.tau.item() == np.float32(0.3)
@@ -352,8 +352,8 @@ def test_learnt_decays_are_projected_and_others_left_alone():
     assert b.current_decay == torch.tensor(0.3)
 
 
-def test_training_in_a_loop_of_one_s_own():
-    """A few steps of plain torch, decays among them, bring the loss down."""
+def test_training_in_a_user_written_loop():
+    """A few steps in plain torch, with learnt decays, reduce the loss."""
     from netdesc.losses import build_loss
 
     made = graph(

@@ -99,7 +99,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_layer_can_be_traced(kind):
-    """By a compiler as a whole, and without data."""
+    """It is compiled as one graph, and traced without data."""
     model, input_TBN = network(KINDS[kind]), spikes(20, 3, 10)
     model(input_TBN)
     paths = [layer.path for layer in model.engine_report()]
@@ -149,7 +149,7 @@ def test_losses_by_labels_are_compiled_with_the_network(loss):
 
 @pytest.mark.parametrize("loss", LABEL_LOSSES, ids=str)
 @pytest.mark.parametrize("wrong", [-1, 8])
-def test_compiled_losses_refuse_what_is_no_label(loss, wrong):
+def test_compiled_losses_refuse_invalid_labels(loss, wrong):
     for backend in ("aot_eager", "inductor") if shutil.which("c++") else ("aot_eager",):
         torch._dynamo.reset()
         compiled = torch.compile(loss, backend=backend, fullgraph=True)
@@ -159,7 +159,7 @@ def test_compiled_losses_refuse_what_is_no_label(loss, wrong):
             compiled(output_TBN, torch.tensor([1, wrong, 2]))
 
 
-def test_a_compiled_loss_may_have_its_gradient_from_another_engine():
+def test_a_compiled_loss_may_be_differentiated_on_another_engine():
     torch._dynamo.reset()
     loss = build_loss(graph(dense("only", 8)))
     compiled = torch.compile(loss, backend="aot_eager")
@@ -172,7 +172,7 @@ def test_a_compiled_loss_may_have_its_gradient_from_another_engine():
 
 
 def test_two_processes_have_the_gradient_of_the_joint_batch(tmp_path):
-    """Each takes every other sample; DistributedDataParallel gives the mean of their gradients."""
+    """Each gets every other sample; DistributedDataParallel averages their gradients."""
     document = EXAMPLES / "oxford_slayer.json"
     random = torch.Generator().manual_seed(0)
     input_TBN = (torch.rand(60, 4, 200, generator=random) < 0.05).float()

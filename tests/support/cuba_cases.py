@@ -16,7 +16,7 @@ from netdesc.kernels.engine import use_engine
 ENGINES = ("reference", "cpu")
 
 GPU = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-"""Where the engine ``cuda`` computes; on the CPU its kernels are interpreted, which is slow."""
+"""Device of the engine ``cuda``; on the CPU Triton interprets its kernels, which is slow."""
 
 
 def device_of(engine: str) -> torch.device:
@@ -38,18 +38,19 @@ class Layer:
     scale_grad: float = 1.0
 
     @property
-    def scalars(self) -> tuple[float, float, float, bool]:
-        return self.threshold, self.tau_grad, self.scale_grad, self.delay
+    def numbers(self) -> list[float]:
+        """As the operators take them."""
+        return [self.threshold, self.tau_grad, self.scale_grad, float(self.delay)]
 
-    def arriving(self) -> np.ndarray:
-        """What the input adds to the currents, in state units, exactly."""
+    def synaptic_input(self) -> np.ndarray:
+        """The exact synaptic input in state units, [steps, batch, neurons]."""
         sums = self.spikes.astype(np.float64) @ cuba_oracle.integer_weight(self.weight).T
         return np.trunc(64 * sums).astype(np.int64)
 
     def exact(self) -> cuba_oracle.Run:
         bias = np.trunc(self.bias.astype(np.float64) * 4096).astype(np.int64)
         return cuba_oracle.run(
-            self.arriving(),
+            self.synaptic_input(),
             self.current_decay,
             self.voltage_decay,
             self.threshold,
@@ -60,20 +61,20 @@ class Layer:
     def tensors(self, *learnt: str, engine: str = "cpu") -> dict[str, torch.Tensor]:
         names = ("spikes", "weight", "current_decay", "voltage_decay", "bias")
         device = device_of(engine)
-        made = {name: torch.from_numpy(getattr(self, name).copy()).to(device) for name in names}
+        tensors = {name: torch.from_numpy(getattr(self, name).copy()).to(device) for name in names}
         for name in learnt:
-            made[name].requires_grad_()
-        return made
+            tensors[name].requires_grad_()
+        return tensors
 
     def forward(self, engine: str, tensors: dict[str, torch.Tensor] | None = None) -> Any:
         """Spikes, voltages and notes of a segment of this layer alone."""
-        made = self.tensors(engine=engine) if tensors is None else tensors
+        tensors = self.tensors(engine=engine) if tensors is None else tensors
         with use_engine(engine):
             return segment_of_one(
-                *(made[name] for name in ("spikes", "weight")),
-                (made["current_decay"], made["voltage_decay"]),
-                made["bias"],
-                self.scalars,
+                *(tensors[name] for name in ("spikes", "weight")),
+                (tensors["current_decay"], tensors["voltage_decay"]),
+                tensors["bias"],
+                self.numbers,
             )
 
 
@@ -82,18 +83,17 @@ def segment_of_one(
     weight_OI: torch.Tensor,
     decays: tuple[torch.Tensor, torch.Tensor],
     bias: torch.Tensor,
-    scalars: tuple[float, float, float, bool],
+    numbers: list[float],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Spikes, voltages and notes of a layer whose weights have 8 bits."""
     tensors = [weight_OI, *decays, bias, bias.new_empty(0)]
-    numbers = [8.0, *map(float, scalars)]
     learn = [any(decay.requires_grad for decay in decays)]
-    out, notes, kept = operators.segment(spikes_TBI, tensors, numbers, learn, True)
-    return out, _time_first(kept[-1], out.shape), notes[0]
+    out, notes, saved = operators.segment(spikes_TBI, tensors, [8.0, *numbers], learn, True)
+    return out, _time_first(saved[-1], out.shape), notes[0]
 
 
 def _time_first(voltages: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """Saved voltages as [steps, batch, neurons]; the CPU engine saves vectors of 32 neurons."""
+    """Saved voltages as [steps, batch, neurons]. The CPU engine saves vectors of 32 neurons."""
     steps, batch, neurons = shape
     if voltages.dim() == 3:
         return voltages
@@ -106,10 +106,10 @@ DENSITIES = (0.0, 0.03, 0.08, 0.3, 1.0)
 
 
 def _decays(draw: st.DrawFn, rng: np.random.Generator, neurons: int) -> np.ndarray:
-    kind = draw(st.sampled_from(["zero", "one", "shared", "halfway", "own", "own_extremes"]))
-    if kind == "own":
+    kind = draw(st.sampled_from(["zero", "one", "shared", "halfway", "per_neuron", "extremes"]))
+    if kind == "per_neuron":
         return rng.random(neurons).astype(np.float32)
-    if kind == "own_extremes":
+    if kind == "extremes":
         return rng.choice([0.0, 1.0, 1 / 4096, 0.5, 4095 / 4096], neurons).astype(np.float32)
     shared = {
         "zero": 0.0,
@@ -134,7 +134,7 @@ def layers(draw: st.DrawFn, graded: bool = True, max_steps: int = 40) -> Layer:
     spikes = rng.random((steps, batch, inputs)) < draw(st.sampled_from(DENSITIES))
     values = 1.0
     if graded and draw(st.booleans()):
-        # Small enough that 32-bit floats hold the sums, which is what "exact" is about.
+        # Small enough that 32-bit floats hold the sums exactly.
         unit = draw(st.sampled_from([1.0, 0.25, 1 / 512]))
         values = rng.integers(-1000, 1000, spikes.shape) * unit
     bias = np.zeros(0)
@@ -160,9 +160,9 @@ def plain_layer(
     density: float = 0.05,
     **more: Any,
 ) -> Layer:
-    """A layer in which about a tenth of the neurons spike at a time."""
+    """A layer in which about a tenth of the neurons spike in each step."""
     rng = np.random.default_rng(seed)
-    given = {
+    defaults = {
         "spikes": (rng.random((steps, batch, inputs)) < density).astype(np.float32),
         "weight": rng.normal(0, 0.6, (neurons, inputs)).astype(np.float32),
         "current_decay": np.array(0.3, np.float32),
@@ -171,4 +171,4 @@ def plain_layer(
         "threshold": 0.5,
         "delay": True,
     }
-    return Layer(**(given | more))
+    return Layer(**(defaults | more))

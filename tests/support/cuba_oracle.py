@@ -1,6 +1,6 @@
-"""CUBA neurons from their equations alone: integers for states, double precision for gradients.
+"""CUBA neurons from their equations: integer states, and gradients in double precision.
 
-Nothing here uses the package. Arrays are time-first; states are in units of 1/4096.
+This module does not use the package. Arrays are time-first; states are in units of 1/4096.
 """
 
 from __future__ import annotations
@@ -40,40 +40,40 @@ def states_of(z: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Run:
-    """What neurons did, [steps, batch, neurons]; ``held`` is v after the reset."""
+    """States and spikes of neurons, [steps, batch, neurons]; ``reset_v`` is v after the reset."""
 
     spikes: np.ndarray
     out: np.ndarray
     u: np.ndarray
     v: np.ndarray
-    held: np.ndarray
+    reset_v: np.ndarray
 
 
 def run(
-    arriving: np.ndarray,
+    synaptic_input: np.ndarray,
     current_decay: np.ndarray | float,
     voltage_decay: np.ndarray | float,
     threshold: float,
     bias: np.ndarray | int = 0,
     delay: bool = True,
 ) -> Run:
-    """Neurons to whose currents ``arriving`` [steps, batch, neurons] is added, in state units."""
+    """Runs neurons on a ``synaptic_input`` [steps, batch, neurons] in state units."""
     keep_u, keep_v = 4096 - integer_decay(current_decay), 4096 - integer_decay(voltage_decay)
     limit = 64 * int(64 * threshold)
-    u = np.zeros_like(arriving[0])
-    held = np.zeros_like(u)
+    u = np.zeros_like(synaptic_input[0])
+    reset_v = np.zeros_like(u)
     rows = []
-    for arrives in arriving:
-        u = saturate(toward_zero(keep_u * u) + saturate(arrives))
-        v = saturate(toward_zero(keep_v * held) + u + bias)
+    for z in synaptic_input:
+        u = saturate(toward_zero(keep_u * u) + saturate(z))
+        v = saturate(toward_zero(keep_v * reset_v) + u + bias)
         spikes = v > limit
-        held = np.where(spikes, 0, v)
-        rows.append((spikes, u, v, held))
-    spikes, us, vs, helds = (np.stack(part) for part in zip(*rows, strict=True))
+        reset_v = np.where(spikes, 0, v)
+        rows.append((spikes, u, v, reset_v))
+    spikes, us, vs, reset_vs = (np.stack(part) for part in zip(*rows, strict=True))
     out = spikes
     if delay:
         out = np.concatenate([np.zeros_like(spikes[:1]), spikes[:-1]])
-    return Run(spikes, out, us, vs, helds)
+    return Run(spikes, out, us, vs, reset_vs)
 
 
 class _Surrogate(torch.autograd.Function):
@@ -98,16 +98,16 @@ def _value_with_gradient_of(value: torch.Tensor, through: torch.Tensor) -> torch
 
 @dataclass
 class Differentiable:
-    """The same neurons for autograd: exact values, double precision, threshold units."""
+    """Neurons for autograd: exact values in double precision and threshold units."""
 
     out: torch.Tensor
     currents: list[torch.Tensor]
     voltages: list[torch.Tensor]
-    helds: list[torch.Tensor]
+    reset_vs: list[torch.Tensor]
 
 
 def differentiable_weight(weight: torch.Tensor) -> torch.Tensor:
-    """The weight on the grid; its gradient passes straight through, but not through the clamp."""
+    """The quantised weight; the gradient passes straight through, except where it is clamped."""
     grid = torch.from_numpy(integer_weight(weight.detach().numpy()) / 64.0)
     free = np.rint(weight.detach().numpy() * 32)
     inside = torch.from_numpy(((free >= -128) & (free <= 127)).astype(np.float64))
@@ -124,7 +124,7 @@ def differentiable_run(
     scale_grad: float,
     delay: bool,
 ) -> Differentiable:
-    """Walks ``exact`` again, for gradients: decays and states on the grid, the reset left out."""
+    """Recomputes ``exact`` for autograd: decays and states on the grid, the reset left out."""
     theta = int(64 * threshold) / 64
     tau = 100 * tau_grad * theta
     height = scale_grad * 0.1 / (2 * tau)
@@ -133,20 +133,20 @@ def differentiable_run(
         for decay in (current_decay, voltage_decay)
     ]
     u = torch.zeros_like(z[0])
-    held = torch.zeros_like(u)
+    reset_v = torch.zeros_like(u)
     result = Differentiable(z, [], [], [])
     spikes = []
     for t in range(len(z)):
         exact_u, exact_v = (torch.from_numpy(x[t] / 4096.0) for x in (exact.u, exact.v))
         u = _value_with_gradient_of(exact_u, (1 - on_grid[0]) * u + z[t])
-        v = _value_with_gradient_of(exact_v, (1 - on_grid[1]) * held + u)
+        v = _value_with_gradient_of(exact_v, (1 - on_grid[1]) * reset_v + u)
         for state in (u, v):
             state.retain_grad()
         spikes.append(_Surrogate.apply(v, theta, height, tau))
-        held = _value_with_gradient_of(torch.from_numpy(exact.held[t] / 4096.0), v)
+        reset_v = _value_with_gradient_of(torch.from_numpy(exact.reset_v[t] / 4096.0), v)
         result.currents.append(u)
         result.voltages.append(v)
-        result.helds.append(held)
+        result.reset_vs.append(reset_v)
     out = torch.stack(spikes)
     if delay:
         out = torch.cat([torch.zeros_like(out[:1]), out[:-1]])

@@ -1,4 +1,4 @@
-"""Compiles every kernel that the CUDA engine starts, for a GPU that need not be there.
+"""Compiles every kernel of the CUDA engine for a GPU, which need not exist on this machine.
 
 ``python cuda_compiler.py 90`` prints a line of JSON for each compilation for compute capability
 9.0: the kernel, the matrix instructions that it uses and the shared memory that it takes. Must run
@@ -17,11 +17,11 @@ import triton
 from triton.backends.compiler import GPUTarget
 
 from netdesc.kernels.cuda import engine, launch
-from netdesc.kernels.neuron_parameters import dynamics
+from netdesc.kernels.neuron_parameters import make_dynamics
 
 
 class AbsentGPU:
-    """What Triton asks of a driver before it compiles."""
+    """The methods of a driver that Triton calls before it compiles."""
 
     def __init__(self, capability: int) -> None:
         self.capability = capability
@@ -37,7 +37,7 @@ class AbsentGPU:
 
 
 def compile_instead(kernel: Any, grid: tuple[int, ...]) -> Any:
-    def launch_nothing(*args: Any, **constants: Any) -> None:
+    def compile_only(*args: Any, **constants: Any) -> None:
         compiled = kernel.warmup(*args, grid=grid, **constants)
         instructions = re.findall(r"(?:mma\.sync|wgmma\.mma_async)[\w.]*", compiled.asm["ptx"])
         found = {
@@ -48,18 +48,20 @@ def compile_instead(kernel: Any, grid: tuple[int, ...]) -> Any:
         }
         print(json.dumps(found), flush=True)
 
-    return launch_nothing
+    return compile_only
 
 
 def start_everything(steps: int, batch: int, inputs: int, units: int, learn: bool) -> None:
-    """Every function of the engine once, with and without decays that learn and with a delay."""
-    decay, own = torch.tensor(0.3), torch.full((units,), 0.3)
+    """Calls every function of the engine; with ``learn`` decays are learnt and there is a delay."""
+    decay, decay_N = torch.tensor(0.3), torch.full((units,), 0.3)
     bias = torch.zeros(units if learn else 0)
-    neurons = dynamics(units, decay, own, bias, 0.5, 1.0, 1.0, learn)
+    neurons = make_dynamics(
+        units, decay, decay_N, bias, torch.empty(0), [0.5, 1.0, 1.0, float(learn)]
+    )
     spikes, weight = torch.zeros(steps, batch, inputs), torch.zeros(units, inputs)
     out, voltage, _ = engine.dense_cuba(spikes, weight, 8, neurons)
     engine.dense_cuba_backward(out, spikes, weight, 8, voltage, neurons, learn, True)
-    engine.leaky(out, own)
+    engine.leaky(out, decay_N)
     engine.leaky_backward(out, out, decay, learn)
     for filtering in ((0.6, 2, 100), (0.999, 2, 3), (0.9999, 12, 3)):
         engine.spike_time(out, out, *filtering)
@@ -69,6 +71,6 @@ def start_everything(steps: int, batch: int, inputs: int, units: int, learn: boo
 if __name__ == "__main__":
     triton.runtime.driver.set_active(AbsentGPU(int(sys.argv[1])))
     triton.JITFunction.__getitem__ = compile_instead
-    launch.IS_INTERPRETED = True  # or tensors on the CPU would be refused
+    launch.IS_INTERPRETED = True  # otherwise tensors on the CPU are refused
     start_everything(48, 2, 32, 48, learn=True)
     start_everything(1, 1, 1, 1, learn=False)

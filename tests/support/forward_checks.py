@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from support.cuba_cases import Layer
 
-from netdesc.kernels.cpu.runtime.simd import LANES, spread
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 
 EVENTS, PRODUCT = 1, 0
 
 
 def check_forward(layer: Layer, engine: str) -> int:
-    """Compares all that the forward pass hands out; returns the path that it took."""
+    """Compares the results of a forward pass with exact integers; returns the path in the notes."""
     exact = layer.exact()
     out, voltage, notes = layer.forward(engine)
     assert out.dtype == torch.float32
@@ -27,14 +27,14 @@ def check_forward(layer: Layer, engine: str) -> int:
 
 
 def decay_of_all(decay):
-    """What ``decay``, a function of vectors for Numba, makes of all numbers of an array."""
+    """A function that applies ``decay``, a function of vectors, to all numbers of an array."""
 
     @numba.njit
     def decay_all(states, keep):
         result = np.empty_like(states)
         for at in range(0, states.size, LANES):
             n = min(LANES, states.size - at)
-            store(result, at, decay(load(states, at, n), spread(keep)), n)
+            store(result, at, decay(load(states, at, n), broadcast(keep)), n)
         return result
 
     return decay_all

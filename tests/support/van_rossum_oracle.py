@@ -1,4 +1,4 @@
-"""The van Rossum distance by numpy's convolution, and an engine held against it."""
+"""The van Rossum distance by numpy's convolution, and a check of engines against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
 
 TOLERANCE = 1e-6
-"""Of the loss, and of the largest gradient."""
+"""Relative to the loss, and to the largest gradient."""
 
 
 def impulse(decay: float, order: int, length: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def expected(output: np.ndarray, target: np.ndarray, h: np.ndarray) -> tuple[flo
 
 
 def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) -> None:
-    """Loss, gradients of both, and what is kept, on each of the engines."""
+    """Checks the loss, both gradients and the saved tensor on each of the engines."""
     loss, gradient = expected(output, target, impulse(decay, order, min(length, len(output))))
     size = np.abs(gradient).max()
     for engine in engines:
@@ -48,17 +48,17 @@ def check(output, target, decay, order, length, engines, tolerance=TOLERANCE) ->
             torch.from_numpy(x).to(device, copy=True).requires_grad_() for x in (output, target)
         ]
         with use_engine(engine):
-            found, kept = operators.spike_time(*leaves, decay, order, length)
+            found, filtered_TBN = operators.spike_time(*leaves, decay, order, length)
             (3 * found).backward()
-        assert found.dtype == kept.dtype == torch.float32
-        assert kept.shape == output.shape
+        assert found.dtype == filtered_TBN.dtype == torch.float32
+        assert filtered_TBN.shape == output.shape
         assert found.item() == pytest.approx(loss, rel=tolerance)
         by_output, by_target = (leaf.grad.cpu().numpy() for leaf in leaves)
         np.testing.assert_allclose(by_output, 3 * gradient, rtol=0, atol=3 * tolerance * size)
         np.testing.assert_array_equal(by_target, -by_output)
 
 
-def trains(seed: int, steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:
+def random_spikes(seed: int, steps: int, batch: int, neurons: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     shape = steps, batch, neurons
     return tuple((rng.random(shape) < share).astype(np.float32) for share in (0.1, 0.05))

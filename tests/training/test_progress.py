@@ -15,7 +15,7 @@ import torch
 from support.training_task import read_metrics, write_task
 
 from netdesc.description import load
-from netdesc.kernels.cuda.obstacle import is_interpreted
+from netdesc.kernels.cuda.availability import is_interpreted
 from netdesc.kernels.engine import use_engine
 from netdesc.training import compile_notice, train
 from netdesc.training.compile_notice import INTERPRETED, NOTICE, compile_notices

@@ -197,11 +197,11 @@ _UNTIL_MENDED = "until it is mended, train with --device cpu"
 def _engine_cuda() -> Finding:
     import torch
 
-    from netdesc.kernels.cuda.obstacle import is_interpreted, obstacle
+    from netdesc.kernels.cuda.availability import is_interpreted, why_unavailable
 
     has_gpu = torch.cuda.is_available()
     device = torch.device("cuda" if has_gpu else "cpu")
-    reason = obstacle(device)
+    reason = why_unavailable(device)
     if reason is not None:
         if has_gpu:
             return Finding("warning", f"cannot run: {reason}", _UNTIL_MENDED)

@@ -1,4 +1,5 @@
-"""The CPU engine in Numba: event-driven forward pass, backward pass through all steps.
+"""The CPU engine in Numba: event-driven forward pass, backward pass over all steps.
 
-The operators call ``engine``; ``steps`` does not import torch.
+The modules build on one another in this order: ``runtime``, ``spikes``, ``gemm``, ``walk``,
+``synapses``, ``losses``, ``segment`` and ``engine``, whose functions the operators call.
 """

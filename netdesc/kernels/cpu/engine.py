@@ -1,6 +1,6 @@
 """The CPU engine: the functions of ``reference.engine`` with Numba kernels.
 
-A layer runs on events if its input is sparse and binary, otherwise on the matrix product.
+A layer reads events if its input is sparse and binary; otherwise it computes a matrix product.
 ``notes[2]`` says which.
 """
 
@@ -37,7 +37,7 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     leaky_forward,
 )
 from netdesc.kernels.cpu.walk.voltages import time_first
-from netdesc.kernels.neuron_parameters import Dynamics, keep
+from netdesc.kernels.neuron_parameters import Dynamics, keep_factor
 
 __all__ = [
     "cuba",
@@ -117,7 +117,7 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """See ``reference.engine.leaky``."""
     z = array_of(z_TBN)
     u_TBN = allocate(z.shape, np.float32)
-    leaky_forward(z, flat(keep(decay, z.shape[2])), u_TBN)
+    leaky_forward(z, flat(keep_factor(decay, z.shape[2])), u_TBN)
     return torch.from_numpy(u_TBN)
 
 
@@ -130,5 +130,5 @@ def leaky_backward(
     _, batch, size = grad_u.shape
     grad_z, by_sample = allocate(grad_u.shape, np.float32), allocate((batch, size), np.float32)
     current = array_of(u_TBN) if learn else np.empty((0, 0, 0), np.float32)
-    leaky_backward_all(grad_u, current, flat(keep(decay, size)), learn, grad_z, by_sample)
+    leaky_backward_all(grad_u, current, flat(keep_factor(decay, size)), learn, grad_z, by_sample)
     return torch.from_numpy(grad_z), torch.from_numpy(by_sample.sum(axis=0))

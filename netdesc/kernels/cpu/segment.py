@@ -1,8 +1,8 @@
 """Consecutive dense layers of neurons, forward and backward, with packed spikes in between.
 
-Each layer reads the spikes of the one before it: as events where they are sparse, otherwise through
-a matrix product. The last layer's spikes are returned as floats. For the backward pass a layer
-keeps its voltages and the packed spikes that it has read.
+Each layer reads the spikes of the one before: as events if they are sparse, otherwise through a
+matrix product. The last layer's spikes are returned as floats. For the backward pass each layer
+saves its voltages and the packed spikes that it has read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape, new_packed, pack, unpack, words_of
+from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed, pack, unpack
 from netdesc.kernels.cpu.synapses.weights import on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.cuba_step import NeuronParameters, parameters_of
 from netdesc.kernels.cpu.walk.layer_backward import (
@@ -27,25 +27,25 @@ from netdesc.kernels.cpu.walk.layer_backward import (
     Upstream,
     backward_by_events,
     backward_to_current,
-    from_above,
-    from_values,
+    upstream_from_product,
+    upstream_from_values,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
+    bitmask_output,
     float_output,
     forward_by_events,
     forward_from_current,
-    word_output,
 )
 from netdesc.kernels.cpu.walk.voltages import new_voltages, vector_first
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput, stack_notes
 
 Source = Events | np.ndarray
-"""What a layer reads: events, or rows [steps · batch, inputs]."""
+"""Input of a layer: events, or rows [steps · batch, inputs]."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A layer's weights and neurons as kernels take them."""
+    """Weights and neurons of a layer, as kernels take them."""
 
     weight_OI: np.ndarray
     bits: int
@@ -59,7 +59,7 @@ class _Layer:
 
 
 def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
-    """What a layer reads of a tensor, and the tensor's packed spikes, marked if they are events."""
+    """A tensor as the input of a layer, and its packed spikes, marked if read as events."""
     values = array_of(signal_TBI)
     packed, spikes = pack(values)
     if spikes is None or not are_sparse(spikes, values.shape):
@@ -69,7 +69,7 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
 
 
 def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
-    """What a layer reads of a tensor in the backward pass: of ``packed``, or of ``signal_TBI``."""
+    """The input of a layer in the backward pass, from ``packed`` or from ``signal_TBI``."""
     events = events_of(packed.numpy(), shape)
     if events is not None:
         return events
@@ -79,10 +79,10 @@ def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape)
 
 @on_threads
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
-    """See ``reference.engine.segment``.
+    """See ``operators.segment``.
 
-    With ``keep``, the third result holds the packed input, and for each layer its voltages and, but
-    for the last, its packed spikes.
+    With ``keep``, the saved tensors are the packed input, and for each layer its voltages and,
+    except for the last, its packed spikes.
     """
     steps, batch, _ = input_TBI.shape
     source, packed = source_of(input_TBI)
@@ -92,40 +92,40 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         layer, is_last = _Layer.of(segment_layer), number == len(layers)
         shape = steps, batch, len(layer.weight_OI)
         packed = None if is_last else new_packed(shape)
-        out = float_output(shape) if packed is None else word_output(words_of(packed))
+        out = float_output(shape) if packed is None else bitmask_output(bitmasks_of(packed))
         voltages = new_voltages(shape, keep)
         if isinstance(source, Events):
-            of_layer = forward_by_events(
+            layer_notes = forward_by_events(
                 source, layer.weight_OI, layer.bits, layer.neurons, out, voltages
             )
         else:
             z_TBN = _current(source, layer, shape)
-            of_layer = forward_from_current(z_TBN, layer.neurons, out, voltages)
-        notes.append(of_layer)
+            layer_notes = forward_from_current(z_TBN, layer.neurons, out, voltages)
+        notes.append(layer_notes)
         saved_tensors.append(voltages.voltage)
         if packed is None:
             values = out.values.reshape(shape)
         else:
-            spikes = int(of_layer.numpy()[3])
+            spikes = int(layer_notes.numpy()[3])
             if are_sparse(spikes, shape):
                 mark_as_events(packed, spikes)
             source = _source_from_packed(packed, shape)
             saved_tensors.append(packed)
-    left = [torch.from_numpy(each) for each in saved_tensors] if keep else []
-    return SegmentOutput(torch.from_numpy(values), stack_notes(notes), left)
+    saved = [torch.from_numpy(each) for each in saved_tensors] if keep else []
+    return SegmentOutput(torch.from_numpy(values), stack_notes(notes), saved)
 
 
 def _current(rows: np.ndarray, layer: _Layer, shape: Shape) -> np.ndarray:
-    """The product of rows and weights on the grid, float32 of ``shape``."""
+    """The product of rows and quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(layer.weight_OI, layer.bits).T, as_rows(z_TBN))
     return z_TBN
 
 
 def _source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """What a layer reads of the one before it, whose spikes are ``packed``."""
+    """Packed spikes as the input of a layer."""
     events = events_of(packed, shape)
-    return as_rows(unpack(words_of(packed), shape)) if events is None else events
+    return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
 
 @on_threads
@@ -136,7 +136,7 @@ def segment_backward(
     saved_tensors: Sequence[Tensor],
     want_input: bool,
 ) -> SegmentGradients:
-    """See ``reference.engine.segment_backward``. Goes through the layers, the last one first."""
+    """See ``operators.segment_backward``; computes the last layer first."""
     steps, batch, _ = grad_out_TBN.shape
     upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
     grad_rows = np.empty(0, np.float32)
@@ -150,13 +150,13 @@ def segment_backward(
             source = _source_from_packed(packed.numpy(), (steps, batch, inputs))
         voltages = vector_first(voltage.numpy(), (steps, batch, len(layer.weight_OI)))
         activity = LayerActivity(layer.neurons, voltages, layer.learn)
-        wants_below = number > 0 or want_input
-        gradients = _layer_backward(upstream, layer, activity, source, wants_below, (steps, batch))
+        needs_grad_z = number > 0 or want_input
+        gradients = _layer_backward(upstream, layer, activity, source, needs_grad_z, (steps, batch))
         by_layer.append(gradients)
-        if wants_below:
+        if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
             weight_KN = on_grid(layer.weight_OI, layer.bits)
-            upstream = from_above(above_TBK, weight_KN)
+            upstream = upstream_from_product(above_TBK, weight_KN)
             if number == 0:
                 grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
     by_layer.reverse()
@@ -172,13 +172,13 @@ def _layer_backward(
     layer: _Layer,
     activity: LayerActivity,
     source: Source,
-    want: bool,
+    needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
-    """The gradients of one layer; ``axes`` are steps and batch, ``want`` is for ``grad_z_TBN``."""
+    """The gradients of one layer; ``axes`` are steps and batch."""
     weight_OI, bits = layer.weight_OI, layer.bits
     if isinstance(source, Events):
-        return backward_by_events(upstream, activity, source, weight_OI, bits, want)
+        return backward_by_events(upstream, activity, source, weight_OI, bits, needs_grad_z)
     gradients = backward_to_current(upstream, activity, (*axes, len(weight_OI)))
     grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
     stop_at_clamped(grad_OI, weight_OI, bits)
@@ -186,7 +186,7 @@ def _layer_backward(
 
 
 def upstream_of(grad_TBN: Tensor) -> Upstream:
-    """The gradient of a tensor over time. That of a rate is often the same in all steps."""
+    """The ``Upstream`` of a gradient; a loss of rates often gives all steps the same gradient."""
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return from_values(flat(grad_TBN[0]), 0)
-    return from_values(flat(grad_TBN), grad_TBN[0].numel())
+        return upstream_from_values(flat(grad_TBN[0]), 0)
+    return upstream_from_values(flat(grad_TBN), grad_TBN[0].numel())

@@ -1,4 +1,4 @@
-"""The CUDA engine in Triton: kernels that walk all steps with the states in registers.
+"""The CUDA engine in Triton: kernels that compute all steps with the states in registers.
 
-Nothing here loads Triton before the engine computes; ``obstacle`` says whether it can.
+Triton is imported when the engine first computes; ``availability`` says whether the engine can run.
 """

@@ -1,7 +1,7 @@
-"""Adjoints of the CUBA dynamics for Triton: a program walks its columns backward in time.
+"""The backward time loop of CUBA neurons for Triton: a program computes all steps of its columns.
 
-A column is a neuron of a sample, as in ``forward``. Steps are counted from the end here: ``back``
-is 0 at the last one. NaN and infinities pass through, so that training notices them.
+A column is one neuron of one sample, as in ``forward``. Steps are counted from the last one. NaN
+and infinities propagate, so that training notices them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
-    bias_of,
     columns_of,
     decay_state,
-    existing,
-    keep_of,
-    rows_ahead,
+    existing_columns,
+    load_bias,
+    load_keep,
+    load_rows,
 )
 from netdesc.kernels.fixed_point import DECAY_ONE, STATE_UNIT
 
@@ -36,8 +36,8 @@ def adjoint(
     current_decay,
     voltage_decay,
     bias,
-    each_u,
-    each_v,
+    stride_u,
+    stride_v,
     tau,
     grad_z,
     grad_decays,
@@ -46,27 +46,27 @@ def adjoint(
     neurons,
     threshold,
     unit_height,
-    unit_narrow,
+    unit_inverse_width,
     HAS_BIAS: tl.constexpr,
     DELAY: tl.constexpr,
     LEARN: tl.constexpr,
-    AHEAD: tl.constexpr,
+    STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """From the gradient of the spikes to the gradient of the input, through v and u.
+    """Computes the gradient of the input from the gradient of the output.
 
-    The surrogate ``height · exp(−|v − θ| · narrow)`` (``narrow`` per state unit) is recomputed from
-    the stored voltage; the reset is not differentiated. Both numbers are given for a ``tau`` of 1,
-    which is read here, where a schedule can change it under a captured step. With ``LEARN`` the
-    gradients of the two decays are written to ``grad_decays`` [2, columns], u being recovered from
-    the voltage exactly.
+    The surrogate gradient ``height · exp(−|v − θ| · inverse_width)`` is computed from the stored
+    voltage; the reset is not differentiated. ``unit_height`` and ``unit_inverse_width`` are for a
+    ``tau`` of 1; ``tau`` is loaded here, so that a schedule can change it after a step was
+    captured. With ``LEARN`` the gradients of the decays are written to ``grad_decays``
+    [2, columns]; u is computed exactly from the voltages.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     neuron = column % neurons
-    ku, kv = keep_of(current_decay, neuron, each_u), keep_of(voltage_decay, neuron, each_v)
-    offset = bias_of(bias, neuron, HAS_BIAS)
+    ku, kv = load_keep(current_decay, neuron, stride_u), load_keep(voltage_decay, neuron, stride_v)
+    offset = load_bias(bias, neuron, HAS_BIAS)
     width = tl.load(tau)
-    height, narrow = unit_height / width, unit_narrow / width
+    height, inverse_width = unit_height / width, unit_inverse_width / width
     share_u, share_v = ku.to(tl.float32) * _SHARE, kv.to(tl.float32) * _SHARE
     g_u = tl.zeros((BLOCK,), tl.float32)
     g_v, sum_u, sum_v = g_u, g_u, g_u
@@ -74,26 +74,28 @@ def adjoint(
     grad_out_at = _last(grad_out, column, steps, row) + DELAY * row
     voltage_at = _last(voltage, column, steps, row)
     grad_z_at = _last(grad_z, column, steps, row)
-    for start in range(0, steps, AHEAD):
-        # The spike of the last step comes after the end where there is a delay.
-        arriving = rows_ahead(grad_out_at, -row, column, columns, start, DELAY, steps, AHEAD)
-        # Recovering u takes the voltage of the step before, too.
-        v = rows_ahead(voltage_at, -row, column, columns, start, 0, steps, AHEAD + LEARN)
-        for i in tl.static_range(AHEAD):
-            exists = existing(column, columns, start + i, 0, steps)
+    for start in range(0, steps, STEPS_PER_LOAD):
+        # With a delay, the spikes of the last step are not in the output.
+        grad_rows = load_rows(
+            grad_out_at, -row, column, columns, start, DELAY, steps, STEPS_PER_LOAD
+        )
+        # u needs the voltage of the step before, too.
+        v = load_rows(voltage_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD + LEARN)
+        for i in tl.static_range(STEPS_PER_LOAD):
+            exists = existing_columns(column, columns, start + i, 0, steps)
             if LEARN:
-                held_before = tl.where(v[i + 1] > threshold, 0, v[i + 1])
-                u = v[i] - decay_state(held_before, kv) - offset
-                held = tl.where(v[i] > threshold, 0, v[i])
+                reset_v_before = tl.where(v[i + 1] > threshold, 0, v[i + 1])
+                u = v[i] - decay_state(reset_v_before, kv) - offset
+                reset_v = tl.where(v[i] > threshold, 0, v[i])
                 sum_u -= tl.where(exists, g_u * (u.to(tl.float32) * _PER_UNIT), 0.0)
-                sum_v -= tl.where(exists, g_v * (held.to(tl.float32) * _PER_UNIT), 0.0)
-            away = tl.abs(v[i] - threshold).to(tl.float32)
-            g_v = share_v * g_v + height * tl.exp(-away * narrow) * arriving[i]
+                sum_v -= tl.where(exists, g_v * (reset_v.to(tl.float32) * _PER_UNIT), 0.0)
+            distance = tl.abs(v[i] - threshold).to(tl.float32)
+            g_v = share_v * g_v + height * tl.exp(-distance * inverse_width) * grad_rows[i]
             g_u = share_u * g_u + g_v
             tl.store(grad_z_at - i * row, g_u, mask=exists)
-        grad_out_at -= AHEAD * row
-        voltage_at -= AHEAD * row
-        grad_z_at -= AHEAD * row
+        grad_out_at -= STEPS_PER_LOAD * row
+        voltage_at -= STEPS_PER_LOAD * row
+        grad_z_at -= STEPS_PER_LOAD * row
     if LEARN:
         tl.store(grad_decays + column, sum_u, mask=column < columns)
         tl.store(grad_decays + row + column, sum_v, mask=column < columns)
@@ -104,41 +106,41 @@ def leaky_adjoint(
     grad_u,
     current,
     decay,
-    each,
+    stride,
     grad_z,
     grad_decay,
     steps,
     columns,
     neurons,
     LEARN: tl.constexpr,
-    AHEAD: tl.constexpr,
+    STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """Adjoint of ``forward.leaky``; ``LEARN`` also writes the decay's gradient [columns]."""
     column = columns_of(tl.program_id(0), BLOCK)
-    share = keep_of(decay, column % neurons, each).to(tl.float32) * _SHARE
+    share = load_keep(decay, column % neurons, stride).to(tl.float32) * _SHARE
     g = tl.zeros((BLOCK,), tl.float32)
     total = g
     row = columns.to(tl.int64)
     grad_u_at = _last(grad_u, column, steps, row)
     current_at = _last(current, column, steps, row)
     grad_z_at = _last(grad_z, column, steps, row)
-    for start in range(0, steps, AHEAD):
-        arriving = rows_ahead(grad_u_at, -row, column, columns, start, 0, steps, AHEAD)
+    for start in range(0, steps, STEPS_PER_LOAD):
+        grad_rows = load_rows(grad_u_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         if LEARN:
-            u = rows_ahead(current_at, -row, column, columns, start, 0, steps, AHEAD)
-            for i in tl.static_range(AHEAD):
+            u = load_rows(current_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+            for i in tl.static_range(STEPS_PER_LOAD):
                 total -= g * u[i]
-                g = share * g + arriving[i]
-                exists = existing(column, columns, start + i, 0, steps)
+                g = share * g + grad_rows[i]
+                exists = existing_columns(column, columns, start + i, 0, steps)
                 tl.store(grad_z_at - i * row, g, mask=exists)
         else:
-            for i in tl.static_range(AHEAD):
-                g = share * g + arriving[i]
-                exists = existing(column, columns, start + i, 0, steps)
+            for i in tl.static_range(STEPS_PER_LOAD):
+                g = share * g + grad_rows[i]
+                exists = existing_columns(column, columns, start + i, 0, steps)
                 tl.store(grad_z_at - i * row, g, mask=exists)
-        grad_u_at -= AHEAD * row
-        current_at -= AHEAD * row
-        grad_z_at -= AHEAD * row
+        grad_u_at -= STEPS_PER_LOAD * row
+        current_at -= STEPS_PER_LOAD * row
+        grad_z_at -= STEPS_PER_LOAD * row
     if LEARN:
         tl.store(grad_decay + column, total, mask=column < columns)

@@ -1,25 +1,30 @@
-"""The CUDA engine: Triton kernels behind the same functions as the reference has.
+"""The CUDA engine: the functions of ``reference.engine`` with Triton kernels.
 
-Nothing here waits for the device or looks at what is in a tensor. The matrix product is taken in
-any case, so ``notes[2]`` is 0 and there are no events. Synapses without neurons (``linear``) are
-one product, which torch's own library does as well: there the reference serves.
+Nothing here waits for the device or reads a tensor's numbers. Every layer computes a matrix
+product, so ``notes[2]`` is 0. Synapses without neurons (``linear``) are one product, for which
+torch is as fast, so the reference is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.cuda import backward, forward, synapses
-from netdesc.kernels.cuda.launch import AHEAD, check_device, number, on_its_device, walk
+from netdesc.kernels.cuda.launch import (
+    STEPS_PER_LOAD,
+    check_device,
+    device_number,
+    on_tensor_device,
+    start_time_loop,
+)
 from netdesc.kernels.cuda.spike_time import spike_time, spike_time_backward
 from netdesc.kernels.neuron_parameters import Dynamics
 from netdesc.kernels.reference.engine import linear, linear_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer
-from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 __all__ = [
     "cuba",
@@ -39,18 +44,18 @@ __all__ = [
 
 
 def _per_neuron(signal: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor, int, int]:
-    """Decays and bias as the kernels take them, and how far apart the decays of neurons are."""
+    """Decays and bias as kernels take them, and the strides of the two decays."""
     u, v, bias = neurons.current_decay, neurons.voltage_decay, neurons.real_bias
     for name, value in (("current decay", u), ("voltage decay", v), ("bias", bias)):
         check_device(signal, f"the {name}", value)
-    return u, v, bias.contiguous(), _apart(u), _apart(v)
+    return u, v, bias.contiguous(), _decay_stride(u), _decay_stride(v)
 
 
-def _apart(decay: Tensor) -> int:
+def _decay_stride(decay: Tensor) -> int:
     return 0 if decay.numel() == 1 else decay.stride(0)
 
 
-@on_its_device
+@on_tensor_device
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """See ``reference.engine.cuba``."""
     z_TBN = z_TBN.contiguous()
@@ -58,7 +63,7 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     out_TBN = torch.empty_like(z_TBN)
     voltage_TBN = torch.empty_like(z_TBN, dtype=torch.int32)
     notes = torch.zeros(4, dtype=torch.int64, device=z_TBN.device)
-    walk(
+    start_time_loop(
         forward.forward,
         batch * size,
         z_TBN,
@@ -73,26 +78,28 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
         added_to=(notes,),
         HAS_BIAS=neurons.real_bias.numel() > 0,
         DELAY=neurons.delay,
-        AHEAD=AHEAD,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
     return out_TBN, voltage_TBN, notes
 
 
-@on_its_device
+@on_tensor_device
 def cuba_backward(
     grad_out_TBN: Tensor, voltage_TBN: Tensor, neurons: Dynamics, learn: bool
 ) -> tuple[Tensor, Tensor]:
     """See ``reference.engine.cuba_backward``."""
     grad_out_TBN = grad_out_TBN.contiguous()
     steps, batch, size = voltage_TBN.shape
-    tau = number(neurons.tau_grad, grad_out_TBN.device) if neurons.tau is None else neurons.tau
+    tau = (
+        device_number(neurons.tau_grad, grad_out_TBN.device) if neurons.tau is None else neurons.tau
+    )
     check_device(grad_out_TBN, "the surrogate's width", tau)
     unit_height, unit_width = neurons.surrogate(1.0)
     grad_z_TBN = torch.empty_like(grad_out_TBN)
     grad_decays = (
         grad_out_TBN.new_empty(2, batch, size) if learn else grad_out_TBN.new_zeros(2, size)
     )
-    walk(
+    start_time_loop(
         backward.adjoint,
         batch * size,
         grad_out_TBN,
@@ -110,12 +117,12 @@ def cuba_backward(
         HAS_BIAS=neurons.real_bias.numel() > 0,
         DELAY=neurons.delay,
         LEARN=int(learn),
-        AHEAD=AHEAD,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
     return grad_z_TBN, grad_decays.sum(1) if learn else grad_decays
 
 
-@on_its_device
+@on_tensor_device
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """See ``reference.engine.leaky``."""
     check_device(z_TBN, "the decay", decay)
@@ -123,12 +130,23 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     steps, batch, size = z_TBN.shape
     u_TBN = torch.empty_like(z_TBN)
     columns = batch * size
-    apart = _apart(decay)
-    walk(forward.leaky, columns, z_TBN, decay, apart, u_TBN, steps, columns, size, AHEAD=AHEAD)
+    stride = _decay_stride(decay)
+    start_time_loop(
+        forward.leaky,
+        columns,
+        z_TBN,
+        decay,
+        stride,
+        u_TBN,
+        steps,
+        columns,
+        size,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
+    )
     return u_TBN
 
 
-@on_its_device
+@on_tensor_device
 def leaky_backward(
     grad_u_TBN: Tensor, u_TBN: Tensor, decay: Tensor, learn: bool
 ) -> tuple[Tensor, Tensor]:
@@ -139,25 +157,25 @@ def leaky_backward(
     grad_z_TBN = torch.empty_like(grad_u_TBN)
     empty, zeros = grad_u_TBN.new_empty, grad_u_TBN.new_zeros
     grad_decay = empty(batch, size) if learn else zeros(size)
-    walk(
+    start_time_loop(
         backward.leaky_adjoint,
         batch * size,
         grad_u_TBN,
         u_TBN.contiguous(),
         decay,
-        _apart(decay),
+        _decay_stride(decay),
         grad_z_TBN,
         grad_decay,
         steps,
         batch * size,
         size,
         LEARN=int(learn),
-        AHEAD=AHEAD,
+        STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
     return grad_z_TBN, grad_decay.sum(0) if learn else grad_decay
 
 
-@on_its_device
+@on_tensor_device
 def dense_cuba(
     spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -166,7 +184,7 @@ def dense_cuba(
     return cuba(z_TBO, neurons)
 
 
-@on_its_device
+@on_tensor_device
 def dense_cuba_backward(
     grad_out_TBO: Tensor,
     spikes_TBI: Tensor,
@@ -187,20 +205,5 @@ def dense_cuba_backward(
     return grad_input, grad_weight, grad_decays
 
 
-def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
-    """See ``reference.engine.segment``."""
-    return segment_by_layer(dense_cuba, input_TBI, layers, keep)
-
-
-def segment_backward(
-    grad_out_TBN: Tensor,
-    input_TBI: Tensor | None,
-    layers: Sequence[SegmentLayer],
-    saved_tensors: Sequence[Tensor],
-    want_input: bool,
-) -> SegmentGradients:
-    """See ``reference.engine.segment_backward``."""
-    assert input_TBI is not None, "this engine packs no spikes"
-    return segment_backward_by_layer(
-        dense_cuba_backward, grad_out_TBN, input_TBI, layers, saved_tensors, want_input
-    )
+segment = functools.partial(segment_by_layer, dense_cuba)
+segment_backward = functools.partial(segment_backward_by_layer, dense_cuba_backward)

@@ -1,8 +1,8 @@
-"""How the kernels are started: on which device, and in blocks of which size.
+"""Starts kernels on the device of their tensors, and chooses the size of their blocks.
 
-Where the size of a block decides in which order numbers are added up, it follows from the shapes
-alone: the same tensors give the same sums on every run. Where it decides nothing but speed, the
-fastest is found by trying, once for a shape, before a step is captured as a CUDA graph.
+If the block size decides the order of additions, it depends on the shapes alone, so that the same
+tensors give the same sums in every run. If it decides only the speed, the fastest size is measured
+once for each shape, before a step is captured as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ import triton
 
 from netdesc.kernels.engine import EngineError
 
-AHEAD = 8
-"""Steps whose inputs are loaded together: a load takes as long as the arithmetic of many steps."""
+STEPS_PER_LOAD = 8
+"""Steps whose inputs are loaded together, as a load takes as long as many steps of arithmetic."""
 
 _WARP = 32
-_MANY_COLUMNS = 1 << 15
-"""From here on programs of one warp are more than a GPU runs at a time."""
+_MAX_ONE_WARP_COLUMNS = 1 << 15
+"""Above this number, programs of one warp are more than a GPU runs at a time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @triton.jit
-def _nothing():
+def _empty_kernel():
     pass
 
 
-IS_INTERPRETED = not isinstance(_nothing, triton.JITFunction)
-"""Whether kernels were made for Triton's interpreter; decided when this module is loaded."""
+IS_INTERPRETED = not isinstance(_empty_kernel, triton.JITFunction)
+"""Whether Triton interprets the kernels; decided when this module is imported."""
 
 
-def on_its_device(function: Callable[P, R]) -> Callable[P, R]:
-    """Kernels start on the current device, so make it the one of the first tensor."""
+def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a function that starts kernels: makes the first tensor's device the current one."""
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         tensor = next(each for each in args if isinstance(each, torch.Tensor))
         if tensor.device.type == "cpu" and not IS_INTERPRETED:
             raise EngineError(
-                "engine 'cuda' cannot run: TRITON_INTERPRET=1 was set after its kernels were made; "
-                "set it before Python starts"
+                "engine 'cuda' cannot run: TRITON_INTERPRET=1 was set after its kernels were "
+                "loaded; set it before Python starts"
             )
         with torch.cuda.device_of(tensor):
             return function(*args, **kwargs)
@@ -54,35 +54,35 @@ def on_its_device(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_device(signal: torch.Tensor, name: str, value: torch.Tensor) -> None:
-    """A kernel would read memory of another device, or crash."""
+    """Raises ValueError for a tensor on another device, whose memory a kernel cannot read."""
     if value.device != signal.device:
         raise ValueError(f"{name} is on device '{value.device}', the signal on '{signal.device}'")
 
 
 @functools.cache
-def number(value: float, device: torch.device) -> torch.Tensor:
-    """A float32 number on the device, made once: it has to be copied there, which waits."""
+def device_number(value: float, device: torch.device) -> torch.Tensor:
+    """A float32 number on the device. It is cached, as copying it makes the host wait."""
     return torch.tensor(value, dtype=torch.float32, device=device)
 
 
-def block(columns: int) -> int:
-    """How many columns a program walks, a lane each; few, so that every multiprocessor has some."""
-    return _WARP if columns <= _MANY_COLUMNS else 4 * _WARP
+def block_size(columns: int) -> int:
+    """Columns of a program, one per thread; few, so that every multiprocessor has some."""
+    return _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP
 
 
-_WIDTHS = (_WARP, 2 * _WARP, 4 * _WARP)
-_TRIES = 5
+_BLOCK_SIZES = (_WARP, 2 * _WARP, 4 * _WARP)
+_TIMED_RUNS = 5
 
 _fastest: dict[tuple[Any, ...], int] = {}
-"""The width of a block by what is walked."""
+"""The fastest block size of a kernel by its columns, device and constants."""
 
 
-def start(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
-    """Start a kernel as ``grid`` programs."""
+def start_programs(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+    """Starts a kernel with as many programs as ``grid`` says."""
     kernel[grid](*args, **constants)
 
 
-def walk(
+def start_time_loop(
     kernel: Any,
     columns: int,
     *args: Any,
@@ -90,42 +90,43 @@ def walk(
     added_to: tuple[torch.Tensor, ...] = (),
     **constants: Any,
 ) -> None:
-    """Start a kernel that walks all steps, with as many programs as ``columns`` take.
+    """Starts a kernel that computes all steps of ``columns``.
 
-    ``width`` is a block's, where the results depend on it; else the fastest is taken. Tensors that
-    the kernel adds to, from 0 on, are named in ``added_to``: trying would add to them, too.
+    ``width`` is the size of a block if results depend on it; otherwise the fastest is measured.
+    ``added_to`` are the tensors of zeros that the kernel adds to. They are zeroed after a
+    measurement, which adds to them, too.
     """
 
     def run(width: int) -> None:
         grid = (triton.cdiv(columns, width),)
-        start(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
+        start_programs(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
 
     if width is not None:
         run(width)
         return
-    key = (kernel, columns, _place(args), tuple(constants.items()))
-    if key not in _fastest and _can_try():
-        _fastest[key] = min(_WIDTHS, key=lambda each: _milliseconds(lambda: run(each)))
+    key = (kernel, columns, _device_of(args), tuple(constants.items()))
+    if key not in _fastest and _can_measure():
+        _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))
         for tensor in added_to:
             tensor.zero_()
-    run(_fastest.get(key, block(columns)))
+    run(_fastest.get(key, block_size(columns)))
 
 
-def _place(args: tuple[Any, ...]) -> torch.device:
+def _device_of(args: tuple[Any, ...]) -> torch.device:
     return next(each.device for each in args if isinstance(each, torch.Tensor))
 
 
-def _can_try() -> bool:
-    """Not in the interpreter, where time says nothing, nor while a graph is captured."""
+def _can_measure() -> bool:
+    """False in the interpreter, whose times mean nothing, and while a CUDA graph is captured."""
     return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 
 def _milliseconds(run: Callable[[], object]) -> float:
-    """How long it takes on the GPU, without the compilation."""
+    """The time of ``run`` on the GPU, without compilation."""
     run()
     before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     before.record()
-    for _ in range(_TRIES):
+    for _ in range(_TIMED_RUNS):
         run()
     after.record()
     after.synchronize()

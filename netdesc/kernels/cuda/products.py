@@ -1,7 +1,7 @@
-"""The matrix products of dense synapses for Triton, with the weights put onto the grid on the way.
+"""Matrix products of dense synapses for Triton, which quantise the weights when they load them.
 
-Weights count in halves of an integer weight, ``round(32 · w)``: at 8 bits −128..127, which 16-bit
-floats hold exactly. A signal is ``[rows, size]``, the rows being steps · batch.
+Weights are halves of integer weights, ``round(32 · w)``: at 8 bits −128..127, which 16-bit floats
+hold exactly. A signal is ``[rows, size]`` with steps · batch rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _on_grid(weight, low, high):
 
 @triton.jit
 def _tile(at, row, rows, column, columns):
-    """A tile of a row-major matrix [rows, columns] at the rows and columns given; 0 outside."""
+    """A tile of a row-major matrix [rows, columns] at ``row`` and ``column``; 0 outside."""
     mask = (row < rows)[:, None] & (column < columns)[None, :]
     return tl.load(at + row.to(tl.int64)[:, None] * columns + column[None, :], mask=mask, other=0.0)
 
@@ -62,10 +62,10 @@ def input_currents(
 ):
     """``z = signal · Wᵀ``, float32 [rows, outputs], W on the grid of ``weight`` [outputs, inputs].
 
-    Rows whose values 16-bit floats hold (spikes do) are multiplied on tensor cores, where halves
-    ``WEIGHTS_FIT`` them; products and float32 sums are exact there while sums stay below 2²⁴
-    halves, and a state saturates at 2²². Others (graded payloads, NaN) are multiplied in float32.
-    Each program looks at its own rows first, so that nobody waits for the answer.
+    If 16-bit floats hold the values of the rows (as for spikes) and the halves (``WEIGHTS_FIT``),
+    tensor cores multiply them. Products and float32 sums are exact up to 2²⁴ halves, and a state
+    saturates at 2²². Other values (graded payloads, NaN) are multiplied in float32. Each program
+    checks its own rows first, so that the host need not.
     """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     output = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
@@ -86,7 +86,7 @@ def input_currents(
         for start in range(0, inputs, INNER):
             s = _tile(signal, row, rows, start + column, inputs)
             w = _on_grid(_tile(weight, output, outputs, start + column, inputs), low, high)
-            # In their own unit, so that large payloads overflow where the reference's do.
+            # In threshold units, so that large payloads overflow as in the reference.
             sums = tl.dot(s, tl.trans(w * _PER_HALF), sums, input_precision="ieee")
     _store(z, row, rows, output, outputs, sums)
 
@@ -133,7 +133,7 @@ def weight_gradient_parts(
 ):
     """``grad_zᵀ · signal`` over every ``share`` rows: float32 [parts, outputs, inputs].
 
-    There are many more rows than weights, so the sum is what is spread over the programs.
+    There are many more rows than weights, so the rows are divided among the programs.
     """
     output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)
     input = tl.program_id(1) * INPUTS + tl.arange(0, INPUTS)
@@ -160,14 +160,14 @@ def weight_gradient(
     high,
     BLOCK: tl.constexpr,
 ):
-    """Adds up ``count`` parts [weights], and lets nothing through to weights that were clamped."""
-    each = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    exists = each < weights
+    """Adds up ``count`` parts [weights]; clamped weights get a gradient of 0."""
+    index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    exists = index < weights
     total = tl.zeros((BLOCK,), tl.float32)
-    at = parts + each
+    at = parts + index
     for _ in range(count):
         total += tl.load(at, mask=exists, other=0.0)
         at += weights
-    halves = _halves(tl.load(weight + each, mask=exists, other=0.0))
+    halves = _halves(tl.load(weight + index, mask=exists, other=0.0))
     inside = (halves >= low) & (halves <= high)
-    tl.store(grad + each, tl.where(inside, total, 0.0), mask=exists)
+    tl.store(grad + index, tl.where(inside, total, 0.0), mask=exists)

@@ -1,4 +1,4 @@
-"""The van Rossum distance: the filters of ``van_rossum`` on whole tensors."""
+"""The van Rossum distance: runs the kernels of ``van_rossum``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from triton import cdiv
 
 from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cuda import van_rossum
-from netdesc.kernels.cuda.launch import AHEAD, block, check_device, on_its_device, start, walk
+from netdesc.kernels.cuda.launch import (
+    STEPS_PER_LOAD,
+    block_size,
+    check_device,
+    on_tensor_device,
+    start_programs,
+    start_time_loop,
+)
 
 
 @functools.cache
 def _recurrence(decay: float, order: int, length: int, device: torch.device) -> tuple[Tensor, bool]:
     """``constants`` of ``van_rossum``, and whether there is a tail to subtract.
 
-    Made once and never given up, because copying them makes the device wait, and a captured step
-    goes on reading them.
+    They are cached, because copying them makes the host wait, and never freed, because a captured
+    step continues to read them.
     """
     a, tail = van_rossum_filter.recurrence(decay, order, length)
     width = torch.float64 if tail.dtype == "float64" else torch.float32
@@ -30,12 +37,12 @@ def _recurrence(decay: float, order: int, length: int, device: torch.device) -> 
 def _convolved(
     decay: float, order: int, length: int, steps: int, device: torch.device
 ) -> Tensor | None:
-    """The filter itself where recurrences would lose it; None elsewhere."""
+    """The filter itself if recurrences are too inexact, else None."""
     h = van_rossum_filter.convolved(decay, order, length, steps)
     return None if h is None else torch.tensor(h, dtype=torch.float64, device=device)
 
 
-@on_its_device
+@on_tensor_device
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int
 ) -> tuple[Tensor, Tensor]:
@@ -45,12 +52,12 @@ def spike_time(
     steps, batch, size = output_TBN.shape
     columns, device = batch * size, output_TBN.device
     filtered_TBN = torch.empty_like(output_TBN)
-    programs = cdiv(columns, block(columns))
+    programs = cdiv(columns, block_size(columns))
     h = _convolved(decay, order, length, steps, device)
     if h is None:
         constants, has_tail = _recurrence(decay, order, length, device)
         squares = torch.empty(programs, dtype=torch.float64, device=device)
-        walk(
+        start_time_loop(
             van_rossum.filter_difference,
             columns,
             output_TBN,
@@ -61,14 +68,14 @@ def spike_time(
             steps,
             columns,
             length,
-            width=block(columns),
+            width=block_size(columns),
             ORDER=order,
             TAIL=has_tail and length < steps,
-            AHEAD=AHEAD,
+            STEPS_PER_LOAD=STEPS_PER_LOAD,
         )
     else:
         squares = torch.empty(steps * programs, dtype=torch.float64, device=device)
-        start(
+        start_programs(
             van_rossum.convolve_difference,
             (steps, programs),
             output_TBN,
@@ -79,12 +86,12 @@ def spike_time(
             steps,
             columns,
             len(h),
-            BLOCK=block(columns),
+            BLOCK=block_size(columns),
         )
     return squares.sum().to(torch.float32), filtered_TBN
 
 
-@on_its_device
+@on_tensor_device
 def spike_time_backward(
     filtered_TBN: Tensor, grad_loss: Tensor, decay: float, order: int, length: int
 ) -> Tensor:
@@ -97,7 +104,7 @@ def spike_time_backward(
     h = _convolved(decay, order, length, steps, device)
     if h is None:
         constants, has_tail = _recurrence(decay, order, length, device)
-        walk(
+        start_time_loop(
             van_rossum.filter_adjoint,
             columns,
             filtered_TBN,
@@ -109,12 +116,12 @@ def spike_time_backward(
             length,
             ORDER=order,
             TAIL=has_tail and length < steps,
-            AHEAD=AHEAD,
+            STEPS_PER_LOAD=STEPS_PER_LOAD,
         )
     else:
-        start(
+        start_programs(
             van_rossum.convolve_adjoint,
-            (steps, cdiv(columns, block(columns))),
+            (steps, cdiv(columns, block_size(columns))),
             filtered_TBN,
             grad_loss,
             grad_TBN,
@@ -122,6 +129,6 @@ def spike_time_backward(
             steps,
             columns,
             len(h),
-            BLOCK=block(columns),
+            BLOCK=block_size(columns),
         )
     return grad_TBN

@@ -1,7 +1,7 @@
-"""One step of a neuron, for Triton: the arithmetic of ``cpu.steps`` in the 32 bits of a register.
+"""Arithmetic of a neuron's step for Triton, as in ``cpu.runtime.state_arithmetic``.
 
-Everything works on blocks ``[BLOCK]`` of columns: neurons and batch side by side, as they lie in
-memory in a time-first tensor ``[steps, batch, neurons]``.
+Functions compute blocks ``[BLOCK]`` of columns. A column is one neuron of one sample; columns are
+neighbours in a time-first tensor ``[steps, batch, neurons]``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import triton.language as tl
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
 
 ROUNDING = tl.constexpr(1.5 * 2**23)
-"""Floats of this size have no digits after the point, so adding it rounds, halves to even."""
+"""Floats of this size have no fraction, so adding it rounds, halves to even."""
 
 _BITS = tl.constexpr(DECAY_BITS)
 _ONE = tl.constexpr(DECAY_ONE)
@@ -27,8 +27,8 @@ _FLOAT_LIMIT = tl.constexpr(float(STATE_LIMIT))
 def decay_state(state, keep):
     """``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
 
-    With ``state = 4096·h + l`` the product is ``4096·h·keep + l·keep``; adding 4095 to a negative
-    product before the arithmetic shift turns its floor into rounding to zero.
+    With ``state = 4096·h + l`` the product is ``4096·h·keep + l·keep``. The arithmetic shift rounds
+    down; adding 4095 to a negative product makes it round toward zero.
     """
     toward_zero = (state >> 31) & _LOW
     return (state >> _BITS) * keep + (((state & _LOW) * keep + toward_zero) >> _BITS)
@@ -36,7 +36,7 @@ def decay_state(state, keep):
 
 @triton.jit
 def saturate(state):
-    """Hold a state within ±2²⁹."""
+    """Clamps a state to ±2²⁹."""
     return tl.minimum(tl.maximum(state, -_LIMIT), _LIMIT)
 
 
@@ -44,20 +44,20 @@ def saturate(state):
 def to_state(value):
     """``trunc(4096 · value)`` of a float, saturated; NaN becomes 0."""
     scaled = tl.where(value == value, value * _UNIT, 0.0)
-    # Selected, not by minimum and maximum, whose treatment of NaN differs between machines.
+    # Not by minimum and maximum, whose treatment of NaN differs between GPUs.
     scaled = tl.where(scaled < _FLOAT_LIMIT, scaled, _FLOAT_LIMIT)
     scaled = tl.where(scaled > -_FLOAT_LIMIT, scaled, -_FLOAT_LIMIT)
     return scaled.to(tl.int32)
 
 
 @triton.jit
-def keep_of(decay, neuron, each):
-    """``4096 − round(4096 · decay)`` int32 [BLOCK] as ``parameters.keep`` makes it.
+def load_keep(decay, neuron, stride):
+    """``4096 − round(4096 · decay)``, int32 [BLOCK], as ``neuron_parameters.keep_factor``.
 
-    ``decay`` is float32, one for each neuron (``each`` 1) or one for all (``each`` 0). Computed
-    here, it costs nothing beside a kernel's steps; made beforehand, it is many kernels.
+    ``decay`` is float32, one per neuron (``stride`` 1) or one for all (``stride`` 0). Torch would
+    need many kernels for it; here its time is negligible.
     """
-    share = tl.load(decay + neuron * each)
+    share = tl.load(decay + neuron * stride)
     share = tl.where(share > 0.0, share, 0.0)  # NaN becomes 0
     share = tl.where(share < 1.0, share, 1.0)
     lost = ((share * _FLOAT_ONE + ROUNDING) - ROUNDING).to(tl.int32)
@@ -65,8 +65,8 @@ def keep_of(decay, neuron, each):
 
 
 @triton.jit
-def bias_of(bias, neuron, HAS_BIAS: tl.constexpr):
-    """The bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or nothing."""
+def load_bias(bias, neuron, HAS_BIAS: tl.constexpr):
+    """The bias in state units, int32 [BLOCK]; ``bias`` is float32 [neurons], or empty."""
     offset = neuron * 0
     if HAS_BIAS:
         offset = to_state(tl.load(bias + neuron))
@@ -75,28 +75,28 @@ def bias_of(bias, neuron, HAS_BIAS: tl.constexpr):
 
 @triton.jit
 def columns_of(program, BLOCK: tl.constexpr):
-    """The columns [BLOCK] that a program owns; the last ones of the last program do not exist."""
+    """The columns [BLOCK] of a program; the last program's may go beyond the existing ones."""
     return program * BLOCK + tl.arange(0, BLOCK)
 
 
 @triton.jit
-def existing(column, columns, step, first, steps):
-    """Which of the ``columns`` exist [BLOCK], and none unless ``step`` is in first..steps − 1."""
-    # Through the scalar: Triton's interpreter makes numbers of a block of truths and one truth.
+def existing_columns(column, columns, step, first, steps):
+    """Mask of columns [BLOCK] that exist; none do unless ``step`` is in first..steps − 1."""
+    # On scalars, as Triton's interpreter turns ``&`` of a mask and a scalar truth into numbers.
     last = tl.where(step < steps, columns, 0)
     return column < tl.where(step >= first, last, 0)
 
 
 @triton.jit
-def rows_ahead(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
-    """``ROWS`` blocks [BLOCK] of the rows ``at``, ``at + row``…, which are those of ``step``…
+def load_rows(at, row, column, columns, step, first, steps, ROWS: tl.constexpr):
+    """Loads ``ROWS`` blocks [BLOCK]: steps ``step``, ``step + 1``… at ``at``, ``at + row``…
 
-    Rows of other steps than first..steps − 1 are 0. Loaded before any is used, so that one wait
-    for the memory serves them all: no load could be moved ahead of a store by the compiler, which
-    does not know that they never meet.
+    Steps outside of first..steps − 1 are 0. All rows are loaded before any is used, so that the
+    program waits for memory once. The compiler cannot move loads before stores by itself, as it
+    does not know that their addresses differ.
     """
     rows = ()
     for i in tl.static_range(ROWS):
-        mask = existing(column, columns, step + i, first, steps)
+        mask = existing_columns(column, columns, step + i, first, steps)
         rows = rows + (tl.load(at + i * row, mask=mask, other=0),)
     return rows

@@ -1,4 +1,4 @@
-"""Dense synapses: the products of ``products`` on whole tensors, all of them contiguous."""
+"""Dense synapses: runs the kernels of ``products`` on contiguous tensors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from torch import Tensor
 from triton import cdiv
 
 from netdesc.kernels.cuda import products
-from netdesc.kernels.cuda.launch import start
+from netdesc.kernels.cuda.launch import start_programs
 from netdesc.kernels.quantization import half_limits
 
 _TILE = 64
 """Rows and columns of a product's tile."""
 
 _INNER = 32
-"""How much of a product's inner dimension is loaded at a time."""
+"""Terms of a product that are loaded at a time."""
 
-_WEIGHTS = 256
-"""Weights of a program that only adds."""
+_WEIGHTS_PER_PROGRAM = 256
+"""Weights of a program that adds up the parts of a weight gradient."""
 
-_ROWS_OF_A_PART = 256
-_PROGRAMS = 512
-"""Into so many programs a weight gradient is split, if there are rows enough: a few for each
-multiprocessor of a large GPU."""
+_MIN_ROWS_PER_PART = 256
+_MIN_PROGRAMS = 512
+"""Programs of a weight gradient, if there are enough rows: a few for each multiprocessor."""
 
-_WIDEST_IN_HALF_PRECISION = 12
-"""Bits of a weight whose half, up to ±2¹¹, a 16-bit float holds exactly."""
+_MAX_HALF_PRECISION_BITS = 12
+"""Most bits of a weight whose half, up to ±2¹¹, a 16-bit float holds exactly."""
 
 
 def _limits(bits: int) -> tuple[float, float]:
@@ -34,11 +33,11 @@ def _limits(bits: int) -> tuple[float, float]:
 
 
 def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
-    """``z = W s`` [steps, batch, outputs], W being ``weight_OI`` on the grid."""
+    """``z = W s`` [steps, batch, outputs], where W is ``weight_OI`` quantised."""
     steps, batch, inputs = spikes_TBI.shape
     outputs, rows = weight_OI.shape[0], steps * batch
     z_TBO = spikes_TBI.new_empty(steps, batch, outputs)
-    start(
+    start_programs(
         products.input_currents,
         (cdiv(rows, _TILE), cdiv(outputs, _TILE)),
         spikes_TBI,
@@ -48,7 +47,7 @@ def input_currents(spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
         inputs,
         outputs,
         *_limits(bits),
-        WEIGHTS_FIT=bits <= _WIDEST_IN_HALF_PRECISION,
+        WEIGHTS_FIT=bits <= _MAX_HALF_PRECISION_BITS,
         ROWS=_TILE,
         INNER=_INNER,
         OUTPUTS=_TILE,
@@ -61,7 +60,7 @@ def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
     steps, batch, outputs = grad_z_TBO.shape
     inputs, rows = weight_OI.shape[1], steps * batch
     grad_TBI = grad_z_TBO.new_empty(steps, batch, inputs)
-    start(
+    start_programs(
         products.input_gradient,
         (cdiv(rows, _TILE), cdiv(inputs, _TILE)),
         grad_z_TBO,
@@ -79,13 +78,13 @@ def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
 
 
 def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, bits: int) -> Tensor:
-    """The gradient of the weights [outputs, inputs]; 0 for those that the grid clamps."""
+    """The gradient of the weights [outputs, inputs]; 0 for clamped weights."""
     outputs, inputs = weight_OI.shape
     rows = spikes_TBI.shape[0] * spikes_TBI.shape[1]
     tiles = cdiv(outputs, _TILE), cdiv(inputs, _TILE)
     count, share = _parts(rows, tiles[0] * tiles[1])
     parts = grad_z_TBO.new_empty(count, outputs, inputs)
-    start(
+    start_programs(
         products.weight_gradient_parts,
         (*tiles, count),
         grad_z_TBO,
@@ -101,22 +100,22 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor, b
     )
     grad_OI = torch.empty_like(weight_OI)
     weights = outputs * inputs
-    start(
+    start_programs(
         products.weight_gradient,
-        (cdiv(weights, _WEIGHTS),),
+        (cdiv(weights, _WEIGHTS_PER_PROGRAM),),
         parts,
         weight_OI,
         grad_OI,
         count,
         weights,
         *_limits(bits),
-        BLOCK=_WEIGHTS,
+        BLOCK=_WEIGHTS_PER_PROGRAM,
     )
     return grad_OI
 
 
 def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """In how many parts a weight gradient is summed, and how many rows are in each."""
-    count = min(cdiv(_PROGRAMS, tiles), cdiv(rows, _ROWS_OF_A_PART))
+    """The number of parts of a weight gradient, and the rows in each."""
+    count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
     share = cdiv(cdiv(rows, count), _INNER) * _INNER
     return cdiv(rows, share), share

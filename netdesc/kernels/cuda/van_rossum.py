@@ -1,8 +1,8 @@
 """The truncated exponential filter of the van Rossum distance and its adjoint, for Triton.
 
-``van_rossum_filter`` says how recurrences make the filter. A program walks the steps for a block of
-columns (neurons of samples). ``constants`` holds a and the tail's factor of each recurrence,
-[1 + ORDER]; its type is the one in which the states are kept.
+``van_rossum_filter`` says how recurrences compute the filter. A program computes all steps of a
+block of columns (one neuron of one sample each). ``constants`` [1 + ORDER] holds a and the tail's
+coefficient of each recurrence; the states have its type.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from netdesc.kernels.cuda.steps import columns_of, existing, rows_ahead
+from netdesc.kernels.cuda.steps import columns_of, existing_columns, load_rows
 
 
 @triton.jit
-def _at_rest(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
-    """The states of ``ORDER`` recurrences, each [BLOCK], before anything arrived."""
+def _zero_states(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
+    """The states of ``ORDER`` recurrences, each [BLOCK], before the first step."""
     states = ()
     for _ in tl.static_range(ORDER):
         states = states + (tl.zeros((BLOCK,), constants.dtype.element_ty),)
@@ -26,16 +26,16 @@ def _at_rest(constants, ORDER: tl.constexpr, BLOCK: tl.constexpr):
 def _chain(states, a, x, ORDER: tl.constexpr):
     """One step of the chained recurrences: ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``."""
     chained = ()
-    arriving = x.to(a.dtype)
+    value = x.to(a.dtype)
     for k in tl.static_range(ORDER):
-        arriving = a * states[k] + arriving
-        chained = chained + (arriving,)
+        value = a * states[k] + value
+        chained = chained + (value,)
     return chained
 
 
 @triton.jit
 def _tail(states, constants, ORDER: tl.constexpr):
-    """What the recurrences, ``length`` steps late, still hold of what the filter has cut off."""
+    """The tail of the filter, from the states of the recurrences ``length`` steps before."""
     tail = tl.load(constants + 1) * states[0]
     for k in tl.static_range(1, ORDER):
         tail += tl.load(constants + 1 + k) * states[k]
@@ -54,41 +54,43 @@ def filter_difference(
     length,
     ORDER: tl.constexpr,
     TAIL: tl.constexpr,
-    AHEAD: tl.constexpr,
+    STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """Filters ``output − target`` [steps, columns]; ``squares`` [programs] (float64) sums f²."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
-    states = _at_rest(constants, ORDER, BLOCK)
-    late = _at_rest(constants, ORDER, BLOCK)
+    states = _zero_states(constants, ORDER, BLOCK)
+    delayed_states = _zero_states(constants, ORDER, BLOCK)
     total = tl.zeros((BLOCK,), tl.float64)
     row = columns.to(tl.int64)
     output_at, target_at, filtered_at = output + column, target + column, filtered + column
-    back = length.to(tl.int64) * row
-    for start in range(0, steps, AHEAD):
-        outs = rows_ahead(output_at, row, column, columns, start, 0, steps, AHEAD)
-        targets = rows_ahead(target_at, row, column, columns, start, 0, steps, AHEAD)
+    offset = length.to(tl.int64) * row
+    for start in range(0, steps, STEPS_PER_LOAD):
+        outs = load_rows(output_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+        targets = load_rows(target_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         if TAIL:
-            late_outs = rows_ahead(
-                output_at - back, row, column, columns, start, length, steps, AHEAD
+            delayed_outs = load_rows(
+                output_at - offset, row, column, columns, start, length, steps, STEPS_PER_LOAD
             )
-            late_targets = rows_ahead(
-                target_at - back, row, column, columns, start, length, steps, AHEAD
+            delayed_targets = load_rows(
+                target_at - offset, row, column, columns, start, length, steps, STEPS_PER_LOAD
             )
-        for i in tl.static_range(AHEAD):
+        for i in tl.static_range(STEPS_PER_LOAD):
             states = _chain(states, a, outs[i] - targets[i], ORDER)
             f = states[ORDER - 1]
             if TAIL:
-                late = _chain(late, a, late_outs[i] - late_targets[i], ORDER)
-                f -= _tail(late, constants, ORDER)
-            exists = existing(column, columns, start + i, 0, steps)
+                delayed_states = _chain(
+                    delayed_states, a, delayed_outs[i] - delayed_targets[i], ORDER
+                )
+                f -= _tail(delayed_states, constants, ORDER)
+            exists = existing_columns(column, columns, start + i, 0, steps)
             tl.store(filtered_at + i * row, f.to(tl.float32), mask=exists)
             wide = f.to(tl.float64)
             total += tl.where(exists, wide * wide, 0.0)
-        output_at += AHEAD * row
-        target_at += AHEAD * row
-        filtered_at += AHEAD * row
+        output_at += STEPS_PER_LOAD * row
+        target_at += STEPS_PER_LOAD * row
+        filtered_at += STEPS_PER_LOAD * row
     tl.store(squares + tl.program_id(0), tl.sum(total, 0))
 
 
@@ -103,42 +105,42 @@ def filter_adjoint(
     length,
     ORDER: tl.constexpr,
     TAIL: tl.constexpr,
-    AHEAD: tl.constexpr,
+    STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """The filter run backward in time over ``filtered``, times 2 ``grad_loss`` (on the device)."""
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     scale = 2.0 * tl.load(grad_loss).to(tl.float64)
-    states = _at_rest(constants, ORDER, BLOCK)
-    late = _at_rest(constants, ORDER, BLOCK)
+    states = _zero_states(constants, ORDER, BLOCK)
+    delayed_states = _zero_states(constants, ORDER, BLOCK)
     row = columns.to(tl.int64)
     last = (steps.to(tl.int64) - 1) * row + column
     filtered_at, grad_at = filtered + last, grad + last
-    back = length.to(tl.int64) * row
-    for start in range(0, steps, AHEAD):
-        arriving = rows_ahead(filtered_at, -row, column, columns, start, 0, steps, AHEAD)
+    offset = length.to(tl.int64) * row
+    for start in range(0, steps, STEPS_PER_LOAD):
+        rows = load_rows(filtered_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
         if TAIL:
-            late_arriving = rows_ahead(
-                filtered_at + back, -row, column, columns, start, length, steps, AHEAD
+            delayed_rows = load_rows(
+                filtered_at + offset, -row, column, columns, start, length, steps, STEPS_PER_LOAD
             )
-        for i in tl.static_range(AHEAD):
-            states = _chain(states, a, arriving[i], ORDER)
+        for i in tl.static_range(STEPS_PER_LOAD):
+            states = _chain(states, a, rows[i], ORDER)
             f = states[ORDER - 1]
             if TAIL:
-                late = _chain(late, a, late_arriving[i], ORDER)
-                f -= _tail(late, constants, ORDER)
-            exists = existing(column, columns, start + i, 0, steps)
+                delayed_states = _chain(delayed_states, a, delayed_rows[i], ORDER)
+                f -= _tail(delayed_states, constants, ORDER)
+            exists = existing_columns(column, columns, start + i, 0, steps)
             tl.store(grad_at - i * row, (scale * f).to(tl.float32), mask=exists)
-        filtered_at -= AHEAD * row
-        grad_at -= AHEAD * row
+        filtered_at -= STEPS_PER_LOAD * row
+        grad_at -= STEPS_PER_LOAD * row
 
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def convolve_difference(
     output, target, filtered, squares, h, steps, columns, length, BLOCK: tl.constexpr
 ):
-    """As ``filter_difference`` with the filter ``h`` [length] itself: a program has one step."""
+    """``filter_difference`` by convolution with ``h`` [length]; a program computes one step."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
     exists = column < columns
@@ -146,8 +148,8 @@ def convolve_difference(
     total = tl.zeros((BLOCK,), tl.float64)
     for n in range(tl.minimum(length, step + 1)):
         out = tl.load(output + at - n * columns.to(tl.int64), mask=exists, other=0.0)
-        wanted = tl.load(target + at - n * columns.to(tl.int64), mask=exists, other=0.0)
-        total += tl.load(h + n) * (out - wanted).to(tl.float64)
+        target_value = tl.load(target + at - n * columns.to(tl.int64), mask=exists, other=0.0)
+        total += tl.load(h + n) * (out - target_value).to(tl.float64)
     tl.store(filtered + at, total.to(tl.float32), mask=exists)
     program = step * tl.num_programs(1) + tl.program_id(1)
     tl.store(squares + program, tl.sum(total * total, 0))
@@ -155,7 +157,7 @@ def convolve_difference(
 
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
 def convolve_adjoint(filtered, grad_loss, grad, h, steps, columns, length, BLOCK: tl.constexpr):
-    """As ``filter_adjoint`` with the filter ``h`` [length] itself."""
+    """``filter_adjoint`` by convolution with ``h`` [length]; a program computes one step."""
     step = tl.program_id(0)
     column = columns_of(tl.program_id(1), BLOCK)
     exists = column < columns

@@ -1,9 +1,9 @@
-"""The operators as torch sees them, with fake and autograd registrations.
+"""The operators in torch, with fake and autograd registrations.
 
 Each computes on the engine of its tensors' device (see ``engine``). Tensors are time-first; numbers
 are in threshold units. ``notes`` [4] holds the largest |u| and |v| (in state units, 1/4096), 1 if
-the current was computed from events or 0 if by the matrix product, and the number of spikes that
-were handed on.
+the current was computed from events or 0 if by a matrix product, and the number of output spikes.
+Operators raise ValueError for tensors that do not fit.
 """
 
 from netdesc.kernels.operators.cuba import cuba

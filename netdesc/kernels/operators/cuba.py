@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engine import engine_for
-from netdesc.kernels.neuron_parameters import decay_gradients, dynamics, learns
+from netdesc.kernels.neuron_parameters import decay_gradients, learns_decays, make_dynamics
 from netdesc.kernels.registration import fake, gradient, operator
 
 _Cuba = tuple[Tensor, Tensor, Tensor]
@@ -21,30 +21,18 @@ def cuba(
     current_decay: Tensor,
     voltage_decay: Tensor,
     bias: Tensor,
-    threshold: float,
-    tau_grad: float,
-    scale_grad: float,
-    delay: bool,
     tau: Tensor,
+    numbers: list[float],
 ) -> _Cuba:
     """Spikes [steps, batch, neurons], voltage (int32, before the reset) and notes of CUBA neurons.
 
-    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons]. ``tau``
-    holds ``tau_grad`` as float32 [] on the device, or is [0]. The CUDA engine reads the width from
-    ``tau``, because a captured step cannot change the numbers that it was captured with.
+    ``current_decay`` and ``voltage_decay`` are [] or [neurons], ``bias`` [0] or [neurons].
+    ``numbers`` are threshold, tau_grad, scale_grad and axonal delay (0 or 1 steps). ``tau`` holds
+    ``tau_grad`` as float32 [] on the device, or is [0]. The CUDA engine reads the width from
+    ``tau``, because numbers cannot change after a step was captured as a CUDA graph.
     """
     check_signal("an input", z_TBN)
-    neurons = dynamics(
-        z_TBN.shape[2],
-        current_decay,
-        voltage_decay,
-        bias,
-        threshold,
-        tau_grad,
-        scale_grad,
-        delay,
-        tau if tau.numel() else None,
-    )
+    neurons = make_dynamics(z_TBN.shape[2], current_decay, voltage_decay, bias, tau, numbers)
     return engine_for(z_TBN.device).cuba(z_TBN, neurons)
 
 
@@ -55,25 +43,13 @@ def cuba_backward(
     current_decay: Tensor,
     voltage_decay: Tensor,
     bias: Tensor,
-    threshold: float,
-    tau_grad: float,
-    scale_grad: float,
-    delay: bool,
-    learn: bool,
     tau: Tensor,
+    numbers: list[float],
+    learn: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input and of both decays [2, neurons]."""
-    neurons = dynamics(
-        grad_out_TBN.shape[2],
-        current_decay,
-        voltage_decay,
-        bias,
-        threshold,
-        tau_grad,
-        scale_grad,
-        delay,
-        tau if tau.numel() else None,
-    )
+    """Gradients of the input and of both decays [2, neurons], which are 0 unless ``learn``."""
+    size = grad_out_TBN.shape[2]
+    neurons = make_dynamics(size, current_decay, voltage_decay, bias, tau, numbers)
     engine = engine_for(grad_out_TBN.device)
     return engine.cuba_backward(grad_out_TBN, voltage_TBN, neurons, learn)
 
@@ -91,7 +67,7 @@ def _(grad_out_TBN: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
-    _, current_decay, voltage_decay, bias, *ctx.scalars, ctx.tau = inputs
+    _, current_decay, voltage_decay, bias, ctx.tau, ctx.numbers = inputs
     _, voltage_TBN, notes = output
     ctx.mark_non_differentiable(voltage_TBN, notes)
     ctx.set_materialize_grads(False)
@@ -99,18 +75,12 @@ def _cuba_context(ctx: Any, inputs: tuple[Any, ...], output: _Cuba) -> None:
 
 
 def _cuba_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    voltage_TBN, current_decay, voltage_decay, bias = ctx.saved_tensors
+    voltage_TBN, *decays, bias = ctx.saved_tensors
+    learn = learns_decays(*decays)
     grad_z, grad_decays = cuba_backward(
-        grad_out,
-        voltage_TBN,
-        current_decay,
-        voltage_decay,
-        bias,
-        *ctx.scalars,
-        learns(current_decay, voltage_decay),
-        ctx.tau,
+        grad_out, voltage_TBN, *decays, bias, ctx.tau, ctx.numbers, learn
     )
-    return (grad_z, *decay_gradients(grad_decays, current_decay, voltage_decay), *[None] * 6)
+    return (grad_z, *decay_gradients(grad_decays, *decays), None, None, None)
 
 
 gradient("cuba", _cuba_gradient, _cuba_context)

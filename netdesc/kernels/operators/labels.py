@@ -1,4 +1,4 @@
-"""The check of class labels, as an operator so that compiled code checks them as well."""
+"""The check of class labels, an operator so that compiled code checks them, too."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from netdesc.kernels.registration import fake, operator
 
 @operator
 def class_labels(labels: Tensor, classes: int) -> Tensor:
-    """Integer ``labels`` as int64. ValueError where one of them is not 0 to ``classes`` − 1."""
-    labels = labels.to(torch.int64, copy=True)  # in a small type ``classes`` might overflow
+    """Integer ``labels`` as int64. Raises ValueError unless all are 0 to ``classes`` − 1."""
+    labels = labels.to(torch.int64, copy=True)  # a small type may not hold ``classes``
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.numel():
         raise ValueError(

@@ -26,7 +26,7 @@ def leaky_backward(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the input and of the decay [neurons].
 
-    ``u_TBN`` is the current, or empty where nothing is to ``learn``.
+    ``u_TBN`` is the current; it may be empty unless ``learn``.
     """
     return engine_for(grad_u_TBN.device).leaky_backward(grad_u_TBN, u_TBN, decay, learn)
 

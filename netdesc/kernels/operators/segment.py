@@ -32,10 +32,10 @@ def segment(
 ) -> _Forward:
     """Spikes [steps, batch, outputs] of the last layer, notes [layers, 4], and saved tensors.
 
-    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``; ``learn`` says for
-    each whether gradients of its decays are wanted. A layer computes ``z = W s`` with its weights
-    quantised like ``quantize_weight``. The third result is what the engine's backward pass needs;
-    it is empty unless ``keep``.
+    ``tensors`` and ``numbers`` describe the layers, see ``kernels.segments``. ``learn`` says for
+    each layer whether the gradients of its decays are needed. A layer computes ``z = W s`` with
+    weights quantised by ``quantize_weight``. The saved tensors are those that the engine's backward
+    pass needs; there are none unless ``keep``.
     """
     check_segment(input_TBI, tensors)
     layers = segment_layers(tensors, numbers, learn)
@@ -52,17 +52,18 @@ def segment_backward(
     saved_tensors: list[Tensor],
     want_input: bool,
 ) -> _Backward:
-    """Gradients of the input (empty unless wanted), and of each layer's weight and decays.
+    """Gradients of the input (empty unless ``want_input``), and of each layer's weight and decays.
 
-    Those of decays are [2, neurons]. The input may be None where ``saved_tensors`` hold its spikes.
-    EngineError where another engine saved them, as code that torch compiled does not record it.
+    The gradients of decays are [2, neurons]. The input may be None if ``saved_tensors`` hold its
+    spikes. Raises EngineError if another engine has saved them; code that torch compiled does not
+    record the engine.
     """
     device = grad_out_TBN.device
     are_packed = saved_tensors[0].dim() == 1
     if are_packed != (engine_name(device) == "cpu"):
         raise EngineError(
-            "the spikes were computed on another engine than their gradient is to be; under "
-            "torch.compile keep both in the same use_engine()"
+            "the forward pass ran on another engine; with torch.compile, call forward and backward "
+            "pass in the same use_engine()"
         )
     layers, engine = segment_layers(tensors, numbers, learn), engine_for(device)
     gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
@@ -117,7 +118,7 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _Forward) -> Non
     _, notes, saved_tensors = output
     ctx.mark_non_differentiable(notes, *saved_tensors)
     ctx.set_materialize_grads(False)
-    # Widths may be set or moved between the passes, which autograd refuses of what it saves.
+    # Autograd refuses changes of saved tensors, but widths may change between the passes.
     ctx.taus = tensors[TENSORS_PER_LAYER - 1 :: TENSORS_PER_LAYER]
     others = [tensor for at, tensor in enumerate(tensors, 1) if at % TENSORS_PER_LAYER]
     ctx.others = len(others)
@@ -134,9 +135,11 @@ def _segment_gradient(ctx: Any, grad_out: Tensor, *_: Any) -> tuple[Any, ...]:
         grad_out, input_TBI, tensors, ctx.numbers, ctx.learn, saved_tensors, want_input
     )
     grads: list[Tensor | None] = []
-    for number, (grad_weight, of_decays) in enumerate(zip(grad_weights, grad_decays, strict=True)):
+    for number, (grad_weight, layer_grad_decays) in enumerate(
+        zip(grad_weights, grad_decays, strict=True)
+    ):
         decays = tensors[TENSORS_PER_LAYER * number + 1 : TENSORS_PER_LAYER * number + 3]
-        grads += [grad_weight, *decay_gradients(of_decays, *decays), None, None]
+        grads += [grad_weight, *decay_gradients(layer_grad_decays, *decays), None, None]
     return grad_input if want_input else None, grads, None, None, None
 
 

@@ -19,8 +19,8 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """``z = W s`` [steps, batch, units], in float32.
 
     The second result holds the input's packed spikes if the engine packs them (see
-    ``kernels.segments``). Computed by events, a weight that is NaN or infinite acts only where its
-    input spikes; by the product, it acts in every step.
+    ``kernels.segments``). A weight that is NaN or infinite counts only in steps in which its input
+    spikes if events are read, and in every step of a matrix product.
     """
     check_signal("an input", signal_TBI)
     steps, batch, inputs = signal_TBI.shape
@@ -36,9 +36,9 @@ def linear_backward(
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the input (empty unless wanted) and of the weight.
+    """Gradients of the input (empty unless ``want_input``) and of the weight.
 
-    ``signal_TBI`` may be None where ``packed`` holds its spikes.
+    ``signal_TBI`` may be None if ``packed`` holds its spikes.
     """
     engine = engine_for(grad_z_TBO.device)
     return engine.linear_backward(grad_z_TBO, signal_TBI, packed, weight_OI, want_input)
@@ -84,7 +84,7 @@ gradient("linear", _linear_gradient, _linear_context)
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, halves to even, in float32.
 
-    The gradient passes straight through, except where weights are clamped.
+    The gradient passes straight through, except for weights that are clamped.
     """
     check_float32("a weight", weight)
     return quantize(weight, bits)

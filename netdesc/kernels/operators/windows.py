@@ -30,8 +30,8 @@ def window_loss(
 ) -> Tensor:
     """The sum of the costs of all steps and samples, a float32 scalar.
 
-    ``costs`` are ``squares`` (of the distance from a rate of ``true_rate`` for the label's neuron
-    and ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
+    ``costs`` are ``squares`` (of the distance from ``true_rate`` for the label's neuron and from
+    ``false_rate`` for the others), ``softmax`` or ``likelihood``; see ``reference.windows``.
     ``labels_TB`` are int64 numbers of neurons, which the caller has checked.
     """
     _check(output_TBN, window)
@@ -41,7 +41,7 @@ def window_loss(
             f"output of shape {list(output_TBN.shape)}; one for each step and sample is needed"
         )
     if costs not in COSTS:
-        raise ValueError(f"unknown costs '{costs}'; there are {', '.join(COSTS)}")
+        raise ValueError(f"unknown costs '{costs}'; known are {', '.join(COSTS)}")
     engine = engine_for(output_TBN.device)
     return engine.window_loss(output_TBN, labels_TB, window, costs, true_rate, false_rate)
 
@@ -67,7 +67,7 @@ def window_loss_backward(
 def window_classes(output_TBN: Tensor, window: int) -> Tensor:
     """For each step the neuron that spiked most in the last ``window`` steps, int64 [steps, batch].
 
-    It is the first of several such neurons, and −1 where none spiked.
+    It is the first of several such neurons, and −1 if none spiked.
     """
     _check(output_TBN, window)
     return engine_for(output_TBN.device).window_classes(output_TBN, window)

@@ -1,23 +1,22 @@
-"""The definition of every operator: one step after the other, in plain torch.
+"""The definition of every operator, step by step in plain torch.
 
-Tensors are time-first ``[steps, batch, neurons]``. States are 64-bit integers here, so that nothing
-can overflow; the fast engines must equal this spike for spike and gradient for gradient.
+Tensors are time-first ``[steps, batch, neurons]``. States are 64-bit integers, so that nothing can
+overflow. The other engines must give equal spikes and, up to rounding, equal gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import torch
 from torch import Tensor
 
 from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT, STATE_UNIT
-from netdesc.kernels.neuron_parameters import Dynamics, keep
+from netdesc.kernels.neuron_parameters import Dynamics, keep_factor
 from netdesc.kernels.quantization import quantize, straight_through
 from netdesc.kernels.reference.van_rossum import spike_time, spike_time_backward
 from netdesc.kernels.reference.windows import window_classes, window_loss, window_loss_backward
 from netdesc.kernels.segment_by_layer import segment_backward_by_layer, segment_by_layer
-from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
 __all__ = [
     "cuba",
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 PRODUCT = 0
-"""What ``notes[2]`` holds: this engine always multiplies, it has no event path."""
+"""The value of ``notes[2]``: this engine always computes a matrix product."""
 
 
 def to_state(value: Tensor) -> Tensor:
@@ -57,9 +56,9 @@ def saturate(state: Tensor) -> Tensor:
 def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
     """``u[t] = rtz(keep · u[t−1] / 4096) + trunc(4096 · z[t])``, as floats in threshold units.
 
-    ``decay`` is [] or [neurons], the share that is lost in a step.
+    ``decay`` [] or [neurons] is the share that is lost in a step.
     """
-    keep_N = keep(decay, z_TBN.shape[2])
+    keep_N = keep_factor(decay, z_TBN.shape[2])
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
     u_TBN = torch.empty_like(z_TBN)
     for t in range(z_TBN.shape[0]):
@@ -71,10 +70,10 @@ def leaky(z_TBN: Tensor, decay: Tensor) -> Tensor:
 def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     """Spikes [steps, batch, neurons], voltages before the reset (int32), notes [4].
 
-    ``notes``: the largest |u| and |v| in state units, the engine's path, the spikes handed out.
+    ``notes``: the largest |u| and |v| in state units, ``PRODUCT``, the number of output spikes.
     """
     u = torch.zeros_like(z_TBN[0], dtype=torch.int64)
-    held = torch.zeros_like(u)
+    reset_v = torch.zeros_like(u)
     out_TBN = torch.zeros_like(z_TBN)
     voltage_TBN = torch.empty_like(z_TBN, dtype=torch.int32)
     notes = torch.zeros(4, dtype=torch.int64, device=z_TBN.device)
@@ -82,9 +81,9 @@ def cuba(z_TBN: Tensor, neurons: Dynamics) -> tuple[Tensor, Tensor, Tensor]:
     steps = z_TBN.shape[0]
     for t in range(steps):
         u = saturate(decay_state(u, neurons.keep_u) + to_state(z_TBN[t]))
-        v = saturate(decay_state(held, neurons.keep_v) + u + neurons.bias)
+        v = saturate(decay_state(reset_v, neurons.keep_v) + u + neurons.bias)
         spikes = v > neurons.threshold
-        held = v.masked_fill(spikes, 0)
+        reset_v = v.masked_fill(spikes, 0)
         voltage_TBN[t] = v
         if t + neurons.delay < steps:
             out_TBN[t + neurons.delay] = spikes
@@ -109,18 +108,18 @@ def cuba_backward(
     grad_z_TBN = torch.empty_like(grad_out_TBN)
     grad_decays = grad_out_TBN.new_zeros(2, grad_out_TBN.shape[2])
     v_TBN = voltage_TBN.to(torch.int64)
-    held_TBN = v_TBN.masked_fill(v_TBN > neurons.threshold, 0)
+    reset_v_TBN = v_TBN.masked_fill(v_TBN > neurons.threshold, 0)
     steps = v_TBN.shape[0]
     for t in reversed(range(steps)):
         if learn:
-            before = held_TBN[t - 1] if t else torch.zeros_like(held_TBN[0])
-            u = v_TBN[t] - decay_state(before, neurons.keep_v) - neurons.bias
+            previous = reset_v_TBN[t - 1] if t else torch.zeros_like(reset_v_TBN[0])
+            u = v_TBN[t] - decay_state(previous, neurons.keep_v) - neurons.bias
             grad_decays[0] -= (g_u * u / STATE_UNIT).sum(0)
-            grad_decays[1] -= (g_v * held_TBN[t] / STATE_UNIT).sum(0)
-        late = t + neurons.delay
-        g_s = grad_out_TBN[late] if late < steps else torch.zeros_like(g_u)
-        away = (v_TBN[t] - neurons.threshold).abs().to(torch.float32)
-        g_v = share_v * g_v + neurons.height * torch.exp(-away / neurons.width) * g_s
+            grad_decays[1] -= (g_v * reset_v_TBN[t] / STATE_UNIT).sum(0)
+        output_step = t + neurons.delay
+        g_s = grad_out_TBN[output_step] if output_step < steps else torch.zeros_like(g_u)
+        distance = (v_TBN[t] - neurons.threshold).abs().to(torch.float32)
+        g_v = share_v * g_v + neurons.height * torch.exp(-distance / neurons.width) * g_s
         g_u = share_u * g_u + g_v
         grad_z_TBN[t] = g_u
     return grad_z_TBN, grad_decays
@@ -131,9 +130,9 @@ def leaky_backward(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of ``leaky``'s input and of its decay [neurons].
 
-    ``u_TBN`` is what it gave, or empty where nothing is to ``learn``.
+    ``u_TBN`` is its result; it may be empty unless ``learn``.
     """
-    share = keep(decay, grad_u_TBN.shape[2]) / DECAY_ONE
+    share = keep_factor(decay, grad_u_TBN.shape[2]) / DECAY_ONE
     g = torch.zeros_like(grad_u_TBN[0])
     grad_z_TBN = torch.empty_like(grad_u_TBN)
     grad_decay = grad_u_TBN.new_zeros(grad_u_TBN.shape[2])
@@ -148,7 +147,7 @@ def leaky_backward(
 def dense_cuba(
     spikes_TBI: Tensor, weight_OI: Tensor, bits: int, neurons: Dynamics
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``cuba`` of ``z = W s``. Sums of weights on the grid are exact in float32 in any order."""
+    """``cuba`` of ``z = W s``. Sums of quantised weights are exact in float32 in any order."""
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         z_TBO = spikes_TBI @ quantize(weight_OI, bits).T
     return cuba(z_TBO, neurons)
@@ -164,7 +163,7 @@ def dense_cuba_backward(
     learn: bool,
     want_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the input spikes (empty unless wanted), the weight and both decays."""
+    """Gradients of the input spikes (empty unless ``want_input``), the weight and both decays."""
     grad_z_TBO, grad_decays = cuba_backward(grad_out_TBO, voltage_TBO, neurons, learn)
     with torch.autocast(spikes_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, spikes_TBI).contiguous()
@@ -174,27 +173,8 @@ def dense_cuba_backward(
         return grad_z_TBO @ quantize(weight_OI, bits), grad_weight, grad_decays
 
 
-def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
-    """``dense_cuba`` of each layer on the spikes of the one before.
-
-    Returns the last layer's spikes, the layers' notes, and what its backward pass needs, if
-    ``keep``.
-    """
-    return segment_by_layer(dense_cuba, input_TBI, layers, keep)
-
-
-def segment_backward(
-    grad_out_TBN: Tensor,
-    input_TBI: Tensor | None,
-    layers: Sequence[SegmentLayer],
-    saved_tensors: Sequence[Tensor],
-    want_input: bool,
-) -> SegmentGradients:
-    """Gradients of the input (empty unless wanted), the weights and the decays."""
-    assert input_TBI is not None, "this engine packs no spikes"
-    return segment_backward_by_layer(
-        dense_cuba_backward, grad_out_TBN, input_TBI, layers, saved_tensors, want_input
-    )
+segment = functools.partial(segment_by_layer, dense_cuba)
+segment_backward = functools.partial(segment_backward_by_layer, dense_cuba_backward)
 
 
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
@@ -211,8 +191,8 @@ def linear_backward(
     weight_OI: Tensor,
     want_input: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of the signal (empty unless wanted) and the weight."""
-    assert signal_TBI is not None, "this engine packs no spikes"
+    """Gradients of the signal (empty unless ``want_input``) and the weight."""
+    assert signal_TBI is not None, "only the CPU engine packs the input's spikes"
     with torch.autocast(signal_TBI.device.type, enabled=False):
         grad_weight = torch.einsum("tbo,tbi->oi", grad_z_TBO, signal_TBI).contiguous()
         return grad_z_TBO @ weight_OI if want_input else grad_z_TBO.new_empty(0), grad_weight

@@ -1,4 +1,4 @@
-"""The van Rossum distance by its definition: an explicit convolution in plain torch."""
+"""The van Rossum distance by definition: an explicit convolution in plain torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 def impulse_response(decay: float, order: int, length: int) -> torch.Tensor:
     """``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, cut to ``length``; float64."""
     n = torch.arange(length, dtype=torch.float64)
-    ways = torch.tensor([float(math.comb(i + order - 1, order - 1)) for i in range(length)])
-    return ways.to(torch.float64) * decay**n
+    factors = torch.tensor([float(math.comb(i + order - 1, order - 1)) for i in range(length)])
+    return factors.to(torch.float64) * decay**n
 
 
 def _convolve(x_TBN: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
@@ -34,7 +34,7 @@ def spike_time(
 def spike_time_backward(
     filtered_TBN: torch.Tensor, grad_loss: torch.Tensor, decay: float, order: int, length: int
 ) -> torch.Tensor:
-    """The output's gradient: f correlated with h, times ``2 · grad_loss``."""
+    """The gradient of the output: f correlated with h, times ``2 · grad_loss``."""
     h = impulse_response(decay, order, length).to(filtered_TBN.device)
     adjoint = _convolve(filtered_TBN.to(torch.float64).flip(0), h).flip(0)
     return (2.0 * grad_loss * adjoint).to(torch.float32)

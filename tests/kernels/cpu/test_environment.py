@@ -1,4 +1,4 @@
-"""What Numba's environment forbids is said in one line, and nothing falls back in silence."""
+"""If Numba's environment forbids kernels, one line says so, and no other engine is used."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from support.training_task import write_task
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is set; unset it"),
         ("NUMBA_THREADING_LAYER", "nonsense", "finds no threading layer 'nonsense'; unset"),
         ("NUMBA_NUM_THREADS", "0", "Number of threads specified must be > 0"),
     ],
 )
-def test_an_environment_without_kernels(name: str, value: str, said: str, tmp_path: Path) -> None:
+def test_an_environment_without_kernels(
+    name: str, value: str, message: str, tmp_path: Path
+) -> None:
     task = write_task(tmp_path / "task", epochs=2)
     command = [sys.executable, "-m", "netdesc", "train", task, "--run-dir", tmp_path / "run"]
     environment = {**os.environ, name: value}
@@ -27,10 +29,10 @@ def test_an_environment_without_kernels(name: str, value: str, said: str, tmp_pa
     assert result.returncode == 3
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: engine 'cpu' cannot run: ")
-    assert said in line
+    assert message in line
     doctor = [sys.executable, "-m", "netdesc", "doctor"]
     found = subprocess.run(doctor, env=environment, capture_output=True, text=True).stdout
     (line,) = (each for each in found.splitlines() if "engine cpu " in each and "fault" in each)
-    assert said in line
+    assert message in line
     command = [*command[:-1], tmp_path / "other", "-q", "--engine", "reference"]
     assert subprocess.run(command, env=environment).returncode == 0

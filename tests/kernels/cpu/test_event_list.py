@@ -1,4 +1,4 @@
-"""Packed spikes and the events that are listed of them, by row and by input."""
+"""Packed spikes, and their events by row and by input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netdesc.kernels.cpu.spikes import event_list as cpu_events
 from netdesc.kernels.cpu.spikes import events_by_input
 from netdesc.kernels.cpu.spikes.event_list import Events, mark_as_events
 from netdesc.kernels.cpu.spikes.events_by_input import order_by_input
-from netdesc.kernels.cpu.spikes.packed_spikes import pack, unpack, words_of
+from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, pack, unpack
 from netdesc.kernels.segments import holds_spikes, packed_size
 
 STEPS, BATCH = st.integers(1, 70), st.integers(1, 3)
@@ -28,9 +28,9 @@ def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) 
 
 @on_threads
 def events_of(values_TBN: np.ndarray) -> Events:
-    packed, found = pack(values_TBN)
-    assert found == values_TBN.sum()
-    mark_as_events(packed, found)
+    packed, count = pack(values_TBN)
+    assert count == values_TBN.sum()
+    mark_as_events(packed, count)
     events = cpu_events.events_of(packed, values_TBN.shape)
     assert events is not None
     return events
@@ -40,15 +40,15 @@ def events_of(values_TBN: np.ndarray) -> Events:
 @example(1, 1, 1, 1.0)
 def test_spikes_are_unpacked_as_they_were_packed(steps, batch, neurons, density):
     values = spikes(steps, batch, neurons, density)
-    packed, found = on_threads(pack)(values)
-    assert found == values.sum()
+    packed, count = on_threads(pack)(values)
+    assert count == values.sum()
     assert len(packed) == packed_size(values.shape)
-    assert not holds_spikes(torch.from_numpy(packed)), "nobody has said that these are events"
-    np.testing.assert_array_equal(on_threads(unpack)(words_of(packed), values.shape), values)
+    assert not holds_spikes(torch.from_numpy(packed)), "they are not marked as events"
+    np.testing.assert_array_equal(on_threads(unpack)(bitmasks_of(packed), values.shape), values)
 
 
 @pytest.mark.parametrize("odd", [2.0, 0.5, -1.0, -0.0, np.nan, np.inf, 1e-42])
-def test_other_numbers_are_noticed(odd):
+def test_other_numbers_are_not_binary(odd):
     values = spikes(40, 2, 33, 0.3)
     values[39, 1, 32] = odd
     assert on_threads(pack)(values)[1] is None
@@ -73,29 +73,29 @@ def test_events_are_where_the_spikes_are(steps, batch, neurons, density):
 )  # fmt: skip
 @example(70, 2, 7, 1.0, 70)
 @example(70, 2, 7, 1.0, 71)
-def test_ordered_events_are_at_their_input(steps, batch, inputs, density, length):
+def test_ordered_events_restore_the_spikes(steps, batch, inputs, density, length):
     values = spikes(steps, batch, inputs, density)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events_by_input, "_MIN_EVENTS", 0)
         found = on_threads(order_by_input)(events_of(values), inputs, 1000, length)
     assert found.length == length
-    again, last = np.zeros_like(values), steps
+    restored, last = np.zeros_like(values), steps
     for run in range(found.runs):
         first = max(0, last - length)
         for sample in range(batch):
             for j in range(inputs):
                 slot = (sample * found.runs + run) * inputs + j
-                mine = found.steps[found.starts[slot] : found.starts[slot + 1]].astype(int)
-                assert (np.diff(mine) < 0).all(), "the last ones come first"
-                again[first + mine, sample, j] += 1
+                input_steps = found.steps[found.starts[slot] : found.starts[slot + 1]].astype(int)
+                assert (np.diff(input_steps) < 0).all(), "the last ones come first"
+                restored[first + input_steps, sample, j] += 1
         last = first
-    np.testing.assert_array_equal(again, values)
+    np.testing.assert_array_equal(restored, values)
 
 
 @pytest.mark.parametrize(
     ("neurons", "density", "pays"), [(161, 0.2, True), (160, 0.2, False), (161, 0.02, False)]
 )
-def test_events_are_ordered_where_that_pays(neurons, density, pays):
-    """Where there are enough neurons to share that work, and events of each input in a run."""
+def test_events_are_ordered_only_if_that_pays(neurons, density, pays):
+    """It pays with enough neurons, and enough events of each input in a run."""
     events = events_of(spikes(2_048, 1, 200, density))
     assert bool(on_threads(order_by_input)(events, 200, neurons, 256).length) == pays

@@ -1,4 +1,4 @@
-"""Forward loops whose states pass the size up to which they decay in fewer instructions."""
+"""Forward loops whose states leave the range in which a decay takes fewer instructions."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ EDGES = [
 @example([], 4096)
 @example([], 1)
 def test_small_states_decay_exactly(states, keep):
-    """Python's integers decide; its // rounds down, so negative states are turned round."""
+    """Python's // rounds down, so the expected value of a negative state is computed from −s."""
     states = [*states, *(state for state in EDGES if abs(state) <= MAX_NEAR_STATE)]
     expected = [-(-s * keep // 4096) if s < 0 else s * keep // 4096 for s in states]
     assert _decay_near_all(np.array(states, np.int32), np.int32(keep)).tolist() == expected
 
 
-def test_a_larger_state_would_not() -> None:
+def test_larger_states_need_the_general_decay() -> None:
     states = np.array([MAX_NEAR_STATE + 1], np.int32)
     assert _decay_near_all(states, np.int32(4096)).tolist() != states.tolist()
 
 
 def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer:
-    """Neurons without memory of their current, to which as many states are added each step."""
+    """Neurons whose current decays fully in each step, with ``states`` as their bias."""
     bias = np.array(states, np.float32) / 4096
     return plain_layer(
         6,
@@ -59,7 +59,7 @@ def biased(states: list[int], steps: int, decay: float, **more: object) -> Layer
 @pytest.mark.parametrize("decay", [1.0, 0.0])
 @pytest.mark.parametrize("steps", [1, RUN_STEPS - 1, RUN_STEPS, RUN_STEPS + 1, 3 * RUN_STEPS])
 def test_states_at_the_edge_and_beyond(steps: int, decay: float) -> None:
-    """With decay 1 they stay where they are, with 0 they go on for as long as there are steps."""
+    """With decay 1 the voltages stay constant, with decay 0 they grow in every step."""
     edges = [sign * (MAX_NEAR_STATE + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
     drift = MAX_NEAR_STATE / RUN_STEPS
     slow = [sign * round(drift + beyond) for sign in (-1, 1) for beyond in (-1, 0, 1)]
@@ -69,8 +69,8 @@ def test_states_at_the_edge_and_beyond(steps: int, decay: float) -> None:
 
 
 @st.composite
-def wanderers(draw: st.DrawFn) -> Layer:
-    """Voltages that go far, and come back by a spike or because they decay."""
+def layers_with_large_voltages(draw: st.DrawFn) -> Layer:
+    """Layers whose voltages become large, and small again by a spike or by their decay."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps, neurons = draw(st.integers(1, 4 * RUN_STEPS)), draw(st.integers(1, 2 * LANES + 3))
     bursts = np.repeat(rng.random(-(-steps // RUN_STEPS)) < 0.5, RUN_STEPS)[:steps]
@@ -89,14 +89,14 @@ def wanderers(draw: st.DrawFn) -> Layer:
     )
 
 
-@given(wanderers())
+@given(layers_with_large_voltages())
 @settings(max_examples=150)
-def test_states_that_go_far_and_come_back(layer: Layer) -> None:
+def test_voltages_that_become_large_and_small_again(layer: Layer) -> None:
     assert check_forward(layer, "cpu") == EVENTS
 
 
-def test_they_do() -> None:
-    """One goes far in its second run of steps, is back in its third, and spikes all the while."""
+def test_a_voltage_is_large_in_one_run_of_steps_only() -> None:
+    """It is large in the second of four runs; the neuron spikes in all of them."""
     spikes = np.zeros((4 * RUN_STEPS, 1, 30), np.float32)
     spikes[RUN_STEPS + 5 : RUN_STEPS + 9, 0, :8] = 1
     spikes[::7, 0, 29] = 1
@@ -107,8 +107,8 @@ def test_they_do() -> None:
         current_decay=np.array(0.3, np.float32),
     )  # fmt: skip
     exact = layer.exact()
-    far = (np.abs(exact.v[:, 0, 0]) > MAX_NEAR_STATE).reshape(4, RUN_STEPS).any(axis=1)
+    is_large = (np.abs(exact.v[:, 0, 0]) > MAX_NEAR_STATE).reshape(4, RUN_STEPS).any(axis=1)
     spiked = exact.out[:, 0, 0].reshape(4, RUN_STEPS).any(axis=1)
-    assert far.tolist() == [False, True, False, False]
+    assert is_large.tolist() == [False, True, False, False]
     assert spiked.tolist() == [True, True, True, True]
     assert check_forward(layer, "cpu") == EVENTS

@@ -1,4 +1,4 @@
-"""The matrix product of the CPU engine: exact where sums are, and alike on all threads."""
+"""The GEMM of the CPU engine: exact for integers, and equal on any number of threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netdesc.kernels.cpu.gemm.gemm import matmul
 from netdesc.kernels.cpu.runtime import threads
 
-threads.on_threads(lambda: None)()  # forgets kernels of older sources
+threads.on_threads(lambda: None)()  # deletes cached kernels of older sources
 
 # The tile has 6 rows and 16 or 32 columns, a block of terms 256, a thread 192 rows and 512 columns.
 SIZES = st.one_of(
@@ -25,7 +25,7 @@ def integers(seed: int, *shape: int) -> np.ndarray:
 
 
 @given(SIZES, SIZES, SIZES, st.booleans(), st.booleans(), st.integers(0, 99))
-@example(255, 257, 40, True, False, 0)  # as much as is read by its columns
+@example(255, 257, 40, True, False, 0)  # a whole panel of a transposed factor
 @example(255, 258, 40, True, False, 0)
 @example(256, 255, 40, True, False, 0)
 @example(7, 500, 33, True, False, 0)
@@ -34,11 +34,11 @@ def test_products_of_integers_are_exact(rows, terms, columns, turn_left, turn_ri
     shape = (columns, terms) if turn_right else (terms, columns)
     right = integers(seed + 1, *shape)
     right = right.T if turn_right else right
-    wanted = left.astype(np.int64) @ right.astype(np.int64)
-    np.testing.assert_array_equal(matmul(left, right), wanted.astype(np.float32))
+    expected = left.astype(np.int64) @ right.astype(np.int64)
+    np.testing.assert_array_equal(matmul(left, right), expected.astype(np.float32))
 
 
-def test_sums_are_added_up_as_finely_as_floats_allow():
+def test_rounding_errors_are_small():
     random = np.random.default_rng(0)
     left = random.standard_normal((50, 3000), np.float32)
     right = random.standard_normal((3000, 70), np.float32)
@@ -47,7 +47,7 @@ def test_sums_are_added_up_as_finely_as_floats_allow():
 
 
 @pytest.mark.parametrize("shape", [(700, 300, 90), (5, 900, 1100), (1, 1, 1)])
-def test_the_number_of_threads_changes_no_bit(shape):
+def test_results_do_not_depend_on_the_number_of_threads(shape):
     rows, terms, columns = shape
     random = np.random.default_rng(1)
     left = random.standard_normal((rows, terms), np.float32)
@@ -63,7 +63,7 @@ def test_the_number_of_threads_changes_no_bit(shape):
     assert len(set(results)) == 1
 
 
-def test_infinities_and_nan_are_passed_on():
+def test_infinities_and_nan_propagate():
     left = np.ones((7, 300), np.float32)
     right = np.ones((300, 40), np.float32)
     right[299, 3], right[0, 4] = np.inf, np.nan
@@ -75,14 +75,14 @@ def test_infinities_and_nan_are_passed_on():
 
 @given(rows=st.integers(1, 40), terms=st.integers(1, 300), columns=st.integers(1, 70))
 @settings(max_examples=30)
-def test_a_product_is_added_to_what_is_there(rows, terms, columns):
+def test_a_product_is_added_to_out(rows, terms, columns):
     random = np.random.default_rng(rows * terms)
-    left, right, before = (
+    left, right, old = (
         random.standard_normal(shape, np.float32)
         for shape in ((rows, terms), (terms, columns), (rows, columns))
     )
-    out = before.copy()
+    out = old.copy()
     assert matmul(left, right, out, add=True) is out
-    np.testing.assert_allclose(out, before + left @ right, atol=1e-4)
+    np.testing.assert_allclose(out, old + left @ right, atol=1e-4)
     matmul(left, right, out)
     np.testing.assert_allclose(out, left @ right, atol=1e-4)

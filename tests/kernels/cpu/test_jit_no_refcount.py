@@ -31,7 +31,7 @@ def run(loop: Any) -> tuple[np.ndarray, str]:
     """The voltages of neurons that decay fully in each step, and the loop's machine code."""
     weights = np.arange(2 * LANES, dtype=np.int16)
     none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
-    out, floats = layer_forward.word_output(np.empty(3, np.int32)), np.empty(0, np.float32)
+    out, floats = layer_forward.bitmask_output(np.empty(3, np.int32)), np.empty(0, np.float32)
     loop(
         (EVENTS, 0, weights, LANES, 2),
         (out, 0, Strided(floats, 0, LANES, LANES)),

@@ -1,4 +1,4 @@
-"""The pool of buffers: memory that somebody holds is never handed out again."""
+"""The memory pool never reuses memory that an object still holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOLDERS = {
     "a detached tensor": lambda array: torch.from_numpy(array).detach(),
     "a storage": lambda array: torch.from_numpy(array).untyped_storage(),
     "a buffer": memoryview,
-    "what a backward pass keeps": lambda array: (
+    "a tensor saved for backward": lambda array: (
         torch.ones(4).requires_grad_() * torch.from_numpy(array)
     ),
 }
@@ -33,7 +33,7 @@ HOLDERS = {
 
 @pytest.fixture(autouse=True)
 def small_arrays_come_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_MAX_HEAP_BYTES", -1)
+    monkeypatch.setattr(memory, "_MAX_NUMPY_BYTES", -1)
 
 
 def all_buffers(pool: MemoryPool) -> list[memory._Buffer]:
@@ -41,7 +41,7 @@ def all_buffers(pool: MemoryPool) -> list[memory._Buffer]:
 
 
 class Holders(RuleBasedStateMachine):
-    """Takes and drops buffers in any order; whatever is held keeps the number written into it."""
+    """Allocates and drops arrays in any order; held memory keeps the number written into it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ TestHolders.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("kind", sorted(HOLDERS))
-def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
+def test_each_kind_of_holder_keeps_the_memory_until_it_is_dropped(kind):
     pool = MemoryPool()
     array = pool.allocate((2, 4), np.float32)
     at = array.ctypes.data
@@ -99,14 +99,14 @@ def test_each_kind_of_holder_keeps_the_memory_and_gives_it_back(kind):
     assert pool.allocate((2, 4), np.float32).ctypes.data == at
 
 
-def test_tensors_of_ever_new_sizes_do_not_pile_up():
+def test_arrays_of_ever_new_sizes_do_not_accumulate():
     pool = MemoryPool()
     for size in range(1, 40):
         pool.allocate((size << 18,), np.float32)
     assert sum(buffer.memory.nbytes for buffer in all_buffers(pool)) < 700 << 20
 
 
-def test_where_there_is_not_enough_memory_that_is_said():
+def test_too_large_an_array_raises_memory_error():
     with pytest.raises(MemoryError):
         MemoryPool().allocate((1 << 60,), np.float32)
 

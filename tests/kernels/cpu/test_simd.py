@@ -1,4 +1,4 @@
-"""Vectors in Numba: each lane computes what numpy does, and no lane touches what is not its own."""
+"""SIMD vectors: each lane equals numpy, and loads and stores stay within their elements."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from netdesc.kernels.cpu.runtime.simd import (
     as_floats,
     as_ints,
     bits_of,
+    broadcast,
     cast_like,
+    exp2,
+    exp2_nonpositive,
     largest,
     nearest,
-    spread,
     sum_of,
-    two_to_any,
-    two_to_the,
     where,
     zeros_like,
 )
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 
-WORDS = st.lists(st.integers(-(2**31), 2**31 - 1), min_size=LANES, max_size=LANES)
+INTS = st.lists(st.integers(-(2**31), 2**31 - 1), min_size=LANES, max_size=LANES)
 FLOATS = st.lists(st.floats(width=32), min_size=LANES, max_size=LANES)
 COUNTS = st.integers(0, LANES)
 
@@ -37,11 +37,11 @@ def _copy(source, start, target, at, count):
 @numba.njit
 def _on_ints(a, b, results):
     x, y = load(a, 0, LANES), load(b, 0, LANES)
-    shift = y & spread(np.int32(31))
+    shift = y & broadcast(np.int32(31))
     store(results[0], 0, x + y, LANES)
     store(results[1], 0, x - y, LANES)
     store(results[2], 0, x * y, LANES)
-    store(results[3], 0, (x & y) | spread(np.int32(8)), LANES)
+    store(results[3], 0, (x & y) | broadcast(np.int32(8)), LANES)
     store(results[4], 0, x << shift, LANES)
     store(results[5], 0, x >> shift, LANES)
     store(results[6], 0, where(x > y, x, y), LANES)
@@ -56,20 +56,20 @@ def _on_floats(a, b, results, bits):
     store(results[1], 0, x - y, LANES)
     store(results[2], 0, x * y, LANES)
     store(results[3], 0, where(x > y, x, y), LANES)
-    wide = cast_like(x, spread(np.float64(0)))
-    store(results[4], 0, cast_like(wide * spread(np.float64(0.1)), x), LANES)
+    wide = cast_like(x, broadcast(np.float64(0)))
+    store(results[4], 0, cast_like(wide * broadcast(np.float64(0.1)), x), LANES)
     store(results[5], 0, nearest(x), LANES)
     store(bits, 0, bits_of(x), LANES)
 
 
 @numba.njit
 def _powers(x, results):
-    store(results[0], 0, two_to_any(load(x, 0, LANES)), LANES)
-    store(results[1], 0, two_to_the(load(x, 0, LANES)), LANES)
+    store(results[0], 0, exp2(load(x, 0, LANES)), LANES)
+    store(results[1], 0, exp2_nonpositive(load(x, 0, LANES)), LANES)
 
 
 @numba.njit
-def _to_and_fro(x, result):
+def _convert_and_back(x, result):
     store(result, 0, as_ints(as_floats(load(x, 0, LANES))), LANES)
 
 
@@ -78,7 +78,7 @@ def _to_and_fro(x, result):
     st.integers(0, 9),
 )  # fmt: skip
 @settings(max_examples=80, deadline=None)
-def test_only_the_lanes_that_count_are_read_and_written(dtype, count, start, at):
+def test_partial_loads_and_stores_stay_within_their_elements(dtype, count, start, at):
     source = np.arange(1, start + count + 1).astype(dtype)  # ends with the last lane
     target = np.full(at + count + 40, -7, dtype)
     expected = target.copy()
@@ -87,9 +87,9 @@ def test_only_the_lanes_that_count_are_read_and_written(dtype, count, start, at)
     np.testing.assert_array_equal(target, expected)
 
 
-@given(WORDS, WORDS)
+@given(INTS, INTS)
 @settings(deadline=None)
-def test_integers_wrap_as_those_of_numpy(a, b):
+def test_integers_wrap_as_in_numpy(a, b):
     x, y = np.array(a, np.int32), np.array(b, np.int32)
     results = np.empty((9, LANES), np.int32)
     _on_ints(x, y, results)
@@ -103,7 +103,7 @@ def test_integers_wrap_as_those_of_numpy(a, b):
 
 @given(FLOATS, FLOATS)
 @settings(deadline=None)
-def test_floats_round_as_those_of_numpy_do(a, b):
+def test_floats_round_as_in_numpy(a, b):
     x, y = np.array(a, np.float32), np.array(b, np.float32)
     results, bits = np.empty((6, LANES), np.float32), np.empty(LANES, np.int32)
     _on_floats(x, y, results, bits)
@@ -131,7 +131,7 @@ def test_powers_of_two(exponents):
 def test_whole_numbers_as_floats_and_back(numbers):
     x = np.array(numbers, np.int32)
     result = np.empty_like(x)
-    _to_and_fro(x, result)
+    _convert_and_back(x, result)
     np.testing.assert_array_equal(result, x)
 
 
@@ -140,11 +140,11 @@ def _of_all(ints, floats):
     return largest(load(ints, 0, LANES)), sum_of(load(floats, 0, LANES))
 
 
-@given(WORDS, st.lists(st.floats(-100, 100, width=32), min_size=LANES, max_size=LANES))
-def test_one_number_of_all_lanes(words: list[int], numbers: list[float]) -> None:
+@given(INTS, st.lists(st.floats(-100, 100, width=32), min_size=LANES, max_size=LANES))
+def test_one_number_of_all_lanes(ints: list[int], numbers: list[float]) -> None:
     floats = np.array(numbers, np.float32)
-    most, total = _of_all(np.array(words, np.int32), floats)
-    assert most == max(words)
-    while len(floats) > 1:  # halves are added up, and so on
+    top, total = _of_all(np.array(ints, np.int32), floats)
+    assert top == max(ints)
+    while len(floats) > 1:  # as ``sum_of`` adds halves
         floats = floats[: len(floats) // 2] + floats[len(floats) // 2 :]
     assert total == floats[0]

@@ -1,4 +1,4 @@
-"""Results that depend on nothing but the input: not on threads, tiles, or who else computes."""
+"""Results depend on the input alone, not on threads, tiles or other computations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from support.cuba_cases import Layer
-from support.thread_layer import everything, layer_of
+from support.thread_layer import all_results, layer_of
 
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.engine import kernel_threads, one_pool
+from netdesc.kernels.engine import kernel_threads, torch_on_one_thread
 
 
 @pytest.fixture
@@ -36,18 +36,18 @@ def assert_same(found: list[torch.Tensor], expected: list[torch.Tensor], what: s
 def test_the_number_of_threads_changes_nothing(torch_threads, density, batch, neurons):
     layer = layer_of(density, batch, neurons)
     torch.set_num_threads(1)
-    one = everything(layer)
+    one = all_results(layer)
     torch.set_num_threads(2)
-    assert_same(everything(layer), one, "two threads")
+    assert_same(all_results(layer), one, "two threads")
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])
 def test_a_sample_does_not_depend_on_the_others(density):
-    """Spikes, states and the input's gradient of each sample are those that it has alone."""
+    """Spikes, states and the input's gradient of a sample are the same as in a batch of one."""
     layer = layer_of(density, batch=3)
-    both = everything(layer)
+    both = all_results(layer)
     for b in range(3):
-        alone = everything(Layer(**(vars(layer) | {"spikes": layer.spikes[:, b : b + 1]})))
+        alone = all_results(Layer(**(vars(layer) | {"spikes": layer.spikes[:, b : b + 1]})))
         for index in (0, 1, 3):
             assert torch.equal(alone[index], both[index][:, b : b + 1])
         torch.testing.assert_close(alone[6], both[6][:, b : b + 1], rtol=1e-5, atol=1e-6)
@@ -55,26 +55,24 @@ def test_a_sample_does_not_depend_on_the_others(density):
 
 def test_results_outlive_many_later_calls():
     layer = layer_of(0.05)
-    kept = everything(layer)
-    copies = [result.clone() for result in kept]
+    results = all_results(layer)
+    copies = [result.clone() for result in results]
     for seed in range(30):
-        everything(layer_of(0.05 if seed % 2 else 0.5))
-    assert_same(kept, copies, "later calls")
+        all_results(layer_of(0.05 if seed % 2 else 0.5))
+    assert_same(results, copies, "later calls")
 
 
 PROGRAM = """
 import os, sys, threading
-from support.cuba_cases import plain_layer
-from support.cuba_cases import Layer, plain_layer
-from support.thread_layer import LEARNT, everything, layer_of
+from support.thread_layer import all_results, layer_of
 import numba
 layer = layer_of(0.05)
-expected = everything(layer)
+expected = all_results(layer)
 assert numba.threading_layer() == sys.argv[1], numba.threading_layer()
 wrong = []
 def work():
     for _ in range(30):
-        if any((a != b).any() for a, b in zip(everything(layer), expected)):
+        if any((a != b).any() for a, b in zip(all_results(layer), expected)):
             wrong.append(1)
 threads = [threading.Thread(target=work) for _ in range(3)]
 [thread.start() for thread in threads]
@@ -85,7 +83,7 @@ if hasattr(os, "fork"):
     child = os.fork()
     if child == 0:
         try:
-            everything(layer)
+            all_results(layer)
         except ValueError as error:
             print(error, flush=True)
         os._exit(7)
@@ -95,7 +93,7 @@ if hasattr(os, "fork"):
 
 @pytest.mark.parametrize("threading_layer", ["omp", "workqueue"])
 def test_python_threads_and_forks(threading_layer):
-    """Numba's own layer ends a process in which two threads compute; OpenMP ends a forked one."""
+    """Numba's workqueue aborts if two threads compute at once, and OpenMP in a forked process."""
     if threading_layer == "omp":
         pytest.importorskip("numba.np.ufunc.omppool", reason="this machine has no OpenMP")
     result = subprocess.run(
@@ -137,12 +135,12 @@ def test_the_first_call_leaves_torch_its_number_of_threads():
 
 def test_threads_in_this_process():
     layers = [layer_of(0.05), layer_of(0.5)]
-    expected = [everything(layer) for layer in layers]
+    expected = [all_results(layer) for layer in layers]
     found: dict[int, list[list[torch.Tensor]]] = {0: [], 1: []}
 
     def work(number: int) -> None:
         for _ in range(10):
-            found[number].append(everything(layers[number]))
+            found[number].append(all_results(layers[number]))
 
     workers = [threading.Thread(target=work, args=(number,)) for number in found]
     for worker in workers:
@@ -157,7 +155,7 @@ def test_threads_in_this_process():
 
 def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
     torch.set_num_threads(2)
-    with one_pool():
+    with torch_on_one_thread():
         assert torch.get_num_threads() == 1
         assert kernel_threads() == 2
         assert set_thread_count() == 2
@@ -170,14 +168,14 @@ def test_programs_that_train_at_once_leave_the_threads_as_they_were(torch_thread
     seen: list[int] = []
 
     def first() -> None:
-        with one_pool():
+        with torch_on_one_thread():
             first_is_in.set()
             second_is_in.wait()
         first_is_out.set()
 
     def second() -> None:
         first_is_in.wait()
-        with one_pool():
+        with torch_on_one_thread():
             second_is_in.set()
             first_is_out.wait()
             seen.append(kernel_threads())
@@ -185,11 +183,11 @@ def test_programs_that_train_at_once_leave_the_threads_as_they_were(torch_thread
     def later() -> None:
         seen.append(torch.get_num_threads())
 
-    together = [threading.Thread(target=work) for work in (first, second)]
-    for thread in together:
-        thread.start()
-    for thread in together:
-        thread.join()
+    workers = [threading.Thread(target=work) for work in (first, second)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
     after = threading.Thread(target=later)
     after.start()
     after.join()

@@ -1,4 +1,4 @@
-"""The CUDA engine's kernels as a GPU's compiler sees them; no GPU is needed for that."""
+"""The CUDA engine's kernels compile for GPUs; no GPU is needed for this test."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ KERNELS = {
     "convolve_difference", "convolve_adjoint",
 }  # fmt: skip
 
-SHARED_OF_A_BLOCK = 64 << 10
-"""Bytes of shared memory that a block has on the smallest GPU that netdesc takes."""
+MAX_SHARED_BYTES = 64 << 10
+"""Shared memory of a block on the smallest GPU that netdesc supports."""
 
 
 @pytest.mark.parametrize("capability", ["75", "90"])
 def test_every_kernel_compiles(capability: str, tmp_path: Path) -> None:
-    """The interpreter is lenient about types; the compiler of a real GPU is not.
+    """The compiler checks types that the interpreter does not.
 
-    The oldest kind that netdesc takes, and one that has tensor cores which Triton uses.
+    One capability is the oldest that netdesc supports; the other has tensor cores that Triton uses.
     """
     script = Path(__file__).parents[2] / "support" / "cuda_compiler.py"
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
@@ -41,11 +41,11 @@ def test_every_kernel_compiles(capability: str, tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    made = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert {each["kernel"] for each in made} == KERNELS
-    assert all(each["bytes"] and each["shared"] <= SHARED_OF_A_BLOCK for each in made)
-    products = {each["kernel"]: " ".join(each["products"]) for each in made}
-    assert "tf32" not in products["input_currents"], "a payload would lose its last digits"
+    compilations = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert {each["kernel"] for each in compilations} == KERNELS
+    assert all(each["bytes"] and each["shared"] <= MAX_SHARED_BYTES for each in compilations)
+    products = {each["kernel"]: " ".join(each["products"]) for each in compilations}
+    assert "tf32" not in products["input_currents"], "payloads would lose digits"
     if capability == "90":
         assert "f32.f16.f16" in products["input_currents"], "spikes are not on tensor cores"
         assert "tf32" in products["input_gradient"]

@@ -1,4 +1,4 @@
-"""The CUDA engine as an engine: where it runs, what it says where it cannot, and how it waits."""
+"""Where the CUDA engine runs, its errors where it cannot, and that it never waits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from support.cuba_cases import GPU, plain_layer
 from support.training_task import read_metrics, read_record, write_task
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netdesc.kernels.cuda import obstacle
+from netdesc.kernels.cuda import availability
 from netdesc.kernels.engine import EngineError, engine_name, use_engine
-from netdesc.kernels.neuron_parameters import dynamics
+from netdesc.kernels.neuron_parameters import make_dynamics
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed"
@@ -28,9 +28,9 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_triton", "_card"):
-        monkeypatch.setattr(obstacle, name, getattr(obstacle, name).__wrapped__)
+def _clear_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_triton_problem", "_card_problem"):
+        monkeypatch.setattr(availability, name, getattr(availability, name).__wrapped__)
 
 
 def machine(
@@ -40,7 +40,7 @@ def machine(
     capability: tuple[int, int] = (9, 0),
     triton: str | None = "3.6.1",
 ) -> None:
-    """Make this machine look like another; Triton is a module that has nothing but a version."""
+    """Makes this machine look like another one; Triton is a module with only a version."""
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(torch.version, "cuda", built_for)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
@@ -74,7 +74,7 @@ def test_a_gpu_computes_on_this_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"capability": (6, 1)}, CUDA, r"capability 7\.5 or more, and Big GPU has 6\.1"),
     ],
 )
-def test_what_is_missing_is_said_once_with_the_way_out(
+def test_an_error_says_what_is_missing_and_what_to_do(
     changed: dict[str, Any], device: torch.device, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(monkeypatch, **changed)
@@ -90,18 +90,18 @@ def test_other_devices_are_not_for_this_engine() -> None:
         engine_name(torch.device("meta"))
 
 
-def test_the_interpreter_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_starts_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, built_for=None)
     for value, chosen in (("1", True), ("true", True), ("0", False), ("", False)):
         monkeypatch.setenv("TRITON_INTERPRET", value)
-        assert obstacle.is_interpreted() is chosen
-        assert (obstacle.obstacle(CPU) is None) is chosen
+        assert availability.is_interpreted() is chosen
+        assert (availability.why_unavailable(CPU) is None) is chosen
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert engine_name(CPU) == "cpu", "it must be forced, too"
 
 
 @needs_triton
-def test_an_interpreter_asked_for_too_late_is_an_error() -> None:
+def test_the_interpreter_cannot_be_chosen_after_the_import() -> None:
     code = """
 import os, torch, netdesc.kernels.cuda.engine
 from netdesc.kernels import operators
@@ -176,7 +176,7 @@ def test_compile_ends_with_the_same_message(
 
 
 @needs_triton
-@pytest.mark.skipif(GPU.type == "cuda", reason="where there is a GPU it is used")
+@pytest.mark.skipif(GPU.type == "cuda", reason="a GPU would be used")
 def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task", epochs=1)
     losses = []
@@ -189,25 +189,27 @@ def test_a_run_on_this_engine_is_the_run_of_the_reference(netdesc: Netdesc, tmp_
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
-# What it asks of torch
+# Operators in torch
 
 
 @needs_triton
-def test_torch_finds_the_operators_in_order() -> None:
-    made = plain_layer(1, steps=5).tensors("spikes", "weight", "current_decay", engine="cuda")
-    none = torch.empty(0, device=GPU)
-    neurons = made["current_decay"], made["voltage_decay"], none
-    scalars = 0.5, 1.0, 1.0, True
+def test_opcheck_accepts_the_operators() -> None:
+    tensors = plain_layer(1, steps=5).tensors("spikes", "weight", "current_decay", engine="cuda")
+    empty = torch.empty(0, device=GPU)
+    neurons = tensors["current_decay"], tensors["voltage_decay"], empty
+    numbers = [0.5, 1.0, 1.0, 1.0]
     calls: dict[str, tuple[Any, ...]] = {
         "segment": (
-            made["spikes"], [made["weight"], *neurons, none], [8.0, *map(float, scalars)], [True],
+            tensors["spikes"], [tensors["weight"], *neurons, empty], [8.0, *numbers], [True],
             True,
         ),
-        "cuba": (made["spikes"], *neurons, *scalars, none),
-        "leaky": (made["spikes"], made["current_decay"]),
-        "spike_time": (made["spikes"], torch.zeros_like(made["spikes"]), 0.6, 2, 100),
-        "window_classes": (made["spikes"], 3),
-        "window_loss": (made["spikes"], made["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0),
+        "cuba": (tensors["spikes"], *neurons, empty, numbers),
+        "leaky": (tensors["spikes"], tensors["current_decay"]),
+        "spike_time": (tensors["spikes"], torch.zeros_like(tensors["spikes"]), 0.6, 2, 100),
+        "window_classes": (tensors["spikes"], 3),
+        "window_loss": (
+            tensors["spikes"], tensors["spikes"].long().argmax(-1), 3, "softmax", 0.0, 0.0
+        ),
     }  # fmt: skip
     utilities = ("test_schema", "test_autograd_registration", "test_faketensor")
     with use_engine("cuda"):
@@ -221,11 +223,11 @@ def test_autocast_does_not_reach_the_grid() -> None:
     layer = plain_layer(2, steps=9)
     results = []
     for autocast in (False, True):
-        made = layer.tensors("weight", engine="cuda")
+        tensors = layer.tensors("weight", engine="cuda")
         with torch.autocast(GPU.type, dtype=torch.bfloat16, enabled=autocast):
-            out, voltage, *_ = layer.forward("cuda", made)
+            out, voltage, *_ = layer.forward("cuda", tensors)
             out.sum().backward()
-        results.append([out, voltage, made["weight"].grad])
+        results.append([out, voltage, tensors["weight"].grad])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
@@ -239,13 +241,15 @@ class NoWaiting(TorchDispatchMode):
 
 
 def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-    """A layer, its loss, and back: what the operators do, on per-neuron decays as on a GPU."""
+    """Forward pass, loss and backward pass of a layer with per-neuron decays."""
     from netdesc.kernels.cuda import engine
 
     layer = plain_layer(3, steps=5)
     spikes, weight = parameters["spikes"], parameters["weight"]
     decays = parameters["current_decay"].expand(37), parameters["voltage_decay"].expand(37)
-    neurons = dynamics(37, *decays, parameters["bias"], *layer.scalars)
+    neurons = make_dynamics(
+        37, *decays, parameters["bias"], parameters["bias"].new_empty(0), layer.numbers
+    )
     out, voltage, notes = engine.dense_cuba(spikes, weight, 8, neurons)
     loss, filtered = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3)
     grad = engine.spike_time_backward(filtered, torch.ones_like(loss), 0.9, 2, 3)
@@ -256,13 +260,13 @@ def one_step(parameters: dict[str, torch.Tensor]) -> list[torch.Tensor]:
 
 @needs_triton
 def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels are left out here: the interpreter itself reads what they are given."""
+    """Kernels are not started, as the interpreter reads their arguments."""
     from netdesc.kernels.cuda import launch, spike_time, synapses
 
     parameters = plain_layer(3, steps=5).tensors(engine="cuda")
-    one_step(parameters)  # what is made once may wait
+    one_step(parameters)  # cached tensors may wait once
     for module in (launch, spike_time, synapses):
-        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+        monkeypatch.setattr(module, "start_programs", lambda *_, **__: None)
     with NoWaiting():
         one_step(parameters)
     with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
@@ -270,7 +274,7 @@ def test_no_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class OperationsOfTorch(TorchDispatchMode):
-    """Notes the names of the operations that start kernels of torch."""
+    """Records the names of operations that start kernels of torch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -284,29 +288,29 @@ class OperationsOfTorch(TorchDispatchMode):
 
 
 @needs_triton
-@pytest.mark.parametrize("decays_are_own", [False, True])
+@pytest.mark.parametrize("is_per_neuron", [False, True])
 def test_decays_take_no_operations_of_torch(
-    decays_are_own: bool, monkeypatch: pytest.MonkeyPatch
+    is_per_neuron: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a GPU each is a launch of a kernel, which takes as long as the work of a small layer."""
+    """On a GPU each would launch a kernel, which takes as long as a small layer."""
     from netdesc.kernels.cuda import engine, launch, synapses
 
     for module in (launch, synapses):
-        monkeypatch.setattr(module, "start", lambda *_, **__: None)
+        monkeypatch.setattr(module, "start_programs", lambda *_, **__: None)
     layer = plain_layer(3, steps=5)
-    made = layer.tensors(engine="cuda")
-    if decays_are_own:
-        made |= {name: made[name].expand(37) for name in ("current_decay", "voltage_decay")}
-    decays = made["current_decay"], made["voltage_decay"], made["bias"]
+    tensors = layer.tensors(engine="cuda")
+    if is_per_neuron:
+        tensors |= {name: tensors[name].expand(37) for name in ("current_decay", "voltage_decay")}
+    decays = tensors["current_decay"], tensors["voltage_decay"], tensors["bias"]
     tau = torch.tensor(1.0, device=GPU)
     with OperationsOfTorch() as seen:
-        neurons = dynamics(37, *decays, *layer.scalars, tau)
-        dense = made["spikes"], made["weight"], 8
+        neurons = make_dynamics(37, *decays, tau, layer.numbers)
+        dense = tensors["spikes"], tensors["weight"], 8
         out, voltage, _ = engine.dense_cuba(*dense, neurons)
         assert seen.names == ["zeros"], "the notes"
-        neurons = dynamics(37, *decays, *layer.scalars, tau)
+        neurons = make_dynamics(37, *decays, tau, layer.numbers)
         engine.dense_cuba_backward(out, *dense, voltage, neurons, False, True)
-        assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that nobody wants"
+        assert set(seen.names) == {"zeros", "new_zeros"}, "the gradients that are not needed"
 
 
 @needs_gpu
@@ -332,14 +336,14 @@ def test_a_step_can_be_captured_and_replayed() -> None:
 
 @needs_triton
 def test_tensors_of_several_devices_are_refused() -> None:
-    """A kernel would take the address of one for an address of the other."""
+    """A kernel would use an address of one device on the other."""
     from netdesc.kernels.cuda import engine
 
-    here, elsewhere = torch.zeros(3, 1, 4, device=GPU), torch.zeros(4, device="meta")
-    neurons = dynamics(4, elsewhere, elsewhere, elsewhere, 0.5, 1.0, 1.0, True)
+    signal, meta = torch.zeros(3, 1, 4, device=GPU), torch.zeros(4, device="meta")
+    neurons = make_dynamics(4, meta, meta, meta, torch.empty(0), [0.5, 1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match="the current decay is on device 'meta'"):
-        engine.cuba(here, neurons)
+        engine.cuba(signal, neurons)
     with pytest.raises(ValueError, match="the decay is on device 'meta', the signal on"):
-        engine.leaky(here, elsewhere)
+        engine.leaky(signal, meta)
     with pytest.raises(ValueError, match="the target is on device 'meta'"):
-        engine.spike_time(here, elsewhere.expand(3, 1, 4), 0.6, 1, 9)
+        engine.spike_time(signal, meta.expand(3, 1, 4), 0.6, 1, 9)

@@ -1,4 +1,4 @@
-"""Blocks of kernels: the fastest is found once for a shape, and no result depends on it."""
+"""Block sizes: the fastest is measured once for a shape, and no result depends on it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from netdesc.kernels.engine import use_engine
 
 
 @pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Blocks are tried, and are the faster the wider; what was tried, in order."""
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Block sizes of started kernels. Measurements are on, and wider blocks are faster."""
     widths: list[int] = []
-    start = launch.start
+    start = launch.start_programs
 
-    def noting(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+    def record(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
         widths.append(constants.get("BLOCK", 0))
         start(kernel, grid, *args, **constants)
 
@@ -30,63 +30,65 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             run()
         return 1.0 / widths[-1]
 
-    monkeypatch.setattr(launch, "start", noting)
+    monkeypatch.setattr(launch, "start_programs", record)
     monkeypatch.setattr(launch, "_milliseconds", milliseconds)
-    monkeypatch.setattr(launch, "_can_try", lambda: True)
+    monkeypatch.setattr(launch, "_can_measure", lambda: True)
     monkeypatch.setattr(launch, "_fastest", {})
     return widths
 
 
-def everything(neurons: int = 37) -> list[torch.Tensor]:
+def all_results(neurons: int = 37) -> list[torch.Tensor]:
     layer = plain_layer(3, steps=9, neurons=neurons, density=0.3)
-    made = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
+    tensors = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
-        out, voltage, notes = layer.forward("cuda", made)
+        out, voltage, notes = layer.forward("cuda", tensors)
         loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100)
         loss.backward()
     names = ("weight", "current_decay", "voltage_decay")
-    return [out.detach(), voltage, notes, loss.detach(), *(made[name].grad for name in names)]
+    return [out.detach(), voltage, notes, loss.detach(), *(tensors[name].grad for name in names)]
 
 
-def test_what_is_found_is_taken_and_changes_nothing(
-    tried: list[int], monkeypatch: pytest.MonkeyPatch
+def test_the_fastest_block_is_used_and_changes_no_result(
+    measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = everything()
-    assert {32, 64, 128} <= set(tried)
-    tried.clear()
-    again = everything()
-    walked = [width for width in tried if width]
-    assert 128 in walked, "the fastest was not taken"
-    assert 64 not in walked, "it was tried again"
-    assert launch.block(2 * 37) in walked, "sums of a loss follow from the shapes alone"
-    monkeypatch.setattr(launch, "_can_try", lambda: False)
+    first = all_results()
+    assert {32, 64, 128} <= set(measured)
+    measured.clear()
+    again = all_results()
+    started = [width for width in measured if width]
+    assert 128 in started, "the fastest was not used"
+    assert 64 not in started, "it was measured again"
+    assert launch.block_size(2 * 37) in started, (
+        "the block size of a loss depends on the shapes alone"
+    )
+    monkeypatch.setattr(launch, "_can_measure", lambda: False)
     monkeypatch.setattr(launch, "_fastest", {})
-    tried.clear()
-    plain = everything()
-    assert 128 not in tried
+    measured.clear()
+    plain = all_results()
+    assert 128 not in measured
     for one, two, three in zip(first, again, plain, strict=True):
         assert torch.equal(one, two)
         assert torch.equal(one, three)
     assert first[2][3] > 0, "nothing spiked"
 
 
-def test_another_shape_is_tried_again(tried: list[int]) -> None:
-    everything()
-    tried.clear()
-    everything(neurons=5)
-    assert 64 in tried
+def test_another_shape_is_measured(measured: list[int]) -> None:
+    all_results()
+    measured.clear()
+    all_results(neurons=5)
+    assert 64 in measured
 
 
-def test_a_graph_that_is_captured_takes_what_is_known(
-    tried: list[int], monkeypatch: pytest.MonkeyPatch
+def test_a_captured_graph_measures_nothing(
+    measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything()
+    all_results()
     known = dict(launch._fastest)
-    monkeypatch.setattr(launch, "_can_try", lambda: False)
-    tried.clear()
-    everything()
-    assert 128 in tried
-    everything(neurons=5)
+    monkeypatch.setattr(launch, "_can_measure", lambda: False)
+    measured.clear()
+    all_results()
+    assert 128 in measured
+    all_results(neurons=5)
     assert launch._fastest == known
 
 

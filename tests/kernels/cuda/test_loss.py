@@ -1,4 +1,4 @@
-"""The loss filter of the CUDA engine against an explicit convolution; see ``test_kernels_cuda``."""
+"""The loss filter of the CUDA engine against an explicit convolution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cuba_cases import GPU
-from support.van_rossum_oracle import check, trains
+from support.van_rossum_oracle import check, random_spikes
 
 from netdesc.kernels import operators, van_rossum_filter
 from netdesc.kernels.engine import use_engine
@@ -31,31 +31,35 @@ pytestmark = pytest.mark.skipif(
 )
 @settings(max_examples=25)
 def test_the_engine_convolves(seed, steps, batch, neurons, decay, order, length):
-    check(*trains(seed, steps, batch, neurons), decay, order, length, ["cuda"])
+    check(*random_spikes(seed, steps, batch, neurons), decay, order, length, ["cuda"])
 
 
 @pytest.mark.parametrize(
     ("decay", "order", "length"),
     [
-        (math.exp(-1 / 1000), 3, 20),  # the recurrences' sums are far larger than what is left
+        (
+            math.exp(-1 / 1000),
+            3,
+            20,
+        ),  # the recurrences are far larger than their difference from the tail
         (math.exp(-1 / 2), 16, 20),
         (math.exp(-1 / 3000), 2, 100_000),  # never cut, and too close to 1 for 32 bits
     ],
 )
 def test_slow_filters(decay, order, length):
     assert van_rossum_filter.convolved(decay, order, length, 100) is None
-    check(*trains(2, 100, 1, 5), decay, order, length, ["cuda"])
+    check(*random_spikes(2, 100, 1, 5), decay, order, length, ["cuda"])
 
 
 @pytest.mark.parametrize("neurons", [3, 40])
-def test_filters_that_recurrences_would_lose_are_convolved(neurons):
+def test_filters_too_inexact_for_recurrences_are_convolved(neurons):
     slow = math.exp(-1 / 1000)
     assert van_rossum_filter.convolved(slow, 12, 5, 60) is not None
-    check(*trains(2, 60, 1, neurons), slow, 12, 5, ["cuda"])
+    check(*random_spikes(2, 60, 1, neurons), slow, 12, 5, ["cuda"])
 
 
 @pytest.mark.parametrize(("decay", "order", "length"), [(0.6, 2, 100), (0.999, 12, 5)])
-def test_numbers_that_are_no_spikes_stay_visible_where_they_are(decay, order, length):
+def test_nan_and_infinity_propagate_within_their_neuron(decay, order, length):
     for bad in (math.nan, math.inf):
         output = torch.rand(60, 1, 3)
         output[7, 0, 1] = bad

@@ -1,7 +1,7 @@
-"""The CUDA engine against exact integers and the equations' gradients, as the others are tested.
+"""The CUDA engine against exact integers and the gradients of the equations.
 
-Where there is no GPU, Triton interprets the kernels (see ``conftest``), which takes some ten
-milliseconds a step and block of columns: layers are small here.
+Without a GPU, Triton interprets the kernels (see ``conftest``). That takes about ten milliseconds
+for each step and block of columns, so layers are small here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from support.cuba_gradients import check as check_gradients
 
 from netdesc.kernels import operators
 from netdesc.kernels.engine import use_engine
-from netdesc.kernels.neuron_parameters import dynamics
+from netdesc.kernels.neuron_parameters import make_dynamics
 from netdesc.kernels.quantization import quantize
 from netdesc.kernels.reference import engine as reference
 
@@ -29,15 +29,15 @@ pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("triton") is None, reason="Triton is not installed"
     ),
-    # numpy warns of what tests do on purpose.
+    # Tests overflow on purpose, of which numpy warns.
     pytest.mark.filterwarnings("ignore::RuntimeWarning:triton.runtime.interpreter"),
 ]
 
-ONE, NONE = torch.tensor(1.0, device=GPU), torch.empty(0, device=GPU)
+ONE, EMPTY = torch.tensor(1.0, device=GPU), torch.empty(0, device=GPU)
 
 
 def check(layer: Layer) -> None:
-    """Compares all that the forward pass hands out with the integers of the equations."""
+    """Compares all results of the forward pass with exact integers."""
     exact = layer.exact()
     out, voltage, notes = layer.forward("cuda")
     assert (out.dtype, voltage.dtype, notes.dtype) == (torch.float32, torch.int32, torch.int64)
@@ -48,9 +48,9 @@ def check(layer: Layer) -> None:
     assert notes.tolist() == [*peaks, 0, exact.out.sum()]
 
 
-def cuba(z: torch.Tensor, *scalars: float, decays=(ONE, ONE)) -> list[torch.Tensor]:
+def cuba(z: torch.Tensor, *numbers: float, decays=(ONE, ONE)) -> list[torch.Tensor]:
     with use_engine("cuda"):
-        results = operators.cuba(z.to(GPU), *decays, NONE, *scalars, NONE)
+        results = operators.cuba(z.to(GPU), *decays, EMPTY, EMPTY, [*map(float, numbers)])
     return [result.cpu() for result in results]
 
 
@@ -63,7 +63,7 @@ def test_the_engine_computes_what_the_equations_say(layer):
 @pytest.mark.parametrize("steps", [1, 7, 8, 9])
 @pytest.mark.parametrize(("batch", "neurons"), [(1, 1), (1, 32), (3, 11), (2, 32)])
 def test_shapes_around_the_size_of_a_block(steps, batch, neurons):
-    """A bias drives the last step, where nothing that comes after it may count."""
+    """A bias changes states beyond the last step, which must not count."""
     layer = plain_layer(1, steps=steps, batch=batch, neurons=neurons, inputs=3, density=0.5)
     layer.bias = np.linspace(-1, 0.3, neurons, dtype=np.float32)
     check(layer)
@@ -72,10 +72,10 @@ def test_shapes_around_the_size_of_a_block(steps, batch, neurons):
 def test_wide_layers_take_wider_blocks(monkeypatch):
     from netdesc.kernels.cuda import launch
 
-    narrow, wide = launch.block(1000), launch.block(100_000)
+    narrow, wide = launch.block_size(1000), launch.block_size(100_000)
     assert narrow < wide
-    monkeypatch.setattr(launch, "_MANY_COLUMNS", 0)
-    assert launch.block(1000) == wide
+    monkeypatch.setattr(launch, "_MAX_ONE_WARP_COLUMNS", 0)
+    assert launch.block_size(1000) == wide
     layer = plain_layer(2, steps=9, neurons=97)
     check(layer)
     check_gradients(layer, "cuda", sizes(layer, random_grad(layer)))
@@ -139,7 +139,7 @@ CORNERS = np.array(
 
 
 def test_decay_is_exact_in_every_corner_of_the_states():
-    """A column for every state and decay: it arrives in one step and decays in the next."""
+    """A column for every state and decay: the state is the input of step 0 and decays in step 1."""
     keeps = np.array([0, 1, 3, 1365, 2047, 2048, 4095, 4096])
     states = CORNERS[(abs(CORNERS) <= 2**29) & (CORNERS.astype(np.float32) == CORNERS)]
     z = np.zeros((2, len(keeps), len(states)), np.float32)
@@ -165,7 +165,7 @@ def test_weights_that_are_no_numbers_count_the_same_everywhere():
 
 @pytest.mark.parametrize("value", [0.5, 3.0, 1 / 3, 2049.0, 1e-7, -1.0])
 def test_graded_spikes_among_others(value):
-    """Rows and inputs enough for several tiles, of which one holds something that is no spike."""
+    """Several tiles of rows and inputs, one of which holds a value that is not binary."""
     layer = plain_layer(5, steps=35, batch=3, inputs=70, neurons=6, density=0.1)
     layer.spikes[30, 2, 69] = value
     layer.weight[:, 69] = 0.5  # so that the sum is exact whatever the value
@@ -186,7 +186,7 @@ def test_inputs_that_are_no_numbers_count_as_in_the_reference(value, count):
 
 @pytest.mark.parametrize("bits", [1, 4, 12, 13, 16])
 def test_weights_of_any_width(bits):
-    """Beyond 12 bits halves do not fit 16-bit floats. Weights are wider than the grid."""
+    """Above 12 bits, 16-bit floats do not hold the halves. Some weights are clamped."""
     from netdesc.kernels.cuda import synapses
 
     random = torch.Generator().manual_seed(0)
@@ -202,7 +202,7 @@ def test_weights_of_any_width(bits):
     ("rows", "outputs", "inputs"), [(1, 1, 1), (300, 3, 5), (2000, 70, 65), (65, 130, 33)]
 )
 def test_gradients_of_the_product(rows, outputs, inputs):
-    """Many rows are added up in parts; weights that were clamped or are NaN get nothing."""
+    """Many rows are added up in parts; weights that are clamped or NaN get a gradient of 0."""
     from netdesc.kernels.cuda import synapses
 
     random = torch.Generator().manual_seed(0)
@@ -225,12 +225,12 @@ def test_gradients_of_the_product(rows, outputs, inputs):
 
 def test_strided_tensors():
     layer = plain_layer(5, steps=9)
-    made = layer.tensors(engine="cuda")
+    tensors = layer.tensors(engine="cuda")
     wide = torch.zeros(9, 2, 40, device=GPU)
-    wide[:, :, ::2] = made["spikes"]
-    made["spikes"] = wide[:, :, ::2]
-    made["weight"] = made["weight"].T.contiguous().T
-    out, voltage, *_ = layer.forward("cuda", made)
+    wide[:, :, ::2] = tensors["spikes"]
+    tensors["spikes"] = wide[:, :, ::2]
+    tensors["weight"] = tensors["weight"].T.contiguous().T
+    out, voltage, *_ = layer.forward("cuda", tensors)
     np.testing.assert_array_equal(voltage.cpu().numpy(), layer.exact().v)
     np.testing.assert_array_equal(out.cpu().numpy(), layer.exact().out)
 
@@ -248,11 +248,11 @@ def test_the_engine_gives_the_gradients_of_the_equations(layer, tau_grad, scale_
 
 @pytest.mark.parametrize("delay", [False, True])
 def test_gradients_of_a_layer_that_spikes(delay):
-    own = np.random.default_rng(1).random((2, 40)).astype(np.float32)
-    own[:, :2] = [[0, 1], [1, 0]]
+    decays = np.random.default_rng(1).random((2, 40)).astype(np.float32)
+    decays[:, :2] = [[0, 1], [1, 0]]
     layer = plain_layer(
         6, density=0.3, neurons=40, steps=33, delay=delay,
-        current_decay=own[0], voltage_decay=own[1],
+        current_decay=decays[0], voltage_decay=decays[1],
     )  # fmt: skip
     layer.weight[::5] *= 10
     assert 0.02 < layer.exact().spikes.mean() < 0.6
@@ -282,7 +282,7 @@ def test_one_step_has_the_gradient_of_the_surrogate(tau_grad):
     z = torch.tensor([-1.0, 0.0, 0.05, 6 / 64, 0.125, 3.0]).reshape(1, 1, 6).to(GPU)
     z.requires_grad_()
     with use_engine("cuda"):
-        out, voltage, _ = operators.cuba(z, ONE, ONE, NONE, 0.1, tau_grad, 0.25, False, NONE)
+        out, voltage, _ = operators.cuba(z, ONE, ONE, EMPTY, EMPTY, [0.1, tau_grad, 0.25, 0.0])
         out.sum().backward()
     tau = 100 * tau_grad * 6 / 64
     v = voltage.cpu().double() / 4096
@@ -291,16 +291,16 @@ def test_one_step_has_the_gradient_of_the_surrogate(tau_grad):
 
 
 def test_gradients_go_where_they_are_asked_for():
-    """Each alone gives what it gives beside the others, and the others stay without."""
+    """A gradient that is needed alone equals the one beside others, and no other is computed."""
     layer = plain_layer(10, steps=9)
     grad_out = random_grad(layer)
-    together = gradients(layer, "cuda", grad_out)
+    all_gradients = gradients(layer, "cuda", grad_out)
     for learnt in LEARNT:
-        made = layer.tensors(learnt, engine="cuda")
-        out, *_ = layer.forward("cuda", made)
+        tensors = layer.tensors(learnt, engine="cuda")
+        out, *_ = layer.forward("cuda", tensors)
         out.backward(torch.from_numpy(grad_out.astype(np.float32)).to(GPU))
-        np.testing.assert_array_equal(made[learnt].grad.cpu().numpy(), together[learnt])
-        assert all(x.grad is None for name, x in made.items() if name != learnt)
+        np.testing.assert_array_equal(tensors[learnt].grad.cpu().numpy(), all_gradients[learnt])
+        assert all(x.grad is None for name, x in tensors.items() if name != learnt)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -316,23 +316,24 @@ def test_gradients_that_are_no_numbers_stay_visible(bad):
     np.testing.assert_array_equal(found["weight"][others], clean["weight"][others])
 
 
-def test_the_functions_hand_out_what_those_of_the_reference_do():
-    """Types and shapes, for what no operator looks at: gradients that nobody wants."""
+def test_results_have_the_types_and_shapes_of_the_reference():
+    """Of all results, including gradients that are not needed."""
     from netdesc.kernels.cuda import engine
 
     layer = plain_layer(16, steps=5)
     results = []
     for functions, device in ((engine, GPU), (reference, torch.device("cpu"))):
-        made = {name: tensor.to(device) for name, tensor in layer.tensors().items()}
-        neurons = dynamics(37, made["current_decay"].expand(37), made["voltage_decay"].expand(37),
-                           made["bias"], *layer.scalars)  # fmt: skip
-        dense = made["spikes"], made["weight"], 8
+        tensors = {name: tensor.to(device) for name, tensor in layer.tensors().items()}
+        decays = tensors["current_decay"].expand(37), tensors["voltage_decay"].expand(37)
+        bias = tensors["bias"]
+        neurons = make_dynamics(37, *decays, bias, bias.new_empty(0), layer.numbers)
+        dense = tensors["spikes"], tensors["weight"], 8
         out, voltage, notes = functions.dense_cuba(*dense, neurons)
         back = functions.dense_cuba_backward(out, *dense, voltage, neurons, False, False)
-        u = functions.leaky(out, made["current_decay"])
+        u = functions.leaky(out, tensors["current_decay"])
         results.append(
             [out, voltage, notes, *back, u,
-             *functions.leaky_backward(out, u.new_empty(0), made["current_decay"], False)]
+             *functions.leaky_backward(out, u.new_empty(0), tensors["current_decay"], False)]
         )  # fmt: skip
     for ours, theirs in zip(*results, strict=True):
         assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
@@ -342,33 +343,33 @@ def test_the_functions_hand_out_what_those_of_the_reference_do():
 ODD = [math.nan, math.inf, -math.inf, -0.25, 1.5, 0.0, 1.0, 0.5 / 4096, 1.5 / 4096, 0.3]
 
 
-def test_odd_decays_and_biases_come_onto_the_grid_as_in_the_reference():
+def test_odd_decays_and_biases_are_quantised_as_in_the_reference():
     odd = torch.tensor(ODD)
     z = torch.linspace(-2, 3, 7 * len(ODD)).reshape(7, 1, len(ODD))
     results = []
     for engine, device in (("cuda", GPU), ("reference", torch.device("cpu"))):
         with use_engine(engine):
-            given = z.to(device).requires_grad_()
+            z_leaf = z.to(device).requires_grad_()
             decays, bias = odd.to(device).requires_grad_(), (odd * 0.3).to(device)
             out, voltage, notes = operators.cuba(
-                given, decays, decays.flip(0), bias, 1.0, 0.01, 1.0, False, bias.new_empty(0)
+                z_leaf, decays, decays.flip(0), bias, bias.new_empty(0), [1.0, 0.01, 1.0, 0.0]
             )
-            u = operators.leaky(given, decays)
+            u = operators.leaky(z_leaf, decays)
             (out * voltage + u).sum().backward()
-        assert given.grad is not None
-        results.append([x.detach().cpu() for x in (out, voltage, notes, u, given.grad)])
+        assert z_leaf.grad is not None
+        results.append([x.detach().cpu() for x in (out, voltage, notes, u, z_leaf.grad)])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0.0)
     assert results[0][0].sum() > 5
 
 
-def test_the_width_on_the_device_is_the_one_that_counts():
-    """A captured step has the other one for good."""
+def test_the_width_is_read_from_the_device():
+    """The number among ``numbers`` cannot change after a step was captured."""
     grads = []
-    for tau_grad, tau in ((0.002, NONE), (1.0, torch.tensor(0.002, device=GPU)), (1.0, NONE)):
+    for tau_grad, tau in ((0.002, EMPTY), (1.0, torch.tensor(0.002, device=GPU)), (1.0, EMPTY)):
         z = torch.linspace(-1, 1, 40, device=GPU).reshape(4, 1, 10).requires_grad_()
         with use_engine("cuda"):
-            out, *_ = operators.cuba(z, ONE, ONE, NONE, 0.5, tau_grad, 1.0, False, tau)
+            out, *_ = operators.cuba(z, ONE, ONE, EMPTY, tau, [0.5, tau_grad, 1.0, 0.0])
             out.sum().backward()
         grads.append(z.grad)
     assert torch.equal(grads[0], grads[1])

@@ -1,14 +1,14 @@
 """The float32 matrix product on Numba's threads.
 
-Torch's product would wake a second pool of threads, and each pool, spinning while it waits for
-work, would take cores from the other. This product runs on the threads of the other kernels, as
-fast as a vendor's library. The number of threads does not change the order of additions: a sum
-goes through blocks of ``MAX_PANEL_TERMS`` terms, each from the first to the last.
+Torch's product would use a second thread pool. Both pools spin while they wait for work, and so
+take cores from each other. This product runs on the threads of the other kernels, as fast as a
+vendor's library. The number of threads does not change the order of additions: each sum adds blocks
+of ``MAX_PANEL_TERMS`` terms, in order.
 
 The algorithm is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008): the right factor is copied in panels, and a tile of the result stays in vector registers
-while it goes through a panel. The tile's loop is written in LLVM's vectors, because loops over
-arrays would load and store every sum at every term.
+(2008). The right factor is copied in panels. A tile of the result stays in vector registers while
+its terms of a panel are added. The tile's loop uses LLVM's vectors, because loops over arrays would
+load and store every sum at every term.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 
 _VECTOR_FLOATS = 16
-"""Floats in an LLVM vector; on hosts with shorter registers LLVM uses several."""
+"""Floats in an LLVM vector; LLVM uses several registers if they are shorter."""
 
 _MAX_BLOCK_ROWS, _MAX_BLOCK_COLUMNS = 192, 512
-"""Most rows and columns of the result that a thread computes at a time."""
+"""Most rows and columns of the result in an item of a thread's work."""
 
 _BLOCK_COLUMNS_UNIT = 32
-"""The columns of each block but the last are a multiple of this."""
+"""The columns of each block except the last are a multiple of this."""
 
 _ROWS_PER_POINTER = 3
-"""Rows of a tile that share one pointer, as registers do not suffice for one a row."""
+"""Rows of a tile that share one pointer, as there are too few registers for one per row."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), _VECTOR_FLOATS)
 _INT64, _INT32 = ir.IntType(64), ir.IntType(32)
@@ -65,36 +65,38 @@ def _multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth
         def data(kind: Any, array: Any) -> Any:
             return context.make_array(kind)(context, builder, array).data
 
-        (of_left, of_right, of_out, at, depth, add) = arguments
-        numbers, start, to_row, to_term = cgutils.unpack_tuple(builder, of_left, 4)
+        (left_value, right_value, out_value, at, depth, add) = arguments
+        numbers, start, to_row, to_term = cgutils.unpack_tuple(builder, left_value, 4)
         first = builder.gep(data(left[0], numbers), [start])
-        sums = _sum_up(builder, (first, to_row, to_term), data(right, of_right), depth)
-        out_numbers, _, by_row, _ = cgutils.unpack_tuple(builder, of_out, 4)
-        of_tile = builder.gep(data(out[0], out_numbers), [at])
-        _write_tile(builder, sums, of_tile, by_row, builder.icmp_signed("!=", add, add.type(0)))
+        sums = _sum_up(builder, (first, to_row, to_term), data(right, right_value), depth)
+        out_numbers, _, by_row, _ = cgutils.unpack_tuple(builder, out_value, 4)
+        tile_pointer = builder.gep(data(out[0], out_numbers), [at])
+        _write_tile(
+            builder, sums, tile_pointer, by_row, builder.icmp_signed("!=", add, add.type(0))
+        )
         return context.get_dummy_value()
 
     return types.void(left, right, out, at, depth, add), build
 
 
-def _write_tile(builder: Any, sums: Any, of_tile: Any, by_row: Any, add: Any) -> None:
-    """Stores the sums of a tile, or adds them to the numbers there."""
+def _write_tile(builder: Any, sums: Any, tile_pointer: Any, by_row: Any, add: Any) -> None:
+    """Stores the sums of a tile or, with ``add``, adds them to its numbers."""
     for row, vectors in enumerate(sums):
-        start = builder.gep(of_tile, [builder.mul(by_row, _INT64(row))])
+        start = builder.gep(tile_pointer, [builder.mul(by_row, _INT64(row))])
         for number, total in enumerate(vectors):
-            place = _vector_at(builder, start, _VECTOR_FLOATS * number)
+            pointer = _vector_at(builder, start, _VECTOR_FLOATS * number)
             with builder.if_else(add) as (then, otherwise):
                 with then:
-                    before = builder.load(place, align=4)
-                    builder.store(builder.fadd(before, total), place, align=4)
+                    old = builder.load(pointer, align=4)
+                    builder.store(builder.fadd(old, total), pointer, align=4)
                 with otherwise:
-                    builder.store(total, place, align=4)
+                    builder.store(total, pointer, align=4)
 
 
 def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) -> list[list[Any]]:
     """Builds the loop over the terms. Returns the sums, a list of vectors for each tile row."""
     first, to_row, to_term = left
-    rows = _rows_apart(builder, first, to_row)
+    rows = _row_pointers(builder, first, to_row)
     before, loop = builder.block, builder.append_basic_block("terms")
     after = builder.append_basic_block("sums")
     builder.branch(loop)
@@ -112,11 +114,11 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
         ir.FunctionType(_VECTOR, [_VECTOR] * 3),
         f"llvm.fmuladd.v{_VECTOR_FLOATS}f32",
     )
-    # In another order, each row's factor would occupy a register throughout.
+    # This order of instructions keeps only one row's factor in a register at a time.
     new_sums: list[list[Any]] = []
     along = builder.mul(term, to_term)
     for row in range(TILE_ROWS):
-        factor = _spread(builder, builder.load(builder.gep(rows[row], [along]), align=4))
+        factor = _broadcast(builder, builder.load(builder.gep(rows[row], [along]), align=4))
         new_sums.append(
             [
                 builder.call(multiply_add, [factor, vector, total])
@@ -136,11 +138,11 @@ def _sum_up(builder: Any, left: tuple[Any, Any, Any], right: Any, depth: Any) ->
     return new_sums
 
 
-def _rows_apart(builder: Any, first: Any, to_row: Any) -> list[Any]:
-    """Pointers to a tile's rows, computed so that LLVM cannot tell that they are equally spaced.
+def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
+    """Pointers to a tile's rows, computed so that LLVM cannot see that they are equally spaced.
 
-    Otherwise it would compute each pointer from the one before at every term, and that chain of
-    additions takes as long as the products. Empty machine code hides where the pointers come from.
+    Otherwise LLVM would compute each pointer from the one before at every term, and this chain of
+    additions takes as long as the products. Empty machine code hides the origin of the pointers.
     """
     kind = ir.FunctionType(first.type, [first.type])
     hidden = [
@@ -161,32 +163,32 @@ def _vector_at(builder: Any, first: Any, offset: int) -> Any:
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
 
 
-def _spread(builder: Any, number: Any) -> Any:
+def _broadcast(builder: Any, number: Any) -> Any:
     """A vector with ``number`` in every lane."""
-    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
     lanes = ir.Constant(ir.VectorType(_INT32, _VECTOR_FLOATS), None)
     return builder.shuffle_vector(
-        builder.insert_element(nothing, number, _INT32(0)), nothing, lanes
+        builder.insert_element(undefined, number, _INT32(0)), undefined, lanes
     )
 
 
 @numba.njit
 def _multiply_edge(tile, panel, depth, size, add, out, at):
-    """Computes a tile of fewer rows or columns, ``size``, through padded copies of whole tiles."""
+    """Computes a tile with fewer rows or columns, ``size``, by padding it to a whole tile."""
     height, width = size
     padded = np.zeros(TILE_ROWS * depth, np.float32)
     edge = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
     for r in range(height):
         for k in range(depth):
-            of_tile = np.uint64(tile.start + r * tile.by_row + k * tile.by_column)
-            padded[r * depth + k] = tile.numbers[of_tile]
+            source = np.uint64(tile.start + r * tile.by_row + k * tile.by_column)
+            padded[r * depth + k] = tile.numbers[source]
     whole = Matrix(edge, 0, TILE_COLUMNS, 1)
     _multiply_tile(Matrix(padded, 0, depth, 1), panel, whole, 0, depth, False)
     for r in range(height):
         for c in range(width):
             to = np.uint64(at + r * out.by_row + c)
-            before = out.numbers[to] if add else np.float32(0)
-            out.numbers[to] = before + edge[r * TILE_COLUMNS + c]
+            old = out.numbers[to] if add else np.float32(0)
+            out.numbers[to] = old + edge[r * TILE_COLUMNS + c]
 
 
 @numba.njit
@@ -225,18 +227,18 @@ def _multiply(left, right, shape, block, add, out):
     column_blocks = (columns + block[1] - 1) // block[1]
     for item in numba.prange(row_blocks * column_blocks):
         row, column = item // column_blocks * block[0], item % column_blocks * block[1]
-        of_columns = Matrix(
+        right_columns = Matrix(
             right.numbers, right.start + column * right.by_column, right.by_row, right.by_column
         )
         to = Matrix(out.numbers, out.start + row * out.by_row + column, out.by_row, 1)
         size = min(block[0], rows - row), terms, min(block[1], columns - column)
-        multiply_block(at_row(left, row), of_columns, size, add, to)
+        multiply_block(at_row(left, row), right_columns, size, add, to)
 
 
 def matmul(
     left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None, add: bool = False
 ) -> np.ndarray:
-    """``left @ right``, float32 [rows, terms] and [terms, columns], each by rows or by columns.
+    """``left @ right``, float32 [rows, terms] and [terms, columns], each C- or F-contiguous.
 
     The product is written into ``out`` (C-contiguous) or, with ``add``, added to it. Without
     ``out`` it is written into a new array.
@@ -244,17 +246,17 @@ def matmul(
     (rows, terms), (_, columns) = left.shape, right.shape
     if out is None:
         out = allocate((rows, columns), np.float32)
-    of_left, of_right = matrix_of(left), matrix_of(right)
-    block = _block(rows, columns, is_copied=of_left.by_column != 1)
-    _multiply(of_left, of_right, (rows, terms, columns), block, add, matrix_of(out))
+    left_matrix, right_matrix = matrix_of(left), matrix_of(right)
+    block = _block(rows, columns, is_copied=left_matrix.by_column != 1)
+    _multiply(left_matrix, right_matrix, (rows, terms, columns), block, add, matrix_of(out))
     return out
 
 
 def _block(rows: int, columns: int, is_copied: bool) -> tuple[int, int]:
-    """Rows and columns of a block: whole tiles, and about as many blocks for each thread.
+    """Rows and columns of a block: whole tiles, and about equally many blocks per thread.
 
-    Where the left factor ``is_copied``, rows are divided first, so that threads copy different
-    rows.
+    If the left factor ``is_copied``, the rows are divided first, so that each thread copies
+    different rows.
     """
     threads = set_thread_count()
     column_blocks = -(-columns // _MAX_BLOCK_COLUMNS)

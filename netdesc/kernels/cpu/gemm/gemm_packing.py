@@ -1,8 +1,8 @@
-"""Copies of a matrix product's factors, laid out as its tiles read them, for Numba.
+"""Copies of a GEMM's operands, in the order in which its tiles read them, for Numba.
 
-A tile of the result goes through a panel of the right factor, term by term, and reads the left
-factor's numbers one by one. If the terms of a row are contiguous, the left factor is read in place,
-otherwise from a copy.
+A tile of the result reads a panel of the right factor term by term, and the left factor's numbers
+one by one. If the terms of a row are contiguous, the left factor is read in place, otherwise from a
+copy.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_PANEL_TERMS = 256
 
 @numba.njit(inline="always")
 def tiles_in(rows):
-    """How many tiles cover so many rows."""
+    """Number of tiles that cover so many rows."""
     return (rows + TILE_ROWS - 1) // TILE_ROWS
 
 
@@ -57,7 +57,7 @@ def copy_left(left, rows, term, depth, copy):
 
 @numba.njit(inline="always")
 def left_tile(left, copy, row, term, depth):
-    """A tile's part of the left factor, from ``row`` and ``term`` on; in ``copy`` unless empty."""
+    """The left factor from ``row`` and ``term`` on, in ``copy`` unless that is empty."""
     if len(copy):
         return Matrix(copy, row * depth, 1, TILE_ROWS)
     start = left.start + row * left.by_row + term * left.by_column

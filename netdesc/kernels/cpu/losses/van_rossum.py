@@ -1,6 +1,6 @@
 """The van Rossum distance: a truncated exponential filter, run forward and backward in time.
 
-``van_rossum_filter`` says how recurrences make the filter. Arrays are flat and time-first,
+``van_rossum_filter`` says how recurrences compute the filter. Arrays are flat and time-first,
 [steps, columns]; a column is one neuron of one sample. A thread filters one vector of neighbouring
 columns over all steps, then the next. States have the type of ``decay`` and ``tail``.
 """
@@ -17,29 +17,29 @@ import torch
 from netdesc.kernels import van_rossum_filter
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, flat, scalar
-from netdesc.kernels.cpu.runtime.simd import LANES, cast_like, spread, zeros_like
-from netdesc.kernels.cpu.runtime.simd_memory import AHEAD, load, prefetch, store
-from netdesc.kernels.cpu.runtime.state_arithmetic import flush
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
+from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
+from netdesc.kernels.cpu.runtime.state_arithmetic import flush_denormals
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
 from netdesc.kernels.reference import van_rossum as reference
 
 _STEPS_PER_SUM = 32
-"""Squares that are added up in the type of the states, before their sum is added in 64 bits."""
+"""Squares that are added in the type of the states before their sum is added in 64 bits."""
 
 
 class Filter(NamedTuple):
-    """A filter as ``order`` chained recurrences and their tail after ``length`` steps."""
+    """A filter as ``order`` chained recurrences, and their tail after ``length`` steps."""
 
     decay: np.floating
     order: int
     length: int
     tail: np.ndarray
-    """The share of each delayed recurrence, [order]; empty if nothing is cut off."""
+    """Coefficient of each delayed recurrence, [order]; empty if there is no tail."""
 
 
 @functools.lru_cache(maxsize=64)
 def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | None:
-    """The filter for signals of ``steps`` steps; None where recurrences are too inexact."""
+    """The filter for signals of ``steps`` steps; None if recurrences are too inexact."""
     if van_rossum_filter.convolved(decay, order, length, steps) is not None:
         return None
     a, tail = van_rossum_filter.recurrence(decay, order, length)
@@ -51,36 +51,38 @@ def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | N
 def _chain(x, decay, states, first, last):
     """One step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)`` in ``states``."""
     for at in range(first, last, LANES):
-        x = flush(spread(decay) * load(states, at, LANES) + x)
+        x = flush_denormals(broadcast(decay) * load(states, at, LANES) + x)
         store(states, at, x, LANES)
     return x
 
 
 @numba.njit(inline="always")
-def filter_step(x, late_x, decay, tail, states):
+def filter_step(x, delayed_x, decay, tail, states):
     """One step of the filter, forward or backward in time.
 
-    ``x`` is the signal of the step, ``late_x`` that of ``length`` steps before, 0 if there was
+    ``x`` is the signal of the step, ``delayed_x`` the one ``length`` steps before, 0 if there was
     none. ``states`` [order · LANES, or 2 · order · LANES with a tail] are zeros before the first
     step. The result has their type.
     """
     cut = len(states) - len(tail) * LANES
-    f = _chain(cast_like(x, spread(decay)), decay, states, 0, cut)
+    f = _chain(cast_like(x, broadcast(decay)), decay, states, 0, cut)
     if len(tail) > 0:
-        _chain(cast_like(late_x, f), decay, states, cut, len(states))
+        _chain(cast_like(delayed_x, f), decay, states, cut, len(states))
         for k in range(len(tail)):
-            f = f - spread(tail[k]) * load(states, cut + k * LANES, LANES)
+            f = f - broadcast(tail[k]) * load(states, cut + k * LANES, LANES)
     return f
 
 
 @numba.njit(inline="always")
-def gradient_step(f, late_f, scale, decay, tail, states):
-    """The gradient by one step's output spikes. Steps are computed from the last to the first.
+def gradient_step(f, delayed_f, scale, decay, tail, states):
+    """The gradient of one step's output. Steps are computed from the last to the first.
 
-    ``f`` is the filtered difference of the step, ``late_f`` that of ``length`` steps later, 0
+    ``f`` is the filtered difference of the step, ``delayed_f`` the one ``length`` steps later, 0
     beyond the last. ``scale`` is two times the gradient of the loss.
     """
-    return cast_like(filter_step(f, late_f, decay, tail, states), f) * spread(np.float32(scale))
+    return cast_like(filter_step(f, delayed_f, decay, tail, states), f) * broadcast(
+        np.float32(scale)
+    )
 
 
 @kernel
@@ -92,22 +94,22 @@ def filter_difference(output, target, steps, filter, filtered, squares):
         lo = item * LANES
         n = min(LANES, columns - lo)
         states = np.zeros((order + len(tail)) * LANES, tail.dtype)
-        total = spread(np.float64(0))
+        total = broadcast(np.float64(0))
         for first in range(0, steps, _STEPS_PER_SUM):
-            some = zeros_like(spread(decay))
+            partial = zeros_like(broadcast(decay))
             for t in range(first, min(steps, first + _STEPS_PER_SUM)):
                 at = t * columns + lo
-                prefetch(output, at + AHEAD * columns)
-                prefetch(target, at + AHEAD * columns)
+                prefetch(output, at + PREFETCH_STEPS * columns)
+                prefetch(target, at + PREFETCH_STEPS * columns)
                 x = load(output, at, n) - load(target, at, n)
-                late_x = zeros_like(x)
+                delayed_x = zeros_like(x)
                 if len(tail) > 0 and t >= length:
-                    before = at - length * columns
-                    late_x = load(output, before, n) - load(target, before, n)
-                f = filter_step(x, late_x, decay, tail, states)
+                    past = at - length * columns
+                    delayed_x = load(output, past, n) - load(target, past, n)
+                f = filter_step(x, delayed_x, decay, tail, states)
                 store(filtered, at, cast_like(f, x), n)
-                some = some + f * f
-            total = total + cast_like(some, total)
+                partial = partial + f * f
+            total = total + cast_like(partial, total)
         store(squares, lo, total, n)
 
 
@@ -122,12 +124,12 @@ def filter_adjoint(filtered, scale, steps, filter, grad):
         states = np.zeros((order + len(tail)) * LANES, tail.dtype)
         for t in range(steps - 1, -1, -1):
             at = t * columns + lo
-            prefetch(filtered, at - AHEAD * columns)
+            prefetch(filtered, at - PREFETCH_STEPS * columns)
             f = load(filtered, at, n)
-            late_f = zeros_like(f)
+            delayed_f = zeros_like(f)
             if len(tail) > 0 and t + length < steps:
-                late_f = load(filtered, at + length * columns, n)
-            store(grad, at, gradient_step(f, late_f, scale, decay, tail, states), n)
+                delayed_f = load(filtered, at + length * columns, n)
+            store(grad, at, gradient_step(f, delayed_f, scale, decay, tail, states), n)
 
 
 @on_threads

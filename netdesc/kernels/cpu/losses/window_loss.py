@@ -1,8 +1,7 @@
-"""Losses and classes by a moving window on the CPU.
+"""Losses and classes from spike counts in a moving window, on the CPU.
 
-Each thread takes whole samples. Each neuron's spikes in the window are counted in 64-bit floats, as
-outputs may be spikes, sums of spikes or any numbers. All that is computed from the counts of a step
-has 32 bits.
+Each thread computes whole samples. The spikes of each neuron in the window are counted in 64-bit
+floats, as outputs may be any numbers. Everything that is computed from the counts has 32 bits.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.kernels.cpu.runtime.bitmask import lowest_bit, word_of
+from netdesc.kernels.cpu.runtime.bitmask import lowest_bit, to_bitmask
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, scalar
 from netdesc.kernels.cpu.runtime.simd import (
     LANES,
+    broadcast,
     cast_like,
+    exp2,
     largest,
-    spread,
     sum_of,
-    two_to_any,
     where,
 )
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
@@ -39,17 +38,17 @@ _LANE_NUMBERS = np.arange(LANES, dtype=np.int32)
 _LOG2_E = np.float32(math.log2(math.e))
 
 _MIN_EXPONENT = np.float32(-120)
-"""Exponents of 2 are at least this: such a power is too small to change a sum of 1."""
+"""Smallest exponent of 2 that is computed; its power is too small to change a sum of 1."""
 
 
 class WindowCosts(NamedTuple):
-    """Costs of a step by the rates in its window; see ``operators.window_loss``."""
+    """Parameters of the costs of a step; see ``operators.window_loss``."""
 
     kind: int
     window: int
-    """Steps, no more than a sample has."""
+    """Steps of the window, at most those of a sample."""
     share: float
-    """What one spike adds to a rate: ``1 / window`` of the loss."""
+    """What one spike adds to a rate: 1 divided by the window of the loss."""
     true_rate: float
     false_rate: float
 
@@ -108,9 +107,9 @@ def _sample_costs(
     grad_loss: float,
     grad: np.ndarray,
 ) -> np.ndarray:
-    """The costs of each sample, float64 [batch]; for ``grad`` see ``_accumulate_costs``.
+    """The costs of each sample, float64 [batch]; fills ``grad`` (see ``_accumulate_costs``).
 
-    ValueError where a label is not the number of a neuron.
+    Raises ValueError if a label is not the number of a neuron.
     """
     _, batch, neurons = output_TBN.shape
     labels: NDArray[np.int64] = np.ascontiguousarray(labels_TB.numpy())
@@ -126,107 +125,109 @@ def _sample_costs(
 
 @numba.njit(inline="always")
 def _wide(lanes):
-    return cast_like(lanes, spread(np.float64(0)))
+    return cast_like(lanes, broadcast(np.float64(0)))
 
 
 @numba.njit(inline="always")
 def _narrow(lanes):
-    return cast_like(lanes, spread(np.float32(0)))
+    return cast_like(lanes, broadcast(np.float32(0)))
 
 
 @numba.njit(inline="always")
-def _move_window(output, now, before, counts, neurons):
-    """Moves the window on by one step: updates ``counts`` [vectors · LANES].
+def _move_window(output, new_at, old_at, counts, neurons):
+    """Moves the window by one step: updates ``counts`` [vectors · LANES].
 
-    ``now`` is the index in ``output`` of the step that comes in, ``before`` that of the step that
-    goes out, negative if there is none.
+    ``new_at`` is the index in ``output`` of the step that enters the window, ``old_at`` of the step
+    that leaves it, negative if there is none.
     """
     for at in range(0, len(counts), LANES):
         n = min(LANES, neurons - at)
-        moved = load(counts, at, LANES) + _wide(load(output, now + at, n))
-        if before >= 0:
-            moved = moved - _wide(load(output, before + at, n))
+        moved = load(counts, at, LANES) + _wide(load(output, new_at + at, n))
+        if old_at >= 0:
+            moved = moved - _wide(load(output, old_at + at, n))
         store(counts, at, moved, LANES)
 
 
 @numba.njit(inline="always")
 def _is_below(count):
     """``Bits`` that are set in the first ``count`` lanes."""
-    return load(_LANE_NUMBERS, 0, LANES) < spread(np.int32(count))
+    return load(_LANE_NUMBERS, 0, LANES) < broadcast(np.int32(count))
 
 
 @numba.njit(inline="always")
 def _is_at(lane):
-    """``Bits`` of which only that of ``lane`` is set."""
-    return load(_LANE_NUMBERS, 0, LANES) == spread(np.int32(lane))
+    """``Bits`` that are set only in ``lane``."""
+    return load(_LANE_NUMBERS, 0, LANES) == broadcast(np.int32(lane))
 
 
 @numba.njit(inline="always")
 def _rates(counts, at, share):
-    return _narrow(load(counts, at, LANES) * spread(share))
+    return _narrow(load(counts, at, LANES) * broadcast(share))
 
 
 @numba.njit(inline="always")
 def _largest_rate(counts, neurons, share):
-    top, least = -np.inf, spread(np.float32(-np.inf))
+    top, lowest = -np.inf, broadcast(np.float32(-np.inf))
     for at in range(0, len(counts), LANES):
-        rates = where(_is_below(neurons - at), _rates(counts, at, share), least)
+        rates = where(_is_below(neurons - at), _rates(counts, at, share), lowest)
         top = max(top, float(largest(rates)))
     return top
 
 
 @numba.njit(inline="always")
 def _squared_cost(counts, label, neurons, costs, slopes, first):
-    none, cost = spread(np.float32(0)), 0.0
-    true_rate = spread(np.float32(costs.true_rate))
-    false_rate = spread(np.float32(costs.false_rate))
+    zero, cost = broadcast(np.float32(0)), 0.0
+    true_rate = broadcast(np.float32(costs.true_rate))
+    false_rate = broadcast(np.float32(costs.false_rate))
     for at in range(0, len(counts), LANES):
         target = where(_is_at(label - at), true_rate, false_rate)
         distance = _rates(counts, at, costs.share) - target
-        distance = where(_is_below(neurons - at), distance, none)
-        store(slopes, first + at, distance * spread(np.float32(2 * costs.share)), LANES)
+        distance = where(_is_below(neurons - at), distance, zero)
+        store(slopes, first + at, distance * broadcast(np.float32(2 * costs.share)), LANES)
         cost += float(sum_of(distance * distance))
     return cost
 
 
 @numba.njit(inline="always")
 def _softmax_cost(counts, label, neurons, costs, slopes, first):
-    share, none, total = costs.share, spread(np.float32(0)), 0.0
+    share, zero, total = costs.share, broadcast(np.float32(0)), 0.0
     top = _largest_rate(counts, neurons, share)
     for at in range(0, len(counts), LANES):
-        x = _narrow(load(counts, at, LANES) * spread(share) - spread(top)) * spread(_LOG2_E)
-        x = where(x < spread(_MIN_EXPONENT), spread(_MIN_EXPONENT), x)
-        power = where(_is_below(neurons - at), two_to_any(x), none)
+        x = _narrow(load(counts, at, LANES) * broadcast(share) - broadcast(top)) * broadcast(
+            _LOG2_E
+        )
+        x = where(x < broadcast(_MIN_EXPONENT), broadcast(_MIN_EXPONENT), x)
+        power = where(_is_below(neurons - at), exp2(x), zero)
         store(slopes, first + at, power, LANES)
         total += float(sum_of(power))
     below_min = (top - counts[label] * share) + float(_MIN_EXPONENT / _LOG2_E)
     cost = math.log(total / slopes[first + label]) + max(0.0, below_min)
     for at in range(0, len(counts), LANES):
         power = load(slopes, first + at, LANES)
-        power = where(_is_at(label - at), power - spread(np.float32(total)), power)
-        store(slopes, first + at, power * spread(np.float32(share / total)), LANES)
+        power = where(_is_at(label - at), power - broadcast(np.float32(total)), power)
+        store(slopes, first + at, power * broadcast(np.float32(share / total)), LANES)
     return cost
 
 
 @numba.njit(inline="always")
 def _likelihood_cost(counts, label, neurons, costs, slopes, first):
-    own, total, least_total = counts[label], 0.0, 0.0
+    label_count, total, min_total = counts[label], 0.0, 0.0
     for at in range(0, len(counts), LANES):
         total += float(sum_of(_narrow(load(counts, at, LANES))))
-    if own < HALF_A_SPIKE:
-        own, least_total = HALF_A_SPIKE, HALF_A_SPIKE * neurons
-    if total < least_total:
-        total = least_total
-    elsewhere, at_label = np.float32(1 / total), np.float32(1 / total - 1 / own)
+    if label_count < HALF_A_SPIKE:
+        label_count, min_total = HALF_A_SPIKE, HALF_A_SPIKE * neurons
+    if total < min_total:
+        total = min_total
+    other_slope, label_slope = np.float32(1 / total), np.float32(1 / total - 1 / label_count)
     for at in range(0, len(counts), LANES):
-        slope = where(_is_at(label - at), spread(at_label), spread(elsewhere))
+        slope = where(_is_at(label - at), broadcast(label_slope), broadcast(other_slope))
         store(slopes, first + at, slope, LANES)
-    return math.log(total / own)
+    return math.log(total / label_count)
 
 
 @numba.njit(inline="always")
 def _step_cost(counts, label, neurons, costs, slopes, first):
-    """The costs of one step; their gradient by the counts goes to ``slopes`` from ``first`` on."""
+    """The costs of one step. Writes the gradient of the counts to ``slopes`` from ``first`` on."""
     if costs.kind == _SQUARES:
         return _squared_cost(counts, label, neurons, costs, slopes, first)
     if costs.kind == _SOFTMAX:
@@ -236,9 +237,10 @@ def _step_cost(counts, label, neurons, costs, slopes, first):
 
 @numba.njit(inline="always")
 def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons):
-    """Fills ``grad`` with the gradient of a sample's spikes, from ``first`` on.
+    """Fills ``grad``, from ``first`` on, with the gradient of a sample's output.
 
-    A spike is counted in ``window`` steps from its own on. Steps are ``step_stride`` numbers apart.
+    A spike is in the windows of its own and the following steps, ``window`` in all. Steps are
+    ``step_stride`` numbers apart.
     """
     steps, width = slopes.shape
     flat, sums = slopes.reshape(-1), np.zeros(width)
@@ -248,16 +250,16 @@ def _add_up_windows(slopes, window, grad_loss, grad, first, step_stride, neurons
             if t + window < steps:
                 total = total - _wide(load(flat, (t + window) * width + at, LANES))
             store(sums, at, total, LANES)
-            place, n = first + t * step_stride + at, min(LANES, neurons - at)
-            store(grad, place, _narrow(total * spread(grad_loss)), n)
+            to, n = first + t * step_stride + at, min(LANES, neurons - at)
+            store(grad, to, _narrow(total * broadcast(grad_loss)), n)
 
 
 @kernel(error_model="numpy")
 def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, grad, sums):
     """Fills ``sums`` [batch] with the costs of each sample.
 
-    Unless ``grad``, flat and time-first, is empty, it is filled with ``grad_loss`` times the
-    gradient of the costs.
+    Fills ``grad``, flat and time-first, with ``grad_loss`` times the gradient of the costs; an
+    empty ``grad`` is not needed.
     """
     steps, batch, neurons = output_TBN.shape
     output, step_stride = output_TBN.reshape(-1), batch * neurons
@@ -270,8 +272,8 @@ def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, gra
             counts[:] = 0
             total = 0.0
             for t in range(steps):
-                now = t * step_stride + b * neurons
-                _move_window(output, now, now - costs.window * step_stride, counts, neurons)
+                new_at = t * step_stride + b * neurons
+                _move_window(output, new_at, new_at - costs.window * step_stride, counts, neurons)
                 first = t % rows * width
                 total += _step_cost(counts, labels_TB[t, b], neurons, costs, flat, first)
             sums[b] = total
@@ -283,11 +285,11 @@ def _accumulate_costs(output_TBN, labels_TB, costs, thread_count, grad_loss, gra
 
 @numba.njit(inline="always")
 def _most_active(counts, neurons):
-    """The first neuron with the largest count, ``SILENT`` if that is 0."""
+    """The first neuron with the largest count, or ``SILENT`` if all counts are 0."""
     top = _largest_rate(counts, neurons, 1.0)
     if top > 0:
         for at in range(0, len(counts), LANES):
-            equal = word_of(_rates(counts, at, 1.0) == spread(np.float32(top)))
+            equal = to_bitmask(_rates(counts, at, 1.0) == broadcast(np.float32(top)))
             if equal != 0:
                 return at + lowest_bit(np.int64(equal))
     return SILENT
@@ -302,6 +304,6 @@ def _classify(output_TBN, window, thread_count, classes_TB):
         for b in range(thread, batch, thread_count):
             counts[:] = 0
             for t in range(steps):
-                now = t * step_stride + b * neurons
-                _move_window(output, now, now - window * step_stride, counts, neurons)
+                new_at = t * step_stride + b * neurons
+                _move_window(output, new_at, new_at - window * step_stride, counts, neurons)
                 classes_TB[t, b] = _most_active(counts, neurons)

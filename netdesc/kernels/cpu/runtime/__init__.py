@@ -1,1 +1,1 @@
-"""What all kernels need: vectors, threads, memory and the cache of compiled kernels."""
+"""Shared by all kernels: SIMD vectors, threads, memory, and the cache of compiled kernels."""

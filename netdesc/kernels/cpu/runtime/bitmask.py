@@ -1,4 +1,4 @@
-"""The spikes of a vector of neurons in one integer: bit ``i`` of the word is lane ``i``."""
+"""Spikes of a vector of neurons as one integer: bit ``i`` of a bitmask belongs to lane ``i``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numba import types
 
 from netdesc.kernels.cpu.runtime.simd import LANES, Bits, intrinsic
 
-assert LANES == 32, "a vector's spikes fill a 32-bit word"
+assert LANES == 32, "the spikes of a vector fill a 32-bit bitmask"
 
 
 @intrinsic
-def word_of(context: Any, bits: Any) -> Any:
-    """``Bits`` as an int32 word."""
+def to_bitmask(context: Any, bits: Any) -> Any:
+    """``Bits`` as an int32 bitmask."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(LANES))
@@ -23,8 +23,8 @@ def word_of(context: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def lanes_of(context: Any, word: Any) -> Any:
-    """An int32 word as ``Bits``."""
+def from_bitmask(context: Any, bitmask: Any) -> Any:
+    """An int32 bitmask as ``Bits``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], Bits.vector)
@@ -33,7 +33,7 @@ def lanes_of(context: Any, word: Any) -> Any:
 
 
 @intrinsic
-def count_bits(context: Any, word: Any) -> Any:
+def count_bits(context: Any, bitmask: Any) -> Any:
     """The number of bits that are set in an int64."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -43,8 +43,8 @@ def count_bits(context: Any, word: Any) -> Any:
 
 
 @intrinsic
-def lowest_bit(context: Any, word: Any) -> Any:
-    """The position of the lowest bit that is set in an int64 that is not 0."""
+def lowest_bit(context: Any, bitmask: Any) -> Any:
+    """The position of the lowest bit that is set in an int64, which must not be 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

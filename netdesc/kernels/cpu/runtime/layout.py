@@ -1,4 +1,4 @@
-"""Views of flat memory as a vector of neurons over time, or as a matrix, for Numba.
+"""Strides in flat memory: a vector of neurons over time, or a matrix, for Numba.
 
 Tensors over time are flat and time-first: [steps, batch, neurons].
 """
@@ -31,7 +31,7 @@ class Matrix(NamedTuple):
 
 @numba.njit(inline="always")
 def sample_of(numbers, batch, neurons, sample, neuron, count):
-    """The ``count`` neurons from ``neuron`` on of a sample of a tensor [steps, batch, neurons]."""
+    """The ``Strided`` of ``count`` neurons from ``neuron`` on, in [steps, batch, neurons]."""
     return Strided(numbers, sample * neurons + neuron, batch * neurons, count)
 
 

@@ -1,8 +1,8 @@
-"""Arrays of tensors for kernels, and a pool of memory for the arrays that the engine returns.
+"""A memory pool for the arrays that the engine returns, and conversions of tensors to arrays.
 
-Fresh memory costs a page fault every 4 kB, as much time as the kernels themselves take. A training
-step asks for the same sizes as the step before, so the pool gives out again each buffer that no
-array or tensor uses any more.
+New memory costs a page fault every 4 kB, which takes as long as the kernels themselves. Each
+training step needs arrays of the same sizes, so the pool reuses a buffer as soon as no array or
+tensor uses it any more.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _MAX_IDLE_BYTES = 1 << 28
 """Most bytes of free buffers that the pool keeps, unless more bytes than that are in use."""
 
 _SHRINK_INTERVAL = 1 << 25
-"""Bytes of fresh buffers between two looks for buffers to free."""
+"""Bytes of new buffers after which the pool frees idle ones."""
 
-_MAX_HEAP_BYTES = 1 << 13
-"""Largest array that comes from the heap, which is faster than the pool for small ones."""
+_MAX_NUMPY_BYTES = 1 << 13
+"""Largest array that numpy allocates, as that is faster than the pool for small arrays."""
 
 _ITEM_BYTES: dict[type[np.generic], int] = {
     kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32)
 }
-"""Item size of each type that kernels work with; asking numpy takes longer."""
+"""Item size of each type that kernels use; ``np.dtype`` would take longer at each call."""
 
-_REFERENCES_OF_FREE = 2
+_FREE_REFCOUNT = 2
 """Reference count of a free buffer's memory: our attribute, and the argument of ``getrefcount``.
 
-Each array that was made of the memory holds one more, and so does a view of it or a tensor.
+Each array, view or tensor of the memory adds one.
 """
 
 
@@ -43,40 +43,40 @@ class _Buffer:
 
     def __init__(self, size: int) -> None:
         self.memory = np.empty(size + _ALIGNMENT, np.uint8)
-        # Torch takes 3 microseconds to tell the address, numpy 8.
+        # Reading the address takes torch 3 microseconds, numpy 8.
         self.start = -torch.from_numpy(self.memory).data_ptr() % _ALIGNMENT
         self.last_request = 0
 
     @property
     def is_free(self) -> bool:
-        return getrefcount(self.memory) == _REFERENCES_OF_FREE
+        return getrefcount(self.memory) == _FREE_REFCOUNT
 
 
 class MemoryPool:
-    """Buffers by their size in bytes."""
+    """Reusable buffers by their size in bytes."""
 
     def __init__(self) -> None:
         self._buffers: dict[int, list[_Buffer]] = {}
         self._requests = 0
-        self._fresh_bytes = 0
+        self._new_bytes = 0
         self._lock = threading.Lock()
 
     def allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array with arbitrary contents, in memory that no other array uses.
 
-        Arrays of more than ``_MAX_HEAP_BYTES`` are aligned to 64 bytes.
+        Arrays of more than ``_MAX_NUMPY_BYTES`` are aligned to 64 bytes.
         """
         size = math.prod(shape) * _ITEM_BYTES[dtype]
-        if size <= _MAX_HEAP_BYTES:
+        if size <= _MAX_NUMPY_BYTES:
             return np.empty(shape, dtype)
         with self._lock:
             self._requests += 1
             for buffer in self._buffers.get(size, ()):
-                if getrefcount(buffer.memory) == _REFERENCES_OF_FREE:  # a property call costs more
+                if getrefcount(buffer.memory) == _FREE_REFCOUNT:  # a property call costs more
                     break
             else:
-                self._fresh_bytes += size
-                if self._fresh_bytes > _SHRINK_INTERVAL:
+                self._new_bytes += size
+                if self._new_bytes > _SHRINK_INTERVAL:
                     self._shrink()
                 buffer = _Buffer(size)
                 self._buffers.setdefault(size, []).append(buffer)
@@ -84,17 +84,17 @@ class MemoryPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _shrink(self) -> None:
-        """Frees the buffers that have waited longest, as shapes that do not recur would pile up."""
-        self._fresh_bytes = 0
-        everything = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
-        free = [(b, size) for b, size in everything if b.is_free]
-        waiting = sum(size for _, size in free)
-        used = sum(size for _, size in everything) - waiting
+        """Frees the buffers that were idle longest; those of changing shapes would accumulate."""
+        self._new_bytes = 0
+        sized = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
+        free = [(b, size) for b, size in sized if b.is_free]
+        idle_bytes = sum(size for _, size in free)
+        used_bytes = sum(size for _, size in sized) - idle_bytes
         for buffer, size in sorted(free, key=lambda pair: pair[0].last_request):
-            if waiting <= max(_MAX_IDLE_BYTES, used):
+            if idle_bytes <= max(_MAX_IDLE_BYTES, used_bytes):
                 break
             self._buffers[size].remove(buffer)
-            waiting -= size
+            idle_bytes -= size
         self._buffers = {size: buffers for size, buffers in self._buffers.items() if buffers}
 
     def trim(self) -> None:
@@ -110,7 +110,7 @@ trim = _pool.trim
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
-    """A C-contiguous array of a tensor's numbers: a view where possible, else a copy."""
+    """A C-contiguous array of a tensor's numbers: a view if it is contiguous, else a copy."""
     if tensor.requires_grad:
         tensor = tensor.detach()
     if tensor.is_contiguous():
@@ -132,7 +132,7 @@ def as_rows(array_TBN: np.ndarray) -> np.ndarray:
 
 
 def scalar(value: float) -> torch.Tensor:
-    """A float32 tensor [] with one number."""
-    # Numpy makes so small a tensor in a tenth of torch's time.
+    """A float32 tensor []."""
+    # Creating so small a tensor through numpy takes a tenth of torch's time.
     with np.errstate(over="ignore"):  # training reports an infinite loss
         return torch.from_numpy(np.array(value, np.float32))

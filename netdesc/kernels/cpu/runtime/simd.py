@@ -1,11 +1,11 @@
-"""Vectors as values in Numba: what happens to ``LANES`` neighbouring neurons in one step.
+"""SIMD vectors as values in Numba. A vector holds a number for each of ``LANES`` neurons.
 
-A kernel written with them keeps the states of its neurons in registers over all steps. Loops over
-arrays would load and store every state in every step, and look at every one whether arrays overlap.
-LLVM maps a vector to as many registers as the machine needs for it.
+A kernel that uses vectors keeps the states of its neurons in registers over all steps. Loops over
+arrays would load and store every state in every step, and check whether arrays overlap. LLVM maps a
+vector to as many registers as the machine needs for it.
 
-``Ints``, ``Floats`` and ``Doubles`` know ``+ - *`` and comparisons among themselves, and ``Ints``
-``& | << >>``; ``Shorts`` know ``+`` alone. ``where`` chooses lane by lane.
+``Ints``, ``Floats`` and ``Doubles`` support ``+ - *`` and comparisons with their own type. ``Ints``
+also support ``& | << >>``, ``Bits`` only ``& |``, and ``Shorts`` only ``+``.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
 from numba.core.typing import templates
-from numba.core.typing.templates import AbstractTemplate, signature
+from numba.core.typing.templates import AbstractTemplate
 from numba.extending import lower_builtin, models
 
 LANES = 32
 """Neurons of a vector: two registers of AVX-512, four of AVX2, eight of NEON."""
 
-# What these decorate is called without the context, which a type checker does not see.
+# Callers omit the context of an intrinsic, which a type checker does not know.
 intrinsic: Any = extending.intrinsic
 register_model: Any = extending.register_model
-_typed_by: Any = templates.infer_global
+_register_type: Any = templates.infer_global
 
 _INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FAST = ("contract", "arcp", "nsz", "afn")
-"""Fast maths, without its promise that there are no NaN and no infinities.
+"""Flags of fast maths, except those that assume no NaN and no infinities, and except "reassoc".
 
-And without "reassoc": sums and products in another order would round alike in one kernel and not in
-the next.
+With "reassoc" the order of additions, and so the rounding, could differ between kernels.
 """
 
 
@@ -62,33 +61,36 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(manager, lanes, lanes.vector)
 
 
-def _two(
+def _define_operator(
     symbol: Callable[..., Any],
-    of: tuple[_Lanes, ...],
+    operands: tuple[_Lanes, ...],
     result: _Lanes | None,
     build: Callable[[Any, _Lanes, Any, Any], Any],
 ) -> None:
-    """Teach Numba ``symbol`` between two vectors of a type in ``of``."""
+    """Defines ``symbol`` for two vectors of the same type in ``operands``.
 
-    @_typed_by(symbol)
+    The result has that type if ``result`` is None.
+    """
+
+    @_register_type(symbol)
     class _(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            if len(args) == 2 and args[0] in of and args[0] == args[1]:
-                return signature(result or args[0], *args)
+            if len(args) == 2 and args[0] in operands and args[0] == args[1]:
+                return templates.signature(result or args[0], *args)
             return None
 
-    for lanes in of:
+    for lanes in operands:
 
         @lower_builtin(symbol, lanes, lanes)
-        def _(context: Any, builder: Any, made: Any, given: Any, lanes: _Lanes = lanes) -> Any:
-            return build(builder, lanes, *given)
+        def _(context: Any, builder: Any, _: Any, arguments: Any, lanes: _Lanes = lanes) -> Any:
+            return build(builder, lanes, *arguments)
 
 
-def _arithmetic(of_ints: str, of_floats: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
+def _arithmetic(int_method: str, float_method: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
     def build(builder: Any, lanes: _Lanes, a: Any, b: Any) -> Any:
         if lanes in (Shorts, Ints):
-            return getattr(builder, of_ints)(a, b)
-        return getattr(builder, of_floats)(a, b, flags=_FAST)
+            return getattr(builder, int_method)(a, b)
+        return getattr(builder, float_method)(a, b, flags=_FAST)
 
     return build
 
@@ -102,48 +104,48 @@ def _comparison(sign: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
     return build
 
 
-_two(operator.add, (Shorts, *_NUMBERS), None, _arithmetic("add", "fadd"))
-_two(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
-_two(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
-_two(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
-_two(operator.or_, (Ints, Bits), None, lambda builder, _, a, b: builder.or_(a, b))
-_two(operator.lshift, (Ints,), None, lambda builder, _, a, b: builder.shl(a, b))
-_two(operator.rshift, (Ints,), None, lambda builder, _, a, b: builder.ashr(a, b))
+_define_operator(operator.add, (Shorts, *_NUMBERS), None, _arithmetic("add", "fadd"))
+_define_operator(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
+_define_operator(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
+_define_operator(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
+_define_operator(operator.or_, (Ints, Bits), None, lambda builder, _, a, b: builder.or_(a, b))
+_define_operator(operator.lshift, (Ints,), None, lambda builder, _, a, b: builder.shl(a, b))
+_define_operator(operator.rshift, (Ints,), None, lambda builder, _, a, b: builder.ashr(a, b))
 for _symbol, _sign in (
     (operator.gt, ">"), (operator.lt, "<"), (operator.ge, ">="), (operator.le, "<="),
     (operator.eq, "=="), (operator.ne, "!="),
 ):  # fmt: skip
-    _two(_symbol, _NUMBERS, Bits, _comparison(_sign))
+    _define_operator(_symbol, _NUMBERS, Bits, _comparison(_sign))
 
 
-def spread_number(builder: Any, vector: ir.VectorType, number: Any) -> Any:
+def broadcast_number(builder: Any, vector: ir.VectorType, number: Any) -> Any:
     """A vector with ``number`` in every lane."""
-    nothing = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(nothing, number, _INT32(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT32, LANES), None))
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, number, _INT32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, LANES), None))
 
 
 VECTOR_OF = {
     types.int16: Shorts, types.int32: Ints, types.uint32: Ints, types.float32: Floats,
     types.float64: Doubles,
 }  # fmt: skip
-"""The vectors of a type of number."""
+"""The vector type of each type of number."""
 
 
 @intrinsic
-def spread(context: Any, number: Any) -> Any:
-    """The number (int16, int32, float32 or float64) in every lane."""
+def broadcast(context: Any, number: Any) -> Any:
+    """A vector with ``number`` (int16, int32, float32 or float64) in every lane."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return spread_number(builder, made.return_type.vector, given[0])
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return broadcast_number(builder, signature.return_type.vector, arguments[0])
 
     return VECTOR_OF[number](number), build
 
 
 @intrinsic
 def zeros_like(context: Any, lanes: Any) -> Any:
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return ir.Constant(made.return_type.vector, None)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(signature.return_type.vector, None)
 
     return lanes(lanes), build
 
@@ -152,88 +154,91 @@ def zeros_like(context: Any, lanes: Any) -> Any:
 def cast_like(context: Any, lanes: Any, other: Any) -> Any:
     """``Floats`` or ``Doubles`` as the type of ``other``."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        if made.args[0] == made.args[1]:
-            return given[0]
-        change = builder.fpext if made.args[1] == Doubles else builder.fptrunc
-        return change(given[0], made.return_type.vector)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if signature.args[0] == signature.args[1]:
+            return arguments[0]
+        change = builder.fpext if signature.args[1] == Doubles else builder.fptrunc
+        return change(arguments[0], signature.return_type.vector)
 
     return other(lanes, other), build
 
 
 @intrinsic
-def where(context: Any, bits: Any, yes: Any, no: Any) -> Any:
-    """``yes`` in the lanes where ``bits`` is set, ``no`` in the others."""
+def where(context: Any, bits: Any, if_set: Any, if_clear: Any) -> Any:
+    """``if_set`` in the lanes whose bit is set, ``if_clear`` in the others."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.select(*given)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(*arguments)
 
-    return yes(bits, yes, no), build
+    return if_set(bits, if_set, if_clear), build
 
 
 @intrinsic
 def as_floats(context: Any, lanes: Any) -> Any:
-    """Integers as the nearest floats."""
+    """``Ints`` as the nearest floats."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.sitofp(given[0], Floats.vector)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sitofp(arguments[0], Floats.vector)
 
     return Floats(lanes), build
 
 
 @intrinsic
 def as_ints(context: Any, lanes: Any) -> Any:
-    """Floats within the range of 32-bit integers, cut off toward zero; bits as 0 and 1; shorts."""
+    """``Floats`` truncated toward zero, ``Bits`` as 0 and 1, or ``Shorts``, as ``Ints``.
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        if made.args[0] == Bits:
-            return builder.zext(given[0], Ints.vector)
-        if made.args[0] == Shorts:
-            return builder.sext(given[0], Ints.vector)
-        return builder.fptosi(given[0], Ints.vector)
+    The floats must be in the range of 32-bit integers.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if signature.args[0] == Bits:
+            return builder.zext(arguments[0], Ints.vector)
+        if signature.args[0] == Shorts:
+            return builder.sext(arguments[0], Ints.vector)
+        return builder.fptosi(arguments[0], Ints.vector)
 
     return Ints(lanes), build
 
 
 @intrinsic
 def nearest(context: Any, lanes: Any) -> Any:
-    """The whole numbers nearest to ``Floats``, halves to even, still as floats."""
+    """``Floats`` rounded to the nearest whole numbers, halves to even."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rint = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(Floats.vector, [Floats.vector]),
             f"llvm.rint.v{LANES}f32",
         )
-        return builder.call(rint, [given[0]])
+        return builder.call(rint, [arguments[0]])
 
     return lanes(lanes), build
 
 
 @intrinsic
 def bits_of(context: Any, lanes: Any) -> Any:
-    """The 32 bits of each of the ``Floats``."""
+    """The bits of each of the ``Floats`` as ``Ints``."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return builder.bitcast(given[0], Ints.vector)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], Ints.vector)
 
     return Ints(lanes), build
 
 
 @intrinsic
 def sum_of(context: Any, lanes: Any) -> Any:
-    """The sum of all lanes of ``Floats``: of the halves, of their quarters, and so on."""
+    """The sum of all lanes of ``Floats``, by adding halves of the vector until one lane is left."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        (left,), count = given, LANES
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (left,), count = arguments, LANES
         while count > 1:
             count //= 2
             halves = [
                 ir.Constant(ir.VectorType(_INT32, count), list(range(first, first + count)))
                 for first in (0, count)
             ]
-            nothing = ir.Constant(left.type, ir.Undefined)
-            low, high = (builder.shuffle_vector(left, nothing, half) for half in halves)
+            undefined = ir.Constant(left.type, ir.Undefined)
+            low, high = (builder.shuffle_vector(left, undefined, half) for half in halves)
             left = builder.fadd(low, high)
         return builder.extract_element(left, _INT32(0))
 
@@ -241,6 +246,7 @@ def sum_of(context: Any, lanes: Any) -> Any:
 
 
 def name_of(vector: ir.VectorType) -> str:
+    """The vector type in names of LLVM's intrinsics, such as ``v32f32``."""
     element = vector.element
     names = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}
     return f"v{LANES}{names.get(element) or element.intrinsic_name}"
@@ -248,43 +254,43 @@ def name_of(vector: ir.VectorType) -> str:
 
 @intrinsic
 def largest(context: Any, lanes: Any) -> Any:
-    """The largest of ``Ints`` or ``Floats``; NaN does not count."""
+    """The largest lane of ``Ints`` or ``Floats``; NaN is ignored."""
     number, symbol = {Ints: (types.int32, "smax"), Floats: (types.float32, "fmax")}[lanes]
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = lanes.vector
         reduce = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector.element, [vector]),
             f"llvm.vector.reduce.{symbol}.{name_of(vector)}",
         )
-        return builder.call(reduce, given)
+        return builder.call(reduce, arguments)
 
     return number(lanes), build
 
 
 _EXPONENT = 23
-"""Where the exponent of a 32-bit float begins."""
+"""Position of the lowest bit of the exponent in a 32-bit float."""
 
 _POWERS = (0.000938116473, 0.00918687438, 0.055278135, 0.240171588, 0.693142171, 0.999999923)
-"""Chebyshev's polynomial of degree 5 for 2ˣ between −1 and 0: within 2.4e-7 of it, rounded."""
+"""Chebyshev polynomial of degree 5 for 2ˣ between −1 and 0; the error is at most 2.4e-7."""
 
 
-def _two_to_the(builder: Any, x: Any, above: bool) -> Any:
-    """A polynomial for x − ⌈x⌉, and ⌈x⌉ into the exponent; ``above`` says that x may be above 0."""
+def _exp2(builder: Any, x: Any, can_be_positive: bool) -> Any:
+    """The polynomial of x − ⌈x⌉, with ⌈x⌉ added to the exponent."""
 
     def constant(number: float) -> Any:
         return ir.Constant(Floats.vector, [number] * LANES)
 
-    whole = builder.fptosi(x, Ints.vector)  # toward 0
-    part = builder.fsub(x, builder.sitofp(whole, Floats.vector))
-    if above:
-        is_beyond = builder.fcmp_ordered(">", part, constant(0.0))
-        whole = builder.add(whole, builder.zext(is_beyond, Ints.vector))
-        part = builder.fsub(part, builder.uitofp(is_beyond, Floats.vector))
+    whole = builder.fptosi(x, Ints.vector)  # rounds toward 0
+    fraction = builder.fsub(x, builder.sitofp(whole, Floats.vector))
+    if can_be_positive:
+        is_positive = builder.fcmp_ordered(">", fraction, constant(0.0))
+        whole = builder.add(whole, builder.zext(is_positive, Ints.vector))
+        fraction = builder.fsub(fraction, builder.uitofp(is_positive, Floats.vector))
     power = constant(_POWERS[0])
     for coefficient in _POWERS[1:]:
-        product = builder.fmul(power, part, flags=_FAST)
+        product = builder.fmul(power, fraction, flags=_FAST)
         power = builder.fadd(product, constant(coefficient), flags=_FAST)
     shift = ir.Constant(Ints.vector, [_EXPONENT] * LANES)
     raised = builder.add(builder.bitcast(power, Ints.vector), builder.shl(whole, shift))
@@ -292,20 +298,20 @@ def _two_to_the(builder: Any, x: Any, above: bool) -> Any:
 
 
 @intrinsic
-def two_to_the(context: Any, lanes: Any) -> Any:
+def exp2_nonpositive(context: Any, lanes: Any) -> Any:
     """``2ˣ`` of ``Floats`` from −120 to 0."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return _two_to_the(builder, given[0], above=False)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _exp2(builder, arguments[0], can_be_positive=False)
 
     return lanes(lanes), build
 
 
 @intrinsic
-def two_to_any(context: Any, lanes: Any) -> Any:
+def exp2(context: Any, lanes: Any) -> Any:
     """``2ˣ`` of ``Floats`` from −120 to 120."""
 
-    def build(context: Any, builder: Any, made: Any, given: Any) -> Any:
-        return _two_to_the(builder, given[0], above=True)
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _exp2(builder, arguments[0], can_be_positive=True)
 
     return lanes(lanes), build

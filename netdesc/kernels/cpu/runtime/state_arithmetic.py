@@ -1,9 +1,11 @@
-"""Arithmetic of a neuron's step on vectors of neurons (see ``lanes``), for Numba.
+"""Arithmetic of a neuron's step on SIMD vectors of neurons, for Numba.
 
-States are exact in 32 bits: ``kernels.grid`` says why nothing overflows.
+States are exact in 32 bits; ``kernels.fixed_point`` says why nothing overflows.
 """
 
 from __future__ import annotations
+
+import math
 
 import numba
 import numpy as np
@@ -11,9 +13,9 @@ import numpy as np
 from netdesc.kernels.cpu.runtime.simd import (
     as_floats,
     as_ints,
+    broadcast,
     cast_like,
-    spread,
-    two_to_the,
+    exp2_nonpositive,
     where,
     zeros_like,
 )
@@ -26,67 +28,68 @@ MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
 _LIMIT = np.int32(STATE_LIMIT)
 _UNIT, _FLOAT_LIMIT = np.float32(STATE_UNIT), np.float32(STATE_LIMIT)
 _MIN_FLOAT = np.float32(1e-30)
+_MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
 
 @numba.njit(inline="always")
 def decay_state(state, keep):
     """``rtz(keep · state / 4096)``, exact for any 32-bit state and ``keep`` in 0..4096.
 
-    With ``state = 4096·h + l`` and ``l`` in 0..4095 the product is ``4096·h·keep + l·keep``; adding
-    4095 to a negative product before the arithmetic shift turns its floor into rounding to zero.
+    With ``state = 4096·h + l`` and ``l`` in 0..4095 the product is ``4096·h·keep + l·keep``. The
+    arithmetic shift rounds down; adding 4095 to a negative product makes it round toward zero.
     """
-    low = spread(_LOW)
-    rest = (state & low) * keep + ((state >> spread(_SIGN)) & low)
-    return (state >> spread(_SHIFT)) * keep + (rest >> spread(_SHIFT))
+    low = broadcast(_LOW)
+    rest = (state & low) * keep + ((state >> broadcast(_SIGN)) & low)
+    return (state >> broadcast(_SHIFT)) * keep + (rest >> broadcast(_SHIFT))
 
 
 @numba.njit(inline="always")
 def decay_near(state, keep):
     """``decay_state`` of states within ± ``MAX_NEAR_STATE``, in half as many instructions."""
     product = state * keep
-    return (product + ((product >> spread(_SIGN)) & spread(_LOW))) >> spread(_SHIFT)
+    return (product + ((product >> broadcast(_SIGN)) & broadcast(_LOW))) >> broadcast(_SHIFT)
 
 
 @numba.njit(inline="always")
 def clamp(state, limit):
-    """Integers held within ± ``limit``."""
-    high, low = spread(np.int32(limit)), spread(np.int32(-limit))
+    """Integers clamped to ± ``limit``."""
+    high, low = broadcast(np.int32(limit)), broadcast(np.int32(-limit))
     state = where(state > high, high, state)
     return where(state < low, low, state)
 
 
 @numba.njit(inline="always")
 def saturate(state):
-    """A state held within ±2²⁹."""
+    """A state clamped to ±2²⁹."""
     return clamp(state, _LIMIT)
 
 
 @numba.njit(inline="always")
 def to_state(value):
     """``trunc(4096 · value)`` of floats, saturated; NaN becomes 0."""
-    scaled = value * spread(_UNIT)
-    scaled = where(scaled == scaled, scaled, spread(np.float32(0)))
-    scaled = where(scaled > spread(_FLOAT_LIMIT), spread(_FLOAT_LIMIT), scaled)
-    return as_ints(where(scaled < spread(-_FLOAT_LIMIT), spread(-_FLOAT_LIMIT), scaled))
+    scaled = value * broadcast(_UNIT)
+    scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
+    scaled = where(scaled > broadcast(_FLOAT_LIMIT), broadcast(_FLOAT_LIMIT), scaled)
+    return as_ints(where(scaled < broadcast(-_FLOAT_LIMIT), broadcast(-_FLOAT_LIMIT), scaled))
 
 
 @numba.njit(inline="always")
 def from_state(state):
     """States as floats in threshold units."""
-    return as_floats(state) * spread(np.float32(1 / STATE_UNIT))
+    return as_floats(state) * broadcast(np.float32(1 / STATE_UNIT))
 
 
 @numba.njit(inline="always")
 def magnitude(value):
     """``|value|`` of integers or floats."""
-    none = zeros_like(value)
-    return where(value < none, none - value, value)
+    zero = zeros_like(value)
+    return where(value < zero, zero - value, value)
 
 
 @numba.njit(inline="always")
 def reset_voltage(v, threshold):
     """The voltage after the reset: 0 where ``v`` is above the threshold."""
-    return where(v > spread(threshold), spread(_ZERO), v)
+    return where(v > broadcast(threshold), broadcast(_ZERO), v)
 
 
 @numba.njit(inline="always")
@@ -95,12 +98,14 @@ def surrogate(v, threshold, height, width):
 
     The relative error is 1e-6 near the threshold, 1e-5 at 60 widths.
     """
-    away = as_floats(magnitude(v - spread(threshold))) * spread(np.float32(1) / np.float32(width))
-    away = where(away < spread(np.float32(60)), away, spread(np.float32(60)))
-    return spread(np.float32(height)) * two_to_the(away * spread(np.float32(-1.4426950408889634)))
+    per_width = broadcast(np.float32(1) / np.float32(width))
+    distance = as_floats(magnitude(v - broadcast(threshold))) * per_width
+    distance = where(distance < broadcast(_MAX_DISTANCE), distance, broadcast(_MAX_DISTANCE))
+    return broadcast(np.float32(height)) * exp2_nonpositive(distance * broadcast(-_LOG2_E))
 
 
 @numba.njit(inline="always")
-def flush(value):
-    """Floats whose magnitude is below 1e-30 become 0, as arithmetic on denormal ones is slow."""
-    return where(magnitude(value) < cast_like(spread(_MIN_FLOAT), value), zeros_like(value), value)
+def flush_denormals(value):
+    """Sets floats below 1e-30 in magnitude to 0, as arithmetic on denormal numbers is slow."""
+    smallest = cast_like(broadcast(_MIN_FLOAT), value)
+    return where(magnitude(value) < smallest, zeros_like(value), value)

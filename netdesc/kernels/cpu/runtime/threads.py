@@ -1,4 +1,4 @@
-"""Numba's threads: how many, from which Python threads, and in which processes."""
+"""Numba's threads: their number, and the Python threads and processes that may use them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _R = TypeVar("_R")
 _MAX_THREADS: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
 
 _numba_setting = threading.local()
-"""``number``: the thread count last set in this Python thread; Numba, too, keeps one for each."""
+"""``number``: the thread count set in this Python thread. Numba has one per Python thread, too."""
 
 _workqueue_lock = threading.RLock()
 

@@ -1,7 +1,7 @@
-"""Events ordered by input: in which steps each input spiked, for the gradient of its weights.
+"""Events ordered by input (CSC): the steps in which each input spikes, for weight gradients.
 
 Row by row, each event loads the sums of its input, adds to them and stores them. Ordered by input,
-the sums stay in registers for a run of steps, so an event costs one addition. Ordering pays where
+the sums stay in registers for a run of steps, so an event costs one addition. Ordering pays if
 inputs spike often in a run. Both ways add in the same order.
 """
 
@@ -22,23 +22,23 @@ from netdesc.kernels.cpu.synapses.synaptic_input import add_to_sources
 _MIN_EVENTS = 12
 """Fewest events of an input in a run, on average, for which ordering pays.
 
-Measured on a Xeon with AVX-512 with 512 inputs: both ways took the same time at 8 to 13 events
-where each thread has its own core, at 4 where two threads share a core.
+Measured on a Xeon with AVX-512 and 512 inputs: both ways took the same time at 8 to 13 events if
+each thread had a core, at 4 if two threads shared a core.
 """
 
 _MIN_VECTORS = 6
-"""Fewest vectors of neurons for which ordering pays: it takes as long as adding for two."""
+"""Fewest vectors of neurons for which ordering pays; it takes as long as adding for two."""
 
 _MAX_EVENTS = np.iinfo(np.int32).max
-"""Most events that ``EventsByInput.starts`` can number."""
+"""Most events that the 32-bit ``EventsByInput.starts`` can count."""
 
 
 class EventsByInput(NamedTuple):
     """The steps in which each input spikes, by runs of ``length`` steps, the last run first.
 
-    In run k of sample b, input j spikes in ``steps[starts[i]:starts[i + 1]]``, in descending order
-    and counted from the run's first step; i is ``(b · runs + k) · inputs + j``. A ``length`` of 0
-    means that events are taken row by row.
+    In run k of sample b, input j spikes in ``steps[starts[i]:starts[i + 1]]``, where i is
+    ``(b · runs + k) · inputs + j``. Steps are in descending order and counted from the run's first
+    step. A ``length`` of 0 means that events are added row by row.
     """
 
     length: int
@@ -51,7 +51,7 @@ ROW_BY_ROW = EventsByInput(0, 0, np.empty(0, np.int32), np.empty(0, np.uint16))
 
 
 def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> EventsByInput:
-    """Orders events in runs of ``length`` steps; ``ROW_BY_ROW`` where that does not pay.
+    """Orders events in runs of ``length`` steps; ``ROW_BY_ROW`` if that does not pay.
 
     ``neurons`` is the number of outputs that read the inputs.
     """
@@ -64,16 +64,16 @@ def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> Ev
         allocate((slots + 1,), np.int32),
         allocate((max(1, total),), np.int16).view(np.uint16),
     )
-    _count(events, inputs, length, runs, starts)
+    _count_events(events, inputs, length, runs, starts)
     np.cumsum(starts[:-1], out=starts[:-1])
     starts[-1] = total
-    _place(events, inputs, length, runs, starts, steps)
+    _fill_steps(events, inputs, length, runs, starts, steps)
     return EventsByInput(length, runs, starts, steps)
 
 
 @kernel
-def _count(events, inputs, length, runs, starts):
-    """Fills ``starts`` with how many events each input has in each run."""
+def _count_events(events, inputs, length, runs, starts):
+    """Fills ``starts`` with the number of events of each input in each run."""
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         counts = starts[item * inputs : (item + 1) * inputs]
@@ -85,23 +85,23 @@ def _count(events, inputs, length, runs, starts):
 
 
 @kernel
-def _place(events, inputs, length, runs, starts, steps):
-    """Fills ``steps``. ``starts`` holds the end of each input's events before, the start after."""
+def _fill_steps(events, inputs, length, runs, starts, steps):
+    """Fills ``steps``. Turns ``starts`` from the end of each input's events into their start."""
     for item in numba.prange(events.batch * runs):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)
-        places = starts[item * inputs : (item + 1) * inputs]
+        ends = starts[item * inputs : (item + 1) * inputs]
         for t in range(first, last):
             row = t * events.batch + sample
             for e in range(events.starts[row], events.starts[row + 1]):
                 source = np.uint64(element(events.sources, e))
-                places[source] -= 1
-                steps[np.uint64(places[source])] = np.uint16(t - first)
+                ends[source] -= 1
+                steps[np.uint64(ends[source])] = np.uint16(t - first)
 
 
 @numba.njit(inline="always")
 def add_run(events, by_input, sample, run, grad_z, sums):
-    """Adds the gradient ``grad_z``, a ``Strided``, at each event of a run to its input's sums.
+    """Adds the gradient ``grad_z``, a ``Strided``, to the input's sums at each event of a run.
 
     The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat [inputs · LANES].
     """

@@ -1,1 +1,1 @@
-"""Weights on the grid, synaptic input from events, and the gradient of weights."""
+"""Quantised weights, synaptic input from events, and the gradient of weights."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, spread
+from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import clamp
 from netdesc.kernels.fixed_point import STATE_LIMIT, STATES_PER_WEIGHT
@@ -14,7 +14,7 @@ _MAX_WEIGHT_SUM = STATE_LIMIT // STATES_PER_WEIGHT
 """Largest sum of integer weights that a state can hold."""
 
 _MAX_UNCLAMPED_EVENTS = _MAX_WEIGHT_SUM >> 15
-"""Most events whose 16-bit weights cannot sum up to more than ``_MAX_WEIGHT_SUM``."""
+"""Most events whose 16-bit weights cannot exceed ``_MAX_WEIGHT_SUM`` in total."""
 
 _UNIT = np.int32(STATES_PER_WEIGHT)
 
@@ -22,7 +22,7 @@ _UNIT = np.int32(STATES_PER_WEIGHT)
 @numba.njit(inline="always")
 def gather_real(events, row, weight_IN, count):
     """The sum of real weights over a row's events; ``weight_IN`` is flat [inputs · count]."""
-    z = spread(np.float32(0))
+    z = broadcast(np.float32(0))
     for e in range(events.starts[row], events.starts[row + 1]):
         z = z + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
     return z
@@ -32,20 +32,20 @@ def gather_real(events, row, weight_IN, count):
 def gather_integer(events, row, weight_IN, count, max_adds):
     """The sum of int16 weights over a row's events, in state units, saturated like a state.
 
-    Up to ``max_adds`` weights at a time are added up in 16 bits, which takes a third of the time.
+    Up to ``max_adds`` weights at a time are added in 16 bits, which takes a third of the time.
     """
-    z = spread(np.int32(0))
+    z = broadcast(np.int32(0))
     first, end = events.starts[row], events.starts[row + 1]
     e = first
     while e < end:
-        until, few = min(end, e + max_adds), spread(np.int16(0))
+        until, partial = min(end, e + max_adds), broadcast(np.int16(0))
         while e < until:
-            few = few + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
+            partial = partial + load(weight_IN, np.int64(element(events.sources, e)) * count, count)
             e += 1
-        z = z + as_ints(few)
+        z = z + as_ints(partial)
     if end - first > _MAX_UNCLAMPED_EVENTS:
         z = clamp(z, _MAX_WEIGHT_SUM)
-    return z * spread(_UNIT)
+    return z * broadcast(_UNIT)
 
 
 @numba.njit(inline="always")

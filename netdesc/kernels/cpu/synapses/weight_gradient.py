@@ -1,4 +1,4 @@
-"""The gradient of input weights from events, apart from the backward pass of the neurons."""
+"""The gradient of input weights from events, for synapses without neurons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.walk.layer_backward import RUN_STEPS, Weights, clear, t
 def weight_gradient_by_events(
     grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
 ) -> np.ndarray:
-    """The gradient of real weights [outputs, inputs] from that by what arrives."""
+    """The gradient of real weights [outputs, inputs] from that of the synaptic input."""
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)
@@ -31,7 +31,7 @@ def weight_gradient_by_events(
 
 @kernel
 def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
-    """Fills ``weights.grad_OI``, of real weights, from the gradient by what arrives."""
+    """Fills ``weights.grad_OI`` of real weights from the gradient of the synaptic input."""
     steps, batch, neurons = grad_z_TBN.shape
     grad_z, run = grad_z_TBN.reshape(-1), by_input.length or steps
     thread_count, vectors = len(sums_KN), (neurons + LANES - 1) // LANES
@@ -45,9 +45,11 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, sums_KN):
             n = min(LANES, neurons - first)
             clear(sums)
             for sample in range(batch):
-                to = sample_of(grad_z, batch, neurons, sample, first, n)
+                sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
                 for until in range(steps, 0, -run):
-                    add_run(events, by_input, sample, (max(0, until - run), until), to, sums)
+                    add_run(
+                        events, by_input, sample, (max(0, until - run), until), sample_grad_z, sums
+                    )
             write_gradient(
                 sums, weights.weight_OI, weights.low, weights.high, first, weights.grad_OI
             )

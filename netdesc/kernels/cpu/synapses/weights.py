@@ -1,4 +1,4 @@
-"""Weights on the grid in the layout of kernels, and the gradient of real weights."""
+"""Quantised weights in the layout of kernels, and the gradient of real weights."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from netdesc.kernels import quantization
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, nearest, spread, where
+from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 _MAX_INT16 = 32_767
 
 _INPUTS_PER_ITEM = 256
-"""Inputs whose weights to a vector of neurons a thread quantises at a time."""
+"""Inputs of an item of work: a thread quantises their weights to a vector of neurons."""
 
 _INPUTS_PER_TRANSPOSE = 16
-"""Inputs whose sums are transposed at a time; they fill a cache line of each output's gradient."""
+"""Inputs whose sums are transposed at a time: a cache line of each output's gradient."""
 
 Limits = tuple[np.float32, np.float32]
-"""Smallest and largest ``round(32 · w)`` on the grid; infinite off the grid."""
+"""Smallest and largest ``round(32 · w)``; infinite for real weights."""
 
 _NO_LIMITS = np.float32(-np.inf), np.float32(np.inf)
 
@@ -39,7 +39,7 @@ def half_limits(bits: int | None) -> Limits:
 
 @functools.cache
 def max_adds_in_int16(bits: int) -> int:
-    """How many integer weights can be added up in 16 bits."""
+    """Most integer weights whose sum always fits in 16 bits."""
     low, _ = quantization.half_limits(bits)
     return max(1, _MAX_INT16 // (-2 * low))
 
@@ -47,9 +47,9 @@ def max_adds_in_int16(bits: int) -> int:
 def integer_vectors(weight_OI: np.ndarray, bits: int) -> np.ndarray:
     """Integer weights ``2 · clamp(round(32 · w))``, int16 [vectors, inputs · count].
 
-    A row holds the weights of one vector of outputs, as a loop reads no others. An input's weights
-    to the vector's ``count`` outputs are contiguous. The last vector may have fewer outputs; the
-    end of its row is then undefined.
+    A row holds the weights of one vector of outputs, the only ones that a time loop reads. An
+    input's weights to the vector's ``count`` outputs are contiguous. If the last vector has fewer
+    outputs, the end of its row is undefined.
     """
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
@@ -66,7 +66,7 @@ def real_vectors(weight_OI: np.ndarray) -> np.ndarray:
 
 
 def on_grid(weight_OI: np.ndarray, bits: int) -> np.ndarray:
-    """``quantization.quantize``: the nearest weights of the grid, in threshold units."""
+    """``quantization.quantize``: the nearest quantised weights, in threshold units."""
     grid_OI = allocate(weight_OI.shape, np.float32)
     _round_all(weight_OI.reshape(-1), *half_limits(bits), grid_OI.reshape(-1))
     return grid_OI
@@ -80,18 +80,18 @@ def stop_at_clamped(grad_OI: np.ndarray, weight_OI: np.ndarray, bits: int | None
 
 @numba.njit(inline="always")
 def _is_inside(weight, low, high):
-    """Whether a weight is within the grid: the forward pass clamps those beyond its ends."""
+    """Whether a weight is within the limits, so that the forward pass does not clamp it."""
     half = np.rint(weight * np.float32(WEIGHT_UNIT / 2))
     return (half >= low) & (half <= high)
 
 
 @numba.njit(inline="always")
 def _halves(weights, low, high):
-    """``round(32 · weight)``, halves to even, held between ``low`` and ``high``; NaN becomes 0."""
-    scaled = weights * spread(np.float32(WEIGHT_UNIT / 2))
-    scaled = where(scaled == scaled, scaled, spread(np.float32(0)))
-    scaled = where(scaled > spread(high), spread(high), scaled)
-    return nearest(where(scaled < spread(low), spread(low), scaled))
+    """``round(32 · weight)``, halves to even, clamped to the limits; NaN becomes 0."""
+    scaled = weights * broadcast(np.float32(WEIGHT_UNIT / 2))
+    scaled = where(scaled == scaled, scaled, broadcast(np.float32(0)))
+    scaled = where(scaled > broadcast(high), broadcast(high), scaled)
+    return nearest(where(scaled < broadcast(low), broadcast(low), scaled))
 
 
 @kernel
@@ -108,7 +108,7 @@ def _round_all(weight, low, high, grid):
         at = item * LANES
         count = min(LANES, len(weight) - at)
         halves = _halves(load(weight, at, count), low, high)
-        store(grid, at, halves * spread(np.float32(2 / WEIGHT_UNIT)), count)
+        store(grid, at, halves * broadcast(np.float32(2 / WEIGHT_UNIT)), count)
 
 
 @kernel
@@ -122,10 +122,10 @@ def _quantize_all(weight_OI, low, high, weight_VIN):
         for i in range(count):
             weight = weight_OI[lo + i]
             for start in range(first, min(inputs, first + _INPUTS_PER_ITEM), LANES):
-                some = min(LANES, inputs - start)
-                of_output = _halves(load(weight, start, some), low, high)
-                store(halves, 0, as_ints(of_output + of_output), LANES)
-                for j in range(some):
+                n = min(LANES, inputs - start)
+                output_halves = _halves(load(weight, start, n), low, high)
+                store(halves, 0, as_ints(output_halves + output_halves), LANES)
+                for j in range(n):
                     weight_IN[np.uint64((start + j) * count + i)] = np.int16(halves[j])
 
 

@@ -1,1 +1,1 @@
-"""The time loops of neurons, forward and backward, and the passes of one layer."""
+"""The forward and backward time loops of neurons, and the passes of one layer."""

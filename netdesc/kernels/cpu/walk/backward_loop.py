@@ -1,8 +1,8 @@
-"""The backward time loop: a vector of neurons through a run of steps, for Numba.
+"""The backward time loop of a vector of neurons over a run of steps, for Numba.
 
-Fast maths is allowed here: gradients are floats, the integer grid is only read. The order of
-additions is fixed by the vector's own loop, so that no result depends on the number of threads.
-NaN and infinities pass through, so that training notices them.
+Fast maths is allowed here, as gradients are floats and fixed-point numbers are only read. Each
+vector's loop adds up in a fixed order, so that no result depends on the number of threads. NaN and
+infinities propagate, so that training notices them.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from typing import Any
 import numba
 
 from netdesc.kernels.cpu.runtime.jit_no_refcount import jit_no_refcount
-from netdesc.kernels.cpu.runtime.simd_memory import AHEAD, load, prefetch, store
+from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 
 
 @numba.njit(inline="always")
-def from_memory(upstream, t):
-    """The gradient of step ``t`` from ``upstream``, a ``Strided``."""
+def load_gradient(upstream, t):
+    """The gradient at step ``t`` of ``upstream``, a ``Strided``."""
     at = upstream.start + t * upstream.stride
-    prefetch(upstream.numbers, at - AHEAD * upstream.stride)
+    prefetch(upstream.numbers, at - PREFETCH_STEPS * upstream.stride)
     return load(upstream.numbers, at, upstream.size)
 
 
 def backward_loop_of(gradient: Any, adjoint: Any) -> Any:
     """Returns the loop ``(upstream, layer, grad_z, run, delay, g_next, state)`` for kernels.
 
-    ``gradient(upstream, t)`` returns the gradient by the spikes that are handed on in step t; it is
-    called once a step, the last step first. ``adjoint(layer, t, g_s, state)`` takes the gradient
-    ``g_s`` by the spikes of step t. It returns the gradient by what arrives in step t, and the
-    state for step t − 1.
+    ``gradient(upstream, t)`` returns the gradient of the layer's output in step t. It is called
+    once a step, the last step first. ``adjoint(layer, t, g_s, state)`` takes the gradient ``g_s``
+    of the spikes of step t. It returns the gradient of the synaptic input of step t, and the state
+    for step t − 1.
 
-    The loop goes backward through the steps ``run[0]`` to ``run[1] - 1``, and writes the gradient
-    by what arrives to ``grad_z``, a ``Strided``. ``g_next`` is the gradient by the spikes that are
-    handed on in the step after the run; with a ``delay`` of 1 these are the spikes of the run's
-    last step. The loop returns ``g_next`` and ``state`` for the run before.
+    The loop goes from step ``run[1] - 1`` back to ``run[0]``, and writes the gradient of the
+    synaptic input to ``grad_z``, a ``Strided``. ``g_next`` is the gradient of the output in the
+    step after the run; with a ``delay`` of 1, that output is the spikes of the run's last step. The
+    loop returns ``g_next`` and ``state`` for the run before.
     """
 
     @jit_no_refcount

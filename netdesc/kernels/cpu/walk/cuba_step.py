@@ -1,6 +1,6 @@
-"""One step of current-based leaky integrate-and-fire neurons and its adjoint, for Numba.
+"""One step of current-based leaky integrate-and-fire neurons, and its adjoint, for Numba.
 
-The time loops (``forward_loop``, ``backward_loop``) take these as functions. States are integers in
+The time loops (``forward_loop``, ``backward_loop``) call these functions. States are integers in
 units of 1/4096 of a threshold unit; gradients are floats in threshold units.
 """
 
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.runtime.bitmask import word_of
-from netdesc.kernels.cpu.runtime.simd import as_floats, spread
-from netdesc.kernels.cpu.runtime.simd_memory import AHEAD, load, prefetch
+from netdesc.kernels.cpu.runtime.bitmask import to_bitmask
+from netdesc.kernels.cpu.runtime.simd import as_floats, broadcast
+from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch
 from netdesc.kernels.cpu.runtime.state_arithmetic import (
     decay_near,
     decay_state,
-    flush,
+    flush_denormals,
     from_state,
     reset_voltage,
     saturate,
@@ -28,17 +28,17 @@ from netdesc.kernels.neuron_parameters import Dynamics
 
 
 class NeuronParameters(NamedTuple):
-    """The neurons of a layer, as kernels take them."""
+    """Parameters of a layer's neurons on the fixed-point grid, as kernels take them."""
 
     keep_u: np.ndarray
     """``4096 − 4096 · decay`` of the current, int32 [neurons]."""
     keep_v: np.ndarray
-    """The voltage's, likewise."""
+    """``4096 − 4096 · decay`` of the voltage, int32 [neurons]."""
     bias: np.ndarray
-    """int32 [neurons], in state units, as is ``threshold``."""
+    """int32 [neurons], in state units like ``threshold``."""
     threshold: np.int32
     delay: int
-    """Steps, 0 or 1, after which a spike is handed on."""
+    """Steps, 0 or 1, from a spike to the output."""
     height: float
     """Height of the surrogate gradient."""
     width: float
@@ -58,44 +58,44 @@ def parameters_of(neurons: Dynamics) -> NeuronParameters:
 
 
 class StepConstants(NamedTuple):
-    """What the forward loop of a vector of neurons keeps in registers."""
+    """Constants of a vector of neurons, which the forward loop keeps in registers."""
 
     keep_u: Any
     keep_v: Any
     bias: Any
     threshold: Any
-    forgets: Any
-    """Whether no current of the vector outlasts its step (``keep_u`` is 0)."""
+    is_memoryless: Any
+    """Whether the currents of all neurons decay to 0 in one step (``keep_u`` is 0)."""
 
 
 @numba.njit(inline="always")
 def step_constants(neurons, first, count):
     """The ``StepConstants`` of the ``count`` neurons from ``first`` on."""
     keep_u = load(neurons.keep_u, first, count)
-    forgets = word_of(keep_u != spread(np.int32(0))) == 0
+    is_memoryless = to_bitmask(keep_u != broadcast(np.int32(0))) == 0
     keep_v, bias = load(neurons.keep_v, first, count), load(neurons.bias, first, count)
-    return StepConstants(keep_u, keep_v, bias, neurons.threshold, forgets)
+    return StepConstants(keep_u, keep_v, bias, neurons.threshold, is_memoryless)
 
 
 @numba.njit(inline="always")
 def cuba_step(constants, z, u, reset_v, is_near):
-    """Current and voltage (before the reset) after a step in which ``z`` arrives.
+    """Current and voltage (before the reset) after a step with synaptic input ``z``.
 
-    ``u`` and ``reset_v``, the voltage after the reset, are those of the step before. ``is_near``
-    promises that both are within ``MAX_NEAR_STATE``.
+    ``u`` is the current, ``reset_v`` the voltage after the reset, both of the step before. With
+    ``is_near`` both must be within ``MAX_NEAR_STATE``.
     """
     if is_near:
-        u = z if constants.forgets else decay_near(u, constants.keep_u) + z
+        u = z if constants.is_memoryless else decay_near(u, constants.keep_u) + z
         return u, decay_near(reset_v, constants.keep_v) + u + constants.bias
     u = saturate(decay_state(u, constants.keep_u) + z)
     return u, saturate(decay_state(reset_v, constants.keep_v) + u + constants.bias)
 
 
 class CubaAdjoint(NamedTuple):
-    """What the adjoint of a vector's steps reads."""
+    """Constants and voltages of a vector of neurons, which the adjoint of a step reads."""
 
     share_u: Any
-    """Share of the current that is left after a step, as floats."""
+    """Share of the current that remains after a step, as floats."""
     share_v: Any
     keep_v: Any
     bias: Any
@@ -103,15 +103,15 @@ class CubaAdjoint(NamedTuple):
     height: Any
     width: Any
     learn: Any
-    """Whether gradients of the decays are wanted."""
+    """Whether the gradients of the decays are needed."""
     voltage: Any
-    """``Strided``: voltages before the reset."""
+    """``Strided`` voltages before the reset."""
 
 
 @numba.njit(inline="always")
 def share_of(keep):
-    """Share of a state that is left after a step, as floats, from ``keep`` in 1/4096."""
-    return as_floats(keep) * spread(np.float32(1 / DECAY_ONE))
+    """Share of a state that remains after a step, as floats; ``keep`` is in units of 1/4096."""
+    return as_floats(keep) * broadcast(np.float32(1 / DECAY_ONE))
 
 
 @numba.njit(inline="always")
@@ -127,11 +127,12 @@ def cuba_adjoint_of(neurons, first, count, learn, voltage):
 
 @numba.njit(inline="always")
 def cuba_adjoint(layer, t, g_s, state):
-    """The gradient by what arrives in step ``t``, and the state for the step before.
+    """The gradient of the synaptic input of step ``t``, and the state for step ``t − 1``.
 
-    ``g_s`` is the gradient by the step's spikes. The state is g_u, g_v of the step after and the
-    gradients of both decays: ``−Σ g_u[t+1] · u[t]`` and ``−Σ g_v[t+1] · v̄[t]``. The surrogate
-    gradient is computed from the stored voltage; the reset is not differentiated.
+    ``g_s`` is the gradient of the step's spikes. The state is g_u and g_v of step t + 1 and the
+    gradients of both decays so far: ``−Σ g_u[t+1] · u[t]`` and ``−Σ g_v[t+1] · v̄[t]``, where v̄ is
+    the voltage after the reset. The surrogate gradient is computed from the stored voltage; the
+    reset is not differentiated.
     """
     g_u, g_v, grad_u, grad_v = state
     at = layer.voltage.start + t * layer.voltage.stride
@@ -140,44 +141,44 @@ def cuba_adjoint(layer, t, g_s, state):
         reset_v = reset_voltage(v, layer.threshold)
         grad_u = grad_u - g_u * from_state(_current(layer, t, v))
         grad_v = grad_v - g_v * from_state(reset_v)
-    prefetch(layer.voltage.numbers, at - AHEAD * layer.voltage.stride)
-    rise = surrogate(v, layer.threshold, layer.height, layer.width)
-    g_v = flush(layer.share_v * g_v + rise * g_s)
-    g_u = flush(layer.share_u * g_u + g_v)
+    prefetch(layer.voltage.numbers, at - PREFETCH_STEPS * layer.voltage.stride)
+    slope = surrogate(v, layer.threshold, layer.height, layer.width)
+    g_v = flush_denormals(layer.share_v * g_v + slope * g_s)
+    g_u = flush_denormals(layer.share_u * g_u + g_v)
     return g_u, (g_u, g_v, grad_u, grad_v)
 
 
 @numba.njit(inline="always")
 def _current(layer, t, v):
-    """The exact current of step ``t``, from its voltage ``v`` and that of the step before."""
+    """The exact current of step ``t``, from the voltages of steps t (``v``) and t − 1."""
     current = v - layer.bias
     if t > 0:
         at = layer.voltage.start + (t - 1) * layer.voltage.stride
-        before = load(layer.voltage.numbers, at, layer.voltage.size)
-        current = current - decay_state(reset_voltage(before, layer.threshold), layer.keep_v)
+        v_before = load(layer.voltage.numbers, at, layer.voltage.size)
+        current = current - decay_state(reset_voltage(v_before, layer.threshold), layer.keep_v)
     return current
 
 
 class LeakAdjoint(NamedTuple):
-    """What the adjoint of a leaky current's steps reads."""
+    """Constants and currents of a vector, which the adjoint of a leaky current reads."""
 
     share: Any
-    """Share of the current that is left after a step, as floats."""
+    """Share of the current that remains after a step, as floats."""
     learn: Any
-    """Whether the gradient of the decay is wanted."""
+    """Whether the gradient of the decay is needed."""
     current: Any
-    """``Strided``, in threshold units; read only if ``learn``."""
+    """``Strided`` currents in threshold units; read only if ``learn``."""
 
 
 @numba.njit(inline="always")
 def leak_adjoint(layer, t, g, state):
     """The adjoint of ``u[t] = share · u[t − 1] + z[t]``.
 
-    The state is the gradient by the current of step ``t + 1``, and the gradient of the decay.
+    The state is the gradient of the current of step ``t + 1``, and the gradient of the decay.
     """
     g_next, grad = state
     if layer.learn:
         at = layer.current.start + t * layer.current.stride
         grad = grad - g_next * load(layer.current.numbers, at, layer.current.size)
-    g = flush(layer.share * g_next + g)
+    g = flush_denormals(layer.share * g_next + g)
     return g, (g, grad)

@@ -1,11 +1,11 @@
 """The backward pass of one layer of neurons and of its input weights.
 
-The gradient by the layer's spikes lies in memory, or it is the product of the gradient by the
-current of the layer above with that layer's weights. Such a product is computed block by block: a
-block stays in the cache of the thread that goes through its neurons, and no thread waits for
-another. As a whole it would be as large as the layer's activity.
+The gradient of the layer's output lies in memory, or it is the matrix product of the gradient of
+the next layer's synaptic input with that layer's weights. Each thread computes this product in
+blocks, which stay in its cache while it computes their neurons; so no thread waits for another. The
+whole product would be as large as the layer's activity.
 
-A thread takes some neighbouring vectors of neurons at a time through all samples and steps.
+A thread computes a few neighbouring vectors of neurons at a time, over all samples and steps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netdesc.kernels.cpu.gemm.gemm_packing import TILE_ROWS
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, Strided, sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES, spread
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.threads import set_thread_count
 from netdesc.kernels.cpu.runtime.work_queue import item_at, next_position
@@ -28,7 +28,7 @@ from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.events_by_input import ROW_BY_ROW, add_run, order_by_input
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape
 from netdesc.kernels.cpu.synapses.weights import half_limits, write_gradient
-from netdesc.kernels.cpu.walk.backward_loop import backward_loop_of, from_memory
+from netdesc.kernels.cpu.walk.backward_loop import backward_loop_of, load_gradient
 from netdesc.kernels.cpu.walk.cuba_step import (
     LeakAdjoint,
     NeuronParameters,
@@ -40,56 +40,56 @@ from netdesc.kernels.cpu.walk.cuba_step import (
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 RUN_STEPS = 256
-"""Steps that a vector goes through before its events are added up; their gradients are 32 kB."""
+"""Steps in a run, after which a vector's events are added up; a run's gradients are 32 kB."""
 
 _MAX_BLOCK_VECTORS = 4
-"""Most vectors in a block of a product: the more, the less often the rows above are read."""
+"""Most vectors in a block of a product: the more, the less often its left factor is read."""
 
 _MAX_BLOCK_ROWS = 384
-"""Most rows in a block of a product, whole tiles: with ``_MAX_BLOCK_VECTORS`` it is 200 kB."""
+"""Most rows in a block of a product, a multiple of a tile's; the largest block has 200 kB."""
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
 
 _STATE_NUMBERS = 5 * LANES
-"""Numbers that a vector keeps from one run of a sample to the next."""
+"""Numbers that a vector stores between two runs of a sample."""
 
 
 class Upstream(NamedTuple):
-    """The gradient by what a layer hands on [steps, batch, neurons].
+    """The gradient of a layer's output [steps, batch, neurons].
 
-    It is ``values``, flat, steps being ``stride`` numbers apart (0 where all steps have the same);
-    or, where there are any, ``above_TBK @ weight_KN``.
+    It is ``above_TBK @ weight_KN``, or ``values`` if these are empty. The values are flat; steps
+    are ``stride`` numbers apart, 0 if all steps have the same gradient.
     """
 
     values: np.ndarray
     stride: int
     above_TBK: np.ndarray
-    """Rows [steps · batch, neurons above]: the gradient by the current of the layer above."""
+    """Gradient of the next layer's synaptic input, [steps · batch, its neurons]."""
     weight_KN: np.ndarray
-    """The weights of the layer above, on its grid."""
+    """Quantised weights of the next layer."""
 
 
-def from_values(values: np.ndarray, stride: int) -> Upstream:
+def upstream_from_values(values: np.ndarray, stride: int) -> Upstream:
     return Upstream(values, stride, _NO_MATRIX, _NO_MATRIX)
 
 
-def from_above(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstream:
+def upstream_from_product(above_TBK: np.ndarray, weight_KN: np.ndarray) -> Upstream:
     return Upstream(_NO_VALUES, 0, above_TBK, weight_KN)
 
 
 class Gradients(NamedTuple):
-    """What a layer's backward pass leaves; what is not wanted is empty."""
+    """Gradients of a layer; those that are not needed are empty."""
 
     grad_z_TBN: np.ndarray
-    """By what arrives at the neurons."""
+    """Of the synaptic input."""
     grad_OI: np.ndarray
     grad_decays: np.ndarray
-    """[2, neurons], of the current's and the voltage's decay; zeros where none is learnt."""
+    """[2, neurons], of the current's and the voltage's decay; zeros if they are not learnt."""
 
 
 class Weights(NamedTuple):
-    """Real weights [outputs, inputs], the ends of their grid, and their gradient."""
+    """Real weights [outputs, inputs], the limits of their grid, and their gradient."""
 
     weight_OI: np.ndarray
     low: np.float32
@@ -98,7 +98,7 @@ class Weights(NamedTuple):
 
 
 class _Blocks(NamedTuple):
-    """How the work is divided into blocks: their vectors, steps and samples."""
+    """Size of the blocks into which the work is divided."""
 
     vectors: int
     steps: int
@@ -106,25 +106,25 @@ class _Blocks(NamedTuple):
 
 
 class _Scratch(NamedTuple):
-    """Memory for each thread, a row a thread."""
+    """Memory for each thread; a row belongs to a thread."""
 
     block: np.ndarray
     """A block of the product."""
     run: np.ndarray
-    """The gradient by what arrives at a vector in a run, where ``grad_z`` is not wanted."""
+    """The gradient of a vector's synaptic input in a run, if ``grad_z`` is not needed."""
     state: np.ndarray
-    """What each vector keeps between runs, ``_STATE_NUMBERS`` each."""
+    """The state of each vector between runs, ``_STATE_NUMBERS`` each."""
     sums: np.ndarray
-    """The weights' gradient, [vectors of a block, inputs · LANES]."""
+    """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
 
 
 class LayerActivity(NamedTuple):
-    """A layer's neurons and the voltages that its forward pass kept."""
+    """A layer's neurons and the voltages that its forward pass saved."""
 
     neurons: NeuronParameters
     voltages: Voltages
     learn: bool
-    """Whether the gradients of the decays are wanted."""
+    """Whether the gradients of the decays are needed."""
 
 
 class _Tensors(NamedTuple):
@@ -136,9 +136,9 @@ class _Tensors(NamedTuple):
     by_step: int
     is_padded: bool
     learn: bool
-    """Whether the gradients of the decays are wanted."""
+    """Whether the gradients of the decays are needed."""
     grad_z: np.ndarray
-    """Flat [numbers]; empty where it is not wanted."""
+    """The gradient of the synaptic input, flat; empty if it is not needed."""
     grad_decays: np.ndarray
     """[batch, 2 · neurons]."""
 
@@ -161,7 +161,7 @@ def backward_by_events(
     bits: int,
     want_input: bool,
 ) -> Gradients:
-    """The gradients of a layer whose current came by events.
+    """The gradients of a layer whose input are events.
 
     ``grad_z_TBN`` is empty unless ``want_input``.
     """
@@ -177,18 +177,18 @@ def backward_by_events(
 
 
 def backward_to_current(upstream: Upstream, layer: LayerActivity, shape: Shape) -> Gradients:
-    """The gradients of neurons [steps, batch, neurons] without their weights."""
+    """The gradients of neurons [steps, batch, neurons], without those of weights."""
     steps, batch, size = shape
     blocks, tensors = _blocks(upstream, shape), _Tensors.of(layer, batch, steps * batch * size)
-    nothing = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
+    no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
     weights = Weights(_NO_MATRIX, *half_limits(None), _NO_MATRIX)
     scratch = _scratch(blocks, upstream, size, 0)
-    _backward(upstream, layer.neurons, tensors, nothing, ROW_BY_ROW, weights, blocks, scratch)
+    _backward(upstream, layer.neurons, tensors, no_events, ROW_BY_ROW, weights, blocks, scratch)
     return Gradients(tensors.grad_z.reshape(shape), _NO_MATRIX, tensors.decays())
 
 
 def thread_count_for(neurons: int) -> int:
-    """How many threads share the vectors of so many neurons."""
+    """How many threads share the vectors of a layer with so many neurons."""
     return min(set_thread_count(), -(-neurons // LANES))
 
 
@@ -196,8 +196,8 @@ def _blocks(upstream: Upstream, shape: Shape) -> _Blocks:
     steps, batch, neurons = shape
     if not upstream.above_TBK.size:
         return _Blocks(1, min(steps, RUN_STEPS), 1)
-    of_layer = -(-neurons // LANES)
-    vectors = min(_MAX_BLOCK_VECTORS, -(-of_layer // set_thread_count()))
+    layer_vectors = -(-neurons // LANES)
+    vectors = min(_MAX_BLOCK_VECTORS, -(-layer_vectors // set_thread_count()))
     if steps * batch <= _MAX_BLOCK_ROWS:
         return _Blocks(vectors, steps, batch)
     tiles, runs = -(-steps // TILE_ROWS), -(-steps // _MAX_BLOCK_ROWS)
@@ -216,13 +216,16 @@ def _scratch(blocks: _Blocks, upstream: Upstream, neurons: int, inputs: int) -> 
     )
 
 
-_loop = backward_loop_of(from_memory, cuba_adjoint)
-_leak_loop = backward_loop_of(from_memory, leak_adjoint)
+_loop = backward_loop_of(load_gradient, cuba_adjoint)
+_leak_loop = backward_loop_of(load_gradient, leak_adjoint)
 
 
 @numba.njit
 def clear(numbers):
-    """Fills with zeros. Inlined, Numba would make it a parallel loop inside the threads' loop."""
+    """Sets all numbers to 0.
+
+    If this were inlined, Numba would make it a parallel loop inside the threads' loop.
+    """
     numbers[:] = 0
 
 
@@ -230,8 +233,8 @@ def clear(numbers):
 def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scratch):
     """Fills the gradients in ``tensors`` and, if there are weights, ``weights.grad_OI``.
 
-    Weight gradients are summed sample by sample, backward in time, so with weights a thread takes
-    all samples of its vectors. Without weights the samples are shared out as well.
+    Weight gradients are summed sample by sample, backward in time. So with weights a thread
+    computes all samples of its vectors; without weights the samples are distributed, too.
     """
     size, batch, inputs = len(neurons.keep_u), events.batch, weights.weight_OI.shape[1]
     vectors, thread_count = (size + LANES - 1) // LANES, len(scratch.state)
@@ -240,7 +243,7 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
     count = groups * ((batch + samples_per_item - 1) // samples_per_item)
     queue = np.zeros(1, np.int64)
     for thread in numba.prange(thread_count):
-        own = _Scratch(
+        thread_scratch = _Scratch(
             scratch.block[thread], scratch.run[thread], scratch.state[thread], scratch.sums[thread]
         )
         layer, source = (neurons, tensors), (events, by_input, inputs)
@@ -251,18 +254,20 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
             item = item_at(position, count, thread_count)
             first = item % groups * blocks.vectors
             last = min(vectors, first + blocks.vectors)
-            clear(own.sums)
+            clear(thread_scratch.sums)
             start = item // groups * samples_per_item
             for sample in range(start, min(batch, start + samples_per_item), blocks.samples):
-                clear(own.state)
-                of_samples = sample, min(batch, sample + blocks.samples)
+                clear(thread_scratch.state)
+                samples = sample, min(batch, sample + blocks.samples)
                 for until in range(events.steps, 0, -blocks.steps):
                     run = max(0, until - blocks.steps), until
-                    _backward_block(upstream, layer, source, (first, last), of_samples, run, own)
-                _write_decays(tensors, (first, last), of_samples, own.state)
+                    _backward_block(
+                        upstream, layer, source, (first, last), samples, run, thread_scratch
+                    )
+                _write_decays(tensors, (first, last), samples, thread_scratch.state)
             if inputs:
                 for vector in range(first, last):
-                    sums = own.sums[(vector - first) * inputs * LANES :]
+                    sums = thread_scratch.sums[(vector - first) * inputs * LANES :]
                     write_gradient(
                         sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
                         weights.grad_OI,
@@ -271,40 +276,40 @@ def _backward(upstream, neurons, tensors, events, by_input, weights, blocks, scr
 
 @numba.njit
 def _backward_block(upstream, layer, source, vectors, samples, run, scratch):
-    """The gradients of some vectors and samples in a run of steps."""
+    """The gradients of a block of vectors and samples in a run of steps."""
     (neurons, tensors), (events, by_input, inputs) = layer, source
     size, batch = len(neurons.keep_u), events.batch
     lo, hi = vectors[0] * LANES, min(size, vectors[1] * LANES)
-    is_product, some = len(upstream.above_TBK) > 0, samples[1] - samples[0]
+    is_product, sample_count = len(upstream.above_TBK) > 0, samples[1] - samples[0]
     if is_product:
         _multiply_rows(upstream, (lo, hi), samples, run, batch, scratch.block)
     for vector in range(vectors[0], vectors[1]):
-        first, place = vector * LANES, vector - vectors[0]
+        first, index = vector * LANES, vector - vectors[0]
         n = min(LANES, size - first)
-        sums = scratch.sums[place * inputs * LANES : (place + 1) * inputs * LANES]
+        sums = scratch.sums[index * inputs * LANES : (index + 1) * inputs * LANES]
         for sample in range(samples[0], samples[1]):
             if is_product:
-                row = sample - samples[0] - run[0] * some
+                row = sample - samples[0] - run[0] * sample_count
                 width = hi - lo
-                gradient = Strided(scratch.block, row * width + first - lo, some * width, n)
+                gradient = Strided(scratch.block, row * width + first - lo, sample_count * width, n)
             else:
                 at = sample * size + first
                 gradient = Strided(upstream.values, at, upstream.stride, n)
             if len(tensors.grad_z):
-                to = sample_of(tensors.grad_z, batch, size, sample, first, n)
+                grad_z = sample_of(tensors.grad_z, batch, size, sample, first, n)
             else:
-                to = Strided(scratch.run, -run[0] * LANES, LANES, LANES)
+                grad_z = Strided(scratch.run, -run[0] * LANES, LANES, LANES)
             voltage = voltage_of(tensors, sample, vector, n)
             adjoint = cuba_adjoint_of(neurons, first, n, tensors.learn, voltage)
-            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + place) * _STATE_NUMBERS
-            _run_back(gradient, adjoint, to, run, neurons.delay, scratch.state, state)
+            state = ((sample - samples[0]) * (vectors[1] - vectors[0]) + index) * _STATE_NUMBERS
+            _run_backward(gradient, adjoint, grad_z, run, neurons.delay, scratch.state, state)
             if inputs:
-                add_run(events, by_input, sample, run, to, sums)
+                add_run(events, by_input, sample, run, grad_z, sums)
 
 
 @numba.njit(inline="always")
-def _run_back(gradient, adjoint, to, run, delay, scratch, at):
-    """One run of one vector; its state is at ``at`` in ``scratch`` before and after it."""
+def _run_backward(gradient, adjoint, grad_z, run, delay, scratch, at):
+    """One run of one vector. Its state is loaded from ``scratch``, at ``at``, and stored there."""
     g_next = load(scratch, at, LANES)
     state = (
         load(scratch, at + LANES, LANES),
@@ -312,7 +317,7 @@ def _run_back(gradient, adjoint, to, run, delay, scratch, at):
         load(scratch, at + 3 * LANES, LANES),
         load(scratch, at + 4 * LANES, LANES),
     )
-    g_next, state = _loop(gradient, adjoint, to, run, delay, g_next, state)
+    g_next, state = _loop(gradient, adjoint, grad_z, run, delay, g_next, state)
     store(scratch, at, g_next, LANES)
     for number in range(4):
         store(scratch, at + (number + 1) * LANES, state[number], LANES)
@@ -320,9 +325,9 @@ def _run_back(gradient, adjoint, to, run, delay, scratch, at):
 
 @numba.njit
 def _multiply_rows(upstream, columns, samples, run, batch, block):
-    """Fills ``block`` with the gradient by the spikes that some neurons hand on in a run.
+    """Fills ``block`` with the gradient of the output of some neurons in a run.
 
-    Its rows are [steps, samples], those of one sample or of the whole batch.
+    Its rows are [steps, samples], either of one sample or of the whole batch.
     """
     terms, neurons = upstream.weight_KN.shape
     rows = (run[1] - run[0]) * (samples[1] - samples[0])
@@ -336,12 +341,12 @@ def _multiply_rows(upstream, columns, samples, run, batch, block):
 
 @numba.njit(inline="always")
 def _write_decays(tensors, vectors, samples, state):
-    """Copies the gradients of the decays out of the samples' final states."""
+    """Copies the gradients of the decays from the samples' final states."""
     neurons = tensors.grad_decays.shape[1] // 2
     for sample in range(samples[0], samples[1]):
         for vector in range(vectors[0], vectors[1]):
-            place = (sample - samples[0]) * (vectors[1] - vectors[0]) + vector - vectors[0]
-            at, first = place * _STATE_NUMBERS, vector * LANES
+            index = (sample - samples[0]) * (vectors[1] - vectors[0]) + vector - vectors[0]
+            at, first = index * _STATE_NUMBERS, vector * LANES
             n = min(LANES, neurons - first)
             grad_u, grad_v = load(state, at + 3 * LANES, LANES), load(state, at + 4 * LANES, LANES)
             store(tensors.grad_decays[sample], first, grad_u, n)
@@ -350,16 +355,16 @@ def _write_decays(tensors, vectors, samples, state):
 
 @kernel
 def leaky_backward_all(grad_u_TBN, u_TBN, keep, learn, grad_z_TBN, grad_decay_BN):
-    """Adjoint of ``leaky_forward``; ``u_TBN`` is read where its decay is to ``learn``."""
+    """Adjoint of ``leaky_forward``; ``u_TBN`` is read only if ``learn``."""
     steps, batch, neurons = grad_u_TBN.shape
     grad_u, u, grad_z = grad_u_TBN.reshape(-1), u_TBN.reshape(-1), grad_z_TBN.reshape(-1)
-    vectors, none = (neurons + LANES - 1) // LANES, spread(np.float32(0))
+    vectors, zero = (neurons + LANES - 1) // LANES, broadcast(np.float32(0))
     for item in numba.prange(batch * vectors):
         sample, first = item // vectors, item % vectors * LANES
         n = min(LANES, neurons - first)
         current = sample_of(u, batch, neurons, sample, first, n)
         layer = LeakAdjoint(share_of(load(keep, first, n)), learn, current)
         upstream = sample_of(grad_u, batch, neurons, sample, first, n)
-        to = sample_of(grad_z, batch, neurons, sample, first, n)
-        _, state = _leak_loop(upstream, layer, to, (0, steps), 0, none, (none, none))
+        sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
+        _, state = _leak_loop(upstream, layer, sample_grad_z, (0, steps), 0, zero, (zero, zero))
         store(grad_decay_BN[sample], first, state[1], n)

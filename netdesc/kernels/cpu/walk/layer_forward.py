@@ -1,7 +1,7 @@
 """The forward pass of one layer of neurons, from events or from a current.
 
-A thread computes all steps of a vector of neurons in a sample. The time loop has no barrier, states
-stay in registers, and no result depends on the number of threads.
+A thread computes all steps of one vector of neurons in one sample. So the time loop has no barrier,
+states stay in registers, and no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numba
 import numpy as np
 import torch
 
-from netdesc.kernels.cpu.runtime.bitmask import word_of
+from netdesc.kernels.cpu.runtime.bitmask import to_bitmask
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel
 from netdesc.kernels.cpu.runtime.layout import sample_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate
-from netdesc.kernels.cpu.runtime.simd import LANES, spread, where
+from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import decay_state, from_state, saturate, to_state
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -28,25 +28,25 @@ from netdesc.kernels.cpu.walk.forward_loop import NOTES_PER_VECTOR, Span, forwar
 from netdesc.kernels.cpu.walk.voltages import Voltages, voltage_of
 
 PRODUCT, EVENTS = 0, 1
-"""How a layer's current was computed, the value of ``notes[2]`` (see ``kernels.operators``)."""
+"""Values of ``notes[2]``: how a layer's current was computed (see ``kernels.operators``)."""
 
-_NO_WORDS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
+_NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
 
 
 class SpikeOutput(NamedTuple):
-    """Memory for a layer's spikes, as words (see ``packed_spikes``) or floats; one is empty."""
+    """Memory for a layer's spikes, as bitmasks (see ``packed_spikes``) or floats; one is empty."""
 
-    words: np.ndarray
+    bitmasks: np.ndarray
     values: np.ndarray
 
 
-def word_output(words: np.ndarray) -> SpikeOutput:
-    return SpikeOutput(words, _NO_VALUES)
+def bitmask_output(bitmasks: np.ndarray) -> SpikeOutput:
+    return SpikeOutput(bitmasks, _NO_VALUES)
 
 
 def float_output(shape: Shape) -> SpikeOutput:
     """New memory for float spikes [steps, batch, neurons]."""
-    return SpikeOutput(_NO_WORDS, allocate(shape, np.float32).reshape(-1))
+    return SpikeOutput(_NO_BITMASKS, allocate(shape, np.float32).reshape(-1))
 
 
 def forward_by_events(
@@ -89,7 +89,7 @@ def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
     """The notes [4] (see ``kernels.operators``) from those of all vectors."""
     notes = np.empty(4, np.int64)
     _sum_up(vector_notes, path, notes)
-    # Numpy makes so small a tensor in a tenth of torch's time.
+    # Creating so small a tensor through numpy takes a tenth of torch's time.
     return torch.from_numpy(notes)
 
 
@@ -106,12 +106,12 @@ def _input_from_current(source, t):
 
 @numba.njit(inline="always")
 def _emit_spikes(sink, t, spiked):
-    """Writes the spikes that a vector hands on in step ``t``, as a word or as floats."""
+    """Writes the output of a vector in step ``t``, as a bitmask or as floats."""
     out, item_start, values = sink
-    if len(out.words):
-        out.words[item_start + t] = word_of(spiked)
+    if len(out.bitmasks):
+        out.bitmasks[item_start + t] = to_bitmask(spiked)
     else:
-        spikes = where(spiked, spread(np.float32(1)), spread(np.float32(0)))
+        spikes = where(spiked, broadcast(np.float32(1)), broadcast(np.float32(0)))
         store(values.numbers, values.start + t * values.stride, spikes, values.size)
 
 
@@ -159,7 +159,7 @@ def leaky_forward(z_TBN, keep, u_TBN):
     for item in numba.prange(batch * vectors):
         sample, first = item // vectors, item % vectors * LANES
         count = min(LANES, size - first)
-        share, u = load(keep, first, count), spread(np.int32(0))
+        share, u = load(keep, first, count), broadcast(np.int32(0))
         for t in range(steps):
             at = (t * batch + sample) * size + first
             u = saturate(decay_state(u, share) + to_state(load(z, at, count)))
@@ -176,8 +176,8 @@ def _gather_all(events, weight_VIN, z_TBN):
         count = min(LANES, size - first)
         for t in range(steps):
             row = t * batch + sample
-            arrived = gather_real(events, row, weight_VIN[vector], count)
-            store(z, row * size + first, arrived, count)
+            current = gather_real(events, row, weight_VIN[vector], count)
+            store(z, row * size + first, current, count)
 
 
 @kernel(parallel=False)

@@ -1,4 +1,4 @@
-"""Voltages that a forward pass leaves for the backward pass: their layouts in memory."""
+"""Layouts of the voltages that a forward pass saves for the backward pass."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 
 
 class Voltages(NamedTuple):
-    """Voltages before the reset. Vector k of sample b has those of step t at ``b · by_sample + k ·
-    by_vector + t · by_step``."""
+    """Voltages before the reset.
+
+    Vector k of sample b at step t begins at ``b · by_sample + k · by_vector + t · by_step``.
+    """
 
     voltage: np.ndarray
     """int32, flat."""
     by_sample: int
     by_vector: int
     by_step: int
-    """0 if no backward pass follows: each step then overwrites the one before."""
+    """0 if no backward pass follows; then each step overwrites the one before."""
     is_padded: bool
     """Whether the last vector of a sample has room for all its lanes."""
 
 
 def vector_first(voltage: np.ndarray, shape: Shape) -> Voltages:
-    """The layout [batch, vectors, steps, LANES]: a thread goes through contiguous memory."""
+    """The layout [batch, vectors, steps, LANES]: each thread's memory is contiguous."""
     steps, _, neurons = shape
     by_vector = steps * LANES
     return Voltages(voltage, -(-neurons // LANES) * by_vector, by_vector, LANES, True)
@@ -41,7 +43,7 @@ def time_first(voltage: np.ndarray, shape: Shape) -> Voltages:
 
 
 def new_voltages(shape: Shape, keep: bool) -> Voltages:
-    """Memory for the voltages of all steps, or, unless ``keep``, for those of one step."""
+    """Memory for the voltages of all steps, or of one step unless ``keep``."""
     steps, size = shape[0], packed_items(shape) * LANES
     if keep:
         return vector_first(allocate((steps * size,), np.int32), shape)

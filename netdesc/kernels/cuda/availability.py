@@ -1,4 +1,4 @@
-"""Whether the CUDA engine can run here, and what to do where it cannot."""
+"""Whether the CUDA engine can run on this machine, and what to do if it cannot."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 
 import torch
 
-OLDEST_CAPABILITY = (7, 5)
+MIN_CAPABILITY = (7, 5)
 """Compute capability of the oldest GPUs (Turing) for which the kernels are known to compile."""
 
-OLDEST_TRITON = (3, 3)
-"""The first with tuples in kernels; torch 2.7 brings it."""
+MIN_TRITON = (3, 3)
+"""The first version with tuples in kernels; torch 2.7 brings it."""
 
 
 def is_interpreted() -> bool:
@@ -20,28 +20,28 @@ def is_interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes")
 
 
-def obstacle(device: torch.device) -> str | None:
-    """Why the engine cannot compute on ``device``, ``cuda`` or ``cpu``, with the way out."""
+def why_unavailable(device: torch.device) -> str | None:
+    """Why the engine cannot compute on ``device``, and what to do; None if it can."""
     if device.type == "cpu" and not is_interpreted():
-        return _gpu() or "it computes on device 'cuda', but the tensors are on 'cpu'"
-    return _triton() or (_card(device) if device.type == "cuda" else None)
+        return _gpu_problem() or "it computes on device 'cuda', but the tensors are on 'cpu'"
+    return _triton_problem() or (_card_problem(device) if device.type == "cuda" else None)
 
 
-def _gpu() -> str | None:
-    """What is missing for any GPU to be used."""
+def _gpu_problem() -> str | None:
+    """What is missing before torch can use any GPU."""
     if torch.version.cuda is None:
         return (
-            "this torch is built without CUDA; install one that is, "
+            "this torch is built without CUDA; install one with CUDA, "
             "see https://pytorch.org/get-started/locally"
         )
     if not torch.cuda.is_available():
-        return "torch finds no usable NVIDIA GPU; nvidia-smi tells whether its driver does"
+        return "torch finds no usable NVIDIA GPU; nvidia-smi shows whether the driver finds one"
     return None
 
 
 @functools.cache
-def _triton() -> str | None:
-    """What is wrong with Triton, which only kernels load: a network on the CPU needs none."""
+def _triton_problem() -> str | None:
+    """What is wrong with Triton. It is imported here, as networks on the CPU do not need it."""
     try:
         import triton
     except ModuleNotFoundError:
@@ -49,21 +49,21 @@ def _triton() -> str | None:
     except ImportError as error:
         return f"Triton cannot be loaded ({error}): pip install --force-reinstall triton"
     version = tuple(map(int, re.findall(r"\d+", triton.__version__)[:2]))
-    if version >= OLDEST_TRITON:
+    if version >= MIN_TRITON:
         return None
     return f"it needs Triton 3.3 or later, not {triton.__version__}: pip install --upgrade torch"
 
 
 @functools.cache
-def _card(device: torch.device) -> str | None:
+def _card_problem(device: torch.device) -> str | None:
     """What is wrong with the GPU itself."""
-    missing = _gpu()
+    missing = _gpu_problem()
     if missing is not None:
         return missing
     capability = torch.cuda.get_device_capability(device)
-    if capability >= OLDEST_CAPABILITY:
+    if capability >= MIN_CAPABILITY:
         return None
-    major, minor = OLDEST_CAPABILITY
+    major, minor = MIN_CAPABILITY
     return (
         f"it needs a GPU of compute capability {major}.{minor} or more, and "
         f"{torch.cuda.get_device_name(device)} has {capability[0]}.{capability[1]}"

@@ -1,4 +1,4 @@
-"""The forward pass on both engines: spikes and states equal those of exact integers."""
+"""The forward pass of both engines equals exact integers in all spikes and states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netdesc.kernels.reference import engine as reference_engine
 
 @given(layers())
 @settings(max_examples=120)
-def test_engines_compute_what_the_equations_say(layer):
+def test_engines_compute_the_equations(layer):
     for engine in ENGINES:
         check_forward(layer, engine)
 
@@ -42,7 +42,7 @@ def test_events_and_product_agree(layer):
 
 @given(layers(graded=False, max_steps=15), st.integers(1, 5))
 @settings(max_examples=40)
-def test_spikes_may_be_counted(layer, most):
+def test_inputs_may_be_spike_counts(layer, most):
     """The matrix product reads them, like any numbers that are not binary."""
     layer.spikes *= np.random.default_rng(0).integers(1, most + 1, layer.spikes.shape)
     if (layer.spikes > 1).any():
@@ -93,7 +93,7 @@ def test_the_threshold_is_truncated_not_rounded(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_spike_comes_one_step_later_and_the_last_one_never(engine):
+def test_a_delay_moves_spikes_by_one_step(engine):
     z = torch.zeros(4, 1, 1)
     z[1] = z[3] = 2.0
     for delay, expected in ((0.0, [0, 1, 0, 1]), (1.0, [0, 0, 1, 0])):
@@ -215,7 +215,7 @@ def test_decay_is_exact(states, keep):
 
 
 @given(floats)
-def test_floats_become_states_without_their_fraction(value):
+def test_floats_are_truncated_to_states(value):
     expected = int(cuba_oracle.states_of(np.array([value], np.float32))[0])
     assert _to_states(np.array([value], np.float32)) == expected
     assert reference_engine.to_state(torch.tensor([value])).item() == expected
@@ -232,7 +232,7 @@ def test_quantisation_rounds_halves_to_even_and_clamps(engine):
 
 
 @pytest.mark.parametrize("density", [0.05, 1.0])
-def test_weights_that_are_no_numbers_count_the_same_everywhere(density):
+def test_nan_and_infinite_weights_count_alike_on_engines(density):
     layer = plain_layer(4, density=density)
     layer.weight[0, :3] = np.nan, np.inf, -np.inf
     for engine in ENGINES:

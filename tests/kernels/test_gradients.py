@@ -54,7 +54,7 @@ def test_gradients_of_a_layer_that_spikes(engine, delay, density):
 @pytest.mark.parametrize("kind", ["input", "events", "product"])
 @pytest.mark.parametrize("which", ["current_decay", "voltage_decay"])
 @pytest.mark.parametrize("decay", [0.1, 0.35, 0.8])
-def test_decay_gradients_are_those_of_differences(engine, kind, which, decay):
+def test_decay_gradients_equal_finite_differences(engine, kind, which, decay):
     """The loss is Σ grad · R(v), where R' is the surrogate, on neurons too small to spike.
 
     Their states are thousands of grid units wide and the decay moves by whole units of 1/4096, so
@@ -119,7 +119,7 @@ def test_the_current_alone_has_the_gradients_of_a_filter(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("density", [0.05, 1.0])
-def test_clamped_weights_get_no_gradient_and_the_others_all_of_it(engine, density):
+def test_only_clamped_weights_get_no_gradient(engine, density):
     """NaN counts as a weight that was clamped to 0."""
     halves = torch.tensor(
         [-200.0, -128.51, -128.5, -128, 0.3, 127, 127.49, 127.51, 1e6, math.nan, math.inf]
@@ -168,7 +168,7 @@ def test_a_spike_after_the_end_has_no_gradient(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("density", [0.05, 0.5])
-def test_gradients_go_where_they_are_asked_for(engine, density):
+def test_only_needed_gradients_are_computed(engine, density):
     """A gradient that is needed alone equals the one beside others, and no other is computed."""
     layer = plain_layer(10, density=density)
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))
@@ -236,7 +236,7 @@ def test_second_derivatives_are_refused(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_gradients_that_are_no_numbers_stay_visible(engine, bad):
+def test_nan_and_infinite_gradients_propagate(engine, bad):
     """Otherwise training would not notice them."""
     layer = plain_layer(15)
     grad_out = np.random.default_rng(1).normal(size=(30, 2, 37))

@@ -112,7 +112,7 @@ def test_events_are_read_if_the_input_is_sparse(case, is_listed):
 
 
 @pytest.mark.parametrize("density", [0.1, 0.6])
-def test_a_weight_that_is_no_number_stays_with_its_neuron(density):
+def test_a_nan_weight_affects_only_its_neuron(density):
     case = Case(density=density)
     weight = case.weight()
     weight[3, 5] = torch.nan

@@ -237,7 +237,7 @@ def test_default_types_and_devices_do_not_change_cached_tensors():
 
 @pytest.mark.parametrize("density", [0.05, 0.5])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_autocast_does_not_reach_the_grid(engine, density):
+def test_autocast_changes_nothing_in_operators(engine, density):
     layer = plain_layer(2, density=density)
     results = []
     for autocast in (False, True):
@@ -251,7 +251,7 @@ def test_autocast_does_not_reach_the_grid(engine, density):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_numbers_that_are_no_spikes(engine):
+def test_odd_numbers_as_spikes(engine):
     """Denormals, NaN and infinities neither crash nor spread to other samples."""
     odd = sparse()
     odd[1, 0] = torch.tensor([1e-42, math.nan, math.inf, -math.inf, -0.0])

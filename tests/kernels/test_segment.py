@@ -85,7 +85,7 @@ def check(case: Case) -> list[int]:
     assert torch.equal(found[1][:, [0, 1, 3]], expected[1][:, [0, 1, 3]]), "peaks and counts"
     for number, (one, other) in enumerate(zip(found[2:], expected[2:], strict=True)):
         largest = other.abs().max().item()
-        tolerance = 2e-5 if other.dim() else 1e-3  # a decay of all neurons: their sums cancel
+        tolerance = 2e-5 if other.dim() else 1e-3  # the terms of a shared decay cancel
         message = f"gradient {number}"
         torch.testing.assert_close(one, other, rtol=0, atol=tolerance * largest, msg=message)
     return found[1][:, 2].tolist()
@@ -100,7 +100,7 @@ CASES = st.builds(
     scale=st.sampled_from([0.02, 0.5, 3.0, 100.0]),
     counted=st.booleans(),
     bits=st.sampled_from([8, 8, 2]),
-    own=st.booleans(),
+    per_neuron=st.booleans(),
     learn=st.booleans(),
     delay=st.booleans(),
     bias=st.booleans(),
@@ -112,22 +112,22 @@ CASES = st.builds(
 @settings(max_examples=60)
 @example(Case(sizes=(1, 1), steps=1, batch=1, density=1.0))
 @example(Case(sizes=(300, 130, 64, 40), steps=500, batch=1))  # several runs of steps
-@example(Case(sizes=(60, 300, 200, 40), steps=500, batch=3))  # and of samples
-@example(Case(sizes=(60, 300, 40), steps=20, batch=5))  # all samples of a product together
+@example(Case(sizes=(60, 300, 200, 40), steps=500, batch=3))  # several samples
+@example(Case(sizes=(60, 300, 40), steps=20, batch=5))  # all samples in one block
 @example(Case(sizes=(300, 257, 33), steps=700, density=0.3, scale=4.0))  # ordered by input
 def test_engines_agree(case):
     check(case)
 
 
-def test_layers_take_events_or_the_product_as_their_input_is():
+def test_layers_read_events_if_their_input_is_sparse_and_binary():
     assert check(Case()) == [EVENTS, EVENTS]
     assert check(Case(density=0.6, scale=0.05)) == [PRODUCT, EVENTS]
     assert check(Case(counted=True, scale=0.1)) == [PRODUCT, EVENTS]
-    assert check(Case(scale=100.0, delay=False, own=False)) == [EVENTS, PRODUCT]
+    assert check(Case(scale=100.0, delay=False, per_neuron=False)) == [EVENTS, PRODUCT]
     assert check(Case(density=0.0)) == [EVENTS, EVENTS]
 
 
-def test_a_gradient_that_is_the_same_in_all_steps_need_not_be_spread_out():
+def test_a_gradient_may_be_expanded_over_the_steps():
     signal, tensors = Case().tensors()
     gradient = Case().gradient()[:1].expand(60, -1, -1)
     found = []
@@ -137,11 +137,11 @@ def test_a_gradient_that_is_the_same_in_all_steps_need_not_be_spread_out():
     assert torch.equal(*found)
 
 
-def test_events_add_up_alike_by_row_and_by_input(monkeypatch):
+def test_events_by_row_and_by_input_give_equal_gradients(monkeypatch):
     case = Case(sizes=(300, 130, 110), steps=700, density=0.3, scale=4.0)
     found = []
-    for least in (0, 1 << 30):
-        monkeypatch.setattr(events_by_input, "_MIN_EVENTS", least)
+    for min_events in (0, 1 << 30):
+        monkeypatch.setattr(events_by_input, "_MIN_EVENTS", min_events)
         monkeypatch.setattr(events_by_input, "_MIN_VECTORS", 0)
         found.append(all_results(case, "cpu"))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
@@ -149,7 +149,7 @@ def test_events_add_up_alike_by_row_and_by_input(monkeypatch):
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("density", [0.05, 0.6])
-def test_the_number_of_threads_changes_no_bit(batch, density):
+def test_results_do_not_depend_on_the_number_of_threads(batch, density):
     case, before = Case((90, 300, 40), 300, batch, density), torch.get_num_threads()
     found = []
     try:
@@ -163,13 +163,13 @@ def test_the_number_of_threads_changes_no_bit(batch, density):
 
 
 @pytest.mark.parametrize("density", [0.1, 0.6])
-def test_what_no_backward_pass_follows_keeps_nothing(density):
+def test_nothing_is_saved_without_a_backward_pass(density):
     case = Case(density=density)
     signal, tensors = case.tensors()
     with torch.no_grad():
-        out, notes, kept = case.call(signal, tensors, keep=False)
+        out, notes, saved = case.call(signal, tensors, keep=False)
     expected = all_results(case, "cpu")
-    assert kept == []
+    assert saved == []
     assert torch.equal(out, expected[0])
     assert torch.equal(notes, expected[1])
 
@@ -182,7 +182,7 @@ def test_gradients_that_are_not_needed_change_no_others(learn):
     assert all(torch.equal(one, two) for one, two in zip(found[2:], expected, strict=True))
 
 
-def test_gradients_that_are_no_numbers_stay_visible():
+def test_nan_and_infinite_gradients_propagate():
     case = Case()
     signal, tensors = case.tensors()
     gradient = case.gradient()
@@ -193,7 +193,7 @@ def test_gradients_that_are_no_numbers_stay_visible():
     assert torch.isnan(tensors[5].grad).any(1).nonzero().tolist() == [[5]]
 
 
-def test_several_segments_are_one():
+def test_one_segment_equals_several():
     """Segments of one layer each, with floats in between, give equal spikes and gradients."""
     case = replace(Case(), sizes=(40, 70, 50, 33))
     signal, tensors = case.tensors()

@@ -171,7 +171,9 @@ def test_results_do_not_depend_on_the_number_of_threads(costs: str) -> None:
         ({"costs": "other"}, "unknown costs 'other'; .* squares, softmax, likelihood"),
     ],
 )
-def test_what_does_not_fit_is_refused(engine: str, changes: dict[str, Any], message: str) -> None:
+def test_tensors_that_do_not_fit_are_refused(
+    engine: str, changes: dict[str, Any], message: str
+) -> None:
     arguments: dict[str, Any] = {
         "output_TBN": torch.zeros(5, 2, 3),
         "labels_TB": torch.zeros(5, 2, dtype=torch.int64),

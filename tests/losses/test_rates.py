@@ -131,7 +131,7 @@ def test_silence_costs_a_finite_amount_and_teaches_the_label_to_spike(loss):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gradient_of_a_whole_sample_is_one_number_for_all_its_steps(kind):
+def test_the_gradient_of_a_whole_sample_is_a_view(kind):
     """A gradient with all steps would need as much memory as the output."""
     output = torch.ones(20, 2, 4, requires_grad=True)
     strides = []
@@ -207,7 +207,7 @@ OUTPUT, LABELS = torch.zeros(10, 2, 3), torch.zeros(2, dtype=torch.int64)
         (OUTPUT, LABELS.to_sparse(), "labels has layout sparse_coo"),
     ],
 )
-def test_what_does_not_fit_is_refused(loss, output, labels, message):
+def test_tensors_that_do_not_fit_are_refused(loss, output, labels, message):
     with pytest.raises((ValueError, TypeError), match=message):
         loss(output, labels)
 

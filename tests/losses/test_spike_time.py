@@ -125,7 +125,7 @@ def test_the_loss_of_a_document():
 
 @engines
 def test_one_missing_spike(engine):
-    """By hand: Σ exp(−2n/τ) over the steps that are left, here all hundred."""
+    """By hand: Σ exp(−2n/τ) over the remaining steps, here all hundred."""
     target = torch.zeros(200, 1, 1)
     target[20] = 1
     with use_engine(engine):

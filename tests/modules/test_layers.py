@@ -99,7 +99,7 @@ def test_dropout_silences_a_neuron_for_the_whole_sample():
     assert (model.eval()(input_TBN)[1:] == 1).all()
 
 
-def test_dropout_scales_what_is_left():
+def test_dropout_scales_the_remaining_currents():
     model = network(dense("a", 50, neuron=neuron(dropout=0.75, threshold=100.0)))
     model.layers["a"].synapse.weight.data.fill_(1.0)
     model(torch.ones(1, 4, 10))

@@ -54,7 +54,7 @@ def test_a_compiled_network_computes_the_same(density):
     assert torch.equal(compiled(other), model(other))
 
 
-def test_a_step_is_compiled_once_and_as_a_whole_though_the_surrogate_narrows():
+def test_a_step_is_compiled_once_while_the_surrogate_narrows():
     schedule = {"type": "geometric", "start": 0.1, "end": 0.001}
     layers = [dense(name, 8, neuron=neuron(tau_grad=schedule)) for name in ("one", "two")]
     made = graph(*layers)

@@ -30,12 +30,12 @@ EVENTS = Events(3, 1, np.array([0, 2, 2, 3]), np.array([0, 1, 1], np.int32))
 def run(loop: Any) -> tuple[np.ndarray, str]:
     """The voltages of neurons that decay fully in each step, and the loop's machine code."""
     weights = np.arange(2 * LANES, dtype=np.int16)
-    none, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
+    zeros, voltage = np.zeros(LANES, np.int32), np.empty(3 * LANES, np.int32)
     out, floats = layer_forward.bitmask_output(np.empty(3, np.int32)), np.empty(0, np.float32)
     loop(
         (EVENTS, 0, weights, LANES, 2),
         (out, 0, Strided(floats, 0, LANES, LANES)),
-        NeuronParameters(none, none, none, np.int32(1 << 20), 0, 1.0, 1.0),
+        NeuronParameters(zeros, zeros, zeros, np.int32(1 << 20), 0, 1.0, 1.0),
         Span(0, LANES, 3),
         Strided(voltage, 0, LANES, LANES),
         np.empty(NOTES_PER_VECTOR, np.int32),

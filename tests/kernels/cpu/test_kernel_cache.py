@@ -49,7 +49,7 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-def test_changes_in_what_is_compiled_into_a_kernel_take_effect(package: Path) -> None:
+def test_changes_in_other_files_recompile_a_kernel(package: Path) -> None:
     """The changes are in other files than the kernel."""
     assert run(LEAKY, package.parent) == "[1.0, 1.5, 1.75]"
     change(

@@ -128,7 +128,7 @@ def test_powers_of_two(exponents):
 
 @given(st.lists(st.integers(-(2**24), 2**24), min_size=LANES, max_size=LANES))
 @settings(deadline=None)
-def test_whole_numbers_as_floats_and_back(numbers):
+def test_integers_convert_to_floats_and_back(numbers):
     x = np.array(numbers, np.int32)
     result = np.empty_like(x)
     _convert_and_back(x, result)

@@ -1,4 +1,4 @@
-"""Where the CUDA engine runs, its errors where it cannot, and that it never waits."""
+"""The CUDA engine: where it runs, its errors, and that it never waits for the device."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_opcheck_accepts_the_operators() -> None:
 
 
 @needs_triton
-def test_autocast_does_not_reach_the_grid() -> None:
+def test_autocast_changes_nothing_in_operators() -> None:
     layer = plain_layer(2, steps=9)
     results = []
     for autocast in (False, True):

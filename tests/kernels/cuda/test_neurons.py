@@ -56,7 +56,7 @@ def cuba(z: torch.Tensor, *numbers: float, decays=(ONE, ONE)) -> list[torch.Tens
 
 @given(layers(max_steps=17))
 @settings(max_examples=25)
-def test_the_engine_computes_what_the_equations_say(layer):
+def test_the_engine_computes_the_equations(layer):
     check(layer)
 
 
@@ -156,7 +156,7 @@ def test_decay_is_exact_in_every_corner_of_the_states():
 # Products
 
 
-def test_weights_that_are_no_numbers_count_the_same_everywhere():
+def test_nan_and_infinite_weights_count_alike_on_engines():
     for density in (0.05, 1.0):
         layer = plain_layer(4, steps=5, density=density)
         layer.weight[0, :3] = np.nan, np.inf, -np.inf
@@ -175,7 +175,7 @@ def test_graded_spikes_among_others(value):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3.4e38])
 @pytest.mark.parametrize("count", [1, 5])
-def test_inputs_that_are_no_numbers_count_as_in_the_reference(value, count):
+def test_nan_and_infinite_inputs_count_as_in_the_reference(value, count):
     layer = plain_layer(6, steps=5, batch=3, density=0.3)
     layer.spikes[2, 1, :count] = value
     layer.weight[:, 1:5] = layer.weight[:, :1]  # sums overflow in whatever order they are taken
@@ -290,7 +290,7 @@ def test_one_step_has_the_gradient_of_the_surrogate(tau_grad):
     torch.testing.assert_close(z.grad.cpu().double(), expected, rtol=3e-6, atol=1e-12)
 
 
-def test_gradients_go_where_they_are_asked_for():
+def test_only_needed_gradients_are_computed():
     """A gradient that is needed alone equals the one beside others, and no other is computed."""
     layer = plain_layer(10, steps=9)
     grad_out = random_grad(layer)
@@ -304,7 +304,7 @@ def test_gradients_go_where_they_are_asked_for():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_gradients_that_are_no_numbers_stay_visible(bad):
+def test_nan_and_infinite_gradients_propagate(bad):
     layer = plain_layer(15, steps=9)
     grad_out = random_grad(layer)
     clean = gradients(layer, "cuda", grad_out)

@@ -42,7 +42,7 @@ class LayerReport:
 
 
 class _Layers(nn.Module):
-    """Blocks by name. Unlike in ``nn.ModuleDict``, a name may be that of an attribute."""
+    """Blocks by name. Unlike in ``nn.ModuleDict``, a block may have the name of an attribute."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "training":  # torch sets this flag even if a layer has that name

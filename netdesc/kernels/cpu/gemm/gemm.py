@@ -5,7 +5,7 @@ take cores from each other. This product runs on the threads of the other kernel
 vendor's library. The number of threads does not change the order of additions: each sum adds blocks
 of ``MAX_PANEL_TERMS`` terms, in order.
 
-The algorithm is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+The algorithm is by Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 (2008). The right factor is copied in panels. A tile of the result stays in vector registers while
 its terms of a panel are added. The tile's loop uses LLVM's vectors, because loops over arrays would
 load and store every sum at every term.

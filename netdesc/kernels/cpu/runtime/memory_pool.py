@@ -84,7 +84,7 @@ class MemoryPool:
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
 
     def _shrink(self) -> None:
-        """Frees the buffers that were idle longest; those of changing shapes would accumulate."""
+        """Frees the buffers that were idle longest; buffers of old shapes would accumulate."""
         self._new_bytes = 0
         sized = [(b, size) for size, buffers in self._buffers.items() for b in buffers]
         free = [(b, size) for b, size in sized if b.is_free]

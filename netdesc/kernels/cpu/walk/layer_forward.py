@@ -86,7 +86,7 @@ def _new_notes(shape: Shape) -> np.ndarray:
 
 
 def _notes(vector_notes: np.ndarray, path: int) -> torch.Tensor:
-    """The notes [4] (see ``kernels.operators``) from those of all vectors."""
+    """The notes [4] of a layer (see ``kernels.operators``) from the notes of all vectors."""
     notes = np.empty(4, np.int64)
     _sum_up(vector_notes, path, notes)
     # Creating so small a tensor through numpy takes a tenth of torch's time.

@@ -46,7 +46,7 @@ def _example(entry, text: str, directory: Path, encoding: str = "utf-8"):
 
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
-def test_the_wrong_example_has_the_code_and_the_right_one_has_no_findings(entry, tmp_path):
+def test_the_wrong_example_has_the_code_and_the_right_one_has_no_diagnostics(entry, tmp_path):
     wrong = _example(entry, entry.wrong, tmp_path, entry.encoding)
     assert set(codes(wrong)) == {entry.code}
     assert {each.severity for each in wrong} == {entry.severity}
@@ -67,23 +67,23 @@ def test_a_pipe_is_not_opened_but_where_the_shell_did(tmp_path):
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
     assert may_be_document(pipe)
-    (finding,) = check(pipe)[1]
-    assert finding.message == "cannot read the file: it is no ordinary file"
+    (diagnostic,) = check(pipe)[1]
+    assert diagnostic.message == "cannot read the file: it is no ordinary file"
     assert codes(check(os.devnull)[1]) == ["ND001"]
     write_files(tmp_path)
     end, start = os.pipe()
     os.write(start, BASE.encode())
     os.close(start)
-    (finding, *_) = check(f"/dev/fd/{end}")[1]
+    (diagnostic, *_) = check(f"/dev/fd/{end}")[1]
     os.close(end)
-    assert finding.code == "ND301"  # its files are looked for beside it
+    assert diagnostic.code == "ND301"  # its files are looked for beside it
 
 
 def test_a_directory_with_one_document_names_it(tmp_path):
     def hint(path=tmp_path):
-        (finding,) = check(path)[1]
-        assert finding.code == "ND001"
-        return finding.hint
+        (diagnostic,) = check(path)[1]
+        assert diagnostic.code == "ND001"
+        return diagnostic.hint
 
     (tmp_path / "other.json").write_text('{"loss": 1}')
     (tmp_path / "folder.json").mkdir()
@@ -99,9 +99,9 @@ def test_a_directory_with_one_document_names_it(tmp_path):
 
 
 def test_utf_16_is_named(tmp_path):
-    (finding,) = findings(tmp_path, BASE.encode("utf-16"))
-    assert finding.code == "ND003"
-    assert "UTF-16" in finding.message
+    (diagnostic,) = findings(tmp_path, BASE.encode("utf-16"))
+    assert diagnostic.code == "ND003"
+    assert "UTF-16" in diagnostic.message
 
 
 def test_every_code_in_the_source_is_explained():

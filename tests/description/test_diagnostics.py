@@ -23,12 +23,12 @@ from netdesc.description.synonyms import FIELDS, TYPES, UNSUPPORTED, hint_for_un
 CUBA = '{"type": "cuba", "threshold": 1, "current_decay": 1, "voltage_decay": 0.1}'
 
 
-def _text(finding):
-    return " | ".join((finding.message, finding.hint, *finding.notes))
+def _text(diagnostic):
+    return " | ".join((diagnostic.message, diagnostic.hint, *diagnostic.notes))
 
 
 CASES = [
-    # pointer, text, code, pointer of the finding, words
+    # pointer, text, code, pointer of the diagnostic, words
     ("/layers/0/unit", "1", "ND101", "/layers/0/unit", 'layer "hidden"'),
     ("/time/Step_MS", "1", "ND101", "/time/Step_MS", 'did you mean "step_ms"?'),
     ("/layers/0/neuron", CUBA.replace("type", "tpye"), "ND101", "/layers/0/neuron/tpye", '"type"?'),
@@ -84,18 +84,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("pointer", "text", "code", "at", "words"), CASES)
-def test_one_fault_is_found_at_its_place(pointer, text, code, at, words, tmp_path):
+def test_one_error_is_found_at_its_place(pointer, text, code, at, words, tmp_path):
     source = with_text(pointer, text)
     found = findings(tmp_path, source)
-    (finding,) = [each for each in found if each.code != "ND202"]  # the neuron that is now unused
-    assert (finding.code, finding.pointer) == (code, at)
-    assert words in _text(finding)
-    assert finding.line is not None
-    assert finding.excerpt == source.splitlines()[finding.line - 1]
+    (diagnostic,) = [each for each in found if each.code != "ND202"]  # unused neuron
+    assert (diagnostic.code, diagnostic.pointer) == (code, at)
+    assert words in _text(diagnostic)
+    assert diagnostic.line is not None
+    assert diagnostic.excerpt == source.splitlines()[diagnostic.line - 1]
     parts = parts_of(at)
-    assert finding.severity == ("warning" if code == "ND212" else "error")
+    assert diagnostic.severity == ("warning" if code == "ND212" else "error")
     if code in ("ND101", "ND105"):
-        assert finding.excerpt[finding.column - 1 :].startswith(f'"{parts[-1]}"')
+        assert diagnostic.excerpt[diagnostic.column - 1 :].startswith(f'"{parts[-1]}"')
 
 
 BOUNDARIES = [
@@ -133,9 +133,9 @@ def test_weights_that_are_zero_on_the_device(fields, is_zero, tmp_path):
 def test_the_least_scale_that_helps_is_one_that_does(tmp_path):
     for inputs, least in ((4096, "1"), (5000, "1.11"), (1 << 18, "8")):
         text = with_text("/input/shape", f"[{inputs}]")
-        (finding,) = findings(tmp_path, text)
-        assert finding.code == "ND236"
-        assert finding.hint == f'use a "weight_scale" above {least}'
+        (diagnostic,) = findings(tmp_path, text)
+        assert diagnostic.code == "ND236"
+        assert diagnostic.hint == f'use a "weight_scale" above {least}'
         better = with_text("/layers/0/weight_scale", f"{float(least) + 0.01}", text)
         assert findings(tmp_path, better) == []
 
@@ -165,7 +165,7 @@ oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
     )
 
 
-def test_all_findings_come_at_once_in_the_order_of_the_file(tmp_path):
+def test_all_diagnostics_come_at_once_in_the_order_of_the_file(tmp_path):
     text = (
         BASE.replace('"steps": 100', '"steps": "100",')
         .replace('"threshold"', '"treshold"')
@@ -189,14 +189,14 @@ def test_all_findings_come_at_once_in_the_order_of_the_file(tmp_path):
     assert places == sorted(places)
 
 
-def test_rules_look_on_where_faults_are_elsewhere(tmp_path):
+def test_rules_look_on_where_errors_are_elsewhere(tmp_path):
     text = with_text("/layers/1/neuron", '"cubs"', with_text("/time/stepms", "1"))
     assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
     text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
     assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
 
 
-def test_a_misspelt_key_hides_no_fault_of_its_value(tmp_path):
+def test_a_misspelt_key_hides_no_error_of_its_value(tmp_path):
     text = BASE.replace('"threshold": 1', '"treshold": -1')
     key, value = findings(tmp_path, text)
     assert (key.code, value.code) == ("ND101", "ND106")
@@ -219,11 +219,11 @@ MEANT = [
 
 @pytest.mark.parametrize(("pointer", "text", "code", "hint"), MEANT)
 def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path):
-    # The only finding: the field that is meant is not missed as well.
-    (finding,) = [
+    # The only diagnostic: the field that is meant is not missed as well.
+    (diagnostic,) = [
         each for each in findings(tmp_path, with_text(pointer, text)) if each.code != "ND202"
     ]
-    assert (finding.code, finding.hint) == (code, f"did you mean {hint}")
+    assert (diagnostic.code, diagnostic.hint) == (code, f"did you mean {hint}")
 
 
 def test_what_is_left_out_hides_nothing(tmp_path):
@@ -241,9 +241,9 @@ def test_a_neuron_that_there_is_is_named(tmp_path):
 @pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
 def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")
-    (finding,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
-    assert (finding.code, finding.hint) == ("ND101", hint_for_unsupported(name))
-    assert finding.hint
+    (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
+    assert (diagnostic.code, diagnostic.hint) == ("ND101", hint_for_unsupported(name))
+    assert diagnostic.hint
 
 
 def test_a_value_that_means_another_one_is_not_judged(tmp_path):
@@ -279,8 +279,8 @@ MISSING = [
 @pytest.mark.parametrize(("pointer", "text", "write"), MISSING)
 def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
     found = findings(tmp_path, with_text(pointer, text))
-    (finding,) = [each for each in found if each.code == "ND102"]
-    assert finding.hint == f"write {write}"
+    (diagnostic,) = [each for each in found if each.code == "ND102"]
+    assert diagnostic.hint == f"write {write}"
     # What is to be written is what the language takes there.
     mended = text[:-1] + (", " if len(text) > 2 else "") + write + "}"
     left = findings(tmp_path, with_text(pointer, mended))
@@ -288,8 +288,8 @@ def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
 
 
 def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):
-    (finding,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
-    assert finding.hint == 'leave it out: "threshold" is there already'
+    (diagnostic,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
+    assert diagnostic.hint == 'leave it out: "threshold" is there already'
 
 
 def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
@@ -299,7 +299,7 @@ def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
     assert codes(findings(tmp_path, text)) == ["ND104"]
 
 
-def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
+def test_integers_stand_for_numbers_and_deerrors_are_filled_in(tmp_path):
     write_files(tmp_path)
     (tmp_path / "network.json").write_text(BASE)
     description = load(tmp_path / "network.json")
@@ -323,7 +323,7 @@ def test_the_whole_default_document_is_a_document(tmp_path):
     assert load(tmp_path / "full.json").document == first
 
 
-def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
+def test_load_raises_with_all_diagnostics_and_keeps_warnings(tmp_path):
     write_files(tmp_path)
     path = tmp_path / "network.json"
     path.write_text(with_text("/loss/time_constant_ms", "5000"))

@@ -43,14 +43,14 @@ def _decoded(text: str, *more: tuple[str, str]) -> str:
     return text
 
 
-def _finding(message="m", **more) -> Diagnostic:
+def _diagnostic(message="m", **more) -> Diagnostic:
     place = {"line": 3, "column": 5, "end_line": 3, "end_column": 9} | more
     return Diagnostic("ND101", "error", "/checkout/nets/a.json", message, **place)
 
 
 def test_a_finding_is_one_command_with_its_place():
-    finding = _finding("unknown field", hint="did you mean that?", notes=("allowed: a, b",))
-    (line,) = workflow_commands([finding], ROOT)
+    diagnostic = _diagnostic("unknown field", hint="did you mean that?", notes=("allowed: a, b",))
+    (line,) = workflow_commands([diagnostic], ROOT)
     assert line == (
         "::error file=nets/a.json,line=3,endLine=3,col=5,endColumn=8,title=netdesc ND101::"
         "unknown field%0Adid you mean that?%0Aallowed: a, b%0Anetdesc explain ND101"
@@ -58,7 +58,7 @@ def test_a_finding_is_one_command_with_its_place():
 
 
 def test_columns_are_left_out_where_a_finding_spans_lines():
-    (line,) = workflow_commands([_finding(end_line=4, end_column=2)], ROOT)
+    (line,) = workflow_commands([_diagnostic(end_line=4, end_column=2)], ROOT)
     assert _parsed(line)[1] == {
         "file": "nets/a.json",
         "line": "3",
@@ -78,8 +78,8 @@ def test_a_finding_without_a_place_and_one_from_the_command_line():
 
 @pytest.mark.parametrize("name", ["50%.json", "a,b:c.json", "a\r\nb.json", "%0A.json", "Ü 日.json"])
 def test_a_file_keeps_its_name_whatever_is_in_it(name):
-    finding = Diagnostic("ND101", "error", f"/checkout/nets/{name}", "m", line=1, column=1)
-    (line,) = workflow_commands([finding], ROOT)
+    diagnostic = Diagnostic("ND101", "error", f"/checkout/nets/{name}", "m", line=1, column=1)
+    (line,) = workflow_commands([diagnostic], ROOT)
     assert line.isprintable()
     assert _parsed(line)[1]["file"] == f"nets/{name}"
 
@@ -87,8 +87,8 @@ def test_a_file_keeps_its_name_whatever_is_in_it(name):
 @UNHURRIED
 @given(message=ANY_TEXT, hint=ANY_TEXT, file=ANY_TEXT)
 def test_whatever_a_document_holds_it_makes_one_command(message, hint, file):
-    finding = Diagnostic("ND101", "error", f"/checkout/x{file}", message, hint=hint, line=1)
-    (line,) = workflow_commands([finding], ROOT)
+    diagnostic = Diagnostic("ND101", "error", f"/checkout/x{file}", message, hint=hint, line=1)
+    (line,) = workflow_commands([diagnostic], ROOT)
     name, properties, told = _parsed(line)
     assert name == "error"
     assert set(properties) == {"file", "line", "endLine", "title"}
@@ -119,12 +119,14 @@ def _cells(table: str) -> list[list[str]]:
 @UNHURRIED
 @given(message=ANY_TEXT, file=ANY_TEXT)
 def test_the_table_shows_hostile_text_as_it_is(message, file):
-    finding = Diagnostic("ND101", "error", f"/checkout/x{file}y", f"<{message}>", line=1, column=2)
-    ((severity, place, code, told),) = _cells(summary([finding], 1, ROOT))
+    diagnostic = Diagnostic(
+        "ND101", "error", f"/checkout/x{file}y", f"<{message}>", line=1, column=2
+    )
+    ((severity, place, code, told),) = _cells(summary([diagnostic], 1, ROOT))
     assert (severity, code) == ("error", "ND101")
     assert told == visible(f"<{message}>")
-    inside = within(finding.file, ROOT)
-    assert place == visible(inside.as_posix() if inside else finding.file) + ":1:2"
+    inside = within(diagnostic.file, ROOT)
+    assert place == visible(inside.as_posix() if inside else diagnostic.file) + ":1:2"
 
 
 @UNHURRIED
@@ -135,7 +137,7 @@ def test_escaped_text_is_only_text(text):
 
 
 def test_the_table_holds_all_or_says_how_many_it_lacks():
-    many = [_finding("é" * 500) for _ in range(3000)]
+    many = [_diagnostic("é" * 500) for _ in range(3000)]
     whole = summary(many[:100], 1, ROOT)
     assert len(_cells(whole)) == 100
     assert "cut" not in whole

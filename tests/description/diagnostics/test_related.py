@@ -1,4 +1,4 @@
-"""Second places of findings, and the story of shapes that clash."""
+"""Second places of diagnostics, and the story of shapes that clash."""
 
 from __future__ import annotations
 
@@ -73,25 +73,25 @@ def test_second_places_of_rules_are_places_of_documents(tmp_path):
         entry = rule.entry
         base = LABELLED if entry.is_labelled else BASE
         text = with_text(entry.at, entry.wrong, base) if entry.at else entry.wrong
-        for finding in findings(tmp_path, text):
-            seen += len(finding.related)
-            assert all(each.line is not None and each.pointer for each in finding.related)
+        for diagnostic in findings(tmp_path, text):
+            seen += len(diagnostic.related)
+            assert all(each.line is not None and each.pointer for each in diagnostic.related)
     assert seen > 20
 
 
 def test_a_second_place_from_the_command_line_is_told_in_words(tmp_path):
-    (finding,) = findings(tmp_path, BASE, "layers.1.from=hidden", "layers.1.name=hidden")[:1]
-    assert (finding.code, finding.override) == ("ND203", "layers.1.name=hidden")
-    (second,) = finding.related
+    (diagnostic,) = findings(tmp_path, BASE, "layers.1.from=hidden", "layers.1.name=hidden")[:1]
+    assert (diagnostic.code, diagnostic.override) == ("ND203", "layers.1.name=hidden")
+    (second,) = diagnostic.related
     assert second.line == 15
-    assert f"the first one: {finding.file}:15" in render_text([finding])
+    assert f"the first one: {diagnostic.file}:15" in render_text([diagnostic])
     patience = ', "early_stopping": {"patience_epochs": 9}'
     text = with_text("/training", TRAINING.format("adam", "", patience))
-    (finding,) = findings(tmp_path, text, "training.epochs=5")
-    assert (finding.code, finding.override) == ("ND223", None)
-    assert [each.override for each in finding.related] == ["training.epochs=5"]
-    assert " = the length of the run: --set training.epochs=5" in render_text([finding])
-    (record,) = to_json([finding], 1)["diagnostics"]
+    (diagnostic,) = findings(tmp_path, text, "training.epochs=5")
+    assert (diagnostic.code, diagnostic.override) == ("ND223", None)
+    assert [each.override for each in diagnostic.related] == ["training.epochs=5"]
+    assert " = the length of the run: --set training.epochs=5" in render_text([diagnostic])
+    (record,) = to_json([diagnostic], 1)["diagnostics"]
     assert record["related"][0]["override"] == "training.epochs=5"
     assert record["related"][0]["line"] is None
 

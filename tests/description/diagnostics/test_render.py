@@ -19,7 +19,7 @@ from netdesc.description.diagnostics.diagnostic import Edit, Fix, Related
 from netdesc.description.diagnostics.terminal_text import cells
 
 
-def _finding(line: str, start: int, end: int, **more) -> Diagnostic:
+def _diagnostic(line: str, start: int, end: int, **more) -> Diagnostic:
     return Diagnostic(
         "ND101",
         "error",
@@ -55,22 +55,22 @@ def _carets(shown: str) -> tuple[str, str]:
 
 
 def test_carets_stand_under_the_place():
-    assert _carets(render_text([_finding('{"a": 1}', 1, 4)])) == ('"a"', '{"a": 1}')
-    assert _carets(render_text([_finding('\t{"a": 1}', 2, 5)]))[0] == '"a"'
-    assert _carets(render_text([_finding('{"日本": "é", "a": 1}', 12, 15)]))[0] == '"a"'
-    assert _carets(render_text([_finding("[1", 2, 2)]))[0] == ""
+    assert _carets(render_text([_diagnostic('{"a": 1}', 1, 4)])) == ('"a"', '{"a": 1}')
+    assert _carets(render_text([_diagnostic('\t{"a": 1}', 2, 5)]))[0] == '"a"'
+    assert _carets(render_text([_diagnostic('{"日本": "é", "a": 1}', 12, 15)]))[0] == '"a"'
+    assert _carets(render_text([_diagnostic("[1", 2, 2)]))[0] == ""
 
 
 def test_long_lines_are_cut_around_the_place():
     line = '{"x": "' + "y" * 500 + '", "a": 1, "z": "' + "w" * 500 + '"}'
     start = line.index('"a"')
-    shown = render_text([_finding(line, start, start + 3)], width=60)
+    shown = render_text([_diagnostic(line, start, start + 3)], width=60)
     marked, excerpt = _carets(shown)
     assert marked == '"a"'
     assert excerpt.startswith("…")
     assert excerpt.endswith("…")
     assert max(len(each) for each in shown.splitlines()) <= 60
-    whole = render_text([_finding(line, 6, 508)], width=60)
+    whole = render_text([_diagnostic(line, 6, 508)], width=60)
     assert max(len(each) for each in whole.splitlines()) <= 60
 
 
@@ -83,20 +83,20 @@ def test_long_lines_are_cut_around_the_place():
 )
 def test_the_excerpt_fits_for_any_line(line, start, length, width):
     start = min(start, len(line))
-    shown = render_text([_finding(line, start, min(len(line), start + length))], width=width)
+    shown = render_text([_diagnostic(line, start, min(len(line), start + length))], width=width)
     for each in shown.splitlines()[3:5]:
         assert _columns(each) <= width
 
 
 def test_terminals_are_not_controlled():
-    finding = _finding("\x1b[31m", 0, 1, hint="\x1b[0m\r\n", notes=("\x07",))
-    assert not any(ord(each) < 32 and each != "\n" for each in render_text([finding]))
-    assert len(render_text([finding]).splitlines()) == 8
+    diagnostic = _diagnostic("\x1b[31m", 0, 1, hint="\x1b[0m\r\n", notes=("\x07",))
+    assert not any(ord(each) < 32 and each != "\n" for each in render_text([diagnostic]))
+    assert len(render_text([diagnostic]).splitlines()) == 8
 
 
 def test_colour_is_optional_and_changes_nothing_else():
-    finding = _finding('{"a": 1}', 1, 4, hint="hint")
-    plain, coloured = render_text([finding]), render_text([finding], colour=True)
+    diagnostic = _diagnostic('{"a": 1}', 1, 4, hint="hint")
+    plain, coloured = render_text([diagnostic]), render_text([diagnostic], colour=True)
     assert "\x1b" not in plain
     assert "\x1b[1;31m" in coloured
     stripped = coloured
@@ -111,7 +111,7 @@ def _second(line: str, number: int, start: int, end: int, message: str) -> Relat
 
 def test_second_places_follow_the_first_with_their_labels():
     line = '{"a": 1, "b": 2}'
-    finding = _finding(
+    diagnostic = _diagnostic(
         line,
         9,
         12,
@@ -122,7 +122,7 @@ def test_second_places_follow_the_first_with_their_labels():
             _second('"d": 4,', 120, 5, 6, "far away"),
         ),
     )
-    assert render_text([finding]).splitlines()[2:-2] == [
+    assert render_text([diagnostic]).splitlines()[2:-2] == [
         "    |",
         '  7 | {"a": 1, "b": 2}',
         "    |          ^^^ this one",
@@ -137,7 +137,7 @@ def test_second_places_follow_the_first_with_their_labels():
 
 def test_second_places_of_other_files_are_named():
     other = Related("there", "b.json", "", 3, 1, 3, 2, "x")
-    shown = render_text([_finding("y", 0, 1, related=(other,))]).splitlines()
+    shown = render_text([_diagnostic("y", 0, 1, related=(other,))]).splitlines()
     assert shown[5:8] == [" ::: b.json:3:1", "3 | x", "  | - there"]
 
 
@@ -151,8 +151,8 @@ def test_second_places_of_other_files_are_named():
 def test_narrow_terminals_break_lines_at_spaces(width, line, words, start):
     start = min(start, len(line))
     second = _second(line, 9, start, start + 3, words)
-    finding = _finding(line, start, start + 2, hint=words, notes=(words,), related=(second,))
-    plain, shown = render_text([finding]), render_text([finding], width=width)
+    diagnostic = _diagnostic(line, start, start + 2, hint=words, notes=(words,), related=(second,))
+    plain, shown = render_text([diagnostic]), render_text([diagnostic], width=width)
     longest = max(_columns(word) for word in ["netdesc", "warning[ND101]:", *words.split(" ")])
     for each in shown.splitlines():
         assert _columns(each) <= max(width, 20 + 4, longest + 7)
@@ -167,13 +167,13 @@ def test_marks_without_room_take_none():
         wanted = 0 if unicodedata.category(mark) in ("Mn", "Me") else 1
         assert cells("a" + mark) == 1 + wanted
     line = '{"e\u0301\u20dd": 1, "a": 1}'
-    under = render_text([_finding(line, 11, 14)]).splitlines()[4]
+    under = render_text([_diagnostic(line, 11, 14)]).splitlines()[4]
     assert under == "  |" + " " * 10 + "^^^"
 
 
 def test_what_can_be_fixed_is_marked_and_counted():
     fix = Fix("do it", (Edit(0, 1, "x"),))
-    one, other = _finding("", 0, 0, fix=fix), _finding("", 0, 0)
+    one, other = _diagnostic("", 0, 0, fix=fix), _diagnostic("", 0, 0)
     lines = render_text([one, other], fix_command="--fix").splitlines()
     assert lines[0] == "a.json:7:1: error[ND101]: a message [*]"
     assert lines[-1] == "a.json: 2 errors, 1 can be fixed with --fix"
@@ -182,15 +182,15 @@ def test_what_can_be_fixed_is_marked_and_counted():
 
 def test_several_files_are_summed_up():
     warning = Diagnostic("ND202", "warning", "b.json", "m")
-    lines = render_text([_finding("", 0, 0), warning], files=3).splitlines()
+    lines = render_text([_diagnostic("", 0, 0), warning], files=3).splitlines()
     assert lines[-3:] == ["a.json: 1 error", "b.json: 1 warning", "3 files: 1 error, 1 warning"]
     assert render_text([], files=3) == ""
 
 
 def test_huge_names_are_cut():
-    finding = Diagnostic("ND101", "error", "a.json", "m", "/" + "x" * 100_000, 1, 1, 1, 2)
-    assert len(render_text([finding])) < 3000
-    assert len(to_json([finding], 1)["diagnostics"][0]["pointer"]) == 100_001
+    diagnostic = Diagnostic("ND101", "error", "a.json", "m", "/" + "x" * 100_000, 1, 1, 1, 2)
+    assert len(render_text([diagnostic])) < 3000
+    assert len(to_json([diagnostic], 1)["diagnostics"][0]["pointer"]) == 100_001
 
 
 class _Terminal(io.StringIO):
@@ -235,7 +235,7 @@ def test_the_width_is_that_of_the_terminal(monkeypatch):
 
 
 def test_json_has_the_fields_of_the_language():
-    found = [_finding("", 0, 2, hint="h"), Diagnostic("ND202", "warning", "b.json", "m")]
+    found = [_diagnostic("", 0, 2, hint="h"), Diagnostic("ND202", "warning", "b.json", "m")]
     record = json.loads(json.dumps(to_json(found, 3)))
     assert (record["files"], record["errors"], record["warnings"]) == (3, 1, 1)
     first = record["diagnostics"][0]

@@ -81,8 +81,8 @@ def test_places_hints_and_pointers(tmp_path):
 def test_second_places():
     other = Related("the first one", "/checkout/b c.json", "/a", 1, 2, 1, 4)
     nowhere = Related("the file", "/elsewhere/c.json")
-    finding = Diagnostic("ND101", "error", "/checkout/a.json", "m", related=(other, nowhere))
-    first, second = _run([finding])["results"][0]["relatedLocations"]
+    diagnostic = Diagnostic("ND101", "error", "/checkout/a.json", "m", related=(other, nowhere))
+    first, second = _run([diagnostic])["results"][0]["relatedLocations"]
     assert first["physicalLocation"]["artifactLocation"]["uri"] == "b%20c.json"
     assert first["physicalLocation"]["region"] == {
         "startLine": 1,
@@ -117,8 +117,8 @@ def test_fixes_are_replacements(tmp_path):
     at, loss = text.index("treshold"), text.index(',\n  "training"')
     edits = (Edit(at, at + 8, "threshold"), Edit(loss, loss + 2, ""))
     found = TextDiagnostic("ND101", at, at + 8, "m", fix=Fix('say "threshold"', edits))
-    finding = locate_text_diagnostic(found, source)
-    (fix,) = _run([finding], root=tmp_path)["results"][0]["fixes"]
+    diagnostic = locate_text_diagnostic(found, source)
+    (fix,) = _run([diagnostic], root=tmp_path)["results"][0]["fixes"]
     assert fix["description"]["text"] == 'say "threshold"'
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"]["uri"] == "a.json"
@@ -157,7 +157,7 @@ def test_broken_text_keeps_its_fingerprint_when_it_moves(tmp_path):
     assert other != before
 
 
-def test_equal_findings_have_fingerprints_of_their_own():
+def test_equal_diagnostics_have_fingerprints_of_their_own():
     same = Diagnostic("ND101", "error", "/checkout/a.json", "m", "/a")
     other = Diagnostic("ND101", "error", "/checkout/b.json", "m", "/a")
     one, two, third = _prints([same, same, other], ROOT)
@@ -166,8 +166,8 @@ def test_equal_findings_have_fingerprints_of_their_own():
 
 
 def test_that_there_may_be_more_is_told_as_the_standard_has_it():
-    (finding,) = first_diagnostics([Diagnostic("ND101", "error", "/checkout/a.json", "m")], 1)
-    (told,) = _run([finding])["invocations"][0]["toolExecutionNotifications"]
+    (diagnostic,) = first_diagnostics([Diagnostic("ND101", "error", "/checkout/a.json", "m")], 1)
+    (told,) = _run([diagnostic])["invocations"][0]["toolExecutionNotifications"]
     assert told["level"] == "warning"
 
 
@@ -192,8 +192,8 @@ def test_addresses_are_encoded(file, uri):
     | st.sampled_from(["{0}", "[here](http://x)", "{", "a\nb", "\x1b[31m", "\ud800"]),
 )
 def test_hostile_text_stays_text(text):
-    finding = Diagnostic("ND101", "error", "/checkout/a.json", f"x{text}", pointer=f"/{text}")
-    told = _run([finding])["results"][0]["message"]["text"]
+    diagnostic = Diagnostic("ND101", "error", "/checkout/a.json", f"x{text}", pointer=f"/{text}")
+    told = _run([diagnostic])["results"][0]["message"]["text"]
     assert told.replace("{{", "").replace("}}", "").count("{") == 0
     assert "](" not in told
     assert "\n" not in told

@@ -31,8 +31,8 @@ from netdesc.description import DescriptionError, explain, load, render_text
 SPIKES = np.zeros((6, 100, 4), dtype=np.uint8)
 
 
-def _text(finding):
-    return " | ".join(filter(None, (finding.message, finding.hint, *finding.notes)))
+def _text(diagnostic):
+    return " | ".join(filter(None, (diagnostic.message, diagnostic.hint, *diagnostic.notes)))
 
 
 UNENCODED = labelled_data(encoding={"type": "spikes"})
@@ -62,7 +62,7 @@ SOUND_ARRAYS = [
 
 
 @pytest.mark.parametrize(("base", "arrays"), SOUND_ARRAYS)
-def test_sound_arrays_have_no_findings(base, arrays, tmp_path):
+def test_sound_arrays_have_no_diagnostics(base, arrays, tmp_path):
     assert array_findings(tmp_path, base, **arrays) == []
 
 
@@ -77,7 +77,7 @@ OF_STEPS = np.repeat(LABELS[:, None], 100, axis=1)
 LATE_LABEL = np.arange(600).reshape(6, 100) % 2
 LATE_LABEL[3, 7] = 2
 
-FAULTS = [
+CASES = [
     # document, arrays, code, pointer, words
     (LABELLED, {"inputs": np.array([{}])}, "ND311", "/data/inputs", 'array "inputs" of own.npz'),
     (LABELLED, {"labels": np.array(["a"], dtype=object)}, "ND311", "/data/labels", "pickled"),
@@ -174,13 +174,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("base", "arrays", "code", "at", "words"), FAULTS)
-def test_one_fault_is_found_at_its_place(base, arrays, code, at, words, tmp_path):
-    (finding,) = array_findings(tmp_path, base, **arrays)
-    assert (finding.code, finding.pointer) == (code, at)
-    assert words in _text(finding)
-    assert finding.line is not None
-    assert finding.is_error == (code not in ("ND235", "ND319"))
+@pytest.mark.parametrize(("base", "arrays", "code", "at", "words"), CASES)
+def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path):
+    (diagnostic,) = array_findings(tmp_path, base, **arrays)
+    assert (diagnostic.code, diagnostic.pointer) == (code, at)
+    assert words in _text(diagnostic)
+    assert diagnostic.line is not None
+    assert diagnostic.is_error == (code not in ("ND235", "ND319"))
 
 
 X, Y = VALUES, LABELS
@@ -214,28 +214,28 @@ def test_a_missing_array_is_proposed(base, arrays, proposed, tmp_path):
 
 
 def test_a_split_says_what_it_holds(tmp_path):
-    (finding,) = findings(tmp_path, labelled_data(split=0.2))
-    assert (finding.code, finding.pointer) == ("ND103", "/data/split")
-    assert finding.hint == (
+    (diagnostic,) = findings(tmp_path, labelled_data(split=0.2))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND103", "/data/split")
+    assert diagnostic.hint == (
         "training.validation_split takes a share; data.split names an array with 0 train, "
         "1 validation, 2 test"
     )
     assert "validation_split" not in findings(tmp_path, labelled_data(labels=0.2))[0].hint
     for split in (["train"] * 6, [0.0] * 6, [True] * 6):
-        (finding,) = array_findings(tmp_path, SPLIT, split=split)
-        assert finding.code == "ND312"
-        assert finding.hint == "0 is for training, 1 for validation, 2 for testing"
+        (diagnostic,) = array_findings(tmp_path, SPLIT, split=split)
+        assert diagnostic.code == "ND312"
+        assert diagnostic.hint == "0 is for training, 1 for validation, 2 for testing"
     assert "1 for validation" in " ".join(explain("ND312").split())
 
 
 def test_the_finding_stands_at_the_name_of_the_array(tmp_path):
     text = with_text("/data/labels", '"lables"', LABELLED)
-    (finding,) = findings(tmp_path, text)
-    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == '"lables"'
-    assert 'did you mean "labels"?' in render_text([finding])
+    (diagnostic,) = findings(tmp_path, text)
+    assert diagnostic.excerpt[diagnostic.column - 1 : diagnostic.end_column - 1] == '"lables"'
+    assert 'did you mean "labels"?' in render_text([diagnostic])
 
 
-def test_several_arrays_have_their_faults_at_once(tmp_path):
+def test_several_arrays_have_their_diagnostics_at_once(tmp_path):
     found = array_findings(
         tmp_path, SPLIT, inputs=OUT_OF_RANGE, labels=LABELS + 5, split=[0, 0, 0, 0, 3, 3]
     )
@@ -250,12 +250,12 @@ def test_the_ends_of_the_range_are_those_of_the_values_type(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["cut.npz", "own.npz"])
-def test_damaged_files_are_the_fault_of_the_file(ending, tmp_path):
+def test_damaged_files_have_a_diagnostic_at_their_path(ending, tmp_path):
     (tmp_path / "own.npz").write_bytes(b"\x93NUMPY" + bytes(100))
-    (finding,) = findings(tmp_path, with_text("/data/path", f'"{ending}"', LABELLED))
-    assert (finding.code, finding.pointer) == ("ND309", "/data/path")
-    assert finding.message == f"{ending} is not an .npz file, or it is cut off or damaged"
-    assert not finding.lacks_data
+    (diagnostic,) = findings(tmp_path, with_text("/data/path", f'"{ending}"', LABELLED))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND309", "/data/path")
+    assert diagnostic.message == f"{ending} is not an .npz file, or it is cut off or damaged"
+    assert not diagnostic.lacks_data
 
 
 def test_a_damaged_array_is_named(tmp_path):
@@ -263,14 +263,14 @@ def test_a_damaged_array_is_named(tmp_path):
     at = raw.index(b"labels.npy") + len("labels.npy") + 25
     raw[at : at + 9] = bytes(9)
     (tmp_path / "own.npz").write_bytes(raw)
-    (finding,) = findings(tmp_path, with_text("/data/path", '"own.npz"', LABELLED))
-    assert (finding.code, finding.pointer) == ("ND309", "/data/labels")
-    assert 'own.npz is damaged in its array "labels"' in finding.message
+    (diagnostic,) = findings(tmp_path, with_text("/data/path", '"own.npz"', LABELLED))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND309", "/data/labels")
+    assert 'own.npz is damaged in its array "labels"' in diagnostic.message
 
 
 def test_files_of_another_kind_and_none_at_all(tmp_path):
-    (finding,) = findings(tmp_path, with_text("/data/path", '"input.bs1"', LABELLED))
-    assert (finding.code, finding.notes) == ("ND305", ("allowed: .npz",))
+    (diagnostic,) = findings(tmp_path, with_text("/data/path", '"input.bs1"', LABELLED))
+    assert (diagnostic.code, diagnostic.notes) == ("ND305", ("allowed: .npz",))
     write_files(tmp_path)
     (tmp_path / "network.json").write_text(with_text("/data/path", '"absent.npz"', LABELLED))
     with pytest.raises(DescriptionError) as caught:
@@ -297,9 +297,9 @@ def test_names_with_markup_and_controls_show_as_text(tmp_path):
 
 
 def test_a_range_that_is_too_wide_is_refused(tmp_path):
-    (finding,) = array_findings(tmp_path, labelled_data(range=[-1e308, 1e308]))
-    assert (finding.code, finding.pointer) == ("ND216", "/data/range")
-    assert "from -1e+308 to 1e+308" in finding.message
+    (diagnostic,) = array_findings(tmp_path, labelled_data(range=[-1e308, 1e308]))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND216", "/data/range")
+    assert "from -1e+308 to 1e+308" in diagnostic.message
     assert array_findings(tmp_path, labelled_data(range=[-8e307, 9e307])) == []
     assert codes(array_findings(tmp_path, labelled_data(range=[1e308, -1e308]))) == [
         "ND216",
@@ -309,7 +309,7 @@ def test_a_range_that_is_too_wide_is_refused(tmp_path):
 
 @UNHURRIED
 @given(st.data())
-def test_damaged_files_give_findings_and_no_exception(tmp_path_factory, data):
+def test_damaged_files_give_diagnostics_and_no_exception(tmp_path_factory, data):
     directory = tmp_path_factory.getbasetemp()
     raw = bytearray(samples())
     for _ in range(data.draw(st.integers(1, 3))):

@@ -34,12 +34,12 @@ def _findings(directory, name: str, raw: bytes, shape: list[int] | None = None):
     return findings(directory, _document(name, shape or [4]))
 
 
-def _text(finding):
-    return " | ".join(filter(None, (finding.message, finding.hint, *finding.notes)))
+def _text(diagnostic):
+    return " | ".join(filter(None, (diagnostic.message, diagnostic.hint, *diagnostic.notes)))
 
 
 INSIDE = [(8, 4, 1, 99.0), (0, 0, 0, 0.0)]
-FAULTS = [
+CASES = [
     # file, contents, shape, code, words
     ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "all 1 events"),
     ("a.bs2", plane_events((9, 0, 0, 1)), PLANE, "ND307", "x, y and p are 9, 0 and 0"),
@@ -79,12 +79,12 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "raw", "shape", "code", "words"), FAULTS)
-def test_one_fault_is_found_and_what_may_be_meant(name, raw, shape, code, words, tmp_path):
-    (finding,) = _findings(tmp_path, name, raw, shape)
-    assert (finding.code, finding.pointer) == (code, "/data/train/0/input/path")
-    assert words in _text(finding)
-    assert finding.is_error == (code in ("ND322", "ND323"))
+@pytest.mark.parametrize(("name", "raw", "shape", "code", "words"), CASES)
+def test_one_error_is_found_and_what_may_be_meant(name, raw, shape, code, words, tmp_path):
+    (diagnostic,) = _findings(tmp_path, name, raw, shape)
+    assert (diagnostic.code, diagnostic.pointer) == (code, "/data/train/0/input/path")
+    assert words in _text(diagnostic)
+    assert diagnostic.is_error == (code in ("ND322", "ND323"))
 
 
 SOUND = [
@@ -102,19 +102,19 @@ SOUND = [
 
 
 @pytest.mark.parametrize(("name", "raw", "shape"), SOUND)
-def test_sound_files_have_no_findings(name, raw, shape, tmp_path):
+def test_sound_files_have_no_diagnostics(name, raw, shape, tmp_path):
     assert _findings(tmp_path, name, raw, shape) == []
 
 
 def test_targets_are_errors_and_speak_of_units(tmp_path):
     (tmp_path / "a.bs1").write_bytes(events((4, 1)))
     document = _document("input.bs1", [4], target={"path": "a.bs1"})
-    (finding,) = findings(tmp_path, document)
-    assert (finding.code, finding.severity) == ("ND306", "error")
-    assert finding.hint == "the largest neuron is 4, which needs 5 units"
+    (diagnostic,) = findings(tmp_path, document)
+    assert (diagnostic.code, diagnostic.severity) == ("ND306", "error")
+    assert diagnostic.hint == "the largest neuron is 4, which needs 5 units"
     (tmp_path / "a.bs2").write_bytes(plane_events((1, 1, 0, 1)))
-    (finding,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
-    assert (finding.code, finding.severity) == ("ND323", "error")
+    (diagnostic,) = findings(tmp_path, _document("input.bs1", [4], target={"path": "a.bs2"}))
+    assert (diagnostic.code, diagnostic.severity) == ("ND323", "error")
 
 
 @UNHURRIED
@@ -162,12 +162,12 @@ def test_large_files_are_not_read(tmp_path):
 
 
 def test_a_missing_file_with_a_like_name(tmp_path):
-    (finding,) = findings(tmp_path, _document("inptu.bs1", [4]))
-    assert (finding.code, finding.hint) == ("ND301", 'did you mean "input.bs1"?')
+    (diagnostic,) = findings(tmp_path, _document("inptu.bs1", [4]))
+    assert (diagnostic.code, diagnostic.hint) == ("ND301", 'did you mean "input.bs1"?')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/Spikes.npy").write_bytes(b"")
-    (finding,) = findings(tmp_path, _document("sub/spike.npy", [4]))
-    assert finding.hint == 'did you mean "sub/Spikes.npy"?'
+    (diagnostic,) = findings(tmp_path, _document("sub/spike.npy", [4]))
+    assert diagnostic.hint == 'did you mean "sub/Spikes.npy"?'
     for name in ("sub/input.npz.bs1", "nowhere/input.bs1", "quite_another.bs1"):
         assert codes(found := findings(tmp_path, _document(name, [4]))) == ["ND301"]
         assert found[0].hint == ""

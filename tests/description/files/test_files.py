@@ -28,11 +28,13 @@ def _with(directory, name: str, content: bytes, pointer: str = INPUT, base: str 
 
 
 def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
-    (finding,) = findings(tmp_path, with_text(INPUT, '"sub/absent.bs1"'))
-    assert (finding.code, finding.pointer) == ("ND301", INPUT)
-    assert finding.lacks_data
-    assert str(tmp_path / "sub/absent.bs1") in finding.notes[0]
-    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == '"sub/absent.bs1"'
+    (diagnostic,) = findings(tmp_path, with_text(INPUT, '"sub/absent.bs1"'))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND301", INPUT)
+    assert diagnostic.lacks_data
+    assert str(tmp_path / "sub/absent.bs1") in diagnostic.notes[0]
+    assert (
+        diagnostic.excerpt[diagnostic.column - 1 : diagnostic.end_column - 1] == '"sub/absent.bs1"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,10 +56,10 @@ def test_suffix_and_length(name, size, code, tmp_path):
 
 
 def test_files_of_other_data_name_their_type(tmp_path):
-    (finding,) = _with(tmp_path, "a.npz", b"PK")
-    assert finding.hint == 'data of "type": "arrays" reads .npz files'
-    (finding,) = _with(tmp_path, "a.bs1", bytes(5), "/data/path", LABELLED)
-    assert (finding.code, finding.hint) == (
+    (diagnostic,) = _with(tmp_path, "a.npz", b"PK")
+    assert diagnostic.hint == 'data of "type": "arrays" reads .npz files'
+    (diagnostic,) = _with(tmp_path, "a.bs1", bytes(5), "/data/path", LABELLED)
+    assert (diagnostic.code, diagnostic.hint) == (
         "ND305",
         'data of "type": "spike_files" reads .bs1 files',
     )
@@ -74,33 +76,33 @@ def test_files_of_other_data_name_their_type(tmp_path):
 )
 def test_other_files_are_called_what_they_are(content, words, tmp_path):
     (tmp_path / "a.x").write_bytes(content)
-    _, (finding,) = check(tmp_path / "a.x")
-    assert finding.code == "ND003"
-    assert words in finding.message
-    assert finding.message.endswith("not a document")
-    assert finding.excerpt == ""
+    _, (diagnostic,) = check(tmp_path / "a.x")
+    assert diagnostic.code == "ND003"
+    assert words in diagnostic.message
+    assert diagnostic.message.endswith("not a document")
+    assert diagnostic.excerpt == ""
 
 
 def test_a_nul_byte_in_a_document_has_its_place(tmp_path):
     (tmp_path / "a.json").write_bytes('{"é": 1,\r\n "b": \0 2}'.encode())
-    _, (finding,) = check(tmp_path / "a.json")
-    assert (finding.code, finding.line, finding.column) == ("ND003", 2, 7)
-    assert finding.message == "a NUL byte: this is no text from here on"
-    assert finding.excerpt == ' "b": \ufffd'
-    assert "take it away" in finding.hint
+    _, (diagnostic,) = check(tmp_path / "a.json")
+    assert (diagnostic.code, diagnostic.line, diagnostic.column) == ("ND003", 2, 7)
+    assert diagnostic.message == "a NUL byte: this is no text from here on"
+    assert diagnostic.excerpt == ' "b": \ufffd'
+    assert "take it away" in diagnostic.hint
 
 
 def test_events_outside_are_counted(tmp_path):
     inside, beyond, late = (3, 99.4), (4, 1), (0, 99.6)
     assert _with(tmp_path, "a.bs1", events(inside)) == []
-    (finding,) = _with(tmp_path, "a.bs1", events(inside, beyond, late))
-    assert (finding.code, finding.severity) == ("ND308", "warning")
-    assert finding.message.startswith("2 of 3 events")
-    assert "4 inputs and 100 ms" in finding.message
-    (finding,) = _with(tmp_path, "a.bs1", events(beyond))
-    assert (finding.code, finding.severity) == ("ND307", "warning")
-    (finding,) = _with(tmp_path, "a.bs1", events((2, 1)), TARGET)
-    assert (finding.code, finding.severity) == ("ND306", "error")
+    (diagnostic,) = _with(tmp_path, "a.bs1", events(inside, beyond, late))
+    assert (diagnostic.code, diagnostic.severity) == ("ND308", "warning")
+    assert diagnostic.message.startswith("2 of 3 events")
+    assert "4 inputs and 100 ms" in diagnostic.message
+    (diagnostic,) = _with(tmp_path, "a.bs1", events(beyond))
+    assert (diagnostic.code, diagnostic.severity) == ("ND307", "warning")
+    (diagnostic,) = _with(tmp_path, "a.bs1", events((2, 1)), TARGET)
+    assert (diagnostic.code, diagnostic.severity) == ("ND306", "error")
 
 
 def test_rounding_decides_about_the_last_step(tmp_path):
@@ -116,9 +118,9 @@ def test_sha256(tmp_path):
     right = hashlib.sha256((tmp_path / "input.bs1").read_bytes()).hexdigest()
     assert findings(tmp_path, with_text("/data/train/0/input/sha256", f'"{right}"')) == []
     wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
-    (finding,) = findings(tmp_path, with_text("/data/train/0/input/sha256", f'"{wrong}"'))
-    assert (finding.code, finding.pointer) == ("ND303", INPUT)
-    assert right in finding.notes[0]
+    (diagnostic,) = findings(tmp_path, with_text("/data/train/0/input/sha256", f'"{wrong}"'))
+    assert (diagnostic.code, diagnostic.pointer) == ("ND303", INPUT)
+    assert right in diagnostic.notes[0]
     upper = with_text("/data/train/0/input/sha256", f'"{"A" * 64}"')
     assert codes(findings(tmp_path, upper)) == ["ND109"]
 
@@ -132,8 +134,8 @@ def test_weights_are_checked_too(tmp_path):
 
 def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.bs1")
-    (finding,) = findings(tmp_path, with_text(INPUT, '"pipe.bs1"'))
-    assert finding.code == "ND302"
+    (diagnostic,) = findings(tmp_path, with_text(INPUT, '"pipe.bs1"'))
+    assert diagnostic.code == "ND302"
     for name in ("a\\u0000b.bs1", "x" * 300 + ".bs1"):
         assert codes(findings(tmp_path, with_text(INPUT, f'"{name}"'))) == ["ND302"]
 

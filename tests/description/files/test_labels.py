@@ -48,14 +48,14 @@ def test_pairs_with_labels(text, expected, places, tmp_path):
 def test_the_loss_is_named_where_arrays_meet_spike_time(tmp_path):
     data = json.loads(LABELLED)["data"] | {"labels": "labels_of_steps"}
     text = labelled(data=data, loss={"type": "spike_time", "time_constant_ms": 2})
-    (finding,) = findings(tmp_path, text)
-    assert (finding.code, finding.pointer) == ("ND228", "/loss/type")
-    assert finding.hint == "use spike_rate or spike_max"
+    (diagnostic,) = findings(tmp_path, text)
+    assert (diagnostic.code, diagnostic.pointer) == ("ND228", "/loss/type")
+    assert diagnostic.hint == "use spike_rate or spike_max"
 
 
 def test_samples_of_the_wrong_kind_are_named_once_and_counted(tmp_path):
-    (finding,) = findings(tmp_path, _pairs(TARGET, TARGET, TARGET))
-    assert finding.notes == ("3 of 3 samples have no label",)
+    (diagnostic,) = findings(tmp_path, _pairs(TARGET, TARGET, TARGET))
+    assert diagnostic.notes == ("3 of 3 samples have no label",)
 
 
 WINDOWS = [
@@ -79,8 +79,8 @@ def test_a_classifier_of_whole_samples_has_no_use_for_labels_of_steps(tmp_path):
         loss={"type": "spike_max", "window_steps": 10},
         classifier={"type": "rate"},
     )
-    (finding,) = findings(tmp_path, text)
-    assert (finding.code, finding.hint) == ("ND315", "remove the classifier")
+    (diagnostic,) = findings(tmp_path, text)
+    assert (diagnostic.code, diagnostic.hint) == ("ND315", "remove the classifier")
 
 
 def test_a_guessed_window_says_nothing_about_labels(tmp_path):

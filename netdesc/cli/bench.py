@@ -27,29 +27,34 @@ Examples:
   netdesc bench --device cuda
 """
 
-_STOLEN_AND_SEEN = 0.005
-"""Less of the processors' time than that makes no difference to be seen."""
+_MIN_STOLEN_SHARE = 0.005
+"""Share of processor time taken by other virtual machines. Less has no visible effect."""
 
 DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
-    "--device", type=DEVICES, default="cpu", show_default=True, help="Where every program computes."
+    "--device",
+    type=DEVICES,
+    default="cpu",
+    show_default=True,
+    help="The device that every program computes on.",
 )
 peer_python = click.option(
     "--peer-python",
     "interpreters",
     metavar="[PEER=]PYTHON",
     multiple=True,
-    help="The interpreter that has PEER, or all of them; may be repeated. Default: this one.",
+    help="The Python in which PEER, or every program, is installed. Repeatable. Default: this one.",
 )
 
 
-def against(known: str) -> Callable[[options.Command], options.Command]:
-    return click.option("--against", metavar="PEERS", help=f"Measure other programs, too: {known}.")
+def against_option(programs: str) -> Callable[[options.Command], options.Command]:
+    text = f"Also measure other programs: {programs}."
+    return click.option("--against", metavar="PEERS", help=text)
 
 
-def number(name: str, default: int, help: str = "", least: int = 1):
-    """An option for a count, from ``least`` on."""
-    kind = click.IntRange(min=least)
+def count_option(name: str, default: int, help: str = "", minimum: int = 1):
+    """An option for an integer that is at least ``minimum``."""
+    kind = click.IntRange(min=minimum)
     return click.option(name, type=kind, default=default, show_default=True, help=help)
 
 
@@ -57,11 +62,11 @@ def number(name: str, default: int, help: str = "", least: int = 1):
 @click.option(
     "--device",
     type=DEVICES,
-    help="Where to compute. Without a command all of them are run there, one after the other.",
+    help="The device to compute on. Without a COMMAND, all commands run on it one after another.",
 )
 @click.pass_context
 def bench(context: click.Context, device: str | None) -> None:
-    """Measure how long training takes, alone or beside other programs."""
+    """Measure how fast netdesc trains, alone or compared with other programs."""
     if context.invoked_subcommand is not None:
         if device is not None:
             context.default_map = {context.invoked_subcommand: {"device": device}}
@@ -73,15 +78,15 @@ def bench(context: click.Context, device: str | None) -> None:
 
 
 @bench.command(
-    short_help="Time the epochs of the Oxford task, or of a document.",
+    short_help="Time the training epochs of the Oxford task or of a document.",
     epilog="\b\nExamples:\n  netdesc bench oxford\n  netdesc bench oxford mine.json --epochs 500\n"
     "  netdesc bench oxford --against lava-dl --peer-python ../lava/bin/python",
 )
 @click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path))
 @options.overrides
-@number("--epochs", 300, "How many epochs to time, after a warm-up.", least=10)
-@against("lava-dl, which trains the Oxford task with slayer")
-@number("--peer-epochs", 20, "How many epochs to time of the other program.")
+@count_option("--epochs", 300, "Number of epochs to time, after a warm-up.", minimum=10)
+@against_option("lava-dl, which trains the Oxford task with slayer")
+@count_option("--peer-epochs", 20, "Number of epochs to time of the other program.")
 @peer_python
 @device
 @options.quiet
@@ -97,33 +102,33 @@ def oxford(
     interpreters: tuple[str, ...],
     device: str,
 ) -> None:
-    """Time the epochs of the Oxford task, or of FILE.json, whole and by part.
+    """Time the training epochs of the Oxford task or of FILE.json, and the parts of an epoch.
 
-    The Oxford task is the one with slayer's published recipe, to compare with. Prints the median
-    and the spread (tenth to ninetieth percentile) of the real training loop, which runs in a
-    temporary folder. With --against lava-dl slayer trains the same task, from the same weights on
-    the same spikes, and the ratio is printed.
+    The Oxford task uses slayer's published recipe. The command runs the real training loop in a
+    temporary folder and prints median, tenth and ninetieth percentile of each time. With --against
+    lava-dl, slayer trains the same task with the same initial weights and spikes, and the command
+    prints the ratio.
     """
     from netdesc.bench.programs import BenchUsageError, Interpreters, parse_peers
 
     peers, pythons = parse_peers(against, ("lava-dl",)), Interpreters.parse(interpreters)
     if peers and (file is not None or overrides):
-        raise BenchUsageError("--against goes with the Oxford task as it is, not with a document")
+        raise BenchUsageError("--against measures the unchanged Oxford task, not a document")
     if file is None:
         file = shipped("examples/oxford_slayer.json")
     _prepare(device)
     from netdesc.bench.epochs import time_epochs
 
-    report = time_epochs(file, overrides, epochs, device, output.note)
+    report = time_epochs(file, overrides, epochs, device, output.info)
     contest = None
     if peers:
         from netdesc.bench.oxford import train_with_slayer
 
-        output.note(f"measuring lava-dl: slayer, for {peer_epochs} epochs (--peer-epochs) …")
+        output.info(f"measuring lava-dl: slayer, for {peer_epochs} epochs (--peer-epochs) …")
         contest = train_with_slayer(file, report, peer_epochs, device, pythons)
     if output.as_json:
         more = {} if contest is None else {"against": {"lava-dl": asdict(contest)}}
-        output.give(asdict(report) | more)
+        output.print_json(asdict(report) | more)
         return
     _print(output, report)
     if contest is not None:
@@ -137,10 +142,10 @@ def oxford(
     "  netdesc bench layer --against all --markdown\n"
     "  netdesc bench layer --steps 2000 --batch 1 --rate 0.01 --json",
 )
-@number("--inputs", 512)
-@number("--neurons", 512)
-@number("--steps", 500, least=2)
-@number("--batch", 16)
+@count_option("--inputs", 512)
+@count_option("--neurons", 512)
+@count_option("--steps", 500, minimum=2)
+@count_option("--batch", 16)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.0, min_open=True, max=1.0),
@@ -148,13 +153,13 @@ def oxford(
     show_default=True,
     help="Share of the inputs that spike in a step.",
 )
-@number("--seed", 0, least=0)
-@click.option("--input-gradient", is_flag=True, help="Compute the input's gradient, too.")
-@number("--repeats", 20, "How often to time it: fewer times if it is slow, more if it is fast.")
-@against("lava-dl, snntorch, spikingjelly, norse, spyx, with commas, or all")
+@count_option("--seed", 0, minimum=0)
+@click.option("--input-gradient", is_flag=True, help="Also compute the gradient of the input.")
+@count_option("--repeats", 20, "Number of measurements; fewer if one is slow, more if it is fast.")
+@against_option("all, or a list of lava-dl, snntorch, spikingjelly, norse, spyx with commas")
 @peer_python
 @device
-@click.option("--markdown", is_flag=True, help="Print the rows as a Markdown table, nothing else.")
+@click.option("--markdown", is_flag=True, help="Print only a Markdown table.")
 @options.quiet
 @options.as_json
 @click.pass_obj
@@ -168,12 +173,12 @@ def layer(
     markdown: bool,
     **size: Any,
 ) -> None:
-    """Time a dense layer of CUBA neurons, forward and backward.
+    """Time the forward and the backward pass of a dense layer of CUBA neurons.
 
-    The time is that of the pass forward and, from a given gradient of the output, backward to the
-    gradient of the weights; the input's gradient is left out unless --input-gradient is given.
-    Other programs compute their nearest neurons on the same input with the same weights, each in a
-    process of its own. One that is missing or fails is named, and the others are measured.
+    The backward pass starts from a given gradient of the output and computes the gradient of the
+    weights, and with --input-gradient that of the input. Other programs use their most similar
+    neuron, with the same input and weights, in separate processes. If a program is missing or
+    fails, the command says so and measures the others.
     """
     from netdesc.bench.programs import Interpreters, parse_peers
 
@@ -182,29 +187,29 @@ def layer(
     from netdesc.bench import tables
     from netdesc.bench.layer import LayerSize, compare
 
-    found = compare(
+    comparison = compare(
         LayerSize(**size),
         peers,
         pythons,
         device=device,
         repeats=repeats,
         input_gradient=input_gradient,
-        report=output.note,
+        report=output.info,
     )
     if output.as_json:
-        output.give(found.record())
+        output.print_json(comparison.record())
     elif markdown:
-        output.say("\n".join(tables.markdown(found)))
-        for line in tables.not_measured(found):
-            output.complain(line)
+        output.print("\n".join(tables.markdown(comparison)))
+        for line in tables.not_measured(comparison):
+            output.error(line)
     else:
-        rows = tables.layer_rows(found.programs)
-        output.table(tables.LAYER, rows, right=tables.LAYER[1:])
-        output.say("\n".join(tables.layer_lines(found)))
+        rows = tables.layer_rows(comparison.programs)
+        output.print_table(tables.LAYER, rows, right=tables.LAYER[1:])
+        output.print("\n".join(tables.layer_lines(comparison)))
 
 
 @bench.command(
-    short_help="Time a dense layer as its sizes grow.",
+    short_help="Time a dense layer for increasing sizes.",
     epilog="\b\nExamples:\n  netdesc bench sweep\n  netdesc bench sweep --json > sweep.json",
 )
 @device
@@ -212,26 +217,25 @@ def layer(
 @options.as_json
 @click.pass_obj
 def sweep(output: Output, device: str) -> None:
-    """Time a dense layer as steps, batch, neurons and input rate grow, one at a time.
+    """Time a dense layer for increasing steps, batch, neurons and input rate, one at a time.
 
-    The time is that of "netdesc bench layer". Where it grows in proportion, the time for each
-    step, sample and neuron stays the same. The path is how netdesc computed: by lists of events or
-    by a matrix product. Takes one or two minutes.
+    The measurement is that of "netdesc bench layer". If the time grows in proportion to a size, the
+    time per step, sample and neuron is constant. The path says whether netdesc used lists of events
+    or a matrix product. The command takes one or two minutes.
     """
     _prepare(device)
     from netdesc.bench import tables
     from netdesc.bench.sweep import sweep as measure
 
-    def show(axis: str, points: Sequence[Point]) -> None:
+    def print_axis(axis: str, points: Sequence[Point]) -> None:
         headings = (axis, *tables.SWEEP)
-        output.table(headings, tables.sweep_rows(axis, points), right={*headings} - {"path"})
-        output.say("")
+        output.print_table(headings, tables.sweep_rows(axis, points), right={*headings} - {"path"})
+        output.print("")
 
     if output.as_json:
-        output.give(measure(device, output.note).record())
+        output.print_json(measure(device, output.info).record())
         return
-    found = measure(device, output.note, show)
-    output.say("\n".join(tables.sweep_lines(found)))
+    output.print("\n".join(tables.sweep_lines(measure(device, output.info, print_axis))))
 
 
 def _prepare(device: str) -> None:
@@ -253,32 +257,33 @@ def _print(output: Output, report: Report) -> None:
         )
         for timing in (*report.parts, report.epoch)
     ]
-    output.table(("part", "median ms", "10% to 90%", "share"), rows)
+    output.print_table(("part", "median ms", "10% to 90%", "share"), rows)
     rates = ", ".join(f"{name} {rate:.2%}" for name, rate in report.spike_rates.items())
-    output.say(f"{report.epochs} epochs; best loss {report.best_loss:,.6g}; spikes a step: {rates}")
+    epochs, loss = report.epochs, report.best_loss
+    output.print(f"{epochs} epochs; best loss {loss:,.6g}; spikes per step: {rates}")
     if report.peak_bytes is not None:
-        output.say(f"memory of the run, roughly: {report.peak_bytes / 1e6:.3g} MB at its peak")
-    if report.stolen is not None and report.stolen >= _STOLEN_AND_SEEN:
-        output.say(f"the host gave {report.stolen:.1%} of the cores' time to others meanwhile")
+        output.print(f"peak memory of the run: about {report.peak_bytes / 1e6:.3g} MB")
+    if report.stolen is not None and report.stolen >= _MIN_STOLEN_SHARE:
+        output.print(f"other virtual machines took {report.stolen:.1%} of the processor time")
     device = report.conditions["device"]
     name = "cpu" if device["type"] == "cpu" else device["name"]
-    output.say(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
-    output.say("\n".join(machine_lines(report.machine)))
+    output.print(f"netdesc: {conditions(report.conditions['versions'], name, device['threads'])}")
+    output.print("\n".join(machine_lines(report.machine)))
 
 
 def _print_slayer(output: Output, contest: SlayerResult) -> None:
     if contest.epoch is None or contest.first_losses is None or contest.spike_rates is None:
-        output.say(f"lava-dl: {contest.status}: {contest.reason}")
+        output.print(f"lava-dl: {contest.status}: {contest.reason}")
         return
     from netdesc.bench.tables import conditions
 
-    epoch, (own, others) = contest.epoch, contest.first_losses
+    epoch, (own_loss, peer_loss) = contest.epoch, contest.first_losses
     rates = ", ".join(f"{rate:.2%}" for rate in contest.spike_rates)
     memory = "" if contest.peak_bytes is None else f"; memory {contest.peak_bytes / 1e6:.0f} MB"
-    output.say(
-        f"lava-dl: an epoch {epoch.median_ms:.1f} ms ({epoch.low_ms:.1f} to {epoch.high_ms:.1f}), "
-        f"{contest.ratio:.1f} times netdesc's; {contest.epochs} epochs timed\n"
-        f"  loss before training {others:,.6g} (netdesc {own:,.6g}), "
-        f"best {contest.best_loss:,.6g}; spikes a step: {rates}{memory}\n"
+    output.print(
+        f"lava-dl: {epoch.median_ms:.1f} ms per epoch ({epoch.low_ms:.1f} to {epoch.high_ms:.1f}), "
+        f"{contest.ratio:.1f} times netdesc's time; {contest.epochs} epochs timed\n"
+        f"  loss before training {peer_loss:,.6g} (netdesc {own_loss:,.6g}), "
+        f"best {contest.best_loss:,.6g}; spikes per step: {rates}{memory}\n"
         f"  {contest.what}; {conditions(contest.versions, contest.device, contest.threads)}"
     )

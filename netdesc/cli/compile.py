@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from netdesc.cli import diagnostics_text as findings
-from netdesc.cli import options
+from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import graph_record, print_graph
 
@@ -23,11 +22,11 @@ from netdesc.cli.show import graph_record, print_graph
 def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engine: str) -> None:
     """Check FILE.json, build the network and compile its kernels, as training would.
 
-    That is for silence and for the first batch of the data, where FILE.json names any.
-    Nothing is written but the cache of compiled kernels, which later commands use.
+    The kernels are compiled for an input without spikes and, if FILE.json has data, for the first
+    batch. The command writes only the cache of compiled kernels, which later commands use.
     """
-    description = findings.load_document(output, file, overrides)
-    output.note("loading torch …")
+    description = diagnostics_text.load_document(output, file, overrides)
+    output.info("loading torch …")
     from netdesc.api.compile import compile as compile_network
     from netdesc.api.kernels import compile_kernels, compile_kernels_for_data
     from netdesc.kernels.engine import use_engine
@@ -35,13 +34,13 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     start = time.perf_counter()
     compiled = compile_network(description)
     built = time.perf_counter()
-    output.note("compiling kernels (kept for the next time) …")
+    output.info("compiling kernels (cached for the next time) …")
     with use_engine(engine):
         compile_kernels(compiled)
         reports = compile_kernels_for_data(description) or compiled.model.engine_report()
     done = time.perf_counter()
     if output.as_json:
-        output.give(
+        output.print_json(
             {
                 **graph_record(compiled.graph),
                 "engines": [
@@ -55,6 +54,6 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
         return
     print_graph(output, compiled.graph)
     engines = ", ".join(sorted({report.engine for report in reports}))
-    output.say(
+    output.print(
         f"built in {built - start:.2f} s; kernels of engine {engines} ready in {done - built:.2f} s"
     )

@@ -1,4 +1,4 @@
-"""``netdesc completion``, and what click's scripts for the shells lack for ``--set KEY=VALUE``."""
+"""``netdesc completion``: click's shell scripts, extended for ``--set KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netdesc.cli.output import Output
 class _Bash(BashComplete):
     """Adds no space after ``training.epochs=``, and completes the value after the ``=``.
 
-    Bash passes ``KEY=VALUE`` as three words and replaces the last of them.
+    Bash passes ``KEY=VALUE`` as three words and replaces the last word only.
     """
 
     source_template = BashComplete.source_template.replace(
@@ -26,7 +26,7 @@ class _Bash(BashComplete):
         "    [[ ${COMPREPLY[0]-} == *[=.] ]] && compopt -o nospace\n    return 0\n",
     )
     prefix = ""
-    """What stands before the word that Bash replaces."""
+    """The text before the word that Bash replaces."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         args, incomplete = super().get_completion_args()
@@ -58,7 +58,7 @@ class _Zsh(ZshComplete):
 
 
 @click.command(
-    epilog="\b\nExamples, each for good:\n"
+    epilog="\b\nExamples, which install it permanently:\n"
     "  netdesc completion bash >> ~/.bashrc\n"
     "  netdesc completion zsh >> ~/.zshrc\n"
     "  netdesc completion fish > ~/.config/fish/completions/netdesc.fish"
@@ -66,14 +66,14 @@ class _Zsh(ZshComplete):
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that lets SHELL complete commands, options, keys, runs and files.
+    """Print the completion script of SHELL for commands, options, keys, runs and files.
 
-    In a new shell, TAB then completes also what --set takes, as training.ep for training.epochs=,
-    and the layers of the document that stands before it.
+    In a new shell, TAB then also completes the values of --set: training.ep becomes
+    training.epochs=. If a document precedes --set, its layers are completed, too.
     """
     from netdesc.cli.main import COMPLETE_VARIABLE
 
     shell_class = get_completion_class(shell)
     assert shell_class is not None
     script = shell_class(ctx.find_root().command, {}, "netdesc", COMPLETE_VARIABLE).source()
-    ctx.ensure_object(Output).say(script.rstrip("\n"))
+    ctx.ensure_object(Output).print(script.rstrip("\n"))

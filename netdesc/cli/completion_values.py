@@ -1,4 +1,4 @@
-"""Completions of ``--set KEY=VALUE``. Where nothing is known, nothing is offered."""
+"""Shell completion of ``--set KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from netdesc.description.json_pointer import lookup, member, members
 from netdesc.description.models import Document
 from netdesc.description.overrides import indices_by_name
 
-_UNSET = {"$schema", "format", "lock"}
-"""Fields of a document that nobody sets from the command line."""
+_HIDDEN_FIELDS = {"$schema", "format", "lock"}
+"""Fields of a document that users do not set on the command line."""
 
 
 def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """How a KEY=VALUE goes on: ``key=`` for what can be set, ``key.`` for what has parts.
+    """Completions of KEY=VALUE: ``key=`` for a value, ``key.`` for a section.
 
-    The document on the command line tells which layers and neurons there are, and their types.
+    Names and types of layers and neurons come from the document on the command line.
     """
-    # As long as an option lacks its value, click leaves the arguments in ``ctx.args``.
+    # While the option has no value yet, click leaves the arguments in ``ctx.args``.
     words = map(str, [*ctx.params.values(), *ctx.args])
     data = _read_document(next((word for word in words if word.endswith(".json")), None))
     key, equals, _ = incomplete.partition("=")
     *path, name = key.split(".")
     parts = _resolve_items(path, data)
     if equals:
-        found = {f"{key}={value}": "" for value in _list_values(parts, name, data)}
+        texts = {f"{key}={value}": "" for value in _list_values(parts, name, data)}
     else:
-        found = _list_keys(parts, "".join(f"{part}." for part in path), data)
+        texts = _list_keys(parts, "".join(f"{part}." for part in path), data)
     return [
-        CompletionItem(text, help=about)
-        for text, about in found.items()
+        CompletionItem(text, help=description)
+        for text, description in texts.items()
         if text.startswith(incomplete)
     ]
 
@@ -51,7 +51,7 @@ def _read_document(name: str | None) -> Any:
 
 
 def _resolve_items(path: Sequence[str], data: Any) -> Parts:
-    """The path with the index of each item that is given by its name or number."""
+    """The path, with an index for each list item that is named or numbered."""
     parts: list[str | int] = []
     for part in path:
         index = indices_by_name(data).get(part) if isinstance(data, list) else None
@@ -62,24 +62,25 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
     return tuple(parts)
 
 
-def _members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
-    """Annotations and description of each member that the value at a path has or may have."""
+def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
+    """Annotations and description of each member that the value at a path can have."""
     value = lookup(data, parts)
     annotations = structure.annotations_at(Document, parts, data)
-    found: dict[str, tuple[list[Any], str]] = {}
+    members_by_name: dict[str, tuple[list[Any], str]] = {}
     for each in (kind for annotation in annotations for kind in structure.alternatives(annotation)):
         if get_origin(each) is dict and isinstance(value, dict):
-            found |= {name: ([get_args(each)[1]], "") for name in value}
+            members_by_name |= {name: ([get_args(each)[1]], "") for name in value}
         elif _is_list_of_sections(each) and isinstance(value, list):
             names = indices_by_name(value) or map(str, members(value))
-            found |= {name: ([get_args(each)[0]], "") for name in names}
+            members_by_name |= {name: ([get_args(each)[0]], "") for name in names}
     candidates = structure.models_at(Document, parts, data)
     chosen = structure.choose(candidates, value)
     for model in candidates if chosen is None else [chosen]:
         for name, info in structure.fields(model).items():
-            known, about = found.get(name, ([], info.description or ""))
-            found[name] = ([*known, info.annotation], re.split(r"\. |\.$", about)[0])
-    return {name: each for name, each in found.items() if name not in _UNSET}
+            before, about = members_by_name.get(name, ([], info.description or ""))
+            first_sentence = re.split(r"\. |\.$", about)[0]
+            members_by_name[name] = ([*before, info.annotation], first_sentence)
+    return {name: each for name, each in members_by_name.items() if name not in _HIDDEN_FIELDS}
 
 
 def _is_list_of_sections(annotation: Any) -> bool:
@@ -89,29 +90,30 @@ def _is_list_of_sections(annotation: Any) -> bool:
 
 
 def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
-    holder = lookup(data, parts)
-    found: dict[str, str] = {}
-    for name, (forms, about) in _members(parts, data).items():
-        kinds = [each for form in forms for each in structure.alternatives(form)]
+    """Completions of the last part of a key, with a description of each."""
+    section = lookup(data, parts)
+    keys: dict[str, str] = {}
+    for name, (hints, description) in _describe_members(parts, data).items():
+        kinds = [each for hint in hints for each in structure.alternatives(hint)]
         has_parts = [
             get_origin(kind) is dict or _is_list_of_sections(kind) or bool(structure.models(kind))
             for kind in kinds
         ]
         if not all(has_parts):
-            found[f"{prefix}{name}="] = about
-        present = member(holder, *_resolve_items([name], holder))
-        if any(has_parts) and (present is None or isinstance(present, dict | list)):
-            found[f"{prefix}{name}."] = about
-    return found
+            keys[f"{prefix}{name}="] = description
+        value = member(section, *_resolve_items([name], section))
+        if any(has_parts) and (value is None or isinstance(value, dict | list)):
+            keys[f"{prefix}{name}."] = description
+    return keys
 
 
 def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
-    """The values that can be listed: words, types, true and false, null, names of neurons."""
+    """The values that can be listed: words, types, booleans, null, and names of neurons."""
     if name == "type":
         models = structure.models_at(Document, parts, data)
         return [each for model in models for each in structure.type_names(model)]
-    annotations, _ = _members(parts, data).get(name, ([], ""))
-    kinds = [each for annotation in annotations for each in structure.alternatives(annotation)]
+    hints, _ = _describe_members(parts, data).get(name, ([], ""))
+    kinds = [each for hint in hints for each in structure.alternatives(hint)]
     values = [value for kind in kinds for value in structure.literals(kind)]
     values += [True, False] if bool in kinds else []
     values += [None] if type(None) in kinds else []

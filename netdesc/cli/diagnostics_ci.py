@@ -1,4 +1,4 @@
-"""Findings in the forms that other programs read: GitHub's workflow commands, and SARIF."""
+"""Diagnostics for continuous integration: GitHub's workflow commands, and SARIF."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from netdesc.description import Diagnostic
 
 
-def give_sarif(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
-    """One SARIF log on standard output."""
+def print_sarif(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
+    """Print one SARIF log on standard output."""
     from netdesc.description.diagnostics.sarif import to_sarif
 
-    output.give(to_sarif(diagnostics, [str(file) for file in files], _workspace()))
+    output.print_json(to_sarif(diagnostics, [str(file) for file in files], _workspace()))
 
 
-def annotate(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
-    """Workflow commands on standard output, and the table in the step's summary."""
+def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
+    """Print workflow commands on standard output, and append a table to the step's summary."""
     from netdesc.description.diagnostics.github import (
         MAX_SUMMARY_BYTES,
         count_text,
@@ -31,21 +31,21 @@ def annotate(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[
 
     root = _workspace()
     for line in workflow_commands(diagnostics, root):
-        output.say(line)
-    output.note(f"netdesc: {count_text(diagnostics, len(files))}")
+        output.print(line)
+    output.info(f"netdesc: {count_text(diagnostics, len(files))}")
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
     try:
         with open(path, "ab") as file:
-            # Other commands of the step may have written into the file before.
-            room = MAX_SUMMARY_BYTES - file.tell()
-            file.write(summary(diagnostics, len(files), root, room).encode())
+            # Earlier commands of the same step may have written into the file.
+            free_bytes = MAX_SUMMARY_BYTES - file.tell()
+            file.write(summary(diagnostics, len(files), root, free_bytes).encode())
     except OSError as problem:
         reason = problem.strerror or problem
-        output.complain(f"GITHUB_STEP_SUMMARY: cannot write the table to {path}: {reason}")
+        output.error(f"GITHUB_STEP_SUMMARY: cannot write the table to {path}: {reason}")
 
 
 def _workspace() -> Path:
-    """Where names of files start: GitHub's checkout, elsewhere the working directory."""
+    """The folder that file names are relative to: GitHub's checkout, or the working directory."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())

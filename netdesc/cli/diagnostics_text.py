@@ -1,4 +1,4 @@
-"""Diagnostics as a command prints and counts them."""
+"""Diagnostics as a command prints them on a terminal or as JSON, and the exit code for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from netdesc.cli.exit_codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
@@ -15,42 +15,46 @@ if TYPE_CHECKING:
 
 
 def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
-    """0 without errors; 3 where all that is wrong is files that are missing, 1 otherwise."""
-    errors = [finding for finding in diagnostics if finding.is_error]
+    """0 without errors, 3 if every error is a missing file, otherwise 1."""
+    errors = [each for each in diagnostics if each.is_error]
     if not errors:
         return 0
-    return ENVIRONMENT if all(finding.lacks_data for finding in errors) else AT_FAULT
+    return ENVIRONMENT if all(each.lacks_data for each in errors) else INVALID_INPUT
 
 
-def text(diagnostics: Sequence[Diagnostic], stream: TextIO, **more: Any) -> str:
-    """The findings as a stream shows them: a terminal in its width and colours."""
+def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any) -> str:
+    """The diagnostics as text in the width and colours of ``stream``.
+
+    ``options`` are passed on to ``render_text``.
+    """
     from netdesc.description import render_text
 
     width, colour = Output.width(stream), Output.has_colour(stream)
-    return render_text(diagnostics, width=width, colour=colour, **more)
+    return render_text(diagnostics, width=width, colour=colour, **options)
 
 
-def record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
+def diagnostics_record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
+    """The diagnostics of ``files`` files for ``--json``."""
     from netdesc.description import to_json
 
     return to_json(diagnostics, files)
 
 
-TOLD_BY_TRAINING = ("ND235", "ND308")
-"""Warnings that training gives as well, when it has read all of the data."""
+REPEATED_BY_TRAINING = ("ND235", "ND308")
+"""Warnings that training repeats when it has read all of the data."""
 
 
 def load_document(
-    output: Output, file: Path, overrides: Sequence[str], silent: Sequence[str] = ()
+    output: Output, file: Path, overrides: Sequence[str], hidden_codes: Sequence[str] = ()
 ) -> Description:
-    """The description in ``file``; its warnings are noted, but for those with ``silent`` codes.
+    """Load ``file`` and print its warnings, except those with ``hidden_codes``.
 
-    DescriptionError as ``load``.
+    Raises DescriptionError as ``load`` does.
     """
     from netdesc.description import load
 
     description = load(file, overrides)
-    warnings = [warning for warning in description.warnings if warning.code not in silent]
+    warnings = [each for each in description.warnings if each.code not in hidden_codes]
     if warnings:
-        output.note(text(warnings, sys.stderr))
+        output.info(format_diagnostics(warnings, sys.stderr))
     return description

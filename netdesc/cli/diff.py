@@ -13,16 +13,16 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.diff_colour import colourise
-from netdesc.cli.exit_codes import AT_FAULT
+from netdesc.cli.exit_codes import INVALID_INPUT
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.comparing import Comparison, Difference, Operand
 
-_WIDTH = 100
+_DEFAULT_WIDTH = 100
 _MAX_VALUE_CHARACTERS = 1000
-_SHOWN_DIGITS = 12
-"""Of a SHA-256: enough to tell two files apart."""
+_SHA256_DIGITS = 12
+"""Digits of a SHA-256 that are shown."""
 
 
 @click.command(
@@ -35,27 +35,27 @@ _SHOWN_DIGITS = 12
 @options.quiet
 @click.pass_obj
 def diff(output: Output, first: Path, second: Path) -> int:
-    """Say in what two documents, locks or runs differ by their meaning.
+    """Show how two documents, locks or runs differ in meaning.
 
-    Compared are the values with all defaults, and who set them; the layers by their names, with
-    shapes and parameters; the files that they name, by their contents where these are known; the
-    results of two runs; and the versions that runs and locks note. Layout, the order of keys, and
-    defaults that one side writes out are no difference, and neither are the seconds of a run.
+    The command compares all values, including defaults, and where they come from. It compares
+    layers by name, shapes and parameters; data files by their contents, if known; the results of
+    two runs; and the versions that runs and locks record. It ignores layout, the order of keys,
+    defaults that only one document spells out, and the duration of runs.
 
-    The exit code is 0 where nothing differs and 1 where something does (or a document is faulty;
-    then nothing is on standard output), 2 for usage and 3 for a missing file.
+    The exit code is 0 if nothing differs, 1 if something differs or a document is wrong (then
+    standard output is empty), 2 for wrong usage and 3 for a missing file.
     """
     from netdesc.comparing import compare, read_operand
 
-    found = compare(read_operand(first), read_operand(second))
+    comparison = compare(read_operand(first), read_operand(second))
     if output.as_json:
-        output.give(_record(found))
+        output.print_json(_record(comparison))
     else:
-        _print(output, found)
-    return 0 if found.is_equal else AT_FAULT
+        _print(output, comparison)
+    return 0 if comparison.is_equal else INVALID_INPUT
 
 
-def _record(found: Comparison) -> dict[str, Any]:
+def _record(comparison: Comparison) -> dict[str, Any]:
     """The object of ``--json``."""
     operands = {
         side: {
@@ -63,35 +63,35 @@ def _record(found: Comparison) -> dict[str, Any]:
             "kind": each.kind,
             "status": None if each.record is None else each.record.status,
         }
-        for side, each in (("a", found.a), ("b", found.b))
+        for side, each in (("a", comparison.a), ("b", comparison.b))
     }
     differences = {
-        section: [each._asdict() for each in listed]
-        for section, listed in found.differences.items()
+        section: [each._asdict() for each in differences]
+        for section, differences in comparison.differences.items()
     }
-    return {"equal": found.is_equal, **operands, **differences}
+    return {"equal": comparison.is_equal, **operands, **differences}
 
 
-def _print(output: Output, found: Comparison) -> None:
+def _print(output: Output, comparison: Comparison) -> None:
     colour = output.has_colour(sys.stdout)
-    if found.is_equal:
-        output.note(f"{found.a.name} and {found.b.name} mean the same")
+    if comparison.is_equal:
+        output.info(f"{comparison.a.name} and {comparison.b.name} mean the same")
     else:
-        output.say(colourise(f"- {_title(found.a)}", "-", colour))
-        output.say(colourise(f"+ {_title(found.b)}", "+", colour))
-    width = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-    sections = dict(found.differences)
+        output.print(colourise(f"- {_title(comparison.a)}", "-", colour))
+        output.print(colourise(f"+ {_title(comparison.b)}", "+", colour))
+    width = get_terminal_size().columns if sys.stdout.isatty() else _DEFAULT_WIDTH
+    sections = dict(comparison.differences)
     results = sections.pop("results")
-    for section, listed in sections.items():
-        if listed:
-            rows = (row for each in listed for row in _rows(section, each, width, colour))
-            output.say("\n".join([f"\n{section}", *rows]))
+    for section, differences in sections.items():
+        if differences:
+            rows = (row for each in differences for row in _rows(section, each, width, colour))
+            output.print("\n".join([f"\n{section}", *rows]))
     if results:
-        if not found.is_equal:
-            output.say("")
-        columns = (found.a.name, found.b.name)
-        cells = [(each.place, _number(each.a), _number(each.b)) for each in results]
-        output.table(("result", *columns), cells, right=columns)
+        if not comparison.is_equal:
+            output.print("")
+        columns = (comparison.a.name, comparison.b.name)
+        cells = [(each.place, _format_fact(each.a), _format_fact(each.b)) for each in results]
+        output.print_table(("result", *columns), cells, right=columns)
 
 
 def _title(operand: Operand) -> str:
@@ -99,25 +99,25 @@ def _title(operand: Operand) -> str:
     return f"{operand.name} ({operand.kind}{status})"
 
 
-def _rows(section: str, found: Difference, width: int, colour: bool) -> Iterator[str]:
-    """A difference on one line if there is room, or else one side below the other."""
-    write = _WRITERS.get(section, _number)
+def _rows(section: str, difference: Difference, width: int, colour: bool) -> Iterator[str]:
+    """A difference on one line if it fits into the width, otherwise on one line for each side."""
+    place, format_value = difference.place, _FORMATTERS.get(section, _format_fact)
     sides = [
-        (sign, write(each)) for sign, each in (("-", found.a), ("+", found.b)) if each is not None
+        (sign, format_value(each))
+        for sign, each in (("-", difference.a), ("+", difference.b))
+        if each is not None
     ]
-    whole = f"  {found.place}: {' → '.join(text for _, text in sides)}"
-    if len(sides) == 2 and len(whole) <= width:
-        yield f"  {found.place}: " + " → ".join(
-            colourise(text, sign, colour) for sign, text in sides
-        )
+    plain = f"  {place}: {' → '.join(text for _, text in sides)}"
+    if len(sides) == 2 and len(plain) <= width:
+        yield f"  {place}: " + " → ".join(colourise(text, sign, colour) for sign, text in sides)
         return
-    yield f"  {found.place}"
+    yield f"  {place}"
     for sign, text in sides:
         yield colourise(f"    {sign} {text}", sign, colour)
 
 
-def _json(value: Any) -> str:
-    """A value as a document has it, with control characters escaped."""
+def _format_json(value: Any) -> str:
+    """A value as in a document, with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
     text = text if text.isprintable() else json.dumps(value)
     if len(text) <= _MAX_VALUE_CHARACTERS:
@@ -125,33 +125,34 @@ def _json(value: Any) -> str:
     return f"{text[:_MAX_VALUE_CHARACTERS]}… (all of it with --json)"
 
 
-def _number(value: Any) -> str:
+def _format_fact(value: Any) -> str:
+    """A shape, list, number or word that is not part of a document."""
     if isinstance(value, tuple):
         return "×".join(map(str, value))  # a shape
     if isinstance(value, list):
-        return _json(value)
+        return _format_json(value)
     if isinstance(value, float):
         return f"{value:,.6g}"
     return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
 
 
-def _layer(value: Any) -> str:
-    """A layer that only one side has, or what is inferred of a layer."""
+def _format_layer(value: Any) -> str:
+    """A layer that only one side has, or one inferred value of a layer."""
     if not isinstance(value, dict):
-        return _number(value)
-    shapes = f"{_number(value['input_shape'])} to {_number(value['output_shape'])}"
+        return _format_fact(value)
+    shapes = f"{_format_fact(value['input_shape'])} to {_format_fact(value['output_shape'])}"
     return f"{value['type']}, {shapes}, {value['parameters']:,} parameters"
 
 
-def _file(value: Any) -> str:
+def _format_file(value: Any) -> str:
     digest = value["sha256"]
-    contents = f"SHA-256 {digest[:_SHOWN_DIGITS]}…" if digest else "contents unknown"
-    return f"{_json(value['path'])} ({contents})"
+    contents = f"SHA-256 {digest[:_SHA256_DIGITS]}…" if digest else "contents unknown"
+    return f"{_format_json(value['path'])} ({contents})"
 
 
-_WRITERS: dict[str, Callable[[Any], str]] = {
-    "document": lambda value: f"{_json(value['value'])} ({value['origin']})",
-    "layers": _layer,
-    "files": _file,
+_FORMATTERS: dict[str, Callable[[Any], str]] = {
+    "document": lambda value: f"{_format_json(value['value'])} ({value['origin']})",
+    "layers": _format_layer,
+    "files": _format_file,
 }
-"""How each section's values are written for people; those of the others are numbers and words."""
+"""Formats the values of a section; ``_format_fact`` does it for all other sections."""

@@ -9,12 +9,12 @@ _RESET = "\x1b[0m"
 
 
 def colourise(text: str, sign: str, colour: bool) -> str:
-    """The text in the colour of a line of a diff that starts with the sign."""
+    """The text in the colour that a diff line with this sign has."""
     return f"{_COLOURS[sign]}{text}{_RESET}" if colour and sign in _COLOURS else text
 
 
 def colourise_diff(lines: Sequence[str], colour: bool) -> list[str]:
-    """The lines of a diff; in colour, control characters are replaced as well."""
+    """The lines of a diff. With ``colour``, control characters are replaced as well."""
     from netdesc.description.diagnostics.terminal_text import printable
 
     return [colourise(printable(line), line[:1], True) for line in lines] if colour else list(lines)

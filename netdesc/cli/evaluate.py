@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from netdesc.api.evaluate import Evaluation, Part
     from netdesc.training.confusion_counter import Score
 
-WIDEST_MATRIX = 20
-"""Classes whose confusion matrix a terminal can show."""
+MAX_PRINTED_CLASSES = 20
+"""Up to this number of classes, the confusion matrix is printed. ``--json`` always has it."""
 
 
 @click.command(epilog="Example: netdesc evaluate runs/digits --part train")
@@ -24,30 +24,30 @@ WIDEST_MATRIX = 20
 @click.option(
     "--part",
     type=click.Choice(["train", "validation", "test"]),
-    help="The samples to measure on; by default test, else validation, else train.",
+    help="The samples to measure. Default: test if there is one, else validation, else train.",
 )
 @options.as_json
 @click.pass_obj
 def evaluate(output: Output, network: Path, part: Part | None) -> None:
-    """Measure a network on a part of its data: loss, accuracy, confusion matrix, spike rates.
+    """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
-    The network is a run (with its best weights) or a document (with the weights that it names, or
-    untrained ones).
+    The network is a run with its best weights, or a document. The weights of a document are those
+    that it names, or otherwise untrained.
     """
     from netdesc.api import evaluate as evaluation
 
     result = evaluation.evaluate(network, part)
     for warning in result.warnings:
-        output.complain(f"warning: {warning}")
+        output.error(f"warning: {warning}")
     if output.as_json:
-        output.give(_record(network, result))
+        output.print_json(_record(network, result))
         return
     samples = "1 sample" if result.samples == 1 else f"{result.samples:,} samples"
-    output.say(f"{network}: {result.part}, {samples}")
-    output.say(", ".join(_figures(result)))
+    output.print(f"{network}: {result.part}, {samples}")
+    output.print(", ".join(_format_metrics(result)))
     if result.score is not None:
-        _print_matrix(output, result.score)
-    output.table(
+        _print_confusion_matrix(output, result.score)
+    output.print_table(
         ("layer", "neurons", "spikes a neuron a step"),
         [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
     )
@@ -58,38 +58,39 @@ def _record(network: Path, result: Evaluation) -> dict[str, Any]:
     return record | (record.pop("score") or {})
 
 
-def _figures(result: Evaluation) -> list[str]:
-    figures = [_loss(result)]
+def _format_metrics(result: Evaluation) -> list[str]:
+    metrics = [_format_loss(result)]
     if result.score is not None:
-        of_steps = result.judged == "steps"
-        window, of = result.window_steps, " of the steps" if of_steps else ""
+        has_step_labels = result.judged == "steps"
+        window, of = result.window_steps, " of the steps" if has_step_labels else ""
         by = "spike rate" if window is None else f"spikes of the last {window} steps"
-        figures.append(f"accuracy {result.score.accuracy:.2%}{of} by {by}")
+        metrics.append(f"accuracy {result.score.accuracy:.2%}{of} by {by}")
         if result.score.undecided:
-            what = ("step " if result.score.undecided == 1 else "steps ") if of_steps else ""
-            figures.append(f"{result.score.undecided:,} {what}without a prediction (silent output)")
+            noun = "step " if result.score.undecided == 1 else "steps "
+            noun = noun if has_step_labels else ""
+            metrics.append(f"{result.score.undecided:,} {noun}without a prediction (silent output)")
     if result.matched is not None:
-        figures.append(
+        metrics.append(
             f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "
             "same step"
         )
-    return figures
+    return metrics
 
 
-def _loss(result: Evaluation) -> str:
-    """As training tells it: a sample, where it is a sum over several."""
+def _format_loss(result: Evaluation) -> str:
+    """The loss. A sum over several samples is also given per sample, as training prints it."""
     if not result.summed or result.samples == 1:
         return f"loss {result.loss:,.6g}"
-    return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in all)"
+    return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in total)"
 
 
-def _print_matrix(output: Output, score: Score) -> None:
-    """Labels as rows, predictions as columns; the last column is for none, where there are any."""
+def _print_confusion_matrix(output: Output, score: Score) -> None:
+    """Labels are rows, predictions are columns. The last column counts samples without one."""
     confusion, undecided = score.confusion, score.undecided_by_label
     if confusion is None or undecided is None:
         return
-    if len(confusion) > WIDEST_MATRIX:
-        output.say(f"confusion matrix of {len(confusion)} classes: see --json")
+    if len(confusion) > MAX_PRINTED_CLASSES:
+        output.print(f"confusion matrix of {len(confusion)} classes: see --json")
         return
     classes = range(len(confusion))
     headings = ["label", *(f"→ {each}" for each in classes)]
@@ -97,4 +98,4 @@ def _print_matrix(output: Output, score: Score) -> None:
     if any(undecided):
         headings.append("none")
         rows = [[*row, count] for row, count in zip(rows, undecided, strict=True)]
-    output.table(headings, rows)
+    output.print_table(headings, rows)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Number(click.FloatRange):
-    """A number in a range; NaN, which is neither below nor above one, is in none."""
+    """A number in a range. It refuses NaN, which click's range check accepts."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -36,34 +36,34 @@ class _Number(click.FloatRange):
         return number
 
 
-_STEPS_MS = _Number(min=0.001, max=1e6)
-_SKETCH_LINES, _WIDEST_SKETCH = 24, 100
-_MOST_KINDS = 8
+_STEP_MS = _Number(min=0.001, max=1e6)
+_SKETCH_LINES, _MAX_SKETCH_COLUMNS = 24, 100
+_MAX_POLARITIES = 8
 
 
 @click.group(epilog="Example: netdesc events show data/oxford/target.bs1")
 def events() -> None:
-    """Convert files of spikes, draw them and animate them.
+    """Convert, draw and animate spike files.
 
-    Files are .bs1 (a neuron, a polarity and a time for each spike), .bs2 (x and y instead of the
-    neuron) or .npy (rows of x, p, t or of x, y, p, t; times in milliseconds).
+    A .bs1 file has neuron, polarity and time of each spike. A .bs2 file has x and y instead of the
+    neuron. A .npy file has rows of x, p, t or of x, y, p, t, with times in milliseconds.
     """
 
 
 @events.command(
-    short_help="Write a file of spikes in another format.",
+    short_help="Write a spike file in another format.",
     epilog="Example: netdesc events convert data/oxford/target.bs1 runs/target.npy",
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Overwrite OUT where it exists.")
+@click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @options.as_json
 @click.pass_obj
 def convert(output: Output, source: Path, target: Path, force: bool) -> None:
-    """Write the spikes of the file IN as the file OUT, in the format of its suffix.
+    """Write the spikes of the file IN to the file OUT. The suffix of OUT selects the format.
 
-    Nothing is changed: where OUT's format cannot hold a spike, the command says which and why, and
-    writes nothing.
+    No spike is changed or left out. If the format of OUT cannot hold a spike, the command says
+    which and why, and writes nothing.
     """
     from netdesc.events import read_events, write_events
 
@@ -73,14 +73,14 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     rounded = int((recording.microseconds() / 1000.0 != recording.t).sum())
     write_events(target, recording)
     if rounded:
-        output.complain(
-            f"warning: {rounded:,} {'time was' if rounded == 1 else 'times were'} between "
-            f"microseconds and rounded to whole ones"
+        output.error(
+            f"warning: {rounded:,} {'time was' if rounded == 1 else 'times were'} rounded to whole "
+            f"microseconds"
         )
     if output.as_json:
-        output.give({"output": str(target), "events": len(recording), "rounded": rounded})
+        output.print_json({"output": str(target), "events": len(recording), "rounded": rounded})
     else:
-        output.note(f"wrote {len(recording):,} events to {target}")
+        output.info(f"wrote {len(recording):,} events to {target}")
 
 
 @events.command(
@@ -95,7 +95,7 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
     "target",
     metavar="OUT.png|.svg|.pdf",
     type=click.Path(path_type=Path),
-    help="Draw the spikes into this file; .svg and .pdf have axes.",
+    help="Draw the spikes into this file. .svg and .pdf have axes.",
 )
 @click.option(
     "--against",
@@ -105,25 +105,27 @@ def convert(output: Output, source: Path, target: Path, force: bool) -> None:
 )
 @click.option(
     "--step-ms",
-    type=_STEPS_MS,
+    type=_STEP_MS,
     default=1.0,
     show_default=True,
-    help="Length of the bins in which spikes meet.",
+    help="Length of a time bin.",
 )
 @click.option(
     "--rounding",
     type=click.Choice(["nearest", "floor"]),
     default="nearest",
     show_default=True,
-    help="How times become bins.",
+    help="How times are rounded to bins.",
 )
 @click.option(
-    "--neurons", type=click.IntRange(min=1), help="Draw so many; by default, to the largest number."
+    "--neurons",
+    type=click.IntRange(min=1),
+    help="Number of neurons to draw. Default: up to the last one that spikes.",
 )
 @click.option(
     "--until-ms",
     type=_Number(min=0, min_open=True, max=4e9),
-    help="Draw until this time; by default, to the last spike.",
+    help="Draw until this time. Default: until the last spike.",
 )
 @options.as_json
 @click.pass_obj
@@ -137,11 +139,12 @@ def show(
     neurons: int | None,
     until_ms: float | None,
 ) -> None:
-    """Say what is in a file of spikes, or draw it.
+    """Summarise or draw a spike file.
 
-    A raster has time to the right and neurons upward. With --against, orange is in FILE only, blue
-    in OTHER only, and black in both, as in a report whose target is OTHER. Spikes with x and y
-    become one picture, polarity 1 in blue and polarity 0 in orange.
+    A raster has time on the horizontal axis and neurons on the vertical axis. With --against,
+    orange spikes are in FILE only, blue ones in OTHER only, and black ones in both: the colours of
+    a report whose target is OTHER. Spikes with x and y become one picture, with polarity 1 in blue
+    and polarity 0 in orange.
     """
     from netdesc.events import read_events
     from netdesc.events.pictures import FORMATS, picture
@@ -162,31 +165,31 @@ def show(
         neurons=neurons,
         until_ms=until_ms,
     )
-    seen = None if target is None and against is None else draw()
-    if target is not None and seen is not None:
-        _save(output, target, seen)
-    compared = seen and seen.comparison
+    drawing = None if target is None and against is None else draw()
+    if target is not None and drawing is not None:
+        _save(output, target, drawing)
+    comparison = drawing and drawing.comparison
     if target is not None and not output.as_json:
-        _print_comparison(output, paths, compared)
-        output.note(f"wrote {target}")
+        _print_comparison(output, paths, comparison)
+        output.info(f"wrote {target}")
         return
     summaries = [summarize(recording, step_ms, rounding) for recording in recordings]
     if output.as_json:
-        found = zip(paths, summaries, strict=True)
-        output.give(
+        pairs = zip(paths, summaries, strict=True)
+        output.print_json(
             {
-                "recordings": [{"file": str(path), **asdict(summary)} for path, summary in found],
-                "comparison": compared and compared.counts(),
+                "recordings": [{"file": str(path), **asdict(summary)} for path, summary in pairs],
+                "comparison": comparison and comparison.counts(),
                 "picture": target and str(target),
             }
         )
         return
     _print_summaries(output, paths, summaries)
-    _print_comparison(output, paths, compared)
-    if summaries[0].events and _shows_braille():
-        columns = min(_WIDEST_SKETCH, shutil.get_terminal_size().columns - 1)
-        with contextlib.suppress(PictureError):  # too large to draw: the table has said how large
-            output.say((seen or draw()).sketch(columns, _SKETCH_LINES))
+    _print_comparison(output, paths, comparison)
+    if summaries[0].events and _supports_braille():
+        columns = min(_MAX_SKETCH_COLUMNS, shutil.get_terminal_size().columns - 1)
+        with contextlib.suppress(PictureError):  # too large to draw; the table shows its size
+            output.print((drawing or draw()).sketch(columns, _SKETCH_LINES))
 
 
 @events.command(
@@ -204,18 +207,14 @@ def show(
     type=click.Path(path_type=Path),
     help="The file to write.",
 )
-@click.option("--step-ms", type=_STEPS_MS, help="Time of the recording that a frame shows.")
-@click.option(
-    "--frames",
-    type=click.IntRange(1, 500),
-    help="How many frames the recording becomes; 100 by default.",
-)
+@click.option("--step-ms", type=_STEP_MS, help="Time of the recording that one frame shows.")
+@click.option("--frames", type=click.IntRange(1, 500), help="Number of frames. Default: 100.")
 @click.option(
     "--fps",
     type=_Number(0.1, 50),
     default=20,
     show_default=True,
-    help="Frames a second. Files hold hundredths of a second, so it is rounded.",
+    help="Frames per second. The file stores the duration of a frame in hundredths of a second.",
 )
 @options.as_json
 @click.pass_obj
@@ -227,61 +226,62 @@ def animate(
     frames: int | None,
     fps: float,
 ) -> None:
-    """Turn a file of spikes into an animation.
+    """Turn a spike file into an animation.
 
-    A raster appears from left to right. Spikes with x and y play as frames, each with the spikes of
-    its time, polarity 1 in blue and polarity 0 in orange.
+    A raster appears from left to right. Spikes with x and y become one frame per time interval,
+    with polarity 1 in blue and polarity 0 in orange.
     """
     if target.suffix.lower() != ".gif":
-        raise click.UsageError(f"{target}: animations are .gif files; name one, as {file.stem}.gif")
+        raise click.UsageError(f"{target}: animations are .gif files; use {file.stem}.gif")
     if step_ms is not None and frames is not None:
         raise click.UsageError("--step-ms and --frames exclude each other")
     from netdesc.events import read_events
     from netdesc.events.animation import write_gif
 
-    made = write_gif(target, read_events(file), step_ms=step_ms, frames=frames, fps=fps)
-    _mention(output, made.outside)
+    animation = write_gif(target, read_events(file), step_ms=step_ms, frames=frames, fps=fps)
+    _warn_outside(output, animation.outside)
     if output.as_json:
-        output.give({"output": str(target), **asdict(made)})
+        output.print_json({"output": str(target), **asdict(animation)})
     else:
-        output.note(f"wrote {target}: {made.frames} frames of {made.frame_ms:g} ms")
+        output.info(f"wrote {target}: {animation.frames} frames of {animation.frame_ms:g} ms")
 
 
-def _save(output: Output, target: Path, seen: Raster | Image) -> None:
+def _save(output: Output, target: Path, drawing: Raster | Image) -> None:
     from netdesc.events.files import atomic_output_path
     from netdesc.events.pictures import save_picture
 
     with atomic_output_path(target) as temporary:
-        save_picture(temporary, seen)
-    _mention(output, seen.outside)
+        save_picture(temporary, drawing)
+    _warn_outside(output, drawing.outside)
 
 
-def _mention(output: Output, outside: int) -> None:
+def _warn_outside(output: Output, outside: int) -> None:
+    """Warn if events are outside the drawn range."""
     if outside:
         events = "1 event is" if outside == 1 else f"{outside:,} events are"
         where = "it is" if outside == 1 else "they are"
-        output.complain(f"warning: {events} not shown; {where} before time 0 or outside")
+        output.error(f"warning: {events} not shown; {where} before time 0 or outside the picture")
 
 
 def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]) -> None:
-    columns = [_lines(summary) for summary in summaries]
+    columns = [_summary_lines(summary) for summary in summaries]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
-    output.table(("", *(path.name for path in paths)), rows)
+    output.print_table(("", *(path.name for path in paths)), rows)
 
 
-def _print_comparison(output: Output, paths: list[Path], compared: RasterComparison | None) -> None:
-    if compared is not None:
-        counts = compared.counts()
-        output.say(
+def _print_comparison(output: Output, paths: list[Path], comparison: RasterComparison | None) -> None:
+    if comparison is not None:
+        counts = comparison.counts()
+        output.print(
             f"{counts['both']:,} spikes are in both files in the same bin, "
             f"{counts['only_first']:,} only in {paths[0]}, {counts['only_second']:,} only in "
             f"{paths[1]}"
         )
 
 
-def _lines(summary: Summary) -> dict[str, Any]:
-    """What is known of a recording, in words."""
+def _summary_lines(summary: Summary) -> dict[str, Any]:
+    """The lines of the table for one recording, by heading."""
     lines: dict[str, Any] = {"events": f"{summary.events:,}"}
     if not summary.events:
         return lines
@@ -301,7 +301,8 @@ def _lines(summary: Summary) -> dict[str, Any]:
         lines["rate"] = f"{summary.rate_hz:,.4g} Hz a {place}"
         lines["busiest"] = f"{busiest} with {summary.busiest_hz:,.4g} Hz"
     kinds = [f"{polarity}: {count:,}" for polarity, count in summary.polarity.items()]
-    lines["polarity"] = "; ".join([*kinds[:_MOST_KINDS], *["…"][: len(kinds) - _MOST_KINDS]])
+    more = ["…"] if len(kinds) > _MAX_POLARITIES else []
+    lines["polarity"] = "; ".join([*kinds[:_MAX_POLARITIES], *more])
     lines["duplicates"] = (
         f"{summary.same_instant:,} in the same µs, {summary.same_bin:,} in a bin "
         f"of {summary.step_ms:g} ms"
@@ -309,5 +310,5 @@ def _lines(summary: Summary) -> dict[str, Any]:
     return lines
 
 
-def _shows_braille() -> bool:
+def _supports_braille() -> bool:
     return sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()

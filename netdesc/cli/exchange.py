@@ -28,13 +28,14 @@ from netdesc.cli.output import Output
 @options.as_json
 @click.pass_obj
 def export(output: Output, source: Path, target: Path) -> None:
-    """Write the network of the run in the folder RUN, with its best weights, as FILE.net.
+    """Write the network of a run, with its best weights, as FILE.net.
 
-    Of a document, as the import writes it, the weights that it names are written.
+    A document is exported with the weights that it names, such as those that the import has
+    written.
     """
     if target.suffix.lower() != ".net":
         name = f"{source.stem}.net"
-        raise click.UsageError(f"{target}: netdesc exports .net files; name one, as {name}")
+        raise click.UsageError(f"{target}: netdesc exports .net files; use {name}")
     from netdesc.api import compile as compiler
     from netdesc.exchange import export_net
 
@@ -47,11 +48,11 @@ def export(output: Output, source: Path, target: Path) -> None:
         warnings = []
     warnings += export_net(compiled.model, target)
     for warning in warnings:
-        output.complain(f"warning: {warning}")
+        output.error(f"warning: {warning}")
     if output.as_json:
-        output.give({"network": str(target), "warnings": warnings})
+        output.print_json({"network": str(target), "warnings": warnings})
     else:
-        output.note(f"wrote {target}")
+        output.info(f"wrote {target}")
 
 
 @click.command("import", epilog="Example: netdesc import runs/oxford.net -o runs/imported")
@@ -63,23 +64,23 @@ def export(output: Output, source: Path, target: Path) -> None:
     metavar="DIR",
     default=Path(),
     type=click.Path(path_type=Path),
-    help="Folder for the two files; the working directory by default.",
+    help="Folder for the two files. Default: the working directory.",
 )
 @options.as_json
 @click.pass_obj
 def import_command(output: Output, file: Path, folder: Path) -> None:
-    """Turn FILE.net into a document, NAME.json, with its weights beside it, and show the layers.
+    """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
 
-    Files that exist are never overwritten.
+    The command never overwrites existing files.
     """
     from netdesc.exchange import import_net
 
     imported = import_net(file)
     document = imported.save(folder)
     for warning in imported.warnings:
-        output.complain(f"warning: {warning}")
+        output.error(f"warning: {warning}")
     if output.as_json:
-        output.give(
+        output.print_json(
             {
                 "document": str(document),
                 "layers": [asdict(row) for row in imported.table],
@@ -88,7 +89,7 @@ def import_command(output: Output, file: Path, folder: Path) -> None:
             }
         )
         return
-    output.table(
+    output.print_table(
         ("layer", "name", "type", "input", "output", "threshold", "weights"),
         [
             (
@@ -104,6 +105,6 @@ def import_command(output: Output, file: Path, folder: Path) -> None:
         ],
     )
     if imported.assumed:
-        output.say("\nfilled in:")
-        output.say("\n".join(f"- {note}" for note in imported.assumed))
-    output.note(f"wrote {document} and {document.with_suffix('.safetensors').name}")
+        output.print("\nassumed, because the file does not say:")
+        output.print("\n".join(f"- {note}" for note in imported.assumed))
+    output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")

@@ -1,9 +1,9 @@
-"""The exit codes that mean something; 0 is fine and click itself uses 2 for usage."""
+"""Exit codes of the command line. 0 is success; click itself ends with 2 for wrong usage."""
 
-AT_FAULT = 1
-"""The document or file is at fault."""
+INVALID_INPUT = 1
+"""A document or another input file is wrong."""
 USAGE = 2
 ENVIRONMENT = 3
-"""Missing data, or the machine lacks something."""
+"""A file is missing, or the machine lacks something."""
 BUG = 70
 INTERRUPTED = 130

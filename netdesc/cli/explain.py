@@ -20,11 +20,11 @@ def _complete_code(
 
     from netdesc.description.codes.explain import titles
 
-    wanted = incomplete.upper()
+    prefix = incomplete.upper()
     return [
         CompletionItem(code, help=title)
         for code, title in titles().items()
-        if code.startswith(wanted)
+        if code.startswith(prefix)
     ]
 
 
@@ -33,22 +33,21 @@ def _complete_code(
 @options.as_json
 @click.pass_obj
 def explain(output: Output, code: str | None) -> None:
-    """Print cause, example and fix of the diagnostic CODE; without one, list all codes."""
+    """Print cause, example and fix of the diagnostic CODE. Without CODE, list all codes."""
     from netdesc.description.codes.explain import explain, record, titles
 
     if code is None:
-        listed = titles()
         if output.as_json:
-            rows = [{"code": each, "title": title} for each, title in listed.items()]
-            output.give({"codes": rows})
+            rows = [{"code": each, "title": title} for each, title in titles().items()]
+            output.print_json({"codes": rows})
         else:
-            output.say("\n".join(f"{each}  {title}" for each, title in listed.items()))
+            output.print("\n".join(f"{each}  {title}" for each, title in titles().items()))
         return
     try:
         text, entry = explain(code), record(code)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if output.as_json:
-        output.give(entry)
+        output.print_json(entry)
     else:
-        output.say(text)
+        output.print(text)

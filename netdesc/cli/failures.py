@@ -1,4 +1,4 @@
-"""How a command ends when it fails: one clear message and a documented exit code."""
+"""Turns the error of a command into one clear message and a documented exit code."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from types import TracebackType
 import click
 
 from netdesc import __version__
-from netdesc.cli import diagnostics_text as findings
-from netdesc.cli.exit_codes import AT_FAULT, BUG, ENVIRONMENT, INTERRUPTED, USAGE
+from netdesc.cli import diagnostics_text
+from netdesc.cli.exit_codes import BUG, ENVIRONMENT, INTERRUPTED, INVALID_INPUT, USAGE
 from netdesc.cli.output import Output
 
 USER_ERRORS = {
     "netdesc.events": "EventFileError",
     "netdesc.exchange": "NetFileError",
 }
-"""Errors of the rooms that tell the user what to mend; so are those that carry an ``exit_code`` or
-``diagnostics``.
+"""Errors whose message tells users what to correct, by package.
 
-A room that was never imported cannot have raised, so none is imported to find out."""
+Errors with an ``exit_code`` or ``diagnostics`` are handled without this table. The packages are not
+imported here: a package that was never imported cannot have raised its error."""
 
 
 class Failures(AbstractContextManager["Failures"]):
-    """Turns whatever ends the ``with`` block into a message and a ``SystemExit``."""
+    """Turns any exception of the ``with`` block into a message and a ``SystemExit``."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -43,32 +43,34 @@ class Failures(AbstractContextManager["Failures"]):
         if error is None or isinstance(error, SystemExit | GeneratorExit):
             return False
         if isinstance(error, click.ClickException):
-            _explained(error).show()
+            _explain_option(error).show()
             raise SystemExit(error.exit_code) from None
         code, message = describe(error)
         if code == BUG:
             message = report_bug(error)
-        with contextlib.suppress(OSError):  # the disk may be full, which was the failure
-            self.output.complain(message)
+        with contextlib.suppress(OSError):  # the failure may be a full disk
+            self.output.error(message)
             if self.output.as_json:
-                self.output.give({"status": "failed", "exit_code": code, **details(error, message)})
-        self.output.give_up()
+                self.output.print_json(
+                    {"status": "failed", "exit_code": code, **details(error, message)}
+                )
+        self.output.flush_after_failure()
         raise SystemExit(code) from None
 
 
-_USUAL = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
-"""What decides which fields a document has where nothing is known of it."""
+_TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
+"""The document's types decide which fields it has. These are assumed, as it is not read here."""
 
 
-def _explained(error: click.ClickException) -> click.ClickException:
-    """Says how a field of the document is set, where somebody took it for an option."""
+def _explain_option(error: click.ClickException) -> click.ClickException:
+    """If an unknown option is a field of the document, say how ``--set`` sets it."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
         return error
     from netdesc.description.overrides import find_keys
 
-    keys = find_keys(error.option_name.lstrip("-").replace("-", "_"), _USUAL)
+    keys = find_keys(error.option_name.lstrip("-").replace("-", "_"), _TYPICAL_DOCUMENT)
     if not keys:
         return error
     ways = " or ".join(f"--set {key}=…" for key in keys)
@@ -77,7 +79,7 @@ def _explained(error: click.ClickException) -> click.ClickException:
 
 
 def describe(error: BaseException) -> tuple[int, str]:
-    """The exit code and the message for ``error``; a bug has no message yet."""
+    """The exit code and the message for ``error``. The message is empty for a bug."""
     if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
         return INTERRUPTED, "interrupted"
     own_code = getattr(error, "exit_code", None)
@@ -85,11 +87,13 @@ def describe(error: BaseException) -> tuple[int, str]:
         return own_code, f"error: {error}"
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        return findings.exit_code(diagnostics), findings.text(diagnostics, sys.stderr)
+        return diagnostics_text.exit_code(diagnostics), diagnostics_text.format_diagnostics(
+            diagnostics, sys.stderr
+        )
     for module, name in USER_ERRORS.items():
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(error, known):
-            return ENVIRONMENT if _is_missing(error) else AT_FAULT, f"error: {error}"
+            return ENVIRONMENT if _is_missing(error) else INVALID_INPUT, f"error: {error}"
     if isinstance(error, MemoryError):
         return ENVIRONMENT, "error: not enough memory"
     if isinstance(error, FileExistsError):
@@ -106,7 +110,7 @@ def describe(error: BaseException) -> tuple[int, str]:
 
 
 def _follows_an_interrupt(error: BaseException) -> bool:
-    """Whether an interrupt came first: it may leave a library half loaded, which then fails."""
+    """Whether the error follows a KeyboardInterrupt, which may leave a library half loaded."""
     before, seen = error.__context__, set[int]()
     while before is not None and id(before) not in seen:
         if isinstance(before, KeyboardInterrupt):
@@ -117,21 +121,22 @@ def _follows_an_interrupt(error: BaseException) -> bool:
 
 
 def _is_missing(error: BaseException) -> bool:
-    """Whether the system refused the file, so that nothing is known about what is in it."""
+    """Whether the operating system could not open the file."""
     cause = error.__cause__ or error.__context__
     return isinstance(cause, OSError) and cause.errno is not None
 
 
 def details(error: BaseException, message: str) -> dict[str, object]:
+    """What ``--json`` prints for ``error`` in addition to status and exit code."""
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        files = len({finding.file for finding in diagnostics})
-        return findings.record(diagnostics, files)
+        files = len({each.file for each in diagnostics})
+        return diagnostics_text.diagnostics_record(diagnostics, files)
     return {"message": message.removeprefix("error: ")}
 
 
 def report_bug(error: BaseException) -> str:
-    """Save what is needed to find a bug into a file of the temporary folder; say where it is."""
+    """Save a bug report into a file of the temporary folder. Returns the message for the user."""
     report = "\n".join(
         [
             f"netdesc {__version__}, Python {platform.python_version()}, {platform.platform()}",
@@ -149,7 +154,7 @@ def report_bug(error: BaseException) -> str:
             suffix=".txt",
             delete=False,
             encoding="utf-8",
-            errors="backslashreplace",  # names of files may have bytes that are no text
+            errors="backslashreplace",  # file names may have bytes that are not text
         ) as file:
             file.write(report)
     except OSError:

@@ -1,4 +1,4 @@
-"""``netdesc validate --fix`` and ``--diff``: write what is certain to be meant, or show it."""
+"""``netdesc validate --fix`` and ``--diff``: apply unambiguous fixes, or show them."""
 
 from __future__ import annotations
 
@@ -16,72 +16,74 @@ from netdesc.description.load import check_text
 from netdesc.description.source import read_source
 
 
-class Outcome(NamedTuple):
-    """The diagnostics that files have now, more for ``--format json``, and an exit code or 0."""
+class FixOutcome(NamedTuple):
+    """The remaining diagnostics, additional keys for ``--format json``, and an exit code or 0."""
 
-    left: list[Diagnostic]
+    remaining: list[Diagnostic]
     record: dict[str, Any]
     exit_code: int
 
 
-def fix(
+def fix_files(
     output: Output,
     files: Sequence[Path],
     overrides: Sequence[str],
     *,
     is_diff: bool,
     with_files: bool,
-    for_people: bool,
-) -> Outcome:
-    """Fixes the files and says so. With ``is_diff`` it shows the changes and writes nothing."""
+    as_text: bool,
+) -> FixOutcome:
+    """Fix the files and print what was fixed.
+
+    With ``is_diff`` the changes are printed and nothing is written. Without ``with_files`` data
+    files are not checked. ``as_text`` prints on standard output instead of standard error.
+    """
     fixings: dict[Path, FixResult] = {}
-    left: dict[Path, list[Diagnostic]] = {}
+    remaining: dict[Path, list[Diagnostic]] = {}
     for file in files:
         source = read_source(file, str(file))
         if isinstance(source, Diagnostic):
-            left[file] = [source]
+            remaining[file] = [source]
             continue
         fixings[file] = apply_fixes(source, file, overrides, with_files=with_files)
-        left[file] = fixings[file].left
-    beyond = [diagnostic for file in fixings for diagnostic in left[file]]
+        remaining[file] = fixings[file].left
+    not_fixable = [diagnostic for file in fixings for diagnostic in remaining[file]]
     rewrites = [
         Rewrite(str(file), each.before.text, each.after.text) for file, each in fixings.items()
     ]
     failed = set[str]() if is_diff else write_changes(output, rewrites)
-    done: list[Diagnostic] = []
+    applied: list[Diagnostic] = []
     for file, each in fixings.items():
         if is_diff or str(file) in failed:
-            left[file] = check_text(each.before, file, overrides, with_files=with_files)[1]
-        done += each.fixed if str(file) not in failed else []
-    found = [diagnostic for each in left.values() for diagnostic in each]
+            remaining[file] = check_text(each.before, file, overrides, with_files=with_files)[1]
+        applied += each.fixed if str(file) not in failed else []
+    diagnostics = [diagnostic for each in remaining.values() for diagnostic in each]
     if is_diff:
         diff = [line for each in rewrites if each.is_change for line in each.diff()]
-        if for_people:
+        if as_text:
             print_diffs(output, rewrites)
-        more = (
-            f"; {' and '.join(kinds(beyond))} would be left, shown without --diff" if beyond else ""
-        )
-        output.note(f"{len(done) or 'nothing'} would be fixed with --fix{more}")
-        return Outcome(found, {"diff": diff}, 0)
-    for each in done:
+        more = f"; {' and '.join(kinds(not_fixable))} would remain" if not_fixable else ""
+        output.info(f"{len(applied) or 'nothing'} would be fixed with --fix{more}")
+        return FixOutcome(diagnostics, {"diff": diff}, 0)
+    for each in applied:
         line = visible(f"{place(each, each.file)}: fixed[{each.code}]: {_title(each)}")
-        (output.say if for_people else output.note)(line)
+        (output.print if as_text else output.info)(line)
     if not failed:
-        _note_rest(output, len(done), found)
+        _print_fix_count(output, len(applied), diagnostics)
     record = [
         {"code": each.code, "file": each.file, "line": each.line, "title": _title(each)}
-        for each in done
+        for each in applied
     ]
-    return Outcome(found, {"fixed": record}, ENVIRONMENT if failed else 0)
+    return FixOutcome(diagnostics, {"fixed": record}, ENVIRONMENT if failed else 0)
 
 
-def _note_rest(output: Output, count: int, left: Sequence[Diagnostic]) -> None:
-    more = sum(each.fix is not None for each in left)
+def _print_fix_count(output: Output, count: int, remaining: Sequence[Diagnostic]) -> None:
+    fixable = sum(each.fix is not None for each in remaining)
     if not count:
-        output.note("nothing to fix")
-    elif more:
-        bound = "" if is_complete(left) else "at least "
-        output.note(f"{count:,} were fixed, and {bound}{more:,} more can be: run it again")
+        output.info("nothing to fix")
+    elif fixable:
+        bound = "" if is_complete(remaining) else "at least "
+        output.info(f"fixed {count:,}; run the command again to fix {bound}{fixable:,} more")
 
 
 def _title(diagnostic: Diagnostic) -> str:

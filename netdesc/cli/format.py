@@ -14,25 +14,25 @@ from netdesc.cli.rewrite import STANDARD_INPUT, Mode, finish, rewrite
     "  netdesc format - < examples/oxford.json"
 )
 @options.documents
-@click.option("--check", is_flag=True, help="Write nothing; name the files that would change.")
-@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
+@click.option("--check", is_flag=True, help="Write nothing. List the files that would change.")
+@click.option("--diff", is_flag=True, help="Write nothing. Print what would change.")
 @options.as_json
 @options.quiet
 @click.pass_obj
 def format_documents(output: Output, files: tuple[str, ...], check: bool, diff: bool) -> int:
-    """Lay documents out anew: objects and lists on one line where that fits, else an entry a line.
+    """Format documents: an object or list is on one line if it fits, otherwise one entry per line.
 
-    Lines hold 100 characters, a level is two spaces, and lines end in LF. Nothing else changes: no
-    value, not how it is written, no order of keys; but a byte order mark goes. A file is replaced
-    whole, and left alone where its text is no JSON; whether it makes sense does not matter. The
-    lock of a run stays as it is. A single "-" reads standard input and prints the result.
+    Lines have up to 100 characters and end in LF; a level is indented by two spaces. Values, their
+    spelling and the order of keys do not change; a byte order mark is removed. A file whose text is
+    not JSON is left unchanged, and so is the lock of a run. The document may have other errors. A
+    single "-" reads standard input and prints the result.
 
-    With --check or --diff the exit code is 1 where a file would change.
+    With --check or --diff the exit code is 1 if a file would change.
     """
     from netdesc.description.canonical_layout import formatted
 
     if STANDARD_INPUT in files and len(files) > 1:
-        raise click.UsageError('"-" is standard input, and stands alone')
+        raise click.UsageError('"-" is standard input: give no other file')
     mode: Mode = "print" if STANDARD_INPUT in files else "write"
     if check or diff:
         mode = "diff" if diff else "check"

@@ -22,50 +22,54 @@ TEMPLATES = ("oxford", "digits", "blank")
     type=click.Choice(TEMPLATES),
     default=TEMPLATES[0],
     show_default=True,
-    help="oxford turns random spikes into a picture, digits tells handwritten digits apart, "
-    "blank is small and for a network of your own.",
+    help="oxford turns random spikes into a picture, digits classifies handwritten digits, "
+    "blank is a small start for a network of your own.",
 )
-@click.option("--list", "lists", is_flag=True, help="Make nothing; say what the templates are.")
-@click.option("--name", help="Name of the network; that of FOLDER by default, or of the template.")
+@click.option("--list", "lists", is_flag=True, help="List the templates and create nothing.")
+@click.option("--name", help="Name of the network. Default: that of FOLDER or of the template.")
 @options.as_json
 @options.quiet
 @click.pass_obj
 def init(output: Output, folder: Path | None, template: str, lists: bool, name: str | None) -> None:
-    """Make a folder with a network that trains at once: its document, its data, a README.
+    """Create a folder with a network that is ready to train: a document, its data and a README.
 
-    FOLDER must be new or empty; without it, a folder of the network's name is made here. The
-    document's schema is put there as well, so that an editor completes and explains every field.
+    FOLDER must be new or empty. Default: a folder with the network's name in the working directory.
+    The folder also gets the document's schema, with which an editor completes and explains fields.
     """
     if lists:
-        _list(output)
+        _list_templates(output)
         return
     from netdesc.cli.scaffold import make_folder
 
-    made = make_folder(folder, template, name)
-    enter = [] if made.folder == Path() else [f"cd {shlex.quote(_place(made.folder))}"]
+    scaffold = make_folder(folder, template, name)
+    enter = (
+        [] if scaffold.folder == Path() else [f"cd {shlex.quote(_as_argument(scaffold.folder))}"]
+    )
+    commands = enter + scaffold.commands
     if output.as_json:
-        output.give(
+        output.print_json(
             {
-                "folder": str(made.folder),
-                "document": str(made.document),
-                "commands": enter + made.commands,
+                "folder": str(scaffold.folder),
+                "document": str(scaffold.document),
+                "commands": commands,
             }
         )
         return
-    output.note(f"made {made.document}, with its data beside it; go on with:")
-    output.say("\n".join(f"  {command}" for command in enter + made.commands))
+    output.info(f"created {scaffold.document} and its data; continue with:")
+    output.print("\n".join(f"  {command}" for command in commands))
 
 
-def _list(output: Output) -> None:
+def _list_templates(output: Output) -> None:
     from netdesc.cli.scaffold import TEMPLATES
 
     if output.as_json:
         rows = [{"name": name, "summary": each.summary} for name, each in TEMPLATES.items()]
-        output.give({"templates": rows})
+        output.print_json({"templates": rows})
     else:
-        output.table(("template", ""), [(name, e.summary) for name, e in TEMPLATES.items()])
+        rows = [(name, each.summary) for name, each in TEMPLATES.items()]
+        output.print_table(("template", ""), rows)
 
 
-def _place(folder: Path) -> str:
-    """The folder as an argument that no command takes for an option."""
+def _as_argument(folder: Path) -> str:
+    """The folder as an argument. A leading ``-`` must not make it an option."""
     return f"./{folder}" if str(folder).startswith("-") else str(folder)

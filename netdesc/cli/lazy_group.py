@@ -1,4 +1,4 @@
-"""A click group whose commands live in modules that are imported only when they run."""
+"""A click group that imports the module of a command only when the command runs."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class Entry(NamedTuple):
-    """Where a command lives, ``module:attribute``, its line in the group's help, and where there.
+class CommandEntry(NamedTuple):
+    """A command: ``import_path`` is ``module:attribute``, ``summary`` its line in the help.
 
-    Sections of the help stand in the order in which the table first names them.
+    The help lists the sections in the order in which the table first names them.
     """
 
-    place: str
+    import_path: str
     summary: str
     section: str = "Look"
 
 
 class LazyGroup(click.Group):
-    """Lists its commands from a table, so that ``--help`` imports none of them."""
+    """Lists its commands from a table, so that ``--help`` imports no command."""
 
     def __init__(
         self,
         *args: Any,
-        entries: Mapping[str, Entry],
-        elsewhere: Mapping[str, str] | None = None,
+        entries: Mapping[str, CommandEntry],
+        suggestions: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        """``elsewhere`` says what to type for words by which other programs call it."""
+        """``suggestions`` maps names that other programs use to what a user types here."""
         super().__init__(*args, **settings)
         self.entries = entries
-        self.elsewhere = elsewhere or {}
+        self.suggestions = suggestions or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries)
@@ -45,11 +45,11 @@ class LazyGroup(click.Group):
         entry = self.entries.get(cmd_name)
         if entry is None:
             return None
-        module, _, attribute = entry.place.partition(":")
+        module, _, attribute = entry.import_path.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names of commands, without importing any, and the group's own options."""
+        """Complete command names without importing the commands, and the group's own options."""
         from click.shell_completion import CompletionItem
 
         names = [
@@ -60,12 +60,12 @@ class LazyGroup(click.Group):
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        widest = max(map(len, self.entries))
+        width = max(map(len, self.entries))
         for section in dict.fromkeys(entry.section for entry in self.entries.values()):
             with formatter.section(section):
                 formatter.write_dl(
                     [
-                        (name.ljust(widest), entry.summary)
+                        (name.ljust(width), entry.summary)
                         for name, entry in self.entries.items()
                         if entry.section == section
                     ]
@@ -74,13 +74,13 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with a suggestion that does not import every command."""
-        known = not args or args[0].startswith("-") or args[0] in self.entries
-        if not known and not ctx.resilient_parsing:
+        """Suggest a command for an unknown name. click would import every command to do so."""
+        is_known = not args or args[0].startswith("-") or args[0] in self.entries
+        if not is_known and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
-            close = get_close_matches(args[0], self.entries, n=1)
-            meant = self.elsewhere.get(args[0]) or next(iter(close), None)
-            hint = "" if meant is None else f' Did you mean "{meant}"?'
+            similar = get_close_matches(args[0], self.entries, n=1)
+            suggestion = self.suggestions.get(args[0]) or next(iter(similar), None)
+            hint = "" if suggestion is None else f' Did you mean "{suggestion}"?'
             ctx.fail(f'no command "{args[0]}".{hint}')
         return super().resolve_command(ctx, args)

@@ -1,4 +1,4 @@
-"""The entry point: the table of commands, and one place where every outcome gets its exit code."""
+"""The entry point of the command line: the table of commands, and ``main``, which runs one."""
 
 from __future__ import annotations
 
@@ -13,62 +13,72 @@ import click
 
 from netdesc import __version__
 from netdesc.cli.failures import Failures
-from netdesc.cli.lazy_group import Entry, LazyGroup
+from netdesc.cli.lazy_group import CommandEntry, LazyGroup
 from netdesc.cli.output import Output
 
 COMMANDS = {
-    "init": Entry("netdesc.cli.init:init", "Make a folder with a network that trains.", "Start"),
-    "doctor": Entry(
-        "netdesc.cli.doctor.command:doctor", "Say what works on this machine.", "Start"
+    "init": CommandEntry(
+        "netdesc.cli.init:init", "Create a folder with a network to train.", "Start"
     ),
-    "completion": Entry(
-        "netdesc.cli.completion:completion", "Let the shell complete commands with TAB.", "Start"
+    "doctor": CommandEntry(
+        "netdesc.cli.doctor.command:doctor", "Check that netdesc works on this machine.", "Start"
     ),
-    "compile-and-train": Entry(
+    "completion": CommandEntry(
+        "netdesc.cli.completion:completion", "Print the script for completion with TAB.", "Start"
+    ),
+    "compile-and-train": CommandEntry(
         "netdesc.cli.train:compile_and_train",
-        "From the document to the trained, exported network.",
+        "Check, compile, train and export a network.",
         "Train",
     ),
-    "train": Entry("netdesc.cli.train:train", "Train a network, or go on with a run.", "Train"),
-    "compile": Entry(
-        "netdesc.cli.compile:compile_command", "Build a network and its kernels.", "Train"
+    "train": CommandEntry("netdesc.cli.train:train", "Train a network, or resume a run.", "Train"),
+    "compile": CommandEntry(
+        "netdesc.cli.compile:compile_command", "Build a network and compile its kernels.", "Train"
     ),
-    "bench": Entry(
-        "netdesc.cli.bench:bench", "Measure time and memory, also of other programs.", "Train"
+    "bench": CommandEntry(
+        "netdesc.cli.bench:bench", "Measure how fast training is, and compare.", "Train"
     ),
-    "show": Entry("netdesc.cli.show:show", "Show the layers of a network with their shapes."),
-    "diff": Entry("netdesc.cli.diff:diff", "Say in what two documents or runs differ."),
-    "report": Entry("netdesc.cli.report:report", "Write the report of a run, one HTML file."),
-    "evaluate": Entry(
-        "netdesc.cli.evaluate:evaluate", "Measure a network: accuracy, confusion, spike rates."
+    "show": CommandEntry(
+        "netdesc.cli.show:show", "Show the layers of a network with their shapes."
     ),
-    "run": Entry("netdesc.cli.run:run", "Send spikes through a network."),
-    "events": Entry("netdesc.cli.events:events", "Convert, draw and animate files of spikes."),
-    "export": Entry(
+    "diff": CommandEntry("netdesc.cli.diff:diff", "Show how two documents or runs differ."),
+    "report": CommandEntry(
+        "netdesc.cli.report:report", "Write the report of a run as one HTML file."
+    ),
+    "evaluate": CommandEntry(
+        "netdesc.cli.evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."
+    ),
+    "run": CommandEntry("netdesc.cli.run:run", "Send spikes through a network."),
+    "events": CommandEntry(
+        "netdesc.cli.events:events", "Convert, draw and animate files of spikes."
+    ),
+    "export": CommandEntry(
         "netdesc.cli.exchange:export", "Write the network of a run as a .net file.", "Exchange"
     ),
-    "import": Entry(
+    "import": CommandEntry(
         "netdesc.cli.exchange:import_command", "Turn a .net file into a document.", "Exchange"
     ),
-    "validate": Entry(
-        "netdesc.cli.validate:validate", "Check documents and report every finding.", "Language"
+    "validate": CommandEntry(
+        "netdesc.cli.validate:validate", "Check documents and report every diagnostic.", "Language"
     ),
-    "format": Entry("netdesc.cli.format:format_documents", "Lay documents out anew.", "Language"),
-    "migrate": Entry(
-        "netdesc.cli.migrate:migrate", "Bring documents into the present format.", "Language"
+    "format": CommandEntry(
+        "netdesc.cli.format:format_documents", "Format the text of documents.", "Language"
     ),
-    "explain": Entry(
+    "migrate": CommandEntry(
+        "netdesc.cli.migrate:migrate", "Update documents to the latest format.", "Language"
+    ),
+    "explain": CommandEntry(
         "netdesc.cli.explain:explain", "Explain a diagnostic by its code.", "Language"
     ),
-    "schema": Entry(
+    "schema": CommandEntry(
         "netdesc.cli.schema:schema", "Print, write or check the JSON Schema.", "Language"
     ),
 }
 
 COMPLETE_VARIABLE = "_NETDESC_COMPLETE"
-"""Set by a shell that asks what could be typed next; click derives this name from the program's."""
+"""The shell sets this variable to ask for completions. click derives its name from ``netdesc``."""
 
-ELSEWHERE = {
+SUGGESTIONS = {
     "resume": "train --resume RUN",
     "continue": "train --resume RUN",
     "fit": "train",
@@ -91,7 +101,7 @@ ELSEWHERE = {
     "plot": "report",
     "version": "--version",
 }
-"""What to type for the words of other programs."""
+"""Command names that other programs use: what to type in netdesc instead."""
 
 EPILOG = """\b
 Start with:
@@ -100,7 +110,7 @@ Start with:
   netdesc compile-and-train first.json
 
 \b
-Exit codes: 0 fine, 1 the document or file is at fault, 2 usage, 3 missing data or
+Exit codes: 0 success, 1 a document or file is wrong, 2 wrong usage, 3 missing data or
 environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 """
 
@@ -108,7 +118,7 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
 @click.group(
     cls=LazyGroup,
     entries=COMMANDS,
-    elsewhere=ELSEWHERE,
+    suggestions=SUGGESTIONS,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -119,9 +129,9 @@ def netdesc(ctx: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit; a command's return value is its exit code (None is 0)."""
-    _have_streams()
-    _never_fail_for_a_sign()
+    """Run the command line and exit. A command returns its exit code, or None for 0."""
+    _replace_closed_streams()
+    _replace_unencodable_characters()
     if COMPLETE_VARIABLE in os.environ:
         importlib.import_module("netdesc.cli.completion")  # registers its shells with click
     output = Output()
@@ -137,17 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     raise AssertionError("Failures always exits")
 
 
-def _have_streams() -> None:
-    """Where a standard stream was closed, nothing is read from it and nothing seen of it.
+def _replace_closed_streams() -> None:
+    """Connect a closed standard stream to the null device.
 
-    Python has no such stream then, and the next file that is opened would take its number.
+    Otherwise Python sets it to None, and the next file that is opened gets its file descriptor.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (it stays open)
 
 
-def _never_fail_for_a_sign() -> None:
-    """Let standard output show ``?`` for what its encoding lacks (standard error does so, too)."""
+def _replace_unencodable_characters() -> None:
+    """Print ``?`` for characters that standard output cannot encode, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -30,10 +30,10 @@ overrides = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     shell_complete=_complete_override,
-    help="Override a value of the document, as training.epochs=50; may be repeated.",
+    help="Override a value of the document, for example training.epochs=50. Repeatable.",
 )
 DOCUMENT = click.Path(path_type=Path, readable=False)
-"""One that cannot be read is a finding, and no reason to leave out others."""
+"""click does not check that it can be read: ``validate`` reports that and checks the others."""
 document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
 documents = click.argument(
     "files",
@@ -42,25 +42,25 @@ documents = click.argument(
     required=True,
     type=click.Path(readable=False, allow_dash=True),
 )
-"""Names of documents; "-" is standard input."""
+"""File names of documents; "-" is standard input."""
 
 
-def _use_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _set_as_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Output).as_json |= value
 
 
-def _be_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _set_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Output).quiet |= value
 
 
-# Eager, so that faults in the other options are already reported in the form that was asked for.
+# Eager, so that errors in other options are already printed in the requested format.
 as_json = click.option(
     "--json",
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_use_json,
-    help="Print one JSON object on standard output, all else on standard error.",
+    callback=_set_as_json,
+    help="Print one JSON object on standard output, and everything else on standard error.",
 )
 quiet = click.option(
     "--quiet",
@@ -68,7 +68,7 @@ quiet = click.option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_be_quiet,
+    callback=_set_quiet,
     help="Print results and errors only.",
 )
 device = click.option(
@@ -76,12 +76,12 @@ device = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute.",
+    help="The device to compute on.",
 )
 engine = click.option(
     "--engine",
     type=click.Choice(["auto", "reference", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Which kernels to compute with; reference is the slow definition.",
+    help="The kernels to compute with. reference is slow: it defines what the others compute.",
 )

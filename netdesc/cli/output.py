@@ -1,4 +1,4 @@
-"""What a command prints: results on standard output, everything else on standard error."""
+"""The output of a command: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-_GAP = 3
+_COLUMN_GAP = 3
 """Spaces between two columns of a table."""
 
 
 class Output:
-    """One command's output.
+    """The output of one command.
 
-    With ``as_json`` standard output holds one object and nothing else, so ``say`` moves to standard
-    error. A reader that closes its pipe early (``netdesc show … | head``) must not stop the
-    command: what is left to print is dropped, and the exit code stays the command's own.
+    With ``as_json``, standard output holds one JSON object only, so ``print`` writes to standard
+    error. If the reader closes the pipe early (``netdesc show … | head``), the command continues
+    without output and keeps its exit code.
     """
 
     def __init__(self) -> None:
         self.as_json = False
         self.quiet = False
 
-    def say(self, text: str) -> None:
-        """A result for the reader."""
+    def print(self, text: str) -> None:
+        """Print a result."""
         self._write(sys.stderr if self.as_json else sys.stdout, text)
 
-    def note(self, text: str) -> None:
-        """Something worth knowing beside the result; ``--quiet`` leaves it out."""
+    def info(self, text: str) -> None:
+        """Print additional information, unless ``--quiet`` is set."""
         if not self.quiet:
             self._write(sys.stderr, text)
 
-    def complain(self, text: str) -> None:
-        """A fault; never left out."""
+    def error(self, text: str) -> None:
+        """Print an error or a warning, also with ``--quiet``."""
         self._write(sys.stderr, text)
 
-    def give(self, result: dict[str, Any]) -> None:
-        """The one object of ``--json``. What standard output cannot show is escaped, not lost."""
+    def print_json(self, result: dict[str, Any]) -> None:
+        """Print the object of ``--json``. Characters that cannot be encoded are escaped."""
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
         try:
             text.encode(sys.stdout.encoding or "utf-8")
-        except UnicodeEncodeError:  # another encoding, or a file's name that is no text
+        except UnicodeEncodeError:  # another encoding, or a file name with bytes that are not text
             text = json.dumps(result, indent=2, allow_nan=False)
         self._write(sys.stdout, text)
 
-    def table(
+    def print_table(
         self,
         headings: Sequence[str],
         rows: Sequence[Sequence[object]],
         right: Collection[str] = (),
     ) -> None:
-        """A result as a table; columns of numbers, and those in ``right``, are set to the right.
+        """Print a result as a table. Columns of numbers and those in ``right`` are right-aligned.
 
-        On a terminal too narrow for it every row becomes a list. Nothing is ever cut off.
+        If the terminal is too narrow, each row is printed as a list. No text is cut off.
         """
         cells = [[_cell(value) for value in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-        width = sum(widths) + _GAP * (len(widths) - 1)
+        width = sum(widths) + _COLUMN_GAP * (len(widths) - 1)
         stream = sys.stderr if self.as_json else sys.stdout
         if stream.isatty() and width > get_terminal_size().columns:
-            self.say(_as_lists(headings, cells))
+            self.print(_format_rows_as_lists(headings, cells))
             return
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
@@ -79,11 +79,11 @@ class Output:
             table.add_column(heading, justify="right" if is_right else "left", no_wrap=True)
         for row in cells:
             table.add_row(*row)
-        self.say(self._render(table, stream, width))
+        self.print(self._render(table, stream, width))
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """Only a terminal is given colour; ``NO_COLOR`` and ``FORCE_COLOR`` say otherwise."""
+        """True for a terminal, unless ``NO_COLOR`` or ``FORCE_COLOR`` is set."""
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")
@@ -93,31 +93,30 @@ class Output:
 
     @staticmethod
     def width(stream: TextIO) -> int | None:
-        """How many columns a terminal has; None for what is none."""
+        """Columns of the terminal, or None if ``stream`` is not a terminal."""
         if not stream.isatty():
             return None
         try:
-            own = os.get_terminal_size(stream.fileno()).columns
+            actual = os.get_terminal_size(stream.fileno()).columns
         except OSError:
-            own = 0
+            actual = 0
         columns = os.environ.get("COLUMNS", "")
-        given = int(columns) if columns.isascii() and columns.isdigit() else 0
-        return given or own or 80
+        requested = int(columns) if columns.isascii() and columns.isdigit() else 0
+        return requested or actual or 80
 
     def flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             self._write(stream, "", end="")
 
-    def give_up(self) -> None:
-        """Write what can be written still, at the end of a command that failed."""
+    def flush_after_failure(self) -> None:
+        """Flush both streams; discard what cannot be written, for example on a full disk."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
             except OSError:
-                _drop(stream)
+                _redirect_to_null(stream)
 
     def _render(self, table: Table, stream: TextIO, width: int) -> str:
-        """The table as text, in colour only for a terminal without ``NO_COLOR``."""
         from rich.console import Console
 
         console = Console(file=stream, width=width, markup=False)
@@ -130,11 +129,10 @@ class Output:
             stream.write(text + end)
             stream.flush()
         except BrokenPipeError:
-            _drop(stream)
+            _redirect_to_null(stream)
 
 
-def _drop(stream: TextIO) -> None:
-    """Let what is left to print go nowhere."""
+def _redirect_to_null(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -142,14 +140,14 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns stand below one another; the first names each row."""
-    widest = max(map(len, headings[1:]), default=0)
+def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Each row as a list of ``heading  value`` lines below the row's first cell."""
+    width = max(map(len, headings[1:]), default=0)
     lines: list[str] = []
     for name, *values in rows:
         lines.append(f"{headings[0]} {name}")
         lines += [
-            f"  {heading.ljust(widest)}  {value}"
+            f"  {heading.ljust(width)}  {value}"
             for heading, value in zip(headings[1:], values, strict=True)
             if value
         ]

@@ -1,4 +1,4 @@
-"""The command as a process: loading and leaving take it as little time as they can."""
+"""The entry point of the installed ``netdesc`` program: ``main`` with fast start and exit."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import NoReturn
 
 from netdesc.cli.main import main
 
-_THRESHOLDS = (50_000, 10, 10)
-"""Objects, then collections of the younger generation, before garbage in cycles is looked for.
+_GC_THRESHOLDS = (50_000, 10, 10)
+"""Arguments of ``gc.set_threshold``.
 
-Loading torch and Numba makes some 400,000 objects that all stay. With Python's own figures the
-collector goes through them again and again and finds nothing, for a tenth of a short run's time.
-Training makes no cycles, so what it holds does not wait for the collector.
+Loading torch and Numba creates about 400,000 objects, all of which stay alive. With Python's
+defaults the garbage collector traverses them repeatedly and frees nothing, which takes a tenth of
+the time of a short run. Training creates no reference cycles, so it does not need the collector.
 """
 
 
 def program() -> NoReturn:
-    """Run the command line in a process of its own and exit."""
-    gc.set_threshold(*_THRESHOLDS)
+    """Run the command line as the program of this process, and exit."""
+    gc.set_threshold(*_GC_THRESHOLDS)
     try:
         main()
     finally:
-        # On its way out Python collects three times more. Nothing that netdesc must do is left to
-        # finalizers: files are closed where they are written.
+        # Python would collect three more times at exit. netdesc leaves nothing to finalizers: it
+        # closes each file where it writes it.
         gc.disable()
         gc.freeze()

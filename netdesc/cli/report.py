@@ -18,22 +18,23 @@ from netdesc.cli.output import Output
     "target",
     metavar="FILE.html",
     type=click.Path(path_type=Path),
-    help="The file to write; report.html in the run's folder by default.",
+    help="The file to write. Default: report.html in the run's folder.",
 )
-@click.option("--open", "opens", is_flag=True, help="Show it in the browser, too.")
+@click.option("--open", "opens", is_flag=True, help="Open the report in the browser.")
 @options.as_json
 @click.pass_obj
 def report(output: Output, run: Path, target: Path | None, opens: bool) -> None:
-    """Write the report of the run in the folder RUN, however it ended, and print its path.
+    """Write the report of the run in the folder RUN and print the report's path.
 
-    It is one HTML file that needs no network and no other file.
+    The report is one HTML file that needs no network and no other file. A run that failed or is
+    still running can have a report, too.
     """
     from netdesc.report import write_report
 
-    path = write_report(run, target, lambda text: output.complain(f"warning: {text}"))
+    path = write_report(run, target, lambda text: output.error(f"warning: {text}"))
     if output.as_json:
-        output.give({"report": str(path)})
+        output.print_json({"report": str(path)})
     else:
-        output.say(str(path))
+        output.print(str(path))
     if opens:
         click.launch(str(path))

@@ -1,6 +1,6 @@
-"""Documents whose text is replaced: read, compared, and written, printed or named.
+"""Replaces the text of documents: reads them, and writes, prints, compares or lists the results.
 
-``format`` and ``migrate`` say what the new text is, and so does ``validate --fix``.
+``format``, ``migrate`` and ``validate --fix`` use it with their own new text.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from netdesc.cli import diagnostics_text as findings
+from netdesc.cli import diagnostics_text
 from netdesc.cli.diff_colour import colourise_diff
-from netdesc.cli.exit_codes import AT_FAULT, ENVIRONMENT
+from netdesc.cli.exit_codes import ENVIRONMENT, INVALID_INPUT
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic
 from netdesc.description.detect import is_lock
@@ -28,23 +28,23 @@ from netdesc.description.source import MAX_BYTES, Source, decode_source, read_so
 STANDARD_INPUT = "-"
 Mode = Literal["write", "print", "check", "diff"]
 Change = Callable[[Source], str | list[Diagnostic]]
-"""The new text of a document, or why there is none."""
+"""Returns the new text of a document, or diagnostics if the document is refused."""
 
 _MAX_COMPARED_LINES = 20_000
-"""Up to so many lines single changes are looked for: the search is quadratic at worst."""
+"""Longer files are shown as replaced as a whole: ``difflib`` takes quadratic time at worst."""
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """``after`` is None if the file is refused; ``findings`` say why.
+    """The text of a file before and after. ``after`` is None if ``diagnostics`` refuse the file.
 
-    The lock of a run stays unchanged: what resumes the run trusts no other.
+    The lock of a run is never changed: resuming the run verifies its text.
     """
 
     name: str
     before: str = ""
     after: str | None = None
-    findings: tuple[Diagnostic, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
     is_lock: bool = False
 
     @property
@@ -64,31 +64,31 @@ class Rewrite:
 
 
 def _split_lines(text: str) -> list[str]:
-    """The lines as a diff shows them: it says so where the last one does not end."""
+    """The lines as a diff shows them, with its note if the last line has no line break."""
     lines = text.split("\n")
     last = lines.pop()
     return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
 
 
 def rewrite(name: str, change: Change) -> Rewrite:
-    """What ``change`` makes of the file ``name``, or of standard input; nothing is written yet."""
+    """Apply ``change`` to the file ``name`` or to standard input. Nothing is written yet."""
     if name == STANDARD_INPUT:
         source = decode_source(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     else:
         source = read_source(Path(name), name)
     if isinstance(source, Diagnostic):
-        return Rewrite(name, findings=(source,))
+        return Rewrite(name, diagnostics=(source,))
     root = parse(source).root if '"lock"' in source.text else None
     if name != STANDARD_INPUT and root is not None and is_lock(root.value):
         return Rewrite(name, source.text, source.text, is_lock=True)
     text = change(source)
     if isinstance(text, str):
         return Rewrite(name, source.text, text)
-    return Rewrite(name, source.text, findings=tuple(text))
+    return Rewrite(name, source.text, diagnostics=tuple(text))
 
 
 def write(path: Path, text: str) -> None:
-    """Replaces a document, whole or not at all. OSError, also where the file is write-protected."""
+    """Replace a document atomically. Raises OSError, also if the file is write-protected."""
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
     from netdesc.events import atomic_path  # loads numpy
@@ -98,7 +98,7 @@ def write(path: Path, text: str) -> None:
 
 
 def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
-    """Writes what changes; a file that cannot be written is named, and keeps no other from it."""
+    """Write the files that change. Prints an error for each failed file; returns their names."""
     failed: set[str] = set()
     for each in rewrites:
         if each.is_change and each.after is not None:
@@ -106,7 +106,7 @@ def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
                 write(Path(each.name), each.after)
             except OSError as problem:
                 failed.add(each.name)
-                output.complain(f"error: {each.name}: {problem.strerror or problem}")
+                output.error(f"error: {each.name}: {problem.strerror or problem}")
     return failed
 
 
@@ -114,26 +114,29 @@ def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
     colour = output.has_colour(sys.stdout)
     for each in rewrites:
         if each.is_change:
-            output.say("\n".join(colourise_diff(each.diff(), colour)))
+            output.print("\n".join(colourise_diff(each.diff(), colour)))
 
 
 def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
-    """Writes, prints or names what ``format`` or ``migrate`` made, and returns the exit code.
+    """Write, print or list the results according to ``mode``. Returns the exit code.
 
-    It is 1 where ``check`` or ``diff`` find something that would change.
+    The exit code is 1 if ``mode`` is ``check`` or ``diff`` and a file would change.
     """
-    diagnostics = [finding for each in rewrites for finding in each.findings]
+    diagnostics = [diagnostic for each in rewrites for diagnostic in each.diagnostics]
     if diagnostics and not output.as_json:
-        output.complain(findings.text(diagnostics, sys.stderr))
+        output.error(diagnostics_text.format_diagnostics(diagnostics, sys.stderr))
     failed = write_changes(output, rewrites) if mode == "write" else set[str]()
     if output.as_json:
-        output.give(_record(rewrites, mode, failed) | findings.record(diagnostics, len(rewrites)))
+        output.print_json(
+            _record(rewrites, mode, failed)
+            | diagnostics_text.diagnostics_record(diagnostics, len(rewrites))
+        )
     else:
         _print(output, rewrites, mode, failed)
     if failed:
         return ENVIRONMENT
     would_change = mode in ("check", "diff") and any(each.is_change for each in rewrites)
-    return findings.exit_code(diagnostics) or (AT_FAULT if would_change else 0)
+    return diagnostics_text.exit_code(diagnostics) or (INVALID_INPUT if would_change else 0)
 
 
 def _print(
@@ -141,26 +144,26 @@ def _print(
 ) -> None:
     for each in rewrites:
         if each.is_lock:
-            output.note(f"{each.name} is the lock of a run, and stays as it is")
+            output.info(f"{each.name} is the lock of a run and is not changed")
     if mode == "print":
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a document is UTF-8 wherever it goes
+        if isinstance(sys.stdout, io.TextIOWrapper):  # documents are always UTF-8
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         for each in rewrites:
             if each.after is not None:
-                output.say(each.after.removesuffix("\n"))
+                output.print(each.after.removesuffix("\n"))
         return
     changed = [each for each in rewrites if each.is_change and each.name not in failed]
     if mode == "diff":
         print_diffs(output, changed)
     for each in changed:
         if mode == "check":
-            output.say(each.name)
+            output.print(each.name)
         elif mode == "write":
-            output.note(f"wrote {each.name}")
+            output.info(f"wrote {each.name}")
     word = "changed" if mode == "write" else "would change"
     refused = sum(each.after is None for each in rewrites)
     end = f", {refused} refused" if refused else ""
-    output.note(f"{amount(len(rewrites), 'file')}: {len(changed) or 'none'} {word}{end}")
+    output.info(f"{amount(len(rewrites), 'file')}: {len(changed) or 'none'} {word}{end}")
 
 
 def _record(rewrites: Sequence[Rewrite], mode: Mode, failed: Collection[str]) -> dict[str, Any]:

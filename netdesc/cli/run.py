@@ -24,35 +24,35 @@ if TYPE_CHECKING:
     "target",
     metavar="OUT.bs1",
     type=click.Path(path_type=Path),
-    help="Write the output spikes into this file.",
+    help="Write the output spikes to this file.",
 )
 @click.option(
     "--arithmetic",
     type=click.Choice(["float", "integer"]),
     default="float",
     show_default=True,
-    help="As in training, or in the device's integers of 24 bits.",
+    help="float, as in training, or the 24-bit integers of the device.",
 )
 @options.as_json
 @click.pass_obj
 def run(
     output: Output, network: Path, events: Path, target: Path | None, arithmetic: Arithmetic
 ) -> None:
-    """Send the events of the file INPUT through a network and count the spikes.
+    """Run a network on the events of the file INPUT and count the spikes of each layer.
 
-    The network is a run (with its best weights), a document or a .net file. Where the document has
-    a target or a label for INPUT, the output is compared with it.
+    The network is a run with its best weights, a document, or a .net file. If the document has a
+    target or a label for INPUT, the output is compared with it.
     """
     from netdesc.api import run as inference
     from netdesc.events import from_dense, write_events
 
     result = inference.run(network, events, arithmetic)
     for warning in result.warnings:
-        output.complain(f"warning: {warning}")
+        output.error(f"warning: {warning}")
     if target is not None:
         write_events(target, from_dense(result.spikes_TN, result.graph.step_ms))
     if output.as_json:
-        output.give(
+        output.print_json(
             {
                 "arithmetic": arithmetic,
                 "steps": result.graph.steps,
@@ -64,23 +64,23 @@ def run(
             }
         )
         return
-    output.table(
+    output.print_table(
         ("layer", "neurons", "spikes"),
         [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers],
     )
     if result.comparison is not None:
-        compared = result.comparison
-        output.say(
-            f"against the target: loss {compared.loss:,.6g}, "
-            f"{compared.met:,} of {compared.target_spikes:,} spikes in the same step"
+        comparison = result.comparison
+        output.print(
+            f"compared with the target: loss {comparison.loss:,.6g}, "
+            f"{comparison.met:,} of {comparison.target_spikes:,} spikes in the same step"
         )
     if result.classification is not None:
-        output.say(_verdict(result.classification))
+        output.print(_format_classification(result.classification))
     if target is not None:
-        output.note(f"wrote {target}")
+        output.info(f"wrote {target}")
 
 
-def _verdict(classification: Classification) -> str:
+def _format_classification(classification: Classification) -> str:
     prediction, label = classification.prediction, classification.label
     text = "no class: the output is silent" if prediction is None else f"class {prediction}"
     if label is None:

@@ -1,4 +1,4 @@
-"""``netdesc init``: a folder with a document, its data and all else that a first training needs."""
+"""Creates the folder of ``netdesc init``: a document, its data, a README and the schema."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from netdesc.events import from_dense, write_events
 from netdesc.resources import shipped
 
 SCHEMA = "schemas/network.schema.json"
-"""In the folder; also where ``netdesc schema --write`` puts it, after an update of netdesc."""
+"""Relative to the folder. ``netdesc schema --write`` in the folder updates this file."""
 
 _RUN = "runs/first"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LOCK_SUFFIX = re.compile(r"(\.lock)+$", re.IGNORECASE)
-"""The end of a name whose document would be taken for the lock of a run."""
+"""The end of a name whose document would be mistaken for the lock of a run."""
 
 Files = dict[str, bytes]
-"""Contents by the path in the new folder."""
+"""File contents by path, relative to the new folder."""
 
 
 class ScaffoldError(ValueError):
-    """The folder cannot be made as it was asked for; nothing was written."""
+    """The requested folder cannot be created. Nothing was written."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Template:
-    """What a folder starts from: the document at ``source``.
+    """A template: the document at ``source`` and its data.
 
-    Its data lie at ``place``, relative to the folder whose data are copied, unless ``make_data``
-    makes them.
+    ``path`` is the document's path in the repository; data files are copied relative to it.
+    ``make_data`` generates them instead.
     """
 
     summary: str
     source: Callable[[], Path]
-    place: str
+    path: str
     make_data: Callable[[], Files] | None = None
 
 
 @dataclass(frozen=True)
 class Scaffold:
-    """A folder that was made. ``commands`` are the next three, to be given in it."""
+    """A created folder. ``commands`` are the next three commands, to be run in the folder."""
 
     folder: Path
     document: Path
@@ -65,60 +65,59 @@ class Scaffold:
 
 
 def make_folder(folder: str | Path | None, template: str, name: str | None = None) -> Scaffold:
-    """Makes ``folder`` from the ``template`` of that name.
+    """Create ``folder`` from a template.
 
-    The network is called ``name``, or else like the folder; the folder like the name, or else like
-    the template. ScaffoldError where the folder holds anything or the name is none, NotShippedError
-    where the template's files are missing, OSError where nothing can be written.
+    The default of ``name``, the network's name, is the folder's name. The default of ``folder`` is
+    ``name`` or the template's name. Raises ScaffoldError if the folder is not empty or the name is
+    not valid, NotShippedError if files of the template are missing, and OSError if a file cannot be
+    written.
     """
     target = Path(os.path.normpath(folder if folder is not None else name or template))
     if name is None:
-        name = _name_for(target) or template
+        name = _network_name(target) or template
     elif not _NAME.fullmatch(name):
         raise ScaffoldError(
-            f'"{name}" cannot name a network: use up to 100 letters, digits, "_", "." and "-", '
-            "beginning with a letter, a digit or an underscore"
+            f'"{name}" cannot be the name of a network: use up to 100 letters, digits, "_", "." '
+            'and "-", and begin with a letter, a digit or "_"'
         )
     elif _LOCK_SUFFIX.search(name):
         raise ScaffoldError(
-            f'"{name}" cannot name a network: {name}.json would be the lock of a run'
+            f'"{name}" cannot be the name of a network: {name}.json would be the lock of a run'
         )
     if target.is_dir() and any(target.iterdir()):
-        raise ScaffoldError(
-            f"{target} holds something already, and netdesc does not write into it: "
-            "name a new folder"
-        )
+        raise ScaffoldError(f"{target} is not empty: choose a new or empty folder")
     if os.path.lexists(target) and not target.is_dir():
-        raise ScaffoldError(f"{target} is no folder: name a new one")
+        raise ScaffoldError(f"{target} is not a folder: choose another name")
     commands = [
         f"netdesc show {name}.json",
         f"netdesc compile-and-train {name}.json --run-dir {_RUN}",
         f"netdesc evaluate {_RUN}",
     ]
-    _write(target, _files(TEMPLATES[template], name, commands))
+    _write_files(target, _collect_files(TEMPLATES[template], name, commands))
     return Scaffold(target, target / f"{name}.json", commands)
 
 
-def _name_for(folder: Path) -> str:
-    """The folder's name as a network's, empty where nothing of it is left."""
+def _network_name(folder: Path) -> str:
+    """A valid network name from the folder's name; empty if no valid character is left."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.absolute().name).strip(".-")[:100]
     return _LOCK_SUFFIX.sub("", name)
 
 
-def _files(template: Template, name: str, commands: list[str]) -> Files:
-    """The document with the new name and places, the data it refers to, schema and README.
+def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
+    """The document with the new name and paths, its data, the schema and a README.
 
-    Data keep the folder that they have in the repository, with its licence beside them.
+    Data stay in the folder that they have in the repository. The whole folder is copied, as it
+    also contains their licence.
     """
     source = template.source()
     document = load(source, with_files=False).document
-    home = posixpath.dirname(template.place)
-    places = {
-        parts: posixpath.normpath(posixpath.join(home, path))
+    base = posixpath.dirname(template.path)
+    paths = {
+        parts: posixpath.normpath(posixpath.join(base, path))
         for parts, path in file_paths(document).items()
     }
-    text = _rewrite(
-        source.read_text(encoding="utf-8"), {("$schema",): SCHEMA, ("name",): name, **places}
+    text = _replace_strings(
+        source.read_text(encoding="utf-8"), {("$schema",): SCHEMA, ("name",): name, **paths}
     )
     texts = {
         f"{name}.json": text,
@@ -129,32 +128,32 @@ def _files(template: Template, name: str, commands: list[str]) -> Files:
     files = {path: text.encode() for path, text in texts.items()}
     if template.make_data is not None:
         return files | template.make_data()
-    for folder in {posixpath.dirname(place) for place in places.values()}:
+    for folder in {posixpath.dirname(path) for path in paths.values()}:
         for path in shipped(folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                inside = path.relative_to(shipped(folder)).as_posix()
-                files[f"{folder}/{inside}"] = path.read_bytes()
+                relative = path.relative_to(shipped(folder)).as_posix()
+                files[f"{folder}/{relative}"] = path.read_bytes()
     return files
 
 
-def _write(folder: Path, files: Files) -> None:
-    """Writes all files into a folder that is new or empty, or leaves nothing of them behind.
+def _write_files(folder: Path, files: Files) -> None:
+    """Write all files into a new or empty folder. If one fails, remove all that were written.
 
-    OSError, of the folder as it was named, where that cannot be done.
+    Raises OSError with the folder's path.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         for name, content in files.items():
             path = folder / name
             missing = [each for each in path.parents if not each.exists()]
             for parent in reversed(missing):
                 parent.mkdir()
-                made.append(parent)
+                created.append(parent)
             with path.open("xb") as file:
-                made.append(path)
+                created.append(path)
                 file.write(content)
     except BaseException as error:
-        for path in reversed(made):
+        for path in reversed(created):
             with contextlib.suppress(OSError):
                 path.rmdir() if path.is_dir() else path.unlink()
         if isinstance(error, OSError):
@@ -162,22 +161,22 @@ def _write(folder: Path, files: Files) -> None:
         raise
 
 
-def _rewrite(text: str, changes: Mapping[Parts, str]) -> str:
-    """The text of a document with other strings at some places, and otherwise as it was."""
+def _replace_strings(text: str, changes: Mapping[Parts, str]) -> str:
+    """The text of a document with new strings at the paths in ``changes``."""
     root = parse(Source(text, "template")).root
     assert root is not None, "the document was loaded from this text"
-    spots = [(root.find(parts), value) for parts, value in changes.items()]
-    found = sorted((node.start, node.end, value) for node, value in spots if node is not None)
-    for start, end, value in reversed(found):
+    nodes = [(root.find(parts), value) for parts, value in changes.items()]
+    spans = sorted((node.start, node.end, value) for node, value in nodes if node is not None)
+    for start, end, value in reversed(spans):
         text = text[:start] + json.dumps(value) + text[end:]
     return text
 
 
-def _readme(name: str, about: str, commands: list[str]) -> str:
+def _readme(name: str, description: str, commands: list[str]) -> str:
     show, train, evaluate = commands
     return f"""# {name}
 
-{about}
+{description}
 
 ```bash
 {show}
@@ -185,42 +184,42 @@ def _readme(name: str, about: str, commands: list[str]) -> str:
 {evaluate}
 ```
 
-The first shows the layers, the second trains them, the third says how well they do. Then open
+The first command shows the layers, the second trains the network, the third measures it. Then open
 `{_RUN}/report.html`.
 
-| file | what it holds |
+| file | content |
 |---|---|
 | `{name}.json` | network, data and training; `netdesc validate {name}.json` checks it |
-| `data/` | what it trains on |
+| `data/` | the training data |
 | `{SCHEMA}` | lets an editor complete and explain every field |
-| `runs/` | what training makes; git is told to leave it out |
+| `runs/` | the results of training; git ignores this folder |
 """
 
 
 def _make_waves() -> Files:
-    """A pair for the blank template: random spikes in; out, each neuron a little after the last."""
+    """Data of the blank template: random input, and a target that moves by 3 steps per neuron."""
     steps, inputs, outputs = 200, 40, 20
-    random = np.random.default_rng(0).random((steps, inputs)) < 0.05
-    later = np.arange(steps)[:, None] - 3 * np.arange(outputs)
-    waves = (later >= 20) & (later % 40 == 20)
+    input_TN = np.random.default_rng(0).random((steps, inputs)) < 0.05
+    shifted_TN = np.arange(steps)[:, None] - 3 * np.arange(outputs)
+    target_TN = (shifted_TN >= 20) & (shifted_TN % 40 == 20)
     files: Files = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, spikes in (("input.bs1", random), ("target.bs1", waves)):
+        for name, spikes in (("input.bs1", input_TN), ("target.bs1", target_TN)):
             write_events(Path(folder) / name, from_dense(spikes, 1.0))
             files[f"data/{name}"] = (Path(folder) / name).read_bytes()
     return files
 
 
 def _example(name: str, summary: str) -> Template:
-    place = f"examples/{name}.json"
-    return Template(summary, lambda: shipped(place), place)
+    path = f"examples/{name}.json"
+    return Template(summary, lambda: shipped(path), path)
 
 
 TEMPLATES = {
-    "oxford": _example("oxford", "Random spikes become a picture of the Radcliffe Camera."),
-    "digits": _example("digits", "Handwritten digits are told apart."),
+    "oxford": _example("oxford", "Turns random spikes into a picture of the Radcliffe Camera."),
+    "digits": _example("digits", "Classifies handwritten digits."),
     "blank": Template(
-        "A small network to make your own, with a spike pair made for it.",
+        "A small start for a network of your own, with generated input and target.",
         lambda: Path(netdesc.__file__).parent / "templates" / "blank.json",
         "blank.json",
         _make_waves,

@@ -21,17 +21,17 @@ FILES = {"json": Path("schemas/network.schema.json"), "markdown": Path("schemas/
     type=click.Choice(list(FILES)),
     default="json",
     show_default=True,
-    help="JSON Schema for programs, or the reference of the language in Markdown.",
+    help="json: the JSON Schema, for programs. markdown: the reference, for people.",
 )
-@click.option("--write", is_flag=True, help="Write it into the file.")
-@click.option("--check", is_flag=True, help="Fail when the file is missing or stale.")
+@click.option("--write", is_flag=True, help="Write it to FILE.")
+@click.option("--check", is_flag=True, help="Fail if FILE is missing or out of date.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.pass_obj
 def schema(output: Output, form: str, file: Path | None, write: bool, check: bool) -> int:
-    """Print the description language: as JSON Schema, or as its reference.
+    """Print the JSON Schema or the reference of the description language.
 
-    FILE is where --write puts it and --check looks for it: schemas/network.schema.json or
-    schemas/reference.md by default.
+    FILE is the file for --write and --check. Default: schemas/network.schema.json or
+    schemas/reference.md.
     """
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
@@ -39,17 +39,17 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
     path = file or FILES[form]
     if write:
         path.write_text(text, encoding="utf-8")
-        output.note(f"wrote {path}")
+        output.info(f"wrote {path}")
     elif check:
-        fault = _fault(path, text)
-        if fault:
-            named = f" {shlex.quote(str(file))}" if file else ""
+        problem = _find_problem(path, text)
+        if problem:
+            argument = f" {shlex.quote(str(file))}" if file else ""
             option = "" if form == "json" else f" --format {form}"
-            output.complain(f"{path} {fault}; run: netdesc schema{option} --write{named}")
+            output.error(f"{path} {problem}; run: netdesc schema{option} --write{argument}")
             return 1
-        output.note(f"{path} is up to date")
+        output.info(f"{path} is up to date")
     else:
-        output.say(text.rstrip("\n"))
+        output.print(text.rstrip("\n"))
     return 0
 
 
@@ -63,11 +63,11 @@ def _text(form: str) -> str:
     return schema_text()
 
 
-def _fault(path: Path, text: str) -> str:
-    """What is wrong with the file that should hold the text; empty where it does."""
+def _find_problem(path: Path, text: str) -> str:
+    """What is wrong with the file, which should contain ``text``; empty if it does."""
     try:
-        held = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return "is missing"
     # Some checkouts have other line ends.
-    return "" if held.replace(b"\r\n", b"\n") == text.encode() else "is stale"
+    return "" if content.replace(b"\r\n", b"\n") == text.encode() else "is out of date"

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netdesc.cli import diagnostics_text as findings
-from netdesc.cli import options
+from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import print_graph
 from netdesc.runs.files import NETWORK, REPORT
@@ -23,17 +22,17 @@ _OPTIONS = (
     click.option(
         "--run-dir",
         type=click.Path(path_type=Path),
-        help="Folder of the run, which must not exist yet; runs/NAME/DATE-TIME by default.",
+        help="Folder of the run, which must not exist yet. Default: runs/NAME/DATE-TIME.",
     ),
     click.option(
         "--resume",
         metavar="RUN",
         type=click.Path(path_type=Path),
-        help="Go on with the run in this folder; everything that it needs is in there.",
+        help="Resume the run in this folder. The folder contains everything that it needs.",
     ),
     options.device,
     options.engine,
-    click.option("--seed", type=int, help="The same as --set training.seed=N."),
+    click.option("--seed", type=int, help="Short for --set training.seed=N."),
     options.quiet,
     options.as_json,
     click.pass_obj,
@@ -55,20 +54,20 @@ def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command
 def train(output: Output, **arguments: Any) -> int:
     """Train the network in FILE.json, or in the network.lock.json of an earlier run.
 
-    The run's folder keeps the document, the weights, the figures of every epoch, network.net and
-    report.html, which shows all of it.
-    Ctrl-C stops after the epoch with a checkpoint.
+    The folder of the run contains the document, the weights, the metrics of each epoch, network.net
+    and report.html, which shows all of it.
+    Ctrl-C stops training after the current epoch and writes a checkpoint.
     """
     return _train(output, show_layers=False, **arguments)
 
 
 @_training_command("compile-and-train")
 def compile_and_train(output: Output, **arguments: Any) -> int:
-    """From FILE.json to a trained network: check, show the layers, compile, train, export.
+    """Check FILE.json, show its layers, and compile, train and export the network.
 
-    The run's folder keeps the document, the weights, the figures of every epoch, network.net and
-    report.html, which shows all of it.
-    Ctrl-C stops after the epoch with a checkpoint.
+    The folder of the run contains the document, the weights, the metrics of each epoch, network.net
+    and report.html, which shows all of it.
+    Ctrl-C stops training after the current epoch and writes a checkpoint.
     """
     return _train(output, show_layers=True, **arguments)
 
@@ -88,8 +87,8 @@ def _train(
             raise click.UsageError("give a FILE.json to train, or --resume RUN")
         if seed is not None:
             overrides += (f"training.seed={seed}",)
-        description = findings.load_document(
-            output, file, overrides, silent=findings.TOLD_BY_TRAINING
+        description = diagnostics_text.load_document(
+            output, file, overrides, hidden_codes=diagnostics_text.REPEATED_BY_TRAINING
         )
         if show_layers and not output.quiet:
             from netdesc.graph import build_graph
@@ -97,7 +96,7 @@ def _train(
             print_graph(output, build_graph(description.document))
     elif file or overrides or seed is not None or settings["run_dir"]:
         raise click.UsageError(
-            "--resume goes on with a run as it is: without FILE.json, --set, --seed or --run-dir"
+            "--resume continues a run unchanged: without FILE.json, --set, --seed and --run-dir"
         )
     from netdesc.api.train import train as train_network
 
@@ -105,18 +104,18 @@ def _train(
         description,
         resume=resume,
         progress="quiet" if output.quiet else "auto",
-        warn=lambda text: output.complain(f"warning: {text}"),
+        warn=lambda text: output.error(f"warning: {text}"),
         **settings,
     )
-    _report(output, run)
+    _print_result(output, run)
     return run.exit_code
 
 
-def _report(output: Output, run: Run) -> None:
+def _print_result(output: Output, run: Run) -> None:
     network, report = run.path / NETWORK, run.path / REPORT
     exported = network if network.exists() else None
     if output.as_json:
-        output.give(
+        output.print_json(
             {
                 "status": run.status,
                 "exit_code": run.exit_code,
@@ -130,6 +129,6 @@ def _report(output: Output, run: Run) -> None:
         )
         return
     if report.exists():
-        output.note(f"the report, for a browser: {report}")
+        output.info(f"report, to open in a browser: {report}")
     if run.status == "done":
-        output.say(str(exported or run.path))
+        output.print(str(exported or run.path))

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from netdesc.cli import diagnostics_ci as formats
-from netdesc.cli import diagnostics_text as findings
-from netdesc.cli import options
+from netdesc.cli import diagnostics_ci, diagnostics_text, options
 from netdesc.cli.output import Output
 
-FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
+if TYPE_CHECKING:
+    from netdesc.description import Diagnostic
+
+CI_FORMATS = {"github": diagnostics_ci.print_github, "sarif": diagnostics_ci.print_sarif}
+
+
+class Settings(NamedTuple):
+    """The options of the command. ``form`` is that of ``--format``."""
+
+    overrides: tuple[str, ...]
+    form: str
+    fix: bool
+    diff: bool
+    without_data: bool
+    skip_others: bool
+    strict: bool
 
 
 @click.command(
@@ -28,88 +42,81 @@ FOR_PROGRAMS = {"github": formats.annotate, "sarif": formats.give_sarif}
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
-    help="How to print the findings.",
+    help="How to print the diagnostics.",
 )
-@click.option(
-    "--fix",
-    is_flag=True,
-    help="Mend in the files what can only be meant in one way, and report what is left.",
-)
-@click.option(
-    "--diff",
-    is_flag=True,
-    help="Print what --fix would change as a unified diff, and write nothing.",
-)
+@click.option("--fix", is_flag=True, help="Apply all unambiguous fixes to the files.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and write nothing.")
 @click.option(
     "--without-data",
     is_flag=True,
-    help="Leave out what the documents name: data and weights need not be there.",
+    help="Do not check the files that the documents name, such as data and weights.",
 )
 @click.option(
     "--skip-others",
     is_flag=True,
-    help="Leave out files that are no netdesc documents, for hooks that are given all JSON.",
+    help="Skip JSON files that are not netdesc documents. For hooks that pass all JSON files.",
 )
-@click.option("--strict", is_flag=True, help="Fail for warnings as for errors: exit code 1.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there are warnings.")
 @options.as_json
 @options.quiet
 @click.pass_obj
-def validate(
-    output: Output,
-    files: tuple[Path, ...],
-    overrides: tuple[str, ...],
-    form: str,
-    fix: bool,
-    diff: bool,
-    without_data: bool,
-    skip_others: bool,
-    strict: bool,
-) -> int:
-    """Check documents; report all findings of each, with line, column and a way out.
+def validate(output: Output, files: tuple[Path, ...], **settings: Any) -> int:
+    """Check documents and report all diagnostics, with line, column and a suggestion.
 
-    What is marked [*] can be mended by --fix: misspelt keys, types and names where only one thing
-    can be meant, numbers in quotes, a missing format. All else of the file stays as it is, and so
-    do the values of --set. --diff, with --fix or alone, shows the changes and writes nothing. The
-    exit code tells what is wrong with the files in the end.
+    --fix can apply the fixes marked with [*]: misspelt keys, types and names with only one possible
+    meaning, numbers in quotes, a missing format. It changes nothing else in the file, and does not
+    write the values of --set. --diff prints the changes and writes nothing. The exit code describes
+    the files as they are after --fix.
     """
-    from netdesc.description import check
-    from netdesc.description.diagnostics.wording import amount
+    return _validate(output, files, Settings(**settings))
 
-    if output.as_json and form in FOR_PROGRAMS:
-        raise click.UsageError(f"--json and --format {form} exclude each other")
-    output.as_json |= form == "json"
-    if skip_others:
+
+def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
+    if output.as_json and settings.form in CI_FORMATS:
+        raise click.UsageError(f"--json and --format {settings.form} exclude each other")
+    output.as_json |= settings.form == "json"
+    if settings.skip_others:
         from netdesc.description.detect import may_be_document
 
         files = tuple(filter(may_be_document, files))
-    more: dict[str, Any] = {}
-    code = 0
-    if fix or diff:
-        from netdesc.cli.fix import fix as fix_files
+    diagnostics, record, code = _check(output, files, settings)
+    if settings.form in CI_FORMATS:
+        CI_FORMATS[settings.form](output, diagnostics, files)
+    elif output.as_json:
+        output.print_json(diagnostics_text.diagnostics_record(diagnostics, len(files)) | record)
+    elif not settings.diff:  # with --diff, standard output is the diff only, for ``patch``
+        _print_text(output, diagnostics, len(files))
+    has_failed_strictly = settings.strict and bool(diagnostics)
+    return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
 
-        diagnostics, more, code = fix_files(
+
+def _check(
+    output: Output, files: Sequence[Path], settings: Settings
+) -> tuple[list[Diagnostic], dict[str, Any], int]:
+    """The diagnostics of all files, additional keys for JSON, and an exit code or 0."""
+    from netdesc.description import check
+
+    with_files = not settings.without_data
+    if settings.fix or settings.diff:
+        from netdesc.cli.fix import fix_files
+
+        return fix_files(
             output,
             files,
-            overrides,
-            is_diff=diff,
-            with_files=not without_data,
-            for_people=form == "text",
+            settings.overrides,
+            is_diff=settings.diff,
+            with_files=with_files,
+            as_text=settings.form == "text",
         )
-    else:
-        diagnostics = [
-            found
-            for file in files
-            for found in check(file, overrides, with_files=not without_data)[1]
-        ]
-    if form in FOR_PROGRAMS:
-        FOR_PROGRAMS[form](output, diagnostics, files)
-    elif output.as_json:
-        output.give(findings.record(diagnostics, len(files)) | more)
-    elif diff:
-        pass  # standard output is the diff, for patch to read
-    elif diagnostics:
-        text = findings.text(diagnostics, sys.stdout, fix_command="--fix", files=len(files))
-        output.say(text)
-    else:
-        output.note(f"{amount(len(files), 'file')}: no findings")
-    return code or findings.exit_code(diagnostics) or int(strict and bool(diagnostics))
+    results = [check(file, settings.overrides, with_files=with_files)[1] for file in files]
+    return [diagnostic for each in results for diagnostic in each], {}, 0
+
+
+def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
+    from netdesc.description.diagnostics.wording import amount
+
+    if not diagnostics:
+        output.info(f"{amount(files, 'file')}: no diagnostics")
+        return
+    text = diagnostics_text.format_diagnostics(diagnostics, sys.stdout, fix_command="--fix", files=files)
+    output.print(text)

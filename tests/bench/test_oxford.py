@@ -40,7 +40,7 @@ def test_oxford_names_slayer_if_it_is_missing(
     for part in "event lists", "forward", "backward", "loss", "loss, backward", "optimizer":
         assert f"\n{part}  " in outcome.out
     assert "10 epochs; best loss " in outcome.out
-    assert re.search(r"memory of the run, roughly: [\d.]+ MB at its peak", outcome.out)
+    assert re.search(r"peak memory of the run: about [\d.]+ MB", outcome.out)
     assert "the host gave 3.1% of the cores' time to others meanwhile\n" in outcome.out
     assert f"lava-dl: missing: not installed for {python}" in outcome.out
 

@@ -35,7 +35,7 @@ def trained(netdesc: Netdesc, document: Path, tmp_path: Path) -> Path:
 def test_validate_is_content_with_a_sound_document(netdesc: Netdesc, document: Path) -> None:
     outcome = netdesc("validate", document)
     assert (outcome.code, outcome.out) == (0, "")
-    assert "no findings" in outcome.err
+    assert "no diagnostics" in outcome.err
 
 
 @pytest.mark.parametrize("flags", [["--format", "json"], ["--json"]])

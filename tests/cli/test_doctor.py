@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from support.cli_process import Netdesc, netdesc_process
 
 from netdesc.bench import machine
-from netdesc.cli.doctor import checks as doctor
-from netdesc.cli.doctor import probes
+from netdesc.cli.doctor import checks, probes
 from netdesc.cli.doctor.checks import run_probes
-from netdesc.cli.doctor.probes import Finding, Probe
+from netdesc.cli.doctor.probes import Probe, ProbeResult
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -91,7 +90,7 @@ def test_versions_are_compared_by_number(low: list[int], more: list[int]) -> Non
 def test_a_broken_package_is_named_and_stops_nothing(
     source: str, problem: str, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(checks, "TIMEOUT_S", 5.0)
     (packages / "rich.py").write_text(source)
     found = run_probes(choose("click", "rich", "memory"))
     assert list(found) == ["click", "rich", "memory"]
@@ -104,8 +103,8 @@ def test_a_broken_numba_does_not_cost_a_process_a_probe(
     packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes = []
-    run = doctor._run_process
-    monkeypatch.setattr(doctor, "_run_process", lambda topics: processes.append(1) or run(topics))
+    run = checks._run_process
+    monkeypatch.setattr(checks, "_run_process", lambda topics: processes.append(1) or run(topics))
     (packages / "numba.py").write_text("raise ImportError('no llvmlite')")
     topics = ("numpy", "numba", "torch", "engine reference", "engine cpu", "cores", "memory")
     found = run_probes(choose(*topics))
@@ -172,18 +171,18 @@ def version(monkeypatch: pytest.MonkeyPatch) -> Any:
             return version
 
         monkeypatch.setattr(metadata, "version", look)
-        monkeypatch.setattr(probes, "_wanted_versions", lambda: {"torch": ">=2.6"})
+        monkeypatch.setattr(probes, "_required_versions", lambda: {"torch": ">=2.6"})
 
     return pretend
 
 
 def test_packages_are_held_against_their_range(version: Any) -> None:
     version("2.5.1")
-    found = probes._package("torch", "json").look()
+    found = probes._package("torch", "json").check()
     assert found.state == "warning"
     assert found.way_out.endswith("-m pip install 'torch>=2.6'")
     version("2.10.0")
-    assert probes._package("torch", "json").look().state == "ok"
+    assert probes._package("torch", "json").check().state == "ok"
     version(None)
     assert probes._package("torch", "json").way_out.endswith("-m pip install 'torch>=2.6'")
 
@@ -282,7 +281,7 @@ def test_a_disk_that_cannot_be_written_is_a_warning(
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(probes.shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     assert probes._runs().state == "warning"
-    monkeypatch.setattr(doctor, "_run_process", lambda _: ({}, "OSError: Read-only file system"))
+    monkeypatch.setattr(checks, "_run_process", lambda _: ({}, "OSError: Read-only file system"))
     (found,) = run_probes(choose("runs")).values()
     assert (found.state, "--run-dir" in found.way_out) == ("warning", True)
 
@@ -303,8 +302,8 @@ def test_another_encoding_is_a_warning_and_no_failure(tmp_path: Path) -> None:
 def test_a_narrow_terminal_gets_short_lines(
     netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = Finding("warning", "word " * 30, "do " * 30)
-    monkeypatch.setattr(doctor, "examine", lambda: {"runs": long})
+    long = ProbeResult("warning", "word " * 30, "do " * 30)
+    monkeypatch.setattr(checks, "run_all_probes", lambda: {"runs": long})
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "70")
     ended = netdesc("doctor")

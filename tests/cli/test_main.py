@@ -18,7 +18,7 @@ import pytest
 from support.cli_process import netdesc_timed
 
 from netdesc.cli import failures
-from netdesc.cli.main import COMMANDS, ELSEWHERE, main, netdesc
+from netdesc.cli.main import COMMANDS, SUGGESTIONS, main, netdesc
 from netdesc.cli.output import Output
 
 ROOT = Path(__file__).parents[2]
@@ -129,12 +129,12 @@ def test_usage_errors_exit_2(
     assert captured.out == ""
 
 
-@pytest.mark.parametrize("word", ELSEWHERE)
+@pytest.mark.parametrize("word", SUGGESTIONS)
 def test_what_other_programs_call_a_command_leads_to_one_that_exists(
     word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert word not in COMMANDS
-    typed = ELSEWHERE[word].split()
+    typed = SUGGESTIONS[word].split()
     names = itertools.takewhile(lambda each: each.islower() and each[0] != "-", typed)
     with pytest.raises(SystemExit) as exit:
         main([*names, "--help"])
@@ -218,7 +218,7 @@ def test_a_closed_pipe_does_not_change_how_a_command_ends() -> None:
     code = (
         "import sys; from netdesc.cli.output import Output\n"
         "output = Output()\n"
-        "for _ in range(100): output.say('x' * 10_000)\n"
+        "for _ in range(100): output.print('x' * 10_000)\n"
         "output.flush(); sys.exit(7)"
     )
     process = subprocess.Popen(
@@ -289,15 +289,15 @@ def test_a_report_names_files_whose_names_are_no_text(
 def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output()
     output.quiet = True
-    output.say("result")
-    output.note("remark")
-    output.complain("fault")
+    output.print("result")
+    output.info("remark")
+    output.error("fault")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("result\n", "fault\n")
 
 
 def test_tables_are_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().table(["layer", "synapses"], [["hidden", 51200], ["output", 7]])
+    Output().print_table(["layer", "synapses"], [["hidden", 51200], ["output", 7]])
     lines = capsys.readouterr().out.splitlines()
     assert "\x1b" not in "".join(lines)
     assert lines[-2:] == ["hidden     51,200", "output          7"]

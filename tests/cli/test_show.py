@@ -319,7 +319,7 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(
 
 
 def test_a_table_has_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().table(["[bold]name[/]"], [["[red]x[/red]"]])
+    Output().print_table(["[bold]name[/]"], [["[red]x[/red]"]])
     out = capsys.readouterr().out
     assert "[red]x[/red]" in out
     assert "[bold]name[/]" in out

@@ -1,4 +1,4 @@
-"""``netdesc doctor``: looks at everything in ``probes``, in a process that may end of it."""
+"""Runs the probes of ``netdesc doctor`` in another process, which a broken package may kill."""
 
 from __future__ import annotations
 
@@ -13,80 +13,84 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import netdesc
-from netdesc.cli.doctor.probes import PROBES, Finding, Probe
+from netdesc.cli.doctor.probes import PROBES, Probe, ProbeResult
 
-PATIENCE_S = 300.0
-"""Bounds all probes of one process. Compiling the kernels takes a minute on a busy machine."""
+TIMEOUT_S = 300.0
+"""For all probes of one process. Compiling the kernels takes a minute on a busy machine."""
 
-_ANSWER = '{"topic": '
-
-
-def examine() -> dict[str, Finding]:
-    """What was found of everything, by topic."""
-    return run_probes(PROBES) | {"terminal": _look_at_terminal()}
+_RESULT_PREFIX = '{"topic": '
 
 
-def run_probes(probes: Sequence[Probe]) -> dict[str, Finding]:
-    """Runs the probes in another process, and those behind one that ends it in a new one."""
-    found: dict[str, Finding] = {}
+def run_all_probes() -> dict[str, ProbeResult]:
+    """The results of all probes by topic, including the terminal of this process."""
+    return run_probes(PROBES) | {"terminal": _check_terminal()}
+
+
+def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
+    """Run the probes in another process, by topic.
+
+    If a probe ends the process, the remaining probes run in a new one. A probe is skipped if one
+    that it needs has ended a process.
+    """
+    results: dict[str, ProbeResult] = {}
     failed: set[str] = set()
-    left = list(probes)
-    while left:
-        answers, problem = _run_process([probe.topic for probe in left])
-        found |= answers
-        left = [probe for probe in left if probe.topic not in answers]
-        if left:
-            ended = left.pop(0)
-            failed.add(ended.topic)
-            found[ended.topic] = Finding(ended.worst, problem, ended.way_out)
-        for probe in list(left):
+    pending = list(probes)
+    while pending:
+        new_results, problem = _run_process([probe.topic for probe in pending])
+        results |= new_results
+        pending = [probe for probe in pending if probe.topic not in new_results]
+        if pending:
+            crashed = pending.pop(0)
+            failed.add(crashed.topic)
+            results[crashed.topic] = ProbeResult(crashed.worst, problem, crashed.way_out)
+        for probe in list(pending):
             broken = [topic for topic in probe.needs if topic in failed]
             if broken:
                 failed.add(probe.topic)
-                left.remove(probe)
+                pending.remove(probe)
                 reason = f"not tried, because {broken[0]} is broken"
-                found[probe.topic] = Finding(probe.worst, reason, f"mend {broken[0]} first")
-    return {probe.topic: found[probe.topic] for probe in probes}
+                results[probe.topic] = ProbeResult(probe.worst, reason, f"repair {broken[0]} first")
+    return {probe.topic: results[probe.topic] for probe in probes}
 
 
-def _run_process(topics: Sequence[str]) -> tuple[dict[str, Finding], str]:
-    """What the probes found up to the first that ends the process, and why it ended."""
+def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
+    """The results up to the first probe that ends the process, and why the process ended."""
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     try:
         ended = subprocess.run(
-            # -P leaves out the working directory, whose files must not pass for packages.
+            # -P: a file in the working directory must not be imported instead of a package.
             [sys.executable, "-P", "-m", "netdesc.cli.doctor.probes", *topics],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path},
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
-        output, problem = ended.stdout, _read_last_words(ended.stderr, ended.returncode)
+        output, problem = ended.stdout, _explain_end(ended.stderr, ended.returncode)
     except subprocess.TimeoutExpired as slow:
-        output, problem = slow.stdout or b"", f"did not end within {PATIENCE_S:g} seconds"
+        output, problem = slow.stdout or b"", f"did not end within {TIMEOUT_S:g} seconds"
     except OSError as error:
         output, problem = b"", f"cannot start {sys.executable}: {error.strerror}"
     lines = output.decode(errors="replace").splitlines()
-    answers = [json.loads(line) for line in lines if line.startswith(_ANSWER)]
-    return {each.pop("topic"): Finding(**each) for each in answers}, problem
+    records = [json.loads(line) for line in lines if line.startswith(_RESULT_PREFIX)]
+    return {each.pop("topic"): ProbeResult(**each) for each in records}, problem
 
 
-def _read_last_words(stderr: bytes, code: int) -> str:
-    """Why a process ended: the signal, or the last line that it wrote."""
+def _explain_end(stderr: bytes, code: int) -> str:
+    """Why a process ended: the signal that killed it, or the last line that it printed."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     lines = stderr.decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), f"ended with {code=}")
 
 
-def _look_at_terminal() -> Finding:
-    """The terminal of this process: the other one has none."""
+def _check_terminal() -> ProbeResult:
+    """The terminal of this process. The other process has no terminal."""
     encoding = (sys.stdout.encoding or "unknown").lower()
     kind = f"{shutil.get_terminal_size().columns} columns" if sys.stdout.isatty() else "no terminal"
     colour = ", NO_COLOR" if os.environ.get("NO_COLOR") else ""
     found = f"{kind}{colour}, {encoding}, locale {locale.setlocale(locale.LC_CTYPE)}"
     if encoding.replace("-", "") == "utf8":
-        return Finding("ok", found)
-    return Finding("warning", found, "export PYTHONUTF8=1, or some signs are shown as ?")
+        return ProbeResult("ok", found)
+    return ProbeResult("warning", found, "export PYTHONUTF8=1, or some characters appear as ?")

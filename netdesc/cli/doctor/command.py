@@ -14,13 +14,13 @@ from netdesc.cli.exit_codes import ENVIRONMENT
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
-    from netdesc.cli.doctor.probes import Finding
+    from netdesc.cli.doctor.probes import ProbeResult
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 _INDENT = " " * 27
 _VERDICTS = {
-    "fault": "training does not work here before what is marked as a fault is mended",
-    "warning": "training works here, with warnings",
+    "fault": "training does not work here until each fault above is repaired",
+    "warning": "training works here, with the warnings above",
     "ok": "everything that training needs works here",
 }
 
@@ -30,32 +30,32 @@ _VERDICTS = {
 @options.quiet
 @click.pass_obj
 def doctor(output: Output) -> int:
-    """Say what works on this machine, and how to get what does not.
+    """Check that netdesc works on this machine, and say how to repair what does not.
 
-    Tries packages and engines out, and looks at cores, memory, disk and terminal. The first time
-    this compiles kernels, as the first training would. Ends with exit code 3 where something is
-    broken that training needs. With --quiet only what is not well is told.
+    The command tests the packages and the engines, and checks cores, memory, disk and terminal. The
+    first time it compiles kernels, as the first training would. The exit code is 3 if something
+    that training needs is broken. With --quiet, it prints warnings and faults only.
     """
-    from netdesc.cli.doctor.checks import examine
+    from netdesc.cli.doctor.checks import run_all_probes
 
-    output.note("trying things out; the first time kernels are compiled, in up to a minute …")
-    found = examine()
-    states = {each.state for each in found.values()}
+    output.info("testing packages and engines; compiling kernels takes up to a minute …")
+    results = run_all_probes()
+    states = {each.state for each in results.values()}
     worst = next(state for state in _VERDICTS if state in states)
     code = ENVIRONMENT if worst == "fault" else 0
     if output.as_json:
-        rows = [{"topic": topic, **each._asdict()} for topic, each in found.items()]
-        output.give({"status": worst, "exit_code": code, "rows": rows})
+        rows = [{"topic": topic, **each._asdict()} for topic, each in results.items()]
+        output.print_json({"status": worst, "exit_code": code, "rows": rows})
         return code
-    for topic, each in found.items():
+    for topic, each in results.items():
         if each.state != "ok" or not output.quiet:
-            output.say(_text(topic, each, output.has_colour(sys.stdout)))
-    output.say(f"\n{_VERDICTS[worst]}")
+            output.print(_format_row(topic, each, output.has_colour(sys.stdout)))
+    output.print(f"\n{_VERDICTS[worst]}")
     return code
 
 
-def _text(topic: str, found: Finding, colour: bool) -> str:
-    """A row, wrapped to the terminal; what to do stands in a line of its own."""
+def _format_row(topic: str, result: ProbeResult, colour: bool) -> str:
+    """A row, wrapped to the terminal. What to do is on a line of its own."""
     columns = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     wrapper = textwrap.TextWrapper(
         max(columns, 2 * len(_INDENT)),
@@ -64,9 +64,9 @@ def _text(topic: str, found: Finding, colour: bool) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    text = wrapper.fill(found.found)
-    if found.way_out:
-        text += "\n" + wrapper.fill(f"→ {found.way_out}")
-    state = found.state.ljust(8)
-    head = click.style(state, fg=_COLOURS[found.state]) if colour else state
+    text = wrapper.fill(result.found)
+    if result.way_out:
+        text += "\n" + wrapper.fill(f"→ {result.way_out}")
+    state = result.state.ljust(8)
+    head = click.style(state, fg=_COLOURS[result.state]) if colour else state
     return f"{head} {topic.ljust(17)} {text.lstrip()}"

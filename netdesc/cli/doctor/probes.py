@@ -1,8 +1,8 @@
-"""The table of what ``netdesc doctor`` looks at.
+"""The probes of ``netdesc doctor``: what it checks on a machine.
 
-``python -m netdesc.cli.doctor.probes TOPIC...`` runs the probes of some topics and prints a line of
-JSON for each.
-It catches nothing: a broken package may end the process, and ``doctor`` reads why it ended.
+``python -m netdesc.cli.doctor.probes TOPIC...`` runs the probes of the given topics and prints a
+line of JSON for each. It catches no exception: a broken package may end the process, and ``checks``
+reads why it ended.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ State = Literal["ok", "warning", "fault"]
 _GIB = 1 << 30
 
 
-class Finding(NamedTuple):
-    """What was found. ``way_out`` says what to do if the state is not ``ok``."""
+class ProbeResult(NamedTuple):
+    """``found`` describes what is there, ``way_out`` what to do if the state is not ``ok``."""
 
     state: State
     found: str
@@ -40,14 +40,14 @@ class Finding(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Something to look at.
+    """One check.
 
-    ``worst`` and ``way_out`` are its state and what to do if ``look`` raises or ends the process.
-    It is skipped if a topic that it ``needs`` ended so.
+    If ``check`` raises or ends the process, the state is ``worst``, and ``way_out`` says what to
+    do. The probe is skipped if a topic that it ``needs`` has ended that way.
     """
 
     topic: str
-    look: Callable[[], Finding]
+    check: Callable[[], ProbeResult]
     way_out: str
     worst: State = "fault"
     needs: tuple[str, ...] = ()
@@ -56,50 +56,50 @@ class Probe(NamedTuple):
 # Python and packages
 
 
-def _python() -> Finding:
+def _python() -> ProbeResult:
     found = f"{platform.python_version()}, {sys.executable}"
-    wanted = _wanted_versions().get("python", "")
-    if _is_in_range(platform.python_version(), wanted):
-        return Finding("ok", found)
-    return Finding("fault", found, f"install Python {wanted} and netdesc in it")
+    required = _required_versions().get("python", "")
+    if _is_in_range(platform.python_version(), required):
+        return ProbeResult("ok", found)
+    return ProbeResult("fault", found, f"install Python {required} and netdesc in it")
 
 
-def _netdesc() -> Finding:
+def _netdesc() -> ProbeResult:
     from netdesc.resources import shipped
 
     shipped("examples/oxford.json")
-    return Finding("ok", f"{netdesc.__version__}, {Path(netdesc.__file__).resolve().parent}")
+    return ProbeResult("ok", f"{netdesc.__version__}, {Path(netdesc.__file__).resolve().parent}")
 
 
 @functools.cache
-def _wanted_versions() -> dict[str, str]:
-    """The versions that netdesc wants of Python and packages; empty if it is not installed."""
+def _required_versions() -> dict[str, str]:
+    """The versions of Python and packages that netdesc requires; empty if it is not installed."""
     try:
         own = metadata.metadata("netdesc")
     except metadata.PackageNotFoundError:
         return {}
-    found = {"python": own["Requires-Python"] or ""}
+    versions = {"python": own["Requires-Python"] or ""}
     for line in own.get_all("Requires-Dist") or []:
         match = re.match(r"([A-Za-z0-9._-]+)\s*([^;]*)", line)
         assert match is not None, line
-        found.setdefault(match[1].lower(), match[2].strip())
-    return found
+        versions.setdefault(match[1].lower(), match[2].strip())
+    return versions
 
 
-def _is_in_range(version: str, wanted: str) -> bool:
-    """Whether a version is in a range such as ``>=2.6``, the only kind that netdesc asks for."""
+def _is_in_range(version: str, required: str) -> bool:
+    """Whether a version is in a range such as ``>=2.6``, the only kind that netdesc uses."""
 
     def release(text: str) -> list[int]:
         match = re.match(r"\d+(\.\d+)*", text)
         return [int(part) for part in match[0].split(".")] if match else []
 
-    return not wanted.startswith(">=") or release(version) >= release(wanted[2:])
+    return not required.startswith(">=") or release(version) >= release(required[2:])
 
 
 def _package(name: str, module: str, worst: State = "fault") -> Probe:
-    """Whether a package can be imported, and is new enough."""
-    wanted = _wanted_versions().get(name, "")
-    source = shlex.quote(name + wanted)
+    """A probe that imports a package and checks its version."""
+    required = _required_versions().get(name, "")
+    source = shlex.quote(name + required)
     install = f"{shlex.quote(sys.executable)} -m pip install"
     try:
         metadata.version(name)
@@ -107,15 +107,15 @@ def _package(name: str, module: str, worst: State = "fault") -> Probe:
     except metadata.PackageNotFoundError:
         again = ""
 
-    def look() -> Finding:
+    def check() -> ProbeResult:
         importlib.import_module(module)
         version = metadata.version(name)
-        if not _is_in_range(version, wanted):
-            found = f"{version}, but netdesc wants {wanted}"
-            return Finding("warning", found, f"{install} {source}")
-        return Finding("ok", f"{version} (wanted: {wanted})" if wanted else version)
+        if not _is_in_range(version, required):
+            found = f"{version}, but netdesc requires {required}"
+            return ProbeResult("warning", found, f"{install} {source}")
+        return ProbeResult("ok", f"{version} (required: {required})" if required else version)
 
-    return Probe(name, look, f"{install}{again} {source}", worst)
+    return Probe(name, check, f"{install}{again} {source}", worst)
 
 
 # Engines
@@ -162,21 +162,21 @@ def _assert_equals_reference(results: list[Any]) -> None:
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6), "differs from the reference"
 
 
-def _engine_reference() -> Finding:
+def _engine_reference() -> ProbeResult:
     loss, *_ = _training_step("reference")
-    assert loss > 0, "the neurons of the reference stay silent"
-    return Finding("ok", "works")
+    assert loss > 0, "the neurons of the reference engine do not spike"
+    return ProbeResult("ok", "works")
 
 
-def _engine_cpu() -> Finding:
+def _engine_cpu() -> ProbeResult:
     began = time.perf_counter()
     results = _training_step("cpu")
     seconds = time.perf_counter() - began
     _assert_equals_reference(results)
-    return Finding("ok", f"a step of training equals the reference, in {seconds:.2g} s")
+    return ProbeResult("ok", f"a step of training equals the reference, in {seconds:.2g} s")
 
 
-def _cuda() -> Finding:
+def _cuda() -> ProbeResult:
     import torch
 
     built_for = torch.version.cuda
@@ -187,14 +187,14 @@ def _cuda() -> Finding:
     found = f"torch is built {f'for CUDA {built_for}' if built_for else 'without CUDA'}; {devices}"
     if has_driver and not built_for:
         way_out = "to train on the GPU, see https://pytorch.org/get-started/locally"
-        return Finding("warning", found, way_out)
-    return Finding("ok", found)
+        return ProbeResult("warning", found, way_out)
+    return ProbeResult("ok", found)
 
 
-_UNTIL_MENDED = "until it is mended, train with --device cpu"
+_UNTIL_REPAIRED = "until it is repaired, train with --device cpu"
 
 
-def _engine_cuda() -> Finding:
+def _engine_cuda() -> ProbeResult:
     import torch
 
     from netdesc.kernels.cuda.availability import is_interpreted, why_unavailable
@@ -204,21 +204,21 @@ def _engine_cuda() -> Finding:
     reason = why_unavailable(device)
     if reason is not None:
         if has_gpu:
-            return Finding("warning", f"cannot run: {reason}", _UNTIL_MENDED)
-        return Finding("ok", f"not used: {reason}")
+            return ProbeResult("warning", f"cannot run: {reason}", _UNTIL_REPAIRED)
+        return ProbeResult("ok", f"not used: {reason}")
     _assert_equals_reference(_training_step("cuda", device.type))
     found = "a step of training equals the reference"
     if not is_interpreted():
-        return Finding("ok", found)
+        return ProbeResult("ok", found)
     found += ", but interpreted on the CPU, which is very slow"
     way_out = "unset TRITON_INTERPRET to compute on the GPU"
-    return Finding("warning", found, way_out) if has_gpu else Finding("ok", found)
+    return ProbeResult("warning", found, way_out) if has_gpu else ProbeResult("ok", found)
 
 
 # The machine
 
 
-def _cores() -> Finding:
+def _cores() -> ProbeResult:
     import numba
     import torch
 
@@ -230,34 +230,34 @@ def _cores() -> Finding:
     names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     found += "".join(f"; {name}={os.environ[name]}" for name in names if name in os.environ)
     if threads <= cores.usable:
-        return Finding("ok", found)
+        return ProbeResult("ok", found)
     way_out = f"export OMP_NUM_THREADS={cores.usable}, or threads wait for one another"
-    return Finding("warning", found, way_out)
+    return ProbeResult("warning", found, way_out)
 
 
-def _memory() -> Finding:
+def _memory() -> ProbeResult:
     total, available = machine.memory()
     if total is None or available is None:
-        return Finding("ok", "the system does not say")
+        return ProbeResult("ok", "unknown: the system does not report it")
     found = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free"
     if available >= _GIB:
-        return Finding("ok", found)
-    return Finding("warning", found, "end other programs; torch alone takes half a GiB")
+        return ProbeResult("ok", found)
+    return ProbeResult("warning", found, "close other programs; torch alone takes half a GiB")
 
 
 _ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
-def _runs() -> Finding:
-    """The disk on which ``runs`` is or would be, and whether files can be made on it."""
+def _runs() -> ProbeResult:
+    """Whether files can be created where ``runs`` is or would be, and how much space is free."""
     runs = Path("runs").absolute()
     folder = next(each for each in (runs, *runs.parents) if each.is_dir())
     with tempfile.TemporaryFile(dir=folder):
         free = shutil.disk_usage(folder).free
     found = f"{free / _GIB:,.1f} GiB free for {runs}"
     if free >= _GIB:
-        return Finding("ok", found)
-    return Finding("warning", found, f"delete what is not needed, or {_ANOTHER_FOLDER}")
+        return ProbeResult("ok", found)
+    return ProbeResult("warning", found, f"delete files, or {_ANOTHER_FOLDER}")
 
 
 PROBES = (
@@ -274,25 +274,26 @@ PROBES = (
     _package("safetensors", "safetensors.numpy"),
     _package("numba", "numba"),
     _package("torch", "torch"),
-    Probe("engine reference", _engine_reference, "mend torch first", needs=("torch", "pydantic")),
+    Probe("engine reference", _engine_reference, "repair torch first", needs=("torch", "pydantic")),
     Probe(
         "engine cpu",
         _engine_cpu,
-        "until it is mended, train with --engine reference, which is slow; if no kernel can be "
-        "kept, set NUMBA_CACHE_DIR to a folder that can be written",
-        # Not numba: where the environment keeps it from running, the engine says what to do.
+        "until it is repaired, train with --engine reference, which is slow; if Numba cannot write "
+        "its cache, set NUMBA_CACHE_DIR to a writable folder",
+        # It does not need numba: if Numba is disabled, the engine's own error says what to do.
         needs=("engine reference",),
     ),
-    Probe("CUDA", _cuda, "mend torch first", "warning", needs=("torch",)),
-    Probe("engine cuda", _engine_cuda, _UNTIL_MENDED, needs=("engine reference",)),
-    Probe("cores", _cores, "mend torch and numba first", "warning", needs=("torch", "numba")),
-    Probe("memory", _memory, "see what the system says of its memory", "warning"),
+    Probe("CUDA", _cuda, "repair torch first", "warning", needs=("torch",)),
+    Probe("engine cuda", _engine_cuda, _UNTIL_REPAIRED, needs=("engine reference",)),
+    Probe("cores", _cores, "repair torch and numba first", "warning", needs=("torch", "numba")),
+    Probe("memory", _memory, "check how the system reports its memory", "warning"),
     Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),
 )
-"""In the order of the output. Light packages come first: what fails ends the process."""
+"""In the order of the output. Packages that load fast come first: a failure ends the process, and
+a new process loads what it needs again."""
 
 
 if __name__ == "__main__":
     by_topic = {probe.topic: probe for probe in PROBES}
     for topic in sys.argv[1:]:
-        print(json.dumps({"topic": topic, **by_topic[topic].look()._asdict()}), flush=True)
+        print(json.dumps({"topic": topic, **by_topic[topic].check()._asdict()}), flush=True)

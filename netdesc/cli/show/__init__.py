@@ -1,7 +1,8 @@
 """``netdesc show``: what a document, a run or a ``.net`` file describes.
 
-- ``command``: the command; ``overview``: what it prints; ``defaults``: what was left out, in words
-- ``graph_table``: a network's layers as a table, for other commands, too
+- ``command``: the command; ``overview``: the data that it prints
+- ``defaults``: sentences about values that the document leaves out
+- ``graph_table``: the layers of a network as a table, also for other commands
 """
 
 from netdesc.cli.show.command import show

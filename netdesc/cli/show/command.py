@@ -27,59 +27,59 @@ if TYPE_CHECKING:
 @options.as_json
 @click.pass_obj
 def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
-    """Show a network: its layers, neurons and memory, and what netdesc filled in.
+    """Show a network: its layers, neurons and memory, and the defaults that netdesc filled in.
 
-    A decay is the share lost a step; beside it stands its time constant. Memory is the weights as
-    training holds them (float), as the device does, and what training takes beside them: gradients,
-    the optimizer and the best weights; and activity, for one batch.
+    A decay is the share lost per step, followed by its time constant. The memory table has the
+    weights in training (float) and on the device; what training needs in addition, which is
+    gradients, optimizer and best weights; and the activity of one batch.
     """
-    from netdesc.cli.show.overview import overview
+    from netdesc.cli.show.overview import read_overview
 
     if overrides and (source.is_dir() or source.suffix.lower() == ".net"):
-        raise click.UsageError("--set changes documents; a run or a .net file is as it is")
-    found = overview(source, overrides)
-    for warning in found.warnings:
-        output.complain(f"warning: {warning}")
+        raise click.UsageError("--set changes documents, not a run or a .net file")
+    overview = read_overview(source, overrides)
+    for warning in overview.warnings:
+        output.error(f"warning: {warning}")
     if output.as_json:
-        output.give(_record(found))
+        output.print_json(_record(overview))
     else:
-        _print(output, source, found)
+        _print(output, source, overview)
 
 
-def _print(output: Output, source: Path, found: Overview) -> None:
-    if found.about:
-        output.say(found.about)
-    if found.run is not None:
-        output.say(f"run: {_status(source, found.run)}")
-    print_graph(output, found.graph)
-    output.say("")
-    output.table(
+def _print(output: Output, source: Path, overview: Overview) -> None:
+    if overview.description:
+        output.print(overview.description)
+    if overview.run is not None:
+        output.print(f"run: {_format_status(source, overview.run)}")
+    print_graph(output, overview.graph)
+    output.print("")
+    output.print_table(
         ("layer", "neuron", "threshold", "current decay", "voltage decay"),
-        [_neuron_row(row.name, neuron) for row, neuron, _ in found.layers if neuron is not None],
+        [_neuron_row(row.name, neuron) for row, neuron, _ in overview.layers if neuron is not None],
     )
-    output.say("")
+    output.print("")
     headings = ("memory", "weights", "on the device", "training", "activity")
-    output.table(headings, _memory_rows(found), right=headings[1:])
-    batch = "a sample" if found.batch == 1 else f"a batch of {found.batch:,}"
-    if found.samples is not None and found.samples > found.batch:
-        batch += f" out of {found.samples:,} training samples"
-    output.say(
+    output.print_table(headings, _memory_rows(overview), right=headings[1:])
+    batch = "a sample" if overview.batch == 1 else f"a batch of {overview.batch:,}"
+    if overview.samples is not None and overview.samples > overview.batch:
+        batch += f" out of {overview.samples:,} training samples"
+    output.print(
         "\ntraining: gradients, optimizer and best weights; "
-        f"activity: of {batch}, forward and backward, with its targets"
+        f"activity: forward and backward pass of {batch}, including targets"
     )
-    if found.notes:
-        output.say("\nfilled in:")
-        output.say("\n".join(f"- {note}" for note in found.notes))
+    if overview.notes:
+        output.print("\nfilled in:")
+        output.print("\n".join(f"- {note}" for note in overview.notes))
 
 
-def _status(run: Path, state: RunState) -> str:
-    """How a run stands, and for one that was killed, how it goes on."""
+def _format_status(run: Path, state: RunState) -> str:
+    """The status of a run, and for a killed run, how to resume it."""
     if state.status != KILLED:
         return state.message or state.status
-    after = state.resumes_after
-    where = "from its last checkpoint" if after is None else f"after {after:,} epochs"
-    where = "from the start, for it has no later checkpoint" if after == 0 else where
-    return f"killed: no process works on it; {resume_command(run)} goes on {where}"
+    epochs = state.resumes_after
+    where = "from its last checkpoint" if epochs is None else f"after {epochs:,} epochs"
+    where = "from the start, as it has no later checkpoint" if epochs == 0 else where
+    return f"killed: no process works on it; {resume_command(run)} continues {where}"
 
 
 def _neuron_row(layer: str, neuron: NeuronView) -> tuple[str, ...]:
@@ -88,50 +88,50 @@ def _neuron_row(layer: str, neuron: NeuronView) -> tuple[str, ...]:
         layer,
         neuron.type if neuron.name == layer else neuron.name,
         threshold if threshold == on_device else f"{threshold} (device: {on_device})",
-        _decay(neuron.current_decay),
-        _decay(neuron.voltage_decay),
+        _format_decay(neuron.current_decay),
+        _format_decay(neuron.voltage_decay),
     )
 
 
-def _decay(decay: Decay) -> str:
+def _format_decay(decay: Decay) -> str:
     ends = range(1 if decay.share[0] == decay.share[1] else 2)
     shares = " to ".join(f"{decay.share[end]:.6g}" for end in ends)
     constants = [decay.time_constant_ms[end] for end in ends]
-    times = " to ".join("keeps all" if each is None else f"{each:.3g} ms" for each in constants)
+    times = " to ".join("no decay" if each is None else f"{each:.3g} ms" for each in constants)
     return f"{shares} ({times}){', learnt' if decay.is_learnt else ''}"
 
 
-def _memory_rows(found: Overview) -> list[tuple[str, ...]]:
+def _memory_rows(overview: Overview) -> list[tuple[str, ...]]:
     sizes: list[tuple[float, ...]] = [
         (memory.weights, (memory.device_bits or 0) / 8, memory.training, memory.activity)
-        for _, _, memory in found.layers
+        for _, _, memory in overview.layers
     ]
     sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
-    names = [*(row.name for row, _, _ in found.layers), "all"]
-    return [(name, *map(_size, row)) for name, row in zip(names, sizes, strict=True)]
+    names = [*(row.name for row, _, _ in overview.layers), "all"]
+    return [(name, *map(_format_bytes, row)) for name, row in zip(names, sizes, strict=True)]
 
 
-def _size(count: float) -> str:
-    """Bytes as people say them, with three digits; nothing for none."""
+def _format_bytes(count: float) -> str:
+    """Bytes in a suitable unit with three digits; empty for 0."""
     unit = min(int(math.log10(count) / 3), 4) if count >= 1 else 0
     return f"{count / 1000**unit:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[unit]}" if count else ""
 
 
-def _record(found: Overview) -> dict[str, Any]:
+def _record(overview: Overview) -> dict[str, Any]:
     layers = [
         {**asdict(row), "neuron": neuron and asdict(neuron), "memory": asdict(memory)}
-        for row, neuron, memory in found.layers
+        for row, neuron, memory in overview.layers
     ]
     return {
-        "kind": found.kind,
-        "description": found.about,
-        **graph_record(found.graph),
-        "input_shape": found.graph.input_shape,
-        "classes": found.graph.classes,
-        "samples": found.samples,
-        "batch": found.batch,
+        "kind": overview.kind,
+        "description": overview.description,
+        **graph_record(overview.graph),
+        "input_shape": overview.graph.input_shape,
+        "classes": overview.graph.classes,
+        "samples": overview.samples,
+        "batch": overview.batch,
         "layers": layers,
-        "run": found.run and asdict(found.run),
-        "notes": found.notes,
-        "warnings": found.warnings,
+        "run": overview.run and asdict(overview.run),
+        "notes": overview.notes,
+        "warnings": overview.warnings,
     }

@@ -14,10 +14,10 @@ HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", 
 
 
 def print_graph(output: Output, graph: Graph) -> None:
-    """A line on the network, then its layers with the sums under them."""
+    """Print a line about the network, then a table of its layers with totals."""
     from netdesc.graph import summary
 
-    output.say(
+    output.print(
         f"{graph.name}: {graph.steps:,} steps of {graph.step_ms:g} ms, "
         f"{graph.parameters:,} parameters, {graph.synapses:,} synapses"
     )
@@ -34,7 +34,7 @@ def print_graph(output: Output, graph: Graph) -> None:
         )
         for row in summary(graph)
     ]
-    output.table(HEADINGS, [*rows, ("all", *[""] * 5, graph.parameters, graph.synapses)])
+    output.print_table(HEADINGS, [*rows, ("all", *[""] * 5, graph.parameters, graph.synapses)])
 
 
 def graph_record(graph: Graph) -> dict[str, Any]:

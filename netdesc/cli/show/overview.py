@@ -1,7 +1,7 @@
-"""What a document, a run or a ``.net`` file describes, in numbers and words, for ``netdesc show``.
+"""The data of ``netdesc show`` about a document, a run or a ``.net`` file.
 
-Documents and runs are looked at without torch and without their data, so that they can be shown
-where neither is there.
+Documents and runs are read without torch and without their data files, so that they can be shown on
+a machine that has neither.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
 from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
 
-_STATES = {"adam": 2, "adamw": 2}
-"""Numbers that an optimizer keeps for each one that it changes; SGD keeps one, if any."""
+_OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
+"""Numbers that an optimizer stores per parameter. SGD stores one with momentum, otherwise none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """Share lost a step, and the time constant of that decay: 0 drops all at once, None keeps all.
+    """Share lost per step, and its time constant in ms: 0 if all is lost, None if nothing is.
 
-    Low and high end of the range that neurons draw theirs from; equal for a single value. In a run
-    that has learned them, those of the best weights.
+    Both are the lowest and the highest value, which are equal for a single value. They come from
+    the document, or from the best weights of a run that learns this decay.
     """
 
     share: tuple[float, float]
@@ -43,7 +43,7 @@ class Decay:
 
 @dataclass(frozen=True, slots=True)
 class NeuronView:
-    """A layer's neurons; ``device_threshold`` is the threshold on the device's grid."""
+    """The neurons of a layer. ``device_threshold`` is the threshold on the device's grid."""
 
     name: str
     type: str
@@ -54,7 +54,7 @@ class NeuronView:
 
 
 class LayerView(NamedTuple):
-    """A layer, or the input, which has no neurons."""
+    """A layer or the input. ``neuron`` is None for a layer without neurons, and for the input."""
 
     row: SummaryRow
     neuron: NeuronView | None
@@ -63,14 +63,14 @@ class LayerView(NamedTuple):
 
 @dataclass(frozen=True)
 class Overview:
-    """A network at a glance. The first of ``layers`` is the input, and holds the batch's memory.
+    """What ``netdesc show`` prints. The first of ``layers`` is the input with the batch's memory.
 
-    ``samples`` and ``batch`` are for training. ``samples`` is None where no data are named or their
-    file does not tell; ``batch`` is then the batch size asked for, or 1.
+    ``samples`` is the number of training samples, None if it is not known. ``batch`` is the batch
+    size of training; if neither it nor ``samples`` is known, it is 1.
     """
 
     kind: str
-    about: str
+    description: str
     graph: Graph
     layers: list[LayerView]
     samples: int | None
@@ -80,48 +80,48 @@ class Overview:
     warnings: list[str]
 
 
-Learned = Mapping[tuple[str, str], tuple[float, float]]
-"""The lowest and the highest of a layer's learned decays, by layer and decay."""
+LearnedDecays = Mapping[tuple[str, str], tuple[float, float]]
+"""The lowest and the highest learned decay, by names of layer and decay."""
 
 
-def overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
-    """What is in a document, in the folder of a run or in a ``.net`` file.
+def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
+    """The overview of a document, of the folder of a run, or of a ``.net`` file.
 
-    DescriptionError, NetFileError or NoRunError where it cannot be read.
+    Raises DescriptionError, NetFileError or NoRunError if it cannot be read.
     """
     if path.is_dir():
         description = load(lock_of(path), with_files=False)
-        return _of_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
+        return _from_description("run", description, read_state(path), path / CHECKPOINTS / BEST)
     if path.suffix.lower() != ".net":
-        return _of_description("document", load(path, overrides, with_files=False), None)
+        return _from_description("document", load(path, overrides, with_files=False), None)
     from netdesc.exchange import import_net  # loads torch
 
     imported = import_net(path)
     document = Document.model_validate_json(json.dumps(imported.description))
-    notes = [*imported.assumed, "a .net file says nothing of data, loss and training"]
-    return _overview("net", document, None, None, notes, imported.warnings)
+    notes = [*imported.assumed, "a .net file does not describe data, loss and training"]
+    return _build_overview("net", document, None, None, notes, imported.warnings)
 
 
-def _of_description(
+def _from_description(
     kind: str, description: Description, run: RunState | None, best: Path | None = None
 ) -> Overview:
     document = description.document
     samples = training_samples(document, description.resolve)
     notes = describe_defaults(document, description.origins, samples)
-    warnings = [finding.message for finding in description.warnings]
+    warnings = [each.message for each in description.warnings]
     learned = {} if best is None else _learned_decays(build_graph(document), best, warnings)
-    return _overview(kind, document, samples, run, notes, warnings, learned)
+    return _build_overview(kind, document, samples, run, notes, warnings, learned)
 
 
-def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
-    """Those of a run's best weights; none where there are no such weights yet."""
-    learning = [each for each in graph.layers if isinstance(each, Dense) and each.neuron.learn]
+def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> LearnedDecays:
+    """The learned decays in a run's best weights; empty if the run has no best weights yet."""
+    learning = [layer for layer in graph.neuron_layers if layer.neuron.learn]
     if not learning:
         return {}
     from netdesc.report import ReportError
     from netdesc.report.weights import open_weights
 
-    found: dict[tuple[str, str], tuple[float, float]] = {}
+    learned: dict[tuple[str, str], tuple[float, float]] = {}
     try:
         with open_weights(best) as weights:
             if weights is None:
@@ -129,35 +129,38 @@ def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> Learned:
             for layer in learning:
                 for name in layer.neuron.learn:
                     shares = weights.decay(layer, name)
-                    found[layer.name, name] = float(shares.min()), float(shares.max())
+                    learned[layer.name, name] = float(shares.min()), float(shares.max())
     except ReportError as error:
         warnings.append(str(error))
-    return found
+    return learned
 
 
-def _overview(
+def _build_overview(
     kind: str,
     document: Document,
     samples: int | None,
     run: RunState | None,
     notes: list[str],
     warnings: list[str],
-    learned: Learned = MappingProxyType({}),
+    learned: LearnedDecays = MappingProxyType({}),
 ) -> Overview:
     graph, training = build_graph(document), document.training
     batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
     momentum = getattr(training.optimizer, "momentum", 0.0)
-    states = _STATES.get(training.optimizer.type, 1 if momentum else 0)
+    states = _OPTIMIZER_STATES.get(training.optimizer.type, 1 if momentum else 0)
+    neurons = {
+        each.name: _view_neuron(each, graph.step_ms, learned) for each in graph.neuron_layers
+    }
     first, *rows = summary(graph)
     layers = [LayerView(first, None, LayerMemory(0, None, 0, batch_memory(graph, batch)))]
     for row, layer in zip(rows, graph.layers, strict=True):
-        neuron = _neuron(layer, graph.step_ms, learned) if isinstance(layer, Dense) else None
-        layers.append(LayerView(row, neuron, layer_memory(graph, layer, batch, states)))
-    about = document.description
-    return Overview(kind, about, graph, layers, samples, batch, run, notes, warnings)
+        memory = layer_memory(graph, layer, batch, states)
+        layers.append(LayerView(row, neurons.get(layer.name), memory))
+    text = document.description
+    return Overview(kind, text, graph, layers, samples, batch, run, notes, warnings)
 
 
-def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
+def _view_neuron(layer: Dense, step_ms: float, learned: LearnedDecays) -> NeuronView:
     neuron = layer.neuron
 
     def decay(name: Literal["current_decay", "voltage_decay"]) -> Decay:
@@ -167,7 +170,7 @@ def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
 
     return NeuronView(
         name=layer.neuron_name,
-        type="cuba",
+        type=neuron.type,
         threshold=neuron.threshold,
         device_threshold=threshold_mantissa(neuron.threshold) / WEIGHT_UNIT,
         current_decay=decay("current_decay"),
@@ -176,9 +179,9 @@ def _neuron(layer: Dense, step_ms: float, learned: Learned) -> NeuronView:
 
 
 def time_constant_ms(share: float, step_ms: float) -> float | None:
-    """After how many ms a share ``1/e`` is left where ``share`` is lost a step: -step / ln(1 - s).
+    """The time in ms after which 1/e is left if ``share`` is lost per step: -step / ln(1 - share).
 
-    None where nothing is lost, 0 where all is.
+    None if nothing is lost, 0 if all is lost.
     """
     if share <= 0:
         return None

@@ -73,6 +73,6 @@ def _write_report(folder: Path, warn: Callable[[str], None]) -> None:
     if report.exists() and report.stat().st_mtime_ns >= record.stat().st_mtime_ns:
         return
     try:
-        write_report(folder, tell=warn)
+        write_report(folder, warn=warn)
     except ReportError as error:
         warn(f"no {REPORT} is written: {error}")

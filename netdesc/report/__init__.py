@@ -1,7 +1,8 @@
-"""The report of a run: one HTML file that needs no other, from the run's folder alone.
+"""The report of a run: a single HTML file, computed from the run's folder.
 
-- ``write_report``: writes it; ``ReportError``: why it could not be written
-- ``run`` reads the folder, ``page`` puts the report together, ``templates`` holds its text
+- ``write_report`` writes it; ``ReportError``: it could not be written
+- ``run`` reads the folder, ``page`` computes the content, ``templates`` contains the HTML
+- ``confusion_matrix``, ``training_plots``, ``weight_change``, ``viewer``: the sections
 """
 
 from netdesc.report.errors import ReportError

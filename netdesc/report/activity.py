@@ -1,4 +1,4 @@
-"""``activity.npz``: what the network does with a few samples, checked against the network."""
+"""Reads ``activity.npz``: input and output spikes of a few samples, and spike rates of neurons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import Dense, Graph
+from netdesc.graph import Graph
 from netdesc.report.errors import ReportError
 from netdesc.report.npz import read_npz
 from netdesc.runs.files import ACTIVITY
@@ -24,7 +24,7 @@ MAX_FRAMES = 64
 class Raster:
     """Spikes as events, int32 [events, 2] of (step, row-major cell).
 
-    ``cut`` is the step from which on they were left out, for they were too many.
+    If there were too many spikes, those from step ``cut`` on are missing; otherwise it is None.
     """
 
     events: NDArray[np.int32]
@@ -35,10 +35,10 @@ class Raster:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One sample on its way through the network.
+    """Input and output of the network for one sample.
 
-    ``target`` is there where the data has targets; ``label``, ``prediction`` (-1: none) and
-    ``rates``, spikes a step of each class, where there is a classifier.
+    ``target`` is None without targets. ``label``, ``prediction`` (-1: no class) and ``rates``
+    (spikes per step of each class) are None without a classifier.
     """
 
     input: Raster
@@ -50,8 +50,8 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """The first sample's output after ``epochs`` complete epochs."""
+class OutputSnapshot:
+    """The output for the first sample after ``epochs`` complete epochs."""
 
     epochs: int
     output: Raster
@@ -59,23 +59,26 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """``epoch`` of the weights that were looked at, on ``part`` of the data.
+    """The activity with the weights of ``epoch`` on the ``part`` of the data.
 
-    It counts from 1, that of the file from 0, and is 0 for the weights before training.
-
-    ``rates`` maps a layer to the spikes a step of each of its neurons over ``samples`` samples.
+    ``epoch`` counts from 1 (in the file from 0); 0 means the weights before training. ``rates`` are
+    the spikes per step of each neuron, by layer, over ``sample_count`` samples. ``samples`` are the
+    first of them.
     """
 
     epoch: int
     part: str
-    samples: int
-    shown: list[Sample]
+    sample_count: int
+    samples: list[Sample]
     rates: dict[str, NDArray[np.floating]]
-    frames: list[Frame]
+    snapshots: list[OutputSnapshot]
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """The activity of a run, None where it has none. ReportError where it fits no such network."""
+    """The activity of a run, or None if it has no such file.
+
+    Raises ReportError if the file does not match the network.
+    """
     path = run / ACTIVITY
     if not path.exists():
         return None
@@ -83,48 +86,47 @@ def read_activity(run: Path, graph: Graph) -> Activity | None:
     try:
         return _read(_Arrays(arrays, graph.steps), graph)
     except (KeyError, ValueError, OverflowError) as error:
-        what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise ReportError(f"{path}: does not belong to this run: {what}") from error
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        raise ReportError(f"{path}: does not belong to this run: {reason}") from error
 
 
 def _read(arrays: _Arrays, graph: Graph) -> Activity:
     inputs, outputs = math.prod(graph.input_shape), math.prod(graph.output_shape)
-    if (given := arrays.integer("format")) != FORMAT:
-        raise ValueError(f"it has format {given}, and this netdesc reads {FORMAT}")
+    if (version := arrays.integer("format")) != FORMAT:
+        raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
     frame_epochs = arrays.vector("frame_epochs", "iu")
     if len(frame_epochs) > MAX_FRAMES:
         raise ValueError(f"frame_epochs holds {len(frame_epochs)} frames")
 
     def sample(k: int) -> Sample:
-        labelled = f"label_{k}" in arrays
+        has_label = f"label_{k}" in arrays
         return Sample(
             input=arrays.raster(f"input_{k}", inputs),
             output=arrays.raster(f"output_{k}", outputs),
             target=arrays.raster(f"target_{k}", outputs) if f"target_{k}" in arrays else None,
-            label=arrays.integer(f"label_{k}") if labelled else None,
-            prediction=arrays.integer(f"prediction_{k}") if labelled else None,
-            rates=arrays.vector(f"rates_{k}", "f", outputs) if labelled else None,
+            label=arrays.integer(f"label_{k}") if has_label else None,
+            prediction=arrays.integer(f"prediction_{k}") if has_label else None,
+            rates=arrays.vector(f"rates_{k}", "f", outputs) if has_label else None,
         )
 
     return Activity(
         epoch=arrays.integer("epoch") + 1,
         part=str(arrays["part"])[:20],
-        samples=arrays.integer("samples"),
-        shown=[sample(k) for k in range(MAX_SAMPLES) if f"input_{k}" in arrays],
+        sample_count=arrays.integer("samples"),
+        samples=[sample(k) for k in range(MAX_SAMPLES) if f"input_{k}" in arrays],
         rates={
             layer.name: arrays.vector(f"rate_{layer.name}", "f", math.prod(layer.output_shape))
-            for layer in graph.layers
-            if isinstance(layer, Dense)
+            for layer in graph.neuron_layers
         },
-        frames=[
-            Frame(int(epochs), arrays.raster(f"frame_{number}", outputs))
+        snapshots=[
+            OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
             for number, epochs in enumerate(frame_epochs)
         ],
     )
 
 
 class _Arrays(dict[str, NDArray[Any]]):
-    """The arrays of a file. KeyError and ValueError name the one that does not fit."""
+    """The arrays of the file. Its methods raise KeyError or ValueError for a wrong array."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]], steps: int) -> None:
         super().__init__(arrays)
@@ -133,18 +135,18 @@ class _Arrays(dict[str, NDArray[Any]]):
     def raster(self, name: str, cells: int) -> Raster:
         events, steps = self[name], self._steps
         if events.ndim != 2 or events.shape[1] != 2 or events.dtype.kind not in "iu":
-            raise ValueError(f"{name} is no list of (step, cell)")
+            raise ValueError(f"{name} is not a list of (step, cell)")
         if len(events) and (events.min() < 0 or (events.max(axis=0) >= (steps, cells)).any()):
             raise ValueError(f"{name} has events outside {steps:,} steps of {cells:,} cells")
         cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
         if cut is not None and not 0 <= cut <= steps:
-            raise ValueError(f"cut_{name} is {cut}, which is no step")
+            raise ValueError(f"cut_{name} is {cut}, which is not a step")
         return Raster(events.astype(np.int32, copy=False), steps, cells, cut)
 
     def vector(self, name: str, kinds: str, length: int | None = None) -> NDArray[Any]:
         values = self[name]
         if values.ndim != 1 or values.dtype.kind not in kinds:
-            raise ValueError(f"{name} is no list of numbers")
+            raise ValueError(f"{name} is not a list of numbers")
         if length not in (None, len(values)):
             raise ValueError(f"{name} holds {len(values):,} numbers instead of {length:,}")
         return values
@@ -152,5 +154,5 @@ class _Arrays(dict[str, NDArray[Any]]):
     def integer(self, name: str) -> int:
         value = self[name]
         if value.ndim != 0 or value.dtype.kind not in "iu":
-            raise ValueError(f"{name} is no integer")
+            raise ValueError(f"{name} is not an integer")
         return int(value)

@@ -1,4 +1,4 @@
-"""How many output spikes and target spikes coincide, exactly and with a tolerance in time."""
+"""Spike coincidence: how many output and target spikes match within a tolerance in time."""
 
 from __future__ import annotations
 
@@ -16,39 +16,42 @@ TOLERANCES = (0, 1, 2, 5)
 
 @dataclass(frozen=True)
 class Coincidence:
-    """``met`` of the target spikes have an output spike of the same neuron within ``tolerance``.
+    """Numbers of spikes, summed over samples.
 
-    ``right`` of the output spikes have a target spike so near. Sums over samples; the tolerance is
-    in steps.
+    A target spike is matched if the same neuron of the output spikes within ``tolerance`` steps. An
+    output spike is matched if the same neuron of the target does.
     """
 
     tolerance: int
     targets: int
-    met: int
+    matched_targets: int
     outputs: int
-    right: int
+    matched_outputs: int
 
     @property
     def recall(self) -> float:
-        """Share of the target spikes that are met; 1 where there are none."""
-        return self.met / self.targets if self.targets else 1.0
+        """Share of the target spikes that are matched; 1 without target spikes."""
+        return self.matched_targets / self.targets if self.targets else 1.0
 
     @property
     def precision(self) -> float:
-        """Share of the output spikes that are right; 1 where there are none."""
-        return self.right / self.outputs if self.outputs else 1.0
+        """Share of the output spikes that are matched; 1 without output spikes."""
+        return self.matched_outputs / self.outputs if self.outputs else 1.0
 
 
 def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
-    """The samples with targets, compared at each of ``TOLERANCES``; empty where there are none."""
-    pairs = [_comparable(each.output, each.target) for each in samples if each.target is not None]
+    """Output and target of all samples, compared at each of ``TOLERANCES``.
+
+    Empty if no sample has a target.
+    """
+    pairs = [_spike_times(each.output, each.target) for each in samples if each.target is not None]
     return [
         Coincidence(
             tolerance,
             targets=sum(len(target) for _, target in pairs),
-            met=sum(_count_near(target, output, tolerance) for output, target in pairs),
+            matched_targets=sum(_count_near(target, output, tolerance) for output, target in pairs),
             outputs=sum(len(output) for output, _ in pairs),
-            right=sum(_count_near(output, target, tolerance) for output, target in pairs),
+            matched_outputs=sum(_count_near(output, target, tolerance) for output, target in pairs),
         )
         for tolerance in TOLERANCES
         if pairs
@@ -58,10 +61,11 @@ def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
 Times = NDArray[np.int64]
 
 
-def _comparable(*rasters: Raster) -> tuple[Times, ...]:
-    """Rasters as times on one line, sorted, cut where the shortest one was cut.
+def _spike_times(*rasters: Raster) -> tuple[Times, ...]:
+    """The sorted spike times of each raster, with one time axis for all neurons.
 
-    The line has one neuron after the other, far enough apart for no tolerance to reach across.
+    Each neuron has its own range of times, and the gaps between ranges exceed every tolerance.
+    Spikes after the earliest ``cut`` of the rasters are left out.
     """
     end = min(raster.steps if raster.cut is None else raster.cut for raster in rasters)
     length = rasters[0].steps + max(TOLERANCES) + 1

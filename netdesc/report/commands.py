@@ -1,4 +1,4 @@
-"""What to do next with a run: commands that work for it as it stands."""
+"""The commands in a report: those that produced the run, and suggestions for the next step."""
 
 from __future__ import annotations
 
@@ -15,74 +15,74 @@ from netdesc.report.status import RunStatus
 from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
-LOWER_RATE = 0.3
-"""What the learning rate of a run that diverged is multiplied with for the next attempt."""
+RETRY_RATE_FACTOR = 0.3
+"""The suggested learning rate after a run that diverged is this factor times its own."""
 
 
 class Command(NamedTuple):
-    """What it is good for, and its text for a shell."""
+    """A shell command and what it does."""
 
     purpose: str
     text: str
 
 
-def given_commands(run: Run) -> list[Command]:
-    """The command that began the run, and the last one that took it up again."""
+def run_commands(run: Run) -> list[Command]:
+    """The command that started the run, and the one that resumed it last."""
     record = run.record
-    given = [("The command", record.command, record.directory)]
+    commands = [("The command", record.command, record.directory)]
     if record.resumed:
-        given = [
-            ("The first command", record.first_command, record.first_directory),
-            ("The command that took it up again last", record.command, record.directory),
+        commands = [
+            ("The command that started the run", record.first_command, record.first_directory),
+            ("The last command that resumed the run", record.command, record.directory),
         ]
     return [
         Command(purpose, f"cd {shlex.quote(directory)}\n{text}" if directory else text)
-        for purpose, text, directory in given
+        for purpose, text, directory in commands
         if text
     ]
 
 
 def next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
-    """Commands for a run, the most useful one first. Paths are absolute: they work anywhere."""
+    """Suggested commands, the most useful one first. Their paths are absolute."""
     return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 
 def _next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
-    again = f"netdesc compile-and-train {_absolute(run.path / LOCK)} --set"
+    retrain = f"netdesc compile-and-train {_absolute(run.path / LOCK)} --set"
     if status.can_resume:
-        yield "Go on with this run", resume_command(os.path.abspath(run.path))
+        yield "Resume this run", resume_command(os.path.abspath(run.path))
     if run.record.status == "diverged":
-        rate = run.document.training.optimizer.learning_rate * LOWER_RATE
+        rate = run.document.training.optimizer.learning_rate * RETRY_RATE_FACTOR
         setting = f"training.optimizer.learning_rate={rate:.3g}"
-        yield "Try again with a lower learning rate", f"{again} {setting}"
+        yield "Try again with a lower learning rate", f"{retrain} {setting}"
     else:
         for purpose, setting in diagnosis.fixes:
-            yield purpose, f"{again} {shlex.quote(setting)}"
+            yield purpose, f"{retrain} {shlex.quote(setting)}"
     if run.best_path.exists():
-        yield from _uses(run, folder)
+        yield from _uses_of_weights(run, folder)
     if fall_at_end(run) and not diagnosis.problems:
-        text = f"{again} training.epochs={2 * run.epochs}"
-        yield "Train anew, twice as long, with a schedule that is stretched, too", text
+        text = f"{retrain} training.epochs={2 * run.epochs}"
+        yield "Train from the start, with twice as many epochs", text
     yield "Write this report again", f"netdesc report {folder}"
-    yield "Begin a network of your own", "netdesc init mine --template blank"
+    yield "Start a network of your own", "netdesc init mine --template blank"
 
 
-def _uses(run: Run, folder: str) -> Iterator[tuple[str, str]]:
-    """What can be done with the best weights."""
+def _uses_of_weights(run: Run, folder: str) -> Iterator[tuple[str, str]]:
+    """Commands that use the best weights."""
     yield "Measure the best weights", f"netdesc evaluate {folder}"
     pairs = getattr(run.document.data, "train", None)
     if pairs:  # files of spikes
-        quoted: str = pairs[0].input.path
-        inputs = _absolute(run.files[quoted] if quoted in run.files else run.path / quoted)
+        path: str = pairs[0].input.path
+        inputs = _absolute(run.files[path] if path in run.files else run.path / path)
         yield (
-            "Send spikes through the network, keep what comes out, and draw it",
+            "Run the network on input spikes, save its output and draw it",
             f"netdesc run {folder} {inputs} -o output.bs1\n"
             f"netdesc events show output.bs1 -o output.png",
         )
         if (run.path / NETWORK).exists():
             yield (
-                "The same in the device's integers; cmp says nothing where both are equal",
+                "Run it with the device's integers; cmp prints nothing if both outputs are equal",
                 f"netdesc run {folder} {inputs} -o integer.bs1 --arithmetic integer\n"
                 f"cmp output.bs1 integer.bs1",
             )

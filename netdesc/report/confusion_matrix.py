@@ -1,20 +1,49 @@
-"""The confusion matrix as a table with shades, and how well each class is told."""
+"""The confusion matrix of a run: its counts, and the table that the report shows.
+
+``training/confusion_counter.py`` counts predictions during training and writes the counts to
+``metrics.jsonl``; ``metrics.py`` reads them. ``templates/confusion_matrix.html.j2`` is the HTML.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netdesc.report.format import percent
-from netdesc.report.run import Run
+
+if TYPE_CHECKING:
+    from netdesc.report.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionCounts:
+    """How often samples of a class (row) got each prediction (column), after one epoch.
+
+    ``counts`` is int64 [classes, classes]. ``undecided`` is the number of samples of each class
+    without a prediction, int64 [classes]. ``epoch`` counts from 1.
+    """
+
+    counts: NDArray[np.int64]
+    undecided: NDArray[np.int64]
+    epoch: int
+
+    @property
+    def samples(self) -> NDArray[np.int64]:
+        """The number of samples of each class, int64 [classes]."""
+        return self.counts.sum(axis=1) + self.undecided
+
+    @property
+    def total(self) -> int:
+        return int(self.samples.sum())
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``share`` of the row's samples, 0 to 1, sets the shade."""
+    """One cell of the table. ``share`` of the row's samples, 0 to 1, sets the shade."""
 
     count: int
     share: float
@@ -22,9 +51,10 @@ class Cell:
 
 
 class ClassRow(NamedTuple):
-    """The samples of one class: what they were given, in the order of the columns.
+    """The samples of one class, by their prediction.
 
-    ``accuracy`` is of the samples of this class, ``precision`` of those that were given it.
+    ``accuracy`` is the share of the class's samples that are predicted correctly, ``precision`` the
+    share of the predictions of this class that are correct.
     """
 
     label: int
@@ -35,12 +65,13 @@ class ClassRow(NamedTuple):
 
 
 class ConfusionMatrix(NamedTuple):
-    """``judged`` says in words what is counted, ``unit`` in one; ``epoch`` counts from 1.
+    """The table. ``items`` says what is counted, for example "validation samples".
 
-    Where any of ``undecided`` samples were given no class, the table has a last column for them.
+    ``unit`` is "samples" or "steps"; ``epoch`` counts from 1. If ``undecided`` samples have no
+    prediction, each row has a last cell for them.
     """
 
-    judged: str
+    items: str
     unit: str
     epoch: int
     rows: Sequence[ClassRow]
@@ -49,12 +80,12 @@ class ConfusionMatrix(NamedTuple):
 
 
 def confusion_matrix(run: Run) -> ConfusionMatrix | None:
-    """The confusion of the best epoch, None where the run has none."""
+    """The confusion matrix of the best epoch, or None if the run has none."""
     confusion = run.metrics.confusion
     if confusion is None:
         return None
     counts, samples, undecided = confusion.counts, confusion.samples, int(confusion.undecided.sum())
-    right, given = np.diag(counts), counts.sum(axis=0)
+    correct, predicted = np.diag(counts), counts.sum(axis=0)
     if undecided:
         counts = np.column_stack([counts, confusion.undecided])
     rows = [
@@ -62,16 +93,18 @@ def confusion_matrix(run: Run) -> ConfusionMatrix | None:
             label,
             [
                 Cell(int(count), float(count / max(1, samples[label])), column == label)
-                for column, count in enumerate(line)
+                for column, count in enumerate(row)
             ],
             int(samples[label]),
-            _share(right[label], samples[label]),
-            _share(right[label], given[label]),
+            _share(correct[label], samples[label]),
+            _share(correct[label], predicted[label]),
         )
-        for label, line in enumerate(counts)
+        for label, row in enumerate(counts)
     ]
-    accuracy = _share(right.sum(), samples.sum())
-    return ConfusionMatrix(run.judged, run.unit, confusion.epoch, rows, accuracy, undecided)
+    accuracy = _share(correct.sum(), samples.sum())
+    return ConfusionMatrix(
+        run.classified_items, run.classified_unit, confusion.epoch, rows, accuracy, undecided
+    )
 
 
 def _share(part: np.int64, whole: np.int64) -> str:

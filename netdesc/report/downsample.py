@@ -1,4 +1,4 @@
-"""Curves of a million points as curves of a thousand that look the same."""
+"""Min-max downsampling of long curves for plots."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def downsample(values: NDArray[np.floating], most: int) -> NDArray[np.intp]:
-    """At most ``most`` (4 or more) indices of ``values``, in order, by which to draw them.
+def downsample(values: NDArray[np.floating], max_points: int) -> NDArray[np.intp]:
+    """The indices of at most ``max_points`` (4 or more) values that represent the curve, in order.
 
-    Of each stretch the smallest and the largest value stay, so that no peak and no minimum is
-    lost, and the first and the last. NaN is drawn as a gap only where a whole stretch is NaN.
+    They are the first and the last value, and the minimum and the maximum of each interval, so that
+    no peak is lost. NaN becomes a gap only if a whole interval is NaN.
     """
-    assert most >= 4
+    assert max_points >= 4
     count = len(values)
-    if count <= most:
+    if count <= max_points:
         return np.arange(count)
-    length = -(-count // ((most - 2) // 2))
+    length = -(-count // ((max_points - 2) // 2))
     padded = np.full(length * -(-count // length), np.nan)
     padded[:count] = values
     rows = padded.reshape(-1, length)

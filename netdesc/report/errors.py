@@ -1,4 +1,4 @@
-"""Why a report cannot be written."""
+"""Errors of the report."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import ClassVar
 
 
 class ReportError(ValueError):
-    """One clear message for the user; ``exit_code`` is what the command line returns for it."""
+    """A report cannot be written. The message is for the user; ``exit_code`` is the command's."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UnwritableError(ReportError):
-    """The report cannot be written where it should be."""
+    """The report's file cannot be written."""
 
     exit_code = 3
 
 
 class MissingError(ReportError):
-    """There is no such run, or a file without which there is nothing to report."""
+    """The run, or a file that the report requires, does not exist."""
 
     exit_code = 3

@@ -1,4 +1,4 @@
-"""Reading files of a run that somebody else may have written: regular ones, and never too much."""
+"""Reads files of an untrusted run: regular files only, and with a limit on their size."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from netdesc.report.errors import MissingError, ReportError
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, open for reading. MissingError, and ReportError where it cannot be read.
+def open_regular_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading.
 
-    A pipe or a device is refused, for reading one may never end.
+    Pipes and devices are refused, because reading them may not end. Raises MissingError if there is
+    no such file, and ReportError if it cannot be read.
     """
     if not path.exists():
-        raise MissingError(f"{path}: there is no such file, and a report needs it")
+        raise MissingError(f"{path}: the file does not exist, and the report requires it")
     if not path.is_file():
-        raise ReportError(f"{path}: is no regular file")
+        raise ReportError(f"{path}: is not a regular file")
     try:
         with path.open("rb") as file:
             yield file
@@ -27,13 +28,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_text(path: Path, most_bytes: int) -> str:
-    """The text of a file in UTF-8. ReportError where it is something else, or longer."""
-    with opened(path) as file:
-        content = file.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise ReportError(f"{path}: is longer than the {most_bytes:,} bytes that it may have")
+def read_text(path: Path, max_bytes: int) -> str:
+    """The text of a UTF-8 file. Raises ReportError if it is longer or is not UTF-8."""
+    with open_regular_file(path) as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ReportError(f"{path}: is longer than {max_bytes:,} bytes, the limit for this file")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ReportError(f"{path}: is no text in UTF-8: {error}") from error
+        raise ReportError(f"{path}: is not UTF-8 text: {error}") from error

@@ -1,4 +1,4 @@
-"""The course of the loss over the epochs, and whether more of them are likely to help."""
+"""The trend of the loss over the epochs, and whether more epochs are likely to help."""
 
 from __future__ import annotations
 
@@ -9,46 +9,52 @@ import numpy as np
 from netdesc.report.format import number, percent
 from netdesc.report.run import Run
 
-FALLING_SHARE = 0.05
-"""What the median loss of the last fifth must have fallen by against the fifth before."""
-NEAR_BEST = 1.1
-"""Up to so many times the best loss, another one is near it."""
+MIN_FALL = 0.05
+"""The loss is still falling if the median of the last fifth of the epochs is lower by this share
+than the median of the fifth before."""
+MAX_NEAR_BEST = 1.1
+"""A loss of up to this factor times the best loss counts as near the best."""
 
 
 def fall_at_end(run: Run) -> float:
-    """By what share the loss still fell in the last fifth of a whole run; 0 if it hardly did."""
-    losses, best, stretch = run.metrics.watched_losses, run.metrics.best, len(run.metrics) // 5 or 1
+    """The share by which the loss fell in the last fifth of a complete run; 0 if it hardly did."""
+    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early
-    if not is_whole or best is None or len(losses) < 2 or len(run.metrics.lacking):
+    if not is_whole or best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
         return 0.0
-    if best < len(losses) - stretch or losses[-1] > NEAR_BEST * losses[best]:
+    if best < len(losses) - fifth or losses[-1] > MAX_NEAR_BEST * losses[best]:
         return 0.0
-    fall = 1 - np.median(losses[-stretch:]) / np.median(losses[-2 * stretch : -stretch])
-    return float(fall) if fall > FALLING_SHARE else 0.0
+    fall = 1 - np.median(losses[-fifth:]) / np.median(losses[-2 * fifth : -fifth])
+    return float(fall) if fall > MIN_FALL else 0.0
 
 
 def loss_notes(run: Run) -> Iterator[str]:
-    """Sentences: what the loss began with and came to, beside silence, and what it did at last."""
-    metrics, losses, silence = run.metrics, run.metrics.watched_losses, run.silence
+    """Sentences about the first and the best loss, that of a silent output, and the last epochs."""
+    metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
     if metrics.best is None:
         return
-    what, best, fifth = metrics.watched.replace("_", " "), losses[metrics.best], len(losses) // 5
+    what, best, fifth = (
+        metrics.selection_metric.replace("_", " "),
+        losses[metrics.best],
+        len(losses) // 5,
+    )
     if metrics.best == 0 and len(losses) > 1:
-        yield f"The {what} never fell below the {number(best)} of the first epoch, the best."
+        yield f"The {what} never fell below the {number(best)} of the first epoch."
     elif 0 < best < losses[0]:
         yield (
-            f"The {what} went from {number(losses[0])} in the first epoch to {number(best)} in "
-            f"epoch {metrics.best + 1:,}, the best, {percent(1 - best / losses[0])} less."
+            f"The {what} fell from {number(losses[0])} in the first epoch to {number(best)} in "
+            f"epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
         )
     if silence:
-        beside = "worse than" if best > silence else f"{percent(1 - best / silence)} below"
-        yield f"A silent output would score {number(silence)}: the best {what} is {beside} that."
-    is_early = fifth > 0 and metrics.best < len(losses) - fifth and not len(metrics.lacking)
+        relation = "worse" if best > silence else f"{percent(1 - best / silence)} lower"
+        yield f"A silent output would have a {what} of {number(silence)}; the best is {relation}."
+    is_early = fifth > 0 and metrics.best < len(losses) - fifth and not len(metrics.missing_epochs)
     if fall := fall_at_end(run):
-        yield f"The {what} still fell by {percent(fall)} at the end: more epochs may well help."
-    elif is_early and np.median(losses[-fifth:]) > NEAR_BEST * best:
-        reason = " That points to overfitting." if metrics.watched == "validation_loss" else ""
+        yield f"The {what} still fell by {percent(fall)} at the end: more epochs may help."
+    elif is_early and np.median(losses[-fifth:]) > MAX_NEAR_BEST * best:
+        is_validation = metrics.selection_metric == "validation_loss"
+        reason = " That suggests overfitting." if is_validation else ""
         yield (
-            f"The {what} rose again after its best epoch and ended at {number(losses[-1])}; this "
-            f"report shows the best weights, those from before.{reason}"
+            f"The {what} rose again after the best epoch and ended at {number(losses[-1])}. This "
+            f"report shows the weights of the best epoch.{reason}"
         )

@@ -1,4 +1,4 @@
-"""Reads the arrays of an .npz file that may be damaged or made to do harm."""
+"""Reads the arrays of an untrusted .npz file, which may be damaged or malicious."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from netdesc.description.files.npz import Npz, NpzError
 from netdesc.report.errors import ReportError
-from netdesc.report.files import opened
+from netdesc.report.files import open_regular_file
 
 MAX_BYTES = 256 << 20
-"""Of all arrays together. What a run writes is a small part of it."""
+"""For all arrays together. A run writes only a small fraction of this."""
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a file by name. ReportError where it is damaged or claims too many bytes."""
+    """All arrays of a file by name. Raises ReportError if it is damaged or too large."""
     try:
-        with opened(path) as file:
+        with open_regular_file(path) as file:
             npz = Npz(file)
             if npz.claimed_bytes > MAX_BYTES:
                 raise ReportError(

@@ -1,4 +1,4 @@
-"""The page: everything computed, put into the template, and one file that needs no other."""
+"""Builds the data of the report's page, and renders it to a single HTML file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from markupsafe import Markup
 from netdesc import __version__
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
-from netdesc.report.commands import Command, given_commands, next_steps
+from netdesc.report.commands import Command, next_steps, run_commands
 from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.diagnosis import diagnose
 from netdesc.report.format import duration, number, percent, plural
@@ -28,16 +28,16 @@ from netdesc.report.run import Run
 from netdesc.report.status import RunStatus, run_status
 from netdesc.report.tables import Table
 from netdesc.report.verdict import headline, layer_notes
-from netdesc.report.viewer import Film, Shown, film, shown
+from netdesc.report.viewer import EpochSlider, SampleView, epoch_slider, sample_views
 from netdesc.report.weight_change import WeightChange, weight_change
 
 MAX_LOCK_CHARACTERS = 400_000
-MAX_DESCRIPTION = 2000
+MAX_DESCRIPTION_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that the template prints. Figures and tables that a run does not have are None."""
+    """The data of the templates. Figures and tables that a run does not have are None."""
 
     name: str
     description: str
@@ -45,12 +45,12 @@ class Page:
     headline: str
     notes: list[str]
     facts: dict[str, str]
-    """Figures at the head of the page, by name."""
+    """Values at the top of the page, by name."""
     damage: list[str]
     missing: str
     part: str
-    film: Film | None
-    samples: list[Shown]
+    slider: EpochSlider | None
+    samples: list[SampleView]
     coincidences: Table | None
     training: list[Plot]
     confusion: ConfusionMatrix | None
@@ -67,18 +67,18 @@ class Page:
     commands: list[Command]
     steps: list[Command]
     lock: str
-    cut_layers: int
+    unplotted_layers: int
     version: str = __version__
 
 
 def build_page(run: Run) -> Page:
-    """Computes the page of a run."""
+    """Compute the page of a run."""
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
-    found = coincidences(run.activity.shown) if run.activity is not None else []
+    matches = coincidences(run.activity.samples) if run.activity is not None else []
     return Page(
         name=run.graph.name,
-        description=_shorten(run.document.description, MAX_DESCRIPTION),
+        description=_shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS),
         status=status,
         headline=headline(run),
         notes=[
@@ -89,11 +89,11 @@ def build_page(run: Run) -> Page:
         ],
         facts=_facts(run),
         damage=[*change.damaged, *run.damage],
-        missing=_missing(run),
-        part=_part(run),
-        film=film(run),
-        samples=shown(run),
-        coincidences=tables.coincidence_table(found) if found else None,
+        missing=_describe_missing_files(run),
+        part=_describe_part(run),
+        slider=epoch_slider(run),
+        samples=sample_views(run),
+        coincidences=tables.coincidence_table(matches) if matches else None,
         training=training_plots.training_plots(run),
         confusion=confusion_matrix(run),
         network=tables.network_table(run),
@@ -106,21 +106,21 @@ def build_page(run: Run) -> Page:
         timing_plot=training_plots.timing_plot(run),
         layers=tables.layers_table(run) if run.record.layers else None,
         environment=tables.environment_table(run),
-        commands=given_commands(run),
+        commands=run_commands(run),
         steps=next_steps(run, status, diagnosis),
         lock=_shorten(run.lock_text, MAX_LOCK_CHARACTERS),
-        cut_layers=len(run.dense) - len(run.drawn),
+        unplotted_layers=len(run.graph.neuron_layers) - len(run.plotted_layers),
     )
 
 
 def _facts(run: Run) -> dict[str, str]:
-    metrics, what = run.metrics, run.metrics.watched.replace("_", " ")
+    metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
     accuracy = {}
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         name = "Validation accuracy" if metrics.part == "validation" else "Accuracy"
         accuracy = {name: percent(metrics.best_accuracy)}
     return accuracy | {
-        f"Best {what}": number(metrics.at(metrics.watched, metrics.best)),
+        f"Best {what}": number(metrics.value_at(metrics.selection_metric, metrics.best)),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(_training_s(run)),
         "Parameters": f"{run.graph.parameters:,}",
@@ -128,38 +128,40 @@ def _facts(run: Run) -> dict[str, str]:
     }
 
 
-def _missing(run: Run) -> str:
-    """Which files a run lacks, and why it may; empty where it has them all."""
-    if not run.missing:
+def _describe_missing_files(run: Run) -> str:
+    """Which files a run lacks, and possible reasons; empty if it has all files."""
+    if not run.missing_files:
         return ""
     return (
-        f"This run has no {' and no '.join(run.missing)}, so their part of the report is left out. "
-        f"The first checkpoint after an epoch writes the best weights; a copy may be incomplete."
+        f"This run has no {' and no '.join(run.missing_files)}, so the report has no sections "
+        f"about them. Perhaps no epoch was complete, or the folder is an incomplete copy."
     )
 
 
 def _training_s(run: Run) -> float | None:
     """Seconds spent in epochs."""
-    if len(run.metrics.lacking) and run.record.seconds is not None:
+    if len(run.metrics.missing_epochs) and run.record.seconds is not None:
         return run.record.seconds
-    seconds = run.metrics.figures["seconds"]
+    seconds = run.metrics.columns["seconds"]
     return float(np.nansum(seconds)) if len(seconds) else None
 
 
-def _part(run: Run) -> str:
-    """What the pictures and the rates were taken from."""
+def _describe_part(run: Run) -> str:
+    """The samples and the weights of the pictures and spike rates."""
     activity = run.activity
     if activity is None:
         return ""
     part = "training" if activity.part == "train" else activity.part
-    weights = f"the best weights, of epoch {activity.epoch:,}"
+    weights = f"the best weights, those of epoch {activity.epoch:,}"
     if not activity.epoch:
         weights = "the weights before training"
-    return f"Taken from {plural(activity.samples, f'{part} sample')} with {weights}."
+    return f"From {plural(activity.sample_count, f'{part} sample')} with {weights}."
 
 
-def _shorten(text: str, most: int) -> str:
-    return text if len(text) <= most else text[:most] + "\n… (the rest is left out)"
+def _shorten(text: str, max_characters: int) -> str:
+    if len(text) <= max_characters:
+        return text
+    return text[:max_characters] + "\n… (the rest is left out)"
 
 
 def render(page: Page) -> str:
@@ -186,15 +188,15 @@ def _asset(name: str) -> str:
 
 @functools.cache
 def _plotly() -> str:
-    """plotly.js as the installed package ships it; none of plotly's Python is loaded."""
+    """plotly.js from the installed package, without importing plotly itself."""
     file = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
-    # As a browser sees it, which reads any line end as one, or the hash would not fit.
+    # Browsers normalise line ends before they compute the hash.
     text = file.read_text(encoding="utf-8").replace("\r\n", "\n").replace("\r", "\n")
     assert not re.search("(?i)</script|<!--", text)
     return text
 
 
 def _sha256(text: str) -> str:
-    """A script as the page's policy names it, so that the browser runs no other."""
+    """The hash of a script in the Content-Security-Policy: browsers run no other scripts."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"

@@ -1,4 +1,4 @@
-"""Rasters as pictures inside the page."""
+"""Raster plots and images of inputs, as PNG files embedded in the page."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Place:
-    """For how many pixels there is room. Longer rasters have several steps or cells a pixel."""
+class MaxSize:
+    """The most pixels of a picture. In a larger raster, a pixel has several steps or cells."""
 
     width: int
     height: int
 
 
-BESIDE = Place(300, 130)
-"""One of several side by side, or any on a narrow screen. Browsers enlarge pictures to fit there,
-and never shrink them: that would let single spikes fade away."""
-ACROSS = Place(960, 417)
-"""Alone, across the page; a screen narrower than ``report.css`` says has the other size there."""
-WHOLE = Place(2000, 600)
-"""Enlarged, in a window of its own that can be scrolled."""
-COARSE = 400
-"""Pixels below which a picture across the page is kept from becoming all too large."""
+SMALL = MaxSize(300, 130)
+"""Side by side, or on a narrow screen. Browsers only enlarge these pictures: if they shrank them,
+single spikes would become invisible."""
+WIDE = MaxSize(960, 417)
+"""Alone, across the page. Narrow screens (see ``report.css``) get the small picture."""
+ENLARGED = MaxSize(2000, 600)
+"""In a dialog that scrolls."""
+COARSE_BELOW_PIXELS = 400
+"""A smaller picture across the page is not stretched to the full width."""
 
 INK = (17, 24, 32)
 GREYS: list[Colour] = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
-"""From paper to ink, all opaque: turned round in the dark, they still go from dark to light."""
-MOST_SIDE = 256
-"""Pixels of a still picture; longer sides are of rasters, not of images."""
+"""From paper to ink, all opaque, so that inverting them for dark mode keeps their order."""
+MAX_IMAGE_SIDE = 256
+"""Pixels. An input with a longer side is not treated as an image."""
 TARGET, OUTPUT = (0, 96, 160), (208, 92, 0)
-"""What only the target has, and what only the output has; as ``netdesc events show --against``.
+"""Spikes of the target only, and of the output only, as in ``netdesc events show --against``.
 
-Told apart by readers with any kind of colour vision, on white and, turned round, on black."""
+Readers with any kind of colour vision can distinguish them, on white and, inverted, on black."""
 NO_SPIKE, ONLY_TARGET, ONLY_OUTPUT, BOTH = range(4)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file as an address that holds it, and what stands beside it.
+    """A PNG file as a data URL, and its texts.
 
-    ``narrow`` is the address for a narrow screen and ``large`` that of the picture enlarged; both
-    are empty where ``address`` serves there, too.
+    ``narrow`` is the data URL for narrow screens, ``large`` that of the enlarged picture. Each is
+    empty if ``address`` is used there, too.
     """
 
     title: str
@@ -71,41 +71,41 @@ class Picture:
 
     @property
     def is_coarse(self) -> bool:
-        return max(self.width, self.height) < COARSE
+        return max(self.width, self.height) < COARSE_BELOW_PIXELS
 
 
-def raster_picture(title: str, alt: str, raster: Raster, place: Place) -> Picture:
-    """The spikes of one raster. A pixel of several bins shows a spike of any: none is lost."""
+def raster_picture(title: str, alt: str, raster: Raster, size: MaxSize) -> Picture:
+    """The spikes of one raster. A pixel is dark if any of its bins has a spike."""
     bins = _bins(raster)
 
-    def draw(place: Place) -> str:
-        return _address(_counts(raster, bins, place) > 0, [None, INK])
+    def draw(size: MaxSize) -> str:
+        return _png_address(_counts(raster, bins, size) > 0, [None, INK])
 
-    return _picture(title, alt, raster, place, draw)
+    return _picture(title, alt, raster, size, draw)
 
 
-def overlay_picture(title: str, alt: str, target: Raster, output: Raster, place: Place) -> Picture:
-    """Two rasters in one, each in its colour, and what they share in ink."""
+def overlay_picture(title: str, alt: str, target: Raster, output: Raster, size: MaxSize) -> Picture:
+    """Target and output in one picture, each in its colour; common spikes are dark."""
 
-    def draw(place: Place) -> str:
-        return _address(_overlaid(target, output, place), [None, TARGET, OUTPUT, INK])
+    def draw(size: MaxSize) -> str:
+        return _png_address(_overlay(target, output, size), [None, TARGET, OUTPUT, INK])
 
-    return _picture(title, alt, target, place, draw)
+    return _picture(title, alt, target, size, draw)
 
 
 def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture | None:
-    """An input that is an image, as that image; None for others.
+    """An input as an image; None if its shape is not that of an image.
 
-    It shows how often each cell spiked, or, where none did more than once, when: the earlier, the
-    more it stands out. An image is [rows, columns] or [channels, rows, columns], the channels put
-    together, or a square number of cells.
+    A pixel shows how often its cell spiked. If no cell spiked more than once, it shows the time:
+    earlier spikes are darker. The shape of an image is [rows, columns], [channels, rows, columns]
+    (the channels are combined), or a square number of cells.
     """
     if len(shape) == 1:
         shape = (math.isqrt(raster.cells),) * 2
     sizes = shape[-2:]
     if len(shape) > 3 or math.prod(shape) != raster.cells:
         return None
-    if not all(4 <= size <= MOST_SIDE for size in sizes):
+    if not all(4 <= size <= MAX_IMAGE_SIDE for size in sizes):
         return None
     steps, cells = raster.events.T
     counts = np.bincount(cells, minlength=raster.cells)
@@ -116,72 +116,74 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
         amounts_HW = earliness.reshape(-1, *sizes).max(axis=0)
     else:
         amounts_HW = counts.reshape(-1, *sizes).sum(axis=0)
-    # Whatever spiked is told from the paper.
+    # Rounded up, so that every cell that spiked is darker than the paper.
     levels_HW = -(-amounts_HW * (len(GREYS) - 1) // max(1, amounts_HW.max()))
     height, width = sizes
-    address = _address(levels_HW, GREYS)
-    note = "The earlier an input spikes, the more it stands out." if is_timed else ""
+    address = _png_address(levels_HW, GREYS)
+    note = "Inputs that spike earlier are darker." if is_timed else ""
     return Picture("", f"{alt}. {note}", address, width, height, raster.steps, raster.cells, note)
 
 
-def _overlaid(target: Raster, output: Raster, place: Place) -> NDArray[np.int64]:
-    """What each pixel shows, [height, width]: of several bins, what most of them are.
+def _overlay(target: Raster, output: Raster, size: MaxSize) -> NDArray[np.int64]:
+    """The kind of each pixel, [height, width]: the most frequent kind of its bins with a spike.
 
-    Of as many misses as false alarms every other pixel shows the former; where as many bins are
-    met, these are shown.
+    A tie with ``BOTH`` shows ``BOTH``. A tie between ``ONLY_TARGET`` and ``ONLY_OUTPUT`` alternates
+    between neighbouring pixels.
     """
-    aim, found = _bins(target), _bins(output)
-    parts = np.setdiff1d(aim, found), np.setdiff1d(found, aim), np.intersect1d(aim, found)
-    missed, wrong, met = (_counts(target, part, place) for part in parts)
-    is_even = np.indices(met.shape).sum(axis=0) % 2 == 0
-    kinds = np.where(missed + is_even > wrong, ONLY_TARGET, ONLY_OUTPUT)
-    kinds[met >= np.maximum(missed, wrong)] = BOTH
-    kinds[missed + wrong + met == 0] = NO_SPIKE
+    target_bins, output_bins = _bins(target), _bins(output)
+    only_target = _counts(target, np.setdiff1d(target_bins, output_bins), size)
+    only_output = _counts(target, np.setdiff1d(output_bins, target_bins), size)
+    both = _counts(target, np.intersect1d(target_bins, output_bins), size)
+    is_even = np.indices(both.shape).sum(axis=0) % 2 == 0
+    kinds = np.where(only_target + is_even > only_output, ONLY_TARGET, ONLY_OUTPUT)
+    kinds[both >= np.maximum(only_target, only_output)] = BOTH
+    kinds[only_target + only_output + both == 0] = NO_SPIKE
     return kinds
 
 
 def _bins(raster: Raster) -> NDArray[np.int64]:
-    """The bins with a spike, each once, numbered ``step * cells + cell``."""
+    """The numbers ``step * cells + cell`` of the bins with a spike, without duplicates."""
     return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
 
 
-def _counts(raster: Raster, bins: NDArray[np.int64], place: Place) -> NDArray[np.int64]:
-    """How many of ``bins`` each pixel of a picture shows, [height, width], cell 0 at the bottom."""
-    width, height = _size(raster, place)
+def _counts(raster: Raster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
+    """How many of ``bins`` each pixel covers, [height, width], with cell 0 at the bottom."""
+    width, height = _pixels(raster, size)
     step, cell = np.divmod(bins, raster.cells)
     row = height - 1 - cell * height // raster.cells
     pixel = row * width + step * width // raster.steps
     return np.bincount(pixel, minlength=height * width).reshape(height, width)
 
 
-def _size(raster: Raster, place: Place) -> tuple[int, int]:
-    return min(raster.steps, place.width), min(raster.cells, place.height)
+def _pixels(raster: Raster, size: MaxSize) -> tuple[int, int]:
+    """Width and height of the raster's picture."""
+    return min(raster.steps, size.width), min(raster.cells, size.height)
 
 
 def _picture(
-    title: str, alt: str, raster: Raster, place: Place, draw: Callable[[Place], str]
+    title: str, alt: str, raster: Raster, size: MaxSize, draw: Callable[[MaxSize], str]
 ) -> Picture:
-    width, height = _size(raster, place)
-    narrow, large = (_size(raster, other) != (width, height) for other in (BESIDE, WHOLE))
+    width, height = _pixels(raster, size)
+    narrow, large = (_pixels(raster, other) != (width, height) for other in (SMALL, ENLARGED))
     return Picture(
         title=title,
         alt=f"{alt}: {plural(len(raster.events), 'spike')} of {plural(raster.cells, 'neuron')} "
         f"in {plural(raster.steps, 'step')}.",
-        address=draw(place),
+        address=draw(size),
         width=width,
         height=height,
         steps=raster.steps,
         cells=raster.cells,
         note=""
         if raster.cut is None
-        else f"There are too many spikes to keep: those from step {raster.cut:,} on are left out.",
-        narrow=draw(BESIDE) if narrow else "",
-        large=draw(WHOLE) if large else "",
+        else f"The run stored no spikes from step {raster.cut:,} on, as there were too many.",
+        narrow=draw(SMALL) if narrow else "",
+        large=draw(ENLARGED) if large else "",
     )
 
 
-def _address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
-    """A PNG file as an address that holds it. Pixels number ``colours``, the first may be None."""
+def _png_address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
+    """A PNG file as a data URL. Pixels are indices of ``colours``; the first may be transparent."""
     from PIL import Image  # comes with matplotlib
 
     image = Image.fromarray(kind_HW.astype(np.uint8))

@@ -1,7 +1,7 @@
-"""Figures as plain JSON for plotly.js, which draws them in the reader's browser.
+"""Figures as JSON for plotly.js, which draws them in the browser.
 
-Colours are names of the style sheet (``var(--c1)``), so that one figure serves light and dark.
-Names from the run are escaped, for plotly reads a little markup in its texts.
+Colours are CSS variables (``var(--c1)``), so that a figure works in light and dark mode. Names from
+the run are escaped, because plotly interprets some HTML in its texts.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from netdesc.report import format
 from netdesc.report.downsample import downsample
 
 MAX_POINTS = 1500
-"""Of one curve: as many as a wide screen has columns."""
+"""Points of one curve: about the width of a screen in pixels."""
 MIN_BINS, MAX_BINS = 12, 60
 COLOURS = 6
 DASHES = ("solid", "dash", "dot")
-TICKS = ",~g"
-"""Numbers on an axis in full, 20,000 and 0.002, unless they are very long."""
+TICK_FORMAT = ",~g"
+"""Numbers on an axis are written in full, 20,000 and 0.002, unless they are very long."""
 
 Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure. ``alt`` says in a sentence what is to be seen; ``scales`` lets the reader change
-    between a logarithmic and a linear axis."""
+    """One figure. ``alt`` describes it for screen readers; ``has_scale_button`` adds a button that
+    switches between a logarithmic and a linear axis."""
 
     title: str
     caption: str
     alt: str
     data: list[dict[str, Any]]
     layout: dict[str, Any]
-    scales: bool = False
-    small: bool = False
+    has_scale_button: bool = False
+    is_small: bool = False
 
     @property
     def is_logarithmic(self) -> bool:
-        """At first, before the reader changes it."""
+        """Whether the axis is logarithmic when the page opens."""
         return self.layout["yaxis"].get("type") == "log"
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What the script on the page draws."""
+        """The data for the page's script."""
         return {"data": self.data, "layout": self.layout}
 
 
 class Curve(NamedTuple):
-    """A named column over epochs. ``mark`` is the row to point out, the best one."""
+    """A named column over epochs. ``mark`` is the row of the best epoch, which gets a ring."""
 
     name: str
     values: Values
@@ -62,7 +62,7 @@ class Curve(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """Named values of which a histogram is drawn."""
+    """Named values for a histogram."""
 
     name: str
     values: Values
@@ -71,26 +71,26 @@ class Histogram(NamedTuple):
 def curves(
     title: str,
     epochs: NDArray[np.int64],
-    given: Sequence[Curve],
+    columns: Sequence[Curve],
     *,
     unit: str,
     caption: str = "",
     scale: str = "linear",
     levels: dict[str, float] | None = None,
 ) -> Plot:
-    """Curves over epochs, thinned, and named ``levels`` as lines across.
+    """Downsampled curves over epochs, with named ``levels`` as horizontal lines.
 
-    ``scale`` is "linear", "percent" for shares, "log", or "log on demand", where the reader has to
-    ask for the logarithmic axis; there is none where a value is not above 0.
+    ``scale`` is "linear", "percent" for shares, "log", or "log on demand", which starts linear and
+    has a button. If a value is 0 or less, the axis is always linear.
     """
     levels = levels or {}
     show = format.percent if scale == "percent" else format.number
     data: list[dict[str, Any]] = []
-    for index, (name, values, mark) in enumerate(given):
+    for index, (name, values, mark) in enumerate(columns):
         rows = downsample(values, MAX_POINTS)
         mode = "lines" if len(rows) > 1 else "markers"
         data.append(_trace(name, epochs[rows], values[rows], show, mode=mode, line=_line(index)))
-        if mark is not None:  # a ring around a point that thinning may have left out
+        if mark is not None:  # downsampling may have left out the point inside the ring
             rows, line = [mark], {"width": 2.5, "color": _line(index)["color"]}
             ring = {"color": "var(--paper)", "size": 10, "line": line}
             data.append(
@@ -100,10 +100,10 @@ def curves(
     for name, level in levels.items():
         line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
         data.append(_trace(name, epochs[[0, -1]], np.full(2, level), show, mode="lines", line=line))
-    seen = np.concatenate([*(curve.values for curve in given), [*levels.values()]])
-    finite = seen[np.isfinite(seen)]
+    all_values = np.concatenate([*(curve.values for curve in columns), [*levels.values()]])
+    finite = all_values[np.isfinite(all_values)]
     can_be_logarithmic = scale.startswith("log") and len(finite) > 0 and bool(finite.min() > 0)
-    axis: dict[str, Any] = {"type": "linear", "title": {"text": unit}, "tickformat": TICKS}
+    axis: dict[str, Any] = {"type": "linear", "title": {"text": unit}, "tickformat": TICK_FORMAT}
     if scale == "percent":
         lowest = math.floor(10 * finite.min()) / 10 if len(finite) else 0.0
         axis |= {"tickformat": ".0%", "range": [lowest, 1.02]}
@@ -115,53 +115,53 @@ def curves(
         "xaxis": _epoch_axis(epochs),
         "yaxis": axis,
         "hovermode": "x unified",
-        "showlegend": len(given) + len(levels) > 1,
+        "showlegend": len(columns) + len(levels) > 1,
     }
     alt = f"Curve of {title.lower()} over {len(epochs):,} epochs."
-    return Plot(title, caption, alt, data, layout, scales=can_be_logarithmic)
+    return Plot(title, caption, alt, data, layout, has_scale_button=can_be_logarithmic)
 
 
-def histogram(title: str, given: Sequence[Histogram], *, unit: str) -> Plot:
+def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
     """Histograms of one or several sets of values over the same bins, as outlines."""
-    kept = [_finite(each.values) for each in given]
-    bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, kept)))))
-    limits = _limits(np.concatenate(kept))
+    finite = [_finite(each.values) for each in series]
+    bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
+    limits = _limits(np.concatenate(finite))
     data: list[dict[str, Any]] = []
-    for index, (each, values) in enumerate(zip(given, kept, strict=True)):
+    for index, (each, values) in enumerate(zip(series, finite, strict=True)):
         counts, edges = np.histogram(values, bins, limits)
-        # An outline that comes down to 0 at both ends.
+        # The outline returns to 0 at the end.
         x, y = np.append(edges, edges[-1]), np.append(counts, [0, 0])
         line = {**_line(index), "shape": "hv", "width": 1.5}
         fill = {"fill": "tozeroy", "fillcolor": f"var(--f{index % COLOURS + 1})"}
         data.append(_trace(each.name, x, y, format.number, mode="lines", line=line) | fill)
     layout = {
         "xaxis": {"title": {"text": unit}},
-        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICKS},
+        "yaxis": {"title": {"text": "count"}, "rangemode": "tozero", "tickformat": TICK_FORMAT},
         "hovermode": "x unified",
-        "showlegend": len(given) > 1,
+        "showlegend": len(series) > 1,
     }
-    alt = f"Histogram of {title}: {' and '.join(each.name for each in given)}."
-    return Plot(title, "", alt, data, layout, small=True)
+    alt = f"Histogram of {title}: {' and '.join(each.name for each in series)}."
+    return Plot(title, "", alt, data, layout, is_small=True)
 
 
 def bars(title: str, caption: str, values: Values, label: int | None) -> Plot:
-    """A bar a class, the right one in another colour."""
+    """One bar per class; the bar of the label has another colour."""
     classes = np.arange(len(values))
     colours = ["var(--c2)" if each == label else "var(--c1)" for each in classes]
     data = _trace("class %{x}", classes, values, format.number, marker={"color": colours})
     layout = {
         "xaxis": {"title": {"text": "class"}, **({"dtick": 1} if len(values) <= 30 else {})},
-        "yaxis": {"title": {"text": "spikes a step"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "spikes per step"}, "rangemode": "tozero"},
         "showlegend": False,
     }
     alt = f"Bar chart of {title.lower()}."
-    return Plot(title, caption, alt, [data | {"type": "bar"}], layout, small=True)
+    return Plot(title, caption, alt, [data | {"type": "bar"}], layout, is_small=True)
 
 
 def _trace(
     name: str, x: NDArray[Any], y: NDArray[Any], show: Callable[[float], str], **style: Any
 ) -> dict[str, Any]:
-    """A curve; under the pointer stands ``training: 13,570``."""
+    """A curve. Its hover text is, for example, ``training: 13,570``."""
     label = html.escape(name, quote=False)
     return {
         "type": "scatter",
@@ -179,17 +179,17 @@ def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
     first, last = int(epochs[0]), int(epochs[-1])
     margin = max(0.5, 0.01 * (last - first))
     ends = [first - margin, last + margin]
-    axis = {"title": {"text": "epoch"}, "range": ends, "tickformat": TICKS}
+    axis = {"title": {"text": "epoch"}, "range": ends, "tickformat": TICK_FORMAT}
     return axis | ({"dtick": 1} if last - first < 10 else {})
 
 
 def _finite(values: Values) -> NDArray[np.float64]:
-    """The finite ones, so far from the largest there is that their range is finite, too."""
+    """The finite values, clipped so that their range is finite, too."""
     return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The range of all values, never empty."""
+    """The range of all values, widened if it is empty."""
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -198,13 +198,13 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _line(index: int) -> dict[str, Any]:
-    """Six colours, and other dashes when they are used up."""
+    """The style of a curve: six colours, then the same colours with other dashes."""
     dash = DASHES[index // COLOURS % len(DASHES)]
     return {"color": f"var(--c{index % COLOURS + 1})", "width": 2, "dash": dash}
 
 
 def numbers(values: NDArray[Any]) -> list[float | None]:
-    """Numbers for JSON, to six digits; None (a gap) where there is no finite number."""
+    """Numbers for JSON with six digits; None (a gap) if a value is not finite."""
     if values.dtype.kind in "iu":
         return values.tolist()
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]

@@ -1,4 +1,4 @@
-"""How often the neurons of each layer spike, and which never or nearly always do."""
+"""Spike rates of each layer's neurons, and how many neurons are silent or saturated."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from netdesc.report.run import Run
 
-SATURATED = 0.9
-"""Spikes a step from which on a neuron counts as saturated: nine steps of ten."""
+MIN_SATURATED_RATE = 0.9
+"""From this number of spikes per step on, a neuron counts as saturated."""
 
 
 class LayerRates(NamedTuple):
-    """A layer's rates, spikes a step, [neurons]; how many neurons never spike, or nearly always.
+    """A layer's spikes per step, [neurons], and its numbers of silent and saturated neurons.
 
-    NaN in a damaged file counts as neither.
+    NaN, from a damaged file, counts as neither.
     """
 
     name: str
@@ -27,11 +27,12 @@ class LayerRates(NamedTuple):
 
     @classmethod
     def of(cls, name: str, rates: NDArray[np.floating]) -> LayerRates:
-        silent, saturated = np.count_nonzero(rates == 0), np.count_nonzero(rates >= SATURATED)
-        return cls(name, rates, len(rates), int(silent), int(saturated))
+        silent = int(np.count_nonzero(rates == 0))
+        saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE))
+        return cls(name, rates, len(rates), silent, saturated)
 
 
 def layer_rates(run: Run) -> list[LayerRates]:
-    """All layers with neurons; empty where the run has no activity."""
+    """The rates of all layers with neurons; empty if the run has no activity."""
     rates = {} if run.activity is None else run.activity.rates
     return [LayerRates.of(name, each) for name, each in rates.items()]

@@ -1,4 +1,4 @@
-"""``run.json``: what a run says about itself."""
+"""Reads ``run.json``, the record of a run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ENDED = {"done", "diverged", "interrupted", "failed"}
 
 
 class _Part(BaseModel):
-    # Strict, but open: a later netdesc may say more.
+    # Unknown keys are ignored: a later netdesc may write more.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
 class Device(_Part):
-    """The machine that a run was on."""
+    """The device that trained the run."""
 
     type: str = ""
     name: str = ""
@@ -28,8 +28,8 @@ class Device(_Part):
     threads: int | None = None
 
 
-class Computed(_Part):
-    """How a layer was computed, and the largest magnitudes of its states, in 1/4096."""
+class LayerExecution(_Part):
+    """How a layer was computed, and the largest magnitudes of its states, in units of 1/4096."""
 
     layer: str
     engine: str = ""
@@ -38,22 +38,22 @@ class Computed(_Part):
     peak_voltage: float | None = None
 
 
-class Again(_Part):
-    """A moment at which the run was taken up again, and the epochs that it had then."""
+class Resumption(_Part):
+    """When the run was resumed, and how many epochs were complete then."""
 
     at: str
     epochs_done: int
 
 
-class Silence(_Part):
-    """The losses of an output that never spikes, where the run notes them."""
+class SilentLosses(_Part):
+    """The losses of an output without spikes, if the run recorded them."""
 
     loss: float | None = None
     validation_loss: float | None = None
 
 
-class Figures(_Part):
-    """Figures of one epoch, which counts from 0."""
+class EpochMetrics(_Part):
+    """The metrics of one epoch, which counts from 0."""
 
     epoch: int
     loss: float | None = None
@@ -65,60 +65,60 @@ class Figures(_Part):
 
 
 class Record(_Part):
-    """The fields of ``run.json`` that a report prints."""
+    """The fields of ``run.json`` that the report uses."""
 
     name: str
     status: str
     message: str | None = None
     started: str | None = None
     ended: str | None = None
-    resumed: list[Again] = []
+    resumed: list[Resumption] = []
     engine: str = ""
     command: str = ""
     first_command: str | None = None
-    """The one that began the run, where ``command`` took it up again."""
+    """The command that started the run, if ``command`` resumed it."""
     directory: str = ""
     """The working directory of ``command``."""
     first_directory: str | None = None
-    silence: Silence = Silence()
+    silence: SilentLosses = SilentLosses()
     samples: dict[str, int] = {}
-    """By part: ``train`` and ``validation``."""
+    """The number of samples by part, ``train`` and ``validation``."""
     labels_by_step: bool | None = None
-    """Whether each step has a label; None where there are none, or the run is older."""
+    """Whether each step has a label; None without labels, or in a run of an older netdesc."""
     pid: int | None = None
     versions: dict[str, str] = {}
     platform: str = ""
     device: Device = Device()
     epochs_done: int = 0
     seconds: float | None = None
-    """Time spent in all epochs together."""
+    """Total time of all epochs."""
     stopped_early: bool = False
-    layers: list[Computed] = []
-    best: Figures | None = None
-    final: Figures | None = None
+    layers: list[LayerExecution] = []
+    best: EpochMetrics | None = None
+    final: EpochMetrics | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether the record was brought up to date at the end of a sitting."""
+        """Whether the process updated the record when it ended."""
         return self.status in ENDED
 
     @property
-    def known(self) -> list[Figures]:
-        """The epochs whose figures the record has."""
+    def recorded_epochs(self) -> list[EpochMetrics]:
+        """The epochs whose metrics are in the record: the best and the last."""
         return [each for each in (self.best, self.final) if each is not None]
 
 
 def read_record(run: Path) -> Record:
-    """The record of a run. ReportError where it is missing or damaged."""
+    """The record of a run. Raises ReportError if it is missing or damaged."""
     path = run / RECORD
     try:
         return Record.model_validate_json(read_text(path, MAX_BYTES))
     except ValidationError as error:
-        raise ReportError(f"{path}: is no record of a run: {explain(error)}") from error
+        raise ReportError(f"{path}: is not the record of a run: {explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:
-    """The first of the faults, with its place."""
+    """The first error, after the path of its field."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,4 +1,4 @@
-"""A run as its folder holds it: everything that a report is computed from."""
+"""Reads the folder of a run: everything that a report is computed from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netdesc.description import DescriptionError, Document, load
-from netdesc.graph import Dense, Graph, build_graph
+from netdesc.graph import Graph, build_graph
 from netdesc.report.activity import Activity, read_activity
 from netdesc.report.errors import MissingError, ReportError
 from netdesc.report.files import read_text
@@ -18,17 +18,18 @@ from netdesc.runs.files import ACTIVITY, BEST, CHECKPOINTS, INITIAL, LOCK, METRI
 from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
-MAX_DRAWN_LAYERS = 12
-"""Layers that get figures of their own; tables have them all."""
+MAX_PLOTTED_LAYERS = 12
+"""Layers with their own figures. Tables have all layers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """``at_work`` tells whether a process still works on it, None where nobody can tell.
+    """The content of a run's folder.
 
-    ``resumes_after`` counts the epochs with which resuming would begin, None where that is not
-    known. ``files`` are the data files by the path that the document quotes. ``activity_damage``
-    is what is wrong with the file of the activity, which the report then does without.
+    ``at_work`` is whether a process works on the run, None if that is not known. ``resumes_after``
+    is the number of epochs of the checkpoint from which the run can be resumed, None if not known.
+    ``files`` are the data files by their path in the document. ``activity_damage`` says why the
+    activity file cannot be used.
     """
 
     path: Path
@@ -44,38 +45,33 @@ class Run:
     activity_damage: str | None
 
     @property
-    def dense(self) -> list[Dense]:
-        """The layers with synapses and neurons."""
-        return _dense_layers(self.graph)
-
-    @property
-    def drawn(self) -> list[str]:
-        """Names of those that get figures."""
-        return _drawn_layers(self.graph)
+    def plotted_layers(self) -> list[str]:
+        """Names of the layers with their own figures."""
+        return _plotted_layers(self.graph)
 
     @property
     def epochs_done(self) -> int:
-        """Complete epochs. Until a run ends, its record does not say; the metrics do."""
+        """Complete epochs. While a run continues, only the metrics count them."""
         return max(len(self.metrics), self.record.epochs_done)
 
     @property
     def epochs(self) -> int:
-        """Epochs that were asked for."""
+        """Epochs that the document asks for."""
         return self.document.training.epochs
 
     @property
-    def silence(self) -> float | None:
-        """What an output without spikes scores, of the loss by which an epoch is the best."""
-        return getattr(self.record.silence, self.metrics.watched)
+    def silent_loss(self) -> float | None:
+        """The loss of an output without spikes, for the loss that selects the best epoch."""
+        return getattr(self.record.silence, self.metrics.selection_metric)
 
     @property
-    def unit(self) -> str:
-        """What is put into a class: ``samples``, or ``steps`` where each step has a label."""
+    def classified_unit(self) -> str:
+        """What is classified: ``samples``, or ``steps`` if each step has a label."""
         return "steps" if self.record.labels_by_step else "samples"
 
     @property
-    def judged(self) -> str:
-        """What the accuracy is of: ``validation samples``, ``steps of training samples``."""
+    def classified_items(self) -> str:
+        """What the accuracy counts: ``validation samples`` or ``steps of training samples``."""
         samples = f"{self.metrics.part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
 
@@ -89,43 +85,45 @@ class Run:
 
     @property
     def damage(self) -> list[str]:
-        """In sentences, what the files of the run lack or hold wrongly."""
-        return [*([] if self.activity_damage is None else [self.activity_damage]), *self._lacking()]
+        """Sentences about missing and wrong data in the files of the run."""
+        activity = [] if self.activity_damage is None else [self.activity_damage]
+        return [*activity, *self._describe_metrics_damage()]
 
-    def _lacking(self) -> Iterator[str]:
+    def _describe_metrics_damage(self) -> Iterator[str]:
         metrics, best, record = self.metrics, self.metrics.best, self.record
-        if metrics.impossible:
+        if metrics.impossible_values:
             yield (
-                f"{METRICS} is damaged: these values are impossible and left out: "
-                f"{join_words(metrics.impossible)}."
+                f"{METRICS} is damaged. The report leaves out these impossible values: "
+                f"{join_words(metrics.impossible_values)}."
             )
-        if len(metrics.lacking):
-            source = f" The best and the last epoch are those that {RECORD} notes."
+        if len(metrics.missing_epochs):
+            source = f" The best and the last epoch come from {RECORD}."
             yield (
-                f"{METRICS} lacks {len(metrics.lacking):,} of {plural(len(metrics), 'epoch')}, the "
-                f"first of them epoch {metrics.lacking[0]:,}: figures and tables are without them."
-                f"{source if record.has_ended and record.known else ''}"
+                f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
+                f"{plural(len(metrics), 'epoch')}, first epoch {metrics.missing_epochs[0]:,}. "
+                f"Figures and tables leave them out."
+                f"{source if record.has_ended and record.recorded_epochs else ''}"
             )
-        noted = record.best.epoch if record.has_ended and record.best is not None else best
-        if best is not None and noted is not None and noted != best:
+        recorded = record.best.epoch if record.has_ended and record.best is not None else best
+        if best is not None and recorded is not None and recorded != best:
             yield (
-                f"{RECORD} notes epoch {noted + 1:,} as the best, and by {METRICS} it is epoch "
-                f"{best + 1:,}: one of the two files was changed."
+                f"The best epoch is {recorded + 1:,} in {RECORD}, but {best + 1:,} in {METRICS}: "
+                f"one of the two files was changed."
             )
 
     @property
-    def missing(self) -> list[str]:
-        """Files that a whole run has and this one lacks; the report does without them."""
+    def missing_files(self) -> list[str]:
+        """Files that a complete run has and this run does not."""
         paths = [self.path / ACTIVITY, self.initial_path, self.best_path]
         return [str(path.relative_to(self.path)) for path in paths if not path.exists()]
 
 
 def read_run(path: Path) -> Run:
-    """Everything in the folder of a run but its weights. ReportError where it cannot be read."""
+    """Read the folder of a run, except its weights. Raises ReportError if it cannot be read."""
     if not path.is_dir():
         raise MissingError(no_run(path))
     if not (path / RECORD).exists() and not (path / LOCK).exists():
-        raise MissingError(f"{path} holds no run: there is no {RECORD} in it")
+        raise MissingError(f"{path} is not the folder of a run: it contains no {RECORD}")
     record = read_record(path)
     lock_text = read_text(path / LOCK, MAX_LOCK_BYTES)
     try:
@@ -133,22 +131,22 @@ def read_run(path: Path) -> Run:
     except DescriptionError as error:
         first = next(each for each in error.diagnostics if each.is_error)
         raise ReportError(
-            f"{path / LOCK}: is no document that this netdesc reads: {first.message}"
+            f"{path / LOCK}: this netdesc cannot read the document: {first.message}"
         ) from error
     document, graph = description.document, build_graph(description.document)
     activity = damage = None
     try:
         activity = read_activity(path, graph)
     except ReportError as error:
-        damage = f"{error}. Pictures and spike rates of single neurons are left out."
+        damage = f"{error}. The report has no pictures and no spike rates of neurons."
     epochs = document.training.epochs
     metrics = read_metrics(
         path,
-        _drawn_layers(graph),
+        _plotted_layers(graph),
         epochs,
         classes=graph.classes,
         done=min(record.epochs_done, epochs) if record.has_ended else 0,
-        known=record.known if record.has_ended else (),
+        recorded_epochs=record.recorded_epochs if record.has_ended else (),
     )
     return Run(
         path=path,
@@ -165,11 +163,9 @@ def read_run(path: Path) -> Run:
     )
 
 
-def _dense_layers(graph: Graph) -> list[Dense]:
-    return [layer for layer in graph.layers if isinstance(layer, Dense)]
-
-
-def _drawn_layers(graph: Graph) -> list[str]:
-    """Names of the layers that get figures: all, or the first ones and the last."""
-    names = [layer.name for layer in _dense_layers(graph)]
-    return names if len(names) <= MAX_DRAWN_LAYERS else [*names[: MAX_DRAWN_LAYERS - 1], names[-1]]
+def _plotted_layers(graph: Graph) -> list[str]:
+    """Names of the layers with their own figures: all, or the first ones and the last."""
+    names = [layer.name for layer in graph.neuron_layers]
+    if len(names) <= MAX_PLOTTED_LAYERS:
+        return names
+    return [*names[: MAX_PLOTTED_LAYERS - 1], names[-1]]

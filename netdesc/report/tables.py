@@ -1,4 +1,4 @@
-"""Tables as headings and cells, each cell a text that is ready to be read."""
+"""The tables of the report, as headings and formatted cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netdesc.graph import Dense, Layer, decay_range, summary
+from netdesc.graph import Dense, decay_range, summary
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import (
     NOTHING,
@@ -19,13 +19,13 @@ from netdesc.report.format import (
     shape,
     time_constant,
 )
-from netdesc.report.rates import SATURATED, LayerRates
+from netdesc.report.rates import MIN_SATURATED_RATE, LayerRates
 from netdesc.report.run import Run
 
 
 @dataclass(frozen=True)
 class Table:
-    """``texts`` are the columns of words, set to the left; numbers are set to the right."""
+    """``texts`` are the indices of left-aligned columns; all other columns are right-aligned."""
 
     caption: str
     headings: Sequence[str]
@@ -35,9 +35,9 @@ class Table:
 
 
 def network_table(run: Run) -> Table:
-    """The layers with all that makes them."""
+    """The layers with their shapes, neurons and parameters."""
     graph = run.graph
-    layers: list[Layer | None] = [None, *graph.layers]
+    layers = {layer.name: layer for layer in graph.neuron_layers}
     rows = [
         [
             row.name,
@@ -45,27 +45,27 @@ def network_table(run: Run) -> Table:
             ", ".join(row.inputs) or NOTHING,
             shape(row.input_shape),
             shape(row.output_shape),
-            *_neuron(layer, graph.step_ms),
+            *_neuron_cells(layers.get(row.name), graph.step_ms),
             f"{row.parameters:,}",
             f"{row.synapses:,}",
         ]
-        for row, layer in zip(summary(graph), layers, strict=True)
+        for row in summary(graph)
     ]
     return Table(
         caption=f"{plural(graph.steps, 'step')} of {number(graph.step_ms)} ms. A decay is the "
-        f"share lost in each step; in brackets, the time after which 1/e is left.",
+        f"share lost per step; the time in brackets is the time constant, after which 1/e is left.",
         headings=[
             "Layer", "Type", "From", "Input", "Output", "Neuron", "Threshold", "Current decay",
             "Voltage decay", "Weights", "Parameters", "Synapses",
         ],
         rows=rows,
         texts=(0, 1, 2, 5, 9),
-        total=["Together", *[""] * 9, f"{graph.parameters:,}", f"{graph.synapses:,}"],
+        total=["Total", *[""] * 9, f"{graph.parameters:,}", f"{graph.synapses:,}"],
     )  # fmt: skip
 
 
-def _neuron(layer: Layer | None, step_ms: float) -> list[str]:
-    if not isinstance(layer, Dense):
+def _neuron_cells(layer: Dense | None, step_ms: float) -> list[str]:
+    if layer is None:
         return [NOTHING] * 5
     neuron = layer.neuron
     return [
@@ -77,44 +77,49 @@ def _neuron(layer: Layer | None, step_ms: float) -> list[str]:
     ]
 
 
-def _decay(ends: tuple[float, float], step_ms: float) -> str:
-    different = sorted(set(ends))
-    shares = " to ".join(number(each) for each in different)
-    times = " to ".join(time_constant(each, step_ms) for each in different)
+def _decay(limits: tuple[float, float], step_ms: float) -> str:
+    values = sorted(set(limits))
+    shares = " to ".join(number(each) for each in values)
+    times = " to ".join(time_constant(each, step_ms) for each in values)
     return f"{shares}\n({times})"
 
 
-def coincidence_table(found: Sequence[Coincidence]) -> Table:
+def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
+    """Recall and precision of the output spikes for each tolerance."""
     return Table(
-        caption="How many spikes meet: a target spike is met by an output spike of the same neuron "
-        "that is near enough in time, and the other way round.",
-        headings=["At most apart", "Target spikes met", "", "Output spikes that belong", ""],
+        caption="A target spike is matched if the same neuron of the output spikes within the "
+        "tolerance. An output spike is matched if the same neuron of the target does.",
+        headings=["Tolerance", "Target spikes matched", "", "Output spikes matched", ""],
         rows=[
             [
                 plural(each.tolerance, "step") if each.tolerance else "same step",
-                f"{each.met:,} of {each.targets:,}",
+                f"{each.matched_targets:,} of {each.targets:,}",
                 percent(each.recall),
-                f"{each.right:,} of {each.outputs:,}",
+                f"{each.matched_outputs:,} of {each.outputs:,}",
                 percent(each.precision),
             ]
-            for each in found
+            for each in coincidences
         ],
     )
 
 
 def rates_table(rates: Sequence[LayerRates]) -> Table:
+    """Statistics of the spike rates of each layer."""
+
     def count(part: int, whole: int) -> str:
         return f"{part:,} ({percent(part / whole)})" if part else "none"
 
+    statistics = (np.mean, np.median, np.max)
+
     return Table(
-        caption="Spikes a neuron a step. A neuron is silent if it never spikes, and saturated if "
-        f"it spikes in at least {SATURATED:.0%} of all steps.",
+        caption="Spikes per neuron and step. A neuron is silent if it never spikes, and saturated "
+        f"if it spikes in at least {MIN_SATURATED_RATE:.0%} of all steps.",
         headings=["Layer", "Neurons", "Mean", "Median", "Highest", "Silent", "Saturated"],
         rows=[
             [
                 layer.name,
                 f"{layer.neurons:,}",
-                *(number(float(of(layer.rates))) for of in (np.mean, np.median, np.max)),
+                *(number(float(statistic(layer.rates))) for statistic in statistics),
                 count(layer.silent, layer.neurons),
                 count(layer.saturated, layer.neurons),
             ]
@@ -126,8 +131,8 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 def layers_table(run: Run) -> Table:
     """How the run computed each layer."""
     return Table(
-        caption="How each layer was computed. Peaks are the largest sizes of its states in units "
-        "of the device (1/4096); the device holds 24 bits, up to 8,388,607.",
+        caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
+        "units of the device (1/4096). The device has 24 bits, up to 8,388,607.",
         headings=["Layer", "Engine", "Path", "Peak current", "Peak voltage"],
         rows=[
             [
@@ -144,42 +149,44 @@ def layers_table(run: Run) -> Table:
 
 
 def environment_table(run: Run) -> Table:
+    """When, where and with which versions the run was trained."""
     record, device = run.record, run.record.device
     threads = "" if device.threads is None else plural(device.threads, "thread")
     pairs = {
         "Started": record.started,
         "Ended": record.ended,
-        "Taken up again": join_words([again.at for again in record.resumed] or [""]),
+        "Resumed": join_words([each.at for each in record.resumed] or [""]),
         "Device": ", ".join(filter(None, [device.type, device.name, device.instructions, threads])),
-        "Engine asked for": record.engine,
+        "Requested engine": record.engine,
         "Platform": record.platform,
         **record.versions,
         "Seed": str(run.document.training.seed),
     }
     return Table(
-        caption="Where and with what the run was made.",
-        headings=["What", "Value"],
+        caption="When, where and with which versions the run was trained.",
+        headings=["Property", "Value"],
         rows=[[name, value] for name, value in pairs.items() if value],
         texts=(0, 1),
     )
 
 
 def timing_table(run: Run) -> Table:
-    """Seconds an epoch and in all."""
-    seconds = run.metrics.figures["seconds"]
+    """Seconds per epoch and in total."""
+    seconds = run.metrics.columns["seconds"]
     seconds = seconds[np.isfinite(seconds)]
+    headings = ["Epochs", "Time"]
     if not len(seconds):
-        return Table("No epoch was timed.", ["What", "Time"])
-    fast, median, slow = np.quantile(seconds, [0.1, 0.5, 0.9])
+        return Table("No epoch was timed.", headings)
+    tenth, median, ninetieth = np.quantile(seconds, [0.1, 0.5, 0.9])
     times = {
-        f"{plural(len(seconds), 'epoch')} together": seconds.sum(),
-        "An epoch, median": median,
-        "An epoch, fastest tenth up to": fast,
-        "An epoch, slowest tenth from": slow,
-        "The first epoch, which may load kernels": seconds[0],
+        f"{plural(len(seconds), 'epoch')} in total": seconds.sum(),
+        "Median epoch": median,
+        "10th percentile": tenth,
+        "90th percentile": ninetieth,
+        "First epoch, which may load kernels": seconds[0],
     }
     return Table(
-        "Time spent in epochs, without loading data and writing files.",
-        ["What", "Time"],
-        [[what, duration(float(time))] for what, time in times.items()],
+        "Duration of epochs, without loading data and writing files.",
+        headings,
+        [[name, duration(float(time))] for name, time in times.items()],
     )

@@ -1,4 +1,4 @@
-"""What a run achieved, in words: a headline, and what deserves a second look."""
+"""The result of a run in words: a headline, and notes about layers with problems."""
 
 from __future__ import annotations
 
@@ -10,60 +10,61 @@ from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 
 GRADES = (
-    (0.95, "The network reproduces the target to within a step"),
+    (0.95, "The network reproduces the target to within one step"),
     (0.8, "The network comes close to the target"),
-    (0.5, "The network shows the target in outline"),
+    (0.5, "The network roughly reproduces the target"),
     (0.0, "The network does not reproduce the target"),
 )
-"""From which share of spikes within one step on, of the target's and of its own, what is said."""
+"""The smallest recall and precision with a tolerance of one step for each sentence."""
 
 
 def headline(run: Run) -> str:
-    """One sentence on the best weights, or on those that were kept."""
+    """One sentence about the best weights, or about those that the run stored."""
     metrics, activity, classes = run.metrics, run.activity, run.graph.classes
     accuracy = metrics.best_accuracy
     if not len(metrics):
         return "Nothing was trained."
     if classes is not None and accuracy is not None:
         return (
-            f"The network puts {percent(accuracy)} of the {run.judged} in the right class; "
-            f"guessing among {classes} classes would give {percent(1 / classes)}."
+            f"The network classifies {percent(accuracy)} of the {run.classified_items} correctly; "
+            f"guessing among {classes} classes would reach {percent(1 / classes)}."
         )
-    best = metrics.at(metrics.watched, metrics.best)
-    loss = "No loss is known to judge the network by."
+    best = metrics.value_at(metrics.selection_metric, metrics.best)
+    loss = "The loss of the network is not known."
     if best is not None:
-        loss = f"The best {metrics.watched.replace('_', ' ')} is {number(best)}."
-    if activity is None or not (found := coincidences(activity.shown)):
+        loss = f"The best {metrics.selection_metric.replace('_', ' ')} is {number(best)}."
+    if activity is None or not (matches := coincidences(activity.samples)):
         return loss
     if not activity.epoch:
-        return f"{loss} The pictures show the network before training: no later weights were kept."
+        return f"{loss} The pictures show the network before training: no later weights were saved."
     is_best = metrics.best is None or activity.epoch == metrics.best + 1
-    kept = "" if is_best else f" This is as of epoch {activity.epoch:,}, the last that was kept."
-    return _spike_verdict(*found[:2]) + kept
+    note = "" if is_best else f" These are the weights of epoch {activity.epoch:,}, the last saved."
+    return _spike_verdict(*matches[:2]) + note
 
 
-def _spike_verdict(same: Coincidence, near: Coincidence) -> str:
-    """Of spikes that meet in the same step, and to within one."""
-    if not near.outputs and near.targets:
-        return "The network is silent where it should spike: its output has no spike at all."
-    grade = next(words for least, words in GRADES if min(near.recall, near.precision) >= least)
-    if min(same.recall, same.precision) >= GRADES[0][0]:
+def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
+    """A sentence about spikes that match in the same step, and within one step."""
+    if not one_step.outputs and one_step.targets:
+        return "The network is silent: its output has no spikes, but the target has."
+    share = min(one_step.recall, one_step.precision)
+    grade = next(words for minimum, words in GRADES if share >= minimum)
+    if min(same_step.recall, same_step.precision) >= GRADES[0][0]:
         grade = "The network reproduces the target"
     return (
-        f"{grade}: it meets {percent(same.recall)} of the target's spikes in the same step and "
-        f"{percent(near.recall)} to within one, and of its own spikes {percent(same.precision)} "
-        f"and {percent(near.precision)} belong there."
+        f"{grade}: {percent(same_step.recall)} of the target spikes are matched in the same step, "
+        f"{percent(one_step.recall)} within one step; of the output spikes "
+        f"{percent(same_step.precision)} and {percent(one_step.precision)} match a target spike."
     )
 
 
 def layer_notes(run: Run, rates: Sequence[LayerRates]) -> Iterator[str]:
-    """Sentences on layers without gradient, and on neurons that never or always spike."""
+    """Sentences about layers without gradient, and about silent and saturated neurons."""
     for (kind, name), values in run.metrics.by_layer.items():
         if kind == "gradient_norms" and len(values) and values[-1] == 0:
             yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."
     for layer in rates:
-        where = f"of the {plural(layer.neurons, 'neuron')} of layer “{layer.name}”"
+        neurons = f"of the {plural(layer.neurons, 'neuron')} of layer “{layer.name}”"
         if layer.neurons / 4 <= layer.silent < layer.neurons:
-            yield f"{layer.silent:,} {where} never spike here: a lower threshold may wake them."
+            yield f"{layer.silent:,} {neurons} never spike: a lower threshold may help."
         if layer.saturated:
-            yield f"{layer.saturated:,} {where} spike at nearly every step, so they tell little."
+            yield f"{layer.saturated:,} {neurons} spike at nearly every step: they are saturated."

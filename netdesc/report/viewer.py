@@ -1,4 +1,4 @@
-"""Samples on their way through the network, and the output as training went on, in pictures."""
+"""The pictures of the report: samples with input, target and output, and the output over epochs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from netdesc.graph import Classifier
 from netdesc.report.activity import Activity, Sample
 from netdesc.report.format import join_words, number, plural
 from netdesc.report.pictures import (
-    ACROSS,
-    BESIDE,
+    SMALL,
+    WIDE,
     Picture,
     overlay_picture,
     raster_picture,
@@ -22,8 +22,9 @@ from netdesc.report.run import Run
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One moment of training: what it was and the addresses of its picture, by width of screen."""
+class SliderFrame:
+    """One position of the slider: its label and its picture, as data URLs for wide and narrow
+    screens."""
 
     label: str
     address: str
@@ -31,20 +32,20 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Film:
-    """The output of the first sample as training went on. ``last`` is what is seen at first.
+class EpochSlider:
+    """The output for the first sample over the epochs. The page opens with ``last``.
 
     ``subject`` says which sample it is.
     """
 
     subject: str
     last: Picture
-    shots: list[Shot]
+    frames: list[SliderFrame]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A sample: rasters side by side, target and output in one, and what class it was given."""
+class SampleView:
+    """A sample: rasters side by side, the overlay of target and output, and the predicted class."""
 
     title: str
     still: Picture | None
@@ -55,68 +56,68 @@ class Shown:
 
     @property
     def can_be_enlarged(self) -> bool:
-        """Whether any of its pictures shows more in a window of its own."""
+        """Whether any of its pictures has an enlarged version."""
         pictures = [*self.rasters, *([] if self.overlay is None else [self.overlay])]
         return any(picture.large for picture in pictures)
 
 
-def film(run: Run) -> Film | None:
-    """None where the run kept no frames."""
-    frames = run.activity.frames if run.activity is not None else []
-    if not frames:
+def epoch_slider(run: Run) -> EpochSlider | None:
+    """The output over the epochs, or None if the run stored no snapshots."""
+    snapshots = run.activity.snapshots if run.activity is not None else []
+    if not snapshots:
         return None
-    alt = f"Output of the first sample after {plural(frames[-1].epochs, 'epoch')}"
-    pictures = [raster_picture("Output", alt, frame.output, ACROSS) for frame in frames]
-    shots = [
-        Shot(_moment(run, frame.epochs), picture.address, picture.narrow or picture.address)
-        for frame, picture in zip(frames, pictures, strict=True)
+    alt = f"Output of the first sample after {plural(snapshots[-1].epochs, 'epoch')}"
+    pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
+    frames = [
+        SliderFrame(_moment(run, each.epochs), picture.address, picture.narrow or picture.address)
+        for each, picture in zip(snapshots, pictures, strict=True)
     ]
-    return Film(_subject(run), pictures[-1], shots)
+    return EpochSlider(_subject(run), pictures[-1], frames)
 
 
 def _subject(run: Run) -> str:
-    """Which sample the film shows."""
+    """Which sample the slider shows."""
     activity = run.activity
     assert activity is not None
     parts = {"train": "training", "validation": "validation"}
     text = f"The first {parts.get(activity.part, activity.part)} sample"
-    if not activity.shown or activity.shown[0].label is None:
+    if not activity.samples or activity.samples[0].label is None:
         return f"{text}."
-    label, prediction = activity.shown[0].label, activity.shown[0].prediction
-    given = "no class" if prediction is None or prediction < 0 else f"class {prediction}"
-    when = "best weights" if activity.epoch else "weights before training"
-    return f"{text}, of class {label}; the {when} give it {given}."
+    label, prediction = activity.samples[0].label, activity.samples[0].prediction
+    result = "no class" if prediction is None or prediction < 0 else f"class {prediction}"
+    weights = "best weights" if activity.epoch else "weights before training"
+    return f"{text}, of class {label}. Prediction with the {weights}: {result}."
 
 
 def _moment(run: Run, epochs: int) -> str:
     """When a frame was taken, and the loss that its weights have: that of the epoch after it."""
     when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
-    loss = run.metrics.at("loss", epochs) if epochs < len(run.metrics) else None
+    loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None
     return when if loss is None else f"{when}, loss {number(loss)}"
 
 
-def shown(run: Run) -> list[Shown]:
-    """The samples that the run kept, those of the best weights."""
+def sample_views(run: Run) -> list[SampleView]:
+    """The samples that the run stored, with the output of the best weights."""
     activity = run.activity
     if activity is None:
         return []
-    return [_shown(run, activity, number, sample) for number, sample in enumerate(activity.shown)]
+    return [_view(run, activity, number, sample) for number, sample in enumerate(activity.samples)]
 
 
-def _shown(run: Run, activity: Activity, number: int, sample: Sample) -> Shown:
-    title = f"Sample {number + 1}" if len(activity.shown) > 1 else "The sample"
+def _view(run: Run, activity: Activity, number: int, sample: Sample) -> SampleView:
+    title = f"Sample {number + 1}" if len(activity.samples) > 1 else "The sample"
     rasters = [("Input", sample.input), ("Target", sample.target), ("Output", sample.output)]
     overlay = None
     if sample.target is not None:
-        alt = f"{title}: target and output in one picture. Of the target"
-        overlay = overlay_picture("Target and output", alt, sample.target, sample.output, ACROSS)
-    return Shown(
+        alt = f"{title}: target and output in one picture. Target"
+        overlay = overlay_picture("Target and output", alt, sample.target, sample.output, WIDE)
+    return SampleView(
         title=title,
         still=still_picture(f"{title}: the input as an image", sample.input, run.graph.input_shape)
         if sample.label is not None
         else None,
         rasters=[
-            raster_picture(name, f"{title}: {name.lower()}", raster, BESIDE)
+            raster_picture(name, f"{title}: {name.lower()}", raster, SMALL)
             for name, raster in rasters
             if raster is not None
         ],
@@ -130,24 +131,24 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
     if sample.label is None or sample.prediction is None:
         return ""
     if sample.prediction < 0:
-        return f"The output is silent, so it is given no class; the right one is {sample.label}."
+        return f"No prediction, because the output is silent. Label: class {sample.label}."
     is_right = sample.prediction == sample.label
-    verdict = "which is right" if is_right else f"but the right one is {sample.label}"
-    tied = _tied(sample, classifier)
-    tie = f", out of a tie of {join_words(tied)}" if tied else ""
-    return f"It is given class {sample.prediction}{tie}, {verdict}."
+    verdict = "correct" if is_right else f"wrong, the label is class {sample.label}"
+    tied = _tied_classes(sample, classifier)
+    tie = f" (tied: {join_words(tied)})" if tied else ""
+    return f"Prediction: class {sample.prediction}{tie}, {verdict}."
 
 
-def _tied(sample: Sample, classifier: Classifier | None) -> list[str]:
-    """The classes that spike most, where they are several and whole samples are looked at."""
+def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
+    """The classes that spike most if there are several, and if whole samples are classified."""
     if sample.rates is None or classifier is None or classifier.window_steps is not None:
         return []
-    most = np.flatnonzero(sample.rates == np.max(sample.rates)).tolist()
-    return [str(each) for each in most] if len(most) > 1 and sample.prediction in most else []
+    classes = np.flatnonzero(sample.rates == np.max(sample.rates)).tolist()
+    has_tie = len(classes) > 1 and sample.prediction in classes
+    return [str(each) for each in classes] if has_tie else []
 
 
 def _rates(sample: Sample) -> Plot | None:
     if sample.rates is None or len(sample.rates) > 1000:
         return None
-    return bars("Spikes by class", "The right class in orange.", sample.rates,
-                sample.label)  # fmt: skip
+    return bars("Spikes by class", "The label is orange.", sample.rates, sample.label)

@@ -1,4 +1,4 @@
-"""What training changed: weights and learned decays, before and after."""
+"""Weights and learned decays before and after training, as tables and histograms."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from netdesc.report.weights import Weights, open_weights
 DECAY_ONE = 4096
 """The device's integer for a decay of 1."""
 MIN_SHARE_AT_LIMIT = 0.001
-"""Of a layer's weights: so many at an end of the grid are worth a note."""
+"""If at least this share of a layer's weights is at a limit of the grid, a note says so."""
 BEFORE, AFTER = "before training", "best"
 
 Values = Mapping[str, NDArray[np.float64]]
-"""Weights or decays of a layer, flat, by ``BEFORE`` and ``AFTER``."""
+"""Weights or decays of a layer, flattened, by ``BEFORE`` and ``AFTER``."""
 
 
 @dataclass
 class WeightChange:
-    """Tables and figures of what was learned; a table without rows where there is nothing.
+    """Tables and figures of weights and learned decays. A table without rows is not shown.
 
-    ``zeroed`` are layers whose best weights are all 0 in the device's integers, ``notes`` sentences
-    on best weights and decays at the end of their range, ``damaged`` files that are left out.
+    ``zeroed`` are layers whose best weights are all 0 on the device's grid. ``notes`` are sentences
+    about weights and decays at a limit of their range, ``damaged`` sentences about damaged files.
     """
 
     weights: Table
@@ -45,37 +45,37 @@ class WeightChange:
 
 
 def weight_change(run: Run) -> WeightChange:
-    """Reads both files of weights, a tensor at a time. One that is damaged is left out."""
+    """Compare the initial and the best weights. A damaged file is left out."""
     paths = {BEFORE: run.initial_path, AFTER: run.best_path}
     damaged: list[str] = []
     for name, path in list(paths.items()):
         try:
             with open_weights(path) as file:
-                for layer in run.dense:
+                for layer in run.graph.neuron_layers:
                     _values(layer, {} if file is None else {name: file})
         except ReportError as error:
             del paths[name]
-            damaged.append(f"{error}. Weights and decays are shown without this file.")
+            damaged.append(f"{error}. The report leaves out the weights and decays of this file.")
     with contextlib.ExitStack() as stack:
-        opened = {name: stack.enter_context(open_weights(path)) for name, path in paths.items()}
-        files = {name: file for name, file in opened.items() if file is not None}
+        all_files = {name: stack.enter_context(open_weights(path)) for name, path in paths.items()}
+        files = {name: file for name, file in all_files.items() if file is not None}
         change = _compare(run, files)
     change.damaged = damaged
     return change
 
 
 def _values(layer: Dense, files: Mapping[str, Weights]) -> dict[str, Values]:
-    """A layer's weights and learned decays, by what they are. ReportError where one is damaged."""
+    """A layer's weights and learned decays by kind. Raises ReportError if one is damaged."""
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
-    found: dict[str, Values] = {"weight": weights}
+    by_kind: dict[str, Values] = {"weight": weights}
     for decay in layer.neuron.learn:
-        found[decay] = {name: file.decay(layer, decay) for name, file in files.items()}
-    return found
+        by_kind[decay] = {name: file.decay(layer, decay) for name, file in files.items()}
+    return by_kind
 
 
 def _compare(run: Run, files: Mapping[str, Weights]) -> WeightChange:
     change = WeightChange(_weight_table(), _decay_table())
-    for layer in run.dense if files else ():
+    for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
             what = kind.replace("_", " ")
             best = values.get(AFTER, np.empty(0))
@@ -88,21 +88,21 @@ def _compare(run: Run, files: Mapping[str, Weights]) -> WeightChange:
             else:
                 change.decays.rows.append(_decay_row(layer, what, values, run.graph.step_ms))
                 change.notes += _decays_at_limit(layer, what, best)
-                title, unit = f"{what.capitalize()} of {layer.name}", "share lost a step"
+                title, unit = f"{what.capitalize()} of {layer.name}", "share lost per step"
                 plots = change.decay_plots
-            if layer.name in run.drawn and any(len(each) > 1 for each in values.values()):
+            if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
                 series = [Histogram(name, each) for name, each in values.items()]
                 plots.append(histogram(title, series, unit=unit))
     return change
 
 
 def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights in steps of the device's grid, before they are clamped."""
+    """Weights in steps of the device's grid, without clamping."""
     return np.rint(32 * weights)
 
 
 def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[str]:
-    """Where many weights stand at an end of the device's grid, which may keep them from more."""
+    """A sentence if many weights are at a limit of the device's grid, so that they cannot grow."""
     if layer.bits is None:
         return
     low, high = -(1 << (layer.bits - 1)), (1 << (layer.bits - 1)) - 1
@@ -110,28 +110,28 @@ def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[st
     count = int(np.count_nonzero((steps <= low) | (steps >= high)))
     if count and count >= MIN_SHARE_AT_LIMIT * len(weights):
         yield (
-            f"{count:,} of the {plural(len(weights), 'weight')} of layer “{layer.name}” are at an "
-            f"end of the device's grid, {number(low / 32)} or {number(high / 32)}, and cannot "
-            f"become larger: a lower threshold would make all weights count for more."
+            f"{count:,} of the {plural(len(weights), 'weight')} of layer “{layer.name}” are at a "
+            f"limit of the device's grid, {number(low / 32)} or {number(high / 32)}, and cannot "
+            f"grow further. A lower threshold increases the effect of all weights."
         )
 
 
 def _decays_at_limit(layer: Dense, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
-    """Where decays have come to 0 or 1 in the device's integers."""
+    """Sentences about decays that are 0 or 1 in the device's integers."""
     units = np.rint(DECAY_ONE * shares)
-    for end, meaning in ((0, "never leak"), (DECAY_ONE, "forget all in one step")):
-        if count := int(np.count_nonzero(units == end)):
+    for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
+        if count := int(np.count_nonzero(units == limit)):
             yield (
                 f"{count:,} of {plural(len(shares), what)} of layer “{layer.name}” became "
-                f"{end // DECAY_ONE} in the device's integers: such neurons {meaning}."
+                f"{limit // DECAY_ONE} in the device's integers: such neurons {meaning}."
             )
 
 
 def _weight_table() -> Table:
     return Table(
-        caption="Weights of the synapses in units of the threshold: mean ± standard deviation, and "
-        "range. The change is the length of the difference in parts of the length before.",
-        headings=["Layer", "Before", "Range before", "Best", "Range of the best", "Change"],
+        caption="Synaptic weights in the unit of the threshold: mean ± standard deviation, and "
+        "range. The change is the norm of the difference, relative to the norm before training.",
+        headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
     )
 
 
@@ -152,10 +152,9 @@ def _weight_row(layer: Dense, values: Values) -> list[str]:
 
 def _decay_table() -> Table:
     return Table(
-        caption="Decays that training changed: the share lost a step, and the time after which "
-        "1/e is left. Where each neuron has its own: the mean, or the time that belongs to it, and "
-        "the range in brackets.",
-        headings=["Layer", "Decay", "Before", "As time", "Best", "As time"],
+        caption="Decays that training changed: the share lost per step, and the time constant. If "
+        "each neuron has its own: the mean, with the range in brackets.",
+        headings=["Layer", "Decay", "Before", "Time constant", "Best", "Time constant"],
         texts=(0, 1),
     )
 

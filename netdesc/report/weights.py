@@ -1,4 +1,4 @@
-"""Weights and decays from the ``.safetensors`` files of a run, layer by layer."""
+"""Reads the weights and decays of single layers from the ``.safetensors`` files of a run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from safetensors import SafetensorError, safe_open
 from netdesc.graph import Dense
 from netdesc.report.errors import ReportError
 
-_SMALLEST_NORM = 1e-12
-"""As ``modules.synapse`` has it: a row of zeros keeps its direction zero."""
+_MIN_NORM = 1e-12
+"""As in ``modules/synapse.py``: a row of zeros stays zero."""
 
 
 class Weights:
-    """An open file of weights. Tensors are read when they are asked for, one at a time."""
+    """An open file of weights. Each method reads one tensor."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path = path
@@ -28,17 +28,23 @@ class Weights:
         self._names = set(file.keys())
 
     def synapses(self, layer: Dense) -> NDArray[np.float64]:
-        """The real weights of a layer, [units, inputs], the norm folded in. ReportError."""
+        """The weights of a layer, [units, inputs], with weight norm applied.
+
+        Raises ReportError if they are missing or have another shape.
+        """
         units, inputs = math.prod(layer.output_shape), math.prod(layer.input_shape)
         weight_UI = self._tensor(f"layers.{layer.name}.synapse.weight", (units, inputs))
         if not layer.section.weight_norm:
             return weight_UI
         gain_U1 = self._tensor(f"layers.{layer.name}.synapse.gain", (units, 1))
         norm_U1 = np.linalg.norm(weight_UI, axis=1, keepdims=True)
-        return weight_UI * (gain_U1 / np.maximum(norm_U1, _SMALLEST_NORM))
+        return weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
 
     def decay(self, layer: Dense, name: str) -> NDArray[np.float64]:
-        """A decay of a layer's neurons, [units] or [1], share lost per step. ReportError."""
+        """A decay of a layer's neurons, [units] or [1], share lost per step.
+
+        Raises ReportError if it is missing or has another shape.
+        """
         shape = (math.prod(layer.output_shape),) if layer.neuron.per_channel else ()
         return self._tensor(f"layers.{layer.name}.neuron.{name}", shape).reshape(-1)
 
@@ -51,7 +57,7 @@ class Weights:
             raise ReportError(f"{self._path}: cannot read {name}: {error}") from error
         if tensor.shape != shape:
             raise ReportError(
-                f"{self._path}: {name} has shape {list(tensor.shape)}, and the network's is "
+                f"{self._path}: {name} has shape {list(tensor.shape)}, but the network requires "
                 f"{list(shape)}; it belongs to another network"
             )
         return tensor
@@ -59,15 +65,15 @@ class Weights:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights | None]:
-    """The weights in a file, None where there is no such file. ReportError where it is damaged."""
+    """Open a file of weights; None if it does not exist. Raises ReportError if it is damaged."""
     if not path.exists():
         yield None
         return
     if not path.is_file():
-        raise ReportError(f"{path}: is no regular file")
+        raise ReportError(f"{path}: is not a regular file")
     try:
         file = safe_open(path, framework="numpy")
     except (SafetensorError, OSError, ValueError) as error:
-        raise ReportError(f"{path}: is no complete safetensors file: {error}") from error
-    with file as held:
-        yield Weights(path, held)
+        raise ReportError(f"{path}: is not a complete safetensors file: {error}") from error
+    with file as opened:
+        yield Weights(path, opened)

@@ -1,4 +1,4 @@
-"""``write_report``: from the folder of a run to its report."""
+"""``write_report``: writes the report of a run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from netdesc.runs.files import REPORT
 def write_report(
     run: str | Path,
     target: str | Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Path:
-    """Writes the report of a run into its folder, or to ``target``, and returns where it is.
+    """Write the report of a run to ``target``, by default into its folder. Returns the path.
 
-    Everything in it comes from the folder, whatever the run's standing is; ``tell`` is called with
-    what the files lack or hold wrongly, which the report says first. ReportError where there is no
-    such run, a file is damaged without which there is nothing to report, or the report cannot be
+    The report is computed from the run's folder, whatever its status. ``warn`` is called with each
+    sentence about missing or damaged data; these are also at the top of the report. Raises
+    ReportError if there is no such run, a required file is damaged, or the report cannot be
     written.
     """
     run = Path(run)
     path = run / REPORT if target is None else Path(target)
-    with np.errstate(all="ignore"):  # a run that diverged may hold any number
+    with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
         page = build_page(read_run(run))
         text = render(page)
     try:
@@ -40,5 +40,5 @@ def write_report(
     except OSError as error:
         raise UnwritableError(f"cannot write {path}: {error.strerror or error}") from error
     for each in page.damage:
-        tell(each)
+        warn(each)
     return path

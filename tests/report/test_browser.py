@@ -138,8 +138,8 @@ def test_every_figure_is_drawn_and_nothing_is_loaded(
 
 def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"], reduced_motion="reduce").page
-    slider, label = page.locator("#film-slider"), page.locator("#film-label")
-    source = "document.getElementById('film').src"
+    slider, label = page.locator("#epoch-slider"), page.locator("#epoch-label")
+    source = "document.getElementById('epoch-image').src"
     assert label.inner_text() == "after 30 epochs"
     last = page.evaluate(source)
     slider.focus()
@@ -148,33 +148,35 @@ def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any
     assert page.evaluate(source) != last
     page.keyboard.press("ArrowRight")
     assert label.inner_text() == "after 3 epochs, loss 25"
-    page.locator("#film-play").click()
-    wait_until(page, "document.getElementById('film-label').textContent === "
+    page.locator("#epoch-play").click()
+    wait_until(page, "document.getElementById('epoch-label').textContent === "
                            "'after 30 epochs'")  # fmt: skip
     assert page.evaluate(source) == last
 
 
-LABEL = "document.getElementById('film-label').textContent"
+LABEL = "document.getElementById('epoch-label').textContent"
 
 
 def test_the_film_plays_once_when_it_comes_into_view(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"], viewport={"width": 1280, "height": 300}).page
     page.wait_for_timeout(300)
-    last = page.evaluate("document.getElementById('film').src")
+    last = page.evaluate("document.getElementById('epoch-image').src")
     assert page.evaluate(LABEL) == "after 30 epochs"
-    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    page.evaluate("document.getElementById('epoch-image').scrollIntoView({block: 'center'})")
     wait_until(page, f"{LABEL}.startsWith('before training')")
-    assert page.locator("#film-play").inner_text() == "Pause"
+    assert page.locator("#epoch-play").inner_text() == "Pause"
     wait_until(page, f"{LABEL} === 'after 30 epochs'")
-    assert page.locator("#film-play").inner_text() == "Play"
+    assert page.locator("#epoch-play").inner_text() == "Play"
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(100)
-    page.evaluate("document.getElementById('film').scrollIntoView({block: 'center'})")
+    page.evaluate("document.getElementById('epoch-image').scrollIntoView({block: 'center'})")
     page.wait_for_timeout(600)
     assert page.evaluate(LABEL) == "after 30 epochs"
-    assert page.evaluate("document.getElementById('film').src") == last
-    above = "document.getElementById('film-play').getBoundingClientRect().bottom"
-    assert page.evaluate(f"{above} <= document.getElementById('film').getBoundingClientRect().top")
+    assert page.evaluate("document.getElementById('epoch-image').src") == last
+    above = "document.getElementById('epoch-play').getBoundingClientRect().bottom"
+    assert page.evaluate(
+        f"{above} <= document.getElementById('epoch-image').getBoundingClientRect().top"
+    )
 
 
 @pytest.mark.parametrize("settings", [{"reduced_motion": "reduce"}, {"java_script_enabled": False}])
@@ -182,15 +184,15 @@ def test_the_film_stands_still_for_who_wants_it_or_cannot_play_it(
     reports: dict[str, Path], show: Any, settings: dict[str, Any]
 ) -> None:
     page = show(reports["spikes"], 1280, **settings).page
-    page.locator("#film").scroll_into_view_if_needed()
+    page.locator("#epoch-image").scroll_into_view_if_needed()
     page.wait_for_timeout(600)
-    assert page.locator("#film-label").inner_text().strip().startswith("after 30 epochs")
-    assert page.locator("#film-play").is_visible() is ("reduced_motion" in settings)
+    assert page.locator("#epoch-label").inner_text().strip().startswith("after 30 epochs")
+    assert page.locator("#epoch-play").is_visible() is ("reduced_motion" in settings)
 
 
 def test_paper_shows_the_end_of_the_film(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"]).page
-    page.locator("#film").scroll_into_view_if_needed()
+    page.locator("#epoch-image").scroll_into_view_if_needed()
     wait_until(page, f"{LABEL}.startsWith('before training')")
     page.emulate_media(media="print")
     wait_until(page, f"{LABEL} === 'after 30 epochs'")

@@ -53,7 +53,7 @@ def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
         assert page.facts[name] == whole.facts[name], name
     assert page.facts["Training time"] == "7 s"
     assert run.metrics.best == BEST
-    assert run.metrics.figures["loss"][LAST] == metrics_row(LAST)["loss"] if classes else 50
+    assert run.metrics.columns["loss"][LAST] == metrics_row(LAST)["loss"] if classes else 50
     assert page.headline == whole.headline
     # The matrix of another epoch is not shown as that of the best.
     assert (page.confusion is not None) is (classes and kept > BEST)
@@ -113,7 +113,7 @@ def test_what_cannot_be_is_left_out_and_told(
         f"metrics.jsonl is damaged: these values are impossible and left out: {told}."
     ]
     for name in figures.keys() - {"confusion", "undecided_by_label"}:
-        assert np.isnan(run.metrics.figures[name][BEST])
+        assert np.isnan(run.metrics.columns[name][BEST])
     page = build_page(run)
     assert (page.confusion is None) is ("confusion" in figures)
     assert page.facts["Best validation loss"] == ("5" if "validation_loss" in figures else "4.8")

@@ -21,13 +21,13 @@ from netdesc.report.coincidence import coincidences
 from netdesc.report.downsample import downsample
 from netdesc.report.format import duration, number, percent, spread, time_constant
 from netdesc.report.pictures import (
-    ACROSS,
-    BESIDE,
+    ENLARGED,
     INK,
     OUTPUT,
+    SMALL,
     TARGET,
-    WHOLE,
-    Place,
+    WIDE,
+    MaxSize,
     overlay_picture,
     raster_picture,
     still_picture,
@@ -197,7 +197,7 @@ def test_inputs_that_spike_once_are_shown_by_when() -> None:
 
 @given(spikes, st.integers(1, 20), st.integers(1, 3))
 def test_no_spike_fades_away_in_a_small_place(some: list[Any], width: int, height: int) -> None:
-    picture = raster_picture("", "", raster(*some), Place(width, height))
+    picture = raster_picture("", "", raster(*some), MaxSize(width, height))
     seen = {(step * width // 20, cell * height // 3) for step, cell in some}
     assert (picture.width, picture.height) == (width, height)
     assert int((shades(picture.address) < 255).sum()) == len(seen)
@@ -205,21 +205,21 @@ def test_no_spike_fades_away_in_a_small_place(some: list[Any], width: int, heigh
 
 def test_pictures_have_the_size_of_their_place() -> None:
     long = raster((0, 0), (1899, 199), steps=1900, cells=200)
-    beside, across = (raster_picture("", "", long, place) for place in (BESIDE, ACROSS))
+    beside, across = (raster_picture("", "", long, place) for place in (SMALL, WIDE))
     assert (beside.width, beside.height) == (300, 130)
     assert (across.width, across.height) == (960, 200)
     assert beside.narrow == ""
     assert across.narrow == beside.address
     assert shades(across.large).shape == (200, 1900)
     assert beside.large == across.large
-    small = raster_picture("", "", raster((0, 0)), ACROSS)
+    small = raster_picture("", "", raster((0, 0)), WIDE)
     assert (small.narrow, small.large) == ("", "")
 
 
 def test_overlays_show_what_most_bins_of_a_point_are() -> None:
     target = raster((0, 0), (1, 0), (2, 0), (5, 0), (15, 0), cells=1)
     output = raster((0, 0), (1, 0), (6, 0), (7, 0), (12, 0), cells=1)
-    picture = overlay_picture("", "", target, output, Place(4, 1))
+    picture = overlay_picture("", "", target, output, MaxSize(4, 1))
     ink, blue, orange = INK, TARGET, OUTPUT
     # Two are met and one is missed; one is missed and two are wrong; one is wrong; one is missed.
     assert colours(picture.address) == [ink, orange, orange, blue]
@@ -228,15 +228,15 @@ def test_overlays_show_what_most_bins_of_a_point_are() -> None:
 
 def test_rasters_of_any_size_become_small_pictures() -> None:
     huge = raster((0, 0), (999_999, 999_999), steps=1_000_000, cells=1_000_000, cut=7)
-    picture = raster_picture("Output", "The output", huge, WHOLE)
-    assert (picture.width, picture.height) == (WHOLE.width, WHOLE.height)
+    picture = raster_picture("Output", "The output", huge, ENLARGED)
+    assert (picture.width, picture.height) == (ENLARGED.width, ENLARGED.height)
     assert len(picture.address) < 100_000
     assert "2 spikes of 1,000,000 neurons in 1,000,000 steps" in picture.alt
     assert "from step 7 on" in picture.note
 
 
 def test_overlays_hold_both_rasters() -> None:
-    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)), ACROSS)
+    picture = overlay_picture("Both", "Both", raster((0, 0)), raster((1, 1)), WIDE)
     assert picture.address.startswith("data:image/png;base64,iVBOR")
     assert (picture.width, picture.height, picture.is_coarse) == (20, 3, True)
 

@@ -52,10 +52,10 @@ def lines(*rows: dict[str, Any]) -> str:
 def test_metrics_become_columns(tmp_path: Path) -> None:
     metrics = metrics_of(tmp_path, lines(*(metrics_row(n) for n in range(4))))
     assert len(metrics) == 4
-    assert metrics.figures["loss"].tolist() == [100.0, 50.0, pytest.approx(33.333333), 25.0]
+    assert metrics.columns["loss"].tolist() == [100.0, 50.0, pytest.approx(33.333333), 25.0]
     assert metrics.by_layer["gradient_norms", "hidden"].tolist() == [5, 6, 7, 8]
-    assert math.isnan(metrics.figures["accuracy"][0])
-    assert (metrics.best, metrics.watched, metrics.confusion) == (3, "loss", None)
+    assert math.isnan(metrics.columns["accuracy"][0])
+    assert (metrics.best, metrics.selection_metric, metrics.confusion) == (3, "loss", None)
 
 
 def test_the_validation_loss_names_the_best_epoch_and_its_confusion(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_validation_loss_names_the_best_epoch_and_its_confusion(tmp_path: Pa
         row["validation_loss"] = loss
         row["undecided_by_label"] = [row["epoch"]] * OUTPUTS
     metrics = metrics_of(tmp_path, lines(*rows))
-    assert (metrics.best, metrics.watched) == (2, "validation_loss")
+    assert (metrics.best, metrics.selection_metric) == (2, "validation_loss")
     assert metrics.confusion is not None
     assert (metrics.confusion.epoch, metrics.confusion.undecided.tolist()) == (3, [2] * OUTPUTS)
 
@@ -81,7 +81,7 @@ def test_no_number_is_no_fault(tmp_path: Path) -> None:
     text = '{"epoch": 0, "loss": NaN, "learning_rate": Infinity, "gradient_norms": null}\n'
     metrics = metrics_of(tmp_path, text)
     assert metrics.best is None
-    assert metrics.at("learning_rate", 0) is None
+    assert metrics.value_at("learning_rate", 0) is None
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def changed(path: Path, **arrays: Any) -> None:
 def test_activity_is_read(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run"))
     assert run.activity is not None
-    assert [frame.epochs for frame in run.activity.frames] == [0, 3, 30]
-    assert len(run.activity.shown) == 2
-    sample = run.activity.shown[0]
+    assert [frame.epochs for frame in run.activity.snapshots] == [0, 3, 30]
+    assert len(run.activity.samples) == 2
+    sample = run.activity.samples[0]
     assert np.array_equal(sample.output.events, activity()["output_0"])
     assert (sample.output.cells, sample.output.cut, sample.label) == (OUTPUTS, None, None)
-    assert run.missing == []
+    assert run.missing_files == []
 
 
 def test_arrays_in_either_order_are_read(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_arrays_in_either_order_are_read(tmp_path: Path) -> None:
     changed(folder, output_0=np.asfortranarray(activity()["output_0"]))
     run = read_run(folder)
     assert run.activity is not None
-    assert np.array_equal(run.activity.shown[0].output.events, activity()["output_0"])
+    assert np.array_equal(run.activity.samples[0].output.events, activity()["output_0"])
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
     save_file(tensors, path)
     with open_weights(path) as file:
         assert file is not None
-        found_UI = file.synapses(read_run(folder).dense[0])
+        found_UI = file.synapses(read_run(folder).graph.neuron_layers[0])
     lengths = np.linalg.norm(found_UI, axis=1)
     assert lengths[3] == 0
     assert np.delete(lengths, 3) == pytest.approx(np.delete(gain_U1[:, 0], 3))
@@ -292,7 +292,7 @@ def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, dama
     page = build_page(read_run(folder))
     (told,) = page.damage
     assert told.startswith(f"{folder / name}: ")
-    assert (page.film is None) is (page.rates is None) is (name == "activity.npz")
+    assert (page.slider is None) is (page.rates is None) is (name == "activity.npz")
     assert page.weight_change.weights.rows
     learned = [row[1:4:2] for row in page.weight_change.weights.rows]
     assert all((row[0] == "–") is name.endswith("initial.safetensors") for row in learned)

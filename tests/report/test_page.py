@@ -17,7 +17,7 @@ from support.report_samples import activity, document, metrics_row, write_run
 
 from netdesc.report import ReportError, write_report
 from netdesc.report.page import build_page
-from netdesc.report.run import MAX_DRAWN_LAYERS, read_run
+from netdesc.report.run import MAX_PLOTTED_LAYERS, read_run
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
 
@@ -83,8 +83,10 @@ def test_epochs_count_from_one(tmp_path: Path) -> None:
     assert built.part == "Taken from 2 training samples with the best weights, of epoch 30."
     loss = built.training[0].data
     assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
-    assert built.film is not None
-    assert built.film.shots[1].label.startswith("after 3 epochs, loss 25")  # of the file's epoch 3
+    assert built.slider is not None
+    assert built.slider.frames[1].label.startswith(
+        "after 3 epochs, loss 25"
+    )  # of the file's epoch 3
 
 
 def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) -> None:
@@ -124,8 +126,8 @@ def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
 
 
 def test_the_film_says_which_sample_it_is(tmp_path: Path) -> None:
-    plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).film
-    labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).film
+    plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).slider
+    labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).slider
     assert plain is not None
     assert labelled is not None
     assert plain.subject == "The first training sample."
@@ -227,8 +229,8 @@ def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None
         path.unlink()
     built = build_page(read_run(folder))
     assert len(built.network.rows) == 31
-    assert built.cut_layers == 30 - MAX_DRAWN_LAYERS
-    assert read_run(folder).drawn[-1] == "layer29"
+    assert built.cut_layers == 30 - MAX_PLOTTED_LAYERS
+    assert read_run(folder).plotted_layers[-1] == "layer29"
     write_report(folder)
 
 

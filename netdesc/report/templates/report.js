@@ -1,45 +1,45 @@
 "use strict";
-// Draws the figures of the page with plotly, and lets the reader go through the film.
+// Draws the figures with plotly, and runs the epoch slider.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const printed = matchMedia("print");
   const narrow = matchMedia("(max-width: 1080px)");
   const touch = matchMedia("(pointer: coarse)").matches;
-  // Pixels on paper, by where a figure stands; the print style sheet has as many columns.
+  // Width in pixels when printed, by the figure's container; matches the columns in report.css.
   const PRINT_WIDTHS = [[".side-by-side", 205], [".grid", 325], ["*", 670]];
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-  // Replaces var(--name) by the colour that the style sheet gives it now.
-  function resolved(value) {
+  // Replaces var(--name) by the current colour of the style sheet.
+  function resolveColours(value) {
     if (typeof value === "string") {
       return value.startsWith("var(") ? colour(value.slice(4, -1)) : value;
     }
-    if (Array.isArray(value)) return value.map(resolved);
+    if (Array.isArray(value)) return value.map(resolveColours);
     if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(each)]));
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolveColours(each)]));
   }
 
-  function axis(given) {
+  function axis(spec) {
     return {
       gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
-      tickfont: { size: 12 }, separatethousands: true, ...given,
-      title: { font: { size: 13 }, standoff: 8, ...given.title },
+      tickfont: { size: 12 }, separatethousands: true, ...spec,
+      title: { font: { size: 13 }, standoff: 8, ...spec.title },
     };
   }
 
-  function layout(given, width) {
+  function layout(spec, width) {
     const soft = colour("--soft");
     return {
-      ...given,
-      // Fixed margins: plotly's own search for them may not come to an end in a narrow figure.
-      xaxis: axis({ tickangle: 0, ...given.xaxis }),
-      yaxis: axis(given.yaxis),
+      ...spec,
+      // Fixed margins: plotly's automatic margins may not converge in a narrow figure.
+      xaxis: axis({ tickangle: 0, ...spec.xaxis }),
+      yaxis: axis(spec.yaxis),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
-      margin: { l: 72, r: 12, t: given.showlegend ? 30 : 8, b: 48 },
+      margin: { l: 72, r: 12, t: spec.showlegend ? 30 : 8, b: 48 },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour("--ink") } },
       hoverlabel: {
         bgcolor: colour("--paper"), bordercolor: colour("--line"), font: { color: colour("--ink") },
@@ -64,18 +64,18 @@
   }));
 
   function draw({ area, spec }, width) {
-    Plotly.react(area, resolved(spec.data), layout(spec.layout, width), config);
+    Plotly.react(area, resolveColours(spec.data), layout(spec.layout, width), config);
     spaceTicks(area);
   }
 
-  // One to three decades have room for 1, 2 and 5 in each; plotly would write all from 1 to 9.
+  // With one to three decades, label 1, 2 and 5 only; plotly would label 1 to 9.
   function spaceTicks(area) {
     const axis = area.layout.yaxis;
     if (axis.type !== "log" || !axis.range) return;
     const decades = axis.range[1] - axis.range[0];
-    const wanted = decades > 0.8 && decades < 3 ? "D2" : null;
-    if ((axis.dtick ?? null) !== wanted) {
-      Plotly.relayout(area, { "yaxis.dtick": wanted, "yaxis.tickmode": wanted ? "linear" : "auto" });
+    const dtick = decades > 0.8 && decades < 3 ? "D2" : null;
+    if ((axis.dtick ?? null) !== dtick) {
+      Plotly.relayout(area, { "yaxis.dtick": dtick, "yaxis.tickmode": dtick ? "linear" : "auto" });
     }
   }
 
@@ -100,7 +100,7 @@
     for (const figure of figures) draw(figure, onPaper ? printWidth(figure) : undefined);
   }
 
-  // Paper is white, whatever the screen is.
+  // Paper is white, also in dark mode.
   function print(on) {
     if (root.hasAttribute("data-print") === on) return;
     root.toggleAttribute("data-print", on);
@@ -116,7 +116,7 @@
     button.addEventListener("click", () => {
       const image = new Image();
       image.alt = button.querySelector("img").alt;
-      image.addEventListener("load", () => {  // as large as the window, and never smaller than it is
+      image.addEventListener("load", () => {  // fills the window, but is never shrunk
         image.style.minWidth = image.naturalWidth + "px";
         image.style.minHeight = image.naturalHeight + "px";
       });
@@ -129,20 +129,20 @@
   document.getElementById("large-close").addEventListener("click", () => large.close());
   large.addEventListener("click", (event) => event.target === large && large.close());
 
-  const slider = document.getElementById("film-slider");
+  const slider = document.getElementById("epoch-slider");
   if (!slider) return;
-  document.getElementById("film-controls").hidden = false;
-  const image = document.getElementById("film");
-  const label = document.getElementById("film-label");
-  const play = document.getElementById("film-play");
-  const shots = JSON.parse(document.getElementById("film-shots").textContent);
-  const narrowShots = JSON.parse(document.getElementById("film-narrow").textContent);
-  const labels = JSON.parse(document.getElementById("film-labels").textContent);
+  document.getElementById("epoch-controls").hidden = false;
+  const image = document.getElementById("epoch-image");
+  const label = document.getElementById("epoch-label");
+  const play = document.getElementById("epoch-play");
+  const frames = JSON.parse(document.getElementById("epoch-frames").textContent);
+  const narrowFrames = JSON.parse(document.getElementById("epoch-frames-narrow").textContent);
+  const labels = JSON.parse(document.getElementById("epoch-labels").textContent);
   let timer = 0;
 
   function show(number) {
     slider.value = number;
-    image.src = (narrow.matches ? narrowShots : shots)[number];
+    image.src = (narrow.matches ? narrowFrames : frames)[number];
     image.alt = "Output of the first sample " + labels[number];
     label.textContent = labels[number];
     slider.setAttribute("aria-valuetext", labels[number]);
@@ -159,12 +159,12 @@
     play.textContent = "Pause";
     timer = setInterval(() => {
       next += 1;
-      if (next < shots.length) show(next);
-      if (next >= shots.length - 1) stop();
+      if (next < frames.length) show(next);
+      if (next >= frames.length - 1) stop();
     }, 450);
   }
 
-  // Once by itself, when the picture comes into view; not for readers who do not want motion.
+  // Plays once when the picture comes into view, unless the reader prefers reduced motion.
   const watcher = new IntersectionObserver(([entry]) => {
     if (!entry.isIntersecting || root.hasAttribute("data-print")) return;
     watcher.disconnect();
@@ -180,14 +180,14 @@
   play.addEventListener("click", () => {
     watcher.disconnect();
     if (timer) return stop();
-    start(Number(slider.value) === shots.length - 1 ? 0 : Number(slider.value) + 1);
+    start(Number(slider.value) === frames.length - 1 ? 0 : Number(slider.value) + 1);
   });
   function finish() {
     stop();
-    show(shots.length - 1);
+    show(frames.length - 1);
   }
   addEventListener("beforeprint", finish);
   printed.addEventListener("change", (event) => event.matches && finish());
-  show(shots.length - 1);
+  show(frames.length - 1);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) watcher.observe(image);
 })();

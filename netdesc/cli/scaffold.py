@@ -87,7 +87,7 @@ def make_folder(folder: str | Path | None, template: str, name: str | None = Non
     if target.is_dir() and any(target.iterdir()):
         raise ScaffoldError(f"{target} is not empty: choose a new or empty folder")
     if os.path.lexists(target) and not target.is_dir():
-        raise ScaffoldError(f"{target} is not a folder: choose another name")
+        raise ScaffoldError(f"{target} is not a folder: choose a new name")
     commands = [
         f"netdesc show {name}.json",
         f"netdesc compile-and-train {name}.json --run-dir {_RUN}",

@@ -1,4 +1,4 @@
-"""Compares two documents, locks or runs by their meaning, not by their text."""
+"""Compares the meaning of two documents, locks or runs, not their text."""
 
 from netdesc.comparing.diff import Comparison, Difference, compare
 from netdesc.comparing.operand import Operand, read_operand

@@ -1,4 +1,4 @@
-"""The whole comparison: one list of differences a section, all of one form."""
+"""The comparison of two operands: one list of differences for each section."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, member, members
 
 VARYING_RESULTS = {"seconds", "seconds_an_epoch"}
-"""Results that no two runs share. They are shown, and count as no difference."""
+"""Results that differ in any two runs. They are shown, but do not count as differences."""
 _ABSENT = object()
 
 
 class Difference(NamedTuple):
-    """What two operands have at a place; None for one that has nothing there.
+    """The values ``a`` and ``b`` of two operands at a place; None if an operand has no value.
 
-    In the section ``document`` both are objects with ``pointer``, ``value`` and ``origin``, and in
-    ``files`` with ``pointer``, ``path`` and ``sha256``. Elsewhere they are the values themselves.
+    In the section ``document`` a value is an object with ``pointer``, ``value`` and ``origin``; in
+    ``files``, an object with ``pointer``, ``path`` and ``sha256``; elsewhere, the value itself.
     """
 
     place: str
@@ -29,7 +29,7 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """``differences`` are by section; those of ``results`` also hold what is equal in both runs."""
+    """``differences`` are by section. The section ``results`` also has equal values."""
 
     a: Operand
     b: Operand
@@ -39,18 +39,18 @@ class Comparison(NamedTuple):
     def is_equal(self) -> bool:
         return not any(
             each.a != each.b and not (section == "results" and each.place in VARYING_RESULTS)
-            for section, found in self.differences.items()
-            for each in found
+            for section, differences in self.differences.items()
+            for each in differences
         )
 
 
 def compare(a: Operand, b: Operand) -> Comparison:
-    """Compares two operands. Files that both name are read only if their paths do not tell."""
+    """Compare two operands. Files are read only if their paths and recorded hashes differ."""
     documents = NormalForm(a, b), NormalForm(b, a)
     named = files.named_files(a), files.named_files(b)
     skipped = {(*section, key) for each in named for section in each for key in ("path", "sha256")}
     places = list(_walk((), documents, (documents[0].data, documents[1].data), skipped))
-    told = {parts for parts, _ in places}
+    differing = {parts for parts, _ in places}
     both_ran = a.record is not None and b.record is not None
     versions = _differing(facts.versions(a), facts.versions(b))
     differences = {
@@ -60,7 +60,7 @@ def compare(a: Operand, b: Operand) -> Comparison:
         "files": [
             Difference(dotted(section), one and one.describe(), other and other.describe())
             for section, one, other in files.differing_files(*named)
-            if not any(section[:length] in told for length in range(1, len(section) + 1))
+            if not any(section[:length] in differing for length in range(1, len(section) + 1))
         ],
         "versions": [each for each in versions if each.a is not None and each.b is not None],
         "results": list(_pairs(facts.results(a), facts.results(b))) if both_ran else [],
@@ -74,7 +74,7 @@ def _walk(
     values: tuple[Any, Any],
     skipped: Collection[Parts],
 ) -> Iterator[tuple[Parts, list[Any]]]:
-    """The places whose values differ, in the order of the documents, with what each side has."""
+    """The places whose values differ, in the order of the documents, with both values."""
     if not all(map(_is_compared_by_parts, values)):
         if values[0] != values[1]:
             yield (
@@ -85,21 +85,21 @@ def _walk(
                 ],
             )
         return
-    is_other_type = member(values[0], "type") != member(values[1], "type")
+    has_other_type = member(values[0], "type") != member(values[1], "type")
     for key in dict.fromkeys([*members(values[0]), *members(values[1])]):
         inner = (*parts, key)
-        held = member(values[0], key, _ABSENT), member(values[1], key, _ABSENT)
-        if inner in skipped or (parts == ("layers",) and _ABSENT in held):
+        pair = member(values[0], key, _ABSENT), member(values[1], key, _ABSENT)
+        if inner in skipped or (parts == ("layers",) and _ABSENT in pair):
             continue  # other sections show files, and the layers that only one document has
-        found = _walk(inner, documents, held, skipped)
-        if is_other_type and _ABSENT in held:
-            # Another type has other fields; their defaults are no difference of their own.
-            found = (each for each in found if (each[1][0] or each[1][1])["origin"] != "default")
-        yield from found
+        places = _walk(inner, documents, pair, skipped)
+        if has_other_type and _ABSENT in pair:
+            # Another type has other fields. Their defaults do not count as differences.
+            places = (each for each in places if (each[1][0] or each[1][1])["origin"] != "default")
+        yield from places
 
 
 def _is_compared_by_parts(value: Any) -> bool:
-    """True for objects and for lists of such; a list of numbers or words is compared whole."""
+    """True for objects and lists of objects. Other lists are compared as one value."""
     if isinstance(value, list):
         return not value or any(map(_is_compared_by_parts, members(value).values()))
     return isinstance(value, dict)
@@ -110,7 +110,7 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 
 def _pairs(a: Mapping[str, Any], b: Mapping[str, Any], place: str = "") -> Iterator[Difference]:
-    """The facts of two operands side by side. Objects that both have are taken apart."""
+    """The facts of two operands side by side, one pair for each key, also of nested objects."""
     for key in dict.fromkeys([*a, *b]):
         one, other = a.get(key), b.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -1,4 +1,4 @@
-"""What an operand has besides its document: layers, sizes, versions, results."""
+"""The facts of an operand that are not part of its document: layers, sizes, versions, results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 def layers(operand: Operand) -> dict[str, dict[str, Any]]:
-    """The type of each layer, and what is inferred of it."""
+    """The type of each layer, its inferred shapes and its number of parameters."""
     _, *rows = summary(operand.graph)  # the first row is the input
     names = ("type", "input_shape", "output_shape", "parameters")
     return {row.name: {name: getattr(row, name) for name in names} for row in rows}
@@ -31,7 +31,7 @@ def network(operand: Operand, other: Operand) -> dict[str, Any]:
 
 
 def versions(operand: Operand) -> dict[str, str]:
-    """Versions of the programs that took part; a document was never run and has none."""
+    """Versions of the programs that a run or a lock recorded; empty for a document."""
     if operand.record is not None and operand.record.versions:
         return operand.record.versions
     lock = operand.description.lock
@@ -39,16 +39,16 @@ def versions(operand: Operand) -> dict[str, str]:
 
 
 def results(operand: Operand) -> dict[str, Any]:
-    """What came out of a run; empty for a document."""
+    """The results of a run; empty for a document."""
     record = operand.record
     if record is None:
         return {}
-    found: dict[str, Any] = {"status": record.status, "epochs": record.epochs_done}
+    values: dict[str, Any] = {"status": record.status, "epochs": record.epochs_done}
     if record.best is not None:
-        found["best_epoch"] = record.best.epoch + 1
-    for word, figures in (("best", record.best), ("final", record.final)):
-        found |= {f"{word}_{name}": getattr(figures, name, None) for name in _RESULTS}
-    found["seconds"] = record.seconds
+        values["best_epoch"] = record.best.epoch + 1
+    for prefix, metrics in (("best", record.best), ("final", record.final)):
+        values |= {f"{prefix}_{name}": getattr(metrics, name, None) for name in _RESULTS}
+    values["seconds"] = record.seconds
     if record.seconds is not None and record.epochs_done:
-        found["seconds_an_epoch"] = record.seconds / record.epochs_done
-    return {name: value for name, value in found.items() if value is not None}
+        values["seconds_an_epoch"] = record.seconds / record.epochs_done
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The files that documents name: equal if their contents are, as far as these are known."""
+"""Compares the files that documents name by the SHA-256 of their contents."""
 
 from __future__ import annotations
 
@@ -17,26 +17,32 @@ from netdesc.description.json_pointer import lookup, pointer
 
 @dataclass(frozen=True)
 class NamedFile:
-    """``path`` is as the document has it; ``noted`` is the SHA-256 in the document or its lock."""
+    """A file that a document names.
+
+    ``path`` is the text in the document, ``resolved_path`` the file itself. ``recorded_sha256``
+    comes from the document or its lock, None if neither has it.
+    """
 
     pointer: str
     path: str
-    place: Path
-    noted: str | None
+    resolved_path: Path
+    recorded_sha256: str | None
 
     @cached_property
     def sha256(self) -> str | None:
-        """The noted SHA-256, or else that of the file; None if it cannot be read."""
-        if self.noted is not None or not self.place.is_file():
-            return self.noted
+        """The recorded SHA-256, otherwise that of the file; None if it cannot be read."""
+        if self.recorded_sha256 is not None or not self.resolved_path.is_file():
+            return self.recorded_sha256
         try:
-            return file_sha256(self.place)
+            return file_sha256(self.resolved_path)
         except OSError:
             return None
 
     def equals(self, other: NamedFile) -> bool:
-        is_noted = self.noted is not None or other.noted is not None
-        if not is_noted and os.path.realpath(self.place) == os.path.realpath(other.place):
+        """Whether both files are known to have the same contents."""
+        is_recorded = self.recorded_sha256 is not None or other.recorded_sha256 is not None
+        paths = os.path.realpath(self.resolved_path), os.path.realpath(other.resolved_path)
+        if not is_recorded and paths[0] == paths[1]:
             return True
         return self.sha256 is not None and self.sha256 == other.sha256
 
@@ -45,7 +51,7 @@ class NamedFile:
 
 
 def named_files(operand: Operand) -> dict[Parts, NamedFile]:
-    """The files of an operand by the path of the section that names them."""
+    """The files of an operand, by the path of the section that names each."""
     description = operand.description
     lock = description.lock
     locked = {} if lock is None else {file.path: file.sha256 for file in lock.files}
@@ -64,7 +70,7 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
 def differing_files(
     a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
 ) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
-    """The files that are not known to be equal; None for a side that names none."""
+    """The files that are not known to be equal; None for an operand without the file."""
     for section in dict.fromkeys([*a, *b]):
         one, other = a.get(section), b.get(section)
         if one is None or other is None or not one.equals(other):

@@ -1,7 +1,7 @@
-"""A document with all defaults, written so that equal meaning gives equal data.
+"""The normal form of a document: documents with the same meaning have the same normal form.
 
-Layers are an object by name, and each names the layers that it reads. A layer holds its neuron
-itself if the other document names another neuron there.
+It contains all defaults. Layers are an object by name, and each names the layers that it reads. If
+both documents have a layer but name its neuron differently, the layer contains the neuron itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netdesc.description.json_pointer import lookup, members, pointer
 
 
 class NormalForm:
-    """``data`` is the normal form of one document, made to be compared with another one's."""
+    """``data`` is the normal form of one document, for the comparison with another document."""
 
     def __init__(self, operand: Operand, other: Operand) -> None:
         self._written = operand.description.document.model_dump(mode="json")
@@ -48,7 +48,8 @@ class NormalForm:
         } | {"neurons": neurons, "layers": layers}
 
     def describe(self, parts: Parts, value: Any) -> dict[str, Any]:
-        """A value of ``data`` with its place in the document and who set it (or its parts)."""
+        """A value of ``data`` with its pointer in the document and its origin, or those of its
+        parts."""
         written = self._written_parts(parts)
         at = pointer(written)
         origins = dict.fromkeys(self._find_origins(lookup(self._written, written), at))
@@ -70,7 +71,7 @@ class NormalForm:
 
 
 def _neuron_names(operand: Operand) -> dict[str, str | None]:
-    """The neuron that each layer names; None for a layer that holds its neuron, or has none."""
+    """The neuron that each layer names; None if it contains its neuron itself, or has none."""
     return {
         layer.name: neuron if isinstance(neuron := getattr(layer, "neuron", None), str) else None
         for layer in operand.description.document.layers

@@ -1,4 +1,4 @@
-"""One of the two things that are compared: a document, a lock, or a run with lock and record."""
+"""An operand of the comparison: a document, a lock, or a run with its lock and record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Operand:
-    """``name`` is the path that the user gave; only a run has a ``record``, if it is not lost."""
+    """``name`` is the path that the user gave. Only runs have a ``record``; it may be missing."""
 
     name: str
     kind: Literal["document", "lock", "run"]
@@ -26,7 +26,10 @@ class Operand:
 
 
 def read_operand(path: Path) -> Operand:
-    """Reads what is at a path, without its data. DescriptionError, NoRunError or ReportError."""
+    """Read a document, a lock or the folder of a run, without its data files.
+
+    Raises DescriptionError, NoRunError or ReportError.
+    """
     is_run = path.is_dir()
     description = load(lock_of(path) if is_run else path, with_files=False)
     record = None

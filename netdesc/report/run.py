@@ -100,8 +100,8 @@ class Run:
             source = f" The best and the last epoch come from {RECORD}."
             yield (
                 f"{METRICS} lacks {len(metrics.missing_epochs):,} of "
-                f"{plural(len(metrics), 'epoch')}, first epoch {metrics.missing_epochs[0]:,}. "
-                f"Figures and tables leave them out."
+                f"{plural(len(metrics), 'epoch')}; the first is epoch "
+                f"{metrics.missing_epochs[0]:,}. Figures and tables leave them out."
                 f"{source if record.has_ended and record.recorded_epochs else ''}"
             )
         recorded = record.best.epoch if record.has_ended and record.best is not None else best

@@ -38,6 +38,6 @@ def test_a_command_takes_the_device_unless_it_has_its_own(
 
 def test_without_anything_there_is_help(netdesc: Netdesc, called: list[tuple[str, str]]) -> None:
     outcome = netdesc("bench")
-    assert "Measure how long training takes" in outcome.out + outcome.err
+    assert "Measure how fast netdesc trains" in outcome.out + outcome.err
     assert outcome.code == 2
     assert not called

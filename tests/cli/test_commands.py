@@ -104,7 +104,7 @@ def test_schema_write_then_check(netdesc: Netdesc, tmp_path: Path) -> None:
     assert json.loads(netdesc("schema").out) == json.loads(file.read_text())
     file.write_text(file.read_text().replace("threshold", "treshold"))
     stale = netdesc("schema", "--check", file)
-    assert (stale.code, "is stale; run: " in stale.err) == (1, True)
+    assert (stale.code, "is out of date; run: " in stale.err) == (1, True)
 
 
 def test_explain(netdesc: Netdesc) -> None:
@@ -228,7 +228,7 @@ def test_run_compares_with_the_target_that_the_document_has(
 ) -> None:
     outcome = netdesc("run", trained, document.parent / "input0.bs1")
     best = json.loads((trained / "run.json").read_text())["best"]
-    assert f"against the target: loss {best['loss']:,.6g}" in outcome.out
+    assert f"compared with the target: loss {best['loss']:,.6g}" in outcome.out
 
 
 def test_run_tells_of_events_outside_the_tensor(netdesc: Netdesc, document: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     lines = outcome.out.splitlines()
     assert lines[0] == "run: test, 15 samples"
     told = re.match(
-        r"loss ([\d.]+) a sample \(([\d.]+) in all\), accuracy .*% by spike rate", lines[1]
+        r"loss ([\d.]+) a sample \(([\d.]+) in total\), accuracy .*% by spike rate", lines[1]
     )
     assert told is not None
     assert 15 * float(told[1]) == pytest.approx(float(told[2]), rel=1e-4)

@@ -135,7 +135,7 @@ def test_what_one_run_does_not_mend_is_counted(
     monkeypatch.setattr("netdesc.description.apply_fixes.MAX_ROUNDS", 1)
     network.write_text(BASE.replace('"format"', '"a": [' + "1 " * 250 + '1], "format"'))
     first = netdesc("validate", "--fix", "network.json")
-    assert first.err == "200 were fixed, and 50 more can be: run it again\n"
+    assert first.err == "fixed 200; run the command again to fix 50 more\n"
     assert "run it again" not in netdesc("validate", "--fix", "network.json").err
 
 
@@ -159,7 +159,7 @@ def test_a_diff_says_what_would_be_left(netdesc: Netdesc, network: Path) -> None
     network.write_text(WRONG.replace('"epochs": 10', '"epochs": 0'))
     shown = netdesc("validate", "--diff", network)
     assert shown.code == 1
-    assert "2 would be fixed with --fix; 1 error would be left, shown without --diff" in shown.err
+    assert "2 would be fixed with --fix; 1 error would remain" in shown.err
     network.write_text(WRONG)
     assert "left" not in netdesc("validate", "--diff", network).err
 

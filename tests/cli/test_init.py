@@ -166,7 +166,7 @@ def test_what_is_there_is_left_alone(
 
     before = {each: each.lstat() for each in tmp_path.rglob("*")}
     assert netdesc("init", "mine") == 2
-    assert "name a new" in capsys.readouterr().err
+    assert "choose a" in capsys.readouterr().err
     after = {each: each.lstat() for each in tmp_path.rglob("*")}
     assert before.keys() == after.keys()
     assert all(before[each].st_mtime_ns == after[each].st_mtime_ns for each in before)
@@ -180,7 +180,7 @@ def test_names_that_are_none_are_refused(
     name: str, netdesc: Netdesc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert netdesc("init", "new", "--name", name) == 2
-    assert "cannot name a network" in capsys.readouterr().err
+    assert "cannot be the name of a network" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,7 +233,7 @@ def test_the_folder_can_be_entered_as_it_is_told(
 @example("network.lock")
 @example("a.lock.LOCK")
 def test_any_folder_name_gives_a_valid_name_or_none(text: str) -> None:
-    name = scaffold._name_for(Path("/") / text.replace("/", "_").replace("\0", "_"))
+    name = scaffold._network_name(Path("/") / text.replace("/", "_").replace("\0", "_"))
     assert name == "" or re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name)
     assert not name.lower().endswith(".lock")
 
@@ -256,7 +256,7 @@ def test_rewriting_changes_the_named_strings_and_nothing_else(
     assert root is not None
     places = [parts for parts, leaf in leaves(root.value) if isinstance(leaf, str)]
     chosen = data.draw(st.lists(st.sampled_from(places), unique=True)) if places else []
-    rewritten = json.loads(scaffold._rewrite(text, dict.fromkeys(chosen, new)))
+    rewritten = json.loads(scaffold._replace_strings(text, dict.fromkeys(chosen, new)))
     for parts, leaf in leaves(root.value):
         assert lookup(rewritten, parts) == (new if parts in chosen else leaf)
     assert len(list(leaves(rewritten))) == len(list(leaves(root.value)))

@@ -21,7 +21,7 @@ from support.cli_process import Netdesc
 from support.report_samples import weights, write_run, write_state
 
 from netdesc.cli.output import Output
-from netdesc.cli.show.overview import overview, time_constant_ms
+from netdesc.cli.show.overview import read_overview, time_constant_ms
 from netdesc.description import load, lock_text
 from netdesc.resources import shipped
 
@@ -75,7 +75,7 @@ def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> Non
 def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     given = show(write(tmp_path / "a.json", document())).out.partition("filled in:")[2]
     assert "flat 6, a 6" in given
-    assert '"from" is given: flat, a' in given
+    assert "which read the previous layer: flat, a" in given
     assert "8 classes" in given
     assert "grid of 8 bits (quantization): a" in given
     assert "tau_grad" in given
@@ -85,7 +85,7 @@ def test_what_was_filled_in_is_listed(show: Netdesc, tmp_path: Path) -> None:
     changed["layers"][1] |= {"quantization": None, "weight_scale": 2, "from": "flat"}
     given = show(write(tmp_path / "b.json", changed)).out.partition("filled in:")[2]
     assert "a step lasts 1 ms" in given
-    assert '"from" is given: flat\n' in given
+    assert "which read the previous layer: flat\n" in given
     assert "quantization" not in given
     assert "weight_scale" not in given
 
@@ -98,10 +98,10 @@ MOVING = {"type": "moving_window", "window_steps": 7}
     ("loss", "classifier", "axes", "winner"),
     [
         ({"type": "spike_time", "time_constant_ms": 2}, None, "steps, samples and neurons", None),
-        (RATES, None, "samples and neurons", "most in the sample wins"),
-        ({"type": "spike_max"}, MOVING, "samples", "most in the last 7,"),
+        (RATES, None, "samples and neurons", "class that spikes most in the sample"),
+        ({"type": "spike_max"}, MOVING, "samples", "spiked most in the last 7 steps"),
         ({"type": "spike_max", "window_steps": 3}, {"type": "rate"}, "steps and samples",
-         "most in the sample wins"),
+         "class that spikes most in the sample"),
     ],
 )  # fmt: skip
 def test_what_is_summed_up_and_which_class_wins(
@@ -133,7 +133,7 @@ def test_ranges_learnt_decays_and_extremes_are_told(show: Netdesc, tmp_path: Pat
         "learn": ["current_decay"],
     }
     assert row(show(write(tmp_path / "a.json", changed)).out, "a", 1)[2:] == [
-        "0.1 (device: 0.09375)", "0 to 0.25 (keeps all to 6.95 ms), learnt", "0.5 (2.89 ms)",
+        "0.1 (device: 0.09375)", "0 to 0.25 (no decay to 6.95 ms), learnt", "0.5 (2.89 ms)",
     ]  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_memory_follows_batch_and_optimizer(
     pair = {"input": {"path": "in.bs1"}, "label": 0}
     data = {"type": "spike_files", "train": [pair | {"label": n} for n in range(5)]}
     path = write(tmp_path / "a.json", document(data=data, training={"epochs": 1} | training))
-    seen = overview(path)
+    seen = read_overview(path)
     assert seen.batch == batch
     first, _, dense = seen.layers
     assert first.memory.activity == 4 * 6 * 40 * batch
@@ -183,7 +183,7 @@ def test_samples_are_counted_in_files_of_arrays(
         "split": split and "parts",
         "encoding": {"type": "rate"},
     }
-    assert overview(write(tmp_path / "a.json", document(data=data))).samples == samples
+    assert read_overview(write(tmp_path / "a.json", document(data=data))).samples == samples
 
 
 @pytest.mark.parametrize("content", [b"PK nonsense", None])
@@ -191,7 +191,7 @@ def test_data_that_cannot_be_read_do_not_matter(content: bytes | None, tmp_path:
     if content is not None:
         (tmp_path / "a.npz").write_bytes(content)
     data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "latency"}}
-    found = overview(write(tmp_path / "a.json", document(data=data)))
+    found = read_overview(write(tmp_path / "a.json", document(data=data)))
     assert (found.samples, found.batch) == (None, 1)
 
 
@@ -234,7 +234,7 @@ def test_a_run_is_shown_as_it_was_and_how_it_stands(show: Netdesc, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("saved", "words"),
-    [(3, "goes on after 3 epochs"), (0, "goes on from the start"), (None, "last checkpoint")],
+    [(3, "continues after 3 epochs"), (0, "continues from the start"), (None, "last checkpoint")],
 )
 def test_a_run_that_was_killed_is_said_to_be(
     show: Netdesc, tmp_path: Path, saved: int | None, words: str
@@ -262,7 +262,7 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
         "dense2", "cuba1", "0.5", "0.25 (3.48 ms)", "0.5 (1.44 ms)",
     ]  # fmt: skip
     notes = outcome.out.partition("filled in:")[2]
-    assert "says nothing of data" in notes
+    assert "does not describe data" in notes
     assert "1,000 steps of 1 ms are assumed" in notes
 
 

@@ -67,7 +67,7 @@ def long_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass
-class Shown:
+class OpenPage:
     """An open page, and what it complained about and asked for."""
 
     page: Any
@@ -79,11 +79,13 @@ class Shown:
 def show(browser: Any) -> Iterator[Any]:
     contexts = []
 
-    def open_page(path: Path, width: int = 1280, scheme: str = "light", **settings: Any) -> Shown:
+    def open_page(
+        path: Path, width: int = 1280, scheme: str = "light", **settings: Any
+    ) -> OpenPage:
         settings = {"viewport": {"width": width, "height": 800}} | settings
         context = browser.new_context(color_scheme=scheme, **settings)
         contexts.append(context)
-        shown = Shown(context.new_page())
+        shown = OpenPage(context.new_page())
         shown.page.on("console", lambda message: shown.complaints.append(message.text))
         shown.page.on("pageerror", lambda error: shown.complaints.append(str(error)))
         shown.page.on("request", lambda request: shown.requests.append(request.url))
@@ -157,7 +159,9 @@ def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any
 LABEL = "document.getElementById('epoch-label').textContent"
 
 
-def test_the_film_plays_once_when_it_comes_into_view(reports: dict[str, Path], show: Any) -> None:
+def test_the_epoch_slider_plays_once_when_it_comes_into_view(
+    reports: dict[str, Path], show: Any
+) -> None:
     page = show(reports["spikes"], viewport={"width": 1280, "height": 300}).page
     page.wait_for_timeout(300)
     last = page.evaluate("document.getElementById('epoch-image').src")
@@ -180,7 +184,7 @@ def test_the_film_plays_once_when_it_comes_into_view(reports: dict[str, Path], s
 
 
 @pytest.mark.parametrize("settings", [{"reduced_motion": "reduce"}, {"java_script_enabled": False}])
-def test_the_film_stands_still_for_who_wants_it_or_cannot_play_it(
+def test_the_epoch_slider_stands_still_with_reduced_motion_or_without_scripts(
     reports: dict[str, Path], show: Any, settings: dict[str, Any]
 ) -> None:
     page = show(reports["spikes"], 1280, **settings).page
@@ -190,7 +194,7 @@ def test_the_film_stands_still_for_who_wants_it_or_cannot_play_it(
     assert page.locator("#epoch-play").is_visible() is ("reduced_motion" in settings)
 
 
-def test_paper_shows_the_end_of_the_film(reports: dict[str, Path], show: Any) -> None:
+def test_paper_shows_the_last_epoch(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"]).page
     page.locator("#epoch-image").scroll_into_view_if_needed()
     wait_until(page, f"{LABEL}.startsWith('before training')")

@@ -46,7 +46,7 @@ def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
     page = build_page(run)
     (note,) = page.damage
     assert note.startswith(
-        f"metrics.jsonl lacks {30 - kept} of 30 epochs, the first of them epoch {kept + 1}:"
+        f"metrics.jsonl lacks {30 - kept} of 30 epochs; the first is epoch {kept + 1}."
     )
     losses = ["Best validation loss", "Validation accuracy"] if classes else ["Best loss"]
     for name in ("Epochs", *losses):
@@ -58,7 +58,7 @@ def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
     # The matrix of another epoch is not shown as that of the best.
     assert (page.confusion is not None) is (classes and kept > BEST)
     told: list[str] = []
-    text = write_report(path, tell=told.append).read_text()
+    text = write_report(path, warn=told.append).read_text()
     assert told == page.damage
     assert text.index("metrics.jsonl lacks") < text.index('class="pill"')
     assert "Nothing was trained" not in text
@@ -67,9 +67,7 @@ def test_lost_lines_are_told_first_and_change_neither_best_nor_last(
 def test_lines_lost_in_the_middle_are_told(tmp_path: Path) -> None:
     keep = [*range(4), *range(9, 30)]
     page = build_page(read_run(ended(tmp_path, keep, status="running", epochs_done=0)))
-    assert page.damage[0].startswith(
-        "metrics.jsonl lacks 5 of 30 epochs, the first of them epoch 5:"
-    )
+    assert page.damage[0].startswith("metrics.jsonl lacks 5 of 30 epochs; the first is epoch 5.")
     assert page.facts["Best loss"] == "4"
 
 
@@ -82,23 +80,23 @@ def test_a_run_at_work_lacks_nothing_yet(tmp_path: Path) -> None:
 def test_records_that_do_not_agree_are_told(tmp_path: Path) -> None:
     page = build_page(read_run(ended(tmp_path, list(range(30)), best={"epoch": 3, "loss": 9.0})))
     assert page.damage == [
-        "run.json notes epoch 4 as the best, and by metrics.jsonl it is epoch 25: one of the two "
-        "files was changed."
+        "The best epoch is 4 in run.json, but 25 in metrics.jsonl: one of the two files was "
+        "changed."
     ]
 
 
 @pytest.mark.parametrize(
     ("figures", "told"),
     [
-        ({"validation_accuracy": 5}, "validation accuracy in 1 line, first of epoch 25"),
-        ({"accuracy": -0.1}, "accuracy in 1 line, first of epoch 25"),
-        ({"validation_loss": -1e308}, "validation loss in 1 line, first of epoch 25"),
-        ({"validation_loss": 1e308}, "validation loss in 1 line, first of epoch 25"),
-        ({"loss": -1.0}, "loss in 1 line, first of epoch 25"),
-        ({"seconds": -5}, "seconds in 1 line, first of epoch 25"),
-        ({"learning_rate": -1e-3}, "learning rate in 1 line, first of epoch 25"),
+        ({"validation_accuracy": 5}, "validation accuracy in 1 line, first in epoch 25"),
+        ({"accuracy": -0.1}, "accuracy in 1 line, first in epoch 25"),
+        ({"validation_loss": -1e308}, "validation loss in 1 line, first in epoch 25"),
+        ({"validation_loss": 1e308}, "validation loss in 1 line, first in epoch 25"),
+        ({"loss": -1.0}, "loss in 1 line, first in epoch 25"),
+        ({"seconds": -5}, "seconds in 1 line, first in epoch 25"),
+        ({"learning_rate": -1e-3}, "learning rate in 1 line, first in epoch 25"),
         ({"confusion": [[1, 2], [3, 4]], "undecided_by_label": [0, 0]},
-         "confusion in 1 line, first of epoch 25"),
+         "confusion in 1 line, first in epoch 25"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_left_out_and_told(
@@ -110,7 +108,7 @@ def test_what_cannot_be_is_left_out_and_told(
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = read_run(path)
     assert run.damage == [
-        f"metrics.jsonl is damaged: these values are impossible and left out: {told}."
+        f"metrics.jsonl is damaged. The report leaves out these impossible values: {told}."
     ]
     for name in figures.keys() - {"confusion", "undecided_by_label"}:
         assert np.isnan(run.metrics.columns[name][BEST])

@@ -69,7 +69,7 @@ def test_silent_samples_come_first_with_settings_that_work(tmp_path: Path) -> No
     ]
     assert page.steps[0].text.endswith(f"--set {found[0]}")
     assert [step.purpose for step in page.steps[:4]] == [
-        "Try larger weights at the start",
+        "Try larger initial weights",
         "Try a lower threshold",
         "Try a narrower surrogate gradient",
         "Try batches of 32 samples",
@@ -98,7 +98,7 @@ def test_guessing_is_called_so(tmp_path: Path, accuracy: float, is_guess: bool) 
 def test_naming_the_commonest_class_is_guessing(tmp_path: Path) -> None:
     row = {"confusion": table([95, 1, 1, 1, 1, 1]), "validation_accuracy": 0.95} | NO_SILENCE
     note = built(tmp_path, classes=True, row=row).notes[0]
-    assert "naming one class always would be right in 95.0 %" in note
+    assert "every time would reach 95.0 %" in note
 
 
 def test_an_output_without_spikes_is_a_fault_of_its_first_silent_layer(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_an_output_without_spikes_is_a_fault_of_its_first_silent_layer(tmp_path:
     )
     first, second = page.notes[:2]
     assert first.startswith("The output is silent for 2 of 2 samples shown")
-    assert "silent in hidden and output: no spike gets beyond" in second
+    assert "No neuron spikes in hidden and output" in second
     assert settings(page)[:2] == ["layers.hidden.weight_scale=2", "neurons.learning.threshold=0.25"]
     # The only batch is of one sample, and longer training would not help.
     assert not any("batch_size" in each or "epochs" in each for each in settings(page))

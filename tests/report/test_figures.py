@@ -67,7 +67,7 @@ def test_what_a_logarithm_lacks_is_drawn_on_a_plain_axis(low: float) -> None:
     given_ = [Curve("loss", np.array([3.0, low, math.nan]))]
     plot = curves("Loss", np.arange(3), given_, unit="loss", scale="log")
     assert plot.layout["yaxis"]["type"] == "linear"
-    assert not plot.scales
+    assert not plot.has_scale_button
     assert plot.data[0]["y"] == [3.0, low, None]
 
 
@@ -106,13 +106,13 @@ def sample(output: Raster, target: Raster) -> Sample:
 
 def counts(output: Raster, target: Raster) -> dict[int, tuple[int, int]]:
     found = coincidences([sample(output, target)])
-    return {each.tolerance: (each.met, each.right) for each in found}
+    return {each.tolerance: (each.matched_targets, each.matched_outputs) for each in found}
 
 
 def test_what_was_cut_is_not_compared() -> None:
     target, output = raster((3, 0), (15, 0)), raster((3, 0), cut=10)
     found = coincidences([sample(output, target)])[0]
-    assert (found.met, found.targets, found.recall) == (1, 1, 1.0)
+    assert (found.matched_targets, found.targets, found.recall) == (1, 1, 1.0)
 
 
 spikes = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 2)), unique=True, max_size=30)

@@ -163,15 +163,15 @@ def test_arrays_in_either_order_are_read(tmp_path: Path) -> None:
         ({"output_0": np.array([[STEPS, 0]], dtype=np.int32)}, "output_0 has events outside"),
         ({"output_0": np.array([[0, OUTPUTS]], dtype=np.int32)}, "output_0 has events outside"),
         ({"output_0": np.array([[-1, 0]], dtype=np.int32)}, "output_0 has events outside"),
-        ({"output_0": np.zeros((3, 2))}, "output_0 is no list"),
-        ({"target_1": np.zeros(4, dtype=np.int32)}, "target_1 is no list"),
+        ({"output_0": np.zeros((3, 2))}, "output_0 is not a list"),
+        ({"target_1": np.zeros(4, dtype=np.int32)}, "target_1 is not a list"),
         (
             {"rate_hidden": np.zeros(3, dtype=np.float32)},
             "rate_hidden holds 3 numbers instead of 16",
         ),
         ({"frame_epochs": np.zeros(65, dtype=np.int32)}, "65 frames"),
         ({"frame_2": None}, "frame_2 is missing"),
-        ({"cut_output_0": np.int32(STEPS + 1)}, "which is no step"),
+        ({"cut_output_0": np.int32(STEPS + 1)}, "which is not a step"),
     ],
 )
 def test_activity_of_another_network_is_refused(
@@ -321,5 +321,5 @@ def test_no_run_is_said(tmp_path: Path) -> None:
     (tmp_path / "network.json").write_text("{}")
     with pytest.raises(MissingError, match="is a file; name the folder of a run"):
         write_report(tmp_path / "network.json")
-    with pytest.raises(MissingError, match="holds no run"):
+    with pytest.raises(MissingError, match="is not the folder of a run"):
         write_report(tmp_path)

@@ -54,9 +54,9 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
     for words in (
         "The network does not reproduce the target",
         "A network for tests.",
-        "The output as training went on",
+        "Output over the epochs",
         "Target and output",
-        "Spikes that meet",
+        "Spike coincidence",
         "Loss",
         "Learning rate",
         "Gradient norms",
@@ -66,7 +66,7 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "Weights of hidden",
         "Learned decays",
         "2.804 ms",
-        "An epoch, median",
+        "Median epoch",
         "netdesc train tiny.json --set 'training.epochs=30'",
         "2.9.0",
         '"origins"',
@@ -80,13 +80,11 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
 
 def test_epochs_count_from_one(tmp_path: Path) -> None:
     built = build_page(read_run(write_run(tmp_path / "run")))
-    assert built.part == "Taken from 2 training samples with the best weights, of epoch 30."
+    assert built.part == "From 2 training samples with the best weights, those of epoch 30."
     loss = built.training[0].data
     assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
     assert built.slider is not None
-    assert built.slider.frames[1].label.startswith(
-        "after 3 epochs, loss 25"
-    )  # of the file's epoch 3
+    assert built.slider.frames[1].label.startswith("after 3 epochs, loss 25")
 
 
 def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) -> None:
@@ -96,8 +94,8 @@ def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) ->
         first_directory="/a place", command="netdesc train --resume run", directory="/b",
     )  # fmt: skip
     assert [(each.purpose, each.text) for each in build_page(read_run(folder)).commands] == [
-        ("The first command", "cd '/a place'\nnetdesc train first.json"),
-        ("The command that took it up again last", "cd /b\nnetdesc train --resume run"),
+        ("The command that started the run", "cd '/a place'\nnetdesc train first.json"),
+        ("The last command that resumed the run", "cd /b\nnetdesc train --resume run"),
     ]
 
 
@@ -110,8 +108,8 @@ def test_a_tie_of_classes_is_said_to_be_one(tmp_path: Path) -> None:
     }  # fmt: skip
     np.savez(folder / "activity.npz", **arrays)
     assert [each.decision for each in build_page(read_run(folder)).samples] == [
-        "It is given class 1, out of a tie of 1, 2 and 4, which is right.",
-        "It is given class 2, out of a tie of 1, 2 and 4, but the right one is 4.",
+        "Prediction: class 1 (tied: 1, 2 and 4), correct.",
+        "Prediction: class 2 (tied: 1, 2 and 4), wrong, the label is class 4.",
     ]
 
 
@@ -121,18 +119,18 @@ def test_losses_of_unlike_parts_are_drawn_a_sample(tmp_path: Path) -> None:
     assert plot.data[0]["y"][0] == 100 / 200
     assert plot.data[1]["y"][0] == 120 / 50
     assert plot.data[2]["y"] == [120 / 30 / 50]  # the ring
-    assert plot.layout["yaxis"]["title"]["text"] == "loss a sample"
+    assert plot.layout["yaxis"]["title"]["text"] == "loss per sample"
     assert "200 for training and 50 for validation" in plot.caption
 
 
-def test_the_film_says_which_sample_it_is(tmp_path: Path) -> None:
+def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
     plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).slider
     labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).slider
     assert plain is not None
     assert labelled is not None
     assert plain.subject == "The first training sample."
     assert labelled.subject == (
-        "The first validation sample, of class 1; the best weights give it no class."
+        "The first validation sample, of class 1. Prediction with the best weights: no class."
     )
 
 
@@ -229,7 +227,7 @@ def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None
         path.unlink()
     built = build_page(read_run(folder))
     assert len(built.network.rows) == 31
-    assert built.cut_layers == 30 - MAX_PLOTTED_LAYERS
+    assert built.unplotted_layers == 30 - MAX_PLOTTED_LAYERS
     assert read_run(folder).plotted_layers[-1] == "layer29"
     write_report(folder)
 

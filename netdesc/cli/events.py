@@ -270,7 +270,9 @@ def _print_summaries(output: Output, paths: list[Path], summaries: list[Summary]
     output.print_table(("", *(path.name for path in paths)), rows)
 
 
-def _print_comparison(output: Output, paths: list[Path], comparison: RasterComparison | None) -> None:
+def _print_comparison(
+    output: Output, paths: list[Path], comparison: RasterComparison | None
+) -> None:
     if comparison is not None:
         counts = comparison.counts()
         output.print(

@@ -1,4 +1,4 @@
-"""What all models of the document share: strictness, field documentation, unions."""
+"""Base of all pydantic models of a document: strict sections, documented fields, union tags."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ def field(
     *,
     unit: str = "",
     default: Any = REQUIRED,
-    standin: Any = None,
+    placeholder: Any = None,
     example: Any = None,
     is_path: bool = False,
     **limits: Any,
 ) -> Any:
-    """A documented field: the one place from which its description, unit and default come.
+    """A field with its description, unit and default, from which schema and reference are made.
 
-    ``unit`` is ``"1"`` for a number without dimension and empty for what is not a quantity.
-    ``standin`` is a harmless value with which checking goes on where the given one is wrong.
-    ``example`` is what a user may write; it is ``standin`` or the default unless there is a better
-    one. ``is_path`` marks the name of a file that the document refers to.
+    ``unit`` is ``"1"`` for a dimensionless number and empty if the field is not a quantity.
+    ``placeholder`` is a valid value with which checks continue if the user's value is wrong.
+    ``example`` is a value that a user may write; by default the placeholder or the default value.
+    ``is_path`` marks a path of a file that the document refers to.
     """
     units = {"": "", "1": " Dimensionless."}
     described = text + units.get(unit, f" Unit: {unit}.")
     extra: dict[str, Any] = {"x-text": text}
     if unit:
         extra["x-unit"] = unit
-    if standin is not None:
-        extra["x-standin"] = standin
-    if example is not None or standin is not None:
-        extra["x-example"] = standin if example is None else example
+    if placeholder is not None:
+        extra["x-placeholder"] = placeholder
+    if example is not None or placeholder is not None:
+        extra["x-example"] = placeholder if example is None else example
     if is_path:
         extra["x-path"] = True
     if default is REQUIRED:
@@ -67,7 +67,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Discriminator of every union of objects: the value's ``type``, in angle brackets."""
+    """Discriminator of all unions of objects: the value's ``type`` in angle brackets."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:
@@ -76,7 +76,7 @@ def type_tag(value: object) -> str | None:
 
 
 def form_tag(value: object) -> str:
-    """Discriminator of the unions that differ in JSON's own types: a list, an object or neither."""
+    """Discriminator of unions of JSON types: ``<list>``, ``<object>`` or ``<plain>``."""
     if isinstance(value, list | tuple):
         return "<list>"
     if isinstance(value, Mapping | BaseModel):

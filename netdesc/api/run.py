@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from netdesc.api.compile import Compiled, compile, compile_imported, compile_run, untrained_warnings
 from netdesc.description import Description, load
 from netdesc.description.models import EventFile, Pair, SpikeFiles
-from netdesc.description.models.document import MOST_STEPS
+from netdesc.description.models.document import MAX_STEPS
 from netdesc.events import Event, EventFileError, read_events, to_dense
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.graph import Graph
@@ -137,11 +137,11 @@ def _import(path: Path, events: Path, event: Event) -> ImportedNetwork:
         return imported
     last_ms = max(0.0, float(event.t.max())) if len(event) else 0.0
     steps = round(last_ms) + 1 + len(imported.table)
-    if steps > MOST_STEPS:
+    if steps > MAX_STEPS:
         raise EventFileError(
             events,
             f"its last event is at {last_ms:,.10g} ms; {path} does not say how long a sample is, "
-            f"and {MOST_STEPS:,} steps of 1 ms are the most",
+            f"and {MAX_STEPS:,} steps of 1 ms are the most",
         )
     time = {"steps": steps, "step_ms": 1.0}
     return replace(imported, description=imported.description | {"time": time})

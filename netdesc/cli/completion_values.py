@@ -74,7 +74,7 @@ def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str
             names = indices_by_name(value) or map(str, members(value))
             members_by_name |= {name: ([get_args(each)[0]], "") for name in names}
     candidates = structure.models_at(Document, parts, data)
-    chosen = structure.choose(candidates, value)
+    chosen = structure.choose_model(candidates, value)
     for model in candidates if chosen is None else [chosen]:
         for name, info in structure.fields(model).items():
             before, about = members_by_name.get(name, ([], info.description or ""))

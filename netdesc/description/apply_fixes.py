@@ -1,4 +1,4 @@
-"""What ``netdesc validate --fix`` makes of a text: all that is certain, and nothing else."""
+"""Applies the certain fixes of all diagnostics to a text: ``netdesc validate --fix``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from netdesc.description.load import check_text
 from netdesc.description.source import Source
 
 MAX_ROUNDS = 50
-"""A fix may bring another diagnostic to light, such as the next missing comma."""
+"""Rounds of fixes: a fix may reveal another diagnostic, such as the next missing comma."""
 _MAX_SINGLE_FIXES = 20
-"""So many fixes are tried one by one if all of them at once make nothing better."""
+"""Fixes that are tried one by one if applying all of them together gives no improvement."""
 
 
 @dataclass(slots=True)
 class FixResult:
-    """A text before and after, what was fixed, and the diagnostics that are left."""
+    """A text before and after, the fixed diagnostics, and the remaining ones."""
 
     before: Source
     after: Source
@@ -29,9 +29,9 @@ class FixResult:
 def apply_fixes(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> FixResult:
-    """Applies fixes until no certain one is left. Nothing is written.
+    """Apply certain fixes until none is left. Writes no file.
 
-    Without ``with_files`` what is left is that of the document alone.
+    ``with_files=False`` leaves the checks of data files out of the remaining diagnostics.
     """
     result = FixResult(source, source)
     for _ in range(MAX_ROUNDS):
@@ -42,11 +42,11 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Applies all fixes that go together, or else one; False if nothing gets better."""
+    """Apply all fixes that do not overlap, or else one. False if none is an improvement."""
     before = check_text(result.after, path, overrides, with_files=False)[1]
-    certain = [each for each in before if each.fix is not None]
-    # Fixes of the text come first: what it hides is looked at when it is JSON.
-    together = _select_disjoint([each for each in certain if _is_about_text(each)] or certain)
+    fixable = [each for each in before if each.fix is not None]
+    # JSON errors come first: other errors are complete only when the text is valid JSON.
+    together = _select_disjoint([each for each in fixable if _is_about_text(each)] or fixable)
     for group in (together, *([each] for each in together[:_MAX_SINGLE_FIXES])):
         text = _apply(result.after.text, [edit for each in group for edit in _edits(each)])
         source = Source(text, result.after.name)
@@ -63,14 +63,14 @@ def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
 
 
 def _apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits that do not overlap."""
+    """The text after edits that do not overlap."""
     for edit in sorted(edits, key=lambda each: (each.start, each.end), reverse=True):
         text = text[: edit.start] + edit.replacement + text[edit.end :]
     return text
 
 
 def _select_disjoint(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Diagnostics whose edits do not touch those of another one before them."""
+    """The diagnostics whose edits do not touch the edits of an earlier selected one."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for each in diagnostics:
@@ -91,30 +91,30 @@ Checked = tuple[Source, Sequence[Diagnostic]]
 
 
 def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> bool:
-    """Whether there are fewer errors, or as many without those that were fixed.
+    """True if there are fewer errors, or as many and the fixed ones are gone.
 
-    The number may stay: of very many diagnostics only the first ones are made.
+    The number may stay the same because only the first of very many errors are reported.
     """
-    was, now = _count_errors(*before), _count_errors(*after)
+    old, new = _count_errors(*before), _count_errors(*after)
     if _is_about_text(group[0]):
-        if now < was:
+        if new < old:
             return True
-    elif now[::2] < was[::2]:
+    elif new[::2] < old[::2]:
         return True
     left = {(each.code, each.pointer) for each in after[1]}
     are_gone = all(each.pointer and (each.code, each.pointer) not in left for each in group)
-    return now[::2] <= was[::2] and are_gone
+    return new[::2] <= old[::2] and are_gone
 
 
 def _count_errors(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """Errors of the text, how many characters follow them in all, and other errors.
+    """The number of JSON errors, of characters after them in total, and of other errors.
 
-    Reading stops at some errors of the text, so that a fix may show the next one behind it.
+    The reader stops at some JSON errors, so that a fix may reveal another error.
     """
     errors = [each for each in diagnostics if each.is_error]
     of_text = [each for each in errors if _is_about_text(each)]
-    behind = [
+    remaining = [
         len(source.text) - source.offset(each.line, each.column or 1) if each.line else 0
         for each in of_text
     ]
-    return len(of_text), sum(behind), len(errors) - len(of_text)
+    return len(of_text), sum(remaining), len(errors) - len(of_text)

@@ -1,8 +1,8 @@
 """The canonical layout of JSON text: ``netdesc format``.
 
-Only white space between tokens changes, so that every value keeps its spelling and its place among
-its neighbours. What fits on one line stands on one; the other objects and lists, and the document
-itself, have one entry a line.
+Only the white space between tokens changes: values keep their spelling and their order. Objects and
+lists that fit on one line stand on one line. The others, and the document itself, have one entry
+per line.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ WIDTH = 100
 """Characters of the longest line that holds an object or a list."""
 INDENT = "  "
 
-_HARMLESS = {"ND004"}
-"""Mistakes in the text that the layout mends for certain: it has no byte order mark."""
+_FIXED_BY_LAYOUT = {"ND004"}
+"""Errors of the text that formatting fixes: it removes the byte order mark."""
 
 
 def formatted(source: Source) -> str | list[Diagnostic]:
-    """The text in the canonical layout, or all mistakes for which it is no JSON."""
+    """The text in the canonical layout, or the diagnostics if it is not valid JSON."""
     root = sound_tree(source)
-    return _laid_out(source.text, root.start) if isinstance(root, Node) else root
+    return _lay_out(source.text, root.start) if isinstance(root, Node) else root
 
 
 def document_text(data: Any) -> str:
     """Plain data as a document in the canonical layout."""
     text = formatted(Source(json.dumps(data, ensure_ascii=False, allow_nan=False), "document"))
-    assert isinstance(text, str), "what json wrote is JSON"
+    assert isinstance(text, str), "the output of json is valid"
     return text
 
 
 def sound_tree(source: Source) -> Node | list[Diagnostic]:
-    """The tree of a text, or all mistakes for which it is no JSON."""
+    """The tree of a text, or the diagnostics if it is not valid JSON."""
     parsed = parse(source)
-    mistakes = [each for each in parsed.diagnostics if each.code not in _HARMLESS]
-    if mistakes:
-        return [locate_text_diagnostic(each, source) for each in mistakes]
-    assert parsed.root is not None, "a text without mistakes has a tree"
+    errors = [each for each in parsed.diagnostics if each.code not in _FIXED_BY_LAYOUT]
+    if errors:
+        return [locate_text_diagnostic(each, source) for each in errors]
+    assert parsed.root is not None, "a valid text has a tree"
     return parsed.root
 
 
@@ -56,42 +56,42 @@ _TOKEN = re.compile(
     |([^\s"{}\[\],:]+)""",
     re.VERBOSE,
 )
-"""What there is in sound JSON; ``lastindex`` tells which."""
+"""The tokens of valid JSON. ``lastindex`` of a match is one of the numbers below."""
 _KEY, _OPENING, _CLOSING, _COMMA = 2, 3, 4, 5
 
 
-def _laid_out(text: str, start: int) -> str:
-    """The layout of the sound value that starts there, in one walk through the text."""
-    page: list[str] = []
+def _lay_out(text: str, start: int) -> str:
+    """The canonical text of the valid value that starts at an offset."""
+    output: list[str] = []
     depth = key_width = 0
-    inline_until = start  # where the block ends that stands on one line
+    inline_until = start  # end of the object or list that is written on one line
     for token in _TOKEN.finditer(text, start):
         kind, is_inline = token.lastindex, token.start() < inline_until
         if kind == _KEY:
-            page.append(f"{token[1]}: ")
+            output.append(f"{token[1]}: ")
             key_width = len(token[1]) + 2
             continue
         if kind == _CLOSING and not is_inline:
             depth -= 1
-            page.append(f"\n{INDENT * depth}")
-        page.append(token[0])
+            output.append(f"\n{INDENT * depth}")
+        output.append(token[0])
         if kind == _COMMA:
-            page.append(" " if is_inline else f"\n{INDENT * depth}")
+            output.append(" " if is_inline else f"\n{INDENT * depth}")
         elif kind == _OPENING and not is_inline:
-            # The document itself always has one entry a line.
+            # The document itself always has one entry per line.
             room = WIDTH - len(INDENT) * depth - key_width if depth else len("{}")
             inline_until = _end_on_line(text, token.start(), room)
             if not inline_until:
                 depth += 1
-                page.append(f"\n{INDENT * depth}")
+                output.append(f"\n{INDENT * depth}")
         key_width = 0
-    return "".join(page) + "\n"
+    return "".join(output) + "\n"
 
 
 def _end_on_line(text: str, start: int, room: int) -> int:
-    """Where the block ends that starts there, if it fits on a line with the comma after it; or 0.
+    """The end of an object or list if it and a following comma fit in ``room`` characters, else 0.
 
-    No more of it is looked at than fits.
+    Reads only as many tokens as fit.
     """
     used = depth = 0
     for token in _TOKEN.finditer(text, start):
@@ -103,7 +103,7 @@ def _end_on_line(text: str, start: int, room: int) -> int:
             return 0
         if is_end:
             return token.end()
-    raise AssertionError("sound JSON closes its brackets")
+    raise AssertionError("valid JSON closes its brackets")
 
 
 _COMMA_FOLLOWS = re.compile(r"[ \t\r\n]*,")

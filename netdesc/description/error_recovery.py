@@ -1,10 +1,10 @@
-"""Checking on in spite of faults: what is wrong is replaced, so that the rules can still look.
+"""Error recovery: repairs an invalid document so that the rules can check it as well.
 
-A document with a misspelt key and an unknown neuron has two faults, and both are to be shown at
-once. So a misspelt key is taken as what it means, an unknown one is left out, and a wrong value is
-replaced by the number that it spells, by its default or by a harmless stand-in. Where none of these
-is at hand, the rules are left out. What the rules say about a section in which something was
-replaced by a guess is not shown: it may be wrong. What comes to light behind a plain mistake is.
+A document with a misspelt key and an unknown neuron has two errors, and the user wants to see both.
+A misspelt key gets its correct name, an unknown key is dropped, and a wrong value is replaced: by
+the number that it spells, by the default, or by the field's placeholder value. If nothing of this
+is possible, the rules are skipped. Diagnostics about a section with a guessed value are dropped
+because they may be wrong. Errors that become visible after a certain fix are reported.
 """
 
 from __future__ import annotations
@@ -22,49 +22,50 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup, pointer
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document
-from netdesc.description.pydantic_errors import Fault, faults
+from netdesc.description.pydantic_errors import LocatedError, locate_errors
 from netdesc.description.source_map import SourceMap
-from netdesc.description.wrong_type import owners
+from netdesc.description.wrong_type import types_with_field
 
-ROUNDS = 5
-"""Mending a misspelt key brings its value to light, which may be wrong in turn."""
+_MAX_ROUNDS = 5
+"""Repairs of one document: the value of a repaired key may turn out to be wrong, too."""
 
 
 @dataclass(slots=True)
-class Mended:
-    """A document in which what is wrong was replaced; ``None`` where that cannot be."""
+class RepairedDocument:
+    """The result of error recovery. ``document`` is ``None`` if the data cannot be repaired."""
 
     document: Document | None = None
     data: Any = None
     guessed: list[Parts] = field(default_factory=list[Parts])
-    """Where something was replaced by a guess."""
+    """Paths of values that were replaced by a guess."""
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """From the place of a value under its right name to where it stands in the file."""
-    behind: list[Fault] = field(default_factory=list[Fault])
-    """Faults that only came to light when others were mended, and do not come from a guess."""
+    """The path in the file by the path with the correct key."""
+    revealed: list[LocatedError] = field(default_factory=list[LocatedError])
+    """Errors that became visible after certain fixes, and that no guess caused."""
 
 
-def mended(data: Any, found: Sequence[Fault]) -> Mended:
-    """Replace what is wrong until the document is one that the rules can look at."""
+def repair_document(data: Any, errors: Sequence[LocatedError]) -> RepairedDocument:
+    """Repair a copy of the data until it is a valid document or nothing more can be repaired."""
     data = json.loads(json.dumps(data))
-    result = Mended(data=data)
-    plain: list[Parts] = []
-    told = {(fault.kind, fault.parts) for fault in found}
-    for _ in range(ROUNDS):
-        failed = [fault for fault in found if not _mend(data, fault, result, plain)]
-        if len(failed) == len(found):
+    result = RepairedDocument(data=data)
+    fixed_sections: list[Parts] = []
+    reported = {(error.kind, error.parts) for error in errors}
+    for _ in range(_MAX_ROUNDS):
+        failed = [error for error in errors if not _repair(data, error, result, fixed_sections)]
+        if len(failed) == len(errors):
             break
         try:
             result.document = validate_document(data)
             break
-        except InvalidDocumentError as error:
-            found = faults(error, data)
-        new = [fault for fault in found if (fault.kind, fault.parts) not in told]
-        told.update((fault.kind, fault.parts) for fault in new)
-        result.behind += [
-            fault
-            for fault in new
-            if _is_within(fault.parts, plain) and not _is_within(fault.parts, result.guessed)
+        except InvalidDocumentError as invalid:
+            errors = locate_errors(invalid, data)
+        new = [error for error in errors if (error.kind, error.parts) not in reported]
+        reported.update((error.kind, error.parts) for error in new)
+        result.revealed += [
+            error
+            for error in new
+            if _is_within(error.parts, fixed_sections)
+            and not _is_within(error.parts, result.guessed)
         ]
     return result
 
@@ -73,60 +74,63 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
     return any(parts[: len(section)] == section for section in sections)
 
 
-def without_doubtful(
+def drop_unreliable(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], source_map: SourceMap
 ) -> list[Diagnostic]:
-    """The findings that cannot come from a guess: those about other sections."""
+    """The diagnostics without those that a guessed value may have caused."""
     guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
-    # Samples are measured against time and layers, filter and windows of the loss against time.
+    # Samples are checked against time and layers, filter and windows of the loss against time.
     if any(parts[0] in ("time", "input", "layers") for parts in sections):
         sections |= {("data",), ("loss",), ("classifier",)}
-    # A loss learns from targets or from labels.
+    # The type of the loss decides whether samples need targets or labels.
     if ("loss", "type") in guessed:
         sections |= {("data",), ("classifier",)}
     # Labels of single steps need a window.
     if any(parts in (("loss", "window_steps"), ("classifier",)) for parts in guessed):
         sections |= {("data",)}
-    doubtful = tuple(pointer(source_map.path_in_text(section)) for section in sections)
+    unreliable = tuple(pointer(source_map.path_in_text(section)) for section in sections)
     return [
-        finding
-        for finding in found
-        if not any(f"{finding.pointer}/".startswith(f"{section}/") for section in doubtful)
-        and not (finding.code == "ND201" and ("neurons",) in sections)  # nobody knows their names
+        diagnostic
+        for diagnostic in found
+        if not any(f"{diagnostic.pointer}/".startswith(f"{section}/") for section in unreliable)
+        # If neurons are guessed, their names are not known.
+        and not (diagnostic.code == "ND201" and ("neurons",) in sections)
     ]
 
 
 def _section(parts: Parts) -> Parts:
-    """The part of the document within which a guess may mislead the rules."""
+    """The part of the document in which a guess may mislead the rules."""
     return parts[:2] if parts[:1] in (("neurons",), ("layers",)) else parts[:1]
 
 
-def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
-    """Replace what one fault is about, by what it plainly means or by a guess, if there is one."""
-    parent, key = fault.parts[:-1], fault.parts[-1:]
-    if fault.remedy is not None:
-        if not fault.remedy.apply(data):
+def _repair(
+    data: Any, error: LocatedError, result: RepairedDocument, fixed_sections: list[Parts]
+) -> bool:
+    """Repair what one error is about, by its certain fix or else by a guess. False if neither."""
+    parent, key = error.parts[:-1], error.parts[-1:]
+    if error.fix is not None:
+        if not error.fix.apply(data):
             return False
-        plain.append(fault.remedy.section)
-        if fault.remedy.act == "rename":
-            result.renamed[fault.remedy.path] = (*fault.remedy.path[:-1], fault.remedy.old)
+        fixed_sections.append(error.fix.section)
+        if error.fix.act == "rename":
+            result.renamed[error.fix.path] = (*error.fix.path[:-1], error.fix.old)
         return True
     holder = lookup(data, parent)
-    if not key or fault.on_key or not isinstance(holder, dict):
+    if not key or error.on_key or not isinstance(holder, dict):
         return False
     section, name = cast("dict[str, Any]", holder), str(key[0])
-    if fault.kind == "extra_forbidden":
-        best = fault.meaning
+    if error.kind == "extra_forbidden":
+        best = error.suggestion
         value = section.pop(name)
         if best is not None:
             section[best.name] = value
-            result.renamed[*parent, best.name] = fault.parts
+            result.renamed[*parent, best.name] = error.parts
         if best is not None and best.value:
             result.guessed.append((*parent, best.name))
-        # What means nothing here is left out, and nothing is guessed: unless the type is wrong.
-        if best is None and owners(fault, data):
-            result.guessed += [fault.parts, (*parent, "type")]
+        # Dropping an unknown key is no guess, unless the type of its object is wrong.
+        if best is None and types_with_field(error, data):
+            result.guessed += [error.parts, (*parent, "type")]
         return True
     info = _field(parent, name, data)
     if info is None:
@@ -134,14 +138,16 @@ def _mend(data: Any, fault: Fault, result: Mended, plain: list[Parts]) -> bool:
     extra = cast("dict[str, Any]", info.json_schema_extra or {})
     if not info.is_required():
         section.pop(name, None)
-    elif "x-standin" in extra:
-        section[name] = extra["x-standin"]
+    elif "x-placeholder" in extra:
+        section[name] = extra["x-placeholder"]
     else:
         return False
-    result.guessed.append(fault.parts)
+    result.guessed.append(error.parts)
     return True
 
 
 def _field(parent: Parts, name: str, data: Any) -> FieldInfo | None:
-    model = structure.choose(structure.models_at(Document, parent, data), lookup(data, parent))
+    model = structure.choose_model(
+        structure.models_at(Document, parent, data), lookup(data, parent)
+    )
     return structure.fields(model).get(name) if model is not None else None

@@ -1,7 +1,7 @@
-"""What mends a fault for certain: the one thing that can have been meant.
+"""Finds fixes that are certain: a misspelt name, or a value in quotes or of the wrong type.
 
-``netdesc validate --fix`` writes these into the file, and checking goes on as if they stood there,
-so that it sees what will be found after the fix.
+``netdesc validate --fix`` writes them into the file. Error recovery applies them as well, so that
+later checks see the document as it will be after the fix.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from netdesc.description.spelling import certain_name, normalise_name
 from netdesc.description.synonyms import FIELDS
 
 MAX_EXACT = 1 << 53
-"""Up to here a float that is whole is that integer and no other."""
+"""Up to this size, a float without a fraction equals exactly one integer."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,16})?(?:[eE][+-]?[0-9]{1,2})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class PathFix:
-    """A change at ``path``, which is where the value stands afterwards.
+    """A certain fix of the value at ``path``. ``SourceMap.add_fix`` turns it into text edits.
 
-    ``rename`` gives the key ``old`` beside it the name at the end of ``path``; ``replace`` and
-    ``add`` write ``text``, which is JSON.
+    ``rename`` renames the key ``old`` to the last part of ``path``. ``replace`` and ``add`` write
+    ``text``, which is JSON.
     """
 
     act: Literal["rename", "replace", "add"]
@@ -48,11 +48,11 @@ class PathFix:
 
     @property
     def section(self) -> Parts:
-        """What is read otherwise afterwards: the value, or an object whose ``type`` changed."""
+        """The path that the fix changes: the value, or the object if its ``type`` changes."""
         return self.path[:-1] if self.path[-1] == "type" else self.path
 
     def apply(self, data: Any) -> bool:
-        """Change plain data. False where what should hold the value is not there."""
+        """Change plain data. Returns False if the object or list to change is missing."""
         holder: Any = lookup(data, self.path[:-1])
         if not isinstance(holder, dict | list):
             return False
@@ -63,22 +63,22 @@ class PathFix:
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """What certainly mends a fault of this kind of pydantic's, if anything does."""
+    """The certain fix of an error of this kind of pydantic, or ``None``."""
     find = _FINDERS.get(kind)
     return find(parts, value, data) if find is not None else None
 
 
 def replace_value(parts: Parts, value: Any) -> PathFix:
-    """A remedy that writes another value."""
+    """A fix that writes another value."""
     return PathFix("replace", parts, json.dumps(value, ensure_ascii=False))
 
 
-def _key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """A misspelt key, whose name no other key has."""
+def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    """Rename a misspelt key, unless the object has the correct key already."""
     parent, old = parts[:-1], str(parts[-1])
     holder = lookup(data, parent)
     candidates = structure.models_at(Document, parent, data)
-    model = structure.choose(candidates, holder)
+    model = structure.choose_model(candidates, holder)
     is_known = any(old in structure.fields(each) for each in candidates)
     if model is None or is_known or normalise_name(old) in FIELDS:
         return None
@@ -88,8 +88,8 @@ def _key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     return PathFix("rename", (*parent, name), old=old)
 
 
-def _type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """An object without ``type`` in which another key is a misspelt one."""
+def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    """Rename a misspelt ``type``."""
     if not isinstance(value, dict) or "type" in value:
         return None
     held = cast("dict[str, Any]", value)
@@ -99,18 +99,18 @@ def _type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     return PathFix("rename", (*parts, "type"), old=found[0]) if len(found) == 1 else None
 
 
-def _type(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    given = lookup(value, ("type",))
+def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    name = lookup(value, ("type",))
     names = [
-        name
+        each
         for model in structure.models_at(Document, parts, data)
-        for name in structure.type_names(model)
+        for each in structure.type_names(model)
     ]
-    best = certain_name(given, names) if isinstance(given, str) else None
+    best = certain_name(name, names) if isinstance(name, str) else None
     return replace_value((*parts, "type"), best) if best is not None else None
 
 
-def _choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
+def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
     if not isinstance(value, str):
         return None
     annotations = structure.annotations_at(Document, parts, data)
@@ -118,47 +118,47 @@ def _choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
     best = certain_name(value, [each for each in values if isinstance(each, str)])
     if best is not None:
         return replace_value(parts, best)
-    number = _spelt(value)
+    number = _parse_number(value)
     is_one = number is not None and any(type(each) is int and each == number for each in values)
     return PathFix("replace", parts, value) if is_one else None
 
 
-def _integer(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    number = _spelt(value) if isinstance(value, str) else value
+def _fix_integer(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    number = _parse_number(value) if isinstance(value, str) else value
     if isinstance(number, float) and number.is_integer() and abs(number) <= MAX_EXACT:
         number = int(number)
     is_integer = isinstance(number, int) and not isinstance(number, bool)
     return replace_value(parts, number) if is_integer else None
 
 
-def _float(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """The number as it stands in its quotes: ``1e-3`` stays ``1e-3``."""
-    is_number = isinstance(value, str) and _spelt(value) is not None
+def _fix_float(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    """Remove the quotes around a number. Its spelling stays: ``1e-3`` is not written as 0.001."""
+    is_number = isinstance(value, str) and _parse_number(value) is not None
     return PathFix("replace", parts, value) if is_number else None
 
 
-def _boolean(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    meant = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
-    return replace_value(parts, meant) if meant is not None else None
+def _fix_boolean(parts: Parts, value: Any, data: Any) -> PathFix | None:
+    boolean = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+    return replace_value(parts, boolean) if boolean is not None else None
 
 
-def _missing(parts: Parts, value: Any, data: Any) -> PathFix | None:
+def _fix_missing(parts: Parts, value: Any, data: Any) -> PathFix | None:
     return PathFix("add", parts, str(FORMAT)) if parts == ("format",) else None
 
 
-def _spelt(text: str) -> int | float | None:
-    """The number that a string spells as JSON would."""
+def _parse_number(text: str) -> int | float | None:
+    """The number that a string spells in JSON's notation, or ``None``."""
     return json.loads(text) if _NUMBER.fullmatch(text) else None
 
 
 _FINDERS: dict[str, Callable[[Parts, Any, Any], PathFix | None]] = {
-    "extra_forbidden": _key,
-    "union_tag_not_found": _type_key,
-    "union_tag_invalid": _type,
-    "literal_error": _choice,
-    "int_type": _integer,
-    "float_type": _float,
-    "bool_type": _boolean,
-    "missing": _missing,
+    "extra_forbidden": _fix_key,
+    "union_tag_not_found": _fix_type_key,
+    "union_tag_invalid": _fix_type,
+    "literal_error": _fix_choice,
+    "int_type": _fix_integer,
+    "float_type": _fix_float,
+    "bool_type": _fix_boolean,
+    "missing": _fix_missing,
 }
-"""By pydantic's name of a fault; where one is not listed, nothing is certain."""
+"""Functions that find a fix, by pydantic's kind of error. Other kinds have no certain fix."""

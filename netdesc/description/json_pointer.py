@@ -1,4 +1,4 @@
-"""Plain data, as JSON gives it, and paths into it."""
+"""Paths into plain data (the output of ``json.loads``): JSON pointers, look-up, dotted form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 
 def lookup(data: Any, parts: Iterable[str | int]) -> Any:
-    """The value at a path of plain data, or ``None``."""
+    """The value at a path, or ``None`` if there is none."""
     for part in parts:
         data = member(data, part)
     return data
@@ -29,7 +29,7 @@ def member(value: Any, part: str | int, absent: Any = None) -> Any:
 
 
 def members(value: Any) -> dict[str | int, Any]:
-    """What a value of plain data holds, by key or index."""
+    """The values in an object or list, by key or index; empty for other values."""
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value)
     return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}

@@ -1,4 +1,4 @@
-"""From a file to a checked document."""
+"""Loads a document: reads the file, applies overrides and runs all checks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from netdesc.description import migrations
-from netdesc.description import overrides as command_line
+from netdesc.description import overrides as set_arguments
 from netdesc.description.canonical_layout import document_text
 from netdesc.description.detect import is_lock
 from netdesc.description.diagnostics.description_error import DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
-from netdesc.description.error_recovery import mended, without_doubtful
+from netdesc.description.error_recovery import drop_unreliable, repair_document
 from netdesc.description.files.data_files import FileChecks, locked_files
 from netdesc.description.json.collector import MAX_DIAGNOSTICS
 from netdesc.description.json.reader import Parsed, parse
@@ -24,8 +24,8 @@ from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
-from netdesc.description.provenance import Given
-from netdesc.description.pydantic_errors import faults
+from netdesc.description.provenance import Provenance
+from netdesc.description.pydantic_errors import locate_errors
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
@@ -33,29 +33,27 @@ from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
 @dataclass(frozen=True)
 class Description:
-    """A document that is fit to be compiled, and where it came from.
-
-    ``lock`` is there if the file is a lock, and ``files`` says where the files are whose paths it
-    quotes.
-    """
+    """A valid document and where it came from."""
 
     document: Document
     path: Path
     text: str
-    given: Given
+    provenance: Provenance
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
+    """The lock section if the file is the lock of a run."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Where the files of a lock are, by their paths in the document."""
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
-        """Who set each value that holds no other, by its JSON pointer."""
-        return self.given.origins()
+        """The origin of each scalar and empty value, by its JSON pointer."""
+        return self.provenance.origins()
 
     def resolve(self, path_in_document: str) -> Path:
-        """The file that a path of the document means: relative to the JSON file.
+        """The file of a path in the document, which is relative to the JSON file.
 
-        A path from ``--set`` is absolute in the document already.
+        Paths from ``--set`` are absolute already.
         """
         known = self.files.get(path_in_document)
         return known if known is not None else self.path.parent / path_in_document
@@ -66,19 +64,19 @@ def load(
 ) -> Description:
     """Read a document, or a lock, and check it.
 
-    Without ``with_files`` the data and weights files that it names are left alone. Raises
-    DescriptionError with all findings where one of them is an error.
+    ``with_files=False`` skips the checks of the data and weights files that it names. Raises
+    DescriptionError with all diagnostics if one of them is an error.
     """
-    description, findings = check(path, overrides, with_files=with_files)
+    description, diagnostics = check(path, overrides, with_files=with_files)
     if description is None:
-        raise DescriptionError(findings)
+        raise DescriptionError(diagnostics)
     return description
 
 
 def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """All findings about a document, in the order of the file. ``None`` where one is an error."""
+    """The description, or ``None`` if there is an error; and all diagnostics in file order."""
     source = read_source(Path(path), str(path))
     if isinstance(source, Diagnostic):
         return None, [source]
@@ -88,18 +86,18 @@ def check(
 def check_text(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """As ``check``, for a text that stands in the file ``path`` or is to be written there."""
-    with _uncollected(len(source.text)):
+    """``check`` for a text that is, or will be, the content of the file ``path``."""
+    with _without_garbage_collection(len(source.text)):
         return _check_text(source, path, overrides, with_files)
 
 
-_LARGE = 1 << 16
+_MIN_LARGE_TEXT = 1 << 16
 
 
 @contextmanager
-def _uncollected(size: int) -> Generator[None]:
-    """Large documents become millions of objects without cycles: looking for some takes longest."""
-    if size < _LARGE or not gc.isenabled():
+def _without_garbage_collection(size: int) -> Generator[None]:
+    """Pauses the search for reference cycles, the slowest part for millions of objects."""
+    if size < _MIN_LARGE_TEXT or not gc.isenabled():
         yield
         return
     gc.disable()
@@ -113,25 +111,25 @@ def _check_text(
     source: Source, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
     parsed = parse(source)
-    findings = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
+    diagnostics = [locate_text_diagnostic(each, source) for each in parsed.diagnostics]
     if parsed.root is not None and migrations.is_older(parsed.root.value):
-        if findings:
-            return None, findings
+        if diagnostics:
+            return None, diagnostics
         return _check_older(source, parsed.root.value, path, overrides, with_files)
-    if len(findings) > MAX_DIAGNOSTICS:  # the last one says so in words
-        findings[-1] = replace(findings[-1], ends_search=True)
+    if len(diagnostics) > MAX_DIAGNOSTICS:  # the message of the last one says so
+        diagnostics[-1] = replace(diagnostics[-1], ends_search=True)
     description: Description | None = None
     if parsed.root is not None:
-        description, more = _check_meaning(source, parsed, path.absolute(), overrides, with_files)
-        findings = _without_refused(findings, more) + more
+        description, more = _check_document(source, parsed, path.absolute(), overrides, with_files)
+        diagnostics = _without_refused_constants(diagnostics, more) + more
     if _may_be_lock(source, parsed):
-        findings = [replace(each, fix=None) for each in findings]
-    findings.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
-    if overrides and any(each.fix is not None for each in findings):
-        findings = _with_fixes_of_the_file(findings, source, path)
-    if description is None or any(finding.is_error for finding in findings):
-        return None, findings
-    return replace(description, warnings=findings), findings
+        diagnostics = [replace(each, fix=None) for each in diagnostics]
+    diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
+    if overrides and any(each.fix is not None for each in diagnostics):
+        diagnostics = _with_file_fixes_only(diagnostics, source, path)
+    if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
+        return None, diagnostics
+    return replace(description, warnings=diagnostics), diagnostics
 
 
 def _check_older(
@@ -141,133 +139,145 @@ def _check_older(
     overrides: Sequence[str],
     with_files: bool,
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Checks a document of an older format in the present one, in which no line is the user's."""
+    """Check a migrated copy of an older document. Its diagnostics have no positions."""
     data = migrations.migrate_data(old)
-    present = Source(document_text(data), source.name)
-    description, findings = _check_text(present, path, overrides, with_files)
+    migrated = Source(document_text(data), source.name)
+    description, diagnostics = _check_text(migrated, path, overrides, with_files)
     note = f"this is format {old['format']}: netdesc migrate --write brings it to {FORMAT}"
-    findings = [_without_place(each, note) for each in findings]
+    diagnostics = [_without_position(each, note) for each in diagnostics]
     if description is not None:
-        made = frozenset(migrations.changed_paths(old, data))
-        given = replace(description.given, made=made)
-        description = replace(description, text=source.text, given=given, warnings=findings)
-    return description, findings
+        changed = frozenset(migrations.changed_paths(old, data))
+        provenance = replace(description.provenance, migrated=changed)
+        description = replace(
+            description, text=source.text, provenance=provenance, warnings=diagnostics
+        )
+    return description, diagnostics
 
 
-def _without_place(finding: Diagnostic, note: str) -> Diagnostic:
+def _without_position(diagnostic: Diagnostic, note: str) -> Diagnostic:
     return replace(
-        finding,
+        diagnostic,
         line=None,
         column=None,
         end_line=None,
         end_column=None,
         related=(),
         fix=None,
-        notes=(*finding.notes, note),
+        notes=(*diagnostic.notes, note),
     )
 
 
 _CONSTANTS = ("null", "true", "false")
 
 
-def _without_refused(of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """The findings of the text without Python's constants where those of JSON are refused, too."""
+def _without_refused_constants(
+    of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]
+) -> list[Diagnostic]:
+    """Drops fixes of the text that write a constant where the document may not have one.
+
+    ``None`` is not fixed to ``null`` if ``null`` is an error there as well. A diagnostic is dropped
+    with its last edit.
+    """
     refused = {(each.line, each.column) for each in more if each.code == "ND103"}
     left: list[Diagnostic] = []
     for each in of_text:
         edits = each.fix.edits if each.fix is not None else ()
-        kept = tuple(
+        allowed = tuple(
             edit
             for edit in edits
             if edit.replacement not in _CONSTANTS or (edit.line, edit.column) not in refused
         )
-        if len(kept) < len(edits) and each.fix is not None:
-            each = replace(each, fix=replace(each.fix, edits=kept) if kept else None)
-        if kept or not edits:
+        if len(allowed) < len(edits) and each.fix is not None:
+            each = replace(each, fix=replace(each.fix, edits=allowed) if allowed else None)
+        if allowed or not edits:
             left.append(each)
     return left
 
 
 def _may_be_lock(source: Source, parsed: Parsed) -> bool:
-    """Whether this is the lock of a run, or may be. It stays as it is: resuming trusts no other."""
+    """True if this may be a lock. It gets no fixes because resuming a run needs it unchanged."""
     if '"lock"' not in source.text:
         return False
     return parsed.root is None or is_lock(parsed.root.value)
 
 
-def _with_fixes_of_the_file(
-    findings: Sequence[Diagnostic], source: Source, path: Path
+def _with_file_fixes_only(
+    diagnostics: Sequence[Diagnostic], source: Source, path: Path
 ) -> list[Diagnostic]:
-    """Only what is wrong in the file by itself can be mended there, not what ``--set`` makes so."""
-    own = {each.fix for each in check_text(source, path, with_files=False)[1]}
-    return [each if each.fix in own else replace(each, fix=None) for each in findings]
+    """Drops the fixes of errors that only ``--set`` causes."""
+    of_file = {each.fix for each in check_text(source, path, with_files=False)[1]}
+    return [each if each.fix in of_file else replace(each, fix=None) for each in diagnostics]
 
 
-def _check_meaning(
+def _check_document(
     source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Everything after the syntax: overrides, shape, rules and files."""
+    """All checks after the JSON syntax: overrides, models, rules and files."""
     assert parsed.root is not None
     root, data = parsed.root, parsed.root.value
     source_map = SourceMap(source, root, data, guessed=parsed.guessed)
-    findings: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = other_format(source_map)
+        refused = check_format(source_map)
         if refused is not None:
             return None, [refused]
-        given = cast("dict[str, Any]", data)
-        data, changed, findings = command_line.apply(given, overrides, source.name)
+        data, changed, diagnostics = set_arguments.apply_overrides(
+            cast("dict[str, Any]", data), overrides, source.name
+        )
         source_map = SourceMap(source, root, data, changed, parsed.guessed)
     guessed = [parts for parts in parsed.guessed.values() if parts]
     try:
-        whole = validate_document(data)
-    except InvalidDocumentError as error:
-        found = faults(error, data)
-        findings += diagnose(found, source_map)
-        if len(error.errors) > MAX_ERRORS:
-            return None, _with_rest(findings, len(error.errors) - MAX_ERRORS, error.is_all)
-        result = mended(data, found)
+        document = validate_document(data)
+    except InvalidDocumentError as invalid:
+        errors = locate_errors(invalid, data)
+        diagnostics += diagnose(errors, source_map)
+        if len(invalid.errors) > MAX_ERRORS:
+            hidden = len(invalid.errors) - MAX_ERRORS
+            return None, _with_hidden_count(diagnostics, hidden, invalid.is_complete)
+        result = repair_document(data, errors)
         source_map = replace(source_map, data=result.data, renamed=result.renamed)
-        findings += diagnose(result.behind, source_map)
-        whole = result.document
+        diagnostics += diagnose(result.revealed, source_map)
+        document = result.document
         guessed += result.guessed
-        if whole is None:
-            return None, findings
-    lock = whole.lock
+        if document is None:
+            return None, diagnostics
+    lock = document.lock
     files = locked_files(lock, path.parent) if lock is not None else {}
     description = Description(
-        document=whole.model_copy(update={"lock": None}),
+        document=document.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        given=Given(whole, data, source_map.overridden),
+        provenance=Provenance(document, data, source_map.overridden),
         lock=lock,
         files=files,
     )
     checksums = {file.path: file.sha256 for file in lock.files} if lock is not None else {}
-    files = FileChecks(whole, source_map, description.resolve, checksums)
+    files = FileChecks(document, source_map, description.resolve, checksums)
     of_files = files.run() if with_files else []
-    later = check_rules(whole, source_map, files.training_set) + of_files
-    findings += without_doubtful(later, guessed, source_map)
-    return description, findings
+    later = check_rules(document, source_map, files.training_set) + of_files
+    diagnostics += drop_unreliable(later, guessed, source_map)
+    return description, diagnostics
 
 
-def _with_rest(findings: Sequence[Diagnostic], count: int, is_all: bool) -> list[Diagnostic]:
-    """The findings; the last one in the file says how many are not shown."""
-    *others, last = sorted(findings, key=lambda each: (each.line or 0, each.column or 0))
-    noun = "fault is" if count == 1 else "faults are"
-    note = f"{'' if is_all else 'at least '}{count:,} more {noun} not shown"
+def _with_hidden_count(
+    diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
+) -> list[Diagnostic]:
+    """The diagnostics. A note of the last one says how many are not shown."""
+    *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
+    noun = "error is" if count == 1 else "errors are"
+    note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"
     return [*others, end_search(last, note)]
 
 
-def other_format(source_map: SourceMap) -> Diagnostic | None:
-    """A document of another format is refused by name: its fields would only confuse."""
-    given = source_map.data.get("format")
-    if not isinstance(given, int) or isinstance(given, bool) or given == FORMAT:
+def check_format(source_map: SourceMap) -> Diagnostic | None:
+    """ND110 if the document has another format. Its fields are not checked, as they may differ."""
+    version = source_map.data.get("format")
+    if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:
         return None
     if source_map.is_guessed(("format",)):
         return None
-    if given > FORMAT:
-        message = f"written for format {given}; this netdesc reads {FORMAT}"
+    if version > FORMAT:
+        message = f"written for format {version}; this netdesc reads {FORMAT}"
     else:
-        message = f"there is no format {given}; this netdesc reads {FORMAT}"
+        message = f"there is no format {version}; this netdesc reads {FORMAT}"
     return source_map.diagnostic("ND110", ("format",), message)

@@ -1,4 +1,4 @@
-"""``network.lock.json``: a document that reproduces a run, wherever its defaults go later."""
+"""Writes ``network.lock.json``, a document with all defaults that reproduces a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from netdesc.description.load import Description
 def lock_text(description: Description, directory: str | Path, versions: Mapping[str, str]) -> str:
     """The text of a lock for a description, to be written into ``directory``.
 
-    It is the whole document with every default, and a section ``lock``: each value's origin, each
-    file's place and SHA-256, the seed, and ``versions`` as given. Raises OSError where a data file
-    has gone since the description was loaded.
+    It is the document with every default and a section ``lock``: the origin of each value, the
+    location and SHA-256 of each file, the seed, and ``versions``. Raises OSError if a data file
+    cannot be read.
     """
     base = Path(directory).absolute()
     files = [
-        _locked(path, description.resolve(path), base)
+        _locked_file(path, description.resolve(path), base)
         for path in dict.fromkeys(file_paths(description.document).values())
     ]
     lock: dict[str, Any] = {
@@ -34,14 +34,14 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _locked(quoted: str, path: Path, base: Path) -> dict[str, str]:
+def _locked_file(path_in_document: str, path: Path, base: Path) -> dict[str, str]:
     absolute = Path(os.path.abspath(path))
     try:
         location = Path(os.path.relpath(absolute, base)).as_posix()
     except ValueError:  # on another drive than the lock
         location = absolute.as_posix()
     return {
-        "path": quoted,
+        "path": path_in_document,
         "location": location,
         "absolute": absolute.as_posix(),
         "sha256": file_sha256(absolute),

@@ -1,4 +1,4 @@
-"""The text of a document in the present format: ``netdesc migrate``."""
+"""Rewrites a document of an older format in the current one: ``netdesc migrate``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from netdesc.description.canonical_layout import document_text, sound_tree
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Node
 from netdesc.description.json_pointer import lookup
-from netdesc.description.load import other_format
+from netdesc.description.load import check_format
 from netdesc.description.migrations import is_older, migrate_data
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models.document import FORMAT
-from netdesc.description.pydantic_errors import faults
+from netdesc.description.pydantic_errors import locate_errors
 from netdesc.description.source import Source
 from netdesc.description.source_map import SourceMap
 
 
 def migrate_text(source: Source) -> str | list[Diagnostic]:
-    """The document in the present format and the canonical layout; as it is, if it is in it.
+    """The document in the current format and the canonical layout.
 
-    The findings are those for which nobody knows how the document is to be read: it is no JSON, or
-    its format is missing or unknown. Others are not looked for.
+    A text that has the current format is returned unchanged. Returns diagnostics if the text is not
+    JSON, or if its format is missing or unknown. Other errors are not checked.
     """
     root = sound_tree(source)
     if not isinstance(root, Node):
@@ -32,19 +32,19 @@ def migrate_text(source: Source) -> str | list[Diagnostic]:
         return document_text(migrate_data(data))
     if type(lookup(data, ("format",))) is int and data["format"] == FORMAT:
         return source.text
-    return _unreadable(SourceMap(source, root, data))
+    return _diagnose_format(SourceMap(source, root, data))
 
 
-def _unreadable(source_map: SourceMap) -> list[Diagnostic]:
-    """What is wrong with the number of the format, or that there is no object to have one."""
+def _diagnose_format(source_map: SourceMap) -> list[Diagnostic]:
+    """The diagnostics about the number of the format, or about a document that is not an object."""
     data: Any = source_map.data
     if isinstance(data, dict):
-        refused = other_format(source_map)
+        refused = check_format(source_map)
         if refused is not None:
             return [refused]
     try:
         validate_document(data)
-    except InvalidDocumentError as error:
-        found = faults(error, data)
+    except InvalidDocumentError as invalid:
+        found = locate_errors(invalid, data)
         return diagnose([each for each in found if each.parts in ((), ("format",))], source_map)
-    raise AssertionError("a document without the present format is no document")
+    raise AssertionError("a document of another format is not valid")

@@ -1,4 +1,4 @@
-"""Which model describes which object of a document: read off the models' annotations."""
+"""Finds the model and the annotations of a path in a document, by the models' annotations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Model = type[Section]
 
 @functools.cache
 def alternatives(annotation: Any) -> tuple[Any, ...]:
-    """The members of an annotation, through unions and annotations."""
+    """The types of an annotation, without ``Annotated`` and with unions flattened."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return alternatives(arguments[0])
@@ -28,7 +28,7 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def branches(annotation: Any) -> Iterator[Any]:
-    """The members of a union, through nested unions, with what annotations say of each."""
+    """The members of a union with nested unions flattened, each with its ``Annotated`` metadata."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         for member in arguments:
@@ -40,7 +40,7 @@ def branches(annotation: Any) -> Iterator[Any]:
 
 
 def has_tags(annotation: Any) -> bool:
-    """True for a union whose branch pydantic names in the place of an error."""
+    """True for a union whose tag pydantic adds to the location of an error."""
     return any(
         isinstance(each, Tag) for branch in branches(annotation) for each in get_args(branch)[1:]
     )
@@ -63,19 +63,19 @@ def fields(model: Model) -> Mapping[str, FieldInfo]:
 
 
 def required_first(known: Mapping[str, FieldInfo]) -> list[str]:
-    """The names of fields: those that must be given as the model lists them, then the others."""
+    """The field names: required ones in the model's order, then the others, sorted."""
     required = [name for name, info in known.items() if info.is_required()]
     return required + sorted(name for name in known if name not in required)
 
 
 def type_names(model: Model) -> tuple[str, ...]:
-    """What ``type`` may be in this model; empty for a model without one."""
+    """The allowed values of ``type`` in this model; empty if it has no ``type``."""
     info = model.model_fields.get("type")
     return tuple(get_args(info.annotation)) if info is not None else ()
 
 
 def example(info: FieldInfo) -> Any:
-    """A value that a user may write into a field, as plain data; ``None`` if nothing is known."""
+    """An example of a field's value, as plain data; ``None`` if there is none."""
     extra = cast("dict[str, Any]", info.json_schema_extra or {})
     if "x-example" in extra:
         return extra["x-example"]
@@ -85,20 +85,20 @@ def example(info: FieldInfo) -> Any:
 
 
 def default(info: FieldInfo) -> Any:
-    """The value of a field that is left out, as plain data."""
+    """The default of a field, as plain data."""
     value: Any = info.default
     if isinstance(value, Section):
         return value.model_dump(mode="json")
     return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
 
 
-def sentence(model: Model) -> str:
-    """What a model says of itself, on one line."""
+def doc_line(model: Model) -> str:
+    """A model's docstring on one line."""
     return " ".join((model.__doc__ or "").split())
 
 
-def step(annotation: Any, part: str | int, value: Any) -> list[Any]:
-    """The annotations of a member of a value: a field, an entry or an item."""
+def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
+    """The annotations of one field, entry or item of a value with this annotation."""
     found: list[Any] = []
     for each in alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)
@@ -109,14 +109,14 @@ def step(annotation: Any, part: str | int, value: Any) -> list[Any]:
             position = part if fixed else 0
             if position < len(arguments):
                 found.append(arguments[position])
-    model = choose(models(annotation), value) if isinstance(part, str) else None
+    model = choose_model(models(annotation), value) if isinstance(part, str) else None
     if model is not None and isinstance(part, str) and part in fields(model):
         found.append(fields(model)[part].annotation)
     return found
 
 
-def choose(candidates: Sequence[Model], value: Any) -> Model | None:
-    """The model that fits a value: the only one there is, or the one of its ``type``."""
+def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
+    """The only candidate, or the one with the value's ``type``; ``None`` if no ``type`` fits."""
     if len(candidates) == 1:
         return candidates[0]
     kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
@@ -127,21 +127,21 @@ def choose(candidates: Sequence[Model], value: Any) -> Model | None:
 
 
 def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Any]:
-    """The annotations that hold at a path of a document's plain data."""
+    """The annotations at a path of a document's plain data."""
     current: list[Any] = [root]
     for part in parts:
-        current = [found for each in current for found in step(each, part, data)]
+        current = [found for each in current for found in member_annotations(each, part, data)]
         data = member(data, part)
     return current
 
 
 def models_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Model]:
-    """The models that a path's object may follow (several in a union)."""
+    """The models at a path: several for a union."""
     return [model for each in annotations_at(root, parts, data) for model in models(each)]
 
 
 def literals(annotation: Any) -> list[Any]:
-    """The values that an annotation lists."""
+    """The values of the ``Literal`` types of an annotation."""
     return [
         value
         for each in alternatives(annotation)
@@ -151,8 +151,10 @@ def literals(annotation: Any) -> list[Any]:
 
 
 def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """What annotations and field options say beside the type: ``gt``, ``ge``, ``lt``, ``le``,
-    ``min_length``, ``max_length`` or ``pattern``, and the value."""
+    """The constraints in the metadata of an annotation or field, each with its value.
+
+    Names are ``gt``, ``ge``, ``lt``, ``le``, ``min_length``, ``max_length`` and ``pattern``.
+    """
     for each in metadata:
         if isinstance(each, FieldInfo):
             yield from limits(each.metadata)
@@ -161,23 +163,23 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
                 yield name, value
 
 
-def path_places(
+def file_path_locations(
     annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """Where in plain data the names of files stand."""
+    """The paths of all values that are file paths."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        model = choose(models(annotation), members)
+        model = choose_model(models(annotation), members)
         known = fields(model) if model is not None else dict[str, FieldInfo]()
         for key, member in members.items():
             if isinstance(member, str):
                 if key in known and "x-path" in cast("Any", known[key].json_schema_extra or {}):
                     yield (*parts, key)
             elif isinstance(member, dict | list):
-                for each in step(annotation, key, members):
-                    yield from path_places(each, member, (*parts, key))
+                for each in member_annotations(annotation, key, members):
+                    yield from file_path_locations(each, member, (*parts, key))
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[Any]", value)):
             if isinstance(item, dict | list):
-                for each in step(annotation, index, cast("Any", item)):
-                    yield from path_places(each, item, (*parts, index))
+                for each in member_annotations(annotation, index, cast("Any", item)):
+                    yield from file_path_locations(each, item, (*parts, index))

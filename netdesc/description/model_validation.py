@@ -1,8 +1,8 @@
-"""From plain data to the models: all at once, or a long list of samples in portions.
+"""Validates plain data with the models: all together, or long lists of samples in portions.
 
-Pydantic makes an object of each fault before anybody looks at the first one, and a large file can
-have a million. So what is too long to be right is cut, long lists are read in portions, and reading
-ends where there are more faults than are shown.
+Pydantic creates an object for every error, and a large file can have a million errors. Therefore
+objects and lists that are longer than any valid one are cut, long lists of samples are validated in
+portions, and validation stops once there are more errors than are shown.
 """
 
 from __future__ import annotations
@@ -20,53 +20,53 @@ from netdesc.description.models import Document, Pair, SpikeFiles
 from netdesc.sections import Section
 
 MAX_ERRORS = 200
-"""Faults that are looked at. A file with more is something else than a description."""
+"""Errors that are reported. A file with more errors is probably not a description."""
 
 _PORTION = 2000
-"""Entries of an object or a list that are read at once: more than any may have but the samples."""
+"""Entries validated together. Of all objects and lists, only lists of samples may have more."""
 
 _SAMPLES = ("train", "validation")
 _PAIRS = TypeAdapter[tuple[Pair, ...]](tuple[Pair, ...])
 
 
-def _sections(model: type[Section]) -> Iterator[type[Section]]:
+def _subclasses(model: type[Section]) -> Iterator[type[Section]]:
     yield model
     for each in model.__subclasses__():
-        yield from _sections(each)
+        yield from _subclasses(each)
 
 
-_NAMES = frozenset(name for each in _sections(Section) for name in structure.fields(each))
-"""Keys that mean something somewhere, and are never cut off."""
+_NAMES = frozenset(name for each in _subclasses(Section) for name in structure.fields(each))
+"""All field names of the language. Keys with these names are never cut."""
 
 
 class InvalidDocumentError(ValueError):
-    """Plain data that are no document. ``is_all`` is false where not all faults were looked for."""
+    """Plain data are not a valid document. ``is_complete`` is false if there may be more errors."""
 
-    def __init__(self, errors: Sequence[ErrorDetails], is_all: bool) -> None:
-        super().__init__(f"{len(errors)} faults")
+    def __init__(self, errors: Sequence[ErrorDetails], is_complete: bool) -> None:
+        super().__init__(f"{len(errors)} errors")
         self.errors = list(errors)
-        self.is_all = is_all
+        self.is_complete = is_complete
 
 
 def validate_document(data: Any) -> Document:
-    """The document that plain data describe. Raises UnfitError."""
+    """The document of these plain data. Raises UnfitError."""
     rest = dict(_long_samples(data))
-    cutting = _Cutting(rest)
-    found = _Reading()
-    document = found.read(cutting.of(data, ()))
-    if len(found.errors) > MAX_ERRORS:
-        raise InvalidDocumentError(found.errors, is_all=not (rest or cutting.has_cut))
-    if cutting.has_cut:
-        found = _Reading()
-        document, rest = found.read(data), {}
-    more = {name: found.read_samples(name, samples) for name, samples in rest.items()}
-    if document is None or found.errors:
-        raise InvalidDocumentError(found.errors, found.is_all)
+    truncator = _Truncator(rest)
+    validator = _Validator()
+    document = validator.read(truncator.truncate(data, ()))
+    if len(validator.errors) > MAX_ERRORS:
+        raise InvalidDocumentError(validator.errors, is_complete=not (rest or truncator.has_cut))
+    if truncator.has_cut:
+        validator = _Validator()
+        document, rest = validator.read(data), {}
+    more = {name: validator.read_samples(name, samples) for name, samples in rest.items()}
+    if document is None or validator.errors:
+        raise InvalidDocumentError(validator.errors, validator.is_complete)
     return _with_samples(document, more) if more else document
 
 
 def _long_samples(data: Any) -> Iterator[tuple[str, list[Any]]]:
-    """The lists of samples that are too long to be read at once."""
+    """The lists of samples that are longer than one portion."""
     section = cast("dict[str, Any]", data).get("data") if isinstance(data, dict) else None
     if not isinstance(section, dict):
         return
@@ -85,21 +85,21 @@ def _with_samples(document: Document, more: Mapping[str, tuple[Pair, ...]]) -> D
 
 
 @dataclass(slots=True)
-class _Cutting:
-    """Takes the first entries of what has very many; ``rest`` names samples that are read later."""
+class _Truncator:
+    """Cuts objects and lists to their first entries. ``rest`` has the samples validated later."""
 
     rest: Mapping[str, Any]
     has_cut: bool = False
 
-    def of(self, value: Any, parts: tuple[str, ...]) -> Any:
+    def truncate(self, value: Any, parts: tuple[str, ...]) -> Any:
         if isinstance(value, dict):
             held = cast("dict[str, Any]", value)
-            return {key: self.of(held[key], (*parts, key)) for key in self._keys(held)}
+            return {key: self.truncate(held[key], (*parts, key)) for key in self._keys(held)}
         if isinstance(value, list):
             items = cast("list[Any]", value)
             is_later = len(parts) == 2 and parts[0] == "data" and parts[1] in self.rest
             self.has_cut |= len(items) > _PORTION and not is_later
-            return [self.of(item, ()) for item in items[:_PORTION]]
+            return [self.truncate(item, ()) for item in items[:_PORTION]]
         return value
 
     def _keys(self, held: Mapping[str, Any]) -> Sequence[str]:
@@ -111,11 +111,11 @@ class _Cutting:
 
 
 @dataclass(slots=True)
-class _Reading:
-    """Reads what may be wrong, and collects the faults."""
+class _Validator:
+    """Validates data in portions and collects the errors."""
 
     errors: list[ErrorDetails] = field(default_factory=list[ErrorDetails])
-    is_all: bool = True
+    is_complete: bool = True
 
     def read(self, data: Any) -> Document | None:
         try:
@@ -125,23 +125,24 @@ class _Reading:
             return None
 
     def read_samples(self, name: str, samples: Sequence[Any]) -> tuple[Pair, ...]:
-        """The samples behind the first portion; fewer where there are faults."""
+        """The valid samples after the first portion."""
         found: list[Pair] = []
         for start in range(_PORTION, len(samples), _PORTION):
             if len(self.errors) > MAX_ERRORS:
-                self.is_all = False
+                self.is_complete = False
                 break
             try:
                 found += _PAIRS.validate_json(json.dumps(samples[start : start + _PORTION]))
             except ValidationError as error:
                 self.errors += (
-                    _moved(each, name, start) for each in error.errors(include_url=False)
+                    _at_document_location(each, name, start)
+                    for each in error.errors(include_url=False)
                 )
         return tuple(found)
 
 
-def _moved(error: ErrorDetails, name: str, start: int) -> ErrorDetails:
-    """A fault of a portion at its place in the whole document, as pydantic names it."""
+def _at_document_location(error: ErrorDetails, name: str, start: int) -> ErrorDetails:
+    """The error of a portion with its location in the whole document."""
     index, *parts = error["loc"]
     assert isinstance(index, int)
     place = ("data", "<spike_files>", name, start + index, *parts)

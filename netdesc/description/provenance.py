@@ -1,4 +1,4 @@
-"""Who set each value of a document: the file, a migration, the command line or a default."""
+"""Provenance: which of file, migration, command line and default set each value of a document."""
 
 from __future__ import annotations
 
@@ -14,47 +14,48 @@ _ABSENT = object()
 
 
 @dataclass(frozen=True)
-class Given:
-    """A complete document, what the file gave of it, and what was changed or made since.
+class Provenance:
+    """What is known about the sources of a document's values."""
 
-    ``overridden`` is what the command line changed, ``made`` what a migration put there.
-    """
-
-    whole: Document
+    document: Document
+    """The document with all defaults, and with its lock if it has one."""
     data: Any
+    """The plain data without defaults."""
     overridden: Mapping[Parts, str]
-    made: Collection[Parts] = ()
+    """The ``--set`` arguments, by path."""
+    migrated: Collection[Parts] = ()
+    """The paths that a migration set or moved."""
 
     def origins(self) -> dict[str, Origin]:
-        """Who set each value that holds no other, by its JSON pointer.
+        """The origin of each scalar and empty value, by its JSON pointer.
 
-        A lock remembers who did when it was made.
+        A lock records the origins that its values had when it was written.
         """
-        locked = self.whole.lock.origins if self.whole.lock is not None else {}
+        locked = self.document.lock.origins if self.document.lock is not None else {}
         changed = {pointer(parts) for parts in self.overridden}
-        made = {pointer(parts) for parts in self.made}
+        migrated = {pointer(parts) for parts in self.migrated}
         found: dict[str, Origin] = {}
-        for at, is_given in _leaves(self.whole.model_dump(mode="json"), self.data, ""):
+        for at, is_set in _leaves(self.document.model_dump(mode="json"), self.data, ""):
             if changed and any(place in changed for place in _enclosing(at)):
                 found[at] = "--set"
-            elif at in made:
+            elif at in migrated:
                 found[at] = "migration"
             else:
-                found[at] = locked.get(at, "file") if is_given else "default"
+                found[at] = locked.get(at, "file") if is_set else "default"
         return found
 
 
-def _leaves(value: Any, given: Any, at: str) -> Iterator[tuple[str, bool]]:
-    """Every value that holds no other, and whether the user gave it."""
+def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
+    """The pointer of each scalar and empty value, and whether the data contain it."""
     held = members(value)
     if not held:
-        yield at, given is not _ABSENT
+        yield at, data is not _ABSENT
     for key, inner in held.items():
-        yield from _leaves(inner, member(given, key, _ABSENT), at + pointer((key,)))
+        yield from _leaves(inner, member(data, key, _ABSENT), at + pointer((key,)))
 
 
 def _enclosing(at: str) -> Iterator[str]:
-    """A pointer and those of what holds its value."""
+    """A pointer and the pointers of all objects and lists around its value."""
     while at:
         yield at
         at = at.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, at paths of the document, with what is probably meant instead."""
+"""Locates pydantic's errors at paths of the document, and adds the probable intention to each."""
 
 from __future__ import annotations
 
@@ -15,83 +15,84 @@ from netdesc.description.model_validation import MAX_ERRORS, InvalidDocumentErro
 from netdesc.description.models import Document
 from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_field
 
-_OF_LENGTH = ("too_short", "too_long")
+_LENGTH_KINDS = ("too_short", "too_long")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One error of pydantic, at a path of the document.
-
-    ``meaning`` is the field that an unknown key probably means: one that is not there yet.
-    ``home`` is the field that the key is, or means, in an object beside or around its own.
-    ``remedy`` is what certainly mends the fault.
-    """
+class LocatedError:
+    """One error of pydantic, at a path of the document."""
 
     kind: str
+    """Pydantic's name of the error, such as ``int_type``."""
     parts: Parts
     value: Any
     context: Mapping[str, Any]
     on_key: bool = False
-    meaning: Suggestion | None = None
+    suggestion: Suggestion | None = None
+    """The field that an unknown key probably means. The object does not have it yet."""
     home: Parts | None = None
-    remedy: PathFix | None = None
+    """The path of the field if an unknown key belongs in another object."""
+    fix: PathFix | None = None
+    """The fix, if exactly one is certain."""
 
 
-def faults(error: InvalidDocumentError, data: Any) -> list[Fault]:
-    """Pydantic's errors at paths of the document, without those that only follow from others."""
-    found: list[Fault] = []
-    for each in error.errors[:MAX_ERRORS]:
-        parts = _without_tags(each["loc"], data)
+def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError]:
+    """Pydantic's errors at paths of the document, without those that follow from others."""
+    found: list[LocatedError] = []
+    for each in invalid.errors[:MAX_ERRORS]:
+        parts = _without_union_tags(each["loc"], data)
         on_key = parts[-1:] == ("[key]",)
         parts = parts[:-1] if on_key else parts
-        # Of what is too long, only the beginning was read.
-        value = lookup(data, parts) if each["type"] in _OF_LENGTH else each["input"]
-        fault = Fault(each["type"], parts, value, each.get("ctx", {}), on_key)
-        if fault.kind == "extra_forbidden":
-            meaning = _meant(parts, data)
-            home = _home(parts, data) if meaning is None else None
-            fault = replace(fault, meaning=meaning, home=home)
-        found.append(fault)
-    return _with_remedies(_without_echoes(found), data)
+        # Pydantic got only the beginning of a value that is too long.
+        value = lookup(data, parts) if each["type"] in _LENGTH_KINDS else each["input"]
+        error = LocatedError(each["type"], parts, value, each.get("ctx", {}), on_key)
+        if error.kind == "extra_forbidden":
+            suggestion = _suggest_missing_field(parts, data)
+            home = _find_home(parts, data) if suggestion is None else None
+            error = replace(error, suggestion=suggestion, home=home)
+        found.append(error)
+    return _with_fixes(_without_consequences(found), data)
 
 
 def known_fields(parts: Parts, data: Any) -> dict[str, Any]:
     """The fields that the object at a path may have."""
     candidates = structure.models_at(Document, parts, data)
-    chosen = structure.choose(candidates, lookup(data, parts))
+    chosen = structure.choose_model(candidates, lookup(data, parts))
     return dict(structure.fields(chosen)) if chosen is not None else {}
 
 
-def _without_tags(location: Parts, data: Any) -> Parts:
-    """Pydantic's place of an error without the branches of unions that it names on the way."""
+def _without_union_tags(location: Parts, data: Any) -> Parts:
+    """Pydantic's location of an error without the tags of the unions on its way."""
     parts: Parts = ()
-    at_branch = False
+    is_tag = False
     for part in location:
-        if at_branch:
-            at_branch = False
+        if is_tag:
+            is_tag = False
             continue
         parts = (*parts, part)
         annotations = structure.annotations_at(Document, parts, data)
-        at_branch = any(structure.has_tags(annotation) for annotation in annotations)
+        is_tag = any(structure.has_tags(annotation) for annotation in annotations)
     return parts
 
 
-def _meant(parts: Parts, data: Any) -> Suggestion | None:
+def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
+    """The suggestion for an unknown key among the fields that its object does not have yet."""
     present = members(lookup(data, parts[:-1]))
     known = known_fields(parts[:-1], data)
     return suggest_field(str(parts[-1]), [name for name in known if name not in present])
 
 
-def _home(parts: Parts, data: Any) -> Parts | None:
-    """Where an unknown key belongs, in an object beside or around its own, there or not yet.
+def _find_home(parts: Parts, data: Any) -> Parts | None:
+    """The path at which an unknown key is a field: in an object beside or around its own.
 
-    That is under its name, or else under the one that it has here.
+    The key's own name is looked for first, then what other tools mean by it. The object need not
+    be in the document yet.
     """
     key = str(parts[-1])
-    return _beside(parts, [key], data) or _beside(parts, names_in_netdesc(key), data)
+    return _find_field(parts, [key], data) or _find_field(parts, names_in_netdesc(key), data)
 
 
-def _beside(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
+def _find_field(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
     parent = parts[:-1]
     for length in range(len(parent), -1, -1):
         holder = parent[:length]
@@ -104,38 +105,40 @@ def _beside(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
     return None
 
 
-def _without_echoes(found: Sequence[Fault]) -> list[Fault]:
-    """Drop what a misspelt name, an unknown ``type`` or an invalid item already explains."""
+def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
+    """The errors without those that follow from a misspelt key, an unknown ``type`` or an item."""
     misspelt = {
-        (*fault.parts[:-1], fault.meaning.name) for fault in found if fault.meaning is not None
+        (*error.parts[:-1], error.suggestion.name)
+        for error in errors
+        if error.suggestion is not None
     }
-    for fault in found:
-        if fault.home is not None:
-            misspelt |= {fault.home[:-1], fault.home}
+    for error in errors:
+        if error.home is not None:
+            misspelt |= {error.home[:-1], error.home}
     untyped = {
-        fault.parts[:-1]
-        for fault in found
-        if fault.parts[-1:] == ("type",) and fault.kind not in ("extra_forbidden", "missing")
+        error.parts[:-1]
+        for error in errors
+        if error.parts[-1:] == ("type",) and error.kind not in ("extra_forbidden", "missing")
     }
 
-    def is_echo(fault: Fault) -> bool:
-        if fault.kind == "missing" and fault.parts in misspelt:
+    def is_consequence(error: LocatedError) -> bool:
+        if error.kind == "missing" and error.parts in misspelt:
             return True
-        if fault.kind in _OF_LENGTH:
+        if error.kind in _LENGTH_KINDS:
             # Pydantic counts valid items only.
-            size = len(fault.value)
-            low, high = fault.context.get("min_length", 0), fault.context.get("max_length", size)
+            size = len(error.value)
+            low, high = error.context.get("min_length", 0), error.context.get("max_length", size)
             return low <= size <= (high if high is not None else size)
-        return fault.parts[:-1] in untyped and fault.parts[-1] != "type"
+        return error.parts[:-1] in untyped and error.parts[-1] != "type"
 
-    return [fault for fault in found if not is_echo(fault)]
+    return [error for error in errors if not is_consequence(error)]
 
 
-def _with_remedies(found: Sequence[Fault], data: Any) -> list[Fault]:
-    """The faults with what mends them, where no two of them would write the same key."""
-    remedies = [find_fix(fault.kind, fault.parts, fault.value, data) for fault in found]
-    written = Counter(each.path for each in remedies if each is not None)
+def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
+    """The errors with their fixes. Two fixes that write the same key are both dropped."""
+    fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
+    counts = Counter(each.path for each in fixes if each is not None)
     return [
-        replace(fault, remedy=each) if each is not None and written[each.path] == 1 else fault
-        for fault, each in zip(found, remedies, strict=True)
+        replace(error, fix=each) if each is not None and counts[each.path] == 1 else error
+        for error, each in zip(errors, fixes, strict=True)
     ]

@@ -1,7 +1,6 @@
-"""The reference of the language in Markdown, from the models and entries that check documents.
+"""Generates the reference of the language in Markdown from the models and codes.
 
-One section for every object of a document, in the order in which a reader meets them, with a row
-for every field; then one for every code. The same models always give the same text.
+It has a section for each object of a document with a row for each field, then one for each code.
 """
 
 from __future__ import annotations
@@ -36,24 +35,24 @@ _HEAD = f"""\
 This page is generated from the models and codes by which netdesc checks documents:
 `netdesc schema --format markdown --write`. Do not edit it.
 
-A document is JSON in UTF-8. Nothing is converted: `"3"` is no number and `3.0` no integer, but `3`
-stands for the number 3.0. An unknown or repeated key is an error. A field with a default may be
-left out. Quantities carry their unit in the name or are without dimension, written as 1.
+A document is JSON in UTF-8. Types are not converted: `"3"` is not a number and `3.0` not an
+integer, but `3` is also the number 3.0. An unknown or repeated key is an error. A field with a
+default may be left out. Names of quantities contain their unit; a dimensionless one has the unit 1.
 """
 _CODES = """\
-`netdesc explain CODE` prints these texts as well. The examples are text at a place of an otherwise
-good document, given as a JSON pointer, or the whole document where no place is named. `netdesc`
-is tested with all of them: each wrong one has its code, and no right one has a finding.
+`netdesc explain CODE` prints these texts as well. An example is the text at a JSON pointer of an
+otherwise valid document, or the whole document if there is no pointer. `netdesc` is tested with all
+examples: each wrong one gives its code, and no right one gives a diagnostic.
 """
 
 
 def reference_text() -> str:
-    """The page as the file ``schemas/reference.md`` holds it."""
-    places = _places()
-    contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in places.items()]
+    """The content of ``schemas/reference.md``."""
+    paths = _model_paths()
+    contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in paths.items()]
     contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
     parts = [_HEAD, "## Contents\n", "\n".join(contents) + "\n"]
-    parts += [_section(model, where) for model, where in places.items()]
+    parts += [_section(model, where) for model, where in paths.items()]
     for kind, heading in _KINDS.items():
         parts.append(f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n')
         parts.append(_CODES)
@@ -61,8 +60,8 @@ def reference_text() -> str:
     return "\n".join(parts)
 
 
-def _places() -> dict[Model, list[str]]:
-    """Every object of the language with the places where it may stand, each before its parts."""
+def _model_paths() -> dict[Model, list[str]]:
+    """All models with the paths where they may occur; a model comes before its parts."""
     found: dict[Model, list[str]] = {}
 
     def visit(model: Model, where: str) -> None:
@@ -81,7 +80,7 @@ def _places() -> dict[Model, list[str]]:
 
 
 def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
-    """The objects that an annotation allows, with what leads to them from its place."""
+    """The models in an annotation, each with its path from there."""
     for each in structure.alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)
         if isinstance(each, type) and issubclass(each, Section):
@@ -110,7 +109,7 @@ def _section(model: Model, where: list[str]) -> str:
     ]
     return (
         f'<a id="{_anchor(model)}"></a>\n\n## {_title(model, where)}\n\n'
-        f"{prose(structure.sentence(model))}\n\n" + "\n".join(rows) + "\n"
+        f"{prose(structure.doc_line(model))}\n\n" + "\n".join(rows) + "\n"
     )
 
 
@@ -136,7 +135,7 @@ def _json(value: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
-    """What may stand in a field, in words and links."""
+    """The type of a field in words and links."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _type(arguments[0])
@@ -156,7 +155,7 @@ def _type(annotation: Any) -> str:
 
 
 def _inner_limits(annotation: Any) -> Iterator[str]:
-    """The limits of what a list or a choice holds."""
+    """The limits of items, entries and union members."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         yield from _limits(arguments[1:], arguments[0])

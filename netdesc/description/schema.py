@@ -1,10 +1,10 @@
 """The JSON Schema of the language (draft-07), for editors.
 
-Written so that an editor shows one plain error for one typo. A choice by ``type`` is an ``enum``
-and an ``if``/``then`` for each type, because a ``oneOf`` reports every branch that failed. What is
-required is asked only of an object whose keys are all known: a misspelt key would otherwise be
-reported twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the ``else``
-that only describes are for the completion of editors; other readers pass over them.
+An editor shows one clear error for one typo. A choice by ``type`` is an ``enum`` with an
+``if``/``then`` for each type, because a ``oneOf`` reports every branch that failed. Required fields
+are checked only if all keys of the object are known: otherwise a misspelt key would be reported
+twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the ``else`` with
+descriptions are for completion in editors; other tools ignore them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", 
 
 
 def json_schema() -> Schema:
-    """The schema of a document, as an object."""
+    """The schema of a document as plain data."""
     definitions: dict[str, Schema] = {}
     whole = _model(Document, definitions)
     return {
@@ -40,7 +40,7 @@ def json_schema() -> Schema:
 
 
 def schema_text() -> str:
-    """The schema as the file ``schemas/network.schema.json`` holds it."""
+    """The content of ``schemas/network.schema.json``."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -49,13 +49,13 @@ def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
     fields = structure.fields(model)
     schema: Schema = {
         "type": "object",
-        "description": structure.sentence(model),
+        "description": structure.doc_line(model),
         "properties": {name: _field(info, definitions) for name, info in fields.items()},
         "additionalProperties": False,
     }
     required = [name for name, info in fields.items() if info.is_required()]
     if required:
-        # An editor would offer these names a second time, without what is known of them.
+        # Without doNotSuggest, an editor offers these names twice, once without description.
         schema["if"] = {"propertyNames": {"enum": list(fields), "doNotSuggest": True}}
         schema["then"] = {"required": required}
     return schema
@@ -101,14 +101,14 @@ def _list(arguments: tuple[Any, ...], definitions: dict[str, Schema]) -> Schema:
     if arguments[-1] is Ellipsis:
         return {"type": "array", "items": _annotation(arguments[0], definitions)}
     size = len(arguments)
-    # All places hold the same kind of number here, which one "items" says more plainly.
+    # All items of a fixed-length list have the same type, so one "items" is enough.
     assert len(set(arguments)) == 1
     items = _annotation(arguments[0], definitions)
     return {"type": "array", "items": items, "minItems": size, "maxItems": size}
 
 
 def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
-    """A choice: by JSON's own types, and among objects by their ``type``."""
+    """A choice by JSON type, and among objects by their ``type``."""
     models = [model for member in members for model in structure.models(member)]
     others = [_annotation(each, definitions) for each in members if not structure.models(each)]
     if models and not others:
@@ -140,7 +140,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
     if not names:
         # Draft-07 ignores what stands beside a "$ref", such as the field's description.
         return {"allOf": [{"$ref": _reference(models[0])}]}
-    meanings = {name: structure.sentence(model) for name, model in names.items()}
+    meanings = {name: structure.doc_line(model) for name, model in names.items()}
     types = {
         "enum": list(names),
         "enumDescriptions": list(meanings.values()),
@@ -150,7 +150,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
         "type": "object",
         "properties": {"type": types},
         "required": ["type"],
-        # Before the type is there, an editor offers the fields of all types.
+        # As long as there is no type, an editor offers the fields of all types.
         "if": {"required": ["type"]},
         "else": {"properties": _described(models)},
         "allOf": [
@@ -164,7 +164,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
 
 
 def _described(models: list[Model]) -> Schema:
-    """What the fields of several objects mean, where the first that has one says it."""
+    """The descriptions of the fields of several models; the first model with a field counts."""
     return {
         name: {"description": info.description, "examples": [structure.example(info)]}
         for model in reversed(models)

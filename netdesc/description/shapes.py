@@ -1,7 +1,6 @@
-"""Shapes and wiring of a document's layers: what each reads, and how large it is.
+"""Infers the sources and shapes of all layers of a document.
 
-The one place where this is worked out: the rules report the problems, and the graph, which is built
-from documents without problems, takes the shapes.
+The rules report the problems found here. The graph, built from valid documents, uses the shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ INPUT = "input"
 """The name under which ``from`` refers to the network's input."""
 
 MAX_PROBLEMS = 200
-"""Problems of one document that are looked at; a hostile one has a hundred thousand."""
+"""Unknown sources after which no more are reported; a malicious document has 100,000."""
 
 Shape = tuple[int, ...]
 InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
@@ -27,30 +26,29 @@ InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
-    """What is wrong with the input of a layer; ``position`` is its index in a list of sources.
-
-    ``meant`` is the earlier layer whose name an unknown source certainly misspells; ``first`` is
-    the source that gave the first of the ``shapes``.
-    """
+    """A problem with the input of a layer."""
 
     kind: InputProblemKind
     layer: int
     position: int | None
+    """The index in a list of sources; ``None`` if ``from`` is not a list."""
     source: str
     shapes: tuple[Shape, ...] = ()
-    meant: str | None = None
+    correction: str | None = None
+    """The earlier layer that an unknown source certainly misspells."""
     first: str = ""
+    """The source with the first of the ``shapes``."""
 
     @property
     def parts(self) -> Parts:
-        """Where in the document the name stands that the layer reads."""
+        """The path of the source's name in the document."""
         at: Parts = ("layers", self.layer, "from")
         return at if self.position is None else (*at, self.position)
 
 
 @dataclass(slots=True)
 class Wiring:
-    """For each layer the names that it reads and its shapes; ``None`` where unknown."""
+    """The sources, input shape and output shape of each layer. An unknown shape is ``None``."""
 
     sources: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     inputs: list[Shape | None] = field(default_factory=list["Shape | None"])
@@ -59,7 +57,7 @@ class Wiring:
 
 
 def wire(document: Document) -> Wiring:
-    """Resolve every ``from`` and infer every shape, in the order of the layers."""
+    """Resolve every ``from`` and infer all shapes, in the order of the layers."""
     wiring = Wiring()
     known: dict[str, Shape | None] = {INPUT: document.input.shape}
     names = {layer.name for layer in document.layers}
@@ -77,7 +75,7 @@ def wire(document: Document) -> Wiring:
 
 
 def sources_of(layer: Layer, before: str) -> tuple[str, ...]:
-    """The names that a layer reads."""
+    """The names of a layer's sources; ``before`` is the name of the previous layer."""
     if layer.from_ is None:
         return (before,)
     return (layer.from_,) if isinstance(layer.from_, str) else layer.from_
@@ -99,8 +97,8 @@ def _input_shape(
         if source not in known:
             if len(problems) >= MAX_PROBLEMS:
                 return None
-            problems.append(_absent(index, layer, at, source, names, known))
-            source = problems[-1].meant
+            problems.append(_unknown_source(index, layer, at, source, names, known))
+            source = problems[-1].correction
         shape = known[source] if source is not None else None
         if source is None or shape is None:
             is_known = False
@@ -113,7 +111,7 @@ def _input_shape(
     return first[1] if first is not None and is_known and fits else None
 
 
-def _absent(
+def _unknown_source(
     index: int,
     layer: Layer,
     position: int | None,
@@ -125,7 +123,7 @@ def _absent(
         return InputProblem("itself", index, position, source)
     if source in names:
         return InputProblem("later", index, position, source)
-    return InputProblem("unknown", index, position, source, meant=certain_name(source, known))
+    return InputProblem("unknown", index, position, source, correction=certain_name(source, known))
 
 
 def _flatten(

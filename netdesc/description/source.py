@@ -1,4 +1,4 @@
-"""The text of a document: reading it, and where in it an offset lies."""
+"""Reads the text of a document, and converts between offsets and lines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.runs.files import LOCK
 
 MAX_BYTES = 16 << 20
-"""Largest document: weights and events lie in other files, and 100,000 of them can be named."""
+"""Largest document. Weights and events are in other files; 100,000 of them can be listed."""
 
 MAX_MARKS = 2_000_000
-"""Most marks of the text that begin a value or a line: each becomes something in memory."""
+"""Most characters that begin a value or a line: each of them becomes an object in memory."""
 _MARKS = ",[{\n"
 
-_MOST_FILES = 1000
-"""So many entries of a directory are looked at."""
-_LOOK_BYTES = 1 << 16
+_MAX_DIRECTORY_ENTRIES = 1000
+_HEAD_BYTES = 1 << 16
+"""Bytes at the start of a file that are examined."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 _OTHER_FILES = {
@@ -37,7 +37,7 @@ _OTHER_FILES = {
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
 }
-"""What users take for a document, by how it starts; and what to do with it."""
+"""Files that users confuse with a document, by their first bytes: what they are, and a hint."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Source:
 
     @cached_property
     def with_line_feeds(self) -> str:
-        """The text in which a carriage return that ends a line by itself is a line feed."""
+        """The text with a line feed for each carriage return that ends a line alone."""
         return _LONE_RETURN.sub("\n", self.text) if "\r" in self.text else self.text
 
     @cached_property
@@ -62,12 +62,12 @@ class Source:
         return starts
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of a character, both from 1."""
+        """Line and column of an offset, both from 1."""
         line = bisect.bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
     def offset(self, line: int, column: int) -> int:
-        """Where in the text a line and column are."""
+        """The offset of a line and column."""
         return self._line_starts[line - 1] + column - 1
 
     @cached_property
@@ -75,28 +75,28 @@ class Source:
         return self.with_line_feeds.split("\n")
 
     def line(self, number: int) -> str:
-        """A line, counted from 1, without its line break. All findings in a line share its text."""
+        """A line, counted from 1, without its line break."""
         return self._lines[number - 1]
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
-"""Pipes under these names have a writer: the shell has opened them."""
+"""Paths of pipes that the shell has opened, so that they have a writer."""
 
 
 def file_size(path: Path) -> int:
-    """Size of a regular file in bytes. Raises OSError, and ValueError with why it is none.
+    """Size of a regular file in bytes. Raises OSError, or ValueError if it is not a regular file.
 
-    Others are not to be opened: a pipe may wait for its writer for ever.
+    Do not open other files: reading a pipe may wait for ever.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         is_directory = stat.S_ISDIR(status.st_mode)
-        raise ValueError("it is a directory" if is_directory else "it is no ordinary file")
+        raise ValueError("it is a directory" if is_directory else "it is not a regular file")
     return status.st_size
 
 
 def read_source(path: Path, name: str) -> Source | Diagnostic:
-    """The file's text, or the reason why there is none."""
+    """The text of a file, or the diagnostic that says why it cannot be read."""
     try:
         if not path.is_dir() and not (path.is_fifo() and str(path).startswith(_INHERITED)):
             file_size(path)
@@ -110,7 +110,7 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
 
 
 def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
-    """The text of these bytes, or the reason why they are no document's."""
+    """The text of these bytes, or the diagnostic that says why they are not a document."""
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
         return Diagnostic(
@@ -118,30 +118,28 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
             "error",
             name,
             f"the file is larger than {limit} MiB",
-            notes=(
-                "a description holds no weights and no events: these lie in files of their own",
-            ),
+            notes=("a description contains no weights and no events: they are in separate files",),
         )
     for start, (what, hint) in _OTHER_FILES.items():
         if raw.startswith(start):
             return Diagnostic("ND003", "error", name, f"this is {what}, not a document", hint=hint)
-    if b"\0" in raw[:_LOOK_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in raw[:_HEAD_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _binary(raw, name)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Diagnostic("ND003", "error", name, "the file is UTF-16; save it as UTF-8")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
-        message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} begins no character"
-        return _behind(raw[: problem.start].decode("utf-8"), name, message)
+        message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} is not a character"
+        return _not_text_after(raw[: problem.start].decode("utf-8"), name, message)
     if sum(text.count(mark) for mark in _MARKS) > MAX_MARKS:
         message = f"the document has more than {MAX_MARKS:,} values and lines"
         return Diagnostic("ND005", "error", name, message)
     return Source(text, name)
 
 
-def _behind(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
-    """A finding at the first byte that is none of a text."""
+def _not_text_after(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
+    """ND003 at the first byte that is not text."""
     source = Source(before, name)
     line, column = source.place(len(before))
     excerpt = source.line(line) + "\ufffd"
@@ -151,37 +149,37 @@ def _behind(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
 
 
 def _binary(raw: bytes, name: str) -> Diagnostic:
-    """A file with NUL bytes: something else, or a text in which a few were left."""
+    """ND003 for a file with NUL bytes: a binary file, or a text with some NUL bytes in it."""
     try:
         before = raw[: raw.index(b"\0")].decode("utf-8")
     except UnicodeDecodeError:
         before = ""
     if not before.lstrip("\ufeff \t\r\n").startswith("{"):
         return Diagnostic("ND003", "error", name, "this is a binary file, not a document")
-    hint = "take it away; at the end, it says that the file was not written whole"
-    return _behind(before, name, "a NUL byte: this is no text from here on", hint)
+    hint = "remove it; at the end of the file it means that the file was not written completely"
+    return _not_text_after(before, name, "a NUL byte: this is not text from here on", hint)
 
 
 def _document_inside(directory: Path, name: str) -> str:
-    """Names the document of a directory, where there is exactly one."""
+    """A hint that names the only document in a directory; empty if there are none or several."""
     try:
         with os.scandir(directory) as entries:
             files = [
                 each.name
-                for each in itertools.islice(entries, _MOST_FILES)
+                for each in itertools.islice(entries, _MAX_DIRECTORY_ENTRIES)
                 if each.name.endswith(".json") and each.is_file()
             ]
-        if LOCK in files:  # of a run, whose document has paths that hold where it came from
+        if LOCK in files:  # a run: the paths in its document hold in its original directory only
             return f'did you mean "{os.path.join(name, LOCK)}"?'
-        # A lock is made of a document, which stands beside it.
-        own = [each for each in files if not each.endswith(".lock.json")]
-        found = [each for each in own if _is_like_a_document(directory / each)]
+        # A lock stands beside the document that it was made from.
+        documents = [each for each in files if not each.endswith(".lock.json")]
+        found = [each for each in documents if _looks_like_document(directory / each)]
     except OSError:
         return ""
     return f'did you mean "{os.path.join(name, found[0])}"?' if len(found) == 1 else ""
 
 
-def _is_like_a_document(path: Path) -> bool:
+def _looks_like_document(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(_LOOK_BYTES)
+        start = file.read(_HEAD_BYTES)
     return all(key in start for key in (b'"format"', b'"layers"'))

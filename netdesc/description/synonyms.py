@@ -1,4 +1,4 @@
-"""What other tools call the fields and types of the language, for "did you mean …?"."""
+"""Suggests the field or type for a name that other tools use: "lr" means "learning_rate"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdesc.description.spelling import closest_name, normalise_name
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A field that is meant, and, where its value is another one, how that is computed."""
+    """A field that a name probably means. ``value`` says how to compute its value if it differs."""
 
     name: str
     value: str = ""
@@ -37,7 +37,7 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("tau_s", "tau_syn", "tau_u", "tau_i"), (_CURRENT,)),
     "tau_mem_inv": (Suggestion("voltage_decay", _OF_RATE),),
     "tau_syn_inv": (Suggestion("current_decay", _OF_RATE),),
-    # Some tools mean what is lost by these, others what is kept.
+    # Some tools mean the lost part by these, others the part that is kept.
     **dict.fromkeys(
         ("decay", "v_decay", "vdecay", "decay_v", "decay_voltage", "mem_decay", "membrane_decay"),
         (Suggestion("voltage_decay", _LOST),),
@@ -98,9 +98,9 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "num_epochs": (Suggestion("epochs"),),
     "n_epochs": (Suggestion("epochs"),),
 }
-"""By the name that is written, in lower case: the first meaning that a place has is the one.
+"""The fields that a name may mean, by the name in lower case. The first known one is suggested.
 
-A ``{}`` stands for that name.
+``{}`` stands for the name.
 """
 
 UNSUPPORTED: dict[str, str] = {
@@ -127,10 +127,7 @@ UNSUPPORTED: dict[str, str] = {
     ),
     **dict.fromkeys(("device", "cuda", "gpu"), "not the document but --device says it"),
 }
-"""Of names that other tools have and the language has nothing for: what to do without.
-
-By the name that is written, in lower case.
-"""
+"""Hints for fields of other tools that netdesc does not have, by the name in lower case."""
 
 TYPES = {
     "lif": "cuba",
@@ -160,27 +157,27 @@ TYPES = {
 
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
-    """Which of the known fields a name probably means."""
+    """The known field that a name probably means: by another tool's use of it, or by spelling."""
     known = list(known)
-    for meaning in FIELDS.get(normalise_name(name), ()):
-        if meaning.name in known:
-            return Suggestion(meaning.name, meaning.value.format(name))
+    for suggestion in FIELDS.get(normalise_name(name), ()):
+        if suggestion.name in known:
+            return Suggestion(suggestion.name, suggestion.value.format(name))
     best = closest_name(name, known)
     return Suggestion(best) if best is not None else None
 
 
 def names_in_netdesc(name: str) -> list[str]:
-    """What a name of another tool is called here, where its value is the same."""
-    return [meaning.name for meaning in FIELDS.get(normalise_name(name), ()) if not meaning.value]
+    """The fields that another tool calls by this name and that hold the same value."""
+    return [each.name for each in FIELDS.get(normalise_name(name), ()) if not each.value]
 
 
 def hint_for_unsupported(name: str) -> str:
-    """What to do where the language has nothing of that name; empty where nobody knows."""
+    """What to do without a field that netdesc does not have; empty if the name is not listed."""
     return UNSUPPORTED.get(normalise_name(name), "")
 
 
 def did_you_mean_type(name: str, known: Iterable[str]) -> str:
-    """``did you mean "…"?`` for a type, or nothing."""
+    """The hint ``did you mean "…"?`` for an unknown ``type``; empty if no known one is close."""
     known = list(known)
     other = TYPES.get(normalise_name(name))
     best = other if other in known else closest_name(name, known)

@@ -1,4 +1,4 @@
-"""Objects that hold the fields of another ``type``: one finding for each, not one a field."""
+"""Reports an object with fields of another ``type`` as one diagnostic, not one for each field."""
 
 from __future__ import annotations
 
@@ -11,77 +11,81 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import lookup
 from netdesc.description.models import Document
-from netdesc.description.pydantic_errors import Fault
+from netdesc.description.pydantic_errors import LocatedError
 from netdesc.description.source_map import RelatedPath, SourceMap
 
 
 @dataclass(frozen=True, slots=True)
-class Mistyped:
-    """An object whose ``type`` may be the slip: ``fields`` belong to the type ``owner``."""
+class WrongType:
+    """An object whose ``type`` is probably wrong: ``fields`` belong to ``probable_type``."""
 
     parts: Parts
-    owner: str
+    probable_type: str
     fields: tuple[str, ...]
     missing: tuple[str, ...]
-    """Fields that the type wants, and that are not there."""
+    """Fields that the type in the document requires, and that the object does not have."""
 
-    def explains(self, fault: Fault) -> bool:
+    def explains(self, error: LocatedError) -> bool:
+        """True if the error follows from the wrong type."""
         names = (*self.fields, *self.missing)
-        is_its_kind = fault.kind in ("extra_forbidden", "missing")
-        return is_its_kind and fault.parts[:-1] == self.parts and fault.parts[-1] in names
+        is_field_error = error.kind in ("extra_forbidden", "missing")
+        return is_field_error and error.parts[:-1] == self.parts and error.parts[-1] in names
 
     def diagnostic(self, source_map: SourceMap) -> Diagnostic:
+        """ND105 at the ``type``, with the fields as related places."""
         kind: Any = lookup(source_map.data, (*self.parts, "type"))
         subject = source_map.subject(self.parts)
         fields = "fields" if len(self.fields) > 1 else "a field"
-        message = f'{subject} has type "{kind}", but {fields} of "{self.owner}"'
-        hint = f'write "{self.owner}", or leave out {_and(self.fields)}'
+        message = f'{subject} has type "{kind}", but {fields} of "{self.probable_type}"'
+        hint = f'write "{self.probable_type}", or leave out {_join_words(self.fields)}'
+        notes = (f'"{kind}" needs {_join_words(self.missing)}',) if self.missing else ()
         return source_map.diagnostic(
             "ND105",
             (*self.parts, "type"),
             message,
             hint=hint,
-            notes=(f'"{kind}" wants {_and(self.missing)}',) if self.missing else (),
+            notes=notes,
             related=tuple(
-                RelatedPath((*self.parts, name), f'{name} is of "{self.owner}"', "key")
+                RelatedPath((*self.parts, name), f'{name} is of "{self.probable_type}"', "key")
                 for name in self.fields
             ),
         )
 
 
-def owners(fault: Fault, data: Any) -> list[str]:
-    """The types whose objects have the field that this one must not have."""
+def types_with_field(error: LocatedError, data: Any) -> list[str]:
+    """The types that have the field which is unknown in this object."""
     return [
         name
-        for model in structure.models_at(Document, fault.parts[:-1], data)
-        if str(fault.parts[-1]) in structure.fields(model)
+        for model in structure.models_at(Document, error.parts[:-1], data)
+        if str(error.parts[-1]) in structure.fields(model)
         for name in structure.type_names(model)
     ]
 
 
-def mistyped(found: Sequence[Fault], data: Any) -> list[Mistyped]:
-    """The objects of which more is wrong than one field, and another type explains it."""
-    listed: list[Mistyped] = []
-    extras: dict[Parts, list[Fault]] = {}
-    for fault in found:
-        if fault.kind == "extra_forbidden" and fault.meaning is None and owners(fault, data):
-            extras.setdefault(fault.parts[:-1], []).append(fault)
-    for parts, faults in extras.items():
+def find_wrong_types(errors: Sequence[LocatedError], data: Any) -> list[WrongType]:
+    """The objects with several errors that another type would explain."""
+    found: list[WrongType] = []
+    unknown: dict[Parts, list[LocatedError]] = {}
+    for error in errors:
+        is_unknown = error.kind == "extra_forbidden" and error.suggestion is None
+        if is_unknown and types_with_field(error, data):
+            unknown.setdefault(error.parts[:-1], []).append(error)
+    for parts, unknown_fields in unknown.items():
         missing = tuple(
             str(each.parts[-1])
-            for each in found
+            for each in errors
             if each.kind == "missing" and each.parts[:-1] == parts
         )
-        if len(faults) + len(missing) < 2:
+        if len(unknown_fields) + len(missing) < 2:
             continue
-        first, *others = (owners(each, data) for each in faults)
+        first, *others = (types_with_field(each, data) for each in unknown_fields)
         common = [name for name in first if all(name in other for other in others)]
         if common:
-            names = tuple(str(each.parts[-1]) for each in faults)
-            listed.append(Mistyped(parts, common[0], names, missing))
-    return listed
+            names = tuple(str(each.parts[-1]) for each in unknown_fields)
+            found.append(WrongType(parts, common[0], names, missing))
+    return found
 
 
-def _and(names: Sequence[str]) -> str:
+def _join_words(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last

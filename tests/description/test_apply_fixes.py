@@ -1,4 +1,4 @@
-"""What ``validate --fix`` writes: all that is certain, and never anything that makes it worse."""
+"""``validate --fix`` writes all certain fixes, and none that adds errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _errors(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("pointer", "text", "after"), FIXES)
-def test_what_is_certain_is_written(pointer, text, after):
+def test_certain_fixes_are_applied(pointer, text, after):
     result = _fixed(with_text(pointer, text))
     assert result.after.text == with_text(pointer, after)
     assert {"ND301"} >= set(codes(result.left))
@@ -81,7 +81,7 @@ UNCERTAIN = [
 
 
 @pytest.mark.parametrize(("pointer", "text"), UNCERTAIN)
-def test_what_may_mean_something_else_is_left(pointer, text):
+def test_ambiguous_errors_are_not_fixed(pointer, text):
     text = with_text(pointer, text)
     assert _errors(text)
     result = _fixed(text)
@@ -89,7 +89,7 @@ def test_what_may_mean_something_else_is_left(pointer, text):
     assert result.fixed == []
 
 
-def test_rates_of_other_names_are_left():
+def test_min_rate_is_not_fixed_to_max_rate():
     encoding = '{"type": "rate", "min_rate": 0.1}'
     text = with_text("/data/encoding", encoding, LABELLED)
     assert _errors(text) == ["ND101"]
@@ -109,11 +109,11 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("before", "after"), LAYOUTS)
-def test_a_missing_format_is_laid_out_as_the_rest(before, after):
+def test_a_missing_format_is_inserted_in_the_layout_of_the_file(before, after):
     assert _fixed(before).after.text == after
 
 
-def test_what_lies_behind_mistakes_is_found_at_once_and_fixed():
+def test_errors_revealed_by_a_fix_are_fixed_too():
     text = with_text("/training/optimiser", '{"typ": "adma", "learningrate": "0.1"}')
     text = text.replace(', "optimizer": {"type": "adam", "learning_rate": 0.001}', "")
     assert _errors(text) == ["ND101", "ND101", "ND104", "ND101", "ND103"]
@@ -125,7 +125,7 @@ def test_what_lies_behind_mistakes_is_found_at_once_and_fixed():
     assert codes(result.left) == ["ND301", "ND301"]
 
 
-def test_a_byte_order_mark_hinders_nothing_and_line_breaks_stay():
+def test_byte_order_mark_is_accepted_and_line_breaks_stay():
     text = "\ufeff" + BASE.replace('"threshold"', '"treshold"').replace("\n", "\r\n")
     # The mark is a mistake of its own: all else is mended beside it.
     assert _fixed(text).after.text.removeprefix("\ufeff") == BASE.replace("\n", "\r\n")
@@ -143,7 +143,7 @@ def test_values_of_the_command_line_are_not_written_into_the_file():
     assert result.after.text == text
 
 
-def test_a_lock_stays_as_it_is():
+def test_a_lock_is_not_changed():
     text = with_text("/lock", "{}", BASE.replace('"threshold"', '"treshold"'))
     assert "ND101" in _errors(text)
     result = _fixed(text)
@@ -198,7 +198,7 @@ def misspelt(draw, word: str) -> str:
 
 @UNHURRIED
 @given(slips())
-def test_a_fix_makes_nothing_worse(documents):
+def test_a_fix_never_adds_errors(documents):
     _, text = documents
     result = _fixed(text)
     # Each fix takes away its own error, and brings none.
@@ -220,7 +220,7 @@ def test_a_fix_makes_nothing_worse(documents):
 
 @UNHURRIED
 @given(slips())
-def test_a_document_that_is_mended_altogether_is_the_one_that_was_meant(documents):
+def test_a_completely_fixed_document_equals_the_original(documents):
     sound, text = documents
     result = _fixed(text)
     if not result.fixed or _errors(result.after.text):

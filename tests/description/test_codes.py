@@ -68,7 +68,7 @@ def test_a_pipe_is_not_opened_but_where_the_shell_did(tmp_path):
     os.mkfifo(pipe)
     assert may_be_document(pipe)
     (diagnostic,) = check(pipe)[1]
-    assert diagnostic.message == "cannot read the file: it is no ordinary file"
+    assert diagnostic.message == "cannot read the file: it is not a regular file"
     assert codes(check(os.devnull)[1]) == ["ND001"]
     write_files(tmp_path)
     end, start = os.pipe()

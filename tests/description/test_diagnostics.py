@@ -1,4 +1,4 @@
-"""What is said about a document of the wrong shape or meaning, and where."""
+"""Diagnostics of documents with wrong fields or values, and their positions."""
 
 from __future__ import annotations
 
@@ -84,10 +84,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("pointer", "text", "code", "at", "words"), CASES)
-def test_one_error_is_found_at_its_place(pointer, text, code, at, words, tmp_path):
+def test_one_error_is_found_at_its_position(pointer, text, code, at, words, tmp_path):
     source = with_text(pointer, text)
     found = findings(tmp_path, source)
-    (diagnostic,) = [each for each in found if each.code != "ND202"]  # unused neuron
+    (diagnostic,) = [
+        each for each in found if each.code != "ND202"
+    ]  # the neuron that is now unused
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
     assert words in _text(diagnostic)
     assert diagnostic.line is not None
@@ -165,7 +167,7 @@ oxford.json: 1 error, 1 can be fixed with netdesc validate --fix"""
     )
 
 
-def test_all_diagnostics_come_at_once_in_the_order_of_the_file(tmp_path):
+def test_all_diagnostics_come_in_the_order_of_the_file(tmp_path):
     text = (
         BASE.replace('"steps": 100', '"steps": "100",')
         .replace('"threshold"', '"treshold"')
@@ -189,14 +191,14 @@ def test_all_diagnostics_come_at_once_in_the_order_of_the_file(tmp_path):
     assert places == sorted(places)
 
 
-def test_rules_look_on_where_errors_are_elsewhere(tmp_path):
+def test_rules_are_checked_in_spite_of_errors_elsewhere(tmp_path):
     text = with_text("/layers/1/neuron", '"cubs"', with_text("/time/stepms", "1"))
     assert codes(findings(tmp_path, text)) == ["ND101", "ND201"]
     text = with_text("/loss/time_constant_ms", "5000", with_text("/training/epochs", '"x"'))
     assert codes(findings(tmp_path, text)) == ["ND213", "ND103"]
 
 
-def test_a_misspelt_key_hides_no_error_of_its_value(tmp_path):
+def test_the_value_of_a_misspelt_key_is_checked(tmp_path):
     text = BASE.replace('"threshold": 1', '"treshold": -1')
     key, value = findings(tmp_path, text)
     assert (key.code, value.code) == ("ND101", "ND106")
@@ -218,35 +220,35 @@ MEANT = [
 
 
 @pytest.mark.parametrize(("pointer", "text", "code", "hint"), MEANT)
-def test_names_of_other_tools_are_understood(pointer, text, code, hint, tmp_path):
-    # The only diagnostic: the field that is meant is not missed as well.
+def test_names_of_other_tools_get_a_suggestion(pointer, text, code, hint, tmp_path):
+    # The suggested field is not reported as missing as well.
     (diagnostic,) = [
         each for each in findings(tmp_path, with_text(pointer, text)) if each.code != "ND202"
     ]
     assert (diagnostic.code, diagnostic.hint) == (code, f"did you mean {hint}")
 
 
-def test_what_is_left_out_hides_nothing(tmp_path):
+def test_an_unknown_field_does_not_hide_other_errors(tmp_path):
     """A field that means nothing is no guess: files and other sections are looked at."""
     text = with_text("/layers/0/foo", "true").replace("input.bs1", "nowhere.bs1")
     assert {*codes(findings(tmp_path, text))} == {"ND101", "ND301"}
 
 
-def test_a_neuron_that_there_is_is_named(tmp_path):
+def test_a_missing_neuron_suggests_an_existing_one(tmp_path):
     text = BASE.replace(', "neuron": "cuba"', "").replace('"cuba": {', '"mine": {')
     hints = {each.hint for each in findings(tmp_path, text) if each.code == "ND102"}
     assert hints == {'write "neuron": "mine"'}
 
 
 @pytest.mark.parametrize("name", ["bias", "Recurrent", "in-features", "shuffle"])
-def test_what_the_language_has_nothing_for_is_told(name, tmp_path):
+def test_unsupported_fields_of_other_tools_get_a_hint(name, tmp_path):
     text = with_text(f"/layers/0/{name}", "true")
     (diagnostic,) = [each for each in findings(tmp_path, text) if each.code != "ND202"]
     assert (diagnostic.code, diagnostic.hint) == ("ND101", hint_for_unsupported(name))
     assert diagnostic.hint
 
 
-def test_a_value_that_means_another_one_is_not_judged(tmp_path):
+def test_a_value_in_another_unit_is_not_checked(tmp_path):
     misspelt = CUBA.replace('voltage_decay": 0.1', 'voltage_deca": 0.99999')
     text = with_text("/neurons/cuba", misspelt)
     assert sorted(codes(findings(tmp_path, text))) == ["ND101", "ND212"]
@@ -254,7 +256,7 @@ def test_a_value_that_means_another_one_is_not_judged(tmp_path):
     assert codes(findings(tmp_path, text)) == ["ND101"]
 
 
-def test_what_is_meant_exists():
+def test_all_suggestions_exist_in_the_language():
     seen = all_models()
     fields = {name for model in seen for name in structure.fields(model)}
     types = {name for model in seen for name in structure.type_names(model)}
@@ -287,9 +289,9 @@ def test_a_missing_field_says_what_to_write(pointer, text, write, tmp_path):
     assert not [each for each in left if each.code < "ND2"]
 
 
-def test_a_key_whose_meaning_is_there_already_is_no_misspelling(tmp_path):
+def test_a_misspelt_key_beside_the_correct_one(tmp_path):
     (diagnostic,) = findings(tmp_path, with_text("/neurons/cuba/treshold", "1"))
-    assert diagnostic.hint == 'leave it out: "threshold" is there already'
+    assert diagnostic.hint == 'leave it out: neuron "cuba" has "threshold" already'
 
 
 def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
@@ -299,7 +301,7 @@ def test_an_unknown_type_is_the_only_finding_of_its_object(tmp_path):
     assert codes(findings(tmp_path, text)) == ["ND104"]
 
 
-def test_integers_stand_for_numbers_and_deerrors_are_filled_in(tmp_path):
+def test_integers_stand_for_numbers_and_defaults_are_filled_in(tmp_path):
     write_files(tmp_path)
     (tmp_path / "network.json").write_text(BASE)
     description = load(tmp_path / "network.json")
@@ -323,7 +325,7 @@ def test_the_whole_default_document_is_a_document(tmp_path):
     assert load(tmp_path / "full.json").document == first
 
 
-def test_load_raises_with_all_diagnostics_and_keeps_warnings(tmp_path):
+def test_load_raises_with_all_findings_and_keeps_warnings(tmp_path):
     write_files(tmp_path)
     path = tmp_path / "network.json"
     path.write_text(with_text("/loss/time_constant_ms", "5000"))
@@ -336,7 +338,7 @@ def test_load_raises_with_all_diagnostics_and_keeps_warnings(tmp_path):
     assert not caught.value.lacks_data
 
 
-def test_an_empty_training_set_is_said_once(tmp_path):
+def test_an_empty_training_set_is_reported_once(tmp_path):
     training = '{"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1},'
     training += ' "validation_split": 0.5, "batch_size": 4}'
     assert codes(findings(tmp_path, with_text("/training", training))) == ["ND217"]

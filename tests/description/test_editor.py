@@ -1,4 +1,4 @@
-"""What an editor makes of a document by its ``$schema``, asked of VS Code's own engine.
+"""Problems and completions that an editor shows with our schema, by VS Code's own engine.
 
 The engine is the npm package vscode-json-languageservice. It is looked for in the folder that
 NETDESC_NODE_MODULES names, and among npm's global packages; where there is no node or no such
@@ -109,14 +109,14 @@ def test_types_are_completed_with_what_they_mean():
     assert "likelihood" not in said, "what the other types mean"
 
 
-def test_hover_tells_meaning_unit_and_default():
+def test_hover_shows_description_unit_and_default():
     text = GOOD.replace('"steps": 100', '"steps": 100, "step_ms": 1')
     assert _hovered(text, "step_ms") == "Length of one step. Unit: ms. Default: 1.0."
     assert "Unit: ms" in _hovered(text, "time_constant_ms")
     assert "Voltage above which the neuron spikes" in _hovered(text, "threshold")
 
 
-def test_a_misspelt_key_of_a_neuron_is_one_plain_problem_at_its_place():
+def test_a_misspelt_key_of_a_neuron_is_one_problem_at_its_position():
     (answer,) = _ask({"text": GOOD.replace('"threshold"', '"treshold"')})
     assert answer["problems"] == [
         {"message": "Property treshold is not allowed.", "text": '"treshold"'}

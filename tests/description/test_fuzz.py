@@ -1,4 +1,4 @@
-"""Mutated documents: never a traceback, never a hang, and every error has its place.
+"""Mutated documents: no traceback, no hang, and every error has a position.
 
 Runs 500 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/test_description_fuzz.py
 A document that fails is named by its seed: NETDESC_FUZZ_SEED=17 runs that one alone.
@@ -171,7 +171,7 @@ def _sound(raw: bytes, path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_mutants_have_findings_with_places(part, tmp_path):
+def test_mutants_have_diagnostics_with_positions(part, tmp_path):
     write_files(tmp_path)
     chosen = os.environ.get("NETDESC_FUZZ_SEED")
     seeds = [int(chosen)] if chosen else range(part, COUNT, PARTS)

@@ -1,4 +1,4 @@
-"""Large documents: sound, damaged and hostile ones take seconds, not minutes."""
+"""Large valid, damaged and malicious documents are checked in seconds."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def test_sound_documents(timed):
 def test_damaged_documents(timed, mark, code, indent):
     text = _large(indent)
     at = text.index(mark, len(text) // 2)
-    (finding,) = timed(text[:at] + text[at + 1 :])
-    assert finding.code == code
+    (diagnostic,) = timed(text[:at] + text[at + 1 :])
+    assert diagnostic.code == code
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-    assert finding.line == line
-    assert abs(finding.column - column) < 30
+    assert diagnostic.line == line
+    assert abs(diagnostic.column - column) < 30
 
 
-def test_the_place_of_a_finding_far_behind(timed):
+def test_the_position_of_a_late_diagnostic(timed):
     text = _large(1)
     at = text.rindex('"target"')
-    (finding,) = timed(text[:at] + '"tarjet"' + text[at + 8 :])
-    assert (finding.code, finding.line) == ("ND101", text.count("\n", 0, at) + 1)
+    (diagnostic,) = timed(text[:at] + '"tarjet"' + text[at + 8 :])
+    assert (diagnostic.code, diagnostic.line) == ("ND101", text.count("\n", 0, at) + 1)
 
 
 HOSTILE = {
@@ -95,16 +95,16 @@ def test_hostile_documents(timed, name):
 
 
 @pytest.mark.parametrize("text", [" " * (MAX_BYTES + 1), "[" + "1," * MAX_MARKS, "\n" * MAX_BYTES])
-def test_what_is_too_large_is_refused_at_once(timed, text):
-    (finding,) = timed(text)
-    assert finding.code == "ND005"
+def test_too_large_texts_are_refused_quickly(timed, text):
+    (diagnostic,) = timed(text)
+    assert diagnostic.code == "ND005"
 
 
 def test_the_names_of_files_are_those_that_the_models_mark(timed):
     data = Document.model_validate_json(
         json.dumps({**OXFORD, "weights": {"path": "w.net"}})
     ).model_dump(mode="json")
-    marked = list(structure.path_places(Document, data))
+    marked = list(structure.file_path_locations(Document, data))
     assert list(file_paths(Document.model_validate_json(json.dumps(data)))) == marked
     assert len(marked) == 3
 
@@ -143,12 +143,12 @@ def _read(data, reads):
     except ValidationError as error:
         errors = error.errors()
     except InvalidDocumentError as error:
-        errors = error.errors if error.is_all else []
+        errors = error.errors if error.is_complete else []
     return {str((each["loc"], each["type"], each.get("ctx"))) for each in errors}
 
 
 @pytest.mark.parametrize("name", IN_PORTIONS)
-def test_what_is_read_in_portions_is_what_is_read_at_once(name, monkeypatch):
+def test_validation_in_portions_equals_validation_of_the_whole(name, monkeypatch):
     data = IN_PORTIONS[name]
     monkeypatch.setattr(validating, "_PORTION", PORTION)
     at_once = _read(data, lambda data: Document.model_validate_json(json.dumps(data)))
@@ -166,13 +166,13 @@ MILLIONS = {
 
 
 @pytest.mark.parametrize("name", MILLIONS)
-def test_of_very_many_faults_few_are_made(name, timed):
+def test_only_a_few_of_many_errors_are_reported(name, timed):
     with pytest.raises(InvalidDocumentError) as unfit:
         validate_document(MILLIONS[name])
     assert MAX_ERRORS < len(unfit.value.errors) < 20_000
-    assert not unfit.value.is_all
+    assert not unfit.value.is_complete
     found = timed(json.dumps(MILLIONS[name]))
     assert 0 < len(found) <= MAX_ERRORS
-    (note,) = [each for finding in found for each in finding.notes if "not shown" in each]
+    (note,) = [each for diagnostic in found for each in diagnostic.notes if "not shown" in each]
     assert note.startswith("at least ")
     assert not [each for each in found if each.code == "ND102"]

@@ -74,9 +74,9 @@ def test_a_changed_file_is_found(project):
     path = _write_lock(load(project / "network.json"), project / "runs/a")
     with (project / "input.bs1").open("ab") as file:
         file.write(b"\0\0\0\0\0")
-    (finding,) = check(path)[1]
-    assert finding.code == "ND303"
-    assert finding.pointer == "/data/train/0/input/path"
+    (diagnostic,) = check(path)[1]
+    assert diagnostic.code == "ND303"
+    assert diagnostic.pointer == "/data/train/0/input/path"
 
 
 def test_a_lock_finds_its_files_when_it_or_the_project_moved(project, tmp_path):
@@ -104,8 +104,8 @@ def test_a_path_from_the_command_line_is_locked_too(project, tmp_path, monkeypat
     assert again.resolve(again.document.data.train[0].input.path) == elsewhere / "input.bs1"
 
 
-def test_a_damaged_lock_section_is_refused_at_its_place(project):
+def test_a_damaged_lock_section_is_refused_at_its_position(project):
     path = _write_lock(load(project / "network.json"), project / "runs/a")
     path.write_text(path.read_text().replace('"versions"', '"version"'))
-    (finding,) = check(path)[1]
-    assert (finding.code, finding.pointer) == ("ND101", "/lock/version")
+    (diagnostic,) = check(path)[1]
+    assert (diagnostic.code, diagnostic.pointer) == ("ND101", "/lock/version")

@@ -1,4 +1,4 @@
-"""Of very many findings some are made, and every rendering says that there may be more."""
+"""The number of diagnostics is limited, and every rendering states that there may be more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _very_many(tmp_path, kind: str):
 
 
 @pytest.mark.parametrize("kind", ["text", "shape", "meaning", "files"])
-def test_every_rendering_says_that_there_may_be_more(kind, tmp_path):
+def test_every_rendering_states_that_there_may_be_more(kind, tmp_path):
     found = _very_many(tmp_path, kind)
     (last,) = [each for each in found if each.ends_search]
     said = [*last.notes, last.message]
@@ -40,7 +40,7 @@ def test_every_rendering_says_that_there_may_be_more(kind, tmp_path):
     assert "may be more" in told["message"]["text"]
 
 
-def test_all_findings_are_all_findings(tmp_path):
+def test_a_complete_list_does_not_mention_more(tmp_path):
     found = findings(tmp_path, BASE.replace('"threshold"', '"treshold"'))
     assert "at least" not in render_text(found)
     assert to_json(found, 1)["complete"] is True
@@ -48,21 +48,23 @@ def test_all_findings_are_all_findings(tmp_path):
     assert run["invocations"] == [{"executionSuccessful": True}]
 
 
-def test_programs_are_given_all_places_and_people_a_few(tmp_path):
-    (finding,) = findings(tmp_path, BASE.replace("1.0", "1.0 // why").replace(",\n", ", // so\n"))
-    count = finding.message.removeprefix("a comment, and ").removesuffix(" more")
-    assert len(finding.related) == int(count) > 5
-    text = render_text([finding])
+def test_json_lists_all_related_places_and_text_a_few(tmp_path):
+    (diagnostic,) = findings(
+        tmp_path, BASE.replace("1.0", "1.0 // why").replace(",\n", ", // so\n")
+    )
+    count = diagnostic.message.removeprefix("a comment, and ").removesuffix(" more")
+    assert len(diagnostic.related) == int(count) > 5
+    text = render_text([diagnostic])
     assert text.count("-- here, too") == 3
     assert f"= {int(count) - 3} more places: --format json lists them" in text
-    (record,) = to_json([finding], 1)["diagnostics"]
+    (record,) = to_json([diagnostic], 1)["diagnostics"]
     places = {(each["line"], each["column"]) for each in record["related"]}
     assert len(places) == int(count)
-    (line,) = workflow_commands([finding], tmp_path)
+    (line,) = workflow_commands([diagnostic], tmp_path)
     assert line.count(": here, too") == int(count)
 
 
-def test_no_more_places_are_kept_than_anyone_reads(tmp_path):
-    (finding, *_) = findings(tmp_path, BASE.replace('"format"', "/**/ " * 5000 + '"format"'))
-    assert finding.message == "a comment, and 4999 more"
-    assert len(finding.related) == 100
+def test_the_number_of_related_places_is_limited(tmp_path):
+    (diagnostic, *_) = findings(tmp_path, BASE.replace('"format"', "/**/ " * 5000 + '"format"'))
+    assert diagnostic.message == "a comment, and 4999 more"
+    assert len(diagnostic.related) == 100

@@ -1,4 +1,4 @@
-"""Documents of older formats are read, and written anew, through a chain of steps.
+"""Documents of older formats are read and rewritten through a chain of steps.
 
 No format is older than the first. So two are made up here, 0 and -1, with their steps.
 """
@@ -160,7 +160,7 @@ def test_origins_name_what_a_step_set_or_moved(write: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("text", [OLD, OLDER])
-def test_findings_name_the_place_in_the_present_format(
+def test_diagnostics_give_the_path_in_the_current_format(
     text: str, before: str, after: str, code: str, at: str, write: Any
 ) -> None:
     assert before in text
@@ -171,12 +171,12 @@ def test_findings_name_the_place_in_the_present_format(
         assert "netdesc migrate --write" in each.notes[-1]
 
 
-def test_mistakes_of_the_text_have_their_line(write: Any) -> None:
+def test_json_errors_have_their_line(write: Any) -> None:
     (found,) = check(write(OLD.replace('"size": 2,', '"size": 2,,')))[1]
     assert (found.code, found.line) == ("ND007", 14)
 
 
-def test_a_lock_of_an_older_document_is_one_of_the_present(write: Any, tmp_path: Path) -> None:
+def test_a_lock_of_an_older_document_has_the_current_format(write: Any, tmp_path: Path) -> None:
     old, new = load(write(OLD)), load(write(NEW, "new.json"))
     lock = json.loads(lock_text(old, tmp_path, {"netdesc": "0"}))
     plain = json.loads(lock_text(new, tmp_path, {"netdesc": "0"}))
@@ -204,7 +204,7 @@ def test_other_formats_are_refused(format: str, write: Any) -> None:
                for each in caught.value.diagnostics)  # fmt: skip
 
 
-def test_a_gap_in_the_chain_is_no_way(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_step_refuses_the_migration(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(migrations.STEPS, 0)  # type: ignore[arg-type]
     for text, number in [(OLD, 0), (OLDER, -1)]:
         (found,) = check(write(text))[1]
@@ -226,7 +226,9 @@ DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
 
 
 @given(DOCUMENTS, st.sampled_from([0, -1]))
-def test_steps_are_taken_in_order_and_harm_nothing(data: dict[str, Any], number: int) -> None:
+def test_steps_run_in_order_and_do_not_change_their_input(
+    data: dict[str, Any], number: int
+) -> None:
     def careless(given: dict[str, Any]) -> dict[str, Any]:
         given["a"] = 1
         return from_0(given)
@@ -256,7 +258,7 @@ def test_the_new_text_is_printed_in_the_canonical_layout(netdesc: Netdesc, write
         assert (ended.code, ended.out, ended.err) == (0, NEW, "")
 
 
-def test_checking_names_the_older_and_writing_is_done_once(
+def test_check_names_older_documents_and_write_migrates_them_once(
     netdesc: Netdesc, write: Any, tmp_path: Path
 ) -> None:
     write(OLD), write(NEW, "new.json")
@@ -277,13 +279,13 @@ def test_checking_names_the_older_and_writing_is_done_once(
     assert netdesc("migrate", *files, "--check").code == 0
 
 
-def test_a_document_of_the_present_is_not_even_laid_out(netdesc: Netdesc, write: Any) -> None:
+def test_a_document_of_the_current_format_is_not_changed(netdesc: Netdesc, write: Any) -> None:
     text = json.dumps(json.loads(NEW)) + "\n"
     write(text)
     assert netdesc("migrate", "old.json").out == text
 
 
-def test_faults_of_meaning_do_not_hinder_and_those_of_text_do(
+def test_json_errors_prevent_a_migration_and_others_do_not(
     netdesc: Netdesc, write: Any, tmp_path: Path
 ) -> None:
     write(OLD.replace('"threshold"', '"treshold"'))
@@ -306,7 +308,7 @@ def test_faults_of_meaning_do_not_hinder_and_those_of_text_do(
         ('{"format": "0"}', "error[ND103]: format must be an integer"),
     ],
 )
-def test_what_has_no_known_format_is_refused(
+def test_a_document_of_unknown_format_is_refused(
     text: str, said: str, netdesc: Netdesc, write: Any
 ) -> None:
     write(text)
@@ -320,5 +322,5 @@ def test_what_has_no_known_format_is_refused(
     "arguments",
     [["old.json", "--write", "--check"], ["old.json", "new.json"], ["-", "--write"], ["-", "a"]],
 )
-def test_what_cannot_be_meant_is_refused(arguments: list[str], netdesc: Netdesc) -> None:
+def test_invalid_arguments_are_refused(arguments: list[str], netdesc: Netdesc) -> None:
     assert netdesc("migrate", *arguments).code == 2

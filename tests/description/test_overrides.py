@@ -52,14 +52,14 @@ def _opt(document):
 
 
 @pytest.mark.parametrize(("argument", "read", "value"), VALUES)
-def test_a_value_is_set_as_if_it_stood_in_the_file(argument, read, value, network):
+def test_a_value_is_set_as_in_the_file(argument, read, value, network):
     description = load(network, [argument])
     assert read(description.document) == value
     assert "--set" in description.origins.values()
     assert description.text == BASE
 
 
-def test_several_are_applied_in_turn_and_the_origins_say_so(network):
+def test_overrides_are_applied_in_order_and_recorded_as_origins(network):
     description = load(
         network,
         [
@@ -84,7 +84,7 @@ FAULTS = [
     ("time.steps=NaN", "ND103", 'not the string "NaN"'),
     ("time.step_ms=1e999", "ND111", "64 bits"),
     (f"time.steps={'9' * 5000}", "ND111", "64 bits"),
-    ("input.shape=[4", "ND111", "broken JSON"),
+    ("input.shape=[4", "ND111", "damaged JSON"),
     ('loss={"type":"spike_time","type":"x"}', "ND111", "twice"),
     ("input.shape=" + "[" * 100_000, "ND111", "nested more than"),
     ("name=\udcff", "ND111", "not UTF-8"),
@@ -125,13 +125,13 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("argument", "code", "words"), FAULTS)
-def test_a_fault_shows_the_argument_in_place_of_a_line(argument, code, words, network):
+def test_an_error_shows_the_argument_instead_of_a_line(argument, code, words, network):
     description, found = check(network, [argument])
     assert description is None
-    (finding,) = found
-    assert finding.code == code
-    assert finding.override == argument
-    assert finding.line is None
+    (diagnostic,) = found
+    assert diagnostic.code == code
+    assert diagnostic.override == argument
+    assert diagnostic.line is None
     shown = render_text(found)
     assert words in shown.encode("utf-8", "replace").decode()
     assert shown.startswith("--set ")
@@ -157,7 +157,7 @@ LABELLED_VALUES = [
 
 
 @pytest.mark.parametrize(("arguments", "read", "value"), LABELLED_VALUES)
-def test_sections_of_several_types_can_be_begun(arguments, read, value, network):
+def test_sections_of_several_types_can_be_created(arguments, read, value, network):
     network.write_text(LABELLED)
     assert read(load(network, arguments).document) == value
 
@@ -172,14 +172,14 @@ def test_sections_of_several_types_can_be_begun(arguments, read, value, network)
         ("data.range.0=0.5", "ND320", "from 0.5 to 1"),
     ],
 )
-def test_faults_in_begun_sections_show_the_argument(argument, code, words, network):
+def test_errors_in_created_sections_show_the_argument(argument, code, words, network):
     network.write_text(LABELLED)
-    (finding,) = check(network, [argument])[1]
-    assert (finding.code, finding.override) == (code, argument)
-    assert words in render_text([finding])
+    (diagnostic,) = check(network, [argument])[1]
+    assert (diagnostic.code, diagnostic.override) == (code, argument)
+    assert words in render_text([diagnostic])
 
 
-def test_an_override_mends_the_file(tmp_path):
+def test_an_override_can_correct_the_file(tmp_path):
     broken = BASE.replace('"steps": 100', '"steps": 0')
     assert codes(findings(tmp_path, broken)) == ["ND106"]
     assert codes(findings(tmp_path, broken, "time.steps=100")) == []

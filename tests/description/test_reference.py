@@ -1,4 +1,4 @@
-"""The reference in Markdown: up to date, complete, with examples that hold and links that lead."""
+"""The reference in Markdown: up to date and complete, with valid examples and links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from netdesc.description import json_schema, models
 from netdesc.description.codes.explain import ENTRIES
-from netdesc.description.model_structure import example, fields, sentence
+from netdesc.description.model_structure import doc_line, example, fields
 from netdesc.description.models import Document
 from netdesc.description.reference import reference_text
 from netdesc.sections import Section
@@ -84,7 +84,7 @@ def test_every_field_has_a_row_with_all_that_is_known(model):
         if not info.is_required():
             assert json.loads(cells["default"]) == _schema(model)["properties"][name]["default"]
         assert cells["example"] or name == "lock"
-    assert sentence(model) in re.sub(r"\\(.)", r"\1", TEXT).replace("&gt;", ">")
+    assert doc_line(model) in re.sub(r"\\(.)", r"\1", TEXT).replace("&gt;", ">")
 
 
 def _schema(model):
@@ -97,13 +97,13 @@ FIELDS = [(model, name) for model in SECTIONS for name in fields(model)]
 @pytest.mark.parametrize(
     ("model", "name"), FIELDS, ids=[f"{model.__name__}.{name}" for model, name in FIELDS]
 )
-def test_every_example_is_good(model, name):
+def test_every_example_is_valid(model, name):
     own = _schema(model)["properties"][name] | {"definitions": SCHEMA["definitions"]}
     found = jsonschema.Draft7Validator(own).iter_errors(example(fields(model)[name]))
     assert [error.message for error in found] == []
 
 
-def test_limits_are_given():
+def test_limits_are_listed():
     rows = {row[0]: dict(zip(HEADINGS, row, strict=True)) for row in TABLES["cuba"][1:]}
     assert rows["threshold"]["range"] == "> 0, ≤ 131,072"
     assert rows["dropout"]["range"] == "≥ 0, < 1"

@@ -100,9 +100,9 @@ def test_one_typo_in_a_key_is_one_error_in_the_editor_and_here(whole, parts, tmp
     parent[f"{parts[-1]}x"] = parent.pop(parts[-1])
     assert len(_errors(document)) == 1
     found = findings(tmp_path, json.dumps(document, indent=1))
-    (finding,) = found
-    assert finding.code == "ND101"
-    assert finding.hint == f'did you mean "{parts[-1]}"?'
+    (diagnostic,) = found
+    assert diagnostic.code == "ND101"
+    assert diagnostic.hint == f'did you mean "{parts[-1]}"?'
 
 
 @pytest.mark.parametrize(

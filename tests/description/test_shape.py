@@ -1,4 +1,4 @@
-"""One slip in the shape of a document is one finding, which says what to write."""
+"""One wrong field or value gives one diagnostic with a hint that says what to write."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from netdesc.description import check
 OXFORD = (EXAMPLES / "oxford.json").read_text(encoding="utf-8")
 
 NULLS = {
-    '"seed": 0': "leave the field out (it is 0 then), or give a value",
-    '"step_ms": 1.0': "leave the field out (it is 1.0 then), or give a value",
+    '"seed": 0': "leave the field out (its default is 0), or give a value",
+    '"step_ms": 1.0': "leave the field out (its default is 1.0), or give a value",
     '"schedule": {"type": "cosine"}': "leave the field out, or give a value",
     '"epochs": 100': 'write "epochs": 100',
     '"shape": [64]': 'write "shape": [64]',
@@ -28,16 +28,16 @@ NULLS = {
 
 @pytest.mark.parametrize("null", ["null", "None"])
 @pytest.mark.parametrize("member", NULLS)
-def test_null_in_the_place_of_a_value_is_one_finding(member, null, tmp_path):
+def test_null_instead_of_a_value_gives_one_diagnostic(member, null, tmp_path):
     name = member.partition(":")[0]
-    (finding,) = slips(swapped((member, f"{name}: {null}")), tmp_path)
-    assert finding.code == "ND103"
-    assert finding.hint == NULLS[member]
-    assert finding.fix is None
-    assert finding.excerpt[finding.column - 1 : finding.end_column - 1] == null
+    (diagnostic,) = slips(swapped((member, f"{name}: {null}")), tmp_path)
+    assert diagnostic.code == "ND103"
+    assert diagnostic.hint == NULLS[member]
+    assert diagnostic.fix is None
+    assert diagnostic.excerpt[diagnostic.column - 1 : diagnostic.end_column - 1] == null
 
 
-def test_nothing_of_python_but_a_refused_null_is_mended(tmp_path):
+def test_none_is_fixed_only_where_null_is_allowed(tmp_path):
     text = swapped(('"seed": 0', '"seed": None'), ('"split": "split"', '"split": None'))
     of_text, refused = slips(text, tmp_path)
     assert (of_text.code, refused.code) == ("ND007", "ND103")
@@ -71,26 +71,26 @@ TYPES = {
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_another_type_is_one_finding_at_the_type(name, tmp_path):
+def test_a_wrong_type_gives_one_diagnostic_at_the_type(name, tmp_path):
     text, place, hint, fields, notes = TYPES[name]
-    (finding,) = slips(text, tmp_path)
-    assert (finding.line, finding.column, finding.message) == place
-    assert (finding.code, finding.hint, finding.notes) == ("ND105", hint, notes)
-    assert [each.pointer for each in finding.related] == fields
+    (diagnostic,) = slips(text, tmp_path)
+    assert (diagnostic.line, diagnostic.column, diagnostic.message) == place
+    assert (diagnostic.code, diagnostic.hint, diagnostic.notes) == ("ND105", hint, notes)
+    assert [each.pointer for each in diagnostic.related] == fields
 
 
-def test_a_type_of_the_command_line_is_at_fault_itself(tmp_path):
+def test_a_wrong_type_from_the_command_line_is_reported_there(tmp_path):
     path = tmp_path / "network.json"
     path.write_text(swapped())
-    (finding,) = check(path, ["loss.type=spike_max"], with_files=False)[1]
-    assert (finding.code, finding.override) == ("ND105", "loss.type=spike_max")
+    (diagnostic,) = check(path, ["loss.type=spike_max"], with_files=False)[1]
+    assert (diagnostic.code, diagnostic.override) == ("ND105", "loss.type=spike_max")
 
 
-def test_what_is_mended_is_said(tmp_path):
+def test_the_hint_states_the_fix(tmp_path):
     text = swapped(('"threshold": 0.5', '"threshold": 0.5, "per_channel": "true"'))
-    (finding,) = slips(text, tmp_path)
-    assert finding.hint == "write true"
-    assert finding.fix is not None
+    (diagnostic,) = slips(text, tmp_path)
+    assert diagnostic.hint == "write true"
+    assert diagnostic.fix is not None
 
 
 RATE = ', "learning_rate": 0.01'
@@ -98,7 +98,7 @@ ELSEWHERE = {
     # what is done: the fields, their line, and the hint
     "a field of an inner object": (
         swapped((RATE, ""), ('"seed": 0', f'"seed": 0{RATE}')),
-        [("learning_rate", 31, "it belongs into training.optimizer")],
+        [("learning_rate", 31, "it belongs in training.optimizer")],
     ),
     "a field that is there, too": (
         swapped(('"seed": 0', f'"seed": 0{RATE}')),
@@ -106,7 +106,7 @@ ELSEWHERE = {
     ),
     "a field of an inner object by another tool's name": (
         swapped((RATE, ""), ('"seed": 0', '"seed": 0, "lr": 0.01')),
-        [("lr", 31, 'it belongs into training.optimizer as "learning_rate"')],
+        [("lr", 31, 'it belongs in training.optimizer as "learning_rate"')],
     ),
     "such a field that is there, too": (
         swapped(('"seed": 0', '"seed": 0, "lr": 0.01')),
@@ -114,21 +114,21 @@ ELSEWHERE = {
     ),
     "a field of the outer object": (
         swapped(('    "seed": 0,\n', ""), (RATE, f'{RATE}, "seed": 0')),
-        [("seed", 32, "it belongs into training")],
+        [("seed", 32, "it belongs in training")],
     ),
     "fields of an object that is not there": (
         swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"steps": 24, "step_ms": 1.0')),
-        [("steps", 6, "it belongs into time"), ("step_ms", 6, "it belongs into time")],
+        [("steps", 6, "it belongs in time"), ("step_ms", 6, "it belongs in time")],
     ),
     "a field of the neuron": (
         swapped(('"units": 128', '"units": 128, "threshold": 1')),
-        [("threshold", 25, 'it belongs into the neuron of layer "hidden"')],
+        [("threshold", 25, 'it belongs in the neuron of layer "hidden"')],
     ),
 }
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_a_field_in_the_wrong_place_is_one_finding(name, tmp_path):
+def test_a_field_in_the_wrong_object_gives_one_diagnostic(name, tmp_path):
     text, told = ELSEWHERE[name]
     found = slips(text, tmp_path)
     assert [(each.pointer.rpartition("/")[2], each.line, each.hint) for each in found] == told
@@ -150,19 +150,22 @@ DECAYS = {
 
 
 @pytest.mark.parametrize("written", DECAYS)
-def test_a_decay_of_another_name_is_asked_for(written, tmp_path):
+def test_a_decay_with_another_name_gets_a_suggestion(written, tmp_path):
     question, is_certain = DECAYS[written]
     meant = re.findall('"(.*?)"', question)[0]
-    (finding,) = slips(swapped((f'"{meant}"', f'"{written}"')), tmp_path)
-    assert (finding.hint, finding.fix is not None) == (question, is_certain)
+    (diagnostic,) = slips(swapped((f'"{meant}"', f'"{written}"')), tmp_path)
+    assert (diagnostic.hint, diagnostic.fix is not None) == (question, is_certain)
 
 
-def test_a_decay_that_is_there_already_is_left_out(tmp_path):
-    (finding,) = slips(swapped(('"threshold"', '"beta": 0.9, "threshold"')), tmp_path)
-    assert (finding.hint, finding.fix) == ('leave it out: "voltage_decay" is there already', None)
+def test_a_second_name_of_an_existing_decay_is_left_out(tmp_path):
+    (diagnostic,) = slips(swapped(('"threshold"', '"beta": 0.9, "threshold"')), tmp_path)
+    assert (diagnostic.hint, diagnostic.fix) == (
+        'leave it out: neuron "cuba" has "voltage_decay" already',
+        None,
+    )
 
 
-def test_neurons_in_a_list_and_layers_by_name_are_told_how_to_be_written(tmp_path):
+def test_neurons_in_a_list_and_layers_in_an_object_get_a_hint(tmp_path):
     document = json.loads(swapped())
     document["neurons"] = list(document["neurons"].values())
     document["layers"] = {each["name"]: each for each in document["layers"]}
@@ -185,7 +188,7 @@ WRITE = {
 
 
 @pytest.mark.parametrize("name", WRITE)
-def test_one_slip_is_one_finding_that_says_what_to_write(name, tmp_path):
+def test_one_error_gives_one_hint_with_the_correct_text(name, tmp_path):
     slip, hint = WRITE[name]
-    (finding,) = slips(swapped(slip), tmp_path)
-    assert finding.hint == hint
+    (diagnostic,) = slips(swapped(slip), tmp_path)
+    assert diagnostic.hint == hint

@@ -1,4 +1,4 @@
-"""How many samples there are for a batch and each part, and how many bytes arrays may take."""
+"""Limits of sample counts per batch and split, and of the memory that arrays may take."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def with_text(pointer: str, text: str, base: str = BASE) -> str:
 
 
 def findings(directory: Path, text: str | bytes, *overrides: str) -> list[Diagnostic]:
-    """All findings about a text that stands among the base document's files."""
+    """All diagnostics about a text that stands among the base document's files."""
     write_files(directory)
     path = directory / "network.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -148,13 +148,13 @@ def labelled_data(**changes: Any) -> str:
 def array_findings(
     directory: Path, base: str = LABELLED, *overrides: str, **arrays: Any
 ) -> list[Diagnostic]:
-    """All findings about a document whose file has these arrays beside the sound ones."""
+    """All diagnostics about a document whose file has these arrays beside the sound ones."""
     (directory / "own.npz").write_bytes(npz(**(SOUND | arrays)))
     return findings(directory, with_text("/data/path", '"own.npz"', base), *overrides)
 
 
 def codes(found: list[Diagnostic]) -> list[str]:
-    return [finding.code for finding in found]
+    return [diagnostic.code for diagnostic in found]
 
 
 def as_json(value: Any) -> Any:

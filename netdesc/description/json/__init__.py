@@ -1,1 +1,1 @@
-"""Reads JSON text: every value knows its place, and damaged text is repaired if that is plain."""
+"""Reads JSON text with the position of every value, and repairs damaged text."""

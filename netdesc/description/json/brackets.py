@@ -1,8 +1,8 @@
-"""Finds the bracket that is missing, too many or of the wrong kind.
+"""Finds a bracket that is missing, surplus or of the wrong kind.
 
-The marks alone do not say which one it is: a document that lacks a bracket in its middle is wrong
-at its very end. So each slip is undone on trial. Of those after which the text is JSON, that one
-was made after which its lines are indented as its brackets are nested.
+If a bracket is missing in the middle of a document, a parser finds the error only at the end.
+Therefore every possible correction is tried. Of the corrections that give valid JSON, the one whose
+nesting fits the indentation of the lines best is reported.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, show
-from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_tokens
+from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token, read_tokens
 
 _MAX_SEARCHED = 2000
-"""Tokens of the longest text in which each slip is undone on trial, which takes a second."""
+"""Tokens of the longest text in which all corrections are tried, which takes a second."""
 _MAX_INDENT = 1000
-"""Characters before a token in which the beginning of its line is searched."""
+"""Characters before a token in which the start of its line is searched."""
 
 _OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
 
 
-class _Slip(NamedTuple):
-    """A slip and how it is undone: ``tokens[first:last]`` becomes tokens of these kinds."""
+class _BracketSlip(NamedTuple):
+    """A wrong bracket and its correction: ``tokens[first:last]`` become tokens of these kinds."""
 
     kind: str
     first: int
@@ -32,20 +32,20 @@ class _Slip(NamedTuple):
 
 
 def find_unmatched(text: str) -> TextDiagnostic | None:
-    """The likeliest slip in the brackets of a text, if one slip in them makes JSON of the text."""
+    """The most likely wrong bracket, if the correction of a single one gives valid JSON."""
     tokens = list(itertools.islice(read_tokens(text), _MAX_SEARCHED + 1))
     if len(tokens) > _MAX_SEARCHED:
         return None
-    slips = list(_sound_slips(tokens))
+    slips = list(_possible_slips(tokens))
     if not slips:
         return None
     columns = [_column(text, token.start) for token in tokens]
-    slip = min(slips, key=lambda each: _unlikeliness(each, tokens, columns))
+    slip = min(slips, key=lambda each: _penalty(each, tokens, columns))
     return _describe(slip, slips, text, tokens)
 
 
-def _opened(tokens: Sequence[Token]) -> list[Token]:
-    """The brackets that are open behind these tokens."""
+def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
+    """The brackets that are open after these tokens."""
     opened: list[Token] = []
     for token in tokens:
         if token.kind in CLOSING:
@@ -55,66 +55,66 @@ def _opened(tokens: Sequence[Token]) -> list[Token]:
     return opened
 
 
-def _sound_slips(tokens: Sequence[Token]) -> Iterator[_Slip]:
-    """The slips that leave sound JSON when they are undone."""
+def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
+    """The slips whose correction gives valid JSON."""
     kinds = [token.kind for token in tokens]
     surplus = sum((kind in CLOSING) - (kind in OPENING) for kind in kinds)
-    state = State()
+    state = GrammarState()
     if surplus == 0 and all(kinds.count(kind) == kinds.count(CLOSING[kind]) for kind in CLOSING):
         return
     for at, kind in enumerate(kinds):
         for slip in _slips_at(at, kind, surplus):
             rest = [*slip.kinds, *kinds[slip.last :]]
-            if state.copy().count(rest) == len(rest):
+            if state.copy().take_all(rest) == len(rest):
                 yield slip
         if not state.expects(kind):
             return
         state.take(kind)
 
 
-def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_Slip]:
-    """The slips at a token that change the number of brackets as it is wrong."""
+def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
+    """The slips at a token whose correction makes the numbers of brackets equal."""
     if surplus == 0 and kind in _OTHER:
-        yield _Slip("wrong", at, at + 1, (_OTHER[kind],))
+        yield _BracketSlip("wrong", at, at + 1, (_OTHER[kind],))
     elif surplus == 1:
         for mark in "}]":
-            yield _Slip("unclosed", at, at, (mark,))
-            yield _Slip("unclosed", at, at, (mark, ","))
+            yield _BracketSlip("unclosed", at, at, (mark,))
+            yield _BracketSlip("unclosed", at, at, (mark, ","))
         if kind in CLOSING:
-            yield _Slip("stray", at, at + 1)
+            yield _BracketSlip("stray", at, at + 1)
     elif surplus == -1:
         for mark in "{[":
-            yield _Slip("unopened", at, at, (mark,))
+            yield _BracketSlip("unopened", at, at, (mark,))
         if kind in OPENING:
-            yield _Slip("stray", at, at + 1)
+            yield _BracketSlip("stray", at, at + 1)
 
 
-def _unlikeliness(
-    slip: _Slip, tokens: Sequence[Token], columns: Sequence[int | None]
+def _penalty(
+    slip: _BracketSlip, tokens: Sequence[Token], columns: Sequence[int | None]
 ) -> tuple[int, ...]:
-    """The lower, the likelier: the number of lines whose indentation does not fit, and more."""
+    """Lowest for the most likely slip: lines with wrong indentation, then tie-breaks."""
     inserted = [(kind, None) for kind in slip.kinds]
     if slip.kind == "wrong":
         inserted = [(slip.kinds[0], columns[slip.first])]
-    undone = [(each.kind, column) for each, column in zip(tokens, columns, strict=True)]
-    undone[slip.first : slip.last] = inserted
-    unlikely = _count_unindented(undone)
+    corrected = [(each.kind, column) for each, column in zip(tokens, columns, strict=True)]
+    corrected[slip.first : slip.last] = inserted
+    penalty = _count_misindented_lines(corrected)
     token, before = tokens[slip.first], tokens[slip.first - 1]
     is_stray = slip.kind == "stray"
     if is_stray and token.kind in OPENING and columns[slip.first] is not None:
-        unlikely += 2  # of a bracket that has a line of its own the other one is missing
+        penalty += 2  # a bracket alone on its line is rarely surplus: its partner is missing
     is_double = is_stray and before.kind == token.kind and before.end == token.start
     is_other = slip.kind == "unopened" or (is_stray and token.kind in CLOSING)
-    return unlikely, not is_double, is_other, -slip.first
+    return penalty, not is_double, is_other, -slip.first
 
 
-def _count_unindented(tokens: Sequence[tuple[str, int | None]]) -> int:
-    """The lines whose indentation does not fit the brackets that are open there.
+def _count_misindented_lines(tokens: Sequence[tuple[str, int | None]]) -> int:
+    """The number of lines whose indentation does not fit the nesting of brackets.
 
-    ``tokens`` are kinds, each with how far it is indented if it is the first of its line.
+    ``tokens`` are kinds, each with its column if it is the first token of its line.
     """
     count, line_column = 0, 0
-    opened: list[tuple[int, int | None]] = []  # indentation of the line, and of the entries
+    opened: list[tuple[int, int | None]] = []  # column of the line, and of the entries
     for kind, column in tokens:
         line_column = column if column is not None else line_column
         if kind in OPENING:
@@ -130,17 +130,17 @@ def _count_unindented(tokens: Sequence[tuple[str, int | None]]) -> int:
 
 
 def _column(text: str, start: int) -> int | None:
-    """How far a token is indented, if it is the first of its line."""
+    """The column of a token if it is the first of its line, else ``None``."""
     line = max(text.rfind("\n", 0, start) + 1, start - _MAX_INDENT)
     return start - line if not text[line:start].strip() else None
 
 
 def _describe(
-    slip: _Slip, slips: Sequence[_Slip], text: str, tokens: Sequence[Token]
+    slip: _BracketSlip, slips: Sequence[_BracketSlip], text: str, tokens: Sequence[Token]
 ) -> TextDiagnostic:
     token, before = tokens[slip.first], tokens[slip.first - 1]
-    mark, hint = (slip.kinds or ("",))[0], "take it away"
-    opened = _opened(tokens[: slip.first])
+    mark, hint = (slip.kinds or ("",))[0], "remove it"
+    opened = _open_brackets(tokens[: slip.first])
     if slip.kind == "stray" and token.kind in CLOSING:
         return _diagnostic(token, f'a "{token.kind}" too many', hint)
     if slip.kind == "stray":
@@ -162,10 +162,10 @@ def _describe(
 
 
 def describe_unmatched(text: str, opened: Sequence[Token], token: Token) -> TextDiagnostic:
-    """Say that a token closes a bracket that is not open, or that the text ends in brackets."""
+    """The diagnostic of a closing bracket without partner, or of brackets open at the end."""
     shown = _shown(text, token)
     if not opened:
-        return _diagnostic(token, f"{shown} closes nothing", "take it away")
+        return _diagnostic(token, f"{shown} closes nothing", "remove it")
     opening = opened[-1]
     where = f'the "{opening.kind}" of line {_line(text, opening)}'
     if token.kind in OPENING:

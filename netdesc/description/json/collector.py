@@ -1,8 +1,7 @@
 """Collects the diagnostics of one reading of a text, at offsets into that text.
 
-All places of one notation of another language are one diagnostic: someone who pastes a dictionary
-of Python, an object of JavaScript or a page from a word processor makes a
-mistake a hundred times.
+All places with the same notation of another language give one diagnostic: a pasted Python
+dictionary, JavaScript object or page from a word processor repeats the same error a hundred times.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from netdesc.description.diagnostics.diagnostic import Edit, Fix
 from netdesc.description.json.tree import Parts, Span
 
 MAX_DIAGNOSTICS = 200
-"""Diagnostics after which reading stops: the file is something else than a description."""
+"""Diagnostics after which reading stops: the file is probably not a description."""
 _MAX_RELATED = 100
-"""Places of a notation that are listed beside the first one."""
+"""Related places of a notation that are listed after the first one."""
 
 _NOTATIONS = {
     # kind: code, message, what to do about it
@@ -37,11 +36,11 @@ _OF_PYTHON = ("apostrophes", "constants", "tuples")
 
 
 class Unrecoverable(Exception):
-    """Nothing certain can be said of the rest of the text."""
+    """The rest of the text cannot be read reliably."""
 
 
 class SecondarySpan(NamedTuple):
-    """A second place in the text that explains a diagnostic."""
+    """A related place in the text that explains a diagnostic."""
 
     start: int
     end: int
@@ -49,7 +48,7 @@ class SecondarySpan(NamedTuple):
 
 
 class TextDiagnostic(NamedTuple):
-    """Something in the text that is not JSON, at ``text[start:end]``."""
+    """A JSON error at ``text[start:end]``."""
 
     code: str
     start: int
@@ -61,42 +60,42 @@ class TextDiagnostic(NamedTuple):
 
 
 class _Notation(NamedTuple):
-    """A place of a notation of another language. ``edits`` make JSON of it, if that is certain."""
+    """A place with another language's notation. ``edits`` turn it into JSON if that is certain."""
 
     span: Span
     edits: tuple[tuple[int, int, str], ...]
 
 
 class Collector:
-    """What one reading found."""
+    """The diagnostics of one reading."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[TextDiagnostic] = []
         self.guessed: dict[int, Parts] = {}
-        """Where values start whose text says no value, with their paths. ``null`` replaces them."""
+        """Paths of values that cannot be read and became ``null``, by their offsets."""
         self.is_lossy = False
-        """True where something is left out, so that the meaning cannot be checked."""
+        """True if a part was dropped, so that the document cannot be checked."""
         self._notations: dict[str, list[_Notation]] = {}
 
     def add(self, diagnostic: TextDiagnostic) -> None:
         """Record a diagnostic. Raises Unrecoverable after ``MAX_DIAGNOSTICS`` of them."""
         self.found.append(diagnostic)
         if len(self.found) == MAX_DIAGNOSTICS:
-            message = f"more than {MAX_DIAGNOSTICS} mistakes; the rest of the file was not read"
+            message = f"more than {MAX_DIAGNOSTICS} errors; the rest of the file was not read"
             self.found.append(TextDiagnostic("ND007", diagnostic.end, diagnostic.end, message))
             raise Unrecoverable
 
-    def note(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
-        """Record a place of a notation of another language."""
+    def add_notation(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
+        """Record a place with a notation of another language."""
         self._notations.setdefault(kind, []).append(_Notation(span, edits))
 
     def diagnostics(self) -> list[TextDiagnostic]:
         """All diagnostics, in the order of the text."""
-        return sorted([*self.found, *self._of_notations()], key=lambda each: each.start)
+        return sorted([*self.found, *self._notation_diagnostics()], key=lambda each: each.start)
 
-    def _of_notations(self) -> Iterator[TextDiagnostic]:
-        """One diagnostic a notation; several of Python are one."""
+    def _notation_diagnostics(self) -> Iterator[TextDiagnostic]:
+        """One diagnostic per notation. Several notations of Python are one diagnostic."""
         kinds = dict(self._notations)
         of_python = [kind for kind in _OF_PYTHON if kind in kinds]
         constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}
@@ -104,17 +103,17 @@ class Collector:
             places = sorted(each for kind in of_python for each in kinds.pop(kind))
             message = f"Python's notation, not JSON, here and in {len(places) - 1} more places"
             hint = "in Python, json.dump writes JSON"
-            yield _summary("ND007", message, hint, places)
+            yield _summarise("ND007", message, hint, places)
         for kind, places in kinds.items():
             places.sort()
             code, message, hint = _NOTATIONS[kind]
             raw = self.text[slice(*places[0].span)]
             more = f", and {len(places) - 1} more" if len(places) > 1 else ""
             message = message.format(raw=cut(raw), character=f"U+{ord(raw[:1] or chr(0)):04X}")
-            yield _summary(code, message + more, hint.format(raw=cut(raw)), places)
+            yield _summarise(code, message + more, hint.format(raw=cut(raw)), places)
 
 
-def _summary(code: str, message: str, hint: str, places: list[_Notation]) -> TextDiagnostic:
+def _summarise(code: str, message: str, hint: str, places: list[_Notation]) -> TextDiagnostic:
     edits = [each for place in places for each in place.edits]
     fix = edit(hint, *edits) if edits else None
     related = (SecondarySpan(*each.span, "here, too") for each in places[1 : _MAX_RELATED + 1])
@@ -122,15 +121,15 @@ def _summary(code: str, message: str, hint: str, places: list[_Notation]) -> Tex
 
 
 def edit(title: str, *edits: tuple[int, int, str]) -> Fix:
-    """A fix: each of ``text[start:end]`` becomes the third."""
+    """A fix. Each edit is (start, end, replacement)."""
     return Fix(title, tuple(Edit(*each) for each in edits))
 
 
 def cut(text: str) -> str:
-    """A piece of the text, short enough for a message."""
+    """The text, shortened for a message."""
     return text if len(text) <= 40 else text[:39] + "…"
 
 
 def show(text: str) -> str:
-    """A piece of the text in quotes, for a message."""
+    """The text, shortened and in quotes, for a message."""
     return cut(text) if text[:1] in ('"', "'") else f'"{cut(text)}"'

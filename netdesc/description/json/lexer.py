@@ -1,4 +1,4 @@
-"""The tokens of a damaged JSON text, and which of them may follow each other."""
+"""Lexer of damaged JSON text, and the grammar: which token may follow which."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _FOLLOWS = {
     ",[": "sv{[",
     **dict.fromkeys("sv}]", ",}]"),
 }
-"""The kinds that may follow another one in JSON; a comma stands with the bracket around it."""
+"""The kinds that may follow a kind in JSON. For a comma the key includes the enclosing bracket."""
 OPENING = {"}": "{", "]": "["}
 CLOSING = {"{": "}", "[": "]"}
 
 
 class Token(NamedTuple):
-    """``text[start:end]``, with the group of the pattern above that it matches.
+    """The token ``text[start:end]``, which matches ``group`` of the pattern above.
 
-    ``kind`` is a mark itself, or k for a key, s for another string, v for another scalar, ``=`` for
-    what stands in the place of a colon, ``.`` for the end and ``?`` for what means nothing.
-    Parentheses are brackets: lists of Python.
+    ``kind`` is the punctuation character itself, or ``k`` for a key, ``s`` for another string,
+    ``v`` for another scalar, ``=`` for what replaces a colon, ``.`` for the end of the text, and
+    ``?`` for an unknown token. Parentheses count as brackets because they are lists in Python.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Token(NamedTuple):
 
 
 def read_token(text: str, at: int) -> Token:
-    """The token at an offset, or after white space there."""
+    """The first token at or after an offset; white space is skipped."""
     match = _TOKEN.match(text, at)
     assert match is not None
     group = match.lastgroup or ""
@@ -91,7 +91,7 @@ def _foreign_kind(text: str, start: int, end: int, group: str) -> str:
 
 
 def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
-    """The tokens from an offset on, up to the end; comments are left out."""
+    """The tokens from an offset to the end, without comments."""
     while True:
         token = read_token(text, at)
         if token.kind != " ":
@@ -101,8 +101,8 @@ def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
         at = token.end
 
 
-class State:
-    """What stands before a token: the kind of the last one, and the brackets that are open."""
+class GrammarState:
+    """State of the grammar: the kind of the last token and the open brackets."""
 
     __slots__ = ("last", "open")
 
@@ -110,11 +110,11 @@ class State:
         self.last = last
         self.open = list(open_brackets)
 
-    def copy(self) -> State:
-        return State(self.last, self.open)
+    def copy(self) -> GrammarState:
+        return GrammarState(self.last, self.open)
 
     def expects(self, kind: str) -> bool:
-        """Whether a token may follow."""
+        """True if a token of this kind may follow."""
         if not self.open and self.last:
             return kind == "."
         if kind in OPENING and [OPENING[kind]] != self.open[-1:]:
@@ -123,7 +123,7 @@ class State:
         return kind in _FOLLOWS[last]
 
     def take(self, kind: str) -> None:
-        """Read a token that may follow."""
+        """Append a token that may follow."""
         if kind in CLOSING:
             self.open.append(kind)
         elif kind in OPENING:
@@ -131,15 +131,15 @@ class State:
         self.last = kind
 
     def undo(self, kind: str, last: str) -> None:
-        """Take back a token; ``last`` is the kind of the one before it."""
+        """Remove the last token; ``last`` is the kind of the token before it."""
         if kind in CLOSING:
             self.open.pop()
         elif kind in OPENING:
             self.open.append(OPENING[kind])
         self.last = last
 
-    def count(self, kinds: Sequence[str]) -> int:
-        """How many of these tokens read as JSON."""
+    def take_all(self, kinds: Sequence[str]) -> int:
+        """Append tokens as long as they are valid JSON; returns how many were valid."""
         for index, kind in enumerate(kinds):
             if not self.expects(kind):
                 return index

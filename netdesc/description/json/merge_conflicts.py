@@ -1,6 +1,6 @@
-"""Merge conflicts in a text, and what is left of them: one diagnostic for each.
+"""Finds git's merge conflicts, also incomplete ones: one diagnostic for each.
 
-The markers of git stand in lines of their own. Of a whole conflict its first side is read.
+The first side of a complete conflict is read as the text.
 """
 
 from __future__ import annotations
@@ -16,31 +16,30 @@ _MAX_REPORTED = 20
 
 
 def find_conflicts(text: str) -> tuple[str, list[TextDiagnostic], list[Span]]:
-    """The text with spaces in the place of markers and second sides, and the conflicts in it.
+    """The text with markers and second sides blanked, the diagnostics, and the conflicts' spans.
 
-    The spans are those of the conflicts: what is wrong in one may go with the side that is not
-    kept.
+    Errors within a span are not reported: they may disappear when the conflict is resolved.
     """
     if not any(mark * 7 in text for mark in "<=>"):
         return text, [], []
     conflicts = list(_conflicts(text))
     parts: list[str] = []
-    kept = 0
+    end = 0
     for markers in conflicts:
         is_whole = (markers[0][1][0], markers[-1][1][0]) == ("<", ">")
         is_second = False
         for marker in markers:
-            between = text[kept : marker.start()]
-            parts += [blank(between) if is_second else between, blank(marker[0])]
-            kept = marker.end()
+            section = text[end : marker.start()]
+            parts += [blank(section) if is_second else section, blank(marker[0])]
+            end = marker.end()
             is_second = is_whole and marker[1][0] in "|="
     spans = [(markers[0].start(), markers[-1].end()) for markers in conflicts]
     found = [_diagnostic(markers) for markers in conflicts[:_MAX_REPORTED]]
-    return "".join([*parts, text[kept:]]), found, spans
+    return "".join([*parts, text[end:]]), found, spans
 
 
 def _conflicts(text: str) -> Iterator[list[re.Match[str]]]:
-    """The markers of each conflict; some of them may be missing."""
+    """The markers of each conflict, of which some may be missing."""
     group: list[re.Match[str]] = []
     for marker in _MARKER.finditer(text):
         if group and (marker[1][0] == "<" or group[-1][1][0] == ">"):
@@ -54,11 +53,11 @@ def _conflicts(text: str) -> Iterator[list[re.Match[str]]]:
 def _diagnostic(markers: list[re.Match[str]]) -> TextDiagnostic:
     spans = [(each.start(1), each.start() + len(each[0].rstrip())) for each in markers]
     message = "a merge conflict that is not resolved"
-    hint = "keep one side, and take the markers away"
+    hint = "keep one side, and remove the markers"
     related = tuple(SecondarySpan(*span, "a marker of this conflict") for span in spans[1:])
     return TextDiagnostic("ND007", *spans[0], message, hint, None, related)
 
 
 def blank(text: str) -> str:
-    """Spaces in the place of a text, which keep the places of what follows."""
+    """The text with spaces for its characters, so that later offsets stay the same."""
     return re.sub(r"[^\n]", " ", text)

@@ -1,9 +1,9 @@
-"""Reads a document: JSON text as a tree in which every value and every key knows its place.
+"""Reads JSON text as a tree with the positions of all values and keys.
 
-The standard library reads sound text. Damaged text is split into tokens and repaired as its writer
-most likely meant it, with a diagnostic for each repair; then the standard library reads that. A
-value whose text says none becomes ``null``. Where something had to be left out, or brackets do not
-match, there is no tree.
+The standard library parses valid text. Damaged text is split into tokens and repaired in the most
+likely way, with a diagnostic for each repair; then the standard library parses the result. A value
+that cannot be read becomes ``null``. There is no tree if a part was dropped or brackets do not
+match.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netdesc.description.json.collector import Collector, TextDiagnostic, Unreco
 from netdesc.description.json.lexer import read_tokens
 from netdesc.description.json.merge_conflicts import blank, find_conflicts
 from netdesc.description.json.recovery import Recovery
-from netdesc.description.json.tree import Node, Parts, RepairedText, Span, read_sound
+from netdesc.description.json.tree import Node, Parts, RepairedText, Span, read_valid
 from netdesc.description.source import Source
 
 _FENCE = re.compile(r"\s*(```[^\n`]*)(?=\n)")
@@ -27,26 +27,26 @@ _FENCE = re.compile(r"\s*(```[^\n`]*)(?=\n)")
 
 @dataclass(slots=True)
 class Parsed:
-    """A text and what was found in it."""
+    """The tree and the diagnostics of a text."""
 
     root: Node | None
-    """``None`` where the meaning of the text is not certain enough to be checked."""
+    """``None`` if the text could not be repaired reliably."""
     diagnostics: list[TextDiagnostic]
     guessed: dict[int, Parts] = field(default_factory=dict[int, Parts])
-    """Where values start whose text says no value, with their paths."""
+    """Paths of values that cannot be read and became ``null``, by their offsets."""
 
 
 def parse(source: Source) -> Parsed:
-    """Read a whole document; all that is wrong is a diagnostic, and nothing raises."""
+    """Read a text. Errors become diagnostics; nothing is raised."""
     text, found = source.with_line_feeds, list[TextDiagnostic]()
     if text.startswith("\ufeff"):
-        message, fix = "the file starts with a byte order mark", edit("take it away", (0, 1, ""))
+        message, fix = "the file starts with a byte order mark", edit("remove it", (0, 1, ""))
         found.append(TextDiagnostic("ND004", 0, 1, message, "save without BOM", fix))
         text = " " + text[1:]
     text, conflicts, spans = find_conflicts(text)
     text, fences = _without_fences(text)
     found += conflicts + fences
-    root = read_sound(text)
+    root = read_valid(text)
     if root is not None:
         return Parsed(root, found)
     collector = Collector(text)
@@ -57,7 +57,7 @@ def parse(source: Source) -> Parsed:
 
 
 def _is_within(diagnostic: TextDiagnostic, spans: Sequence[Span]) -> bool:
-    """Whether a diagnostic is about a place in one of these spans, which are in order."""
+    """True if a diagnostic starts in one of these spans, which are sorted."""
     before = bisect.bisect_right(spans, diagnostic.start, key=lambda span: span[0])
     return before > 0 and diagnostic.start <= spans[before - 1][1]
 
@@ -75,11 +75,11 @@ def _repair(text: str, collector: Collector) -> Node | None:
 
 
 def _read_foreword(text: str, collector: Collector) -> int:
-    """Where the document starts: behind what stands before it, such as ``network =``."""
+    """The offset of the document, after any text before it such as ``network =``."""
     first = next(read_tokens(text))
     start, end = first.start, first.end
     if first.kind == ".":
-        message = "the file holds no JSON"
+        message = "the file contains no JSON"
         collector.add(TextDiagnostic("ND002", 0, min(1, len(text)), message))
         raise Unrecoverable
     if first.group not in ("word", "other", "equals") and first.kind != ":":
@@ -95,18 +95,18 @@ def _read_foreword(text: str, collector: Collector) -> int:
 
 
 def _without_fences(text: str) -> tuple[str, list[TextDiagnostic]]:
-    """The text without the lines that mark code in Markdown, and the diagnostic about them."""
+    """The text without Markdown's code fence, and the diagnostic about it."""
     first = _FENCE.match(text)
     if first is None:
         return text, []
     start, end = first.span(1)
     edits, last = [Edit(start, end, "")], len(text.rstrip())
-    inside, behind = text[end:last], text[last:]
+    inside, tail = text[end:last], text[last:]
     if inside.endswith("\n```"):
         edits.append(Edit(last - 3, last, ""))
-        inside, behind = inside[:-3], "   " + behind
-    hint = "take its lines away"
+        inside, tail = inside[:-3], "   " + tail
+    hint = "remove its lines"
     fix = Fix(hint, tuple(edits))
     message = "a code fence of Markdown"
     diagnostic = TextDiagnostic("ND007", start, end, message, hint, fix)
-    return blank(text[:end]) + inside + behind, [diagnostic]
+    return blank(text[:end]) + inside + tail, [diagnostic]

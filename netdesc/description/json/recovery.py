@@ -1,7 +1,6 @@
-"""Reads damaged JSON: repairs each slip, and makes sound tokens of the text.
+"""Reads damaged JSON: repairs each error and produces the tokens of a valid text.
 
-What other languages write in the place of a token is replaced by what it means, and a value whose
-text says none by ``null``.
+Notations of other languages are replaced by JSON, and values that cannot be read by ``null``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from netdesc.description.json.collector import (
     edit,
     show,
 )
-from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token
+from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token, read_token
 from netdesc.description.json.scalars import (
     CONSTANTS,
     NOT_FINITE,
@@ -30,17 +29,17 @@ from netdesc.description.json.scalars import (
     plain_number,
     requote,
 )
-from netdesc.description.json.slips import Place, describe, describe_unclear, find_slip
+from netdesc.description.json.slips import SyntaxErrorContext, describe, describe_unclear, find_slip
 from netdesc.description.json.tree import MAX_DEPTH, Span
 
 MAX_TOKENS = 1_000_000
 """Tokens of the longest damaged text that is read: more would take seconds and a gigabyte."""
 
 _MAX_SEARCHES = 3
-"""Times that a slip in the brackets of the whole text is searched."""
+"""Searches for a wrong bracket in the whole text."""
 _UNUSUAL = re.compile(r"[\x00-\x1f\\]")
 _DECIMAL_COMMA = re.compile(r'-?[0-9]{1,20},[0-9]{1,400}(?=\s*(?:[}\]]|,\s*"[^"\n]*"\s*[:=]))')
-_GOES_ON = re.compile(r'"|\n\s*\S')
+_HAS_MORE_TEXT = re.compile(r'"|\n\s*\S')
 _QUOTES = {"'": "apostrophes", "`": "backquotes"}
 _START = Token("", 0, 0, "")
 
@@ -51,12 +50,12 @@ class _Frame:
 
     opening: Token
     key: str | int
-    """The name or the index of the entry that is read."""
+    """The name or index of the current entry."""
     names: dict[str, Span] = field(default_factory=dict[str, Span])
     dropped: int | None = None
-    """The index of the first token of an entry that is left out."""
+    """The index of the first token of an entry that is dropped."""
     edits: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
-    """What makes a list of JSON of a tuple of Python."""
+    """The edits inside a Python tuple that turn it into a JSON list."""
 
 
 class Recovery:
@@ -64,27 +63,27 @@ class Recovery:
 
     def __init__(self, text: str, collector: Collector) -> None:
         self._text = text
-        """The text in which slips are repaired, up to the token that is read."""
+        """The text, repaired up to the current token."""
         self._collector = collector
         self._shifts: list[tuple[int, int, int]] = [(0, 0, 0)]
-        """Where a repair starts and ends, and how much longer the text is behind it."""
-        self._state = State()
+        """Repairs: start, end, and how much longer the text is after it."""
+        self._state = GrammarState()
         self._searches = 0
-        """Times that the brackets of the whole text were looked at."""
-        self._noted = -1
-        """Comments up to here are noted."""
-        self._count = 0
-        self._unknown: set[int] = set()
-        """Where values start in the repaired text that say nothing."""
+        """Searches for a wrong bracket so far."""
+        self._recorded_until = -1
+        """Offset up to which comments are recorded."""
+        self._token_count = 0
+        self._unreadable: set[int] = set()
+        """Offsets in the repaired text of values that cannot be read."""
         self._frames: list[_Frame] = []
-        """The objects and lists that are open."""
+        """The open objects and lists."""
         self._last_value = _START
-        """The value before: its token, or the bracket that opens it."""
+        """The previous value: its token, or its opening bracket."""
         self.tokens: list[tuple[str, int, int]] = []
-        """Texts of sound JSON, each with where it starts and ends in the file."""
+        """The tokens of the valid text: (text, start in the file, end in the file)."""
 
     def read(self, at: int) -> None:
-        """Read the document that begins at an offset. Raises Unrecoverable."""
+        """Read the document at an offset. Raises Unrecoverable."""
         before = _START._replace(start=at, end=at)
         last = ""
         while before.kind != ".":
@@ -100,36 +99,36 @@ class Recovery:
                 before = token
             else:
                 self._state.undo(before.kind, last)
-                behind = self._read_token(token.end)
-                self._repair(Place(self._text, before, token, behind, self._state))
+                following = self._read_token(token.end)
+                self._repair(SyntaxErrorContext(self._text, before, token, following, self._state))
                 before = _START._replace(start=before.start, end=before.start)
 
     def _read_token(self, at: int) -> Token:
-        """The next token; comments before it are noted."""
+        """The next token. Comments before it are recorded."""
         while True:
             token = read_token(self._text, at)
-            self._count += 1
-            if self._count > MAX_TOKENS:
-                self._add_first_fault(token)
+            self._token_count += 1
+            if self._token_count > MAX_TOKENS:
+                self._add_first_error(token)
                 raise Unrecoverable
             if token.kind != " ":
                 break
             at, span = token.end, self._span(token)
-            if span[0] > self._noted:
-                self._noted = span[0]
+            if span[0] > self._recorded_until:
+                self._recorded_until = span[0]
                 is_comment = token.group == "comment"
                 edits = [] if is_comment else [(*span, " ")]
-                self._collector.note("comments" if is_comment else "spaces", span, *edits)
+                self._collector.add_notation("comments" if is_comment else "spaces", span, *edits)
         if token.group == "open_comment":
-            self._add("ND009", token, "a comment that is never closed", "JSON has no comments")
+            self._add("ND009", token, "a comment that is not closed", "JSON has no comments")
             raise Unrecoverable
         if self._state.last == ":" and token.group == "number":
             decimal = _DECIMAL_COMMA.match(self._text, token.start)
             token = token if decimal is None else Token("v", *decimal.span(), "word")
         return token
 
-    def _add_first_fault(self, token: Token) -> None:
-        """Of a text that is too long to be repaired the first fault alone is reported."""
+    def _add_first_error(self, token: Token) -> None:
+        """Report only the first error of a text that is too long to be repaired."""
         start = self._place(token.start)
         try:
             json.loads(self._collector.text)
@@ -137,13 +136,13 @@ class Recovery:
             start = problem.pos
         except (ValueError, RecursionError):
             pass
-        message = "from here on the text is no JSON"
+        message = "from here on the text is not JSON"
         self._collector.add(TextDiagnostic("ND007", start, start, message))
 
     # Places and diagnostics
 
     def _place(self, offset: int) -> int:
-        """Where in the file a character of the repaired text stands."""
+        """The offset in the file of an offset in the repaired text."""
         start, end, growth = self._shifts[-1]
         if offset >= end:
             return offset - growth
@@ -160,7 +159,7 @@ class Recovery:
         self._collector.add(TextDiagnostic(code, *self._span(token), message, hint))
 
     def _add_described(self, found: TextDiagnostic) -> None:
-        """Add a diagnostic whose places are those of the repaired text."""
+        """Add a diagnostic whose offsets are in the repaired text."""
         place, fix = self._place, found.fix
         if fix is not None:
             edits = ((place(each.start), place(each.end), each.replacement) for each in fix.edits)
@@ -177,16 +176,16 @@ class Recovery:
 
     # Repairs
 
-    def _repair(self, place: Place) -> None:
-        """Undo the slip by which a token may not stand where it stands."""
-        text, before, token = self._text, place.before, place.token
-        if before.kind == "," and text[token.start : token.end] == ")":  # a tuple of Python
+    def _repair(self, context: SyntaxErrorContext) -> None:
+        """Repair the error that makes a token unexpected. Raises Unrecoverable."""
+        text, before, token = self._text, context.before, context.token
+        if before.kind == "," and text[token.start : token.end] == ")":  # a Python tuple
             self._frames[-1].edits.append((*self._span(before), ""))
             self._replace(before.start, before.end, " ")
             return
         self._searches += 1
         unmatched = find_unmatched(text) if self._searches <= _MAX_SEARCHES else None
-        if unmatched is None and self._is_unmatched(place):
+        if unmatched is None and self._is_unmatched(context):
             opened = [frame.opening for frame in self._frames]
             opened = [*opened, before] if before.kind in CLOSING else opened
             opened = opened[:-1] if before.kind in OPENING else opened
@@ -194,26 +193,26 @@ class Recovery:
         if unmatched is not None:
             self._add_described(unmatched)
             raise Unrecoverable
-        slip = find_slip(place)
+        slip = find_slip(context)
         if slip is None:
-            self._add_described(describe_unclear(place, self._last_value))
+            self._add_described(describe_unclear(context, self._last_value))
             raise Unrecoverable
-        self._add_described(describe(slip, place))
+        self._add_described(describe(slip, context))
         self._replace(slip.start, slip.end, slip.repaired)
         if slip.repaired == ": null":
-            self._collector.is_lossy = True  # the name may be a value
+            self._collector.is_lossy = True  # the name may be a value instead
         elif slip.repaired == "null":
-            self._unknown.add(slip.start + len(slip.repaired) - len("null"))
-        elif slip.kind == "late":  # it may be the prefix of a string of Python
-            self._unknown.add(slip.start)
+            self._unreadable.add(slip.start + len(slip.repaired) - len("null"))
+        elif slip.kind == "late":  # it may be the prefix of a Python string
+            self._unreadable.add(slip.start)
 
-    def _is_unmatched(self, place: Place) -> bool:
-        """Whether a token closes a bracket that is not open, or the text ends in brackets."""
-        token = place.token
+    def _is_unmatched(self, context: SyntaxErrorContext) -> bool:
+        """True if a token closes a bracket that is not open, or the text ends inside brackets."""
+        token = context.token
         if token.kind in OPENING:
-            return OPENING[token.kind] != place.container
-        is_cut_off = token.group == "quote" and not _GOES_ON.search(self._text, token.end)
-        return (token.kind == "." or is_cut_off) and place.container != ""
+            return OPENING[token.kind] != context.container
+        is_cut_off = token.group == "quote" and not _HAS_MORE_TEXT.search(self._text, token.end)
+        return (token.kind == "." or is_cut_off) and context.container != ""
 
     def _replace(self, start: int, end: int, repaired: str) -> None:
         self._text = self._text[:start] + repaired + self._text[end:]
@@ -225,7 +224,7 @@ class Recovery:
     # Tokens
 
     def _accept(self, token: Token) -> None:
-        """Read a token that may stand where it stands."""
+        """Process a token that is valid at its place."""
         kind, span = token.kind, self._span(token)
         if kind in CLOSING:
             self._write(kind, span)
@@ -246,7 +245,7 @@ class Recovery:
         elif kind in ("s", "v"):
             self._last_value = token
             text = self._string(token) if kind == "s" else self._scalar(token)
-            if text is None or token.start in self._unknown:
+            if text is None or token.start in self._unreadable:
                 text = "null"
                 self._collector.guessed[span[0]] = tuple(frame.key for frame in self._frames)
             self._write(text, span)
@@ -255,7 +254,7 @@ class Recovery:
         self.tokens.append((text, *span))
 
     def _drop(self) -> None:
-        """Leave out the entry that ends here, if its name occurred before."""
+        """Drop the entry that ends here if its name occurred before."""
         frame = self._frames[-1]
         if frame.dropped is not None:
             del self.tokens[frame.dropped :]
@@ -271,7 +270,7 @@ class Recovery:
         elif self._text[opening.start] == "(":
             start, end = self._span(opening), self._span(token)
             edits = [(*start, "["), *frame.edits, (*end, "]")]
-            self._collector.note("tuples", start, *edits)
+            self._collector.add_notation("tuples", start, *edits)
 
     def _accept_key(self, token: Token) -> None:
         frame, span = self._frames[-1], self._span(token)
@@ -284,7 +283,7 @@ class Recovery:
             first = frame.names[name]
             line = self._collector.text.count("\n", 0, first[0]) + 1
             message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
-            related = (SecondarySpan(*first, "here it is first"),)
+            related = (SecondarySpan(*first, "the first one is here"),)
             hint = f"first in line {line}"
             self._collector.add(TextDiagnostic("ND011", *span, message, hint, None, related))
             frame.dropped = len(self.tokens) - 1
@@ -293,37 +292,37 @@ class Recovery:
         self._write(text, span)
 
     def _string(self, token: Token) -> str | None:
-        """A string as JSON writes it; ``None`` if nobody knows what it says."""
+        """The JSON form of a string; ``None`` if its content is not certain."""
         raw, span = self._text[token.start : token.end], self._span(token)
         if token.group in ("string", "key"):
-            faults = check_string(raw, span[0]) if _UNUSUAL.search(raw) is not None else []
-            for fault in faults:
-                self._collector.add(fault)
-            return raw if not faults else None
+            errors = check_string(raw, token.start) if _UNUSUAL.search(raw) is not None else []
+            for error in errors:
+                self._add_described(error)
+            return raw if not errors else None
         if token.group == "quoted":
             text = requote(raw)
             edits = [(*span, text)] if text is not None else []
-            self._collector.note(_QUOTES.get(raw[0], "typographic"), span, *edits)
+            self._collector.add_notation(_QUOTES.get(raw[0], "typographic"), span, *edits)
             return text
         edits = [(span[0], span[0], '"'), (span[1], span[1], '"')] if token.kind == "k" else []
-        self._collector.note("names", span, *edits)
+        self._collector.add_notation("names", span, *edits)
         return f'"{raw}"'
 
     def _scalar(self, token: Token) -> str | None:
-        """A number or a constant as JSON writes it; ``None`` if nobody knows what it says."""
+        """The JSON form of a number or constant; ``None`` if its value is not certain."""
         raw, span = self._text[token.start : token.end], self._span(token)
         if raw in CONSTANTS:
             edits = [] if raw in ("undefined", "nil") else [(*span, CONSTANTS[raw])]
-            self._collector.note("constants", span, *edits)
+            self._collector.add_notation("constants", span, *edits)
             return CONSTANTS[raw]
         if token.group == "constant" or (
             token.group == "number" and raw.isdecimal() and len(raw) < 16
         ):
             return raw
-        fault = check_number(raw, span)
-        if fault is None:
+        error = check_number(raw, span)
+        if error is None:
             return raw
-        self._collector.add(fault)
+        self._collector.add(error)
         plain = None if NOT_FINITE.fullmatch(raw) else plain_number(raw)
         if plain is None or not number_fits(plain):
             return None

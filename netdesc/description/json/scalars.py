@@ -1,4 +1,4 @@
-"""Checks of single strings and numbers, and what those of other languages mean."""
+"""Checks strings and numbers, and converts those of other languages to JSON."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from netdesc.description.json.collector import TextDiagnostic, cut, edit
 from netdesc.description.json.tree import MAX_INTEGER, Span
 
 MAX_IN_STRING = 10
-"""Diagnostics that are made of one string."""
+"""Diagnostics for one string."""
 _MAX_NUMBER = 400
-"""Characters of the longest number that fits into a 64-bit float, and some."""
+"""Characters of the longest number that is converted."""
 
 CONSTANTS = {
     **dict.fromkeys(("True", "TRUE"), "true"),
     **dict.fromkeys(("False", "FALSE"), "false"),
     **dict.fromkeys(("None", "Null", "NULL", "nil", "undefined"), "null"),
 }
-"""The names of the constants of JSON in other languages."""
+"""The constants of other languages, and what they are in JSON."""
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 
-_FAULT = re.compile(
+_STRING_ERROR = re.compile(
     r"(?P<control>[\x00-\x1f])"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -35,32 +35,32 @@ _NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def check_string(raw: str, start: int) -> list[TextDiagnostic]:
-    """Control characters and wrong escapes of a string in double quotes that starts there."""
-    return list(itertools.islice(_string_faults(raw, start), MAX_IN_STRING))
+    """The diagnostics of a string in double quotes: control characters and wrong escapes."""
+    return list(itertools.islice(_find_string_errors(raw, start), MAX_IN_STRING))
 
 
-def _string_faults(raw: str, start: int) -> Iterator[TextDiagnostic]:
+def _find_string_errors(raw: str, start: int) -> Iterator[TextDiagnostic]:
     has_bad_escape = False
-    for fault in _FAULT.finditer(raw):
-        span = start + fault.start(), start + fault.end()
-        if fault["control"]:
-            escape = json.dumps(fault[0])[1:-1]
+    for found in _STRING_ERROR.finditer(raw):
+        span = start + found.start(), start + found.end()
+        if found["control"]:
+            escape = json.dumps(found[0])[1:-1]
             fix = edit(f"write {escape}", (*span, escape)) if escape == "\\t" else None
-            message = f"a control character inside a string, U+{ord(fault[0]):04X}"
+            message = f"a control character inside a string, U+{ord(found[0]):04X}"
             yield TextDiagnostic("ND012", *span, message, f"write {escape}", fix)
-        elif fault["lone"]:
-            message = f"{fault[0]} is half a character"
+        elif found["lone"]:
+            message = f"{found[0]} is half of a surrogate pair"
             yield TextDiagnostic("ND012", *span, message, "write both halves")
-        elif fault["bad"] and not has_bad_escape:
-            has_bad_escape = True  # a path of Windows has several
+        elif found["bad"] and not has_bad_escape:
+            has_bad_escape = True  # a Windows path has several, but one diagnostic
             hint = 'write \\\\ for a backslash; a path takes "/" on every system'
-            yield TextDiagnostic("ND012", *span, f"{fault[0]} is no escape", hint)
+            yield TextDiagnostic("ND012", *span, f"{found[0]} is not an escape sequence", hint)
 
 
 def requote(raw: str) -> str | None:
-    """A string in other quotes as JSON writes it, if that is certain.
+    """The JSON form of a string in other quotes, or ``None`` if it is not certain.
 
-    Strings of Python that follow each other on several lines are one.
+    Adjacent strings of Python on several lines are joined.
     """
 
     def escape(match: re.Match[str]) -> str:
@@ -70,32 +70,32 @@ def requote(raw: str) -> str | None:
     written = '"' + re.sub(r'\\.|"', escape, inside) + '"'
     try:
         json.loads(written).encode()
-    except ValueError:  # an escape that JSON does not have, half a character
+    except ValueError:  # an escape that JSON does not have, or a lone surrogate
         return None
     return written
 
 
 def number_fits(raw: str) -> bool:
-    """Whether a number of JSON fits into 64 bits."""
+    """True if a JSON number fits into 64 bits."""
     if any(mark in raw for mark in ".eE"):
         return math.isfinite(float(raw))
     return len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER
 
 
 def check_number(raw: str, span: Span) -> TextDiagnostic | None:
-    """Whether a number of JSON fits, and a word that starts like a number means one."""
+    """The diagnostic of a number that does not fit, or of a word that is not a JSON number."""
     if NOT_FINITE.fullmatch(raw):
         message = f"JSON has no number {raw}"
         return TextDiagnostic("ND010", *span, message, "write a finite number")
     plain = plain_number(raw)
-    message = f"{cut(raw)} is no number in JSON"
+    message = f"{cut(raw)} is not a number in JSON"
     if plain is None:
         hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
         if re.fullmatch(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}", raw):
-            hint = "write the number alone: units stand in the names of fields"
+            hint = "write the number alone: the names of fields state the units"
         return TextDiagnostic("ND013", *span, message, hint)
     if plain != raw:
-        # 010 is eight in some languages, and ten in others.
+        # 010 is 8 in some languages and 10 in others.
         is_certain = re.match(r"[-+]?0[0-9]", raw) is None
         fix = edit(f"write {cut(plain)}", (*span, plain)) if is_certain else None
         return TextDiagnostic("ND013", *span, message, f"write {cut(plain)}", fix)
@@ -105,7 +105,7 @@ def check_number(raw: str, span: Span) -> TextDiagnostic | None:
 
 
 def plain_number(raw: str) -> str | None:
-    """The number of JSON that another notation means: 0.5 for .5 and 0,5, 16 for 0x10."""
+    """The JSON form of a number in another notation: 0.5 for .5 and 0,5, 16 for 0x10."""
     raw = raw.replace(",", ".")
     sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
     if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):

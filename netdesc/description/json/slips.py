@@ -1,8 +1,8 @@
-"""Finds the slip by which a line is no JSON.
+"""Finds the slip (a wrong quote, comma or colon) that makes a line invalid JSON.
 
-Each slip that may have been made is undone on trial, the likeliest first. That one was made after
-which the line reads as JSON. A quote too many or too few turns the rest of its line inside out, so
-that no rule about single tokens can tell where it is.
+The correction of every possible slip is tried, the most likely first. The first one that makes the
+line valid is taken. Rules about single tokens would not do, because a surplus or missing quote
+exchanges the inside and the outside of all following strings of its line.
 """
 
 from __future__ import annotations
@@ -12,15 +12,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdesc.description.json.collector import TextDiagnostic, cut, edit, show
-from netdesc.description.json.lexer import CLOSING, OPENING, State, Token, read_token, read_tokens
+from netdesc.description.json.lexer import (
+    CLOSING,
+    OPENING,
+    GrammarState,
+    Token,
+    read_token,
+    read_tokens,
+)
 
 _MAX_LINE = 400
-"""Characters of a line that are read on trial."""
+"""Characters of a line that are read in each trial."""
 _MAX_TOKEN = 400
-"""Characters of the token behind a line."""
-_WHOLE = 1 << 30
+"""Characters of the token after a line."""
+_ALL_VALID = 1 << 30
 _MIN_GAIN = 1
-"""In a line with two slips more than so many further tokens read as JSON if one is undone."""
+"""A correction that leaves the line invalid must make more than this many more tokens valid."""
 
 _END = r"(?=[ \t]*(?:[,:}\]]|\r?$))"
 _FIRST_PATTERNS = (
@@ -52,7 +59,7 @@ _LINE_BREAK = re.compile(rf'"[^"\n]*\n\s*(?=[^\s"{{}}\[\]])[^"]{{0,10000}}"{_END
 
 
 class Slip(NamedTuple):
-    """A slip and how it is undone: ``text[start:end]`` becomes ``repaired``."""
+    """A slip and its correction: ``text[start:end]`` becomes ``repaired``."""
 
     kind: str
     start: int
@@ -60,35 +67,35 @@ class Slip(NamedTuple):
     repaired: str
 
 
-class Place(NamedTuple):
-    """Where a text is no JSON: at ``token``, between two others."""
+class SyntaxErrorContext(NamedTuple):
+    """An unexpected token with the tokens before and after it."""
 
     text: str
     before: Token
     token: Token
-    behind: Token
-    state: State
-    """What stands before ``before``."""
+    following: Token
+    state: GrammarState
+    """The state of the grammar before ``before``."""
 
     @property
     def container(self) -> str:
-        """The bracket around ``token``."""
+        """The opening bracket around ``token``; empty if there is none."""
         if self.before.kind in CLOSING:
             return self.before.kind
         depth = 2 if self.before.kind in OPENING else 1
         return self.state.open[-depth] if len(self.state.open) >= depth else ""
 
 
-def find_slip(place: Place) -> Slip | None:
-    """The likeliest slip, or ``None`` where the line is no better without any."""
-    text, token = place.text, place.token
+def find_slip(context: SyntaxErrorContext) -> Slip | None:
+    """The most likely slip, or ``None`` if no correction improves the line."""
+    text, token = context.text, context.token
     line_end = text.find("\n", token.start)
     line_end = len(text) if line_end < 0 else line_end
     last = min(read_token(text, line_end).start, token.start + _MAX_LINE)
-    best, best_count = None, _count(place, Slip("", last, last, ""), last) + _MIN_GAIN
-    for slip in _slips(place, min(line_end, last)):
-        count = _count(place, slip, max(last, slip.end + 1))
-        if count == _WHOLE:
+    best, best_count = None, _count_valid(context, Slip("", last, last, ""), last) + _MIN_GAIN
+    for slip in _slips(context, min(line_end, last)):
+        count = _count_valid(context, slip, max(last, slip.end + 1))
+        if count == _ALL_VALID:
             return slip
         is_guess = slip.repaired.endswith("null") or text[slip.start : slip.end] == ":"
         if count > best_count and not is_guess:
@@ -96,43 +103,43 @@ def find_slip(place: Place) -> Slip | None:
     return best
 
 
-def _count(place: Place, slip: Slip, last: int) -> int:
-    """How many tokens up to an offset read as JSON if a slip is undone; ``_WHOLE`` if all do."""
-    start, behind = place.before.start, place.text[slip.end : last + _MAX_TOKEN]
-    line = place.text[start : slip.start] + slip.repaired + behind
+def _count_valid(context: SyntaxErrorContext, slip: Slip, last: int) -> int:
+    """The number of valid tokens up to an offset after a correction; ``_ALL_VALID`` for all."""
+    start, following = context.before.start, context.text[slip.end : last + _MAX_TOKEN]
+    line = context.text[start : slip.start] + slip.repaired + following
     last += len(slip.repaired) - (slip.end - slip.start) - start
-    state = place.state.copy()
+    state = context.state.copy()
     for count, token in enumerate(read_tokens(line)):
         if token.start > last:
             break
         if not state.expects(token.kind):
             return count
         state.take(token.kind)
-    return _WHOLE
+    return _ALL_VALID
 
 
-def _slips(place: Place, stop: int) -> Iterator[Slip]:
-    """The slips that may have been made in a line that ends at ``stop``, the likeliest first."""
-    yield from _search(_FIRST, place, stop)
-    yield from _slips_of_marks(place)
-    yield from _search(_LAST, place, stop)
-    if found := _LINE_BREAK.match(place.text, place.token.start):
+def _slips(context: SyntaxErrorContext, stop: int) -> Iterator[Slip]:
+    """The possible slips in a line that ends at ``stop``, the most likely first."""
+    yield from _search(_FIRST, context, stop)
+    yield from _slips_of_marks(context)
+    yield from _search(_LAST, context, stop)
+    if found := _LINE_BREAK.match(context.text, context.token.start):
         yield Slip("line break", *found.span(), "null")
 
 
 def _search(
-    patterns: list[tuple[str, re.Pattern[str], str]], place: Place, stop: int
+    patterns: list[tuple[str, re.Pattern[str], str]], context: SyntaxErrorContext, stop: int
 ) -> Iterator[Slip]:
-    start = max(place.before.start, place.token.start - _MAX_LINE)
+    start = max(context.before.start, context.token.start - _MAX_LINE)
     for kind, pattern, repaired in patterns:
-        found = list(pattern.finditer(place.text, start, stop))
+        found = list(pattern.finditer(context.text, start, stop))
         for match in reversed(found) if kind == "stray" else found:
             yield Slip(kind, *match.span(), match.expand(repaired))
 
 
-def _slips_of_marks(place: Place) -> Iterator[Slip]:
-    before, token, behind = place.before, place.token, place.behind
-    marks = [each for each in (token, before, behind) if each.kind in (",", ":", ";", "=")]
+def _slips_of_marks(context: SyntaxErrorContext) -> Iterator[Slip]:
+    before, token, following = context.before, context.token, context.following
+    marks = [each for each in (token, before, following) if each.kind in (",", ":", ";", "=")]
     for each in marks:
         if each.kind != ":" or before.kind == ":":
             yield Slip("wrong mark", each.start, each.end, ",")
@@ -150,13 +157,13 @@ def _slips_of_marks(place: Place) -> Iterator[Slip]:
 
 _QUOTES = {
     # kind: message, hint
-    "stray": ("a quote too many", "take it away"),
+    "stray": ("a quote too many", "remove it"),
     "opens": ("{old} opens no string", 'write "'),
     "closes": ("{old} closes no string", 'write "'),
-    "separator": ("{old} stands inside the quotes", "put it behind the quote"),
+    "separator": ("{old} stands inside the quotes", "move it out of the quotes"),
     "late": ("{old} stands before the first quote", "write {written}"),
-    "early": ("{old} stands behind the last quote", "write {written}"),
-    "unopened": ("a string that lacks its first quote", "write {written}"),
+    "early": ("{old} stands after the last quote", "write {written}"),
+    "unopened": ("a string without its first quote", "write {written}"),
     "unclosed": ("a string that is not closed", "write {written}"),
     "unquoted": ("{old} without quotes", "write it in double quotes"),
     "inside": ("a quote inside a string", 'write \\" for it'),
@@ -165,19 +172,19 @@ _QUOTES = {
 _CERTAIN = ("foreign", "separator", "unquoted")
 
 
-def describe(slip: Slip, place: Place) -> TextDiagnostic:
-    """Say what is wrong."""
+def describe(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
+    """The diagnostic of a slip."""
     if "mark" in slip.kind or slip.kind == "no value":
-        return _describe_mark(slip, place)
-    text, span, kind = place.text, (slip.start, slip.end), slip.kind
+        return _describe_mark(slip, context)
+    text, span, kind = context.text, (slip.start, slip.end), slip.kind
     old = text[slice(*span)]
-    first = min(place.token.start, slip.start)
-    behind = text[slip.end : slip.end + _MAX_LINE]
-    string = read_token(text[first : slip.start] + slip.repaired + behind, 0)
-    written = (text[first : slip.start] + slip.repaired + behind)[: string.end]
+    first = min(context.token.start, slip.start)
+    following = text[slip.end : slip.end + _MAX_LINE]
+    string = read_token(text[first : slip.start] + slip.repaired + following, 0)
+    written = (text[first : slip.start] + slip.repaired + following)[: string.end]
     if kind == "foreign":
         kind = "opens" if slip.start == first else "closes"
-    elif kind in ("late", "early", "unopened", "unclosed"):  # all of the string is marked
+    elif kind in ("late", "early", "unopened", "unclosed"):  # the whole string is marked
         span = first, first + string.end - len(slip.repaired) + len(old)
     elif kind == "inside":
         second = slip.start + old.index('"', 1)
@@ -190,10 +197,10 @@ def describe(slip: Slip, place: Place) -> TextDiagnostic:
     return TextDiagnostic("ND012", *span, message, hint, fix)
 
 
-def _describe_mark(slip: Slip, place: Place) -> TextDiagnostic:
-    text, span, old = place.text, (slip.start, slip.end), place.text[slip.start : slip.end]
-    behind = read_token(text, slip.end)
-    shown = show(text[behind.start : behind.end])
+def _describe_mark(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
+    text, span, old = context.text, (slip.start, slip.end), context.text[slip.start : slip.end]
+    following = read_token(text, slip.end)
+    shown = show(text[following.start : following.end])
     name = "colon" if ":" in (slip.repaired or old) else "comma"
     code, last_character = "ND007", (max(0, slip.start - 1), slip.start)
     fix_span, is_certain = span, slip.kind != "no value"
@@ -202,34 +209,34 @@ def _describe_mark(slip: Slip, place: Place) -> TextDiagnostic:
             message, hint = f"{show(old)} where a {name} belongs", f"write a {name}"
             is_certain = old != ":"
         case "mark too many":
-            message, hint = f"a {name} too many", f"take the {name} away"
-            if old == "," and place.token.kind == behind.kind in OPENING:
+            message, hint = f"a {name} too many", f"remove the {name}"
+            if old == "," and context.token.kind == following.kind in OPENING:
                 code, message = "ND008", f"a comma before {shown}"
-            elif old == "," and place.container == "[":
+            elif old == "," and context.container == "[":
                 is_certain = False  # an item may be missing
         case "no mark":
-            marks = '":"' if name == "colon" else f'"," or "{CLOSING[place.container]}"'
+            marks = '":"' if name == "colon" else f'"," or "{CLOSING[context.container]}"'
             message, hint = f"{marks} is missing before {shown}", f"add a {name} here"
             span = last_character
         case _ if slip.repaired == "null":
-            span, hint = (behind.start, behind.end), ""
+            span, hint = (following.start, following.end), ""
             message = f"a value is missing before {shown}"
         case _:
             span, hint = last_character, 'add ":" and a value'
-            message = f"{show(text[place.token.start : place.token.end])} has no value"
+            message = f"{show(text[context.token.start : context.token.end])} has no value"
     fix = edit(hint, (*fix_span, slip.repaired)) if is_certain else None
     return TextDiagnostic(code, *span, message, hint, fix)
 
 
-def describe_unclear(place: Place, value: Token) -> TextDiagnostic:
-    """Say that a token may not stand where it stands; ``value`` is the one before it."""
-    text, before, token, behind = place.text, place.before, place.token, place.behind
+def describe_unclear(context: SyntaxErrorContext, value: Token) -> TextDiagnostic:
+    """The diagnostic of an unexpected token that cannot be corrected, after ``value``."""
+    text, before, token, following = context.text, context.before, context.token, context.following
     raw = text[token.start : token.end]
-    shown, container, here, hint = show(raw), place.container, token, ""
+    shown, container, here, hint = show(raw), context.container, token, ""
     if token.group == "quote":
         line = text[token.start :].partition("\n")[0].rstrip()
         here = token._replace(end=token.start + len(line))
-        message, hint = _QUOTES["unclosed"][0], 'put a " behind it'
+        message, hint = _QUOTES["unclosed"][0], 'put a " after it'
         return TextDiagnostic("ND012", here.start, here.end, message, hint)
     if before.kind == "{" and token.kind == "v" and _UNNAMED.match(text, token.end):
         here, message, hint = before, 'a list in "{"', "write a list as […]"
@@ -238,12 +245,12 @@ def describe_unclear(place: Place, value: Token) -> TextDiagnostic:
     elif container == "{" and before.kind == "," and token.kind == value.kind in ("v", "{"):
         here, message, hint = value, "a list without brackets", "write it in brackets: […]"
     elif before.kind == ":" and token.kind == "k":
-        here, message = behind, "a colon where a comma or the end belongs"
+        here, message = following, "a colon where a comma or the end belongs"
     elif container == "{" and before.kind in ("{", ",") and token.kind in (":", *CLOSING):
         message = f"a name is missing before {shown}"
     elif container == "{" and before.kind in ("{", ","):
         message = f"a name in double quotes belongs here, not {shown}"
-        hint = f'write "{cut(raw)}":' if behind.kind in CLOSING else ""
+        hint = f'write "{cut(raw)}":' if following.kind in CLOSING else ""
     elif container:
         message = f"{shown} does not belong here"
         hint = f'"," or "{CLOSING[container]}" follows a value' if before.kind in "sv}]" else ""

@@ -1,4 +1,4 @@
-"""A JSON document as a tree in which every value and every key knows its place in the text."""
+"""Tree of a JSON document with the position of every value and key in the text."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ MAX_INTEGER = (1 << 63) - 1
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_PLACES = json.JSONDecoder()
+_SPAN_DECODER = json.JSONDecoder()
 
 
-class SoundText:
-    """JSON text without faults that stands in the file as it is."""
+class ValidText:
+    """Valid JSON text, at the same offsets as in the file."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def span(self, start: int, end: int) -> Span:
-        """Where the value ``text[start:end]`` stands in the file."""
+        """The span in the file of the value ``text[start:end]``."""
         return start, end
 
 
-class RepairedText(SoundText):
-    """JSON text that was put together of tokens, each of which has a place in the file."""
+class RepairedText(ValidText):
+    """JSON text joined from tokens, each with its span in the file."""
 
     def __init__(self, tokens: Sequence[tuple[str, int, int]]) -> None:
-        """``tokens`` are texts, each with where it starts and ends in the file."""
+        """``tokens`` are (text, start in the file, end in the file)."""
         super().__init__("".join(token[0] for token in tokens))
         self._tokens = tokens
         self._offsets = list(accumulate((len(token[0]) for token in tokens), initial=0))
@@ -53,15 +53,15 @@ class RepairedText(SoundText):
 
 
 class Children(Mapping[str | int, "Node"]):
-    """The values that a value holds, found when one of them is asked for.
+    """The values in an object or list. A value is located in the text on its first access.
 
-    The text is read up to that one only: of a million values the first ones are pointed at.
+    The text is read only up to that value, because diagnostics show only the first of a million.
     """
 
     __slots__ = ("_at", "_found", "_read_text", "_spans", "_unread", "_value")
 
     def __init__(
-        self, value: dict[str | int, Any] | list[Any], text: SoundText, start: int
+        self, value: dict[str | int, Any] | list[Any], text: ValidText, start: int
     ) -> None:
         self._value = value
         self._read_text = text
@@ -90,25 +90,25 @@ class Children(Mapping[str | int, "Node"]):
             self._read(next(self._unread))
         return self._found[part]
 
-    def place_of_key(self, key: str) -> Span:
-        """Where in the file a key stands."""
+    def key_span(self, key: str) -> Span:
+        """The span of a key in the file."""
         self[key]
         return self._spans[key]
 
     def _read(self, part: str | int) -> None:
-        """Find the next value, which stands in the text where the one before ended."""
+        """Locate the next value in the text."""
         text, at = self._read_text.text, self._at
         if isinstance(self._value, dict):
-            _, end = _PLACES.raw_decode(text, at)
+            _, end = _SPAN_DECODER.raw_decode(text, at)
             self._spans[str(part)] = self._read_text.span(at, end)
             at = _after_space(text, _after_space(text, end) + 1)
-        _, end = _PLACES.raw_decode(text, at)
+        _, end = _SPAN_DECODER.raw_decode(text, at)
         self._found[part] = Node.read(member(self._value, part), self._read_text, at, end)
         self._at = _after_space(text, _after_space(text, end) + 1)
 
 
 class Keys(Mapping[str, Span]):
-    """Where the keys of an object stand."""
+    """The spans of an object's keys."""
 
     __slots__ = ("_children",)
 
@@ -125,24 +125,24 @@ class Keys(Mapping[str, Span]):
         return key in self._children
 
     def __getitem__(self, key: str) -> Span:
-        return self._children.place_of_key(key)
+        return self._children.key_span(key)
 
 
 @dataclass(slots=True)
 class Node:
-    """A value that stands in the file from ``start`` to ``end``."""
+    """A value at ``start:end`` of the file."""
 
     start: int
     end: int
     value: Any
     children: Mapping[str | int, Node] = field(default_factory=dict[str | int, "Node"], repr=False)
-    """The values in it, by key or index."""
+    """The inner values, by key or index."""
     keys: Mapping[str, Span] = field(default_factory=dict[str, Span], repr=False)
-    """Where the keys of an object stand."""
+    """The spans of an object's keys."""
 
     @classmethod
-    def read(cls, value: Any, read_text: SoundText, start: int, end: int) -> Node:
-        """The value that ``read_text.text[start:end]`` says."""
+    def read(cls, value: Any, read_text: ValidText, start: int, end: int) -> Node:
+        """The node of the value ``read_text.text[start:end]``."""
         node = cls(*read_text.span(start, end), value)
         if isinstance(value, dict | list):
             held = cast("dict[str | int, Any] | list[Any]", value)
@@ -151,29 +151,29 @@ class Node:
         return node
 
     def find(self, parts: Sequence[str | int]) -> Node | None:
-        """The value at a path, if the text has it."""
+        """The node at a path, or ``None``."""
         node: Node | None = self
         for part in parts:
             node = node.children.get(part) if node is not None else None
         return node
 
 
-def read_sound(text: str) -> Node | None:
-    """The tree of a text that is sound JSON, else ``None``.
+def read_valid(text: str) -> Node | None:
+    """The tree of a valid JSON text, else ``None``.
 
-    Sound is an object or a list that the standard library reads, without keys that occur twice,
-    numbers that do not fit, halves of characters, and nesting of more than ``MAX_DEPTH`` levels.
+    Valid is an object or list that the standard library parses, without duplicate keys, numbers of
+    more than 64 bits, lone surrogates, and nesting of more than ``MAX_DEPTH`` levels.
     """
     start = _after_space(text, 0)
     if text[start : start + 1] not in ("{", "[") or _SURROGATE.search(text):
         return None
     try:
-        value, end = _SOUND.raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
     if _after_space(text, end) < len(text) or _is_too_deep(text, value):
         return None
-    return Node.read(value, SoundText(text), start, end)
+    return Node.read(value, ValidText(text), start, end)
 
 
 def _after_space(text: str, at: int) -> int:
@@ -206,13 +206,13 @@ def _constant(raw: str) -> Any:
     raise ValueError(f"JSON has no {raw}")
 
 
-_SOUND = json.JSONDecoder(
+_DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )
 
 
 def _is_too_deep(text: str, value: Any) -> bool:
-    """True where objects and lists are nested in more than ``MAX_DEPTH`` levels."""
+    """True if objects and lists are nested in more than ``MAX_DEPTH`` levels."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     level: list[Any] = [value]

@@ -1,9 +1,9 @@
-"""Documents of older formats become ones of the present format, a step at a time.
+"""Migrates documents of older formats to the current format, step by step.
 
-A step is a pure function from the plain data of a document to that of the next format, and has a
-file of its own, named after the format from which it starts. The document may be wrong in any
-place: a step leaves what is not as expected as it is, for the checks that follow to find. The
-number of the format is changed for it.
+A step is a pure function from the plain data of one format to the plain data of the next. Each step
+has its own file, named after the format that it reads. The document may contain errors: a step
+leaves unexpected values unchanged, and the checks that follow report them. The caller changes the
+number of the format.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from netdesc.description.models.document import FORMAT
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 STEPS: Mapping[int, Step] = {}
-"""The steps by the format from which they start. Format 1 is the lowest, so there is none yet."""
+"""The steps by the format that they read. It is empty because format 1 is the first one."""
 
 _ABSENT = object()
 
 
 def is_older(data: Any) -> bool:
-    """Whether steps lead from the format of this document to the present one."""
-    given = lookup(data, ("format",))
-    if type(given) is not int:
+    """True if the document can be migrated from an older format to the current one."""
+    version = lookup(data, ("format",))
+    if type(version) is not int:
         return False
-    return given < FORMAT and all(number in STEPS for number in range(given, FORMAT))
+    return version < FORMAT and all(number in STEPS for number in range(version, FORMAT))
 
 
 def migrate_data(data: dict[str, Any]) -> dict[str, Any]:
-    """An older document in the present format; what is given stays as it is."""
+    """An older document in the current format. The argument is not changed."""
     for number in range(data["format"], FORMAT):
         data = STEPS[number](copy.deepcopy(data)) | {"format": number + 1}
     return data
 
 
 def changed_paths(old: Any, new: Any, parts: Parts = ()) -> Iterator[Parts]:
-    """The places of the values that hold no other and that the old data do not have there."""
+    """The paths of scalar and empty values of the new data that differ from the old data."""
     held = members(new)
     if not held and (type(old) is not type(new) or old != new):
         yield parts

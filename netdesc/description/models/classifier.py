@@ -26,7 +26,7 @@ class MovingWindowClassifier(Section):
         "sample has one label, its class is that of most steps; silent steps have no say."
     )
     window_steps: int = field(
-        "Steps of the window.", unit="steps", ge=1, le=1_000_000, standin=1, example=10
+        "Steps of the window.", unit="steps", ge=1, le=1_000_000, placeholder=1, example=10
     )
 
 

@@ -1,4 +1,4 @@
-"""Data as files of events: where input spikes come from, and what is wanted for them."""
+"""Data as files of events: input spikes with their targets or labels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EventFile(Section):
 
 
 class Pair(Section):
-    """One sample: an input, and the output or the class that is wanted for it."""
+    """One sample: an input with its target or its label."""
 
     input: EventFile = field("Events that enter the network.", example={"path": "input.bs1"})
     target: EventFile | None = field(
@@ -57,9 +57,9 @@ class Pair(Section):
 
 
 class SpikeFiles(Section):
-    """Pairs of an event file and what is wanted for it."""
+    """Samples, each an event file with its target or label."""
 
-    type: Literal["spike_files"] = field("Pairs of an event file and what is wanted for it.")
+    type: Literal["spike_files"] = field("Samples, each an event file with its target or label.")
     train: tuple[Pair, ...] = field(
         "Samples to train on.", example=[{"input": {"path": "input.bs1"}, "label": 0}], min_length=1
     )

@@ -18,7 +18,7 @@ from netdesc.sections import Name, Section, field, type_tag
 
 FORMAT = 1
 """The version of the language that this package reads."""
-MOST_STEPS = 1_000_000
+MAX_STEPS = 1_000_000
 TRAINING_EXAMPLE = {"epochs": 100, "optimizer": OPTIMIZER_EXAMPLE}
 
 
@@ -26,7 +26,7 @@ class Time(Section):
     """Time is cut into steps of equal length."""
 
     steps: int = field(
-        "Steps of one sample.", unit="steps", ge=1, le=MOST_STEPS, standin=1000, example=100
+        "Steps of one sample.", unit="steps", ge=1, le=MAX_STEPS, placeholder=1000, example=100
     )
     step_ms: float = field("Length of one step.", unit="ms", default=1.0, gt=0, le=1e6)
 
@@ -85,7 +85,7 @@ class Document(Section):
         "Name of the network. Runs and exported files are named after it.",
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         max_length=100,
-        standin="network",
+        placeholder="network",
     )
     description: str = field(
         "What the network is for, in a sentence or two.",
@@ -127,7 +127,7 @@ class Document(Section):
         example={"path": "weights.net"},
     )
     lock: Lock | None = field(
-        "In a lock only: where its values and files came from. Written by netdesc.",
+        "In a lock only: the origins of its values and files. Written by netdesc.",
         default=None,
         exclude=True,
     )

@@ -1,4 +1,4 @@
-"""Layers."""
+"""Layers of a network."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Dense(Section):
     name: Name = field("Name of the layer, unique in the network.", example="hidden")
     type: Literal["dense"] = field("Fully connected synapses into neurons.")
     units: int = field(
-        "Number of neurons.", unit="neurons", ge=1, le=1 << 20, standin=1, example=128
+        "Number of neurons.", unit="neurons", ge=1, le=1 << 20, placeholder=1, example=128
     )
     neuron: NeuronOrName = field(
         'The layer\'s neuron: a name from "neurons", or an object in place.',
@@ -72,7 +72,7 @@ class Flatten(Section):
 
 
 NEURON_LAYERS = (Dense,)
-"""Kinds of layers that have synapses and neurons."""
+"""Layer classes with synapses and neurons."""
 
 Layer = Annotated[
     Annotated[Dense, Tag("<dense>")] | Annotated[Flatten, Tag("<flatten>")],

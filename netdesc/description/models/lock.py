@@ -1,4 +1,4 @@
-"""The part of a lock that makes it more than a document."""
+"""The section ``lock``, which the lock of a run has in addition to a document."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Origin = Literal["file", "default", "--set", "migration"]
 
 
 class LockedFile(Section):
-    """A data or weights file as it was when the lock was written."""
+    """A data or weights file at the time when the lock was written."""
 
-    path: PathText = field("The path as the document quotes it.", example="input.bs1")
+    path: PathText = field("The path in the document.", example="input.bs1")
     location: PathText = field("The file, relative to the lock.", example="../../input.bs1")
     absolute: PathText = field(
         "The file's absolute path, for a lock that was moved.", example="/home/me/input.bs1"
@@ -24,15 +24,15 @@ class LockedFile(Section):
 
 
 class Lock(Section):
-    """What a run was made from. netdesc writes it; it is not meant to be written by hand."""
+    """What reproduces a run. netdesc writes this section; do not write it by hand."""
 
     origins: dict[str, Origin] = field(
-        "Who set each value, by JSON pointer: the file, a default, the command line, or the "
+        "The origin of each value, by JSON pointer: the file, a default, the command line, or the "
         "migration of a file in an older format.",
         example={"/time/steps": "file", "/time/step_ms": "default"},
     )
     files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])
     seed: int = field("The seed of the run.", example=0, ge=0, le=(1 << 63) - 1)
     versions: dict[str, str] = field(
-        "Versions of the programs that took part.", example={"netdesc": "0.1.0"}
+        "Versions of netdesc and its libraries.", example={"netdesc": "0.1.0"}
     )

@@ -9,8 +9,8 @@ from pydantic import Discriminator, Tag
 from netdesc.sections import Section, field, type_tag
 
 WINDOW_TEXT = (
-    "In every step the rate is taken over so many steps up to it, those before the sample being "
-    "silent, and compared with the label; null takes one rate over the whole sample."
+    "In every step, the rate over this many steps up to it is compared with the label; steps "
+    "before the sample count as silent. Null compares one rate over the whole sample."
 )
 
 
@@ -21,10 +21,10 @@ class SpikeTime(Section):
         "Squared difference of output and target after an exponential filter (van Rossum distance)."
     )
     time_constant_ms: float = field(
-        "Time constant of the exponential filter.", unit="ms", gt=0, le=1e6, standin=1.0
+        "Time constant of the exponential filter.", unit="ms", gt=0, le=1e6, placeholder=1.0
     )
     filter_order: int = field(
-        "How many exponentials are convolved with one another.",
+        "Number of exponentials that are convolved with each other.",
         unit="1",
         default=1,
         ge=1,
@@ -39,20 +39,20 @@ class SpikeTime(Section):
 
 
 class SpikeRate(Section):
-    """Squared difference of each output neuron's rate and the rate that the label wants of it."""
+    """Squared difference of each output neuron's rate and its target rate."""
 
     type: Literal["spike_rate"] = field(
-        "Squared difference of each output neuron's rate and the rate that the label wants of it."
+        "Squared difference of each output neuron's rate and its target rate."
     )
     true_rate: float = field(
-        "Rate wanted of the label's neuron.",
+        "Target rate of the label's neuron.",
         unit="spikes a step",
         default=0.2,
         ge=0,
         le=1,
     )
     false_rate: float = field(
-        "Rate wanted of the other neurons.",
+        "Target rate of the other neurons.",
         unit="spikes a step",
         default=0.03,
         ge=0,

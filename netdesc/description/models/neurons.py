@@ -27,8 +27,8 @@ class TauGradSchedule(Section):
         "(geometric).",
         example="geometric",
     )
-    start: float = field("Width in the first epoch.", unit="1", gt=0, standin=1.0)
-    end: float = field("Width in the last epoch.", unit="1", gt=0, standin=1.0)
+    start: float = field("Width in the first epoch.", unit="1", gt=0, placeholder=1.0)
+    end: float = field("Width in the last epoch.", unit="1", gt=0, placeholder=1.0)
 
 
 TauGrad = Annotated[
@@ -51,14 +51,14 @@ class Cuba(Section):
         unit="1",
         gt=0,
         le=131072,
-        standin=1.0,
+        placeholder=1.0,
     )
     current_decay: Decay = field(
         "Share of the current lost per step: 0 keeps it, 1 drops it at once. The device holds "
         "round(4096·decay). With per_channel also [low, high], from which each neuron draws its "
         "own.",
         unit="share per step, 0 to 1",
-        standin=0.5,
+        placeholder=0.5,
         example=1.0,
     )
     voltage_decay: Decay = field(
@@ -66,7 +66,7 @@ class Cuba(Section):
         "round(4096·decay). With per_channel also [low, high], from which each neuron draws its "
         "own.",
         unit="share per step, 0 to 1",
-        standin=0.5,
+        placeholder=0.5,
         example=0.1,
     )
     tau_grad: TauGrad = field(

@@ -11,14 +11,14 @@ from netdesc.sections import Section, field, type_tag
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
-RATE = "Size of a step; the schedule starts from it."
+RATE = "Step size. The schedule starts from it."
 
 
 class Adam(Section):
     """Adam; weight decay is added to the gradient."""
 
     type: Literal["adam"] = field("Adam; weight decay is added to the gradient.")
-    learning_rate: float = field(RATE, unit="1", gt=0, standin=1e-3)
+    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     betas: tuple[Beta, Beta] = field(
         "Shares kept, per step, of the running gradient and of the running squared gradient.",
@@ -32,7 +32,7 @@ class AdamW(Section):
     """Adam whose weight decay acts on the weights, not through the gradient."""
 
     type: Literal["adamw"] = field("Adam whose weight decay acts on the weights themselves.")
-    learning_rate: float = field(RATE, unit="1", gt=0, standin=1e-3)
+    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     betas: tuple[Beta, Beta] = field(
         "Shares kept, per step, of the running gradient and of the running squared gradient.",
@@ -46,7 +46,7 @@ class Sgd(Section):
     """Stochastic gradient descent."""
 
     type: Literal["sgd"] = field("Stochastic gradient descent.")
-    learning_rate: float = field(RATE, unit="1", gt=0, standin=1e-3)
+    learning_rate: float = field(RATE, unit="1", gt=0, placeholder=1e-3)
     weight_decay: float = field("Weight decay.", unit="1", default=0.0, ge=0)
     momentum: float = field(
         "Share of the last step kept in the next.", unit="1", default=0.0, ge=0, lt=1
@@ -87,9 +87,9 @@ class StepSchedule(Section):
 
     type: Literal["step"] = field("The rate is multiplied by factor every every_epochs epochs.")
     every_epochs: int = field(
-        "Epochs between two changes.", unit="epochs", ge=1, le=10_000_000, standin=1, example=30
+        "Epochs between two changes.", unit="epochs", ge=1, le=10_000_000, placeholder=1, example=30
     )
-    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, standin=0.5)
+    factor: float = field("Factor on the learning rate.", unit="1", gt=0, le=1, placeholder=0.5)
 
 
 Schedule = Annotated[
@@ -108,7 +108,7 @@ class EarlyStopping(Section):
         unit="epochs",
         ge=1,
         le=10_000_000,
-        standin=1,
+        placeholder=1,
         example=20,
     )
     min_delta: float = field(
@@ -124,11 +124,11 @@ class Training(Section):
         unit="epochs",
         ge=1,
         le=10_000_000,
-        standin=1000,
+        placeholder=1000,
         example=100,
     )
     seed: int = field(
-        "Start of every random number: initial weights, order of samples, dropout.",
+        "Seed of all random numbers: initial weights, order of samples, dropout.",
         default=0,
         ge=0,
         le=(1 << 63) - 1,
@@ -172,7 +172,7 @@ class Training(Section):
     )
 
     def held_out(self, samples: int) -> int:
-        """How many of so many training samples validation_split sets aside."""
+        """The number of training samples that ``validation_split`` sets aside for validation."""
         if self.validation_split == 0:
             return 0
         return max(1, round(self.validation_split * samples))

@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 "not a layer",
                 hint=did_you_mean(problem.source, earlier),
                 notes=(allowed_note(sorted(earlier)),),
-                meant=problem.meant,
+                meant=problem.correction,
             )
 
 

@@ -87,9 +87,9 @@ def test_a_nul_byte_in_a_document_has_its_place(tmp_path):
     (tmp_path / "a.json").write_bytes('{"é": 1,\r\n "b": \0 2}'.encode())
     _, (diagnostic,) = check(tmp_path / "a.json")
     assert (diagnostic.code, diagnostic.line, diagnostic.column) == ("ND003", 2, 7)
-    assert diagnostic.message == "a NUL byte: this is no text from here on"
+    assert diagnostic.message == "a NUL byte: this is not text from here on"
     assert diagnostic.excerpt == ' "b": \ufffd'
-    assert "take it away" in diagnostic.hint
+    assert "remove it" in diagnostic.hint
 
 
 def test_events_outside_are_counted(tmp_path):

@@ -1,4 +1,4 @@
-"""Brackets that are left out, doubled or mistaken: one finding for each, at its place."""
+"""Missing, doubled and wrong brackets: one diagnostic for each, at its position."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from support.damaged_samples import DATA, DIGITS, slips, swapped
 
 BRACKETS = {
-    # what is done: line and column, the finding's message and its hint
+    # what is done: line and column, the message and its hint
     "brace of a section on lines": (
         swapped(("0.03\n    }\n", "0.03\n")),
         (21, 22, '"}" is missing: line 16 opens "{"', 'add "}" here'),
@@ -47,7 +47,7 @@ BRACKETS = {
     ),
     "opening bracket": (
         swapped(("[64]", "64]")),
-        (14, 24, '"]" closes nothing', 'take it away, or add "[" before "64"'),
+        (14, 24, '"]" closes nothing', 'remove it, or add "[" before "64"'),
     ),
     "opening bracket of one object": (
         swapped(('"encoding": {"type": "rate"}', '"encoding": {"type": "rate"}\n]')),
@@ -73,8 +73,8 @@ BRACKETS = {
         swapped(('"layers": [', '"layers":'), ("\n  ],", ",")),
         (25, 5, "a list without brackets", "write it in brackets: […]"),
     ),
-    "brace twice": (swapped(('"time": {', '"time": {{')), (6, 12, 'a "{" too many', "take it")),
-    "bracket twice": (swapped(("[64]", "[[64]")), (14, 23, 'a "[" too many', "take it")),
+    "brace twice": (swapped(('"time": {', '"time": {{')), (6, 12, 'a "{" too many', "remove it")),
+    "bracket twice": (swapped(("[64]", "[[64]")), (14, 23, 'a "[" too many', "remove it")),
     "brace for a bracket": (
         swapped(("[0, 16]", "{0, 16]")),
         (11, 14, '"{" cannot open what "]" closes', 'write "["'),
@@ -97,11 +97,11 @@ BRACKETS = {
     ),
     "brace too many in the last section": (
         swapped(('"cosine"}', '"cosine"}}')),
-        (34, 35, '"}" closes nothing', "take it away"),
+        (34, 35, '"}" closes nothing', "remove it"),
     ),
     "brace too many before a name": (
         swapped(("0.01},", "0.01}},")),
-        (33, 57, '"}" closes nothing', "take it away"),
+        (33, 57, '"}" closes nothing', "remove it"),
     ),
     "first brace": (
         DIGITS.removeprefix("{\n"),
@@ -113,13 +113,13 @@ BRACKETS = {
     ),
     "brace too many in a line": (
         swapped(('"step_ms": 1.0},', '"step_ms": 1.0}},')),
-        (6, 40, '"}" closes nothing', "take it away"),
+        (6, 40, '"}" closes nothing', "remove it"),
     ),
     "brace too many in a layer": (
         swapped(('_scale": 2},', '_scale": 2}},')),
-        (25, 91, '"}" closes nothing', "take it away"),
+        (25, 91, '"}" closes nothing', "remove it"),
     ),
-    "brace too many at the end": (DIGITS + "}\n", (37, 1, '"}" closes nothing', "take it away")),
+    "brace too many at the end": (DIGITS + "}\n", (37, 1, '"}" closes nothing', "remove it")),
     "wrong bracket": (
         swapped(('  ],\n  "loss"', '  },\n  "loss"')),
         (27, 3, '"}" cannot close the "[" of line 24', 'write "]"'),
@@ -136,16 +136,16 @@ BRACKETS = {
 
 
 @pytest.mark.parametrize("name", BRACKETS)
-def test_one_bracket_is_one_finding(name, tmp_path):
+def test_one_wrong_bracket_gives_one_diagnostic(name, tmp_path):
     text, (line, column, message, hint) = BRACKETS[name]
-    (finding,) = slips(text, tmp_path)
-    assert (finding.line, finding.column, finding.fix) == (line, column, None)
-    assert finding.message.startswith(message)
-    assert hint in finding.hint
+    (diagnostic,) = slips(text, tmp_path)
+    assert (diagnostic.line, diagnostic.column, diagnostic.fix) == (line, column, None)
+    assert diagnostic.message.startswith(message)
+    assert hint in diagnostic.hint
 
 
-def test_what_does_not_fit_is_shown_with_where_it_opened(tmp_path):
-    (finding,) = slips(swapped(("0.03\n    }\n", "0.03\n")), tmp_path)
-    (related,) = finding.related
+def test_unmatched_bracket_shows_where_it_was_opened(tmp_path):
+    (diagnostic,) = slips(swapped(("0.03\n    }\n", "0.03\n")), tmp_path)
+    (related,) = diagnostic.related
     assert (related.line, related.column, related.end_column) == (16, 13, 14)
     assert related.excerpt == '    "cuba": {'

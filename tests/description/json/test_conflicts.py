@@ -6,7 +6,7 @@ import pytest
 from support.damaged_samples import DIGITS, slips, swapped
 
 WHOLE = "a merge conflict that is not resolved"
-KEEP = "keep one side, and take the markers away"
+KEEP = "keep one side, and remove the markers"
 SEED = '    "seed": 0,\n'
 
 
@@ -15,7 +15,7 @@ def _seed(text: str) -> str:
 
 
 CASES = {
-    # what is done: lines of the markers, the finding's message and its hint
+    # what is done: lines of the markers, the message and its hint
     "whole": (
         _seed(f'<<<<<<< HEAD\n{SEED}=======\n    "sed": "x",\n>>>>>>> other\n'),
         ([31, 33, 35], WHOLE, KEEP),
@@ -49,14 +49,14 @@ CASES = {
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_conflict_is_one_finding(name, newline, tmp_path):
+def test_a_conflict_gives_one_diagnostic(name, newline, tmp_path):
     text, (lines, message, hint) = CASES[name]
-    (finding,) = slips(text.replace("\n", newline), tmp_path)
-    assert [finding.line, *(each.line for each in finding.related)] == lines
-    assert (finding.message, finding.hint, finding.fix) == (message, hint, None)
+    (diagnostic,) = slips(text.replace("\n", newline), tmp_path)
+    assert [diagnostic.line, *(each.line for each in diagnostic.related)] == lines
+    assert (diagnostic.message, diagnostic.hint, diagnostic.fix) == (message, hint, None)
 
 
-def test_what_is_wrong_elsewhere_is_told_and_mended(tmp_path):
+def test_errors_outside_of_a_conflict_are_reported_and_fixed(tmp_path):
     conflict = f"<<<<<<< HEAD\n{SEED}=======\n{SEED}>>>>>>> other\n"
     text = _seed(conflict).replace('"digits",', '"digits"')
     found = slips(text + conflict, tmp_path)
@@ -67,7 +67,7 @@ def test_what_is_wrong_elsewhere_is_told_and_mended(tmp_path):
     ]
 
 
-def test_of_very_many_conflicts_the_first_are_told(tmp_path):
+def test_only_the_first_of_many_conflicts_are_reported(tmp_path):
     conflict = f"<<<<<<< HEAD\n{SEED}=======\n{SEED}>>>>>>> other\n"
     found = slips(_seed(SEED + conflict * 1100), tmp_path)
     assert len([each for each in found if each.message == WHOLE]) == 20

@@ -1,4 +1,4 @@
-"""Slips in JSON of which the remedy is certain, and what the text is once it is mended."""
+"""JSON errors with a certain fix, and the fixed text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TUPLES = {**DATA, "input": {"shape": (64,)}, "data": {**DATA["data"], "range": (
 
 
 CERTAIN = {
-    # what is done: the text that is marked, the finding's message and its hint
+    # what is done: the text that is marked, the message and its hint
     "comma behind a line": (
         swapped(('"digits",', '"digits"')),
         ('"', '"," or "}" is missing before "description"', "add a comma here"),
@@ -26,10 +26,10 @@ CERTAIN = {
         swapped(('_scale": 2},', '_scale": 2}')),
         ("}", '"," or "]" is missing before "{"', "add a comma here"),
     ),
-    "comma too many": (swapped(('"seed": 0,', '"seed": 0,,')), (",", "a comma too many", "take")),
+    "comma too many": (swapped(('"seed": 0,', '"seed": 0,,')), (",", "a comma too many", "remove")),
     "trailing comma": (
         swapped(('_scale": 2}\n  ]', '_scale": 2},\n  ]')),
-        (",", 'a comma before "]"', "take the comma away"),
+        (",", 'a comma before "]"', "remove the comma"),
     ),
     "semicolon": (
         swapped(("24,", "24;")),
@@ -55,7 +55,7 @@ CERTAIN = {
         swapped(('"name":', '"name",')),
         (",", '"," where a colon belongs', "write a colon"),
     ),
-    "two colons": (swapped(('"seed":', '"seed"::')), (":", "a colon too many", "take the colon")),
+    "two colons": (swapped(('"seed":', '"seed"::')), (":", "a colon too many", "remove the colon")),
     "single quotes": (
         DIGITS.replace('"', "'"),
         ("'$schema'", "a string in apostrophes, and 63 more", "json.dump"),
@@ -82,17 +82,20 @@ CERTAIN = {
     ),
     "digit before the point": (
         swapped(("0.03", ".03")),
-        (".03", ".03 is no number in JSON", "write 0.03"),
+        (".03", ".03 is not a number in JSON", "write 0.03"),
     ),
     "digit behind the point": (
         swapped(('"step_ms": 1.0', '"step_ms": 1.')),
-        ("1.", "1. is no number in JSON", "write 1.0"),
+        ("1.", "1. is not a number in JSON", "write 1.0"),
     ),
-    "plus": (swapped(("0.03", "+0.03")), ("+0.03", "+0.03 is no number", "write 0.03")),
-    "hexadecimal": (swapped(("128", "0x80")), ("0x80", "0x80 is no number in JSON", "write 128")),
+    "plus": (swapped(("0.03", "+0.03")), ("+0.03", "+0.03 is not a number", "write 0.03")),
+    "hexadecimal": (
+        swapped(("128", "0x80")),
+        ("0x80", "0x80 is not a number in JSON", "write 128"),
+    ),
     "decimal comma": (
         swapped(('"threshold": 0.5', '"threshold": 0,5')),
-        ("0,5", "0,5 is no number in JSON", "write 0.5"),
+        ("0,5", "0,5 is not a number in JSON", "write 0.5"),
     ),
     "no-break space": (
         swapped(('"seed": 0', '"seed":\xa00')),
@@ -100,11 +103,11 @@ CERTAIN = {
     ),
     "colon inside": (
         swapped(('"steps":', '"steps:"')),
-        (':"', ": stands inside the quotes", "put it behind the quote"),
+        (':"', ": stands inside the quotes", "move it out of the quotes"),
     ),
     "comma inside": (
         swapped(('"digits",', '"digits,"')),
-        (',"', ", stands inside the quotes", "put it behind the quote"),
+        (',"', ", stands inside the quotes", "move it out of the quotes"),
     ),
     "apostrophe before": (
         swapped(('"digits"', "'digits\"")),
@@ -136,25 +139,29 @@ CERTAIN = {
     ),
     "code fence": (
         f"```json\n{DIGITS}```\n",
-        ("```json", "a code fence of Markdown", "take its lines away"),
+        ("```json", "a code fence of Markdown", "remove its lines"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", CERTAIN)
-def test_a_mistake_with_a_certain_remedy(name, tmp_path):
+def test_error_with_a_certain_fix(name, tmp_path):
     text, (marked, message, hint) = CERTAIN[name]
-    (finding,) = slips(text, tmp_path)
-    assert _marked(finding) == marked
-    assert finding.message.startswith(message)
-    assert hint in finding.hint
-    assert json.loads(fixed(text, finding.fix)) == DATA
+    (diagnostic,) = slips(text, tmp_path)
+    assert _marked(diagnostic) == marked
+    assert diagnostic.message.startswith(message)
+    assert hint in diagnostic.hint
+    assert json.loads(fixed(text, diagnostic.fix)) == DATA
     carriage_returns = text.replace("\n", "\r\n")
     (same,) = slips(carriage_returns, tmp_path)
-    assert (same.line, same.column, same.message) == (finding.line, finding.column, finding.message)
+    assert (same.line, same.column, same.message) == (
+        diagnostic.line,
+        diagnostic.column,
+        diagnostic.message,
+    )
     assert json.loads(fixed(carriage_returns, same.fix)) == DATA
 
 
-def _marked(finding) -> str:
-    assert finding.line == finding.end_line
-    return finding.excerpt[finding.column - 1 : finding.end_column - 1]
+def _marked(diagnostic) -> str:
+    assert diagnostic.line == diagnostic.end_line
+    return diagnostic.excerpt[diagnostic.column - 1 : diagnostic.end_column - 1]

@@ -1,11 +1,11 @@
-"""JSON text: what is refused, where, and that the rest is read as the standard library reads it."""
+"""Reading JSON: errors at their positions, and valid text as the standard library parses it."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.description_samples import UNHURRIED
 
@@ -46,7 +46,7 @@ def test_valid_json_reads_as_the_standard_library_reads_it(value, ascii_only, in
 
 @UNHURRIED
 @given(VALUES, st.sampled_from([None, 1]))
-def test_repaired_text_has_the_places_of_the_file(value, indent):
+def test_repaired_text_keeps_the_positions_of_the_file(value, indent):
     """A comma too many sends the text through the repairs."""
     written = json.dumps({"é": value, "last": 1}, ensure_ascii=False, indent=indent)
     text = written[:-1] + "," + written[-1]
@@ -69,7 +69,7 @@ def _check_places(node: Node, text: str) -> None:
 
 @UNHURRIED
 @given(st.text(alphabet="{}[]:,\"\\ \n\t01.eE+-truefalsn/*#'é\u2028\x00", max_size=40))
-def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
+def test_any_text_parses_like_the_standard_library_or_has_diagnostics(text):
     parsed = parse(Source(text, "t"))
     try:
         expected = json.loads(text, parse_constant=lambda word: pytest.fail(word))
@@ -78,7 +78,7 @@ def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
         return
     if parsed.diagnostics:
         # Stricter than the standard library in these three ways only.
-        assert {mistake.code for mistake in parsed.diagnostics} <= {"ND011", "ND012", "ND014"}
+        assert {diagnostic.code for diagnostic in parsed.diagnostics} <= {"ND011", "ND012", "ND014"}
     else:
         assert parsed.root is not None
         assert parsed.root.value == expected
@@ -86,16 +86,17 @@ def test_any_text_parses_as_the_standard_library_does_or_has_mistakes(text):
 
 @UNHURRIED
 @given(st.text())
-def test_places_of_mistakes_lie_in_the_text(text):
+@example("0/\x08")
+def test_positions_of_diagnostics_are_inside_the_text(text):
     source = Source(text, "t")
-    for mistake in parse(source).diagnostics:
-        assert 0 <= mistake.start <= mistake.end <= len(text)
-        line, column = source.place(mistake.start)
+    for diagnostic in parse(source).diagnostics:
+        assert 0 <= diagnostic.start <= diagnostic.end <= len(text)
+        line, column = source.place(diagnostic.start)
         assert line >= 1
         assert column >= 1
 
 
-MISTAKES = [
+ERRORS = [
     # text, code, start, end
     ("", "ND002", 0, 0),
     ("\n \n", "ND002", 0, 1),
@@ -169,16 +170,16 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "start", "end"), MISTAKES)
-def test_one_mistake_at_its_place(text, code, start, end):
-    (mistake,) = parse(Source(text, "t")).diagnostics
-    assert (mistake.code, mistake.start, mistake.end) == (code, start, end)
+@pytest.mark.parametrize(("text", "code", "start", "end"), ERRORS)
+def test_one_error_at_its_position(text, code, start, end):
+    (diagnostic,) = parse(Source(text, "t")).diagnostics
+    assert (diagnostic.code, diagnostic.start, diagnostic.end) == (code, start, end)
 
 
-def test_all_mistakes_are_found_at_once():
+def test_all_errors_are_reported_together():
     text = '{\'a\': [1,], "b": NaN, // no\n "c": 07}'
     parsed = parse(Source(text, "t"))
-    assert {mistake.code for mistake in parsed.diagnostics} == {
+    assert {diagnostic.code for diagnostic in parsed.diagnostics} == {
         "ND012",
         "ND008",
         "ND010",
@@ -201,7 +202,7 @@ def test_numbers_that_the_grammar_would_refuse(number):
 def test_deep_nesting_is_refused_and_does_not_crash(opening):
     for depth in (MAX_DEPTH + 1, 200_000):
         parsed = parse(Source(opening * depth, "t"))
-        assert [mistake.code for mistake in parsed.diagnostics] == ["ND006"]
+        assert [diagnostic.code for diagnostic in parsed.diagnostics] == ["ND006"]
     closing = {"[": "]", '{"a":': "}"}[opening]
     middle = "" if opening == "[" else "1"
     parsed = parse(Source(opening * MAX_DEPTH + middle + closing * MAX_DEPTH, "t"))
@@ -210,8 +211,8 @@ def test_deep_nesting_is_refused_and_does_not_crash(opening):
 
 def test_columns_count_characters():
     source = Source('{"é😀": 1,\n "日": NaN}', "t")
-    (mistake,) = parse(source).diagnostics
-    assert source.place(mistake.start) == (2, 7)
+    (diagnostic,) = parse(source).diagnostics
+    assert source.place(diagnostic.start) == (2, 7)
     assert source.line(2) == ' "日": NaN}'
 
 
@@ -227,23 +228,23 @@ def test_every_kind_of_line_end_ends_a_line(newline):
 
 def test_a_carriage_return_beside_line_feeds_ends_a_line_too():
     source = Source('{"a": 1,\r "b": 2,\n "c": x"}', "t")
-    (mistake,) = parse(source).diagnostics
-    assert source.place(mistake.start) == (3, 7)
+    (diagnostic,) = parse(source).diagnostics
+    assert source.place(diagnostic.start) == (3, 7)
 
 
-def test_strings_in_apostrophes_are_one_mistake():
+def test_strings_in_apostrophes_give_one_diagnostic():
     value = {f"key{n}": ["text", n, {"é": "b"}] for n in range(MAX_DIAGNOSTICS)}
     parsed = parse(Source(repr(value), "t"))
-    (mistake,) = parsed.diagnostics
-    assert (mistake.code, mistake.start, mistake.end) == ("ND012", 1, 7)
-    assert mistake.message == f"a string in apostrophes, and {4 * MAX_DIAGNOSTICS - 1} more"
+    (diagnostic,) = parsed.diagnostics
+    assert (diagnostic.code, diagnostic.start, diagnostic.end) == ("ND012", 1, 7)
+    assert diagnostic.message == f"a string in apostrophes, and {4 * MAX_DIAGNOSTICS - 1} more"
     assert parsed.root is not None
     assert parsed.root.value == value
-    (mistake,) = parse(Source("['a']", "t")).diagnostics
-    assert mistake.message == "a string in apostrophes"
+    (diagnostic,) = parse(Source("['a']", "t")).diagnostics
+    assert diagnostic.message == "a string in apostrophes"
 
 
-def test_a_file_full_of_mistakes_is_not_read_to_its_end():
+def test_reading_stops_after_many_errors():
     found = parse(Source("[" + "NaN," * 100_000 + "1]", "t")).diagnostics
     assert len(found) == MAX_DIAGNOSTICS + 1
     assert "rest of the file" in found[-1].message

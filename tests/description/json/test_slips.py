@@ -1,4 +1,4 @@
-"""What users do to a document: one diagnostic for each slip, at its place."""
+"""Slips in a document: one diagnostic for each, at its position."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdesc.description.json.reader import parse
 from netdesc.description.source import Source
 
 ONE = {
-    # what is done: line and column, the finding's message and its hint
+    # what is done: line and column, the message and its hint
     "neither quotes nor colon": (
         swapped(('"loss":', "loss")),
         (28, 3, 'a name in double quotes belongs here, not "loss"', 'write "loss":'),
@@ -34,9 +34,9 @@ ONE = {
         swapped(('"loss": ', "")),
         (28, 3, 'a name is missing before "{"', ""),
     ),
-    "quote behind a number": (swapped(("24,", '24",')), (6, 23, "a quote too many", "take")),
-    "quote before a number": (swapped(("24,", '"24,')), (6, 21, "a quote too many", "take")),
-    "quote twice": (swapped(('"hidden"', '"hidden""')), (25, 22, "a quote too many", "take")),
+    "quote behind a number": (swapped(("24,", '24",')), (6, 23, "a quote too many", "remove")),
+    "quote before a number": (swapped(("24,", '"24,')), (6, 21, "a quote too many", "remove")),
+    "quote twice": (swapped(('"hidden"', '"hidden""')), (25, 22, "a quote too many", "remove")),
     "no closing quote in a line": (
         swapped(('"hidden",', '"hidden,')),
         (25, 14, "a string that is not closed", 'write "hidden"'),
@@ -47,7 +47,7 @@ ONE = {
     ),
     "no opening quote": (
         swapped(('"hidden",', 'hidden",')),
-        (25, 14, "a string that lacks its first quote", 'write "hidden"'),
+        (25, 14, "a string without its first quote", 'write "hidden"'),
     ),
     "no closing quote of a name in a line": (
         swapped(('"steps":', '"steps:')),
@@ -71,15 +71,15 @@ ONE = {
     ),
     "last quote early": (
         swapped(('"hidden"', '"hidde"n')),
-        (25, 14, "n stands behind the last quote", 'write "hidden"'),
+        (25, 14, "n stands after the last quote", 'write "hidden"'),
     ),
     "path without its first quote": (
         swapped(('"../data/digits/digits.npz"', '../data/digits/digits.npz"')),
-        (9, 13, "a string that lacks its first quote", 'write "../data/digits/digits.npz"'),
+        (9, 13, "a string without its first quote", 'write "../data/digits/digits.npz"'),
     ),
     "no opening quote of a name": (
         swapped(('"steps":', 'steps":')),
-        (6, 12, "a string that lacks its first quote", 'write "steps"'),
+        (6, 12, "a string without its first quote", 'write "steps"'),
     ),
     "quotes inside": (
         swapped(("handwritten", '"handwritten"')),
@@ -111,13 +111,13 @@ ONE = {
     ),
     "a unit": (
         swapped(('"step_ms": 1.0', '"step_ms": 1ms')),
-        (6, 36, "1ms is no number in JSON", "units stand in the names of fields"),
+        (6, 36, "1ms is not a number in JSON", "the names of fields state the units"),
     ),
     "a unit behind a space": (
         swapped(('"step_ms": 1.0', '"step_ms": 1 ms')),
         (6, 38, '"ms" does not belong here', '"," or "}" follows a value'),
     ),
-    "zeros": (swapped(('"seed": 0', '"seed": 007')), (31, 13, "007 is no number", "write 7")),
+    "zeros": (swapped(('"seed": 0', '"seed": 007')), (31, 13, "007 is not a number", "write 7")),
     "not a number": (swapped(("0.03", "NaN")), (21, 19, "JSON has no number NaN", "finite")),
     "two documents": (
         DIGITS + DIGITS,
@@ -149,7 +149,7 @@ ONE = {
     ),
     "a path of Windows": (
         swapped(("../data/digits/digits", r"..\data\digits\digits")),
-        (9, 16, r"\d is no escape", 'a path takes "/" on every system'),
+        (9, 16, r"\d is not an escape sequence", 'a path takes "/" on every system'),
     ),
     "html": ("<!DOCTYPE html>\n<p>{}\n", (1, 1, 'a document begins with "{", not with <', "")),
     "yaml": ("format: 1\ntime:\n  steps: 3\n", (1, 1, 'a document begins with "{"', "")),
@@ -157,15 +157,15 @@ ONE = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_one_mistake_is_one_finding(name, tmp_path):
+def test_one_error_gives_one_diagnostic(name, tmp_path):
     text, (line, column, message, hint) = ONE[name]
-    (finding,) = slips(text, tmp_path)
-    assert (finding.line, finding.column, finding.fix) == (line, column, None)
-    assert finding.message.startswith(message)
-    assert hint in finding.hint
+    (diagnostic,) = slips(text, tmp_path)
+    assert (diagnostic.line, diagnostic.column, diagnostic.fix) == (line, column, None)
+    assert diagnostic.message.startswith(message)
+    assert hint in diagnostic.hint
 
 
-def test_several_mistakes_are_told_at_once_and_the_meaning_is_checked(tmp_path):
+def test_several_errors_are_reported_together_and_rules_are_checked(tmp_path):
     text = swapped(
         ('"digits",', '"digits"'),
         ('"threshold": 0.5', '"threshold": .5'),
@@ -183,12 +183,12 @@ def test_several_mistakes_are_told_at_once_and_the_meaning_is_checked(tmp_path):
     ]
 
 
-def test_rules_hold_behind_a_mistake_of_which_the_meaning_is_plain(tmp_path):
+def test_rules_are_checked_after_a_certain_repair(tmp_path):
     text = swapped(('"digits",', '"digits"'), ('128, "neuron": "cuba"', '128, "neuron": "lif"'))
     assert [each.code for each in slips(text, tmp_path)] == ["ND007", "ND201"]
 
 
-def test_what_follows_from_a_value_that_nobody_knows_is_not_told(tmp_path):
+def test_consequences_of_an_unreadable_value_are_not_reported(tmp_path):
     path = tmp_path / "network.json"
     directory = str(Path(__file__).parents[3] / "data")
     # Without a batch size, all samples are one batch, of which there is a warning; and with four
@@ -200,11 +200,11 @@ def test_what_follows_from_a_value_that_nobody_knows_is_not_told(tmp_path):
         path.write_text(swapped((old, new), ("../data", directory)))
         assert [each.code for each in check(path)[1]] == [code]
     text = swapped(('"time": {"steps": 24, "step_ms": 1.0}', '"time": "steps": 24'))
-    (finding,) = slips(text, tmp_path)
-    assert finding.message == "a colon where a comma or the end belongs"
+    (diagnostic,) = slips(text, tmp_path)
+    assert diagnostic.message == "a colon where a comma or the end belongs"
 
 
-def test_items_before_and_behind_a_mistake_have_their_places():
+def test_items_before_and_after_an_error_keep_their_positions():
     items = [{"a": number, "b": [number]} for number in range(50)]
     text = json.dumps(items, indent=1).replace('"a": 25,', '"a": 25')
     parsed = parse(Source(text, "t"))
@@ -226,7 +226,7 @@ OTHER = {"{": "[", "}": "]", "[": "{", "]": "}", ",": ";", ":": ","}
 
 @pytest.mark.parametrize("example", ["digits", "oxford"])
 @pytest.mark.parametrize("slip", ["left out", "twice", "another"])
-def test_a_slip_in_any_mark_of_an_example_is_one_finding(example, slip, tmp_path):
+def test_a_wrong_punctuation_character_gives_one_diagnostic(example, slip, tmp_path):
     text = (EXAMPLES / f"{example}.json").read_text(encoding="utf-8")
     for match in re.finditer(r'"[^"]*"|([{}\[\],:])', text):
         mark, at = match[1], match.start()
@@ -259,7 +259,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("example", ["digits", "oxford"])
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_slip_in_any_string_of_an_example_is_one_finding(example, slip, tmp_path):
+def test_a_slip_in_any_string_gives_one_diagnostic(example, slip, tmp_path):
     text = (EXAMPLES / f"{example}.json").read_text(encoding="utf-8")
     for match in re.finditer(r'"([^"])([^"]*)([^"])"([,:]?)', text):
         if slip == "last quote behind the mark" and not match[4]:
@@ -278,7 +278,7 @@ WRITTEN = ["", *'{}[],:";=/x1', "'", "NaN", "...", '"a"', "\t", "// a", "True"]
 
 @UNHURRIED
 @given(st.sampled_from(PLACES), st.sampled_from(WRITTEN), st.booleans())
-def test_one_wrong_token_is_found_near_its_place(place, written, is_added):
+def test_a_wrong_token_is_found_near_its_position(place, written, is_added):
     start, end = place
     text = DIGITS[: end if is_added else start] + written + DIGITS[end:]
     try:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
-"""Names of neurons and layers: they become parts of parameter names and of file paths."""
+"""Pattern of the names of neurons and layers. Parameter names and file paths contain them."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 
@@ -41,12 +41,12 @@ def field(
     is_path: bool = False,
     **limits: Any,
 ) -> Any:
-    """A field with its description, unit and default, from which schema and reference are made.
+    """Returns a pydantic field. Schema and reference take its description, unit and default.
 
     ``unit`` is ``"1"`` for a dimensionless number and empty if the field is not a quantity.
     ``placeholder`` is a valid value with which checks continue if the user's value is wrong.
     ``example`` is a value that a user may write; by default the placeholder or the default value.
-    ``is_path`` marks a path of a file that the document refers to.
+    ``is_path`` marks a file path. ``limits`` are pydantic's constraints, such as ``ge``.
     """
     units = {"": "", "1": " Dimensionless."}
     described = text + units.get(unit, f" Unit: {unit}.")
@@ -67,7 +67,7 @@ def field(
 
 
 def type_tag(value: object) -> str | None:
-    """Discriminator of all unions of objects: the value's ``type`` in angle brackets."""
+    """Returns the tag of a value in a union of objects, ``<TYPE>``; ``None`` without a ``type``."""
     if isinstance(value, Mapping):
         kind = cast("Mapping[str, object]", value).get("type")
     else:
@@ -76,7 +76,7 @@ def type_tag(value: object) -> str | None:
 
 
 def form_tag(value: object) -> str:
-    """Discriminator of unions of JSON types: ``<list>``, ``<object>`` or ``<plain>``."""
+    """Returns the tag of a value in a union of JSON types: <list>, <object> or <plain>."""
     if isinstance(value, list | tuple):
         return "<list>"
     if isinstance(value, Mapping | BaseModel):

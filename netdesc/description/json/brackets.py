@@ -1,7 +1,7 @@
 """Finds a bracket that is missing, surplus or of the wrong kind.
 
 If a bracket is missing in the middle of a document, a parser finds the error only at the end.
-Therefore every possible correction is tried. Of the corrections that give valid JSON, the one whose
+Therefore every possible correction is tried. Several corrections may give valid JSON; the one whose
 nesting fits the indentation of the lines best is reported.
 """
 
@@ -15,15 +15,18 @@ from netdesc.description.json.collector import SecondarySpan, TextDiagnostic, sh
 from netdesc.description.json.lexer import CLOSING, OPENING, GrammarState, Token, read_tokens
 
 _MAX_SEARCHED = 2000
-"""Tokens of the longest text in which all corrections are tried, which takes a second."""
+"""Tokens of the longest text in which all corrections are tried. That takes about a second."""
 _MAX_INDENT = 1000
-"""Characters before a token in which the start of its line is searched."""
+"""Number of characters before a token that are searched for the start of its line."""
 
 _OTHER = {"{": "[", "[": "{", "}": "]", "]": "}"}
 
 
 class _BracketSlip(NamedTuple):
-    """A wrong bracket and its correction: ``tokens[first:last]`` become tokens of these kinds."""
+    """A wrong bracket and its correction: ``tokens[first:last]`` become tokens of ``kinds``.
+
+    ``kind`` is ``wrong``, ``unclosed``, ``unopened`` or ``stray`` (surplus).
+    """
 
     kind: str
     first: int
@@ -32,7 +35,10 @@ class _BracketSlip(NamedTuple):
 
 
 def find_unmatched(text: str) -> TextDiagnostic | None:
-    """The most likely wrong bracket, if the correction of a single one gives valid JSON."""
+    """Reports the most likely wrong bracket of a text.
+
+    Returns ``None`` if no change of a single bracket gives valid JSON, or if the text is too long.
+    """
     tokens = list(itertools.islice(read_tokens(text), _MAX_SEARCHED + 1))
     if len(tokens) > _MAX_SEARCHED:
         return None
@@ -45,7 +51,7 @@ def find_unmatched(text: str) -> TextDiagnostic | None:
 
 
 def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
-    """The brackets that are open after these tokens."""
+    """Returns the opening brackets that these tokens do not close."""
     opened: list[Token] = []
     for token in tokens:
         if token.kind in CLOSING:
@@ -56,7 +62,7 @@ def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
-    """The slips whose correction gives valid JSON."""
+    """Yields every slip whose correction gives valid JSON."""
     kinds = [token.kind for token in tokens]
     surplus = sum((kind in CLOSING) - (kind in OPENING) for kind in kinds)
     state = GrammarState()
@@ -73,7 +79,11 @@ def _possible_slips(tokens: Sequence[Token]) -> Iterator[_BracketSlip]:
 
 
 def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
-    """The slips at a token whose correction makes the numbers of brackets equal."""
+    """Yields the possible slips at the token ``at``, which has this kind.
+
+    Only corrections that give as many closing as opening brackets are possible. ``surplus`` is the
+    number of opening minus the number of closing brackets in the text.
+    """
     if surplus == 0 and kind in _OTHER:
         yield _BracketSlip("wrong", at, at + 1, (_OTHER[kind],))
     elif surplus == 1:
@@ -92,7 +102,11 @@ def _slips_at(at: int, kind: str, surplus: int) -> Iterator[_BracketSlip]:
 def _penalty(
     slip: _BracketSlip, tokens: Sequence[Token], columns: Sequence[int | None]
 ) -> tuple[int, ...]:
-    """Lowest for the most likely slip: lines with wrong indentation, then tie-breaks."""
+    """Returns the sort key of a slip; the most likely slip has the lowest.
+
+    The number of lines with wrong indentation comes first, then tie-breaks. ``columns`` are the
+    columns of the tokens, from ``_column``.
+    """
     inserted = [(kind, None) for kind in slip.kinds]
     if slip.kind == "wrong":
         inserted = [(slip.kinds[0], columns[slip.first])]
@@ -109,12 +123,12 @@ def _penalty(
 
 
 def _count_misindented_lines(tokens: Sequence[tuple[str, int | None]]) -> int:
-    """The number of lines whose indentation does not fit the nesting of brackets.
+    """Counts the lines whose indentation does not fit the nesting of brackets.
 
-    ``tokens`` are kinds, each with its column if it is the first token of its line.
+    ``tokens`` are (kind, column); the column is ``None`` unless the token is the first of its line.
     """
     count, line_column = 0, 0
-    opened: list[tuple[int, int | None]] = []  # column of the line, and of the entries
+    opened: list[tuple[int, int | None]] = []  # columns of the opening line and of the entries
     for kind, column in tokens:
         line_column = column if column is not None else line_column
         if kind in OPENING:
@@ -130,7 +144,7 @@ def _count_misindented_lines(tokens: Sequence[tuple[str, int | None]]) -> int:
 
 
 def _column(text: str, start: int) -> int | None:
-    """The column of a token if it is the first of its line, else ``None``."""
+    """Returns the column, from 0, of a token that is the first of its line, else ``None``."""
     line = max(text.rfind("\n", 0, start) + 1, start - _MAX_INDENT)
     return start - line if not text[line:start].strip() else None
 
@@ -162,7 +176,10 @@ def _describe(
 
 
 def describe_unmatched(text: str, opened: Sequence[Token], token: Token) -> TextDiagnostic:
-    """The diagnostic of a closing bracket without partner, or of brackets open at the end."""
+    """Returns the diagnostic of a closing bracket without partner, or of brackets open at the end.
+
+    ``opened`` are the opening brackets before ``token`` that are not closed.
+    """
     shown = _shown(text, token)
     if not opened:
         return _diagnostic(token, f"{shown} closes nothing", "remove it")

@@ -1,7 +1,7 @@
 """Collects the diagnostics of one reading of a text, at offsets into that text.
 
-All places with the same notation of another language give one diagnostic: a pasted Python
-dictionary, JavaScript object or page from a word processor repeats the same error a hundred times.
+A pasted Python dictionary, JavaScript object or page from a word processor repeats the same error a
+hundred times. Therefore all places with the same notation of another language give one diagnostic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_RELATED = 100
 """Related places of a notation that are listed after the first one."""
 
 _NOTATIONS = {
-    # kind: code, message, what to do about it
+    # kind: code, message, hint
     "apostrophes": (
         "ND012",
         "a string in apostrophes",
@@ -60,7 +60,10 @@ class TextDiagnostic(NamedTuple):
 
 
 class _Notation(NamedTuple):
-    """A place with another language's notation. ``edits`` turn it into JSON if that is certain."""
+    """A place with another language's notation.
+
+    ``edits`` (start, end, replacement) turn it into JSON. They are empty if that is not certain.
+    """
 
     span: Span
     edits: tuple[tuple[int, int, str], ...]
@@ -73,13 +76,13 @@ class Collector:
         self.text = text
         self.found: list[TextDiagnostic] = []
         self.guessed: dict[int, Parts] = {}
-        """Paths of values that cannot be read and became ``null``, by their offsets."""
+        """Path of each unreadable value, which was replaced by ``null``, by its offset."""
         self.is_lossy = False
         """True if a part was dropped, so that the document cannot be checked."""
         self._notations: dict[str, list[_Notation]] = {}
 
     def add(self, diagnostic: TextDiagnostic) -> None:
-        """Record a diagnostic. Raises Unrecoverable after ``MAX_DIAGNOSTICS`` of them."""
+        """Records a diagnostic. Unrecoverable when there are ``MAX_DIAGNOSTICS`` of them."""
         self.found.append(diagnostic)
         if len(self.found) == MAX_DIAGNOSTICS:
             message = f"more than {MAX_DIAGNOSTICS} errors; the rest of the file was not read"
@@ -87,15 +90,18 @@ class Collector:
             raise Unrecoverable
 
     def add_notation(self, kind: str, span: Span, *edits: tuple[int, int, str]) -> None:
-        """Record a place with a notation of another language."""
+        """Records a place with a notation of another language.
+
+        ``kind`` is a key of ``_NOTATIONS``. ``edits`` (start, end, replacement) turn it into JSON.
+        """
         self._notations.setdefault(kind, []).append(_Notation(span, edits))
 
     def diagnostics(self) -> list[TextDiagnostic]:
-        """All diagnostics, in the order of the text."""
+        """Returns all diagnostics in the order of the text."""
         return sorted([*self.found, *self._notation_diagnostics()], key=lambda each: each.start)
 
     def _notation_diagnostics(self) -> Iterator[TextDiagnostic]:
-        """One diagnostic per notation. Several notations of Python are one diagnostic."""
+        """Yields a diagnostic for each notation, but only one for several notations of Python."""
         kinds = dict(self._notations)
         of_python = [kind for kind in _OF_PYTHON if kind in kinds]
         constants = {self.text[slice(*each.span)] for each in kinds.get("constants", ())}
@@ -121,15 +127,15 @@ def _summarise(code: str, message: str, hint: str, places: list[_Notation]) -> T
 
 
 def edit(title: str, *edits: tuple[int, int, str]) -> Fix:
-    """A fix. Each edit is (start, end, replacement)."""
+    """Returns a fix with these edits, each (start, end, replacement)."""
     return Fix(title, tuple(Edit(*each) for each in edits))
 
 
 def cut(text: str) -> str:
-    """The text, shortened for a message."""
+    """Shortens a text to 40 characters for a message."""
     return text if len(text) <= 40 else text[:39] + "…"
 
 
 def show(text: str) -> str:
-    """The text, shortened and in quotes, for a message."""
+    """Shortens a text for a message, and puts quotes around it unless it has some."""
     return cut(text) if text[:1] in ('"', "'") else f'"{cut(text)}"'

@@ -42,7 +42,7 @@ _FOLLOWS = {
     ",[": "sv{[",
     **dict.fromkeys("sv}]", ",}]"),
 }
-"""The kinds that may follow a kind in JSON. For a comma the key includes the enclosing bracket."""
+"""The token kinds that may follow a kind in JSON. ``,{`` is a comma in an object."""
 OPENING = {"}": "{", "]": "["}
 CLOSING = {"{": "}", "[": "]"}
 
@@ -51,8 +51,9 @@ class Token(NamedTuple):
     """The token ``text[start:end]``, which matches ``group`` of the pattern above.
 
     ``kind`` is the punctuation character itself, or ``k`` for a key, ``s`` for another string,
-    ``v`` for another scalar, ``=`` for what replaces a colon, ``.`` for the end of the text, and
-    ``?`` for an unknown token. Parentheses count as brackets because they are lists in Python.
+    ``v`` for another scalar, ``=`` for ``=``, ``==``, ``=>`` and ``:=``, ``.`` for the end of the
+    text, a space for a comment or an unusual space, and ``?`` for an unknown token. Parentheses
+    count as square brackets because they enclose Python's tuples.
     """
 
     kind: str
@@ -62,7 +63,7 @@ class Token(NamedTuple):
 
 
 def read_token(text: str, at: int) -> Token:
-    """The first token at or after an offset; white space is skipped."""
+    """Reads the first token at or after an offset, and skips white space before it."""
     match = _TOKEN.match(text, at)
     assert match is not None
     group = match.lastgroup or ""
@@ -77,7 +78,7 @@ def read_token(text: str, at: int) -> Token:
 
 
 def _foreign_kind(text: str, start: int, end: int, group: str) -> str:
-    """The kind of a token of another language."""
+    """Returns the kind of a token that JSON does not have."""
     raw = text[start:end]
     if group == "comment" or (group == "other" and (raw.isspace() or not raw.isprintable())):
         return " "
@@ -91,7 +92,7 @@ def _foreign_kind(text: str, start: int, end: int, group: str) -> str:
 
 
 def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
-    """The tokens from an offset to the end, without comments."""
+    """Yields the tokens from an offset to the end, without comments."""
     while True:
         token = read_token(text, at)
         if token.kind != " ":
@@ -102,7 +103,7 @@ def read_tokens(text: str, at: int = 0) -> Iterator[Token]:
 
 
 class GrammarState:
-    """State of the grammar: the kind of the last token and the open brackets."""
+    """State of the JSON grammar: the kind of the last token, and the open brackets."""
 
     __slots__ = ("last", "open")
 
@@ -114,7 +115,7 @@ class GrammarState:
         return GrammarState(self.last, self.open)
 
     def expects(self, kind: str) -> bool:
-        """True if a token of this kind may follow."""
+        """Returns True if a token of this kind may follow."""
         if not self.open and self.last:
             return kind == "."
         if kind in OPENING and [OPENING[kind]] != self.open[-1:]:
@@ -123,7 +124,7 @@ class GrammarState:
         return kind in _FOLLOWS[last]
 
     def take(self, kind: str) -> None:
-        """Append a token that may follow."""
+        """Appends a token of a kind that may follow."""
         if kind in CLOSING:
             self.open.append(kind)
         elif kind in OPENING:
@@ -131,7 +132,7 @@ class GrammarState:
         self.last = kind
 
     def undo(self, kind: str, last: str) -> None:
-        """Remove the last token; ``last`` is the kind of the token before it."""
+        """Removes the last token, of this kind; ``last`` is the kind of the token before it."""
         if kind in CLOSING:
             self.open.pop()
         elif kind in OPENING:
@@ -139,7 +140,7 @@ class GrammarState:
         self.last = last
 
     def take_all(self, kinds: Sequence[str]) -> int:
-        """Append tokens as long as they are valid JSON; returns how many were valid."""
+        """Appends tokens up to the first that may not follow. Returns the number appended."""
         for index, kind in enumerate(kinds):
             if not self.expects(kind):
                 return index

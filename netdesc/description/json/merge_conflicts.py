@@ -1,6 +1,6 @@
-"""Finds git's merge conflicts, also incomplete ones: one diagnostic for each.
+"""Finds the conflict markers of git in a text, and reports each conflict once.
 
-The first side of a complete conflict is read as the text.
+The reader uses the first side of a complete conflict. Some markers of a conflict may be missing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ _MAX_REPORTED = 20
 
 
 def find_conflicts(text: str) -> tuple[str, list[TextDiagnostic], list[Span]]:
-    """The text with markers and second sides blanked, the diagnostics, and the conflicts' spans.
+    """Replaces conflict markers and second sides by spaces.
 
-    Errors within a span are not reported: they may disappear when the conflict is resolved.
+    Returns the text, a diagnostic for each of the first conflicts, and the spans of all conflicts.
+    Do not report errors within these spans: resolving the conflict may remove them.
     """
     if not any(mark * 7 in text for mark in "<=>"):
         return text, [], []
@@ -39,7 +40,7 @@ def find_conflicts(text: str) -> tuple[str, list[TextDiagnostic], list[Span]]:
 
 
 def _conflicts(text: str) -> Iterator[list[re.Match[str]]]:
-    """The markers of each conflict, of which some may be missing."""
+    """Yields the markers of each conflict."""
     group: list[re.Match[str]] = []
     for marker in _MARKER.finditer(text):
         if group and (marker[1][0] == "<" or group[-1][1][0] == ">"):
@@ -59,5 +60,5 @@ def _diagnostic(markers: list[re.Match[str]]) -> TextDiagnostic:
 
 
 def blank(text: str) -> str:
-    """The text with spaces for its characters, so that later offsets stay the same."""
+    """Replaces all characters but line feeds by spaces, so that offsets stay the same."""
     return re.sub(r"[^\n]", " ", text)

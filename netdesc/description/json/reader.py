@@ -27,17 +27,17 @@ _FENCE = re.compile(r"\s*(```[^\n`]*)(?=\n)")
 
 @dataclass(slots=True)
 class Parsed:
-    """The tree and the diagnostics of a text."""
+    """The tree of a text, and its diagnostics in the order of the text."""
 
     root: Node | None
     """``None`` if the text could not be repaired reliably."""
     diagnostics: list[TextDiagnostic]
     guessed: dict[int, Parts] = field(default_factory=dict[int, Parts])
-    """Paths of values that cannot be read and became ``null``, by their offsets."""
+    """Path of each unreadable value, which was replaced by ``null``, by its offset."""
 
 
 def parse(source: Source) -> Parsed:
-    """Read a text. Errors become diagnostics; nothing is raised."""
+    """Parses JSON text. Errors become diagnostics; nothing is raised."""
     text, found = source.with_line_feeds, list[TextDiagnostic]()
     if text.startswith("\ufeff"):
         message, fix = "the file starts with a byte order mark", edit("remove it", (0, 1, ""))
@@ -57,7 +57,7 @@ def parse(source: Source) -> Parsed:
 
 
 def _is_within(diagnostic: TextDiagnostic, spans: Sequence[Span]) -> bool:
-    """True if a diagnostic starts in one of these spans, which are sorted."""
+    """Returns True if a diagnostic starts in one of these spans, which are sorted."""
     before = bisect.bisect_right(spans, diagnostic.start, key=lambda span: span[0])
     return before > 0 and diagnostic.start <= spans[before - 1][1]
 
@@ -75,7 +75,10 @@ def _repair(text: str, collector: Collector) -> Node | None:
 
 
 def _read_foreword(text: str, collector: Collector) -> int:
-    """The offset of the document, after any text before it such as ``network =``."""
+    """Returns the offset of the document, and reports text before it, such as ``network =``.
+
+    Unrecoverable if the text contains no document.
+    """
     first = next(read_tokens(text))
     start, end = first.start, first.end
     if first.kind == ".":
@@ -95,7 +98,7 @@ def _read_foreword(text: str, collector: Collector) -> int:
 
 
 def _without_fences(text: str) -> tuple[str, list[TextDiagnostic]]:
-    """The text without Markdown's code fence, and the diagnostic about it."""
+    """Replaces a Markdown code fence by spaces. Returns the text and the diagnostic, if any."""
     first = _FENCE.match(text)
     if first is None:
         return text, []

@@ -1,6 +1,6 @@
 """Reads damaged JSON: repairs each error and produces the tokens of a valid text.
 
-Notations of other languages are replaced by JSON, and values that cannot be read by ``null``.
+Notations of other languages are replaced by JSON, and unreadable values by ``null``.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from netdesc.description.json.slips import SyntaxErrorContext, describe, describ
 from netdesc.description.json.tree import MAX_DEPTH, Span
 
 MAX_TOKENS = 1_000_000
-"""Tokens of the longest damaged text that is read: more would take seconds and a gigabyte."""
+"""Tokens of the longest damaged text that is read. More take seconds and a gigabyte."""
 
 _MAX_SEARCHES = 3
-"""Searches for a wrong bracket in the whole text."""
+"""Largest number of searches for a wrong bracket in one text."""
 _UNUSUAL = re.compile(r"[\x00-\x1f\\]")
 _DECIMAL_COMMA = re.compile(r'-?[0-9]{1,20},[0-9]{1,400}(?=\s*(?:[}\]]|,\s*"[^"\n]*"\s*[:=]))')
 _HAS_MORE_TEXT = re.compile(r'"|\n\s*\S')
@@ -53,37 +53,40 @@ class _Frame:
     """The name or index of the current entry."""
     names: dict[str, Span] = field(default_factory=dict[str, Span])
     dropped: int | None = None
-    """The index of the first token of an entry that is dropped."""
+    """Index in ``Recovery.tokens`` of the comma before the entry, if its key occurred before."""
     edits: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
-    """The edits inside a Python tuple that turn it into a JSON list."""
+    """If this is a Python tuple: the edits inside it that turn it into a JSON list."""
 
 
 class Recovery:
-    """One reading of a damaged text."""
+    """Reads one damaged text: repairs it and writes the tokens of valid JSON."""
 
     def __init__(self, text: str, collector: Collector) -> None:
         self._text = text
-        """The text, repaired up to the current token."""
+        """The text, in which everything before the current token is repaired."""
         self._collector = collector
         self._shifts: list[tuple[int, int, int]] = [(0, 0, 0)]
-        """Repairs: start, end, and how much longer the text is after it."""
+        """Each repair: its start and end in the repaired text, and the growth of the text so far.
+
+        Growth is the length after the repair minus the length in the file.
+        """
         self._state = GrammarState()
         self._searches = 0
-        """Searches for a wrong bracket so far."""
+        """Number of searches for a wrong bracket so far."""
         self._recorded_until = -1
-        """Offset up to which comments are recorded."""
+        """Offset of the last recorded comment or foreign space; a token may be read twice."""
         self._token_count = 0
         self._unreadable: set[int] = set()
-        """Offsets in the repaired text of values that cannot be read."""
+        """Offsets in the repaired text of unreadable values."""
         self._frames: list[_Frame] = []
-        """The open objects and lists."""
+        """The objects and lists that are being read, the innermost last."""
         self._last_value = _START
         """The previous value: its token, or its opening bracket."""
         self.tokens: list[tuple[str, int, int]] = []
         """The tokens of the valid text: (text, start in the file, end in the file)."""
 
     def read(self, at: int) -> None:
-        """Read the document at an offset. Raises Unrecoverable."""
+        """Reads the document at an offset. Unrecoverable if an error cannot be repaired."""
         before = _START._replace(start=at, end=at)
         last = ""
         while before.kind != ".":
@@ -104,7 +107,10 @@ class Recovery:
                 before = _START._replace(start=before.start, end=before.start)
 
     def _read_token(self, at: int) -> Token:
-        """The next token. Comments before it are recorded."""
+        """Reads the next token, and records the comments before it.
+
+        Unrecoverable if a comment is not closed, or after ``MAX_TOKENS`` tokens.
+        """
         while True:
             token = read_token(self._text, at)
             self._token_count += 1
@@ -128,7 +134,7 @@ class Recovery:
         return token
 
     def _add_first_error(self, token: Token) -> None:
-        """Report only the first error of a text that is too long to be repaired."""
+        """Reports only the first error of a text that is too long to be repaired."""
         start = self._place(token.start)
         try:
             json.loads(self._collector.text)
@@ -142,7 +148,7 @@ class Recovery:
     # Places and diagnostics
 
     def _place(self, offset: int) -> int:
-        """The offset in the file of an offset in the repaired text."""
+        """Converts an offset in the repaired text to an offset in the file."""
         start, end, growth = self._shifts[-1]
         if offset >= end:
             return offset - growth
@@ -159,7 +165,7 @@ class Recovery:
         self._collector.add(TextDiagnostic(code, *self._span(token), message, hint))
 
     def _add_described(self, found: TextDiagnostic) -> None:
-        """Add a diagnostic whose offsets are in the repaired text."""
+        """Records a diagnostic after converting its offsets from the repaired text to the file."""
         place, fix = self._place, found.fix
         if fix is not None:
             edits = ((place(each.start), place(each.end), each.replacement) for each in fix.edits)
@@ -177,7 +183,7 @@ class Recovery:
     # Repairs
 
     def _repair(self, context: SyntaxErrorContext) -> None:
-        """Repair the error that makes a token unexpected. Raises Unrecoverable."""
+        """Repairs the error that makes a token unexpected. Unrecoverable if that is impossible."""
         text, before, token = self._text, context.before, context.token
         if before.kind == "," and text[token.start : token.end] == ")":  # a Python tuple
             self._frames[-1].edits.append((*self._span(before), ""))
@@ -207,7 +213,7 @@ class Recovery:
             self._unreadable.add(slip.start)
 
     def _is_unmatched(self, context: SyntaxErrorContext) -> bool:
-        """True if a token closes a bracket that is not open, or the text ends inside brackets."""
+        """Returns True if a token closes no open bracket, or the text ends inside brackets."""
         token = context.token
         if token.kind in OPENING:
             return OPENING[token.kind] != context.container
@@ -224,7 +230,7 @@ class Recovery:
     # Tokens
 
     def _accept(self, token: Token) -> None:
-        """Process a token that is valid at its place."""
+        """Writes the JSON form of a token that is valid at its place, and updates the frames."""
         kind, span = token.kind, self._span(token)
         if kind in CLOSING:
             self._write(kind, span)
@@ -254,7 +260,7 @@ class Recovery:
         self.tokens.append((text, *span))
 
     def _drop(self) -> None:
-        """Drop the entry that ends here if its name occurred before."""
+        """Removes the entry that ends here if its key occurred before in the object."""
         frame = self._frames[-1]
         if frame.dropped is not None:
             del self.tokens[frame.dropped :]
@@ -292,7 +298,7 @@ class Recovery:
         self._write(text, span)
 
     def _string(self, token: Token) -> str | None:
-        """The JSON form of a string; ``None`` if its content is not certain."""
+        """Returns the JSON form of a string; ``None`` if its content is not certain."""
         raw, span = self._text[token.start : token.end], self._span(token)
         if token.group in ("string", "key"):
             errors = check_string(raw, token.start) if _UNUSUAL.search(raw) is not None else []
@@ -309,7 +315,7 @@ class Recovery:
         return f'"{raw}"'
 
     def _scalar(self, token: Token) -> str | None:
-        """The JSON form of a number or constant; ``None`` if its value is not certain."""
+        """Returns the JSON form of a number or constant; ``None`` if its value is not certain."""
         raw, span = self._text[token.start : token.end], self._span(token)
         if raw in CONSTANTS:
             edits = [] if raw in ("undefined", "nil") else [(*span, CONSTANTS[raw])]

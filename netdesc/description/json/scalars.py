@@ -12,7 +12,7 @@ from netdesc.description.json.collector import TextDiagnostic, cut, edit
 from netdesc.description.json.tree import MAX_INTEGER, Span
 
 MAX_IN_STRING = 10
-"""Diagnostics for one string."""
+"""Largest number of diagnostics for one string."""
 _MAX_NUMBER = 400
 """Characters of the longest number that is converted."""
 
@@ -21,7 +21,7 @@ CONSTANTS = {
     **dict.fromkeys(("False", "FALSE"), "false"),
     **dict.fromkeys(("None", "Null", "NULL", "nil", "undefined"), "null"),
 }
-"""The constants of other languages, and what they are in JSON."""
+"""The constants of other languages, and their JSON form."""
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 _STRING_ERROR = re.compile(
@@ -35,7 +35,10 @@ _NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def check_string(raw: str, start: int) -> list[TextDiagnostic]:
-    """The diagnostics of a string in double quotes: control characters and wrong escapes."""
+    """Reports control characters and wrong escapes in a string.
+
+    ``raw`` is the string with its double quotes, ``start`` its offset in the text.
+    """
     return list(itertools.islice(_find_string_errors(raw, start), MAX_IN_STRING))
 
 
@@ -52,15 +55,15 @@ def _find_string_errors(raw: str, start: int) -> Iterator[TextDiagnostic]:
             message = f"{found[0]} is half of a surrogate pair"
             yield TextDiagnostic("ND012", *span, message, "write both halves")
         elif found["bad"] and not has_bad_escape:
-            has_bad_escape = True  # a Windows path has several, but one diagnostic
+            has_bad_escape = True  # one diagnostic is enough: a Windows path has several
             hint = 'write \\\\ for a backslash; a path takes "/" on every system'
             yield TextDiagnostic("ND012", *span, f"{found[0]} is not an escape sequence", hint)
 
 
 def requote(raw: str) -> str | None:
-    """The JSON form of a string in other quotes, or ``None`` if it is not certain.
+    """Returns the JSON form of a string in other quotes, or ``None`` if it is not certain.
 
-    Adjacent strings of Python on several lines are joined.
+    Adjacent Python strings on several lines are joined.
     """
 
     def escape(match: re.Match[str]) -> str:
@@ -76,14 +79,14 @@ def requote(raw: str) -> str | None:
 
 
 def number_fits(raw: str) -> bool:
-    """True if a JSON number fits into 64 bits."""
+    """Returns True if a JSON number fits into 64 bits: an integer as int64, others as float64."""
     if any(mark in raw for mark in ".eE"):
         return math.isfinite(float(raw))
     return len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER
 
 
 def check_number(raw: str, span: Span) -> TextDiagnostic | None:
-    """The diagnostic of a number that does not fit, or of a word that is not a JSON number."""
+    """Reports a number that does not fit into 64 bits, or that is not written as in JSON."""
     if NOT_FINITE.fullmatch(raw):
         message = f"JSON has no number {raw}"
         return TextDiagnostic("ND010", *span, message, "write a finite number")
@@ -105,7 +108,10 @@ def check_number(raw: str, span: Span) -> TextDiagnostic | None:
 
 
 def plain_number(raw: str) -> str | None:
-    """The JSON form of a number in another notation: 0.5 for .5 and 0,5, 16 for 0x10."""
+    """Returns the JSON form of a number in another notation: 0.5 for .5 and 0,5, 16 for 0x10.
+
+    ``None`` if the text is not a number.
+    """
     raw = raw.replace(",", ".")
     sign, digits = ("-", raw[1:]) if raw.startswith("-") else ("", raw.removeprefix("+"))
     if len(raw) <= 18 and re.fullmatch(r"0[xX][0-9a-fA-F]+", digits):

@@ -1,8 +1,8 @@
 """Finds the slip (a wrong quote, comma or colon) that makes a line invalid JSON.
 
-The correction of every possible slip is tried, the most likely first. The first one that makes the
-line valid is taken. Rules about single tokens would not do, because a surplus or missing quote
-exchanges the inside and the outside of all following strings of its line.
+The correction of every possible slip is tried, the most likely first, until one makes the line
+valid. Whole lines are tried because a surplus or missing quote exchanges the inside and the outside
+of all later strings in its line.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from netdesc.description.json.lexer import (
 )
 
 _MAX_LINE = 400
-"""Characters of a line that are read in each trial."""
+"""Largest number of characters of a line that are read in each trial."""
 _MAX_TOKEN = 400
-"""Characters of the token after a line."""
+"""Largest number of characters that are read after a line, for the token that follows it."""
 _ALL_VALID = 1 << 30
 _MIN_GAIN = 1
-"""A correction that leaves the line invalid must make more than this many more tokens valid."""
+"""If no correction makes the line valid, the best must add more than this many valid tokens."""
 
 _END = r"(?=[ \t]*(?:[,:}\]]|\r?$))"
 _FIRST_PATTERNS = (
@@ -68,7 +68,7 @@ class Slip(NamedTuple):
 
 
 class SyntaxErrorContext(NamedTuple):
-    """An unexpected token with the tokens before and after it."""
+    """An unexpected token in a text, with the tokens before and after it."""
 
     text: str
     before: Token
@@ -79,7 +79,7 @@ class SyntaxErrorContext(NamedTuple):
 
     @property
     def container(self) -> str:
-        """The opening bracket around ``token``; empty if there is none."""
+        """The opening bracket around ``token``; empty outside of all brackets."""
         if self.before.kind in CLOSING:
             return self.before.kind
         depth = 2 if self.before.kind in OPENING else 1
@@ -87,7 +87,7 @@ class SyntaxErrorContext(NamedTuple):
 
 
 def find_slip(context: SyntaxErrorContext) -> Slip | None:
-    """The most likely slip, or ``None`` if no correction improves the line."""
+    """Returns the most likely slip, or ``None`` if no correction improves the line."""
     text, token = context.text, context.token
     line_end = text.find("\n", token.start)
     line_end = len(text) if line_end < 0 else line_end
@@ -104,7 +104,10 @@ def find_slip(context: SyntaxErrorContext) -> Slip | None:
 
 
 def _count_valid(context: SyntaxErrorContext, slip: Slip, last: int) -> int:
-    """The number of valid tokens up to an offset after a correction; ``_ALL_VALID`` for all."""
+    """Counts the valid tokens from ``context.before`` after the correction of a slip.
+
+    Returns ``_ALL_VALID`` if all tokens up to the offset ``last`` are valid.
+    """
     start, following = context.before.start, context.text[slip.end : last + _MAX_TOKEN]
     line = context.text[start : slip.start] + slip.repaired + following
     last += len(slip.repaired) - (slip.end - slip.start) - start
@@ -119,7 +122,7 @@ def _count_valid(context: SyntaxErrorContext, slip: Slip, last: int) -> int:
 
 
 def _slips(context: SyntaxErrorContext, stop: int) -> Iterator[Slip]:
-    """The possible slips in a line that ends at ``stop``, the most likely first."""
+    """Yields the possible slips in a line that ends at ``stop``, the most likely first."""
     yield from _search(_FIRST, context, stop)
     yield from _slips_of_marks(context)
     yield from _search(_LAST, context, stop)
@@ -173,7 +176,7 @@ _CERTAIN = ("foreign", "separator", "unquoted")
 
 
 def describe(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
-    """The diagnostic of a slip."""
+    """Returns the diagnostic of a slip."""
     if "mark" in slip.kind or slip.kind == "no value":
         return _describe_mark(slip, context)
     text, span, kind = context.text, (slip.start, slip.end), slip.kind
@@ -229,7 +232,10 @@ def _describe_mark(slip: Slip, context: SyntaxErrorContext) -> TextDiagnostic:
 
 
 def describe_unclear(context: SyntaxErrorContext, value: Token) -> TextDiagnostic:
-    """The diagnostic of an unexpected token that cannot be corrected, after ``value``."""
+    """Returns the diagnostic of an unexpected token that cannot be corrected.
+
+    ``value`` is the last value before it, or the opening bracket of an object or list.
+    """
     text, before, token, following = context.text, context.before, context.token, context.following
     raw = text[token.start : token.end]
     shown, container, here, hint = show(raw), context.container, token, ""

@@ -17,7 +17,7 @@ Span = tuple[int, int]
 Parts = tuple[str | int, ...]
 
 MAX_DEPTH = 64
-"""Deepest nesting of objects and lists. A description needs eight levels."""
+"""Deepest nesting of objects and lists. A valid document has at most eight levels."""
 
 MAX_INTEGER = (1 << 63) - 1
 
@@ -33,7 +33,7 @@ class ValidText:
         self.text = text
 
     def span(self, start: int, end: int) -> Span:
-        """The span in the file of the value ``text[start:end]``."""
+        """Returns the span in the file of the value ``text[start:end]``."""
         return start, end
 
 
@@ -41,7 +41,7 @@ class RepairedText(ValidText):
     """JSON text joined from tokens, each with its span in the file."""
 
     def __init__(self, tokens: Sequence[tuple[str, int, int]]) -> None:
-        """``tokens`` are (text, start in the file, end in the file)."""
+        """Each token is (text, start in the file, end in the file)."""
         super().__init__("".join(token[0] for token in tokens))
         self._tokens = tokens
         self._offsets = list(accumulate((len(token[0]) for token in tokens), initial=0))
@@ -53,9 +53,9 @@ class RepairedText(ValidText):
 
 
 class Children(Mapping[str | int, "Node"]):
-    """The values in an object or list. A value is located in the text on its first access.
+    """The nodes of the values in an object or list, by key or index.
 
-    The text is read only up to that value, because diagnostics show only the first of a million.
+    A node is made on first access, by reading the text up to its value. Most are never needed.
     """
 
     __slots__ = ("_at", "_found", "_read_text", "_spans", "_unread", "_value")
@@ -91,12 +91,12 @@ class Children(Mapping[str | int, "Node"]):
         return self._found[part]
 
     def key_span(self, key: str) -> Span:
-        """The span of a key in the file."""
+        """Returns the span of a key in the file. KeyError if the object does not have it."""
         self[key]
         return self._spans[key]
 
     def _read(self, part: str | int) -> None:
-        """Locate the next value in the text."""
+        """Makes the node of the next value, which has the key or index ``part``."""
         text, at = self._read_text.text, self._at
         if isinstance(self._value, dict):
             _, end = _SPAN_DECODER.raw_decode(text, at)
@@ -130,19 +130,19 @@ class Keys(Mapping[str, Span]):
 
 @dataclass(slots=True)
 class Node:
-    """A value at ``start:end`` of the file."""
+    """A value, and its span ``start:end`` in the file."""
 
     start: int
     end: int
     value: Any
     children: Mapping[str | int, Node] = field(default_factory=dict[str | int, "Node"], repr=False)
-    """The inner values, by key or index."""
+    """The nodes of the values in an object or list, by key or index."""
     keys: Mapping[str, Span] = field(default_factory=dict[str, Span], repr=False)
     """The spans of an object's keys."""
 
     @classmethod
     def read(cls, value: Any, read_text: ValidText, start: int, end: int) -> Node:
-        """The node of the value ``read_text.text[start:end]``."""
+        """Returns the node of the value ``read_text.text[start:end]``."""
         node = cls(*read_text.span(start, end), value)
         if isinstance(value, dict | list):
             held = cast("dict[str | int, Any] | list[Any]", value)
@@ -151,7 +151,7 @@ class Node:
         return node
 
     def find(self, parts: Sequence[str | int]) -> Node | None:
-        """The node at a path, or ``None``."""
+        """Returns the node at a path, or ``None`` if the tree does not have it."""
         node: Node | None = self
         for part in parts:
             node = node.children.get(part) if node is not None else None
@@ -159,10 +159,10 @@ class Node:
 
 
 def read_valid(text: str) -> Node | None:
-    """The tree of a valid JSON text, else ``None``.
+    """Returns the tree of a valid JSON text, or ``None`` if the text is not valid.
 
-    Valid is an object or list that the standard library parses, without duplicate keys, numbers of
-    more than 64 bits, lone surrogates, and nesting of more than ``MAX_DEPTH`` levels.
+    A valid text is an object or list that the standard library parses. It has no duplicate keys,
+    numbers of more than 64 bits, surrogate escapes, or more than ``MAX_DEPTH`` levels.
     """
     start = _after_space(text, 0)
     if text[start : start + 1] not in ("{", "[") or _SURROGATE.search(text):
@@ -212,7 +212,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _is_too_deep(text: str, value: Any) -> bool:
-    """True if objects and lists are nested in more than ``MAX_DEPTH`` levels."""
+    """Returns True if objects and lists are nested more than ``MAX_DEPTH`` levels deep."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     level: list[Any] = [value]

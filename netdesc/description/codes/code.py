@@ -9,11 +9,12 @@ from netdesc.description.diagnostics.diagnostic import Severity
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Cause and fix of a code, an example that has it, and one that does not. Tests check both.
+    """The explanation of a code: its cause, its fix, a wrong example and a corrected one.
 
-    ``at`` says what ``wrong`` and ``right`` are: for a JSON pointer, the text at that place of an
-    otherwise valid document; for "", whole documents; for "--set", arguments of that option; for
-    "command", command lines.
+    Tests check that only the wrong example has the diagnostic. ``at`` is the place of the examples.
+    A JSON pointer means that they are the text at this place of an otherwise valid document; ""
+    that they are whole documents; "--set" that they are arguments of that option; and "command"
+    that they are command lines.
     """
 
     code: str
@@ -24,12 +25,14 @@ class Entry:
     right: str
     at: str
     encoding: str = "utf-8"
-    """Encoding of the wrong document."""
+    """The encoding in which the document of the wrong example is saved."""
     severity: Severity = "error"
     is_labelled: bool = False
-    """True if that document learns labels of arrays, False if it learns targets of event files."""
+    """True if the examples' document learns labels of arrays, False if it learns targets of event
+    files.
+    """
 
     @property
     def wrong_text(self) -> str:
-        """The wrong example for output, in which an empty document is visible."""
+        """The wrong example as it is printed: "(empty)" for an empty document."""
         return self.wrong or "(empty)"

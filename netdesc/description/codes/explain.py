@@ -33,7 +33,7 @@ def titles() -> dict[str, str]:
 
 
 def record(code: str) -> dict[str, str]:
-    """The entry as an object for JSON output. Raises ValueError if the code is unknown."""
+    """Returns the entry as an object for JSON output. ValueError if the code is unknown."""
     entry = _entry(code)
     return {
         "code": entry.code,
@@ -48,9 +48,9 @@ def record(code: str) -> dict[str, str]:
 
 
 def explain(code: str, width: int = 80) -> str:
-    """The cause of a code, a wrong example, the corrected example, and the fix.
+    """Returns the cause of a code, a wrong example, the corrected example, and the fix, as text.
 
-    Cause and fix are wrapped at ``width``. Raises ValueError if the code is unknown.
+    Cause and fix are wrapped at ``width`` characters. ValueError if the code is unknown.
     """
     entry = _entry(code)
     lines = [f"{entry.code}: {entry.title}", ""]
@@ -72,7 +72,7 @@ def _entry(code: str) -> Entry:
 
 
 def example_place(entry: Entry) -> str:
-    """Says after "wrong" where the example is, such as " at /time/steps"."""
+    """Returns the place of the example, to print after "wrong", such as " at /time/steps"."""
     if entry.encoding in _ENCODINGS:
         return f", saved {_ENCODINGS[entry.encoding]}"
     return _PLACES.get(entry.at, f" at {entry.at}")

@@ -1,4 +1,4 @@
-"""Entries of ND0xx: the text of the file, before it is parsed as a document."""
+"""Entries of ND0xx: problems of the file's text, found before its structure is checked."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _MISSING_DATA_CODES = frozenset({"ND001", "ND301", "ND302"})
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that explains a diagnostic; ``message`` says what is there.
+    """A second place that explains a diagnostic; ``message`` is its label.
 
     Lines and columns count as in ``Diagnostic``. They are ``None`` if the place is a whole file or
     a ``--set`` argument.
@@ -30,15 +30,15 @@ class Related:
     excerpt: str = ""
     """The source line in which the place starts."""
     override: str | None = None
-    """The ``--set`` argument that set the value there, if any."""
+    """The ``--set`` argument that sets the value at this place, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replaces ``text[start:end]`` of the file by ``replacement``; offsets count from 0.
+    """Replaces ``text[start:end]`` of the file by ``replacement``; offsets are characters from 0.
 
-    Lines and columns give the same range as in ``Diagnostic``. Every edit in ``Diagnostic.fix`` has
-    them.
+    Lines and columns give the same range, counted as in ``Diagnostic``. Every edit in
+    ``Diagnostic.fix`` has them.
     """
 
     start: int
@@ -60,10 +60,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error or a warning with its place. Lines and columns count from 1, columns in characters.
+    """An error or a warning with its place in the document.
 
-    ``line``, ``column``, ``end_line`` and ``end_column`` are ``None`` if the diagnostic is about
-    the whole file (it is missing, or it is binary) or about a value from ``--set``.
+    Lines and columns count from 1, columns in characters; the end column is exclusive. All four are
+    ``None`` if the diagnostic is about a whole file (one that is missing or binary) or about a
+    value from ``--set``.
     """
 
     code: str
@@ -88,7 +89,7 @@ class Diagnostic:
     override: str | None = None
     """The ``--set`` argument that is wrong, if any."""
     ends_search: bool = False
-    """True if the search for diagnostics of this kind ended here: there may be more."""
+    """True if the search ended with this diagnostic at its limit, so there may be more."""
 
     @property
     def is_error(self) -> bool:
@@ -105,7 +106,10 @@ class Diagnostic:
 
 
 def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Diagnostic]:
-    """The first ``limit`` diagnostics. At the limit, the last one says that there may be more."""
+    """Returns at most ``limit`` diagnostics.
+
+    If the limit is reached, the last one is marked with ``end_search``: there may be more.
+    """
     taken = list(itertools.islice(diagnostics, limit))
     if len(taken) == limit:
         taken[-1] = end_search(taken[-1], f"there may be more: the search ended after {limit}")
@@ -113,5 +117,7 @@ def first_diagnostics(diagnostics: Iterable[Diagnostic], limit: int) -> list[Dia
 
 
 def end_search(diagnostic: Diagnostic, note: str) -> Diagnostic:
-    """The diagnostic, marked as the last one of its search; ``note`` tells users why."""
+    """Returns the diagnostic, marked as the last one of its search; ``note`` tells users why it
+    ended.
+    """
     return replace(diagnostic, notes=(*diagnostic.notes, note), ends_search=True)

@@ -1,7 +1,7 @@
 """Diagnostics for GitHub Actions: workflow commands, and a table for the summary of a step.
 
-GitHub shows only ten annotations of each severity for a step; the log and the summary hold all of
-them. GitHub discards a summary of more than 1 MiB, so a longer table is cut here.
+GitHub shows at most ten annotations of each severity per step, but the log and the summary show all
+of them. GitHub discards a summary of more than 1 MiB, so a longer table is cut here.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ from netdesc.description.diagnostics.markdown import escape_line, row
 from netdesc.description.diagnostics.wording import amount, kinds, lines, place, visible, within
 
 MAX_SUMMARY_BYTES = 1 << 20
-"""GitHub discards a longer summary of a step."""
+"""GitHub's limit for the summary of a step; a longer summary is discarded."""
 
 _ESCAPES_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _ESCAPES_IN_PROPERTY = _ESCAPES_IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 _MAX_CUT_NOTE_BYTES = 200
-"""Bytes of the line which says that the table is cut."""
+"""Space for the line which says that the table is cut."""
 
 
 def workflow_commands(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
-    """One workflow command per diagnostic. Paths are relative to the workspace ``root``."""
+    """Returns one workflow command per diagnostic. Paths are relative to the workspace ``root``."""
     return [_annotation(each, root) for each in diagnostics]
 
 
 def summary(
     diagnostics: Sequence[Diagnostic], files: int, root: Path, max_bytes: int = MAX_SUMMARY_BYTES
 ) -> str:
-    """All diagnostics as a Markdown table, cut with a note if it is longer than ``max_bytes``."""
+    """Returns all diagnostics as a Markdown table.
+
+    A table longer than ``max_bytes`` is cut, and its last line says so. ``files`` is the number of
+    checked files. The text is empty if not even the table's head fits into ``max_bytes``.
+    """
     if not diagnostics:
         line = f"netdesc: {count_text(diagnostics, files)}\n"
         return line if len(line) <= max_bytes else ""
@@ -53,7 +57,7 @@ def summary(
 
 
 def count_text(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Numbers of errors, warnings and files, such as ``1 error, 2 warnings in 3 files``."""
+    """Returns the numbers of errors, warnings and files: ``1 error, 2 warnings in 3 files``."""
     return f"{', '.join(kinds(diagnostics)) or 'no diagnostics'} in {amount(files, 'file')}"
 
 
@@ -62,7 +66,7 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
     if diagnostic.line is not None:
         properties |= _lines_and_columns(diagnostic)
     properties["title"] = f"netdesc {diagnostic.code}"
-    # Escaped before control characters are replaced, so that GitHub finds files with any name.
+    # Escape before `visible` replaces control characters, so that GitHub finds files of any name.
     escaped = ",".join(
         f"{key}={visible(value.translate(_ESCAPES_IN_PROPERTY))}"
         for key, value in properties.items()
@@ -74,7 +78,9 @@ def _annotation(diagnostic: Diagnostic, root: Path) -> str:
 
 
 def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
-    """Lines and columns, both ends included. GitHub takes columns only within one line."""
+    """Returns lines and columns with inclusive ends. Columns are left out for a range of several
+    lines, because GitHub accepts them only within one line.
+    """
     assert diagnostic.line is not None
     end_line = diagnostic.end_line or diagnostic.line
     properties = {"line": diagnostic.line, "endLine": end_line}

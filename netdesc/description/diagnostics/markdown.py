@@ -13,28 +13,31 @@ _SPECIAL_IN_PROSE = re.compile(r"([\\`*_\[\]|$~])")
 
 
 def escape_line(text: str) -> str:
-    """The text on one line, with every special character of Markdown and HTML escaped."""
+    """Returns the text on one line, with every special character of Markdown and HTML escaped."""
     return _SPECIAL_CHARACTERS.sub(r"\\\1", html.escape(visible(text), quote=False))
 
 
 def prose(text: str) -> str:
-    """Escapes a sentence of netdesc, in which only a few special characters occur."""
+    """Escapes a sentence of netdesc's own texts, in which few special characters occur."""
     return _SPECIAL_IN_PROSE.sub(r"\\\1", html.escape(text, quote=False))
 
 
 def code(text: str) -> str:
-    """The text, which has no backquote, as inline code. A bar would end the cell of a table."""
+    """Formats the text as inline code. The text must not contain a backquote.
+
+    Vertical bars are escaped, because they would end the cell of a table.
+    """
     assert "`" not in text
     return f"`{text.replace('|', chr(92) + '|')}`"
 
 
 def row(cells: Sequence[str]) -> str:
-    """A row of a table. The cells are Markdown."""
+    """Returns a row of a Markdown table. The cells are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
 def code_block(text: str, language: str = "") -> str:
-    """A block of code. Its fence is longer than any run of backquotes in the text."""
+    """Returns a fenced code block. Its fence is longer than any run of backquotes in the text."""
     longest = max((len(each) for each in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"

@@ -22,9 +22,9 @@ _MAX_QUOTED_CHARACTERS = 1000
 _DEFAULT_EXCERPT_WIDTH = 100
 _MIN_EXCERPT_WIDTH = 20
 _MAX_RELATED = 3
-"""Related places in the text; JSON output has all of them."""
+"""Related places that are shown for a diagnostic; JSON output has all of them."""
 _MIN_LABEL_WIDTH = 16
-"""With fewer columns left, a label below its carets starts at the left margin."""
+"""A label below its carets starts at the left margin if fewer columns are left beside them."""
 
 FIX_COMMAND = "netdesc validate --fix"
 
@@ -37,11 +37,12 @@ def render_text(
     fix_command: str = FIX_COMMAND,
     files: int = 1,
 ) -> str:
-    """All diagnostics with excerpts and carets, then a line of totals for each file and for all.
+    """Returns all diagnostics as text, with excerpts and carets, and then lines of totals.
 
-    Lines break at ``width`` terminal columns; with ``None`` only excerpts are cut. ``fix_command``
-    is the command that applies the fixes, which are marked ``[*]``. The text does not end in a
-    line break.
+    Each file has a line of totals, and so have all ``files`` together if there are several. Lines
+    break at ``width`` terminal columns; with ``None`` only excerpts are cut. Diagnostics with a fix
+    are marked ``[*]``; ``fix_command`` is the command that applies the fixes. The text does not end
+    in a line break.
     """
     diagnostics = list(diagnostics)
     page = _Page(width, colour)
@@ -57,9 +58,10 @@ def render_text(
 
 
 def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
-    """The object that ``--format json`` prints. Lines and columns may be null (see ``Diagnostic``).
+    """Returns the object that ``--format json`` prints.
 
-    ``complete`` is false if there may be more diagnostics than are listed.
+    Lines and columns may be null (see ``Diagnostic``). ``complete`` is false if a search ended at
+    its limit, so there may be more diagnostics.
     """
     diagnostics = list(diagnostics)
     errors = sum(each.is_error for each in diagnostics)
@@ -73,7 +75,7 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
 
 
 def totals(diagnostics: Sequence[Diagnostic], fix_command: str = FIX_COMMAND) -> str:
-    """Numbers of errors, of warnings, and of diagnostics with a fix."""
+    """Returns the numbers of errors, of warnings and of diagnostics with a fix, as text."""
     words = kinds(diagnostics)
     fixable = sum(diagnostic.fix is not None for diagnostic in diagnostics)
     if fixable:
@@ -82,7 +84,9 @@ def totals(diagnostics: Sequence[Diagnostic], fix_command: str = FIX_COMMAND) ->
 
 
 _TEXT_ONLY_FIELDS = ("excerpt", "ends_search")
-"""Fields that JSON output leaves out: programs can read the file, and "complete"."""
+"""Fields that JSON output leaves out, because programs can read the line in the file, and the end
+of the search in "complete".
+"""
 
 
 def _record(spot: Diagnostic | Related) -> dict[str, Any]:
@@ -93,14 +97,14 @@ def _record(spot: Diagnostic | Related) -> dict[str, Any]:
 
 
 def _origin(diagnostic: Diagnostic) -> str:
-    """What the user has to change: the file, or the ``--set`` arguments for it."""
+    """Names what the user has to change: the file, or the ``--set`` arguments for it."""
     file = printable(diagnostic.file)
     return file if diagnostic.override is None else f"--set for {file}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A place in a line of a file that is underlined and labelled."""
+    """A range of a source line that is underlined with ``sign`` and labelled."""
 
     file: str
     line: int
@@ -137,7 +141,7 @@ class _Page:
         return wrap(text, self.width, first, later)
 
     def diagnostic(self, diagnostic: Diagnostic) -> list[str]:
-        """The lines of one diagnostic: place and message, excerpts, and notes."""
+        """Returns the lines of one diagnostic: place and message, excerpts, and notes."""
         lines = self._heading(diagnostic)
         if diagnostic.pointer:
             lines.append(f"  at {_short(diagnostic.pointer)}")
@@ -176,7 +180,10 @@ class _Page:
         return [first, *more]
 
     def _excerpts(self, marks: Sequence[_Mark], margin: str) -> list[str]:
-        """The source lines of the marks with carets; marks in the line of the first come first."""
+        """Returns the source lines of the marks, with carets below them.
+
+        Marks in the same line as the first mark come before the others.
+        """
         main = marks[0]
         marks = sorted(marks, key=lambda mark: (mark.file, mark.line) != (main.file, main.line))
         gutter = self.paint(f"{margin} |", "dim")
@@ -203,9 +210,9 @@ class _Page:
         return max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
 
     def _excerpt(self, mark: _Mark, margin: str) -> tuple[str, int, int, bool]:
-        """The source line, start and length of its carets, and whether the line was cut."""
+        """Returns the excerpt, start and length of its carets in columns, and whether it is cut."""
         line, width = mark.excerpt, self._excerpt_width(margin)
-        # A line may be the whole file, so each part is cut before its width is measured.
+        # A line may be as long as the file, so each part is cut before its width is measured.
         before, marked, after = (
             printable(line[max(0, mark.start - _MAX_QUOTED_CHARACTERS) : mark.start]),
             printable(line[mark.start : min(mark.end, mark.start + _MAX_QUOTED_CHARACTERS)]),
@@ -217,7 +224,9 @@ class _Page:
         return before + marked + after, cells(before), max(1, cells(marked)), is_cut
 
     def _under(self, mark: _Mark, start: int, length: int, margin: str) -> list[str]:
-        """The carets, with their label beside them, or below them if it is too long."""
+        """Returns the line of carets with the label beside it, or below it if the label is too
+        long.
+        """
         width = self._excerpt_width(margin)
         carets = " " * start + self.paint(mark.sign * length, mark.colour)
         if not mark.label:
@@ -235,7 +244,7 @@ def _short(text: str) -> str:
 
 
 def _related_note(related: Related) -> str:
-    """A related place as a note, for places that have no line to show."""
+    """Returns a related place as a note, which is shown if no excerpt is possible."""
     if related.override is not None:
         return f"{related.message}: --set {_short(related.override)}"
     where = f"{related.file}:{related.line}" if related.line is not None else related.file
@@ -243,7 +252,10 @@ def _related_note(related: Related) -> str:
 
 
 def _cut(before: str, marked: str, after: str, width: int) -> tuple[str, str, str]:
-    """Shortens the three parts of a line to ``width``; the part before the mark gets most of it."""
+    """Shortens the three parts of a line so that they fit into ``width`` columns.
+
+    The marked part gets at most half of the width, and the part before it two thirds of the rest.
+    """
     if cells(marked) > width // 2:
         marked = head(marked, width // 2 - 1) + "…"
     left = width - max(1, cells(marked))

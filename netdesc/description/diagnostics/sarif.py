@@ -1,4 +1,4 @@
-"""Diagnostics as SARIF 2.1.0, an OASIS standard that code scanning and many editors read."""
+"""Writes diagnostics as SARIF 2.1.0, an OASIS standard that code scanning and many editors read."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 ROOT = "%SRCROOT%"
-"""Name of the workspace, against which viewers resolve relative URIs."""
+"""The symbolic name of the workspace, against which viewers resolve relative URIs."""
 _CONTEXT_CHARACTERS = 60
-"""Characters on either side that identify a place without a JSON pointer."""
+"""Characters before and after a place without JSON pointer that go into its fingerprint."""
 
 
 def to_sarif(diagnostics: Sequence[Diagnostic], files: Sequence[str], root: Path) -> Object:
-    """The SARIF log. Paths of files below the workspace ``root`` are relative to it."""
+    """Returns the SARIF log. Paths of files below the workspace ``root`` are relative to it."""
     codes = sorted({each.code for each in diagnostics})
     seen: Counter[str] = Counter()
     driver = {
@@ -128,9 +128,10 @@ def _artifact(file: str, root: Path) -> Object:
 
 
 def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
-    """A hash of code, place and message without numbers, which survives moved lines and layers.
+    """Returns a hash of code, place and message, which stays the same if lines or layers move.
 
-    Equal hashes in a file are numbered, so no two of its diagnostics share a fingerprint.
+    Numbers are therefore left out of the hash. Equal hashes in a file are numbered with the counter
+    ``seen``, so that its diagnostics have different fingerprints.
     """
     where = re.sub(r"/\d+(?=/|$)", "/*", diagnostic.pointer)
     if not where and diagnostic.column is not None:

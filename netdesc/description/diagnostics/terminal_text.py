@@ -1,4 +1,4 @@
-"""Width of text on a terminal, and text without control characters."""
+"""Measures, cuts and wraps text for a terminal, and replaces control characters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import unicodedata
 
 _TAB = "    "
 _ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
-"""Unicode categories of marks that are drawn over the character before them."""
+"""Unicode categories of combining marks, which are drawn over the character before them."""
 
 
 def printable(text: str, tab: str = _TAB) -> str:
-    """The text without tabs and control characters, which could move the cursor or set colours."""
+    """Replaces tabs by ``tab`` and control characters by �; they could move the cursor or set
+    colours.
+    """
     text = text.replace("\t", tab)
     if text.isprintable():
         return text
@@ -18,7 +20,7 @@ def printable(text: str, tab: str = _TAB) -> str:
 
 
 def cells(text: str) -> int:
-    """Width of the text in terminal columns: 2 for a wide character, 0 for a combining one."""
+    """Returns the width in terminal columns: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
     return sum(
@@ -30,7 +32,7 @@ def cells(text: str) -> int:
 
 
 def head(text: str, width: int) -> str:
-    """The longest beginning of the text that fits into ``width`` terminal columns."""
+    """Returns the longest prefix of the text that fits into ``width`` terminal columns."""
     used = 0
     for index, each in enumerate(text):
         used += cells(each)

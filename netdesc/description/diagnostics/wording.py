@@ -10,11 +10,11 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
 from netdesc.description.diagnostics.terminal_text import printable
 
 _MAX_LINE_CHARACTERS = 2000
-"""A message may quote the document, so it can be as long as the document."""
+"""A longer line is cut. A message quotes the document, so it could be as long as the document."""
 
 
 def visible(text: str) -> str:
-    """The text on one line, with a sign for each character that cannot be printed."""
+    """Returns the text on one line, cut to 2000 characters, with � for unprintable characters."""
     if len(text) > _MAX_LINE_CHARACTERS:
         text = text[: _MAX_LINE_CHARACTERS - 1] + "…"
     return printable(text, tab=" ")
@@ -25,7 +25,10 @@ def amount(count: int, noun: str) -> str:
 
 
 def kinds(diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """Numbers of errors and warnings, such as ``["2 errors", "1 warning"]``; zeros are left out."""
+    """Returns the numbers of errors and warnings, such as ``["2 errors", "1 warning"]``.
+
+    A number of 0 is left out. If there may be more diagnostics, the first begins with "at least".
+    """
     errors = sum(each.is_error for each in diagnostics)
     counts = {"error": errors, "warning": len(diagnostics) - errors}
     words = [amount(count, noun) for noun, count in counts.items() if count]
@@ -38,12 +41,14 @@ def is_complete(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def place(spot: Diagnostic | Related, file: str) -> str:
-    """``file:line:column``, which editors and terminals turn into a link; or ``file`` alone."""
+    """Returns ``file:line:column``, which many terminals turn into a link, or only ``file`` if the
+    place has no line.
+    """
     return file if spot.line is None else f"{file}:{spot.line}:{spot.column}"
 
 
 def lines(diagnostic: Diagnostic) -> list[str]:
-    """The message, the hint and the notes, one line each."""
+    """Returns the message, the hint and the notes, one line each."""
     message = diagnostic.message
     if diagnostic.override is not None:
         message = f"--set {diagnostic.override}: {message}"
@@ -52,7 +57,7 @@ def lines(diagnostic: Diagnostic) -> list[str]:
 
 
 def within(file: str, root: Path) -> PurePath | None:
-    """The file's path relative to ``root``, or ``None`` if the file is not below ``root``."""
+    """Returns the path of the file relative to ``root``; ``None`` if it is not below ``root``."""
     absolute = os.path.abspath(file)
     for folder, path in (
         (os.path.abspath(root), absolute),
@@ -64,7 +69,7 @@ def within(file: str, root: Path) -> PurePath | None:
 
 
 def _resolve_folder(path: str) -> str:
-    """The path with the links of its folder resolved. The file itself may still be a link."""
+    """Resolves the links of the path's folder. The file itself may still be a link."""
     if "\0" in path:  # realpath refuses it
         return path
     folder, name = os.path.split(path)

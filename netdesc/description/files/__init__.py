@@ -1,1 +1,1 @@
-"""Checks of the data files that a document names, before anything is loaded."""
+"""Checks the data files and weights files that a document names, before training loads them."""

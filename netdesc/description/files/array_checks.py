@@ -1,7 +1,7 @@
 """Checks that the arrays of an .npz file fit the document (ND309 to ND321, ND324).
 
-Types and shapes are always checked, values only in small arrays. Training checks the other values
-when it reads them.
+Types and shapes are always checked, values only in arrays of at most ``MAX_CHECKED_BYTES``.
+Training checks the other values when it reads them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from netdesc.description.source_map import RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, did_you_mean
 
 MAX_CHECKED_BYTES = 4 << 20
-"""The values of larger arrays are not checked here."""
+"""The values of larger arrays are checked only when training reads them."""
 TRAIN, VALIDATION, TEST = 0, 1, 2
-"""Entries of a split."""
+"""The values that the array of a split may have."""
 
 SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 
@@ -51,9 +51,10 @@ _KIND_NAMES = {
 
 
 class ArrayChecks:
-    """Checks the arrays that ``data``, the section ``document.data``, names.
+    """Checks the arrays that ``data`` names, which is the section ``document.data``.
 
-    ``shape_trace`` explains ``output_shape``, the shape of the network's output.
+    ``output_shape`` is the shape of the network's output, None if it is unknown. ``shape_trace``
+    shows users how it follows from the layers. ``run`` sets ``training_set``.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class ArrayChecks:
         self.training_set = TrainingSet()
 
     def run(self, file: BinaryIO) -> list[Diagnostic]:
-        """The diagnostics of the arrays in the open file. Sets ``training_set``."""
+        """Returns the diagnostics of the arrays in the open file, and sets ``training_set``."""
         try:
             self.npz = Npz(file)
         except NpzError as problem:
@@ -85,12 +86,12 @@ class ArrayChecks:
         if self.data.split is not None:
             split = self._header("split", self.data.split, "iu")
         if inputs is not None and self._is_transposed(inputs, labels):
-            # All other diagnostics would only follow from this one.
+            # The transposed axes would cause all other diagnostics.
             return self.diagnostics
         if inputs is not None:
             self._check_inputs(inputs)
         axes = len(self.document.input.shape)
-        # With another number of axes, the first one may not be the number of samples.
+        # With another number of axes, the first axis may not be that of the samples.
         if inputs is not None and len(inputs.shape) in (axes + 1, axes + 2):
             samples = inputs.shape[0]
             parts = self._check_split(split, samples)
@@ -118,7 +119,10 @@ class ArrayChecks:
         )
 
     def _header(self, field: str, name: str, kinds: str) -> Header | None:
-        """The header of an array; adds a diagnostic if it is missing or its type is wrong."""
+        """Returns the header of the array ``name``, whose numpy kind must be in ``kinds``.
+
+        Returns ``None`` and adds a diagnostic if the array is missing or has another type.
+        """
         if name not in self.npz.names:
             note = allowed_note(sorted(self.npz.names)).replace("allowed", "its arrays")
             notes = (note if self.npz.names else "it has no arrays",)
@@ -155,13 +159,13 @@ class ArrayChecks:
         return header
 
     def _conversion_hint(self, name: str, header: Header) -> str:
-        """Says how numpy converts the array to labels, if that is clear."""
+        """Returns a hint how numpy converts the array to labels, or "" if that is not clear."""
         if len(header.shape) == 2 and header.shape[1] == self.classes:
             return f"for one column per class, {name}.argmax(axis=1) gives the labels"
         return f"{name}.astype(int) converts it" if header.kind in "fb" else ""
 
     def _guess_hint(self, field: str) -> str:
-        """Suggests another array for ``field``, if the file has one that may be meant."""
+        """Returns a hint that names the array which ``field`` probably means, or ""."""
         data = self.data
         names = {"inputs": data.inputs, "labels": data.labels, "split": data.split}
         taken = [name for other, name in names.items() if other != field and name is not None]
@@ -169,7 +173,10 @@ class ArrayChecks:
         return f'write "{field}": {quote_name(best)}' if best is not None else ""
 
     def _values(self, field: str, name: str, header: Header) -> Sequence[float] | None:
-        """The values of an array, or ``None`` if it is large or damaged."""
+        """Returns the values of an array, or ``None`` if it is large or damaged.
+
+        A damaged array gets a diagnostic.
+        """
         if header.size * header.item_bytes > MAX_CHECKED_BYTES:
             return None
         try:
@@ -179,7 +186,9 @@ class ArrayChecks:
             return None
 
     def _is_transposed(self, inputs: Header, labels: Header | None) -> bool:
-        """True, with a diagnostic, if the samples are on the last axis instead of the first."""
+        """Returns True and adds a diagnostic if the last axis is that of the samples, not the
+        first.
+        """
         shape, actual = self.document.input.shape, inputs.shape
         samples = labels.shape[0] if labels is not None and labels.shape else 0
         if actual != (*shape, samples) or actual[0] == samples:
@@ -239,7 +248,7 @@ class ArrayChecks:
     def _check_range(self, header: Header, values: Sequence[float]) -> None:
         low, high = (header.round_to_type(end) for end in self.data.range)
         smallest, largest = min(values), max(values)
-        # min and max may miss a NaN, but the sum is NaN if a value is.
+        # min and max may miss a NaN, but a sum with a NaN is NaN.
         if low >= high or (low <= smallest and largest <= high and not math.isnan(sum(values))):
             return
         place, value, count = _bad_values(
@@ -253,7 +262,9 @@ class ArrayChecks:
         self._add("ND320", "range", message, notes=notes)
 
     def _check_split(self, header: Header | None, samples: int) -> Sequence[float] | None:
-        """The values of the split, if it is valid and small enough to be read."""
+        """Checks the split and returns its values; ``None`` if it is invalid or too large to be
+        read.
+        """
         name = self.data.split
         if header is None or name is None:
             return None
@@ -282,7 +293,11 @@ class ArrayChecks:
     def _check_labels(
         self, header: Header, samples: int, parts: Sequence[float] | None
     ) -> frozenset[int] | None:
-        """The labels of the training samples, if they are valid and small enough to be read."""
+        """Checks the labels and returns the distinct labels of the training samples.
+
+        ``parts`` are the values of the split. The result is ``None`` if the labels are invalid, or
+        unknown because an array is too large.
+        """
         steps = self.document.time.steps
         subject = f"the array {quote_name(self.data.labels)}"
         if header.shape not in ((samples,), (samples, steps)):
@@ -327,7 +342,7 @@ class ArrayChecks:
         return self._conversion_hint(self.data.labels, header) if is_one_hot else ""
 
     def _check_memory(self, header: Header, samples: int) -> None:
-        """Checks that the inputs fit into memory; ``samples`` of them are for training."""
+        """Checks that the inputs fit into memory; ``samples`` is the number of training samples."""
         training = self.document.training
         batch = min(training.batch_size or samples, samples)
         problem = memory_problem(header, self.data, self.document.time.steps, batch)
@@ -336,10 +351,10 @@ class ArrayChecks:
             self._add("ND324", "inputs", message, hint=hint)
 
     def _missing_window(self) -> str:
-        """Says what to change so that labels per step are used; "" if they are used already."""
+        """Returns a hint how to use labels per step, or "" if loss and classifier use them."""
         loss, classifier = self.document.loss, self.document.classifier
         if isinstance(loss, SpikeTime):
-            return ""  # it uses no labels at all, which is ND228
+            return ""  # ND228: this loss uses no labels
         if loss.window_steps is None:
             return 'add "window_steps" to the loss'
         return "remove the classifier" if isinstance(classifier, RateClassifier) else ""
@@ -353,14 +368,17 @@ class ArrayChecks:
         if samples == 0:
             message = f"the array {quote_name(self.data.inputs)} has no samples to train on"
             self._add("ND317", "inputs", message)
-        # An empty set has a diagnostic already; more of them would only follow from it.
+        # An empty set is stored as unknown, because its diagnostic (ND317) is enough.
         self.training_set = TrainingSet(count or None, labels or None)
 
 
 def _bad_values(
     name: str, header: Header, values: Sequence[float], is_bad: Callable[[float], bool]
 ) -> tuple[str, float, int]:
-    """Place and value of the first bad value, and the number of bad values, which is not 0."""
+    """Returns place and value of the first bad value, and the number of bad values.
+
+    At least one value must be bad.
+    """
     bad = [position for position, value in enumerate(values) if is_bad(value)]
     return f"{name}[{_join(header.index(bad[0]))}]", values[bad[0]], len(bad)
 

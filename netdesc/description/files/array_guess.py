@@ -13,16 +13,16 @@ USUAL_NAMES = {
     "labels": ("labels", "label", "y", "y_train", "target", "targets", "classes"),
     "split": ("split", "splits", "part", "fold"),
 }
-"""Common names of such arrays, in lower case."""
+"""Field of ``data`` -> common names of its array, in lower case."""
 MAX_HEADERS = 100
-"""Arrays whose headers are read."""
+"""At most this many arrays of a file are candidates."""
 
 
 def guess_array(npz: Npz, field: str, taken: Sequence[str], shape: Shape) -> str | None:
-    """The name of the array that ``field`` of ``data`` probably means, or ``None``.
+    """Returns the name of the array that ``field`` of ``data`` probably means, or ``None``.
 
-    Candidates have a suitable type and shape. ``taken`` holds the names in the other fields, and
-    ``shape`` is the shape of the network's input.
+    Candidates have a suitable type and shape, and no other field names them (``taken``). ``shape``
+    is the shape of the network's input.
     """
     fitting = {
         name: header

@@ -9,15 +9,15 @@ from netdesc.description.files.npz import quote_name
 from netdesc.description.models import Arrays, LatencyEncoding, SpikesEncoding
 
 MAX_INPUT_BYTES = 16 << 30
-"""For the array as it is in the file, the encoded array, and one dense batch together."""
+"""The limit for the array as in the file, the encoded array, and one dense batch together."""
 
 _GIB = 1 << 30
 _MAX_INT16_STEPS = 1 << 15
-"""With up to this many steps, a latency is stored in two bytes."""
+"""A latency is stored in two bytes if a sample has at most this many steps, else in four."""
 
 
 def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tuple[str, str] | None:
-    """Message and hint if the inputs need more than ``MAX_INPUT_BYTES``, else ``None``.
+    """Returns message and hint if the inputs need more than ``MAX_INPUT_BYTES``, else ``None``.
 
     ``header`` describes the array of inputs, whose shape fits the document. ``batch`` is the number
     of samples in a batch.
@@ -26,7 +26,7 @@ def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tupl
     inputs = math.prod(header.shape[2 if is_spikes else 1 :])
     file = header.size * header.item_bytes
     encoded = math.prod(header.shape[: 2 if is_spikes else 1]) * _encoded_bytes(data, steps, inputs)
-    dense = 4 * steps * batch * inputs  # float32, silent steps included
+    dense = 4 * steps * batch * inputs  # a float32 for each step, sample and input
     if file + encoded + dense <= MAX_INPUT_BYTES:
         return None
     message = (
@@ -40,7 +40,10 @@ def memory_problem(header: Header, data: Arrays, steps: int, batch: int) -> tupl
 
 
 def _encoded_bytes(data: Arrays, steps: int, inputs: int) -> int:
-    """Bytes in which ``training.encoding`` stores ``inputs`` bits, steps or probabilities."""
+    """Returns the bytes in which ``training.encoding`` stores ``inputs`` encoded values.
+
+    A value is a bit for spikes, a step for the latency encoding, and otherwise a probability.
+    """
     if isinstance(data.encoding, SpikesEncoding):
         return math.ceil(inputs / 8)
     if isinstance(data.encoding, LatencyEncoding):

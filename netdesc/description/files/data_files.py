@@ -1,6 +1,6 @@
-"""Checks the files that a document names (ND3xx): they exist and their contents fit.
+"""Checks that the files which a document names exist and that their contents fit (ND3xx).
 
-Large files are not checked completely here; training checks the rest when it reads them.
+The contents of large files are checked only when training reads them.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ SUFFIXES = {
     "weights": (".net", ".safetensors"),
 }
 MAX_NAMES = 10_000
-"""Names of a directory that are compared with the name of a missing file."""
+"""At most this many names of a directory are compared with the name of a missing file."""
 MAX_DIAGNOSTICS = 200
-"""After this many, the other files are not checked."""
+"""The check ends after this many diagnostics."""
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in lower-case hexadecimal digits. Raises OSError."""
+    """Returns the SHA-256 of a file in lower-case hexadecimal digits. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_paths(document: Document) -> dict[Parts, str]:
-    """Maps the place of every file path in the document to the path."""
+    """Maps the place in the document of every file path to the path."""
     return {each.parts: each.path for each in file_references(document)}
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
-    """Maps the paths in a lock to its files in the file system.
+    """Maps each path in a lock to the path of the file in the file system.
 
-    A file is looked for relative to ``directory`` first, then at its absolute path in the lock.
+    This is the path relative to ``directory``, unless only the absolute path in the lock exists.
     """
     files: dict[str, Path] = {}
     for file in lock.files:
@@ -62,8 +62,8 @@ def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
 class FileChecks:
     """Checks all files of a document.
 
-    ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps paths
-    of the document to the SHA-256 values in the lock.
+    ``resolve`` turns a path of the document into a path of the file system. ``locked`` maps a path
+    of the document to the SHA-256 that the lock has for it.
     """
 
     def __init__(
@@ -84,7 +84,9 @@ class FileChecks:
         self.valid: set[tuple[Any, ...]] = set()
 
     def run(self) -> list[Diagnostic]:
-        """The diagnostics of all files, in the order of the document. Sets ``training_set``."""
+        """Returns the diagnostics of all files, in the order of the document. Sets
+        ``training_set``.
+        """
         diagnostics = (
             diagnostic
             for reference in file_references(self.document)
@@ -94,7 +96,9 @@ class FileChecks:
         return first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
 
     def _check_once(self, reference: FileReference) -> Iterator[Diagnostic]:
-        """Checks a file, unless it is known to be valid: thousands of samples may name one file."""
+        """Checks a file, unless an equal reference was valid: thousands of samples may name one
+        file.
+        """
         parts = reference.parts
         key = (parts[0], parts[-2], *vars(reference.holder).values())
         if key in self.valid:
@@ -144,7 +148,7 @@ class FileChecks:
     def _check_contents(
         self, data: Arrays | SpikeFiles | None, parts: Parts, path: Path, size: int
     ) -> list[Diagnostic]:
-        """The diagnostics of the contents of an existing file. Raises OSError."""
+        """Returns the diagnostics of the contents of an existing file. Raises OSError."""
         if data is None:
             return []
         with path.open("rb") as file:
@@ -177,7 +181,7 @@ class FileChecks:
     def _missing(
         self, parts: Parts, name: str, path: Path, suffixes: tuple[str, ...]
     ) -> Diagnostic:
-        """Says where the file was looked for, and suggests a file with a similar name."""
+        """Returns the diagnostic of a missing file, which suggests a file with a similar name."""
         names = self._names_in(path.parent)
         best = closest_name(path.name, [each for each in names if each.lower().endswith(suffixes)])
         meant = os.path.join(os.path.dirname(name), best) if best is not None else None
@@ -190,7 +194,7 @@ class FileChecks:
         )
 
     def _names_in(self, directory: Path) -> list[str]:
-        """The names in a directory, which is read once for all missing files."""
+        """Returns at most ``MAX_NAMES`` names in a directory, which is read only once."""
         if directory not in self.names:
             try:
                 with os.scandir(directory) as entries:
@@ -216,7 +220,7 @@ class FileChecks:
 
 
 def _type_for(suffix: str, kind: str) -> str:
-    """Names the other type of data that reads files with this suffix, if any."""
+    """Returns a hint that names the type of data which reads files with this suffix, or ""."""
     types = {"events": "spike_files", "arrays": "arrays"}
     fitting = [other for other in types if suffix in SUFFIXES[other] and other != kind]
     return f'data of "type": "{types[fitting[0]]}" reads {suffix} files' if fitting else ""

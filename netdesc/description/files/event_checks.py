@@ -1,6 +1,6 @@
 """Checks that the events of a file fit the network (ND304, ND306 to ND308, ND322, ND323).
 
-An event lies within the network exactly if netdesc.events.binning does not drop it.
+An event counts as outside if binning (netdesc.events.binning) would drop it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from netdesc.description.shapes import Shape
 from netdesc.description.source_map import RelatedPath, SourceMap
 
 MAX_EVENTS = 200_000
-"""The events of larger files are checked only when training reads them."""
+"""The events of a file with more events are checked only when training reads them."""
 
 _MICROSECONDS_HINT = "are the times in µs? .npy times are milliseconds"
 _MIN_UNIT_RATIO = 100
-"""If the median time is this many times the time of a sample, the times have another unit.
+"""Times are taken to be microseconds if their median is at least this many sample durations.
 
-A recording of twice the time of a sample has a median ratio of 1 in milliseconds, and of 1000 in
-microseconds.
+Example: a recording twice as long as a sample has its median time at 1 sample duration if it is in
+milliseconds, and at 1000 sample durations if it is in microseconds.
 """
 
 
 class EventChecks:
     """Checks one event file of the document.
 
-    ``parts`` is the place of its path. ``shape`` is the shape of the network's input or output,
-    which ``shape_locations`` and ``shape_trace`` explain.
+    ``parts`` is the place of the file's path in the document. ``shape`` is the shape of the
+    network's input (or output, for a target), None if unknown. ``shape_locations`` and
+    ``shape_trace`` show users where the shape comes from.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class EventChecks:
         self.shape_trace = shape_trace
 
     def run(self, file: BinaryIO, suffix: str, size: int) -> Iterator[Diagnostic]:
-        """The diagnostics of the open file of ``size`` bytes. Raises OSError."""
+        """Yields the diagnostics of the open file of ``size`` bytes. Raises OSError."""
         path = self.file.path
         try:
             opened = open_events(file, suffix, size)
@@ -112,7 +113,10 @@ class EventChecks:
     def _without_events(
         self, message: str, hints: tuple[str, ...] = (), related: tuple[RelatedPath, ...] = ()
     ) -> Diagnostic:
-        """No event lies within the network: an error for a target, a warning for an input."""
+        """Returns the diagnostic of a file without events in the network.
+
+        It is an error for a target, a warning for an input.
+        """
         if self.is_target:
             return self._diagnostic("ND306", message, "error", hints, related)
         return self._diagnostic("ND307", message, "warning", hints, related)
@@ -132,10 +136,10 @@ class EventChecks:
     def _hints(
         self, times: Sequence[float], shape: Shape, suffix: str, needed: Shape | None
     ) -> tuple[str, ...]:
-        """Possible causes, the likeliest first.
+        """Returns hints at possible causes, the likeliest first.
 
-        ``times`` are sorted, in microseconds. ``needed`` is the shape that the events need if it
-        is larger than ``shape``, else ``None``.
+        ``times`` are sorted, in microseconds. ``needed`` is the smallest shape with room for all
+        events if it is larger than ``shape``, else ``None``.
         """
         duration_us = self.time.steps * self.time.step_ms * 1000
         hints: list[str] = []
@@ -148,7 +152,7 @@ class EventChecks:
         return tuple(hints)
 
     def _larger_shape_hint(self, needed: Shape, shape: Shape) -> str:
-        """Says which shape has room for every event."""
+        """Returns a hint which shape or how many units have room for all events."""
         if len(needed) == 3:
             for order in itertools.permutations(shape):
                 if all(size <= limit for size, limit in zip(needed, order, strict=True)):
@@ -178,7 +182,7 @@ class EventChecks:
         hints: tuple[str, ...] = (),
         related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """A diagnostic with the first hint beside the caret and the others as notes."""
+        """Returns a diagnostic with the first hint beside the caret and the others as notes."""
         hint = hints[0] if hints else ""
         return self.source_map.diagnostic(
             code,
@@ -192,25 +196,28 @@ class EventChecks:
 
 
 def _indexed_shape(events: Columns, shape: Shape) -> Shape | None:
-    """The shape that the events index: [C, H, W] or [neurons]; ``None`` if they do not fit."""
+    """Returns the shape that the events index: [channels, height, width] or [neurons].
+
+    Returns ``None`` if the events have ``y`` and ``shape`` does not have three axes.
+    """
     if events.y is None or (len(shape) == 1 and not any(events.y)):
         return (math.prod(shape),)
     return shape if len(shape) == 3 else None
 
 
 def _planes(events: Columns) -> tuple[Sequence[float], ...]:
-    """The columns that index a shape [channels, height, width]."""
+    """Returns the columns in the order in which they index [channels, height, width]."""
     assert events.y is not None
     return events.p, events.y, events.x
 
 
 def _smallest_shape(columns: Sequence[Sequence[float]]) -> Shape:
-    """The smallest shape with room for the events."""
+    """Returns the smallest shape with room for all events, one axis per column."""
     return tuple(int(max(0, *column)) + 1 for column in columns)
 
 
 def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
-    """The first and the last whole microsecond that lie in a step of a sample.
+    """Returns the first and the last whole microsecond that belong to a step of the sample.
 
     The computation uses fractions, because floor(0.3 / 0.1) is 2 in floating point.
     """
@@ -227,9 +234,12 @@ def _time_limits_us(time: Time, rounding: str) -> tuple[int, int]:
 
 
 def _count_outside(bounds: Sequence[tuple[Sequence[float], int, int]]) -> int:
-    """The number of events with a value outside the limits of its column."""
+    """Counts the events with a value outside the inclusive limits of its column.
+
+    A bound is a column, its lowest and its highest allowed value.
+    """
     outside: set[int] = set()
     for column, low, high in bounds:
-        if min(column) < low or max(column) > high:  # fast check of the whole column
+        if min(column) < low or max(column) > high:  # skips the slow loop for most columns
             outside |= {row for row, value in enumerate(column) if not low <= value <= high}
     return len(outside)

@@ -1,10 +1,10 @@
 """Reads files of spike events without numpy: .bs1, .bs2 and .npy.
 
-.bs1 has 5 bytes an event, big-endian, without a header: 16 bits neuron, 1 bit polarity, 23 bits
-time in microseconds. .bs2 has 8 bits x and 8 bits y instead of the neuron (the N-MNIST format).
-.npy is a numpy array with rows x, p, t or x, y, p, t, times in milliseconds.
+A .bs1 file has no header and 5 bytes per event, big-endian: 16 bits neuron, 1 bit polarity, 23 bits
+time in microseconds. A .bs2 file has 8 bits x and 8 bits y instead of the neuron (the N-MNIST
+format). An .npy file is a numpy array with rows x, p, t or x, y, p, t, and times in milliseconds.
 
-Columns are buffers, so numpy can use them without a copy.
+The columns are buffers, which numpy can use without a copy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 
 MAX_TIME_MS = 4e9
-"""46 days. In microseconds, later times could overflow 64 bits when they are binned."""
+"""46 days. Later times, in microseconds, could overflow 64 bits when they are binned."""
 
 _RECORD_BYTES = 5
 _MAX_INTEGER = (1 << 31) - 1
@@ -32,7 +32,11 @@ _POLARITY_BIT = bytes(each >> 7 for each in range(256))
 
 
 class EventsError(ValueError):
-    """The file has no valid events. The message continues "the file …"; ``hint`` may be empty."""
+    """The file is damaged or holds invalid events.
+
+    The message is a predicate, such as "is cut off", which follows the name of the file. ``hint``
+    names a likely cause and may be empty.
+    """
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
@@ -45,11 +49,11 @@ class EventLengthError(EventsError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """All events of a file, in its order, one sequence per column.
+    """All events of a file, in the order of the file, one sequence per column.
 
     ``x`` is the neuron's index and ``y`` is ``None``, or both are the coordinates of a pixel. ``p``
-    is the polarity. These three are whole numbers of 32 bits. ``times`` count in units of
-    1/``times_per_ms`` ms; they are finite and at most ``MAX_TIME_MS``.
+    is the polarity. The values of ``x``, ``y`` and ``p`` are whole and fit into 32 bits. The unit
+    of ``times`` is 1/``times_per_ms`` ms; times are finite and at most ``MAX_TIME_MS``.
     """
 
     x: Sequence[float]
@@ -59,7 +63,7 @@ class Columns:
     times_per_ms: int
 
     def microseconds(self) -> Sequence[float]:
-        """The times, rounded to whole microseconds."""
+        """Returns the times, rounded to whole microseconds."""
         if self.times_per_ms == 1000:
             return self.times
         return [round(time * 1000) for time in self.times]
@@ -69,7 +73,7 @@ class Columns:
 class OpenedEvents:
     """An open file of ``count`` events, whose length or header is valid.
 
-    ``read`` may be called once. It raises EventsError for invalid events, and OSError.
+    ``read`` may be called once. It raises EventsError if an event is invalid, and OSError.
     """
 
     count: int
@@ -77,9 +81,9 @@ class OpenedEvents:
 
 
 def open_events(file: BinaryIO, suffix: str, size: int) -> OpenedEvents:
-    """Checks the length or the header of a file; ``suffix`` is .bs1, .bs2 or .npy.
+    """Checks the length (.bs1, .bs2) or the header (.npy) of a file of ``size`` bytes.
 
-    Raises EventsError if the file has no valid events, and OSError.
+    ``suffix`` tells the format. EventsError if the length or the header is wrong; OSError.
     """
     if suffix == ".npy":
         return _open_npy(file, size)
@@ -102,7 +106,7 @@ def _read_records(file: BinaryIO, suffix: str, size: int) -> Columns:
 
 
 def _big_endian(*columns: bytes) -> array[int]:
-    """The numbers whose bytes are in two to four columns, the highest byte first."""
+    """Joins two to four columns of bytes, the highest byte first, to a column of numbers."""
     wide = bytearray(4 * len(columns[0]))
     for place, column in enumerate(columns, 4 - len(columns)):
         wide[place::4] = column

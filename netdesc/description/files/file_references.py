@@ -14,7 +14,7 @@ from netdesc.sections import Section
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A file that a document names: place of its path, the path, and the object that holds it."""
+    """A file that a document names: place of its path, the path, and the section with the path."""
 
     parts: Parts
     path: str
@@ -22,7 +22,7 @@ class FileReference:
 
 
 def file_references(section: Section, parts: Parts = ()) -> Iterator[FileReference]:
-    """Every file that the section names, in the order of the fields of the models.
+    """Yields every file that the section names, in the order of the models' fields.
 
     Fields that cannot contain a path are skipped, so hundreds of thousands of samples take little
     time.
@@ -48,7 +48,7 @@ def _references_in(value: Any, parts: Parts) -> Iterator[FileReference]:
 
 @functools.cache
 def _fields_with_paths(model: structure.Model) -> tuple[tuple[str, str, bool], ...]:
-    """Name, key and ``is_path`` of each field that is a path or may contain one."""
+    """Returns (name, JSON key, is_path) of each field that is a path or may contain one."""
     fields: list[tuple[str, str, bool]] = []
     for name, info in model.model_fields.items():
         is_path = "x-path" in cast("dict[str, Any]", info.json_schema_extra or {})
@@ -58,7 +58,7 @@ def _fields_with_paths(model: structure.Model) -> tuple[tuple[str, str, bool], .
 
 
 def _nested_models(annotation: Any) -> Iterator[structure.Model]:
-    """The models of an annotation, including those in lists and mappings."""
+    """Yields the models that a type annotation names, also inside lists and mappings."""
     for each in structure.alternatives(annotation):
         yield from structure.models(each)
         for argument in get_args(each):

@@ -1,6 +1,7 @@
 """Reads .npy files without numpy: type and shape of the array, and its numbers.
 
-The format is described in numpy.lib.format. The header is parsed as a literal, never executed.
+The module numpy.lib.format describes the format. The header is parsed as a literal and never
+executed.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 MAX_HEADER_BYTES = 10_000
-"""numpy's own limit. The header of a plain array has 118 bytes."""
+"""The limit of numpy. The header of a plain array has 118 bytes."""
 
 _MAGIC = b"\x93NUMPY"
 _DTYPE = re.compile(r"([<>|=]?)([biufcmMOSUV])([0-9]{0,9})(\[[^\]]*\])?")
 _OBJECT_FIELD = re.compile(r"'[<>|=]?O'")
 _CODES = {"b": "?", "i": "bhiq", "u": "BHIQ", "f": "efd"}
-"""Type codes of the modules array and struct for each kind of numpy, in the order of their size."""
+"""numpy's ``dtype.kind`` -> type codes of the modules array and struct, by increasing size."""
 
 HEADER_ERRORS = (struct.error, EOFError, OSError, OverflowError, ValueError)
-"""What ``read_header`` raises if a file is damaged or is not an .npy file."""
+"""The exceptions that ``read_header`` raises if a file is damaged or is not an .npy file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Header:
     """Type and shape of an array.
 
     ``kind`` is numpy's ``dtype.kind``: b, i, u, f, O (Python objects, also in records), V (other
-    records) or another letter. ``item_bytes`` is 0 if the header does not contain it.
+    records) or another letter. ``item_bytes`` is 0 if the header does not give the size.
     """
 
     kind: str
@@ -52,14 +53,14 @@ class Header:
 
     @property
     def code(self) -> str | None:
-        """The type code of ``struct`` for these numbers, or ``None``."""
+        """The numbers' type code for ``struct``, or ``None`` if ``struct`` has no such type."""
         for letter in _CODES.get(self.kind, ""):
             if struct.calcsize(f"={letter}") == self.item_bytes:
                 return letter
         return None
 
     def index(self, position: int) -> tuple[int, ...]:
-        """The index in the array of the value at ``position``, counted in the order of the file."""
+        """Returns the array index of the value at ``position`` (counted in values) of the file."""
         order = self.shape if self.fortran_order else self.shape[::-1]
         indices: list[int] = []
         for length in order:
@@ -68,7 +69,7 @@ class Header:
         return tuple(indices if self.fortran_order else indices[::-1])
 
     def round_to_type(self, value: float) -> float:
-        """``value`` rounded to the type of this array: 0.1 in 4 bytes differs from 0.1 in 8."""
+        """Rounds ``value`` to the type of the array: 0.1 in 4 bytes differs from 0.1 in 8 bytes."""
         if self.kind != "f" or self.code is None:
             return value
         try:
@@ -78,7 +79,10 @@ class Header:
 
 
 def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
-    """The values of an array, in the order of the file. The header must have a ``code``."""
+    """Converts the bytes of an array to numbers in the order of the file.
+
+    The header must have a ``code``.
+    """
     code = header.code
     assert code is not None
     if code == "e":
@@ -91,7 +95,10 @@ def numbers(header: Header, raw: bytes) -> array[int] | array[float]:
 
 
 def read_header(member: IO[bytes]) -> tuple[Header, int]:
-    """The header of an .npy file and its length in bytes. Raises ``HEADER_ERRORS``."""
+    """Reads the header of an .npy file; returns it and its length in bytes.
+
+    Raises one of ``HEADER_ERRORS`` if the header is invalid.
+    """
     start = member.read(8)
     if len(start) < 8 or start[:6] != _MAGIC or start[6] not in (1, 2, 3):
         raise ValueError("not an .npy file")
@@ -107,7 +114,7 @@ def read_header(member: IO[bytes]) -> tuple[Header, int]:
 
 
 def _parse_header(text: str) -> Header:
-    """Parses the text of a header, a dictionary literal of Python."""
+    """Parses the text of a header, which is a dictionary literal of Python. Raises ValueError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -127,7 +134,10 @@ def _parse_header(text: str) -> Header:
 
 
 def _parse_dtype(descr: object) -> tuple[str, str, int]:
-    """Byte order, kind and bytes per item from the field ``descr`` of a header."""
+    """Returns byte order, kind and bytes per item from the field ``descr`` of a header.
+
+    Raises ValueError if the field is no data type of numpy.
+    """
     if isinstance(descr, list | tuple):
         return "|", "O" if _OBJECT_FIELD.search(repr(cast("object", descr))) else "V", 0
     match = _DTYPE.fullmatch(descr) if isinstance(descr, str) else None

@@ -1,8 +1,8 @@
-"""Reads .npz files: the types and shapes of their arrays, and the values.
+"""Reads .npz files safely and without numpy: types, shapes and values of their arrays.
 
-An .npz file is a ZIP archive of .npy files. This module does not trust it: a size is accepted only
-if the file is large enough for it, and arrays of Python objects are refused, because loading their
-pickles could run any program. It does not need numpy.
+An .npz file is a ZIP archive of .npy files. The declared size of an array is accepted only if the
+file is large enough for it. Arrays of Python objects are refused, because loading their pickles
+could run any program.
 """
 
 from __future__ import annotations
@@ -16,34 +16,39 @@ from typing import IO, BinaryIO, TypeVar
 from netdesc.description.files.npy import HEADER_ERRORS, Header, numbers, read_header
 
 MAX_READ_BYTES = 1 << 20
-"""Bytes per read. zipfile reads the table of contents in one piece, so this limits it to thousands
-of arrays."""
+"""Bytes per read. zipfile reads the table of contents with one call, so the limit allows a table of
+thousands of arrays.
+"""
 MAX_ARRAY_BYTES = 4 << 30
-"""Training keeps its arrays in memory."""
+"""The largest size of an array, which training keeps in memory."""
 MAX_DEFLATE_RATIO = 1032
-"""Deflate cannot compress better than this."""
+"""The highest compression ratio that deflate can reach."""
 MAX_BYTES_AT_ANY_RATIO = 64 << 20
-"""Up to this size, an array may have any compression ratio."""
+"""Arrays up to this size may have any compression ratio."""
 MAX_LARGE_ARRAY_RATIO = 500
-"""Larger arrays must have a lower compression ratio, so that a small file cannot fill the memory.
-The ratio of spikes is lower if at least one value in two thousand is 1."""
+"""The highest compression ratio of larger arrays, so that a small file cannot fill the memory.
+Spikes stay below it if at least one value in two thousand is 1.
+"""
 
 _DAMAGE_ERRORS = (*HEADER_ERRORS, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-"""What ``zipfile`` and ``read_header`` raise if a file is damaged or has another format."""
+"""The exceptions of ``zipfile`` and ``read_header`` for a damaged file or another format."""
 
 Parsed = TypeVar("Parsed")
 
 
 class NpzError(ValueError):
-    """The file or one of its arrays cannot be read. The message continues "the file …"."""
+    """The file or one of its arrays cannot be read.
+
+    The message is a predicate, such as "is damaged", which follows the name of the file.
+    """
 
 
 class CompressionRatioError(NpzError):
-    """An array is compressed so much that a small file would fill the memory."""
+    """The compression ratio of an array is so high that a small file would fill the memory."""
 
 
 class Npz:
-    """The arrays of an open .npz file. Every method raises NpzError, and no other error."""
+    """The arrays of an open .npz file. NpzError is the only exception that its methods raise."""
 
     def __init__(self, file: BinaryIO) -> None:
         with _translate_errors():
@@ -64,18 +69,19 @@ class Npz:
 
     @property
     def claimed_bytes(self) -> int:
-        """Size of all arrays together, according to the table of contents."""
+        """The size of all arrays together, as declared in the table of contents."""
         return sum(info.file_size for info in self._members.values())
 
     def header(self, name: str) -> Header:
-        """Type and shape of an array. The file is large enough for its values."""
+        """Returns type and shape of an array, after checking that the file can hold its values."""
         with _translate_errors(name):
             return self._header(self._member(name), name)
 
     def read(self, name: str, parse: Callable[[IO[bytes]], Parsed]) -> Parsed:
-        """``parse(file)`` for the .npy file of an array, as ``numpy.lib.format.read_array`` does.
+        """Returns ``parse(file)``, where ``file`` is the opened .npy file of the array.
 
-        Arrays of Python objects and of records are refused.
+        An example of ``parse`` is ``numpy.lib.format.read_array``. NpzError if the array consists
+        of Python objects or records, or is damaged.
         """
         with _translate_errors(name):
             info = self._member(name)
@@ -91,7 +97,9 @@ class Npz:
                 return parse(member)
 
     def values(self, name: str) -> Sequence[float]:
-        """The numbers of an array, in the order of the file. The header must have a ``code``."""
+        """Returns the numbers of an array in the order of the file. Its header must have a
+        ``code``.
+        """
         return self.read(name, _values)
 
     def _member(self, name: str) -> zipfile.ZipInfo:
@@ -111,7 +119,7 @@ class Npz:
         with self._zip.open(info) as member:
             header, length = read_header(member)
         if header.kind in "OV":
-            return header  # such arrays are never read
+            return header  # no size check: such arrays are never read
         size = length + header.bytes
         if size > MAX_ARRAY_BYTES:
             raise NpzError(
@@ -120,7 +128,7 @@ class Npz:
             )
         ratio = MAX_DEFLATE_RATIO if info.compress_type == zipfile.ZIP_DEFLATED else 1
         packed = min(info.compress_size, self._file_bytes - info.header_offset)
-        # If the sizes agree, zipfile checks the checksum when it reads the last byte.
+        # If the sizes agree, zipfile verifies the checksum when it reads the last byte.
         if size != info.file_size or size > packed * ratio:
             raise NpzError(
                 f"is cut off or damaged: its array {quote_name(name)} does not have {size:,} bytes"
@@ -135,12 +143,12 @@ class Npz:
 
 
 def quote_name(name: str) -> str:
-    """An array's name in quotes, cut to 40 characters."""
+    """Returns the array's name in quotes, cut to 40 characters."""
     return f'"{name if len(name) <= 40 else name[:39] + "…"}"'
 
 
 class _BoundedReads:
-    """A file that reads at most ``MAX_READ_BYTES`` at a time, whatever size zipfile asks for."""
+    """A file for zipfile that raises NpzError if a read asks for more than ``MAX_READ_BYTES``."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -154,7 +162,7 @@ class _BoundedReads:
 
 @contextmanager
 def _translate_errors(name: str | None = None) -> Generator[None, None, None]:
-    """Turns the errors of zipfile and of parsers into NpzError."""
+    """Converts the exceptions of zipfile and of parsers to NpzError."""
     try:
         yield
     except NpzError:

@@ -1,4 +1,4 @@
-"""Number and labels of the training samples, as far as they are known before training."""
+"""Number and labels of the training samples, if they can be known before training."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from netdesc.description.models import Arrays, Document, SpikeFiles
 class TrainingSet:
     """The training samples, including those that ``validation_split`` sets aside.
 
-    A field is ``None`` if it is unknown: the file is invalid, or too large to be read here.
+    A field is ``None`` if it is unknown, because the file is invalid or too large to be read.
     """
 
     samples: int | None = None
     labels: frozenset[int] | None = None
-    """The labels that occur, if all of them are outputs of the network."""
+    """The distinct labels, if the network has an output for each of them."""
 
 
 def listed_training_set(document: Document) -> TrainingSet:
-    """The training set of a document that lists its samples; otherwise both fields are ``None``."""
+    """Returns the training set of a document that lists its samples (``spike_files``).
+
+    For other documents, both fields are ``None``.
+    """
     data = document.data
     if not isinstance(data, SpikeFiles):
         return TrainingSet()
@@ -33,10 +36,10 @@ def listed_training_set(document: Document) -> TrainingSet:
 
 
 def training_samples(document: Document, resolve: Callable[[str], Path]) -> int | None:
-    """The number of training samples without those for validation, or ``None`` if it is unknown.
+    """Returns the number of training samples without those that ``validation_split`` sets aside.
 
-    ``resolve`` turns a path of the document into a path of the file system. Raises nothing if the
-    file is missing or invalid.
+    ``resolve`` turns a path of the document into a path of the file system. The result is ``None``
+    if the file is missing or invalid.
     """
     data = document.data
     if isinstance(data, Arrays):

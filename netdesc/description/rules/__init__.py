@@ -1,4 +1,7 @@
-"""Rules about the meaning of a document (ND2xx), one per file: ``check`` and ``ENTRY``."""
+"""Rules about the meaning of a document (ND2xx).
+
+Each file holds one rule: the function ``check``, and ``ENTRY``, which explains its code.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
 
 MAX_DIAGNOSTICS_PER_RULE = 100
-"""A hostile document would have a hundred thousand."""
+"""The limit for one rule, because a hostile document could cause a hundred thousand."""
 
 
 def _load_rules() -> Iterator[Rule]:
@@ -26,13 +29,13 @@ def _load_rules() -> Iterator[Rule]:
 
 
 RULES = sorted(_load_rules(), key=lambda rule: rule.entry.code)
-"""The rules in the files of this folder, sorted by code."""
+"""The rules of all files in this folder, sorted by code."""
 
 
 def check_rules(
     document: Document, source_map: SourceMap, training_set: TrainingSet
 ) -> list[Diagnostic]:
-    """The diagnostics of all rules."""
+    """Returns the diagnostics of all rules for a document of valid structure."""
     context = Context(document, wire(document), training_set)
     return [
         diagnostic

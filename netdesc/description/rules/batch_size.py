@@ -1,4 +1,4 @@
-"""A batch larger than the training set."""
+"""Warns if a batch is larger than the training set (ND222)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         return
     samples = context.training_set.samples
     samples -= training.held_out(samples)
-    # An empty training set is ND217.
+    # ND217 reports an empty training set.
     if training.batch_size is not None and training.batch_size > samples > 0:
         yield RuleDiagnostic(
             ("training", "batch_size"),

@@ -1,4 +1,4 @@
-"""A class without training samples."""
+"""Warns if a class has no training samples (ND235)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     if labels is None or classes is None or isinstance(document.loss, SpikeTime):
         return
     if max(labels) >= classes or len(labels) == classes:
-        return  # a label beyond the outputs is ND229 or ND316
+        return  # ND229 or ND316 reports a label beyond the outputs
     missing = [
         label
         for label in range(min(classes, len(labels) + MAX_LABELS_SHOWN))

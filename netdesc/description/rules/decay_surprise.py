@@ -1,4 +1,4 @@
-"""A decay that rounds to 0 or to 1 on the device."""
+"""Warns if a decay between 0 and 1 rounds to 0 or to 1 on the device (ND212)."""
 
 from __future__ import annotations
 

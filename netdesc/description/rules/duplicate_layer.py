@@ -1,4 +1,4 @@
-"""Two layers with the same name."""
+"""Checks that layers have different names (ND203)."""
 
 from __future__ import annotations
 

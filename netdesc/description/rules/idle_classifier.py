@@ -1,4 +1,4 @@
-"""A classifier for a loss that learns from targets."""
+"""Checks that a document has no classifier if its loss learns from target spikes (ND230)."""
 
 from __future__ import annotations
 

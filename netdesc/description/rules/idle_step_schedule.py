@@ -1,4 +1,4 @@
-"""A step schedule that never changes the learning rate."""
+"""Warns if the run ends before a step schedule changes the learning rate (ND220)."""
 
 from __future__ import annotations
 

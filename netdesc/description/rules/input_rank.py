@@ -1,4 +1,4 @@
-"""A dense layer whose input has several dimensions."""
+"""Checks that the inputs of dense layers have one dimension (ND207)."""
 
 from __future__ import annotations
 

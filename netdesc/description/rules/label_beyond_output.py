@@ -1,4 +1,4 @@
-"""A label without an output neuron."""
+"""Checks that every label of a listed sample has an output neuron (ND229)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latency encoding over more steps than a sample has."""
+"""Checks that the latency encoding uses at most the steps of a sample (ND234)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer that reads itself or a later layer."""
+"""Checks that layers read only layers before them (ND206)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window longer than a sample."""
+"""Checks that the windows of loss and classifier are at most as long as a sample (ND231)."""
 
 from __future__ import annotations
 

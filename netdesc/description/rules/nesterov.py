@@ -1,4 +1,4 @@
-"""Nesterov's method without momentum."""
+"""Checks that Nesterov's method has a momentum (ND221)."""
 
 from __future__ import annotations
 

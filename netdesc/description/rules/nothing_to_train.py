@@ -1,4 +1,4 @@
-"""A network without weights."""
+"""Checks that a network has weights (ND210)."""
 
 from __future__ import annotations
 

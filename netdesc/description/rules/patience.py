@@ -1,4 +1,4 @@
-"""Early stopping with a patience as long as the run."""
+"""Warns if the patience of early stopping is as long as the run or longer (ND223)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A range with its ends swapped or too far apart."""
+"""Checks that the ends of a range are in order and not too far apart (ND216)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 yield RuleDiagnostic((*parts, name, 0), message, hint=hint, related=(high,))
     data = context.document.data
     if isinstance(data, Arrays) and math.isinf(data.range[1] - data.range[0]):
-        # With an infinite width every value would be encoded as 0, so no input would spike.
+        # If the width of the range is infinite, every value is encoded as 0, so no input spikes.
         low, high = data.range
         message = f"data.range goes from {low:g} to {high:g}, too far apart for a 64-bit float"
         yield RuleDiagnostic(

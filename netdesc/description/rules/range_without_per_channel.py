@@ -1,4 +1,4 @@
-"""A range of decays for neurons that share one."""
+"""Checks that a decay is a range only if each neuron has its own decay (ND215)."""
 
 from __future__ import annotations
 

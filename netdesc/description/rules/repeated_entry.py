@@ -1,4 +1,4 @@
-"""A list that names the same thing twice."""
+"""Checks that the lists ``learn`` and ``from`` name nothing twice (ND209)."""
 
 from __future__ import annotations
 

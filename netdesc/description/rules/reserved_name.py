@@ -1,4 +1,4 @@
-"""A layer with the name of the network's input."""
+"""Checks that no layer has the name of the network's input (ND204)."""
 
 from __future__ import annotations
 

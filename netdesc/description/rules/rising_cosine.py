@@ -1,4 +1,4 @@
-"""A cosine schedule that raises the learning rate."""
+"""Warns if a cosine schedule raises the learning rate (ND226)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a rule: what it reads, what it yields, and its explanation."""
+"""The types of a rule: the rule itself, its input (``Context``) and its diagnostics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdesc.description.source_map import On, RelatedPath
 
 @dataclass(frozen=True, slots=True)
 class RuleDiagnostic:
-    """A diagnostic of a rule, at a path of the document."""
+    """A diagnostic of a rule. ``parts`` is its place in the document."""
 
     parts: Parts
     message: str
@@ -26,12 +26,12 @@ class RuleDiagnostic:
     on: On = "value"
     related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
-    """The value that was certainly meant, if any: ``--fix`` writes it."""
+    """The value that ``--fix`` writes instead, or ``None`` if the correction is ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules read: a document of valid structure, the shapes of its layers, and its samples."""
+    """The input of a rule: a document of valid structure, its layers' shapes, its training set."""
 
     document: Document
     wiring: Wiring
@@ -44,7 +44,7 @@ class Context:
         return None if shape is None else math.prod(shape)
 
     def pairs(self) -> Iterator[tuple[Parts, Pair]]:
-        """Every sample that the document lists, with its path."""
+        """Yields every sample that the document lists, with its place in the document."""
         data = self.document.data
         if isinstance(data, SpikeFiles):
             for part, pairs in (("train", data.train), ("validation", data.validation)):
@@ -52,13 +52,15 @@ class Context:
                     yield ("data", part, index), pair
 
     def neuron_layers(self) -> Iterator[tuple[int, Dense]]:
-        """Every layer that has synapses and neurons, with its index."""
+        """Yields every layer that has synapses and neurons, with its index."""
         for index, layer in enumerate(self.document.layers):
             if isinstance(layer, NEURON_LAYERS):
                 yield index, layer
 
     def neurons(self) -> Iterator[tuple[Parts, Cuba]]:
-        """Every neuron with its path: those in ``neurons``, then those inside layers."""
+        """Yields every neuron with its place: first the entries of ``neurons``, then the layers'
+        own.
+        """
         for name, neuron in self.document.neurons.items():
             yield ("neurons", name), neuron
         for index, layer in self.neuron_layers():
@@ -68,7 +70,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check and the entry that explains its code."""
+    """A check, and the entry that explains its diagnostic code."""
 
     entry: Entry
     check: Callable[[Context], Iterator[RuleDiagnostic]]

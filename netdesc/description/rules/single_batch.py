@@ -1,4 +1,4 @@
-"""A large set of samples as one batch."""
+"""Warns if a large training set with labels forms one batch (ND237)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netdesc.description.models import SpikeTime
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 MIN_SAMPLES = 64
-"""With fewer samples, one batch is reasonable."""
+"""The warning needs at least this many samples; for fewer, one batch is reasonable."""
 SUGGESTED_BATCH_SIZE = 32
 
 
@@ -18,7 +18,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     if training.batch_size is not None or samples is None:
         return
     if isinstance(context.document.loss, SpikeTime):
-        return  # it learns from targets, not from labels
+        return  # this loss learns from targets; the rule is about labels
     samples -= training.held_out(samples)
     if samples >= MIN_SAMPLES:
         yield RuleDiagnostic(

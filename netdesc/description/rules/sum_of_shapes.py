@@ -1,4 +1,4 @@
-"""A layer that sums inputs of different shapes."""
+"""Checks that the inputs which a layer sums have the same shape (ND208)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
                 notes=tuple(
                     f"shapes: {trace_source(document, wiring, source)}"
                     for source in (problem.first, problem.source)
-                    if source != INPUT  # the related place shows its shape
+                    if source != INPUT  # a related place shows the input's shape
                 ),
                 related=(
                     *shape_locations(document, problem.first, first),

@@ -1,4 +1,4 @@
-"""A sample with both a target and a label, or with neither."""
+"""Checks that a sample has either a target or a label (ND227)."""
 
 from __future__ import annotations
 

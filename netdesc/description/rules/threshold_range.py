@@ -1,4 +1,4 @@
-"""A threshold that no voltage of the device reaches."""
+"""Warns if no voltage of the device reaches a threshold (ND224)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netdesc.description.codes.code import Entry
 from netdesc.description.rules.rule import Context, RuleDiagnostic
 
 MAX_VOLTAGE = (1 << 23) - 1
-"""The device clips voltages at this value, in units of 1/4096 of the threshold's unit."""
+"""The value at which the device clips voltages, in 1/4096 of the threshold's unit."""
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:

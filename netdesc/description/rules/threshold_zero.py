@@ -1,4 +1,4 @@
-"""A threshold that is zero on the device."""
+"""Checks that no threshold becomes zero on the device (ND211)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A time constant longer than the loss's filter."""
+"""Warns if the time constant of the loss is longer than its filter (ND213)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An input or a layer that is too large."""
+"""Checks that the input and the layers do not exceed the size limits (ND225)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validation samples chosen in two ways."""
+"""Checks that a document with validation samples has no ``validation_split`` (ND218)."""
 
 from __future__ import annotations
 

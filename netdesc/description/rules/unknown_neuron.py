@@ -1,4 +1,4 @@
-"""A layer that names an undefined neuron."""
+"""Checks that layers name only neurons that are defined (ND201)."""
 
 from __future__ import annotations
 

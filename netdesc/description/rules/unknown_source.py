@@ -1,4 +1,4 @@
-"""A layer that reads an undefined layer."""
+"""Checks that layers read only layers that exist (ND205)."""
 
 from __future__ import annotations
 

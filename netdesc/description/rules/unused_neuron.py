@@ -1,4 +1,4 @@
-"""A neuron that no layer uses."""
+"""Warns if no layer uses a neuron of ``neurons`` (ND202)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.spelling import closest_name
 
 MAX_UNKNOWN_NAMES = 100
-"""Unknown names that are compared with the names of neurons."""
+"""At most this many unknown names are compared with the names of neurons."""
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
     layers = [layer for _, layer in context.neuron_layers()]
     if not layers:
-        return  # ND210
+        return  # ND210 reports a network without such layers
     neurons = context.document.neurons
     used = {layer.neuron for layer in layers if isinstance(layer.neuron, str)}
-    # ND201 suggests these neurons for misspelt names.
+    # ND201 suggests these neurons, because a misspelt name may mean them.
     meant = {
         closest_name(name, neurons)
         for name in itertools.islice(used - neurons.keys(), MAX_UNKNOWN_NAMES)

@@ -1,4 +1,4 @@
-"""A validation split that leaves nothing to train on."""
+"""Checks that ``validation_split`` leaves samples to train on (ND217)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
     training, samples = context.document.training, context.training_set.samples
     data = context.document.data
     if isinstance(data, SpikeFiles) and data.validation:
-        return  # ND218
+        return  # ND218 reports a validation split that is used beside such samples
     if samples is not None and training.held_out(samples) >= samples:
         noun = "sample" if samples == 1 else "samples"
         yield RuleDiagnostic(

@@ -1,4 +1,4 @@
-"""A range of values that is empty or reversed."""
+"""Checks that ``data.range`` is neither empty nor reversed (ND233)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loss that needs targets for samples with labels, or the reverse."""
+"""Checks that the samples have what the loss learns from: targets or labels (ND228)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
         if getattr(pair, needed) is None and getattr(pair, other) is not None
     ]
     losses = "spike_rate or spike_max" if learns_from_targets else "spike_time"
-    if unfit:  # one diagnostic for all samples: often the loss is wrong, not the samples
+    if unfit:  # one diagnostic for all samples, because often the loss is wrong
         yield RuleDiagnostic(
             (*unfit[0], other),
             f"{loss.type} learns from {needed}s, and {dotted(unfit[0])} has a {other}",

@@ -1,4 +1,4 @@
-"""A true rate that is not larger than the false rate."""
+"""Checks that ``true_rate`` is larger than ``false_rate`` (ND232)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A warm-up that takes the whole run."""
+"""Checks that the warm-up is shorter than the run (ND219)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initial weights that all become zero on the device."""
+"""Warns if all initial weights of a layer become zero on the device (ND236)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdesc.description.rules.rule import Context, RuleDiagnostic
 from netdesc.description.shape_trace import shape_locations
 
 MAX_ZERO_WEIGHT = 1 / 64
-"""2·round(32·w) is 0 up to this weight, because round(0.5) is 0."""
+"""The largest weight w for which 2·round(32·w) is 0; round(0.5) is 0."""
 
 
 def check(context: Context) -> Iterator[RuleDiagnostic]:
@@ -36,7 +36,7 @@ def check(context: Context) -> Iterator[RuleDiagnostic]:
 
 
 def _round_up(number: float) -> float:
-    """The number, rounded up to three digits."""
+    """Rounds the positive number up to three significant digits."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 2)
     return round(math.ceil(number / unit) * unit, 12)
 

@@ -1,12 +1,13 @@
-"""Training: from a description to a run directory that holds everything about the run.
+"""Trains the network of a description, and writes all results into a run directory.
 
-- ``train``: starts or resumes a run; ``session`` runs it to its end and records how it ended
+- ``train``: starts or resumes a run; ``session`` trains to the end and records the outcome
 - ``setup``: builds data, network, loss, optimizer and learning-rate ``schedule``
 - ``loop``: the epochs; ``step``: loss and gradients of a batch, and the update of the weights
-- ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch
+- ``evaluate``: loss and accuracy without training; ``metrics``: the metrics of an epoch;
+  ``confusion_counter``: the confusion matrix
 - ``splits``: reads the data, from ``arrays`` or ``spike_files``; ``batches``: batches as tensors
 - ``checkpoint``, ``record``, ``run_logs``, ``activity``: the files of the run
-- ``errors``: what the user can correct, each with its exit code
+- ``errors``: errors that the user can correct, each with its exit code
 """
 
 from netdesc.training.errors import DataError, TrainingError

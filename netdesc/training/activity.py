@@ -1,16 +1,16 @@
-"""``activity.npz``: spikes of the network for a few samples, now and earlier in training.
+"""Writes ``activity.npz``: the network's spikes for a few samples, best weights and earlier ones.
 
 The report draws its pictures from these arrays:
 
-- ``format`` (1); ``epoch`` of the best weights so far, with which the arrays are computed (-1 if
-  there are none yet); ``part``, ``train`` or ``validation``; ``samples``, their number
-- ``input_k``, ``output_k`` and, if the data has targets, ``target_k`` of sample k: int32
-  [events, 2] of (step, row-major cell). If a sample has one label: ``label_k``, ``prediction_k``
-  (-1 for none) and ``rates_k``, float32 [classes], spikes a step
-- ``rate_<layer>``: float32 [neurons], spikes a step of each neuron over the samples
-- ``frame_epochs`` int32 [frames], and ``frame_<f>``: output events of the first sample after these
-  epochs
-- ``cut_<name>``: the step from which on a raster with too many events is cut off
+- ``format`` (1); ``epoch``: the epoch of the best weights so far (-1 for the initial weights);
+  ``part``: ``train`` or ``validation``; ``samples``: the number of samples of the rates
+- ``input_k``, ``output_k`` and, if the data has targets, ``target_k``: the events of sample k,
+  int32 [events, 2] of (step, row-major cell). If a sample has one label: ``label_k``,
+  ``prediction_k`` (-1 if the output is silent) and ``rates_k``, float32 [classes], spikes a step
+- ``rate_<layer>``: float32 [neurons], each neuron's mean spikes a step over the samples
+- ``frame_epochs``: int32 [frames], numbers of complete epochs; ``frame_<f>``: the output events of
+  the first sample after that many epochs
+- ``cut_<name>``: the first step that is left out, if the raster ``name`` has too many events
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ MAX_SAMPLES = 64
 SHOWN_SAMPLES = 4
 """Events are written for this many samples."""
 MAX_CELLS = 1 << 24
-"""Largest number of values of all layers, steps and samples. It bounds the time of a save."""
+"""Limit on the values of input and layers, over all steps and samples. It bounds the time of a
+save."""
 _FRAME_INTERVALS = 16
 _MAX_ARRAY_BYTES = 8 * MAX_EVENTS + 1024
-"""Largest array of events in the file, with its header."""
+"""The largest size of an array of events in the file, including its header."""
 
 
 class ActivityRecorder:
     """Records spikes of a run's network during training, and writes them into ``activity.npz``.
 
-    ``changed`` says whether something is not written yet.
+    ``changed`` is True if the file must be written again.
     """
 
     def __init__(
@@ -68,22 +69,26 @@ class ActivityRecorder:
         self._probe = ActivityProbe(graph, batches.device, classifier)
         self.frame_epochs = frame_epochs(epochs)
         self.frames: dict[int, NamedArrays] = {}
-        """Epoch -> the raster of the first sample's output, under the name ``frame``."""
+        """Number of complete epochs -> the first sample's output raster, named ``frame``."""
         self.changed = True
 
     def needs_frame(self, epoch: int) -> bool:
-        """Whether the output after ``epoch`` complete epochs is still to be recorded."""
+        """Whether a frame after ``epoch`` complete epochs is planned and not recorded yet."""
         return epoch in self.frame_epochs and epoch not in self.frames
 
     def record_frame(self, epoch: int, weights: Mapping[str, torch.Tensor]) -> None:
-        """Records the output for the first sample with the ``weights`` after ``epoch`` epochs."""
+        """Computes the first sample with ``weights``; records its output as the epoch's frame."""
         self._probe.load(weights)
         snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = raster("frame", snapshot.output_TBN[:, 0])
         self.changed = True
 
     def save(self, weights: Mapping[str, torch.Tensor], epoch: int | None) -> None:
-        """Computes the samples with the best ``weights`` and writes the file. StorageError."""
+        """Computes the samples with the best ``weights`` and writes the file.
+
+        ``epoch`` is the epoch of these weights, None for the initial ones. StorageError if the file
+        cannot be written.
+        """
         arrays = self._record_samples(weights) | {
             "format": np.int32(FORMAT),
             "epoch": np.int32(-1 if epoch is None else epoch),
@@ -108,10 +113,10 @@ class ActivityRecorder:
             self.frames = {}
 
     def _record_samples(self, weights: Mapping[str, torch.Tensor]) -> NamedArrays:
-        """The arrays of samples and layers, computed with ``weights``.
+        """Returns the arrays of shown samples and the rates of layers, computed with ``weights``.
 
-        These are the first ``SHOWN_SAMPLES`` samples. If none of them is classified wrongly, the
-        first sample that is replaces the last of them.
+        The first ``SHOWN_SAMPLES`` samples are shown. If all of them are classified correctly, the
+        first sample that is classified wrongly replaces the last of them.
         """
         self._probe.load(weights)
         shown: dict[int, NamedArrays] = {}
@@ -134,13 +139,16 @@ class ActivityRecorder:
 
 
 def _values_per_sample(graph: Graph) -> int:
-    """The number of values of the input and of all layers over the steps of a sample."""
+    """Counts the values of the input and of all layers over all steps of one sample."""
     shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
     return graph.steps * sum(map(math.prod, shapes))
 
 
 def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
-    """The frames of a file up to epoch ``until``. DataError or ValueError if it is damaged."""
+    """Reads the frames up to epoch ``until``: number of complete epochs -> raster.
+
+    DataError or ValueError if the file is missing or damaged.
+    """
     epochs = read_npz(path, ["frame_epochs"], largest=_MAX_ARRAY_BYTES)["frame_epochs"]
     if epochs.ndim != 1 or epochs.dtype != np.int32 or len(epochs) > _FRAME_INTERVALS + 1:
         raise ValueError("frame_epochs is no list of epochs")
@@ -161,5 +169,5 @@ def read_frames(path: Path, until: int) -> dict[int, NamedArrays]:
 
 
 def frame_epochs(epochs: int) -> set[int]:
-    """The numbers of complete epochs after which a frame is recorded; dense at the start."""
+    """Returns after how many complete epochs a frame is recorded; intervals grow with time."""
     return {round(epochs * (n / _FRAME_INTERVALS) ** 2) for n in range(_FRAME_INTERVALS + 1)}

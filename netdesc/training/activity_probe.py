@@ -20,7 +20,7 @@ from netdesc.training.confusion_counter import decide
 NamedArrays = dict[str, Any]
 
 MAX_EVENTS = 200_000
-"""A raster with more events is cut off."""
+"""The largest number of events of a raster; the last steps of a larger one are left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +32,16 @@ class ActivitySnapshot:
     """Layer -> the number of spikes of each neuron, over all steps and samples."""
     output_TBN: Tensor
     predictions: NDArray | None
-    """The class of each sample, -1 for none; None unless each sample has one label."""
+    """The class of each sample, -1 if its output is silent; None unless samples have one label."""
 
     def is_wrong(self, sample: int) -> bool:
-        """Whether the predicted class of a sample differs from its label."""
+        """Whether the predicted class of a sample differs from its label; False without labels."""
         if self.predictions is None:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
     def arrays(self, sample: int, number: int, has_target: bool) -> NamedArrays:
-        """The arrays of one sample, with ``number`` in their names."""
+        """Returns the arrays of a sample for ``activity.npz``; their names end with ``number``."""
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
         if has_target:
             spikes["target"] = self.batch.target
@@ -87,10 +87,11 @@ class ActivityProbe:
 
 
 def raster(name: str, spikes: Tensor) -> NamedArrays:
-    """The events of spikes [steps, …] in order: int32 [events, 2] of (step, row-major cell).
+    """Lists the events of spikes [steps, …] in order: int32 [events, 2] of (step, row-major cell).
 
-    If there are more than ``MAX_EVENTS``, those from step ``cut_<name>`` on are left out. The array
-    is then in column-major order, which compresses several times better.
+    If there are more than ``MAX_EVENTS``, the result also holds ``cut_<name>``; events from that
+    step on are left out. The array is then in column-major order, which compresses several times
+    better.
     """
     events = np.argwhere(spikes.flatten(1).cpu().numpy()).astype(np.int32)
     if len(events) <= MAX_EVENTS:

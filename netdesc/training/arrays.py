@@ -1,4 +1,4 @@
-"""Labelled samples of an ``.npz`` file: read and checked once, encoded one batch at a time."""
+"""Reads and checks the labelled samples of an ``.npz`` file; encodes them batch by batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CHUNK_VALUES = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """Compressed inputs [samples, …], which ``code`` encodes as spikes, and labels."""
+    """Labelled samples: ``compressed`` inputs [samples, …], which ``code`` encodes as spikes."""
 
     code: Code
     input_shape: Shape
@@ -46,7 +46,7 @@ class ArraySamples:
         return replace(self, compressed=self.compressed[which], labels=self.labels[which])
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """See ``samples.Samples``."""
+        """Encodes all samples (see ``samples.Samples``)."""
         spikes_TBN = self.code.spikes(self.compressed, rng)
         input_TBN = spikes_TBN.reshape(*spikes_TBN.shape[:2], *self.input_shape)
         return input_TBN, np.ascontiguousarray(self.labels.T)
@@ -60,12 +60,15 @@ class ArrayFile:
     data: Arrays
     spec: SampleSpec
     batch_size: int | None = None
-    """The number of samples that are encoded at a time; None for all of them."""
+    """The number of samples in a training batch; None for all samples."""
     warn: Callable[[str], None] = lambda text: None
-    """Receives one line for each thing that is suspicious but no error."""
+    """Called with one line for each problem that is not an error."""
 
     def read(self) -> dict[str, ArraySamples]:
-        """The samples of each of ``PARTS``, which may be empty. DataError."""
+        """Reads the file: name in ``PARTS`` -> its samples; validation and test may be empty.
+
+        DataError if the file is missing, damaged or does not fit the network.
+        """
         data = self.data
         check_file(self.path, data.sha256)
         with open_npz(self.path) as npz:
@@ -93,7 +96,7 @@ class ArrayFile:
             raise DataError(f"{self.path}: {found[0]}; {found[1]}")
 
     def _compress_inputs(self, values: NDArray) -> tuple[Code, NDArray]:
-        """The code, and the inputs that it compressed."""
+        """Checks the inputs and compresses them; returns (code, compressed). DataError."""
         data, spec = self.data, self.spec
         axes = FILE_AXES[type(data.encoding)]
         if values.ndim < len(axes) or values.shape[len(axes) :] != spec.input_shape:

@@ -1,4 +1,4 @@
-"""Turns samples into batches of tensors, in order or shuffled."""
+"""Divides samples into batches of tensors, in order or shuffled."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from netdesc.training.randomness import input_rng, sample_order
 from netdesc.training.samples import Indices, Samples
 
 MAX_RESIDENT_SHARE = 0.25
-"""Largest share of a GPU's free memory that the samples of one split may take."""
+"""The largest share of a GPU's free memory that the samples of one split may take."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """``input_TBN`` is float32 [steps, size, *input shape].
+    """Inputs and targets of ``size`` samples.
 
-    ``target`` is float32 [steps, size, *output shape], or int64 labels [size] or [steps, size].
+    ``input_TBN`` is float32 [steps, size, *input shape]. ``target`` is float32
+    [steps, size, *output shape], or int64 labels [size] or [steps, size].
     """
 
     input_TBN: torch.Tensor
@@ -33,17 +34,21 @@ class Batch:
         return self.input_TBN.shape[1]
 
     def loss_weight(self, reduction: str, samples: int) -> float:
-        """The factor on the batch's loss in the loss over all ``samples``; 1 for a sum."""
+        """Returns the factor of the batch's loss in the loss over all ``samples``.
+
+        It is the batch's share of the samples if ``reduction`` is ``mean``, otherwise 1.
+        """
         return self.size / samples if reduction == "mean" else 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Samples as batches of at most ``batch_size`` (None: all in one) on ``device``.
+    """Divides samples into batches of at most ``batch_size`` (None: all samples) on ``device``.
 
-    A single batch of all samples is built once and reused, unless its input is random. Smaller
-    batches are built when they are needed. On a GPU, samples that are not random stay on the device
-    if they fit ``MAX_RESIDENT_SHARE`` of its free memory; batches are then selected from them.
+    A single batch of all samples is built once and reused; ``shuffled`` builds it anew if its input
+    is random. Smaller batches are built when they are needed. On a GPU, samples that are not random
+    stay on the device if they fit ``MAX_RESIDENT_SHARE`` of its free memory; batches are then
+    selected from them.
     """
 
     samples: Samples
@@ -52,16 +57,16 @@ class Batches:
     seed: int
 
     def in_order(self) -> Iterator[Batch]:
-        """All samples in order; random inputs depend only on the seed."""
+        """Yields all samples in order; random inputs depend only on the seed."""
         if self._size == len(self.samples):
             yield self._single_batch
         else:
             yield from self._chunks(np.arange(len(self.samples)), self._fixed_rng)
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """All samples, shuffled; order and random inputs depend only on seed and epoch.
+        """Yields all samples, shuffled; order and random inputs depend only on seed and epoch.
 
-        A single batch is not shuffled, because its gradient is a sum over the samples.
+        A single batch is not shuffled, because its gradient does not depend on the order.
         """
         if self._size == len(self.samples) and not self.samples.is_random:
             yield self._single_batch
@@ -78,7 +83,7 @@ class Batches:
 
     @property
     def _fixed_rng(self) -> np.random.Generator:
-        """A new generator of random inputs, always in the same state."""
+        """A new generator of random inputs, with the same initial state at each access."""
         return input_rng(self.seed, "in order")
 
     @cached_property
@@ -103,7 +108,7 @@ class Batches:
 
     @cached_property
     def _resident(self) -> Batch:
-        """All samples on the device, built in parts: the host's memory may not hold them."""
+        """All samples on the device, built in parts, because they may not fit the host's memory."""
         rng = self._fixed_rng
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):
@@ -133,7 +138,7 @@ class Batches:
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:
-    """1, after the time axis; 0 for labels [samples], which have no time axis."""
+    """Returns the axis of the samples: 1, after the time axis; 0 for labels [samples]."""
     return min(1, tensor.dim() - 1)
 
 

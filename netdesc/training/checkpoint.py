@@ -1,7 +1,7 @@
-"""Checkpoints: files of weights, and ``last.state``, which holds all that resuming needs.
+"""Writes and restores checkpoints: files of weights, and ``last.state``.
 
-A resumed run starts from ``last.state``. It is replaced atomically, after the metrics that belong
-to it are on the disk, so that a kill between any two writes does no harm.
+``last.state`` holds everything that resuming restores. It is replaced atomically, after the metrics
+of its epochs are on the disk, so a run can be resumed after a kill between any two writes.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ from netdesc.training.stopping import EarlyStopping
 
 STATE_FORMAT = 1
 MAX_SAVE_SHARE = 0.02
-"""Largest share of the run's time that saving may take."""
+"""The largest share of the run's time that saving may take."""
 FIRST_S = 5.0
-"""The first checkpoint of a session is due after at most this time: an early kill costs little."""
+"""A session's first checkpoint is due after at most this time, so that an early kill loses little
+work."""
 
 
 @dataclass
 class Progress:
-    """How far a run has come. All of it goes into ``last.state``."""
+    """The progress of a run, stored in ``last.state``."""
 
     epoch: int = 0
-    """The number of complete epochs; also the index of the next one."""
+    """The number of complete epochs, which is also the index of the next epoch."""
     seconds: float = 0.0
     """Time spent in these epochs, over all sessions."""
     best_loss: float = math.inf
     """The lowest validation loss, or training loss if there is no validation."""
     best_epoch: int | None = None
     best_accuracy: float | None = None
-    """The share of right predictions in that epoch; None without labels."""
+    """The share of correct predictions in ``best_epoch``; None without labels."""
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
 
 
 class BestWeights:
-    """A copy of the best weights so far, on the device."""
+    """A copy of the best weights so far, on the network's device."""
 
     def __init__(self, network: nn.Module) -> None:
         self._live = dict(network.state_dict())
@@ -61,7 +62,7 @@ class BestWeights:
         self._saved = self.tensors
 
     def copy_weights(self) -> None:
-        """Copies the network's weights. An interrupt leaves either the old copy or the new one."""
+        """Copies the network's weights. After an interrupt the copy is either old or new."""
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
     @property
@@ -69,7 +70,7 @@ class BestWeights:
         return self._saved is self.tensors
 
     def save(self, path: Path) -> None:
-        """Writes the copy unless the file holds it already. StorageError."""
+        """Writes the copy, unless it is written already. StorageError if writing fails."""
         if not self.is_saved:
             _write(path, self.tensors)
             self._saved = self.tensors
@@ -79,8 +80,8 @@ class BestWeights:
 class Saver:
     """Writes and restores the checkpoints of one run.
 
-    At least ``every_s`` seconds pass between two checkpoints; more on a slow disk, so that writing
-    takes no more than ``MAX_SAVE_SHARE`` of the time.
+    ``every_s`` is the shortest time between two checkpoints in seconds. On a slow disk the time is
+    longer, so that writing takes at most ``MAX_SAVE_SHARE`` of it.
     """
 
     folder: Path
@@ -92,17 +93,18 @@ class Saver:
     lock_sha256: str
     every_s: float
     saved_epoch: int | None = None
-    """Complete epochs in the newest checkpoint on the disk."""
+    """The number of complete epochs in the newest checkpoint on the disk; None without one."""
     _due: float = math.inf
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time for the next checkpoint; ``now`` is ``time.perf_counter()``."""
+        """Whether the next checkpoint is due at ``now``, a time of ``time.perf_counter()``."""
         return now >= self._due
 
     def save(self, progress: Progress, metrics_bytes: int) -> None:
-        """Writes ``last.state``, then the weights and the activity. StorageError leaves old files.
+        """Writes ``last.state``, then the weights and the activity.
 
-        The first save of a run also writes its initial weights.
+        The first save of a run writes its initial weights before. ``metrics_bytes`` is the length
+        of ``metrics.jsonl``. StorageError if a file cannot be written; its old content then stays.
         """
         began = time.perf_counter()
         if self.saved_epoch is None:
@@ -123,17 +125,17 @@ class Saver:
         self._due = now + max(pause, (now - began) / MAX_SAVE_SHARE)
 
     def save_best(self, progress: Progress) -> None:
-        """Writes the best weights and their activity, unless the files hold them already."""
+        """Writes the best weights and their activity, unless the files are up to date."""
         is_new = not self.best.is_saved
         self.best.save(self.folder / BEST)
         if is_new or self.activity.changed:
             self.activity.save(self.best.tensors, progress.best_epoch)
 
     def restore(self) -> tuple[Progress, int]:
-        """Restores everything from ``last.state``; returns (progress, bytes of metrics).
+        """Restores the run from ``last.state``; returns (progress, bytes of ``metrics.jsonl``).
 
-        Without such a file the run starts at epoch 0. ResumeError if the file is damaged, was
-        removed, or belongs to another lock.
+        If the run has no checkpoint yet, it starts at epoch 0. ResumeError if ``last.state`` is
+        damaged, was removed, or belongs to another ``network.lock.json``.
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path = self.folder / STATE

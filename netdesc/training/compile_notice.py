@@ -1,4 +1,4 @@
-"""Tells the user when kernels are compiled, which takes seconds the first time on a machine."""
+"""Tells the user when kernels are compiled, which takes up to a minute, once on each machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ INTERPRETED = (
 )
 
 _PAUSE_S = 2.0
-"""A compilation after such a pause is reported again."""
+"""A compilation is reported if none has run for this long."""
 
 
 @contextlib.contextmanager
 def compile_notices(device: torch.device, report: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, reports ``NOTICE`` before kernels are compiled; cached kernels are not.
+    """Within the block, reports ``NOTICE`` when kernels are compiled, not when they are cached.
 
     Compilations that follow one another are reported once. They can also occur in the middle of a
     run, when a layer spikes more and needs other kernels. Only the CPU engine's compilations are

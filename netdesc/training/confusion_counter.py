@@ -1,4 +1,4 @@
-"""Counts predictions by label on the device, and computes accuracy and confusion matrix."""
+"""Counts the confusion matrix on the device, and computes the accuracy from it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from torch import Tensor, nn
 from netdesc.losses import SILENT, majority
 
 MAX_MATRIX_CLASSES = 64
-"""With more classes, no confusion matrix is counted."""
+"""With more classes, only right, wrong and missing predictions are counted, and no matrix."""
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well a classifier predicts the labels of some samples, or of their steps."""
+    """The accuracy of a classifier on some samples, or on their steps, and its confusion matrix."""
 
     accuracy: float
-    """Share of right predictions, 0 to 1; no prediction counts as a wrong one."""
+    """The share of correct predictions, 0 to 1; a missing prediction counts as wrong."""
     undecided: int
-    """The number without a prediction, because the output was silent."""
+    """The number of missing predictions; a prediction is missing if the output is silent."""
     confusion: list[list[int]] | None
-    """Counts by label (row) and predicted class (column); None for many classes."""
+    """Counts by label (row) and predicted class (column); None above ``MAX_MATRIX_CLASSES``."""
     undecided_by_label: list[int] | None = None
-    """By label, the number without a prediction; None if ``confusion`` is."""
+    """The number of missing predictions by label; None if ``confusion`` is None."""
 
 
 class ConfusionCounter:
@@ -43,7 +43,7 @@ class ConfusionCounter:
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
-        """Adds a batch: output spikes, and labels [batch] or [steps, batch]."""
+        """Counts a batch: output spikes [steps, batch, …], and labels [batch] or [steps, batch]."""
         labels = labels.to(torch.int64)
         predictions = decide(self._classifier(output_TBN), labels, self._classes)
         if self._has_matrix:
@@ -56,7 +56,7 @@ class ConfusionCounter:
         self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
 
     def pop_counts(self) -> Tensor:
-        """The counts since the last call, float64 on the device, for ``score``."""
+        """Returns the counts since the last call, float64 on the device, and sets them to 0."""
         counts = self._counts.clone()
         self._counts.zero_()  # in place: a captured step writes to a fixed address
         return counts
@@ -76,10 +76,10 @@ class ConfusionCounter:
 
 
 def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Predictions in the shape of the labels, [steps, batch] or [batch].
+    """Converts predictions to the shape of the labels, [steps, batch] or [batch].
 
-    If the classifier predicts a class in every step and a sample has one label, the class of most
-    steps is returned. If it predicts one class and steps have labels, that class is repeated.
+    If predictions are [steps, batch] and labels [batch], returns the class of most steps. If
+    predictions are [batch] and labels [steps, batch], repeats each prediction in every step.
     """
     if predictions.dim() == 2 and labels.dim() == 1:
         return majority(predictions, classes)

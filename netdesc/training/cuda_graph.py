@@ -1,8 +1,8 @@
 """Captures repeated work on a GPU as a CUDA graph, and replays it.
 
-A graph launches all kernels of the work in one call; launching them one by one can take longer than
-they compute. A graph holds addresses and not tensors, so what it reads and writes must stay at its
-address. Numbers that the program passed to kernels become constants of the graph.
+A graph launches all kernels of the work in one call. Launching them one by one can take longer than
+their computation. A graph holds addresses, so the tensors that it reads and writes must stay at
+their addresses. Numbers that the program passes to kernels become constants of the graph.
 """
 
 from __future__ import annotations
@@ -15,36 +15,42 @@ import torch
 Work = Callable[[], object]
 
 WARM_UP = 3
-"""The work runs this often before it is captured, because the first runs compile and load kernels
-and allocate the memory of libraries."""
+"""The number of runs before the capture. They compile and load kernels and allocate the memory of
+libraries."""
 
 MEMORY_FACTOR = 2
-"""A capture needs this many times the work's memory free: once for the graph, which never releases
-it, and once for the same work without a graph, as in validation."""
+"""The free memory that a capture needs, as a multiple of the work's memory. The graph keeps one
+share for ever; the same work without a graph, as in validation, needs another."""
 
 
 class Graphs(Protocol):
     """Runs and captures work on a device."""
 
     def run(self, work: Work) -> int:
-        """Runs the work on the stream of a later capture; returns at least the bytes it takes."""
+        """Runs the work on the stream of later captures.
+
+        Returns an upper bound of the memory that it takes in bytes.
+        """
         ...
 
     def free_bytes(self) -> int:
-        """The memory that can still be allocated."""
+        """Returns the bytes that can still be allocated."""
         ...
 
     def capture(self, work: Work) -> Work:
-        """Captures the work without running it; returns its replay. CaptureError."""
+        """Captures the work without running it; returns a function that replays it.
+
+        CaptureError if the work cannot be captured.
+        """
         ...
 
 
 class CaptureError(RuntimeError):
-    """The work cannot be captured, and did not run."""
+    """The work cannot be captured as a CUDA graph; nothing was computed."""
 
 
 class CudaGraphs:
-    """Graphs of an NVIDIA GPU. Warm-up and capture share a stream that is not the default one."""
+    """Runs and captures work on an NVIDIA GPU, both on one stream other than the default one."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -57,7 +63,7 @@ class CudaGraphs:
         with torch.cuda.stream(self._stream):
             work()
         current.wait_stream(self._stream)
-        # May be the peak of earlier work. It is not reset, because others may be measuring it.
+        # This may be the peak of earlier work. It is not reset, because a caller may measure it.
         return torch.cuda.max_memory_allocated(self._device) - before
 
     def free_bytes(self) -> int:
@@ -79,9 +85,10 @@ class CudaGraphs:
 
 
 class ReplayedWork:
-    """Runs work ``warm_up`` times, then captures it, and replays it from then on.
+    """Runs work directly in the first ``warm_up`` calls, then captures it and replays the graph.
 
-    If it cannot be captured, ``obstacle`` says why, and the work runs without a graph.
+    If the work cannot be captured, ``obstacle`` gives the reason, and the work runs without a
+    graph.
     """
 
     def __init__(self, work: Work, graphs: Graphs, warm_up: int = WARM_UP) -> None:
@@ -106,7 +113,7 @@ class ReplayedWork:
             self._bytes = self._graphs.run(self._work)
 
     def stop_capturing(self, obstacle: str) -> None:
-        """Runs the work without a graph from now on."""
+        """Runs the work without a graph from now on, for the reason ``obstacle``."""
         self.obstacle = obstacle
 
     def _capture(self) -> None:

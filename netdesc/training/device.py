@@ -11,10 +11,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is the GPU if netdesc can use one, else the CPU.
+    """Returns the device called ``name``; ``auto`` is the GPU if netdesc can use it, else the CPU.
 
-    Choose the engine before. DeviceUnavailableError if there is no such device, or if the engine
-    does not run on it.
+    The engine must be chosen before (``use_engine``). DeviceUnavailableError if the device does not
+    exist or the engine does not run on it.
     """
     if name not in DEVICES:
         raise DeviceUnavailableError(f'unknown device "{name}"; known are {", ".join(DEVICES)}')

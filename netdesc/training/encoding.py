@@ -1,8 +1,8 @@
-"""Encodes arrays as spikes: compresses all samples once, and encodes one batch at a time.
+"""Encodes arrays as spikes: compresses all samples once, then encodes them batch by batch.
 
-A code takes values [samples, …] from a file. ``is_valid`` says which samples it can encode,
-``compress`` converts them to the form that stays in memory, and ``spikes`` encodes some compressed
-samples as float32 spikes [steps, samples, cells].
+A code takes values [samples, …] of a file. ``is_valid`` returns for each sample whether the code
+can encode it. ``compress`` converts samples to the compact form that stays in memory. ``spikes``
+encodes compressed samples as float32 spikes [steps, samples, cells].
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from netdesc.description.models import Arrays, LatencyEncoding, RateEncoding, SpikesEncoding
 
 _MIN_USED_RANGE = 1 / 16
-"""Values that use less of ``data.range`` than this probably belong to another range."""
+"""The user is warned if the values use no more than this share of ``data.range``."""
 
 
 class Code(Protocol):
@@ -26,13 +26,13 @@ class Code(Protocol):
 
     @property
     def values(self) -> str:
-        """In words, the values that it can encode."""
+        """The values that the code can encode, in words."""
         ...
 
     def is_valid(self, values: NDArray) -> NDArray[np.bool_]: ...
 
     def silence_warning(self, largest: float) -> str:
-        """A warning if values up to ``largest`` hardly cause a spike; else empty."""
+        """Returns a warning if values up to ``largest`` hardly cause a spike; otherwise empty."""
         ...
 
     def compress(self, values: NDArray) -> NDArray: ...
@@ -42,7 +42,10 @@ class Code(Protocol):
 
 @dataclass(frozen=True)
 class SpikeCode:
-    """Spikes [samples, ``file_steps``, cells] of the file, then silence. Compressed to bits."""
+    """Copies spikes [samples, ``file_steps``, cells] of the file; later steps are silent.
+
+    Compressed samples hold one bit for each cell and step.
+    """
 
     steps: int
     file_steps: int
@@ -61,7 +64,7 @@ class SpikeCode:
         return "" if largest > 0 else "holds no spike"
 
     def compress(self, values: NDArray) -> NDArray[np.uint8]:
-        """Bytes [samples, steps, columns]."""
+        """Packs 8 cells into each byte; returns uint8 [samples, file steps, bytes]."""
         cells = values.reshape(*values.shape[:2], -1)
         return np.packbits(cells != 0, axis=-1, bitorder="little")
 
@@ -74,7 +77,7 @@ class SpikeCode:
 
 @dataclass(frozen=True)
 class _Analog:
-    """Values in [``low``, ``high``]."""
+    """Base of codes for numbers from ``low`` to ``high``."""
 
     steps: int
     low: float
@@ -95,7 +98,7 @@ class _Analog:
         return f"{text}: its values hardly cause a spike"
 
     def normalise(self, values: NDArray) -> NDArray[np.float64]:
-        """Values scaled from their range to 0 to 1; [samples, cells]."""
+        """Scales values from [``low``, ``high``] to [0, 1]; returns [samples, cells]."""
         low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
         return (wide - low) / (high - low)
@@ -103,14 +106,14 @@ class _Analog:
 
 @dataclass(frozen=True)
 class RateCode(_Analog):
-    """In each step an independent spike with probability ``max_rate`` · normalised value."""
+    """Draws an independent spike in each step, with probability ``max_rate`` · normalised value."""
 
     max_rate: float
 
     is_random: ClassVar[bool] = True
 
     def compress(self, values: NDArray) -> NDArray[np.float32]:
-        """Probabilities."""
+        """Returns the spike probability of each cell, [samples, cells]."""
         return (self.max_rate * self.normalise(values)).astype(np.float32)
 
     def spikes(self, compressed: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -124,9 +127,9 @@ class RateCode(_Analog):
 
 @dataclass(frozen=True)
 class LatencyCode(_Analog):
-    """One spike at step ``(1 − x) · (within_steps − 1)`` for the normalised value x.
+    """Encodes the normalised value x as one spike at step ``(1 − x) · (within_steps − 1)``.
 
-    The step is rounded, half to even. Normalised values up to ``silent_below`` never spike.
+    The step is rounded, half to even. Normalised values up to ``silent_below`` cause no spike.
     """
 
     silent_below: float
@@ -135,10 +138,10 @@ class LatencyCode(_Analog):
     is_random: ClassVar[bool] = False
 
     def compress(self, values: NDArray) -> NDArray[np.signedinteger]:
-        """Steps of the spikes, -1 for none."""
+        """Returns the step of each cell's spike, [samples, cells]; -1 if it never spikes."""
         low, high = _rounded_as(values, self.low), _rounded_as(values, self.high)
         wide = values.reshape(len(values), -1).astype(np.float64)
-        # Multiplied before dividing, so that an exact half is not rounded before ``rint``.
+        # Multiplication comes before division, so that ``rint`` receives an exact half unrounded.
         step = np.rint((high - wide) * (self.within_steps - 1) / (high - low))
         step[self.normalise(values) <= _rounded_as(values, self.silent_below)] = -1
         return step.astype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
@@ -153,16 +156,17 @@ class LatencyCode(_Analog):
 
 
 def _rounded_as(values: NDArray, number: float) -> float:
-    """``number`` rounded to the type of ``values``: 0.1 is a different number in float32."""
+    """Rounds ``number`` to the type of ``values``, because 0.1 has another value in float32."""
     if values.dtype.kind != "f" or abs(number) > float(np.finfo(values.dtype).max):
         return number
     return float(values.dtype.type(number))
 
 
 def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
-    """The code of a document's ``data`` for a network of ``steps``; the rest describes the file.
+    """Builds the code of a document's ``data`` for a network that runs ``steps`` steps.
 
-    ValueError if its spikes would come after the last step.
+    The file's inputs have ``file_steps`` steps (0 if they have no time axis) and ``cells`` values a
+    step. ValueError if spikes would come after the last step.
     """
     return _BUILDERS[type(data.encoding)](data, steps, file_steps, cells)
 

@@ -1,4 +1,4 @@
-"""Errors of training that the user can correct, each with its exit code."""
+"""Errors of training that the user can correct, each with the exit code of the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class TrainingError(ValueError):
-    """Holds one message for the user; the command line returns ``exit_code``."""
+    """Base of the errors; holds one message for the user. The command exits with ``exit_code``."""
 
     exit_code: ClassVar[int] = 1
 
@@ -30,7 +30,7 @@ class WeightsError(TrainingError):
 
 
 class MissingWeightsError(WeightsError):
-    """A file of weights is missing or cannot be opened."""
+    """A weights file is missing or cannot be opened."""
 
     exit_code = 3
 
@@ -74,7 +74,7 @@ _REASONS = {
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turns an OSError while ``path`` is written into a StorageError that names it."""
+    """Converts an OSError within the block into a StorageError that names ``path`` and reason."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Loss and score of a network over some samples, without training."""
+"""Computes loss and score of a network on samples, without training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netdesc.training.batches import Batch, Batches
 from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 OnBatch = Callable[[Batch, Tensor], None]
-"""Called with a batch and the network's output for it."""
+"""Called with each batch and the network's output for it, [steps, batch, *output shape]."""
 
 
 @torch.no_grad()
@@ -24,9 +24,10 @@ def measure(
     counter: ConfusionCounter | None = None,
     on_batch: OnBatch | None = None,
 ) -> tuple[float, Score | None]:
-    """Loss and score of the network, in evaluation mode, over all samples in order.
+    """Computes loss and score of the network, in evaluation mode, over all samples in order.
 
-    ``counter`` counts the predictions; without it the score is None. Waits for the device once.
+    ``counter`` counts the predictions; without it the score is None. Waits for the device once,
+    at the end.
     """
     was_training = network.training
     network.eval()

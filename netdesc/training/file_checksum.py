@@ -9,7 +9,10 @@ from netdesc.training.errors import DataError, MissingDataError
 
 
 def check_file(path: Path, expected: str | None) -> None:
-    """MissingDataError if a file cannot be opened, DataError if its SHA-256 is another one."""
+    """Checks that the file can be read and has the SHA-256 ``expected`` (None: any).
+
+    MissingDataError if it cannot be read, DataError if its SHA-256 differs.
+    """
     try:
         with path.open("rb") as file:
             if expected is None:

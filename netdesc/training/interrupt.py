@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one stops training after the epoch, the second one at once."""
+"""Handles Ctrl-C and SIGTERM: the first stops training after the epoch, the second at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTICE = b"\nStopping after this epoch; once more quits at once.\n"
 
 
 class StopRequest:
-    """Within the block, the first signal sets ``requested``; the next raises KeyboardInterrupt.
+    """Within the block, the first signal sets ``requested``; later ones raise KeyboardInterrupt.
 
     Handlers are set only in the main thread, as Python requires, and restored on exit.
     """
@@ -37,7 +37,7 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        # Not through sys.stderr, whose buffer the signal may have interrupted in a write. Fails if
-        # standard error is closed or no file; then nobody reads it.
+        # sys.stderr is avoided, because the signal may have interrupted a write to its buffer. If
+        # standard error is closed or is not a file, os.write fails and the notice is dropped.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             os.write(sys.stderr.fileno(), _NOTICE)

@@ -1,4 +1,4 @@
-"""The training loop: from one epoch to the next. ``step`` computes the loss of each batch."""
+"""The training loop over epochs and batches. ``step`` computes loss and gradients of a batch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from netdesc.training.step import build_step
 
 
 class Divergence(Exception):
-    """A loss, gradient or weight is NaN or infinite; the message names the epoch and the layer.
+    """A loss, gradient or weight is NaN or infinite; the message names the epoch and the cause.
 
-    ``epoch`` counts from 0; −1 stands for the initial weights. The message counts from 1.
+    ``epoch`` counts from 0, −1 stands for the initial weights; the message counts from 1.
     """
 
     def __init__(self, epoch: int, cause: str) -> None:
@@ -40,12 +40,12 @@ def fit(
     display: Display,
     stop: StopRequest,
 ) -> None:
-    """Trains from ``progress``, which it updates, to the last epoch or until ``stop`` is requested.
+    """Trains from ``progress``, which it updates, until the last epoch, early stopping or ``stop``.
 
     The metrics of an epoch are read before its last update, because its last batch was computed
-    with the weights before that update. Without validation, these weights are also the ones that
-    may become the best. Raises Divergence, and StorageError if a file cannot be written; the last
-    checkpoint is then still on the disk.
+    with the weights before that update. Without validation, these weights are the candidates for
+    the best weights. Divergence if a number is NaN or infinite, StorageError if a file cannot be
+    written; the last checkpoint stays on the disk in both cases.
     """
     network, optimizer, training = setup.network, setup.optimizer, setup.training
     epoch_sum = EpochMetricsSum(network, setup.build_counter())
@@ -71,7 +71,7 @@ def fit(
                 step.update()
             step.compute_gradients(batch)
             is_first = False
-        epoch_metrics = epoch_sum.read_and_reset()  # waits for the device, once an epoch
+        epoch_metrics = epoch_sum.read_and_reset()  # waits for the device once per epoch
         if epoch_metrics.non_finite:
             raise Divergence(epoch, epoch_metrics.non_finite)
         if setup.validation is None:
@@ -117,7 +117,7 @@ def fit(
 def update_best(
     progress: Progress, saver: Saver, epoch: int, loss: float, score: Score | None
 ) -> None:
-    """Copies the weights as the best ones if ``loss`` is the lowest so far."""
+    """Stores a copy of the weights as the best ones if ``loss`` is the lowest so far."""
     if loss < progress.best_loss:
         progress.best_loss, progress.best_epoch = loss, epoch
         progress.best_accuracy = None if score is None else score.accuracy
@@ -125,12 +125,15 @@ def update_best(
 
 
 def accuracy_field(score: Score | None, part: str = "") -> dict[str, float]:
-    """The share of right predictions as a field of ``metrics.jsonl``; empty without labels."""
+    """Returns the accuracy as the field ``<part>accuracy`` of ``metrics.jsonl``.
+
+    Empty if ``score`` is None.
+    """
     return {} if score is None else {f"{part}accuracy": score.accuracy}
 
 
 def confusion_fields(score: Score | None) -> dict[str, Any]:
-    """The confusion matrix as fields of ``metrics.jsonl``; empty if there is none."""
+    """Returns the confusion matrix as fields of ``metrics.jsonl``; empty if there is none."""
     if score is None or score.confusion is None:
         return {}
     return {
@@ -141,13 +144,13 @@ def confusion_fields(score: Score | None) -> dict[str, Any]:
 
 
 def record_snapshot(saver: Saver, network: nn.Module, epoch: int) -> None:
-    """Records the output after ``epoch`` complete epochs, if the report shows that epoch."""
+    """Records the first sample's output after ``epoch`` epochs, if the report shows that epoch."""
     if saver.activity.needs_frame(epoch):
         saver.activity.record_frame(epoch, network.state_dict())
 
 
 def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -> None:
-    """Writes a checkpoint. Divergence if a weight is NaN or too large; then nothing is written."""
+    """Writes a checkpoint. Writes nothing and raises Divergence if a weight is NaN or too large."""
     cause = non_finite_weight(setup.network)
     if cause:
         raise Divergence(progress.epoch - 1, cause)
@@ -155,7 +158,7 @@ def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -
 
 
 def progress_line(progress: Progress, epochs: int, scale: Scale) -> ProgressLine:
-    """The numbers to display after the last complete epoch, with losses divided by ``scale``."""
+    """Returns the numbers to display for the last complete epoch; divides losses by ``scale``."""
     last = progress.last
     validation = last.get("validation_loss")
     watched = scale.train if validation is None else scale.validation

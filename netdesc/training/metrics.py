@@ -1,7 +1,7 @@
-"""The metrics of an epoch, summed on the device and read once.
+"""Sums the metrics of an epoch on the device, and reads them once.
 
-Reading a number from a GPU waits until it has computed everything before. So losses and norms are
-summed on the device, and one copy fetches all sums.
+Reading a number from a GPU waits until all earlier work is done. Therefore losses and norms are
+summed on the device, and one copy reads all sums.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from netdesc.training.confusion_counter import ConfusionCounter, Score
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """The loss of an epoch, and for each layer means over the batches.
+    """The loss of an epoch, and the gradient norm and spike rate of each layer.
 
-    Gradient norms are L2 norms before clipping; spike rates are spikes a neuron a step.
+    Gradient norms are L2 norms before clipping, spike rates are spikes a neuron a step; both are
+    means over the batches, weighted by the number of samples.
     """
 
     loss: float
@@ -29,11 +30,12 @@ class EpochMetrics:
     score: Score | None
     """The classifier's score on the samples; None without a classifier."""
     non_finite: str | None
-    """Where the first NaN or infinity is, in words; layers in order, then the loss. Or None."""
+    """The first layer with a NaN or infinite number, or the loss, in words; None if all are finite.
+    """
 
 
 class EpochMetricsSum:
-    """Sums over batches: the loss and, for each layer, norms of gradients and weights, spike rate.
+    """Sums over batches: the loss, and norms of gradients and weights and spike rate of each layer.
 
     ``counter`` counts predictions; the caller adds the output of each batch to it.
     """
@@ -48,18 +50,21 @@ class EpochMetricsSum:
         self._sum: Tensor | None = None
 
     def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the notes of layer ``name`` from a forward pass with ``size`` output values."""
+        """Sets the notes of a layer's forward pass (see ``kernels.operators``).
+
+        ``size`` is the number of output values, steps · batch · neurons.
+        """
         self._notes[name], self._sizes[name] = notes, size
 
     def add_batch(self, loss: Tensor, share: float, loss_weight: float) -> None:
         """Adds a batch after its backward pass, without waiting for the device.
 
-        ``share`` is the batch's part of the samples; ``loss_weight`` is the factor on its loss.
+        ``share`` is the batch's share of the samples; ``loss_weight`` is the factor of its loss.
         """
         weights = layer_norms(self._parameters)
         self._norms = layer_norms(self._parameters, of_gradients=True)
         sizes = tuple(self._sizes.values())
-        if sizes not in self._divisors:  # cached: each copy to the device waits for it
+        if sizes not in self._divisors:  # cached, because a copy to the device waits for it
             self._divisors[sizes] = torch.tensor(sizes, dtype=torch.float64, device=loss.device)
         rates = torch.stack(list(self._notes.values()))[:, 3] / self._divisors[sizes]
         row = torch.cat([loss.detach().double().reshape(1), self._norms, weights, rates])
@@ -70,14 +75,14 @@ class EpochMetricsSum:
         self._sum += row  # in place: a captured step writes to a fixed address
 
     def gradient_norm(self) -> Tensor:
-        """Global L2 norm of the last batch's gradients, a float32 scalar on the device."""
+        """Returns the global L2 norm of the last batch's gradients, float32 on the device."""
         return torch.linalg.vector_norm(self._norms).float()
 
     def read_and_reset(self) -> EpochMetrics:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
 
-        The 64-bit sums are rounded to 32 bits, so that losses that differ only by the order of
-        addition are equal. Numbers beyond 32 bits become infinite.
+        The float64 sums are rounded to float32, so that the order of addition does not change a
+        loss. Numbers beyond float32 become infinite.
         """
         assert self._sum is not None, "no batch was added"
         sums, counter = self._sum.float().double(), self.counter
@@ -100,11 +105,11 @@ class EpochMetricsSum:
 
 
 def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False) -> Tensor:
-    """L2 norm of the parameters of each layer, or of their gradients; float64 on their device.
+    """Computes the L2 norm of each layer's parameters or gradients, float64 [layers] on the device.
 
-    A norm is finite only if all its numbers are. Numbers beyond 1e19, whose squares exceed 32 bits,
-    make it infinite, too; they count as diverged. On a CPU torch adds up squares in an order that
-    does not depend on the number of threads; its plain sums do not.
+    A norm is infinite or NaN if one of its numbers is, or if a number exceeds about 1e19, whose
+    square exceeds float32; this counts as divergence. On a CPU, torch's ``vector_norm`` does not
+    depend on the number of threads, unlike ``sum``.
     """
     norms = []
     for parameters in layers.values():
@@ -118,7 +123,7 @@ def layer_norms(layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """Layer name -> its parameters; layers in the order of the network."""
+    """Returns layer name -> parameters of the layer, in the order of the network."""
     layers: dict[str, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         layers.setdefault(name.removeprefix("layers.").partition(".")[0], []).append(parameter)
@@ -126,7 +131,7 @@ def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def non_finite_weight(network: nn.Module) -> str | None:
-    """In words, the first layer with a weight that is NaN or too large; or None."""
+    """Returns in words the first layer with a weight that is NaN or too large; None without one."""
     layers = parameters_by_layer(network)
     return _find_non_finite(0.0, {}, dict(zip(layers, layer_norms(layers).tolist(), strict=True)))
 

@@ -1,4 +1,4 @@
-"""Reads arrays of numbers from an .npz file."""
+"""Reads numeric arrays from an .npz file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netdesc.training.errors import DataError
 
 @contextmanager
 def open_npz(path: Path) -> Generator[Npz, None, None]:
-    """Opens a file. DataError for what is wrong with it, also if it is found within the block."""
+    """Opens a file. DataError if it cannot be read or the block raises NpzError or OSError."""
     try:
         with path.open("rb") as file:
             yield Npz(file)
@@ -27,7 +27,7 @@ def open_npz(path: Path) -> Generator[Npz, None, None]:
 
 
 def read_numbers(npz: Npz, name: str) -> NDArray:
-    """An array of numbers. NpzError, also if it holds anything else."""
+    """Reads the array ``name``. NpzError if it is missing, damaged or not numeric."""
     header = npz.header(name)
     if header.kind not in "biufO":
         raise NpzError(f"holds no numbers in its array {quote_name(name)}")
@@ -37,9 +37,10 @@ def read_numbers(npz: Npz, name: str) -> NDArray:
 def read_npz(
     path: Path, names: Sequence[str], optional: Sequence[str] = (), largest: int = MAX_ARRAY_BYTES
 ) -> dict[str, NDArray]:
-    """The arrays ``names``, and those of ``optional`` that the file has.
+    """Reads the arrays ``names``, and the arrays ``optional`` if the file has them.
 
-    DataError, also if an array has more than ``largest`` bytes.
+    DataError if the file cannot be read, or if an array is missing or has more than ``largest``
+    bytes.
     """
     with open_npz(path) as npz:
         present = [*names, *(name for name in optional if name in npz.names)]

@@ -1,4 +1,4 @@
-"""Builds the torch optimizer that a document describes; saves and restores its state."""
+"""Builds the torch optimizer of a document; saves and restores its state."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import nn
 
 
 def build_optimizer(spec: Any, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that ``document.training.optimizer`` describes.
+    """Builds the optimizer that ``document.training.optimizer`` describes.
 
-    Weight decay acts on synapses only: a neuron whose decay constant shrinks toward 0 is not
-    simpler, it never forgets.
+    Weight decay acts on synapses only. On a neuron's decay it would be wrong: a neuron whose decay
+    shrinks toward 0 never forgets.
     """
     synapses, neurons = [], []
     for name, parameter in network.named_parameters():
@@ -39,21 +39,21 @@ _KINDS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "adamw": (torch.optim.AdamW, _ADAPTIVE),
     "sgd": (torch.optim.SGD, ("momentum", "nesterov")),
 }
-"""Type in a document -> torch's class, and the options that both call by the same name."""
+"""Optimizer type of a document -> torch's class, and the options that document and torch share."""
 
 
 def device_rate(device: torch.device, rate: float) -> float | torch.Tensor:
-    """The rate; on a GPU a tensor, because a captured step reads it from there."""
+    """Returns the rate; on a GPU as a tensor, because a captured step reads it from a tensor."""
     if device.type != "cuda":
         return rate
     return torch.tensor(rate, dtype=torch.float32, device=device)
 
 
 def _without_compiler(kind: type[Any]) -> type[Any]:
-    """The class without the wrappers that torch puts around its methods for its compiler.
+    """Returns a subclass of ``kind`` without torch's wrappers for its compiler.
 
     A wrapped method imports the compiler, which costs every run more than a second. ``Optimizer``
-    puts its hooks around ``step`` again.
+    adds its hooks to ``step`` again.
     """
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in _WRAPPED}
     return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(plain["step"])})
@@ -63,10 +63,10 @@ _WRAPPED = ("add_param_group", "zero_grad", "step")
 
 
 def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> None:
-    """Lays out every gradient like its parameter.
+    """Makes every gradient contiguous, like its parameter.
 
-    The fused optimizers read both as flat memory: they would apply a transposed gradient to the
-    wrong weights, and torch 2.13 does not check that.
+    The fused optimizers read both as flat memory. They would apply a transposed gradient to the
+    wrong weights; torch 2.13 does not check this.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -85,7 +85,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
     """Whether a CUDA graph can hold a step: all numbers that change must be on the device.
 
-    For fused SGD the rate is the only one; it has no option ``capturable``.
+    In fused SGD only the rate changes; SGD has no option ``capturable``.
     """
     return all(
         isinstance(group["lr"], torch.Tensor)
@@ -98,22 +98,22 @@ def is_capturable(optimizer: torch.optim.Optimizer) -> bool:
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:
-    """The optimizer's state as ``<parameter name>.<what>`` (moments and step counts)."""
+    """Returns the optimizer's state: ``<parameter name>.<state name>`` -> moment or step count."""
     return {
         f"{name}.{key}": value
         for name, parameter in network.named_parameters()
         for key, value in optimizer.state.get(parameter, {}).items()
-        if isinstance(value, torch.Tensor)  # SGD without momentum keeps a None
+        if isinstance(value, torch.Tensor)  # the state of SGD without momentum is None
     }
 
 
 def load_optimizer_tensors(
     optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Restores what ``optimizer_tensors`` returned.
+    """Restores the state that ``optimizer_tensors`` returned.
 
-    KeyError if a parameter is unknown. ValueError if a tensor has another shape or type than its
-    parameter: fused optimizers would read beyond its end.
+    KeyError if a parameter is unknown. ValueError if a tensor has another shape than its parameter
+    or is not float32, because fused optimizers would read beyond its end.
     """
     parameters = dict(network.named_parameters())
     for key, value in tensors.items():

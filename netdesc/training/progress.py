@@ -14,21 +14,21 @@ from typing import Literal
 from netdesc.training.run_logs import Log
 
 Style = Literal["auto", "live", "plain", "quiet"]
-"""``live`` keeps one line up to date, ``plain`` prints a line now and then, ``quiet`` prints only
+"""``live`` redraws one line, ``plain`` prints a line every few seconds, ``quiet`` prints only
 warnings; ``auto`` is live in a terminal and plain elsewhere."""
 
 _LIVE_INTERVAL_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
 _LOG_INTERVAL_S = 30.0
 _RECENT_S = 20.0
-"""The time left is computed from the speed in this many last seconds."""
+"""The time left is computed from the speed during this many last seconds."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What losses are divided by for display: the number of samples of each split, or 1.
+    """The divisor of each split's loss for display: its number of samples, or 1.
 
-    Sums over different numbers of samples cannot be compared; their means can.
+    The losses of two splits can be compared if they are means, but not if they are sums.
     """
 
     train: int = 1
@@ -42,26 +42,26 @@ class Scale:
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """The numbers of a progress line after an epoch; losses are divided by ``Scale``."""
+    """The numbers of a progress line; losses are divided by ``Scale``."""
 
     epoch: int
-    """Complete epochs."""
+    """The number of complete epochs."""
     epochs: int
     loss: float
     validation_loss: float | None
     best_loss: float
     learning_rate: float
     accuracy: float | None = None
-    """Share of right predictions, on the validation split if there is one."""
+    """The share of correct predictions, on the validation split if there is one."""
     unit: str = ""
-    """`` a sample`` if losses are means over the samples; empty if they are as computed."""
+    """`` a sample`` if losses were divided by the number of samples; otherwise empty."""
 
 
 class Display:
     """Prints messages and, at intervals, a progress line; writes both into the log.
 
-    Messages before ``attach_log`` are written into the log then. If ``is_quiet``, only warnings are
-    printed.
+    Messages before ``attach_log`` are kept and written into the log by it. If ``is_quiet``, only
+    warnings are printed.
     """
 
     interval_s = _PLAIN_INTERVAL_S
@@ -72,7 +72,7 @@ class Display:
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
-        """(``time.perf_counter()``, number of complete epochs then)."""
+        """(``time.perf_counter()``, number of epochs complete at that time)."""
 
     def __enter__(self) -> Display:
         return self
@@ -81,7 +81,7 @@ class Display:
         self.close()
 
     def attach_log(self, log: Log) -> None:
-        """Writes the messages so far into ``log``, and all later ones."""
+        """Writes all earlier and later messages into ``log``. StorageError if this fails."""
         self._log = log
         for text in self._unlogged:
             log.write(text)
@@ -105,11 +105,11 @@ class Display:
             self._log.write(text)
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time for the next progress line; ``now`` is ``time.perf_counter()``."""
+        """Whether the next progress line is due at ``now``, a time of ``time.perf_counter()``."""
         return now >= self._due
 
     def show(self, status: ProgressLine, now: float) -> None:
-        """Prints the progress line; from the second call on, with the time that is left."""
+        """Prints the progress line. From the second call on it includes the time left."""
         self._due = now + self.interval_s
         line = _format(status, self._seconds_per_epoch(status.epoch, now))
         if not self._is_quiet:
@@ -119,7 +119,7 @@ class Display:
             self._write(line)
 
     def _seconds_per_epoch(self, epoch: int, now: float) -> float | None:
-        """Seconds an epoch, over the last ``_RECENT_S``; None before the second call."""
+        """Returns seconds an epoch, over the last ``_RECENT_S`` seconds; None in the first call."""
         marks = self._marks
         marks.append((now, epoch))
         while len(marks) > 2 and now - marks[1][0] >= _RECENT_S:
@@ -128,7 +128,7 @@ class Display:
         return (now - began) / (epoch - first) if epoch > first else None
 
     def print(self, text: str) -> None:
-        """Prints on standard error. A pipe closed by its reader does not stop training."""
+        """Prints on standard error. Ignores a pipe whose reader has closed it."""
         with contextlib.suppress(BrokenPipeError):
             print(text, file=sys.stderr, flush=True)
 
@@ -137,7 +137,7 @@ class Display:
         self.print(line)
 
     def close(self) -> None:
-        """Ends the display; nothing is printed after that."""
+        """Stops redrawing the progress line; messages can still be printed."""
 
 
 class LiveDisplay(Display):
@@ -175,7 +175,7 @@ _DISPLAYS: dict[str, Callable[[], Display]] = {
 
 
 def build_display(style: Style) -> Display:
-    """The display for a style; ValueError for an unknown one."""
+    """Returns the display for a style. ValueError if the style is unknown."""
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"
@@ -185,7 +185,7 @@ def build_display(style: Style) -> Display:
 
 
 def count_epochs(number: int) -> str:
-    """``1 epoch``, ``2 epochs``."""
+    """Returns the number with its noun: ``1 epoch``, ``2 epochs``."""
     return f"{number} epoch" if number == 1 else f"{number} epochs"
 
 
@@ -205,6 +205,6 @@ def _format(status: ProgressLine, epoch_s: float | None) -> str:
         left = timedelta(seconds=round(epoch_s * (status.epochs - status.epoch)))
         each = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"
         parts += [f"{left} left", f"{each}/epoch"]
-    # Last, because a narrow terminal cuts the end of the line.
+    # The learning rate comes last, because a narrow terminal cuts off the end of the line.
     parts.append(f"learning rate {status.learning_rate:.3g}")
     return "  ".join(parts)

@@ -1,4 +1,4 @@
-"""Random numbers of a run. They depend only on the seed and on their purpose."""
+"""The random numbers of a run. They depend only on the seed and on their purpose."""
 
 from __future__ import annotations
 
@@ -22,13 +22,19 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
-    """A permutation of ``count`` sample indices; purpose 0 is the split, n + 1 is epoch n."""
+    """Returns a random permutation of ``count`` sample indices.
+
+    ``purpose`` 0 is the validation split, n + 1 is epoch n.
+    """
     generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))
     return torch.randperm(count, generator=generator).numpy()
 
 
 def input_rng(seed: int, purpose: str) -> np.random.Generator:
-    """The generator of random inputs. Its numbers do not depend on how many are drawn per call."""
+    """Returns a new generator for random inputs, such as those of ``purpose`` ``epoch 3``.
+
+    The sequence of numbers is the same in few large calls as in many small calls.
+    """
     return np.random.Generator(np.random.PCG64(_hash_to_int(f"{seed} draws {purpose}") % 2**64))
 
 

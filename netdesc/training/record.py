@@ -1,4 +1,4 @@
-"""``run.json``: what a run depends on, its status and its results."""
+"""Writes ``run.json``: the environment of a run, its status and its results."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
 class RunRecord:
     """The fields of ``run.json``; ``update`` rewrites the file.
 
-    ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. A killed run
-    stays ``running``; its ``pid`` then belongs to no process, or to another one.
+    ``status`` is ``running``, ``done``, ``diverged``, ``interrupted`` or ``failed``. If the process
+    is killed, the status stays ``running``; later another process may have the recorded ``pid``.
     """
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class RunRecord:
     def create(
         cls, path: Path, graph: Graph, engine: str, lock_sha256: str, environment: dict[str, Any]
     ) -> RunRecord:
-        """The record of a run that starts now. It is not written yet."""
+        """Returns the record of a run that starts now, without writing it."""
         fields = {
             "name": graph.name,
             "status": "running",
@@ -65,7 +65,7 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: Path) -> RunRecord:
-        """The record of an existing run. ResumeError if it is missing or damaged."""
+        """Reads the record of an existing run. ResumeError if it is missing or damaged."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -77,11 +77,11 @@ class RunRecord:
 
     @property
     def text(self) -> str:
-        """The file's text."""
+        """The record as JSON text."""
         return json.dumps(self.fields, indent=2, allow_nan=False) + "\n"
 
     def mark_resumed(self, engine: str, environment: dict[str, Any]) -> None:
-        """Records that the run is resumed. StorageError."""
+        """Records that the run is resumed now. StorageError if the file cannot be written."""
         fields = self.fields
         for name in ("command", "directory"):
             fields.setdefault(f"first_{name}", fields.get(name))
@@ -89,23 +89,23 @@ class RunRecord:
         self.update(**environment, engine=engine, status="running", message=None, ended=None)
 
     def update(self, **fields: Any) -> None:
-        """Changes fields and writes the file atomically. StorageError."""
+        """Changes ``fields`` and writes the file atomically. StorageError if this fails."""
         self.fields |= fields
         write_text(self._path, self.text)
 
     @property
     def device(self) -> str:
-        """The type of the device that the run was trained on."""
+        """The type of the device that trained the run, ``cpu`` or ``cuda``."""
         return self.fields["device"]["type"]
 
     @property
     def engine(self) -> str:
-        """The engine that was chosen, by name or ``auto``."""
+        """The engine that the user chose: its name, or ``auto``."""
         return self.fields["engine"]
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a run depends on besides its document: command, versions, machine."""
+    """Returns the facts that a run depends on besides its document: command, versions, machine."""
     is_gpu = device.type == "cuda"
     name = platform.processor() or platform.machine()
     try:
@@ -128,9 +128,9 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
-    """The shell command that started this process, from ``sys.argv`` and ``sys.orig_argv``.
+    """Returns the shell command that started this process, from ``sys.argv`` and ``sys.orig_argv``.
 
-    netdesc's own command is shortened to ``netdesc``, wherever it is installed.
+    The path of netdesc's own command is shortened to ``netdesc``.
     """
     program = PurePath(argv[0]) if argv else PurePath()
     is_netdesc = program.name in ("netdesc", "netdesc.exe") or (
@@ -140,7 +140,7 @@ def command(argv: Sequence[str], orig_argv: Sequence[str]) -> str:
 
 
 def environment_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """In words, the differences between two environments that may change a run's results."""
+    """Yields, in words, each difference of two environments that may change a run's results."""
     for part, words in {"versions": "the version of ", "device": "the device's "}.items():
         old, new = before.get(part, {}), after[part]
         for key in sorted(old.keys() & new.keys()):
@@ -149,7 +149,7 @@ def environment_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterat
 
 
 def versions(with_gpu: bool = False) -> dict[str, str]:
-    """The versions of Python and of the packages that a run's results may depend on."""
+    """Returns the versions of Python and of the packages that a run's results may depend on."""
     found = {"python": platform.python_version()}
     if with_gpu:
         found["cuda"] = str(torch.version.cuda)
@@ -160,5 +160,5 @@ def versions(with_gpu: bool = False) -> dict[str, str]:
 
 
 def now() -> str:
-    """The local time with its offset from UTC, to the second."""
+    """Returns the local time as ISO 8601, with seconds and the offset from UTC."""
     return datetime.now().astimezone().isoformat(timespec="seconds")

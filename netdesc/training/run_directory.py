@@ -1,4 +1,4 @@
-"""The folder of a run: created once, locked by one process at a time, never overwritten."""
+"""Creates and locks the folder of a run. One process at a time uses it; it is never overwritten."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
 
 
 def default_path(name: str) -> Path:
-    """``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` below the working directory."""
+    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random digits)."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
 
 
 @contextlib.contextmanager
 def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
-    """Creates the folder with the three files that a run begins with; locks it for the block.
+    """Creates the folder, locks it for the block, and writes document, record and document's lock.
 
-    The document's lock is written last: a folder that has it can be resumed. RunDirectoryError,
-    before anything is written, if the folder is not empty. A folder in which a run was killed
-    before its document's lock was written counts as empty.
+    The document's lock is written last; a folder that has it can be resumed. A folder without it,
+    in which a run was killed while these files were written, counts as empty. RunDirectoryError if
+    the folder is not empty or is in use, StorageError if it cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryError(f"{path} is a file; a run needs a folder of its own")
@@ -57,7 +57,7 @@ def _refuse_contents(path: Path) -> None:
 
 
 def require_run(path: Path) -> None:
-    """MissingRunError if the folder holds no run that has begun."""
+    """Checks that the folder holds a run that can be resumed; MissingRunError if it does not."""
     if not path.is_dir():
         raise MissingRunError(no_run(path))
     if not (path / LOCK).is_file():
@@ -68,9 +68,9 @@ def require_run(path: Path) -> None:
 
 @contextlib.contextmanager
 def reopen(path: Path) -> Iterator[None]:
-    """Locks the folder of an existing run for the block, and deletes temporary files of a kill.
+    """Locks the folder of an existing run for the block, and deletes its temporary files.
 
-    RunDirectoryError if another process has locked it.
+    A killed process leaves such files. RunDirectoryError if another process has locked the folder.
     """
     with lock_folder(path):
         for folder in (path, path / CHECKPOINTS):
@@ -84,7 +84,10 @@ def reopen(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Locks the folder for the block. The system releases the lock when the process dies."""
+    """Locks the folder for the block. The system releases the lock if the process is killed.
+
+    RunDirectoryError if another process has locked it.
+    """
     with storing(path / PROCESS_LOCK):
         file = os.open(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -103,7 +106,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(file: int) -> bool:
-        os.lseek(file, 1 << 20, os.SEEK_SET)  # behind the text, which others may still read
+        os.lseek(file, 1 << 20, os.SEEK_SET)  # behind the text, which stays readable for others
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -121,6 +124,6 @@ else:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file atomically. StorageError."""
+    """Writes a file atomically, in UTF-8. StorageError if it cannot be written."""
     with storing(path), atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""The files of a run that grow: ``metrics.jsonl`` and ``train.log``."""
+"""Writes the log files of a run: ``metrics.jsonl`` and ``train.log``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from netdesc.training.errors import storing
 
 
 class MetricsFile:
-    """``metrics.jsonl``: one object an epoch, collected in memory and written at intervals.
+    """Writes ``metrics.jsonl``: one JSON object an epoch, buffered in memory.
 
-    Opening truncates the file to ``length`` bytes, which belong to the checkpoint. If the file is
+    Opening truncates the file to ``length`` bytes, its length at the checkpoint. If the file is
     shorter, ``is_short`` is True and new lines follow its last complete line. Every method raises
     StorageError if the file cannot be written.
     """
@@ -33,17 +33,17 @@ class MetricsFile:
             self._file.seek(length)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Adds the next line."""
+        """Appends a line to the buffer."""
         with storing(self._path):
             self._file.write(json.dumps(row).encode() + b"\n")
 
     def flush(self) -> None:
-        """Hands the lines to the operating system."""
+        """Writes the buffer to the file; the operating system may keep it in memory."""
         with storing(self._path):
             self._file.flush()
 
     def sync(self) -> int:
-        """Writes the lines to the disk and returns the file's length in bytes."""
+        """Writes the file to the disk and returns its length in bytes."""
         self.flush()
         with storing(self._path):
             os.fsync(self._file.fileno())
@@ -53,12 +53,12 @@ class MetricsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # a full disk has refused these lines before
+        with contextlib.suppress(OSError):  # on a full disk, flush has reported this before
             self._file.close()
 
 
 class Log:
-    """``train.log``: messages and progress lines, each with its time."""
+    """Writes ``train.log``: messages and progress lines, each with its local time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

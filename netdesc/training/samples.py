@@ -1,4 +1,4 @@
-"""Samples in a compact form, and the specification that they must match."""
+"""The interface of samples in a compact form, and the specification that they must match."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """What samples must match: time axis, shapes and, if they have labels, number of classes."""
+    """The properties of the network that samples must match.
+
+    ``classes`` is the number of classes, None if targets are output spikes.
+    """
 
     steps: int
     step_ms: float
@@ -26,11 +29,11 @@ class SampleSpec:
     output_shape: Shape
     classes: int | None = None
     labels_by_step: bool = False
-    """Whether a sample may have a label in every step."""
+    """Whether samples may have a label in every step."""
 
     @classmethod
     def of(cls, graph: Graph) -> SampleSpec:
-        """The specification of samples for the network of ``graph``."""
+        """Returns the specification of samples for the network of ``graph``."""
         return cls(
             graph.steps,
             graph.step_ms,
@@ -42,7 +45,7 @@ class SampleSpec:
 
 
 class Samples(Protocol):
-    """Samples in a compact form; a slice or an array of indices selects some of them."""
+    """Samples in a compact form. A slice or an array of indices selects samples."""
 
     @property
     def is_random(self) -> bool:
@@ -59,7 +62,7 @@ class Samples(Protocol):
     def __getitem__(self, which: slice | Indices) -> Self: ...
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """Inputs [steps, samples, *input shape] and targets of all samples.
+        """Returns inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape], or labels [samples] or
         [steps, samples]. Random inputs are drawn from ``rng``, sample by sample.
@@ -71,10 +74,10 @@ AnySamples = TypeVar("AnySamples", bound=Samples)
 
 
 def split(samples: AnySamples, share: float, seed: int) -> tuple[AnySamples, AnySamples]:
-    """Splits samples into (training, validation), with ``share`` of them for validation.
+    """Splits samples at random into (training, validation); ``share`` of them is for validation.
 
-    The choice depends only on ``seed``. At least one sample goes to validation. DataError if none
-    is left for training.
+    The choice depends only on ``seed`` and the number of samples. At least one sample goes to
+    validation. DataError if no sample remains for training.
     """
     count = max(1, round(share * len(samples)))
     if count >= len(samples):

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of the epoch, so that resuming needs no state."""
+"""Learning-rate schedules. They are pure functions of the epoch, so they have no state to save."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LearningRateSchedule = Callable[[int], float]
 
 
 def build_schedule(training: Any) -> LearningRateSchedule:
-    """The schedule that ``document.training`` describes; it scales the optimizer's rate."""
+    """Builds the schedule that ``document.training`` describes, from the optimizer's rate."""
     return _BUILDERS[training.schedule.type](
         training.schedule, training.optimizer.learning_rate, training.epochs
     )
@@ -22,9 +22,10 @@ def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule
 
 
 def _cosine(schedule: Any, rate: float, epochs: int) -> LearningRateSchedule:
-    """Linear warm-up to the full rate, then half a cosine toward ``final_rate``.
+    """Returns a linear warm-up to the full rate, followed by half a cosine toward ``final_rate``.
 
-    The cosine reaches ``final_rate`` one epoch after the last one, as an epoch at rate 0 is lost.
+    The cosine would reach ``final_rate`` one epoch after the last, because an epoch at rate 0 would
+    change nothing.
     """
     warmup, final = schedule.warmup_epochs, schedule.final_rate
 

@@ -1,4 +1,4 @@
-"""A session: one process trains a run to its end, and records how it ended."""
+"""Trains a run in this process to its end, and records the outcome."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from netdesc.training.stopping import EarlyStopping
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
 Finish = Callable[[Path, Graph, dict[str, torch.Tensor]], None]
-"""Called with the run's folder, the graph and the best weights when training is done."""
+"""Called with the run's folder, the graph and the best weights at the end of training."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended: ``status`` is ``done``, ``diverged`` or ``interrupted``.
+    """The outcome of a run: ``status`` is ``done``, ``diverged`` or ``interrupted``.
 
-    ``best`` and ``final`` are the metrics of the best and of the last epoch, as in ``run.json``.
+    ``path`` is the run's folder. ``best`` and ``final`` are the metrics of the best and of the last
+    epoch, as in ``run.json``; None before the first epoch.
     """
 
     path: Path
@@ -53,7 +54,7 @@ class Run:
 
 @dataclass(eq=False)
 class Session:
-    """A run whose folder this process has locked, with the files open that the loop writes to."""
+    """A run in a folder that this process has locked, with its log files open."""
 
     path: Path
     setup: Setup
@@ -64,7 +65,10 @@ class Session:
     metrics: MetricsFile
 
     def run(self, finish: Finish | None) -> Run:
-        """Trains to the end. An error, such as StorageError, is recorded and raised again."""
+        """Trains to the end. Records and re-raises StorageError and any other exception.
+
+        Divergence and Ctrl-C end the run with the status ``diverged`` or ``interrupted``.
+        """
         try:
             with StopRequest() as stop, compile_notices(self.setup.device, self.display.info):
                 if "silence" not in self.record.fields:  # a new run, or one of an older netdesc
@@ -94,7 +98,7 @@ class Session:
 
     @property
     def _resume_hint(self) -> str:
-        """Which checkpoint is on the disk, and the command that resumes from it."""
+        """The newest checkpoint on the disk and the command that resumes from it, in words."""
         if self.saver.saved_epoch is None:
             return "nothing was trained yet"
         return (
@@ -163,7 +167,10 @@ class Session:
 def open_session(
     path: Path, setup: Setup, lock_sha256: str, record: RunRecord, display: Display
 ) -> Iterator[Session]:
-    """Opens the files of a run; restores weights, optimizer and progress from its checkpoint."""
+    """Opens the log files of a run, and restores its state from its checkpoint.
+
+    ResumeError if the checkpoint is damaged, StorageError if a log file cannot be opened.
+    """
     early = setup.training.early_stopping
     saver = Saver(
         folder=path / CHECKPOINTS,

@@ -30,7 +30,11 @@ from netdesc.training.weights import WeightReader, load_weights
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """The network on its device, its data, and what trains and measures it."""
+    """Everything that the training loop needs, on ``device``.
+
+    ``classifier`` is None if targets are output spikes, ``validation`` if there are no samples for
+    it.
+    """
 
     graph: Graph
     training: Training
@@ -45,21 +49,22 @@ class Setup:
 
     @property
     def scale(self) -> Scale:
-        """What losses are divided by for display, so that both splits can be compared."""
+        """The divisors of the losses for display, which make both splits comparable."""
         if self.validation is None or self.graph.loss.reduction == "mean":
             return Scale()
         return Scale(len(self.train.samples), len(self.validation.samples))
 
     def build_counter(self) -> ConfusionCounter | None:
-        """A new counter of predictions; None without labels."""
+        """Builds a new counter of predictions; None without labels."""
         if self.classifier is None or self.graph.classes is None:
             return None
         return ConfusionCounter(self.classifier, self.graph.classes, self.device)
 
     def layer_records(self) -> list[dict[str, Any]]:
-        """How each layer was computed in the last pass, for ``run.json``; empty before the first.
+        """Returns for ``run.json`` how each layer was computed in the last forward pass.
 
-        Peaks are the largest magnitudes of its states, in the device's units (1/4096).
+        Peaks are the largest magnitudes of its states, in the device's units (1/4096). The list is
+        empty before the first pass.
         """
         return [
             {
@@ -73,7 +78,7 @@ class Setup:
         ]
 
     def layers_beyond_device(self) -> list[str]:
-        """Layers with a state that exceeded the device's 24 bits in the last pass."""
+        """Returns the layers with a state that exceeded the device's 24 bits in the last pass."""
         return [each.name for each in self.network.engine_report() if each.leaves_device_range]
 
 
@@ -83,11 +88,13 @@ def prepare(
     readers: Mapping[str, WeightReader],
     warn: Callable[[str], None],
 ) -> Setup:
-    """Reads the data; builds network, loss and optimizer on ``device``.
+    """Reads the data, and builds network, loss and optimizer on ``device``.
 
-    Raises TrainingError, or EngineError if the engine of ``device`` cannot be loaded.
+    ``readers`` maps suffixes of weights files to readers (see ``load_weights``); ``warn`` is called
+    with one line for each problem that is not an error. TrainingError if data or weights do not
+    fit, EngineError if the engine of ``device`` cannot be loaded.
     """
-    engine_for(device)  # fails here, before the run's folder is created
+    engine_for(device)  # raises EngineError before the run's folder is created
     document = description.document
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn)
@@ -104,7 +111,7 @@ def prepare(
         load_weights(path, network, readers)
     network.to(device)
     for _, block in network.blocks():
-        block.warns = False  # the loop finds weights that are NaN in the metrics
+        block.warns = False  # the metrics of the loop detect weights that are NaN
 
     def batches(samples: Samples) -> Batches:
         return Batches(samples, training.batch_size, device, training.seed)

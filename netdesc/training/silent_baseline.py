@@ -1,4 +1,4 @@
-"""The loss of an output that never spikes. A network that has learned anything is below it."""
+"""Computes the loss of an output that never spikes, the baseline of every trained network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from netdesc.training.setup import Setup
 
 
 def silent_losses(setup: Setup) -> dict[str, float]:
-    """The losses of a silent output, by their names in ``metrics.jsonl``.
+    """Computes the losses of a silent output: field of ``metrics.jsonl`` -> loss.
 
-    Empty if the network classifies. Divergence if a loss exceeds 32 bits.
+    Empty if the network classifies. Divergence if a loss exceeds float32.
     """
     if setup.graph.classifier is not None:
         return {}
@@ -31,7 +31,7 @@ def silent_losses(setup: Setup) -> dict[str, float]:
 
 @torch.no_grad()
 def _silent_loss(setup: Setup, batches: Batches) -> float:
-    """The loss of a silent output over all batches."""
+    """Computes the loss of a silent output over all samples of ``batches``."""
     total, reduction = torch.zeros((), device=batches.device), setup.graph.loss.reduction
     for batch in batches.in_order():
         value = setup.loss(torch.zeros_like(batch.target), batch.target)

@@ -1,4 +1,4 @@
-"""Samples of spike files: read and checked once, kept as sparse arrays."""
+"""Reads and checks the samples of spike files, and keeps them as sparse arrays."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from netdesc.training.file_checksum import check_file
 from netdesc.training.samples import Indices, SampleSpec
 
 MAX_FILE_WARNINGS = 3
-"""Only this many files get a warning of their own about events outside; the rest are counted."""
+"""At most this many files with events outside the tensor get their own warning; further files are
+counted."""
 
 
 @dataclass(frozen=True, eq=False)
 class SparseSpikes:
-    """The nonzero cells of one ``[steps, *shape]`` array: 12 bytes a spike instead of 4 a cell."""
+    """The nonzero values of one float32 array [steps, *shape]; they take 12 bytes each."""
 
     step: NDArray[np.int32]
     cell: NDArray[np.int32]
-    """Row-major cell within ``shape``."""
+    """The row-major index within ``shape``."""
     value: NDArray[np.float32]
-    """The number of spikes in the cell."""
+    """The number of spikes at this step and cell."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpikeSamples:
-    """Inputs, each with target spikes or with one label."""
+    """Input spikes of samples, and their targets: output spikes, or labels [samples]."""
 
     spec: SampleSpec
     inputs: Sequence[SparseSpikes]
@@ -60,7 +61,7 @@ class SpikeSamples:
         return replace(self, inputs=[inputs[number] for number in numbers], targets=chosen)
 
     def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """See ``samples.Samples``; nothing is random here."""
+        """Converts all samples to dense arrays (see ``samples.Samples``); ``rng`` is not used."""
         spec, targets = self.spec, self.targets
         inputs_TBN = _dense(self.inputs, spec.steps, spec.input_shape)
         if isinstance(targets, np.ndarray):
@@ -72,8 +73,8 @@ class SpikeSamples:
 class SpikeFileReader:
     """Reads pairs of event files. A file that several pairs share is read once.
 
-    ``warn`` receives one line for each of the first few files with events outside the tensor;
-    ``warn_of_more_files`` counts the others.
+    ``warn`` is called with one line for each of the first ``MAX_FILE_WARNINGS`` files with events
+    outside the tensor; ``warn_of_more_files`` reports the number of further ones.
     """
 
     spec: SampleSpec
@@ -85,7 +86,10 @@ class SpikeFileReader:
         self._files_with_dropped = 0
 
     def read(self, pairs: Sequence[Any]) -> SpikeSamples:
-        """The samples of ``document.data.train`` or ``.validation``. DataError."""
+        """Reads the samples of ``document.data.train`` or ``.validation``.
+
+        DataError if a file is missing, damaged or does not fit, or if a target or label is missing.
+        """
         inputs = [self._spikes(pair.input, self.spec.input_shape) for pair in pairs]
         if self.spec.classes is None:
             return SpikeSamples(self.spec, inputs, [self._target(pair) for pair in pairs])
@@ -93,7 +97,7 @@ class SpikeFileReader:
         return SpikeSamples(self.spec, inputs, labels)
 
     def warn_of_more_files(self) -> None:
-        """Warns of the number of further files with events outside, if there are any."""
+        """Warns of further files with events outside the tensor, with their number, if any."""
         more = self._files_with_dropped - MAX_FILE_WARNINGS
         if more > 0:
             files = "1 more file has" if more == 1 else f"{more:,} more files have"
@@ -147,7 +151,7 @@ class SpikeFileReader:
                     f"{path}: {dropped} of {len(event)} events lie outside {spec.steps} steps of "
                     f"{spec.step_ms:g} ms and shape {list(shape)} and are left out"
                 )
-        # From the events, not through a dense tensor, which is about 1000 times larger.
+        # Computed from the events, because a dense tensor would be about 1000 times larger.
         index, count = np.unique(flat, return_counts=True)
         step, cell = np.divmod(index, int(np.prod(shape)))
         value = count if file.duplicates == "sum" else np.ones_like(count)

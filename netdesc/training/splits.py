@@ -26,9 +26,9 @@ class Splits:
 
 
 def read_splits(description: Description, spec: SampleSpec, warn: Callable[[str], None]) -> Splits:
-    """Reads all data of a description, each file once. DataError.
+    """Reads all data of a description. DataError if data are missing or do not fit the network.
 
-    ``warn`` receives one line for each thing that is suspicious but no error.
+    ``warn`` is called with one line for each problem that is not an error.
     """
     document = description.document
     data, training = document.data, document.training

@@ -1,7 +1,7 @@
-"""One training step: loss and gradients of a batch, then the update of the weights.
+"""Computes a training step: loss and gradients of a batch, then the update of the weights.
 
-These are two calls, because between them the loop reads the metrics and copies the weights that
-the metrics belong to.
+These are two calls, because between them, at the end of an epoch, the loop reads the metrics and
+copies the weights that gave these metrics.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netdesc.training.setup import Setup
 
 class TrainingStep(Protocol):
     def compute_gradients(self, batch: Batch) -> None:
-        """Computes the batch's loss and its gradients, and adds its metrics to the epoch's."""
+        """Computes the batch's loss and gradients, and adds its metrics to the epoch's sums."""
         ...
 
     def update(self) -> None:
@@ -33,9 +33,9 @@ class TrainingStep(Protocol):
 def build_step(
     setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
 ) -> TrainingStep:
-    """The step of a run; on a GPU it is captured as CUDA graphs if that is possible.
+    """Builds the step of a run. On a GPU the step is captured as CUDA graphs if possible.
 
-    On a GPU ``report`` receives one message: steps are captured, or why they are not.
+    On a GPU ``report`` is called with one message: that steps are captured, or why not.
     """
     step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":
@@ -48,7 +48,7 @@ def build_step(
 
 
 def capture_obstacle(setup: Setup) -> str | None:
-    """Why the steps of a run on a GPU cannot be captured, or None."""
+    """Returns why the steps of a run on a GPU cannot be captured; None if they can."""
     engine = engine_name(setup.device)
     if engine != "cuda":
         return f"engine '{engine}' waits for the device"
@@ -62,7 +62,7 @@ def _not_captured(obstacle: str) -> str:
 
 
 class EagerStep:
-    """Forward pass, loss, backward pass and optimizer, without waiting for the device."""
+    """Computes forward pass, loss, backward pass and update, without waiting for the device."""
 
     def __init__(self, setup: Setup, epoch_sum: EpochMetricsSum) -> None:
         self._setup, self._epoch_sum = setup, epoch_sum
@@ -79,7 +79,7 @@ class EagerStep:
         loss = setup.loss(output_TBN, batch.target)
         if epoch_sum.counter is not None:
             epoch_sum.counter.add(output_TBN, batch.target)
-        # Not in forward hooks: a network with hooks does not run as one fused operator.
+        # Forward hooks could do this, but a network with hooks does not run as one fused operator.
         steps, size = batch.input_TBN.shape[:2]
         for name, block in self._blocks:
             assert block.notes is not None, "the forward pass sets them"
@@ -98,11 +98,11 @@ class EagerStep:
 
 
 class CapturedStep:
-    """A step that replays two CUDA graphs, for batches that have the shape of the first batch.
+    """Replays a step as two CUDA graphs, for batches that have the shape of the first batch.
 
-    The graphs read the tensors of the first batch; every other batch of its shape is copied into
-    them. For batches of another shape, like the last one of an epoch, the step runs without graphs
-    and allocates new gradients, because the graphs own the memory of theirs.
+    The graphs read the tensors of the first batch; later batches of its shape are copied into them.
+    A batch of another shape, such as the last one of an epoch, runs without graphs and allocates
+    new gradients, because the memory of the captured gradients belongs to the graphs.
     """
 
     def __init__(self, step: TrainingStep, graphs: Graphs, report: Callable[[str], None]) -> None:
@@ -110,7 +110,7 @@ class CapturedStep:
         self._captured_batch: list[Batch] = []  # holds one batch after the first step
         self._fits = True
         self._has_reported = False
-        captured = self._captured_batch  # a closure over ``self`` would keep the graphs alive
+        captured = self._captured_batch  # a cycle through ``self`` would keep the graphs alive
         self._gradient_graph = ReplayedWork(lambda: step.compute_gradients(captured[0]), graphs)
         self._update_graph = ReplayedWork(step.update, graphs)
 
@@ -133,7 +133,7 @@ class CapturedStep:
             self._step.update()
             return
         obstacle = self._gradient_graph.obstacle
-        if obstacle is not None:  # every backward pass then allocates new gradients
+        if obstacle is not None:  # then every backward pass allocates new gradients
             self._update_graph.stop_capturing(obstacle)
         self._update_graph()
         self._report_capture()

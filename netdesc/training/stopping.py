@@ -1,4 +1,4 @@
-"""Early stopping: ends a run whose loss no longer falls."""
+"""Early stopping: decides when a run ends because its loss no longer falls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass
 class EarlyStopping:
-    """Counts consecutive epochs whose loss is not lower than the best one by ``min_delta``.
+    """Counts consecutive epochs without improvement, and stops after ``patience_epochs`` of them.
 
-    It never stops a run if ``patience_epochs`` is None. The checkpoint keeps ``reference``, the
-    loss of the last improvement, and ``waited``, the count.
+    An epoch is an improvement if its loss is below ``reference``, the loss of the last improvement,
+    by more than ``min_delta``. ``waited`` is the count. If ``patience_epochs`` is None, a run is
+    never stopped. Checkpoints store ``reference`` and ``waited``.
     """
 
     patience_epochs: int | None = None

@@ -1,4 +1,4 @@
-"""``train``: starts a run from a description, or resumes one, and trains it to its end."""
+"""Starts a run from a description, or resumes a run, and trains it to its end."""
 
 from __future__ import annotations
 
@@ -35,16 +35,18 @@ def train(
     readers: Mapping[str, WeightReader] | None = None,
     finish: Finish | None = None,
 ) -> Run:
-    """Trains a network and returns the run, whose folder holds everything about it.
+    """Trains a network and returns the run, with the path of its folder.
 
-    A ``description`` starts a run, in ``run_dir`` or in a new folder below ``runs``. ``resume``,
-    the folder of an interrupted run, continues it; its results are bit-identical to those of a run
-    without interruption. ``readers`` maps suffixes of weight files to their readers (see
-    ``load_weights``). ``finish`` is called with folder, graph and best weights at the end of
-    training, before the run is recorded as done.
+    If ``description`` is given, starts a run in ``run_dir``, by default a new folder below
+    ``runs``. If ``resume`` is given, the folder of an interrupted run, continues this run; its
+    results are bit-identical to those of a run without interruption. ``readers`` maps suffixes of
+    weights files to readers (see ``load_weights``). ``finish`` is called with folder, graph and
+    best weights at the end of training, before the run is recorded as done.
 
-    The first Ctrl-C or SIGTERM ends the run after its epoch, with a checkpoint. Global settings of
-    torch are restored. Raises TrainingError, whose ``exit_code`` tells its kind.
+    The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint. Global
+    settings of torch are restored at the end. TrainingError, with an ``exit_code``, if the run
+    cannot start or continue; ValueError unless exactly one of ``description`` and ``resume`` is
+    given.
     """
     if (description is None) == (resume is None):
         raise ValueError("give either a description to train or a run to resume")
@@ -58,7 +60,7 @@ def train(
 
 @dataclass(frozen=True)
 class _Options:
-    """What the caller chose that is not part of the description."""
+    """The caller's choices that are not part of the description."""
 
     device: str
     engine: str
@@ -95,7 +97,7 @@ def _resume(path: Path, options: _Options) -> Run:
         options.display.info(f"{ended.message}; nothing was changed")
         return ended
     with run_directory.reopen(path):
-        record = RunRecord.read(path / RECORD)  # read again: now no other process can change it
+        record = RunRecord.read(path / RECORD)  # again, because no other process can change it now
         digest = _sha256((path / LOCK).read_text(encoding="utf-8"))
         if digest != record.fields["lock_sha256"]:
             raise ResumeError(
@@ -128,7 +130,7 @@ def _resume(path: Path, options: _Options) -> Run:
 
 
 def _ended_run(path: Path, record: RunRecord) -> Run | None:
-    """The run in ``path`` if it has ended and cannot go on; else None."""
+    """Returns the run in ``path`` if it is done or diverged, so it cannot continue; else None."""
     explanations = {
         "done": "this run is done already",
         "diverged": "this run would diverge again",
@@ -149,7 +151,10 @@ def _lock_text(description: Description, path: Path) -> str:
 
 @contextlib.contextmanager
 def _use_device(description: Description, device: str, engine: str) -> Iterator[torch.device]:
-    """Sets device, engine and seed for the block, and restores the caller's settings after it."""
+    """Sets engine and seed for the block, yields the device, and then restores the settings.
+
+    DeviceUnavailableError if device or engine is not available.
+    """
     threads = torch.get_num_threads()
     with contextlib.ExitStack() as stack:
         try:

@@ -15,15 +15,15 @@ from torch import nn
 from netdesc.training.errors import MissingWeightsError, WeightsError
 
 WeightReader = Callable[[Path], Mapping[str, np.ndarray | torch.Tensor]]
-"""Reads a file into arrays by ``state_dict`` name."""
+"""Reads a file; returns name in ``state_dict`` -> array."""
 
 
 def load_weights(path: Path, network: nn.Module, readers: Mapping[str, WeightReader]) -> None:
     """Copies the weights of a file into the network.
 
-    ``readers`` maps suffixes, in lower case, to readers; ``.safetensors`` is read without one.
-    WeightsError lists all names and shapes that do not fit; MissingWeightsError if the file cannot
-    be opened.
+    ``readers`` maps suffixes in lower case to readers; a reader for ``.safetensors`` is built in.
+    MissingWeightsError if the file cannot be opened. WeightsError if weights do not fit; its
+    message lists all of them.
     """
     all_readers = {".safetensors": _read_safetensors, **readers}
     reader = all_readers.get(path.suffix.lower())

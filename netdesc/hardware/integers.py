@@ -14,10 +14,10 @@ from netdesc.kernels.fixed_point import DECAY_ONE, WEIGHT_UNIT, threshold_mantis
 
 Integers = NDArray[np.int32]
 Weights = Mapping[str, NDArray[np.float32]]
-"""State name -> parameter, with weight norms folded into the weights."""
+"""Maps names of the state dict to parameters; weight norms are folded into the weights."""
 
 BIAS_BITS = 8
-"""Biases are rounded like weights of this width."""
+"""Biases are quantised like weights of this width in bits."""
 
 
 class FoldedModel(Protocol):
@@ -30,17 +30,17 @@ class FoldedModel(Protocol):
 
 
 class HardwareError(ValueError):
-    """The device cannot hold a network; the message names the layer."""
+    """The device cannot store a layer; the message names the layer."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, eq=False)
 class DenseIntegers:
-    """Dense synapses into CUBA neurons, in the device's integers.
+    """Parameters of a dense layer of CUBA neurons, in the device's integers.
 
-    ``weight`` (outputs, inputs), ``bias`` (outputs,) and ``threshold`` have the unit 1/64. Decays
-    have the unit 1/4096 and the shape () for one shared by all neurons, or (outputs,).
+    ``weight`` [outputs, inputs], ``bias`` [outputs] and ``threshold`` are in units of 1/64. Decays
+    are in units of 1/4096; they are [outputs], or [] if all neurons share one.
     """
 
     weight: Integers
@@ -51,7 +51,10 @@ class DenseIntegers:
 
 
 def dense_integers(layer: Dense, weights: Weights) -> DenseIntegers:
-    """The integers of ``layer``. HardwareError if it is not quantised or a parameter is NaN."""
+    """Converts the parameters of ``layer`` to integers.
+
+    Raises HardwareError if its weights are not quantised or a parameter is NaN.
+    """
     if layer.bits is None:
         raise HardwareError(
             f'layer "{layer.name}" has weights that are not quantised, which the device needs'

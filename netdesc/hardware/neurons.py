@@ -1,4 +1,4 @@
-"""The device's neurons, in exact integers with 24-bit states."""
+"""Simulates the device's CUBA neurons in exact integers with 24-bit states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, DEVICE_STATE_LIMI
 _MASK_24_BITS = (1 << 24) - 1
 
 States = NDArray[np.int64]
-"""Of all neurons of a layer, in the unit 1/4096."""
+"""A number for each neuron of a layer, in units of 1/4096."""
 
 
 class IntegerCuba:
@@ -33,7 +33,7 @@ class IntegerCuba:
         self.clipped = 0
 
     def step(self, synaptic_input: States) -> NDArray[np.bool_]:
-        """Runs one step, which adds ``synaptic_input`` to the currents. Returns the spikes."""
+        """Runs one step with ``synaptic_input`` [neurons]. Returns the spikes [neurons]."""
         current = _decay(self._u, self._keep_u) + synaptic_input
         self._u = _wrap(current)
         voltage = _decay(self._v, self._keep_v) + self._u + self._bias
@@ -46,11 +46,11 @@ class IntegerCuba:
 
 
 def _decay(state: States, keep: States) -> States:
-    """``keep · state / 4096``, rounded toward zero."""
+    """Returns ``keep · state / 4096``, rounded toward zero."""
     product = keep * state
     return (product + ((product >> 63) & (DECAY_ONE - 1))) >> DECAY_BITS
 
 
 def _wrap(current: States) -> States:
-    """Wraps currents around into −2²³ < u ≤ 2²³, as the device's adders do."""
+    """Wraps currents into −2²³ < u ≤ 2²³, as the device's adders do."""
     return ((current + DEVICE_STATE_LIMIT) & _MASK_24_BITS) - DEVICE_STATE_LIMIT

@@ -1,4 +1,4 @@
-"""Runs a network in the device's integers, equal to the device bit by bit."""
+"""Runs a network in the device's integers; the results equal the device's bit by bit."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from netdesc.hardware.neurons import IntegerCuba
 from netdesc.kernels.fixed_point import STATES_PER_WEIGHT
 
 MAX_SPIKE = 1 << 23
+"""Largest magnitude of an input value."""
+
 CHUNK_STEPS = 256
 """Steps whose synaptic input is computed by one matrix product."""
+
 MAX_EXACT_FLOAT64 = 1 << 53
+"""Largest magnitude up to which float64 holds every integer."""
 
 
 @dataclass(frozen=True)
 class LayerCounts:
     """Totals over all neurons and steps of a layer.
 
-    ``wrapped`` counts currents and ``clipped`` voltages that exceeded 24 bits. If one is not 0, the
-    float network, which has no such limits, can give other spikes.
+    ``wrapped`` counts currents and ``clipped`` voltages that exceeded 24 bits. If either is above
+    0, the float network can give other spikes, because its states have a larger range.
     """
 
     layer: str
@@ -38,19 +42,19 @@ class LayerCounts:
 
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
-    """The result of ``simulate``."""
+    """The output spikes and the counts of a simulated network."""
 
     spikes_TN: NDArray[Any]
     """Output spikes [steps, neurons]: bool, or whole numbers if the output is a sum of layers."""
     counts: list[LayerCounts]
-    """One for each layer of neurons."""
+    """One entry for each layer of neurons, in order."""
 
 
 def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
     """Runs ``graph`` for as many steps as the input has.
 
-    ``input_TN`` is [steps, neurons] or [steps, *input shape], spikes or whole numbers. ValueError
-    if the input does not fit, HardwareError (a ValueError) if the device cannot hold a layer.
+    ``input_TN`` holds spikes or whole numbers, [steps, neurons] or [steps, *input shape]. Raises
+    ValueError if it does not fit, HardwareError (a ValueError) if the device cannot store a layer.
     """
     spikes = {INPUT: _flat_input(input_TN, graph.input_shape)}
     counts: list[LayerCounts] = []
@@ -62,7 +66,10 @@ def simulate(graph: Graph, weights: Weights, input_TN: NDArray) -> IntegerRun:
 
 
 def _flat_input(input_TN: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """The input as [steps, neurons]. ValueError if it does not fit or is not whole numbers."""
+    """Reshapes the input to [steps, neurons].
+
+    Raises ValueError if its shape does not fit or it holds other values than whole numbers.
+    """
     values = np.asarray(input_TN)
     neurons = math.prod(shape)
     if values.ndim < 2 or values.shape[1:] not in (shape, (neurons,)):
@@ -107,7 +114,10 @@ def _run_dense(
 
 
 def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The exact product [steps, outputs]; in float64, which is fastest, if that is exact."""
+    """Computes the exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
+
+    Computes in float64, which is faster, if that is exact, otherwise in int64.
+    """
     float_TI = input_TI.astype(np.float64)
     largest = float(np.abs(float_TI).max(initial=0)) * float(np.abs(weight_OI).max())
     if largest * weight_OI.shape[1] > MAX_EXACT_FLOAT64:
@@ -116,4 +126,4 @@ def _synaptic_input(input_TI: NDArray, weight_OI: NDArray[np.int32]) -> NDArray[
 
 
 RUNNERS: dict[type[Layer], Callable[..., NDArray]] = {Flatten: _run_flatten, Dense: _run_dense}
-"""Node class -> function that computes its output and appends its counts."""
+"""Maps a node class to the function that computes a node's output and appends its counts."""

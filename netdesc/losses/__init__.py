@@ -1,7 +1,7 @@
-"""Losses and classifiers: modules that map output spikes to a loss, and to classes.
+"""Torch modules that map output spikes to a loss (losses) or to classes (classifiers).
 
-- ``build_loss`` and ``build_classifier``: the modules of a graph
-- ``majority``: the class of each sample from the classes of its steps
+- ``build_loss`` and ``build_classifier``: build the modules that a graph describes
+- ``majority``: returns the class of each sample from the classes of its steps
 """
 
 from netdesc.losses.build import build_classifier, build_loss

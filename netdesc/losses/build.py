@@ -17,11 +17,11 @@ _LOSSES: dict[type, Callable[[Any, float], nn.Module]] = {
     nodes.SpikeRate: lambda loss, step_ms: SpikeRate(loss),
     nodes.SpikeMax: lambda loss, step_ms: SpikeMax(loss),
 }
-"""For each node class, a function that makes the loss from the node and the length of a step."""
+"""Maps a node class to a function that builds the loss from the node and the step in ms."""
 
 
 def build_loss(graph: nodes.Graph) -> nn.Module:
-    """The loss of a graph: ``loss(output, target)`` is a float32 scalar.
+    """Builds the loss of a graph: ``loss(output, target)`` returns a float32 scalar.
 
     ``output`` is [steps, batch, *shape]. The target of ``spike_time`` has the same shape; the
     target of other losses is integer labels, [batch] or [steps, batch].
@@ -30,9 +30,10 @@ def build_loss(graph: nodes.Graph) -> nn.Module:
 
 
 def build_classifier(graph: nodes.Graph) -> nn.Module:
-    """The classifier of a graph: maps output spikes to int64 classes, [batch] or [steps, batch].
+    """Builds the classifier of a graph.
 
-    Raises ValueError if the graph has no classes because its loss compares spike trains.
+    It maps output spikes [steps, batch, *shape] to int64 classes, [batch] or [steps, batch]. Raises
+    ValueError if the graph has no classes, because its loss compares spike trains.
     """
     if graph.classifier is None:
         raise ValueError(f'network "{graph.name}" learns spike trains and has no classes')

@@ -1,7 +1,7 @@
-"""Classifiers map output spikes to the numbers of classes.
+"""Classifiers: torch modules that map output spikes to the numbers of classes.
 
-A prediction is the class whose neuron spikes most, the first one if several do. It is ``SILENT`` if
-no neuron spikes.
+They predict the class whose neuron spikes most, the first one in a tie, and ``SILENT`` if no neuron
+spikes.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from netdesc.losses.rates import flatten_neurons, rates
 
 
 class RateClassifier(nn.Module):
-    """The class that spikes most over the whole sample."""
+    """Predicts the class whose neuron spikes most over the whole sample."""
 
     def forward(self, output: Tensor) -> Tensor:
-        """int64 predictions [batch] from spikes [steps, batch, *shape]."""
+        """Returns int64 predictions [batch] from spikes [steps, batch, *shape]."""
         return most_active(rates(output))
 
 
 class MovingWindowClassifier(nn.Module):
-    """In every step, the class that spiked most in the last ``window_steps`` steps."""
+    """Predicts in every step the class that spiked most in the last ``window_steps`` steps."""
 
     def __init__(self, window_steps: int) -> None:
         super().__init__()
         self.window_steps = window_steps
 
     def forward(self, output: Tensor) -> Tensor:
-        """int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
+        """Returns int64 predictions [steps, batch] from spikes [steps, batch, *shape]."""
         return operators.window_classes(flatten_neurons(output), self.window_steps)
 
 
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
-    """The class that is predicted in most steps, [batch]; ``SILENT`` steps do not count.
+    """Returns for each sample the class that is predicted in most steps, int64 [batch].
 
-    ``predictions_TB`` are int64 [steps, batch].
+    ``predictions_TB`` are int64 [steps, batch]. Steps that are ``SILENT`` do not count; if all
+    steps are, the sample is ``SILENT``.
     """
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)

@@ -1,4 +1,4 @@
-"""Losses of spike rates against labels, over whole samples or in a moving window."""
+"""Losses that compare spike rates with labels, over whole samples or in a moving window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdesc.losses.rates import expand_labels, flatten_neurons, rates
 
 
 class _LabelLoss(nn.Module):
-    """A loss against labels; ``operators.window_loss`` describes ``costs`` and rates."""
+    """A loss that compares rates with labels; ``operators.window_loss`` explains ``costs``."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class _LabelLoss(nn.Module):
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, labels: Tensor) -> Tensor:
-        """A float32 scalar from spikes [steps, batch, *shape] and integer labels.
+        """Returns the loss, a float32 scalar, of spikes [steps, batch, *shape].
 
-        Labels are [batch], or [steps, batch] if the loss has a window. Raises ValueError if shapes
-        or types do not fit.
+        ``labels`` are integers, [batch], or with a window also [steps, batch]. Raises ValueError
+        if shapes or types do not fit, TypeError if an argument is not a tensor.
         """
         output_TBN = flatten_neurons(output)
         steps, batch, neurons = output_TBN.shape
@@ -50,9 +50,9 @@ class _LabelLoss(nn.Module):
 
 
 class SpikeRate(_LabelLoss):
-    """``Σ (rate − target)²``: squared error of spike rates.
+    """The squared error of spike rates, ``Σ (rate − target)²``.
 
-    The target of the label's neuron is ``true_rate`` spikes per step, of the others ``false_rate``.
+    The target is ``true_rate`` spikes per step for the label's neuron, ``false_rate`` for others.
     The loss is the sum over batch and neurons (with a window also over steps), or their mean, as in
     lava-dl's ``SpikeRate``.
     """
@@ -62,13 +62,13 @@ class SpikeRate(_LabelLoss):
 
 
 class SpikeMax(_LabelLoss):
-    """``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
+    """The cost ``−log p(label)``, where p is ``rate / Σ rate`` or the softmax of the rates.
 
     The loss is the sum over the batch (with a window also over steps), or the mean, as in lava-dl's
     ``SpikeMax``. If the label's neuron is silent, ``rate / Σ rate`` would give an infinite cost and
-    no gradient. So a silent neuron of a label counts as half a spike, and the sum as at least half
-    a spike per neuron; then all classes of a silent output are equally likely. The gradient is the
-    gradient of the logarithms at these values.
+    no gradient. So that neuron counts as half a spike, and the sum as at least half a spike per
+    neuron; all classes of a silent output are then equally likely. The gradient is the derivative
+    of the logarithms at these values.
     """
 
     def __init__(self, loss: nodes.SpikeMax) -> None:

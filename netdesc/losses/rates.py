@@ -10,9 +10,10 @@ from netdesc.kernels.checks import check_tensor
 
 
 def flatten_neurons(output: Tensor) -> Tensor:
-    """The output [steps, batch, *shape] of any type as float32 [steps, batch, neurons].
+    """Converts the output, [steps, batch, *shape] of any type, to float32 [steps, batch, neurons].
 
-    Raises ValueError for other shapes, TypeError if it is not a tensor.
+    Raises ValueError if it has fewer axes or is empty, complex or sparse; TypeError if it is not a
+    tensor.
     """
     check_tensor("the output", output)
     if output.dim() < 3 or not output.numel():
@@ -24,18 +25,18 @@ def flatten_neurons(output: Tensor) -> Tensor:
 
 
 def rates(output: Tensor) -> Tensor:
-    """Spikes per step of every neuron over the whole sample, float32 [batch, neurons]."""
+    """Returns every neuron's spikes per step over the whole sample, float32 [batch, neurons]."""
     output_TBN = flatten_neurons(output)
     # The gradient of a sum is a view; the gradient of ``mean`` would be a new tensor.
     return output_TBN.sum(0) / output_TBN.shape[0]
 
 
 def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tensor:
-    """Labels as int64 of ``shape``, [batch] or [steps, batch].
+    """Converts labels to int64 of ``shape``, which is [batch] or [steps, batch].
 
-    ``labels`` [batch] are repeated for every step. Raises ValueError if they are not integers or do
-    not fit, and on the CPU if a label is not a class; on a GPU this check would have to wait for
-    the device. Raises TypeError if they are not a tensor.
+    ``labels`` [batch] are repeated for every step. Raises TypeError if they are not a tensor,
+    ValueError if they are not integers or do not fit. On the CPU, also raises ValueError if a label
+    is not a class; on a GPU this check would have to wait for the device.
     """
     check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

@@ -1,4 +1,9 @@
-"""The van Rossum distance between spike trains."""
+"""The van Rossum distance between spike trains, as a loss.
+
+The operator ``kernels.operators.spike_time`` computes the filter: ``kernels/reference/
+van_rossum.py`` defines it, ``kernels/cpu/losses/van_rossum.py`` and ``kernels/cuda/van_rossum.py``
+are the fast kernels.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,12 @@ from netdesc.kernels.checks import check_tensor
 
 
 class SpikeTime(nn.Module):
-    """``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
+    """The distance ``Σ (h ∗ (output − target))²`` with an exponential filter h (van Rossum, 2001).
 
     ``h[n] = exp(−n · step / time constant)`` is convolved ``filter_order − 1`` times with itself
-    and cut to ``filter_steps`` steps. The loss is the sum over time, batch and neurons, or their
-    mean.
-    There is no factor ½ and no division by the number of steps, so that losses can be compared with
-    published runs.
+    and cut to ``filter_steps`` steps. The loss is the sum over time, batch and neurons, or the
+    mean. The sum has no factor ½ and is not divided by the number of steps, so that losses can be
+    compared with published runs.
     """
 
     def __init__(self, loss: nodes.SpikeTime, step_ms: float) -> None:
@@ -30,9 +34,9 @@ class SpikeTime(nn.Module):
         self.mean = loss.reduction == "mean"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """A float32 scalar from two tensors [steps, batch, *shape] of any type.
+        """Returns the loss, a float32 scalar, of two tensors [steps, batch, *shape] of any type.
 
-        Raises ValueError if their shapes differ or are not of this form, TypeError if one is not a
+        Raises ValueError if their shapes differ or have fewer axes, TypeError if one is not a
         tensor.
         """
         check_tensor("the output", output)

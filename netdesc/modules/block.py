@@ -31,10 +31,10 @@ def _is_hooked(module: nn.Module) -> bool:
 class DenseBlock(nn.Module):
     """Dense synapses into CUBA neurons: float32 [steps, batch, inputs] to [steps, batch, units].
 
-    ``engine`` names the engine of the last forward pass, empty if torch compiled that pass, and
-    ``notes`` are its notes (see ``kernels.operators``). In training on a CPU, the block warns of
-    weights that are NaN, unless ``warns`` is False. It does not on a GPU, where it would have to
-    wait.
+    ``engine`` is the name of the engine that computed the last forward pass, or empty if torch
+    compiled that pass; ``notes`` are the notes of the pass (see ``kernels.operators``). In training
+    on the CPU, the block warns of weights that are NaN, unless ``warns`` is False. On a GPU it does
+    not check them, because it would have to wait for the device.
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -53,7 +53,7 @@ class DenseBlock(nn.Module):
         self.begin_forward(spikes_TBI.device)
         z, packed = operators.linear(spikes_TBI, self.synapse())
         out, notes = self.neuron(z)
-        if packed.numel():  # its header says whether z was computed from events
+        if packed.numel():  # its first number is 1 if z was computed from events
             notes = torch.cat([notes[:2], packed[:1].to(torch.int64), notes[3:]])
         self.notes = notes
         return out
@@ -71,20 +71,21 @@ class DenseBlock(nn.Module):
     def begin_forward(self, device: torch.device) -> None:
         """Records the engine of a forward pass, and warns of weights that are NaN.
 
-        These count as 0, so the loss does not show them. Raises ValueError if the block is not on
-        ``device``, the input's, and EngineError if no engine can run there.
+        Weights that are NaN count as 0, so the loss does not reveal them. ``device`` is the input's
+        device. Raises ValueError if the block is on another one, EngineError if no engine can run
+        on it.
         """
         weight = self.synapse.weight
         if weight.device != device:
             raise ValueError(f"the input is on device '{device}', the network on '{weight.device}'")
-        # A compiler cannot trace the choice of an engine.
+        # torch's compiler cannot trace how an engine is chosen.
         is_compiling = torch.compiler.is_compiling()
         self.__dict__["engine"] = "" if is_compiling else engine_name(device)
         if self.training and self.warns and not is_compiling and device.type == "cpu":
             self._warn_of_nan()
 
     def _warn_of_nan(self) -> None:
-        # Numpy uses one thread. The sum of infinities of both signs is NaN, too.
+        # numpy adds on one thread. The sum is also NaN if there are infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(self.synapse.weight.detach().numpy().sum())
         if math.isnan(total):
@@ -96,9 +97,10 @@ class DenseBlock(nn.Module):
 
 
 def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
-    """The spikes [steps, batch, units] of the last of ``blocks``.
+    """Computes consecutive blocks with one operator, ``segment``. Returns the last block's spikes.
 
-    Each block reads the one before. All must be fused (see ``DenseBlock.is_fused``).
+    The first block reads ``spikes_TBI`` [steps, batch, inputs]; the result is [steps, batch,
+    units]. All blocks must be fused (see ``DenseBlock.is_fused``).
     """
     tensors: list[Tensor] = []
     numbers: list[float] = []
@@ -121,7 +123,7 @@ def run_segment(blocks: Sequence[DenseBlock], spikes_TBI: Tensor) -> Tensor:
 
 
 class FlattenBlock(nn.Module):
-    """[steps, batch, *shape] to [steps, batch, size], row-major."""
+    """Reshapes [steps, batch, *shape] to [steps, batch, size], row-major."""
 
     def forward(self, spikes: Tensor) -> Tensor:
         return spikes.flatten(start_dim=2)
@@ -131,4 +133,7 @@ BLOCKS: dict[type, Callable[[Any, torch.Generator | None], nn.Module]] = {
     Dense: DenseBlock,
     Flatten: lambda layer, generator: FlattenBlock(),
 }
-"""For each node class, a function that makes the block of a node; it draws from the generator."""
+"""Maps a node class to a function that builds the block of a node.
+
+The generator draws the initial weights and decays.
+"""

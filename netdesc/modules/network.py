@@ -22,10 +22,10 @@ from netdesc.modules.block import BLOCKS, DenseBlock, run_segment
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """How a layer's last forward pass was computed, and how large its states were.
+    """Engine, largest states and number of output spikes of a layer's last forward pass.
 
-    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096);
-    ``spikes`` is the number of its output spikes.
+    ``path`` is ``events`` or ``product``, which says how the current was computed.
+    ``peak_current`` and ``peak_voltage`` are the largest magnitudes, in state units (1/4096).
     """
 
     name: str
@@ -60,7 +60,7 @@ class _Layers(nn.Module):
 
 
 class Network(nn.Module):
-    """A compiled network, from [steps, batch, *input shape] to [steps, batch, *output shape]."""
+    """A compiled network: maps [steps, batch, *input shape] to [steps, batch, *output shape]."""
 
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -74,11 +74,11 @@ class Network(nn.Module):
         self._neuron_layers = [layer.name for layer in graph.neuron_layers]
 
     def forward(self, input: Tensor) -> Tensor:
-        """The output layer's spikes.
+        """Returns the output layer's spikes, float32.
 
-        Raises TypeError if ``input`` is not a tensor, ValueError if it is not real and dense,
-        [steps, batch, *input shape], or not on the network's device, and EngineError if no engine
-        can run there. Real numbers of other types are rounded to float32.
+        ``input`` is [steps, batch, *input shape]; other real types are rounded to float32. Raises
+        TypeError if it is not a tensor, ValueError if it is complex or sparse, has another shape,
+        or is on another device than the network, and EngineError if no engine can run there.
         """
         check_tensor(f"the input of network '{self.graph.name}'", input)
         device = input.device.type
@@ -114,11 +114,11 @@ class Network(nn.Module):
         return values[self._output]
 
     def _segments(self) -> list[list[str]]:
-        """The names of all layers in order, grouped into segments.
+        """Groups the names of all layers, in order, into segments.
 
-        A segment's layers are fused, and each is the only reader of the one before and reads
-        nothing else. A layer with a hook is computed alone, so that the hook receives its input and
-        output; so is a layer without neurons.
+        The layers of a segment are fused. Each reads only the layer before it, and no other layer
+        reads that one. A layer with a hook is computed alone, so that the hook receives its input
+        and output; a layer without neurons is computed alone, too.
         """
         segments: list[list[str]] = []
         is_open = False
@@ -143,7 +143,7 @@ class Network(nn.Module):
             )
 
     def blocks(self) -> Iterator[tuple[str, DenseBlock]]:
-        """The layers that have synapses and neurons, in order."""
+        """Yields name and block of each layer that has synapses and neurons, in order."""
         blocks = self.layers._modules  # the attribute look-up of modules is slow
         for name in self._neuron_layers:
             yield name, cast(DenseBlock, blocks[name])
@@ -170,9 +170,9 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def folded_state(self) -> dict[str, NDArray[np.float32]]:
-        """The state dict as arrays, with weight norms folded into the weights.
+        """Returns the state dict as arrays, with weight norms folded into the weights.
 
-        Arrays may share the memory of the network's tensors.
+        The arrays may share memory with the network's tensors.
         """
         state = self.state_dict()
         for name, block in self.blocks():
@@ -182,9 +182,10 @@ class Network(nn.Module):
         return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
     def engine_report(self) -> list[LayerReport]:
-        """A report of the last forward pass for each layer that has run.
+        """Returns a report of the last forward pass for each layer that has run.
 
-        If torch compiled that pass, the engine is the one that would compute now.
+        If torch compiled that pass, its engine was not recorded; the report then names the engine
+        that would compute now.
         """
         reports: list[LayerReport] = []
         for name, block in self.blocks():
@@ -198,6 +199,6 @@ class Network(nn.Module):
 
 
 def build(graph: nodes.Graph, seed: int | None = None) -> Network:
-    """The torch module of a graph; ``seed`` fixes its initial weights and drawn decays."""
+    """Builds the torch module of a graph; ``seed`` fixes its initial weights and random decays."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     return Network(graph, generator)

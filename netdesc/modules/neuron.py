@@ -16,8 +16,9 @@ from netdesc.modules.norm import MeanNorm
 class Cuba(nn.Module):
     """Current-based leaky integrate-and-fire neurons [units] (see ``kernels.operators.cuba``).
 
-    A decay is the share that is lost in a step, [] or, with ``per_channel``, [units]. Learnt decays
-    are parameters, others are buffers. ``tau_grad`` is the current width of the surrogate gradient.
+    A decay is the share of a state that is lost in a step, [], or [units] with ``per_channel``.
+    Learnt decays are parameters, other decays are buffers. ``tau_grad`` is the present width of the
+    surrogate gradient.
     """
 
     current_decay: Tensor
@@ -61,23 +62,23 @@ class Cuba(nn.Module):
         self.tau.fill_(width)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Cuba:
-        """Moves or converts the module, and writes the exact width to the new ``tau``."""
+        """Moves or converts the module, then writes the exact ``tau_grad`` to the new ``tau``."""
         super()._apply(fn, recurse)
         if not self.tau.is_meta:
             self.tau.fill_(self._tau_grad)
         return self
 
     def numbers(self) -> list[float]:
-        """Threshold, tau_grad, scale_grad and axonal delay, as the operators take them.
+        """Returns threshold, tau_grad, scale_grad and axonal delay, the operators' ``numbers``.
 
-        For torch's compiler tau_grad is NaN, so that the operators read it from ``tau``; otherwise
+        While torch compiles, tau_grad is NaN, so that the operators read it from ``tau``; otherwise
         torch would compile the network again for each width.
         """
         tau_grad = math.nan if torch.compiler.is_compiling() else self._tau_grad
         return [self.threshold, tau_grad, self.scale_grad, float(self.axonal_delay_step)]
 
     def bias(self) -> Tensor:
-        """The bias [units] outside training, in threshold units; [0] without a norm."""
+        """Returns the norm's bias outside training, [units], in threshold units; [0] if no norm."""
         return self.current_decay.new_empty(0) if self.norm is None else self.norm.bias()
 
     @property
@@ -86,15 +87,18 @@ class Cuba(nn.Module):
         return self.training and (self.norm is not None or self.dropout > 0)
 
     def dropout_factors(self, like_1BN: Tensor) -> Tensor:
-        """Factors of dropout on the current, [1, batch, units].
+        """Draws the factors that dropout multiplies the current by, [1, batch, units].
 
-        A neuron is dropped for all steps of a sample. Dropout follows the norm, because a mean that
-        is subtracted afterwards could make a dropped neuron spike.
+        A neuron is dropped for all steps of a sample. Dropout is applied after the norm, because a
+        mean that is subtracted after dropout could make a dropped neuron spike.
         """
         return nn.functional.dropout(torch.ones_like(like_1BN), self.dropout)
 
     def forward(self, z_TBN: Tensor) -> tuple[Tensor, Tensor]:
-        """Spikes [steps, batch, units] and notes [4] (see ``kernels.operators``)."""
+        """Returns spikes [steps, batch, units] and notes [4] (see ``kernels.operators``).
+
+        ``z_TBN`` is the synaptic input.
+        """
         current_decay, bias = self.current_decay, self.bias()
         if self.training and self.norm is not None:
             z_TBN = self.norm(operators.leaky(z_TBN, current_decay))
@@ -108,7 +112,7 @@ class Cuba(nn.Module):
 
     def project(self) -> None:
         """Clamps learnt decays to [0, 1]."""
-        for decay in self._parameters.values():  # ``parameters()`` is slow, and most have none
+        for decay in self._parameters.values():  # ``parameters()`` is slow
             assert decay is not None
             decay.detach().clamp_(0.0, 1.0)
 

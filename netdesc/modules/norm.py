@@ -17,8 +17,8 @@ BIAS_BITS = 8
 class MeanNorm(nn.Module):
     """Subtracts each channel's mean over batch and time from the current.
 
-    In training it is the mean of the batch, otherwise the running mean, which the device applies as
-    a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
+    In training, the batch's mean is subtracted; otherwise the running mean, which the device
+    applies as a bias. Mean-only batch normalisation: Salimans & Kingma (2016), section 3.
     """
 
     running_mean: Tensor
@@ -28,7 +28,7 @@ class MeanNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
 
     def bias(self) -> Tensor:
-        """The quantised bias that is added to the current outside training, [channels]."""
+        """Returns the quantised bias that is added to the current outside training, [channels]."""
         return -operators.quantize_weight(self.running_mean, BIAS_BITS)
 
     @torch.no_grad()
@@ -37,7 +37,7 @@ class MeanNorm(nn.Module):
         self.running_mean.lerp_(mean, MOMENTUM)
 
     def forward(self, current_TBN: Tensor) -> Tensor:
-        """The normalised current of a batch in training, [steps, batch, channels]."""
+        """Normalises a batch's current [steps, batch, channels], and updates the running mean."""
         mean = current_TBN.mean(dim=(0, 1))
         self.update_running_mean(mean)
         return current_TBN - operators.quantize_weight(mean, BIAS_BITS)

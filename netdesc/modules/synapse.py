@@ -11,15 +11,15 @@ from netdesc.graph.nodes import Dense
 from netdesc.kernels import operators
 
 _MIN_NORM = 1e-12
-"""Smallest norm that is divided by, so that a row of zeros stays 0."""
+"""Lower bound of the norms that weights are divided by, so that a row of zeros stays 0."""
 
 
 class DenseSynapse(nn.Module):
-    """Weights [units, inputs] in threshold units, uniform in ±scale/√inputs at the start.
+    """Dense weights [units, inputs] in threshold units, initially uniform in ±scale/√inputs.
 
     With ``weight_norm`` a row is ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With
-    ``bits`` the network computes with quantised weights, and the gradient passes straight through,
-    except for weights that are clamped.
+    ``bits`` the network computes with quantised weights; the gradient passes straight through, but
+    is 0 for clamped weights.
     """
 
     def __init__(self, layer: Dense, generator: torch.Generator | None) -> None:
@@ -37,13 +37,13 @@ class DenseSynapse(nn.Module):
         return norms.clamp(min=_MIN_NORM)
 
     def folded(self) -> Tensor:
-        """The real weights [units, inputs], including the weight norm."""
+        """Returns the real weights [units, inputs], with the weight norm applied."""
         if self.gain is None:
             return self.weight
         return self.weight * (self.gain / self._norms())
 
     def forward(self) -> Tensor:
-        """The weights [units, inputs] that the network computes with."""
+        """Returns the weights [units, inputs] that the network computes with."""
         weight = self.folded()
         return weight if self.bits is None else operators.quantize_weight(weight, self.bits)
 

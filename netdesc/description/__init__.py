@@ -1,4 +1,4 @@
-"""The description language: documents, their checks and what is said about them."""
+"""The description language: reads documents, checks them and reports diagnostics."""
 
 from netdesc.description.codes.explain import explain
 from netdesc.description.diagnostics.description_error import DescriptionError

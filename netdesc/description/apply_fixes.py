@@ -11,14 +11,14 @@ from netdesc.description.load import check_text
 from netdesc.description.source import Source
 
 MAX_ROUNDS = 50
-"""Rounds of fixes: a fix may reveal another diagnostic, such as the next missing comma."""
+"""Largest number of rounds. A fix may reveal another error, such as the next missing comma."""
 _MAX_SINGLE_FIXES = 20
-"""Fixes that are tried one by one if applying all of them together gives no improvement."""
+"""Number of fixes that are tried one by one if all of them together give no improvement."""
 
 
 @dataclass(slots=True)
 class FixResult:
-    """A text before and after, the fixed diagnostics, and the remaining ones."""
+    """A text before and after the fixes, the diagnostics that were fixed, and those left."""
 
     before: Source
     after: Source
@@ -29,9 +29,10 @@ class FixResult:
 def apply_fixes(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> FixResult:
-    """Apply certain fixes until none is left. Writes no file.
+    """Applies certain fixes to a text in rounds, until no round improves it. Writes no file.
 
-    ``with_files=False`` leaves the checks of data files out of the remaining diagnostics.
+    ``path`` is the file of the text, ``overrides`` are ``--set`` arguments. The remaining
+    diagnostics come from a full check; ``with_files=False`` leaves the data files out of it.
     """
     result = FixResult(source, source)
     for _ in range(MAX_ROUNDS):
@@ -42,7 +43,7 @@ def apply_fixes(
 
 
 def _run_round(result: FixResult, path: Path, overrides: Sequence[str]) -> bool:
-    """Apply all fixes that do not overlap, or else one. False if none is an improvement."""
+    """Applies all fixes that do not overlap, or else a single one. False if nothing improves."""
     before = check_text(result.after, path, overrides, with_files=False)[1]
     fixable = [each for each in before if each.fix is not None]
     # JSON errors come first: other errors are complete only when the text is valid JSON.
@@ -63,14 +64,14 @@ def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
 
 
 def _apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text after edits that do not overlap."""
+    """Applies edits to a text. They must not overlap."""
     for edit in sorted(edits, key=lambda each: (each.start, each.end), reverse=True):
         text = text[: edit.start] + edit.replacement + text[edit.end :]
     return text
 
 
 def _select_disjoint(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics whose edits do not touch the edits of an earlier selected one."""
+    """Selects diagnostics in order, skipping those whose edits touch edits selected before."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for each in diagnostics:
@@ -91,9 +92,10 @@ Checked = tuple[Source, Sequence[Diagnostic]]
 
 
 def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> bool:
-    """True if there are fewer errors, or as many and the fixed ones are gone.
+    """Returns True if the fixes of ``group`` reduced the errors of a text.
 
-    The number may stay the same because only the first of very many errors are reported.
+    The number of errors must fall, or stay while the fixed errors disappear. It may stay because
+    only the first of very many errors are reported.
     """
     old, new = _count_errors(*before), _count_errors(*after)
     if _is_about_text(group[0]):
@@ -107,9 +109,10 @@ def _is_better(before: Checked, after: Checked, group: Sequence[Diagnostic]) -> 
 
 
 def _count_errors(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """The number of JSON errors, of characters after them in total, and of other errors.
+    """Counts JSON errors, the characters that follow each of them (summed up), and other errors.
 
-    The reader stops at some JSON errors, so that a fix may reveal another error.
+    The characters measure progress: the reader stops at some JSON errors, so that a fix may reveal
+    another error, but later in the text.
     """
     errors = [each for each in diagnostics if each.is_error]
     of_text = [each for each in errors if _is_about_text(each)]

@@ -1,8 +1,8 @@
 """The canonical layout of JSON text: ``netdesc format``.
 
-Only the white space between tokens changes: values keep their spelling and their order. Objects and
-lists that fit on one line stand on one line. The others, and the document itself, have one entry
-per line.
+Only the white space between tokens changes: values keep their spelling and their order. An object
+or list is written on one line if it fits. Otherwise it has one entry per line, as does the document
+itself.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from netdesc.description.source import Source
 from netdesc.description.source_map import locate_text_diagnostic
 
 WIDTH = 100
-"""Characters of the longest line that holds an object or a list."""
+"""Largest number of characters in a line that holds a whole object or list."""
 INDENT = "  "
 
 _FIXED_BY_LAYOUT = {"ND004"}
-"""Errors of the text that formatting fixes: it removes the byte order mark."""
+"""Codes of the JSON errors that formatting fixes. ND004 is a byte order mark."""
 
 
 def formatted(source: Source) -> str | list[Diagnostic]:
-    """The text in the canonical layout, or the diagnostics if it is not valid JSON."""
+    """Returns the text in the canonical layout, or the diagnostics if it is not valid JSON."""
     root = sound_tree(source)
     return _lay_out(source.text, root.start) if isinstance(root, Node) else root
 
 
 def document_text(data: Any) -> str:
-    """Plain data as a document in the canonical layout."""
+    """Writes plain data as JSON in the canonical layout. ValueError for NaN or infinity."""
     text = formatted(Source(json.dumps(data, ensure_ascii=False, allow_nan=False), "document"))
     assert isinstance(text, str), "the output of json is valid"
     return text
 
 
 def sound_tree(source: Source) -> Node | list[Diagnostic]:
-    """The tree of a text, or the diagnostics if it is not valid JSON."""
+    """Returns the tree of a text, or the diagnostics if it is not valid JSON."""
     parsed = parse(source)
     errors = [each for each in parsed.diagnostics if each.code not in _FIXED_BY_LAYOUT]
     if errors:
@@ -56,15 +56,15 @@ _TOKEN = re.compile(
     |([^\s"{}\[\],:]+)""",
     re.VERBOSE,
 )
-"""The tokens of valid JSON. ``lastindex`` of a match is one of the numbers below."""
+"""The tokens of valid JSON. The numbers below are ``lastindex`` of a match of that kind."""
 _KEY, _OPENING, _CLOSING, _COMMA = 2, 3, 4, 5
 
 
 def _lay_out(text: str, start: int) -> str:
-    """The canonical text of the valid value that starts at an offset."""
+    """Returns the canonical text of the valid value that starts at an offset."""
     output: list[str] = []
     depth = key_width = 0
-    inline_until = start  # end of the object or list that is written on one line
+    inline_until = start  # end of the last object or list that is written on one line
     for token in _TOKEN.finditer(text, start):
         kind, is_inline = token.lastindex, token.start() < inline_until
         if kind == _KEY:
@@ -89,9 +89,9 @@ def _lay_out(text: str, start: int) -> str:
 
 
 def _end_on_line(text: str, start: int, room: int) -> int:
-    """The end of an object or list if it and a following comma fit in ``room`` characters, else 0.
+    """Returns the end of the object or list at ``start`` if it fits on the line, else 0.
 
-    Reads only as many tokens as fit.
+    It fits if it and a comma after it have at most ``room`` characters. Reading stops beyond them.
     """
     used = depth = 0
     for token in _TOKEN.finditer(text, start):

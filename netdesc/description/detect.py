@@ -15,11 +15,11 @@ _KEYS = (b'"layers"', b'"neurons"', b'"loss"', b'"training"')
 
 
 def may_be_document(path: Path) -> bool:
-    """True for a document, even an invalid one, and for a file that cannot be read.
+    """Returns True for a document, even an invalid one, and for a file that cannot be read.
 
-    A document names netdesc's schema in ``$schema``, or it has ``format`` and at least two of four
-    other keys, so that one of them may be misspelt. A pipe is not read here because it can be read
-    only once.
+    A document names netdesc's schema in ``$schema``, or has the key ``format`` and two of
+    ``layers``, ``neurons``, ``loss`` and ``training``; the others may be misspelt. A pipe is not
+    read because that is possible only once.
     """
     try:
         file_size(path)
@@ -36,5 +36,5 @@ def may_be_document(path: Path) -> bool:
 
 
 def is_lock(data: Any) -> bool:
-    """True for the plain data of a run's lock. Do not rewrite it: resuming needs it unchanged."""
+    """Returns True for the data of a run's lock. Do not rewrite it: resuming needs it unchanged."""
     return isinstance(member(data, "lock"), dict)

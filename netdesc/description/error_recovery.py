@@ -1,10 +1,10 @@
 """Error recovery: repairs an invalid document so that the rules can check it as well.
 
 A document with a misspelt key and an unknown neuron has two errors, and the user wants to see both.
-A misspelt key gets its correct name, an unknown key is dropped, and a wrong value is replaced: by
-the number that it spells, by the default, or by the field's placeholder value. If nothing of this
-is possible, the rules are skipped. Diagnostics about a section with a guessed value are dropped
-because they may be wrong. Errors that become visible after a certain fix are reported.
+A misspelt key gets its correct name, an unknown key is dropped, and a wrong value is replaced by
+the number that it spells, by the default, or by the field's placeholder. If none of this is
+possible, the rules are skipped. Diagnostics about a section with a guessed value are dropped
+because they may be wrong. Errors that appear only after a certain fix are reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from netdesc.description.source_map import SourceMap
 from netdesc.description.wrong_type import types_with_field
 
 _MAX_ROUNDS = 5
-"""Repairs of one document: the value of a repaired key may turn out to be wrong, too."""
+"""Largest number of repair rounds. A value is checked only after its key is repaired."""
 
 
 @dataclass(slots=True)
@@ -39,13 +39,16 @@ class RepairedDocument:
     guessed: list[Parts] = field(default_factory=list[Parts])
     """Paths of values that were replaced by a guess."""
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """The path in the file by the path with the correct key."""
+    """Maps the path with the corrected key to the path with the key as in the file."""
     revealed: list[LocatedError] = field(default_factory=list[LocatedError])
-    """Errors that became visible after certain fixes, and that no guess caused."""
+    """Errors that appeared after certain fixes and are not inside guessed values."""
 
 
 def repair_document(data: Any, errors: Sequence[LocatedError]) -> RepairedDocument:
-    """Repair a copy of the data until it is a valid document or nothing more can be repaired."""
+    """Repairs a copy of the data until it is a valid document or nothing more can be repaired.
+
+    ``errors`` are the errors of ``data``.
+    """
     data = json.loads(json.dumps(data))
     result = RepairedDocument(data=data)
     fixed_sections: list[Parts] = []
@@ -77,7 +80,7 @@ def _is_within(parts: Parts, sections: Iterable[Parts]) -> bool:
 def drop_unreliable(
     found: Iterable[Diagnostic], guessed: Iterable[Parts], source_map: SourceMap
 ) -> list[Diagnostic]:
-    """The diagnostics without those that a guessed value may have caused."""
+    """Drops the diagnostics that a guessed value may have caused. ``guessed`` are its paths."""
     guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
     # Samples are checked against time and layers, filter and windows of the loss against time.
@@ -100,14 +103,17 @@ def drop_unreliable(
 
 
 def _section(parts: Parts) -> Parts:
-    """The part of the document in which a guess may mislead the rules."""
+    """Returns the path of the section whose diagnostics a guess at a path makes unreliable."""
     return parts[:2] if parts[:1] in (("neurons",), ("layers",)) else parts[:1]
 
 
 def _repair(
     data: Any, error: LocatedError, result: RepairedDocument, fixed_sections: list[Parts]
 ) -> bool:
-    """Repair what one error is about, by its certain fix or else by a guess. False if neither."""
+    """Repairs one error in the data, by its certain fix or else by a guess.
+
+    Returns False if neither is possible. Records guesses and renamed keys in ``result``.
+    """
     parent, key = error.parts[:-1], error.parts[-1:]
     if error.fix is not None:
         if not error.fix.apply(data):

@@ -1,4 +1,4 @@
-"""Hints that say what to write: for a value of the wrong type, and for a missing field."""
+"""Makes hints that say what to write for a missing field or for a value of the wrong type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netdesc.description.json_pointer import lookup
 from netdesc.description.models import Document
 
 _MAX_QUOTED_CHARACTERS = 60
-"""Longer values are not quoted in a hint."""
+"""Values with more characters are not quoted in a hint."""
 
 _BY_PLACE: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
@@ -26,7 +26,7 @@ _BY_PLACE: dict[tuple[Parts, type], str] = {
 
 
 def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
-    """A hint with an example of a required field, and notes about its meaning.
+    """Returns a hint with an example of a required field, and notes about its meaning.
 
     The hint is empty if no example is known.
     """
@@ -43,7 +43,11 @@ def hint_for_missing_field(name: str, info: FieldInfo) -> tuple[str, tuple[str, 
 
 
 def hint_for_wrong_form(parts: Parts, expected: str, actual: Any, data: Any) -> str:
-    """A hint with the value in the expected form, or else with an example; empty if neither."""
+    """Returns a hint with the value in the expected form, or else with an example of the field.
+
+    ``expected`` names the expected type in words, such as "a list". ``actual`` is the value at the
+    path ``parts`` of the document ``data``. Returns "" if neither is possible.
+    """
     if (parts, type(actual)) in _BY_PLACE:
         return _BY_PLACE[parts, type(actual)]
     if actual is None or len(json.dumps(actual)) > _MAX_QUOTED_CHARACTERS:
@@ -58,7 +62,10 @@ def hint_for_wrong_form(parts: Parts, expected: str, actual: Any, data: Any) -> 
 
 
 def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
-    """The object whose ``type`` is this word, or whose only required field may hold it."""
+    """Returns the JSON text of an object made from a word; ``None`` if that is impossible.
+
+    The word becomes the object's ``type``, or the value of its only required field.
+    """
     models = structure.models_at(Document, parts, data)
     for model in models:
         fields = structure.fields(model)
@@ -75,7 +82,7 @@ def _object_from_word(parts: Parts, actual: str, data: Any) -> str | None:
 
 
 def _number_from_text(parts: Parts, actual: str, data: Any) -> str | None:
-    """The number that a text spells in another notation: 0.5 for .5 and for 0,5."""
+    """Returns the JSON text of a number in another notation: 0.5 for .5 and for 0,5."""
     if re.fullmatch("-?[0-9]+,[0-9]+", actual):
         actual = actual.replace(",", ".")
     return plain_number(actual)
@@ -115,14 +122,14 @@ _REWRITES: tuple[tuple[tuple[type, ...], str, Callable[[Parts, Any, Any], str | 
     ((list,), "an integer|a number", _only_item(int)),
     ((list,), "a number", _only_item(float)),
 )
-"""Types of the value, pattern of the expected form, and a function that returns the JSON text.
+"""Functions that rewrite a value of one of these types in the form that the pattern matches.
 
-The first entry that fits and returns a text is used.
+A function returns JSON text, or ``None`` if it cannot. The first text is used.
 """
 
 
 def _example(parts: Parts, data: Any) -> Any:
-    """The example of a field; ``None`` if it has none."""
+    """Returns the example of the field at a path; ``None`` if it has no example."""
     holder = lookup(data, parts[:-1])
     model = structure.choose_model(structure.models_at(Document, parts[:-1], data), holder)
     info = structure.fields(model).get(str(parts[-1])) if model is not None and parts else None

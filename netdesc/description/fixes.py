@@ -1,7 +1,7 @@
-"""Finds fixes that are certain: a misspelt name, or a value in quotes or of the wrong type.
+"""Finds certain fixes for misspelt names and for values in quotes or of the wrong type.
 
-``netdesc validate --fix`` writes them into the file. Error recovery applies them as well, so that
-later checks see the document as it will be after the fix.
+``netdesc validate --fix`` writes them into the file. Error recovery applies them too, so that later
+checks see the fixed document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netdesc.description.spelling import certain_name, normalise_name
 from netdesc.description.synonyms import FIELDS
 
 MAX_EXACT = 1 << 53
-"""Up to this size, a float without a fraction equals exactly one integer."""
+"""Largest float that is converted to an integer: up to 2^53, float64 holds every integer."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,16})?(?:[eE][+-]?[0-9]{1,2})?")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -52,7 +52,7 @@ class PathFix:
         return self.path[:-1] if self.path[-1] == "type" else self.path
 
     def apply(self, data: Any) -> bool:
-        """Change plain data. Returns False if the object or list to change is missing."""
+        """Applies the fix to plain data. False if the object or list to change is missing."""
         holder: Any = lookup(data, self.path[:-1])
         if not isinstance(holder, dict | list):
             return False
@@ -63,18 +63,21 @@ class PathFix:
 
 
 def find_fix(kind: str, parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """The certain fix of an error of this kind of pydantic, or ``None``."""
+    """Returns the certain fix of a pydantic error of this kind, or ``None``.
+
+    ``value`` is the value at the path ``parts`` of the document ``data``.
+    """
     find = _FINDERS.get(kind)
     return find(parts, value, data) if find is not None else None
 
 
 def replace_value(parts: Parts, value: Any) -> PathFix:
-    """A fix that writes another value."""
+    """Returns a fix that replaces the value at a path by this value."""
     return PathFix("replace", parts, json.dumps(value, ensure_ascii=False))
 
 
 def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Rename a misspelt key, unless the object has the correct key already."""
+    """Renames a misspelt key, unless the object has the correct key already."""
     parent, old = parts[:-1], str(parts[-1])
     holder = lookup(data, parent)
     candidates = structure.models_at(Document, parent, data)
@@ -89,7 +92,7 @@ def _fix_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Rename a misspelt ``type``."""
+    """Renames a misspelt key to ``type``."""
     if not isinstance(value, dict) or "type" in value:
         return None
     held = cast("dict[str, Any]", value)
@@ -132,7 +135,7 @@ def _fix_integer(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_float(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    """Remove the quotes around a number. Its spelling stays: ``1e-3`` is not written as 0.001."""
+    """Removes the quotes around a number. Its spelling stays: ``1e-3`` is not written as 0.001."""
     is_number = isinstance(value, str) and _parse_number(value) is not None
     return PathFix("replace", parts, value) if is_number else None
 
@@ -147,7 +150,7 @@ def _fix_missing(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _parse_number(text: str) -> int | float | None:
-    """The number that a string spells in JSON's notation, or ``None``."""
+    """Returns the number that a string spells in JSON's notation, or ``None``."""
     return json.loads(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -7,19 +7,19 @@ from typing import Any, cast
 
 
 def pointer(parts: Iterable[str | int]) -> str:
-    """The JSON pointer (RFC 6901) of a path."""
+    """Returns the JSON pointer (RFC 6901) of a path."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def lookup(data: Any, parts: Iterable[str | int]) -> Any:
-    """The value at a path, or ``None`` if there is none."""
+    """Returns the value at a path, or ``None`` if the data do not have the path."""
     for part in parts:
         data = member(data, part)
     return data
 
 
 def member(value: Any, part: str | int, absent: Any = None) -> Any:
-    """One entry of an object or a list, or ``absent``."""
+    """Returns one entry of an object or list, or ``absent`` if it does not exist."""
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value).get(part, absent)
     if isinstance(value, list) and isinstance(part, int):
@@ -29,12 +29,12 @@ def member(value: Any, part: str | int, absent: Any = None) -> Any:
 
 
 def members(value: Any) -> dict[str | int, Any]:
-    """The values in an object or list, by key or index; empty for other values."""
+    """Returns the values in an object or list by key or index; empty for other values."""
     if isinstance(value, dict):
         return cast("dict[str | int, Any]", value)
     return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}
 
 
 def dotted(parts: Iterable[str | int]) -> str:
-    """A path as ``--set`` writes it."""
+    """Returns a path in the notation of ``--set``, such as ``layers.0.units``."""
     return ".".join(str(part) for part in parts)

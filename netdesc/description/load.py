@@ -33,7 +33,7 @@ from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
 @dataclass(frozen=True)
 class Description:
-    """A valid document and where it came from."""
+    """A valid document with its file, the origins of its values, and its warnings."""
 
     document: Document
     path: Path
@@ -43,17 +43,17 @@ class Description:
     lock: Lock | None = None
     """The lock section if the file is the lock of a run."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    """Where the files of a lock are, by their paths in the document."""
+    """The data and weights files of a lock, by their paths in the document."""
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
-        """The origin of each scalar and empty value, by its JSON pointer."""
+        """The origin of each scalar and of each empty object or list, by its JSON pointer."""
         return self.provenance.origins()
 
     def resolve(self, path_in_document: str) -> Path:
-        """The file of a path in the document, which is relative to the JSON file.
+        """Returns the file of a path in the document.
 
-        Paths from ``--set`` are absolute already.
+        The path is relative to the JSON file; paths from ``--set`` are absolute already.
         """
         known = self.files.get(path_in_document)
         return known if known is not None else self.path.parent / path_in_document
@@ -62,10 +62,10 @@ class Description:
 def load(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> Description:
-    """Read a document, or a lock, and check it.
+    """Reads a document or a lock, applies the ``--set`` arguments ``overrides``, and checks it.
 
-    ``with_files=False`` skips the checks of the data and weights files that it names. Raises
-    DescriptionError with all diagnostics if one of them is an error.
+    ``with_files=False`` skips the checks of its data and weights files. DescriptionError, with all
+    diagnostics, if one of them is an error.
     """
     description, diagnostics = check(path, overrides, with_files=with_files)
     if description is None:
@@ -76,7 +76,10 @@ def load(
 def check(
     path: str | Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """The description, or ``None`` if there is an error; and all diagnostics in file order."""
+    """Reads and checks a document or a lock as ``load`` does, without DescriptionError.
+
+    Returns the description, or ``None`` if there is an error, and all diagnostics in file order.
+    """
     source = read_source(Path(path), str(path))
     if isinstance(source, Diagnostic):
         return None, [source]
@@ -86,7 +89,7 @@ def check(
 def check_text(
     source: Source, path: Path, overrides: Sequence[str] = (), *, with_files: bool = True
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """``check`` for a text that is, or will be, the content of the file ``path``."""
+    """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     with _without_garbage_collection(len(source.text)):
         return _check_text(source, path, overrides, with_files)
 
@@ -96,7 +99,7 @@ _MIN_LARGE_TEXT = 1 << 16
 
 @contextmanager
 def _without_garbage_collection(size: int) -> Generator[None]:
-    """Pauses the search for reference cycles, the slowest part for millions of objects."""
+    """Pauses the garbage collector for a large text, which becomes millions of objects."""
     if size < _MIN_LARGE_TEXT or not gc.isenabled():
         yield
         return
@@ -139,7 +142,7 @@ def _check_older(
     overrides: Sequence[str],
     with_files: bool,
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """Check a migrated copy of an older document. Its diagnostics have no positions."""
+    """Checks a migrated copy of an older document. Its diagnostics have no positions."""
     data = migrations.migrate_data(old)
     migrated = Source(document_text(data), source.name)
     description, diagnostics = _check_text(migrated, path, overrides, with_files)
@@ -173,10 +176,10 @@ _CONSTANTS = ("null", "true", "false")
 def _without_refused_constants(
     of_text: Sequence[Diagnostic], more: Sequence[Diagnostic]
 ) -> list[Diagnostic]:
-    """Drops fixes of the text that write a constant where the document may not have one.
+    """Drops edits of the text that write null, true or false where that is a wrong type.
 
-    ``None`` is not fixed to ``null`` if ``null`` is an error there as well. A diagnostic is dropped
-    with its last edit.
+    For example, ``None`` is not fixed to ``null`` if the field cannot be ``null``. A diagnostic
+    that loses all its edits is dropped, because ``more`` has a diagnostic at that place.
     """
     refused = {(each.line, each.column) for each in more if each.code == "ND103"}
     left: list[Diagnostic] = []
@@ -195,7 +198,7 @@ def _without_refused_constants(
 
 
 def _may_be_lock(source: Source, parsed: Parsed) -> bool:
-    """True if this may be a lock. It gets no fixes because resuming a run needs it unchanged."""
+    """Returns True if the text may be a lock. A lock gets no fixes: resuming needs it unchanged."""
     if '"lock"' not in source.text:
         return False
     return parsed.root is None or is_lock(parsed.root.value)
@@ -212,7 +215,7 @@ def _with_file_fixes_only(
 def _check_document(
     source: Source, parsed: Parsed, path: Path, overrides: Sequence[str], with_files: bool
 ) -> tuple[Description | None, list[Diagnostic]]:
-    """All checks after the JSON syntax: overrides, models, rules and files."""
+    """Runs everything after the JSON syntax: applies overrides, checks models, rules and files."""
     assert parsed.root is not None
     root, data = parsed.root, parsed.root.value
     source_map = SourceMap(source, root, data, guessed=parsed.guessed)
@@ -262,7 +265,7 @@ def _check_document(
 def _with_hidden_count(
     diagnostics: Sequence[Diagnostic], count: int, is_complete: bool
 ) -> list[Diagnostic]:
-    """The diagnostics. A note of the last one says how many are not shown."""
+    """Sorts the diagnostics. Adds a note to the last one: how many errors are not shown."""
     *others, last = sorted(diagnostics, key=lambda each: (each.line or 0, each.column or 0))
     noun = "error is" if count == 1 else "errors are"
     note = f"{'' if is_complete else 'at least '}{count:,} more {noun} not shown"
@@ -270,7 +273,10 @@ def _with_hidden_count(
 
 
 def check_format(source_map: SourceMap) -> Diagnostic | None:
-    """ND110 if the document has another format. Its fields are not checked, as they may differ."""
+    """Returns ND110 if the document has another format, else ``None``.
+
+    Its fields are not checked, because they may differ.
+    """
     version = source_map.data.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:
         return None

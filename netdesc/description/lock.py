@@ -13,11 +13,11 @@ from netdesc.description.load import Description
 
 
 def lock_text(description: Description, directory: str | Path, versions: Mapping[str, str]) -> str:
-    """The text of a lock for a description, to be written into ``directory``.
+    """Returns the text of a lock that will be written into ``directory``.
 
-    It is the document with every default and a section ``lock``: the origin of each value, the
-    location and SHA-256 of each file, the seed, and ``versions``. Raises OSError if a data file
-    cannot be read.
+    It is the document with all defaults and a section ``lock``: the origin of each value, the
+    location and SHA-256 of each file, the seed, and ``versions``. OSError if a data file cannot be
+    read.
     """
     base = Path(directory).absolute()
     files = [

@@ -19,10 +19,10 @@ from netdesc.description.source_map import SourceMap
 
 
 def migrate_text(source: Source) -> str | list[Diagnostic]:
-    """The document in the current format and the canonical layout.
+    """Rewrites a document of an older format in the current format and the canonical layout.
 
-    A text that has the current format is returned unchanged. Returns diagnostics if the text is not
-    JSON, or if its format is missing or unknown. Other errors are not checked.
+    A text in the current format is returned unchanged. Returns diagnostics if the text is not JSON,
+    or if its format is missing or unknown. Other errors are not checked.
     """
     root = sound_tree(source)
     if not isinstance(root, Node):
@@ -36,7 +36,7 @@ def migrate_text(source: Source) -> str | list[Diagnostic]:
 
 
 def _diagnose_format(source_map: SourceMap) -> list[Diagnostic]:
-    """The diagnostics about the number of the format, or about a document that is not an object."""
+    """Returns the diagnostics about a wrong format, or about a document that is not an object."""
     data: Any = source_map.data
     if isinstance(data, dict):
         refused = check_format(source_map)

@@ -1,7 +1,7 @@
 """Turns pydantic's errors into diagnostics at the wrong key or value.
 
-The suggestion for a misspelt key comes from ``synonyms.suggest_field``, which asks
-``spelling.closest_name``.
+``synonyms.suggest_field`` suggests the field for a misspelt key. It first looks among the names of
+other tools, then calls ``spelling.closest_name``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PATTERNS = {
 }
 
 _MIN_DEVICE_DECAY = 32
-"""A decay from this number on is probably the device's integer, a share of 4096."""
+"""A decay of at least this number is probably the device's integer, in units of 1/4096."""
 
 SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
@@ -57,7 +57,7 @@ SPLIT_HINT = (
 
 
 def diagnose(errors: Sequence[LocatedError], source_map: SourceMap) -> list[Diagnostic]:
-    """The diagnostics of the errors: one for each error or for each object of a wrong type."""
+    """Returns a diagnostic for each error, but only one for an object that has a wrong ``type``."""
     wrong_types = find_wrong_types(errors, source_map.data)
     diagnostics = [each.diagnostic(source_map) for each in wrong_types]
     for error in errors:
@@ -231,7 +231,7 @@ def _wrong_form(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 
 def _forms(error: LocatedError, source_map: SourceMap) -> str:
-    """All JSON types that the field takes, such as "a number or an object"."""
+    """Names all JSON types that the field may have, such as "a number or an object"."""
     names: dict[Any, str] = {
         int: "an integer",
         float: "a number",
@@ -274,7 +274,7 @@ def _must_be(
 
 
 def _hint_for_null(parts: Parts, data: Any) -> str:
-    """What to do about null: a required field needs a value, others can be left out."""
+    """Returns the hint for a null that is not allowed: give a value or leave the field out."""
     info = known_fields(parts[:-1], data).get(str(parts[-1])) if parts else None
     if info is None:
         return "give a value"
@@ -290,7 +290,7 @@ def _is_number(text: str) -> bool:
 
 
 def _describe(value: Any) -> str:
-    """The value for a message: its JSON type, or its text if that is short."""
+    """Describes a value for a message: an object or list by its JSON type, others by their text."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -325,5 +325,4 @@ _DIAGNOSE = {
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
     "string_pattern_mismatch": _pattern,
 }
-"""Functions that make a diagnostic, by pydantic's kind of error. Others are a wrong type of value.
-"""
+"""Functions that make a diagnostic, by pydantic's kind of error. Others call ``_wrong_form``."""

@@ -1,4 +1,4 @@
-"""Finds the model and the annotations of a path in a document, by the models' annotations."""
+"""Finds the pydantic model and the type annotations that apply at a path of a document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Model = type[Section]
 
 @functools.cache
 def alternatives(annotation: Any) -> tuple[Any, ...]:
-    """The types of an annotation, without ``Annotated`` and with unions flattened."""
+    """Returns the types of an annotation: unions are flattened, ``Annotated`` is removed."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return alternatives(arguments[0])
@@ -28,7 +28,7 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def branches(annotation: Any) -> Iterator[Any]:
-    """The members of a union with nested unions flattened, each with its ``Annotated`` metadata."""
+    """Yields the members of a union, nested unions included, with their ``Annotated`` metadata."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         for member in arguments:
@@ -40,7 +40,7 @@ def branches(annotation: Any) -> Iterator[Any]:
 
 
 def has_tags(annotation: Any) -> bool:
-    """True for a union whose tag pydantic adds to the location of an error."""
+    """Returns True for a union with tags. Pydantic adds the tag to the location of an error."""
     return any(
         isinstance(each, Tag) for branch in branches(annotation) for each in get_args(branch)[1:]
     )
@@ -48,7 +48,7 @@ def has_tags(annotation: Any) -> bool:
 
 @functools.cache
 def models(annotation: Any) -> tuple[Model, ...]:
-    """The models that an annotation allows."""
+    """Returns the models that an annotation allows."""
     return tuple(
         each
         for each in alternatives(annotation)
@@ -58,24 +58,24 @@ def models(annotation: Any) -> tuple[Model, ...]:
 
 @functools.cache
 def fields(model: Model) -> Mapping[str, FieldInfo]:
-    """A model's fields under the names that the document uses."""
+    """Returns a model's fields by their names in the document."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
 def required_first(known: Mapping[str, FieldInfo]) -> list[str]:
-    """The field names: required ones in the model's order, then the others, sorted."""
+    """Returns the field names: required ones in the model's order, then the others, sorted."""
     required = [name for name, info in known.items() if info.is_required()]
     return required + sorted(name for name in known if name not in required)
 
 
 def type_names(model: Model) -> tuple[str, ...]:
-    """The allowed values of ``type`` in this model; empty if it has no ``type``."""
+    """Returns the allowed values of ``type`` in a model; empty if it has no ``type``."""
     info = model.model_fields.get("type")
     return tuple(get_args(info.annotation)) if info is not None else ()
 
 
 def example(info: FieldInfo) -> Any:
-    """An example of a field's value, as plain data; ``None`` if there is none."""
+    """Returns an example of a field's value, as plain data; ``None`` if no example is known."""
     extra = cast("dict[str, Any]", info.json_schema_extra or {})
     if "x-example" in extra:
         return extra["x-example"]
@@ -85,7 +85,7 @@ def example(info: FieldInfo) -> Any:
 
 
 def default(info: FieldInfo) -> Any:
-    """The default of a field, as plain data."""
+    """Returns the default of a field, as plain data."""
     value: Any = info.default
     if isinstance(value, Section):
         return value.model_dump(mode="json")
@@ -93,12 +93,15 @@ def default(info: FieldInfo) -> Any:
 
 
 def doc_line(model: Model) -> str:
-    """A model's docstring on one line."""
+    """Returns a model's docstring on one line."""
     return " ".join((model.__doc__ or "").split())
 
 
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
-    """The annotations of one field, entry or item of a value with this annotation."""
+    """Returns the annotations of a part (field, entry or item) of ``value``.
+
+    ``annotation`` is the annotation of ``value``. The result is empty if it has no such part.
+    """
     found: list[Any] = []
     for each in alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)
@@ -116,7 +119,7 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
 
 
 def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
-    """The only candidate, or the one with the value's ``type``; ``None`` if no ``type`` fits."""
+    """Returns the only candidate, or else the first with the value's ``type``, or ``None``."""
     if len(candidates) == 1:
         return candidates[0]
     kind: Any = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
@@ -127,7 +130,7 @@ def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
 
 
 def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Any]:
-    """The annotations at a path of a document's plain data."""
+    """Returns the annotations at a path of plain data. ``root`` is the model of the whole data."""
     current: list[Any] = [root]
     for part in parts:
         current = [found for each in current for found in member_annotations(each, part, data)]
@@ -136,12 +139,12 @@ def annotations_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list
 
 
 def models_at(root: Model, parts: tuple[str | int, ...], data: Any) -> list[Model]:
-    """The models at a path: several for a union."""
+    """Returns the models at a path of plain data; a union allows several."""
     return [model for each in annotations_at(root, parts, data) for model in models(each)]
 
 
 def literals(annotation: Any) -> list[Any]:
-    """The values of the ``Literal`` types of an annotation."""
+    """Returns the values of the ``Literal`` types of an annotation."""
     return [
         value
         for each in alternatives(annotation)
@@ -151,7 +154,7 @@ def literals(annotation: Any) -> list[Any]:
 
 
 def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """The constraints in the metadata of an annotation or field, each with its value.
+    """Yields the constraints in the metadata of an annotation or field as (name, value).
 
     Names are ``gt``, ``ge``, ``lt``, ``le``, ``min_length``, ``max_length`` and ``pattern``.
     """
@@ -166,7 +169,7 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 def file_path_locations(
     annotation: Any, value: Any, parts: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """The paths of all values that are file paths."""
+    """Yields the paths of all file paths in ``value``, whose own path is ``parts``."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         model = choose_model(models(annotation), members)

@@ -1,8 +1,8 @@
-"""Validates plain data with the models: all together, or long lists of samples in portions.
+"""Validates plain data with the models, in portions if there are very many samples.
 
 Pydantic creates an object for every error, and a large file can have a million errors. Therefore
-objects and lists that are longer than any valid one are cut, long lists of samples are validated in
-portions, and validation stops once there are more errors than are shown.
+long lists of samples are validated in portions, other long objects and lists are cut, and
+validation stops once there are more errors than are reported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from netdesc.description.models import Document, Pair, SpikeFiles
 from netdesc.sections import Section
 
 MAX_ERRORS = 200
-"""Errors that are reported. A file with more errors is probably not a description."""
+"""Largest number of reported errors. A file with more is probably not a description."""
 
 _PORTION = 2000
-"""Entries validated together. Of all objects and lists, only lists of samples may have more."""
+"""Entries validated together. A valid object or list has more only if it is a list of samples."""
 
 _SAMPLES = ("train", "validation")
 _PAIRS = TypeAdapter[tuple[Pair, ...]](tuple[Pair, ...])
@@ -40,7 +40,7 @@ _NAMES = frozenset(name for each in _subclasses(Section) for name in structure.f
 
 
 class InvalidDocumentError(ValueError):
-    """Plain data are not a valid document. ``is_complete`` is false if there may be more errors."""
+    """Plain data are not a valid document. ``is_complete`` is False if there may be more errors."""
 
     def __init__(self, errors: Sequence[ErrorDetails], is_complete: bool) -> None:
         super().__init__(f"{len(errors)} errors")
@@ -49,7 +49,7 @@ class InvalidDocumentError(ValueError):
 
 
 def validate_document(data: Any) -> Document:
-    """The document of these plain data. Raises UnfitError."""
+    """Converts plain data to a document. InvalidDocumentError if the data are not valid."""
     rest = dict(_long_samples(data))
     truncator = _Truncator(rest)
     validator = _Validator()
@@ -66,7 +66,7 @@ def validate_document(data: Any) -> Document:
 
 
 def _long_samples(data: Any) -> Iterator[tuple[str, list[Any]]]:
-    """The lists of samples that are longer than one portion."""
+    """Yields the lists of samples that are longer than one portion, with their names."""
     section = cast("dict[str, Any]", data).get("data") if isinstance(data, dict) else None
     if not isinstance(section, dict):
         return
@@ -86,7 +86,7 @@ def _with_samples(document: Document, more: Mapping[str, tuple[Pair, ...]]) -> D
 
 @dataclass(slots=True)
 class _Truncator:
-    """Cuts objects and lists to their first entries. ``rest`` has the samples validated later."""
+    """Cuts objects and lists to one portion. ``rest`` has the lists that are validated later."""
 
     rest: Mapping[str, Any]
     has_cut: bool = False
@@ -125,7 +125,7 @@ class _Validator:
             return None
 
     def read_samples(self, name: str, samples: Sequence[Any]) -> tuple[Pair, ...]:
-        """The valid samples after the first portion."""
+        """Returns the valid samples after the first portion of the list ``name``."""
         found: list[Pair] = []
         for start in range(_PORTION, len(samples), _PORTION):
             if len(self.errors) > MAX_ERRORS:
@@ -142,7 +142,7 @@ class _Validator:
 
 
 def _at_document_location(error: ErrorDetails, name: str, start: int) -> ErrorDetails:
-    """The error of a portion with its location in the whole document."""
+    """Returns an error of the portion at index ``start`` with its location in the document."""
     index, *parts = error["loc"]
     assert isinstance(index, int)
     place = ("data", "<spike_files>", name, start + index, *parts)

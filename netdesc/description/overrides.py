@@ -1,4 +1,4 @@
-"""Applies ``--set PATH=VALUE``: puts values from the command line into the document."""
+"""Puts values from the command line, ``--set PATH=VALUE``, into the document."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from netdesc.description.synonyms import FIELDS, suggest_field
 _MAX_DEPTH = 2
 _MAX_NEURONS = 3
 _MAX_SUGGESTIONS = 3
-"""Limits of the search for a field whose path was left out."""
+"""Limits of the search for a field that the user named without its path."""
 NUMBER_TOO_LARGE = "ND014"
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A path, the value to set there, and the argument as the user wrote it."""
+    """The path and the value of a ``--set`` argument, and its text as the user wrote it."""
 
     parts: tuple[str, ...]
     value: Any
@@ -50,9 +50,10 @@ class OverrideError(ValueError):
 def apply_overrides(
     data: dict[str, Any], arguments: Sequence[str], file: str
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
-    """The data with the overrides, the arguments by the paths that they changed, and diagnostics.
+    """Applies ``--set`` arguments to a copy of the data. ``arguments`` may be a single string.
 
-    ``arguments`` may be a single string. ``data`` is not changed.
+    Returns the changed data, the argument by each changed path, and the diagnostics of arguments
+    that cannot be applied. ``file`` is the document's name in diagnostics.
     """
     arguments = [arguments] if isinstance(arguments, str) else arguments
     changed: dict[Parts, str] = {}
@@ -99,7 +100,7 @@ def _parse_argument(argument: str) -> Override:
 
 
 def _refuse_other_notations(path: str) -> None:
-    """Refuse the notations of other tools. Names in netdesc contain no brackets or slashes."""
+    """Raises OverrideError for brackets or slashes in a path. The hint is the path with dots."""
     dots = re.sub(r"\[['\"]?([^\[\]'\"]*)['\"]?\]", r".\1", path)
     if dots != path:
         message = "a path has a dot before each part, not brackets"
@@ -110,7 +111,7 @@ def _refuse_other_notations(path: str) -> None:
 
 
 def _parse_value(text: str) -> Any:
-    """The value of a JSON text, or else the text itself. Damaged JSON is an error."""
+    """Returns the value of a JSON text, or else the text itself. OverrideError for damaged JSON."""
     parsed = parse(Source(text, "--set"))
     if parsed.root is not None and not parsed.diagnostics:
         return parsed.root.value
@@ -124,7 +125,10 @@ def _parse_value(text: str) -> Any:
 
 
 def _set_value(data: dict[str, Any], override: Override) -> Parts:
-    """Set one value, and create the optional sections on its path. Returns the path."""
+    """Sets one value, and creates missing sections on its path. Returns the path.
+
+    OverrideError if the path does not exist, or if the override would change the format.
+    """
     holder: Any = data
     parts: Parts = ()
     for part in override.parts[:-1]:
@@ -147,7 +151,7 @@ def _set_value(data: dict[str, Any], override: Override) -> Parts:
 
 
 def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
-    """Refuse to create a neuron whose name is probably a misspelt name of an existing one."""
+    """Raises OverrideError for a new neuron whose name is probably a misspelt existing one."""
     best = certain_name(name, neurons) if parts == ("neurons",) else None
     if best is not None:
         message, hint = f'there is no neuron "{name}"', f'did you mean "{best}"?'
@@ -155,7 +159,10 @@ def _refuse_misspelt(name: str, parts: Parts, neurons: dict[str, Any]) -> None:
 
 
 def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Override) -> str | int:
-    """The key or index of a part of a path. Raises OverrideError if there is no such field."""
+    """Returns the key in an object, or the index in a list, for one part of a path.
+
+    ``holder`` is the object or list, and ``parts`` its path. OverrideError if it has no such field.
+    """
     where = dotted(parts) or "the document"
     if isinstance(holder, list):
         items = cast("list[Any]", holder)
@@ -193,7 +200,7 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, override: Ove
 
 
 def _suggest_item_paths(part: str, parts: Parts, items: Sequence[Any], override: Override) -> str:
-    """A hint with the paths of an item: the one with this number, or else the first."""
+    """Returns a hint with the paths of item ``part``, or else of the first, by index and name."""
     if not items:
         return ""
     number = int(part) if re.fullmatch("0[0-9]{1,8}", part, re.ASCII) else 0
@@ -204,13 +211,13 @@ def _suggest_item_paths(part: str, parts: Parts, items: Sequence[Any], override:
 
 
 def _did_you_mean_paths(name: str, data: Any) -> str:
-    """The hint ``did you mean …?`` with the paths at which the document has this field."""
+    """Returns the hint ``did you mean …?`` with the paths of a field; empty if it is unknown."""
     found = find_keys(name, data)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def find_keys(name: str, data: Any) -> list[str]:
-    """The dotted paths of fields with this name in netdesc or another tool, at most three."""
+    """Returns at most three dotted paths of fields with this name in netdesc or another tool."""
     found: list[str] = []
     places: list[Parts] = [()]
     for place in places:
@@ -228,7 +235,7 @@ def find_keys(name: str, data: Any) -> list[str]:
 
 
 def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
-    """The index of each name in a list of layers; the first index if a name occurs twice."""
+    """Returns the index of each name in a list of layers; of a repeated name the first index."""
     found: dict[str, int] = {}
     for index, item in enumerate(items):
         name = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
@@ -238,7 +245,7 @@ def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
 
 
 def _default(data: Any, parts: Parts) -> Any:
-    """The initial value of a missing section or list: its default, or an empty object."""
+    """Returns the initial value of a missing section: its default, or an empty object."""
     parent = structure.choose_model(
         structure.models_at(Document, parts[:-1], data), lookup(data, parts[:-1])
     )
@@ -250,7 +257,7 @@ def _default(data: Any, parts: Parts) -> Any:
 
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
-    """Make file paths from the command line absolute, from the current working directory."""
+    """Makes file paths from the command line absolute, starting from the working directory."""
     if not changed:
         return
     for parts in structure.file_path_locations(Document, data):

@@ -1,4 +1,4 @@
-"""Provenance: which of file, migration, command line and default set each value of a document."""
+"""Finds the origin of each value of a document: file, migration, command line or default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is known about the sources of a document's values."""
+    """A document, and the data from which the origins of its values follow."""
 
     document: Document
     """The document with all defaults, and with its lock if it has one."""
@@ -27,9 +27,9 @@ class Provenance:
     """The paths that a migration set or moved."""
 
     def origins(self) -> dict[str, Origin]:
-        """The origin of each scalar and empty value, by its JSON pointer.
+        """Returns the origin of each scalar and of each empty object or list, by its JSON pointer.
 
-        A lock records the origins that its values had when it was written.
+        If the document is a lock, its values keep the origins that the lock records.
         """
         locked = self.document.lock.origins if self.document.lock is not None else {}
         changed = {pointer(parts) for parts in self.overridden}
@@ -46,7 +46,7 @@ class Provenance:
 
 
 def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
-    """The pointer of each scalar and empty value, and whether the data contain it."""
+    """Yields the pointer of each scalar or empty value, and True if the data contain it."""
     held = members(value)
     if not held:
         yield at, data is not _ABSENT
@@ -55,7 +55,7 @@ def _leaves(value: Any, data: Any, at: str) -> Iterator[tuple[str, bool]]:
 
 
 def _enclosing(at: str) -> Iterator[str]:
-    """A pointer and the pointers of all objects and lists around its value."""
+    """Yields a pointer, then the pointers of the objects and lists around its value."""
     while at:
         yield at
         at = at.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Locates pydantic's errors at paths of the document, and adds the probable intention to each."""
+"""Locates pydantic's errors at paths of the document, and adds suggestions and fixes."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class LocatedError:
     context: Mapping[str, Any]
     on_key: bool = False
     suggestion: Suggestion | None = None
-    """The field that an unknown key probably means. The object does not have it yet."""
+    """The field that an unknown key probably means, if the object does not have it yet."""
     home: Parts | None = None
-    """The path of the field if an unknown key belongs in another object."""
+    """The path where an unknown key belongs, if that is in another object."""
     fix: PathFix | None = None
-    """The fix, if exactly one is certain."""
+    """The fix of the error if it is certain."""
 
 
 def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError]:
-    """Pydantic's errors at paths of the document, without those that follow from others."""
+    """Locates pydantic's errors in the data, and drops those that follow from others."""
     found: list[LocatedError] = []
     for each in invalid.errors[:MAX_ERRORS]:
         parts = _without_union_tags(each["loc"], data)
@@ -55,14 +55,14 @@ def locate_errors(invalid: InvalidDocumentError, data: Any) -> list[LocatedError
 
 
 def known_fields(parts: Parts, data: Any) -> dict[str, Any]:
-    """The fields that the object at a path may have."""
+    """Returns the fields that the object at a path may have, by name."""
     candidates = structure.models_at(Document, parts, data)
     chosen = structure.choose_model(candidates, lookup(data, parts))
     return dict(structure.fields(chosen)) if chosen is not None else {}
 
 
 def _without_union_tags(location: Parts, data: Any) -> Parts:
-    """Pydantic's location of an error without the tags of the unions on its way."""
+    """Removes the tags of unions from pydantic's location of an error."""
     parts: Parts = ()
     is_tag = False
     for part in location:
@@ -76,17 +76,17 @@ def _without_union_tags(location: Parts, data: Any) -> Parts:
 
 
 def _suggest_missing_field(parts: Parts, data: Any) -> Suggestion | None:
-    """The suggestion for an unknown key among the fields that its object does not have yet."""
+    """Suggests one of the fields that the object does not have yet for an unknown key."""
     present = members(lookup(data, parts[:-1]))
     known = known_fields(parts[:-1], data)
     return suggest_field(str(parts[-1]), [name for name in known if name not in present])
 
 
 def _find_home(parts: Parts, data: Any) -> Parts | None:
-    """The path at which an unknown key is a field: in an object beside or around its own.
+    """Returns the path in another object at which an unknown key is a field, or ``None``.
 
-    The key's own name is looked for first, then what other tools mean by it. The object need not
-    be in the document yet.
+    The search goes outwards from the key's own object. It looks first for the key itself, then for
+    the fields that other tools call by this name. The other object may be missing in the document.
     """
     key = str(parts[-1])
     return _find_field(parts, [key], data) or _find_field(parts, names_in_netdesc(key), data)
@@ -106,7 +106,7 @@ def _find_field(parts: Parts, names: Sequence[str], data: Any) -> Parts | None:
 
 
 def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
-    """The errors without those that follow from a misspelt key, an unknown ``type`` or an item."""
+    """Drops the errors that follow from a misspelt key, an unknown ``type`` or an invalid item."""
     misspelt = {
         (*error.parts[:-1], error.suggestion.name)
         for error in errors
@@ -135,7 +135,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
 
 
 def _with_fixes(errors: Sequence[LocatedError], data: Any) -> list[LocatedError]:
-    """The errors with their fixes. Two fixes that write the same key are both dropped."""
+    """Adds the certain fixes to the errors. Two fixes that write the same path are both dropped."""
     fixes = [find_fix(error.kind, error.parts, error.value, data) for error in errors]
     counts = Counter(each.path for each in fixes if each is not None)
     return [

@@ -1,6 +1,7 @@
 """Generates the reference of the language in Markdown from the models and codes.
 
-It has a section for each object of a document with a row for each field, then one for each code.
+It has a section for each object of a document, with a row for each field, and then a section for
+each code.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ examples: each wrong one gives its code, and no right one gives a diagnostic.
 
 
 def reference_text() -> str:
-    """The content of ``schemas/reference.md``."""
+    """Returns the content of ``schemas/reference.md``."""
     paths = _model_paths()
     contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in paths.items()]
     contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
@@ -61,7 +62,7 @@ def reference_text() -> str:
 
 
 def _model_paths() -> dict[Model, list[str]]:
-    """All models with the paths where they may occur; a model comes before its parts."""
+    """Returns all models with the paths where they may occur. A model comes before its parts."""
     found: dict[Model, list[str]] = {}
 
     def visit(model: Model, where: str) -> None:
@@ -80,7 +81,7 @@ def _model_paths() -> dict[Model, list[str]]:
 
 
 def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
-    """The models in an annotation, each with its path from there."""
+    """Yields the models in an annotation, each with the path to it, such as ``.NAME`` or ``[]``."""
     for each in structure.alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)
         if isinstance(each, type) and issubclass(each, Section):
@@ -135,7 +136,7 @@ def _json(value: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
-    """The type of a field in words and links."""
+    """Describes the type of a field in Markdown: words, and links to the sections of objects."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _type(arguments[0])
@@ -155,7 +156,7 @@ def _type(annotation: Any) -> str:
 
 
 def _inner_limits(annotation: Any) -> Iterator[str]:
-    """The limits of items, entries and union members."""
+    """Yields the limits of the items, names and union members of an annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         yield from _limits(arguments[1:], arguments[0])

@@ -1,10 +1,10 @@
 """The JSON Schema of the language (draft-07), for editors.
 
-An editor shows one clear error for one typo. A choice by ``type`` is an ``enum`` with an
-``if``/``then`` for each type, because a ``oneOf`` reports every branch that failed. Required fields
-are checked only if all keys of the object are known: otherwise a misspelt key would be reported
-twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the ``else`` with
-descriptions are for completion in editors; other tools ignore them.
+The schema is written so that an editor shows one clear error for one typo. A choice by ``type`` is
+an ``enum`` with an ``if``/``then`` for each type, because ``oneOf`` reports every branch that
+failed. Required fields are checked only if all keys of the object are known, because a misspelt key
+would be reported twice, as unknown and as missing. ``doNotSuggest``, ``enumDescriptions`` and the
+``else`` with descriptions are for completion in editors; other tools ignore them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", 
 
 
 def json_schema() -> Schema:
-    """The schema of a document as plain data."""
+    """Returns the JSON Schema of a document as plain data."""
     definitions: dict[str, Schema] = {}
     whole = _model(Document, definitions)
     return {
@@ -40,12 +40,12 @@ def json_schema() -> Schema:
 
 
 def schema_text() -> str:
-    """The content of ``schemas/network.schema.json``."""
+    """Returns the content of ``schemas/network.schema.json``."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
-    """The schema of an object."""
+    """Returns the schema of an object, and adds the objects in it to ``definitions``."""
     fields = structure.fields(model)
     schema: Schema = {
         "type": "object",
@@ -62,7 +62,7 @@ def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
 
 
 def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
-    """The schema of a field, with its documentation."""
+    """Returns the schema of a field with its description and its default or example."""
     schema = _annotation(info.annotation, definitions) | _limits(info.metadata, info.annotation)
     described: Schema = {"description": info.description}
     example = structure.example(info)
@@ -74,7 +74,7 @@ def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
 
 
 def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
-    """The schema of a type."""
+    """Returns the schema of a type annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = _annotation(arguments[0], definitions)
@@ -108,7 +108,7 @@ def _list(arguments: tuple[Any, ...], definitions: dict[str, Schema]) -> Schema:
 
 
 def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
-    """A choice by JSON type, and among objects by their ``type``."""
+    """Returns the schema of a union: a choice by JSON type, and among objects by ``type``."""
     models = [model for member in members for model in structure.models(member)]
     others = [_annotation(each, definitions) for each in members if not structure.models(each)]
     if models and not others:
@@ -132,7 +132,7 @@ def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
 
 
 def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
-    """One object, or a choice of objects by ``type``."""
+    """Returns the schema of one object, or of a choice of objects by ``type``."""
     for model in models:
         if model.__name__ not in definitions:
             definitions[model.__name__] = _model(model, definitions)
@@ -164,7 +164,10 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
 
 
 def _described(models: list[Model]) -> Schema:
-    """The descriptions of the fields of several models; the first model with a field counts."""
+    """Returns descriptions and examples of the fields of several models.
+
+    If several models have a field, the first model counts.
+    """
     return {
         name: {"description": info.description, "examples": [structure.example(info)]}
         for model in reversed(models)

@@ -1,4 +1,4 @@
-"""Shows how a shape came about: in one line from the input through the layers, and by paths."""
+"""Explains the shape of a layer: the layers that lead to it, and the fields that state it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from netdesc.description.shapes import INPUT, SHAPE_RULES, Shape, Wiring
 from netdesc.description.source_map import RelatedPath
 
 _FIRST_SHOWN, _LAST_SHOWN = 2, 3
-"""Layers of a long path that are shown at its start and at its end."""
+"""Numbers of layers that are shown at the start and at the end of a long trace."""
 
 
 def trace_shape(document: Document, wiring: Wiring, last: int) -> str:
-    """``input [4] → hidden dense [8] → …`` up to the layer with the index ``last``.
+    """Returns ``input [4] → hidden dense [8] → …`` up to the layer with the index ``last``.
 
-    A sum is traced through its first source, which determines its shape.
+    If a layer reads a sum, the trace follows the first source, which determines the shape.
     """
     indices = {layer.name: index for index, layer in reversed(list(enumerate(document.layers)))}
     path: list[int] = []
@@ -39,7 +39,7 @@ def _label(document: Document, wiring: Wiring, index: int) -> str:
 
 
 def trace_source(document: Document, wiring: Wiring, source: str) -> str:
-    """The trace up to a source of a layer: another layer or the input."""
+    """Returns the trace up to ``source``, the name of a layer or the input."""
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
             return trace_shape(document, wiring, index)
@@ -49,7 +49,10 @@ def trace_source(document: Document, wiring: Wiring, source: str) -> str:
 def shape_locations(
     document: Document, source: str, shape: Shape | None = None
 ) -> tuple[RelatedPath, ...]:
-    """Where the document states the output shape of a layer, or the shape of the input."""
+    """Returns the path at which the document states the output shape of a layer or of the input.
+
+    ``shape`` is the shape to show, if it is known.
+    """
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:
             at: Parts = ("layers", index, SHAPE_RULES[type(layer)].size_field or "name")
@@ -60,7 +63,7 @@ def shape_locations(
 
 
 def output_locations(document: Document) -> tuple[RelatedPath, ...]:
-    """Where the document states how many outputs the network has."""
+    """Returns the path at which the document states the network's number of outputs."""
     index, layer = len(document.layers) - 1, document.layers[-1]
     field = SHAPE_RULES[type(layer)].size_field
     if field is None:

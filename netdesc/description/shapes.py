@@ -1,6 +1,6 @@
 """Infers the sources and shapes of all layers of a document.
 
-The rules report the problems found here. The graph, built from valid documents, uses the shapes.
+The rules report the problems. The graph, which is built from a valid document, uses the shapes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from netdesc.description.models import Dense, Document, Flatten, Layer
 from netdesc.description.spelling import certain_name
 
 INPUT = "input"
-"""The name under which ``from`` refers to the network's input."""
+"""The name of the network's input in ``from``."""
 
 MAX_PROBLEMS = 200
-"""Unknown sources after which no more are reported; a malicious document has 100,000."""
+"""Number of problems after which unknown sources are no longer reported."""
 
 Shape = tuple[int, ...]
 InputProblemKind = Literal["unknown", "later", "itself", "rank", "sum"]
@@ -31,13 +31,13 @@ class InputProblem:
     kind: InputProblemKind
     layer: int
     position: int | None
-    """The index in a list of sources; ``None`` if ``from`` is not a list."""
+    """Index of the source in the list ``from``; ``None`` if ``from`` is not a list."""
     source: str
     shapes: tuple[Shape, ...] = ()
     correction: str | None = None
-    """The earlier layer that an unknown source certainly misspells."""
+    """The input or earlier layer whose name an unknown source certainly misspells."""
     first: str = ""
-    """The source with the first of the ``shapes``."""
+    """For a sum: the source that has the first of the ``shapes``."""
 
     @property
     def parts(self) -> Parts:
@@ -57,7 +57,7 @@ class Wiring:
 
 
 def wire(document: Document) -> Wiring:
-    """Resolve every ``from`` and infer all shapes, in the order of the layers."""
+    """Resolves every ``from`` and infers all shapes, layer by layer. Problems are in the result."""
     wiring = Wiring()
     known: dict[str, Shape | None] = {INPUT: document.input.shape}
     names = {layer.name for layer in document.layers}
@@ -75,7 +75,7 @@ def wire(document: Document) -> Wiring:
 
 
 def sources_of(layer: Layer, before: str) -> tuple[str, ...]:
-    """The names of a layer's sources; ``before`` is the name of the previous layer."""
+    """Returns the names of a layer's sources; ``before`` is the name of the previous layer."""
     if layer.from_ is None:
         return (before,)
     return (layer.from_,) if isinstance(layer.from_, str) else layer.from_
@@ -139,11 +139,11 @@ def _dense(index: int, layer: Dense, shape: Shape | None, problems: list[InputPr
 
 
 class ShapeRule(NamedTuple):
-    """How a kind of layer gets its output shape.
+    """The output shape of a kind of layer.
 
-    ``infer`` takes index, layer, input shape and the list of problems to add to. ``size_field`` is
-    the field in which the document states the number of outputs; ``None`` if it follows from the
-    input.
+    ``infer`` takes the layer's index, the layer, its input shape and the list of problems. It
+    returns the output shape and appends problems to the list. ``size_field`` names the field with
+    the number of outputs; ``None`` if the output shape follows from the input.
     """
 
     infer: Callable[..., Shape | None]

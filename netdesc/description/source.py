@@ -15,15 +15,15 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.runs.files import LOCK
 
 MAX_BYTES = 16 << 20
-"""Largest document. Weights and events are in other files; 100,000 of them can be listed."""
+"""Size of the largest document. It has room for the paths of 100,000 event files."""
 
 MAX_MARKS = 2_000_000
-"""Most characters that begin a value or a line: each of them becomes an object in memory."""
+"""Largest number of commas, opening brackets and line feeds. Each adds an object in memory."""
 _MARKS = ",[{\n"
 
 _MAX_DIRECTORY_ENTRIES = 1000
 _HEAD_BYTES = 1 << 16
-"""Bytes at the start of a file that are examined."""
+"""Number of bytes at the start of a file that are examined."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 _OTHER_FILES = {
@@ -37,19 +37,19 @@ _OTHER_FILES = {
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
 }
-"""Files that users confuse with a document, by their first bytes: what they are, and a hint."""
+"""Files that users confuse with a document: a description and a hint, by the first bytes."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text with the name under which diagnostics show it."""
+    """A text, and the name that diagnostics show for it."""
 
     text: str
     name: str
 
     @cached_property
     def with_line_feeds(self) -> str:
-        """The text with a line feed for each carriage return that ends a line alone."""
+        """The text with each lone carriage return replaced by a line feed."""
         return _LONE_RETURN.sub("\n", self.text) if "\r" in self.text else self.text
 
     @cached_property
@@ -62,12 +62,12 @@ class Source:
         return starts
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both from 1."""
+        """Returns the line and column of an offset, both counted from 1."""
         line = bisect.bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
     def offset(self, line: int, column: int) -> int:
-        """The offset of a line and column."""
+        """Returns the offset of a line and column, both counted from 1."""
         return self._line_starts[line - 1] + column - 1
 
     @cached_property
@@ -75,18 +75,18 @@ class Source:
         return self.with_line_feeds.split("\n")
 
     def line(self, number: int) -> str:
-        """A line, counted from 1, without its line break."""
+        """Returns the line with this number, counted from 1, without its line feed."""
         return self._lines[number - 1]
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
-"""Paths of pipes that the shell has opened, so that they have a writer."""
+"""Paths of pipes that the shell opened. They have a writer: reading does not block for ever."""
 
 
 def file_size(path: Path) -> int:
-    """Size of a regular file in bytes. Raises OSError, or ValueError if it is not a regular file.
+    """Returns the size of a file in bytes. OSError, or ValueError if it is not a regular file.
 
-    Do not open other files: reading a pipe may wait for ever.
+    Call this before opening a file: reading a pipe may block for ever.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -96,7 +96,7 @@ def file_size(path: Path) -> int:
 
 
 def read_source(path: Path, name: str) -> Source | Diagnostic:
-    """The text of a file, or the diagnostic that says why it cannot be read."""
+    """Reads a file. Returns its text, or the diagnostic that says why it cannot be read."""
     try:
         if not path.is_dir() and not (path.is_fifo() and str(path).startswith(_INHERITED)):
             file_size(path)
@@ -110,7 +110,7 @@ def read_source(path: Path, name: str) -> Source | Diagnostic:
 
 
 def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
-    """The text of these bytes, or the diagnostic that says why they are not a document."""
+    """Decodes UTF-8. Returns the text, or the diagnostic that says why it is not a document."""
     if len(raw) > MAX_BYTES:
         limit = MAX_BYTES >> 20
         return Diagnostic(
@@ -139,7 +139,7 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
 
 
 def _not_text_after(before: str, name: str, message: str, hint: str = "") -> Diagnostic:
-    """ND003 at the first byte that is not text."""
+    """Returns ND003 at the first byte that is not text; ``before`` is the text before it."""
     source = Source(before, name)
     line, column = source.place(len(before))
     excerpt = source.line(line) + "\ufffd"
@@ -149,7 +149,7 @@ def _not_text_after(before: str, name: str, message: str, hint: str = "") -> Dia
 
 
 def _binary(raw: bytes, name: str) -> Diagnostic:
-    """ND003 for a file with NUL bytes: a binary file, or a text with some NUL bytes in it."""
+    """Returns ND003 for a binary file, or for a text that contains NUL bytes."""
     try:
         before = raw[: raw.index(b"\0")].decode("utf-8")
     except UnicodeDecodeError:
@@ -161,7 +161,7 @@ def _binary(raw: bytes, name: str) -> Diagnostic:
 
 
 def _document_inside(directory: Path, name: str) -> str:
-    """A hint that names the only document in a directory; empty if there are none or several."""
+    """Returns a hint with the lock or the only document of a directory, or an empty text."""
     try:
         with os.scandir(directory) as entries:
             files = [

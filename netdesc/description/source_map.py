@@ -1,6 +1,6 @@
-"""Source map: finds the place of a path in the text, and makes diagnostics at that place.
+"""Source map: finds the position of a path in the text, and makes diagnostics there.
 
-A path leads to a value of the document, which stands in the text or came from ``--set``.
+A path leads to a value of the document. The value is in the text or came from ``--set``.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class RelatedPath:
 
 @dataclass(slots=True)
 class SourceMap:
-    """Maps paths to places. Knows the text, its tree and which values came from ``--set``."""
+    """Maps paths of a document to positions in its text. ``root`` is the tree of the text."""
 
     source: Source
     root: Node
     data: Any
     overridden: dict[Parts, str] = field(default_factory=dict[Parts, str])
-    """The ``--set`` argument by the path that it changed."""
+    """The ``--set`` arguments, by the path that each changed."""
     guessed: Collection[int] = ()
     """Offsets of values that are ``null`` because their text is not JSON."""
     renamed: dict[Parts, Parts] = field(default_factory=dict[Parts, Parts])
-    """The path with the misspelt key, as in the text, by the path with the correct key."""
+    """Maps the path with the corrected key to the path with the key as in the text."""
 
     def diagnostic(
         self,
@@ -56,9 +56,9 @@ class SourceMap:
         on: On = "value",
         related: tuple[RelatedPath, ...] = (),
     ) -> Diagnostic:
-        """A diagnostic at a path: at its value, or at the key that names it.
+        """Returns a diagnostic at a path: at its value, or at its key if ``on`` is "key".
 
-        A missing field is shown at the object that should hold it. Related paths that the document
+        A missing field is shown at the object that should have it. Related paths that the document
         does not have, such as the path of a default, are dropped.
         """
         parts = self.path_in_text(parts)
@@ -78,12 +78,12 @@ class SourceMap:
         return locate(found, self.source, self.span(parts, on))
 
     def add_fix(self, diagnostic: Diagnostic, path_fix: PathFix) -> Diagnostic:
-        """The diagnostic with a fix of the text. A value from ``--set`` gets no fix."""
+        """Adds a fix of the text to a diagnostic, but not if the value came from ``--set``."""
         fix = self._text_fix(path_fix) if diagnostic.override is None else None
         return replace(diagnostic, fix=fix)
 
     def path_in_text(self, parts: Parts) -> Parts:
-        """The path with each misspelt key as the text writes it."""
+        """Converts a path with corrected keys to the path that the text has."""
         for length in range(len(parts), 0, -1) if self.renamed else ():
             old = self.renamed.get(parts[:length])
             if old is not None:
@@ -91,7 +91,7 @@ class SourceMap:
         return parts
 
     def is_guessed(self, parts: Parts) -> bool:
-        """True if the value is ``null`` because its text is not JSON: checks of it mean nothing."""
+        """Returns True if the value is ``null`` only because its text is not JSON: skip checks."""
         if not self.guessed:
             return False
         parts = self.path_in_text(parts)
@@ -101,9 +101,9 @@ class SourceMap:
         return node is not None and not node.children and node.start in self.guessed
 
     def span(self, parts: Parts, on: On) -> Span:
-        """Where in the text a key or a value stands, or the object that should hold it.
+        """Returns the span of a path's key or value in the text, or of the object that lacks it.
 
-        An object is marked by its key or its first character, not as a whole.
+        The span of an object or list is its key, or its first character.
         """
         node = self.root.find(parts)
         parent = self.root.find(parts[:-1]) if parts else None
@@ -133,7 +133,7 @@ class SourceMap:
         return locate(place, self.source, self.span(parts, related.on))
 
     def _override(self, parts: Parts) -> str | None:
-        """The ``--set`` argument that put the value there, if one did."""
+        """Returns the ``--set`` argument that set the value at a path, or ``None``."""
         for length in range(len(parts), 0, -1):
             if parts[:length] in self.overridden:
                 return self.overridden[parts[:length]]
@@ -145,7 +145,7 @@ class SourceMap:
         return None
 
     def _text_fix(self, path_fix: PathFix) -> Fix | None:
-        """The edit of the text for a fix at a path; ``None`` if the text does not have the path."""
+        """Converts a fix at a path to a fix of the text; ``None`` if the text lacks the path."""
         parent = self.root.find(self.path_in_text(path_fix.path[:-1]))
         if parent is None:
             return None
@@ -166,7 +166,7 @@ class SourceMap:
         return _locate_fix(Fix(title, (Edit(*span, text),)), self.source)
 
     def subject(self, parts: Parts) -> str:
-        """A noun phrase for an object of the document, as messages use it."""
+        """Returns a noun phrase for the object at a path, such as ``layer "hidden"``."""
         match parts:
             case ():
                 return "the document"
@@ -182,9 +182,10 @@ class SourceMap:
 
 
 def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
-    """Where to insert a member into an object, and the text, laid out like the first member.
+    """Returns the (empty) span at which a member is inserted into an object, and its text.
 
-    The new member comes first, but after ``$schema``, which editors and people expect at the top.
+    The new member becomes the first one, or the second one after ``$schema``, which editors and
+    people expect on top. It is laid out like the first member.
     """
     member = f'"{path_fix.path[-1]}": {path_fix.text}'
     if not holder.keys:
@@ -200,7 +201,7 @@ def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
 
 
 def locate(place: Located, source: Source, span: Span) -> Located:
-    """The diagnostic or related place with lines, columns and excerpt of ``source.text[span]``."""
+    """Adds the lines, columns and excerpt of a span to a diagnostic or related place."""
     start, end = span
     line, column = source.place(start)
     end_line, end_column = source.place(max(end, start))
@@ -215,7 +216,7 @@ def locate(place: Located, source: Source, span: Span) -> Located:
 
 
 def _locate_fix(fix: Fix, source: Source) -> Fix:
-    """The fix with lines and columns of its edits."""
+    """Adds lines and columns to the edits of a fix."""
     edits = tuple(
         replace(edit, line=line, column=column, end_line=end_line, end_column=end_column)
         for edit in fix.edits
@@ -226,7 +227,7 @@ def _locate_fix(fix: Fix, source: Source) -> Fix:
 
 
 def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:
-    """A diagnostic of the JSON reader with lines, columns, related places and fix."""
+    """Converts a diagnostic of the JSON reader, with offsets, to one with lines and columns."""
     diagnostic = Diagnostic(
         found.code,
         "error",

@@ -1,7 +1,7 @@
 """Suggests the known name for a misspelt key, type or file: ``did you mean "threshold"?``
 
-``closest_name`` finds the name for a hint, ``certain_name`` the one for an automatic fix.
-``synonyms.py`` asks here after it looked the name up among the names that other tools use.
+``closest_name`` finds the name for a hint, ``certain_name`` the name for an automatic fix.
+``synonyms.py`` first looks among the names of other tools, then calls ``closest_name``.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import re
 from collections.abc import Iterable
 
 _MAX_NAME_LENGTH = 50
-"""Longer names are not compared."""
+"""Names with more characters are not compared."""
 _MAX_COMPARED = 1000
-"""Known names with which one name is compared; a directory may hold any number of files."""
+"""Largest number of known names to compare with; a directory may contain very many files."""
 _MAX_COMPARED_FOR_CERTAIN = 400
-"""Known names up to which a match may be certain; comparing more of them takes too long."""
+"""With more known names than this, no match is certain: comparing them all takes too long."""
 _MAX_EDITS = 4
 _MAX_NOTE_LENGTH = 160
-"""Characters of a list of names: about two lines."""
+"""Largest number of characters in a list of names: about two lines."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The hint ``did you mean "…"?`` for a misspelt name; empty if no known name is close."""
+    """Returns ``did you mean "…"?`` for a misspelt name; empty if no known name is close."""
     best = closest_name(name, known)
     return f'did you mean "{best}"?' if best is not None else ""
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that takes the fewest edits; ``None`` if all take too many."""
+    """Returns the known name with the fewest edits from ``name``; ``None`` if none is close."""
     if len(name) > _MAX_NAME_LENGTH:
         return None
     written = normalise_name(name)
@@ -42,12 +42,12 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def certain_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that can be written automatically; ``None`` in case of any doubt.
+    """Returns the known name that a fix may write without asking; ``None`` in case of any doubt.
 
     Each word may contain only a typing error, and no second known name may be close. Edits are
     counted word by word because ``min_rate`` is not a misspelt ``max_rate``. Digits must be equal
-    because ``hidden2`` is not a misspelt ``hidden1``. Another style of writing (``learningRate``)
-    is certain as well.
+    because ``hidden2`` is not a misspelt ``hidden1``. A name in another style (``learningRate``) is
+    certain, too.
     """
     known = list(itertools.islice(known, _MAX_COMPARED_FOR_CERTAIN + 1))
     if not 2 < len(name) <= _MAX_NAME_LENGTH or len(known) > _MAX_COMPARED_FOR_CERTAIN:
@@ -69,7 +69,7 @@ def certain_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def edit_distance(left: str, right: str, limit: int) -> int:
-    """Edits (insert, delete, replace, swap two neighbours) that turn one text into the other.
+    """Counts the edits (insert, delete, replace, swap two neighbours) that turn left into right.
 
     Returns ``limit + 1`` if there are more than ``limit``.
     Source: optimal string alignment distance, restricted to a band around the diagonal.
@@ -97,7 +97,7 @@ def edit_distance(left: str, right: str, limit: int) -> int:
 
 
 def _strip_common_ends(left: str, right: str) -> tuple[str, str]:
-    """Two texts without their common prefix and suffix."""
+    """Removes the common prefix and suffix of two texts."""
     shorter = min(len(left), len(right))
     start = 0
     while start < shorter and left[start] == right[start]:
@@ -109,7 +109,7 @@ def _strip_common_ends(left: str, right: str) -> tuple[str, str]:
 
 
 def _max_edits(left: str, right: str) -> int:
-    """Edits up to which two names are close. Names of one letter are never close."""
+    """Returns the largest edit distance of close names; 0 if one name has a single letter."""
     shorter = min(len(left), len(right))
     return min(max(1, shorter // 3), _MAX_EDITS) if shorter > 1 else 0
 
@@ -127,12 +127,12 @@ def _is_typing_error(left: str, right: str) -> bool:
 
 
 def _max_typing_errors(length: int) -> int:
-    """Typing errors allowed in a word. Short words allow none: ``max`` is 2 edits from ``min``."""
+    """Returns how many typing errors a word may have; a short word none: ``max`` is not ``min``."""
     return 0 if length < 4 else 1 if length < 8 else 2
 
 
 def normalise_name(name: str) -> str:
-    """A name in lower case, with ``_`` for ``-``."""
+    """Converts a name to lower case, with ``_`` for ``-``."""
     return name.casefold().replace("-", "_")
 
 
@@ -141,7 +141,7 @@ def _letters(name: str) -> str:
 
 
 def allowed_note(names: Iterable[str]) -> str:
-    """The note ``allowed: a, b, …``, cut if it gets long."""
+    """Returns the note ``allowed: a, b, …``; it ends with ``…`` if the list is too long."""
     listed: list[str] = []
     length = 0
     for name in names:

@@ -1,4 +1,4 @@
-"""Suggests the field or type for a name that other tools use: "lr" means "learning_rate"."""
+"""Suggests the field or type for a name from another tool: "learning_rate" for "lr"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from netdesc.description.spelling import closest_name, normalise_name
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A field that a name probably means. ``value`` says how to compute its value if it differs."""
+    """A field that a name probably means.
+
+    ``value`` tells how to compute its value, and is empty if the value stays the same.
+    """
 
     name: str
     value: str = ""
@@ -37,7 +40,7 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     **dict.fromkeys(("tau_s", "tau_syn", "tau_u", "tau_i"), (_CURRENT,)),
     "tau_mem_inv": (Suggestion("voltage_decay", _OF_RATE),),
     "tau_syn_inv": (Suggestion("current_decay", _OF_RATE),),
-    # Some tools mean the lost part by these, others the part that is kept.
+    # Some tools use these names for the lost part, others for the part that is kept.
     **dict.fromkeys(
         ("decay", "v_decay", "vdecay", "decay_v", "decay_voltage", "mem_decay", "membrane_decay"),
         (Suggestion("voltage_decay", _LOST),),
@@ -98,9 +101,9 @@ FIELDS: dict[str, tuple[Suggestion, ...]] = {
     "num_epochs": (Suggestion("epochs"),),
     "n_epochs": (Suggestion("epochs"),),
 }
-"""The fields that a name may mean, by the name in lower case. The first known one is suggested.
+"""The fields that a name of another tool may mean, by that name in lower case.
 
-``{}`` stands for the name.
+The first one that the object may have is suggested. ``{}`` in a formula stands for the name.
 """
 
 UNSUPPORTED: dict[str, str] = {
@@ -127,7 +130,7 @@ UNSUPPORTED: dict[str, str] = {
     ),
     **dict.fromkeys(("device", "cuda", "gpu"), "not the document but --device says it"),
 }
-"""Hints for fields of other tools that netdesc does not have, by the name in lower case."""
+"""Hints for fields of other tools that netdesc does not support, by name in lower case."""
 
 TYPES = {
     "lif": "cuba",
@@ -157,7 +160,7 @@ TYPES = {
 
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
-    """The known field that a name probably means: by another tool's use of it, or by spelling."""
+    """Suggests the known field for another tool's name or a misspelt name; ``None`` if unclear."""
     known = list(known)
     for suggestion in FIELDS.get(normalise_name(name), ()):
         if suggestion.name in known:
@@ -167,17 +170,17 @@ def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
 
 
 def names_in_netdesc(name: str) -> list[str]:
-    """The fields that another tool calls by this name and that hold the same value."""
+    """Returns the fields that other tools call by this name, if their value stays the same."""
     return [each.name for each in FIELDS.get(normalise_name(name), ()) if not each.value]
 
 
 def hint_for_unsupported(name: str) -> str:
-    """What to do without a field that netdesc does not have; empty if the name is not listed."""
+    """Returns the hint for a field that netdesc does not support; empty for other names."""
     return UNSUPPORTED.get(normalise_name(name), "")
 
 
 def did_you_mean_type(name: str, known: Iterable[str]) -> str:
-    """The hint ``did you mean "…"?`` for an unknown ``type``; empty if no known one is close."""
+    """Returns ``did you mean "…"?`` for an unknown ``type``; empty if no known type is close."""
     known = list(known)
     other = TYPES.get(normalise_name(name))
     best = other if other in known else closest_name(name, known)

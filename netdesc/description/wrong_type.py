@@ -1,4 +1,4 @@
-"""Reports an object with fields of another ``type`` as one diagnostic, not one for each field."""
+"""Reports an object with several fields of another ``type`` in a single diagnostic."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class WrongType:
     probable_type: str
     fields: tuple[str, ...]
     missing: tuple[str, ...]
-    """Fields that the type in the document requires, and that the object does not have."""
+    """Fields that the object lacks although its present type requires them."""
 
     def explains(self, error: LocatedError) -> bool:
-        """True if the error follows from the wrong type."""
+        """Returns True if the error follows from the wrong type."""
         names = (*self.fields, *self.missing)
         is_field_error = error.kind in ("extra_forbidden", "missing")
         return is_field_error and error.parts[:-1] == self.parts and error.parts[-1] in names
 
     def diagnostic(self, source_map: SourceMap) -> Diagnostic:
-        """ND105 at the ``type``, with the fields as related places."""
+        """Returns ND105 at the ``type``, with the fields as related places."""
         kind: Any = lookup(source_map.data, (*self.parts, "type"))
         subject = source_map.subject(self.parts)
         fields = "fields" if len(self.fields) > 1 else "a field"
@@ -53,7 +53,7 @@ class WrongType:
 
 
 def types_with_field(error: LocatedError, data: Any) -> list[str]:
-    """The types that have the field which is unknown in this object."""
+    """Returns the types that the object may have and that have its unknown field."""
     return [
         name
         for model in structure.models_at(Document, error.parts[:-1], data)
@@ -63,7 +63,7 @@ def types_with_field(error: LocatedError, data: Any) -> list[str]:
 
 
 def find_wrong_types(errors: Sequence[LocatedError], data: Any) -> list[WrongType]:
-    """The objects with several errors that another type would explain."""
+    """Finds the objects with several errors that would disappear with another ``type``."""
     found: list[WrongType] = []
     unknown: dict[Parts, list[LocatedError]] = {}
     for error in errors:

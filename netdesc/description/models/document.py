@@ -1,4 +1,4 @@
-"""The document: one network with its task."""
+"""The document: a network, its data, its loss and its training."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Document(Section):
         example="schemas/network.schema.json",
         alias="$schema",
     )
-    # Not a Literal, for which true would equal 1.
+    # Literal[1] would accept true, because True == 1 in Python.
     format: int = field(
         "Version of the description language.", example=FORMAT, ge=FORMAT, le=FORMAT
     )

@@ -1,4 +1,4 @@
-"""The section ``lock``, which the lock of a run has in addition to a document."""
+"""The section ``lock``: a run's lock file is a document with this section."""
 
 from __future__ import annotations
 

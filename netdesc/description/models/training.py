@@ -172,7 +172,7 @@ class Training(Section):
     )
 
     def held_out(self, samples: int) -> int:
-        """The number of training samples that ``validation_split`` sets aside for validation."""
+        """Returns how many of the training samples ``validation_split`` sets aside."""
         if self.validation_split == 0:
             return 0
         return max(1, round(self.validation_split * samples))

@@ -83,7 +83,7 @@ def drop_unreliable(
     """Drops the diagnostics that a guessed value may have caused. ``guessed`` are its paths."""
     guessed = list(guessed)
     sections: set[Parts] = {_section(parts) for parts in guessed}
-    # Samples are checked against time and layers, filter and windows of the loss against time.
+    # Checks of samples use time and layers; checks of the loss's filter and windows use time.
     if any(parts[0] in ("time", "input", "layers") for parts in sections):
         sections |= {("data",), ("loss",), ("classifier",)}
     # The type of the loss decides whether samples need targets or labels.

@@ -138,7 +138,7 @@ def _objects(models: list[Model], definitions: dict[str, Schema]) -> Schema:
             definitions[model.__name__] = _model(model, definitions)
     names = {name: model for model in models for name in structure.type_names(model)}
     if not names:
-        # Draft-07 ignores what stands beside a "$ref", such as the field's description.
+        # Draft-07 ignores other keys beside a "$ref", such as the field's description.
         return {"allOf": [{"$ref": _reference(models[0])}]}
     meanings = {name: structure.doc_line(model) for name, model in names.items()}
     types = {

@@ -171,7 +171,7 @@ def _document_inside(directory: Path, name: str) -> str:
             ]
         if LOCK in files:  # a run: the paths in its document hold in its original directory only
             return f'did you mean "{os.path.join(name, LOCK)}"?'
-        # A lock stands beside the document that it was made from.
+        # The lock of a document may be in the same directory.
         documents = [each for each in files if not each.endswith(".lock.json")]
         found = [each for each in documents if _looks_like_document(directory / each)]
     except OSError:

@@ -1,4 +1,4 @@
-"""Checks strings and numbers, and converts those of other languages to JSON."""
+"""Checks strings and numbers, and converts them from the notation of other languages to JSON."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class RepairedText(ValidText):
     """JSON text joined from tokens, each with its span in the file."""
 
     def __init__(self, tokens: Sequence[tuple[str, int, int]]) -> None:
-        """Each token is (text, start in the file, end in the file)."""
+        """Joins tokens, each (text, start in the file, end in the file)."""
         super().__init__("".join(token[0] for token in tokens))
         self._tokens = tokens
         self._offsets = list(accumulate((len(token[0]) for token in tokens), initial=0))

@@ -28,7 +28,8 @@ Examples:
 """
 
 _MIN_STOLEN_SHARE = 0.005
-"""Share of processor time taken by other virtual machines. Less has no visible effect."""
+"""The share of processor time that other virtual machines took is printed from this value on. A
+smaller share has no visible effect."""
 
 DEVICES = click.Choice(["cpu", "cuda"])
 device = click.option(
@@ -53,7 +54,7 @@ def against_option(programs: str) -> Callable[[options.Command], options.Command
 
 
 def count_option(name: str, default: int, help: str = "", minimum: int = 1):
-    """An option for an integer that is at least ``minimum``."""
+    """Returns an option for an integer that is at least ``minimum``."""
     kind = click.IntRange(min=minimum)
     return click.option(name, type=kind, default=default, show_default=True, help=help)
 

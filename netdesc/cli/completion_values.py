@@ -1,4 +1,4 @@
-"""Shell completion of ``--set KEY=VALUE``."""
+"""Completes ``--set KEY=VALUE`` in the shell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HIDDEN_FIELDS = {"$schema", "format", "lock"}
 
 
 def complete_override(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Completions of KEY=VALUE: ``key=`` for a value, ``key.`` for a section.
+    """Returns completions of KEY=VALUE: ``key=`` for a value, ``key.`` for a section.
 
     Names and types of layers and neurons come from the document on the command line.
     """
@@ -51,7 +51,7 @@ def _read_document(name: str | None) -> Any:
 
 
 def _resolve_items(path: Sequence[str], data: Any) -> Parts:
-    """The path, with an index for each list item that is named or numbered."""
+    """Converts a key to a path: names and numbers of list items become indices."""
     parts: list[str | int] = []
     for part in path:
         index = indices_by_name(data).get(part) if isinstance(data, list) else None
@@ -63,7 +63,7 @@ def _resolve_items(path: Sequence[str], data: Any) -> Parts:
 
 
 def _describe_members(parts: Parts, data: Any) -> dict[str, tuple[list[Any], str]]:
-    """Annotations and description of each member that the value at a path can have."""
+    """Returns annotations and description of each possible member of the value at a path."""
     value = lookup(data, parts)
     annotations = structure.annotations_at(Document, parts, data)
     members_by_name: dict[str, tuple[list[Any], str]] = {}
@@ -90,7 +90,7 @@ def _is_list_of_sections(annotation: Any) -> bool:
 
 
 def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
-    """Completions of the last part of a key, with a description of each."""
+    """Returns the completions of the last part of a key, with a description of each."""
     section = lookup(data, parts)
     keys: dict[str, str] = {}
     for name, (hints, description) in _describe_members(parts, data).items():
@@ -108,7 +108,7 @@ def _list_keys(parts: Parts, prefix: str, data: Any) -> dict[str, str]:
 
 
 def _list_values(parts: Parts, name: str, data: Any) -> list[str]:
-    """The values that can be listed: words, types, booleans, null, and names of neurons."""
+    """Lists the values of a field if they are words, types, booleans, null or names of neurons."""
     if name == "type":
         models = structure.models_at(Document, parts, data)
         return [each for model in models for each in structure.type_names(model)]

@@ -1,4 +1,4 @@
-"""Diagnostics for continuous integration: GitHub's workflow commands, and SARIF."""
+"""Prints diagnostics for continuous integration: GitHub's workflow commands, and SARIF."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def print_sarif(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
-    """Print one SARIF log on standard output."""
+    """Prints one SARIF log on standard output."""
     from netdesc.description.diagnostics.sarif import to_sarif
 
     output.print_json(to_sarif(diagnostics, [str(file) for file in files], _workspace()))
 
 
 def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Sequence[Path]) -> None:
-    """Print workflow commands on standard output, and append a table to the step's summary."""
+    """Prints workflow commands on standard output, and appends a table to the step's summary."""
     from netdesc.description.diagnostics.github import (
         MAX_SUMMARY_BYTES,
         count_text,
@@ -47,5 +47,5 @@ def print_github(output: Output, diagnostics: Sequence[Diagnostic], files: Seque
 
 
 def _workspace() -> Path:
-    """The folder that file names are relative to: GitHub's checkout, or the working directory."""
+    """Returns the folder for relative file names: GitHub's checkout, or the working directory."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or os.getcwd())

@@ -1,4 +1,4 @@
-"""Diagnostics as a command prints them on a terminal or as JSON, and the exit code for them."""
+"""Loads documents, and formats their diagnostics for a terminal or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
-    """0 without errors, 3 if every error is a missing file, otherwise 1."""
+    """Returns 0 if there are no errors, 3 if every error is a missing file, otherwise 1."""
     errors = [each for each in diagnostics if each.is_error]
     if not errors:
         return 0
@@ -23,7 +23,7 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 
 
 def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any) -> str:
-    """The diagnostics as text in the width and colours of ``stream``.
+    """Formats diagnostics as text, in the width and colours of ``stream``.
 
     ``options`` are passed on to ``render_text``.
     """
@@ -34,20 +34,20 @@ def format_diagnostics(diagnostics: Sequence[Diagnostic], stream: TextIO, **opti
 
 
 def diagnostics_record(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
-    """The diagnostics of ``files`` files for ``--json``."""
+    """Returns the diagnostics of ``files`` files as the object of ``--json``."""
     from netdesc.description import to_json
 
     return to_json(diagnostics, files)
 
 
 REPEATED_BY_TRAINING = ("ND235", "ND308")
-"""Warnings that training repeats when it has read all of the data."""
+"""Codes of warnings that training repeats after it has read all of the data."""
 
 
 def load_document(
     output: Output, file: Path, overrides: Sequence[str], hidden_codes: Sequence[str] = ()
 ) -> Description:
-    """Load ``file`` and print its warnings, except those with ``hidden_codes``.
+    """Loads ``file`` and prints its warnings, except those with ``hidden_codes``.
 
     Raises DescriptionError as ``load`` does.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _DEFAULT_WIDTH = 100
 _MAX_VALUE_CHARACTERS = 1000
 _SHA256_DIGITS = 12
-"""Digits of a SHA-256 that are shown."""
+"""The number of digits of a SHA-256 that are shown."""
 
 
 @click.command(
@@ -56,7 +56,7 @@ def diff(output: Output, first: Path, second: Path) -> int:
 
 
 def _record(comparison: Comparison) -> dict[str, Any]:
-    """The object of ``--json``."""
+    """Returns the object of ``--json``."""
     operands = {
         side: {
             "path": each.name,
@@ -100,7 +100,7 @@ def _title(operand: Operand) -> str:
 
 
 def _rows(section: str, difference: Difference, width: int, colour: bool) -> Iterator[str]:
-    """A difference on one line if it fits into the width, otherwise on one line for each side."""
+    """Yields a difference on one line if it fits into ``width``, otherwise on one line per side."""
     place, format_value = difference.place, _FORMATTERS.get(section, _format_fact)
     sides = [
         (sign, format_value(each))
@@ -117,7 +117,7 @@ def _rows(section: str, difference: Difference, width: int, colour: bool) -> Ite
 
 
 def _format_json(value: Any) -> str:
-    """A value as in a document, with control characters escaped."""
+    """Formats a value as in a document, with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
     text = text if text.isprintable() else json.dumps(value)
     if len(text) <= _MAX_VALUE_CHARACTERS:
@@ -126,7 +126,7 @@ def _format_json(value: Any) -> str:
 
 
 def _format_fact(value: Any) -> str:
-    """A shape, list, number or word that is not part of a document."""
+    """Formats a shape, list, number or word that is not part of a document."""
     if isinstance(value, tuple):
         return "×".join(map(str, value))  # a shape
     if isinstance(value, list):
@@ -137,7 +137,7 @@ def _format_fact(value: Any) -> str:
 
 
 def _format_layer(value: Any) -> str:
-    """A layer that only one side has, or one inferred value of a layer."""
+    """Formats a layer that only one side has, or one inferred value of a layer."""
     if not isinstance(value, dict):
         return _format_fact(value)
     shapes = f"{_format_fact(value['input_shape'])} to {_format_fact(value['output_shape'])}"
@@ -155,4 +155,4 @@ _FORMATTERS: dict[str, Callable[[Any], str]] = {
     "layers": _format_layer,
     "files": _format_file,
 }
-"""Formats the values of a section; ``_format_fact`` does it for all other sections."""
+"""The function that formats the values of a section; ``_format_fact`` for all other sections."""

@@ -1,4 +1,4 @@
-"""Colours of removed and added text on a terminal."""
+"""Colours removed and added text on a terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _RESET = "\x1b[0m"
 
 
 def colourise(text: str, sign: str, colour: bool) -> str:
-    """The text in the colour that a diff line with this sign has."""
+    """Returns the text in the colour of a diff line that starts with ``sign``."""
     return f"{_COLOURS[sign]}{text}{_RESET}" if colour and sign in _COLOURS else text
 
 
 def colourise_diff(lines: Sequence[str], colour: bool) -> list[str]:
-    """The lines of a diff. With ``colour``, control characters are replaced as well."""
+    """If ``colour`` is true, colours the lines of a diff and replaces control characters."""
     from netdesc.description.diagnostics.terminal_text import printable
 
     return [colourise(printable(line), line[:1], True) for line in lines] if colour else list(lines)

@@ -78,14 +78,14 @@ def _format_metrics(result: Evaluation) -> list[str]:
 
 
 def _format_loss(result: Evaluation) -> str:
-    """The loss. A sum over several samples is also given per sample, as training prints it."""
+    """Formats the loss. A sum over samples is also given per sample, as training prints it."""
     if not result.summed or result.samples == 1:
         return f"loss {result.loss:,.6g}"
     return f"loss {result.loss / result.samples:,.6g} a sample ({result.loss:,.6g} in total)"
 
 
 def _print_confusion_matrix(output: Output, score: Score) -> None:
-    """Labels are rows, predictions are columns. The last column counts samples without one."""
+    """Prints labels as rows and predictions as columns. The last column counts silent outputs."""
     confusion, undecided = score.confusion, score.undecided_by_label
     if confusion is None or undecided is None:
         return

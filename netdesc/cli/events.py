@@ -256,7 +256,7 @@ def _save(output: Output, target: Path, drawing: Raster | Image) -> None:
 
 
 def _warn_outside(output: Output, outside: int) -> None:
-    """Warn if events are outside the drawn range."""
+    """Warns if events are outside the drawn range."""
     if outside:
         events = "1 event is" if outside == 1 else f"{outside:,} events are"
         where = "it is" if outside == 1 else "they are"
@@ -283,7 +283,7 @@ def _print_comparison(
 
 
 def _summary_lines(summary: Summary) -> dict[str, Any]:
-    """The lines of the table for one recording, by heading."""
+    """Returns the lines of the table for one recording, by heading."""
     lines: dict[str, Any] = {"events": f"{summary.events:,}"}
     if not summary.events:
         return lines

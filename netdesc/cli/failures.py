@@ -59,11 +59,11 @@ class Failures(AbstractContextManager["Failures"]):
 
 
 _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"type": "step"}}}
-"""The document's types decide which fields it has. These are assumed, as it is not read here."""
+"""Assumed types, because the document is not read here. They decide which fields a document has."""
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """If an unknown option is a field of the document, say how ``--set`` sets it."""
+    """Adds to the error how ``--set`` sets a field, if the unknown option is a field."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     if not any("--set" in parameter.opts for parameter in error.ctx.command.params):
@@ -79,7 +79,7 @@ def _explain_option(error: click.ClickException) -> click.ClickException:
 
 
 def describe(error: BaseException) -> tuple[int, str]:
-    """The exit code and the message for ``error``. The message is empty for a bug."""
+    """Returns the exit code and the message for ``error``. The message is empty for a bug."""
     if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
         return INTERRUPTED, "interrupted"
     own_code = getattr(error, "exit_code", None)
@@ -121,13 +121,13 @@ def _follows_an_interrupt(error: BaseException) -> bool:
 
 
 def _is_missing(error: BaseException) -> bool:
-    """Whether the operating system could not open the file."""
+    """Whether the cause is an error of the operating system, for example a missing file."""
     cause = error.__cause__ or error.__context__
     return isinstance(cause, OSError) and cause.errno is not None
 
 
 def details(error: BaseException, message: str) -> dict[str, object]:
-    """What ``--json`` prints for ``error`` in addition to status and exit code."""
+    """Returns the keys that ``--json`` prints for ``error`` besides status and exit code."""
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
         files = len({each.file for each in diagnostics})
@@ -136,7 +136,7 @@ def details(error: BaseException, message: str) -> dict[str, object]:
 
 
 def report_bug(error: BaseException) -> str:
-    """Save a bug report into a file of the temporary folder. Returns the message for the user."""
+    """Saves a bug report as a file in the temporary folder. Returns the message for the user."""
     report = "\n".join(
         [
             f"netdesc {__version__}, Python {platform.python_version()}, {platform.platform()}",

@@ -1,4 +1,4 @@
-"""``netdesc validate --fix`` and ``--diff``: apply unambiguous fixes, or show them."""
+"""Applies unambiguous fixes for ``netdesc validate --fix``, or shows them for ``--diff``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from netdesc.description.source import read_source
 
 
 class FixOutcome(NamedTuple):
-    """The remaining diagnostics, additional keys for ``--format json``, and an exit code or 0."""
+    """The result of ``fix_files``: the remaining diagnostics, and an exit code or 0.
+
+    ``record`` has additional keys for ``--format json``.
+    """
 
     remaining: list[Diagnostic]
     record: dict[str, Any]
@@ -33,10 +36,11 @@ def fix_files(
     with_files: bool,
     as_text: bool,
 ) -> FixOutcome:
-    """Fix the files and print what was fixed.
+    """Applies the fixes to the files and prints a line for each fix.
 
-    With ``is_diff`` the changes are printed and nothing is written. Without ``with_files`` data
-    files are not checked. ``as_text`` prints on standard output instead of standard error.
+    If ``is_diff`` is true, it prints the changes instead and writes nothing. If ``with_files`` is
+    false, data files are not checked. If ``as_text`` is false, fixes are printed on standard error,
+    and changes are returned but not printed.
     """
     fixings: dict[Path, FixResult] = {}
     remaining: dict[Path, list[Diagnostic]] = {}

@@ -71,5 +71,5 @@ def _list_templates(output: Output) -> None:
 
 
 def _as_argument(folder: Path) -> str:
-    """The folder as an argument. A leading ``-`` must not make it an option."""
+    """Returns the folder as a command-line argument: a leading ``-`` must not make it an option."""
     return f"./{folder}" if str(folder).startswith("-") else str(folder)

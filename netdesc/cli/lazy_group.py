@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class CommandEntry(NamedTuple):
-    """A command: ``import_path`` is ``module:attribute``, ``summary`` its line in the help.
+    """A command: ``import_path`` is ``module:attribute``, ``summary`` its line in the group's help.
 
-    The help lists the sections in the order in which the table first names them.
+    The help lists the sections in the order in which the table of commands first names them.
     """
 
     import_path: str
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
         suggestions: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        """``suggestions`` maps names that other programs use to what a user types here."""
+        """``suggestions`` maps command names of other programs to the commands to type instead."""
         super().__init__(*args, **settings)
         self.entries = entries
         self.suggestions = suggestions or {}
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
         return getattr(importlib.import_module(module), attribute)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete command names without importing the commands, and the group's own options."""
+        """Completes command names without importing the commands, and the group's own options."""
         from click.shell_completion import CompletionItem
 
         names = [
@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest a command for an unknown name. click would import every command to do so."""
+        """Suggests a command for an unknown name. click would import every command to do so."""
         is_known = not args or args[0].startswith("-") or args[0] in self.entries
         if not is_known and not ctx.resilient_parsing:
             from difflib import get_close_matches

@@ -101,7 +101,7 @@ SUGGESTIONS = {
     "plot": "report",
     "version": "--version",
 }
-"""Command names that other programs use: what to type in netdesc instead."""
+"""Command names of other programs, and the netdesc commands to type instead."""
 
 EPILOG = """\b
 Start with:
@@ -129,7 +129,7 @@ def netdesc(ctx: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit. A command returns its exit code, or None for 0."""
+    """Runs the command line and exits. A command returns its exit code, or None for 0."""
     _replace_closed_streams()
     _replace_unencodable_characters()
     if COMPLETE_VARIABLE in os.environ:
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _replace_closed_streams() -> None:
-    """Connect a closed standard stream to the null device.
+    """Connects a closed standard stream to the null device.
 
     Otherwise Python sets it to None, and the next file that is opened gets its file descriptor.
     """
@@ -158,6 +158,6 @@ def _replace_closed_streams() -> None:
 
 
 def _replace_unencodable_characters() -> None:
-    """Print ``?`` for characters that standard output cannot encode, instead of failing."""
+    """Prints ``?`` for characters that standard output cannot encode, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

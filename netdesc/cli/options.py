@@ -33,7 +33,8 @@ overrides = click.option(
     help="Override a value of the document, for example training.epochs=50. Repeatable.",
 )
 DOCUMENT = click.Path(path_type=Path, readable=False)
-"""click does not check that it can be read: ``validate`` reports that and checks the others."""
+"""The type of a document's path. It does not check that the file can be read, because ``validate``
+reports such a file and checks the others."""
 document = click.argument("file", metavar="FILE.json", type=DOCUMENT)
 documents = click.argument(
     "files",

@@ -1,4 +1,4 @@
-"""The output of a command: results on standard output, everything else on standard error."""
+"""Prints the results of a command on standard output and all other text on standard error."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Output:
         self.quiet = False
 
     def print(self, text: str) -> None:
-        """Print a result."""
+        """Prints a result."""
         self._write(sys.stderr if self.as_json else sys.stdout, text)
 
     def info(self, text: str) -> None:
-        """Print additional information, unless ``--quiet`` is set."""
+        """Prints additional information, unless ``--quiet`` is set."""
         if not self.quiet:
             self._write(sys.stderr, text)
 
     def error(self, text: str) -> None:
-        """Print an error or a warning, also with ``--quiet``."""
+        """Prints an error or a warning, also with ``--quiet``."""
         self._write(sys.stderr, text)
 
     def print_json(self, result: dict[str, Any]) -> None:
-        """Print the object of ``--json``. Characters that cannot be encoded are escaped."""
+        """Prints the object of ``--json``. Characters that cannot be encoded are escaped."""
         text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
         try:
             text.encode(sys.stdout.encoding or "utf-8")
@@ -57,7 +57,7 @@ class Output:
         rows: Sequence[Sequence[object]],
         right: Collection[str] = (),
     ) -> None:
-        """Print a result as a table. Columns of numbers and those in ``right`` are right-aligned.
+        """Prints a result as a table. Columns of numbers and those in ``right`` are right-aligned.
 
         If the terminal is too narrow, each row is printed as a list. No text is cut off.
         """
@@ -83,7 +83,7 @@ class Output:
 
     @staticmethod
     def has_colour(stream: TextIO) -> bool:
-        """True for a terminal, unless ``NO_COLOR`` or ``FORCE_COLOR`` is set."""
+        """Whether to use colours: ``NO_COLOR`` or ``FORCE_COLOR`` decides, or else the terminal."""
         if os.environ.get("NO_COLOR"):
             return False
         forced = os.environ.get("FORCE_COLOR")
@@ -93,7 +93,7 @@ class Output:
 
     @staticmethod
     def width(stream: TextIO) -> int | None:
-        """Columns of the terminal, or None if ``stream`` is not a terminal."""
+        """Returns the columns of the terminal, or None if ``stream`` is not a terminal."""
         if not stream.isatty():
             return None
         try:
@@ -109,7 +109,7 @@ class Output:
             self._write(stream, "", end="")
 
     def flush_after_failure(self) -> None:
-        """Flush both streams; discard what cannot be written, for example on a full disk."""
+        """Flushes both streams; discards unwritable text, for example on a full disk."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
@@ -141,7 +141,7 @@ def _cell(value: object) -> str:
 
 
 def _format_rows_as_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Each row as a list of ``heading  value`` lines below the row's first cell."""
+    """Formats each row as a list of ``heading  value`` lines below the row's first cell."""
     width = max(map(len, headings[1:]), default=0)
     lines: list[str] = []
     for name, *values in rows:

@@ -17,7 +17,7 @@ the time of a short run. Training creates no reference cycles, so it does not ne
 
 
 def program() -> NoReturn:
-    """Run the command line as the program of this process, and exit."""
+    """Runs the command line as the program of this process, and exits."""
     gc.set_threshold(*_GC_THRESHOLDS)
     try:
         main()

@@ -28,17 +28,18 @@ from netdesc.description.source import MAX_BYTES, Source, decode_source, read_so
 STANDARD_INPUT = "-"
 Mode = Literal["write", "print", "check", "diff"]
 Change = Callable[[Source], str | list[Diagnostic]]
-"""Returns the new text of a document, or diagnostics if the document is refused."""
+"""A function that returns the new text of a document, or diagnostics if it refuses the document."""
 
 _MAX_COMPARED_LINES = 20_000
-"""Longer files are shown as replaced as a whole: ``difflib`` takes quadratic time at worst."""
+"""The diff of a longer file replaces all lines, because ``difflib`` may take quadratic time."""
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """The text of a file before and after. ``after`` is None if ``diagnostics`` refuse the file.
+    """The text of a file before and after a change.
 
-    The lock of a run is never changed: resuming the run verifies its text.
+    ``after`` is None if ``diagnostics`` refuse the file. The lock of a run is never changed,
+    because resuming the run verifies its text.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Rewrite:
         return self.after is not None and self.after != self.before
 
     def diff(self) -> list[str]:
-        """The lines of a unified diff, without their line breaks."""
+        """Returns the lines of a unified diff, without their line breaks."""
         assert self.after is not None
         old, new = _split_lines(self.before), _split_lines(self.after)
         if max(len(old), len(new)) > _MAX_COMPARED_LINES:
@@ -64,14 +65,14 @@ class Rewrite:
 
 
 def _split_lines(text: str) -> list[str]:
-    """The lines as a diff shows them, with its note if the last line has no line break."""
+    """Splits a text into lines for a diff, and marks a last line without a line feed."""
     lines = text.split("\n")
     last = lines.pop()
     return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
 
 
 def rewrite(name: str, change: Change) -> Rewrite:
-    """Apply ``change`` to the file ``name`` or to standard input. Nothing is written yet."""
+    """Applies ``change`` to the file ``name`` or to standard input. Nothing is written yet."""
     if name == STANDARD_INPUT:
         source = decode_source(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     else:
@@ -88,7 +89,7 @@ def rewrite(name: str, change: Change) -> Rewrite:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a document atomically. Raises OSError, also if the file is write-protected."""
+    """Replaces a document atomically. Raises OSError, also if the file is write-protected."""
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
     from netdesc.events import atomic_path  # loads numpy
@@ -98,7 +99,10 @@ def write(path: Path, text: str) -> None:
 
 
 def write_changes(output: Output, rewrites: Iterable[Rewrite]) -> set[str]:
-    """Write the files that change. Prints an error for each failed file; returns their names."""
+    """Writes the files that change, and prints an error for each file that cannot be written.
+
+    Returns the names of these files.
+    """
     failed: set[str] = set()
     for each in rewrites:
         if each.is_change and each.after is not None:
@@ -118,7 +122,7 @@ def print_diffs(output: Output, rewrites: Iterable[Rewrite]) -> None:
 
 
 def finish(output: Output, rewrites: Sequence[Rewrite], mode: Mode) -> int:
-    """Write, print or list the results according to ``mode``. Returns the exit code.
+    """Writes, prints or lists the results according to ``mode``. Returns the exit code.
 
     The exit code is 1 if ``mode`` is ``check`` or ``diff`` and a file would change.
     """

@@ -24,7 +24,7 @@ from netdesc.events import from_dense, write_events
 from netdesc.resources import shipped
 
 SCHEMA = "schemas/network.schema.json"
-"""Relative to the folder. ``netdesc schema --write`` in the folder updates this file."""
+"""The path of the schema in the new folder, where ``netdesc schema --write`` updates it."""
 
 _RUN = "runs/first"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -43,10 +43,10 @@ class ScaffoldError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """A template: the document at ``source`` and its data.
+    """A template of ``netdesc init``: the document at ``source`` and its data.
 
-    ``path`` is the document's path in the repository; data files are copied relative to it.
-    ``make_data`` generates them instead.
+    ``path`` is the document's path in the repository; data files are copied relative to it. If
+    ``make_data`` is not None, it generates the data instead.
     """
 
     summary: str
@@ -65,11 +65,11 @@ class Scaffold:
 
 
 def make_folder(folder: str | Path | None, template: str, name: str | None = None) -> Scaffold:
-    """Create ``folder`` from a template.
+    """Creates ``folder`` from a template.
 
-    The default of ``name``, the network's name, is the folder's name. The default of ``folder`` is
-    ``name`` or the template's name. Raises ScaffoldError if the folder is not empty or the name is
-    not valid, NotShippedError if files of the template are missing, and OSError if a file cannot be
+    ``name`` is the network's name, by default the folder's name. ``folder`` is by default ``name``
+    or the template's name. Raises ScaffoldError if the folder is not empty or the name is not
+    valid, NotShippedError if files of the template are missing, and OSError if a file cannot be
     written.
     """
     target = Path(os.path.normpath(folder if folder is not None else name or template))
@@ -98,15 +98,15 @@ def make_folder(folder: str | Path | None, template: str, name: str | None = Non
 
 
 def _network_name(folder: Path) -> str:
-    """A valid network name from the folder's name; empty if no valid character is left."""
+    """Makes a valid network name from the folder's name; empty if no valid character is left."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.absolute().name).strip(".-")[:100]
     return _LOCK_SUFFIX.sub("", name)
 
 
 def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
-    """The document with the new name and paths, its data, the schema and a README.
+    """Returns the document with the new name and paths, its data, the schema and a README.
 
-    Data stay in the folder that they have in the repository. The whole folder is copied, as it
+    Data stay in the folder that they have in the repository. The whole folder is copied, because it
     also contains their licence.
     """
     source = template.source()
@@ -137,7 +137,7 @@ def _collect_files(template: Template, name: str, commands: list[str]) -> Files:
 
 
 def _write_files(folder: Path, files: Files) -> None:
-    """Write all files into a new or empty folder. If one fails, remove all that were written.
+    """Writes all files into a new or empty folder. If one fails, removes all that were written.
 
     Raises OSError with the folder's path.
     """
@@ -162,7 +162,7 @@ def _write_files(folder: Path, files: Files) -> None:
 
 
 def _replace_strings(text: str, changes: Mapping[Parts, str]) -> str:
-    """The text of a document with new strings at the paths in ``changes``."""
+    """Returns the text of a document with new strings at the paths in ``changes``."""
     root = parse(Source(text, "template")).root
     assert root is not None, "the document was loaded from this text"
     nodes = [(root.find(parts), value) for parts, value in changes.items()]
@@ -197,7 +197,8 @@ The first command shows the layers, the second trains the network, the third mea
 
 
 def _make_waves() -> Files:
-    """Data of the blank template: random input, and a target that moves by 3 steps per neuron."""
+    """Makes data for the blank template: random input, and a target that moves by 3 steps per
+    neuron."""
     steps, inputs, outputs = 200, 40, 20
     input_TN = np.random.default_rng(0).random((steps, inputs)) < 0.05
     shifted_TN = np.arange(steps)[:, None] - 3 * np.arange(outputs)

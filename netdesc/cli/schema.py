@@ -64,7 +64,7 @@ def _text(form: str) -> str:
 
 
 def _find_problem(path: Path, text: str) -> str:
-    """What is wrong with the file, which should contain ``text``; empty if it does."""
+    """Says what is wrong with a file that should contain ``text``; empty if it does."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -19,7 +19,7 @@ CI_FORMATS = {"github": diagnostics_ci.print_github, "sarif": diagnostics_ci.pri
 
 
 class Settings(NamedTuple):
-    """The options of the command. ``form`` is that of ``--format``."""
+    """The options of ``netdesc validate``. ``form`` is the value of ``--format``."""
 
     overrides: tuple[str, ...]
     form: str
@@ -93,7 +93,8 @@ def _validate(output: Output, files: Sequence[Path], settings: Settings) -> int:
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
 ) -> tuple[list[Diagnostic], dict[str, Any], int]:
-    """The diagnostics of all files, additional keys for JSON, and an exit code or 0."""
+    """Checks or fixes the files. Returns diagnostics, additional keys for JSON, and an exit code or
+    0."""
     from netdesc.description import check
 
     with_files = not settings.without_data

@@ -1,4 +1,4 @@
-"""The comparison of two operands: one list of differences for each section."""
+"""Compares two operands: one list of differences for each section."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, member, members
 
 VARYING_RESULTS = {"seconds", "seconds_an_epoch"}
-"""Results that differ in any two runs. They are shown, but do not count as differences."""
+"""Results that differ between any two runs. They are shown, but do not count as differences."""
 _ABSENT = object()
 
 
 class Difference(NamedTuple):
-    """The values ``a`` and ``b`` of two operands at a place; None if an operand has no value.
+    """The values ``a`` and ``b`` of the two operands at ``place``; None if an operand has no value.
 
     In the section ``document`` a value is an object with ``pointer``, ``value`` and ``origin``; in
     ``files``, an object with ``pointer``, ``path`` and ``sha256``; elsewhere, the value itself.
@@ -29,7 +29,10 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """``differences`` are by section. The section ``results`` also has equal values."""
+    """The result of a comparison: a list of ``differences`` for each section.
+
+    The list of the section ``results`` also has equal values.
+    """
 
     a: Operand
     b: Operand
@@ -45,7 +48,7 @@ class Comparison(NamedTuple):
 
 
 def compare(a: Operand, b: Operand) -> Comparison:
-    """Compare two operands. Files are read only if their paths and recorded hashes differ."""
+    """Compares two operands. A data file is read only if its SHA-256 is needed and not recorded."""
     documents = NormalForm(a, b), NormalForm(b, a)
     named = files.named_files(a), files.named_files(b)
     skipped = {(*section, key) for each in named for section in each for key in ("path", "sha256")}
@@ -74,7 +77,7 @@ def _walk(
     values: tuple[Any, Any],
     skipped: Collection[Parts],
 ) -> Iterator[tuple[Parts, list[Any]]]:
-    """The places whose values differ, in the order of the documents, with both values."""
+    """Yields the path of each value that differs, and both values, in the documents' order."""
     if not all(map(_is_compared_by_parts, values)):
         if values[0] != values[1]:
             yield (
@@ -99,7 +102,7 @@ def _walk(
 
 
 def _is_compared_by_parts(value: Any) -> bool:
-    """True for objects and lists of objects. Other lists are compared as one value."""
+    """Whether a value is an object or a list of objects. Other lists are compared as one value."""
     if isinstance(value, list):
         return not value or any(map(_is_compared_by_parts, members(value).values()))
     return isinstance(value, dict)
@@ -110,7 +113,10 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 
 def _pairs(a: Mapping[str, Any], b: Mapping[str, Any], place: str = "") -> Iterator[Difference]:
-    """The facts of two operands side by side, one pair for each key, also of nested objects."""
+    """Yields the facts of two operands side by side, one pair for each key.
+
+    For nested objects, it yields one pair for each inner key.
+    """
     for key in dict.fromkeys([*a, *b]):
         one, other = a.get(key), b.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):

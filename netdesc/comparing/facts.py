@@ -11,14 +11,14 @@ _RESULTS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 def layers(operand: Operand) -> dict[str, dict[str, Any]]:
-    """The type of each layer, its inferred shapes and its number of parameters."""
+    """Returns the type of each layer, its inferred shapes and its number of parameters, by name."""
     _, *rows = summary(operand.graph)  # the first row is the input
     names = ("type", "input_shape", "output_shape", "parameters")
     return {row.name: {name: getattr(row, name) for name in names} for row in rows}
 
 
 def network(operand: Operand, other: Operand) -> dict[str, Any]:
-    """Sizes of the whole network, and the order of the layers that both operands have."""
+    """Returns sizes of the whole network, and the order of the layers that both operands have."""
     graph = operand.graph
     shared = {layer.name for layer in other.graph.layers}
     return {
@@ -31,7 +31,7 @@ def network(operand: Operand, other: Operand) -> dict[str, Any]:
 
 
 def versions(operand: Operand) -> dict[str, str]:
-    """Versions of the programs that a run or a lock recorded; empty for a document."""
+    """Returns the program versions that a run or a lock recorded; empty for a document."""
     if operand.record is not None and operand.record.versions:
         return operand.record.versions
     lock = operand.description.lock
@@ -39,7 +39,7 @@ def versions(operand: Operand) -> dict[str, str]:
 
 
 def results(operand: Operand) -> dict[str, Any]:
-    """The results of a run; empty for a document."""
+    """Returns the results of a run; empty for a document or a lock."""
     record = operand.record
     if record is None:
         return {}

@@ -1,4 +1,4 @@
-"""Compares the files that documents name by the SHA-256 of their contents."""
+"""Compares the files of two documents by the SHA-256 of their contents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NamedFile:
 
     @cached_property
     def sha256(self) -> str | None:
-        """The recorded SHA-256, otherwise that of the file; None if it cannot be read."""
+        """The recorded SHA-256, or else the file's SHA-256; None if the file cannot be read."""
         if self.recorded_sha256 is not None or not self.resolved_path.is_file():
             return self.recorded_sha256
         try:
@@ -51,7 +51,7 @@ class NamedFile:
 
 
 def named_files(operand: Operand) -> dict[Parts, NamedFile]:
-    """The files of an operand, by the path of the section that names each."""
+    """Returns the files of an operand, by the path of the section that contains the file name."""
     description = operand.description
     lock = description.lock
     locked = {} if lock is None else {file.path: file.sha256 for file in lock.files}
@@ -70,7 +70,10 @@ def named_files(operand: Operand) -> dict[Parts, NamedFile]:
 def differing_files(
     a: Mapping[Parts, NamedFile], b: Mapping[Parts, NamedFile]
 ) -> Iterator[tuple[Parts, NamedFile | None, NamedFile | None]]:
-    """The files that are not known to be equal; None for an operand without the file."""
+    """Yields a section and its file in both operands, unless both files are known to be equal.
+
+    A file is None if the operand does not have it.
+    """
     for section in dict.fromkeys([*a, *b]):
         one, other = a.get(section), b.get(section)
         if one is None or other is None or not one.equals(other):

@@ -1,7 +1,8 @@
 """The normal form of a document: documents with the same meaning have the same normal form.
 
-It contains all defaults. Layers are an object by name, and each names the layers that it reads. If
-both documents have a layer but name its neuron differently, the layer contains the neuron itself.
+It contains all defaults. Its layers are an object by name, and each layer says which layers it
+reads. If both documents have a layer but name its neuron differently, the layer contains the neuron
+itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from netdesc.description.json_pointer import lookup, members, pointer
 
 
 class NormalForm:
-    """``data`` is the normal form of one document, for the comparison with another document."""
+    """The normal form (``data``) of the document of ``operand``, to be compared with ``other``."""
 
     def __init__(self, operand: Operand, other: Operand) -> None:
         self._written = operand.description.document.model_dump(mode="json")
@@ -48,8 +49,10 @@ class NormalForm:
         } | {"neurons": neurons, "layers": layers}
 
     def describe(self, parts: Parts, value: Any) -> dict[str, Any]:
-        """A value of ``data`` with its pointer in the document and its origin, or those of its
-        parts."""
+        """Returns a value of ``data`` with its pointer in the written document and its origin.
+
+        If the parts of the value have several origins, all of them are listed.
+        """
         written = self._written_parts(parts)
         at = pointer(written)
         origins = dict.fromkeys(self._find_origins(lookup(self._written, written), at))
@@ -71,7 +74,7 @@ class NormalForm:
 
 
 def _neuron_names(operand: Operand) -> dict[str, str | None]:
-    """The neuron that each layer names; None if it contains its neuron itself, or has none."""
+    """Returns each layer's neuron name; None if the layer contains its neuron or has none."""
     return {
         layer.name: neuron if isinstance(neuron := getattr(layer, "neuron", None), str) else None
         for layer in operand.description.document.layers

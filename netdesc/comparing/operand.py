@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Operand:
-    """``name`` is the path that the user gave. Only runs have a ``record``; it may be missing."""
+    """One side of a comparison. ``name`` is the path that the user gave.
+
+    Only a run has a ``record``; it may be missing.
+    """
 
     name: str
     kind: Literal["document", "lock", "run"]
@@ -26,7 +29,7 @@ class Operand:
 
 
 def read_operand(path: Path) -> Operand:
-    """Read a document, a lock or the folder of a run, without its data files.
+    """Reads a document, a lock or the folder of a run, without its data files.
 
     Raises DescriptionError, NoRunError or ReportError.
     """

@@ -22,9 +22,10 @@ MAX_FRAMES = 64
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """Spikes as events, int32 [events, 2] of (step, row-major cell).
+    """The spikes of one sample as events, int32 [events, 2]: step and flat (row-major) cell index.
 
-    If there were too many spikes, those from step ``cut`` on are missing; otherwise it is None.
+    ``cut`` is None if all spikes are stored. If there were too many, the spikes from step ``cut``
+    on are missing.
     """
 
     events: NDArray[np.int32]
@@ -37,8 +38,8 @@ class Raster:
 class Sample:
     """Input and output of the network for one sample.
 
-    ``target`` is None without targets. ``label``, ``prediction`` (-1: no class) and ``rates``
-    (spikes per step of each class) are None without a classifier.
+    ``target`` is None if the sample has no target. ``label``, ``prediction`` (-1: no class) and
+    ``rates`` (spikes per step of each class) are None if the sample has no label.
     """
 
     input: Raster
@@ -59,11 +60,11 @@ class OutputSnapshot:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """The activity with the weights of ``epoch`` on the ``part`` of the data.
+    """The spikes of the network on one part of the data, for example ``validation``.
 
-    ``epoch`` counts from 1 (in the file from 0); 0 means the weights before training. ``rates`` are
-    the spikes per step of each neuron, by layer, over ``sample_count`` samples. ``samples`` are the
-    first of them.
+    The weights are those after epoch ``epoch``, which counts from 1 (in the file from 0); 0 means
+    the weights before training. ``rates`` are the spikes per step of each neuron, [neurons] by
+    layer, over ``sample_count`` samples. ``samples`` holds the first of these samples.
     """
 
     epoch: int
@@ -75,9 +76,9 @@ class Activity:
 
 
 def read_activity(run: Path, graph: Graph) -> Activity | None:
-    """The activity of a run, or None if it has no such file.
+    """Reads the activity of a run; None if the run has no activity file.
 
-    Raises ReportError if the file does not match the network.
+    Raises ReportError if the file is damaged or does not match the network.
     """
     path = run / ACTIVITY
     if not path.exists():
@@ -126,7 +127,11 @@ def _read(arrays: _Arrays, graph: Graph) -> Activity:
 
 
 class _Arrays(dict[str, NDArray[Any]]):
-    """The arrays of the file. Its methods raise KeyError or ValueError for a wrong array."""
+    """The arrays of an activity file, by name.
+
+    The methods return one array each, after a check. They raise KeyError if it is missing, and
+    ValueError if its shape, type or values are wrong.
+    """
 
     def __init__(self, arrays: dict[str, NDArray[Any]], steps: int) -> None:
         super().__init__(arrays)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from netdesc.report.activity import Raster, Sample
 
 TOLERANCES = (0, 1, 2, 5)
-"""Steps."""
+"""Tolerances in time, in steps."""
 
 
 @dataclass(frozen=True)
 class Coincidence:
-    """Numbers of spikes, summed over samples.
+    """Numbers of spikes and of matched spikes, summed over samples.
 
     A target spike is matched if the same neuron of the output spikes within ``tolerance`` steps. An
     output spike is matched if the same neuron of the target does.
@@ -30,19 +30,19 @@ class Coincidence:
 
     @property
     def recall(self) -> float:
-        """Share of the target spikes that are matched; 1 without target spikes."""
+        """The share of the target spikes that are matched; 1 if there are no target spikes."""
         return self.matched_targets / self.targets if self.targets else 1.0
 
     @property
     def precision(self) -> float:
-        """Share of the output spikes that are matched; 1 without output spikes."""
+        """The share of the output spikes that are matched; 1 if there are no output spikes."""
         return self.matched_outputs / self.outputs if self.outputs else 1.0
 
 
 def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
-    """Output and target of all samples, compared at each of ``TOLERANCES``.
+    """Compares output and target of all samples, once for each of ``TOLERANCES``.
 
-    Empty if no sample has a target.
+    Returns an empty list if no sample has a target.
     """
     pairs = [_spike_times(each.output, each.target) for each in samples if each.target is not None]
     return [
@@ -62,10 +62,11 @@ Times = NDArray[np.int64]
 
 
 def _spike_times(*rasters: Raster) -> tuple[Times, ...]:
-    """The sorted spike times of each raster, with one time axis for all neurons.
+    """Returns the spikes of each raster as sorted integers, int64 [spikes].
 
-    Each neuron has its own range of times, and the gaps between ranges exceed every tolerance.
-    Spikes after the earliest ``cut`` of the rasters are left out.
+    A spike of ``cell`` at ``step`` becomes ``cell * length + step``. ``length`` is so large that
+    spikes of different neurons never match. Only spikes before the earliest ``cut`` of all rasters
+    count.
     """
     end = min(raster.steps if raster.cut is None else raster.cut for raster in rasters)
     length = rasters[0].steps + max(TOLERANCES) + 1
@@ -74,7 +75,7 @@ def _spike_times(*rasters: Raster) -> tuple[Times, ...]:
 
 
 def _count_near(spikes: Times, others: Times, tolerance: int) -> int:
-    """How many of ``spikes`` have one of ``others`` within ``tolerance`` steps."""
+    """Counts the ``spikes`` with at least one of ``others`` (sorted) within ``tolerance`` steps."""
     first = np.searchsorted(others, spikes - tolerance, side="left")
     after = np.searchsorted(others, spikes + tolerance, side="right")
     return int(np.count_nonzero(after > first))

@@ -16,18 +16,18 @@ from netdesc.runs.files import LOCK, NETWORK
 from netdesc.runs.state import resume_command
 
 RETRY_RATE_FACTOR = 0.3
-"""The suggested learning rate after a run that diverged is this factor times its own."""
+"""If a run diverged, the suggested learning rate is its learning rate times this factor."""
 
 
 class Command(NamedTuple):
-    """A shell command and what it does."""
+    """A shell command (``text``) and what it does (``purpose``)."""
 
     purpose: str
     text: str
 
 
 def run_commands(run: Run) -> list[Command]:
-    """The command that started the run, and the one that resumed it last."""
+    """Returns the command that started the run, and the one that last resumed it, if any."""
     record = run.record
     commands = [("The command", record.command, record.directory)]
     if record.resumed:
@@ -43,7 +43,7 @@ def run_commands(run: Run) -> list[Command]:
 
 
 def next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> list[Command]:
-    """Suggested commands, the most useful one first. Their paths are absolute."""
+    """Suggests commands for the next step, with absolute paths; the most useful one comes first."""
     return [Command(*each) for each in _next_steps(run, status, diagnosis)]
 
 
@@ -69,7 +69,7 @@ def _next_steps(run: Run, status: RunStatus, diagnosis: Diagnosis) -> Iterator[t
 
 
 def _uses_of_weights(run: Run, folder: str) -> Iterator[tuple[str, str]]:
-    """Commands that use the best weights."""
+    """Yields purpose and text of the commands that use the best weights."""
     yield "Measure the best weights", f"netdesc evaluate {folder}"
     pairs = getattr(run.document.data, "train", None)
     if pairs:  # files of spikes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ConfusionCounts:
-    """How often samples of a class (row) got each prediction (column), after one epoch.
+    """Numbers of samples by label (row) and prediction (column), after one epoch.
 
     ``counts`` is int64 [classes, classes]. ``undecided`` is the number of samples of each class
     without a prediction, int64 [classes]. ``epoch`` counts from 1.
@@ -43,7 +43,7 @@ class ConfusionCounts:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the table. ``share`` of the row's samples, 0 to 1, sets the shade."""
+    """One cell of the table. ``share`` (of the row's samples, 0 to 1) sets the shade."""
 
     count: int
     share: float
@@ -51,7 +51,7 @@ class Cell:
 
 
 class ClassRow(NamedTuple):
-    """The samples of one class, by their prediction.
+    """One row of the table: the samples of one class, by their prediction.
 
     ``accuracy`` is the share of the class's samples that are predicted correctly, ``precision`` the
     share of the predictions of this class that are correct.
@@ -65,10 +65,11 @@ class ClassRow(NamedTuple):
 
 
 class ConfusionMatrix(NamedTuple):
-    """The table. ``items`` says what is counted, for example "validation samples".
+    """The table that the report shows.
 
-    ``unit`` is "samples" or "steps"; ``epoch`` counts from 1. If ``undecided`` samples have no
-    prediction, each row has a last cell for them.
+    ``items`` says what is counted, for example "validation samples". ``unit`` is "samples" or
+    "steps"; ``epoch`` counts from 1. ``undecided`` is the number of samples without a prediction;
+    if it is not 0, each row has a last cell for them.
     """
 
     items: str
@@ -80,7 +81,7 @@ class ConfusionMatrix(NamedTuple):
 
 
 def confusion_matrix(run: Run) -> ConfusionMatrix | None:
-    """The confusion matrix of the best epoch, or None if the run has none."""
+    """Builds the table for the best epoch; None if the run has no confusion counts."""
     confusion = run.metrics.confusion
     if confusion is None:
         return None

@@ -1,4 +1,4 @@
-"""Why a network does not learn: silence or guessing, and settings that may help."""
+"""Finds out why a network does not learn (silence or guessing), and suggests other settings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from netdesc.report.rates import LayerRates
 from netdesc.report.run import Run
 
 MIN_SILENT_SHARE = 0.1
-"""If at least this share of the samples has a silent output, silence is reported."""
+"""Silence is reported if the output is silent for at least this share of the samples."""
 CHANCE_MARGIN = 0.1
 """An accuracy between chance and ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing."""
 MIN_WIDE_TAU_GRAD = 0.3
-"""From this width on, a narrower surrogate gradient is suggested; below it, a wider one."""
+"""If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
 
 
 class Diagnosis(NamedTuple):
-    """``problems`` are sentences, the most serious first; ``fixes`` may help, the likeliest first.
+    """Problems of a run, the most serious first, and fixes that may help, the likeliest first.
 
-    A fix is what it does, and the argument for ``--set`` that does it.
+    A problem is a sentence. A fix is a pair: what it does, and the argument for ``--set``.
     """
 
     problems: Sequence[str] = ()
@@ -30,9 +30,9 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(run: Run, rates: Sequence[LayerRates], zeroed: Sequence[str]) -> Diagnosis:
-    """Whether the network with the best weights is silent or guesses, and what may help.
+    """Checks whether the network with the best weights is silent or guesses, and suggests fixes.
 
-    All weights of the layers in ``zeroed`` are 0 on the device's grid.
+    ``zeroed`` names the layers whose weights are all 0 on the device's grid.
     """
     if not len(run.metrics) or (run.activity is not None and not run.activity.epoch):
         return Diagnosis()
@@ -79,7 +79,7 @@ def _guessing(run: Run) -> Iterator[str]:
 
 
 def _fixes(run: Run, layer: Dense, *, is_silent: bool) -> list[tuple[str, str]]:
-    """Larger input for a silent layer, another surrogate gradient, and smaller batches."""
+    """Suggests larger input for a silent layer, another surrogate gradient, and smaller batches."""
     section = next(each for each in run.document.layers if each.name == layer.name)
     is_named = isinstance(getattr(section, "neuron", None), str)
     neuron = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 
 def downsample(values: NDArray[np.floating], max_points: int) -> NDArray[np.intp]:
-    """The indices of at most ``max_points`` (4 or more) values that represent the curve, in order.
+    """Selects at most ``max_points`` (4 or more) values that represent a curve.
 
-    They are the first and the last value, and the minimum and the maximum of each interval, so that
-    no peak is lost. NaN becomes a gap only if a whole interval is NaN.
+    Returns their indices, sorted: the first and the last value, and the minimum and the maximum of
+    each interval, so that no peak is lost. NaN becomes a gap only if a whole interval is NaN.
     """
     assert max_points >= 4
     count = len(values)

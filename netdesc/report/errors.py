@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class ReportError(ValueError):
-    """A report cannot be written. The message is for the user; ``exit_code`` is the command's."""
+    """A report cannot be written. The message is for users; the command ends with ``exit_code``."""
 
     exit_code: ClassVar[int] = 1
 

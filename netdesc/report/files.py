@@ -12,7 +12,7 @@ from netdesc.report.errors import MissingError, ReportError
 
 @contextlib.contextmanager
 def open_regular_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading.
+    """Opens a regular file for reading.
 
     Pipes and devices are refused, because reading them may not end. Raises MissingError if there is
     no such file, and ReportError if it cannot be read.
@@ -29,7 +29,7 @@ def open_regular_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """The text of a UTF-8 file. Raises ReportError if it is longer or is not UTF-8."""
+    """Reads a UTF-8 file. Raises ReportError if it is not UTF-8 or longer than ``max_bytes``."""
     with open_regular_file(path) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:

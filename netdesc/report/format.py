@@ -12,7 +12,7 @@ NOTHING = "–"
 
 
 def number(value: float | None) -> str:
-    """A number with four digits: 12,944 or 0.03416 or 6.854e-08."""
+    """Formats a number with four digits, or in full if it is large: 0.03416, 6.854e-08, 12,944."""
     if value is None or math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -23,7 +23,7 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage. Only 1 becomes 100 %, and only 0 becomes 0 %."""
+    """Formats a share as a percentage. Only 1 becomes 100 %, and only 0 becomes 0 %."""
     if share is None or not math.isfinite(share):
         return NOTHING
     if 0.9995 <= share < 1:
@@ -34,7 +34,7 @@ def percent(share: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span in a suitable unit."""
+    """Formats a number of seconds in a suitable unit, from µs to hours."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     for unit, size in (("µs", 1e-6), ("ms", 1e-3), ("s", 1)):
@@ -62,7 +62,7 @@ def join_words(words: Sequence[str]) -> str:
 
 
 def spread(values: NDArray[np.floating], show: Callable[[float], str] = number) -> str:
-    """The value if all are equal, otherwise the mean with the range in brackets."""
+    """Formats values: one value if all are equal, otherwise the mean with the range in brackets."""
     low, high = float(np.min(values)), float(np.max(values))
     if low == high or math.isnan(low):
         return show(low)
@@ -70,7 +70,7 @@ def spread(values: NDArray[np.floating], show: Callable[[float], str] = number) 
 
 
 def time_constant(decay: float, step_ms: float) -> str:
-    """The time after which 1/e is left if the share ``decay`` is lost per step."""
+    """Formats the time after which 1/e is left if the share ``decay`` is lost per step."""
     if math.isnan(decay):
         return NOTHING
     if decay <= 0:

@@ -10,14 +10,18 @@ from netdesc.report.format import number, percent
 from netdesc.report.run import Run
 
 MIN_FALL = 0.05
-"""The loss is still falling if the median of the last fifth of the epochs is lower by this share
-than the median of the fifth before."""
+"""The loss still falls if its median over the last fifth of the epochs is lower by more than this
+share than its median over the fifth before."""
 MAX_NEAR_BEST = 1.1
 """A loss of up to this factor times the best loss counts as near the best."""
 
 
 def fall_at_end(run: Run) -> float:
-    """The share by which the loss fell in the last fifth of a complete run; 0 if it hardly did."""
+    """Returns the share by which the loss fell in the last fifth of the epochs.
+
+    Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
+    if the loss did not end near its best value, or if epochs are missing.
+    """
     losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early
     if not is_whole or best is None or len(losses) < 2 or len(run.metrics.missing_epochs):
@@ -29,7 +33,7 @@ def fall_at_end(run: Run) -> float:
 
 
 def loss_notes(run: Run) -> Iterator[str]:
-    """Sentences about the first and the best loss, that of a silent output, and the last epochs."""
+    """Yields sentences about the trend of the loss, and about the loss of a silent output."""
     metrics, losses, silence = run.metrics, run.metrics.selection_losses, run.silent_loss
     if metrics.best is None:
         return

@@ -23,7 +23,7 @@ from netdesc.runs.files import METRICS
 MAX_LINE_BYTES = 4 << 20
 MAX_CLASSES = 64
 MAX_LOSS = 3.5e38
-"""The largest float32 is smaller."""
+"""A loss beyond this is impossible: the largest float32 is smaller."""
 LIMITS = {
     "loss": (-1e-3, MAX_LOSS),  # rounding may give a value just below 0
     "validation_loss": (-1e-3, MAX_LOSS),
@@ -32,7 +32,7 @@ LIMITS = {
     "seconds": (0.0, 1e10),
     "learning_rate": (0.0, math.inf),
 }
-"""Metrics and the range of their finite values. Values outside are left out and reported."""
+"""The range of the finite values of each metric. Values outside are left out and reported."""
 PER_LAYER = ("gradient_norms", "spike_rates")
 
 Column = NDArray[np.float64]
@@ -40,7 +40,7 @@ _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
 class _Row(EpochMetrics):
-    """A line of the file."""
+    """A line of the file: the metrics of one epoch."""
 
     gradient_norms: dict[str, float | None] | None = None
     spike_rates: dict[str, float | None] | None = None
@@ -61,10 +61,11 @@ class _Row(EpochMetrics):
 class Metrics:
     """The metrics of a run as columns [epochs]; NaN if a value is not known.
 
-    ``epochs`` count from 1, in the file from 0. ``columns`` are by metric, and ``by_layer`` has a
-    column for each of ``PER_LAYER`` and each layer. ``confusion`` is that of the best epoch.
-    ``missing_epochs`` should be in the file but are not. ``impossible_values`` names the values
-    that were left out because they are out of range.
+    ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` are by
+    metric; ``by_layer`` has a column for each metric of ``PER_LAYER`` and each layer. ``confusion``
+    are the confusion counts of the best epoch. ``missing_epochs`` are the epochs that the file
+    lacks. ``impossible_values`` describes the values that were left out because they are out of
+    range.
     """
 
     epochs: NDArray[np.int64]
@@ -83,7 +84,7 @@ class Metrics:
 
     @property
     def selection_metric(self) -> str:
-        """The metric that selects the best epoch."""
+        """The metric that selects the best epoch: the validation loss if known, else the loss."""
         return "validation_loss" if self.has("validation_loss") else "loss"
 
     @property
@@ -103,12 +104,12 @@ class Metrics:
 
     @property
     def best(self) -> int | None:
-        """The row of the best epoch, the first if several are equal; None without a finite loss."""
+        """The row of the best epoch, the first if several are equal; None if no loss is finite."""
         losses = self.selection_losses
         return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
 
     def value_at(self, name: str, row: int | None) -> float | None:
-        """The value of a metric in a row, or None if it is not known."""
+        """The value of a metric in a row; None if it is not known."""
         value = math.nan if row is None else float(self.columns[name][row])
         return value if math.isfinite(value) else None
 
@@ -122,11 +123,12 @@ def read_metrics(
     done: int = 0,
     recorded_epochs: Sequence[EpochMetrics] = (),
 ) -> Metrics:
-    """The metrics of a run that is to train for ``epochs``, with columns for ``layers``.
+    """Reads the metrics of a run; ``epochs`` is the number of epochs that it should train.
 
-    There is a row for each of the first ``done`` epochs, or up to the last line of the file if that
-    is more. ``recorded_epochs`` come from ``run.json`` and fill in values that the file lacks, so
-    that the best and the last epoch are right. An incomplete last line is ignored. Raises
+    The result has columns for ``layers``, and a row for each of the first ``done`` epochs, or more
+    if the file has later epochs. ``recorded_epochs`` come from ``run.json`` and fill in values that
+    the file lacks, so that the best and the last epoch are right. Confusion counts with another
+    number of classes than ``classes`` are left out. An incomplete last line is ignored. Raises
     ReportError if the file is missing or a line is damaged.
     """
     path = run / METRICS
@@ -145,7 +147,10 @@ def read_metrics(
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Complete lines. If the run was killed while writing, the rest of the file is ignored."""
+    """Yields the complete lines. Raises ReportError if a line is too long.
+
+    An incomplete last line is ignored: the run may have been killed while writing it.
+    """
     while line := file.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line
@@ -154,7 +159,7 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Columns:
-    """Collects rows in compact arrays: a run may have a million epochs."""
+    """Collects rows in compact arrays, because a run may have a million epochs."""
 
     def __init__(self, layers: Sequence[str], epochs: int, classes: int | None) -> None:
         self._epochs = epochs
@@ -167,7 +172,7 @@ class _Columns:
         self._lowest_loss = math.inf
 
     def add(self, row: _Row) -> None:
-        """Raises ValueError if the epoch does not follow the previous one, or exceeds the run."""
+        """Adds a row. Raises ValueError if its epoch is out of order or beyond the run's last."""
         previous = self._rows[-1] if self._rows else -1
         if not previous < row.epoch < max(self._epochs, len(self._rows) + 1):
             raise ValueError(f"epoch {row.epoch} after {previous}, in a run of {self._epochs}")
@@ -225,5 +230,5 @@ class _Columns:
         )
         best, confusion = metrics.best, self._confusion
         if confusion is not None and best is not None and confusion.epoch != best + 1:
-            return replace(metrics, confusion=None)  # the confusion is that of another epoch
+            return replace(metrics, confusion=None)  # the counts belong to another epoch
         return metrics

@@ -37,7 +37,7 @@ MAX_DESCRIPTION_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Page:
-    """The data of the templates. Figures and tables that a run does not have are None."""
+    """The data of the templates. A figure or table is None if the run has no data for it."""
 
     name: str
     description: str
@@ -72,7 +72,7 @@ class Page:
 
 
 def build_page(run: Run) -> Page:
-    """Compute the page of a run."""
+    """Computes the data of the page from a run."""
     status, rates, change = run_status(run), layer_rates(run), weight_change(run)
     diagnosis = diagnose(run, rates, change.zeroed)
     matches = coincidences(run.activity.samples) if run.activity is not None else []
@@ -129,7 +129,7 @@ def _facts(run: Run) -> dict[str, str]:
 
 
 def _describe_missing_files(run: Run) -> str:
-    """Which files a run lacks, and possible reasons; empty if it has all files."""
+    """Names the files that a run lacks, with possible reasons; empty if it has all files."""
     if not run.missing_files:
         return ""
     return (
@@ -139,7 +139,7 @@ def _describe_missing_files(run: Run) -> str:
 
 
 def _training_s(run: Run) -> float | None:
-    """Seconds spent in epochs."""
+    """The total time of all epochs in seconds; None if there is no epoch."""
     if len(run.metrics.missing_epochs) and run.record.seconds is not None:
         return run.record.seconds
     seconds = run.metrics.columns["seconds"]
@@ -147,7 +147,7 @@ def _training_s(run: Run) -> float | None:
 
 
 def _describe_part(run: Run) -> str:
-    """The samples and the weights of the pictures and spike rates."""
+    """Describes the samples and weights of the pictures and spike rates; empty without activity."""
     activity = run.activity
     if activity is None:
         return ""
@@ -165,7 +165,7 @@ def _shorten(text: str, max_characters: int) -> str:
 
 
 def render(page: Page) -> str:
-    """The page as HTML."""
+    """Renders the page as one HTML text."""
     scripts = {"plotly": _plotly(), "script": _asset("report.js")}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -188,7 +188,7 @@ def _asset(name: str) -> str:
 
 @functools.cache
 def _plotly() -> str:
-    """plotly.js from the installed package, without importing plotly itself."""
+    """Reads plotly.js from the installed package, without importing plotly itself."""
     file = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
     # Browsers normalise line ends before they compute the hash.
     text = file.read_text(encoding="utf-8").replace("\r\n", "\n").replace("\r", "\n")
@@ -197,6 +197,6 @@ def _plotly() -> str:
 
 
 def _sha256(text: str) -> str:
-    """The hash of a script in the Content-Security-Policy: browsers run no other scripts."""
+    """Returns a script's hash for the Content-Security-Policy: browsers run no other scripts."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"

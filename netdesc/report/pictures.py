@@ -19,43 +19,45 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class MaxSize:
-    """The most pixels of a picture. In a larger raster, a pixel has several steps or cells."""
+    """The largest width and height of a picture in pixels. In a picture of a larger raster, a pixel
+    covers several steps or cells."""
 
     width: int
     height: int
 
 
 SMALL = MaxSize(300, 130)
-"""Side by side, or on a narrow screen. Browsers only enlarge these pictures: if they shrank them,
-single spikes would become invisible."""
+"""For pictures side by side and for narrow screens. Browsers only enlarge these pictures: if they
+shrank them, single spikes would become invisible."""
 WIDE = MaxSize(960, 417)
-"""Alone, across the page. Narrow screens (see ``report.css``) get the small picture."""
+"""For one picture across the page. Narrow screens (see ``report.css``) get the small picture."""
 ENLARGED = MaxSize(2000, 600)
-"""In a dialog that scrolls."""
+"""For the enlarged picture, in a dialog that scrolls."""
 COARSE_BELOW_PIXELS = 400
-"""A smaller picture across the page is not stretched to the full width."""
+"""A picture whose sides are both shorter is not stretched to the full width of the page."""
 
 INK = (17, 24, 32)
 GREYS: list[Colour] = [
     (255 - (255 - INK[0]) * n // 31, 255 - (255 - INK[1]) * n // 31, 255 - (255 - INK[2]) * n // 31)
     for n in range(32)
 ]
-"""From paper to ink, all opaque, so that inverting them for dark mode keeps their order."""
+"""Greys from paper to ink. All are opaque, so that inverting them for dark mode keeps the order."""
 MAX_IMAGE_SIDE = 256
-"""Pixels. An input with a longer side is not treated as an image."""
+"""The longest side of an image in pixels. An input with a longer side is not shown as an image."""
 TARGET, OUTPUT = (0, 96, 160), (208, 92, 0)
-"""Spikes of the target only, and of the output only, as in ``netdesc events show --against``.
+"""Colours of spikes in the target only and in the output only, as in ``netdesc events show``.
 
-Readers with any kind of colour vision can distinguish them, on white and, inverted, on black."""
+Readers with any kind of colour vision can distinguish them, on white and, inverted, on black.
+"""
 NO_SPIKE, ONLY_TARGET, ONLY_OUTPUT, BOTH = range(4)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file as a data URL, and its texts.
+    """A picture: a PNG file as a data URL (``address``), its size in pixels, and its texts.
 
-    ``narrow`` is the data URL for narrow screens, ``large`` that of the enlarged picture. Each is
-    empty if ``address`` is used there, too.
+    ``narrow`` is the data URL of the picture for narrow screens, ``large`` of the enlarged picture.
+    Either is empty if ``address`` is used instead.
     """
 
     title: str
@@ -75,7 +77,7 @@ class Picture:
 
 
 def raster_picture(title: str, alt: str, raster: Raster, size: MaxSize) -> Picture:
-    """The spikes of one raster. A pixel is dark if any of its bins has a spike."""
+    """Draws the spikes of one raster. A pixel is dark if any of its bins has a spike."""
     bins = _bins(raster)
 
     def draw(size: MaxSize) -> str:
@@ -85,7 +87,7 @@ def raster_picture(title: str, alt: str, raster: Raster, size: MaxSize) -> Pictu
 
 
 def overlay_picture(title: str, alt: str, target: Raster, output: Raster, size: MaxSize) -> Picture:
-    """Target and output in one picture, each in its colour; common spikes are dark."""
+    """Draws target and output into one picture, each in its colour; common spikes are dark."""
 
     def draw(size: MaxSize) -> str:
         return _png_address(_overlay(target, output, size), [None, TARGET, OUTPUT, INK])
@@ -94,7 +96,7 @@ def overlay_picture(title: str, alt: str, target: Raster, output: Raster, size: 
 
 
 def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture | None:
-    """An input as an image; None if its shape is not that of an image.
+    """Draws an input as an image; None if its shape does not fit an image.
 
     A pixel shows how often its cell spiked. If no cell spiked more than once, it shows the time:
     earlier spikes are darker. The shape of an image is [rows, columns], [channels, rows, columns]
@@ -125,10 +127,11 @@ def still_picture(alt: str, raster: Raster, shape: tuple[int, ...]) -> Picture |
 
 
 def _overlay(target: Raster, output: Raster, size: MaxSize) -> NDArray[np.int64]:
-    """The kind of each pixel, [height, width]: the most frequent kind of its bins with a spike.
+    """Returns the kind of each pixel, [height, width].
 
-    A tie with ``BOTH`` shows ``BOTH``. A tie between ``ONLY_TARGET`` and ``ONLY_OUTPUT`` alternates
-    between neighbouring pixels.
+    It is the most frequent kind of the pixel's bins with a spike. A tie with ``BOTH`` shows
+    ``BOTH``. A tie between ``ONLY_TARGET`` and ``ONLY_OUTPUT`` alternates between neighbouring
+    pixels.
     """
     target_bins, output_bins = _bins(target), _bins(output)
     only_target = _counts(target, np.setdiff1d(target_bins, output_bins), size)
@@ -142,12 +145,15 @@ def _overlay(target: Raster, output: Raster, size: MaxSize) -> NDArray[np.int64]
 
 
 def _bins(raster: Raster) -> NDArray[np.int64]:
-    """The numbers ``step * cells + cell`` of the bins with a spike, without duplicates."""
+    """Returns the numbers ``step * cells + cell`` of the bins with a spike, without duplicates.
+
+    A bin is one cell in one step.
+    """
     return np.unique(raster.events[:, 0].astype(np.int64) * raster.cells + raster.events[:, 1])
 
 
 def _counts(raster: Raster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[np.int64]:
-    """How many of ``bins`` each pixel covers, [height, width], with cell 0 at the bottom."""
+    """Counts how many of ``bins`` each pixel covers, [height, width]. Cell 0 is at the bottom."""
     width, height = _pixels(raster, size)
     step, cell = np.divmod(bins, raster.cells)
     row = height - 1 - cell * height // raster.cells
@@ -156,7 +162,7 @@ def _counts(raster: Raster, bins: NDArray[np.int64], size: MaxSize) -> NDArray[n
 
 
 def _pixels(raster: Raster, size: MaxSize) -> tuple[int, int]:
-    """Width and height of the raster's picture."""
+    """Returns width and height of the raster's picture."""
     return min(raster.steps, size.width), min(raster.cells, size.height)
 
 
@@ -183,7 +189,10 @@ def _picture(
 
 
 def _png_address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:
-    """A PNG file as a data URL. Pixels are indices of ``colours``; the first may be transparent."""
+    """Encodes a PNG file as a data URL.
+
+    Pixels are indices of ``colours``; if the first colour is None, it is transparent.
+    """
     from PIL import Image  # comes with matplotlib
 
     image = Image.fromarray(kind_HW.astype(np.uint8))

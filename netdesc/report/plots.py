@@ -19,7 +19,7 @@ from netdesc.report import format
 from netdesc.report.downsample import downsample
 
 MAX_POINTS = 1500
-"""Points of one curve: about the width of a screen in pixels."""
+"""The most points of one curve: about the width of a screen in pixels."""
 MIN_BINS, MAX_BINS = 12, 60
 COLOURS = 6
 DASHES = ("solid", "dash", "dot")
@@ -49,7 +49,7 @@ class Plot:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The data for the page's script."""
+        """The figure as an object for plotly.js."""
         return {"data": self.data, "layout": self.layout}
 
 
@@ -62,7 +62,7 @@ class Curve(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """Named values for a histogram."""
+    """The name and the values of one histogram."""
 
     name: str
     values: Values
@@ -78,7 +78,7 @@ def curves(
     scale: str = "linear",
     levels: dict[str, float] | None = None,
 ) -> Plot:
-    """Downsampled curves over epochs, with named ``levels`` as horizontal lines.
+    """Plots downsampled curves over epochs, and named ``levels`` as horizontal lines.
 
     ``scale`` is "linear", "percent" for shares, "log", or "log on demand", which starts linear and
     has a button. If a value is 0 or less, the axis is always linear.
@@ -122,7 +122,7 @@ def curves(
 
 
 def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
-    """Histograms of one or several sets of values over the same bins, as outlines."""
+    """Plots histograms of one or several sets of values with the same bins, as outlines."""
     finite = [_finite(each.values) for each in series]
     bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
     limits = _limits(np.concatenate(finite))
@@ -145,7 +145,7 @@ def histogram(title: str, series: Sequence[Histogram], *, unit: str) -> Plot:
 
 
 def bars(title: str, caption: str, values: Values, label: int | None) -> Plot:
-    """One bar per class; the bar of the label has another colour."""
+    """Plots one bar per class; the bar of ``label`` has another colour."""
     classes = np.arange(len(values))
     colours = ["var(--c2)" if each == label else "var(--c1)" for each in classes]
     data = _trace("class %{x}", classes, values, format.number, marker={"color": colours})
@@ -161,7 +161,7 @@ def bars(title: str, caption: str, values: Values, label: int | None) -> Plot:
 def _trace(
     name: str, x: NDArray[Any], y: NDArray[Any], show: Callable[[float], str], **style: Any
 ) -> dict[str, Any]:
-    """A curve. Its hover text is, for example, ``training: 13,570``."""
+    """Returns a plotly curve. Its hover text is, for example, ``training: 13,570``."""
     label = html.escape(name, quote=False)
     return {
         "type": "scatter",
@@ -175,7 +175,7 @@ def _trace(
 
 
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
-    """From the first epoch to the last, with whole numbers only."""
+    """Returns an axis from the first epoch to the last. Up to 10 epochs are labelled one by one."""
     first, last = int(epochs[0]), int(epochs[-1])
     margin = max(0.5, 0.01 * (last - first))
     ends = [first - margin, last + margin]
@@ -184,12 +184,12 @@ def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _finite(values: Values) -> NDArray[np.float64]:
-    """The finite values, clipped so that their range is finite, too."""
+    """The finite values, clipped to ±1e300 so that their range is finite, too."""
     return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The range of all values, widened if it is empty."""
+    """The range of all values, widened if all are equal; 0 to 1 if there are no values."""
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -204,7 +204,7 @@ def _line(index: int) -> dict[str, Any]:
 
 
 def numbers(values: NDArray[Any]) -> list[float | None]:
-    """Numbers for JSON with six digits; None (a gap) if a value is not finite."""
+    """Converts numbers for JSON, with six digits; infinity and NaN become None (a gap)."""
     if values.dtype.kind in "iu":
         return values.tolist()
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from netdesc.report.run import Run
 
 MIN_SATURATED_RATE = 0.9
-"""From this number of spikes per step on, a neuron counts as saturated."""
+"""From this rate on, in spikes per step, a neuron counts as saturated."""
 
 
 class LayerRates(NamedTuple):
-    """A layer's spikes per step, [neurons], and its numbers of silent and saturated neurons.
+    """The rates of a layer's neurons, and the numbers of silent and saturated neurons.
 
-    NaN, from a damaged file, counts as neither.
+    ``rates`` is [neurons] in spikes per step. NaN, from a damaged file, counts as neither silent
+    nor saturated.
     """
 
     name: str
@@ -33,6 +34,6 @@ class LayerRates(NamedTuple):
 
 
 def layer_rates(run: Run) -> list[LayerRates]:
-    """The rates of all layers with neurons; empty if the run has no activity."""
+    """Returns the rates of all layers with neurons; an empty list if the run has no activity."""
     rates = {} if run.activity is None else run.activity.rates
     return [LayerRates.of(name, each) for name, each in rates.items()]

@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class Device(_Part):
-    """The device that trained the run."""
+    """The device on which the run was trained."""
 
     type: str = ""
     name: str = ""
@@ -46,14 +46,14 @@ class Resumption(_Part):
 
 
 class SilentLosses(_Part):
-    """The losses of an output without spikes, if the run recorded them."""
+    """The losses of an output without spikes; None if the run did not record them."""
 
     loss: float | None = None
     validation_loss: float | None = None
 
 
 class EpochMetrics(_Part):
-    """The metrics of one epoch, which counts from 0."""
+    """The metrics of one epoch. ``epoch`` counts from 0."""
 
     epoch: int
     loss: float | None = None
@@ -104,12 +104,12 @@ class Record(_Part):
 
     @property
     def recorded_epochs(self) -> list[EpochMetrics]:
-        """The epochs whose metrics are in the record: the best and the last."""
+        """The metrics of the best and of the last epoch, if they are in the record."""
         return [each for each in (self.best, self.final) if each is not None]
 
 
 def read_record(run: Path) -> Record:
-    """The record of a run. Raises ReportError if it is missing or damaged."""
+    """Reads the record of a run. Raises ReportError if it is missing or damaged."""
     path = run / RECORD
     try:
         return Record.model_validate_json(read_text(path, MAX_BYTES))
@@ -118,7 +118,7 @@ def read_record(run: Path) -> Record:
 
 
 def explain(error: ValidationError) -> str:
-    """The first error, after the path of its field."""
+    """Formats the first error: the path of its field, then its message."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,4 +1,4 @@
-"""Reads the folder of a run: everything that a report is computed from."""
+"""Reads the folder of a run: all data from which the report is computed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from netdesc.runs.state import is_at_work, saved_epochs
 
 MAX_LOCK_BYTES = 64 << 20
 MAX_PLOTTED_LAYERS = 12
-"""Layers with their own figures. Tables have all layers."""
+"""The most layers that get their own figures. Tables have all layers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """The content of a run's folder.
 
-    ``at_work`` is whether a process works on the run, None if that is not known. ``resumes_after``
-    is the number of epochs of the checkpoint from which the run can be resumed, None if not known.
-    ``files`` are the data files by their path in the document. ``activity_damage`` says why the
-    activity file cannot be used.
+    ``at_work`` tells whether a process works on the run; None if that is not known.
+    ``resumes_after`` is the number of complete epochs in the checkpoint from which the run can be
+    resumed; None if it is not known. ``files`` are the data files by their path in the document. If
+    the activity file cannot be used, ``activity_damage`` says why.
     """
 
     path: Path
@@ -51,17 +51,17 @@ class Run:
 
     @property
     def epochs_done(self) -> int:
-        """Complete epochs. While a run continues, only the metrics count them."""
+        """The number of complete epochs. While a run trains, only its metrics count them."""
         return max(len(self.metrics), self.record.epochs_done)
 
     @property
     def epochs(self) -> int:
-        """Epochs that the document asks for."""
+        """The number of epochs that the document asks for."""
         return self.document.training.epochs
 
     @property
     def silent_loss(self) -> float | None:
-        """The loss of an output without spikes, for the loss that selects the best epoch."""
+        """The loss of an output without spikes, in the metric that selects the best epoch."""
         return getattr(self.record.silence, self.metrics.selection_metric)
 
     @property
@@ -113,13 +113,13 @@ class Run:
 
     @property
     def missing_files(self) -> list[str]:
-        """Files that a complete run has and this run does not."""
+        """The files of a complete run that this run lacks, relative to its folder."""
         paths = [self.path / ACTIVITY, self.initial_path, self.best_path]
         return [str(path.relative_to(self.path)) for path in paths if not path.exists()]
 
 
 def read_run(path: Path) -> Run:
-    """Read the folder of a run, except its weights. Raises ReportError if it cannot be read."""
+    """Reads the folder of a run, except its weights. Raises ReportError if it cannot be read."""
     if not path.is_dir():
         raise MissingError(no_run(path))
     if not (path / RECORD).exists() and not (path / LOCK).exists():

@@ -39,7 +39,7 @@ _STATUSES = {
 
 
 class RunStatus(NamedTuple):
-    """``mood`` is good, busy, warning or bad; ``text`` has a few sentences."""
+    """The status of a run: ``mood`` is good, busy, warning or bad; ``text`` has a few sentences."""
 
     mood: str
     title: str
@@ -48,7 +48,7 @@ class RunStatus(NamedTuple):
 
 
 def run_status(run: Run) -> RunStatus:
-    """The status of a run. A status that this netdesc does not know is quoted."""
+    """Describes the status of a run. A status that this netdesc does not know is quoted."""
     record, saved, epochs = run.record, run.resumes_after, plural(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not run.at_work:

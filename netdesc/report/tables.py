@@ -25,7 +25,10 @@ from netdesc.report.run import Run
 
 @dataclass(frozen=True)
 class Table:
-    """``texts`` are the indices of left-aligned columns; all other columns are right-aligned."""
+    """A table of formatted cells; ``total`` is an additional last row.
+
+    ``texts`` are the indices of left-aligned columns; all other columns are right-aligned.
+    """
 
     caption: str
     headings: Sequence[str]
@@ -35,7 +38,7 @@ class Table:
 
 
 def network_table(run: Run) -> Table:
-    """The layers with their shapes, neurons and parameters."""
+    """Lists the layers with their shapes, neurons and parameters."""
     graph = run.graph
     layers = {layer.name: layer for layer in graph.neuron_layers}
     rows = [
@@ -85,7 +88,7 @@ def _decay(limits: tuple[float, float], step_ms: float) -> str:
 
 
 def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
-    """Recall and precision of the output spikes for each tolerance."""
+    """Lists recall and precision of the output spikes for each tolerance."""
     return Table(
         caption="A target spike is matched if the same neuron of the output spikes within the "
         "tolerance. An output spike is matched if the same neuron of the target does.",
@@ -104,7 +107,7 @@ def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
 
 
 def rates_table(rates: Sequence[LayerRates]) -> Table:
-    """Statistics of the spike rates of each layer."""
+    """Lists statistics of the spike rates of each layer."""
 
     def count(part: int, whole: int) -> str:
         return f"{part:,} ({percent(part / whole)})" if part else "none"
@@ -129,7 +132,7 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
 
 
 def layers_table(run: Run) -> Table:
-    """How the run computed each layer."""
+    """Lists how the run computed each layer."""
     return Table(
         caption="How each layer was computed. Peaks are the largest magnitudes of its states in "
         "units of the device (1/4096). The device has 24 bits, up to 8,388,607.",
@@ -149,7 +152,7 @@ def layers_table(run: Run) -> Table:
 
 
 def environment_table(run: Run) -> Table:
-    """When, where and with which versions the run was trained."""
+    """Lists when, where and with which versions the run was trained."""
     record, device = run.record, run.record.device
     threads = "" if device.threads is None else plural(device.threads, "thread")
     pairs = {
@@ -171,7 +174,7 @@ def environment_table(run: Run) -> Table:
 
 
 def timing_table(run: Run) -> Table:
-    """Seconds per epoch and in total."""
+    """Lists the duration of epochs: in total, and of typical epochs."""
     seconds = run.metrics.columns["seconds"]
     seconds = seconds[np.isfinite(seconds)]
     headings = ["Epochs", "Time"]

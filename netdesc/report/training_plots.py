@@ -16,7 +16,7 @@ ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
 def training_plots(run: Run) -> list[Plot]:
-    """Loss, accuracy and learning rate, if the run has them."""
+    """Plots loss, accuracy and learning rate, if the run has them."""
     return list(_training_plots(run))
 
 
@@ -44,7 +44,10 @@ def _training_plots(run: Run) -> Iterator[Plot]:
 
 
 def _by_part(run: Run, metric: str, divisors: dict[str, int] | None = None) -> list[Curve]:
-    """A metric of training and of validation. The part that selects the best epoch marks it."""
+    """Returns the curves of a metric for training and validation, divided by ``divisors``.
+
+    The part whose loss selects the best epoch marks that epoch.
+    """
     metrics, parts = run.metrics, list[Curve]()
     for part, prefix in (("train", ""), ("validation", "validation_")):
         name = prefix + metric
@@ -59,9 +62,10 @@ def _by_part(run: Run, metric: str, divisors: dict[str, int] | None = None) -> l
 
 
 def _divisors(run: Run) -> tuple[dict[str, int], str, str]:
-    """The divisor of each part's loss, the unit of the axis, and a note about the division.
+    """Returns the divisor of each part's loss, the unit of the axis, and a note about the division.
 
-    Sums over different numbers of samples are divided by them to make them comparable.
+    If the losses are sums over different numbers of samples, these numbers are the divisors, which
+    make the losses comparable.
     """
     sizes = run.record.samples
     parts = [sizes.get(part, 0) for part in ("train", "validation")]
@@ -112,7 +116,7 @@ def timing_plot(run: Run) -> Plot | None:
 
 
 def rate_histograms(run: Run, rates: list[LayerRates]) -> list[Plot]:
-    """Histograms of the neurons' spike rates, one for each plotted layer."""
+    """Plots histograms of the neurons' spike rates, one for each plotted layer."""
     unit = "spikes per step"
     return [
         histogram(f"Layer {layer.name}", [Histogram("neurons", layer.rates)], unit=unit)

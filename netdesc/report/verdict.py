@@ -15,11 +15,15 @@ GRADES = (
     (0.5, "The network roughly reproduces the target"),
     (0.0, "The network does not reproduce the target"),
 )
-"""The smallest recall and precision with a tolerance of one step for each sentence."""
+"""Sentences, each with the smallest recall and precision (within one step) for which it is used."""
 
 
 def headline(run: Run) -> str:
-    """One sentence about the best weights, or about those that the run stored."""
+    """Describes the result of the best weights in one or two sentences.
+
+    The spikes of output and target come from the activity file. If it is not from the best epoch,
+    the headline says so.
+    """
     metrics, activity, classes = run.metrics, run.activity, run.graph.classes
     accuracy = metrics.best_accuracy
     if not len(metrics):
@@ -43,7 +47,7 @@ def headline(run: Run) -> str:
 
 
 def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
-    """A sentence about spikes that match in the same step, and within one step."""
+    """Describes how many spikes match in the same step, and how many within one step."""
     if not one_step.outputs and one_step.targets:
         return "The network is silent: its output has no spikes, but the target has."
     share = min(one_step.recall, one_step.precision)
@@ -58,7 +62,7 @@ def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
 
 
 def layer_notes(run: Run, rates: Sequence[LayerRates]) -> Iterator[str]:
-    """Sentences about layers without gradient, and about silent and saturated neurons."""
+    """Yields sentences about layers without gradient, and about silent and saturated neurons."""
     for (kind, name), values in run.metrics.by_layer.items():
         if kind == "gradient_norms" and len(values) and values[-1] == 0:
             yield f"No gradient reached layer “{name}” in the last epoch, so it did not learn."

@@ -23,8 +23,10 @@ from netdesc.report.run import Run
 
 @dataclass(frozen=True)
 class SliderFrame:
-    """One position of the slider: its label and its picture, as data URLs for wide and narrow
-    screens."""
+    """One position of the slider.
+
+    ``address`` is the data URL of its picture for wide screens, ``narrow`` for narrow screens.
+    """
 
     label: str
     address: str
@@ -33,9 +35,9 @@ class SliderFrame:
 
 @dataclass(frozen=True)
 class EpochSlider:
-    """The output for the first sample over the epochs. The page opens with ``last``.
+    """A slider over the epochs, which shows the output for the first sample.
 
-    ``subject`` says which sample it is.
+    The page opens with the picture ``last``. ``subject`` is a sentence about the sample.
     """
 
     subject: str
@@ -45,7 +47,7 @@ class EpochSlider:
 
 @dataclass(frozen=True)
 class SampleView:
-    """A sample: rasters side by side, the overlay of target and output, and the predicted class."""
+    """The pictures of a sample, its prediction in words, and the spike rates of the classes."""
 
     title: str
     still: Picture | None
@@ -56,13 +58,13 @@ class SampleView:
 
     @property
     def can_be_enlarged(self) -> bool:
-        """Whether any of its pictures has an enlarged version."""
+        """Whether any of the sample's pictures has an enlarged version."""
         pictures = [*self.rasters, *([] if self.overlay is None else [self.overlay])]
         return any(picture.large for picture in pictures)
 
 
 def epoch_slider(run: Run) -> EpochSlider | None:
-    """The output over the epochs, or None if the run stored no snapshots."""
+    """Builds the slider over the epochs; None if the run stored no snapshots."""
     snapshots = run.activity.snapshots if run.activity is not None else []
     if not snapshots:
         return None
@@ -76,7 +78,7 @@ def epoch_slider(run: Run) -> EpochSlider | None:
 
 
 def _subject(run: Run) -> str:
-    """Which sample the slider shows."""
+    """Describes the sample that the slider shows, with its label and its prediction."""
     activity = run.activity
     assert activity is not None
     parts = {"train": "training", "validation": "validation"}
@@ -90,14 +92,17 @@ def _subject(run: Run) -> str:
 
 
 def _moment(run: Run, epochs: int) -> str:
-    """When a frame was taken, and the loss that its weights have: that of the epoch after it."""
+    """Returns the label of a frame: the number of complete epochs, and the loss if known.
+
+    The loss is in the metrics of the next epoch, which starts with the weights of the frame.
+    """
     when = f"after {plural(epochs, 'epoch')}" if epochs else "before training"
     loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None
     return when if loss is None else f"{when}, loss {number(loss)}"
 
 
 def sample_views(run: Run) -> list[SampleView]:
-    """The samples that the run stored, with the output of the best weights."""
+    """Returns the views of the samples in the activity file; empty if the run has no such file."""
     activity = run.activity
     if activity is None:
         return []
@@ -140,7 +145,10 @@ def _decision(sample: Sample, classifier: Classifier | None) -> str:
 
 
 def _tied_classes(sample: Sample, classifier: Classifier | None) -> list[str]:
-    """The classes that spike most if there are several, and if whole samples are classified."""
+    """Returns the classes that share the highest spike rate; empty if there is no tie.
+
+    Also empty if the classifier counts spikes in a window instead of the whole sample.
+    """
     if sample.rates is None or classifier is None or classifier.window_steps is not None:
         return []
     classes = np.flatnonzero(sample.rates == np.max(sample.rates)).tolist()

@@ -1,4 +1,4 @@
-"""Weights and learned decays before and after training, as tables and histograms."""
+"""Compares weights and learned decays before and after training, in tables and histograms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MIN_SHARE_AT_LIMIT = 0.001
 BEFORE, AFTER = "before training", "best"
 
 Values = Mapping[str, NDArray[np.float64]]
-"""Weights or decays of a layer, flattened, by ``BEFORE`` and ``AFTER``."""
+"""Weights or decays of a layer, float64 [values], under the keys ``BEFORE`` and ``AFTER``."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class WeightChange:
 
 
 def weight_change(run: Run) -> WeightChange:
-    """Compare the initial and the best weights. A damaged file is left out."""
+    """Compares the initial and the best weights. A damaged file is left out and reported."""
     paths = {BEFORE: run.initial_path, AFTER: run.best_path}
     damaged: list[str] = []
     for name, path in list(paths.items()):
@@ -65,7 +65,7 @@ def weight_change(run: Run) -> WeightChange:
 
 
 def _values(layer: Dense, files: Mapping[str, Weights]) -> dict[str, Values]:
-    """A layer's weights and learned decays by kind. Raises ReportError if one is damaged."""
+    """Reads a layer's weights and learned decays, by kind. Raises ReportError if one is damaged."""
     weights = {name: file.synapses(layer).reshape(-1) for name, file in files.items()}
     by_kind: dict[str, Values] = {"weight": weights}
     for decay in layer.neuron.learn:
@@ -97,12 +97,12 @@ def _compare(run: Run, files: Mapping[str, Weights]) -> WeightChange:
 
 
 def _on_grid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights in steps of the device's grid, without clamping."""
+    """Converts weights to steps of the device's grid, rounded but not clamped."""
     return np.rint(32 * weights)
 
 
 def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[str]:
-    """A sentence if many weights are at a limit of the device's grid, so that they cannot grow."""
+    """Yields a sentence if many weights are at a limit of the device's grid and cannot grow."""
     if layer.bits is None:
         return
     low, high = -(1 << (layer.bits - 1)), (1 << (layer.bits - 1)) - 1
@@ -117,7 +117,7 @@ def _weights_at_limit(layer: Dense, weights: NDArray[np.float64]) -> Iterator[st
 
 
 def _decays_at_limit(layer: Dense, what: str, shares: NDArray[np.float64]) -> Iterator[str]:
-    """Sentences about decays that are 0 or 1 in the device's integers."""
+    """Yields sentences about the decays that are 0 or 1 in the device's integers."""
     units = np.rint(DECAY_ONE * shares)
     for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
         if count := int(np.count_nonzero(units == limit)):

@@ -16,7 +16,8 @@ from netdesc.graph import Dense
 from netdesc.report.errors import ReportError
 
 _MIN_NORM = 1e-12
-"""As in ``modules/synapse.py``: a row of zeros stays zero."""
+"""The smallest norm by which a row of weights is divided, as in ``modules/synapse.py``: a row of
+zeros stays zero."""
 
 
 class Weights:
@@ -28,7 +29,7 @@ class Weights:
         self._names = set(file.keys())
 
     def synapses(self, layer: Dense) -> NDArray[np.float64]:
-        """The weights of a layer, [units, inputs], with weight norm applied.
+        """Reads the weights of a layer, float64 [units, inputs], and applies weight norm.
 
         Raises ReportError if they are missing or have another shape.
         """
@@ -41,7 +42,7 @@ class Weights:
         return weight_UI * (gain_U1 / np.maximum(norm_U1, _MIN_NORM))
 
     def decay(self, layer: Dense, name: str) -> NDArray[np.float64]:
-        """A decay of a layer's neurons, [units] or [1], share lost per step.
+        """Reads a decay of a layer's neurons, float64 [units] or [1]: the share lost per step.
 
         Raises ReportError if it is missing or has another shape.
         """
@@ -65,7 +66,7 @@ class Weights:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights | None]:
-    """Open a file of weights; None if it does not exist. Raises ReportError if it is damaged."""
+    """Opens a file of weights; yields None if there is no file. ReportError if it is damaged."""
     if not path.exists():
         yield None
         return

@@ -1,4 +1,4 @@
-"""``write_report``: writes the report of a run."""
+"""Writes the report of a run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def write_report(
     target: str | Path | None = None,
     warn: Callable[[str], None] = lambda text: None,
 ) -> Path:
-    """Write the report of a run to ``target``, by default into its folder. Returns the path.
+    """Writes the report of a run to ``target``, by default into the run's folder. Returns the path.
 
-    The report is computed from the run's folder, whatever its status. ``warn`` is called with each
-    sentence about missing or damaged data; these are also at the top of the report. Raises
-    ReportError if there is no such run, a required file is damaged, or the report cannot be
+    The report is computed from the run's folder; the run may have any status. ``warn`` is called
+    with each sentence about missing or damaged data; these are also at the top of the report.
+    Raises ReportError if there is no such run, a required file is damaged, or the report cannot be
     written.
     """
     run = Path(run)

@@ -16,21 +16,21 @@ import netdesc
 from netdesc.cli.doctor.probes import PROBES, Probe, ProbeResult
 
 TIMEOUT_S = 300.0
-"""For all probes of one process. Compiling the kernels takes a minute on a busy machine."""
+"""Limit for all probes of one process. Compiling kernels takes a minute on a busy machine."""
 
 _RESULT_PREFIX = '{"topic": '
 
 
 def run_all_probes() -> dict[str, ProbeResult]:
-    """The results of all probes by topic, including the terminal of this process."""
+    """Runs all probes, also one for the terminal of this process. Returns the results by topic."""
     return run_probes(PROBES) | {"terminal": _check_terminal()}
 
 
 def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
-    """Run the probes in another process, by topic.
+    """Runs the probes in another process. Returns the results by topic.
 
-    If a probe ends the process, the remaining probes run in a new one. A probe is skipped if one
-    that it needs has ended a process.
+    If a probe ends the process, the remaining probes run in a new one. If a probe fails in this
+    way, the probes that need it are skipped.
     """
     results: dict[str, ProbeResult] = {}
     failed: set[str] = set()
@@ -54,7 +54,10 @@ def run_probes(probes: Sequence[Probe]) -> dict[str, ProbeResult]:
 
 
 def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
-    """The results up to the first probe that ends the process, and why the process ended."""
+    """Runs probes in one process, up to the first probe that ends it.
+
+    Returns the results by topic, and why the process ended.
+    """
     home = str(Path(netdesc.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     try:
@@ -78,7 +81,7 @@ def _run_process(topics: Sequence[str]) -> tuple[dict[str, ProbeResult], str]:
 
 
 def _explain_end(stderr: bytes, code: int) -> str:
-    """Why a process ended: the signal that killed it, or the last line that it printed."""
+    """Says why a process ended: the signal, the last line of standard error, or the exit code."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     lines = stderr.decode(errors="replace").split("\n")
@@ -86,7 +89,7 @@ def _explain_end(stderr: bytes, code: int) -> str:
 
 
 def _check_terminal() -> ProbeResult:
-    """The terminal of this process. The other process has no terminal."""
+    """Checks the terminal of this process. The process of the other probes has no terminal."""
     encoding = (sys.stdout.encoding or "unknown").lower()
     kind = f"{shutil.get_terminal_size().columns} columns" if sys.stdout.isatty() else "no terminal"
     colour = ", NO_COLOR" if os.environ.get("NO_COLOR") else ""

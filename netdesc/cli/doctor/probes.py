@@ -1,8 +1,8 @@
-"""The probes of ``netdesc doctor``: what it checks on a machine.
+"""The probes of ``netdesc doctor``: each checks one package, engine or resource of a machine.
 
 ``python -m netdesc.cli.doctor.probes TOPIC...`` runs the probes of the given topics and prints a
 line of JSON for each. It catches no exception: a broken package may end the process, and ``checks``
-reads why it ended.
+then reads why it ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ _GIB = 1 << 30
 
 
 class ProbeResult(NamedTuple):
-    """``found`` describes what is there, ``way_out`` what to do if the state is not ``ok``."""
+    """The result of a probe.
+
+    ``found`` describes what the probe found. ``way_out`` says what to do if the state is not
+    ``ok``.
+    """
 
     state: State
     found: str
@@ -73,7 +77,7 @@ def _netdesc() -> ProbeResult:
 
 @functools.cache
 def _required_versions() -> dict[str, str]:
-    """The versions of Python and packages that netdesc requires; empty if it is not installed."""
+    """Returns the required versions of Python and packages; empty if netdesc is not installed."""
     try:
         own = metadata.metadata("netdesc")
     except metadata.PackageNotFoundError:
@@ -97,7 +101,7 @@ def _is_in_range(version: str, required: str) -> bool:
 
 
 def _package(name: str, module: str, worst: State = "fault") -> Probe:
-    """A probe that imports a package and checks its version."""
+    """Returns a probe that imports a package and checks its version."""
     required = _required_versions().get(name, "")
     source = shlex.quote(name + required)
     install = f"{shlex.quote(sys.executable)} -m pip install"
@@ -122,7 +126,7 @@ def _package(name: str, module: str, worst: State = "fault") -> Probe:
 
 
 def _training_step(engine: str, device: str = "cpu") -> list[Any]:
-    """The loss of a small network, and the gradients of its weights."""
+    """Computes the loss of a small network and the gradients of its weights with ``engine``."""
     import torch
 
     from netdesc.description.models import Document
@@ -249,7 +253,7 @@ _ANOTHER_FOLDER = "go to another folder, or name one with --run-dir"
 
 
 def _runs() -> ProbeResult:
-    """Whether files can be created where ``runs`` is or would be, and how much space is free."""
+    """Checks that files can be created in or above ``runs``, and how much space is free."""
     runs = Path("runs").absolute()
     folder = next(each for each in (runs, *runs.parents) if each.is_dir())
     with tempfile.TemporaryFile(dir=folder):
@@ -280,7 +284,7 @@ PROBES = (
         _engine_cpu,
         "until it is repaired, train with --engine reference, which is slow; if Numba cannot write "
         "its cache, set NUMBA_CACHE_DIR to a writable folder",
-        # It does not need numba: if Numba is disabled, the engine's own error says what to do.
+        # Not numba: if Numba is disabled, the engine's own error says what to do.
         needs=("engine reference",),
     ),
     Probe("CUDA", _cuda, "repair torch first", "warning", needs=("torch",)),
@@ -289,8 +293,8 @@ PROBES = (
     Probe("memory", _memory, "check how the system reports its memory", "warning"),
     Probe("runs", _runs, _ANOTHER_FOLDER, "warning"),
 )
-"""In the order of the output. Packages that load fast come first: a failure ends the process, and
-a new process loads what it needs again."""
+"""All probes in the order of the output. Packages that load fast come first: a failure ends the
+process, and a new process loads what it needs again."""
 
 
 if __name__ == "__main__":

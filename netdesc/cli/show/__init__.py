@@ -1,4 +1,4 @@
-"""``netdesc show``: what a document, a run or a ``.net`` file describes.
+"""``netdesc show``: shows the network of a document, a run or a ``.net`` file.
 
 - ``command``: the command; ``overview``: the data that it prints
 - ``defaults``: sentences about values that the document leaves out

@@ -73,7 +73,7 @@ def _print(output: Output, source: Path, overview: Overview) -> None:
 
 
 def _format_status(run: Path, state: RunState) -> str:
-    """The status of a run, and for a killed run, how to resume it."""
+    """Describes the status of a run, and how to resume it if it was killed."""
     if state.status != KILLED:
         return state.message or state.status
     epochs = state.resumes_after
@@ -112,7 +112,7 @@ def _memory_rows(overview: Overview) -> list[tuple[str, ...]]:
 
 
 def _format_bytes(count: float) -> str:
-    """Bytes in a suitable unit with three digits; empty for 0."""
+    """Formats a number of bytes in a suitable unit with three digits; empty for 0."""
     unit = min(int(math.log10(count) / 3), 4) if count >= 1 else 0
     return f"{count / 1000**unit:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[unit]}" if count else ""
 

@@ -1,4 +1,4 @@
-"""Sentences about what a document leaves out and netdesc fills in: inferred sizes and defaults."""
+"""Describes in sentences the values that netdesc fills in: inferred sizes and defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netdesc.description.models import SpikeFiles
 from netdesc.graph import Graph, build_graph
 
 _MAX_NAMES = 6
-"""Names in a sentence. If there are more, their number follows."""
+"""The number of names that a sentence lists. The number of further names follows."""
 
 _LAYER = {
     "quantization/bits": "weights on the device's grid of {value} bits (quantization)",
@@ -31,16 +31,16 @@ _DOCUMENT = {
     "training/schedule/type": "the learning rate stays {value} (training.schedule)",
     "training/seed": "random numbers start from seed {value} (training.seed)",
 }
-"""Path of a default that matters, and the sentence about it."""
+"""Paths of the defaults that matter, each with its sentence."""
 
 
 def describe_defaults(
     document: Document, origins: Mapping[str, str], samples: int | None
 ) -> list[str]:
-    """One sentence for each inferred value and default.
+    """Returns one sentence for each inferred value and default.
 
-    ``origins`` are those of the description, ``samples`` the number of training samples, None if
-    it is not known.
+    ``origins`` are the origins of the description, by pointer. ``samples`` is the number of
+    training samples, None if it is not known.
     """
     data = document.model_dump(mode="json")
     return [
@@ -78,7 +78,7 @@ def _describe_classifier(graph: Graph) -> str:
 
 
 def _loss_axes(document: Document) -> str:
-    """The axes over which the loss is reduced, in words."""
+    """Names the axes over which the loss is reduced."""
     loss = document.loss
     axes = ["samples"] if loss.type == "spike_max" else ["samples", "neurons"]
     if loss.type == "spike_time" or loss.window_steps:
@@ -92,7 +92,7 @@ def _describe_shared(
     texts: Mapping[str, str],
     origins: Mapping[str, str],
 ) -> Iterable[str]:
-    """Defaults of layers or neurons, one sentence for all that have the same default."""
+    """Yields one sentence with the names of all layers (or neurons) that have the same default."""
     names_by_sentence: dict[str, list[str]] = {}
     for key, entry in entries:
         for path, text in texts.items():

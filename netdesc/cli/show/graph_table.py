@@ -1,4 +1,4 @@
-"""The layers of a network as a table and as JSON."""
+"""Prints the layers of a network as a table, and returns them for JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADINGS = ("layer", "type", "from", "input", "output", "neuron", "parameters", 
 
 
 def print_graph(output: Output, graph: Graph) -> None:
-    """Print a line about the network, then a table of its layers with totals."""
+    """Prints a line about the network, then a table of its layers with totals."""
     from netdesc.graph import summary
 
     output.print(

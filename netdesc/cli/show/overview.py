@@ -1,4 +1,4 @@
-"""The data of ``netdesc show`` about a document, a run or a ``.net`` file.
+"""Collects the data of ``netdesc show`` about a document, a run or a ``.net`` file.
 
 Documents and runs are read without torch and without their data files, so that they can be shown on
 a machine that has neither.
@@ -25,15 +25,16 @@ from netdesc.runs.files import BEST, CHECKPOINTS, lock_of
 from netdesc.runs.state import RunState, read_state
 
 _OPTIMIZER_STATES = {"adam": 2, "adamw": 2}
-"""Numbers that an optimizer stores per parameter. SGD stores one with momentum, otherwise none."""
+"""Values that an optimizer stores per parameter. SGD stores one with momentum, otherwise none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """Share lost per step, and its time constant in ms: 0 if all is lost, None if nothing is.
+    """A decay: the share lost per step, and its time constant in ms.
 
-    Both are the lowest and the highest value, which are equal for a single value. They come from
-    the document, or from the best weights of a run that learns this decay.
+    The time constant is 0 if all is lost, and None if nothing is lost. Both fields hold the lowest
+    and the highest value of the layer's neurons, which may be equal. They come from the document,
+    or from the best weights of a run that learns this decay.
     """
 
     share: tuple[float, float]
@@ -54,7 +55,7 @@ class NeuronView:
 
 
 class LayerView(NamedTuple):
-    """A layer or the input. ``neuron`` is None for a layer without neurons, and for the input."""
+    """A layer or the input. ``neuron`` is None for the input, and for a layer without neurons."""
 
     row: SummaryRow
     neuron: NeuronView | None
@@ -63,10 +64,11 @@ class LayerView(NamedTuple):
 
 @dataclass(frozen=True)
 class Overview:
-    """What ``netdesc show`` prints. The first of ``layers`` is the input with the batch's memory.
+    """The data that ``netdesc show`` prints.
 
-    ``samples`` is the number of training samples, None if it is not known. ``batch`` is the batch
-    size of training; if neither it nor ``samples`` is known, it is 1.
+    The first of ``layers`` is the input, with the memory of a batch. ``samples`` is the number of
+    training samples, None if it is not known. ``batch`` is the batch size of training; if neither
+    it nor ``samples`` is known, it is 1.
     """
 
     kind: str
@@ -85,7 +87,7 @@ LearnedDecays = Mapping[tuple[str, str], tuple[float, float]]
 
 
 def read_overview(path: Path, overrides: Sequence[str] = ()) -> Overview:
-    """The overview of a document, of the folder of a run, or of a ``.net`` file.
+    """Reads the overview of a document, of the folder of a run, or of a ``.net`` file.
 
     Raises DescriptionError, NetFileError or NoRunError if it cannot be read.
     """
@@ -114,7 +116,10 @@ def _from_description(
 
 
 def _learned_decays(graph: Graph, best: Path, warnings: list[str]) -> LearnedDecays:
-    """The learned decays in a run's best weights; empty if the run has no best weights yet."""
+    """Reads the learned decays from a run's best weights; empty if the run has no best weights yet.
+
+    If the weights cannot be read, the error is appended to ``warnings``.
+    """
     learning = [layer for layer in graph.neuron_layers if layer.neuron.learn]
     if not learning:
         return {}
@@ -179,9 +184,9 @@ def _view_neuron(layer: Dense, step_ms: float, learned: LearnedDecays) -> Neuron
 
 
 def time_constant_ms(share: float, step_ms: float) -> float | None:
-    """The time in ms after which 1/e is left if ``share`` is lost per step: -step / ln(1 - share).
+    """Returns the time in ms after which 1/e is left if ``share`` is lost per step.
 
-    None if nothing is lost, 0 if all is lost.
+    This is -step / ln(1 - share); None if nothing is lost, 0 if all is lost.
     """
     if share <= 0:
         return None
